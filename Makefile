@@ -1,0 +1,74 @@
+# `make demo` runs the main job, `make test` passes the tests, `make check` is what CI runs.
+# Each makes its own environment first and needs nothing but Python 3.11 with venv, Node 20, gcc, make and git.
+
+PYTHON ?= python3
+PORT ?= 8765
+# Tests listen on port 0 and share nothing, so workers may run side by side.
+# `loadfile` keeps one file's tests together: a server or a browser starts once for its file.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+BIN := .venv/bin
+UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
+# pip is asked where uv fails: some machines tell only pip where packages come from.
+install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
+# hatchling is locked as well, so the package is built with it and without another download.
+package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
+
+.DEFAULT_GOAL := check
+.PHONY: demo test check fmt lint types imports generate
+
+demo: .venv/.demo  ## Serve the demo on $(PORT)
+	$(BIN)/yieldwire dev examples/demo.py --port $(PORT)
+
+test: .venv/.dev | /usr/bin/chromium  ## Run the tests
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The README's own test command is `make test`, so this one run stands for both.
+check: lint types imports test  ## Everything that must hold
+
+fmt: .venv/.dev  ## Format, and repair what can be repaired
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lint: .venv/.dev  ## Format and rules of Python, syntax of JavaScript
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	@set -e; for file in $$(find src -name '*.js' | sort); do \
+	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
+
+types: .venv/.dev  ## Two type checkers
+	$(BIN)/mypy
+	$(BIN)/basedpyright --warnings
+
+imports: .venv/.dev  ## Who may import whom
+	$(BIN)/lint-imports
+
+generate: .venv/.dev  ## Write what is derived: the lock files
+	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
+	$(LOCK) --extra cli --extra limits --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
+
+# ---- the environment
+
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml
+
+$(BIN)/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+
+.venv/.demo: $(BIN)/uv requirements/demo.txt pyproject.toml
+	$(call install,requirements/demo.txt)
+	$(package)
+	@touch $@
+
+.venv/.dev: $(BIN)/uv requirements/dev.txt pyproject.toml
+	$(call install,requirements/dev.txt)
+	$(package)
+	@touch $@ .venv/.demo
+
+# The browser tests drive Debian's Chromium.
+/usr/bin/chromium:
+	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive; \
+	{ command -v apt-get && $$as_root apt-get update -qq && \
+	  $$as_root apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } </dev/null >&2 \
+	|| echo "There is no /usr/bin/chromium and it could not be installed: the browser tests will fail." >&2

@@ -1,0 +1,108 @@
+"""What holds for every module, whatever it does."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "yieldwire"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+MODULE_LINES = 400
+FUNCTION_LINES = 40  # without the docstring, so that nobody saves on words
+
+NAMELESS = {"utils", "helpers", "common", "types", "constants", "base", "misc", "manager"}
+OPTIONAL = {
+    "airportsdata",
+    "httptools",
+    "httpx",
+    "httpx2",
+    "limits",
+    "rich",
+    "typer",
+    "uvicorn",
+    "uvloop",
+    "watchfiles",
+}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = Function | ast.ClassDef
+each_module = pytest.mark.parametrize(
+    "module", MODULES, ids=[str(module.relative_to(SOURCE)) for module in MODULES]
+)
+
+
+@each_module
+def test_a_module_has_at_most_400_lines(module: Path) -> None:
+    lines = len(module.read_text("utf-8").splitlines())
+
+    assert lines <= MODULE_LINES
+
+
+@each_module
+def test_a_function_has_at_most_40_lines(module: Path) -> None:
+    functions = [node for node in ast.walk(parse(module)) if isinstance(node, Function)]
+
+    lengths = {f"{node.name}, line {node.lineno}": length(node) for node in functions}
+
+    assert {name: lines for name, lines in lengths.items() if lines > FUNCTION_LINES} == {}
+
+
+@each_module
+def test_every_public_name_has_a_docstring(module: Path) -> None:
+    tree = parse(module)
+
+    bare = [name for name, node in public("module", tree) if not ast.get_docstring(node)]
+
+    assert bare == []
+
+
+@each_module
+def test_a_module_is_named_after_what_it_does(module: Path) -> None:
+    names = {module.stem, *module.relative_to(SOURCE).parent.parts}
+
+    assert names & NAMELESS == set()
+
+
+def test_importing_the_package_imports_no_optional_dependency() -> None:
+    program = "import sys, yieldwire; print(*sorted(sys.modules), sep='\\n')"
+
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert set(answer.stdout.split()) & OPTIONAL == set()
+
+
+def parse(module: Path) -> ast.Module:
+    return ast.parse(module.read_text("utf-8"), module.name)
+
+
+def length(function: Function) -> int:
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - ((docstring.end_lineno or docstring.lineno) - docstring.lineno + 1)
+
+
+def public(
+    name: str, node: Definition | ast.Module
+) -> Iterator[tuple[str, Definition | ast.Module]]:
+    """Yield what needs a docstring: nothing private, special, or inside a function."""
+    yield name, node
+    if isinstance(node, Function):
+        return
+    for child in node.body:
+        if isinstance(child, Definition) and is_public(child):
+            yield from public(f"{name}.{child.name}", child)
+
+
+def is_public(node: Definition) -> bool:
+    overload = any(
+        isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list
+    )
+    return not overload and not node.name.startswith("_")
