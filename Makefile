@@ -22,6 +22,7 @@ demo: .venv/.demo  ## Serve the demo on $(PORT)
 
 test: .venv/.dev | /usr/bin/chromium  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
+	node --test tests/js/*.test.mjs
 
 # The README's own test command is `make test`, so this one run stands for both.
 check: lint types imports test  ## Everything that must hold
@@ -69,6 +70,6 @@ $(BIN)/uv:
 # The browser tests drive Debian's Chromium.
 /usr/bin/chromium:
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive; \
-	{ command -v apt-get && $$as_root apt-get update -qq && \
+	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
 	  $$as_root apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } </dev/null >&2 \
 	|| echo "There is no /usr/bin/chromium and it could not be installed: the browser tests will fail." >&2
