@@ -1,0 +1,128 @@
+"""An action: a function, what its signature says, and how its runs are to be treated."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, update_wrapper
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar, cast
+
+from yieldwire.errors import InvalidAction, Json
+from yieldwire.middleware import Around, Middleware
+from yieldwire.schema import Signature, inspect_action
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+RESERVED: Final = frozenset({"runs", "ws", "dev"})
+"""Names of routes, which no action may have."""
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
+
+Linger = float | None | Literal["default"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an action's runs are treated.
+
+    Attributes:
+        method: ``"GET"`` declares a read-only feed, which a native EventSource may open.
+        linger: Seconds that an attached run waits for a reader to come back; ``None``: for ever.
+        timeout: Seconds after which a run fails as ``TIMEOUT``.
+        retries: Attempts that may follow the first when a worker is lost.
+        retention: Seconds that a run is kept after its end.
+        concurrency: Runs of the action that one caller may have at a time.
+        labels: Put on every run, for lists.
+        middleware: Runs once at each start, after the application's.
+        around: Wraps each attempt, inside the application's.
+        shared: One run of a feed for all readers with the same input.
+        keep: How many of its newest events a feed keeps.
+    """
+
+    method: Literal["POST", "GET"] = "POST"
+    linger: float | None = 30.0
+    timeout: float | None = None
+    retries: int = 0
+    retention: float = 3600.0
+    concurrency: int | None = None
+    labels: tuple[str, ...] = ()
+    middleware: Sequence[Middleware] = ()
+    around: Sequence[Around] = ()
+    shared: bool = False
+    keep: int | None = None
+
+
+class Action(Generic[P, R, T]):
+    """A registered action. Calling it calls the function as it was written.
+
+    ``P`` and ``R`` are the function's own signature, ``T`` is the type of a run's result.
+
+    Raises:
+        InvalidAction: If the function or its options do not fit together.
+    """
+
+    def __init__(self, function: Callable[P, R], options: Options, name: str | None = None) -> None:
+        self.function: Final = function
+        self.options: Final = options
+        self.name: Final = name or getattr(function, "__name__", "")
+        self.signature: Final[Signature] = inspect_action(function)
+        update_wrapper(self, function)
+        self._check()
+
+    def _check(self) -> None:
+        if _NAME.fullmatch(self.name) is None or self.name in RESERVED:
+            raise InvalidAction(
+                f"{self.name!r} cannot be an action's name: it must begin with a letter, hold "
+                f"only letters, digits and _, and not be one of {', '.join(sorted(RESERVED))}."
+            )
+        options = self.options
+        if options.method == "POST" and (options.shared or options.keep is not None):
+            raise InvalidAction(f"{self.name}: shared= and keep= are for feeds; add method='GET'.")
+        if options.keep is not None and options.keep < 1:
+            raise InvalidAction(f"{self.name}: keep= is a number of events, at least 1.")
+        if options.method == "GET" and not self.signature.shape.streams:
+            raise InvalidAction(
+                f"{self.name}: a feed streams; a function with one answer does not."
+            )
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, without a run."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Action {self.name}>"
+
+    @property
+    def alias(self) -> str:
+        """The name in camelCase, to which the action answers too."""
+        head, *rest = self.name.split("_")
+        return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+    @property
+    def doc(self) -> str:
+        """The function's docstring, without its indentation."""
+        lines = (self.function.__doc__ or "").strip().splitlines()
+        return "\n".join([lines[0].strip(), *(line.strip() for line in lines[1:])]) if lines else ""
+
+    @cached_property
+    def input_schema(self) -> dict[str, Json]:
+        """The input object as JSON Schema."""
+        return self.signature.input_schema()
+
+    def manifest(self) -> dict[str, Json]:
+        """Return what callers may know of the action."""
+        chunk = self.signature.chunk
+        return {
+            "name": self.name,
+            "alias": self.alias,
+            "doc": self.doc,
+            "method": self.options.method,
+            "streams": self.signature.shape.streams,
+            "input": self.input_schema,
+            "chunk": chunk.json_schema if chunk is not None else None,
+            "result": self.signature.result.json_schema,
+            "linger": self.options.linger,
+            "timeout": self.options.timeout,
+            "shared": self.options.shared,
+        }

@@ -1,0 +1,485 @@
+"""The application: what can be called, what it needs, and the verbs that every transport uses."""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Generic, TypeVar, cast
+
+from pydantic_core import from_json, to_json
+
+from yieldwire.access import Access, Caller, Verb, authorize
+from yieldwire.actions import Action
+from yieldwire.clock import Clock, SystemClock
+from yieldwire.context import Context, RequestFacts, Resource
+from yieldwire.errors import (
+    ActionError,
+    ErrorObject,
+    InvalidAction,
+    Json,
+    NotFound,
+    ParseError,
+    Unavailable,
+    UsageError,
+)
+from yieldwire.events import Event
+from yieldwire.executors import Limits, Work
+from yieldwire.executors.local import LocalExecutor, Tasks
+from yieldwire.middleware import Around, Middleware, run_middleware
+from yieldwire.reading import Reader
+from yieldwire.registry import Registry
+from yieldwire.run import RunRecord, new_run_id
+from yieldwire.snapshot import Fold, retry_after_ms
+from yieldwire.stores import Admission, Query, RunStore
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.upload import Upload
+
+T = TypeVar("T")
+
+logger = logging.getLogger("yieldwire.app")
+
+FOLDS: Final = 512
+"""Snapshots kept folded, so that polling a long log reads only what is new."""
+ANONYMOUS_KEY_LENGTH: Final = 22
+"""Characters of an idempotency key that nobody else may guess: 128 bits in base 64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long things may take and how often others happen. Seconds.
+
+    Attributes:
+        head_wait: How long a response's head waits for the first event, so that an early
+            error is a status.
+        keepalive: How often an idle stream says that it is alive.
+        sweep_every: How often time is looked after: lingering, retention.
+        stall_timeout: How long a reader may take to take what was sent.
+        wait: The longest that a poll or a waiting answer is held without being asked for longer.
+        max_wait: The longest that it may ask for.
+        body: How long a request's body may take to arrive.
+        grace: How long running actions may go on when the server stops.
+    """
+
+    head_wait: float = 0.5
+    keepalive: float = 15.0
+    sweep_every: float = 0.5
+    stall_timeout: float = 60.0
+    wait: float = 30.0
+    max_wait: float = 60.0
+    body: float = 60.0
+    grace: float = 10.0
+
+
+class Run(Generic[T]):
+    """A run as Python code holds it: iterate it for its events, await its result."""
+
+    def __init__(self, app: "App", record: RunRecord, action: Action[..., Any, T]) -> None:
+        self._app, self._action = app, action
+        self.id: Final = record.id
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} of {self._action.name}>"
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self.events()
+
+    async def events(self, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the events behind ``after``, as they come, up to the terminal one."""
+        async with aclosing(self._app.reader(self.id).pages(after, tick=15.0)) as pages:
+            async for page in pages:
+                for block in page:
+                    for event in block.events():
+                        yield event
+
+    async def chunks(self) -> AsyncIterator[Json]:
+        """Yield what the action yields, as plain JSON values.
+
+        Raises:
+            ActionError: If the run fails or is cancelled, with its code.
+        """
+        async for event in self.events():
+            if event.is_terminal:
+                _raise_for(event.value)
+            elif event.type == "chunk":
+                yield event.value
+
+    async def result(self) -> T:
+        """Return the result when the run has completed.
+
+        Raises:
+            ActionError: If the run failed or was cancelled, with its code.
+        """
+        async for _ in self.events():
+            pass
+        outcome = (await self._app.fold(self.id)).outcome()
+        if outcome["error"] is not None:
+            _raise_for(outcome["error"])
+        return cast("T", self._action.signature.result.read(outcome["result"]))
+
+    async def cancel(self) -> None:
+        """Ask the run to stop."""
+        await self._app.cancel(self.id, "requested")
+
+    async def snapshot(self) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        return await self._app.snapshot(self.id)
+
+
+class App(Registry):
+    """Actions, the store that keeps their runs, the executor that runs them.
+
+    It opens by itself at the first call, in the event loop of that call; `close` ends it.
+
+    Args:
+        store: Where runs are kept: ``"memory"``, or a store of your own.
+        access: Widens who may see a run beyond its owner.
+        middleware: Runs once at each start, in order.
+        around: Wraps every attempt, in order.
+        limits: What one run may cost.
+        timing: How long things may take.
+        max_runs: Runs that one caller may have at a time, over all actions.
+        clock: What tells the time; tests hand in one that they move.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: str | RunStore = "memory",
+        access: Access | None = None,
+        middleware: Sequence[Middleware] = (),
+        around: Sequence[Around] = (),
+        limits: Limits | None = None,
+        timing: Timing | None = None,
+        max_runs: int | None = 100,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__()
+        self.clock: Final = clock or SystemClock()
+        self.store: Final = open_store(store, self.clock)
+        self.limits: Final = limits or Limits()
+        self.timing: Final = timing or Timing()
+        self.checks_chunks = False
+        self.is_closing = False
+        self._access, self._max_runs = access, max_runs
+        self._middleware, self._around = tuple(middleware), tuple(around)
+        self._opened: dict[Resource[Any], Any] = {}
+        self._arguments: dict[str, dict[str, Any]] = {}
+        self._folds: OrderedDict[str, Fold] = OrderedDict()
+        self._shared: dict[tuple[str, str], str] = {}
+        self._readers: set[Reader] = set()
+        self._chores = Tasks()
+        self._executor: LocalExecutor | None = None
+        self._opening: asyncio.Lock = asyncio.Lock()
+        self._close_resources = asyncio.Event()
+
+    # Opening and closing.
+
+    async def open(self) -> None:
+        """Open resources and begin to look after time; every call after the first does nothing."""
+        if self._executor is not None:
+            return
+        async with self._opening:
+            if self._executor is not None:
+                return
+            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._chores.own(self._keep_resources(ready))
+            await ready
+            self._executor = LocalExecutor(
+                self.store,
+                self._load,
+                limits=self.limits,
+                arounds=self._around,
+                resources=self._opened,
+                checks_chunks=lambda: self.checks_chunks,
+            )
+            self._chores.own(self._look_after_time())
+
+    async def _keep_resources(self, ready: asyncio.Future[None]) -> None:
+        # Opened and closed in one task, as task groups and cancel scopes inside them demand.
+        try:
+            async with AsyncExitStack() as stack:
+                for resource in self.resources:
+                    manager = asynccontextmanager(resource.opener)()
+                    self._opened[resource] = await stack.enter_async_context(manager)
+                ready.set_result(None)
+                await self._close_resources.wait()
+        except Exception as exc:
+            if ready.done():
+                raise
+            ready.set_exception(exc)
+
+    async def _look_after_time(self) -> None:
+        while True:
+            await asyncio.sleep(self.timing.sweep_every)
+            try:
+                await self.sweep()
+            except Exception:
+                logger.exception("a sweep failed; the next one tries again")
+
+    async def sweep(self) -> None:
+        """Do what time asks: stop forsaken runs, forget those past their retention."""
+        for run in await self.store.sweep():
+            if run.cancel_reason is not None:
+                self._running_executor.nudge(run.id, run.cancel_reason)
+        for run_id in await self.store.purge():
+            self._folds.pop(run_id, None)
+
+    def farewell(self) -> None:
+        """Take no new runs, and let every reader end at its next block, to come back later."""
+        self.is_closing = True
+        for reader in list(self._readers):
+            reader.leave()
+
+    async def close(self) -> None:
+        """Let running actions finish within the grace time, then close everything."""
+        self.farewell()
+        if self._executor is not None:
+            await self._executor.close(self.timing.grace)
+        self._close_resources.set()
+        await asyncio.sleep(0)
+        await self._chores.cancel()
+        await self.store.close()
+
+    @property
+    def _running_executor(self) -> LocalExecutor:
+        if self._executor is None:
+            raise UsageError("The application is not open; await app.open() first.")
+        return self._executor
+
+    # Starting.
+
+    async def admit(
+        self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
+    ) -> Context:
+        """Run the middleware of a start, and return the context that it leaves.
+
+        Raises:
+            Unavailable: If the server is stopping.
+            YieldwireError: Whatever a middleware refuses with.
+        """
+        if self.is_closing:
+            raise Unavailable
+        await self.open()
+        ctx = Context(
+            run_id=new_run_id(),
+            action=action.name,
+            owner=caller.owner,
+            caller=caller.quota,
+            request=request,
+        )
+        await run_middleware((*self._middleware, *action.options.middleware), ctx)
+        return ctx
+
+    async def create(
+        self,
+        action: Action[..., Any, Any],
+        ctx: Context,
+        data: object,
+        *,
+        key: str | None = None,
+        detached: bool = False,
+    ) -> RunRecord:
+        """Validate the input, keep the run, and see to its execution.
+
+        With an idempotency key that was used before, the run that it began is returned.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+            KeyReused: If the key belongs to another input.
+            RateLimited: If the caller has too many runs.
+        """
+        signature, options = action.signature, action.options
+        arguments = signature.validate(data)
+        try:
+            dumped = await _in_thread_if_files(signature.dump, arguments)
+            record = RunRecord(
+                id=ctx.run_id,
+                action=action.name,
+                caller=ctx.caller,
+                owner=ctx.owner,
+                input=dumped,
+                context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),
+                labels=options.labels,
+                linger=options.linger,
+                detached=detached,
+                timeout=options.timeout,
+                retries=options.retries,
+                retention=options.retention,
+                keep=options.keep,
+            )
+            admission = Admission(
+                key=None if key is None else _scoped(key, ctx),
+                fingerprint=hashlib.sha256(dumped).hexdigest(),
+                action_limit=options.concurrency,
+                caller_limit=self._max_runs,
+            )
+            kept = await self._keep_once(action, record, admission)
+        except BaseException:
+            _close_uploads(arguments)
+            raise
+        if kept.id == record.id:
+            self._arguments[kept.id] = arguments
+            self._running_executor.enqueue(kept.id)
+        else:
+            _close_uploads(arguments)
+        return kept
+
+    async def _keep_once(
+        self, action: Action[..., Any, Any], record: RunRecord, admission: Admission
+    ) -> RunRecord:
+        if not action.options.shared:
+            return await self.store.create(record, admission)
+        place = (action.name, admission.fingerprint)
+        if (shared := self._shared.get(place)) is not None:
+            try:
+                known = await self.store.get(shared)
+            except NotFound:
+                known = None
+            if known is not None and not known.status.is_terminal and known.cancel_reason is None:
+                return known
+        self._shared[place] = record.id
+        return await self.store.create(record, admission)
+
+    def _load(self, run: RunRecord) -> Work:
+        action = self.action_named(run.action)
+        arguments = self._arguments.pop(run.id, None)
+        if arguments is None:
+            arguments = action.signature.validate(from_json(run.input))
+        facts = from_json(run.context)
+        context = {"state": facts["state"], "request": RequestFacts(**facts["request"])}
+        return Work(action=action, arguments=arguments, context=context)
+
+    async def start(
+        self,
+        action: Action[..., Any, T],
+        data: Mapping[str, object] | None = None,
+        *,
+        owner: str | None = None,
+        key: str | None = None,
+    ) -> Run[T]:
+        """Start a detached run from Python; it goes on whether it is read or not.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+            YieldwireError: Whatever a middleware refuses with.
+        """
+        ctx = await self.admit(action, Caller(owner=owner), RequestFacts(method="PYTHON"))
+        record = await self.create(action, ctx, data or {}, key=key, detached=True)
+        return Run(self, record, action)
+
+    # The other verbs.
+
+    async def get(self, run_id: str, caller: Caller, verb: Verb = "read") -> RunRecord:
+        """Return a run if ``caller`` may do ``verb`` to it. Every transport comes through here.
+
+        Raises:
+            NotFound: If there is no such run.
+            Unauthorized: If nobody is signed in and the run has an owner.
+            Forbidden: If the run is another owner's.
+        """
+        run = await self.store.get(run_id)
+        await authorize(caller, run, verb, self._access)
+        return run
+
+    def reader(self, run_id: str) -> Reader:
+        """Return a new reader of a run."""
+        return Reader(self.store, self._running_executor.paces, self.clock, run_id)
+
+    @asynccontextmanager
+    async def reading(self, run_id: str) -> AsyncIterator[Reader]:
+        """Give a reader that ends early when the server stops."""
+        reader = self.reader(run_id)
+        self._readers.add(reader)
+        try:
+            yield reader
+        finally:
+            self._readers.discard(reader)
+
+    async def fold(self, run_id: str) -> Fold:
+        """Return what the run's log adds up to at this moment."""
+        fold = self._folds.pop(run_id, None) or Fold()
+        while page := await self.store.read(run_id, fold.seq):
+            for block in page:
+                fold.add(block)
+        self._folds[run_id] = fold
+        if len(self._folds) > FOLDS:
+            self._folds.popitem(last=False)
+        return fold
+
+    async def snapshot(self, run_id: str, *, with_text: bool = True) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        fold, run = await self.fold(run_id), await self.store.get(run_id)
+        snapshot = fold.snapshot(run, with_text=with_text)
+        snapshot["retryAfterMs"] = retry_after_ms(run, self.clock.now())
+        return snapshot
+
+    async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
+        """Ask a run to stop, and return it as it is then. Asking twice is asking once."""
+        run = await self.store.request_cancel(run_id, reason)
+        if not run.status.is_terminal:
+            self._running_executor.nudge(run_id, run.cancel_reason or reason)
+        return run
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run that has ended.
+
+        Raises:
+            Conflict: If it has not.
+        """
+        await self.store.purge(run_id)
+        self._folds.pop(run_id, None)
+
+    async def find(self, query: Query) -> Sequence[RunRecord]:
+        """Return the runs that fit, newest first."""
+        return await self.store.find(query)
+
+
+def open_store(store: str | RunStore, clock: Clock) -> RunStore:
+    """Return the store that a setting names.
+
+    Raises:
+        UsageError: If nothing goes by that name.
+    """
+    if not isinstance(store, str):
+        return store
+    if store == "memory":
+        return MemoryStore(clock=clock)
+    raise UsageError(f"There is no store {store!r}; use 'memory' or a store of your own.")
+
+
+def _scoped(key: str, ctx: Context) -> str:
+    if ctx.owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
+        raise ParseError(
+            f"An anonymous Idempotency-Key must be random, of {ANONYMOUS_KEY_LENGTH} characters "
+            "or more, so that nobody else's can be the same."
+        )
+    scope = to_json([ctx.owner, ctx.action, key])
+    return hashlib.sha256(scope).hexdigest()
+
+
+def _raise_for(error: Mapping[str, Json]) -> None:
+    if "code" not in error:
+        return
+    told = ErrorObject.from_dict(error)
+    raise ActionError(
+        told.code, told.message, status=told.status, retryable=told.retryable, data=told.data
+    )
+
+
+async def _in_thread_if_files(
+    dump: Callable[[Mapping[str, Any]], bytes], arguments: Mapping[str, Any]
+) -> bytes:
+    # The hash of a large file is blocking work.
+    if any(isinstance(value, (Upload, list)) for value in arguments.values()):
+        return await asyncio.to_thread(dump, arguments)
+    return dump(arguments)
+
+
+def _close_uploads(arguments: Mapping[str, Any]) -> None:
+    for value in arguments.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Upload):
+                item.close()

@@ -1,0 +1,88 @@
+"""The chunk types that the framework itself knows.
+
+An action may yield anything that Pydantic can describe. These few have a meaning
+of their own, so that a polling client, the developer page and a terminal can show
+them without knowing the action.
+"""
+
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from pydantic_core import from_json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text; the pieces of a run accumulate.
+
+    Example:
+        >>> Text("Hel")
+        Text(text='Hel')
+    """
+
+    type: Literal["text"] = field(default="text", init=False, repr=False)
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is; the newest one wins.
+
+    ``percent`` is ``current`` of ``total`` from 0 to 100, rounded to one decimal,
+    and ``None`` where the total is not known.
+
+    Example:
+        >>> Progress(1, total=3).percent
+        33.3
+    """
+
+    type: Literal["progress"] = field(default="progress", init=False, repr=False)
+    current: int | float
+    total: int | float | None = None
+    message: str | None = None
+    percent: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.total:
+            percent = min(100.0, max(0.0, round(100 * self.current / self.total, 1)))
+            object.__setattr__(self, "percent", percent)
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Generic[T]):
+    """A streamable value's new value; it replaces the one before."""
+
+    type: Literal["value"] = field(default="value", init=False, repr=False)
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Text that a streamable value's text grows by."""
+
+    type: Literal["append"] = field(default="append", init=False, repr=False)
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[T]):
+    """A generator's final value, as its last word.
+
+    It is no chunk: it is held until the generator and its ``finally`` have ended,
+    and then stands in the run's ``done`` event. Yielding anything after it fails the run.
+    """
+
+    value: T
+
+
+def text_of(data: bytes) -> str | None:
+    """Return the text that a chunk, given as its JSON, adds to its run; ``None`` for others.
+
+    Text is what `Text` and `Append` carry, and a chunk that is a string.
+    """
+    value = from_json(data)
+    if isinstance(value, dict) and value.get("type") in {"text", "append"}:
+        value = value.get("text")
+    return value if isinstance(value, str) else None

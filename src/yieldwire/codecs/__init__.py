@@ -1,0 +1,52 @@
+"""Pure translation between a log's events and the bytes of a format, both ways.
+
+Nothing here does I/O, knows a run's life or asks a store. An encoder may be fed blocks
+in any grouping and a decoder bytes in any slices: the events are the same.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from yieldwire.events import Block, Event
+
+
+class Encoder(Protocol):
+    """Makes one format's bytes of blocks, for one reader."""
+
+    media_type: ClassVar[str]
+    """The value of ``Content-Type``."""
+    carries_end: ClassVar[bool]
+    """Whether the bytes say how the run ended. Where they cannot, a run that did not
+    complete is broken off, so that nobody takes the end of the body for success."""
+
+    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+        """Return what stands before the first event; ``state`` is JSON about the run."""
+        ...
+
+    def encode(self, block: Block, /) -> bytes:
+        """Return the frames of every event of ``block``."""
+        ...
+
+    def keepalive(self) -> bytes:
+        """Return bytes that mean nothing, perhaps none."""
+        ...
+
+    def reset(self, run_id: str, first_seq: int, /) -> bytes:
+        """Return what tells a reader that the log begins at ``first_seq`` only."""
+        ...
+
+    def farewell(self, retry_ms: int, /) -> bytes:
+        """Return what asks a reader to come back after ``retry_ms``."""
+        ...
+
+
+class Decoder(Protocol):
+    """Reads events from one format's bytes, however these are cut."""
+
+    def feed(self, data: bytes, /) -> Sequence[Event]:
+        """Return the events that ``data`` completes.
+
+        Raises:
+            ProtocolError: If the bytes are not of the format, or one event is too large.
+        """
+        ...

@@ -1,0 +1,79 @@
+"""Newline-delimited JSON: one event a line, ``{"seq":…,"type":…,"data":…}``."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from pydantic_core import from_json, to_json
+
+from yieldwire.errors import ProtocolError
+from yieldwire.events import Block, Event, EventType
+
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""What a decoder holds of one line that has no end yet."""
+
+
+class NDJSONEncoder:
+    """Makes one line of each event."""
+
+    media_type: ClassVar[str] = "application/x-ndjson"
+    carries_end: ClassVar[bool] = True
+
+    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+        """Return nothing: the run's id stands in the response's headers."""
+        return b""
+
+    def encode(self, block: Block, /) -> bytes:
+        """Return a line for each event."""
+        return b"".join(
+            b'{"seq":%d,"type":"%b","data":%b}\n' % (event.seq, event.type.encode(), event.data)
+            for event in block.events()
+        )
+
+    def keepalive(self) -> bytes:
+        """Return a space, which every JSON reader skips before the next line's value."""
+        return b" "
+
+    def reset(self, run_id: str, first_seq: int, /) -> bytes:
+        """Return a line of the type ``reset``, which is in no log."""
+        return b'{"type":"reset","data":{"firstSeq":%d}}\n' % first_seq
+
+    def farewell(self, retry_ms: int, /) -> bytes:
+        """Return nothing: a body without a terminal event already means *resume*."""
+        return b""
+
+
+class NDJSONDecoder:
+    """Reads lines of events; ``first_seq`` is where the log began when a ``reset`` came."""
+
+    def __init__(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self.first_seq: int | None = None
+        self._limit = max_line_bytes
+        self._tail: list[bytes] = []
+        self._held = 0
+
+    def feed(self, data: bytes, /) -> Sequence[Event]:
+        """Return the events whose lines ``data`` completes.
+
+        Raises:
+            ProtocolError: If a line is no event, or is larger than the limit.
+        """
+        head, *rest = data.split(b"\n")
+        self._tail.append(head)
+        self._held += len(head)
+        if self._held > self._limit:
+            raise ProtocolError(f"A line of more than {self._limit} bytes has no end.")
+        if not rest:
+            return []
+        lines = [b"".join(self._tail), *rest]
+        self._tail, self._held = [lines[-1]], len(lines[-1])
+        return [event for line in lines[:-1] if line.strip() for event in self._event(line)]
+
+    def _event(self, line: bytes) -> Sequence[Event]:
+        try:
+            value = from_json(line)
+            if value["type"] == "reset":
+                self.first_seq = int(value["data"]["firstSeq"])
+                return ()
+            return (Event(int(value["seq"]), EventType(value["type"]), to_json(value["data"])),)
+        except (ValueError, KeyError, TypeError) as exc:
+            raise ProtocolError("A line is no event of this protocol.") from exc

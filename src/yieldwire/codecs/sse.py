@@ -1,0 +1,176 @@
+"""Server-sent events: the native format.
+
+The rules of the decoder are those of WHATWG HTML 9.2.6, *Interpreting an event stream*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from yieldwire.errors import ParseError, ProtocolError
+from yieldwire.events import Block, Event, EventType
+from yieldwire.run import parse_cursor
+
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+"""What a decoder holds of one event that has no end yet; above it lies an attack or a fault."""
+
+
+class SSEEncoder:
+    """Sends a block's own frames, untouched."""
+
+    media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    carries_end: ClassVar[bool] = True
+
+    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+        """Return the ``run`` frame, whose id lets a stream resume that is cut before an event."""
+        return b"id: %b.%d\nevent: run\ndata: %b\n\n" % (run_id.encode(), after, state)
+
+    def encode(self, block: Block, /) -> bytes:
+        """Return the block's frames."""
+        return block.frames
+
+    def keepalive(self) -> bytes:
+        """Return a comment."""
+        return b": keepalive\n\n"
+
+    def reset(self, run_id: str, first_seq: int, /) -> bytes:
+        """Return the ``reset`` frame; its id moves the cursor to just before ``first_seq``."""
+        return b'id: %b.%d\nevent: reset\ndata: {"firstSeq":%d}\n\n' % (
+            run_id.encode(),
+            first_seq - 1,
+            first_seq,
+        )
+
+    def farewell(self, retry_ms: int, /) -> bytes:
+        """Return a ``retry`` field."""
+        return b"retry: %d\n\n" % retry_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One dispatched message of an event stream, whatever it means."""
+
+    event: str
+    data: str
+    last_event_id: str
+
+
+class SSEParser:
+    """Splits an event stream into messages, however its bytes are cut.
+
+    ``retry_ms`` is the reconnection time that the stream asked for last.
+    """
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.retry_ms: int | None = None
+        self._limit = max_event_bytes
+        self._tail: list[bytes] = []  # pieces of a line without its end, joined once
+        self._tail_size = 0
+        self._held = 0  # bytes of the event's whole lines so far
+        self._started = self._after_cr = False
+        self._event, self._data = "", list[str]()
+        self._next_id = self._last_id = ""
+
+    def feed(self, data: bytes, /) -> list[Message]:
+        """Return the messages that ``data`` completes.
+
+        Raises:
+            ProtocolError: If one event is larger than the limit.
+        """
+        messages: list[Message] = []
+        for line in self._lines(data):
+            self._held += len(line)
+            if not line:
+                message = self._dispatch()
+                if message is not None:
+                    messages.append(message)
+            else:
+                self._field(line)
+        if self._held + self._tail_size > self._limit:
+            raise ProtocolError(f"An event of more than {self._limit} bytes has no end.")
+        return messages
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        if self._after_cr and data:
+            self._after_cr = False
+            if data.startswith(b"\n"):
+                data = data[1:]
+        if data.endswith(b"\r"):
+            self._after_cr = True  # a LF at the head of the next slice belongs to it
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\n" not in data:
+            if data:
+                self._tail.append(data)
+                self._tail_size += len(data)
+            return []
+        head, *rest = data.split(b"\n")
+        lines = [b"".join([*self._tail, head]), *rest]
+        last = lines.pop()
+        self._tail, self._tail_size = [last] if last else [], len(last)
+        if not self._started:
+            self._started = True
+            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+        return lines
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value.decode("utf-8", "replace"))
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+        elif name == b"id" and b"\0" not in value:
+            self._next_id = value.decode("utf-8", "replace")
+        elif name == b"retry" and value.isdigit():
+            self.retry_ms = int(value[:9])
+
+    def _dispatch(self) -> Message | None:
+        self._held, self._last_id = 0, self._next_id
+        data, event = self._data, self._event
+        self._data, self._event = [], ""
+        if not data:
+            return None
+        return Message(event=event or "message", data="\n".join(data), last_event_id=self._last_id)
+
+
+class SSEDecoder:
+    """Reads native frames.
+
+    ``cursor`` is where the reader stands, ``opening`` the data of the last ``run`` frame,
+    ``first_seq`` where the log began when a ``reset`` came.
+    """
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._parser = SSEParser(max_event_bytes=max_event_bytes)
+        self.cursor: str | None = None
+        self.opening: str | None = None
+        self.first_seq: int | None = None
+
+    @property
+    def retry_ms(self) -> int | None:
+        """The reconnection time that the server asked for, if it did."""
+        return self._parser.retry_ms
+
+    def feed(self, data: bytes, /) -> Sequence[Event]:
+        """Return the log's events that ``data`` completes.
+
+        Raises:
+            ProtocolError: If a frame is not one of the native format.
+        """
+        events: list[Event] = []
+        for message in self._parser.feed(data):
+            try:
+                _, seq = parse_cursor(message.last_event_id)
+                kind = message.event
+                if kind == "run":
+                    self.opening = message.data
+                elif kind == "reset":
+                    self.first_seq = seq + 1
+                else:
+                    known = EventType.CHUNK if kind == "message" else EventType(kind)
+                    events.append(Event(seq, known, message.data.encode()))
+            except (ParseError, ValueError) as exc:
+                raise ProtocolError(f"Not a frame of this protocol: {message.event!r}.") from exc
+            self.cursor = message.last_event_id
+        return events

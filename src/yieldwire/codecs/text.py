@@ -1,0 +1,39 @@
+"""Plain text: the run's text alone, as it comes.
+
+Nothing but text fits into it, so a run that did not complete is broken off by the
+transport instead of ended.
+"""
+
+from typing import ClassVar
+
+from yieldwire.chunks import text_of
+from yieldwire.events import Block, EventType
+
+
+class TextEncoder:
+    """Makes the concatenation of the texts: `Text`, `Append` and plain string chunks."""
+
+    media_type: ClassVar[str] = "text/plain; charset=utf-8"
+    carries_end: ClassVar[bool] = False
+
+    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def encode(self, block: Block, /) -> bytes:
+        """Return the text of the block's chunks."""
+        return "".join(
+            text_of(event.data) or "" for event in block.events() if event.type is EventType.CHUNK
+        ).encode()
+
+    def keepalive(self) -> bytes:
+        """Return nothing: whatever stood here would be part of the text."""
+        return b""
+
+    def reset(self, run_id: str, first_seq: int, /) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def farewell(self, retry_ms: int, /) -> bytes:
+        """Return nothing."""
+        return b""

@@ -1,0 +1,394 @@
+"""Everything that this package raises on purpose.
+
+    YieldwireError
+    ├── UsageError              the developer must act
+    │   ├── MissingDependency       (also an ImportError)
+    │   ├── InvalidAction
+    │   └── IllegalTransition
+    ├── CallError               the caller must act
+    │   ├── ActionError             the action's own, declared errors
+    │   ├── ParseError, ValidationFailed, UnsupportedMediaType, PayloadTooLarge
+    │   ├── Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable
+    │   ├── Conflict, KeyReused, ForeignCursor
+    │   └── RateLimited, Unavailable
+    ├── RunError                the run ended badly
+    │   └── RunCancelled, RunTimedOut, RunInterrupted, LimitExceeded, InternalError
+    ├── StoreError              operations must act
+    │   └── Fenced, AppendConflict
+    └── ProtocolError           the peer must act
+
+Three facts belong to each: ``code`` (stable, on the wire), ``status`` (HTTP) and
+``retryable`` (whether the same call is worth repeating).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeAlias
+
+Json: TypeAlias = Any
+"""Whatever JSON can say. The one place where ``Any`` stands in a public signature."""
+
+FieldErrors: TypeAlias = Mapping[str, Sequence[str]]
+"""Messages by field path (``file_ids.0``); ``_root`` for the input as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorObject:
+    """An error as callers see it, the same on every transport.
+
+    It is the value of ``error`` in an HTTP answer and the data of a run's last
+    event, ``error`` or ``cancelled``.
+    """
+
+    code: str
+    message: str
+    status: int = 500
+    retryable: bool = False
+    field_errors: FieldErrors | None = None
+    data: Json = None
+    run_id: str | None = None
+    error_id: str | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """Return the JSON form, with the wire's names."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "statusCode": self.status,
+            "retryable": self.retryable,
+            "fieldErrors": self.field_errors,
+            "data": self.data,
+            "runId": self.run_id,
+            "errorId": self.error_id,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Json]) -> Self:
+        """Read the JSON form; fields that are missing take their defaults."""
+        return cls(
+            code=str(value.get("code", "INTERNAL_ERROR")),
+            message=str(value.get("message", "")),
+            status=int(value.get("statusCode", 500)),
+            retryable=bool(value.get("retryable", False)),
+            field_errors=value.get("fieldErrors"),
+            data=value.get("data"),
+            run_id=value.get("runId"),
+            error_id=value.get("errorId"),
+        )
+
+
+class YieldwireError(Exception):
+    """Base class of everything this package raises on purpose."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        """Return what a caller may see of this error."""
+        return ErrorObject(
+            code=self.code,
+            message=str(self),
+            status=self.status,
+            retryable=self.retryable,
+            run_id=run_id,
+        )
+
+
+class UsageError(YieldwireError):
+    """The developer who uses this package must change something."""
+
+
+class MissingDependency(UsageError, ImportError):
+    """An optional dependency is not installed; the message has the ``pip install`` line."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(
+            f"{purpose} needs the package {package!r}: pip install 'yieldwire[{extra}]'"
+        )
+
+
+class InvalidAction(UsageError):
+    """A function cannot be an action as it is written."""
+
+
+class IllegalTransition(UsageError):
+    """A run was asked to take a step that its table does not have."""
+
+
+class CallError(YieldwireError):
+    """The caller must change the call, or wait."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
+class ActionError(CallError):
+    """An error that the action declares: it reaches the caller with all that it says.
+
+    Args:
+        code: An upper-case string that callers can branch on.
+        message: For people.
+        status: The HTTP status, where the error comes before the first event.
+        retryable: Whether the same call is worth repeating.
+        data: Plain JSON for the caller's program.
+
+    Example:
+        >>> raise ActionError("OUT_OF_CREDIT", "Your credit is used up.", status=402)
+        Traceback (most recent call last):
+        yieldwire.errors.ActionError: Your credit is used up.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 400,
+        retryable: bool = False,
+        data: Json = None,
+    ) -> None:
+        super().__init__(message)
+        self._object = ErrorObject(
+            code=code, message=message, status=status, retryable=retryable, data=data
+        )
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        """Return the error with its own code, status and data."""
+        own = self._object
+        return ErrorObject(
+            code=own.code,
+            message=own.message,
+            status=own.status,
+            retryable=own.retryable,
+            data=own.data,
+            run_id=run_id,
+        )
+
+
+class ParseError(CallError):
+    """The request cannot be read: broken JSON, a malformed cursor, a bad header."""
+
+    code = "PARSE_ERROR"
+
+
+class ValidationFailed(CallError):
+    """The input does not fit the action's parameters; ``field_errors`` says where."""
+
+    code = "VALIDATION_ERROR"
+    status = 422
+
+    def __init__(self, field_errors: FieldErrors, message: str = "The input is not valid.") -> None:
+        super().__init__(message)
+        self.field_errors = field_errors
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        """Return the error with its messages by field."""
+        return ErrorObject(
+            code=self.code,
+            message=str(self),
+            status=self.status,
+            field_errors=self.field_errors,
+            run_id=run_id,
+        )
+
+
+class UnsupportedMediaType(CallError):
+    """The body's content type is not one that an action reads."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+
+
+class PayloadTooLarge(CallError):
+    """The body, one of its parts or one of its counts is over the limit."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413
+
+
+class Unauthorized(CallError):
+    """Nobody is signed in, and somebody must be."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+
+    def __init__(self, message: str = "Sign in first.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(CallError):
+    """Whoever asks may not do this."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+    def __init__(self, message: str = "You may not do this.") -> None:
+        super().__init__(message)
+
+
+class NotFound(CallError):
+    """There is no such action, run or page."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class MethodNotAllowed(CallError):
+    """The address exists, but not for this method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(f"{method} is not allowed here; use {' or '.join(self.allowed)}.")
+
+
+class NotAcceptable(CallError):
+    """None of the media types that the caller accepts can be made."""
+
+    code = "NOT_ACCEPTABLE"
+    status = 406
+
+
+class Conflict(CallError):
+    """The run is not in a state in which this can be done."""
+
+    code = "CONFLICT"
+    status = 409
+
+
+class KeyReused(CallError):
+    """The idempotency key belongs to a run that was started with another input."""
+
+    code = "KEY_REUSED"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used with another input; take a new key for a new call."
+        )
+
+
+class ForeignCursor(CallError):
+    """The cursor names another run, or a place that this run's log does not have."""
+
+    code = "GONE"
+    status = 410
+
+    def __init__(self, message: str = "The cursor does not belong to this run's log.") -> None:
+        super().__init__(message)
+
+
+class RateLimited(CallError):
+    """Too much at once; ``retry_after`` says how many seconds to wait."""
+
+    code = "RATE_LIMITED"
+    status = 429
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Unavailable(CallError):
+    """The server is stopping and takes no new runs; another one may."""
+
+    code = "UNAVAILABLE"
+    status = 503
+    retryable = True
+
+    def __init__(self, message: str = "The server is stopping.", retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RunError(YieldwireError):
+    """A run ended badly, for a reason that is not the action's own."""
+
+
+class RunCancelled(RunError):
+    """Somebody asked the run to stop, or nobody was reading it any more."""
+
+    code = "CANCELLED"
+    status = 409
+
+    def __init__(self, reason: str = "requested") -> None:
+        self.reason = reason
+        super().__init__("The run was cancelled.")
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        """Return the error with the reason as its data."""
+        return ErrorObject(
+            code=self.code,
+            message=str(self),
+            status=self.status,
+            data={"reason": self.reason},
+            run_id=run_id,
+        )
+
+
+class RunTimedOut(RunError):
+    """The run outlived its time limit."""
+
+    code = "TIMEOUT"
+    status = 504
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(f"The run took longer than its limit of {timeout:g} s.")
+
+
+class RunInterrupted(RunError):
+    """The process in which the run was executed is gone, and it may not be run twice."""
+
+    code = "INTERRUPTED"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("The run was interrupted; it is not known how far its work went.")
+
+
+class LimitExceeded(RunError):
+    """The run's log grew past a limit: too many events, too many bytes, or one too large."""
+
+    code = "LIMIT_EXCEEDED"
+
+
+class InternalError(RunError):
+    """Something unexpected; callers get ``error_id``, which the log has too, and no text."""
+
+    def __init__(self, error_id: str) -> None:
+        self.error_id = error_id
+        super().__init__("Something went wrong on the server.")
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        """Return the error with the id under which the log has its cause."""
+        return ErrorObject(code=self.code, message=str(self), run_id=run_id, error_id=self.error_id)
+
+
+class StoreError(YieldwireError):
+    """The store failed; whether the last write happened is unknown, and it may be repeated."""
+
+    code = "STORE_ERROR"
+    status = 503
+    retryable = True
+
+
+class Fenced(StoreError):
+    """Another writer holds the run, or the run has ended: this one may write no more."""
+
+    retryable = False
+
+
+class AppendConflict(StoreError):
+    """The log's last seq is not the one that the writer believes."""
+
+    retryable = False
+
+
+class ProtocolError(YieldwireError):
+    """The peer sent bytes that the protocol does not allow."""

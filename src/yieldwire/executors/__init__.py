@@ -1,0 +1,62 @@
+"""Where and how an action runs: from its function to the events of its run's log.
+
+An executor is told a run's id and nothing else; what it needs to know of the run it gets
+from the store, through `Loader`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from yieldwire.actions import Action
+from yieldwire.run import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run may cost, and how long its end may take.
+
+    Attributes:
+        max_events: Events in one log; a feed that trims its log has no such limit.
+        max_bytes: Bytes of one log.
+        max_event_bytes: Bytes of one event's JSON.
+        ahead_bytes: How far a run may be ahead of its fastest reader on the same process.
+        cancel_within: Seconds that cleanup may take before the run's end is written anyway.
+        threads: Blocking actions that run at a time; more of them wait as pending.
+    """
+
+    max_events: int = 5_000_000
+    max_bytes: int = 256 * 1024 * 1024
+    max_event_bytes: int = 4 * 1024 * 1024
+    ahead_bytes: int = 4 * 1024 * 1024
+    cancel_within: float = 5.0
+    threads: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an attempt runs: the action, its validated arguments, and its context's facts."""
+
+    action: Action[..., Any, Any]
+    arguments: Mapping[str, Any]
+    context: Mapping[str, Any]
+
+
+Loader = Callable[[RunRecord], Work]
+"""Finds what a run's record stands for."""
+
+
+class Executor(Protocol):
+    """Decides where runs are executed."""
+
+    def enqueue(self, run_id: str, /) -> None:
+        """See to it that a pending run is claimed and executed, at least once asked for."""
+        ...
+
+    def nudge(self, run_id: str, reason: str, /) -> None:
+        """Stop the run now if it is executed here; elsewhere its heartbeat tells."""
+        ...
+
+    async def close(self, grace: float, /) -> None:
+        """Let running actions finish for ``grace`` seconds, then end them as ``INTERRUPTED``."""
+        ...

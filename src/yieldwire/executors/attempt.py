@@ -1,0 +1,234 @@
+"""One attempt at a run: from its claim to its terminal event, in one task of its own."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pydantic_core import to_json
+
+from yieldwire.context import Context, Resource
+from yieldwire.errors import (
+    CallError,
+    Fenced,
+    InternalError,
+    NotFound,
+    RunCancelled,
+    RunError,
+    RunInterrupted,
+    RunTimedOut,
+    UsageError,
+    YieldwireError,
+)
+from yieldwire.events import EventType
+from yieldwire.executors import Limits, Work
+from yieldwire.executors.drive import Drive
+from yieldwire.executors.pace import Pace
+from yieldwire.executors.writer import LogWriter, flush_when_waiting
+from yieldwire.middleware import Around, enter_arounds
+from yieldwire.run import RunRecord
+from yieldwire.stores import RunStore
+from yieldwire.upload import Upload
+
+T = TypeVar("T")
+
+logger = logging.getLogger("yieldwire.worker")
+
+TIMED_OUT: Final = "timeout"
+INTERRUPTED: Final = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every attempt in this process shares."""
+
+    store: RunStore
+    pool: Executor
+    limits: Limits
+    arounds: tuple[Around, ...]
+    resources: Mapping[Resource[Any], Any]
+    own: Callable[[Coroutine[Any, Any, None]], object]
+    """Runs a coroutine in a task that the executor owns."""
+    checks_chunks: bool
+
+
+class Attempt:
+    """Runs one claimed run's action. Its end is written exactly once, by whoever is first."""
+
+    def __init__(self, services: Services, run: RunRecord, work: Work, pace: Pace) -> None:
+        self._services, self._run, self._work = services, run, work
+        self._writer = LogWriter(services.store, run, self._encoder(), services.limits, pace)
+        self._writer.spawn_flush = lambda: self._own(self._writer.flush())
+        self._group: asyncio.TaskGroup | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._has_ended = False
+        self.cancel_reason: str | None = None
+
+    def _encoder(self) -> Callable[[object], bytes]:
+        chunk = self._work.action.signature.chunk
+        if chunk is None:
+            return to_json
+        return chunk.encode_checked if self._services.checks_chunks else chunk.encode
+
+    async def execute(self) -> None:
+        """Run the action and write its end. Never raises what the action raised."""
+        self._task = asyncio.current_task()
+        loop, timeout = asyncio.get_running_loop(), self._run.timeout
+        if timeout is not None:
+            self._timers.append(loop.call_later(timeout, self.cancel, TIMED_OUT))
+        if self._run.cancel_reason is not None:
+            self.cancel(self._run.cancel_reason)
+        logger.info("run starts: %s", self._run.action, extra={"run_id": self._run.id})
+        try:
+            data = await self._outcome()
+            await self._end(EventType.DONE, data)
+        except asyncio.CancelledError:
+            if self.cancel_reason is None:
+                raise
+            await self._end_by(self._stopped())
+        except BaseException as exc:  # noqa: BLE001 - the run's task is where errors end
+            await self._end_by(exc)
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            for value in self._work.arguments.values():
+                _close_uploads(value)
+
+    async def _outcome(self) -> bytes:
+        """Return the data of the `done` event."""
+        ctx = Context(
+            run_id=self._run.id,
+            action=self._run.action,
+            owner=self._run.owner,
+            caller=self._run.caller,
+            attempt=self._run.attempt,
+            host=self,
+            **self._work.context,
+        )
+        arounds = (*self._services.arounds, *self._work.action.options.around)
+        async with AsyncExitStack() as stack:
+            await enter_arounds(stack, arounds, ctx)
+            result = await self._drive(ctx)
+        output = self._work.action.signature.result
+        if output.annotation is None and result is None:
+            return b"{}"
+        encode = output.encode_checked if self._services.checks_chunks else output.encode
+        return b'{"result":%b}' % encode(result)
+
+    async def _drive(self, ctx: Context) -> object:
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                drive = Drive(
+                    work=self._work,
+                    ctx=ctx,
+                    writer=self._writer,
+                    pool=self._services.pool,
+                    group=group,
+                )
+                return await drive.run()
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        finally:
+            self._group = None
+
+    def cancel(self, reason: str) -> None:
+        """Stop the action; after ``cancel_within`` seconds the end is written without it."""
+        if self.cancel_reason is not None or self._has_ended:
+            return
+        self.cancel_reason = reason
+        self._writer.is_stopping = True
+        if self._task is not None:
+            self._task.cancel()
+        loop = asyncio.get_running_loop()
+        within = self._services.limits.cancel_within
+        self._timers.append(loop.call_later(within, self._abandon))
+
+    def _abandon(self) -> None:
+        if not self._has_ended:
+            logger.warning(
+                "cleanup of %s takes longer than %g s; its end is written without it",
+                self._run.action,
+                self._services.limits.cancel_within,
+                extra={"run_id": self._run.id},
+            )
+            self._own(self._end_by(self._stopped()))
+
+    def _stopped(self) -> RunError:
+        if self.cancel_reason == TIMED_OUT:
+            return RunTimedOut(self._run.timeout or 0.0)
+        if self.cancel_reason == INTERRUPTED:
+            return RunInterrupted()
+        return RunCancelled(self.cancel_reason or "requested")
+
+    async def _end_by(self, exc: BaseException) -> None:
+        kind = EventType.CANCELLED if isinstance(exc, RunCancelled) else EventType.ERROR
+        if isinstance(exc, (CallError, RunError)):
+            error: YieldwireError = exc
+        else:
+            error = InternalError(secrets.token_hex(8))
+            logger.error(
+                "run failed: %s, error id %s",
+                self._run.action,
+                error.error_id,
+                exc_info=exc,
+                extra={"run_id": self._run.id, "error_id": error.error_id},
+            )
+        await self._end(kind, to_json(error.error_object(self._run.id).to_dict()))
+
+    async def _end(self, kind: EventType, data: bytes) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        logger.info("run ends: %s, %s", self._run.action, kind, extra={"run_id": self._run.id})
+        try:
+            await self._writer.end(kind, data)
+        except (Fenced, NotFound):
+            logger.warning("the run was taken away", extra={"run_id": self._run.id})
+
+    def _own(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._services.own(coroutine)
+
+    # What the action may ask for, through its context.
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
+        """Run a helper in the run's own group; what it emits is written when it waits."""
+        if self._group is None or asyncio._get_running_loop() is None:  # noqa: SLF001
+            coroutine.close()
+            raise UsageError("spawn() needs a running loop: blocking actions have no helpers.")
+
+        async def helper() -> T:
+            return await flush_when_waiting(coroutine, self._writer)
+
+        return self._group.create_task(helper())
+
+    def resource(self, resource: Resource[T], /) -> T:
+        """Return what a resource opened."""
+        try:
+            value: T = self._services.resources[resource]
+        except KeyError:
+            raise UsageError(
+                f"The resource {resource.name!r} is not one of this application's; "
+                "declare it with @actions.resource."
+            ) from None
+        return value
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _close_uploads(value: object) -> None:
+    if isinstance(value, Upload):
+        value.close()
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _close_uploads(item)

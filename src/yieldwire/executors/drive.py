@@ -1,0 +1,102 @@
+"""The one place where an action's function becomes events, whatever its shape."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, cast
+
+from yieldwire.chunks import Result
+from yieldwire.context import Context, Stream, StreamableValue
+from yieldwire.errors import UsageError
+from yieldwire.executors import Work
+from yieldwire.executors.thread import run_blocking
+from yieldwire.executors.writer import LogWriter, flush_when_waiting
+from yieldwire.schema import Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """One attempt's work with everything it needs, until it returns its result."""
+
+    work: Work
+    ctx: Context
+    writer: LogWriter
+    pool: Executor
+    group: asyncio.TaskGroup
+
+    async def run(self) -> object:
+        """Run the action to its end, and return its result; every chunk goes to the writer.
+
+        Raises:
+            BaseException: Whatever the action raised.
+        """
+        shape = self.work.action.signature.shape
+        driver = _DRIVERS[shape]
+        if shape.is_blocking:
+            return await driver(self)
+        return await flush_when_waiting(driver(self), self.writer)
+
+    def call(self, **injected: object) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Call the action's function with its arguments and what is injected."""
+        kinds: Mapping[type, object] = {
+            Context: self.ctx,
+            **{type(value): value for value in injected.values()},
+        }
+        signature = self.work.action.signature
+        extra = {name: kinds[kind] for name, kind in signature.injected.items()}
+        return self.work.action.function(**self.work.arguments, **extra)
+
+
+async def _drive_async_generator(drive: Drive) -> object:
+    generator = cast("AsyncGenerator[object, None]", drive.call())
+    put, held = drive.writer.put, None
+    try:
+        async for chunk in generator:
+            if held is not None:
+                raise UsageError("A Result is the last word: nothing can be yielded after it.")
+            if type(chunk) is Result:
+                held = chunk
+            elif put(chunk):
+                await drive.writer.turn()
+    finally:
+        await generator.aclose()
+    return None if held is None else held.value
+
+
+async def _drive_stream(drive: Drive) -> object:
+    stream = Stream[Any](drive.writer)
+    try:
+        return await drive.call(stream=stream)
+    finally:
+        stream.close()
+
+
+async def _drive_value(drive: Drive) -> object:
+    value = StreamableValue[Any](drive.writer)
+    await drive.call(value=value)
+    if value.failure is not None:
+        raise value.failure
+    return value.value
+
+
+async def _drive_async_function(drive: Drive) -> object:
+    return await drive.call()
+
+
+async def _drive_generator(drive: Drive) -> object:
+    return await run_blocking(drive.call, drive.writer, drive.pool, is_generator=True)
+
+
+async def _drive_function(drive: Drive) -> object:
+    return await run_blocking(drive.call, drive.writer, drive.pool, is_generator=False)
+
+
+_DRIVERS: Mapping[Shape, Callable[[Drive], Any]] = {
+    Shape.ASYNC_GENERATOR: _drive_async_generator,
+    Shape.GENERATOR: _drive_generator,
+    Shape.STREAM: _drive_stream,
+    Shape.VALUE: _drive_value,
+    Shape.ASYNC_FUNCTION: _drive_async_function,
+    Shape.FUNCTION: _drive_function,
+}

@@ -1,0 +1,53 @@
+"""How far a run is ahead of its fastest reader in this process."""
+
+import asyncio
+from collections import deque
+
+
+class Pace:
+    """Holds a run back while it is too many bytes ahead of every reader it has here.
+
+    With no reader it goes on: what was read before, or never will be, holds nothing up.
+    """
+
+    def __init__(self, ahead_bytes: int) -> None:
+        self._limit = ahead_bytes
+        self._unread: deque[tuple[int, int]] = deque()  # (last seq, bytes) of each block
+        self._ahead = 0
+        self._readers: dict[str, int] = {}
+        self._room: asyncio.Event | None = None
+
+    def wrote(self, seq: int, size: int) -> None:
+        """Note a block that was appended."""
+        self._unread.append((seq, size))
+        self._ahead += size
+        if not self._readers:
+            self._unread.clear()
+            self._ahead = 0
+
+    def read(self, reader: str, seq: int) -> None:
+        """Note that ``reader`` has sent on everything up to ``seq``."""
+        self._readers[reader] = seq
+        unread = self._unread
+        while unread and unread[0][0] <= seq:
+            self._ahead -= unread.popleft()[1]
+        if self._ahead <= self._limit:
+            self._release()
+
+    def left(self, reader: str) -> None:
+        """Note that ``reader`` is gone."""
+        self._readers.pop(reader, None)
+        if not self._readers:
+            self._release()
+
+    def _release(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+    async def wait_for_room(self) -> None:
+        """Return when the run may write on."""
+        while self._readers and self._ahead > self._limit:
+            if self._room is None:
+                self._room = asyncio.Event()
+            await self._room.wait()

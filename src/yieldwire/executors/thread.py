@@ -1,0 +1,163 @@
+"""Blocking actions: a generator or a function, driven by a thread.
+
+The thread encodes and gathers chunks and wakes the loop once for whatever has gathered by
+then; the loop appends them as blocks. The thread waits while it is too far ahead, and stops
+at its next yield when the run is cancelled: its generator is closed in the thread itself.
+"""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor
+from typing import Any, Final
+
+from yieldwire.chunks import Result
+from yieldwire.errors import UsageError
+from yieldwire.executors.writer import LogWriter
+
+MAX_IN_FLIGHT: Final = 1024
+"""Events that a thread may have gathered before it waits for the loop."""
+
+
+class Bridge:
+    """What one thread and the loop share."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._gathered: list[bytes] = []
+        self._news = asyncio.Event()
+        self._room = threading.Event()
+        self._room.set()
+        self.is_stopped = False
+        self.is_done = False
+
+    # The thread's side.
+
+    def put(self, chunk: object) -> None:
+        """Hand a chunk over; wait for room before."""
+        data = self._writer.encode(chunk)
+        self._room.wait()
+        with self._lock:
+            self._gathered.append(data)
+            first = len(self._gathered) == 1
+            if len(self._gathered) >= MAX_IN_FLIGHT and not self.is_stopped:
+                self._room.clear()
+        if first:
+            self._wake()
+
+    def finish(self) -> None:
+        """Say that nothing more comes."""
+        self.is_done = True
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._news.set)
+        except RuntimeError:
+            self.is_stopped = True  # the loop is closed: nobody is left to hand over to
+
+    # The loop's side.
+
+    def take(self) -> list[bytes]:
+        """Return what has gathered, and make room."""
+        self._news.clear()
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+            self._room.set()
+        return gathered
+
+    async def wait_for_news(self) -> None:
+        """Return when something has gathered, or the thread is done."""
+        await self._news.wait()
+
+    def stop(self) -> None:
+        """Tell the thread to stop at its next yield."""
+        with self._lock:
+            self.is_stopped = True
+            self._room.set()
+
+
+async def run_blocking(
+    function: Callable[[], Any], writer: LogWriter, pool: Executor, *, is_generator: bool
+) -> object:
+    """Run a blocking function or generator in a thread, and return its result.
+
+    Raises:
+        asyncio.CancelledError: If the run is to stop, once the thread has.
+    """
+    bridge = Bridge(writer)
+    outcome: list[object] = []
+    target = _drive_generator if is_generator else _call
+
+    def run() -> None:
+        try:
+            outcome.append(target(function, bridge))
+        finally:
+            bridge.finish()
+
+    context = contextvars.copy_context()
+    thread = asyncio.get_running_loop().run_in_executor(pool, _guarded, context.run, run)
+    try:
+        while not bridge.is_done:
+            await bridge.wait_for_news()
+            await _hand_over(bridge, writer)
+        await _hand_over(bridge, writer)
+    except BaseException:
+        bridge.stop()
+        # A thread cannot be stopped from outside: it is waited for, and whoever asked for
+        # the end is not kept waiting by that (`Limits.cancel_within`).
+        await asyncio.wait({thread})
+        raise
+    error = await thread
+    if error is not None:
+        raise error
+    if bridge.is_stopped:
+        raise asyncio.CancelledError
+    return outcome[0]
+
+
+def _guarded(
+    run: Callable[[Callable[[], None]], None], target: Callable[[], None]
+) -> BaseException | None:
+    # As a value, because a future treats CancelledError and StopIteration in its own way.
+    try:
+        run(target)
+    except BaseException as exc:  # noqa: BLE001 - raised again by whoever awaits the thread
+        return exc
+    return None
+
+
+async def _hand_over(bridge: Bridge, writer: LogWriter) -> None:
+    for data in bridge.take():
+        writer.put_encoded(data)
+    await writer.flush()
+    if writer.is_stopping:
+        raise asyncio.CancelledError
+
+
+def _call(function: Callable[[], object], bridge: Bridge) -> object:
+    return function()
+
+
+def _drive_generator(function: Callable[[], Iterator[object]], bridge: Bridge) -> object:
+    generator = function()
+    held: Result[object] | None = None
+    try:
+        while not bridge.is_stopped:
+            try:
+                chunk = next(generator)
+            except StopIteration as stop:
+                return stop.value if held is None else held.value
+            if held is not None:
+                raise UsageError("A Result is the last word: nothing can be yielded after it.")
+            if isinstance(chunk, Result):
+                held = chunk
+            else:
+                bridge.put(chunk)
+        return None
+    finally:
+        if isinstance(generator, Generator):
+            generator.close()

@@ -1,0 +1,219 @@
+"""What an action emits, on its way into the log.
+
+Theory of operation. Chunks are encoded as they come and gathered. They are appended, as one
+block, when the action suspends: a stream that trickles is written event by event with no
+delay, and a loop that runs hot fills its blocks by itself. `flush_when_waiting` is what sees
+the action suspend: it steps the action's coroutine by hand, and where that waits for
+something, writes first and waits then. So there is no task, queue or timer per event.
+"""
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Final, TypeVar
+
+from yieldwire.errors import Fenced, LimitExceeded
+from yieldwire.events import Block, EventType
+from yieldwire.executors import Limits
+from yieldwire.executors.pace import Pace
+from yieldwire.run import RunRecord, Status, advance
+from yieldwire.stores import RunStore
+
+T = TypeVar("T")
+
+BLOCK_EVENTS: Final = 256
+"""Enough to make the cost of a block small beside that of its events."""
+BLOCK_BYTES: Final = 64 * 1024
+BLOCK_SECONDS: Final = 0.005
+"""How long an action that never waits may keep an event, and the loop, to itself."""
+
+
+class LogWriter:
+    """Writes one attempt's events. The attempt's end closes it."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        run: RunRecord,
+        encode: Callable[[object], bytes],
+        limits: Limits,
+        pace: Pace,
+    ) -> None:
+        self._store, self._run, self._encode, self._limits = store, run, encode, limits
+        self._pace = pace
+        self._seq = run.seq
+        self._bytes = 0
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._busy = False
+        self._idle: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._due_at = 0.0  # so that the first event is due at once
+        self.is_stopping = False
+        self.is_closed = False
+        self.is_stepping = False
+        """Whether the action's own coroutine is being stepped, so that its next wait writes."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something waits to be written that nobody is writing."""
+        return bool(self._pending) and not self._busy
+
+    def encode(self, chunk: object) -> bytes:
+        """Return the chunk's JSON. May be called from any thread.
+
+        Raises:
+            LimitExceeded: If it is too large.
+        """
+        data = self._encode(chunk)
+        if len(data) > self._limits.max_event_bytes:
+            raise LimitExceeded(
+                f"A chunk of {len(data)} bytes is over the limit of "
+                f"{self._limits.max_event_bytes}; send it in smaller pieces."
+            )
+        return data
+
+    def put(self, chunk: object, /) -> bool:
+        """Take a chunk, and say whether it is time to write and to let others run."""
+        return self.put_encoded(self.encode(chunk))
+
+    def put_encoded(self, data: bytes) -> bool:
+        """Take a chunk's JSON, and say whether it is time to write and to let others run."""
+        if self.is_closed:
+            raise Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
+        pending = self._pending
+        if not pending and not self.is_stepping:
+            self._loop.call_soon(self._kick)
+        pending.append(data)
+        self._pending_bytes += len(data)
+        return (
+            self.is_stopping
+            or len(pending) >= BLOCK_EVENTS
+            or self._pending_bytes >= BLOCK_BYTES
+            or self._loop.time() >= self._due_at
+        )
+
+    def _kick(self) -> None:
+        # Somebody outside the action's own coroutines put something: nobody sees them wait.
+        if self.has_work and not self.is_closed:
+            self.spawn_flush()
+
+    spawn_flush: Callable[[], None]
+    """Set by the attempt: runs `flush` in a task that the attempt owns."""
+
+    async def drain(self) -> None:
+        """Write if it is time to, and let others run; wait while the log is too far behind."""
+        due = (
+            len(self._pending) >= BLOCK_EVENTS
+            or self._pending_bytes >= BLOCK_BYTES
+            or self._loop.time() >= self._due_at
+        )
+        if due or self.is_stopping:
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Write what there is, and give every other task a turn.
+
+        Raises:
+            asyncio.CancelledError: If the run is to stop.
+        """
+        await self.flush()
+        while self._busy and len(self._pending) >= BLOCK_EVENTS:
+            await self._wait_idle()
+        await asyncio.sleep(0)
+        if self.is_stopping:
+            raise asyncio.CancelledError
+
+    async def flush(self) -> None:
+        """Append everything that is pending. If somebody else is at it, they take it along."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._pending and not self.is_closed:
+                block = self._take()
+                await self._append(block)
+                await self._pace.wait_for_room()
+        finally:
+            self._busy = False
+            self._due_at = self._loop.time() + BLOCK_SECONDS
+            if self._idle is not None and not self._idle.done():
+                self._idle.set_result(None)
+
+    def _take(self) -> Block:
+        data, self._pending, self._pending_bytes = self._pending, [], 0
+        return Block.of_chunks(self._run.id, self._seq + 1, data)
+
+    async def _append(self, block: Block) -> None:
+        run, limits = self._run, self._limits
+        self._bytes += len(block.frames)
+        if run.keep is None and (block.last > limits.max_events or self._bytes > limits.max_bytes):
+            raise LimitExceeded(
+                f"The run's log is over its limit of {limits.max_events} events "
+                f"or {limits.max_bytes} bytes."
+            )
+        self._seq = await self._store.append(run.id, block, after=self._seq, fence=run.fence)
+        self._pace.wrote(self._seq, len(block.frames))
+
+    async def _wait_idle(self) -> None:
+        while self._busy:
+            if self._idle is None or self._idle.done():
+                self._idle = self._loop.create_future()
+            await self._idle
+
+    async def end(self, kind: EventType, data: bytes) -> None:
+        """Append what is pending and the terminal event, in one step, and close.
+
+        Raises:
+            Fenced: If the run was taken away.
+        """
+        self.is_closed = True
+        await self._wait_idle()
+        block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
+        if self._pending:
+            block = self._take().joined(block)
+        self._seq = await self._store.append(
+            self._run.id,
+            block,
+            after=self._seq,
+            fence=self._run.fence,
+            end=advance(Status.RUNNING, kind),
+        )
+
+
+@types.coroutine
+def flush_when_waiting(
+    coroutine: Coroutine[Any, Any, T], writer: LogWriter
+) -> Generator[Any, Any, T]:
+    """Run ``coroutine``; whenever it suspends, first write what it has emitted.
+
+    What it waits for is then waited for as if nobody stood between, so cancellation,
+    time limits and task groups inside it work as ever.
+    """
+    value: object = None
+    error: BaseException | None = None
+    while True:
+        writer.is_stepping = True
+        try:
+            waited = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        finally:
+            writer.is_stepping = False
+        value = error = None
+        if writer.has_work:
+            try:
+                yield from writer.flush().__await__()
+            except asyncio.CancelledError as exc:
+                # The cancellation was meant for what the action waits for: pass it on there,
+                # and where that is over already, to the action itself.
+                if waited is None or not waited.cancel():
+                    error = exc
+                    continue
+            except BaseException as exc:  # noqa: BLE001 - it is thrown into the action
+                error = exc
+                continue
+        try:
+            value = yield waited
+        except BaseException as exc:  # noqa: BLE001 - as above
+            error = exc

@@ -1,0 +1,98 @@
+"""Following a run: the one loop that every reader is in.
+
+Read the log behind the cursor; where there is nothing, wait to be woken; again. Live
+streaming, replay, resume, a second reader and polling are this loop. A wake-up carries no
+data, so there is no gap between what is replayed and what is live.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
+
+from yieldwire.clock import Clock
+from yieldwire.events import Block
+from yieldwire.executors.pace import Pace
+from yieldwire.stores import RunStore
+
+
+class Reader:
+    """One reader of one run: holds the run while it is here, and may be asked to leave."""
+
+    def __init__(
+        self, store: RunStore, paces: Mapping[str, Pace], clock: Clock, run_id: str
+    ) -> None:
+        self.run_id: Final = run_id
+        self.id: Final = secrets.token_hex(8)
+        self._store, self._paces, self._clock = store, paces, clock
+        self._waiting: asyncio.Task[object] | None = None
+        self._held_until = 0.0
+        self.is_leaving = False
+        """Whether the loop ended because it was asked to, before the run's end."""
+
+    def leave(self) -> None:
+        """Ask the reader to end between two blocks; safe to call at any time in the loop."""
+        self.is_leaving = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def hold(self, tick: float) -> None:
+        """Keep the run attached for a while longer than until the next tick."""
+        now = self._clock.monotonic()
+        if now + tick > self._held_until:
+            self._held_until = now + 3 * tick
+            await self._store.hold(self.run_id, self.id, seconds=3 * tick)
+
+    async def release(self) -> None:
+        """Say that this reader has gone."""
+        pace = self._paces.get(self.run_id)
+        if pace is not None:
+            pace.left(self.id)
+        await self._store.hold(self.run_id, self.id, seconds=0)
+
+    async def pages(self, after: int, *, tick: float) -> AsyncIterator[Sequence[Block]]:
+        """Yield everything behind ``after``, a page at a time, until the run's last block.
+
+        A page is empty where nothing came for ``tick`` seconds. What was yielded counts as
+        sent when the next page is asked for. Close the iterator to leave.
+
+        Raises:
+            NotFound: If the run does not exist, or is gone.
+            ForeignCursor: If ``after`` lies beyond the log's end.
+        """
+        try:
+            await self.hold(tick)
+            while not self.is_leaving:
+                page = await self._store.read(self.run_id, after)
+                if page:
+                    yield page
+                    after = page[-1].last
+                    if page[-1].end is not None:
+                        return
+                    self._note(after)
+                elif await self._woken_within(after, tick):
+                    continue
+                elif not self.is_leaving:
+                    yield ()
+                await self.hold(tick)
+        finally:
+            await self.release()
+
+    def _note(self, seq: int) -> None:
+        pace = self._paces.get(self.run_id)
+        if pace is not None:
+            pace.read(self.id, seq)
+
+    async def _woken_within(self, after: int, tick: float) -> bool:
+        self._note(after)
+        started = self._clock.monotonic()
+        self._waiting = asyncio.current_task()
+        try:
+            await self._store.wait(self.run_id, after, timeout=tick)
+        except asyncio.CancelledError:
+            if not self.is_leaving or self._waiting is None:
+                raise
+            self._waiting.uncancel()
+        finally:
+            self._waiting = None
+        return not self.is_leaving and self._clock.monotonic() - started < tick

@@ -1,0 +1,131 @@
+"""What an application consists of: its actions and resources, by name."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Sequence
+from typing import Any, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
+
+from yieldwire.actions import Action, Options
+from yieldwire.context import Resource
+from yieldwire.errors import InvalidAction, NotFound
+from yieldwire.middleware import Around, Middleware
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class ActionOptions(TypedDict, total=False):
+    """What ``@actions.action(...)`` takes; `Options` says what each is for."""
+
+    name: str
+    method: Literal["POST", "GET"]
+    linger: float | None
+    timeout: float | None
+    retries: int
+    retention: float
+    concurrency: int | None
+    labels: tuple[str, ...]
+    middleware: Sequence[Middleware]
+    around: Sequence[Around]
+    shared: bool
+    keep: int | None
+
+
+class Declare(Protocol):
+    """Makes an action of a function.
+
+    The type of a run's result is known of functions and of generators that ``return`` it. Of
+    a result that is yielded, ``Result[T]``, type checkers do not agree, so it is ``Any``.
+    """
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Generator[C, Any, T]], /
+    ) -> Action[P, Generator[C, Any, T], T]: ...
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Action[P, Coroutine[Any, Any, T], T]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Action[P, R, Any]: ...
+
+
+class Registry:
+    """Actions by their name and by its camelCase form; nothing is found in any other way."""
+
+    def __init__(self) -> None:
+        self._actions: dict[str, Action[..., Any, Any]] = {}
+        self._names: dict[str, Action[..., Any, Any]] = {}
+        self.resources: list[Resource[Any]] = []
+
+    @property
+    def actions(self) -> Iterable[Action[..., Any, Any]]:
+        """Every action, in the order of registration."""
+        return self._actions.values()
+
+    def action_named(self, name: str) -> Action[..., Any, Any]:
+        """Return the action of that name, Python's or camelCase.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        try:
+            return self._names[name]
+        except KeyError:
+            raise NotFound("There is no action of this name.") from None
+
+    @overload
+    def action(
+        self, function: Callable[P, Generator[C, Any, T]], /
+    ) -> Action[P, Generator[C, Any, T], T]: ...
+    @overload
+    def action(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Action[P, Coroutine[Any, Any, T], T]: ...
+    @overload
+    def action(self, function: Callable[P, R], /) -> Action[P, R, Any]: ...
+    @overload
+    def action(self, /, **options: Unpack[ActionOptions]) -> Declare: ...
+    def action(
+        self, function: Callable[..., Any] | None = None, /, **options: Unpack[ActionOptions]
+    ) -> Any:
+        """Make an action of a function, as ``@actions.action`` or with options.
+
+        The function stays what it was: calling the action calls it.
+
+        Raises:
+            InvalidAction: If the function cannot be an action, or its name is taken.
+        """
+
+        def declare(function: Callable[..., Any], /) -> Action[..., Any, Any]:
+            name = options.pop("name", None)
+            action = Action(function, Options(**options), name)
+            self.register(action)
+            return action
+
+        return declare if function is None else declare(function)
+
+    def register(self, action: Action[..., Any, Any]) -> None:
+        """Add an action.
+
+        Raises:
+            InvalidAction: If its name, in either form, is taken.
+        """
+        for name in {action.name, action.alias}:
+            if name in self._names:
+                raise InvalidAction(f"Two actions answer to {name!r}; give one another name.")
+        self._actions[action.name] = action
+        self._names[action.name] = self._names[action.alias] = action
+
+    def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
+        """Declare an async generator that opens something once per process, and closes it.
+
+        Example:
+            >>> @actions.resource  # doctest: +SKIP
+            ... async def pool() -> AsyncIterator[Pool]:
+            ...     async with Pool() as opened:
+            ...         yield opened
+        """
+        resource = Resource(opener)
+        self.resources.append(resource)
+        return resource

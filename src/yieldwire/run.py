@@ -1,0 +1,146 @@
+"""The life of a run, as one table, and the record that a store keeps of it.
+
+Rule 1: every change of status is a row of `TRANSITIONS`. No other module decides which
+status follows another.
+Rule 2: this module does no I/O and does not know who drives it.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from yieldwire.errors import ForeignCursor, IllegalTransition, ParseError
+from yieldwire.events import EventType
+
+
+class Status(StrEnum):
+    """Where a run is in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self in TERMINAL
+
+
+_ENDS: Final = {
+    EventType.DONE: Status.COMPLETED,
+    EventType.ERROR: Status.FAILED,  # also TIMEOUT, INTERRUPTED, LIMIT_EXCEEDED: codes
+    EventType.CANCELLED: Status.CANCELLED,
+}
+
+TRANSITIONS: Final[dict[Status, dict[EventType, Status]]] = {
+    Status.PENDING: {
+        EventType.STARTED: Status.RUNNING,
+        EventType.CANCELLED: Status.CANCELLED,
+        EventType.ERROR: Status.FAILED,
+    },
+    Status.RUNNING: {
+        EventType.CHUNK: Status.RUNNING,
+        EventType.RESTARTED: Status.PENDING,  # the lease ran out, another attempt is allowed
+        **_ENDS,
+    },
+    Status.COMPLETED: {},
+    Status.FAILED: {},
+    Status.CANCELLED: {},
+}
+
+TERMINAL: Final = frozenset(status for status, row in TRANSITIONS.items() if not row)
+
+
+def advance(status: Status, event: EventType) -> Status:
+    """Return the status after ``event``.
+
+    Raises:
+        IllegalTransition: If the table has no such row.
+    """
+    try:
+        return TRANSITIONS[status][event]
+    except KeyError:
+        raise IllegalTransition(f"{event.value!r} cannot happen while {status.value}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run as a store keeps it. Times are seconds since the epoch, by the store's clock."""
+
+    id: str
+    action: str
+    caller: str
+    """Whose quota the run counts against: the owner, or the address of the anonymous."""
+    owner: str | None = None
+    input: bytes = b"{}"
+    """The validated input as JSON; an upload stands there by its name, size and hash."""
+    context: bytes = b"{}"
+    """What middleware put on ``ctx.state``, and the request's facts, as JSON."""
+    labels: tuple[str, ...] = ()
+    linger: float | None = 30.0
+    """Seconds that an attached run waits for a reader to come back; ``None``: for ever."""
+    detached: bool = False
+    timeout: float | None = None
+    retries: int = 0
+    """How many attempts may follow the first when a worker is lost."""
+    retention: float = 3600.0
+    """Seconds that the run is kept after its terminal event."""
+    keep: int | None = None
+    """How many of its newest events a feed keeps; ``None``: all."""
+
+    status: Status = Status.PENDING
+    fence: int = 0
+    attempt: int = 0
+    seq: int = 0
+    first_seq: int = 1
+    cancel_reason: str | None = None
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+def new_run_id() -> str:
+    """Return a run id: a letter and 20 characters of 6 random bits each, never used before."""
+    # The letter keeps an id from looking like an option on a command line.
+    return "r" + secrets.token_urlsafe(15)
+
+
+_CURSOR: Final = re.compile(r"([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})", re.ASCII)
+CURSOR_LENGTH: Final = 128
+"""Bytes; the longest cursor that is looked at."""
+
+
+def cursor_of(run_id: str, seq: int) -> str:
+    """Return the cursor behind event ``seq``."""
+    return f"{run_id}.{seq}"
+
+
+def parse_cursor(text: str) -> tuple[str, int]:
+    """Return the run id and the seq that a cursor names.
+
+    Raises:
+        ParseError: If ``text`` is no cursor.
+    """
+    match = _CURSOR.fullmatch(text) if len(text) <= CURSOR_LENGTH else None
+    if match is None:
+        raise ParseError("The cursor cannot be read; send the id of an event, unchanged.")
+    return match[1], int(match[2])
+
+
+def seq_in(text: str, run_id: str) -> int:
+    """Return the seq of a cursor that must belong to ``run_id``; a bare seq is taken as its own.
+
+    Raises:
+        ParseError: If ``text`` is neither.
+        ForeignCursor: If the cursor names another run.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 15:  # noqa: PLR2004 - as in a cursor
+        return int(text)
+    named, seq = parse_cursor(text)
+    if named != run_id:
+        raise ForeignCursor
+    return seq

@@ -1,0 +1,264 @@
+"""From a function's signature to types, to JSON Schema, to its arguments.
+
+An action's parameters are the fields of its input object, except those whose type is
+*injected*. Its return type, or its `Stream` or `StreamableValue` parameter, says what its
+chunks are, and where its result is.
+"""
+
+import collections.abc
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic_core import to_json
+
+from yieldwire.chunks import Append, Result, Value
+from yieldwire.errors import InvalidAction, Json, ValidationFailed
+
+
+class Injected:
+    """Base class of what an action is handed, rather than sent."""
+
+    carries: ClassVar[str | None] = None
+    """``"stream"`` or ``"value"`` where the type's argument is what the action emits."""
+
+
+class Body:
+    """Marks a parameter that takes the whole input: ``chat: Annotated[Chat, Body()]``."""
+
+
+class Shape(StrEnum):
+    """How an action is written."""
+
+    ASYNC_GENERATOR = "async generator"
+    GENERATOR = "generator"
+    STREAM = "stream"
+    VALUE = "value"
+    ASYNC_FUNCTION = "async function"
+    FUNCTION = "function"
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether the function runs in a thread of its own."""
+        return self in {Shape.GENERATOR, Shape.FUNCTION}
+
+    @property
+    def streams(self) -> bool:
+        """Whether the action has chunks."""
+        return self not in {Shape.ASYNC_FUNCTION, Shape.FUNCTION}
+
+
+_ITERATORS: Final = (
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncIterable,
+    collections.abc.AsyncGenerator,
+    collections.abc.Iterator,
+    collections.abc.Iterable,
+    collections.abc.Generator,
+)
+_RETURN: Final = 2  # of Generator[Y, S, R]
+_PREFIX: Final = "arg_"  # keeps parameters apart from the names that BaseModel itself has
+
+
+class Output:
+    """One type that an action sends: how to validate it, encode it, describe it."""
+
+    def __init__(self, annotation: object) -> None:
+        self.annotation = annotation
+        self._adapter: TypeAdapter[Any] | None = None
+        if annotation is not Any:
+            self._adapter = TypeAdapter(annotation)
+        self.encode = self._encoder()
+
+    def _encoder(self) -> Callable[[object], bytes]:
+        if self._adapter is None:
+            return lambda value: to_json(value, by_alias=True, inf_nan_mode="null")
+        # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
+        inner = self._adapter.serializer.to_json
+        return lambda value: inner(value, by_alias=True, warnings=False)
+
+    def encode_checked(self, value: object) -> bytes:
+        """Validate ``value`` against the type, then encode it.
+
+        Raises:
+            pydantic.ValidationError: If it does not fit.
+        """
+        if self._adapter is not None:
+            value = self._adapter.validate_python(value)
+        return self.encode(value)
+
+    def read(self, value: Json) -> object:
+        """Return what ``value``, plain JSON, stands for in the type."""
+        return value if self._adapter is None else self._adapter.validate_python(value)
+
+    @cached_property
+    def json_schema(self) -> dict[str, Json]:
+        """The type as JSON Schema, as it is on the wire."""
+        if self._adapter is None:
+            return {}
+        return self._adapter.json_schema(by_alias=True, mode="serialization")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What is known of an action from its signature."""
+
+    shape: Shape
+    input: type[BaseModel]
+    body: str | None
+    injected: Mapping[str, type[Injected]]
+    chunk: Output | None
+    result: Output
+
+    def validate(self, data: object) -> dict[str, Any]:
+        """Return the function's arguments for an input object.
+
+        Raises:
+            ValidationFailed: If it does not fit, with the messages by field.
+        """
+        try:
+            model = self.input.model_validate(data)
+        except ValidationError as exc:
+            raise ValidationFailed(_field_errors(exc)) from exc
+        if self.body is not None:
+            return {self.body: model}
+        return {name.removeprefix(_PREFIX): value for name, value in model.__dict__.items()}
+
+    def dump(self, arguments: Mapping[str, Any]) -> bytes:
+        """Return validated arguments as one JSON object."""
+        if self.body is not None:
+            model = arguments[self.body]
+        else:
+            fields = {_PREFIX + name: value for name, value in arguments.items()}
+            model = self.input.model_construct(**fields)
+        return self.input.__pydantic_serializer__.to_json(model, by_alias=True, warnings=False)
+
+    def input_schema(self) -> dict[str, Json]:
+        """Return the input object as JSON Schema."""
+        return self.input.model_json_schema(by_alias=True, mode="validation")
+
+
+def inspect_action(function: Callable[..., object]) -> Signature:
+    """Read a function's signature.
+
+    Raises:
+        InvalidAction: If the function cannot be an action; the message says what to change.
+    """
+    name = getattr(function, "__qualname__", repr(function))
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as exc:
+        raise InvalidAction(f"{name}: {exc}; its types must be known where it is defined.") from exc
+    fields: dict[str, Any] = {}
+    injected: dict[str, type[Injected]] = {}
+    body: str | None = None
+    emits: object = None
+    carries: str | None = None
+    for parameter in inspect.signature(function).parameters.values():
+        hint = hints.get(parameter.name, Any)
+        target = get_origin(hint) or hint
+        if isinstance(target, type) and issubclass(target, Injected):
+            injected[parameter.name] = target
+            if target.carries is not None:
+                carries, emits = target.carries, next(iter(get_args(hint)), Any)
+            continue
+        _check_parameter(name, parameter)
+        if _is_body(hint):
+            body = parameter.name
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (hint, default)
+    shape = _shape(name, function, carries)
+    chunk, result = _outputs(shape, hints.get("return", Any), emits)
+    try:
+        return Signature(
+            shape=shape,
+            input=_input_model(name, function, fields, body),
+            body=body,
+            injected=injected,
+            chunk=Output(chunk) if shape.streams else None,
+            result=Output(result),
+        )
+    except (PydanticSchemaGenerationError, PydanticUserError) as exc:
+        raise InvalidAction(f"{name}: {exc}") from exc
+
+
+def _check_parameter(name: str, parameter: inspect.Parameter) -> None:
+    allowed = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    if parameter.kind not in allowed:
+        raise InvalidAction(
+            f"{name}: the parameter {parameter.name!r} cannot be given by name; "
+            "an action's input is an object, so *args, **kwargs and / do not fit."
+        )
+
+
+def _is_body(hint: object) -> bool:
+    return get_origin(hint) is Annotated and any(
+        isinstance(extra, Body) or extra is Body for extra in get_args(hint)[1:]
+    )
+
+
+def _input_model(
+    name: str, function: Callable[..., object], fields: dict[str, Any], body: str | None
+) -> type[BaseModel]:
+    if body is not None:
+        model = get_args(fields[body][0])[0]
+        if len(fields) > 1 or not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise InvalidAction(
+                f"{name}: a parameter marked Body() is a Pydantic model and the only input."
+            )
+        return model
+    title = "".join(part.title() for part in getattr(function, "__name__", "action").split("_"))
+    aliased = {
+        _PREFIX + field: (Annotated[hint, Field(alias=field)], default)
+        for field, (hint, default) in fields.items()
+    }
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=False, protected_namespaces=())
+    return create_model(title + "Input", __config__=config, **aliased)
+
+
+def _shape(name: str, function: Callable[..., object], carries: str | None) -> Shape:
+    if inspect.isasyncgenfunction(function):
+        shape = Shape.ASYNC_GENERATOR
+    elif inspect.isgeneratorfunction(function):
+        shape = Shape.GENERATOR
+    elif inspect.iscoroutinefunction(function):
+        shape = {None: Shape.ASYNC_FUNCTION, "stream": Shape.STREAM, "value": Shape.VALUE}[carries]
+    else:
+        shape = Shape.FUNCTION
+    if carries is not None and shape not in {Shape.STREAM, Shape.VALUE}:
+        raise InvalidAction(
+            f"{name}: a Stream or a StreamableValue goes with `async def` without `yield`."
+        )
+    return shape
+
+
+def _outputs(shape: Shape, returned: object, emits: object) -> tuple[Any, Any]:
+    if shape is Shape.STREAM:
+        return emits, returned
+    if shape is Shape.VALUE:
+        return Union[Value[emits], Append], emits  # type: ignore[valid-type]  # noqa: UP007
+    if not shape.streams:
+        return None, returned
+    arguments = get_args(returned) if get_origin(returned) in _ITERATORS else ()
+    chunk: Any = arguments[0] if arguments else Any
+    members = get_args(chunk) if get_origin(chunk) in {Union, types.UnionType} else (chunk,)
+    chunks = [member for member in members if (get_origin(member) or member) is not Result]
+    results = [member for member in members if (get_origin(member) or member) is Result]
+    result = next(iter(get_args(results[0])), Any) if results else None
+    if len(arguments) > _RETURN:
+        result = arguments[_RETURN]
+    return Union[tuple(chunks)] if chunks else None, result  # noqa: UP007
+
+
+def _field_errors(exc: ValidationError) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(str(part).removeprefix(_PREFIX) for part in error["loc"]) or "_root"
+        errors.setdefault(path, []).append(error["msg"])
+    return errors

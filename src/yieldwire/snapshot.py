@@ -1,0 +1,117 @@
+"""A run's state in one object, for whoever polls: folded from its log."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic_core import from_json
+
+from yieldwire.chunks import text_of
+from yieldwire.errors import Json
+from yieldwire.events import Block, Event, EventType
+from yieldwire.run import RunRecord, Status
+
+FIRST_POLL_MS: Final = 500
+SLOWEST_POLL_MS: Final = 5_000
+
+
+class Fold:
+    """What a log adds up to, as far as it was read. Feed it every block once, in order."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self._clear()
+        self.result: bytes | None = None
+        self.error: bytes | None = None
+
+    def _clear(self) -> None:
+        self._texts: list[str] = []
+        self._progress: bytes | None = None
+        self._chunk: bytes | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The accumulated text; ``None`` where no chunk had any."""
+        if len(self._texts) > 1:
+            self._texts = ["".join(self._texts)]
+        return self._texts[0] if self._texts else None
+
+    def add(self, block: Block) -> None:
+        """Take in the block's events."""
+        for event in block.events():
+            self._take(event)
+        self.seq = block.last
+
+    def _take(self, event: Event) -> None:
+        match event.type:
+            case EventType.CHUNK:
+                self._chunk = event.data
+                if b'"progress"' in event.data and _is_progress(event.data):
+                    self._progress = event.data
+                elif (text := text_of(event.data)) is not None:
+                    self._texts.append(text)
+            case EventType.RESTARTED:
+                self._clear()  # the partial output of an older attempt counts no more
+            case EventType.DONE:
+                self.result = event.data
+            case EventType.ERROR | EventType.CANCELLED:
+                self.error = event.data
+            case EventType.STARTED:
+                raise AssertionError("no log has this event")
+
+    def outcome(self) -> dict[str, Json]:
+        """Return ``result`` and ``error``, each ``None`` where there is none."""
+        done = from_json(self.result) if self.result is not None else {}
+        error = from_json(self.error) if self.error is not None else None
+        return {"result": done.get("result"), "error": error}
+
+    def snapshot(self, run: RunRecord, *, with_text: bool) -> dict[str, Json]:
+        """Return the snapshot of ``run``."""
+        progress, chunk = self._progress, self._chunk
+        return {
+            **summary(run),
+            "firstSeq": run.first_seq,
+            "progress": from_json(progress) if progress is not None else None,
+            **({"text": self.text} if with_text else {}),
+            "chunk": from_json(chunk) if chunk is not None else None,
+            **self.outcome(),
+            "cancelRequested": run.cancel_reason is not None,
+            "detached": run.detached,
+        }
+
+
+def summary(run: RunRecord) -> dict[str, Json]:
+    """Return what a list of runs says of one."""
+    return {
+        "id": run.id,
+        "action": run.action,
+        "status": run.status.value,
+        "labels": list(run.labels),
+        "attempt": run.attempt,
+        "seq": run.seq,
+        "createdAt": _iso(run.created_at),
+        "startedAt": _iso(run.started_at),
+        "endedAt": _iso(run.ended_at),
+    }
+
+
+def retry_after_ms(run: RunRecord, now: float) -> int | None:
+    """Return how soon to poll again: half a second at first, a tenth of the run's age later.
+
+    ``None`` for a run that has ended.
+    """
+    if run.status.is_terminal:
+        return None
+    since = run.started_at if run.status is Status.RUNNING else run.created_at
+    age_ms = 1000 * max(0.0, now - (since or now))
+    return int(min(SLOWEST_POLL_MS, max(FIRST_POLL_MS, age_ms / 10)))
+
+
+def _is_progress(data: bytes) -> bool:
+    value = from_json(data)
+    return isinstance(value, dict) and value.get("type") == "progress"
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

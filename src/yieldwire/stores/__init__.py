@@ -1,0 +1,179 @@
+"""Where runs and their logs are kept: two contracts, and what passes over them.
+
+A store knows no action: it keeps records, appends blocks and tells time. Every
+implementation passes `yieldwire.testing.StoreContract`; what that suite does not check is
+not promised.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, Status
+
+Reach = Literal["process", "machine", "network"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What must hold for a run to be created, checked in the same step that creates it.
+
+    ``key`` is one idempotency key within its owner and action, ``fingerprint`` stands for
+    the input. The limits count runs of the same caller that have not ended.
+    """
+
+    key: str | None = None
+    fingerprint: str = ""
+    action_limit: int | None = None
+    caller_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which runs to find. ``everyone`` looks past the owner; ``before`` is a run's id."""
+
+    owner: str | None = None
+    everyone: bool = False
+    status: Status | None = None
+    action: str | None = None
+    label: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class Store(Protocol):
+    """Runs, and for each an append-only log without gaps."""
+
+    reach: ClassVar[Reach]
+    """Which processes can share the store: those of the same process, machine or network."""
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        """Keep a new run, or return the one that the idempotency key already has.
+
+        The record that comes back has the id of ``run`` exactly when the run is new.
+
+        Raises:
+            KeyReused: If the key's run has another fingerprint. Nothing was created.
+            RateLimited: If the caller has too many runs. Nothing was created.
+        """
+        ...
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        """Return the run as it is.
+
+        Raises:
+            NotFound: If there is no such run.
+        """
+        ...
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        """Add ``block`` in one step, all or none, and return the last seq.
+
+        Args:
+            run_id: A run made by `create`.
+            block: At least one event, in order.
+            after: The seq that the writer believes is the last one.
+            fence: The writer's right to write, as `Leases.claim` gave it.
+            end: The terminal status that the block's last event brings, if it does.
+
+        Raises:
+            NotFound: If there is no such run.
+            Fenced: If another writer holds the run, or it is not running.
+            AppendConflict: If ``after`` is not the last seq, unless what stands there is byte
+                for byte the same, which is answered as success.
+            StoreError: If the store failed; whether it was written is unknown, and the same
+                call may be repeated.
+        """
+        ...
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        """Return the blocks behind ``after``, the first one cut there, about ``max_bytes`` of them.
+
+        Empty where there is nothing yet. A first block that begins later than ``after + 1``
+        means that the log was trimmed.
+
+        Raises:
+            NotFound: If there is no such run.
+            ForeignCursor: If ``after`` lies beyond the log's end.
+        """
+        ...
+
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+        """Return when the log has something behind ``after``, or after ``timeout`` seconds.
+
+        It may return early, also when the run is gone: whoever waits reads again.
+        """
+        ...
+
+    async def find(self, query: Query, /) -> Sequence[RunRecord]:
+        """Return the runs that fit, newest first, at most ``query.limit``."""
+        ...
+
+
+class Leases(Protocol):
+    """Who may write to a run, who reads it, and what time does to it."""
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        """Begin the next attempt of a pending run: fence and attempt rise, the status is running.
+
+        ``lease`` is how many seconds the right lasts without a heartbeat; ``None``: for ever.
+
+        Raises:
+            NotFound: If there is no such run.
+            Fenced: If the run is not pending.
+        """
+        ...
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        """Renew the lease, and return why the run should be cancelled, if it should.
+
+        Raises:
+            Fenced: If the lease is another's, or the run has ended.
+        """
+        ...
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        """Ask a run to stop: a pending one is cancelled at once, an ended one stays as it is.
+
+        The first reason stays.
+
+        Raises:
+            NotFound: If there is no such run.
+        """
+        ...
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        """Do what time asks, and return the runs that changed.
+
+        An attached run whose readers have been away longer than it lingers is asked to stop.
+        A run whose lease ran out fails as ``INTERRUPTED``, or is pending again, with the event
+        ``restarted``, where its record allows another attempt.
+        """
+        ...
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        """Forget runs with their log and key, whole: those past their retention, or the one named.
+
+        Raises:
+            NotFound: If the run that is named does not exist.
+            Conflict: If it has not ended.
+        """
+        ...
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        """Say that ``reader`` follows the run for the next ``seconds``; 0: it has left.
+
+        A run that is gone is no error: its readers learn of that when they read.
+        """
+        ...
+
+
+class RunStore(Store, Leases, Protocol):
+    """Both contracts, as every shipped store has them."""
+
+    async def close(self) -> None:
+        """Let go of everything that the store holds open."""
+        ...

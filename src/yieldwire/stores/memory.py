@@ -1,0 +1,362 @@
+"""Runs kept in this process: nothing to install, and gone with the process.
+
+Theory of operation. Everything happens between two awaits of one event loop, so each
+method is one atomic step. An entry holds the run's record, whose few fields that change
+with every block are kept beside it and written into the record only when somebody asks.
+Readers wait on futures of their own, which the next append resolves.
+"""
+
+import asyncio
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from pydantic_core import to_json
+
+from yieldwire.clock import Clock, SystemClock
+from yieldwire.errors import (
+    AppendConflict,
+    Conflict,
+    Fenced,
+    ForeignCursor,
+    KeyReused,
+    NotFound,
+    RateLimited,
+    RunCancelled,
+    RunInterrupted,
+)
+from yieldwire.events import Block, EventType
+from yieldwire.run import RunRecord, Status, advance
+from yieldwire.stores import Admission, Query, Reach
+
+
+@dataclass(slots=True)
+class _Entry:
+    record: RunRecord
+    key: str | None
+    fingerprint: str
+    seq: int = 0
+    first_seq: int = 1
+    blocks: list[Block] = field(default_factory=list)
+    firsts: list[int] = field(default_factory=list)
+    waiters: set[asyncio.Future[None]] = field(default_factory=set)
+    readers: dict[str, float] = field(default_factory=dict)
+    read_until: float = 0.0
+    lease_until: float | None = None
+
+    def current(self) -> RunRecord:
+        """Return the record with the seqs of this moment."""
+        record = self.record
+        if record.seq != self.seq or record.first_seq != self.first_seq:
+            record = self.record = replace(record, seq=self.seq, first_seq=self.first_seq)
+        return record
+
+    def add(self, block: Block) -> None:
+        """Put ``block`` at the log's end and wake whoever waits for it."""
+        self.blocks.append(block)
+        self.firsts.append(block.first)
+        self.seq = block.last
+        keep = self.record.keep
+        if keep is not None and self.seq - self.first_seq + 1 > keep:
+            self._trim(self.seq - keep + 1)
+        if self.waiters:
+            self.wake()
+
+    def _trim(self, first_seq: int) -> None:
+        # Whole blocks go; the one that holds `first_seq` stays, so a little more is kept.
+        drop = bisect_right(self.firsts, first_seq) - 1
+        if drop > 0:
+            del self.blocks[:drop], self.firsts[:drop]
+            self.first_seq = self.firsts[0]
+
+    def wake(self) -> None:
+        """Let every waiting reader look again."""
+        waiters, self.waiters = self.waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def stands_already(self, block: Block) -> bool:
+        """Whether ``block`` is byte for byte what the log has at its place."""
+        place = bisect_right(self.firsts, block.first) - 1
+        if place < 0 or block.last > self.seq:
+            return False
+        there = self.blocks[place].after(block.first - 1)
+        while there.last < block.last:
+            place += 1
+            there = there.joined(self.blocks[place])
+        return there.frames[: there.ends[len(block.ends) - 1]] == block.frames
+
+
+class MemoryStore:
+    """Keeps runs in this process. It is lost with it, and cannot be shared.
+
+    Every method is atomic for the one event loop that uses the store.
+    """
+
+    reach: ClassVar[Reach] = "process"
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._entries: dict[str, _Entry] = {}
+        self._keys: dict[str, str] = {}
+        self._live: dict[str, _Entry] = {}  # not ended: what limits count and a sweep looks at
+        self._expiries: list[tuple[float, str]] = []
+
+    def _entry(self, run_id: str) -> _Entry:
+        try:
+            return self._entries[run_id]
+        except KeyError:
+            raise NotFound(
+                f"There is no run {run_id}; it may have ended long ago, "
+                "or the server was started anew."
+            ) from None
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        """Keep a new run, or return the one that the idempotency key already has."""
+        known = self._keys.get(admission.key) if admission.key is not None else None
+        if known is not None:
+            entry = self._entries[known]
+            if entry.fingerprint != admission.fingerprint:
+                raise KeyReused
+            return entry.current()
+        self._check_limits(run, admission)
+        entry = _Entry(
+            replace(run, created_at=self._clock.now()), admission.key, admission.fingerprint
+        )
+        entry.read_until = self._clock.monotonic()
+        self._entries[run.id] = self._live[run.id] = entry
+        if admission.key is not None:
+            self._keys[admission.key] = run.id
+        return entry.record
+
+    def _check_limits(self, run: RunRecord, admission: Admission) -> None:
+        if admission.action_limit is None and admission.caller_limit is None:
+            return
+        actions = [e.record.action for e in self._live.values() if e.record.caller == run.caller]
+        limit = admission.action_limit
+        if limit is not None and actions.count(run.action) >= limit:
+            raise RateLimited(
+                f"At most {limit} runs of {run.action} at a time; wait for one to end."
+            )
+        limit = admission.caller_limit
+        if limit is not None and len(actions) >= limit:
+            raise RateLimited(f"At most {limit} runs at a time; wait for one to end.")
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        """Return the run as it is."""
+        return self._entry(run_id).current()
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        """Add ``block`` in one step, all or none, and return the last seq."""
+        entry = self._entry(run_id)
+        record = entry.record
+        if entry.seq != after and record.fence == fence and entry.stands_already(block):
+            return block.last
+        if record.fence != fence or record.status is not Status.RUNNING:
+            raise Fenced(f"Run {run_id} is {record.status.value}, and this writer's right is over.")
+        if entry.seq != after or block.first != after + 1:
+            raise AppendConflict(f"Run {run_id} is at seq {entry.seq}, not at {after}.")
+        if end is not None:
+            self._end(entry, block)
+        else:
+            entry.add(block)
+        return block.last
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        """Return the blocks behind ``after``, the first one cut there."""
+        entry = self._entry(run_id)
+        if after >= entry.seq:
+            if after > entry.seq:
+                raise ForeignCursor
+            return ()
+        place = max(0, bisect_right(entry.firsts, after + 1) - 1)
+        first = entry.blocks[place].after(after)
+        page, size = [first], len(first.frames)
+        for index in range(place + 1, len(entry.blocks)):
+            if size >= max_bytes:
+                break
+            block = entry.blocks[index]
+            page.append(block)
+            size += len(block.frames)
+        return page
+
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+        """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
+        entry = self._entries.get(run_id)
+        if entry is None or entry.seq > after or entry.record.status.is_terminal:
+            return
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        entry.waiters.add(waiter)
+        timer = loop.call_later(timeout, _resolve, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            entry.waiters.discard(waiter)
+
+    async def find(self, query: Query, /) -> Sequence[RunRecord]:
+        """Return the runs that fit, newest first."""
+        found: list[RunRecord] = []
+        for entry in self._newest(query.before):
+            if len(found) == query.limit:
+                break
+            if _fits(entry.record, query):
+                found.append(entry.current())
+        return found
+
+    def _newest(self, before: str | None) -> Iterator[_Entry]:
+        entries = reversed(self._entries.values())
+        if before is not None:
+            for entry in entries:
+                if entry.record.id == before:
+                    break
+        yield from entries
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        """Begin the next attempt of a pending run."""
+        entry = self._entry(run_id)
+        record = entry.record
+        if record.status is not Status.PENDING:
+            raise Fenced(f"Run {run_id} is {record.status.value}, not pending.")
+        entry.lease_until = None if lease is None else self._clock.monotonic() + lease
+        entry.record = replace(
+            record,
+            status=advance(record.status, EventType.STARTED),
+            fence=record.fence + 1,
+            attempt=record.attempt + 1,
+            started_at=self._clock.now(),
+        )
+        return entry.current()
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        """Renew the lease, and return why the run should be cancelled, if it should."""
+        entry = self._entry(run_id)
+        if entry.record.fence != fence or entry.record.status is not Status.RUNNING:
+            raise Fenced(f"The lease on run {run_id} is over.")
+        entry.lease_until = self._clock.monotonic() + lease
+        return entry.record.cancel_reason
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        """Ask a run to stop."""
+        entry = self._entry(run_id)
+        if not entry.record.status.is_terminal and entry.record.cancel_reason is None:
+            self._ask_to_stop(entry, reason)
+        return entry.current()
+
+    def _ask_to_stop(self, entry: _Entry, reason: str) -> None:
+        entry.record = replace(entry.record, cancel_reason=reason)
+        if entry.record.status is Status.PENDING:
+            self._write_end(entry, EventType.CANCELLED, RunCancelled(reason))
+
+    def _write_end(
+        self, entry: _Entry, kind: EventType, error: RunCancelled | RunInterrupted
+    ) -> None:
+        # The store's own step: it raises the fence, so that no writer can follow.
+        record = entry.record
+        entry.record = replace(record, fence=record.fence + 1)
+        data = to_json(error.error_object(record.id).to_dict())
+        self._end(entry, Block.of_event(record.id, entry.seq + 1, kind, data))
+
+    def _end(self, entry: _Entry, block: Block) -> None:
+        if block.end is None:
+            raise AppendConflict("A block that ends a run must end with a terminal event.")
+        status = advance(entry.record.status, block.end)
+        entry.record = replace(entry.record, status=status, ended_at=self._clock.now())
+        entry.lease_until = None
+        entry.add(block)
+        self._live.pop(entry.record.id, None)
+        expiry = self._clock.monotonic() + entry.record.retention
+        heapq.heappush(self._expiries, (expiry, entry.record.id))
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        """Do what time asks, and return the runs that changed."""
+        now, changed = self._clock.monotonic(), list[RunRecord]()
+        for entry in list(self._live.values()):
+            if entry.lease_until is not None and entry.lease_until < now:
+                self._take_away(entry)
+                changed.append(entry.current())
+            elif self._is_forsaken(entry, now):
+                self._ask_to_stop(entry, "unattended")
+                changed.append(entry.current())
+        return changed
+
+    def _is_forsaken(self, entry: _Entry, now: float) -> bool:
+        record = entry.record
+        if record.detached or record.linger is None or record.cancel_reason is not None:
+            return False
+        if entry.readers:
+            until = max(entry.readers.values())
+            entry.read_until = max(entry.read_until, min(until, now))
+        return now - entry.read_until > record.linger
+
+    def _take_away(self, entry: _Entry) -> None:
+        record = entry.record
+        entry.lease_until = None
+        if record.attempt > record.retries or record.cancel_reason is not None:
+            self._write_end(entry, EventType.ERROR, RunInterrupted())
+            return
+        data = to_json({"attempt": record.attempt + 1})
+        entry.record = replace(
+            record,
+            status=advance(record.status, EventType.RESTARTED),
+            fence=record.fence + 1,
+        )
+        entry.add(Block.of_event(record.id, entry.seq + 1, EventType.RESTARTED, data))
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        """Forget runs with their log and key, whole."""
+        if run_id is not None:
+            if not self._entry(run_id).record.status.is_terminal:
+                raise Conflict(f"Run {run_id} has not ended; cancel it first.")
+            self._forget(run_id)
+            return [run_id]
+        now, purged = self._clock.monotonic(), list[str]()
+        while self._expiries and self._expiries[0][0] <= now:
+            _, expired = heapq.heappop(self._expiries)
+            if expired in self._entries:
+                self._forget(expired)
+                purged.append(expired)
+        return purged
+
+    def _forget(self, run_id: str) -> None:
+        entry = self._entries.pop(run_id)
+        if entry.key is not None:
+            self._keys.pop(entry.key, None)
+        entry.wake()
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        """Say that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
+        entry = self._entries.get(run_id)
+        if entry is None:
+            return
+        now = self._clock.monotonic()
+        if seconds > 0:
+            entry.readers[reader] = now + seconds
+        else:
+            entry.readers.pop(reader, None)
+            entry.read_until = max(entry.read_until, now)
+
+    async def close(self) -> None:
+        """Wake everybody who waits; there is nothing else to let go of."""
+        for entry in self._entries.values():
+            entry.wake()
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _fits(record: RunRecord, query: Query) -> bool:
+    return (
+        (query.everyone or record.owner == query.owner)
+        and (query.status is None or record.status is query.status)
+        and (query.action is None or record.action == query.action)
+        and (query.label is None or query.label in record.labels)
+    )

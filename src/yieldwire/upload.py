@@ -1,0 +1,98 @@
+"""A file that came with the input."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+_BLOCK_BYTES: Final = 1024 * 1024
+
+
+class Upload:
+    """A file that came with the input, on disk where it is large.
+
+    The run owns it: it stays open until the run has ended, whatever became of the
+    request that brought it. ``filename`` is what the sender called it, without any folder,
+    for showing only; the file on disk has a name that the server made.
+    """
+
+    def __init__(
+        self, file: BinaryIO, *, filename: str = "upload", content_type: str | None = None
+    ) -> None:
+        self.file = file
+        self.filename = _base_name(filename)
+        self.content_type = content_type or "application/octet-stream"
+        self.size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        self._sha256: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Upload(filename={self.filename!r}, size={self.size})"
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes from where the file stands; all of it where negative."""
+        return await asyncio.to_thread(self.file.read, size)
+
+    def sha256(self) -> str:
+        """Return the content's SHA-256 as hexadecimal digits; the position stays."""
+        if self._sha256 is None:
+            digest, place = hashlib.sha256(), self.file.tell()
+            self.file.seek(0)
+            while piece := self.file.read(_BLOCK_BYTES):
+                digest.update(piece)
+            self.file.seek(place)
+            self._sha256 = digest.hexdigest()
+        return self._sha256
+
+    def close(self) -> None:
+        """Let the file go; one that lives in a temporary place is deleted."""
+        self.file.close()
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls,
+        source: Any,
+        handler: GetCoreSchemaHandler,  # noqa: ANN401 - Pydantic's own protocol
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(cls._describe),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "format": "binary"}
+
+    @classmethod
+    def _validate(cls, value: object) -> "Upload":
+        if isinstance(value, Upload):
+            return value
+        # Only Python callers can hand in these two: no wire format makes them.
+        if isinstance(value, Path):
+            return cls(value.open("rb"), filename=value.name)
+        if hasattr(value, "read") and hasattr(value, "seek"):
+            file = cast("BinaryIO", value)
+            return cls(file, filename=os.path.basename(str(getattr(file, "name", "upload"))))
+        raise ValueError("send a file, as a part of a multipart form")
+
+    @staticmethod
+    def _describe(upload: "Upload") -> dict[str, object]:
+        return {
+            "filename": upload.filename,
+            "contentType": upload.content_type,
+            "size": upload.size,
+            "sha256": upload.sha256(),
+        }
+
+
+def _base_name(name: str) -> str:
+    base = name.replace("\\", "/").rpartition("/")[2]
+    printable = "".join(character for character in base if character.isprintable())
+    return printable.strip(" .")[:255] or "upload"
