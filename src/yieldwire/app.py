@@ -18,7 +18,6 @@ from yieldwire.context import Context, RequestFacts, Resource
 from yieldwire.errors import (
     ActionError,
     ErrorObject,
-    InvalidAction,
     Json,
     NotFound,
     ParseError,
@@ -397,6 +396,15 @@ class App(Registry):
             yield reader
         finally:
             self._readers.discard(reader)
+            await reader.release()
+
+    async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the events that the log has behind ``after`` at this moment."""
+        while page := await self.store.read(run_id, after):
+            for block in page:
+                for event in block.events():
+                    yield event
+            after = page[-1].last
 
     async def fold(self, run_id: str) -> Fold:
         """Return what the run's log adds up to at this moment."""

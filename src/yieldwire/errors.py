@@ -7,7 +7,9 @@
     │   └── IllegalTransition
     ├── CallError               the caller must act
     │   ├── ActionError             the action's own, declared errors
+    │   │   └── Unreachable             only in clients: no server answered
     │   ├── ParseError, ValidationFailed, UnsupportedMediaType, PayloadTooLarge
+    │   ├── RequestTimedOut
     │   ├── Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable
     │   ├── Conflict, KeyReused, ForeignCursor
     │   └── RateLimited, Unavailable
@@ -23,7 +25,7 @@ Three facts belong to each: ``code`` (stable, on the wire), ``status`` (HTTP) an
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 Json: TypeAlias = Any
 """Whatever JSON can say. The one place where ``Any`` stands in a public signature."""
@@ -80,9 +82,9 @@ class ErrorObject:
 class YieldwireError(Exception):
     """Base class of everything this package raises on purpose."""
 
-    code: ClassVar[str] = "INTERNAL_ERROR"
-    status: ClassVar[int] = 500
-    retryable: ClassVar[bool] = False
+    code: str = "INTERNAL_ERROR"
+    status: int = 500
+    retryable: bool = False
 
     def error_object(self, run_id: str | None = None) -> ErrorObject:
         """Return what a caller may see of this error."""
@@ -138,6 +140,9 @@ class ActionError(CallError):
         >>> raise ActionError("OUT_OF_CREDIT", "Your credit is used up.", status=402)
         Traceback (most recent call last):
         yieldwire.errors.ActionError: Your credit is used up.
+
+    Clients raise it for whatever the server says went wrong; then ``field_errors``,
+    ``run_id`` and ``error_id`` are what it said too.
     """
 
     def __init__(
@@ -150,21 +155,44 @@ class ActionError(CallError):
         data: Json = None,
     ) -> None:
         super().__init__(message)
-        self._object = ErrorObject(
-            code=code, message=message, status=status, retryable=retryable, data=data
+        self.code, self.status, self.retryable, self.data = code, status, retryable, data
+        self.field_errors: FieldErrors | None = None
+        self.run_id: str | None = None
+        self.error_id: str | None = None
+
+    @classmethod
+    def from_object(cls, told: ErrorObject) -> "ActionError":
+        """Return the error that an error object tells of, with all of its facts."""
+        error = ActionError(
+            told.code, told.message, status=told.status, retryable=told.retryable, data=told.data
         )
+        error.field_errors = told.field_errors
+        error.run_id, error.error_id = told.run_id, told.error_id
+        return error
 
     def error_object(self, run_id: str | None = None) -> ErrorObject:
         """Return the error with its own code, status and data."""
-        own = self._object
         return ErrorObject(
-            code=own.code,
-            message=own.message,
-            status=own.status,
-            retryable=own.retryable,
-            data=own.data,
+            code=self.code,
+            message=str(self),
+            status=self.status,
+            retryable=self.retryable,
+            field_errors=self.field_errors,
+            data=self.data,
             run_id=run_id,
+            error_id=self.error_id,
         )
+
+
+class Unreachable(ActionError):
+    """The server did not answer, or went away and did not come back in time.
+
+    What became of a run that was under way is unknown; it can be attached to later.
+    """
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__("UNREACHABLE", message, status=503, retryable=True)
+        self.run_id = run_id
 
 
 class ParseError(CallError):
@@ -206,6 +234,14 @@ class PayloadTooLarge(CallError):
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
+
+
+class RequestTimedOut(CallError):
+    """The request's body did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
+    retryable = True
 
 
 class Unauthorized(CallError):

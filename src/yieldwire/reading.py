@@ -45,10 +45,31 @@ class Reader:
 
     async def release(self) -> None:
         """Say that this reader has gone."""
+        self._held_until = 0.0
         pace = self._paces.get(self.run_id)
         if pace is not None:
             pace.left(self.id)
         await self._store.hold(self.run_id, self.id, seconds=0)
+
+    async def first(self, within: float) -> Sequence[Block]:
+        """Return the log's first page, or nothing if none comes ``within`` so many seconds."""
+        await self.news(0, within)
+        return await self._store.read(self.run_id, 0)
+
+    async def news(self, after: int, within: float) -> None:
+        """Return when there is something behind ``after``, or ``within`` so many seconds.
+
+        Raises:
+            NotFound: If the run is gone.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        while not await self._store.read(self.run_id, after, max_bytes=1):
+            left = until - loop.time()
+            if left <= 0 or self.is_leaving:
+                return
+            await self.hold(within)
+            await self._woken_within(after, left)
 
     async def pages(self, after: int, *, tick: float) -> AsyncIterator[Sequence[Block]]:
         """Yield everything behind ``after``, a page at a time, until the run's last block.
@@ -85,7 +106,8 @@ class Reader:
 
     async def _woken_within(self, after: int, tick: float) -> bool:
         self._note(after)
-        started = self._clock.monotonic()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         self._waiting = asyncio.current_task()
         try:
             await self._store.wait(self.run_id, after, timeout=tick)
@@ -95,4 +117,4 @@ class Reader:
             self._waiting.uncancel()
         finally:
             self._waiting = None
-        return not self.is_leaving and self._clock.monotonic() - started < tick
+        return not self.is_leaving and loop.time() - started < tick

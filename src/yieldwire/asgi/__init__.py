@@ -1,0 +1,176 @@
+"""The application over HTTP: one ASGI application, alone or mounted in another."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from inspect import isawaitable
+from typing import Any, Final, TypeAlias
+
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from yieldwire.access import Access, Caller, Identity
+from yieldwire.app import App, Timing
+from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
+from yieldwire.asgi.safety import Safety
+from yieldwire.asgi.streaming import BrokenOff, Disconnected
+from yieldwire.clock import Clock
+from yieldwire.errors import MethodNotAllowed, RateLimited
+from yieldwire.executors import Limits
+from yieldwire.middleware import Around, Middleware
+from yieldwire.stores import RunStore
+
+Known: TypeAlias = str | Identity | None
+Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
+"""Says who sends a request: a name, an `Identity`, ``None`` for the anonymous; or raises."""
+
+
+class Actions(App):
+    """Actions, as one ASGI application.
+
+    Mount it anywhere (``app.mount("/api/_actions", actions)``) or serve it alone. Mounted
+    applications are not told when the server stops: compose ``actions.lifespan`` into yours,
+    so that running actions may finish.
+
+    Args:
+        identify: Who asks, on every request. Without it everybody is anonymous.
+        access: Widens who may see a run beyond its owner.
+        store: Where runs are kept.
+        middleware: Runs once at each start, in order.
+        around: Wraps every attempt, in order.
+        origins: Other origins whose pages may call, ``("https://app.example.com",)``.
+        hosts: ``Host`` names that are answered; on loopback only loopback names by default.
+        trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is believed.
+        bounds: How large a request may be.
+        limits: What one run may cost.
+        timing: How long things may take.
+        max_runs: Runs that one caller may have at a time, over all actions.
+        clock: What tells the time; tests hand in one that they move.
+
+    Raises:
+        UsageError: If a setting cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        identify: Identify | None = None,
+        access: Access | None = None,
+        store: str | RunStore = "memory",
+        middleware: Sequence[Middleware] = (),
+        around: Sequence[Around] = (),
+        origins: Sequence[str] = (),
+        hosts: Sequence[str] | None = None,
+        trusted_proxies: Sequence[str] = (),
+        bounds: Bounds | None = None,
+        limits: Limits | None = None,
+        timing: Timing | None = None,
+        max_runs: int | None = 100,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(
+            store=store,
+            access=access,
+            middleware=middleware,
+            around=around,
+            limits=limits,
+            timing=timing,
+            max_runs=max_runs,
+            clock=clock,
+        )
+        self.bounds: Final = bounds or Bounds()
+        self.safety: Final = Safety(origins, hosts, trusted_proxies)
+        self.routes: Table = ROUTES
+        self._identify = identify
+        self._open_streams: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application."""
+        match scope["type"]:
+            case "http":
+                await self._answer(Exchange(scope, receive, send))
+            case "lifespan":
+                await self._live(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1008})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.open()
+        except Exception as exc:
+            await send({"type": "lifespan.startup.failed", "message": str(exc)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Open now and close at the end, for an application that this one is mounted in."""
+        await self.open()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            exchange.extra += self.safety.cors(exchange.headers)
+            self.safety.check(exchange.request.scope, exchange.headers)
+            route = match(exchange.path, self.routes)
+            if exchange.method == "OPTIONS":
+                await self._answer_options(exchange, route)
+                return
+            method = "GET" if exchange.method == "HEAD" else exchange.method
+            handler = route.handlers.get(method)
+            if handler is None:
+                raise MethodNotAllowed(exchange.method, route.methods)
+            caller = Caller() if route.pattern in PUBLIC else await self._caller(exchange)
+            await handler(self, exchange, caller, *route.arguments)
+        except Disconnected:
+            pass
+        except BrokenOff:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the edge: answered as an error object
+            await exchange.answer_error(exc)
+
+    async def _answer_options(self, exchange: Exchange, route: Route) -> None:
+        headers = [(b"allow", ", ".join(route.methods).encode())]
+        headers += self.safety.preflight(exchange.headers, route.methods)
+        await exchange.answer(204, headers=headers)
+
+    async def _caller(self, exchange: Exchange) -> Caller:
+        scope = exchange.request.scope
+        address = self.safety.client_address(scope, exchange.headers)
+        if self._identify is None:
+            return Caller(address=address)
+        known: Any = self._identify(exchange.request)
+        if isawaitable(known):
+            known = await known
+        if isinstance(known, Identity):
+            return Caller(owner=known.owner, address=address, expires_at=known.expires_at)
+        return Caller(owner=known, address=address)
+
+    @asynccontextmanager
+    async def slot(self, caller: Caller) -> AsyncIterator[None]:
+        """Count an open stream of the caller's for as long as it lasts.
+
+        Raises:
+            RateLimited: If the caller has too many.
+        """
+        quota = caller.quota
+        if self._open_streams[quota] >= self.bounds.streams:
+            raise RateLimited(
+                f"At most {self.bounds.streams} streams at a time; close one, or poll."
+            )
+        self._open_streams[quota] += 1
+        try:
+            yield
+        finally:
+            self._open_streams[quota] -= 1
+            if not self._open_streams[quota]:
+                del self._open_streams[quota]

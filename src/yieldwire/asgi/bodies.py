@@ -1,0 +1,190 @@
+"""From a request's body to an input object: JSON, a form, or multipart with files.
+
+Sizes, counts and depth are checked before anything is parsed or kept.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, BinaryIO, Final, NoReturn, cast
+from urllib.parse import parse_qsl
+
+from pydantic_core import PydanticSerializationError, to_json
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from yieldwire.actions import Action
+from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.forms import coerce
+from yieldwire.errors import (
+    Json,
+    ParseError,
+    PayloadTooLarge,
+    RequestTimedOut,
+    UnsupportedMediaType,
+)
+from yieldwire.upload import Upload
+
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+
+
+async def read_input(
+    request: Request, action: Action[..., Any, Any], bounds: Bounds, timeout: float
+) -> Json:
+    """Return what the body says, not validated yet.
+
+    Raises:
+        UnsupportedMediaType: If it is of no type that is read here.
+        PayloadTooLarge: If it is over a limit.
+        ParseError: If it cannot be read.
+        RequestTimedOut: If it does not arrive within ``timeout`` seconds.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        async with asyncio.timeout(timeout):
+            if kind == "multipart/form-data":
+                return coerce(await _read_multipart(request, bounds), action.input_schema)
+            body = await _read(request, bounds.json_bytes)
+    except TimeoutError:
+        raise RequestTimedOut(f"The body did not arrive within {timeout:g} s.") from None
+    except ClientDisconnect:
+        raise ParseError("The body ends too early.") from None
+    if kind == "application/json" or kind.endswith("+json"):
+        return parse_json(body, bounds.depth) if body else {}
+    if kind == "application/x-www-form-urlencoded":
+        return coerce(_parse_form(body, bounds), action.input_schema)
+    if not kind and not body:
+        return {}
+    raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
+
+
+async def _stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and declared.isascii() and int(declared[:19]) > limit:
+        raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
+        yield piece
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    return b"".join([piece async for piece in _stream(request, limit)])
+
+
+def parse_json(body: bytes, max_depth: int) -> Json:
+    """Return the JSON value that ``body`` is.
+
+    Stricter than most parsers: what two of them could read differently is refused.
+
+    Raises:
+        ParseError: If it is no JSON, nests too deep, names a key twice, or has a number or a
+            string that JSON cannot carry on.
+    """
+    if body.count(b"[") + body.count(b"{") > max_depth:
+        _check_depth(body, max_depth)
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_float=_float,
+        )
+        if b"\\u" in body:
+            to_json(value)  # a lone surrogate could be read, but never be sent on
+    except (ValueError, RecursionError, PydanticSerializationError) as exc:
+        raise ParseError(f"The body is not valid JSON: {_reason(exc)}.") from exc
+    return value
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, json.JSONDecodeError):
+        return f"{exc.msg} at line {exc.lineno}, column {exc.colno}"
+    if isinstance(exc, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(exc, PydanticSerializationError):
+        return "a string has half of a surrogate pair"
+    return str(exc) or "it nests too deep"
+
+
+def _check_depth(body: bytes, max_depth: int) -> None:
+    depth = 0
+    for token in _TOKENS.finditer(body):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > max_depth:
+                raise ParseError(f"The body nests deeper than {max_depth} levels.")
+        elif first in b"]}":
+            depth -= 1
+
+
+def _object(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise ValueError("a number is too large")
+    return number
+
+
+def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
+    if body[:1] == b"{":
+        raise UnsupportedMediaType(
+            "This looks like JSON sent as a form; add the header Content-Type: application/json."
+        )
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            max_num_fields=bounds.fields,
+            errors="strict",
+        )
+    except UnicodeDecodeError as exc:
+        raise ParseError("The form is not UTF-8.") from exc
+    except ValueError as exc:
+        raise PayloadTooLarge(f"A form may have {bounds.fields} fields.") from exc
+    return list(pairs)
+
+
+async def _read_multipart(request: Request, bounds: Bounds) -> list[tuple[str, str | Upload]]:
+    parser = MultiPartParser(
+        request.headers,
+        _stream(request, bounds.upload_bytes),
+        max_files=bounds.files,
+        max_fields=bounds.fields,
+        max_part_size=bounds.field_bytes,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as exc:
+        raise _multipart_error(exc) from exc
+    except KeyError as exc:
+        raise ParseError("The multipart body has no boundary.") from exc
+    return [(name, _field(value)) for name, value in form.multi_items()]
+
+
+def _multipart_error(exc: MultiPartException) -> PayloadTooLarge | ParseError:
+    if exc.message.startswith(("Too many", "Part exceeded")):
+        return PayloadTooLarge(exc.message)
+    return ParseError("The multipart body cannot be read.")
+
+
+def _field(value: UploadFile | str) -> str | Upload:
+    if isinstance(value, str):
+        return value
+    file = cast("BinaryIO", value.file)
+    return Upload(file, filename=value.filename or "", content_type=value.content_type)

@@ -1,0 +1,171 @@
+"""One HTTP request and its answer, as every handler sees them."""
+
+import html
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from yieldwire.errors import (
+    ErrorObject,
+    InternalError,
+    Json,
+    MethodNotAllowed,
+    RateLimited,
+    Unavailable,
+    YieldwireError,
+)
+
+logger = logging.getLogger("yieldwire.asgi")
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
+_CLOSING: Final = frozenset({400, 408, 413})
+PAGE_POLICY: Final = (
+    b"content-security-policy",
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    b"img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+)
+
+
+class Exchange:
+    """A request, and what has been sent of its answer.
+
+    ``base`` is the path under which the application is mounted, ``path`` the rest.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.request: Final = Request(scope, receive)
+        self.headers: Final = self.request.headers
+        self.method: Final[str] = scope["method"]
+        self.receive, self._send = receive, send
+        self.base: Final[str] = scope.get("root_path", "").rstrip("/")
+        path: str = scope["path"]
+        self.path: Final = path.removeprefix(self.base)
+        self.extra: list[tuple[bytes, bytes]] = []
+        """Headers that every answer to this request gets."""
+        self.has_head = False
+
+    async def send_head(self, status: int, headers: Headers) -> None:
+        """Send the status and the headers."""
+        self.has_head = True
+        every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
+        await self._send({"type": "http.response.start", "status": status, "headers": every})
+
+    async def send_body(self, body: bytes, *, more: bool = False) -> None:
+        """Send a piece of the body; the last one ends the answer. HEAD has no body."""
+        if self.method == "HEAD":
+            body = b""
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def answer(
+        self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()
+    ) -> None:
+        """Send a whole answer."""
+        named = {name for name, _ in headers}
+        every = [*headers]
+        if media_type:
+            every.append((b"content-type", media_type.encode()))
+        if status not in {204, 304}:
+            every.append((b"content-length", b"%d" % len(body)))
+        if b"cache-control" not in named:
+            every.append(NO_STORE)
+        await self.send_head(status, every)
+        await self.send_body(body)
+
+    async def answer_json(self, status: int, value: Json, headers: Headers = ()) -> None:
+        """Send a JSON value."""
+        await self.answer(status, to_json(value), media_type="application/json", headers=headers)
+
+    async def answer_error(self, exc: Exception) -> None:
+        """Send an error as its status and its object; what is unexpected only as an id.
+
+        Raises:
+            Exception: ``exc`` itself, if the head has left already: the body breaks off.
+        """
+        if self.has_head:
+            raise exc
+        if not isinstance(exc, YieldwireError):
+            exc = self._masked(exc)
+        error, headers = exc.error_object(), list[tuple[bytes, bytes]]()
+        if isinstance(exc, (RateLimited, Unavailable)):
+            headers.append((b"retry-after", b"%d" % max(1, round(exc.retry_after))))
+        if isinstance(exc, MethodNotAllowed):
+            headers.append((b"allow", ", ".join(exc.allowed).encode()))
+        if error.status in _CLOSING:
+            headers.append((b"connection", b"close"))
+        await self.answer_error_object(error, headers)
+
+    async def answer_error_object(self, error: ErrorObject, headers: Headers = ()) -> None:
+        """Send an error object with its status, to a browser's navigation as a small page."""
+        if self.wants_page:
+            page = error_page(error, self.base)
+            await self.answer(
+                error.status,
+                page,
+                media_type="text/html; charset=utf-8",
+                headers=[*headers, PAGE_POLICY],
+            )
+        else:
+            await self.answer_json(error.status, {"error": error.to_dict()}, headers)
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a browser navigates here, rather than a program."""
+        accept = self.headers.get("accept", "")
+        return accept.startswith("text/html") or accept.startswith("application/xhtml")
+
+    def _masked(self, exc: Exception) -> InternalError:
+        error = InternalError(secrets.token_hex(8))
+        logger.error(
+            "request failed: %s, error id %s",
+            self.method,
+            error.error_id,
+            exc_info=exc,
+            extra={"error_id": error.error_id},
+        )
+        return error
+
+
+def run_headers(run_id: str, base: str) -> Headers:
+    """Return the headers that name a run."""
+    return [
+        (b"run-id", run_id.encode()),
+        (b"location", f"{base}/runs/{run_id}".encode("ascii", "ignore")),
+    ]
+
+
+def page(
+    title: str, base: str, body: str, *, attributes: Mapping[str, str], head: str = ""
+) -> bytes:
+    """Return a small HTML page. ``title`` and the attributes are escaped here, ``body`` is not."""
+    named = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
+    root = html.escape(base)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n"
+        f'<link rel="stylesheet" href="{root}/follow.css">\n{head}</head>\n'
+        f"<body{named}>\n{body}</body>\n</html>\n"
+    ).encode()
+
+
+def error_page(error: ErrorObject, base: str) -> bytes:
+    """Return a page that says what was wrong, and with which field."""
+    fields: list[Any] = [
+        f"<li><strong>{html.escape(name)}</strong>: {html.escape(' '.join(messages))}</li>"
+        for name, messages in (error.field_errors or {}).items()
+    ]
+    listed = f"<ul>{''.join(fields)}</ul>\n" if fields else ""
+    body = (
+        f"<main>\n<h1>{html.escape(error.message)}</h1>\n{listed}"
+        f'<p class="code">{html.escape(error.code)}'
+        f"{' · ' + html.escape(error.error_id) if error.error_id else ''}</p>\n"
+        "<p>Go back, change what is wrong, and send it again.</p>\n</main>\n"
+    )
+    return page(error.message, base, body, attributes={"data-status": "refused"})

@@ -1,0 +1,79 @@
+"""From the strings of a form or a query to an input object, by the action's schema.
+
+A form knows only text. What a field's type cannot take as text is read as JSON, a field
+that may stand several times becomes an array, and a control that was left empty counts as
+not sent unless its field takes text. An unticked box, which sends nothing, is ``false``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from yieldwire.errors import Json
+from yieldwire.upload import Upload
+
+Pairs = Sequence[tuple[str, str | Upload]]
+
+
+def coerce(pairs: Pairs, schema: Mapping[str, Json]) -> dict[str, Any]:
+    """Return the input object for a form's fields, to be validated next."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    definitions: Mapping[str, Any] = schema.get("$defs", {})
+    sent: dict[str, list[str | Upload]] = {}
+    for name, value in pairs:
+        sent.setdefault(name, []).append(value)
+    data: dict[str, Any] = {}
+    for name, values in sent.items():
+        types = _types(properties.get(name, {}), definitions)
+        kept = [value for value in values if not _is_empty(value, types)]
+        if "array" in types and not (len(kept) == 1 and _looks_like(kept[0], "[")):
+            data[name] = [_read(value, frozenset()) for value in kept]
+        elif kept:
+            data[name] = _read(kept[-1], types)
+    for name in schema.get("required", ()):
+        types = _types(properties[name], definitions)
+        if name not in data and types == {"boolean"}:
+            data[name] = False
+        elif name not in data and types == {"array"} and name in sent:
+            data[name] = []
+    return data
+
+
+def _types(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> frozenset[str]:
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        return _types(definitions.get(name, {}), definitions)
+    for union in ("anyOf", "oneOf", "allOf"):
+        if union in schema:
+            return frozenset().union(*(_types(each, definitions) for each in schema[union]))
+    if "enum" in schema or "const" in schema:
+        return frozenset({str(schema.get("type", "string"))})
+    declared = schema.get("type")
+    return frozenset({declared}) if isinstance(declared, str) else frozenset(declared or ())
+
+
+def _is_empty(value: str | Upload, types: frozenset[str]) -> bool:
+    if isinstance(value, Upload):
+        # A browser sends an empty part for a file control with nothing chosen.
+        return value.size == 0 and value.filename == "upload"
+    return value == "" and (bool(types) and "string" not in types)
+
+
+def _looks_like(value: str | Upload, *starts: str) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith(starts)
+
+
+def _read(value: str | Upload, types: frozenset[str]) -> Json:
+    if not isinstance(value, str) or "string" in types:
+        return value
+    if value == "null" and "null" in types:
+        return None
+    if types & {"object", "array"} and _looks_like(value, "{", "["):
+        try:
+            return from_json(value)
+        except ValueError:
+            return value  # validation says what is wrong with it
+    if types == {"boolean"} and value == "on":
+        return True  # what a ticked box without a value sends
+    return value

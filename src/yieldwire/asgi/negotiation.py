@@ -1,0 +1,113 @@
+"""What a request asks for: the format of the answer, and preferences about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from yieldwire.codecs import Encoder
+from yieldwire.codecs.ndjson import NDJSONEncoder
+from yieldwire.codecs.sse import SSEEncoder
+from yieldwire.codecs.text import TextEncoder
+from yieldwire.errors import NotAcceptable, ParseError
+
+
+class Format(StrEnum):
+    """The ways in which a run can be answered."""
+
+    SSE = "text/event-stream"
+    NDJSON = "application/x-ndjson"
+    TEXT = "text/plain"
+    JSON = "application/json"
+    HTML = "text/html"
+
+
+ENCODERS: Final[Mapping[Format, type[Encoder]]] = {
+    Format.SSE: SSEEncoder,
+    Format.NDJSON: NDJSONEncoder,
+    Format.TEXT: TextEncoder,
+}
+STREAMS: Final = frozenset(ENCODERS)
+
+_NAMES: Final = {
+    **{format.value: format for format in Format},
+    "application/jsonl": Format.NDJSON,
+    "application/ndjson": Format.NDJSON,
+    "application/jsonlines": Format.NDJSON,
+    "application/xhtml+xml": Format.HTML,
+}
+_RANGES: Final = {"text/*": Format.SSE, "application/*": Format.JSON}
+
+
+def choose(accept: str | None, default: Format, allowed: frozenset[Format]) -> Format:
+    """Return the format that an ``Accept`` header likes best among ``allowed``.
+
+    Raises:
+        NotAcceptable: If it likes none of them.
+    """
+    for media_type in _by_preference(accept or "*/*"):
+        if media_type == "*/*":
+            return default
+        wanted = _NAMES.get(media_type)
+        if wanted is None and media_type in _RANGES:
+            wanted = default if default.startswith(media_type[:-1]) else _RANGES[media_type]
+        if wanted in allowed:
+            return wanted
+    known = ", ".join(sorted(format.value for format in allowed))
+    raise NotAcceptable(f"None of the accepted media types can be made here; there are: {known}.")
+
+
+def _by_preference(accept: str) -> list[str]:
+    ranges: list[tuple[float, str]] = []
+    for part in accept.split(","):
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                quality = _number(value, 0.0)
+        if media_type and quality > 0:
+            ranges.append((quality, media_type))
+    return [media_type for _, media_type in sorted(ranges, key=lambda pair: -pair[0])]
+
+
+def _number(text: str, default: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return default
+    return number if 0 <= number < float("inf") else default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What a ``Prefer`` header asks for (RFC 7240): ``respond-async`` and ``wait``, in seconds."""
+
+    respond_async: bool = False
+    wait: float | None = None
+
+
+def preferences(prefer: str | None) -> Preferences:
+    """Read a ``Prefer`` header; what is not known in it is left alone, as the standard says."""
+    respond_async, wait = False, None
+    for part in (prefer or "").split(","):
+        name, _, value = (piece.strip().lower() for piece in part.partition("="))
+        if name == "respond-async":
+            respond_async = True
+        elif name == "wait":
+            wait = _number(value.strip('"'), -1.0)
+    return Preferences(respond_async=respond_async, wait=None if wait == -1.0 else wait)
+
+
+def seconds(text: str | None, longest: float) -> float:
+    """Read a query parameter of seconds, at most ``longest``; 0 where there is none.
+
+    Raises:
+        ParseError: If it is no number.
+    """
+    if not text:
+        return 0.0
+    number = _number(text, -1.0)
+    if number < 0:
+        raise ParseError("wait= is a number of seconds.")
+    return min(number, longest)

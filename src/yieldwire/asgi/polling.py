@@ -1,0 +1,168 @@
+"""A run as one object, for whoever cannot hold a stream open; and lists of runs."""
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
+
+from pydantic_core import to_json
+
+from yieldwire.access import Caller
+from yieldwire.asgi.exchange import Exchange, Headers, run_headers
+from yieldwire.asgi.follow import answer_page
+from yieldwire.asgi.negotiation import Format, choose, seconds
+from yieldwire.asgi.starting import follow_run
+from yieldwire.asgi.streaming import until_disconnect
+from yieldwire.codecs.ndjson import NDJSONEncoder
+from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
+from yieldwire.run import RunRecord, Status, cursor_of, seq_in
+from yieldwire.snapshot import summary
+from yieldwire.stores import Query
+
+if TYPE_CHECKING:
+    from yieldwire.asgi import Actions
+
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9_~-]{1,64}", re.ASCII)
+_PRIVATE: Final[Headers] = (
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Cookie, Authorization, Accept"),
+)
+MAX_LISTED: Final = 200
+
+
+async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+    """Answer ``GET {base}/runs/{id}``: the snapshot, or to a browser the page that follows it."""
+    run = await _run(app, caller, run_id)
+    query = exchange.request.query_params
+    is_page = exchange.wants_page and "after" not in query
+    async with app.reading(run.id) as reader:
+        # A poll is a reader that comes and goes.
+        await reader.release()
+        if is_page:
+            await answer_page(app, exchange, run)
+            return
+        after = seq_in(query["after"], run.id) if query.get("after") else None
+        if after is not None and after > run.seq:
+            raise ForeignCursor
+        wait = seconds(query.get("wait"), app.timing.max_wait)
+        if wait and not run.status.is_terminal:
+            seen = after
+            if seen is None and _fits(exchange, _etag(run)):
+                seen = run.seq
+            if seen is not None:
+                async with app.slot(caller):
+                    await until_disconnect(exchange.receive, reader.news(seen, wait))
+    await _answer_snapshot(app, exchange, run.id, after)
+
+
+async def _answer_snapshot(
+    app: "Actions", exchange: Exchange, run_id: str, after: int | None
+) -> None:
+    lines: list[bytes] = []
+    read = after
+    if after is not None:
+        encoder = NDJSONEncoder()
+        for block in await app.store.read(run_id, after):
+            lines += encoder.encode(block).splitlines()
+            read = block.last
+    snapshot = await app.snapshot(run_id, with_text=after is None)
+    if read is not None:
+        snapshot["cursor"] = cursor_of(run_id, read)
+        if read < snapshot["seq"]:
+            snapshot["retryAfterMs"] = 0
+    body = to_json(snapshot)
+    if after is not None:
+        body = b'%b,"events":[%b]}' % (body[:-1], b",".join(lines))
+    etag = _etag(await app.store.get(run_id))
+    headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
+    if after is None and _fits(exchange, etag):
+        await exchange.answer(304, headers=headers)
+    else:
+        await exchange.answer(200, body, media_type="application/json", headers=headers)
+
+
+def _etag(run: RunRecord) -> str:
+    state = f"{run.id} {run.seq} {run.first_seq} {run.status} {run.attempt} {run.cancel_reason}"
+    return f'"{hashlib.sha256(state.encode()).hexdigest()[:22]}"'
+
+
+def _fits(exchange: Exchange, etag: str) -> bool:
+    sent = exchange.headers.get("if-none-match", "")
+    return etag in {each.strip().removeprefix("W/") for each in sent.split(",")}
+
+
+async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+    """Answer ``GET {base}/runs/{id}/events``: the stream, from a cursor or from the start."""
+    run = await _run(app, caller, run_id)
+    query = exchange.request.query_params
+    cursor = exchange.headers.get("last-event-id") or query.get("after") or query.get("lastEventId")
+    seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
+    streams = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
+    format = choose(exchange.headers.get("accept"), Format.SSE, streams)
+    await follow_run(app, exchange, caller, run, seq, format=format)
+
+
+async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+    """Answer ``POST {base}/runs/{id}/cancel``, however often it is asked."""
+    run = await _run(app, caller, run_id, "cancel")
+    await app.cancel(run.id)
+    if exchange.wants_page:
+        await exchange.answer(303, headers=run_headers(run.id, exchange.base))
+        return
+    headers = run_headers(run.id, exchange.base)
+    await exchange.answer_json(200, await app.snapshot(run.id), headers)
+
+
+async def delete_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+    """Answer ``DELETE {base}/runs/{id}``: forget an ended run and its log."""
+    run = await _run(app, caller, run_id, "delete")
+    await app.delete(run.id)
+    await exchange.answer(204)
+
+
+async def list_runs(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+    """Answer ``GET {base}/runs``: the caller's own, newest first."""
+    if caller.owner is None:
+        raise Unauthorized("Sign in first: a run that nobody owns is on nobody's list.")
+    await answer_list(app, exchange, caller.owner, everyone=False)
+
+
+async def answer_list(
+    app: "Actions", exchange: Exchange, owner: str | None, *, everyone: bool
+) -> None:
+    """Answer with the runs that the query parameters ask for, a page of them."""
+    query = exchange.request.query_params
+    limit = _limit(query.get("limit"))
+    try:
+        status = Status(query["status"]) if query.get("status") else None
+    except ValueError as exc:
+        names = ", ".join(status.value for status in Status)
+        raise ParseError(f"status= is one of {names}.") from exc
+    runs = await app.find(
+        Query(
+            owner=owner,
+            everyone=everyone,
+            status=status,
+            action=query.get("action") or None,
+            label=query.get("label") or None,
+            before=query.get("before") or None,
+            limit=limit + 1,
+        )
+    )
+    listed: list[Json] = [summary(run) for run in runs[:limit]]
+    following = runs[limit - 1].id if len(runs) > limit else None
+    await exchange.answer_json(200, {"runs": listed, "next": following}, _PRIVATE)
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return 50
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LISTED):
+        raise ParseError(f"limit= is a number from 1 to {MAX_LISTED}.")
+    return int(text)
+
+
+async def _run(app: "Actions", caller: Caller, run_id: str, verb: str = "read") -> RunRecord:
+    if _RUN_ID.fullmatch(run_id) is None:
+        raise NotFound("There is no such run.")
+    await app.open()
+    return await app.get(run_id, caller, verb)  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""Every address that the application answers, in one table.
+
+Safety and identity come before any of them, in `yieldwire.asgi.Actions`: no route can be
+reached around them.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from yieldwire import openapi
+from yieldwire.access import Caller
+from yieldwire.asgi import polling
+from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.starting import call_action
+from yieldwire.errors import NotFound
+
+if TYPE_CHECKING:
+    from yieldwire.asgi import Actions
+
+Handler: TypeAlias = Callable[..., Awaitable[None]]
+"""Called with the application, the exchange, the caller, and what stands at the path's ``{}``."""
+
+Table: TypeAlias = Mapping[tuple[str, ...], Mapping[str, Handler]]
+
+_STATIC: Final = files("yieldwire.asgi").joinpath("static")
+_MEDIA_TYPES: Final = {
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+async def manifest(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+    """Answer ``GET {base}/manifest.json``: what can be called."""
+    await exchange.answer_json(200, {"actions": [action.manifest() for action in app.actions]})
+
+
+async def describe(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+    """Answer ``GET {base}/openapi.json``."""
+    await exchange.answer_json(200, openapi.document(app.actions, base=exchange.base))
+
+
+def static_file(content: bytes, name: str) -> Handler:
+    """Return a handler that answers with a file of the package."""
+    media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
+
+    async def answer(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+        headers = [(b"cache-control", b"no-cache")]
+        await exchange.answer(200, content, media_type=media_type, headers=headers)
+
+    return answer
+
+
+def _asset(name: str) -> Mapping[str, Handler]:
+    return {"GET": static_file(_STATIC.joinpath(name).read_bytes(), name)}
+
+
+ROUTES: Final[Table] = {
+    ("manifest.json",): {"GET": manifest},
+    ("openapi.json",): {"GET": describe},
+    ("client.js",): _asset("client.js"),
+    ("follow.js",): _asset("follow.js"),
+    ("follow.css",): _asset("follow.css"),
+    ("runs",): {"GET": polling.list_runs},
+    ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
+    ("runs", "{}", "events"): {"GET": polling.get_events},
+    ("runs", "{}", "cancel"): {"POST": polling.cancel_run},
+    ("{}",): {"GET": call_action, "POST": call_action},
+}
+PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
+"""Files of the package itself, for which nobody has to be known."""
+
+
+class Route:
+    """What a path led to: its handlers by method, and what stands at its ``{}``."""
+
+    def __init__(self, pattern: tuple[str, ...], table: Table, arguments: list[str]) -> None:
+        self.pattern: Final = pattern
+        self.handlers: Final = table[pattern]
+        self.arguments: Final[list[Any]] = arguments
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that are answered here."""
+        extra = ["HEAD"] if "GET" in self.handlers else []
+        return [*self.handlers, *extra, "OPTIONS"]
+
+
+def match(path: str, table: Table) -> Route:
+    """Find the route of a path.
+
+    Raises:
+        NotFound: If there is none.
+    """
+    parts = tuple(path.removeprefix("/").split("/"))
+    if parts in table:
+        return Route(parts, table, [])
+    for pattern in table:
+        if len(pattern) == len(parts) and all(
+            want in {"{}", part} for want, part in zip(pattern, parts, strict=True)
+        ):
+            filled = zip(pattern, parts, strict=True)
+            return Route(pattern, table, [part for want, part in filled if want == "{}"])
+    raise NotFound("There is nothing at this address.")

@@ -1,0 +1,176 @@
+"""Which requests are answered at all: framing, host and origin, decided from headers alone."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+from yieldwire.errors import Forbidden, ParseError, UsageError
+
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_EXPOSED: Final = "Run-Id, Location, Retry-After, ETag"
+_PREFLIGHT_SECONDS: Final = "600"
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What an application allows.
+
+    Attributes:
+        origins: Other origins whose pages may call: ``("https://app.example.com",)``. ``"*"``
+            lets every page call, without credentials.
+        hosts: ``Host`` names that are answered, ``*.example.com`` for all below one. ``None``:
+            every one, but on a loopback address only loopback names, so that no page of the
+            web reaches a local tool by a name that resolves to it.
+        trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is believed.
+    """
+
+    origins: Sequence[str] = ()
+    hosts: Sequence[str] | None = None
+    trusted_proxies: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for origin in self.origins:
+            parts = urlsplit(origin)
+            if origin != "*" and (not parts.scheme or not parts.netloc or parts.path):
+                raise UsageError(
+                    f"{origin!r} is no origin; write scheme and host: 'https://app.example.com'."
+                )
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy, strict=False)
+            except ValueError as exc:
+                raise UsageError(f"{proxy!r} is no address or network.") from exc
+
+    def check(self, scope: Mapping[str, Any], headers: Headers) -> None:
+        """Refuse what must not be answered.
+
+        Raises:
+            ParseError: If the body's framing is ambiguous.
+            Forbidden: If the host is not one of ours, or the origin may not do this.
+        """
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # RFC 9112, 6.3: such a message might be an attempt at request smuggling.
+            raise ParseError("A request has Content-Length or Transfer-Encoding, not both.")
+        self._check_host(scope, headers)
+        if scope["method"] in _UNSAFE:
+            self._check_origin(headers)
+
+    def _check_host(self, scope: Mapping[str, Any], headers: Headers) -> None:
+        host = _host_name(headers.get("host", ""))
+        if self.hosts is not None:
+            if not any(_host_fits(host, pattern) for pattern in self.hosts):
+                raise Forbidden("This host name is not served here; see hosts=.")
+            return
+        server = scope.get("server") or ("", None)
+        if _is_loopback(str(server[0])) and not (
+            host in LOOPBACK_HOSTS or host.endswith(".localhost") or _is_loopback(host)
+        ):
+            raise Forbidden(
+                "On a loopback address only loopback names are served; "
+                "behind a proxy, list the public names with hosts=."
+            )
+
+    def _check_origin(self, headers: Headers) -> None:
+        has_cookie = "cookie" in headers
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if origin is not None and origin in self.origins:
+            return
+        if origin is not None and "*" in self.origins and not has_cookie:
+            return
+        if site in {"same-origin", "none"}:
+            return
+        if origin is not None:
+            is_same = _same_host(origin, headers.get("host", ""))
+            if not is_same or site in {"cross-site", "same-site"}:
+                raise Forbidden("Pages of this origin may not call; see origins=.")
+        elif site is not None:
+            raise Forbidden("Pages of other sites may not call; see origins=.")
+        elif has_cookie and _is_form(headers):
+            raise Forbidden("A form that comes with a cookie must say its origin.")
+
+    def cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """Return the headers that let a page of an allowed origin read the answer."""
+        origin = headers.get("origin")
+        if not self.origins or origin is None:
+            return []
+        named = origin in self.origins
+        if not named and "*" not in self.origins:
+            return [(b"vary", b"Origin")]
+        allowed = [
+            (b"access-control-allow-origin", origin.encode("latin-1") if named else b"*"),
+            (b"access-control-expose-headers", _EXPOSED.encode()),
+            (b"vary", b"Origin"),
+        ]
+        if named:
+            allowed.append((b"access-control-allow-credentials", b"true"))
+        return allowed
+
+    def preflight(self, headers: Headers, methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
+        """Return what a preflight's answer says beyond `cors`."""
+        if "access-control-request-method" not in headers or len(self.cors(headers)) <= 1:
+            return []
+        asked = headers.get("access-control-request-headers", "")
+        return [
+            (b"access-control-allow-methods", ", ".join(methods).encode()),
+            (b"access-control-allow-headers", asked.encode("latin-1")),
+            (b"access-control-max-age", _PREFLIGHT_SECONDS.encode()),
+        ]
+
+    def client_address(self, scope: Mapping[str, Any], headers: Headers) -> str:
+        """Return whose request this is: the nearest address that is no trusted proxy."""
+        client = scope.get("client") or ("unknown", 0)
+        address = str(client[0])
+        forwarded = [part.strip() for part in headers.get("x-forwarded-for", "").split(",")]
+        while self._is_trusted(address) and forwarded and forwarded[-1]:
+            address = forwarded.pop()
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(
+            ip in ipaddress.ip_network(proxy, strict=False) for proxy in self.trusted_proxies
+        )
+
+
+def _is_form(headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return not (kind == "application/json" or kind.endswith("+json"))
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+def _host_fits(host: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:].lower())
+    return pattern == "*" or host == pattern.lower()
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _same_host(origin: str, host: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        mine = urlsplit(f"{parts.scheme}://{host}")
+        mine_port = mine.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and parts.hostname == mine.hostname and port == mine_port

@@ -1,0 +1,202 @@
+"""Starting a run, or resuming one by the request that began it, and answering in any format."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import to_json
+
+from yieldwire.access import Caller
+from yieldwire.actions import Action
+from yieldwire.asgi.bodies import read_input
+from yieldwire.asgi.exchange import Exchange, run_headers
+from yieldwire.asgi.forms import coerce
+from yieldwire.asgi.negotiation import (
+    ENCODERS,
+    STREAMS,
+    Format,
+    Preferences,
+    choose,
+    preferences,
+)
+from yieldwire.asgi.streaming import Streaming, until_disconnect
+from yieldwire.context import RequestFacts
+from yieldwire.errors import ErrorObject, ForeignCursor, Json, MethodNotAllowed, ParseError
+from yieldwire.events import Block, EventType
+from yieldwire.reading import Reader
+from yieldwire.run import RunRecord, parse_cursor
+
+if TYPE_CHECKING:
+    from yieldwire.asgi import Actions
+
+_SECRET: Final = ("cookie", "authorization", "proxy-authorization", "token", "secret", "key")
+MAX_KEY_LENGTH: Final = 255
+
+
+async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: str) -> None:
+    """Answer ``POST {base}/{action}``, or GET of a feed."""
+    action = app.action_named(name)
+    if exchange.method == "HEAD" and action.options.method == "GET":
+        await exchange.answer(200, media_type=Format.SSE)
+        return
+    if exchange.method != action.options.method:
+        raise MethodNotAllowed(exchange.method, [action.options.method, "OPTIONS"])
+    default = Format.SSE if action.signature.shape.streams else Format.JSON
+    format = choose(exchange.headers.get("accept"), default, frozenset(Format))
+    cursor = _cursor(exchange)
+    if cursor is not None:
+        run_id, seq = parse_cursor(cursor)
+        run = await app.get(run_id, caller)
+        if run.action != action.name:
+            raise ForeignCursor("The cursor belongs to a run of another action.")
+        await follow_run(app, exchange, caller, run, seq, format=format)
+        return
+    run = await _start(app, exchange, caller, action)
+    await _answer_started(app, exchange, caller, run, format)
+
+
+def _cursor(exchange: Exchange) -> str | None:
+    # A header wins over the query, which is for EventSource's first connection.
+    cursor = exchange.headers.get("last-event-id")
+    if cursor is None and exchange.method == "GET":
+        cursor = exchange.request.query_params.get("lastEventId")
+    return cursor or None
+
+
+async def _start(
+    app: "Actions", exchange: Exchange, caller: Caller, action: Action[..., Any, Any]
+) -> RunRecord:
+    key = exchange.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii()):
+        raise ParseError(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} ASCII characters.")
+    ctx = await app.admit(action, caller, _facts(exchange, caller))
+    if exchange.method == "GET":
+        query = exchange.request.query_params.multi_items()
+        pairs = [(name, value) for name, value in query if name != "lastEventId"]
+        data: Json = coerce(pairs, action.input_schema)
+    else:
+        data = await read_input(exchange.request, action, app.bounds, app.timing.body)
+    detached = preferences(exchange.headers.get("prefer")).respond_async
+    return await app.create(action, ctx, data, key=key, detached=detached)
+
+
+def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
+    kept = {
+        name: value
+        for name, value in exchange.headers.items()
+        if not any(word in name for word in _SECRET)
+    }
+    return RequestFacts(
+        method=exchange.method, path=exchange.path, client=caller.address, headers=kept
+    )
+
+
+async def _answer_started(
+    app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, format: Format
+) -> None:
+    prefer = preferences(exchange.headers.get("prefer"))
+    if prefer.respond_async:
+        headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
+        await exchange.answer_json(202, await app.snapshot(run.id), headers)
+    elif format is Format.HTML:
+        await exchange.answer(303, headers=run_headers(run.id, exchange.base))
+    elif format is Format.JSON:
+        async with app.slot(caller):
+            await _answer_when_ended(app, exchange, run, prefer)
+    else:
+        await follow_run(app, exchange, caller, run, None, format=format)
+
+
+async def _answer_when_ended(
+    app: "Actions", exchange: Exchange, run: RunRecord, prefer: Preferences
+) -> None:
+    wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
+    async with app.reading(run.id) as reader:
+        await until_disconnect(exchange.receive, _wait_for_end(reader, wait, app.timing.keepalive))
+    fold, run = await app.fold(run.id), await app.store.get(run.id)
+    outcome = fold.outcome()
+    answer: dict[str, Json] = {"runId": run.id, "status": run.status.value, **outcome}
+    if exchange.request.query_params.get("events") in {"true", "1"}:
+        answer["events"] = [
+            {"seq": event.seq, "type": event.type.value, "data": event.value}
+            async for event in app.events_of(run.id)
+        ]
+    status = 202
+    if run.status.is_terminal:
+        error = outcome["error"]
+        status = 200 if error is None else ErrorObject.from_dict(error).status
+    await exchange.answer_json(status, answer, run_headers(run.id, exchange.base))
+
+
+async def _wait_for_end(reader: Reader, wait: float, tick: float) -> None:
+    try:
+        async with asyncio.timeout(wait):
+            async with aclosing(reader.pages(0, tick=tick)) as pages:
+                async for _ in pages:
+                    pass
+    except TimeoutError:
+        pass
+
+
+async def follow_run(
+    app: "Actions",
+    exchange: Exchange,
+    caller: Caller,
+    run: RunRecord,
+    seq: int | None,
+    *,
+    format: Format,
+) -> None:
+    """Stream a run: from the start (``seq`` is ``None``) or behind a cursor.
+
+    Raises:
+        ForeignCursor: If the cursor lies beyond the log's end.
+    """
+    if seq is not None and seq > run.seq:
+        raise ForeignCursor
+    if seq is not None and seq == run.seq and run.status.is_terminal:
+        await exchange.answer(204, headers=run_headers(run.id, exchange.base))
+        return
+    if format not in STREAMS:
+        format = Format.SSE
+    encoder = ENCODERS[format]()
+    async with app.slot(caller), app.reading(run.id) as reader:
+        await reader.hold(app.timing.keepalive)
+        has_news = run.seq > (seq or 0)
+        if seq is None:
+            first = await reader.first(app.timing.head_wait)
+            has_news = bool(first)
+            if (error := _early_error(first)) is not None:
+                await reader.release()
+                headers = run_headers(run.id, exchange.base)
+                await exchange.answer_error_object(error, headers)
+                return
+            run = await app.store.get(run.id)
+            after = run.first_seq - 1
+        else:
+            after = seq
+        state: dict[str, Json] = {"id": run.id, "status": run.status.value}
+        if run.first_seq > 1:
+            state["firstSeq"] = run.first_seq
+        streaming = Streaming(
+            exchange,
+            reader,
+            encoder,
+            keepalive=app.timing.keepalive,
+            stall_timeout=app.timing.stall_timeout,
+            is_over=lambda: caller.has_expired,
+        )
+        opening = encoder.opening(run.id, after, to_json(state))
+        headers = run_headers(run.id, exchange.base)
+        await streaming.run(after, opening, headers, has_news=has_news)
+
+
+def _early_error(page: Sequence[Block]) -> ErrorObject | None:
+    """Return the error of a run that ended before it had any other event."""
+    if len(page) != 1 or page[0].end in {None, EventType.DONE} or page[0].first != page[0].last:
+        return None
+    if page[0].first != 1:
+        return None
+    (event,) = page[0].events()
+    return ErrorObject.from_dict(event.value)

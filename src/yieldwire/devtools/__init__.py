@@ -1,0 +1,46 @@
+"""The developer page: what can be called, forms to call it with, and every run.
+
+For development only. It shows all runs to whoever can reach it, so it is never part of an
+application by itself: ``yieldwire dev`` attaches it.
+"""
+
+from importlib.resources import files
+from typing import Final
+
+from yieldwire.access import Caller
+from yieldwire.asgi import Actions
+from yieldwire.asgi.exchange import PAGE_POLICY, Exchange
+from yieldwire.asgi.polling import answer_list
+from yieldwire.asgi.routes import Handler, static_file
+
+_STATIC: Final = files("yieldwire.devtools").joinpath("static")
+_NO_CACHE: Final = (b"cache-control", b"no-cache")
+
+
+def attach(actions: Actions) -> None:
+    """Serve the developer page at the application's base path, and check what actions yield."""
+    assets: dict[tuple[str, ...], dict[str, Handler]] = {
+        ("dev", file.name): {"GET": static_file(file.read_bytes(), file.name)}
+        for file in _STATIC.iterdir()
+        if file.name != "index.html"
+    }
+    pages: dict[tuple[str, ...], dict[str, Handler]] = {
+        ("",): {"GET": _index},
+        ("dev", "runs"): {"GET": _every_run},
+    }
+    actions.routes = {**pages, **assets, **actions.routes}
+    actions.checks_chunks = True
+
+
+async def _index(app: Actions, exchange: Exchange, caller: Caller) -> None:
+    if not exchange.path:
+        # The page's own addresses are relative to the base with its slash.
+        await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
+        return
+    page = _STATIC.joinpath("index.html").read_bytes()
+    headers = [PAGE_POLICY, _NO_CACHE, (b"referrer-policy", b"no-referrer")]
+    await exchange.answer(200, page, media_type="text/html; charset=utf-8", headers=headers)
+
+
+async def _every_run(app: Actions, exchange: Exchange, caller: Caller) -> None:
+    await answer_list(app, exchange, None, everyone=True)
