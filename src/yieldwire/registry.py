@@ -17,7 +17,6 @@ T = TypeVar("T")
 class ActionOptions(TypedDict, total=False):
     """What ``@actions.action(...)`` takes; `Options` says what each is for."""
 
-    name: str
     method: Literal["POST", "GET"]
     linger: float | None
     timeout: float | None
@@ -56,7 +55,9 @@ class Registry:
     def __init__(self) -> None:
         self._actions: dict[str, Action[..., Any, Any]] = {}
         self._names: dict[str, Action[..., Any, Any]] = {}
-        self.resources: list[Resource[Any]] = []
+        self._middleware: tuple[Middleware, ...] = ()
+        self._around: tuple[Around, ...] = ()
+        self.declared_resources: list[Resource[Any]] = []
 
     @property
     def actions(self) -> Iterable[Action[..., Any, Any]]:
@@ -98,8 +99,7 @@ class Registry:
         """
 
         def declare(function: Callable[..., Any], /) -> Action[..., Any, Any]:
-            name = options.pop("name", None)
-            action = Action(function, Options(**options), name)
+            action: Action[..., Any, Any] = Action(function, Options(**options))
             self.register(action)
             return action
 
@@ -117,6 +117,24 @@ class Registry:
         self._actions[action.name] = action
         self._names[action.name] = self._names[action.alias] = action
 
+    def include(self, other: "Registry") -> None:
+        """Add the actions and resources of another application, each with its own options.
+
+        Nothing else of the other one comes along, so one that has middleware or arounds for
+        all of its actions is refused: they would run without what guards them.
+
+        Raises:
+            InvalidAction: If a name is taken, or the other application has middleware or arounds.
+        """
+        if other._middleware or other._around:  # noqa: SLF001 - the same class's own
+            raise InvalidAction(
+                "An application with middleware or arounds of its own cannot be included; give "
+                "them to each action, or to the application that includes it."
+            )
+        for action in other.actions:
+            self.register(action)
+        self.resources.extend(other.resources)
+
     def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
         """Declare an async generator that opens something once per process, and closes it.
 
@@ -127,5 +145,5 @@ class Registry:
             ...         yield opened
         """
         resource = Resource(opener)
-        self.resources.append(resource)
+        self.declared_resources.append(resource)
         return resource

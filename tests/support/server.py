@@ -1,0 +1,121 @@
+"""Real servers: uvicorn in a thread, for speed, or in a process of its own.
+
+Both listen on a port that the system chose, before anybody connects: a connection made at
+once waits in the listener's queue, so nobody polls for readiness.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from yieldwire import Actions
+
+T = TypeVar("T")
+
+ROOT: Final = Path(__file__).parent.parent.parent
+BACKLOG: Final = 2048
+STOP_SECONDS: Final = 10
+"""How long a server may take to stop before it is made to."""
+
+
+def config_of(app: ASGIApp | str) -> uvicorn.Config:
+    """Return how every server of the tests is set up."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def listen() -> socket.socket:
+    """Return a socket that listens on a port of its own."""
+    return socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+
+
+class ThreadServer:
+    """An application served by a thread with an event loop of its own."""
+
+    def __init__(self, app: ASGIApp, *, actions: Actions | None = None) -> None:
+        self._actions = app if isinstance(app, Actions) else actions
+        self._config = config_of(app)
+        self._server = uvicorn.Server(self._config)
+        self._socket = listen()
+        self._runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())
+        self._thread = threading.Thread(target=self._run, name="server")
+        self.port: Final[int] = self._socket.getsockname()[1]
+        self.url: Final = f"http://127.0.0.1:{self.port}"
+
+    def _run(self) -> None:
+        with self._runner as runner:
+            runner.run(self._server.serve(sockets=[self._socket]))
+
+    def __enter__(self) -> Self:
+        self.loop = self._runner.get_loop()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._actions is not None:
+            self.loop.call_soon_threadsafe(self._actions.farewell)
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+        self._socket.close()
+        assert not self._thread.is_alive(), "the server did not stop"
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run ``coroutine`` in the server's loop, and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(STOP_SECONDS)
+
+
+class ProcessServer:
+    """An application, named as ``module:attribute``, served by a process of its own.
+
+    What it logs, and prints, is kept in the file ``log``.
+    """
+
+    def __init__(self, target: str, log: Path, env: Mapping[str, str] | None = None) -> None:
+        self._socket = listen()
+        self._target, self._log = target, log
+        self._env = {**os.environ, **(env or {})}
+        self.port: Final[int] = self._socket.getsockname()[1]
+        self.url: Final = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        fd = self._socket.fileno()
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.serve", self._target, str(fd)],
+                cwd=ROOT,
+                env=self._env,
+                pass_fds=[fd],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._socket.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+    def logs(self) -> str:
+        """Return what the server has logged so far."""
+        return self._log.read_text("utf-8", "replace")

@@ -1,0 +1,85 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from yieldwire.actions import Action
+from yieldwire.app import App
+from yieldwire.chunks import Text
+from yieldwire.context import Context
+from yieldwire.errors import InvalidAction, NotFound
+from yieldwire.registry import Registry
+
+
+async def say_hello() -> AsyncIterator[Text]:
+    yield Text("hello")
+
+
+async def open_pool() -> AsyncIterator[str]:
+    yield "pool"
+
+
+async def let_pass(ctx: Context) -> None: ...
+
+
+def test_an_action_answers_to_its_name_and_to_its_camel_case_form() -> None:
+    registry = Registry()
+
+    action = registry.action(say_hello)
+
+    assert registry.action_named("say_hello") is action
+    assert registry.action_named("sayHello") is action
+
+
+def test_nothing_is_found_by_a_name_that_was_not_registered() -> None:
+    registry = Registry()
+
+    with pytest.raises(NotFound, match="no action of this name"):
+        registry.action_named("say_hello")
+
+
+def test_a_name_is_taken_in_both_of_its_forms() -> None:
+    registry = Registry()
+    registry.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="Two actions answer to 'sayHello'"):
+        registry.action(name="sayHello")(say_hello)
+
+
+def test_options_are_kept_with_the_action() -> None:
+    registry = Registry()
+
+    action = registry.action(name="greet", linger=None, labels=("kind",))(say_hello)
+
+    assert registry.action_named("greet") is action
+    assert action.options.linger is None
+    assert action.options.labels == ("kind",)
+
+
+def test_another_application_is_included_with_its_actions_and_resources() -> None:
+    whole, part = Registry(), Registry()
+    action: Action[..., AsyncIterator[Text], object] = part.action(linger=None)(say_hello)
+    pool = part.resource(open_pool)
+
+    whole.include(part)
+
+    assert whole.action_named("sayHello") is action
+    assert list(whole.actions) == [action]
+    assert whole.resources == [pool]
+
+
+def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:
+    whole, part = Registry(), Registry()
+    whole.action(say_hello)
+    part.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="Two actions answer to"):
+        whole.include(part)
+
+
+def test_an_application_with_middleware_is_not_included_without_it() -> None:
+    whole, part = App(), App(middleware=[let_pass])
+    part.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="middleware or arounds of its own"):
+        whole.include(part)
+    assert list(whole.actions) == []
