@@ -16,7 +16,6 @@
 from yieldwire.access import Caller as Caller
 from yieldwire.access import Identity as Identity
 from yieldwire.actions import Action as Action
-from yieldwire.app import Run as Run
 from yieldwire.app import Timing as Timing
 from yieldwire.asgi import Actions as Actions
 from yieldwire.chunks import Progress as Progress
@@ -34,6 +33,7 @@ from yieldwire.errors import Unauthorized as Unauthorized
 from yieldwire.errors import YieldwireError as YieldwireError
 from yieldwire.events import Event as Event
 from yieldwire.executors import Limits as Limits
+from yieldwire.handle import Run as Run
 from yieldwire.middleware import RateLimit as RateLimit
 from yieldwire.schema import Body as Body
 from yieldwire.upload import Upload as Upload

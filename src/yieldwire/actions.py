@@ -1,10 +1,10 @@
 """An action: a function, what its signature says, and how its runs are to be treated."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, update_wrapper
-from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar, cast
+from typing import Final, Generic, Literal, ParamSpec, TypeVar
 
 from yieldwire.errors import InvalidAction, Json
 from yieldwire.middleware import Around, Middleware
@@ -62,10 +62,10 @@ class Action(Generic[P, R, T]):
         InvalidAction: If the function or its options do not fit together.
     """
 
-    def __init__(self, function: Callable[P, R], options: Options, name: str | None = None) -> None:
+    def __init__(self, function: Callable[P, R], options: Options) -> None:
         self.function: Final = function
         self.options: Final = options
-        self.name: Final = name or getattr(function, "__name__", "")
+        self.name: Final[str] = getattr(function, "__name__", "")
         self.signature: Final[Signature] = inspect_action(function)
         update_wrapper(self, function)
         self._check()

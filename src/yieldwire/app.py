@@ -1,40 +1,33 @@
 """The application: what can be called, what it needs, and the verbs that every transport uses."""
 
 import asyncio
-import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Generic, TypeVar, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
-from yieldwire.context import Context, RequestFacts, Resource
-from yieldwire.errors import (
-    ActionError,
-    ErrorObject,
-    Json,
-    NotFound,
-    ParseError,
-    Unavailable,
-    UsageError,
-)
+from yieldwire.context import Context, RequestFacts
+from yieldwire.errors import Json, NotFound, Unavailable, UsageError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.local import LocalExecutor, Tasks
+from yieldwire.handle import Run
 from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.reading import Reader
 from yieldwire.registry import Registry
+from yieldwire.resources import Resources
 from yieldwire.run import RunRecord, new_run_id
 from yieldwire.snapshot import Fold, retry_after_ms
+from yieldwire.starts import admission_of, close_uploads, dump, record_of
 from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.stores.memory import MemoryStore
-from yieldwire.upload import Upload
 
 T = TypeVar("T")
 
@@ -42,8 +35,6 @@ logger = logging.getLogger("yieldwire.app")
 
 FOLDS: Final = 512
 """Snapshots kept folded, so that polling a long log reads only what is new."""
-ANONYMOUS_KEY_LENGTH: Final = 22
-"""Characters of an idempotency key that nobody else may guess: 128 bits in base 64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,61 +63,6 @@ class Timing:
     grace: float = 10.0
 
 
-class Run(Generic[T]):
-    """A run as Python code holds it: iterate it for its events, await its result."""
-
-    def __init__(self, app: "App", record: RunRecord, action: Action[..., Any, T]) -> None:
-        self._app, self._action = app, action
-        self.id: Final = record.id
-
-    def __repr__(self) -> str:
-        return f"<Run {self.id} of {self._action.name}>"
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self.events()
-
-    async def events(self, after: int = 0) -> AsyncIterator[Event]:
-        """Yield the events behind ``after``, as they come, up to the terminal one."""
-        async with aclosing(self._app.reader(self.id).pages(after, tick=15.0)) as pages:
-            async for page in pages:
-                for block in page:
-                    for event in block.events():
-                        yield event
-
-    async def chunks(self) -> AsyncIterator[Json]:
-        """Yield what the action yields, as plain JSON values.
-
-        Raises:
-            ActionError: If the run fails or is cancelled, with its code.
-        """
-        async for event in self.events():
-            if event.is_terminal:
-                _raise_for(event.value)
-            elif event.type == "chunk":
-                yield event.value
-
-    async def result(self) -> T:
-        """Return the result when the run has completed.
-
-        Raises:
-            ActionError: If the run failed or was cancelled, with its code.
-        """
-        async for _ in self.events():
-            pass
-        outcome = (await self._app.fold(self.id)).outcome()
-        if outcome["error"] is not None:
-            _raise_for(outcome["error"])
-        return cast("T", self._action.signature.result.read(outcome["result"]))
-
-    async def cancel(self) -> None:
-        """Ask the run to stop."""
-        await self._app.cancel(self.id, "requested")
-
-    async def snapshot(self) -> dict[str, Json]:
-        """Return the run's state in one object."""
-        return await self._app.snapshot(self.id)
-
-
 class App(Registry):
     """Actions, the store that keeps their runs, the executor that runs them.
 
@@ -143,7 +79,7 @@ class App(Registry):
         clock: What tells the time; tests hand in one that they move.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         *,
         store: str | RunStore = "memory",
@@ -164,7 +100,6 @@ class App(Registry):
         self.is_closing = False
         self._access, self._max_runs = access, max_runs
         self._middleware, self._around = tuple(middleware), tuple(around)
-        self._opened: dict[Resource[Any], Any] = {}
         self._arguments: dict[str, dict[str, Any]] = {}
         self._folds: OrderedDict[str, Fold] = OrderedDict()
         self._shared: dict[tuple[str, str], str] = {}
@@ -172,43 +107,30 @@ class App(Registry):
         self._chores = Tasks()
         self._executor: LocalExecutor | None = None
         self._opening: asyncio.Lock = asyncio.Lock()
-        self._close_resources = asyncio.Event()
+        self._resources = Resources()
 
     # Opening and closing.
 
     async def open(self) -> None:
         """Open resources and begin to look after time; every call after the first does nothing."""
-        if self._executor is not None:
-            return
-        async with self._opening:
-            if self._executor is not None:
-                return
-            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._chores.own(self._keep_resources(ready))
-            await ready
-            self._executor = LocalExecutor(
-                self.store,
-                self._load,
-                limits=self.limits,
-                arounds=self._around,
-                resources=self._opened,
-                checks_chunks=lambda: self.checks_chunks,
-            )
-            self._chores.own(self._look_after_time())
+        if self._executor is None:
+            async with self._opening:
+                if self._executor is None:
+                    self._executor = await self._open()
 
-    async def _keep_resources(self, ready: asyncio.Future[None]) -> None:
-        # Opened and closed in one task, as task groups and cancel scopes inside them demand.
-        try:
-            async with AsyncExitStack() as stack:
-                for resource in self.resources:
-                    manager = asynccontextmanager(resource.opener)()
-                    self._opened[resource] = await stack.enter_async_context(manager)
-                ready.set_result(None)
-                await self._close_resources.wait()
-        except Exception as exc:
-            if ready.done():
-                raise
-            ready.set_exception(exc)
+    async def _open(self) -> LocalExecutor:
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._chores.own(self._resources.keep(self.declared_resources, ready))
+        await ready
+        self._chores.own(self._look_after_time())
+        return LocalExecutor(
+            self.store,
+            self._load,
+            limits=self.limits,
+            arounds=self._around,
+            resources=self._resources.opened,
+            checks_chunks=lambda: self.checks_chunks,
+        )
 
     async def _look_after_time(self) -> None:
         while True:
@@ -237,7 +159,7 @@ class App(Registry):
         self.farewell()
         if self._executor is not None:
             await self._executor.close(self.timing.grace)
-        self._close_resources.set()
+        self._resources.close()
         await asyncio.sleep(0)
         await self._chores.cancel()
         await self.store.close()
@@ -290,40 +212,19 @@ class App(Registry):
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
         """
-        signature, options = action.signature, action.options
-        arguments = signature.validate(data)
+        arguments = action.signature.validate(data)
         try:
-            dumped = await _in_thread_if_files(signature.dump, arguments)
-            record = RunRecord(
-                id=ctx.run_id,
-                action=action.name,
-                caller=ctx.caller,
-                owner=ctx.owner,
-                input=dumped,
-                context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),
-                labels=options.labels,
-                linger=options.linger,
-                detached=detached,
-                timeout=options.timeout,
-                retries=options.retries,
-                retention=options.retention,
-                keep=options.keep,
-            )
-            admission = Admission(
-                key=None if key is None else _scoped(key, ctx),
-                fingerprint=hashlib.sha256(dumped).hexdigest(),
-                action_limit=options.concurrency,
-                caller_limit=self._max_runs,
-            )
+            record = record_of(action, ctx, await dump(action, arguments), detached=detached)
+            admission = admission_of(action, record, key, self._max_runs)
             kept = await self._keep_once(action, record, admission)
         except BaseException:
-            _close_uploads(arguments)
+            close_uploads(arguments)
             raise
         if kept.id == record.id:
             self._arguments[kept.id] = arguments
             self._running_executor.enqueue(kept.id)
         else:
-            _close_uploads(arguments)
+            close_uploads(arguments)
         return kept
 
     async def _keep_once(
@@ -367,7 +268,7 @@ class App(Registry):
         """
         ctx = await self.admit(action, Caller(owner=owner), RequestFacts(method="PYTHON"))
         record = await self.create(action, ctx, data or {}, key=key, detached=True)
-        return Run(self, record, action)
+        return Run(self, record.id, action)
 
     # The other verbs.
 
@@ -388,7 +289,7 @@ class App(Registry):
         return Reader(self.store, self._running_executor.paces, self.clock, run_id)
 
     @asynccontextmanager
-    async def reading(self, run_id: str) -> AsyncIterator[Reader]:
+    async def reading(self, run_id: str) -> AsyncGenerator[Reader, None]:
         """Give a reader that ends early when the server stops."""
         reader = self.reader(run_id)
         self._readers.add(reader)
@@ -451,43 +352,8 @@ def open_store(store: str | RunStore, clock: Clock) -> RunStore:
     Raises:
         UsageError: If nothing goes by that name.
     """
-    if not isinstance(store, str):
-        return store
     if store == "memory":
         return MemoryStore(clock=clock)
+    if not isinstance(store, str):
+        return store
     raise UsageError(f"There is no store {store!r}; use 'memory' or a store of your own.")
-
-
-def _scoped(key: str, ctx: Context) -> str:
-    if ctx.owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
-        raise ParseError(
-            f"An anonymous Idempotency-Key must be random, of {ANONYMOUS_KEY_LENGTH} characters "
-            "or more, so that nobody else's can be the same."
-        )
-    scope = to_json([ctx.owner, ctx.action, key])
-    return hashlib.sha256(scope).hexdigest()
-
-
-def _raise_for(error: Mapping[str, Json]) -> None:
-    if "code" not in error:
-        return
-    told = ErrorObject.from_dict(error)
-    raise ActionError(
-        told.code, told.message, status=told.status, retryable=told.retryable, data=told.data
-    )
-
-
-async def _in_thread_if_files(
-    dump: Callable[[Mapping[str, Any]], bytes], arguments: Mapping[str, Any]
-) -> bytes:
-    # The hash of a large file is blocking work.
-    if any(isinstance(value, (Upload, list)) for value in arguments.values()):
-        return await asyncio.to_thread(dump, arguments)
-    return dump(arguments)
-
-
-def _close_uploads(arguments: Mapping[str, Any]) -> None:
-    for value in arguments.values():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, Upload):
-                item.close()

@@ -42,7 +42,7 @@ class Resource(Generic[T]):
 class Sink(Protocol):
     """Where chunks go: the writer of the run's log."""
 
-    def put(self, chunk: object, /) -> None:
+    def put(self, chunk: object, /) -> object:
         """Take a chunk; it is written when the action next waits."""
         ...
 

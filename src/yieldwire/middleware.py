@@ -5,9 +5,9 @@ is an HTTP status. *Around* wraps each attempt, in the run's own task.
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from yieldwire.context import Context
 from yieldwire.errors import MissingDependency, RateLimited, UsageError
@@ -26,9 +26,10 @@ async def run_middleware(chain: Sequence[Middleware], ctx: Context) -> None:
 
 
 async def enter_arounds(stack: AsyncExitStack, arounds: Sequence[Around], ctx: Context) -> None:
-    """Enter every around in order; ``stack`` leaves them in reverse, with the error if there is one."""
+    """Enter every around in order; ``stack`` leaves them in reverse, with the error if any."""
     for around in arounds:
-        await stack.enter_async_context(asynccontextmanager(around)(ctx))
+        generator = cast("Callable[[Context], AsyncGenerator[None, None]]", around)
+        await stack.enter_async_context(asynccontextmanager(generator)(ctx))
 
 
 def default_key(ctx: Context) -> str:

@@ -7,7 +7,7 @@ data, so there is no gap between what is replayed and what is live.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
 
 from yieldwire.clock import Clock
@@ -71,7 +71,7 @@ class Reader:
             await self.hold(within)
             await self._woken_within(after, left)
 
-    async def pages(self, after: int, *, tick: float) -> AsyncIterator[Sequence[Block]]:
+    async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
         """Yield everything behind ``after``, a page at a time, until the run's last block.
 
         A page is empty where nothing came for ``tick`` seconds. What was yielded counts as

@@ -133,7 +133,7 @@ class Registry:
             )
         for action in other.actions:
             self.register(action)
-        self.resources.extend(other.resources)
+        self.declared_resources.extend(other.declared_resources)
 
     def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
         """Declare an async generator that opens something once per process, and closes it.

@@ -12,7 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Final, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
@@ -73,7 +83,7 @@ class Output:
         self.annotation = annotation
         self._adapter: TypeAdapter[Any] | None = None
         if annotation is not Any:
-            self._adapter = TypeAdapter(annotation)
+            self._adapter = TypeAdapter(cast("Any", annotation))
         self.encode = self._encoder()
 
     def _encoder(self) -> Callable[[object], bytes]:
@@ -207,7 +217,7 @@ def _input_model(
     name: str, function: Callable[..., object], fields: dict[str, Any], body: str | None
 ) -> type[BaseModel]:
     if body is not None:
-        model = get_args(fields[body][0])[0]
+        model: type[BaseModel] = get_args(fields[body][0])[0]
         if len(fields) > 1 or not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise InvalidAction(
                 f"{name}: a parameter marked Body() is a Pydantic model and the only input."
@@ -219,7 +229,8 @@ def _input_model(
         for field, (hint, default) in fields.items()
     }
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=False, protected_namespaces=())
-    return create_model(title + "Input", __config__=config, **aliased)
+    make: Callable[..., type[BaseModel]] = create_model
+    return make(title + "Input", __config__=config, **aliased)
 
 
 def _shape(name: str, function: Callable[..., object], carries: str | None) -> Shape:
@@ -245,7 +256,7 @@ def _outputs(shape: Shape, returned: object, emits: object) -> tuple[Any, Any]:
         return Union[Value[emits], Append], emits  # type: ignore[valid-type]  # noqa: UP007
     if not shape.streams:
         return None, returned
-    arguments = get_args(returned) if get_origin(returned) in _ITERATORS else ()
+    arguments: tuple[Any, ...] = get_args(returned) if get_origin(returned) in _ITERATORS else ()
     chunk: Any = arguments[0] if arguments else Any
     members = get_args(chunk) if get_origin(chunk) in {Union, types.UnionType} else (chunk,)
     chunks = [member for member in members if (get_origin(member) or member) is not Result]

@@ -56,8 +56,8 @@ class Upload:
     @classmethod
     def __get_pydantic_core_schema__(
         cls,
-        source: Any,
-        handler: GetCoreSchemaHandler,  # noqa: ANN401 - Pydantic's own protocol
+        source: Any,  # noqa: ANN401 - Pydantic's own protocol
+        handler: GetCoreSchemaHandler,
     ) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             cls._validate,
@@ -79,7 +79,7 @@ class Upload:
             return cls(value.open("rb"), filename=value.name)
         if hasattr(value, "read") and hasattr(value, "seek"):
             file = cast("BinaryIO", value)
-            return cls(file, filename=os.path.basename(str(getattr(file, "name", "upload"))))
+            return cls(file, filename=Path(str(getattr(file, "name", "upload"))).name)
         raise ValueError("send a file, as a part of a multipart form")
 
     @staticmethod

@@ -1,7 +1,7 @@
 """The application over HTTP: one ASGI application, alone or mounted in another."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Any, Final, TypeAlias
@@ -53,7 +53,7 @@ class Actions(App):
         UsageError: If a setting cannot be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         *,
         identify: Identify | None = None,
@@ -109,7 +109,7 @@ class Actions(App):
         await send({"type": "lifespan.shutdown.complete"})
 
     @asynccontextmanager
-    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
         """Open now and close at the end, for an application that this one is mounted in."""
         await self.open()
         try:
@@ -156,7 +156,7 @@ class Actions(App):
         return Caller(owner=known, address=address)
 
     @asynccontextmanager
-    async def slot(self, caller: Caller) -> AsyncIterator[None]:
+    async def slot(self, caller: Caller) -> AsyncGenerator[None, None]:
         """Count an open stream of the caller's for as long as it lasts.
 
         Raises:

@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, BinaryIO, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -186,5 +186,4 @@ def _multipart_error(exc: MultiPartException) -> PayloadTooLarge | ParseError:
 def _field(value: UploadFile | str) -> str | Upload:
     if isinstance(value, str):
         return value
-    file = cast("BinaryIO", value.file)
-    return Upload(file, filename=value.filename or "", content_type=value.content_type)
+    return Upload(value.file, filename=value.filename or "", content_type=value.content_type)

@@ -26,11 +26,11 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
 _CLOSING: Final = frozenset({400, 408, 413})
-PAGE_POLICY: Final = (
-    b"content-security-policy",
-    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    b"img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+PAGE_POLICY: Final = (b"content-security-policy", _POLICY.encode())
 
 
 class Exchange:
@@ -118,7 +118,7 @@ class Exchange:
     def wants_page(self) -> bool:
         """Whether a browser navigates here, rather than a program."""
         accept = self.headers.get("accept", "")
-        return accept.startswith("text/html") or accept.startswith("application/xhtml")
+        return accept.startswith(("text/html", "application/xhtml"))
 
     def _masked(self, exc: Exception) -> InternalError:
         error = InternalError(secrets.token_hex(8))

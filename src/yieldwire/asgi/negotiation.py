@@ -30,7 +30,7 @@ ENCODERS: Final[Mapping[Format, type[Encoder]]] = {
 STREAMS: Final = frozenset(ENCODERS)
 
 _NAMES: Final = {
-    **{format.value: format for format in Format},
+    **{member.value: member for member in Format},
     "application/jsonl": Format.NDJSON,
     "application/ndjson": Format.NDJSON,
     "application/jsonlines": Format.NDJSON,
@@ -51,9 +51,9 @@ def choose(accept: str | None, default: Format, allowed: frozenset[Format]) -> F
         wanted = _NAMES.get(media_type)
         if wanted is None and media_type in _RANGES:
             wanted = default if default.startswith(media_type[:-1]) else _RANGES[media_type]
-        if wanted in allowed:
+        if wanted is not None and wanted in allowed:
             return wanted
-    known = ", ".join(sorted(format.value for format in allowed))
+    known = ", ".join(sorted(member.value for member in allowed))
     raise NotAcceptable(f"None of the accepted media types can be made here; there are: {known}.")
 
 

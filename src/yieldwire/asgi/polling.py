@@ -97,8 +97,8 @@ async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id:
     cursor = exchange.headers.get("last-event-id") or query.get("after") or query.get("lastEventId")
     seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
     streams = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
-    format = choose(exchange.headers.get("accept"), Format.SSE, streams)
-    await follow_run(app, exchange, caller, run, seq, format=format)
+    wanted = choose(exchange.headers.get("accept"), Format.SSE, streams)
+    await follow_run(app, exchange, caller, run, seq, wanted=wanted)
 
 
 async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:

@@ -32,12 +32,12 @@ _MEDIA_TYPES: Final = {
 }
 
 
-async def manifest(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+async def manifest(app: "Actions", exchange: Exchange, _caller: Caller) -> None:
     """Answer ``GET {base}/manifest.json``: what can be called."""
     await exchange.answer_json(200, {"actions": [action.manifest() for action in app.actions]})
 
 
-async def describe(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+async def describe(app: "Actions", exchange: Exchange, _caller: Caller) -> None:
     """Answer ``GET {base}/openapi.json``."""
     await exchange.answer_json(200, openapi.document(app.actions, base=exchange.base))
 
@@ -46,7 +46,7 @@ def static_file(content: bytes, name: str) -> Handler:
     """Return a handler that answers with a file of the package."""
     media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
 
-    async def answer(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+    async def answer(_app: "Actions", exchange: Exchange, _caller: Caller) -> None:
         headers = [(b"cache-control", b"no-cache")]
         await exchange.answer(200, content, media_type=media_type, headers=headers)
 

@@ -43,17 +43,17 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
     if exchange.method != action.options.method:
         raise MethodNotAllowed(exchange.method, [action.options.method, "OPTIONS"])
     default = Format.SSE if action.signature.shape.streams else Format.JSON
-    format = choose(exchange.headers.get("accept"), default, frozenset(Format))
+    wanted = choose(exchange.headers.get("accept"), default, frozenset(Format))
     cursor = _cursor(exchange)
     if cursor is not None:
         run_id, seq = parse_cursor(cursor)
         run = await app.get(run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
-        await follow_run(app, exchange, caller, run, seq, format=format)
+        await follow_run(app, exchange, caller, run, seq, wanted=wanted)
         return
     run = await _start(app, exchange, caller, action)
-    await _answer_started(app, exchange, caller, run, format)
+    await _answer_started(app, exchange, caller, run, wanted)
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -93,19 +93,19 @@ def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
 
 
 async def _answer_started(
-    app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, format: Format
+    app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, wanted: Format
 ) -> None:
     prefer = preferences(exchange.headers.get("prefer"))
     if prefer.respond_async:
         headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
         await exchange.answer_json(202, await app.snapshot(run.id), headers)
-    elif format is Format.HTML:
+    elif wanted is Format.HTML:
         await exchange.answer(303, headers=run_headers(run.id, exchange.base))
-    elif format is Format.JSON:
+    elif wanted is Format.JSON:
         async with app.slot(caller):
             await _answer_when_ended(app, exchange, run, prefer)
     else:
-        await follow_run(app, exchange, caller, run, None, format=format)
+        await follow_run(app, exchange, caller, run, None, wanted=wanted)
 
 
 async def _answer_when_ended(
@@ -146,7 +146,7 @@ async def follow_run(
     run: RunRecord,
     seq: int | None,
     *,
-    format: Format,
+    wanted: Format,
 ) -> None:
     """Stream a run: from the start (``seq`` is ``None``) or behind a cursor.
 
@@ -158,9 +158,9 @@ async def follow_run(
     if seq is not None and seq == run.seq and run.status.is_terminal:
         await exchange.answer(204, headers=run_headers(run.id, exchange.base))
         return
-    if format not in STREAMS:
-        format = Format.SSE
-    encoder = ENCODERS[format]()
+    if wanted not in STREAMS:
+        wanted = Format.SSE
+    encoder = ENCODERS[wanted]()
     async with app.slot(caller), app.reading(run.id) as reader:
         await reader.hold(app.timing.keepalive)
         has_news = run.seq > (seq or 0)

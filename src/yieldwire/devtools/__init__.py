@@ -32,7 +32,7 @@ def attach(actions: Actions) -> None:
     actions.checks_chunks = True
 
 
-async def _index(app: Actions, exchange: Exchange, caller: Caller) -> None:
+async def _index(_app: Actions, exchange: Exchange, _caller: Caller) -> None:
     if not exchange.path:
         # The page's own addresses are relative to the base with its slash.
         await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
@@ -42,5 +42,5 @@ async def _index(app: Actions, exchange: Exchange, caller: Caller) -> None:
     await exchange.answer(200, page, media_type="text/html; charset=utf-8", headers=headers)
 
 
-async def _every_run(app: Actions, exchange: Exchange, caller: Caller) -> None:
+async def _every_run(app: Actions, exchange: Exchange, _caller: Caller) -> None:
     await answer_list(app, exchange, None, everyone=True)

@@ -31,8 +31,8 @@ from yieldwire.executors.pace import Pace
 from yieldwire.executors.writer import LogWriter, flush_when_waiting
 from yieldwire.middleware import Around, enter_arounds
 from yieldwire.run import RunRecord
+from yieldwire.starts import close_uploads
 from yieldwire.stores import RunStore
-from yieldwire.upload import Upload
 
 T = TypeVar("T")
 
@@ -96,8 +96,7 @@ class Attempt:
         finally:
             for timer in self._timers:
                 timer.cancel()
-            for value in self._work.arguments.values():
-                _close_uploads(value)
+            close_uploads(self._work.arguments)
 
     async def _outcome(self) -> bytes:
         """Return the data of the `done` event."""
@@ -224,11 +223,3 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _close_uploads(value: object) -> None:
-    if isinstance(value, Upload):
-        value.close()
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _close_uploads(item)

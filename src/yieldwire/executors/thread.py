@@ -138,7 +138,7 @@ async def _hand_over(bridge: Bridge, writer: LogWriter) -> None:
         raise asyncio.CancelledError
 
 
-def _call(function: Callable[[], object], bridge: Bridge) -> object:
+def _call(function: Callable[[], object], _bridge: Bridge) -> object:
     return function()
 
 

@@ -1,0 +1,82 @@
+"""What a start turns into before anything runs: a record, and the terms of its admission."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from yieldwire.actions import Action
+from yieldwire.context import Context
+from yieldwire.errors import ParseError
+from yieldwire.run import RunRecord
+from yieldwire.stores import Admission
+from yieldwire.upload import Upload
+
+ANONYMOUS_KEY_LENGTH: Final = 22
+"""Characters of an idempotency key that nobody else may guess: 128 bits in base 64."""
+
+
+def record_of(
+    action: Action[..., Any, Any], ctx: Context, dumped: bytes, *, detached: bool
+) -> RunRecord:
+    """Return the record of a new run."""
+    options = action.options
+    return RunRecord(
+        id=ctx.run_id,
+        action=action.name,
+        caller=ctx.caller,
+        owner=ctx.owner,
+        input=dumped,
+        context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),
+        labels=options.labels,
+        linger=options.linger,
+        detached=detached,
+        timeout=options.timeout,
+        retries=options.retries,
+        retention=options.retention,
+        keep=options.keep,
+    )
+
+
+def admission_of(
+    action: Action[..., Any, Any], run: RunRecord, key: str | None, max_runs: int | None
+) -> Admission:
+    """Return what must hold for ``run`` to be created.
+
+    Raises:
+        ParseError: If an anonymous caller's key could be somebody else's too.
+    """
+    if key is not None and run.owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
+        raise ParseError(
+            f"An anonymous Idempotency-Key must be random, of {ANONYMOUS_KEY_LENGTH} characters "
+            "or more, so that nobody else's can be the same."
+        )
+    # Keys of different owners and actions never meet.
+    scope = to_json([run.owner, action.name, key])
+    return Admission(
+        key=None if key is None else hashlib.sha256(scope).hexdigest(),
+        fingerprint=hashlib.sha256(run.input).hexdigest(),
+        action_limit=action.options.concurrency,
+        caller_limit=max_runs,
+    )
+
+
+async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
+    """Return validated arguments as JSON; in a thread where files are hashed for it."""
+    if any(isinstance(value, (Upload, list)) for value in arguments.values()):
+        return await asyncio.to_thread(action.signature.dump, arguments)
+    return action.signature.dump(arguments)
+
+
+def close_uploads(value: object) -> None:
+    """Let go of every file among the arguments."""
+    if isinstance(value, Upload):
+        value.close()
+    elif isinstance(value, Mapping):
+        close_uploads(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            close_uploads(item)
