@@ -83,7 +83,8 @@ class Store(Protocol):
             NotFound: If there is no such run.
             Fenced: If another writer holds the run, or it is not running.
             AppendConflict: If ``after`` is not the last seq, unless what stands there is byte
-                for byte the same, which is answered as success.
+                for byte the same, which is answered as success; or if ``end`` is not what the
+                block's last event brings.
             StoreError: If the store failed; whether it was written is unknown, and the same
                 call may be repeated.
         """

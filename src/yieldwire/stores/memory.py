@@ -161,6 +161,8 @@ class MemoryStore:
             raise Fenced(f"Run {run_id} is {record.status.value}, and this writer's right is over.")
         if entry.seq != after or block.first != after + 1:
             raise AppendConflict(f"Run {run_id} is at seq {entry.seq}, not at {after}.")
+        if end is not (None if block.end is None else advance(record.status, block.end)):
+            raise AppendConflict("The status of an end goes with its terminal event.")
         if end is not None:
             self._end(entry, block)
         else:
@@ -265,7 +267,7 @@ class MemoryStore:
 
     def _end(self, entry: _Entry, block: Block) -> None:
         if block.end is None:
-            raise AppendConflict("A block that ends a run must end with a terminal event.")
+            raise AssertionError("a block that ends a run ends with a terminal event")
         status = advance(entry.record.status, block.end)
         entry.record = replace(entry.record, status=status, ended_at=self._clock.now())
         entry.lease_until = None

@@ -1,0 +1,41 @@
+"""What every store promises, as tests: `StoreContract`.
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        async def harness(self) -> AsyncIterator[StoreHarness]:
+            async with MyHarness() as harness:
+                yield harness
+
+The tests are plain coroutines with plain asserts: this package imports no test runner. They
+need one that runs coroutines, such as pytest with pytest-asyncio and ``asyncio_mode = auto``;
+``pytest.register_assert_rewrite("yieldwire.testing.contract")``, before the import, makes its
+failures tell more.
+"""
+
+from yieldwire.testing.contract.appending import AppendContract
+from yieldwire.testing.contract.finding import FindContract
+from yieldwire.testing.contract.harness import StoreHarness as StoreHarness
+from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
+from yieldwire.testing.contract.purging import PurgeContract
+from yieldwire.testing.contract.reading import ReadContract, WaitContract
+from yieldwire.testing.contract.starting import StartContract
+from yieldwire.testing.contract.sweeping import LingerContract, LostLeaseContract
+
+
+class StoreContract(
+    StartContract,
+    AppendContract,
+    ReadContract,
+    WaitContract,
+    FindContract,
+    ClaimContract,
+    CancelContract,
+    LingerContract,
+    LostLeaseContract,
+    PurgeContract,
+):
+    """Both contracts of `yieldwire.stores`, a promise a test.
+
+    A subclass gives the fixture ``harness``, a `StoreHarness`; what this suite does not check
+    is not promised.
+    """

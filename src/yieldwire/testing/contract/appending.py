@@ -1,0 +1,298 @@
+"""What a store promises of appending to a log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from yieldwire.errors import AppendConflict, Fenced, NotFound, StoreError
+from yieldwire.events import Block, EventType
+from yieldwire.run import RunRecord, Status, advance
+from yieldwire.stores import RunStore
+from yieldwire.testing.contract.harness import (
+    StoreHarness,
+    chunks,
+    claimed,
+    created,
+    ending,
+    finish,
+    log_of,
+    raises,
+    terminal_events,
+)
+
+ENDS = (EventType.DONE, EventType.ERROR, EventType.CANCELLED)
+
+
+class AppendContract:
+    """`Store.append`: in order, all or none, by whoever holds the run."""
+
+    async def test_events_stand_in_the_log_as_they_were_appended(
+        self, harness: StoreHarness
+    ) -> None:
+        """Seqs run 1, 2, 3 without a gap, and the bytes do not change."""
+        run = await claimed(harness.store)
+        blocks = [chunks(run.id, 1, 3), chunks(run.id, 4, 1), chunks(run.id, 5, 2)]
+
+        lasts = await append_all(harness.store, run, blocks)
+        await harness.reopen()
+
+        events = await log_of(harness.store, run.id)
+        assert lasts == [3, 4, 6]
+        assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
+        assert events == [event for block in blocks for event in block.events()]
+        assert (await harness.store.get(run.id)).seq == 6
+
+    async def test_a_block_is_kept_byte_for_byte(self, harness: StoreHarness) -> None:
+        """Hostile and large data comes back as it went in."""
+        run = await claimed(harness.store)
+        data = ['"\u2028\u0085 \\r\\n✓"'.encode(), b'"' + b"x" * 300_000 + b'"']
+        block = Block.of_chunks(run.id, 1, data)
+
+        await harness.store.append(run.id, block, after=0, fence=run.fence)
+
+        read = await harness.store.read(run.id, 0)
+        assert b"".join(part.frames for part in read) == block.frames
+        assert [event.data for event in await log_of(harness.store, run.id)] == data
+
+    async def test_a_run_that_does_not_exist_cannot_be_written_to(
+        self, harness: StoreHarness
+    ) -> None:
+        """Appending makes no run."""
+        with raises(NotFound):
+            await harness.store.append("rnever", chunks("rnever", 1, 1), after=0, fence=0)
+
+        with raises(NotFound):
+            await harness.store.get("rnever")
+
+    # The right to write.
+
+    async def test_a_pending_run_cannot_be_written_to(self, harness: StoreHarness) -> None:
+        """A run is written to only after it was claimed."""
+        run = await created(harness.store)
+
+        await self._is_refused(harness, run, Fenced, after=0, fence=run.fence)
+
+    async def test_a_writer_without_the_fence_is_refused(self, harness: StoreHarness) -> None:
+        """Neither an older nor a made-up fence lets anybody write."""
+        run = await claimed(harness.store)
+
+        await self._is_refused(harness, run, Fenced, after=0, fence=run.fence - 1)
+        await self._is_refused(harness, run, Fenced, after=0, fence=run.fence + 1)
+
+    async def test_a_run_that_has_ended_cannot_be_written_to(self, harness: StoreHarness) -> None:
+        """Nothing follows a terminal event."""
+        for kind in ENDS:
+            run = await claimed(harness.store)
+            await finish(harness.store, run, kind)
+
+            await self._is_refused(harness, run, Fenced, after=1, fence=run.fence)
+
+    async def test_a_run_cancelled_before_its_start_cannot_be_written_to(
+        self, harness: StoreHarness
+    ) -> None:
+        """The store's own end raises the fence like any other."""
+        run = await created(harness.store)
+        await harness.store.request_cancel(run.id, "requested")
+
+        for fence in range(3):
+            await self._is_refused(harness, run, Fenced, after=1, fence=fence)
+
+    # Compare and append.
+
+    async def test_a_writer_that_is_behind_the_log_is_refused(self, harness: StoreHarness) -> None:
+        """Other bytes at a place that is taken are a conflict."""
+        run = await claimed(harness.store)
+        await append_all(harness.store, run, [chunks(run.id, 1, 2)])
+
+        await self._is_refused(harness, run, AppendConflict, after=0, fence=run.fence)
+        await self._is_refused(harness, run, AppendConflict, after=1, fence=run.fence)
+
+    async def test_a_writer_that_is_ahead_of_the_log_is_refused(
+        self, harness: StoreHarness
+    ) -> None:
+        """A gap is a conflict."""
+        run = await claimed(harness.store)
+
+        await self._is_refused(harness, run, AppendConflict, after=1, fence=run.fence)
+
+    async def test_a_block_that_does_not_follow_is_refused(self, harness: StoreHarness) -> None:
+        """The block's own seqs count as well as ``after``."""
+        run = await claimed(harness.store)
+        block = chunks(run.id, 3, 1)
+
+        await self._is_refused(harness, run, AppendConflict, after=0, fence=run.fence, block=block)
+
+    async def test_the_same_append_again_is_answered_as_success(
+        self, harness: StoreHarness
+    ) -> None:
+        """A writer that lost the answer repeats the call; nothing is doubled."""
+        run = await claimed(harness.store)
+        first, second = chunks(run.id, 1, 2), chunks(run.id, 3, 3)
+        await append_all(harness.store, run, [first, second])
+
+        again = await harness.store.append(run.id, second, after=2, fence=run.fence)
+        older = await harness.store.append(run.id, first, after=0, fence=run.fence)
+
+        assert (again, older) == (5, 2)
+        assert [event.seq for event in await log_of(harness.store, run.id)] == [1, 2, 3, 4, 5]
+
+    async def test_the_same_end_again_is_answered_as_success(self, harness: StoreHarness) -> None:
+        """A writer whose last answer was lost may repeat its end."""
+        run = await claimed(harness.store)
+        await finish(harness.store, run)
+
+        again = await finish(harness.store, run)
+
+        assert again == 1
+        assert await terminal_events(harness.store, run.id) == [EventType.DONE]
+
+    async def test_what_was_appended_in_pieces_is_the_same_as_one_block(
+        self, harness: StoreHarness
+    ) -> None:
+        """Bytes are compared, however they are kept."""
+        run = await claimed(harness.store)
+        pieces = [chunks(run.id, 1, 2), chunks(run.id, 3, 1)]
+        await append_all(harness.store, run, pieces)
+
+        again = await harness.store.append(
+            run.id, pieces[0].joined(pieces[1]), after=0, fence=run.fence
+        )
+
+        assert again == 3
+
+    async def test_a_repeat_that_says_more_is_a_conflict(self, harness: StoreHarness) -> None:
+        """A block of which only the beginning stands there is not the same block."""
+        run = await claimed(harness.store)
+        await append_all(harness.store, run, [chunks(run.id, 1, 2)])
+        longer = chunks(run.id, 1, 3)
+
+        await self._is_refused(harness, run, AppendConflict, after=0, fence=run.fence, block=longer)
+
+    async def test_a_repeat_by_a_writer_whose_right_is_over_is_refused(
+        self, harness: StoreHarness
+    ) -> None:
+        """Equal bytes do not give the right to write back."""
+        run = await claimed(harness.store, lease=10, retries=1)
+        block = chunks(run.id, 1, 1)
+        await harness.store.append(run.id, block, after=0, fence=run.fence)
+        await harness.advance(11)
+        await harness.store.sweep()
+
+        await self._is_refused(harness, run, Fenced, after=0, fence=run.fence, block=block)
+
+    async def test_appends_that_race_leave_one_of_them(self, harness: StoreHarness) -> None:
+        """Of several writers that believe the same last seq, one writes."""
+        run = await claimed(harness.store)
+        blocks = [chunks(run.id, 1, 1, f"writer {n}") for n in range(6)]
+
+        append = partial(harness.store.append, run.id, after=0, fence=run.fence)
+        outcomes = await race([partial(append, block) for block in blocks])
+
+        assert outcomes.count("ok") == 1
+        assert outcomes.count("AppendConflict") == 5
+        assert len(await log_of(harness.store, run.id)) == 1
+
+    # The end.
+
+    async def test_the_terminal_event_and_the_status_are_one_step(
+        self, harness: StoreHarness
+    ) -> None:
+        """Whatever ends a run is in the log and in the record at once."""
+        for kind in ENDS:
+            run = await claimed(harness.store)
+
+            await finish(harness.store, run, kind)
+
+            ended = await harness.store.get(run.id)
+            assert ended.status is advance(Status.RUNNING, kind)
+            assert (ended.seq, ended.ended_at is not None) == (1, True)
+            assert await terminal_events(harness.store, run.id) == [kind]
+
+    async def test_a_block_may_hold_the_last_chunks_and_the_end(
+        self, harness: StoreHarness
+    ) -> None:
+        """The end need not be a block of its own."""
+        run = await claimed(harness.store)
+        block = chunks(run.id, 1, 2).joined(ending(run.id, 3))
+
+        last = await harness.store.append(
+            run.id, block, after=0, fence=run.fence, end=Status.COMPLETED
+        )
+
+        assert last == 3
+        assert (await harness.store.get(run.id)).status is Status.COMPLETED
+        assert (await harness.store.read(run.id, 2))[-1].end is EventType.DONE
+
+    async def test_ends_that_race_leave_one_of_them(self, harness: StoreHarness) -> None:
+        """A run ends once, whoever is first."""
+        run = await claimed(harness.store)
+
+        outcomes = await race([partial(finish, harness.store, run, kind) for kind in ENDS])
+
+        assert outcomes.count("ok") == 1
+        assert len(await terminal_events(harness.store, run.id)) == 1
+
+    async def test_an_end_must_stand_in_the_block(self, harness: StoreHarness) -> None:
+        """A status without its event is refused."""
+        run = await claimed(harness.store)
+
+        await self._is_refused(
+            harness, run, AppendConflict, after=0, fence=run.fence, end=Status.COMPLETED
+        )
+
+    async def test_an_end_in_the_block_must_be_named(self, harness: StoreHarness) -> None:
+        """An event that ends the run without its status, or with another, is refused."""
+        run = await claimed(harness.store)
+        block = ending(run.id, 1)
+
+        await self._is_refused(harness, run, AppendConflict, after=0, fence=run.fence, block=block)
+        await self._is_refused(
+            harness, run, AppendConflict, after=0, fence=run.fence, block=block, end=Status.FAILED
+        )
+
+    async def _is_refused(  # noqa: PLR0913 - what `append` takes, and what is expected
+        self,
+        harness: StoreHarness,
+        run: RunRecord,
+        error: type[StoreError],
+        *,
+        block: Block | None = None,
+        after: int,
+        fence: int,
+        end: Status | None = None,
+    ) -> None:
+        """Check that an append is refused and leaves everything as it was."""
+        before, log = await harness.store.get(run.id), await log_of(harness.store, run.id)
+        block = block or chunks(run.id, after + 1, 1, "intruder")
+
+        with raises(error):
+            await harness.store.append(run.id, block, after=after, fence=fence, end=end)
+
+        assert await harness.store.get(run.id) == before
+        assert await log_of(harness.store, run.id) == log
+
+
+async def append_all(store: RunStore, run: RunRecord, blocks: list[Block]) -> list[int]:
+    """Append the blocks in order, and return what the store answers."""
+    return [
+        await store.append(run.id, block, after=block.first - 1, fence=run.fence)
+        for block in blocks
+    ]
+
+
+async def race(calls: Sequence[Callable[[], Awaitable[object]]]) -> list[str]:
+    """Make every call at once; return ``ok`` or the name of the store's error for each."""
+    outcomes: list[str] = []
+
+    async def call(one: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await one()
+        except StoreError as exc:
+            outcomes.append(type(exc).__name__)
+        else:
+            outcomes.append("ok")
+
+    async with asyncio.TaskGroup() as group:
+        for one in calls:
+            group.create_task(call(one))
+    return outcomes
