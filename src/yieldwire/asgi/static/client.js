@@ -37,6 +37,12 @@ export class ActionError extends Error {
   }
 }
 
+/** The text that a chunk adds to its run: a string, or what a `text` or an `append` chunk carries. */
+export function textOf(chunk) {
+  const text = chunk?.type === "text" || chunk?.type === "append" ? chunk.text : chunk;
+  return typeof text === "string" ? text : "";
+}
+
 /** The connection was lost, or the server said "later": worth repeating. Never leaves this module. */
 class Lost extends Error {
   constructor(message, afterMs = 0) {
@@ -374,8 +380,8 @@ export class Run {
     const { type, data } = event;
     if (type === "chunk") {
       this.status = "running";
-      if (data?.type === "text" && typeof data.text === "string") this.text += data.text;
-      else if (data?.type === "progress") this.progress = data;
+      this.text += textOf(data);
+      if (data?.type === "progress") this.progress = data;
     } else if (type === "restarted") {
       Object.assign(this, { attempt: data.attempt, status: "pending", text: "", progress: null });
     } else if (type in ENDS) {
@@ -499,7 +505,7 @@ function filesOf(value) {
 }
 
 /** JSON text, or multipart when a field is a file or a list of files. */
-function bodyOf(input = {}) {
+export function bodyOf(input = {}) {
   if (input instanceof FormData) return input;
   const fields = Object.entries(input ?? {});
   if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input);
@@ -517,7 +523,8 @@ function textsOf(value) {
   return [typeof value === "object" ? JSON.stringify(value) : String(value)];
 }
 
-function queryOf(fields) {
+/** Fields as the query of a feed. */
+export function queryOf(fields) {
   return new URLSearchParams(Object.entries(fields ?? {}).flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
 }
 

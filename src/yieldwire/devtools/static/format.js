@@ -1,0 +1,48 @@
+/** Values as people read them. Pure. */
+
+const count = new Intl.NumberFormat("en");
+
+export const number = (value) => (typeof value === "number" ? count.format(value) : String(value));
+
+/** `4 of 10 · 40 %`, or what of that is known. */
+export function progressLabel({ current, total, percent }) {
+  if (total === null || total === undefined) return number(current);
+  const share = percent ?? (total > 0 ? (100 * current) / total : null);
+  return `${number(current)} of ${number(total)}${share === null ? "" : ` · ${Math.floor(share)} %`}`;
+}
+
+/** A duration: `820 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(ms) {
+  if (!(ms >= 0)) return "";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** How long ago: `now`, `12 s ago`, `5 min ago`, then the date. */
+export function ago(time, now = Date.now()) {
+  const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000));
+  if (seconds < 3) return "now";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  return new Date(time).toLocaleString();
+}
+
+/** JSON on one line, cut at `limit` characters. */
+export function brief(value, limit = 240) {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return text.length > limit ? `${text.slice(0, limit)}…` : text;
+}
+
+/** An event's data in a line: known chunks as people read them, errors by code, anything else as JSON. */
+export function gist({ type, data }) {
+  if (type === "error" || type === "cancelled") return `${data?.code}: ${data?.message}`;
+  if (type === "chunk" && data?.type === "text") return JSON.stringify(data.text);
+  if (type === "chunk" && data?.type === "progress") return [progressLabel(data), data.message].filter(Boolean).join(" · ");
+  return brief(data);
+}
+
+export const shortId = (id) => (id.length > 10 ? `${id.slice(0, 8)}…` : id);
