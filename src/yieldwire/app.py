@@ -5,7 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from pydantic_core import from_json
@@ -321,7 +321,9 @@ class App(Registry):
     async def snapshot(self, run_id: str, *, with_text: bool = True) -> dict[str, Json]:
         """Return the run's state in one object."""
         fold, run = await self.fold(run_id), await self.store.get(run_id)
-        snapshot = fold.snapshot(run, with_text=with_text)
+        while run.status.is_terminal and fold.seq < run.seq:
+            fold = await self.fold(run_id)  # it ended in between: its state is its whole log's
+        snapshot = fold.snapshot(replace(run, seq=fold.seq), with_text=with_text)
         snapshot["retryAfterMs"] = retry_after_ms(run, self.clock.now())
         return snapshot
 

@@ -4,13 +4,14 @@ It works without JavaScript, by asking again, and with it follows live.
 """
 
 import html
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange, page
 from yieldwire.errors import Json
-from yieldwire.run import RunRecord
+from yieldwire.run import RunRecord, Status, cursor_of
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions
@@ -21,55 +22,56 @@ REFRESH_SECONDS: Final = 1
 async def answer_page(app: "Actions", exchange: Exchange, run: RunRecord) -> None:
     """Answer with the page of ``run`` as it is now."""
     snapshot = await app.snapshot(run.id)
-    action = app.action_named(run.action)
-    title = action.name.replace("_", " ").capitalize()
-    ended = run.status.is_terminal
-    head = f'<script type="module" src="{html.escape(exchange.base)}/follow.js"></script>\n'
+    title = run.action.replace("_", " ").capitalize()
+    ended = snapshot["error"] is not None or snapshot["status"] == Status.COMPLETED
+    base = html.escape(exchange.base)
+    head = f'<script type="module" src="{base}/follow.js"></script>\n'
     if not ended:
-        head += f'<noscript><meta http-equiv="refresh" content="{REFRESH_SECONDS}"></noscript>\n'
-    attributes = {"data-run": run.id, "data-status": run.status.value}
-    body = _body(title, snapshot, exchange.base, ended=ended)
+        refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
+        head += f"<noscript>{refresh}</noscript>\n"
+    attributes = {
+        "data-run": run.id,
+        "data-status": snapshot["status"],
+        "data-cursor": cursor_of(run.id, snapshot["seq"]),
+    }
+    body = "".join(_parts(title, snapshot, base, ended=ended))
     await exchange.answer(
         200,
-        page(title, exchange.base, body, attributes=attributes, head=head),
+        page(title, exchange.base, f"<main>\n{body}</main>\n", attributes=attributes, head=head),
         media_type="text/html; charset=utf-8",
         headers=[PAGE_POLICY],
     )
 
 
-def _body(title: str, snapshot: dict[str, Json], base: str, *, ended: bool) -> str:
-    progress = snapshot["progress"] or {}
-    percent = progress.get("percent")
-    bar = f' value="{percent}"' if percent is not None else ""
-    if ended and percent is None:
-        bar = ' value="100"'
-    message = html.escape(str(progress.get("message") or ""))
-    text = html.escape(snapshot["text"] or "")
-    result = snapshot["result"]
-    shown = html.escape(_pretty(result)) if result is not None else ""
-    error = snapshot["error"] or {}
-    told = html.escape(str(error.get("message", "")))
-    root, run_id = html.escape(base), html.escape(snapshot["id"])
-    stop = (
-        ""
-        if ended
-        else (
-            f'<form method="post" action="{root}/runs/{run_id}/cancel">'
-            '<button data-role="stop">Stop</button></form>\n'
-        )
-    )
+def _parts(title: str, snapshot: Mapping[str, Json], base: str, *, ended: bool) -> Iterator[str]:
+    status, error = snapshot["status"], snapshot["error"] or {}
+    yield f'<header><h1 data-role="action">{html.escape(title)}</h1> '
+    yield f'<p data-role="status" role="status">{status}</p></header>\n'
+    yield _progress(snapshot["progress"])
+    yield f'<div data-role="error" role="alert"{_hidden(error)}>'
+    yield f'<strong data-role="code">{html.escape(str(error.get("code", "")))}</strong> '
+    yield f'<span data-role="reason">{html.escape(str(error.get("message", "")))}</span></div>\n'
+    for role, content in (("text", snapshot["text"]), ("result", snapshot["result"])):
+        shown = "" if content is None else html.escape(_pretty(content))
+        yield f'<pre data-role="{role}"{_hidden(shown)}>{shown}</pre>\n'
+    if not ended:
+        action = f"{base}/runs/{html.escape(snapshot['id'])}/cancel"
+        yield f'<form data-role="stop" method="post" action="{action}">'
+        yield "<button>Stop</button></form>\n"
+
+
+def _progress(progress: Mapping[str, Json] | None) -> str:
+    shown = progress or {}
+    current, total = shown.get("current"), shown.get("total")
+    scale = f' max="{total}" value="{current}"' if total else ""
+    message = html.escape(str(shown.get("message") or ""))
     return (
-        f"<main>\n<h1>{html.escape(title)}</h1>\n"
-        f'<p data-role="status">{snapshot["status"]}</p>\n'
-        f'<progress data-role="progress" max="100"{bar}></progress>\n'
+        f'<progress data-role="progress"{scale}{_hidden(progress)}></progress>\n'
         f'<p data-role="message">{message}</p>\n'
-        f'<pre data-role="text"{_hidden(text)}>{text}</pre>\n'
-        f'<pre data-role="result"{_hidden(shown)}>{shown}</pre>\n'
-        f'<p data-role="error" role="alert"{_hidden(told)}>{told}</p>\n{stop}</main>\n'
     )
 
 
-def _hidden(content: str) -> str:
+def _hidden(content: object) -> str:
     return "" if content else " hidden"
 
 
