@@ -88,7 +88,7 @@ class App(Registry):
         around: Sequence[Around] = (),
         limits: Limits | None = None,
         timing: Timing | None = None,
-        max_runs: int | None = 100,
+        max_runs: int | None = 1000,
         clock: Clock | None = None,
     ) -> None:
         super().__init__()

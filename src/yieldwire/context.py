@@ -73,7 +73,8 @@ class Context(Injected):
     """One attempt at a run, as its action, its middleware and its arounds see it.
 
     ``state`` is plain JSON: what middleware puts there reaches the action, wherever
-    that runs. In middleware no attempt has begun: ``attempt`` is 0.
+    that runs. ``labels`` that middleware adds are put on the run, for lists. In middleware no
+    attempt has begun: ``attempt`` is 0.
     """
 
     run_id: str
@@ -83,6 +84,7 @@ class Context(Injected):
     request: RequestFacts
     attempt: int = 0
     state: dict[str, Json] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
     host: Host | None = field(default=None, repr=False)
 
     def _running(self) -> Host:

@@ -31,7 +31,7 @@ def record_of(
         owner=ctx.owner,
         input=dumped,
         context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),
-        labels=options.labels,
+        labels=(*options.labels, *ctx.labels),
         linger=options.linger,
         detached=detached,
         timeout=options.timeout,

@@ -67,7 +67,7 @@ class Actions(App):
         bounds: Bounds | None = None,
         limits: Limits | None = None,
         timing: Timing | None = None,
-        max_runs: int | None = 100,
+        max_runs: int | None = 1000,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(

@@ -23,4 +23,4 @@ class Bounds:
     fields: int = 1000
     field_bytes: int = 1024 * 1024
     depth: int = 32
-    streams: int = 1000
+    streams: int = 5000

@@ -149,6 +149,8 @@ async def answer_list(
         )
     )
     listed: list[Json] = [summary(run) for run in runs[:limit]]
+    if everyone:
+        listed = [{**each, "owner": run.owner} for each, run in zip(listed, runs, strict=False)]
     following = runs[limit - 1].id if len(runs) > limit else None
     await exchange.answer_json(200, {"runs": listed, "next": following}, _PRIVATE)
 

@@ -106,6 +106,7 @@ class Attempt:
             owner=self._run.owner,
             caller=self._run.caller,
             attempt=self._run.attempt,
+            labels=list(self._run.labels),
             host=self,
             **self._work.context,
         )
