@@ -14,6 +14,10 @@ async def say_hello() -> AsyncIterator[Text]:
     yield Text("hello")
 
 
+async def sayHello() -> AsyncIterator[Text]:  # noqa: N802 - the other's camelCase form
+    yield Text("hello")
+
+
 async def open_pool() -> AsyncIterator[str]:
     yield "pool"
 
@@ -42,15 +46,14 @@ def test_a_name_is_taken_in_both_of_its_forms() -> None:
     registry.action(say_hello)
 
     with pytest.raises(InvalidAction, match="Two actions answer to 'sayHello'"):
-        registry.action(name="sayHello")(say_hello)
+        registry.action(sayHello)
 
 
 def test_options_are_kept_with_the_action() -> None:
     registry = Registry()
 
-    action = registry.action(name="greet", linger=None, labels=("kind",))(say_hello)
+    action = registry.action(linger=None, labels=("kind",))(say_hello)
 
-    assert registry.action_named("greet") is action
     assert action.options.linger is None
     assert action.options.labels == ("kind",)
 
@@ -64,7 +67,7 @@ def test_another_application_is_included_with_its_actions_and_resources() -> Non
 
     assert whole.action_named("sayHello") is action
     assert list(whole.actions) == [action]
-    assert whole.resources == [pool]
+    assert whole.declared_resources == [pool]
 
 
 def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:
@@ -77,7 +80,7 @@ def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:
 
 
 def test_an_application_with_middleware_is_not_included_without_it() -> None:
-    whole, part = App(), App(middleware=[let_pass])
+    whole, part = Registry(), App(middleware=[let_pass])
     part.action(say_hello)
 
     with pytest.raises(InvalidAction, match="middleware or arounds of its own"):
