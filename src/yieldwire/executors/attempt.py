@@ -4,7 +4,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -47,7 +46,6 @@ class Services:
     """What every attempt in this process shares."""
 
     store: RunStore
-    pool: Executor
     limits: Limits
     arounds: tuple[Around, ...]
     resources: Mapping[Resource[Any], Any]
@@ -128,7 +126,6 @@ class Attempt:
                     work=self._work,
                     ctx=ctx,
                     writer=self._writer,
-                    pool=self._services.pool,
                     group=group,
                 )
                 return await drive.run()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +21,6 @@ class Drive:
     work: Work
     ctx: Context
     writer: LogWriter
-    pool: Executor
     group: asyncio.TaskGroup
 
     async def run(self) -> object:
@@ -85,11 +83,11 @@ async def _drive_async_function(drive: Drive) -> object:
 
 
 async def _drive_generator(drive: Drive) -> object:
-    return await run_blocking(drive.call, drive.writer, drive.pool, is_generator=True)
+    return await run_blocking(drive.call, drive.writer, is_generator=True)
 
 
 async def _drive_function(drive: Drive) -> object:
-    return await run_blocking(drive.call, drive.writer, drive.pool, is_generator=False)
+    return await run_blocking(drive.call, drive.writer, is_generator=False)
 
 
 _DRIVERS: Mapping[Shape, Callable[[Drive], Any]] = {

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from yieldwire.context import Resource
@@ -74,7 +73,6 @@ class LocalExecutor:
         self._attempts: dict[str, Attempt] = {}
         self.paces: Final[dict[str, Pace]] = {}
         """How far each run that is executed here is ahead of its readers."""
-        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="yieldwire")
         self._slots = asyncio.Semaphore(limits.threads)
         self._arounds, self._resources = tuple(arounds), resources
         self._checks_chunks = checks_chunks
@@ -104,7 +102,6 @@ class LocalExecutor:
         self.paces[run_id] = pace
         services = Services(
             store=self._store,
-            pool=self._pool,
             limits=self._limits,
             arounds=self._arounds,
             resources=self._resources,
@@ -129,4 +126,3 @@ class LocalExecutor:
         await self._runs.wait(self._limits.cancel_within + 1)
         await self._runs.cancel()
         await self._chores.cancel()
-        self._pool.shutdown(wait=False)

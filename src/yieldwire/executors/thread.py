@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Final
 
 from yieldwire.chunks import Result
@@ -80,8 +80,30 @@ class Bridge:
             self._room.set()
 
 
+class _Thread:
+    """Runs one blocking function; what came of it is there when the bridge is done."""
+
+    def __init__(self, run: Callable[[], object], bridge: Bridge) -> None:
+        self._run, self._bridge = run, bridge
+        self.result: object = None
+        self.error: BaseException | None = None
+        context = contextvars.copy_context()
+        # A daemon: one that never comes to its next yield must not keep the process from ending.
+        threading.Thread(
+            target=context.run, args=(self._main,), name="yieldwire action", daemon=True
+        ).start()
+
+    def _main(self) -> None:
+        try:
+            self.result = self._run()
+        except BaseException as exc:  # noqa: BLE001 - raised again by whoever waits for the thread
+            self.error = exc
+        finally:
+            self._bridge.finish()
+
+
 async def run_blocking(
-    function: Callable[[], Any], writer: LogWriter, pool: Executor, *, is_generator: bool
+    function: Callable[[], Any], writer: LogWriter, *, is_generator: bool
 ) -> object:
     """Run a blocking function or generator in a thread, and return its result.
 
@@ -89,17 +111,8 @@ async def run_blocking(
         asyncio.CancelledError: If the run is to stop, once the thread has.
     """
     bridge = Bridge(writer)
-    outcome: list[object] = []
     target = _drive_generator if is_generator else _call
-
-    def run() -> None:
-        try:
-            outcome.append(target(function, bridge))
-        finally:
-            bridge.finish()
-
-    context = contextvars.copy_context()
-    thread = asyncio.get_running_loop().run_in_executor(pool, _guarded, context.run, run)
+    thread = _Thread(partial(target, function, bridge), bridge)
     try:
         while not bridge.is_done:
             await bridge.wait_for_news()
@@ -109,25 +122,15 @@ async def run_blocking(
         bridge.stop()
         # A thread cannot be stopped from outside: it is waited for, and whoever asked for
         # the end is not kept waiting by that (`Limits.cancel_within`).
-        await asyncio.wait({thread})
+        while not bridge.is_done:
+            await bridge.wait_for_news()
+            bridge.take()
         raise
-    error = await thread
-    if error is not None:
-        raise error
+    if thread.error is not None:
+        raise thread.error
     if bridge.is_stopped:
         raise asyncio.CancelledError
-    return outcome[0]
-
-
-def _guarded(
-    run: Callable[[Callable[[], None]], None], target: Callable[[], None]
-) -> BaseException | None:
-    # As a value, because a future treats CancelledError and StopIteration in its own way.
-    try:
-        run(target)
-    except BaseException as exc:  # noqa: BLE001 - raised again by whoever awaits the thread
-        return exc
-    return None
+    return thread.result
 
 
 async def _hand_over(bridge: Bridge, writer: LogWriter) -> None:

@@ -152,7 +152,9 @@ class LogWriter:
                 f"The run's log is over its limit of {limits.max_events} events "
                 f"or {limits.max_bytes} bytes."
             )
-        self._seq = await self._store.append(run.id, block, after=self._seq, fence=run.fence)
+        # Counted before: where this is cancelled, the store has taken the block all the same.
+        after, self._seq = self._seq, block.last
+        await self._store.append(run.id, block, after=after, fence=run.fence)
         self._pace.wrote(self._seq, len(block.frames))
 
     async def _wait_idle(self) -> None:

@@ -72,6 +72,8 @@ class Store(Protocol):
     ) -> int:
         """Add ``block`` in one step, all or none, and return the last seq.
 
+        Once begun it is carried out: cancellation waits for that, and comes through after.
+
         Args:
             run_id: A run made by `create`.
             block: At least one event, in order.
