@@ -13,22 +13,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from pydantic_core import to_json
-
+from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.errors import (
-    AppendConflict,
     Conflict,
-    Fenced,
     ForeignCursor,
     KeyReused,
     NotFound,
     RateLimited,
-    RunCancelled,
-    RunInterrupted,
 )
-from yieldwire.events import Block, EventType
-from yieldwire.run import RunRecord, Status, advance
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, Reach
 
 
@@ -70,6 +65,12 @@ class _Entry:
         if drop > 0:
             del self.blocks[:drop], self.firsts[:drop]
             self.first_seq = self.firsts[0]
+
+    def last_read(self, now: float) -> float:
+        """Return until when somebody was reading, as far as that is known ``now``."""
+        if self.readers:
+            self.read_until = max(self.read_until, min(now, max(self.readers.values())))
+        return self.read_until
 
     def wake(self) -> None:
         """Let every waiting reader look again."""
@@ -154,19 +155,14 @@ class MemoryStore:
     ) -> int:
         """Add ``block`` in one step, all or none, and return the last seq."""
         entry = self._entry(run_id)
-        record = entry.record
-        if entry.seq != after and record.fence == fence and entry.stands_already(block):
+        if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
             return block.last
-        if record.fence != fence or record.status is not Status.RUNNING:
-            raise Fenced(f"Run {run_id} is {record.status.value}, and this writer's right is over.")
-        if entry.seq != after or block.first != after + 1:
-            raise AppendConflict(f"Run {run_id} is at seq {entry.seq}, not at {after}.")
-        if end is not (None if block.end is None else advance(record.status, block.end)):
-            raise AppendConflict("The status of an end goes with its terminal event.")
-        if end is not None:
-            self._end(entry, block)
+        steps.check_right(entry.record, fence)
+        if end is None and block.end is None and entry.seq == after == block.first - 1:
+            entry.add(block)  # the hot path: the record is not written anew for every block
         else:
-            entry.add(block)
+            step = steps.append(entry.current(), block, after, end, self._clock.now())
+            self._take(entry, (step, block))
         return block.last
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
@@ -223,93 +219,46 @@ class MemoryStore:
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         """Begin the next attempt of a pending run."""
         entry = self._entry(run_id)
-        record = entry.record
-        if record.status is not Status.PENDING:
-            raise Fenced(f"Run {run_id} is {record.status.value}, not pending.")
+        entry.record = steps.claim(entry.current(), self._clock.now())
         entry.lease_until = None if lease is None else self._clock.monotonic() + lease
-        entry.record = replace(
-            record,
-            status=advance(record.status, EventType.STARTED),
-            fence=record.fence + 1,
-            attempt=record.attempt + 1,
-            started_at=self._clock.now(),
-        )
-        return entry.current()
+        return entry.record
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         """Renew the lease, and return why the run should be cancelled, if it should."""
         entry = self._entry(run_id)
-        if entry.record.fence != fence or entry.record.status is not Status.RUNNING:
-            raise Fenced(f"The lease on run {run_id} is over.")
+        steps.check_right(entry.record, fence)
         entry.lease_until = self._clock.monotonic() + lease
         return entry.record.cancel_reason
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
         entry = self._entry(run_id)
-        if not entry.record.status.is_terminal and entry.record.cancel_reason is None:
-            self._ask_to_stop(entry, reason)
-        return entry.current()
+        return self._take(entry, steps.ask_to_stop(entry.current(), reason, self._clock.now()))
 
-    def _ask_to_stop(self, entry: _Entry, reason: str) -> None:
-        entry.record = replace(entry.record, cancel_reason=reason)
-        if entry.record.status is Status.PENDING:
-            self._write_end(entry, EventType.CANCELLED, RunCancelled(reason))
-
-    def _write_end(
-        self, entry: _Entry, kind: EventType, error: RunCancelled | RunInterrupted
-    ) -> None:
-        # The store's own step: it raises the fence, so that no writer can follow.
-        record = entry.record
-        entry.record = replace(record, fence=record.fence + 1)
-        data = to_json(error.error_object(record.id).to_dict())
-        self._end(entry, Block.of_event(record.id, entry.seq + 1, kind, data))
-
-    def _end(self, entry: _Entry, block: Block) -> None:
-        if block.end is None:
-            raise AssertionError("a block that ends a run ends with a terminal event")
-        status = advance(entry.record.status, block.end)
-        entry.record = replace(entry.record, status=status, ended_at=self._clock.now())
-        entry.lease_until = None
-        entry.add(block)
-        self._live.pop(entry.record.id, None)
-        expiry = self._clock.monotonic() + entry.record.retention
-        heapq.heappush(self._expiries, (expiry, entry.record.id))
+    def _take(self, entry: _Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
+        entry.record, block = step
+        if block is not None:
+            entry.add(block)
+        if entry.record.status.is_terminal and entry.record.id in self._live:
+            del self._live[entry.record.id]
+            entry.lease_until = None
+            expiry = self._clock.monotonic() + entry.record.retention
+            heapq.heappush(self._expiries, (expiry, entry.record.id))
+        return entry.record
 
     async def sweep(self) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed."""
-        now, changed = self._clock.monotonic(), list[RunRecord]()
+        now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
         for entry in list(self._live.values()):
             if entry.lease_until is not None and entry.lease_until < now:
-                self._take_away(entry)
-                changed.append(entry.current())
-            elif self._is_forsaken(entry, now):
-                self._ask_to_stop(entry, "unattended")
-                changed.append(entry.current())
+                entry.lease_until = None
+                step = steps.take_away(entry.current(), wall)
+            elif steps.is_forsaken(entry.record, entry.last_read(now), now):
+                step = steps.ask_to_stop(entry.current(), "unattended", wall)
+            else:
+                continue
+            changed.append(self._take(entry, step))
         return changed
-
-    def _is_forsaken(self, entry: _Entry, now: float) -> bool:
-        record = entry.record
-        if record.detached or record.linger is None or record.cancel_reason is not None:
-            return False
-        if entry.readers:
-            until = max(entry.readers.values())
-            entry.read_until = max(entry.read_until, min(until, now))
-        return now - entry.read_until > record.linger
-
-    def _take_away(self, entry: _Entry) -> None:
-        record = entry.record
-        entry.lease_until = None
-        if record.attempt > record.retries or record.cancel_reason is not None:
-            self._write_end(entry, EventType.ERROR, RunInterrupted())
-            return
-        data = to_json({"attempt": record.attempt + 1})
-        entry.record = replace(
-            record,
-            status=advance(record.status, EventType.RESTARTED),
-            fence=record.fence + 1,
-        )
-        entry.add(Block.of_event(record.id, entry.seq + 1, EventType.RESTARTED, data))
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         """Forget runs with their log and key, whole."""
