@@ -4,38 +4,50 @@ import { test } from "node:test";
 import { ago, brief, duration, gist, progressLabel, shortId } from "../../src/yieldwire/devtools/static/format.js";
 
 test("progress says what is known of it", () => {
-  assert.equal(progressLabel({ current: 400, total: 40000, percent: 1 }), "400 of 40,000 · 1 %");
-  assert.equal(progressLabel({ current: 1, total: 3 }), "1 of 3 · 33 %");
-  assert.equal(progressLabel({ current: 7, total: null }), "7");
+    assert.equal(progressLabel({ current: 400, total: 40000, percent: 1 }), "400 of 40,000 · 1 %");
+    assert.equal(progressLabel({ current: 1, total: 3 }), "1 of 3 · 33 %");
+    assert.equal(progressLabel({ current: 7, total: null }), "7");
 });
 
 test("a run that is not at its end never says 100 %", () => {
-  assert.equal(progressLabel({ current: 999, total: 1000, percent: 99.9 }), "999 of 1,000 · 99 %");
+    assert.equal(progressLabel({ current: 999, total: 1000, percent: 99.9 }), "999 of 1,000 · 99 %");
 });
 
 test("durations are told in the unit that fits", () => {
-  assert.deepEqual([20, 4200, 200_000, 7_500_000, NaN].map(duration), ["20 ms", "4.2 s", "3 min 20 s", "2 h 5 min", ""]);
+    assert.deepEqual([20, 4200, 200_000, 7_500_000, NaN].map(duration), [
+        "20 ms",
+        "4.2 s",
+        "3 min 20 s",
+        "2 h 5 min",
+        "",
+    ]);
 });
 
 test("times are told from now", () => {
-  const now = Date.parse("2025-01-01T12:00:00Z");
+    const now = Date.parse("2025-01-01T12:00:00Z");
 
-  assert.deepEqual(["12:00:00", "11:59:48", "11:55:00", "09:00:00"].map((time) => ago(`2025-01-01T${time}Z`, now)), ["now", "12 s ago", "5 min ago", "3 h ago"]);
+    assert.deepEqual(
+        ["12:00:00", "11:59:48", "11:55:00", "09:00:00"].map((time) => ago(`2025-01-01T${time}Z`, now)),
+        ["now", "12 s ago", "5 min ago", "3 h ago"],
+    );
 });
 
 test("long data is cut and short data is not", () => {
-  assert.equal(brief("x".repeat(300), 10), `${"x".repeat(10)}…`);
-  assert.equal(brief({ a: 1 }), '{"a":1}');
-  assert.equal(brief(undefined), "");
+    assert.equal(brief("x".repeat(300), 10), `${"x".repeat(10)}…`);
+    assert.equal(brief({ a: 1 }), '{"a":1}');
+    assert.equal(brief(undefined), "");
 });
 
 test("an event's gist names what matters of it", () => {
-  assert.equal(gist({ type: "chunk", data: { type: "text", text: "a\n" } }), '"a\\n"');
-  assert.equal(gist({ type: "chunk", data: { type: "progress", current: 1, total: 2, message: "Half" } }), "1 of 2 · 50 % · Half");
-  assert.equal(gist({ type: "error", data: { code: "X", message: "No." } }), "X: No.");
-  assert.equal(gist({ type: "chunk", data: { price: 1 } }), '{"price":1}');
+    assert.equal(gist({ type: "chunk", data: { type: "text", text: "a\n" } }), '"a\\n"');
+    assert.equal(
+        gist({ type: "chunk", data: { type: "progress", current: 1, total: 2, message: "Half" } }),
+        "1 of 2 · 50 % · Half",
+    );
+    assert.equal(gist({ type: "error", data: { code: "X", message: "No." } }), "X: No.");
+    assert.equal(gist({ type: "chunk", data: { price: 1 } }), '{"price":1}');
 });
 
 test("a long id is shortened and a short one is not", () => {
-  assert.deepEqual([shortId("0123456789abcdef"), shortId("r1")], ["01234567…", "r1"]);
+    assert.deepEqual([shortId("0123456789abcdef"), shortId("r1")], ["01234567…", "r1"]);
 });

@@ -4,74 +4,94 @@ import { test } from "node:test";
 import { fieldOf, hint, resolve, typeName } from "../../src/yieldwire/devtools/static/schema.js";
 
 const root = {
-  $defs: {
-    Person: { type: "object", title: "Person", properties: { name: { type: "string" }, parent: { anyOf: [{ $ref: "#/$defs/Person" }, { type: "null" }] } }, required: ["name"] },
-    Kind: { enum: ["a", "b"], type: "string", title: "Kind" },
-    "Page[int]": { type: "object", title: "Page[int]", properties: {} },
-  },
+    $defs: {
+        Person: {
+            type: "object",
+            title: "Person",
+            properties: { name: { type: "string" }, parent: { anyOf: [{ $ref: "#/$defs/Person" }, { type: "null" }] } },
+            required: ["name"],
+        },
+        Kind: { enum: ["a", "b"], type: "string", title: "Kind" },
+        "Page[int]": { type: "object", title: "Page[int]", properties: {} },
+    },
 };
 const kindOf = (schema, name) => fieldOf(schema, root, name).kind;
 
 test("every type has its control", () => {
-  assert.equal(kindOf({ type: "string" }), "text");
-  assert.equal(kindOf({ type: "integer" }), "number");
-  assert.equal(kindOf({ type: "number" }), "number");
-  assert.equal(kindOf({ type: "boolean" }), "boolean");
-  assert.equal(kindOf({ enum: [1, 2] }), "choice");
-  assert.equal(kindOf({ const: "a" }), "choice");
-  assert.equal(kindOf({ $ref: "#/$defs/Person" }), "object");
-  assert.equal(kindOf({ type: "array", items: { type: "string" } }), "list");
+    assert.equal(kindOf({ type: "string" }), "text");
+    assert.equal(kindOf({ type: "integer" }), "number");
+    assert.equal(kindOf({ type: "number" }), "number");
+    assert.equal(kindOf({ type: "boolean" }), "boolean");
+    assert.equal(kindOf({ enum: [1, 2] }), "choice");
+    assert.equal(kindOf({ const: "a" }), "choice");
+    assert.equal(kindOf({ $ref: "#/$defs/Person" }), "object");
+    assert.equal(kindOf({ type: "array", items: { type: "string" } }), "list");
 });
 
 test("one file and several files are file inputs", () => {
-  const file = { type: "string", format: "binary" };
+    const file = { type: "string", format: "binary" };
 
-  assert.deepEqual([fieldOf(file, root).kind, fieldOf(file, root).multiple], ["file", false]);
-  assert.equal(fieldOf({ type: "array", items: file }, root).multiple, true);
-  assert.equal(fieldOf({ anyOf: [file, { type: "null" }] }, root).kind, "file");
+    assert.deepEqual([fieldOf(file, root).kind, fieldOf(file, root).multiple], ["file", false]);
+    assert.equal(fieldOf({ type: "array", items: file }, root).multiple, true);
+    assert.equal(fieldOf({ anyOf: [file, { type: "null" }] }, root).kind, "file");
 });
 
 test("what has no control is edited as JSON", () => {
-  const odd = [{}, { type: "object", additionalProperties: true }, { type: "array" }, { type: "array", prefixItems: [], items: {} }, { anyOf: [{ type: "string" }, { type: "integer" }] }];
+    const odd = [
+        {},
+        { type: "object", additionalProperties: true },
+        { type: "array" },
+        { type: "array", prefixItems: [], items: {} },
+        { anyOf: [{ type: "string" }, { type: "integer" }] },
+    ];
 
-  assert.deepEqual(odd.map((schema) => kindOf(schema)), ["json", "json", "json", "json", "json"]);
+    assert.deepEqual(
+        odd.map((schema) => kindOf(schema)),
+        ["json", "json", "json", "json", "json"],
+    );
 });
 
 test("a type or null is the type's control, and keeps the field's own words", () => {
-  const found = fieldOf({ anyOf: [{ $ref: "#/$defs/Kind" }, { type: "null" }], description: "Which.", default: null }, root);
+    const found = fieldOf(
+        { anyOf: [{ $ref: "#/$defs/Kind" }, { type: "null" }], description: "Which.", default: null },
+        root,
+    );
 
-  assert.deepEqual([found.kind, found.nullable, found.options, found.schema.description], ["choice", true, ["a", "b"], "Which."]);
+    assert.deepEqual(
+        [found.kind, found.nullable, found.options, found.schema.description],
+        ["choice", true, ["a", "b"], "Which."],
+    );
 });
 
 test("a reference keeps what stands beside it and resolves escaped names", () => {
-  assert.equal(resolve({ $ref: "#/$defs/Kind", default: "a" }, root).default, "a");
-  assert.equal(resolve({ $ref: "#/$defs/Page%5Bint%5D" }, root).title, "Page[int]");
-  assert.deepEqual(resolve({ allOf: [{ $ref: "#/$defs/Kind" }], default: "b" }, root).enum, ["a", "b"]);
+    assert.equal(resolve({ $ref: "#/$defs/Kind", default: "a" }, root).default, "a");
+    assert.equal(resolve({ $ref: "#/$defs/Page%5Bint%5D" }, root).title, "Page[int]");
+    assert.deepEqual(resolve({ allOf: [{ $ref: "#/$defs/Kind" }], default: "b" }, root).enum, ["a", "b"]);
 });
 
 test("a reference that leads nowhere or to itself ends", () => {
-  const circle = { $defs: { A: { $ref: "#/$defs/A" } } };
+    const circle = { $defs: { A: { $ref: "#/$defs/A" } } };
 
-  assert.deepEqual(resolve({ $ref: "#/$defs/Missing" }, root), {});
-  assert.deepEqual(resolve({ $ref: "#/$defs/A" }, circle), {});
+    assert.deepEqual(resolve({ $ref: "#/$defs/Missing" }, root), {});
+    assert.deepEqual(resolve({ $ref: "#/$defs/A" }, circle), {});
 });
 
 test("long text gets several lines by its length or its name", () => {
-  assert.equal(fieldOf({ type: "string", maxLength: 5000 }, root, "x").isLong, true);
-  assert.equal(fieldOf({ type: "string" }, root, "user_prompt").isLong, true);
-  assert.equal(fieldOf({ type: "string", maxLength: 20 }, root, "prompt").isLong, false);
+    assert.equal(fieldOf({ type: "string", maxLength: 5000 }, root, "x").isLong, true);
+    assert.equal(fieldOf({ type: "string" }, root, "user_prompt").isLong, true);
+    assert.equal(fieldOf({ type: "string", maxLength: 20 }, root, "prompt").isLong, false);
 });
 
 test("types have names for people", () => {
-  assert.equal(typeName({ anyOf: [{ $ref: "#/$defs/Person" }, { type: "null" }] }, root), "Person | null");
-  assert.equal(typeName({ type: "array", items: { $ref: "#/$defs/Kind" } }, root), "list[Kind]");
-  assert.equal(typeName({ type: "string", format: "binary" }, root), "file");
-  assert.equal(typeName({}, root), "any");
-  assert.equal(typeName(null), "any");
+    assert.equal(typeName({ anyOf: [{ $ref: "#/$defs/Person" }, { type: "null" }] }, root), "Person | null");
+    assert.equal(typeName({ type: "array", items: { $ref: "#/$defs/Kind" } }, root), "list[Kind]");
+    assert.equal(typeName({ type: "string", format: "binary" }, root), "file");
+    assert.equal(typeName({}, root), "any");
+    assert.equal(typeName(null), "any");
 });
 
 test("limits are told in a few words", () => {
-  assert.equal(hint({ type: "integer", minimum: 1, maximum: 9 }, root), "integer, 1 to 9");
-  assert.equal(hint({ type: "string", minLength: 1 }, root), "string, at least 1 characters");
-  assert.equal(hint({ type: "number", exclusiveMinimum: 0 }, root), "number, above 0");
+    assert.equal(hint({ type: "integer", minimum: 1, maximum: 9 }, root), "integer, 1 to 9");
+    assert.equal(hint({ type: "string", minLength: 1 }, root), "string, at least 1 characters");
+    assert.equal(hint({ type: "number", exclusiveMinimum: 0 }, root), "number, above 0");
 });

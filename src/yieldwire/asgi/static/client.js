@@ -164,9 +164,12 @@ export class Run {
   #known = deferred();
   #outcome = deferred();
 
-  constructor(wire, { action = null, start = null, id = null, cursor = null, signal, transport = "stream" }) {
+  constructor(
+    wire,
+    { action = null, status = "pending", start = null, id = null, cursor = null, signal, transport = "stream" },
+  ) {
     this.#wire = wire;
-    this.action = action;
+    Object.assign(this, { action, status });
     this.#start = start;
     this.#transport = transport;
     if (id !== null) this.#identify(id, cursor ?? `${id}.0`);
@@ -239,7 +242,7 @@ export class Run {
   }
 
   async #follow() {
-    for (let failures = 0; this.connection !== "closed"; ) {
+    for (let failures = 0; this.connection !== "closed";) {
       const seq = this.seq;
       const since = Date.now();
       let pauseMs = 0;
@@ -361,11 +364,16 @@ export class Run {
     try {
       value = JSON.parse(data);
     } catch {
-      throw new ActionError({ code: "PROTOCOL_ERROR", message: `The data of event ${id} is not JSON.`, runId: this.id });
+      throw new ActionError({
+        code: "PROTOCOL_ERROR",
+        message: `The data of event ${id} is not JSON.`,
+        runId: this.id,
+      });
     }
     if (type === "run") {
       if (this.id === null || seqOf(id) > this.seq) this.#identify(value.id, id);
       this.action = value.action ?? this.action;
+      this.firstSeq = value.firstSeq ?? this.firstSeq;
       if (!ENDED.has(value.status)) this.status = value.status;
     } else if (type === "reset") this.#trimmed(value.firstSeq);
     else this.#append({ seq: seqOf(id), type: type === "message" ? "chunk" : type, data: value }, id);
@@ -396,7 +404,9 @@ export class Run {
     Object.assign(this, { status, seq, progress: progress ?? this.progress, text: text ?? this.text });
     this.#value = result ?? null;
     this.error = null;
-    this.#close(status === "completed" ? null : new ActionError(error ?? { code: "INTERNAL_ERROR" }), { isEvent: true });
+    this.#close(status === "completed" ? null : new ActionError(error ?? { code: "INTERNAL_ERROR" }), {
+      isEvent: true,
+    });
   }
 
   #close(error, { isEvent = false } = {}) {
@@ -423,7 +433,13 @@ export class Run {
 
 /** Requests to one mounted application. */
 class Wire {
-  constructor({ url, headers = {}, fetch = (...request) => globalThis.fetch(...request), wait = pause, idleMs = IDLE_MS }) {
+  constructor({
+    url,
+    headers = {},
+    fetch = (...request) => globalThis.fetch(...request),
+    wait = pause,
+    idleMs = IDLE_MS,
+  }) {
     const base = new URL(url, globalThis.location?.href);
     if (!base.pathname.endsWith("/")) base.pathname += "/";
     Object.assign(this, { base, headers, fetch, wait, idleMs });
@@ -435,9 +451,11 @@ class Wire {
     url.search = queryOf(query);
     const all = new Headers(typeof this.headers === "function" ? await this.headers() : this.headers);
     for (const [name, value] of Object.entries(headers)) all.set(name, value);
-    const response = await this.fetch(url.href, { method, headers: all, body, signal, cache: "no-store" }).catch((reason) => {
-      throw new Lost(`The server cannot be reached: ${reason?.message ?? reason}`);
-    });
+    const response = await this.fetch(url.href, { method, headers: all, body, signal, cache: "no-store" }).catch(
+      (reason) => {
+        throw new Lost(`The server cannot be reached: ${reason?.message ?? reason}`);
+      },
+    );
     if (response.ok) return response;
     const error = await errorOf(response);
     // The same key gives the same run, so repeating cannot change how a run that was started has ended.
@@ -451,10 +469,13 @@ class Wire {
   async json(path, request = {}) {
     for (let failures = 1; ; failures++) {
       try {
-        return await jsonOf(await this.send({ path, ...request, headers: { Accept: "application/json", ...request.headers } }));
+        return await jsonOf(
+          await this.send({ path, ...request, headers: { Accept: "application/json", ...request.headers } }),
+        );
       } catch (reason) {
         if (!(reason instanceof Lost) || request.signal?.aborted) throw reason;
-        if (failures === TRIES) throw reason.cause ?? new ActionError({ code: "UNAVAILABLE", message: reason.message, retryable: true });
+        if (failures === TRIES)
+          throw reason.cause ?? new ActionError({ code: "UNAVAILABLE", message: reason.message, retryable: true });
         await this.wait(Math.max(reason.afterMs, jitter(BACKOFF_MS, failures)), request.signal);
       }
     }
@@ -483,6 +504,7 @@ export function createClient(options) {
   const verbs = {
     start: (action, input, settings) => call("POST", action, input, settings),
     open: (action, input, settings) => call("GET", action, input, settings), // a feed
+    // What is known of the run already, its `action` and `status`, may stand in the settings.
     attach: (id, cursor, settings) => new Run(wire, { ...settings, id, cursor }),
     list: (query) => wire.json("runs", { query }),
     then: undefined, // or `await client` would start a run
@@ -516,16 +538,21 @@ export function bodyOf(input = {}) {
   return form;
 }
 
-/** A field as a form sends it: scalars as text, lists as repeated fields, everything deeper as JSON. */
+/** A field as a form sends it: scalars as text, lists of them as repeated fields, everything deeper as JSON; null is left out. */
 function textsOf(value) {
   if (value === undefined || value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((item) => (Array.isArray(item) ? [JSON.stringify(item)] : textsOf(item)));
-  return [typeof value === "object" ? JSON.stringify(value) : String(value)];
+  if (typeof value !== "object") return [String(value)];
+  const isPlain = Array.isArray(value) && value.every((item) => ["string", "number", "boolean"].includes(typeof item));
+  // A list of one that looks like JSON, and an empty one, could not be told from something else.
+  const isRepeated = isPlain && (value.length > 1 || (value.length === 1 && !/^\s*\[/.test(value[0])));
+  return isRepeated ? value.map(String) : [JSON.stringify(value)];
 }
 
 /** Fields as the query of a feed. */
 export function queryOf(fields) {
-  return new URLSearchParams(Object.entries(fields ?? {}).flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
+  return new URLSearchParams(
+    Object.entries(fields ?? {}).flatMap(([name, value]) => textsOf(value).map((text) => [name, text])),
+  );
 }
 
 const jsonOf = (response) =>
@@ -536,7 +563,8 @@ const jsonOf = (response) =>
 async function errorOf(response) {
   const body = await response.json().catch(() => null);
   const runId = response.headers.get("Run-Id");
-  if (body?.error?.code) return new ActionError({ statusCode: response.status, ...body.error, runId: body.error.runId ?? runId });
+  if (body?.error?.code)
+    return new ActionError({ statusCode: response.status, ...body.error, runId: body.error.runId ?? runId });
   const message = `HTTP ${response.status} ${response.statusText}`.trim();
   return new ActionError({ code: "HTTP_ERROR", message, statusCode: response.status, runId });
 }
@@ -554,7 +582,8 @@ function newKey() {
 }
 
 const seqOf = (cursor) => Number(cursor.slice(cursor.lastIndexOf(".") + 1));
-const jitter = (baseMs, failures) => Math.min(baseMs * 2 ** (failures - 1), Math.max(baseMs, BACKOFF_MAX_MS)) * (0.5 + Math.random() / 2);
+const jitter = (baseMs, failures) =>
+  Math.min(baseMs * 2 ** (failures - 1), Math.max(baseMs, BACKOFF_MAX_MS)) * (0.5 + Math.random() / 2);
 
 function deferred() {
   const made = {};

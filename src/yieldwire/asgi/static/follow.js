@@ -36,6 +36,7 @@ const { run: id, status, cursor } = document.body.dataset;
 const part = (role) => document.querySelector(`[data-role="${role}"]`);
 const pending = { text: "", progress: null, isDue: false };
 let hasEnded = false;
+let isStale = !cursor; // the text that the server wrote will come again
 
 function put(role, text) {
   const element = part(role);
@@ -62,6 +63,8 @@ function showProgress({ current, total, message }) {
 function showEnd(type, data) {
   hasEnded = true;
   part("stop")?.remove();
+  const bar = part("progress");
+  if (bar && !bar.hasAttribute("value")) bar.hidden = true; // how far it was is not known
   if (type !== "done") {
     put("code", data.code);
     put("reason", data.message);
@@ -77,6 +80,8 @@ function draw() {
   if (pending.progress) showProgress(pending.progress);
   const text = part("text");
   if (pending.text && text) {
+    if (isStale) text.replaceChildren();
+    isStale = false;
     text.hidden = false;
     text.append(pending.text);
     while (text.textContent.length > SHOWN && text.childNodes.length > 1) text.firstChild.remove();
@@ -97,6 +102,11 @@ function take({ type, data }) {
   pending.isDue = true;
 }
 
+function stopFailed(reason) {
+  part("stop").querySelector("button").disabled = false;
+  put("message", `It could not be stopped: ${reason.message}`);
+}
+
 /** The run ended between the making of this page and its first event: the outcome is the snapshot's. */
 async function showOutcome(run) {
   if (run.error) showEnd("error", run.error);
@@ -104,13 +114,12 @@ async function showOutcome(run) {
 }
 
 async function follow() {
-  const run = createClient({ url: new URL(".", import.meta.url) }).attach(id, cursor);
-  if (!cursor) put("text", "");
+  const run = createClient({ url: new URL(".", import.meta.url) }).attach(id, cursor, { status });
   run.subscribe(() => run.status === document.body.dataset.status || showStatus(run.status));
   part("stop")?.addEventListener("submit", (event) => {
     event.preventDefault();
     part("stop").querySelector("button").disabled = true;
-    run.stop().catch((reason) => put("message", `It could not be stopped: ${reason.message}`));
+    run.stop().catch((reason) => stopFailed(reason));
   });
   try {
     for await (const event of run.events()) take(event);

@@ -4,19 +4,36 @@ import { el } from "./dom.js";
 
 export class ActionList {
   #entries = [];
-  #search = el("input", { type: "search", id: "search", placeholder: "Search actions", "aria-label": "Search actions", autocomplete: "off" });
+  #search = el("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search actions",
+    "aria-label": "Search actions",
+    autocomplete: "off",
+  });
   #list = el("ul", { class: "actions" });
   #none = el("p", { class: "empty-note", hidden: true, text: "No action has this in its name or its docs." });
 
   constructor(actions) {
-    this.#entries = actions.map((action) => ({ action, words: `${action.name} ${action.alias ?? ""} ${action.doc ?? ""}`.toLowerCase(), item: entry(action) }));
+    this.#entries = actions.map((action) => ({
+      action,
+      words: `${action.name} ${action.alias ?? ""} ${action.doc ?? ""}`.toLowerCase(),
+      item: entry(action),
+    }));
     this.#list.append(...this.#entries.map(({ item }) => item));
-    this.element = el("div", { class: "action-list" }, el("div", { class: "search" }, this.#search, el("kbd", { text: "/" })), this.#list, this.#none);
+    this.element = el(
+      "div",
+      { class: "action-list" },
+      el("div", { class: "search" }, this.#search, el("kbd", { text: "/" })),
+      this.#list,
+      this.#none,
+    );
     this.#search.addEventListener("input", () => this.#filter());
     this.#search.addEventListener("keydown", (event) => this.#key(event));
     this.#list.addEventListener("keydown", (event) => this.#move(event));
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select")) return;
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select"))
+        return;
       event.preventDefault();
       this.#search.focus();
     });
@@ -59,8 +76,17 @@ export class ActionList {
 }
 
 function entry(action) {
-  const name = el("span", { class: "action-name" }, action.name, action.method === "GET" ? el("span", { class: "tag", text: "feed" }) : null);
+  const name = el(
+    "span",
+    { class: "action-name" },
+    action.name,
+    action.method === "GET" ? el("span", { class: "tag", text: "feed" }) : null,
+  );
   const [summary] = (action.doc ?? "").split("\n");
   const doc = summary ? el("span", { class: "action-doc", text: summary }) : null;
-  return el("li", {}, el("a", { href: `#/action/${encodeURIComponent(action.name)}`, data: { action: action.name } }, name, doc));
+  return el(
+    "li",
+    {},
+    el("a", { href: `#/action/${encodeURIComponent(action.name)}`, data: { action: action.name } }, name, doc),
+  );
 }

@@ -16,10 +16,33 @@ export class ActionView {
     this.#page = page;
     this.form = new ActionForm(action, { onSubmit: (input) => this.#submit(input), onChange: () => this.#drawCurl() });
     const [summary, ...rest] = (action.doc ?? "").trim().split(/\n\s*\n/);
-    const head = el("div", { class: "action-head" }, el("h1", { text: action.name }), el("p", { class: "lead", text: summary || "This action has no docstring." }));
+    const head = el(
+      "div",
+      { class: "action-head" },
+      el("h1", { text: action.name }),
+      el("p", { class: "lead", text: summary || "This action has no docstring." }),
+    );
     const more = rest.map((paragraph) => el("p", { class: "prose", text: paragraph }));
-    const terminal = el("div", { class: "terminal" }, el("div", { class: "terminal-head" }, el("h4", { text: "From a terminal" }), copyButton(() => this.#curl.textContent)), el("div", { class: "curl" }, this.#curl));
-    this.element = el("section", { class: "card action", "aria-label": action.name }, head, ...more, this.#facts(), this.form.element, terminal);
+    const terminal = el(
+      "div",
+      { class: "terminal" },
+      el(
+        "div",
+        { class: "terminal-head" },
+        el("h4", { text: "From a terminal" }),
+        copyButton(() => this.#curl.textContent),
+      ),
+      el("div", { class: "curl" }, this.#curl),
+    );
+    this.element = el(
+      "section",
+      { class: "card action", "aria-label": action.name },
+      head,
+      ...more,
+      this.#facts(),
+      this.form.element,
+      terminal,
+    );
     this.#drawCurl();
   }
 
@@ -33,12 +56,14 @@ export class ActionView {
     const facts = [
       ["Call", `${method} /${name}${alias && alias !== name ? ` or /${alias}` : ""}`],
       streams ? ["Chunks", typeName(chunk)] : ["Answer", "one result, no chunks"],
-      result && result.type !== "null" ? ["Result", typeName(result)] : null,
+      result && result.type !== "null" && typeName(result) !== "any" ? ["Result", typeName(result)] : null,
       ["Readers", linger === null ? "goes on without" : linger === undefined ? null : `lingers ${linger} s without`],
       timeout ? ["Time limit", `${timeout} s`] : null,
       shared ? ["Shared", "one run for all readers"] : null,
     ];
-    const rows = facts.filter((fact) => fact?.[1]).map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })));
+    const rows = facts
+      .filter((fact) => fact?.[1])
+      .map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })));
     return el("dl", { class: "facts" }, ...rows);
   }
 
@@ -49,6 +74,13 @@ export class ActionView {
     const entries = body instanceof FormData ? [...body.entries()] : null;
     const query = isFeed ? queryOf(input).toString() : "";
     const url = this.#page.urlOf(encodeURIComponent(this.action.name));
-    this.#curl.textContent = curlOf({ url, method: this.action.method, input, entries, query, isAuthorized: this.#page.isAuthorized() });
+    this.#curl.textContent = curlOf({
+      url,
+      method: this.action.method,
+      input,
+      entries,
+      query,
+      isAuthorized: this.#page.isAuthorized(),
+    });
   }
 }

@@ -21,8 +21,11 @@ export function curlOfRun({ url, isAuthorized = false }) {
 
 function partOf([name, value]) {
   // In -F a leading @ or < reads a file and a ; begins an option; --form-string takes the text as it is.
-  if (typeof value === "string") return `${/^[@<]|[;"]/.test(value) ? "--form-string" : "-F"} ${quoteAlways(`${name}=${value}`)}`;
-  const file = /[;,"\\]/.test(value.name) ? `"${value.name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"` : value.name;
+  if (typeof value === "string")
+    return `${/^[@<]|[;"]/.test(value) ? "--form-string" : "-F"} ${quoteAlways(`${name}=${value}`)}`;
+  const file = /[;,"\\]/.test(value.name)
+    ? `"${value.name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`
+    : value.name;
   return `-F ${quoteAlways(`${name}=@${file}`)}`;
 }
 

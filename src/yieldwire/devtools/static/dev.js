@@ -53,7 +53,8 @@ function addPanel(run) {
   const panel = new Panel(run, {
     client,
     lingerOf: (name) => manifest.actions.find((action) => action.name === name)?.linger,
-    curlOf: ({ id }) => curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
+    curlOf: ({ id }) =>
+      curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
     onChange: panelChanged,
     onClose: closePanel,
   });
@@ -95,8 +96,12 @@ function showAction(name) {
   list?.select(action?.name);
   place("sidebar").classList.remove("is-open");
   document.title = `${action?.name ?? "Actions"} · Yieldwire`;
-  if (!action) return place("action").replaceChildren(notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported."));
-  if (!views.has(action.name)) views.set(action.name, new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
+  if (!action)
+    return place("action").replaceChildren(
+      notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported."),
+    );
+  if (!views.has(action.name))
+    views.set(action.name, new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
   place("action").replaceChildren(views.get(action.name).element);
 }
 
@@ -117,7 +122,13 @@ function route() {
   else if (!place("action").firstChild && manifest.actions.length) showAction(manifest.actions[0].name);
 }
 
-const notice = (title, ...lines) => el("section", { class: "card empty" }, el("h3", { text: title }), ...lines.map((line) => (typeof line === "string" ? el("p", { text: line }) : line)));
+const notice = (title, ...lines) =>
+  el(
+    "section",
+    { class: "card empty" },
+    el("h3", { text: title }),
+    ...lines.map((line) => (typeof line === "string" ? el("p", { text: line }) : line)),
+  );
 
 const FIRST_ACTION = `from collections.abc import AsyncIterator
 from yieldwire import Actions, Progress
@@ -135,7 +146,13 @@ async function begin() {
   try {
     manifest = await load("manifest.json");
   } catch (reason) {
-    place("action").replaceChildren(notice("The actions cannot be read", reason.message, "If this application asks for an Authorization header, set it at the top right."));
+    place("action").replaceChildren(
+      notice(
+        "The actions cannot be read",
+        reason.message,
+        "If this application asks for an Authorization header, set it at the top right.",
+      ),
+    );
     return;
   }
   list = new ActionList(manifest.actions);
@@ -143,7 +160,13 @@ async function begin() {
   place("list").replaceChildren(list.element);
   place("count").textContent = manifest.actions.length;
   if (!manifest.actions.length) {
-    place("action").replaceChildren(notice("No actions yet", "An action is a typed function that yields. This is a whole one:", el("pre", { class: "code", text: FIRST_ACTION })));
+    place("action").replaceChildren(
+      notice(
+        "No actions yet",
+        "An action is a typed function that yields. This is a whole one:",
+        el("pre", { class: "code", text: FIRST_ACTION }),
+      ),
+    );
   }
   route();
 }

@@ -13,7 +13,8 @@ export function el(tag, props = {}, ...children) {
     if (name === "text") element.textContent = value;
     else if (name === "class") element.className = value;
     else if (name === "data") Object.assign(element.dataset, value);
-    else if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else if (name === "on")
+      for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else if (typeof value === "boolean") element.toggleAttribute(name, value);
     else element.setAttribute(name, value);
   }
@@ -24,7 +25,8 @@ export function el(tag, props = {}, ...children) {
 /** A drawing of strokes on a 16 × 16 grid, for beside a text that says the same. */
 export function icon(path) {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 16 16", "aria-hidden": "true", class: "icon" })) svg.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ viewBox: "0 0 16 16", "aria-hidden": "true", class: "icon" }))
+    svg.setAttribute(name, value);
   svg.append(document.createElementNS(SVG, "path"));
   svg.firstChild.setAttribute("d", path);
   return svg;

@@ -9,7 +9,16 @@
 import { el } from "./dom.js";
 import { fieldOf, hint } from "./schema.js";
 
-const MAKERS = { text: textField, number: numberField, boolean: booleanField, choice: choiceField, file: fileField, list: listField, object: objectField, json: jsonField };
+const MAKERS = {
+  text: textField,
+  number: numberField,
+  boolean: booleanField,
+  choice: choiceField,
+  file: fileField,
+  list: listField,
+  object: objectField,
+  json: jsonField,
+};
 
 /** Make the field at `path` for `schema`, whose references are looked up in `root`. */
 export function createField(path, schema, root, { isRequired = false, isMarked = isRequired } = {}) {
@@ -33,7 +42,13 @@ function framed({ path, spec, root, isRequired, isMarked }, control, { read, wri
   const name = el("span", { class: "field-name" });
   const label = el("label", {}, name);
   const mark = isMarked ? el("span", { class: "field-required", text: "required" }) : null;
-  const head = el("div", { class: "field-head" }, label, mark, el("span", { class: "field-hint", text: hint(spec.schema, root) }));
+  const head = el(
+    "div",
+    { class: "field-head" },
+    label,
+    mark,
+    el("span", { class: "field-hint", text: hint(spec.schema, root) }),
+  );
   const description = spec.schema.description ? el("p", { class: "field-help", text: spec.schema.description }) : null;
   const error = el("p", { class: "field-error", hidden: true });
   const element = el("div", { class: `field field-${spec.kind}` }, head, isBare ? null : control, description, error);
@@ -53,8 +68,14 @@ function framed({ path, spec, root, isRequired, isMarked }, control, { read, wri
 function textField(at) {
   const { spec } = at;
   const [example] = spec.schema.examples ?? [];
-  const props = { autocomplete: "off", spellcheck: "false", placeholder: example === undefined ? null : String(example) };
-  const control = spec.isLong ? el("textarea", { ...props, rows: 3 }) : el("input", { ...props, type: spec.input, step: spec.input === "text" ? null : "any" });
+  const props = {
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: example === undefined ? null : String(example),
+  };
+  const control = spec.isLong
+    ? el("textarea", { ...props, rows: 3 })
+    : el("input", { ...props, type: spec.input, step: spec.input === "text" ? null : "any" });
   const isMoment = spec.input === "datetime-local";
   return framed(at, control, {
     read: () => (control.value === "" ? undefined : isMoment ? new Date(control.value).toISOString() : control.value),
@@ -71,10 +92,21 @@ function localMoment(value) {
 function numberField(at) {
   const { minimum, maximum, multipleOf, type } = at.spec.schema;
   const step = multipleOf ?? (type === "integer" ? 1 : "any");
-  const control = el("input", { type: "number", step, min: minimum, max: maximum, inputmode: type === "integer" ? "numeric" : "decimal" });
+  const control = el("input", {
+    type: "number",
+    step,
+    min: minimum,
+    max: maximum,
+    inputmode: type === "integer" ? "numeric" : "decimal",
+  });
   return framed(at, control, {
     // An integer beyond 2^53 goes as text, which the server reads exactly; a number would lose its last digits.
-    read: () => (control.value === "" ? undefined : type === "integer" && !Number.isSafeInteger(Number(control.value)) ? control.value : Number(control.value)),
+    read: () =>
+      control.value === ""
+        ? undefined
+        : type === "integer" && !Number.isSafeInteger(Number(control.value))
+          ? control.value
+          : Number(control.value),
     write: (value) => (control.value = value),
   });
 }
@@ -82,13 +114,22 @@ function numberField(at) {
 function booleanField(at) {
   if (at.spec.nullable) return choiceField({ ...at, spec: { ...at.spec, options: [true, false] } });
   const control = el("input", { type: "checkbox", role: "switch" });
-  return framed(at, control, { read: () => control.checked, write: (value) => (control.checked = value), isBare: true });
+  return framed(at, control, {
+    read: () => control.checked,
+    write: (value) => (control.checked = value),
+    isBare: true,
+  });
 }
 
 function choiceField(at) {
   const { options } = at.spec;
   const nothing = el("option", { value: "", text: at.isRequired ? "Choose…" : "not set" });
-  const control = el("select", {}, nothing, ...options.map((option, place) => el("option", { value: place, text: String(option) })));
+  const control = el(
+    "select",
+    {},
+    nothing,
+    ...options.map((option, place) => el("option", { value: place, text: String(option) })),
+  );
   return framed(at, control, {
     read: () => (control.value === "" ? undefined : options[Number(control.value)]),
     write: (value) => (control.value = String(options.indexOf(value))),
@@ -125,7 +166,14 @@ function grouped({ path, spec, root, isMarked }, body, { rename, read, write }) 
   const mark = isMarked ? el("span", { class: "field-required", text: "required" }) : null;
   const legend = el("legend", {}, name, mark, el("span", { class: "field-hint", text: hint(spec.schema, root) }));
   const description = spec.schema.description ? el("p", { class: "field-help", text: spec.schema.description }) : null;
-  const element = el("fieldset", { class: `field field-${spec.kind}` }, legend, description, body, el("p", { class: "field-error", hidden: true }));
+  const element = el(
+    "fieldset",
+    { class: `field field-${spec.kind}` },
+    legend,
+    description,
+    body,
+    el("p", { class: "field-error", hidden: true }),
+  );
   const renameAll = (to) => {
     name.textContent = labelOf(to);
     element.dataset.path = to;
@@ -137,11 +185,18 @@ function grouped({ path, spec, root, isMarked }, body, { rename, read, write }) 
 
 function objectField(at) {
   const { spec, path, root } = at;
-  const fields = spec.fields.map(([name, schema]) => [name, createField(`${path}.${name}`, schema, root, { isRequired: spec.required.includes(name) })]);
+  const fields = spec.fields.map(([name, schema]) => [
+    name,
+    createField(`${path}.${name}`, schema, root, { isRequired: spec.required.includes(name) }),
+  ]);
   return grouped(at, el("div", { class: "field-group" }, ...fields.map(([, field]) => field.element)), {
     rename: (to) => fields.forEach(([name, field]) => field.rename(`${to}.${name}`)),
-    read: (errors) => Object.fromEntries(fields.map(([name, field]) => [name, field.read(errors)]).filter(([, value]) => value !== undefined)),
-    write: (value) => fields.forEach(([name, field]) => value[name] !== undefined && value[name] !== null && field.write(value[name])),
+    read: (errors) =>
+      Object.fromEntries(
+        fields.map(([name, field]) => [name, field.read(errors)]).filter(([, value]) => value !== undefined),
+      ),
+    write: (value) =>
+      fields.forEach(([name, field]) => value[name] !== undefined && value[name] !== null && field.write(value[name])),
   });
 }
 

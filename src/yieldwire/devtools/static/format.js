@@ -41,7 +41,8 @@ export function brief(value, limit = 240) {
 export function gist({ type, data }) {
   if (type === "error" || type === "cancelled") return `${data?.code}: ${data?.message}`;
   if (type === "chunk" && data?.type === "text") return JSON.stringify(data.text);
-  if (type === "chunk" && data?.type === "progress") return [progressLabel(data), data.message].filter(Boolean).join(" · ");
+  if (type === "chunk" && data?.type === "progress")
+    return [progressLabel(data), data.message].filter(Boolean).join(" · ");
   return brief(data);
 }
 

@@ -8,7 +8,13 @@ export class ActionForm {
   #fields;
   #body = el("div", { class: "form-fields" });
   #errors = el("div", { class: "form-errors", role: "alert", hidden: true });
-  #json = el("textarea", { class: "code", name: "_root", rows: 10, spellcheck: "false", "aria-label": "Input as JSON" });
+  #json = el("textarea", {
+    class: "code",
+    name: "_root",
+    rows: 10,
+    spellcheck: "false",
+    "aria-label": "Input as JSON",
+  });
   #mode = el("button", { type: "button", class: "quiet", text: "Edit as JSON" });
   #isJson = false;
 
@@ -23,10 +29,27 @@ export class ActionForm {
     ]);
     const hasFiles = Object.values(schema.properties ?? {}).some((field) => fieldOf(field, schema).kind === "file");
     const canToggle = this.#fields.length > 0 && !hasFiles;
-    const run = el("button", { id: "run", type: "submit", class: "primary", text: action.method === "GET" ? "Open" : "Run" });
-    const keys = el("span", { class: "field-hint keys" }, el("kbd", { text: "Ctrl" }), " ", el("kbd", { text: "Enter" }));
+    const run = el("button", {
+      id: "run",
+      type: "submit",
+      class: "primary",
+      text: action.method === "GET" ? "Open" : "Run",
+    });
+    const keys = el(
+      "span",
+      { class: "field-hint keys" },
+      el("kbd", { text: "Ctrl" }),
+      " ",
+      el("kbd", { text: "Enter" }),
+    );
     const foot = el("div", { class: "form-foot" }, run, keys, canToggle ? this.#mode : null);
-    this.element = el("form", { id: "action-form", novalidate: true, autocomplete: "off" }, this.#errors, this.#body, foot);
+    this.element = el(
+      "form",
+      { id: "action-form", novalidate: true, autocomplete: "off" },
+      this.#errors,
+      this.#body,
+      foot,
+    );
     this.#mode.addEventListener("click", () => this.#toggle(onChange));
     this.element.addEventListener("input", onChange);
     this.element.addEventListener("change", onChange);
@@ -108,7 +131,9 @@ export class ActionForm {
     if (Object.keys(errors).length) return this.showErrors(errors);
     this.#isJson = !this.#isJson;
     if (this.#isJson) this.#json.value = JSON.stringify(input, null, 2);
-    else for (const [name, field] of this.#fields) if (input?.[name] !== undefined && input[name] !== null) field.write(input[name]);
+    else
+      for (const [name, field] of this.#fields)
+        if (input?.[name] !== undefined && input[name] !== null) field.write(input[name]);
     this.#render();
     onChange();
   }

@@ -10,13 +10,28 @@ export class Output {
   #bar = el("progress", { max: 1, data: { role: "progress" }, "aria-label": "Progress" });
   #label = el("span", { class: "progress-label" });
   #message = el("span", { class: "progress-message", data: { role: "message" } });
-  #progress = el("div", { class: "progress", hidden: true }, this.#bar, el("div", { class: "progress-words" }, this.#message, this.#label));
+  #progress = el(
+    "div",
+    { class: "progress", hidden: true },
+    this.#bar,
+    el("div", { class: "progress-words" }, this.#message, this.#label),
+  );
   #text = el("div", { class: "text", data: { role: "text" }, tabindex: "0", "aria-label": "Text", hidden: true });
   #cut = el("p", { class: "muted", hidden: true, text: "The beginning of the text is no longer on this page." });
   #value = el("pre", { class: "code", data: { role: "chunk" } });
   #valueBox = el("div", { class: "labelled", hidden: true }, el("h4", { text: "Newest chunk" }), this.#value);
   #result = el("pre", { class: "code", data: { role: "result" }, tabindex: "0", "aria-label": "Result" });
-  #resultBox = el("div", { class: "labelled result", hidden: true }, el("h4", {}, "Result", copyButton(() => this.#result.textContent)), this.#result);
+  #resultBox = el(
+    "div",
+    { class: "labelled result", hidden: true },
+    el(
+      "h4",
+      {},
+      "Result",
+      copyButton(() => this.#result.textContent),
+    ),
+    this.#result,
+  );
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });
   #newText = [];
   #length = 0;
@@ -25,7 +40,16 @@ export class Output {
   #isDue = false;
 
   constructor() {
-    this.element = el("div", { class: "output" }, this.#error, this.#progress, this.#cut, this.#text, this.#valueBox, this.#resultBox);
+    this.element = el(
+      "div",
+      { class: "output" },
+      this.#error,
+      this.#progress,
+      this.#cut,
+      this.#text,
+      this.#valueBox,
+      this.#resultBox,
+    );
   }
 
   /** Take an event in; it is drawn with the next frame. */
@@ -41,8 +65,14 @@ export class Output {
 
   /** Show the error that a run, or the attempt to read it, ended with. */
   error({ code, message, statusCode, retryable, fieldErrors, data, errorId }) {
-    const facts = [statusCode ? `status ${statusCode}` : null, retryable ? "worth repeating" : null, errorId ? `error id ${errorId}` : null];
-    const fields = Object.entries(fieldErrors ?? {}).map(([path, messages]) => el("li", {}, el("code", { text: path }), ` ${messages.join(" ")}`));
+    const facts = [
+      statusCode ? `status ${statusCode}` : null,
+      retryable ? "worth repeating" : null,
+      errorId ? `error id ${errorId}` : null,
+    ];
+    const fields = Object.entries(fieldErrors ?? {}).map(([path, messages]) =>
+      el("li", {}, el("code", { text: path }), ` ${messages.join(" ")}`),
+    );
     this.#error.replaceChildren(
       el("p", {}, el("strong", { class: "error-code", text: code }), " ", el("span", { text: message })),
       fields.length ? el("ul", {}, ...fields) : "",
@@ -90,7 +120,9 @@ export class Output {
     this.#valueBox.hidden = this.#folded === undefined;
     if (this.#folded === undefined) return;
     const isText = typeof this.#folded === "string";
-    this.#value.textContent = isText ? this.#folded.slice(-TEXT_SHOWN) : brief(JSON.stringify(this.#folded, null, 2), TEXT_SHOWN);
+    this.#value.textContent = isText
+      ? this.#folded.slice(-TEXT_SHOWN)
+      : brief(JSON.stringify(this.#folded, null, 2), TEXT_SHOWN);
   }
 
   #drawProgress(progress) {

@@ -17,9 +17,24 @@ export class Panel {
   #id = el("a", { class: "panel-id" });
   #facts = el("span", { class: "panel-facts" });
   #stop = el("button", { type: "button", class: "danger", data: { role: "stop" }, text: "Stop" });
-  #detach = el("button", { type: "button", data: { role: "detach" }, text: "Detach", title: "Stop reading; the run goes on" });
+  #detach = el("button", {
+    type: "button",
+    data: { role: "detach" },
+    text: "Detach",
+    title: "Stop reading; the run goes on",
+  });
   #curl = el("code", { class: "curl-text" });
-  #curlBox = el("details", { class: "tail", hidden: true }, el("summary", { text: "Follow it from a terminal" }), el("div", { class: "curl" }, this.#curl, copyButton(() => this.#curl.textContent)));
+  #curlBox = el(
+    "details",
+    { class: "tail", hidden: true },
+    el("summary", { text: "Follow it from a terminal" }),
+    el(
+      "div",
+      { class: "curl" },
+      this.#curl,
+      copyButton(() => this.#curl.textContent),
+    ),
+  );
   #startedAt = Date.now();
   #endedAt = null;
   #isDetached = false;
@@ -29,11 +44,24 @@ export class Panel {
   /** `page` is `{client, lingerOf(action), curlOf(run), onChange(panel), onClose(panel)}`. */
   constructor(run, page) {
     this.#page = page;
-    const close = el("button", { type: "button", class: "quiet icon-button", "aria-label": "Close this panel" }, icon(CROSS));
+    const close = el(
+      "button",
+      { type: "button", class: "quiet icon-button", "aria-label": "Close this panel" },
+      icon(CROSS),
+    );
     const title = el("header", { class: "panel-head" }, this.#status, this.#action, close);
     const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop);
     const facts = el("div", { class: "panel-sub" }, this.#id, this.#facts, verbs);
-    this.element = el("article", { class: "panel", tabindex: "-1" }, title, facts, this.#trouble, this.#output.element, this.#timeline.element, this.#curlBox);
+    this.element = el(
+      "article",
+      { class: "panel", tabindex: "-1" },
+      title,
+      facts,
+      this.#trouble,
+      this.#output.element,
+      this.#timeline.element,
+      this.#curlBox,
+    );
     this.#stop.addEventListener("click", () => this.#cancel());
     this.#detach.addEventListener("click", () => (this.#isDetached ? this.resume() : this.detach()));
     close.addEventListener("click", () => page.onClose(this));
@@ -66,8 +94,8 @@ export class Panel {
     this.#isDetached = false;
     this.#isPolling = transport === "poll";
     this.#timeline.resumed();
-    const { id, cursor, action } = this.run;
-    this.#follow(this.#page.client.attach(id, cursor, { action, transport }));
+    const { id, cursor, action, status } = this.run;
+    this.#follow(this.#page.client.attach(id, cursor, { action, status, transport }));
   }
 
   /** Give the connection up without losing the run. */
@@ -78,7 +106,8 @@ export class Panel {
   }
 
   /** Take times from the server, which knows them better than this page. */
-  take({ startedAt, createdAt, endedAt }) {
+  take({ action, startedAt, createdAt, endedAt }) {
+    this.run.action ??= action;
     this.#startedAt = Date.parse(startedAt ?? createdAt) || this.#startedAt;
     this.#endedAt = Date.parse(endedAt) || this.#endedAt;
     this.draw();
@@ -117,7 +146,10 @@ export class Panel {
     const { run } = this;
     if (run.connection === "closed" && !run.isTerminal && !this.#isDetached && !this.isRefused) return "";
     if (this.isRefused) return "nothing was started";
-    const words = [duration((this.#endedAt ?? Date.now()) - this.#startedAt), `${number(run.seq)} ${run.seq === 1 ? "event" : "events"}`];
+    const words = [
+      duration((this.#endedAt ?? Date.now()) - this.#startedAt),
+      `${number(run.seq)} ${run.seq === 1 ? "event" : "events"}`,
+    ];
     if (run.attempt > 1) words.push(`attempt ${run.attempt}`);
     if (run.firstSeq > 1) words.push(`from event ${number(run.firstSeq)}`);
     if (this.#isPolling && !run.isTerminal) words.push("polling");
@@ -160,7 +192,8 @@ export class Panel {
       }
       if (run === this.run && !["done", "error", "cancelled"].includes(last)) await this.#showOutcome(run);
     } catch (reason) {
-      if (run === this.run && !this.#isDetached) this.#output.error({ code: reason.name, ...reason, message: reason.message });
+      if (run === this.run && !this.#isDetached)
+        this.#output.error({ code: reason.name, ...reason, message: reason.message });
     }
     if (run === this.run) this.#changed();
   }

@@ -19,7 +19,11 @@ export class RunsTable {
   #empty = el("div", { class: "empty", hidden: true });
   #trouble = el("p", { class: "trouble", hidden: true });
   #older = el("button", { type: "button", class: "quiet", text: "Show older runs", hidden: true });
-  #filter = el("select", { "aria-label": "Show runs that are" }, ...["all", "active", "completed", "failed", "cancelled"].map((text) => el("option", { value: text, text })));
+  #filter = el(
+    "select",
+    { "aria-label": "Show runs that are" },
+    ...["all", "active", "completed", "failed", "cancelled"].map((text) => el("option", { value: text, text })),
+  );
   #next;
   #paceMs = FAST_MS;
   #timer = null;
@@ -29,14 +33,26 @@ export class RunsTable {
   constructor({ load, onRuns }) {
     this.#load = load;
     this.#onRuns = onRuns;
-    const heads = ["Status", "Action", "Run", "Started", "Took", "Events", "Owner"].map((text) => el("th", { scope: "col", text }));
+    const heads = ["Status", "Action", "Run", "Started", "Took", "Events", "Labels"].map((text) =>
+      el("th", { scope: "col", text }),
+    );
     this.#table = el("table", { id: "runs" }, el("thead", {}, el("tr", {}, ...heads)), this.#body);
     this.#empty.append(
       el("h3", { text: "No runs yet" }),
-      el("p", { text: "Every call of an action is a run, and stands here while its log is kept: started from this page, another tab, a terminal or your own code." }),
+      el("p", {
+        text: "Every call of an action is a run, and stands here while its log is kept: started from this page, another tab, a terminal or your own code.",
+      }),
     );
     const head = el("div", { class: "section-head" }, el("h2", { text: "Runs" }), this.#filter);
-    this.element = el("section", { class: "card runs", "aria-label": "Runs" }, head, this.#trouble, el("div", { class: "scroll" }, this.#table), this.#empty, this.#older);
+    this.element = el(
+      "section",
+      { class: "card runs", "aria-label": "Runs" },
+      head,
+      this.#trouble,
+      el("div", { class: "scroll" }, this.#table),
+      this.#empty,
+      this.#older,
+    );
     this.#filter.addEventListener("change", () => this.#draw());
     this.#older.addEventListener("click", () => this.#page(this.#next));
     this.#table.addEventListener("click", (event) => this.#open(event));
@@ -69,7 +85,8 @@ export class RunsTable {
     try {
       const { runs, next } = await this.#load(before ? { before } : {});
       if (before || this.#next === undefined) this.#next = next;
-      for (const run of runs) if (before || this.#runs.has(run.id) || this.#runs.size < KEPT) this.#runs.set(run.id, run);
+      for (const run of runs)
+        if (before || this.#runs.has(run.id) || this.#runs.size < KEPT) this.#runs.set(run.id, run);
       if (!before) this.#forget(runs, next);
       show(this.#trouble, "");
       this.#draw();
@@ -83,12 +100,14 @@ export class RunsTable {
   #forget(runs, next) {
     const listed = new Set(runs.map((run) => run.id));
     const oldest = runs.at(-1)?.createdAt ?? "";
-    for (const [id, run] of this.#runs) if (!listed.has(id) && (next === null || run.createdAt > oldest)) this.#runs.delete(id);
+    for (const [id, run] of this.#runs)
+      if (!listed.has(id) && (next === null || run.createdAt > oldest)) this.#runs.delete(id);
   }
 
   #draw() {
     const wanted = this.#filter.value;
-    const isWanted = ({ status }) => wanted === "all" || status === wanted || (wanted === "active" && !ENDED.has(status));
+    const isWanted = ({ status }) =>
+      wanted === "all" || status === wanted || (wanted === "active" && !ENDED.has(status));
     const runs = [...this.#runs.values()].filter(isWanted).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const rows = runs.map((run) => this.#row(run));
     const order = runs.map((run) => run.id).join();
@@ -119,11 +138,15 @@ export class RunsTable {
       { data: { run: run.id } },
       el("td", {}, el("span", { class: "status" })),
       el("td", { class: "strong", text: run.action }),
-      el("td", {}, el("a", { href: `#/run/${encodeURIComponent(run.id)}`, class: "mono", text: shortId(run.id), title: run.id })),
+      el(
+        "td",
+        {},
+        el("a", { href: `#/run/${encodeURIComponent(run.id)}`, class: "mono", text: shortId(run.id), title: run.id }),
+      ),
       el("td", {}, el("time", { datetime: run.createdAt, title: new Date(run.createdAt).toLocaleString() })),
       el("td", { class: "figure" }),
       el("td", { class: "figure" }),
-      el("td", { class: "muted", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") || "nobody" }),
+      el("td", { class: "muted", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") }),
     );
     this.#rows.set(run.id, row);
     return row;

@@ -1,6 +1,13 @@
 /** Reading JSON Schema, as Pydantic writes it. Pure: knows nothing of the page. */
 
-const FORMATS = { date: "date", time: "time", "date-time": "datetime-local", email: "email", uri: "url", password: "password" };
+const FORMATS = {
+  date: "date",
+  time: "time",
+  "date-time": "datetime-local",
+  email: "email",
+  uri: "url",
+  password: "password",
+};
 const LONG_TEXT = 200; // characters; a string that may be longer gets several lines
 const LONG_NAMES = /(^|_)(prompt|text|message|body|content|description|question|notes?|markdown|html|code|sql)$/i;
 
@@ -17,7 +24,10 @@ export function resolve(schema, root) {
 }
 
 function lookUp(ref, root) {
-  const steps = ref.replace(/^#\/?/, "").split("/").map((step) => decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~"));
+  const steps = ref
+    .replace(/^#\/?/, "")
+    .split("/")
+    .map((step) => decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~"));
   return steps.reduce((place, step) => place?.[step], root) ?? {};
 }
 
@@ -46,7 +56,8 @@ function kindOf(schema, root, name) {
   if (schema.type === "integer" || schema.type === "number") return { kind: "number" };
   if (schema.type === "string") return textOf(schema, name);
   if (schema.type === "array") return listOf(schema, root);
-  if (schema.type === "object" && schema.properties) return { kind: "object", fields: Object.entries(schema.properties), required: schema.required ?? [] };
+  if (schema.type === "object" && schema.properties)
+    return { kind: "object", fields: Object.entries(schema.properties), required: schema.required ?? [] };
   return { kind: "json" };
 }
 
@@ -73,12 +84,15 @@ export function typeName(schema, root = schema) {
   if (schema.type === "array") return `list[${typeName(schema.items, root)}]`;
   if (schema.format === "binary") return "file";
   if (schema.properties && schema.title) return schema.title;
-  return schema.format ?? (schema.type === "object" ? (schema.title ?? "object") : (schema.type ?? schema.title ?? "any"));
+  return (
+    schema.format ?? (schema.type === "object" ? (schema.title ?? "object") : (schema.type ?? schema.title ?? "any"))
+  );
 }
 
 /** What a value must hold to, in a few words: `integer, 1 to 100`. */
 export function hint(schema, root) {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems, pattern } = schema;
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, minLength, maxLength, minItems, maxItems, pattern } =
+    schema;
   const between = (low, high, unit) => {
     if (low !== undefined && high !== undefined) return `${low} to ${high}${unit}`;
     if (low !== undefined) return `at least ${low}${unit}`;
