@@ -1,5 +1,24 @@
 """What applications and third-party stores are tested with."""
 
+from typing import TYPE_CHECKING
+
 from yieldwire.testing.clock import MovingClock as MovingClock
 from yieldwire.testing.contract import StoreContract as StoreContract
 from yieldwire.testing.contract import StoreHarness as StoreHarness
+
+if TYPE_CHECKING:
+    from yieldwire.testing.client import connect as connect
+    from yieldwire.testing.transport import StreamingTransport as StreamingTransport
+
+
+def __getattr__(name: str) -> object:
+    # These need httpx2, which somebody who tests a store does not.
+    if name == "connect":
+        from yieldwire.testing.client import connect  # noqa: PLC0415
+
+        return connect
+    if name == "StreamingTransport":
+        from yieldwire.testing.transport import StreamingTransport  # noqa: PLC0415
+
+        return StreamingTransport
+    raise AttributeError(name)

@@ -1,0 +1,202 @@
+"""The client: starts runs on a server, and finds those that are there."""
+
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+from yieldwire.client.body import Input, body_of
+from yieldwire.client.http import Http, new_http
+from yieldwire.client.patience import Patience
+from yieldwire.client.run import EVENT_STREAM, RemoteRun
+from yieldwire.client.wire import Request, Token, Wire, path_of
+from yieldwire.errors import Json, ProtocolError
+
+JSON = {"Accept": "application/json"}
+
+
+class AsyncClient:
+    """Calls the actions that are mounted at ``url``.
+
+    A call survives lost connections: its first request carries an idempotency key and is
+    repeated with the same one, and a stream goes on behind the last event that was read.
+
+    Args:
+        url: Where the application is mounted.
+        token: A bearer token, or an async function that is asked for one on each connection.
+        headers: Sent with every request.
+        http: An ``httpx2.AsyncClient`` (or httpx's) of your own, which you close; by default
+            there is one that this client closes.
+        patience: How long to wait and how often to try again.
+
+    Raises:
+        MissingDependency: If there is no ``http`` and httpx2 is not installed.
+        UsageError: If ``url`` is no address.
+
+    Example:
+        >>> async with AsyncClient("https://example.com/api/_actions") as client:
+        ...     async for chunk in client.stream("count", {"to": 3}):
+        ...         ...
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: Token = None,
+        headers: Mapping[str, str] | None = None,
+        http: Http | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._http = http or new_http()
+        self._owns_http = http is None
+        self._wire = Wire(url, self._http, token=token, headers=headers, patience=patience)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop reading every run, and close the HTTP client unless it was handed in."""
+        await self._wire.aclose()
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def start(
+        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = False
+    ) -> RemoteRun:
+        """Start a run, and return it when the server has it.
+
+        Args:
+            action: The action's name.
+            input: Its fields; a `pathlib.Path`, an `Upload` or a file opened in binary mode,
+                or a list of those, is sent as a file.
+            key: Calls with the same key and input are one run; by default each is its own.
+            detached: The run goes on without readers.
+
+        Raises:
+            ActionError: If the call was refused, or the run failed before its first event;
+                then ``run_id`` names it.
+        """
+        headers = {"Accept": EVENT_STREAM, "Idempotency-Key": key or secrets.token_urlsafe(24)}
+        if detached:
+            headers["Prefer"] = "respond-async"
+        body = await body_of(input)
+        return await self._begin(
+            Request(path=path_of(action), method="POST", headers=headers, body=body, starts=True)
+        )
+
+    async def open(self, action: str, input: Mapping[str, object] | None = None) -> RemoteRun:
+        """Read a feed: an action that is declared with ``method="GET"``.
+
+        Raises:
+            ActionError: If the call was refused.
+        """
+        headers = {"Accept": EVENT_STREAM}
+        return await self._begin(
+            Request(path=path_of(action), headers=headers, query=input or {}, starts=True)
+        )
+
+    async def _begin(self, request: Request) -> RemoteRun:
+        answer = await self._wire.repeat(lambda: self._wire.send(request))
+        try:
+            run_id = answer.headers.get("run-id")
+            if run_id is None:
+                raise ProtocolError("The answer names no run; is the address an application's?")
+            if answer.headers.get("content-type", "").startswith(EVENT_STREAM):
+                return RemoteRun(self._wire, run_id, answer=answer)
+        except BaseException:
+            await self._wire.close(answer)
+            raise
+        # A snapshot, of a detached run: whatever is in it stands in the log too.
+        await self._wire.close(answer)
+        return RemoteRun(self._wire, run_id)
+
+    async def stream(self, action: str, input: Input = None) -> AsyncGenerator[Json, None]:
+        """Start a run and yield its chunks.
+
+        Leaving the loop early does not cancel the run: it waits for a reader as long as its
+        action's ``linger`` says.
+
+        Raises:
+            ActionError: If the call was refused, or the run failed or was cancelled.
+        """
+        async with await self.start(action, input) as run, aclosing(run.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def call(self, action: str, input: Input = None) -> Json:
+        """Start a run and return its result.
+
+        Raises:
+            ActionError: If the call was refused, or the run failed or was cancelled.
+        """
+        async with await self.start(action, input) as run:
+            return await run.result()
+
+    def attach(self, run_id: str, cursor: str | None = None) -> RemoteRun:
+        """Return a run that was started before, to be read from its start, or behind ``cursor``.
+
+        Raises:
+            ParseError: If ``cursor`` is none.
+            ForeignCursor: If it is another run's.
+        """
+        return RemoteRun(self._wire, run_id, cursor=cursor)
+
+    async def snapshot(self, run_id: str) -> dict[str, Json]:
+        """Return a run's state in one object."""
+        return await self.attach(run_id).snapshot()
+
+    async def cancel(self, run_id: str) -> dict[str, Json]:
+        """Ask a run to stop, and return its snapshot. Asking twice is asking once."""
+        return await self.attach(run_id).cancel()
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run that has ended, and its log."""
+        request = Request(path=path_of("runs", run_id), method="DELETE", headers=JSON)
+        await self._wire.close(await self._wire.repeat(lambda: self._wire.send(request)))
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        action: str | None = None,
+        label: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> dict[str, Json]:
+        """Return a page of the caller's own runs, newest first: ``runs``, and ``next`` if any.
+
+        Args:
+            status: Only those that are.
+            action: Only those of one action.
+            label: Only those that bear it.
+            limit: At most so many.
+            before: The ``next`` of the page before.
+        """
+        query = {
+            "status": status,
+            "action": action,
+            "label": label,
+            "limit": limit,
+            "before": before,
+        }
+        page: dict[str, Json] = await self._wire.json(
+            Request(path="runs", query=query, headers=JSON)
+        )
+        return page
+
+    async def manifest(self) -> dict[str, Json]:
+        """Return what can be called, under ``actions``, with JSON Schemas."""
+        manifest: dict[str, Json] = await self._wire.json(
+            Request(path="manifest.json", headers=JSON)
+        )
+        return manifest

@@ -1,0 +1,204 @@
+"""The client's blocking twin, for scripts: the same client, on a loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from yieldwire.client.asynchronous import AsyncClient
+from yieldwire.client.body import Input
+from yieldwire.client.patience import Patience
+from yieldwire.client.run import RemoteRun
+from yieldwire.client.wire import Token
+from yieldwire.errors import Json, UsageError
+from yieldwire.events import Event
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """An event loop in a daemon thread."""
+
+    def __init__(self) -> None:
+        ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(
+            target=asyncio.run, args=(self._serve(ready),), name="yieldwire-client", daemon=True
+        )
+        self._thread.start()
+        self._loop = ready.result()
+
+    async def _serve(self, ready: "Future[asyncio.AbstractEventLoop]") -> None:
+        ready.set_result(asyncio.get_running_loop())
+        await self._stop.wait()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed():
+            coroutine.close()
+            raise UsageError("The client is closed.")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C in this thread stops what it waits for in the other
+            raise
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        async def step() -> T:
+            return await anext(items)
+
+        try:
+            while True:
+                yield self.run(step())
+        except StopAsyncIteration:
+            return
+        finally:
+            if not self._loop.is_closed():
+                self.run(_closed(items))
+
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        if self._loop.is_closed():
+            last.close()
+        else:
+            self.run(last)
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+
+async def _closed(items: AsyncGenerator[Any, None]) -> None:
+    await items.aclose()
+
+
+class BlockingRun:
+    """A run on a server, as blocking code holds it. See `RemoteRun`."""
+
+    def __init__(self, loop: _Loop, run: RemoteRun) -> None:
+        self._loop, self._run = loop, run
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._run.id
+
+    @property
+    def cursor(self) -> str:
+        """What to keep in order to go on elsewhere."""
+        return self._run.cursor
+
+    def __iter__(self) -> Iterator[Event]:
+        return self.events()
+
+    def events(self) -> Iterator[Event]:
+        """Yield the events behind the cursor, as they come, up to the terminal one."""
+        return self._loop.iterate(self._run.events())
+
+    def chunks(self) -> Iterator[Json]:
+        """Yield what the action yields, as plain JSON values.
+
+        Raises:
+            ActionError: If the run fails or is cancelled, or its log cannot be read on.
+        """
+        return self._loop.iterate(self._run.chunks())
+
+    def result(self) -> Json:
+        """Wait for the run's end, and return the value that it ended with.
+
+        Raises:
+            ActionError: If the run failed or was cancelled, or its log cannot be read on.
+        """
+        return self._loop.run(self._run.result())
+
+    def cancel(self) -> dict[str, Json]:
+        """Ask the run to stop, and return its snapshot."""
+        return self._loop.run(self._run.cancel())
+
+    def snapshot(self) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        return self._loop.run(self._run.snapshot())
+
+    def close(self) -> None:
+        """Stop reading, without cancelling."""
+        self._loop.run(self._run.aclose())
+
+
+class Client:
+    """The blocking twin of `AsyncClient`, which describes the arguments and the calls.
+
+    Example:
+        >>> with Client("https://example.com/api/_actions") as client:
+        ...     for chunk in client.stream("count", {"to": 3}):
+        ...         ...
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: Token = None,
+        headers: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._client = AsyncClient(url, token=token, headers=headers, patience=patience)
+        self._loop = _Loop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading every run, and end the thread."""
+        self._loop.close(self._client.aclose())
+
+    def start(
+        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = False
+    ) -> BlockingRun:
+        """Start a run, and return it when the server has it."""
+        run = self._loop.run(self._client.start(action, input, key=key, detached=detached))
+        return BlockingRun(self._loop, run)
+
+    def stream(self, action: str, input: Input = None) -> Iterator[Json]:
+        """Start a run and yield its chunks."""
+        return self._loop.iterate(self._client.stream(action, input))
+
+    def call(self, action: str, input: Input = None) -> Json:
+        """Start a run and return its result."""
+        return self._loop.run(self._client.call(action, input))
+
+    def attach(self, run_id: str, cursor: str | None = None) -> BlockingRun:
+        """Return a run that was started before."""
+        return BlockingRun(self._loop, self._client.attach(run_id, cursor))
+
+    def snapshot(self, run_id: str) -> dict[str, Json]:
+        """Return a run's state in one object."""
+        return self._loop.run(self._client.snapshot(run_id))
+
+    def cancel(self, run_id: str) -> dict[str, Json]:
+        """Ask a run to stop, and return its snapshot."""
+        return self._loop.run(self._client.cancel(run_id))
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        action: str | None = None,
+        label: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> dict[str, Json]:
+        """Return a page of the caller's own runs, newest first."""
+        return self._loop.run(
+            self._client.list(status=status, action=action, label=label, limit=limit, before=before)
+        )
+
+    def manifest(self) -> dict[str, Json]:
+        """Return what can be called, with JSON Schemas."""
+        return self._loop.run(self._client.manifest())

@@ -1,0 +1,171 @@
+"""An input object as a request's body: JSON, or a multipart form where it has files."""
+
+import asyncio
+import io
+import mimetypes
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol, TypeAlias, runtime_checkable
+from urllib.parse import urlencode
+
+from pydantic_core import to_json
+
+from yieldwire.errors import UsageError
+
+_PIECE_BYTES: Final = 256 * 1024
+_ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # WHATWG HTML 4.10.22.8
+
+Input: TypeAlias = Mapping[str, object] | object
+"""The input object: a mapping, or whatever Pydantic makes a JSON object of."""
+
+
+@runtime_checkable
+class UploadLike(Protocol):
+    """A file with the name it goes by; `yieldwire.Upload` is one."""
+
+    file: BinaryIO
+    filename: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A request's body, which can be sent more than once."""
+
+    content_type: str
+    length: int
+    parts: Sequence["bytes | _File"] = field(repr=False)
+    is_upload: bool = False
+
+    def content(self) -> bytes | AsyncIterator[bytes]:
+        """Return what to send, from the start."""
+        if not self.is_upload:
+            return b"".join(part for part in self.parts if isinstance(part, bytes))
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for part in self.parts:
+            if isinstance(part, bytes):
+                yield part
+            else:
+                async for piece in part.pieces():
+                    yield piece
+
+
+async def body_of(input: Input) -> Body:
+    """Return the body that carries ``input``.
+
+    A field that is a `pathlib.Path`, an `Upload` or a file opened in binary mode, or a list
+    of those, makes it a multipart form: scalars are sent as text, lists as repeated fields,
+    and whatever is deeper as JSON.
+
+    Raises:
+        UsageError: If a file is not open in binary mode, or cannot be read twice.
+    """
+    if isinstance(input, Mapping) and any(_files_of(value) for value in input.values()):
+        return await asyncio.to_thread(_form, input)
+    content = to_json(input if input is not None else {}, by_alias=True)
+    return Body(content_type="application/json", length=len(content), parts=[content])
+
+
+def query_of(input: Mapping[str, object]) -> str:
+    """Return an input object as the query of a feed."""
+    return urlencode([(name, text) for name, value in input.items() for text in _texts_of(value)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    source: Path | BinaryIO
+    name: str
+    content_type: str
+    size: int
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        source = self.source
+        file = await asyncio.to_thread(source.open, "rb") if isinstance(source, Path) else source
+        try:
+            await asyncio.to_thread(file.seek, 0)
+            while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+                yield piece
+        finally:
+            if file is not source:
+                await asyncio.to_thread(file.close)
+
+
+def _files_of(value: object) -> Sequence[object]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return values if values and all(map(_is_file, values)) else ()
+
+
+def _is_file(value: object) -> bool:
+    if isinstance(value, io.TextIOBase):
+        raise UsageError("A file to be sent is opened in binary mode: open(path, 'rb').")
+    is_open = hasattr(value, "read") and hasattr(value, "seek")
+    return is_open or isinstance(value, (Path, UploadLike))
+
+
+def _file(value: object) -> _File:
+    if isinstance(value, Path):
+        return _File(
+            source=value,
+            name=value.name,
+            content_type=_type_of(value.name),
+            size=value.stat().st_size,
+        )
+    if isinstance(value, UploadLike):
+        size = _size(value.file)
+        return _File(
+            source=value.file, name=value.filename, content_type=value.content_type, size=size
+        )
+    name = Path(str(getattr(value, "name", "upload"))).name
+    return _File(source=value, name=name, content_type=_type_of(name), size=_size(value))  # type: ignore[arg-type]  # it has read and seek
+
+
+def _size(file: object) -> int:
+    if not isinstance(file, io.IOBase) or file.seekable():
+        return int(file.seek(0, os.SEEK_END))  # type: ignore[attr-defined]
+    raise UsageError("A file to be sent must be seekable, so that a request can be repeated.")
+
+
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, (list, tuple)):
+                yield to_json(item, by_alias=True).decode()
+            else:
+                yield from _texts_of(item)
+    elif isinstance(value, str):
+        yield value
+    elif value is not None:
+        text = to_json(value, by_alias=True).decode()
+        # What is a string in JSON, such as a date, is sent as the text itself.
+        yield text[1:-1] if text.startswith('"') and "\\" not in text else text
+
+
+def _form(input: Mapping[str, object]) -> Body:
+    boundary = secrets.token_hex(16)
+    parts: list[bytes | _File] = []
+    for name, value in input.items():
+        field_name = name.translate(_ESCAPES)
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field_name}"'
+        for item in _files_of(value):
+            file = _file(item)
+            shown = f'; filename="{file.name.translate(_ESCAPES)}"'
+            parts.append(f"{head}{shown}\r\nContent-Type: {file.content_type}\r\n\r\n".encode())
+            parts.extend((file, b"\r\n"))
+        if not _files_of(value):
+            parts.extend(f"{head}\r\n\r\n{text}\r\n".encode() for text in _texts_of(value))
+    parts.append(f"--{boundary}--\r\n".encode())
+    return Body(
+        content_type=f"multipart/form-data; boundary={boundary}",
+        length=sum(len(part) if isinstance(part, bytes) else part.size for part in parts),
+        parts=parts,
+        is_upload=True,
+    )

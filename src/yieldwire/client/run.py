@@ -1,0 +1,212 @@
+"""One run on a server, followed until its end, however often the connection is lost.
+
+Theory of operation. A `RemoteRun` is one reader: a cursor, and perhaps an open answer. Asked for
+the next event, it reads on in the answer; where that ends before the run does, or breaks, it
+asks for the log behind its cursor. Only a terminal event, or a refusal that repeating cannot
+change, ends it: the end of a body is never the end of a run. The cursor moves when an event is
+handed out, and the decoder gives out whole frames alone. There is no task, so there is nothing
+that goes on where nobody reads.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Final, Self
+
+from yieldwire.client.body import Body
+from yieldwire.client.http import Answer
+from yieldwire.client.patience import Backoff, Lost
+from yieldwire.client.wire import NO_CONTENT, Request, Wire, path_of
+from yieldwire.codecs.sse import SSEDecoder
+from yieldwire.errors import ActionError, ErrorObject, Json, ProtocolError, UsageError
+from yieldwire.events import Event, EventType
+from yieldwire.run import Status, cursor_of, parse_cursor, seq_in
+
+EVENT_STREAM: Final = "text/event-stream"
+
+
+class RemoteRun:
+    """A run on a server: iterate it for its events, await its result.
+
+    It is one reader, which goes on from where it stands: what was handed out once does not
+    come again. To read a run from its start, or twice at a time, attach to it again.
+    """
+
+    def __init__(
+        self, wire: Wire, run_id: str, *, cursor: str | None = None, answer: Answer | None = None
+    ) -> None:
+        self.id: Final = run_id
+        self.seq = 0 if cursor is None else seq_in(cursor, run_id)
+        self.first_seq = 1
+        """The first event that the log still has; above 1 where older ones were trimmed."""
+        self._wire, self._backoff = wire, Backoff(wire.patience)
+        self._answer: Answer | None = None
+        self._pieces: AsyncGenerator[bytes, None] | None = None
+        self._decoder = SSEDecoder()
+        self._ready: deque[Event] = deque()
+        self._outcome: Mapping[str, Json] | None = None
+        self._is_reading = False
+        if answer is not None:
+            self._follow(answer)
+
+    def __repr__(self) -> str:
+        return f"<RemoteRun {self.id}>"
+
+    @property
+    def cursor(self) -> str:
+        """What to keep in order to go on elsewhere: ``client.attach(run.id, run.cursor)``."""
+        return cursor_of(self.id, self.seq)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop reading, without cancelling; reading again goes on from the cursor."""
+        pieces, self._pieces = self._pieces, None
+        answer, self._answer = self._answer, None
+        self._ready.clear()
+        if pieces is not None:
+            await pieces.aclose()
+        if answer is not None:
+            await self._wire.close(answer)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self.events()
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Yield the events behind the cursor, as they come, up to the terminal one.
+
+        Raises:
+            ActionError: If the log cannot be read on.
+            UsageError: If another task is reading this run.
+        """
+        while (event := await self._next()) is not None:
+            yield event
+
+    async def chunks(self) -> AsyncGenerator[Json, None]:
+        """Yield what the action yields, as plain JSON values.
+
+        Raises:
+            ActionError: If the run fails or is cancelled, or its log cannot be read on.
+        """
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                if event.type is EventType.CHUNK:
+                    yield event.value
+        self._result()
+
+    async def result(self) -> Json:
+        """Read on to the run's end, and return the value that it ended with.
+
+        Raises:
+            ActionError: If the run failed or was cancelled, or its log cannot be read on.
+        """
+        while await self._next() is not None:
+            pass
+        return self._result()
+
+    async def snapshot(self) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        snapshot: dict[str, Json] = await self._wire.json(Request(path=path_of("runs", self.id)))
+        return snapshot
+
+    async def cancel(self) -> dict[str, Json]:
+        """Ask the run to stop, and return its snapshot. Asking twice is asking once."""
+        body = Body(content_type="application/json", length=2, parts=[b"{}"])
+        path = path_of("runs", self.id, "cancel")
+        snapshot: dict[str, Json] = await self._wire.json(
+            Request(path=path, method="POST", body=body)
+        )
+        return snapshot
+
+    def _result(self) -> Json:
+        outcome = self._outcome or {}
+        if outcome.get("error") is not None:
+            raise ActionError.from_object(ErrorObject.from_dict(outcome["error"]))
+        return outcome.get("result")
+
+    async def _next(self) -> Event | None:
+        if self._is_reading:
+            raise UsageError("Another task is reading this run; attach to it for a second reader.")
+        self._is_reading = True
+        try:
+            while not self._ready:
+                if self._outcome is not None:
+                    return None
+                await self._fill()
+            return await self._hand_out(self._ready.popleft())
+        finally:
+            self._is_reading = False
+
+    async def _hand_out(self, event: Event) -> Event:
+        self.seq = event.seq
+        if event.is_terminal:
+            value = event.value
+            self._outcome = value if event.type is EventType.DONE else {"error": value}
+            await self.aclose()
+        return event
+
+    async def _fill(self) -> None:
+        try:
+            if self._pieces is None:
+                await self._resume()
+            else:
+                piece = await anext(self._pieces, None)
+                if piece is None:
+                    raise Lost("The answer ended before the run did.")
+                self._take(piece)
+        except Lost as lost:
+            await self.aclose()
+            await self._backoff.pause(lost, self.id)
+        except BaseException:
+            # Also when cancelled: a body of which a piece was lost cannot be read on.
+            await self.aclose()
+            raise
+
+    async def _resume(self) -> None:
+        headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self.cursor}
+        request = Request(path=path_of("runs", self.id, "events"), headers=headers)
+        answer = await self._wire.send(request)
+        if answer.status_code == NO_CONTENT:
+            await self._wire.close(answer)
+            await self._conclude()
+        else:
+            self._follow(answer)
+
+    async def _conclude(self) -> None:
+        # The log has nothing more to say; how the run ended is in its snapshot.
+        snapshot = await self.snapshot()
+        if not Status(snapshot["status"]).is_terminal:
+            raise Lost("The server had nothing to send.")
+        self._outcome = snapshot
+
+    def _follow(self, answer: Answer) -> None:
+        self._answer, self._decoder = answer, SSEDecoder()
+        if not answer.headers.get("content-type", "").startswith(EVENT_STREAM):
+            raise ProtocolError("The answer is no event stream; is the address an application's?")
+        self._pieces = self._wire.pieces(answer)
+        self._backoff.connected()
+
+    def _take(self, piece: bytes) -> None:
+        decoder, seq = self._decoder, self.seq
+        for event in decoder.feed(piece):
+            if event.seq <= seq:
+                continue  # repeated by something on the way
+            if event.seq != seq + 1 and event.seq != decoder.first_seq:
+                raise ProtocolError(f"Event {event.seq} follows {seq}: something is missing.")
+            self._ready.append(event)
+            seq = event.seq
+        if decoder.cursor is not None and parse_cursor(decoder.cursor)[0] != self.id:
+            raise ProtocolError("The answer is about another run.")
+        self._backoff.received(events=bool(self._ready))
+        self._backoff.asked(decoder.retry_ms)
+        self.first_seq = decoder.first_seq or self.first_seq

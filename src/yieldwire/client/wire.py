@@ -1,0 +1,210 @@
+"""Requests to one mounted application: who asks, what is worth repeating, what is final."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeAlias, TypeVar
+from urllib.parse import quote, urlsplit
+
+from pydantic_core import from_json
+
+from yieldwire.client.body import Body, query_of
+from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost
+from yieldwire.client.patience import Backoff, Lost, Patience
+from yieldwire.errors import ActionError, ErrorObject, Json, ProtocolError, UsageError
+
+T = TypeVar("T")
+
+Token: TypeAlias = str | Callable[[], Awaitable[str]] | None
+"""A bearer token, or an async function that is asked for one on each connection."""
+
+REPEATABLE: Final = frozenset({408, 425, 429, 502, 503, 504})
+"""Statuses that may be another one if the same request is sent again."""
+
+NO_CONTENT: Final = 204
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request, relative to where the application is mounted. It can be sent more than once."""
+
+    path: str
+    method: str = "GET"
+    query: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    starts: bool = False
+    """Whether it starts a run, under an idempotency key."""
+
+
+class Wire:
+    """Sends requests, and knows what their answers mean."""
+
+    def __init__(
+        self,
+        url: str,
+        http: Http,
+        *,
+        token: Token = None,
+        headers: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+            raise UsageError(f"{url!r} is no address; it looks like https://example.com/actions.")
+        self.patience: Final = patience or Patience()
+        self._base = url.rstrip("/") + "/"
+        self._http, self._token = http, token
+        self._headers = dict(headers or {})
+        self._open: set[Answer] = set()
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request once; the answer is one that succeeded, and is closed with `close`.
+
+        Raises:
+            Lost: If repeating it may help.
+            ActionError: If it does not.
+        """
+        made = self._http.build_request(
+            request.method,
+            self._base + request.path + (f"?{query_of(request.query)}" if request.query else ""),
+            content=None if request.body is None else request.body.content(),
+            headers=await self._headers_of(request),
+            timeout=TIMEOUTS,
+        )
+        # An upload takes the time that it takes; each of its writes has a limit of its own.
+        is_upload = request.body is not None and request.body.is_upload
+        try:
+            async with asyncio.timeout(None if is_upload else self.patience.idle):
+                answer = await self._http.send(made, stream=True)
+        except Exception as exc:
+            raise self._read_as(exc, "The server cannot be reached") from exc
+        self._open.add(answer)
+        if answer.status_code // 100 == 2:  # noqa: PLR2004 - the class of success
+            return answer
+        raise await self._refusal(answer, request)
+
+    async def json(self, request: Request) -> Json:
+        """Send a short request, again where that may help, and return its JSON answer.
+
+        Raises:
+            ActionError: If it was refused, or the tries are used up.
+            ProtocolError: If the answer is not JSON.
+        """
+
+        async def ask() -> Json:
+            answer = await self.send(request)
+            return from_json(await self.body(answer))
+
+        try:
+            return await self.repeat(ask)
+        except ValueError as exc:
+            raise ProtocolError(f"{self._base} does not answer as Yieldwire does.") from exc
+
+    async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Await ``attempt`` until it is not lost any more.
+
+        Raises:
+            ActionError: If it was refused, or the tries are used up.
+        """
+        backoff = Backoff(self.patience)
+        while True:
+            try:
+                return await attempt()
+            except Lost as lost:
+                await backoff.pause(lost)
+
+    async def pieces(self, answer: Answer) -> AsyncGenerator[bytes, None]:
+        """Yield an answer's body as it comes.
+
+        Raises:
+            Lost: If it is broken off, or nothing came for too long.
+        """
+        pieces = answer.aiter_bytes()
+        try:
+            while True:
+                async with asyncio.timeout(self.patience.idle):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+        except Exception as exc:
+            raise self._read_as(exc, "The connection was lost") from exc
+
+    async def body(self, answer: Answer) -> bytes:
+        """Return an answer's whole body, and close it."""
+        try:
+            return b"".join([piece async for piece in self.pieces(answer)])
+        finally:
+            await self.close(answer)
+
+    async def close(self, answer: Answer) -> None:
+        """Let an answer's connection go."""
+        self._open.discard(answer)
+        await answer.aclose()
+
+    async def aclose(self) -> None:
+        """Let every connection go that is still held."""
+        for answer in list(self._open):
+            await self.close(answer)
+
+    async def _headers_of(self, request: Request) -> dict[str, str]:
+        headers = {**self._headers, **request.headers}
+        if request.body is not None:
+            headers["Content-Type"] = request.body.content_type
+            headers["Content-Length"] = str(request.body.length)
+        if self._token is not None:
+            token = self._token if isinstance(self._token, str) else await self._token()
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    def _read_as(self, exc: Exception, what: str) -> Exception:
+        if isinstance(exc, TimeoutError):
+            return Lost(f"{what}: nothing came for {self.patience.idle:g} s.")
+        return Lost(f"{what}: {exc or type(exc).__name__}") if is_lost(exc) else exc
+
+    async def _refusal(self, answer: Answer, request: Request) -> Exception:
+        told = _told(answer, await self._body_if_any(answer))
+        error = ActionError.from_object(told)
+        # The same key gives the same run, so repeating cannot change how one has ended.
+        is_final = request.starts and told.run_id is not None
+        if is_final or answer.status_code not in REPEATABLE:
+            return error
+        return Lost(str(error), after=self._retry_after(answer), error=error)
+
+    async def _body_if_any(self, answer: Answer) -> bytes:
+        try:
+            return await self.body(answer)
+        except Lost:
+            return b""  # the status says enough
+
+    def _retry_after(self, answer: Answer) -> float:
+        value = answer.headers.get("retry-after", "")
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return 0.0
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max(0.0, at.timestamp() - self.patience.clock.now())
+
+
+def _told(answer: Answer, body: bytes) -> ErrorObject:
+    run_id = answer.headers.get("run-id")
+    try:
+        error = from_json(body)["error"]
+        facts = {"statusCode": answer.status_code, "runId": run_id}
+        facts |= {name: value for name, value in error.items() if value is not None}
+        return ErrorObject.from_dict(facts)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        message = f"HTTP {answer.status_code} {answer.reason_phrase}".strip()
+        return ErrorObject(
+            code="HTTP_ERROR", message=message, status=answer.status_code, run_id=run_id
+        )
+
+
+def path_of(*names: str) -> str:
+    """Return the path that names lead to."""
+    return "/".join(quote(name, safe="") for name in names)

@@ -1,0 +1,130 @@
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from tests.client.script import OPENING, chunk, end, json, refusal, serve, stream
+from yieldwire.client import AsyncClient
+from yieldwire.errors import ActionError, ProtocolError
+
+
+async def test_a_call_returns_the_result() -> None:
+    async with serve(stream(OPENING, end(1, value={"result": [1, 2]}))) as (client, server):
+        result = await client.call("add up", {"n": 1})
+
+    request = server.requests[0]
+    assert result == [1, 2]
+    assert (request.method, request.path, request.body) == ("POST", "add up", b'{"n":1}')
+    assert request.headers["accept"] == "text/event-stream"
+    assert request.headers["content-type"] == "application/json"
+
+
+async def test_a_stream_yields_chunks() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), chunk(2, "b"), end(3))) as (client, _):
+        assert [value async for value in client.stream("count")] == ["a", "b"]
+
+
+async def test_leaving_a_stream_early_lets_its_connection_go() -> None:
+    async with (
+        serve(stream(OPENING, chunk(1, "a"), hangs=True)) as (client, _),
+        aclosing(client.stream("count")) as chunks,
+    ):
+        first = await anext(chunks)
+
+    assert first == "a"
+
+
+async def test_closing_the_client_lets_every_connection_go() -> None:
+    async with serve(stream(OPENING, hangs=True)) as (client, _):
+        await client.start("count")
+
+
+async def test_a_file_makes_the_body_multipart(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1,2")
+    async with serve(stream(OPENING, end(1))) as (client, server):
+        await client.call("load", {"file": path, "n": 1})
+
+    request = server.requests[0]
+    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert request.headers["content-length"] == str(len(request.body))
+    assert b'filename="a.csv"' in request.body
+
+
+async def test_a_key_of_ones_own_is_sent() -> None:
+    async with serve(stream(OPENING, end(1))) as (client, server):
+        await (await client.start("count", key="mine")).result()
+
+    assert server.requests[0].headers["idempotency-key"] == "mine"
+
+
+async def test_a_detached_run_is_there_at_once_and_can_be_read() -> None:
+    async with serve(
+        json({"id": "r1", "status": "pending"}, status=202, run_id="r1"),
+        stream(OPENING, chunk(1, "a"), end(2)),
+    ) as (client, server):
+        run = await client.start("count", detached=True)
+        chunks = [value async for value in run.chunks()]
+
+    assert (run.id, chunks) == ("r1", ["a"])
+    assert server.requests[0].headers["prefer"] == "respond-async"
+
+
+async def test_a_feed_is_opened_by_a_get() -> None:
+    async with serve(stream(OPENING, chunk(1, 20.5), end(2))) as (client, server):
+        run = await client.open("prices", {"of": ["gold", "tin"]})
+        chunks = [value async for value in run.chunks()]
+
+    assert chunks == [20.5]
+    assert (server.requests[0].method, server.requests[0].path) == ("GET", "prices?of=gold&of=tin")
+
+
+async def test_a_refused_call_raises_before_anything_is_read() -> None:
+    async with serve(refusal(401, "UNAUTHORIZED")) as (client, _):
+        with pytest.raises(ActionError, match="No"):
+            await client.start("count")
+
+
+async def test_an_answer_of_something_else_is_said_to_be_that() -> None:
+    async with serve(json({"hello": "world"})) as (client, _):
+        with pytest.raises(ProtocolError, match="names no run"):
+            await client.start("count")
+
+
+async def test_runs_are_listed_with_what_is_asked_for_alone() -> None:
+    async with serve(json({"runs": [], "next": None})) as (client, server):
+        page = await client.list(status="running", limit=5)
+
+    assert page == {"runs": [], "next": None}
+    assert server.requests[0].path == "runs?status=running&limit=5"
+
+
+async def test_a_run_is_found_by_its_id() -> None:
+    async with serve(
+        json({"status": "running"}), json({"status": "cancelled"}), json(None, status=204)
+    ) as (client, server):
+        snapshots = [await client.snapshot("r1"), await client.cancel("r1")]
+        await client.delete("r1")
+
+    assert [snapshot["status"] for snapshot in snapshots] == ["running", "cancelled"]
+    assert [(seen.method, seen.path) for seen in server.requests] == [
+        ("GET", "runs/r1"),
+        ("POST", "runs/r1/cancel"),
+        ("DELETE", "runs/r1"),
+    ]
+
+
+async def test_the_manifest_says_what_can_be_called() -> None:
+    async with serve(json({"actions": [{"name": "count"}]})) as (client, server):
+        manifest = await client.manifest()
+
+    assert manifest["actions"][0]["name"] == "count"
+    assert server.requests[0].path == "manifest.json"
+
+
+async def test_a_client_without_http_of_its_own_makes_and_closes_one() -> None:
+    async with AsyncClient("http://127.0.0.1:9/api") as client:
+        pass
+
+    with pytest.raises(RuntimeError, match="closed"):
+        await client.manifest()

@@ -1,0 +1,127 @@
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pydantic_core import to_json
+
+from tests.client.script import OPENING, chunk, end
+from yieldwire.client import Client, Patience
+from yieldwire.errors import ActionError, UsageError
+from yieldwire.events import EventType
+
+COUNT = OPENING + chunk(1, "a") + chunk(2, "b") + end(3, value={"result": 7})
+SNAPSHOT = {"id": "r1", "status": "running"}
+
+
+@contextmanager
+def serve(stream: str = COUNT, *, is_open: bool = False) -> Generator[str, None, None]:
+    """Answer every POST of an action and every request for events with the same stream."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            is_stream = self.path.endswith(("/count", "/events"))
+            kind = "text/event-stream" if is_stream else "application/json"
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Run-Id", "r1")
+            self.end_headers()
+            self.wfile.write(stream.encode() if is_stream else to_json(SNAPSHOT))
+            if is_open and is_stream:
+                self.wfile.flush()
+                over.wait()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
+
+
+def test_a_script_reads_chunks_in_a_plain_loop() -> None:
+    with serve() as url, Client(url) as client:
+        assert list(client.stream("count")) == ["a", "b"]
+
+
+def test_a_script_calls_for_a_result() -> None:
+    with serve() as url, Client(url) as client:
+        assert client.call("count", {"to": 2}) == 7
+
+
+def test_a_started_run_has_events_a_result_and_a_cursor() -> None:
+    with serve() as url, Client(url) as client:
+        run = client.start("count")
+        events = [event.type for event in run]
+
+        assert events == [EventType.CHUNK, EventType.CHUNK, EventType.DONE]
+        assert (run.result(), run.id, run.cursor) == (7, "r1", "r1.3")
+
+
+def test_a_run_is_attached_to_and_read() -> None:
+    with serve() as url, Client(url) as client:
+        assert list(client.attach("r1").chunks()) == ["a", "b"]
+
+
+def test_an_error_of_the_run_is_raised_in_the_script() -> None:
+    failed = OPENING + end(1, "error", {"code": "NO_STOCK", "message": "Sold out."})
+    with serve(failed) as url, Client(url) as client, pytest.raises(ActionError, match="Sold out"):
+        client.call("count")
+
+
+def test_leaving_a_loop_early_lets_the_connection_go() -> None:
+    with serve(OPENING + chunk(1, "a"), is_open=True) as url, Client(url) as client:
+        run = client.start("count")
+        for value in run.chunks():
+            assert value == "a"
+            break
+        run.close()
+
+        assert run.cursor == "r1.1"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.snapshot("r1"),
+        lambda client: client.cancel("r1"),
+        lambda client: client.attach("r1").snapshot(),
+        lambda client: client.attach("r1").cancel(),
+        lambda client: client.list(limit=1),
+        lambda client: client.manifest(),
+    ],
+)
+def test_every_other_verb_is_there_too(ask: Callable[[Client], object]) -> None:
+    with serve() as url, Client(url) as client:
+        assert ask(client) == SNAPSHOT
+
+
+def test_a_closed_client_says_so_and_closing_twice_is_closing_once() -> None:
+    client = Client("http://127.0.0.1:9/api", patience=Patience(tries=1))
+    client.close()
+    client.close()
+
+    with pytest.raises(UsageError, match="The client is closed"):
+        client.manifest()
+
+
+def test_a_loop_that_outlives_its_client_ends_quietly() -> None:
+    with serve(OPENING + chunk(1, "a"), is_open=True) as url:
+        with Client(url) as client:
+            chunks = client.stream("count")
+            next(chunks)
+
+        with pytest.raises(UsageError, match="The client is closed"):
+            next(chunks)

@@ -1,0 +1,311 @@
+import asyncio
+
+import pytest
+
+from tests.client.script import (
+    OPENING,
+    UNREACHABLE,
+    chunk,
+    end,
+    json,
+    refusal,
+    serve,
+    stream,
+)
+from yieldwire.errors import (
+    ActionError,
+    ForeignCursor,
+    ParseError,
+    ProtocolError,
+    Unreachable,
+    UsageError,
+)
+from yieldwire.events import EventType
+
+DONE = end(3, value={"result": 7})
+
+
+async def test_a_run_yields_its_chunks_and_then_has_its_result() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), chunk(2, {"n": 1}), DONE)) as (client, _):
+        run = await client.start("count")
+
+        chunks = [value async for value in run.chunks()]
+        result = await run.result()
+
+    assert (chunks, result, run.id, run.cursor) == (["a", {"n": 1}], 7, "r1", "r1.3")
+
+
+async def test_events_are_the_log_and_the_terminal_one_too() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), chunk(2, "b"), DONE)) as (client, _):
+        run = await client.start("count")
+
+        events = [(event.seq, event.type) async for event in run]
+
+    assert events == [(1, EventType.CHUNK), (2, EventType.CHUNK), (3, EventType.DONE)]
+
+
+async def test_a_body_that_ends_before_the_run_does_is_resumed_behind_the_last_event() -> None:
+    async with serve(
+        stream(OPENING, chunk(1, "a"), "id: r1.2\ndata: cut off by the netw"),
+        stream("id: r1.1\nevent: run\ndata: {}\n\n", chunk(2, "b"), DONE),
+    ) as (client, server):
+        run = await client.start("count")
+
+        chunks = [value async for value in run.chunks()]
+
+    resumed = server.requests[1]
+    assert chunks == ["a", "b"]
+    assert (resumed.method, resumed.path) == ("GET", "runs/r1/events")
+    assert resumed.headers["last-event-id"] == "r1.1"
+    assert server.waits == [0.5]
+
+
+async def test_a_broken_connection_is_resumed() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), breaks=True), stream(chunk(2, "b"), DONE)) as (
+        client,
+        server,
+    ):
+        run = await client.start("count")
+
+        assert [value async for value in run.chunks()] == ["a", "b"]
+
+    assert server.notices == ["The connection was lost: The body was broken off."]
+
+
+async def test_a_stream_that_was_cut_before_its_first_event_is_resumed_from_the_start() -> None:
+    async with serve(stream(), stream(chunk(1, "a"), end(2))) as (client, server):
+        run = await client.start("count")
+
+        assert [value async for value in run.chunks()] == ["a"]
+
+    assert server.requests[1].headers["last-event-id"] == "r1.0"
+
+
+async def test_a_connection_that_brings_nothing_is_given_up_and_resumed() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), hangs=True), stream(end(2)), idle=0.01) as (
+        client,
+        server,
+    ):
+        run = await client.start("count")
+
+        assert [value async for value in run.chunks()] == ["a"]
+
+    assert server.notices == ["The connection was lost: nothing came for 0.01 s."]
+
+
+async def test_the_waits_between_tries_grow_and_begin_anew_after_an_event() -> None:
+    async with serve(
+        stream(OPENING),
+        UNREACHABLE,
+        refusal(503, "UNAVAILABLE"),
+        stream(chunk(1, "a")),
+        stream(end(2)),
+    ) as (client, server):
+        run = await client.start("count")
+
+        await run.result()
+
+    assert server.waits == [0.5, 1.0, 2.0, 0.5]
+
+
+async def test_a_server_that_stops_says_when_to_come_back() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), "retry: 3000\n\n"), stream(end(2))) as (
+        client,
+        server,
+    ):
+        run = await client.start("count")
+
+        await run.result()
+
+    assert server.waits == [3.0]
+
+
+async def test_retry_after_is_honoured_while_resuming() -> None:
+    async with serve(
+        stream(OPENING), refusal(429, "RATE_LIMITED", retry_after="20"), stream(end(1))
+    ) as (client, server):
+        run = await client.start("count")
+
+        await run.result()
+
+    assert server.waits == [0.5, 20.0]
+
+
+async def test_tries_are_bounded_and_the_error_names_the_run() -> None:
+    async with serve(stream(OPENING), UNREACHABLE, UNREACHABLE, tries=3) as (client, _):
+        run = await client.start("count")
+
+        with pytest.raises(Unreachable, match="connection refused") as caught:
+            await run.result()
+
+    assert (caught.value.code, caught.value.run_id) == ("UNREACHABLE", "r1")
+
+
+async def test_a_refusal_that_repeating_cannot_change_ends_the_reading() -> None:
+    async with serve(stream(OPENING), refusal(410, "GONE")) as (client, _):
+        run = await client.start("count")
+
+        with pytest.raises(ActionError, match="No") as caught:
+            await run.result()
+
+    assert (caught.value.code, caught.value.status) == ("GONE", 410)
+
+
+async def test_a_failed_run_raises_what_its_last_event_says() -> None:
+    error = {
+        "code": "OUT_OF_CREDIT",
+        "message": "Nothing left.",
+        "statusCode": 402,
+        "data": {"missing": 3},
+        "runId": "r1",
+        "errorId": "e1",
+        "fieldErrors": {"n": ["too much"]},
+    }
+    async with serve(stream(OPENING, chunk(1, "a"), end(2, "error", error))) as (client, _):
+        chunks = (await client.start("count")).chunks()
+
+        first = await anext(chunks)
+        with pytest.raises(ActionError, match="Nothing left") as caught:
+            await anext(chunks)
+
+    raised = caught.value
+    assert first == "a"
+    assert (raised.code, raised.status, raised.data) == ("OUT_OF_CREDIT", 402, {"missing": 3})
+    assert (raised.run_id, raised.error_id) == ("r1", "e1")
+    assert raised.field_errors == {"n": ["too much"]}
+
+
+async def test_a_cancelled_run_raises_too() -> None:
+    error = {"code": "CANCELLED", "message": "The run was cancelled.", "statusCode": 409}
+    async with serve(stream(OPENING, end(1, "cancelled", error))) as (client, _):
+        run = await client.start("count")
+
+        with pytest.raises(ActionError, match="was cancelled"):
+            await run.result()
+
+
+async def test_nothing_more_to_read_means_that_the_snapshot_has_the_outcome() -> None:
+    async with serve(
+        json(None, status=204), json({"status": "completed", "result": 7, "error": None})
+    ) as (client, server):
+        run = client.attach("r1", "r1.3")
+
+        events = [event async for event in run]
+        result = await run.result()
+
+    assert (events, result) == ([], 7)
+    assert [seen.path for seen in server.requests] == ["runs/r1/events", "runs/r1"]
+
+
+async def test_nothing_to_read_of_a_run_that_goes_on_is_asked_for_again() -> None:
+    async with serve(
+        json(None, status=204), json({"status": "running"}), stream(chunk(1, "a"), end(2))
+    ) as (client, server):
+        assert [value async for value in client.attach("r1").chunks()] == ["a"]
+
+    assert server.notices == ["The server had nothing to send."]
+
+
+async def test_leaving_a_loop_loses_nothing_and_a_second_loop_goes_on() -> None:
+    async with serve(stream(OPENING + chunk(1, "a") + chunk(2, "b") + DONE)) as (client, server):
+        run = await client.start("count")
+
+        async for event in run.events():
+            assert (event.seq, run.cursor) == (1, "r1.1")
+            break
+        rest = [event.seq async for event in run.events()]
+
+    assert rest == [2, 3]
+    assert len(server.requests) == 1
+
+
+async def test_reading_on_after_a_close_goes_on_from_the_cursor() -> None:
+    async with serve(
+        stream(OPENING + chunk(1, "a") + chunk(2, "b"), hangs=True), stream(chunk(2, "b"), DONE)
+    ) as (client, server):
+        async with await client.start("count") as run:
+            await anext(run.chunks())
+
+        rest = [value async for value in run.chunks()]
+
+    assert rest == ["b"]
+    assert server.requests[1].headers["last-event-id"] == "r1.1"
+
+
+async def test_a_reader_that_was_cancelled_may_read_on() -> None:
+    async with serve(stream(OPENING, hangs=True), stream(chunk(1, "a"), end(2))) as (client, _):
+        run = await client.start("count")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await run.result()
+
+        assert [value async for value in run.chunks()] == ["a"]
+
+
+async def test_two_tasks_cannot_share_one_reader() -> None:
+    async with serve(stream(OPENING, hangs=True)) as (client, _):
+        run = await client.start("count")
+
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(run.result())
+            await asyncio.sleep(0)
+            with pytest.raises(UsageError, match="Another task is reading"):
+                await run.result()
+            reading.cancel()
+
+
+async def test_an_event_that_comes_twice_is_handed_out_once() -> None:
+    async with serve(stream(OPENING, chunk(1, "a"), chunk(1, "a"), end(2))) as (client, _):
+        run = await client.start("count")
+
+        assert [value async for value in run.chunks()] == ["a"]
+
+
+async def test_an_event_that_is_missing_is_said_to_be_missing() -> None:
+    async with serve(stream(OPENING, chunk(2, "b"))) as (client, _):
+        run = await client.start("count")
+
+        with pytest.raises(ProtocolError, match="something is missing"):
+            await run.result()
+
+
+async def test_a_reset_says_where_a_trimmed_log_begins() -> None:
+    reset = 'id: r1.4\nevent: reset\ndata: {"firstSeq":5}\n\n'
+    async with serve(stream(OPENING, reset, chunk(5, "e"), end(6))) as (client, _):
+        run = client.attach("r1")
+        chunks = [value async for value in run.chunks()]
+
+    assert (chunks, run.first_seq) == (["e"], 5)
+
+
+async def test_a_stream_about_another_run_is_refused() -> None:
+    async with serve(stream("id: r2.1\ndata: 1\n\n")) as (client, _):
+        with pytest.raises(ProtocolError, match="another run"):
+            await client.attach("r1").result()
+
+
+async def test_an_answer_that_is_no_stream_is_refused() -> None:
+    async with serve(json({"hello": "world"})) as (client, _):
+        with pytest.raises(ProtocolError, match="no event stream"):
+            await client.attach("r1").result()
+
+
+@pytest.mark.parametrize(("cursor", "error"), [("?", ParseError), ("r2.1", ForeignCursor)])
+async def test_a_cursor_must_be_this_runs(cursor: str, error: type[Exception]) -> None:
+    async with serve() as (client, _):
+        with pytest.raises(error, match="cursor"):
+            client.attach("r1", cursor)
+
+
+async def test_cancelling_posts_and_returns_the_snapshot() -> None:
+    async with serve(json({"status": "running", "cancelRequested": True})) as (client, server):
+        snapshot = await client.attach("r1").cancel()
+
+    assert snapshot["cancelRequested"] is True
+    assert (server.requests[0].method, server.requests[0].path) == ("POST", "runs/r1/cancel")
+    assert server.requests[0].headers["content-type"] == "application/json"
+
+
+async def test_a_run_shows_its_id() -> None:
+    async with serve() as (client, _):
+        assert repr(client.attach("r1")) == "<RemoteRun r1>"
