@@ -1,0 +1,56 @@
+"""A real Chromium: one for all tests, and for each a profile of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 20_000
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page in which a script that fails, or that the page's policy forbids, fails the test."""
+    context = await browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    troubles: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        # A connection that breaks is an error there too, and often what a test is about.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            troubles.append(message.text)
+
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", hear)
+    yield page
+    await context.close()
+    assert troubles == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page_without_scripts(browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE_MS)
+    yield await context.new_page()
+    await context.close()

@@ -1,0 +1,120 @@
+"""The demo in a real browser: its developer page, its feed, its form without scripts."""
+
+from pathlib import Path
+from typing import Any
+
+import airportsdata
+import pytest
+from playwright.async_api import Page, expect
+
+from examples import demo, import_airports
+from tests.conftest import Serve, ServeProcess
+from tests.support.chaos import HEALTHY, ChaosProxy
+from tests.support.server import ThreadServer
+from yieldwire import Actions
+from yieldwire.devtools import attach
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AIRPORTS = Path(airportsdata.__file__).with_name("airports.csv")
+TICKS = 60
+
+WATCH_THE_BAR = """() => {
+    window.seen = [];
+    new MutationObserver(() => {
+        for (const bar of document.querySelectorAll("progress[data-role=progress][value]"))
+            if (window.seen.at(-1) !== bar.value) window.seen.push(bar.value);
+    }).observe(document, {subtree: true, childList: true, attributeFilter: ["value"]});
+}"""
+
+LISTEN = """(address) => {
+    window.ticks = [], window.ends = 0, window.breaks = 0;
+    window.source = new EventSource(address);
+    source.onmessage = (event) => ticks.push(JSON.parse(event.data).n);
+    source.addEventListener("done", () => ends++);
+    source.onerror = () => breaks++;
+}"""
+
+
+@pytest.fixture
+def served(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ThreadServer:
+    """Serve what the demo serves, with the developer page."""
+    monkeypatch.setattr(import_airports, "DATABASE", tmp_path / "airports.db")
+    actions = Actions()
+    actions.include(demo.actions)
+    attach(actions)
+    return serve(actions)
+
+
+async def test_a_file_is_uploaded_and_its_progress_bar_moves_to_the_result(
+    served: ThreadServer, page: Page
+) -> None:
+    await page.goto(f"{served.url}/#/action/import_airports")
+    await page.locator("form#action-form input[name=file]").set_input_files(AIRPORTS)
+
+    await page.evaluate(WATCH_THE_BAR)
+    await page.click("button#run")
+
+    await expect(page.locator("[data-role=result]")).to_contain_text('"airports": 28')
+    await expect(page.locator("[data-role=result]")).to_contain_text('"country": "US"')
+    seen: list[float] = await page.evaluate("seen")
+    assert len(seen) >= 5
+    assert seen == sorted(seen)
+
+
+async def test_a_text_is_typed_onto_the_page(served: ThreadServer, page: Page) -> None:
+    await page.goto(f"{served.url}/#/action/typewriter")
+    await page.fill("form#action-form [name=text]", "word <b>by</b> word")
+
+    await page.click("button#run")
+
+    await expect(page.locator("[data-role=text]")).to_have_text("word <b>by</b> word")
+    await expect(page.locator("article [data-role=status]")).to_have_text("completed")
+
+
+async def test_a_batch_is_stopped_by_its_button(served: ThreadServer, page: Page) -> None:
+    await page.goto(f"{served.url}/#/action/write_invoices")
+    await page.click("button#run")
+    await page.locator("progress[data-role=progress][value]").wait_for()
+
+    await page.click("[data-role=stop]")
+
+    await expect(page.locator("article [data-role=status]")).to_have_text("cancelled")
+    await expect(page.locator("[data-role=error]")).to_contain_text("CANCELLED")
+
+
+async def test_an_event_source_survives_a_cut_without_a_gap_and_stays_closed_at_the_end(
+    served: ThreadServer, page: Page
+) -> None:
+    async with ChaosProxy(served.port, lambda _: HEALTHY) as proxy:
+        await page.goto(f"http://127.0.0.1:{proxy.port}/manifest.json")
+        await page.evaluate(LISTEN, f"/clock?every=0.05&ticks={TICKS}")
+        await page.wait_for_function("ticks.length > 5")
+
+        proxy.drop_all()
+        await page.wait_for_function("source.readyState === EventSource.CLOSED")
+
+        heard: dict[str, Any] = await page.evaluate("({ticks, ends, breaks})")
+    assert heard["ticks"] == list(range(1, TICKS + 1))
+    assert heard["ends"] == 1
+    assert heard["breaks"] == 3  # the cut, the end of the body, and the 204
+
+
+async def test_a_form_without_scripts_ends_on_a_page_that_follows_the_run_to_its_result(
+    serve_process: ServeProcess, page_without_scripts: Page, tmp_path: Path
+) -> None:
+    page = page_without_scripts
+    server = serve_process(
+        "examples.plain_form:app", AIRPORTS_DATABASE=str(tmp_path / "airports.db")
+    )
+    visited: list[str] = []
+    page.on("framenavigated", lambda frame: visited.append(frame.url))
+
+    await page.goto(server.url)
+    await page.set_input_files("input[name=file]", AIRPORTS)
+    await page.click("button")
+    await expect(page.locator("body")).to_have_attribute("data-status", "completed")
+
+    await expect(page.locator("[data-role=result]")).to_contain_text('"airports": 28')
+    assert page.url.startswith(f"{server.url}/api/_actions/runs/r")
+    assert visited.count(page.url) >= 2  # it came to its result by asking again

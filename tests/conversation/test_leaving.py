@@ -1,0 +1,112 @@
+"""Stopping a run, and leaving it: one is not the other."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.support.server import ThreadServer
+from tests.support.story import EVENTS, LINGER, SECONDS, Story, events_in
+from tests.support.wire import exchange, fetch, post, request
+
+T = TypeVar("T")
+
+
+@pytest.mark.parametrize("name", ["tell", "tell_blocking"])
+async def test_cancelling_from_another_connection_stops_the_action_and_lets_it_clean_up(
+    server: ThreadServer, story: Story, name: str
+) -> None:
+    async with exchange(server.port, post(f"/{name}")) as stream:
+        cancel = f"/runs/{stream.headers['run-id']}/cancel"
+        await fetch(server.port, request("POST", cancel, body=b""))
+        body = (await stream.whole()).body.decode()
+
+    (first, *_), (*_, last) = events_in(body), events_in(body)
+    assert first[1] == "chunk"
+    assert last[1] == "cancelled"
+    assert (last[2]["code"], last[2]["data"]) == ("CANCELLED", {"reason": "requested"})
+    assert story.cleaned.is_set()  # before the last event came, not some time after
+
+
+async def test_cancelling_twice_is_cancelling_once(server: ThreadServer, story: Story) -> None:
+    async with exchange(server.port, post("/tell")) as stream:
+        cancel = f"/runs/{stream.headers['run-id']}/cancel"
+        await fetch(server.port, request("POST", cancel, body=b""))
+        await stream.whole()
+    again = await fetch(server.port, request("POST", cancel, body=b""))
+
+    assert (again.status, again.json()["status"]) == (200, "cancelled")
+    assert again.json()["seq"] == 3
+
+
+async def leave_a_run(server: ThreadServer, story: Story) -> str:
+    async with exchange(server.port, post("/tell")) as stream:
+        run_id = stream.headers["run-id"]
+        story.left.clear()
+    assert await asyncio.to_thread(story.left.wait, SECONDS)
+    return run_id
+
+
+async def pass_time(server: ThreadServer, story: Story, seconds: float) -> None:
+    story.clock.advance(seconds)
+    await in_loop(server, story.actions.sweep())
+
+
+async def in_loop(server: ThreadServer, work: Coroutine[Any, Any, T]) -> T:
+    return await asyncio.to_thread(server.call, work)
+
+
+async def test_a_run_that_everybody_left_is_stopped_after_its_linger_and_not_before(
+    server: ThreadServer, story: Story
+) -> None:
+    run_id = await leave_a_run(server, story)
+
+    await pass_time(server, story, LINGER - 0.1)
+    before = (await in_loop(server, story.actions.snapshot(run_id)))["cancelRequested"]
+    await pass_time(server, story, 0.2)
+
+    assert before is False
+    assert await asyncio.to_thread(story.cleaned.wait, SECONDS)
+    answer = await fetch(server.port, request("GET", f"/runs/{run_id}/events?after=2"))
+    ((_, kind, error),) = events_in(answer.body.decode())
+    assert (kind, error["data"]["reason"]) == ("cancelled", "unattended")
+
+
+async def test_a_reader_who_comes_back_in_time_keeps_the_run_alive(
+    server: ThreadServer, story: Story
+) -> None:
+    run_id = await leave_a_run(server, story)
+    await pass_time(server, story, LINGER - 0.1)
+
+    async with exchange(server.port, request("GET", f"/runs/{run_id}/events")) as stream:
+        await pass_time(server, story, LINGER + 1)
+        story.go_on()
+        body = (await stream.whole()).body.decode()
+
+    assert events_in(body) == EVENTS
+
+
+async def test_a_poll_counts_as_a_reader(server: ThreadServer, story: Story) -> None:
+    run_id = await leave_a_run(server, story)
+    await pass_time(server, story, LINGER - 0.1)
+
+    await fetch(server.port, request("GET", f"/runs/{run_id}"))
+    await pass_time(server, story, LINGER - 0.1)
+    between = (await in_loop(server, story.actions.snapshot(run_id)))["cancelRequested"]
+    await pass_time(server, story, 0.2)
+
+    assert between is False
+    assert await asyncio.to_thread(story.cleaned.wait, SECONDS)
+
+
+async def test_a_run_that_was_started_to_go_on_alone_does_so(
+    server: ThreadServer, story: Story
+) -> None:
+    started = await fetch(server.port, post("/tell", headers={"Prefer": "respond-async"}))
+
+    await pass_time(server, story, 100 * LINGER)
+    story.go_on()
+
+    answer = await fetch(server.port, request("GET", f"{started.headers['location']}/events"))
+    assert events_in(answer.body.decode()) == EVENTS

@@ -1,0 +1,119 @@
+"""One conversation over every transport: the same run, the same events, whoever asks how."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pydantic_core import from_json
+
+from tests.support.server import ThreadServer
+from tests.support.story import EVENTS, TEXT, Log, Story, events_in, listed
+from tests.support.wire import fetch, post, request
+
+KEY = {"Idempotency-Key": "one-run-for-every-transport"}
+
+
+async def events_as_sse(port: int) -> Log:
+    answer = await fetch(port, post("/tell", headers=KEY | {"Accept": "text/event-stream"}))
+    return events_in(answer.body.decode())
+
+
+async def events_as_sse_of_the_run(port: int) -> Log:
+    started = await fetch(port, post("/tell", headers=KEY | {"Prefer": "respond-async"}))
+    answer = await fetch(port, request("GET", f"{started.headers['location']}/events"))
+    return events_in(answer.body.decode())
+
+
+async def events_as_ndjson(port: int) -> Log:
+    answer = await fetch(port, post("/tell", headers=KEY | {"Accept": "application/x-ndjson"}))
+    return listed([from_json(line) for line in answer.body.splitlines()])
+
+
+async def events_as_json(port: int) -> Log:
+    accept = {"Accept": "application/json"}
+    answer = (await fetch(port, post("/tell?events=true", headers=KEY | accept))).json()
+    assert (answer["status"], answer["result"], answer["error"]) == ("completed", [1, 2, 3], None)
+    return listed(answer["events"])
+
+
+async def events_by_polling(port: int) -> Log:
+    started = await fetch(port, post("/tell", headers=KEY | {"Prefer": "respond-async"}))
+    assert started.status == 202
+    log: Log = []
+    while not log or log[-1][1] != "done":
+        after = log[-1][0] if log else 0
+        path = f"{started.headers['location']}?after={after}&wait=1"
+        snapshot = (await fetch(port, request("GET", path))).json()
+        assert (snapshot["retryAfterMs"] is None) == (snapshot["status"] == "completed")
+        log += listed(snapshot["events"])
+    return log
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        events_as_sse,
+        events_as_sse_of_the_run,
+        events_as_ndjson,
+        events_as_json,
+        events_by_polling,
+    ],
+)
+async def test_every_transport_gives_the_same_events(
+    server: ThreadServer, story: Story, read: Callable[[int], Awaitable[Log]]
+) -> None:
+    story.go_on()
+
+    assert await read(server.port) == EVENTS
+
+
+async def test_readers_on_every_transport_may_share_one_run(
+    server: ThreadServer, story: Story
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(read(server.port))
+            for read in (events_as_sse, events_as_ndjson, events_as_json, events_by_polling)
+        ]
+        story.go_on()
+
+    assert [task.result() for task in tasks] == [EVENTS] * 4
+    assert story.started == 1
+
+
+async def test_plain_text_is_the_texts_alone(server: ThreadServer, story: Story) -> None:
+    story.go_on()
+
+    answer = await fetch(server.port, post("/tell", headers={"Accept": "text/plain"}))
+
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.body.decode() == TEXT
+
+
+async def test_a_snapshot_adds_the_events_up(server: ThreadServer, story: Story) -> None:
+    story.go_on()
+    answer = await fetch(server.port, post("/tell", headers={"Accept": "application/json"}))
+
+    snapshot = (await fetch(server.port, request("GET", answer.headers["location"]))).json()
+
+    assert snapshot["text"] == TEXT
+    assert snapshot["progress"] == EVENTS[3][2]
+    assert (snapshot["status"], snapshot["seq"], snapshot["result"]) == ("completed", 5, [1, 2, 3])
+
+
+async def test_a_browsers_own_form_post_is_sent_on_to_a_page_that_follows_the_run(
+    server: ThreadServer, story: Story
+) -> None:
+    story.go_on()
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    form = browser | {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = await fetch(server.port, request("POST", "/tell", form, b""))
+    location = answer.headers["location"]
+    await fetch(server.port, request("GET", f"{location}/events"))
+    page = await fetch(server.port, request("GET", location, browser))
+
+    assert answer.status == 303
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert TEXT.strip() in page.body.decode()
+    assert 'data-status="completed"' in page.body.decode()

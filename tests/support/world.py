@@ -1,0 +1,116 @@
+"""One application with an action of each kind, and people who use it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from tests.support.calls import Fields
+from yieldwire import (
+    ActionError,
+    Actions,
+    Body,
+    Progress,
+    Result,
+    Text,
+    Timing,
+    Unauthorized,
+    Upload,
+)
+
+BRISK: Final = Timing(head_wait=0.2, grace=0.0, sweep_every=3600.0)
+"""No test waits for a running action when its application closes."""
+
+Nothing = Fields
+ALICE: Final[Fields] = (("authorization", "Bearer alice"),)
+BOB: Final[Fields] = (("authorization", "Bearer bob"),)
+NOBODY: Final[Fields] = ()
+
+
+async def identify(request: HTTPConnection) -> str | None:
+    """Say who asks: by a bearer token or by a cookie, either of which is the name."""
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    name = token or request.cookies.get("session", "")
+    if name == "unknown":
+        raise Unauthorized
+    return name or None
+
+
+class Node(BaseModel):
+    """Something that nests."""
+
+    name: str
+    children: list["Node"] = []
+
+
+def world(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own settings
+    """Return a new application."""
+    actions = Actions(**{"identify": identify, "timing": BRISK, **settings})
+    for function in (say, wait, echo, send_tree, take, fail, fail_late):
+        actions.action(function)
+    actions.action(linger=None, labels=("sums",))(add)
+    actions.action(method="GET")(tick)
+    return actions
+
+
+@asynccontextmanager
+async def opened(actions: Actions) -> AsyncGenerator[Actions, None]:
+    """Open an application, and close it behind the test."""
+    async with actions.lifespan():
+        yield actions
+
+
+async def say(text: str = "hello", times: int = 1) -> AsyncIterator[Text]:
+    """Say something, several times."""
+    for _ in range(times):
+        yield Text(text)
+
+
+async def wait(text: str = "waiting") -> AsyncIterator[Text]:
+    """Say something, and go on for ever."""
+    yield Text(text)
+    await asyncio.Event().wait()
+
+
+async def echo(value: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - JSON
+    """Yield what came."""
+    yield value
+
+
+async def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+async def tick(times: int = 2) -> AsyncIterator[int]:
+    """Count."""
+    for number in range(times):
+        yield number
+
+
+async def send_tree(tree: Annotated[Node, Body()]) -> AsyncIterator[str | Result[str]]:
+    """Say the tree's name."""
+    yield tree.name
+    yield Result(tree.name)
+
+
+def take(file: Upload, note: str = "") -> Iterator[Progress]:
+    """Take a file."""
+    yield Progress(file.size, total=file.size, message=note or file.filename)
+
+
+async def fail(code: str = "", secret: str = "secret") -> AsyncIterator[Text]:
+    """Fail at once, by the action's own error where a code is given."""
+    if code:
+        raise ActionError(code, "As it was asked to.", status=402)
+    raise RuntimeError(f"/srv/app.py: SELECT {secret}")
+    yield Text("never")
+
+
+async def fail_late(secret: str = "secret") -> AsyncIterator[Text]:
+    """Fail after the first chunk."""
+    yield Text("so far")
+    raise RuntimeError(f"/srv/app.py: SELECT {secret}")
