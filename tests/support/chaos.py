@@ -129,16 +129,18 @@ class ChaosProxy:
         fault = self._script(self.connections)
         self.connections += 1
         try:
-            if not fault.refuses:
-                await self._pass_on(reader, writer, fault)
-            end(writer, fault.cut)
+            if fault.refuses or await self._pass_on(reader, writer, fault):
+                end(writer, fault.cut)
+            else:
+                writer.close()
         except* OSError:
             reset(writer)
         finally:
             self._handlers.discard(task)
             self._writers.discard(writer)
 
-    async def _pass_on(self, reader: StreamReader, writer: StreamWriter, fault: Fault) -> None:
+    async def _pass_on(self, reader: StreamReader, writer: StreamWriter, fault: Fault) -> bool:
+        """Pass a connection on, and say whether it is to be cut."""
         async with contextlib.AsyncExitStack() as stack:
             streams = [await self._connect(stack) for _ in range(1 + fault.repeats_request)]
             async with asyncio.TaskGroup() as group:
@@ -148,6 +150,7 @@ class ChaosProxy:
                 await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
                 for task in (up, down, *rest):
                     task.cancel()
+            return not down.cancelled() and down.result()
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[StreamReader, StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
@@ -164,8 +167,8 @@ class Downstream:
         self._end = fault.cut_after
         self._seen = b""
 
-    async def pump(self, answer: StreamReader) -> None:
-        """Pass the response on until it ends, or is to be cut."""
+    async def pump(self, answer: StreamReader) -> bool:
+        """Pass the response on until it ends, or is to be cut: then the answer is true."""
         fault = self._fault
         data = await answer.read(_READ)
         await asyncio.sleep(fault.delay)
@@ -175,11 +178,12 @@ class Downstream:
                 data = data[: max(0, fault.freezes_after - self._sent)]
             if self._end is not None and self._sent + len(data) >= self._end:
                 await self._write(data[: max(0, self._end - self._sent)])
-                return
+                return True
             await self._write(data)
             data = await answer.read(_READ)
             if fault.freezes_after is not None and self._sent >= fault.freezes_after:
                 await asyncio.Event().wait()  # until the client gives up
+        return False
 
     def _look_for_frame(self, data: bytes) -> None:
         wanted = self._fault.cut_in_frame
