@@ -9,7 +9,6 @@ Spoil an amount to see it, or press stop half way: the drafts are removed either
 """
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
@@ -57,12 +56,12 @@ async def write_invoices(
     pause: Annotated[float, Field(ge=0, le=5, description="Seconds for each row.")] = 0.25,
 ) -> AsyncIterator[Progress | Result[Written]]:
     """Write an invoice for each row of ``customer, amount``."""
-    drafts = Path(tempfile.mkdtemp(prefix="invoices-"))
+    drafts = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="invoices-")
     total, bad = Decimal(0), list[BadRow]()
     try:
         for number, row in enumerate(rows, 1):
             try:
-                total += await asyncio.to_thread(draft, row, drafts / f"{number}.txt")
+                total += await asyncio.to_thread(draft, row, Path(drafts.name, f"{number}.txt"))
             except ValueError as exc:
                 bad.append(BadRow(row=number, reason=str(exc)))
             yield Progress(number, total=len(rows), message=row)
@@ -76,7 +75,7 @@ async def write_invoices(
             )
     finally:
         # This is awaited to its end, also when the run is stopped.
-        await asyncio.to_thread(shutil.rmtree, drafts)
+        await asyncio.to_thread(drafts.cleanup)
     yield Result(Written(invoices=len(rows), total=f"{total:.2f}"))
 
 
