@@ -5,7 +5,7 @@ ones; at the end they are the data of a typed error, so that a program can point
 Spoil an amount to see it, or press stop half way: the drafts are removed either way.
 
     yieldwire dev examples/batch.py
-    yieldwire call examples/batch.py write_invoices 'rows=["Ada, 120", "Grace, a lot"]'
+    yieldwire call examples/batch.py write_invoices rows='Ada, 120' rows='Grace, a lot'
 """
 
 import asyncio

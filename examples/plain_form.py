@@ -21,7 +21,8 @@ PAGE = """\
 <title>Import airports</title>
 <h1>Import airports</h1>
 <form method="post" enctype="multipart/form-data" action="/api/_actions/import_airports">
-  <p><label>CSV file <input type="file" name="file" accept=".csv" required></label></p>
+  <p><label>CSV file <input type="file" name="file" accept=".csv"></label>
+    (none: the airports that come with the example)</p>
   <p><button>Import</button></p>
 </form>
 </html>

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from examples import demo, import_airports
 from tests.conftest import Serve, ServeProcess
 from tests.support.chaos import HEALTHY, ChaosProxy
-from tests.support.server import ThreadServer
+from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions
 from yieldwire.devtools import attach
 
@@ -100,21 +100,54 @@ async def test_an_event_source_survives_a_cut_without_a_gap_and_stays_closed_at_
     assert heard["breaks"] == 3  # the cut, the end of the body, and the 204
 
 
+@pytest.fixture
+def form(serve_process: ServeProcess, tmp_path: Path) -> ProcessServer:
+    """Serve the page with the plain form."""
+    database = str(tmp_path / "airports.db")
+    return serve_process("examples.plain_form:app", AIRPORTS_DATABASE=database)
+
+
 async def test_a_form_without_scripts_ends_on_a_page_that_follows_the_run_to_its_result(
-    serve_process: ServeProcess, page_without_scripts: Page, tmp_path: Path
+    form: ProcessServer, page_without_scripts: Page
 ) -> None:
     page = page_without_scripts
-    server = serve_process(
-        "examples.plain_form:app", AIRPORTS_DATABASE=str(tmp_path / "airports.db")
-    )
     visited: list[str] = []
     page.on("framenavigated", lambda frame: visited.append(frame.url))
 
-    await page.goto(server.url)
+    await page.goto(form.url)
     await page.set_input_files("input[name=file]", AIRPORTS)
     await page.click("button")
     await expect(page.locator("body")).to_have_attribute("data-status", "completed")
 
     await expect(page.locator("[data-role=result]")).to_contain_text('"airports": 28')
-    assert page.url.startswith(f"{server.url}/api/_actions/runs/r")
+    assert page.url.startswith(f"{form.url}/api/_actions/runs/r")
     assert visited.count(page.url) >= 2  # it came to its result by asking again
+
+
+async def test_the_page_after_a_form_follows_the_run_live_where_scripts_run(
+    form: ProcessServer, page: Page
+) -> None:
+    await page.goto(form.url)
+    await page.click("button")
+    await page.wait_for_url("**/runs/*")
+    await page.evaluate(WATCH_THE_BAR)
+
+    await expect(page.locator("body")).to_have_attribute("data-status", "completed")
+
+    await expect(page.locator("[data-role=result]")).to_contain_text('"airports": 28')
+    seen: list[float] = await page.evaluate("seen")  # gone, had the page loaded itself again
+    assert len(seen) >= 5
+    assert seen == sorted(seen)
+
+
+async def test_the_page_after_a_form_has_a_button_that_stops_the_run(
+    form: ProcessServer, page_without_scripts: Page
+) -> None:
+    page = page_without_scripts
+    await page.goto(form.url)
+    await page.click("button")
+    await page.wait_for_url("**/runs/*")
+
+    await page.click("[data-role=stop] button")
+
+    await expect(page.locator("body")).to_have_attribute("data-status", "cancelled")
