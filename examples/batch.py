@@ -55,7 +55,7 @@ async def write_invoices(
     rows: Annotated[Sequence[str], Field(min_length=1, max_length=1000)] = ORDERS,
     pause: Annotated[float, Field(ge=0, le=5, description="Seconds for each row.")] = 0.25,
 ) -> AsyncIterator[Progress | Result[Written]]:
-    """Write an invoice for each row of ``customer, amount``."""
+    """Write an invoice for each row: a customer and an amount."""
     drafts = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="invoices-")
     total, bad = Decimal(0), list[BadRow]()
     try:

@@ -67,9 +67,9 @@ def import_airports(
 ) -> Iterator[Progress | Result[Summary]]:
     """Import airports from a CSV file.
 
-    Without a file, the one that ships with ``airportsdata`` is imported: more than 28,000
+    Without a file, the one that ships with airportsdata is imported: more than 28,000
     airports. SQLite takes them in a fifth of a second, too fast to watch, so the import
-    rests for ``pace`` seconds after each hundred.
+    rests after each hundred, for as many seconds as its pace says.
     """
     rows = read_rows(file or shipped())
     with closing(sqlite3.connect(DATABASE, timeout=30)) as database:

@@ -1,18 +1,21 @@
 """The demo in a real browser: its developer page, its feed, its form without scripts."""
 
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import airportsdata
 import pytest
 from playwright.async_api import Page, expect
 
-from examples import demo, import_airports
-from tests.conftest import Serve, ServeProcess
+from tests.conftest import ServeProcess
 from tests.support.chaos import HEALTHY, ChaosProxy
-from tests.support.server import ProcessServer, ThreadServer
-from yieldwire import Actions
-from yieldwire.devtools import attach
+from tests.support.server import ROOT, ProcessServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,20 +39,34 @@ LISTEN = """(address) => {
 }"""
 
 
-@pytest.fixture
-def served(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ThreadServer:
-    """Serve what the demo serves, with the developer page."""
-    monkeypatch.setattr(import_airports, "DATABASE", tmp_path / "airports.db")
-    actions = Actions()
-    actions.include(demo.actions)
-    attach(actions)
-    return serve(actions)
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve what `make demo` serves, in the way it does, and give its address."""
+    database = tmp_path_factory.mktemp("demo") / "airports.db"
+    command = [sys.executable, "-m", "yieldwire.cli", "dev", "examples/demo.py", "--port", "0"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "AIRPORTS_DATABASE": str(database), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if found := re.search(r"http://127\.0\.0\.1:\d+\S*/", line):
+                    break
+            else:
+                raise AssertionError("the demo did not start")
+            yield found[0]
+        finally:
+            process.terminate()
 
 
 async def test_a_file_is_uploaded_and_its_progress_bar_moves_to_the_result(
-    served: ThreadServer, page: Page
+    demo: str, page: Page
 ) -> None:
-    await page.goto(f"{served.url}/#/action/import_airports")
+    await page.goto(f"{demo}#/action/import_airports")
     await page.locator("form#action-form input[name=file]").set_input_files(AIRPORTS)
 
     await page.evaluate(WATCH_THE_BAR)
@@ -62,8 +79,8 @@ async def test_a_file_is_uploaded_and_its_progress_bar_moves_to_the_result(
     assert seen == sorted(seen)
 
 
-async def test_a_text_is_typed_onto_the_page(served: ThreadServer, page: Page) -> None:
-    await page.goto(f"{served.url}/#/action/typewriter")
+async def test_a_text_is_typed_onto_the_page(demo: str, page: Page) -> None:
+    await page.goto(f"{demo}#/action/typewriter")
     await page.fill("form#action-form [name=text]", "word <b>by</b> word")
 
     await page.click("button#run")
@@ -72,8 +89,8 @@ async def test_a_text_is_typed_onto_the_page(served: ThreadServer, page: Page) -
     await expect(page.locator("article [data-role=status]")).to_have_text("completed")
 
 
-async def test_a_batch_is_stopped_by_its_button(served: ThreadServer, page: Page) -> None:
-    await page.goto(f"{served.url}/#/action/write_invoices")
+async def test_a_batch_is_stopped_by_its_button(demo: str, page: Page) -> None:
+    await page.goto(f"{demo}#/action/write_invoices")
     await page.click("button#run")
     await page.locator("progress[data-role=progress][value]").wait_for()
 
@@ -84,11 +101,12 @@ async def test_a_batch_is_stopped_by_its_button(served: ThreadServer, page: Page
 
 
 async def test_an_event_source_survives_a_cut_without_a_gap_and_stays_closed_at_the_end(
-    served: ThreadServer, page: Page
+    demo: str, page: Page
 ) -> None:
-    async with ChaosProxy(served.port, lambda _: HEALTHY) as proxy:
-        await page.goto(f"http://127.0.0.1:{proxy.port}/manifest.json")
-        await page.evaluate(LISTEN, f"/clock?every=0.05&ticks={TICKS}")
+    port = urlsplit(demo).port or 80
+    async with ChaosProxy(port, lambda _: HEALTHY) as proxy:
+        await page.goto(demo.replace(str(port), str(proxy.port)) + "manifest.json")
+        await page.evaluate(LISTEN, f"clock?every=0.05&ticks={TICKS}")
         await page.wait_for_function("ticks.length > 5")
 
         proxy.drop_all()
