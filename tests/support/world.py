@@ -24,7 +24,6 @@ from yieldwire import (
 BRISK: Final = Timing(head_wait=0.2, grace=0.0, sweep_every=3600.0)
 """No test waits for a running action when its application closes."""
 
-Nothing = Fields
 ALICE: Final[Fields] = (("authorization", "Bearer alice"),)
 BOB: Final[Fields] = (("authorization", "Bearer bob"),)
 NOBODY: Final[Fields] = ()
@@ -48,7 +47,8 @@ class Node(BaseModel):
 
 def world(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own settings
     """Return a new application."""
-    actions = Actions(**{"identify": identify, "timing": BRISK, **settings})
+    chosen: dict[str, Any] = {"identify": identify, "timing": BRISK, **settings}
+    actions = Actions(**chosen)
     for function in (say, wait, echo, send_tree, take, fail, fail_late):
         actions.action(function)
     actions.action(linger=None, labels=("sums",))(add)
@@ -102,15 +102,16 @@ def take(file: Upload, note: str = "") -> Iterator[Progress]:
     yield Progress(file.size, total=file.size, message=note or file.filename)
 
 
-async def fail(code: str = "", secret: str = "secret") -> AsyncIterator[Text]:
+async def fail(code: str = "", canary: str = "") -> AsyncIterator[Text]:
     """Fail at once, by the action's own error where a code is given."""
-    if code:
+    if not code:
+        raise RuntimeError(f"/srv/app.py: SELECT {canary}")
+    if code != "NONE":
         raise ActionError(code, "As it was asked to.", status=402)
-    raise RuntimeError(f"/srv/app.py: SELECT {secret}")
-    yield Text("never")
+    yield Text("not asked to")
 
 
-async def fail_late(secret: str = "secret") -> AsyncIterator[Text]:
+async def fail_late(canary: str = "") -> AsyncIterator[Text]:
     """Fail after the first chunk."""
     yield Text("so far")
-    raise RuntimeError(f"/srv/app.py: SELECT {secret}")
+    raise RuntimeError(f"/srv/app.py: SELECT {canary}")

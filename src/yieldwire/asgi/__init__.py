@@ -17,7 +17,7 @@ from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import Safety
 from yieldwire.asgi.streaming import BrokenOff, Disconnected
 from yieldwire.clock import Clock
-from yieldwire.errors import MethodNotAllowed, RateLimited
+from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
 from yieldwire.stores import RunStore
@@ -152,7 +152,10 @@ class Actions(App):
         if isawaitable(known):
             known = await known
         if isinstance(known, Identity):
-            return Caller(owner=known.owner, address=address, expires_at=known.expires_at)
+            caller = Caller(owner=known.owner, address=address, expires_at=known.expires_at)
+            if caller.has_expired:
+                raise Unauthorized
+            return caller
         return Caller(owner=known, address=address)
 
     @asynccontextmanager

@@ -4,13 +4,11 @@ Sizes, counts and depth are checked before anything is parsed or kept.
 """
 
 import asyncio
-import json
-import re
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Final, NoReturn
+from collections.abc import AsyncGenerator
+from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic_core import PydanticSerializationError, to_json
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from yieldwire.actions import Action
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.forms import coerce
+from yieldwire.asgi.jsontext import parse_json
 from yieldwire.errors import (
     Json,
     ParseError,
@@ -26,8 +25,6 @@ from yieldwire.errors import (
     UnsupportedMediaType,
 )
 from yieldwire.upload import Upload
-
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 async def read_input(
@@ -45,7 +42,8 @@ async def read_input(
     try:
         async with asyncio.timeout(timeout):
             if kind == "multipart/form-data":
-                return coerce(await _read_multipart(request, bounds), action.input_schema)
+                fields = await _read_multipart(request, bounds)
+                return coerce(fields, action.input_schema, max_depth=bounds.depth)
             body = await _read(request, bounds.json_bytes)
     except TimeoutError:
         raise RequestTimedOut(f"The body did not arrive within {timeout:g} s.") from None
@@ -54,7 +52,7 @@ async def read_input(
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(body, bounds.depth) if body else {}
     if kind == "application/x-www-form-urlencoded":
-        return coerce(_parse_form(body, bounds), action.input_schema)
+        return coerce(_parse_form(body, bounds), action.input_schema, max_depth=bounds.depth)
     if not kind and not body:
         return {}
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
@@ -74,71 +72,6 @@ async def _stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 async def _read(request: Request, limit: int) -> bytes:
     return b"".join([piece async for piece in _stream(request, limit)])
-
-
-def parse_json(body: bytes, max_depth: int) -> Json:
-    """Return the JSON value that ``body`` is.
-
-    Stricter than most parsers: what two of them could read differently is refused.
-
-    Raises:
-        ParseError: If it is no JSON, nests too deep, names a key twice, or has a number or a
-            string that JSON cannot carry on.
-    """
-    if body.count(b"[") + body.count(b"{") > max_depth:
-        _check_depth(body, max_depth)
-    try:
-        value = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_no_constant,
-            parse_float=_float,
-        )
-        if b"\\u" in body:
-            to_json(value)  # a lone surrogate could be read, but never be sent on
-    except (ValueError, RecursionError, PydanticSerializationError) as exc:
-        raise ParseError(f"The body is not valid JSON: {_reason(exc)}.") from exc
-    return value
-
-
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, json.JSONDecodeError):
-        return f"{exc.msg} at line {exc.lineno}, column {exc.colno}"
-    if isinstance(exc, UnicodeDecodeError):
-        return "it is not UTF-8"
-    if isinstance(exc, PydanticSerializationError):
-        return "a string has half of a surrogate pair"
-    return str(exc) or "it nests too deep"
-
-
-def _check_depth(body: bytes, max_depth: int) -> None:
-    depth = 0
-    for token in _TOKENS.finditer(body):
-        first = body[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > max_depth:
-                raise ParseError(f"The body nests deeper than {max_depth} levels.")
-        elif first in b"]}":
-            depth -= 1
-
-
-def _object(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        raise ValueError("a number is too large")
-    return number
 
 
 def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
@@ -161,6 +94,10 @@ def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
 
 
 async def _read_multipart(request: Request, bounds: Bounds) -> list[tuple[str, str | Upload]]:
+    _, options = parse_options_header(request.headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
+        # The parser would look it up among Python's codecs, of which some raise or take long.
+        raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     parser = MultiPartParser(
         request.headers,
         _stream(request, bounds.upload_bytes),

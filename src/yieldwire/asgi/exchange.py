@@ -5,19 +5,22 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from yieldwire.errors import (
+    CallError,
     ErrorObject,
     InternalError,
     Json,
     MethodNotAllowed,
     RateLimited,
+    RunError,
+    StoreError,
     Unavailable,
-    YieldwireError,
 )
 
 logger = logging.getLogger("yieldwire.asgi")
@@ -90,7 +93,7 @@ class Exchange:
         """
         if self.has_head:
             raise exc
-        if not isinstance(exc, YieldwireError):
+        if not isinstance(exc, (CallError, RunError)):
             exc = self._masked(exc)
         error, headers = exc.error_object(), list[tuple[bytes, bytes]]()
         if isinstance(exc, (RateLimited, Unavailable)):
@@ -120,7 +123,7 @@ class Exchange:
         accept = self.headers.get("accept", "")
         return accept.startswith(("text/html", "application/xhtml"))
 
-    def _masked(self, exc: Exception) -> InternalError:
+    def _masked(self, exc: Exception) -> InternalError | Unavailable:
         error = InternalError(secrets.token_hex(8))
         logger.error(
             "request failed: %s, error id %s",
@@ -129,6 +132,8 @@ class Exchange:
             exc_info=exc,
             extra={"error_id": error.error_id},
         )
+        if isinstance(exc, StoreError):
+            return Unavailable("Runs cannot be read or written at the moment.")
         return error
 
 
@@ -136,7 +141,8 @@ def run_headers(run_id: str, base: str) -> Headers:
     """Return the headers that name a run."""
     return [
         (b"run-id", run_id.encode()),
-        (b"location", f"{base}/runs/{run_id}".encode("ascii", "ignore")),
+        # The base may hold what a caller sent, where it is mounted below a path parameter.
+        (b"location", f"{quote(base)}/runs/{run_id}".encode()),
     ]
 
 

@@ -8,18 +8,18 @@ not sent unless its field takes text. An unticked box, which sends nothing, is `
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
-from yieldwire.errors import Json
+from yieldwire.asgi.jsontext import parse_json
+from yieldwire.errors import Json, ParseError
 from yieldwire.upload import Upload
 
 Pairs = Sequence[tuple[str, str | Upload]]
 
 
-def coerce(pairs: Pairs, schema: Mapping[str, Json]) -> dict[str, Any]:
+def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[str, Any]:
     """Return the input object for a form's fields, to be validated next."""
-    properties: Mapping[str, Any] = schema.get("properties", {})
     definitions: Mapping[str, Any] = schema.get("$defs", {})
+    schema = _resolved(schema, definitions)
+    properties: Mapping[str, Any] = schema.get("properties", {})
     sent: dict[str, list[str | Upload]] = {}
     for name, value in pairs:
         sent.setdefault(name, []).append(value)
@@ -28,9 +28,9 @@ def coerce(pairs: Pairs, schema: Mapping[str, Json]) -> dict[str, Any]:
         types = _types(properties.get(name, {}), definitions)
         kept = [value for value in values if not _is_empty(value, types)]
         if "array" in types and not (len(kept) == 1 and _looks_like(kept[0], "[")):
-            data[name] = [_read(value, frozenset()) for value in kept]
+            data[name] = list(kept)
         elif kept:
-            data[name] = _read(kept[-1], types)
+            data[name] = _read(kept[-1], types, max_depth)
     for name in schema.get("required", ()):
         types = _types(properties[name], definitions)
         if name not in data and types == {"boolean"}:
@@ -40,10 +40,14 @@ def coerce(pairs: Pairs, schema: Mapping[str, Json]) -> dict[str, Any]:
     return data
 
 
+def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    while "$ref" in schema:
+        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
+    return schema
+
+
 def _types(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> frozenset[str]:
-    if "$ref" in schema:
-        name = str(schema["$ref"]).rpartition("/")[2]
-        return _types(definitions.get(name, {}), definitions)
+    schema = _resolved(schema, definitions)
     for union in ("anyOf", "oneOf", "allOf"):
         if union in schema:
             return frozenset().union(*(_types(each, definitions) for each in schema[union]))
@@ -64,15 +68,15 @@ def _looks_like(value: str | Upload, *starts: str) -> bool:
     return isinstance(value, str) and value.lstrip().startswith(starts)
 
 
-def _read(value: str | Upload, types: frozenset[str]) -> Json:
+def _read(value: str | Upload, types: frozenset[str], max_depth: int) -> Json:
     if not isinstance(value, str) or "string" in types:
         return value
     if value == "null" and "null" in types:
         return None
     if types & {"object", "array"} and _looks_like(value, "{", "["):
         try:
-            return from_json(value)
-        except ValueError:
+            return parse_json(value.encode(), max_depth)
+        except ParseError:
             return value  # validation says what is wrong with it
     if types == {"boolean"} and value == "on":
         return True  # what a ticked box without a value sends

@@ -57,6 +57,8 @@ async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: st
 async def _answer_snapshot(
     app: "Actions", exchange: Exchange, run_id: str, after: int | None
 ) -> None:
+    # Of the state before the body is made: one that is newer would hide what came between.
+    etag = _etag(await app.store.get(run_id))
     lines: list[bytes] = []
     read = after
     if after is not None:
@@ -72,7 +74,6 @@ async def _answer_snapshot(
     body = to_json(snapshot)
     if after is not None:
         body = b'%b,"events":[%b]}' % (body[:-1], b",".join(lines))
-    etag = _etag(await app.store.get(run_id))
     headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
     if after is None and _fits(exchange, etag):
         await exchange.answer(304, headers=headers)
@@ -98,7 +99,8 @@ async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id:
     seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
     streams = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
     wanted = choose(exchange.headers.get("accept"), Format.SSE, streams)
-    await follow_run(app, exchange, caller, run, seq, wanted=wanted)
+    async with app.slot(caller):
+        await follow_run(app, exchange, caller, run, seq, wanted=wanted)
 
 
 async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:

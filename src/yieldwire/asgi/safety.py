@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from yieldwire.errors import Forbidden, ParseError, UsageError
+from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge, UsageError
 
-LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+MAX_HEADERS: Final = 200
+MAX_HEADER_BYTES: Final = 64 * 1024
+"""Names and values together; not every server has a limit of its own."""
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _EXPOSED: Final = "Run-Id, Location, Retry-After, ETag"
@@ -52,8 +54,14 @@ class Safety:
 
         Raises:
             ParseError: If the body's framing is ambiguous.
+            PayloadTooLarge: If the headers are too many or too large.
             Forbidden: If the host is not one of ours, or the origin may not do this.
         """
+        size = sum(len(name) + len(value) for name, value in headers.raw)
+        if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+            raise PayloadTooLarge(
+                f"A request may have {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together."
+            )
         if "content-length" in headers and "transfer-encoding" in headers:
             # RFC 9112, 6.3: such a message might be an attempt at request smuggling.
             raise ParseError("A request has Content-Length or Transfer-Encoding, not both.")
@@ -68,9 +76,7 @@ class Safety:
                 raise Forbidden("This host name is not served here; see hosts=.")
             return
         server = scope.get("server") or ("", None)
-        if _is_loopback(str(server[0])) and not (
-            host in LOOPBACK_HOSTS or host.endswith(".localhost") or _is_loopback(host)
-        ):
+        if _is_local(str(server[0])) and not _is_local(host):
             raise Forbidden(
                 "On a loopback address only loopback names are served; "
                 "behind a proxy, list the public names with hosts=."
@@ -126,7 +132,9 @@ class Safety:
         """Return whose request this is: the nearest address that is no trusted proxy."""
         client = scope.get("client") or ("unknown", 0)
         address = str(client[0])
-        forwarded = [part.strip() for part in headers.get("x-forwarded-for", "").split(",")]
+        # Some proxies add a header of their own behind the one that came: all of them count.
+        every = ",".join(headers.getlist("x-forwarded-for"))
+        forwarded = [part.strip() for part in every.split(",")]
         while self._is_trusted(address) and forwarded and forwarded[-1]:
             address = forwarded.pop()
         return address
@@ -158,9 +166,11 @@ def _host_fits(host: str, pattern: str) -> bool:
     return pattern == "*" or host == pattern.lower()
 
 
-def _is_loopback(address: str) -> bool:
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        return ipaddress.ip_address(address).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

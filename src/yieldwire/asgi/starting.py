@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -30,7 +30,19 @@ from yieldwire.run import RunRecord, parse_cursor
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions
 
-_SECRET: Final = ("cookie", "authorization", "proxy-authorization", "token", "secret", "key")
+_SECRET: Final = (
+    "auth",
+    "cookie",
+    "credential",
+    "jwt",
+    "key",
+    "pass",
+    "secret",
+    "session",
+    "signature",
+    "token",
+)
+"""A header whose name has one of these in it does not reach the run."""
 MAX_KEY_LENGTH: Final = 255
 
 
@@ -47,13 +59,19 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
     cursor = _cursor(exchange)
     if cursor is not None:
         run_id, seq = parse_cursor(cursor)
+        await app.open()
         run = await app.get(run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
-        await follow_run(app, exchange, caller, run, seq, wanted=wanted)
+        async with app.slot(caller):
+            await follow_run(app, exchange, caller, run, seq, wanted=wanted)
         return
-    run = await _start(app, exchange, caller, action)
-    await _answer_started(app, exchange, caller, run, wanted)
+    prefer = preferences(exchange.headers.get("prefer"))
+    is_held = not prefer.respond_async and wanted is not Format.HTML
+    # Whoever has too many streams is refused before a run begins that he could not read.
+    async with app.slot(caller) if is_held else nullcontext():
+        run = await _start(app, exchange, caller, action, detached=prefer.respond_async)
+        await _answer_started(app, exchange, caller, run, wanted, prefer)
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -65,7 +83,12 @@ def _cursor(exchange: Exchange) -> str | None:
 
 
 async def _start(
-    app: "Actions", exchange: Exchange, caller: Caller, action: Action[..., Any, Any]
+    app: "Actions",
+    exchange: Exchange,
+    caller: Caller,
+    action: Action[..., Any, Any],
+    *,
+    detached: bool,
 ) -> RunRecord:
     key = exchange.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii()):
@@ -74,10 +97,9 @@ async def _start(
     if exchange.method == "GET":
         query = exchange.request.query_params.multi_items()
         pairs = [(name, value) for name, value in query if name != "lastEventId"]
-        data: Json = coerce(pairs, action.input_schema)
+        data: Json = coerce(pairs, action.input_schema, max_depth=app.bounds.depth)
     else:
         data = await read_input(exchange.request, action, app.bounds, app.timing.body)
-    detached = preferences(exchange.headers.get("prefer")).respond_async
     return await app.create(action, ctx, data, key=key, detached=detached)
 
 
@@ -93,17 +115,20 @@ def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
 
 
 async def _answer_started(
-    app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, wanted: Format
+    app: "Actions",
+    exchange: Exchange,
+    caller: Caller,
+    run: RunRecord,
+    wanted: Format,
+    prefer: Preferences,
 ) -> None:
-    prefer = preferences(exchange.headers.get("prefer"))
     if prefer.respond_async:
         headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
         await exchange.answer_json(202, await app.snapshot(run.id), headers)
     elif wanted is Format.HTML:
         await exchange.answer(303, headers=run_headers(run.id, exchange.base))
     elif wanted is Format.JSON:
-        async with app.slot(caller):
-            await _answer_when_ended(app, exchange, run, prefer)
+        await _answer_when_ended(app, exchange, run, prefer)
     else:
         await follow_run(app, exchange, caller, run, None, wanted=wanted)
 
@@ -150,6 +175,8 @@ async def follow_run(
 ) -> None:
     """Stream a run: from the start (``seq`` is ``None``) or behind a cursor.
 
+    The caller of this function holds a slot for it.
+
     Raises:
         ForeignCursor: If the cursor lies beyond the log's end.
     """
@@ -161,7 +188,7 @@ async def follow_run(
     if wanted not in STREAMS:
         wanted = Format.SSE
     encoder = ENCODERS[wanted]()
-    async with app.slot(caller), app.reading(run.id) as reader:
+    async with app.reading(run.id) as reader:
         await reader.hold(app.timing.keepalive)
         has_news = run.seq > (seq or 0)
         if seq is None:

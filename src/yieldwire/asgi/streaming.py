@@ -104,6 +104,8 @@ class Streaming:
         async with aclosing(self._reader.pages(after, tick=self._keepalive)) as pages:
             try:
                 async for page in pages:
+                    if self._is_over():
+                        break
                     body = ahead + self._encode(page, after)
                     ahead = b""
                     if page:
@@ -112,8 +114,6 @@ class Streaming:
                             await self._end(body, page[-1].end)
                             return
                     await self._send(body)
-                    if self._is_over():
-                        break
             except NotFound:
                 # Purged under the reader: never a bare end, which would look like success.
                 ahead += encoder.reset(self._reader.run_id, after + 1)

@@ -1,0 +1,79 @@
+"""JSON from a stranger, read strictly: what two parsers could read differently is refused."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from yieldwire.errors import Json, ParseError
+
+# A string that the body's end cuts, even behind a backslash, is one token too: were it none,
+# the search would begin anew at each quote in it, which takes quadratic time.
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+
+
+def parse_json(body: bytes, max_depth: int) -> Json:
+    """Return the JSON value that ``body`` is.
+
+    Raises:
+        ParseError: If it is no JSON, nests too deep, names a key twice, or has a number or a
+            string that JSON cannot carry on.
+    """
+    if body.count(b"[") + body.count(b"{") > max_depth:
+        _check_depth(body, max_depth)
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_float=_float,
+        )
+        if b"\\u" in body:
+            to_json(value)  # a lone surrogate could be read, but never be sent on
+    except (ValueError, RecursionError, PydanticSerializationError) as exc:
+        raise ParseError(f"The body is not valid JSON: {_reason(exc)}.") from exc
+    return value
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, json.JSONDecodeError):
+        return f"{exc.msg} at line {exc.lineno}, column {exc.colno}"
+    if isinstance(exc, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(exc, PydanticSerializationError):
+        return "a string has half of a surrogate pair"
+    if "digits" in str(exc):
+        return "a number is too large"  # Python's own limit, whose message is for developers
+    return str(exc) or "it nests too deep"
+
+
+def _check_depth(body: bytes, max_depth: int) -> None:
+    depth = 0
+    for token in _TOKENS.finditer(body):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > max_depth:
+                raise ParseError(f"The body nests deeper than {max_depth} levels.")
+        elif first in b"]}":
+            depth -= 1
+
+
+def _object(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise ValueError("a number is too large")
+    return number
