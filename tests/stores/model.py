@@ -1,0 +1,78 @@
+"""What a store is compared with: one run's life, told in a page."""
+
+from dataclasses import dataclass, field
+
+from yieldwire.events import Block, Event, EventType
+from yieldwire.run import RunRecord, Status, advance
+
+
+@dataclass(kw_only=True)
+class Model:
+    """What is known of one run without asking the store."""
+
+    given: RunRecord
+    key: str | None
+    fingerprint: str
+    read_until: float
+    status: Status = Status.PENDING
+    attempt: int = 0
+    fences: list[int] = field(default_factory=list)
+    cancel_reason: str | None = None
+    types: list[EventType] = field(default_factory=list)
+    seen: list[Event] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    lease_until: float | None = None
+    readers: dict[str, float] = field(default_factory=dict)
+    expires: float | None = None
+    first_seq: int = 1
+
+    @property
+    def seq(self) -> int:
+        return len(self.types)
+
+    @property
+    def fence(self) -> int:
+        """The fence of whoever claimed the run last."""
+        return self.fences[-1] if self.fences else 0
+
+    @property
+    def may_write(self) -> bool:
+        return self.status is Status.RUNNING
+
+    def end(self, kind: EventType, now: float) -> None:
+        self.status = advance(self.status, kind)
+        self.types.append(kind)
+        self.lease_until, self.expires = None, now + self.given.retention
+
+    def ask_to_stop(self, reason: str, now: float) -> None:
+        if self.status.is_terminal or self.cancel_reason is not None:
+            return
+        self.cancel_reason = reason
+        if self.status is Status.PENDING:
+            self.end(EventType.CANCELLED, now)
+
+    def sweep(self, now: float) -> bool:
+        """Do what time asks, and say whether that changed anything."""
+        if self.lease_until is not None and self.lease_until < now:
+            self._lose_lease(now)
+            return True
+        if self._is_forsaken(now):
+            self.ask_to_stop("unattended", now)
+            return True
+        return False
+
+    def _lose_lease(self, now: float) -> None:
+        self.lease_until = None
+        if self.attempt > self.given.retries or self.cancel_reason is not None:
+            self.end(EventType.ERROR, now)
+        else:
+            self.status = advance(self.status, EventType.RESTARTED)
+            self.types.append(EventType.RESTARTED)
+
+    def _is_forsaken(self, now: float) -> bool:
+        given = self.given
+        if self.status.is_terminal or self.cancel_reason or given.detached or given.linger is None:
+            return False
+        holds = [min(until, now) for until in self.readers.values()]
+        self.read_until = max([self.read_until, *holds])
+        return now - self.read_until > given.linger

@@ -1,0 +1,345 @@
+"""A store does what a small model of it does, whatever is asked of it in whatever order."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.stores.model import Model
+from tests.stores.test_memory import MemoryHarness
+from yieldwire.errors import (
+    AppendConflict,
+    Conflict,
+    Fenced,
+    ForeignCursor,
+    KeyReused,
+    NotFound,
+    YieldwireError,
+)
+from yieldwire.events import Block, Event, EventType
+from yieldwire.run import RunRecord, Status, advance
+from yieldwire.stores import Admission, RunStore
+from yieldwire.testing.contract import StoreHarness
+from yieldwire.testing.contract.harness import chunks, ending, log_of, raises, record
+
+T = TypeVar("T")
+Call: TypeAlias = Callable[[], Coroutine[Any, Any, object]]
+
+# Whole seconds pass, and nothing is due at a whole second, so "by then" is never in doubt.
+LEASE: Final = 10.5
+LINGER: Final = 30.5
+RETENTION: Final = 50.5
+HOLD: Final = 20.25
+
+ENDS: Final = [EventType.DONE, EventType.ERROR, EventType.CANCELLED]
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Every rule is one call; after each, every run is compared with its model."""
+
+    runs: Bundle[str] = Bundle("runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.harness: StoreHarness = MemoryHarness()
+        self.store: RunStore = self.harness.store
+        self.now = 0.0
+        self.models: dict[str, Model] = {}
+        self.keys: dict[str, str] = {}
+        self.gone: set[str] = set()
+
+    def teardown(self) -> None:
+        self.runner.run(self.store.close())
+        self.runner.close()
+
+    def do(self, call: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(call)
+
+    def refuses(self, error: type[YieldwireError], call: Call) -> None:
+        with raises(error):
+            self.do(call())
+
+    def model(self, run: str, call: Call) -> Model | None:
+        """Return the run's model; where the run is gone, check that ``call`` says so."""
+        model = self.models.get(run)
+        if model is None:
+            self.refuses(NotFound, call)
+        return model
+
+    # Starting.
+
+    @initialize(target=runs)
+    def first_run(self) -> str:
+        run = self.start(Admission(fingerprint="f"), record(retries=1, retention=RETENTION))
+        self.claim(run, LEASE)
+        return run
+
+    @rule(
+        target=runs,
+        key=st.sampled_from([None, None, "k", "l"]),
+        fingerprint=st.sampled_from("fg"),
+        retries=st.integers(0, 2),
+        keep=st.sampled_from([None, None, 1, 3]),
+        detached=st.booleans(),
+        linger=st.sampled_from([LINGER, None]),
+        claims=st.booleans(),
+    )
+    def create(  # noqa: PLR0913 - a rule's choices
+        self,
+        *,
+        key: str | None,
+        fingerprint: str,
+        retries: int,
+        keep: int | None,
+        detached: bool,
+        linger: float | None,
+        claims: bool,
+    ) -> str:
+        given = record(
+            retries=retries, keep=keep, detached=detached, linger=linger, retention=RETENTION
+        )
+        run = self.start(Admission(key=key, fingerprint=fingerprint), given)
+        if claims:
+            self.claim(run, LEASE)
+        return run
+
+    def start(self, admission: Admission, given: RunRecord) -> str:
+        start = partial(self.store.create, given, admission)
+        key, fingerprint = admission.key, admission.fingerprint
+        known = self.keys.get(key) if key is not None else None
+        if known is not None and self.models[known].fingerprint != fingerprint:
+            self.refuses(KeyReused, start)
+            return known
+        made = self.do(start())
+        if known is not None:
+            assert made.id == known
+            return known
+        assert made.id == given.id
+        self.models[made.id] = Model(
+            given=given, key=key, fingerprint=fingerprint, read_until=self.now
+        )
+        if key is not None:
+            self.keys[key] = made.id
+        return made.id
+
+    @rule(run=runs, lease=st.sampled_from([LEASE, LEASE, None]))
+    def claim(self, run: str, lease: float | None) -> None:
+        call = partial(self.store.claim, run, lease=lease)
+        if (model := self.model(run, call)) is None:
+            return
+        if model.status is not Status.PENDING:
+            self.refuses(Fenced, call)
+            return
+        claimed = self.do(call())
+        assert claimed.fence > model.fence
+        model.fences.append(claimed.fence)
+        model.status, model.attempt = Status.RUNNING, model.attempt + 1
+        model.lease_until = None if lease is None else self.now + lease
+
+    # Writing.
+
+    async def append(self, run: str, block: Block, *, fence: int) -> int:
+        end = None if block.end is None else advance(Status.RUNNING, block.end)
+        return await self.store.append(run, block, after=block.first - 1, fence=fence, end=end)
+
+    def wrote(self, model: Model, block: Block) -> None:
+        assert self.do(self.append(model.given.id, block, fence=model.fence)) == block.last
+        model.blocks.append(block)
+        for event in block.events():
+            model.types.append(event.type)
+            if event.is_terminal:
+                model.types.pop()
+                model.end(event.type, self.now)
+
+    @rule(
+        run=runs,
+        size=st.integers(1, 4),
+        end=st.sampled_from([None, None, None, *ENDS]),
+        again=st.booleans(),
+    )
+    def write(self, run: str, *, size: int, end: EventType | None, again: bool) -> None:
+        model = self.model(run, partial(self.append, run, chunks(run, 1, size), fence=1))
+        if model is None:
+            return
+        block = chunks(run, model.seq + 1, size, f"by {model.fence}")
+        if end is not None:
+            block = block.joined(ending(run, block.last + 1, end))
+        if model.may_write:
+            self.wrote(model, block)
+            if again:
+                self.write_again(run, 0)
+        else:
+            self.refuses(Fenced, partial(self.append, run, block, fence=model.fence))
+
+    @rule(run=runs, back=st.integers(1, 3))
+    def write_by_a_fence_that_is_over(self, run: str, back: int) -> None:
+        model = self.models.get(run)
+        if model is None or len(model.fences) <= back:
+            return
+        stale = model.fences[-1 - back]
+        self.refuses(Fenced, partial(self.append, run, chunks(run, model.seq + 1, 1), fence=stale))
+        for block in model.blocks[-1:]:
+            self.refuses(Fenced, partial(self.append, run, block, fence=stale))
+        self.refuses(Fenced, partial(self.store.heartbeat, run, fence=stale, lease=LEASE))
+
+    @rule(run=runs, off=st.sampled_from([-2, -1, 1, 2]))
+    def write_at_a_wrong_place(self, run: str, off: int) -> None:
+        model = self.models.get(run)
+        if model is None or not model.may_write or model.seq + off < 0:
+            return
+        block = chunks(run, model.seq + off + 1, 1, "intruder")
+        self.refuses(AppendConflict, partial(self.append, run, block, fence=model.fence))
+
+    @rule(run=runs, back=st.integers(0, 3))
+    def write_again(self, run: str, back: int) -> None:
+        model = self.models.get(run)
+        if model is None or len(model.blocks) <= back:
+            return
+        block = model.blocks[-1 - back]
+        if block.first < model.first_seq:
+            return  # trimmed: there is nothing to compare it with
+        again = partial(self.append, run, block, fence=model.fence)
+        held = self.do(self.store.get(run)).fence == model.fence
+        if held:
+            assert self.do(again()) == block.last
+        else:
+            self.refuses(Fenced, again)
+
+    # Leases, cancelling, time.
+
+    @rule(run=runs)
+    def beat(self, run: str) -> None:
+        call = partial(self.store.heartbeat, run, lease=LEASE)
+        if (model := self.model(run, partial(call, fence=1))) is None:
+            return
+        call = partial(call, fence=model.fence)
+        if model.may_write:
+            assert self.do(call()) == model.cancel_reason
+            model.lease_until = self.now + LEASE
+        else:
+            self.refuses(Fenced, call)
+
+    @rule(run=runs, reason=st.sampled_from(["requested", "another"]))
+    def cancel(self, run: str, reason: str) -> None:
+        if (model := self.model(run, partial(self.store.request_cancel, run, reason))) is None:
+            return
+        model.ask_to_stop(reason, self.now)
+        answered = self.do(self.store.request_cancel(run, reason))
+        assert answered == self.do(self.store.get(run))
+
+    @rule(run=runs, reader=st.sampled_from(["tab", "phone"]), seconds=st.sampled_from([0, HOLD]))
+    def hold(self, run: str, reader: str, seconds: float) -> None:
+        self.do(self.store.hold(run, reader, seconds=seconds))
+        if (model := self.models.get(run)) is None:
+            return
+        if seconds:
+            model.readers[reader] = self.now + seconds
+        else:
+            model.readers.pop(reader, None)
+            model.read_until = max(model.read_until, self.now)
+
+    @rule(seconds=st.sampled_from([1, 5, 11, 31, 51]), sweeps=st.booleans())
+    def let_time_pass(self, *, seconds: int, sweeps: bool) -> None:
+        self.do(self.harness.advance(seconds))
+        self.now += seconds
+        if sweeps:
+            self.sweep()
+
+    @rule(seconds=st.sampled_from([-86_400, 3_600, 10_000_000]))
+    def set_the_wall_clock(self, seconds: int) -> None:
+        self.do(self.harness.jump(seconds))
+
+    @rule()
+    def sweep(self) -> None:
+        expected = {run for run, model in self.models.items() if model.sweep(self.now)}
+        changed = self.do(self.store.sweep())
+        assert {run.id for run in changed} == expected
+        for run in changed:
+            assert run == self.do(self.store.get(run.id))
+
+    @rule()
+    def purge(self) -> None:
+        due = {
+            run
+            for run, model in self.models.items()
+            if model.expires is not None and model.expires < self.now
+        }
+        assert {*self.do(self.store.purge())} == due
+        for run in due:
+            self.forget(run)
+
+    @rule(run=runs)
+    def purge_one(self, run: str) -> None:
+        if (model := self.model(run, partial(self.store.purge, run))) is None:
+            return
+        if model.status.is_terminal:
+            assert list(self.do(self.store.purge(run))) == [run]
+            self.forget(run)
+        else:
+            self.refuses(Conflict, partial(self.store.purge, run))
+
+    def forget(self, run: str) -> None:
+        model = self.models.pop(run)
+        if model.key is not None:
+            assert self.keys.pop(model.key) == run
+        self.gone.add(run)
+
+    @rule()
+    def open_again(self) -> None:
+        self.do(self.harness.reopen())
+        self.store = self.harness.store
+
+    # Reading.
+
+    @rule(run=runs, after=st.integers(0, 30), max_bytes=st.sampled_from([1, 200, 100_000]))
+    def read(self, run: str, after: int, max_bytes: int) -> None:
+        if (model := self.model(run, partial(self.store.read, run, after))) is None:
+            return
+        call = partial(self.store.read, run, after, max_bytes=max_bytes)
+        if after > model.seq:
+            self.refuses(ForeignCursor, call)
+            return
+        events = [event for block in self.do(call()) for event in block.events()]
+        begin = max(after, model.first_seq - 1)
+        assert events == model.seen[begin : begin + len(events)]
+        assert bool(events) == (after < model.seq)
+
+    @invariant()
+    def every_run_is_as_its_model_says(self) -> None:
+        for run, model in self.models.items():
+            kept = self.do(self.store.get(run))
+            self.check_record(model, kept)
+            self.check_log(model, kept, self.do(log_of(self.store, run)))
+        for run in self.gone:
+            self.refuses(NotFound, partial(self.store.get, run))
+
+    def check_record(self, model: Model, kept: RunRecord) -> None:
+        assert (kept.status, kept.seq) == (model.status, model.seq)
+        assert (kept.attempt, kept.cancel_reason) == (model.attempt, model.cancel_reason)
+        assert (kept.ended_at is None) == (not model.status.is_terminal)
+        assert kept.fence >= model.fence
+        assert kept.first_seq >= model.first_seq
+
+    def check_log(self, model: Model, kept: RunRecord, log: list[Event]) -> None:
+        first = model.first_seq = kept.first_seq
+        kept_at_least = model.seq if model.given.keep is None else min(model.seq, model.given.keep)
+        assert model.seq - first + 1 >= kept_at_least
+        assert [event.seq for event in log] == [*range(first, model.seq + 1)]  # E1
+        assert [event.type for event in log] == model.types[first - 1 :]
+        model.seen += log[max(0, len(model.seen) - first + 1) :]
+        assert log == model.seen[first - 1 :]  # E2: what was read once never changes
+        ends = [event.seq for event in log if event.is_terminal]
+        assert ends == ([model.seq] if model.status.is_terminal else [])  # E3, E4
+
+
+StoreMachine.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=50, deadline=None, database=None
+)
+
+
+TestMemoryStoreAgainstItsModel = StoreMachine.TestCase
