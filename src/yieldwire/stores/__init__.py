@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
+from yieldwire.errors import NotFound, RateLimited
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 
@@ -40,6 +41,33 @@ class Query:
     label: str | None = None
     before: str | None = None
     limit: int = 50
+
+
+def no_such_run(run_id: str) -> NotFound:
+    """Return the error for a run that a store does not have."""
+    return NotFound(
+        f"There is no run {run_id}; it may have ended long ago, or the server was started anew."
+    )
+
+
+def too_many(run: RunRecord, admission: Admission, *, same: int, every: int) -> None:
+    """Return if ``run`` may begin beside the caller's other runs that have not ended.
+
+    Args:
+        run: The run to create.
+        admission: The limits.
+        same: How many of the others are of the same action.
+        every: How many there are.
+
+    Raises:
+        RateLimited: If it may not.
+    """
+    limit = admission.action_limit
+    if limit is not None and same >= limit:
+        raise RateLimited(f"At most {limit} runs of {run.action} at a time; wait for one to end.")
+    limit = admission.caller_limit
+    if limit is not None and every >= limit:
+        raise RateLimited(f"At most {limit} runs at a time; wait for one to end.")
 
 
 class Store(Protocol):

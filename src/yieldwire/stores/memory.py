@@ -19,12 +19,10 @@ from yieldwire.errors import (
     Conflict,
     ForeignCursor,
     KeyReused,
-    NotFound,
-    RateLimited,
 )
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
-from yieldwire.stores import Admission, Query, Reach
+from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
 
 
 @dataclass(slots=True)
@@ -110,10 +108,7 @@ class MemoryStore:
         try:
             return self._entries[run_id]
         except KeyError:
-            raise NotFound(
-                f"There is no run {run_id}; it may have ended long ago, "
-                "or the server was started anew."
-            ) from None
+            raise no_such_run(run_id) from None
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Keep a new run, or return the one that the idempotency key already has."""
@@ -137,14 +132,7 @@ class MemoryStore:
         if admission.action_limit is None and admission.caller_limit is None:
             return
         actions = [e.record.action for e in self._live.values() if e.record.caller == run.caller]
-        limit = admission.action_limit
-        if limit is not None and actions.count(run.action) >= limit:
-            raise RateLimited(
-                f"At most {limit} runs of {run.action} at a time; wait for one to end."
-            )
-        limit = admission.caller_limit
-        if limit is not None and len(actions) >= limit:
-            raise RateLimited(f"At most {limit} runs at a time; wait for one to end.")
+        too_many(run, admission, same=actions.count(run.action), every=len(actions))
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run as it is."""
@@ -244,7 +232,7 @@ class MemoryStore:
             entry.lease_until = None
             expiry = self._clock.monotonic() + entry.record.retention
             heapq.heappush(self._expiries, (expiry, entry.record.id))
-        return entry.record
+        return entry.current()  # the block may have trimmed the log
 
     async def sweep(self) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed."""

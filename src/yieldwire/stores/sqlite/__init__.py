@@ -1,0 +1,446 @@
+"""Runs kept in one SQLite file: nothing to install, and there again after a restart.
+
+Theory of operation. One thread writes, and commits everything that was asked for while the
+last commit went on; one thread reads. WAL lets both go on at once. Every method is one
+transaction or part of one, so the steps are atomic for all processes that share the file.
+Blocks that this process wrote last are kept in memory for its own readers. A reader waits on a
+future, which an append of this process resolves; what another process appends is noticed by
+the file's ``data_version``, which is looked at only while somebody waits.
+
+What it promises: with ``synchronous="NORMAL"`` everything acknowledged survives the death of
+the process; with ``"FULL"`` also that of the machine, at about four times the cost of a commit.
+"""
+
+import asyncio
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
+
+from yieldwire import steps
+from yieldwire.clock import Clock, SystemClock
+from yieldwire.errors import Conflict, Fenced, ForeignCursor, KeyReused
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, Status
+from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
+from yieldwire.stores.sqlite.file import (
+    Synchronous,
+    block_row,
+    connect,
+    prepare,
+    statements,
+    to_block,
+    to_record,
+    to_row,
+)
+from yieldwire.stores.sqlite.lane import Lane
+
+T = TypeVar("T")
+
+_TAILS: Final = 1024
+"""Runs whose newest blocks are kept in memory."""
+_TAIL_BLOCKS: Final = 64
+
+
+class SQLiteStore:
+    """Keeps runs in a file, which processes of one machine may share.
+
+    Args:
+        path: The file; it is made if it does not exist. Its folder must.
+        synchronous: ``"NORMAL"``: acknowledged events survive the process; ``"FULL"``: the machine.
+        clock: What tells the time.
+
+    Raises:
+        StoreError: From the first call, if the file cannot be used; the message says why.
+    """
+
+    reach: ClassVar[Reach] = "machine"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        synchronous: Synchronous = "NORMAL",
+        clock: Clock | None = None,
+    ) -> None:
+        self._path, self._synchronous = Path(path), synchronous
+        self._clock = clock or SystemClock()
+        self._sql = statements()
+        self._writer: Lane | None = None
+        self._reader: Lane | None = None
+        self._waiters: dict[str, dict[asyncio.Future[None], int]] = {}
+        self._tails: OrderedDict[str, list[Block]] = OrderedDict()
+
+    def _open(self) -> None:
+        def writer() -> sqlite3.Connection:
+            connection = connect(self._path, self._synchronous)
+            prepare(connection, self._clock)
+            return connection
+
+        self._writer = Lane(
+            writer, name="yieldwire writer", writes=True, on_foreign_write=self._look
+        )
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._writer is None:
+            self._open()
+        assert self._writer is not None  # noqa: S101 - `_open` has made it
+        return await self._writer.do(work)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._reader is None:
+            await self._write(lambda _: None)  # the file is laid out by its first writer
+
+            def reader() -> sqlite3.Connection:
+                return connect(self._path, self._synchronous, read_only=True)
+
+            if self._reader is None:
+                self._reader = Lane(reader, name="yieldwire reader", writes=False)
+        return await self._reader.do(work)
+
+    def _row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
+        row: sqlite3.Row | None = self._one(connection, "run_by_id", id=run_id)
+        if row is None:
+            raise no_such_run(run_id)
+        return row
+
+    def _one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
+        return connection.execute(self._sql[name], values).fetchone()
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        """Keep a new run, or return the one that the idempotency key already has."""
+        run = replace(run, created_at=self._clock.now())
+
+        def work(connection: sqlite3.Connection) -> RunRecord:
+            if admission.key is not None:
+                known = self._one(connection, "run_by_key", key=admission.key)
+                if known is not None:
+                    if known["fingerprint"] != admission.fingerprint:
+                        raise KeyReused
+                    return to_record(known)
+            live = self._one(connection, "count_live", caller=run.caller, action=run.action)
+            too_many(run, admission, same=live["same"], every=live["every"])
+            columns = {
+                "key": admission.key,
+                "fingerprint": admission.fingerprint,
+                "lease_until": None,
+                "read_until": self._clock.monotonic(),
+            }
+            connection.execute(self._sql["insert_run"], {**to_row(run), **columns})
+            return run
+
+        return await self._write(work)
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        """Return the run as it is."""
+        return await self._read(lambda connection: to_record(self._row(connection, run_id)))
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        """Add ``block`` in one step, all or none, and return the last seq."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            head = self._one(connection, "head", id=run_id)
+            if head is None:
+                raise no_such_run(run_id)
+            if head["seq"] != after and head["fence"] == fence:
+                if self._stands_already(connection, head["n"], run_id, block):
+                    return int(head["first_seq"])
+            elif head["seq"] == after == block.first - 1 and end is None and block.end is None:
+                if head["fence"] != fence or head["status"] != Status.RUNNING.value:
+                    raise Fenced(f"Run {run_id} is {head['status']}; this writer's right is over.")
+                return self._put(connection, head, block)
+            row = self._row(connection, run_id)
+            steps.check_right(to_record(row), fence)
+            step = steps.append(to_record(row), block, after, end, self._clock.now())
+            return self._keep(connection, row, step, block).first_seq
+
+        first_seq = await self._write(work)
+        self._remember(run_id, block, first_seq)
+        self._wake(run_id, block.last)
+        return block.last
+
+    def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
+        """Write a block, trim the log where it keeps only so many, and return its first seq."""
+        n, keep, first_seq = head["n"], head["keep"], head["first_seq"]
+        connection.execute(self._sql["insert_block"], block_row(n, block))
+        if keep is not None and block.last - first_seq + 1 > keep:
+            oldest = self._one(connection, "first_kept", run=n, seq=block.last - keep + 1)[0]
+            if oldest > first_seq:
+                connection.execute(self._sql["trim"], {"run": n, "first": oldest})
+                first_seq = oldest
+        connection.execute(
+            self._sql["advance_head"], {"n": n, "seq": block.last, "first_seq": first_seq}
+        )
+        return int(first_seq)
+
+    def _stands_already(
+        self, connection: sqlite3.Connection, n: int, run_id: str, block: Block
+    ) -> bool:
+        values = {"run": n, "after": block.first - 1}
+        there: Block | None = None
+        for row in connection.execute(self._sql["blocks_behind"], values):
+            piece = to_block(run_id, row)
+            if there is None:
+                if piece.last < block.first or piece.first > block.first:
+                    return False
+                there = piece.after(block.first - 1)
+            else:
+                there = there.joined(piece)
+            if there.last >= block.last:
+                return there.frames[: there.ends[len(block.ends) - 1]] == block.frames
+        return False
+
+    def _keep(
+        self,
+        connection: sqlite3.Connection,
+        row: sqlite3.Row,
+        run: RunRecord,
+        block: Block | None,
+        *,
+        lease_until: float | None = None,
+    ) -> RunRecord:
+        """Write what a step changed, in the transaction that read ``row``."""
+        if block is not None:
+            run = replace(run, first_seq=self._put(connection, row, block))
+        expires = None
+        if run.status.is_terminal:
+            expires = self._clock.monotonic() + run.retention
+        columns = {"n": row["n"], "lease_until": lease_until, "expires_at": expires}
+        connection.execute(self._sql["update_run"], {**to_row(run), **columns})
+        return run
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        """Return the blocks behind ``after``, the first one cut there."""
+        tail = self._tails.get(run_id)
+        if tail is not None and tail[0].first <= after + 1 <= tail[-1].last:
+            return _page(tail, after, max_bytes)
+
+        def work(connection: sqlite3.Connection) -> Sequence[Block]:
+            head = self._one(connection, "head", id=run_id)
+            if head is None:
+                raise no_such_run(run_id)
+            if after > head["seq"]:
+                raise ForeignCursor
+            if after == head["seq"]:
+                return ()
+            page: list[Block] = []
+            size = 0
+            values = {"run": head["n"], "after": after}
+            for row in connection.execute(self._sql["blocks_behind"], values):
+                block = to_block(run_id, row).after(after)
+                page.append(block)
+                size += len(block.frames)
+                if size >= max_bytes:
+                    break
+            return page
+
+        return await self._read(work)
+
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+        """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        waiters = self._waiters.setdefault(run_id, {})
+        waiters[waiter] = after
+        # Looked at after the waiter stands, so that no append falls between.
+        timer = loop.call_later(timeout, _resolve, waiter)
+        try:
+            if not await self._has_news(run_id, after):
+                self._watch()
+                await waiter
+        finally:
+            timer.cancel()
+            waiters.pop(waiter, None)
+            if not waiters and self._waiters.get(run_id) is waiters:
+                del self._waiters[run_id]
+            self._watch()
+
+    async def _has_news(self, run_id: str, after: int) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            row = self._one(connection, "run_by_id", id=run_id)
+            return row is None or row["seq"] > after or row["ended_at"] is not None
+
+        return await self._read(work)
+
+    def _watch(self) -> None:
+        writer = self._writer
+        if writer is not None and writer.is_watching != bool(self._waiters):
+            writer.is_watching = bool(self._waiters)
+            if writer.is_watching:
+                writer.nudge()
+
+    def _look(self) -> None:
+        # Another process has written something: whoever waits looks whether it is theirs.
+        for run_id in list(self._waiters):
+            self._wake(run_id, None)
+
+    def _wake(self, run_id: str, last: int | None) -> None:
+        for waiter, after in list(self._waiters.get(run_id, {}).items()):
+            if last is None or last > after:
+                _resolve(waiter)
+
+    def _remember(self, run_id: str, block: Block, first_seq: int) -> None:
+        tail = self._tails.setdefault(run_id, [])
+        if tail and block.first != tail[-1].last + 1:
+            tail.clear()
+        tail.append(block)
+        del tail[:-_TAIL_BLOCKS]
+        while tail[0].first < first_seq:
+            del tail[0]
+        self._tails.move_to_end(run_id)
+        if len(self._tails) > _TAILS:
+            self._tails.popitem(last=False)
+
+    async def find(self, query: Query, /) -> Sequence[RunRecord]:
+        """Return the runs that fit, newest first."""
+        parts, values = ["SELECT * FROM runs WHERE 1"], dict[str, object](limit=query.limit)
+        for column, value in (("status", query.status), ("action", query.action)):
+            if value is not None:
+                parts.append(f"AND {column} = :{column}")
+                values[column] = str(value)
+        if not query.everyone:
+            parts.append("AND owner IS :owner")
+            values["owner"] = query.owner
+        if query.label is not None:
+            parts.append("AND EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label)")
+            values["label"] = query.label
+        if query.before is not None:
+            parts.append("AND n < (SELECT n FROM runs WHERE id = :before)")
+            values["before"] = query.before
+        statement = " ".join([*parts, "ORDER BY n DESC LIMIT :limit"])
+        return await self._read(
+            lambda connection: [to_record(row) for row in connection.execute(statement, values)]
+        )
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        """Begin the next attempt of a pending run."""
+
+        def work(connection: sqlite3.Connection) -> RunRecord:
+            row = self._row(connection, run_id)
+            run = steps.claim(to_record(row), self._clock.now())
+            until = None if lease is None else self._clock.monotonic() + lease
+            return self._keep(connection, row, run, None, lease_until=until)
+
+        return await self._write(work)
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        """Renew the lease, and return why the run should be cancelled, if it should."""
+        until = self._clock.monotonic() + lease
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            row = self._one(connection, "renew_lease", id=run_id, fence=fence, until=until)
+            if row is None:
+                steps.check_right(to_record(self._row(connection, run_id)), fence)
+            return None if row is None else row["cancel_reason"]
+
+        return await self._write(work)
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        """Ask a run to stop."""
+
+        def work(connection: sqlite3.Connection) -> RunRecord:
+            row = self._row(connection, run_id)
+            run, block = steps.ask_to_stop(to_record(row), reason, self._clock.now())
+            if run == to_record(row):
+                return run
+            return self._keep(connection, row, run, block, lease_until=row["lease_until"])
+
+        run = await self._write(work)
+        self._wake(run_id, run.seq)
+        return run
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        """Do what time asks, and return the runs that changed."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+
+        def work(connection: sqlite3.Connection) -> list[RunRecord]:
+            changed: list[RunRecord] = []
+            for row in connection.execute(self._sql["lost"], {"now": now}).fetchall():
+                run, block = steps.take_away(to_record(row), wall)
+                changed.append(self._keep(connection, row, run, block))
+            for row in connection.execute(self._sql["attached"]).fetchall():
+                if steps.is_forsaken(to_record(row), self._last_read(connection, row, now), now):
+                    run, block = steps.ask_to_stop(to_record(row), "unattended", wall)
+                    until = row["lease_until"]
+                    changed.append(self._keep(connection, row, run, block, lease_until=until))
+            return changed
+
+        changed = await self._write(work)
+        for run in changed:
+            self._wake(run.id, run.seq)
+        return changed
+
+    def _last_read(self, connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> float:
+        until = self._one(connection, "last_read", run=row["n"])[0]
+        if until is None:
+            return float(row["read_until"])
+        connection.execute(self._sql["note_read"], {"n": row["n"], "until": min(until, now)})
+        return float(max(row["read_until"], min(until, now)))
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        """Forget runs with their log and key, whole."""
+        now = self._clock.monotonic()
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            if run_id is not None:
+                named = self._row(connection, run_id)
+                if not to_record(named).status.is_terminal:
+                    raise Conflict(f"Run {run_id} has not ended; cancel it first.")
+                rows = [named]
+            else:
+                rows = connection.execute(self._sql["expired"], {"now": now}).fetchall()
+            for row in rows:
+                for name in ("forget_blocks", "forget_readers", "forget_run"):
+                    connection.execute(self._sql[name], {"run": row["n"]})
+            return [row["id"] for row in rows]
+
+        purged = await self._write(work)
+        for forgotten in purged:
+            self._tails.pop(forgotten, None)
+            self._wake(forgotten, None)
+        return purged
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        """Say that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
+        now = self._clock.monotonic()
+
+        def work(connection: sqlite3.Connection) -> None:
+            values = {"id": run_id, "reader": reader, "now": now, "until": now + seconds}
+            if seconds > 0:
+                connection.execute(self._sql["hold"], values)
+            else:
+                connection.execute(self._sql["leave"], values)
+                connection.execute(self._sql["touch"], values)
+
+        await self._write(work)
+
+    async def close(self) -> None:
+        """End both threads, after what they were asked for, and wake everybody who waits."""
+        for run_id in list(self._waiters):
+            self._wake(run_id, None)
+        for lane in (self._reader, self._writer):
+            if lane is not None:
+                await lane.close()
+        self._reader = self._writer = None
+        self._tails.clear()
+
+
+def _page(blocks: Sequence[Block], after: int, max_bytes: int) -> Sequence[Block]:
+    page: list[Block] = []
+    size = 0
+    for block in blocks:
+        if block.last > after:
+            page.append(block.after(after))
+            size += len(block.frames)
+            if size >= max_bytes:
+                break
+    return page
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

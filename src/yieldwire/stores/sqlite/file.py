@@ -1,0 +1,138 @@
+"""The database file: opened, laid out, and brought up to the machine's start."""
+
+import re
+import sqlite3
+import time
+from array import array
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic_core import from_json, to_json
+
+from yieldwire.clock import Clock
+from yieldwire.errors import StoreError
+from yieldwire.events import Block, EventType
+from yieldwire.run import RunRecord, Status
+
+VERSION: Final = 1
+BUSY_SECONDS: Final = 10.0
+"""How long a write waits for another process's."""
+
+Synchronous = Literal["NORMAL", "FULL"]
+
+
+@cache
+def statements() -> Mapping[str, str]:
+    """Return the statements of ``queries.sql`` by their names."""
+    text = files("yieldwire.stores.sqlite").joinpath("queries.sql").read_text("utf-8")
+    parts = re.split(r"^-- (\w+):.*\n(?:-- .*\n)*", text, flags=re.MULTILINE)
+    return {name: sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def connect(path: Path, synchronous: Synchronous, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a connection for one thread.
+
+    Raises:
+        sqlite3.Error: If the file cannot be opened.
+    """
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute(f"PRAGMA query_only = {int(read_only)}")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, clock: Clock) -> None:
+    """Lay the file out if it is new; where the machine was started since, restart its clock.
+
+    Raises:
+        StoreError: If the file is of another version, or is something else.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        if not tables:
+            _lay_out(connection)
+        elif "about" not in tables:
+            raise StoreError("The file is an SQLite database, but not one of this store.")
+        version, boot = connection.execute("SELECT version, boot FROM about").fetchone()
+        if version != VERSION:
+            raise StoreError(
+                f"The file has layout {version}, and this version reads {VERSION}; "
+                "move it away, or use the version that wrote it."
+            )
+        if boot != boot_id():
+            times = {"now": clock.monotonic(), "wall": clock.now()}
+            connection.execute(statements()["restart_clock"], times)
+            connection.execute(statements()["forget_every_reader"])
+            connection.execute("UPDATE about SET boot = ?", [boot_id()])
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    text = files("yieldwire.stores.sqlite").joinpath("schema.sql").read_text("utf-8")
+    for statement in re.sub(r"--.*", "", text).split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute("INSERT INTO about VALUES (?, ?)", [VERSION, boot_id()])
+
+
+@cache
+def boot_id() -> str:
+    """Return what is the same in every process until the machine starts anew."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        # To within ten seconds, the moment at which the monotonic clock was zero.
+        return str(round((time.time() - time.monotonic()) / 10))  # noqa: TID251
+
+
+_FIELDS: Final = tuple(field.name for field in fields(RunRecord))
+
+
+def to_row(run: RunRecord) -> dict[str, Any]:
+    """Return a record as the columns of its row."""
+    row = {name: getattr(run, name) for name in _FIELDS}
+    row["labels"] = to_json(run.labels).decode()
+    row["status"] = run.status.value
+    return row
+
+
+def to_record(row: sqlite3.Row) -> RunRecord:
+    """Return a row as a record."""
+    columns = {name: row[name] for name in _FIELDS}
+    columns["labels"] = tuple(from_json(row["labels"]))
+    columns["status"] = Status(row["status"])
+    columns["detached"] = bool(row["detached"])
+    return RunRecord(**columns)
+
+
+def to_block(run_id: str, row: sqlite3.Row) -> Block:
+    """Return a row of the log as a block."""
+    ends = array("I")
+    ends.frombytes(row["ends"])
+    ending = None if row["ending"] is None else EventType(row["ending"])
+    return Block(run_id, row["first"], row["frames"], ends, ending)
+
+
+def block_row(n: int, block: Block) -> dict[str, Any]:
+    """Return a block as the columns of its row."""
+    return {
+        "run": n,
+        "first": block.first,
+        "last": block.last,
+        "ending": None if block.end is None else block.end.value,
+        "ends": array("I", block.ends).tobytes(),
+        "frames": block.frames,
+    }

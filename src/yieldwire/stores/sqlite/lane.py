@@ -1,0 +1,160 @@
+"""One thread with one connection, which does what the loop asks of it, many things at a time.
+
+Everything that was asked for while the thread was busy is done in one go, and for the writer
+in one transaction: a group commit. The loop hears of the outcomes in one call.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from yieldwire.errors import StoreError, YieldwireError
+
+T = TypeVar("T")
+
+Work = Callable[[sqlite3.Connection], Any]
+_Item = tuple[Work, "asyncio.Future[Any]"]
+
+MOST_AT_ONCE: Final = 512
+"""Things done in one transaction, so that the first of them need not wait for ever."""
+_WATCH_SECONDS: Final = 0.02
+"""How often a thread that is asked to watch looks whether another process has written."""
+
+
+class Lane:
+    """Does work on a connection of its own, in the order in which it was asked for.
+
+    Work either raises a `YieldwireError` before it has written anything, or is part of a
+    transaction that happens whole or not at all.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        name: str,
+        writes: bool,
+        on_foreign_write: Callable[[], None] | None = None,
+    ) -> None:
+        self._connect, self._writes = connect, writes
+        self._on_foreign_write = on_foreign_write
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self.is_watching = False
+        """Whether to look for what other processes write; read by the thread."""
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do ``work`` in the thread. Cancellation waits until it is done, and then comes through.
+
+        Raises:
+            StoreError: If the database failed.
+        """
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put((work, done))
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait({done})
+            done.exception()
+            raise
+
+    def nudge(self) -> None:
+        """Let the thread see that it is to watch."""
+        self._queue.put((lambda _: None, self._loop.create_future()))
+
+    async def close(self) -> None:
+        """End the thread, after everything that was asked for."""
+        self._queue.put(None)
+        while self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, 1.0)
+
+    def _run(self) -> None:
+        try:
+            connection = self._connect()
+        except Exception as exc:  # noqa: BLE001 - everybody who asks is told
+            self._refuse(exc)
+            return
+        seen = 0
+        while not self._is_closing:
+            items = self._next()
+            if items:
+                self._tell(self._do_all(connection, items))
+            elif self._on_foreign_write is not None:
+                (version,) = connection.execute("PRAGMA data_version").fetchone()
+                if version != seen:
+                    seen = version
+                    self._call(self._on_foreign_write)
+        connection.close()
+
+    def _next(self) -> list[_Item]:
+        items: list[_Item] = []
+        timeout = _WATCH_SECONDS if self.is_watching else None
+        try:
+            while len(items) < MOST_AT_ONCE:
+                item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)
+                if item is None:
+                    self._is_closing = True
+                    break
+                items.append(item)
+        except queue.Empty:
+            pass
+        return items
+
+    def _do_all(
+        self, connection: sqlite3.Connection, items: list[_Item]
+    ) -> list[tuple["asyncio.Future[Any]", Any, BaseException | None]]:
+        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+            for work, done in items:
+                try:
+                    outcomes.append((done, work(connection), None))
+                except YieldwireError as exc:
+                    outcomes.append((done, None, exc))
+            connection.execute("COMMIT")
+        except Exception as exc:  # noqa: BLE001 - told to everybody who asked
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            error = _store_error(exc)
+            return [(done, None, error) for _, done in items]
+        return outcomes
+
+    def _tell(
+        self, outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]
+    ) -> None:
+        self._call(lambda: _resolve(outcomes))
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return  # the loop is closed: nobody is left to be told
+
+    def _refuse(self, exc: Exception) -> None:
+        error = _store_error(exc)
+        while (item := self._queue.get()) is not None:
+            self._tell([(item[1], None, error)])
+
+
+def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
+    for done, result, error in outcomes:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
+
+
+def _store_error(exc: Exception) -> YieldwireError:
+    if isinstance(exc, YieldwireError):
+        return exc
+    error = StoreError(f"The SQLite store failed: {exc}.")
+    error.__cause__ = exc
+    return error

@@ -1,0 +1,100 @@
+-- insert_run: keep a new run
+INSERT INTO runs (
+    id, key, fingerprint, action, caller, owner, input, context, labels, linger, detached,
+    timeout, retries, retention, keep, status, fence, attempt, seq, first_seq, cancel_reason,
+    created_at, started_at, ended_at, lease_until, read_until
+) VALUES (
+    :id, :key, :fingerprint, :action, :caller, :owner, :input, :context, :labels, :linger,
+    :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt, :seq,
+    :first_seq, :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
+)
+
+-- run_by_id: one run
+SELECT * FROM runs WHERE id = :id
+
+-- run_by_key: the run that an idempotency key has
+SELECT * FROM runs WHERE key = :key
+
+-- count_live: how many runs of a caller have not ended, and how many of them are of one action
+SELECT count(*) AS every, coalesce(sum(action = :action), 0) AS same
+FROM runs WHERE caller = :caller AND ended_at IS NULL
+
+-- update_run: write what a step changed
+UPDATE runs SET
+    status = :status, fence = :fence, attempt = :attempt, seq = :seq, first_seq = :first_seq,
+    cancel_reason = :cancel_reason, started_at = :started_at, ended_at = :ended_at,
+    lease_until = :lease_until, expires_at = :expires_at
+WHERE n = :n
+
+-- head: what an append has to know
+SELECT n, status, fence, seq, first_seq, keep FROM runs WHERE id = :id
+
+-- advance_head: write what an append changed
+UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
+
+-- insert_block: put a block into the log
+INSERT INTO blocks (run, first, last, ending, ends, frames)
+VALUES (:run, :first, :last, :ending, :ends, :frames)
+
+-- blocks_behind: the log behind a seq, from the block that it cuts
+SELECT first, last, ending, ends, frames FROM blocks
+WHERE run = :run AND first >= (
+    SELECT coalesce(max(first), 0) FROM blocks WHERE run = :run AND first <= :after + 1
+)
+ORDER BY first
+
+-- first_kept: the block in which a trimmed log begins
+SELECT max(first) FROM blocks WHERE run = :run AND first <= :seq
+
+-- trim: drop whole blocks from a log's beginning
+DELETE FROM blocks WHERE run = :run AND first < :first
+
+-- renew_lease: a heartbeat
+UPDATE runs SET lease_until = :until WHERE id = :id AND fence = :fence AND status = 'running'
+RETURNING cancel_reason
+
+-- lost: runs whose lease ran out
+SELECT * FROM runs WHERE ended_at IS NULL AND lease_until < :now
+
+-- attached: runs that need readers
+SELECT * FROM runs
+WHERE ended_at IS NULL AND NOT detached AND linger IS NOT NULL AND cancel_reason IS NULL
+
+-- last_read: until when a run's readers said that they are here
+SELECT max(until) FROM readers WHERE run = :run
+
+-- note_read: keep until when somebody was reading
+UPDATE runs SET read_until = max(read_until, :until) WHERE n = :n
+
+-- hold: a reader is here
+INSERT INTO readers (run, reader, until) SELECT n, :reader, :until FROM runs WHERE id = :id
+ON CONFLICT (run, reader) DO UPDATE SET until = excluded.until
+
+-- leave: a reader has left
+DELETE FROM readers WHERE reader = :reader AND run = (SELECT n FROM runs WHERE id = :id)
+
+-- touch: somebody was reading until now
+UPDATE runs SET read_until = max(read_until, :now) WHERE id = :id
+
+-- expired: runs past their retention
+SELECT n, id FROM runs WHERE expires_at <= :now LIMIT 500
+
+-- forget_blocks: drop a log
+DELETE FROM blocks WHERE run = :run
+
+-- forget_readers: drop a run's readers
+DELETE FROM readers WHERE run = :run
+
+-- forget_run: drop a run, and with it its key
+DELETE FROM runs WHERE n = :run
+
+-- restart_clock: the machine was started anew, so its clock begins again; the wall clock says how
+-- much of a retention is left
+UPDATE runs SET
+    lease_until = CASE WHEN lease_until IS NULL THEN NULL ELSE :now - 1 END,
+    read_until = :now,
+    expires_at = CASE WHEN ended_at IS NULL THEN NULL
+                 ELSE :now + max(0, ended_at + retention - :wall) END
+
+-- forget_every_reader: nobody who read before the machine's start still does
+DELETE FROM readers

@@ -1,0 +1,59 @@
+-- Version 1 of the file's layout. Times are seconds: since the epoch where people may read
+-- them, otherwise since the machine's start, which every process on it agrees about.
+
+CREATE TABLE about (
+    version INTEGER NOT NULL,
+    boot TEXT NOT NULL            -- the start of the machine that the other clock counts from
+);
+
+CREATE TABLE runs (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    key TEXT UNIQUE,              -- the idempotency key, within its owner and action
+    fingerprint TEXT NOT NULL,
+    action TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    owner TEXT,
+    input BLOB NOT NULL,
+    context BLOB NOT NULL,
+    labels TEXT NOT NULL,         -- a JSON array
+    linger REAL,
+    detached INTEGER NOT NULL,
+    timeout REAL,
+    retries INTEGER NOT NULL,
+    retention REAL NOT NULL,
+    keep INTEGER,
+    status TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    cancel_reason TEXT,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    ended_at REAL,
+    lease_until REAL,             -- machine's clock, as are the next two
+    read_until REAL NOT NULL,
+    expires_at REAL
+);
+
+CREATE INDEX runs_live ON runs (caller, action) WHERE ended_at IS NULL;
+CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX runs_owner ON runs (owner, n);
+
+CREATE TABLE blocks (
+    run INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    ending TEXT,                  -- the type of the terminal event that the block ends with
+    ends BLOB NOT NULL,           -- the offset behind each frame, 4 bytes little-endian each
+    frames BLOB NOT NULL,
+    PRIMARY KEY (run, first)
+) WITHOUT ROWID;
+
+CREATE TABLE readers (
+    run INTEGER NOT NULL,
+    reader TEXT NOT NULL,
+    until REAL NOT NULL,
+    PRIMARY KEY (run, reader)
+) WITHOUT ROWID;
