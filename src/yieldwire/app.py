@@ -17,17 +17,19 @@ from yieldwire.context import Context, RequestFacts
 from yieldwire.errors import Json, NotFound, Unavailable, UsageError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
+from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor, Tasks
 from yieldwire.handle import Run
 from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.reading import Reader
 from yieldwire.registry import Registry
 from yieldwire.resources import Resources
-from yieldwire.run import RunRecord, new_run_id
+from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.snapshot import Fold, retry_after_ms
 from yieldwire.starts import admission_of, close_uploads, dump, record_of
 from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
 
 T = TypeVar("T")
 
@@ -45,7 +47,9 @@ class Timing:
         head_wait: How long a response's head waits for the first event, so that an early
             error is a status.
         keepalive: How often an idle stream says that it is alive.
-        sweep_every: How often time is looked after: lingering, retention.
+        sweep_every: How often time is looked after: lingering, lost leases, retention.
+        lease: How long a run's process may be silent before the run is taken away from it. A
+            store that is lost with its process needs none.
         stall_timeout: How long a reader may take to take what was sent.
         wait: The longest that a poll or a waiting answer is held without being asked for longer.
         max_wait: The longest that it may ask for.
@@ -56,6 +60,7 @@ class Timing:
     head_wait: float = 0.5
     keepalive: float = 15.0
     sweep_every: float = 0.5
+    lease: float = 15.0
     stall_timeout: float = 60.0
     wait: float = 30.0
     max_wait: float = 60.0
@@ -69,7 +74,7 @@ class App(Registry):
     It opens by itself at the first call, in the event loop of that call; `close` ends it.
 
     Args:
-        store: Where runs are kept: ``"memory"``, or a store of your own.
+        store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or a store of your own.
         access: Widens who may see a run beyond its owner.
         middleware: Runs once at each start, in order.
         around: Wraps every attempt, in order.
@@ -95,7 +100,7 @@ class App(Registry):
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, self.clock)
         self.limits: Final = limits or Limits()
-        self.timing: Final = timing or Timing()
+        self.timing = timing or Timing()
         self.checks_chunks = False
         self.is_closing = False
         self._access, self._max_runs = access, max_runs
@@ -123,14 +128,15 @@ class App(Registry):
         self._chores.own(self._resources.keep(self.declared_resources, ready))
         await ready
         self._chores.own(self._look_after_time())
-        return LocalExecutor(
-            self.store,
-            self._load,
+        services = Services(
+            store=self.store,
             limits=self.limits,
             arounds=self._around,
             resources=self._resources.opened,
             checks_chunks=lambda: self.checks_chunks,
         )
+        lease = None if self.store.reach == "process" else self.timing.lease
+        return LocalExecutor(services, self._load, lease=lease)
 
     async def _look_after_time(self) -> None:
         while True:
@@ -141,9 +147,11 @@ class App(Registry):
                 logger.exception("a sweep failed; the next one tries again")
 
     async def sweep(self) -> None:
-        """Do what time asks: stop forsaken runs, forget those past their retention."""
+        """Do what time asks: stop forsaken runs, recover orphaned ones, forget old ones."""
         for run in await self.store.sweep():
-            if run.cancel_reason is not None:
+            if run.status is Status.PENDING:
+                self._running_executor.enqueue(run.id)
+            elif run.cancel_reason is not None:
                 self._running_executor.nudge(run.id, run.cancel_reason)
         for run_id in await self.store.purge():
             self._folds.pop(run_id, None)
@@ -356,6 +364,10 @@ def open_store(store: str | RunStore, clock: Clock) -> RunStore:
     """
     if store == "memory":
         return MemoryStore(clock=clock)
+    if isinstance(store, str) and store.startswith("sqlite:///"):
+        return SQLiteStore(store.removeprefix("sqlite:///"), clock=clock)
     if not isinstance(store, str):
         return store
-    raise UsageError(f"There is no store {store!r}; use 'memory' or a store of your own.")
+    raise UsageError(
+        f"There is no store {store!r}; use 'memory', 'sqlite:///runs.db' or a store of your own."
+    )

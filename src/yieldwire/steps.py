@@ -6,12 +6,16 @@ fence, so that none can follow them.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from pydantic_core import to_json
 
 from yieldwire.errors import AppendConflict, Fenced, RunCancelled, RunInterrupted
 from yieldwire.events import Block, EventType
 from yieldwire.run import RunRecord, Status, advance
+
+CLAIM_SECONDS: Final = 30.0
+"""How long a pending run waits for its process before a sweep gives it to another."""
 
 
 def claim(run: RunRecord, now: float) -> RunRecord:

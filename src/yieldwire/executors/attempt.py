@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
@@ -41,6 +41,10 @@ TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
 
 
+Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+"""Runs a coroutine in a task that the executor owns."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What every attempt in this process shares."""
@@ -49,39 +53,43 @@ class Services:
     limits: Limits
     arounds: tuple[Around, ...]
     resources: Mapping[Resource[Any], Any]
-    own: Callable[[Coroutine[Any, Any, None]], object]
-    """Runs a coroutine in a task that the executor owns."""
-    checks_chunks: bool
+    checks_chunks: Callable[[], bool]
+    """Whether what actions yield is validated."""
 
 
 class Attempt:
     """Runs one claimed run's action. Its end is written exactly once, by whoever is first."""
 
-    def __init__(self, services: Services, run: RunRecord, work: Work, pace: Pace) -> None:
-        self._services, self._run, self._work = services, run, work
+    def __init__(
+        self, services: Services, run: RunRecord, work: Work, pace: Pace, own: Own
+    ) -> None:
+        self._services, self.run, self._work = services, run, work
         self._writer = LogWriter(services.store, run, self._encoder(), services.limits, pace)
-        self._writer.spawn_flush = lambda: self._own(self._writer.flush())
+        self._own = own
+        self._writer.spawn_flush = lambda: own(self._writer.flush())
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._has_ended = False
+        self.renewed_at = asyncio.get_running_loop().time()
+        """When the lease was last known to be held, by the loop's clock."""
         self.cancel_reason: str | None = None
 
     def _encoder(self) -> Callable[[object], bytes]:
         chunk = self._work.action.signature.chunk
         if chunk is None:
             return to_json
-        return chunk.encode_checked if self._services.checks_chunks else chunk.encode
+        return chunk.encode_checked if self._services.checks_chunks() else chunk.encode
 
     async def execute(self) -> None:
         """Run the action and write its end. Never raises what the action raised."""
         self._task = asyncio.current_task()
-        loop, timeout = asyncio.get_running_loop(), self._run.timeout
+        loop, timeout = asyncio.get_running_loop(), self.run.timeout
         if timeout is not None:
             self._timers.append(loop.call_later(timeout, self.cancel, TIMED_OUT))
-        if self._run.cancel_reason is not None:
-            self.cancel(self._run.cancel_reason)
-        logger.info("run starts: %s", self._run.action, extra={"run_id": self._run.id})
+        if self.run.cancel_reason is not None:
+            self.cancel(self.run.cancel_reason)
+        logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
         try:
             data = await self._outcome()
             await self._end(EventType.DONE, data)
@@ -99,12 +107,12 @@ class Attempt:
     async def _outcome(self) -> bytes:
         """Return the data of the `done` event."""
         ctx = Context(
-            run_id=self._run.id,
-            action=self._run.action,
-            owner=self._run.owner,
-            caller=self._run.caller,
-            attempt=self._run.attempt,
-            labels=list(self._run.labels),
+            run_id=self.run.id,
+            action=self.run.action,
+            owner=self.run.owner,
+            caller=self.run.caller,
+            attempt=self.run.attempt,
+            labels=list(self.run.labels),
             host=self,
             **self._work.context,
         )
@@ -115,7 +123,7 @@ class Attempt:
         output = self._work.action.signature.result
         if output.annotation is None and result is None:
             return b"{}"
-        encode = output.encode_checked if self._services.checks_chunks else output.encode
+        encode = output.encode_checked if self._services.checks_chunks() else output.encode
         return b'{"result":%b}' % encode(result)
 
     async def _drive(self, ctx: Context) -> object:
@@ -146,19 +154,26 @@ class Attempt:
         within = self._services.limits.cancel_within
         self._timers.append(loop.call_later(within, self._abandon))
 
+    def lose(self) -> None:
+        """Stop the action and write nothing more: the run is another's, or its lease is over."""
+        if not self._has_ended:
+            logger.warning("the run was taken away", extra={"run_id": self.run.id})
+            self.cancel("lost")
+            self._has_ended = self._writer.is_closed = True
+
     def _abandon(self) -> None:
         if not self._has_ended:
             logger.warning(
                 "cleanup of %s takes longer than %g s; its end is written without it",
-                self._run.action,
+                self.run.action,
                 self._services.limits.cancel_within,
-                extra={"run_id": self._run.id},
+                extra={"run_id": self.run.id},
             )
             self._own(self._end_by(self._stopped()))
 
     def _stopped(self) -> RunError:
         if self.cancel_reason == TIMED_OUT:
-            return RunTimedOut(self._run.timeout or 0.0)
+            return RunTimedOut(self.run.timeout or 0.0)
         if self.cancel_reason == INTERRUPTED:
             return RunInterrupted()
         return RunCancelled(self.cancel_reason or "requested")
@@ -171,25 +186,22 @@ class Attempt:
             error = InternalError(secrets.token_hex(8))
             logger.error(
                 "run failed: %s, error id %s",
-                self._run.action,
+                self.run.action,
                 error.error_id,
                 exc_info=exc,
-                extra={"run_id": self._run.id, "error_id": error.error_id},
+                extra={"run_id": self.run.id, "error_id": error.error_id},
             )
-        await self._end(kind, to_json(error.error_object(self._run.id).to_dict()))
+        await self._end(kind, to_json(error.error_object(self.run.id).to_dict()))
 
     async def _end(self, kind: EventType, data: bytes) -> None:
         if self._has_ended:
             return
         self._has_ended = True
-        logger.info("run ends: %s, %s", self._run.action, kind, extra={"run_id": self._run.id})
+        logger.info("run ends: %s, %s", self.run.action, kind, extra={"run_id": self.run.id})
         try:
             await self._writer.end(kind, data)
         except (Fenced, NotFound):
-            logger.warning("the run was taken away", extra={"run_id": self._run.id})
-
-    def _own(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._services.own(coroutine)
+            logger.warning("the run was taken away", extra={"run_id": self.run.id})
 
     # What the action may ask for, through its context.
 

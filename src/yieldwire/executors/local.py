@@ -7,16 +7,17 @@ So each has a task of its own, which this executor owns until it has ended.
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine
 from typing import Any, Final
 
-from yieldwire.context import Resource
-from yieldwire.errors import Fenced, NotFound
-from yieldwire.executors import Limits, Loader, Work
+from pydantic_core import to_json
+
+from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError
+from yieldwire.events import Block, EventType
+from yieldwire.executors import Loader, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
 from yieldwire.executors.pace import Pace
-from yieldwire.middleware import Around
-from yieldwire.stores import RunStore
+from yieldwire.run import Status
 
 logger = logging.getLogger("yieldwire.worker")
 
@@ -58,32 +59,32 @@ class Tasks:
 class LocalExecutor:
     """Executes runs in this process."""
 
-    def __init__(
-        self,
-        store: RunStore,
-        load: Loader,
-        *,
-        limits: Limits,
-        arounds: Sequence[Around],
-        resources: Mapping[Resource[Any], Any],
-        checks_chunks: Callable[[], bool],
-    ) -> None:
-        self._store, self._load, self._limits = store, load, limits
+    def __init__(self, services: Services, load: Loader, *, lease: float | None) -> None:
+        self._services, self._load, self._lease = services, load, lease
+        self._store, self._limits = services.store, services.limits
         self._runs, self._chores = Tasks(), Tasks()
         self._attempts: dict[str, Attempt] = {}
+        self._queued: set[str] = set()
         self.paces: Final[dict[str, Pace]] = {}
         """How far each run that is executed here is ahead of its readers."""
-        self._slots = asyncio.Semaphore(limits.threads)
-        self._arounds, self._resources = tuple(arounds), resources
-        self._checks_chunks = checks_chunks
+        self._slots = asyncio.Semaphore(services.limits.threads)
+        if lease is not None:
+            self._chores.own(self._keep_leases(lease))
 
     def enqueue(self, run_id: str, /) -> None:
-        """Execute a pending run."""
-        self._runs.own(self._execute(run_id))
+        """Execute a pending run; one that waits here already is not enqueued twice."""
+        if run_id not in self._queued:
+            self._queued.add(run_id)
+            self._runs.own(self._execute(run_id))
 
     async def _execute(self, run_id: str) -> None:
         try:
-            work = self._load(await self._store.get(run_id))
+            run = await self._store.get(run_id)
+            try:
+                work = self._load(run)
+            except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
+                await self._give_up(run_id, exc)
+                return
             if work.action.signature.shape.is_blocking:
                 async with self._slots:  # pending until there is a thread for it
                     await self._attempt(run_id, work)
@@ -92,25 +93,47 @@ class LocalExecutor:
         except (Fenced, NotFound):
             logger.debug("not pending any more", extra={"run_id": run_id})
         finally:
+            self._queued.discard(run_id)
             self._attempts.pop(run_id, None)
             self.paces.pop(run_id, None)
 
     async def _attempt(self, run_id: str, work: Work) -> None:
-        run = await self._store.claim(run_id, lease=None)
+        run = await self._store.claim(run_id, lease=self._lease)
         # A detached run goes on without readers, so it waits for none.
         pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
         self.paces[run_id] = pace
-        services = Services(
-            store=self._store,
-            limits=self._limits,
-            arounds=self._arounds,
-            resources=self._resources,
-            own=self._chores.own,
-            checks_chunks=self._checks_chunks(),
-        )
-        attempt = Attempt(services, run, work, pace)
+        attempt = Attempt(self._services, run, work, pace, self._chores.own)
         self._attempts[run_id] = attempt
         await attempt.execute()
+
+    async def _give_up(self, run_id: str, exc: Exception) -> None:
+        # What an earlier process validated is not to be had here: an action that is gone, a file.
+        logger.error("the run cannot be executed", exc_info=exc, extra={"run_id": run_id})
+        run = await self._store.claim(run_id, lease=self._lease)
+        data = to_json(RunInterrupted().error_object(run_id).to_dict())
+        block = Block.of_event(run_id, run.seq + 1, EventType.ERROR, data)
+        await self._store.append(run_id, block, after=run.seq, fence=run.fence, end=Status.FAILED)
+
+    async def _keep_leases(self, lease: float) -> None:
+        """Renew every lease that is held here, three times in its length."""
+        while True:
+            await asyncio.sleep(lease / 3)
+            held = list(self._attempts.values())
+            await asyncio.gather(*(self._renew(attempt, lease) for attempt in held))
+
+    async def _renew(self, attempt: Attempt, lease: float) -> None:
+        run, now = attempt.run, asyncio.get_running_loop().time()
+        try:
+            reason = await self._store.heartbeat(run.id, fence=run.fence, lease=lease)
+        except (Fenced, NotFound):
+            attempt.lose()
+        except StoreError:
+            if now - attempt.renewed_at > lease:
+                attempt.lose()
+        else:
+            attempt.renewed_at = now
+            if reason is not None:
+                attempt.cancel(reason)
 
     def nudge(self, run_id: str, reason: str, /) -> None:
         """Stop the run now, if it is executed here."""

@@ -98,7 +98,7 @@ class LogWriter:
         if self.has_work and not self.is_closed:
             self.spawn_flush()
 
-    spawn_flush: Callable[[], None]
+    spawn_flush: Callable[[], object]
     """Set by the attempt: runs `flush` in a task that the attempt owns."""
 
     async def drain(self) -> None:

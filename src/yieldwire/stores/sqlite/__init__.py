@@ -125,7 +125,7 @@ class SQLiteStore:
             columns = {
                 "key": admission.key,
                 "fingerprint": admission.fingerprint,
-                "lease_until": None,
+                "lease_until": self._clock.monotonic() + steps.CLAIM_SECONDS,
                 "read_until": self._clock.monotonic(),
             }
             connection.execute(self._sql["insert_run"], {**to_row(run), **columns})
@@ -359,15 +359,16 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
             changed: list[RunRecord] = []
-            for row in connection.execute(self._sql["lost"], {"now": now}).fetchall():
-                run, block = steps.take_away(to_record(row), wall)
-                changed.append(self._keep(connection, row, run, block))
             for row in connection.execute(self._sql["attached"]).fetchall():
                 if steps.is_forsaken(to_record(row), self._last_read(connection, row, now), now):
                     run, block = steps.ask_to_stop(to_record(row), "unattended", wall)
                     until = row["lease_until"]
                     changed.append(self._keep(connection, row, run, block, lease_until=until))
-            return changed
+            for row in connection.execute(self._sql["lost"], {"now": now}).fetchall():
+                run, block = steps.take_away(to_record(row), wall)
+                until = now + steps.CLAIM_SECONDS  # for the process that is told of it here
+                changed.append(self._keep(connection, row, run, block, lease_until=until))
+            return list({run.id: run for run in changed}.values())
 
         changed = await self._write(work)
         for run in changed:
