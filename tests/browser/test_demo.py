@@ -41,9 +41,11 @@ LISTEN = """(address) => {
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve what `make demo` serves, in the way it does, and give its address."""
+    """Serve what `make demo` serves, and give its address."""
     database = tmp_path_factory.mktemp("demo") / "airports.db"
-    command = [sys.executable, "-m", "yieldwire.cli", "dev", "examples/demo.py", "--port", "0"]
+    program = [sys.executable, "-m", "yieldwire.cli", "dev", "examples/demo.py"]
+    # Begun anew, because somebody saved a file, it would lose the runs that the tests look at.
+    command = [*program, "--port", "0", "--no-reload"]
     with subprocess.Popen(
         command,
         cwd=ROOT,
