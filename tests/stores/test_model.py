@@ -338,7 +338,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 StoreMachine.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=50, deadline=None, database=None
+    max_examples=100, stateful_step_count=50, deadline=None, database=None
 )
 
 

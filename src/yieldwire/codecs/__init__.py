@@ -7,7 +7,7 @@ in any grouping and a decoder bytes in any slices: the events are the same.
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from yieldwire.events import Block, Event
+from yieldwire.events import Block, Event, EventType
 
 
 class Encoder(Protocol):
@@ -50,3 +50,15 @@ class Decoder(Protocol):
             ProtocolError: If the bytes are not of the format, or one event is too large.
         """
         ...
+
+
+def log_event(name: str) -> EventType:
+    """Return the type that a log's event of this name has.
+
+    Raises:
+        ValueError: If no log has such events.
+    """
+    kind = EventType(name)
+    if kind is EventType.STARTED:
+        raise ValueError("a start changes a run's status and stands in no log")
+    return kind

@@ -5,8 +5,9 @@ from typing import ClassVar, Final
 
 from pydantic_core import from_json, to_json
 
+from yieldwire.codecs import log_event
 from yieldwire.errors import ProtocolError
-from yieldwire.events import Block, Event, EventType
+from yieldwire.events import Block, Event
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """What a decoder holds of one line that has no end yet."""
@@ -60,8 +61,8 @@ class NDJSONDecoder:
         head, *rest = data.split(b"\n")
         self._tail.append(head)
         self._held += len(head)
-        if self._held > self._limit:
-            raise ProtocolError(f"A line of more than {self._limit} bytes has no end.")
+        if self._held > self._limit or any(len(line) > self._limit for line in rest):
+            raise ProtocolError(f"A line has more than {self._limit} bytes.")
         if not rest:
             return []
         lines = [b"".join(self._tail), *rest]
@@ -74,6 +75,6 @@ class NDJSONDecoder:
             if value["type"] == "reset":
                 self.first_seq = int(value["data"]["firstSeq"])
                 return ()
-            return (Event(int(value["seq"]), EventType(value["type"]), to_json(value["data"])),)
-        except (ValueError, KeyError, TypeError) as exc:
+            return (Event(int(value["seq"]), log_event(value["type"]), to_json(value["data"])),)
+        except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise ProtocolError("A line is no event of this protocol.") from exc

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from yieldwire.codecs import log_event
 from yieldwire.errors import ParseError, ProtocolError
 from yieldwire.events import Block, Event, EventType
 from yieldwire.run import parse_cursor
@@ -80,6 +81,8 @@ class SSEParser:
         messages: list[Message] = []
         for line in self._lines(data):
             self._held += len(line)
+            if self._held > self._limit:
+                raise ProtocolError(f"An event has more than {self._limit} bytes.")
             if not line:
                 message = self._dispatch()
                 if message is not None:
@@ -87,7 +90,7 @@ class SSEParser:
             else:
                 self._field(line)
         if self._held + self._tail_size > self._limit:
-            raise ProtocolError(f"An event of more than {self._limit} bytes has no end.")
+            raise ProtocolError(f"An event has more than {self._limit} bytes.")
         return messages
 
     def _lines(self, data: bytes) -> list[bytes]:
@@ -168,7 +171,7 @@ class SSEDecoder:
                 elif kind == "reset":
                     self.first_seq = seq + 1
                 else:
-                    known = EventType.CHUNK if kind == "message" else EventType(kind)
+                    known = EventType.CHUNK if kind == "message" else log_event(kind)
                     events.append(Event(seq, known, message.data.encode()))
             except (ParseError, ValueError) as exc:
                 raise ProtocolError(f"Not a frame of this protocol: {message.event!r}.") from exc
