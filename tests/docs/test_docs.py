@@ -1,0 +1,254 @@
+"""The documentation is true: its code runs, its links lead somewhere, its reference is whole."""
+
+import asyncio
+import importlib
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+import yieldwire
+from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
+from yieldwire import Actions, Limits, RateLimit, Timing, errors
+from yieldwire.actions import Options
+from yieldwire.asgi.bounds import Bounds
+from yieldwire.chunks import Append, Progress, Text, Value
+from yieldwire.errors import YieldwireError
+from yieldwire.events import EventType
+from yieldwire.run import Status
+
+REFERENCE = DOCS / "reference"
+NOT_INSTALLED = {"fastapi"}
+"""What the docs show and the tests do without: such a block is compiled only."""
+
+with_python = [page for page in PAGES if any(blocks(page, "python"))]
+
+
+def names(pages: list[Path]) -> list[str]:
+    return [str(page.relative_to(ROOT)) for page in pages]
+
+
+def text_of(name: str) -> str:
+    return REFERENCE.joinpath(name).read_text("utf-8")
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for the files that a page shows, from which they can be imported."""
+    known = set(sys.modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == tmp_path:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", with_python, ids=names(with_python))
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "page"}
+
+    for block in blocks(page, "python"):
+        if block.module is not None:
+            modules.joinpath(f"{block.module}.py").write_text(block.code, "utf-8")
+            importlib.invalidate_caches()
+        code = compiled(block)
+        if not NOT_INSTALLED & imports(code):
+            exec(code, namespace)  # noqa: S102 - the docs are ours
+
+    for name, value in namespace.items():
+        if name.startswith("test_"):
+            asyncio.run(value())
+
+
+def compiled(block: Block) -> CodeType:
+    return compile("\n" * (block.line - 1) + block.code, str(block.page), "exec")
+
+
+def imports(code: CodeType) -> set[str]:
+    return {name.partition(".")[0] for name in code.co_names}
+
+
+@pytest.mark.parametrize("block", every_block("js"), ids=str)
+def test_a_script_is_a_module(block: Block) -> None:
+    check_module(block.code)
+
+
+@pytest.mark.parametrize("block", every_block("html"), ids=str)
+def test_the_scripts_in_html_are_modules(block: Block) -> None:
+    for script in re.findall(r"<script[^>]*>(.*?)</script>", block.code, re.DOTALL):
+        check_module(script)
+
+
+def check_module(code: str) -> None:
+    done = subprocess.run(
+        ["node", "--input-type=module", "--check"],  # noqa: S607 - the Node that runs the tests
+        input=code,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8"))
+
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_is_on_the_list_of_pages() -> None:
+    listed = DOCS.joinpath("README.md").read_text("utf-8")
+
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"README.md"}
+
+    assert {page for page in pages if f"]({page})" not in listed} == set()
+
+
+def test_the_reference_names_everything_that_the_package_exports() -> None:
+    exported = {
+        name
+        for name, value in vars(yieldwire).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    spans = code_spans(text_of("names.md"))
+
+    assert {name for name in exported if not re.search(rf"\b{name}\b", spans)} == set()
+
+
+def wire_errors() -> list[type[YieldwireError]]:
+    """Return every error with a code of its own."""
+    classes = [each for each in vars(errors).values() if inspect.isclass(each)]
+    return [each for each in classes if issubclass(each, YieldwireError) and "code" in vars(each)]
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "PROTOCOL.md", REFERENCE / "errors.md"], ids=lambda p: p.name
+)
+def test_every_error_code_stands_with_its_status(page: Path) -> None:
+    text = page.read_text("utf-8")
+    rows = {
+        (code, int(status), retryable == "yes")
+        for code, status, retryable in re.findall(
+            r"^\| `([A-Z_]+)` \| (\d+) \| (yes|no) \|", text, re.MULTILINE
+        )
+    }
+    said = {(each.code, each.status, each.retryable) for each in wire_errors()}
+
+    unreachable = errors.Unreachable("")
+    made_by_clients = {(unreachable.code, unreachable.status, unreachable.retryable)}
+    assert rows - made_by_clients == said
+
+
+def rows_of(title: str) -> dict[str, str]:
+    """Return the settings below a title, each with its default as it is written."""
+    section = text_of("settings.md").partition(f"\n## `{title}`\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+)`? \|", section, re.MULTILINE))
+
+
+def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class of settings
+    if is_dataclass(owner):
+        return {each.name: each.default for each in fields(owner) if each.default is not MISSING}
+    parameters = inspect.signature(owner).parameters.values()
+    return {each.name: each.default for each in parameters}
+
+
+@pytest.mark.parametrize(
+    ("title", "owner"),
+    [
+        ("Actions", Actions),
+        ("@actions.action", Options),
+        ("Timing", Timing),
+        ("Limits", Limits),
+        ("Bounds", Bounds),
+    ],
+)
+def test_every_setting_stands_with_its_default(title: str, owner: object) -> None:
+    written = {name: eval(default) for name, default in rows_of(title).items()}  # noqa: S307
+
+    assert written == defaults_of(owner)
+
+
+def test_every_argument_of_a_rate_limit_is_described() -> None:
+    assert rows_of("RateLimit").keys() == defaults_of(RateLimit).keys()
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "PROTOCOL.md", REFERENCE / "events.md"], ids=lambda p: p.name
+)
+def test_every_event_chunk_and_status_is_described(page: Path) -> None:
+    text = page.read_text("utf-8")
+    spoken = {each.value for each in EventType if each is not EventType.STARTED}
+    spoken |= {each.value for each in Status}
+    spoken |= {"run", "reset", *map(type_of, (Text, Progress, Value, Append))}
+
+    assert {
+        word for word in spoken if not re.search(rf'[`"]{word}[`"]|event: {word}\n', text)
+    } == set()
+
+
+def type_of(chunk: type) -> str:
+    return str(next(each.default for each in fields(chunk) if each.name == "type"))
+
+
+def commands() -> dict[str, str]:
+    """Return the help of every command, ``""`` being the program itself."""
+    found = {"": help_of()}
+    listed = found[""].partition("Commands:")[2]
+    for name in re.findall(r"^  (\w+)  ", listed, re.MULTILINE):
+        found[name] = help_of(name)
+    return found
+
+
+def help_of(*command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "yieldwire.cli", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    return done.stdout
+
+
+def test_every_command_and_option_is_described() -> None:
+    text = text_of("cli.md")
+
+    missing: list[str] = []
+    for name, shown in commands().items():
+        section = text if not name else text.partition(f"\n## `yieldwire {name} ")[2]
+        section = section.partition("\n## ")[0]
+        options = re.findall(r"(?<![\w-])--[a-z][\w-]+", shown.partition("Options:")[2])
+        wanted = {option for option in options if option != "--help"}
+        missing += [f"{name} {option}" for option in wanted if f"`{option}`" not in section]
+
+    assert missing == []
+
+
+def test_the_docs_use_commands_that_exist() -> None:
+    known = set(commands())
+    shown = "\n".join(block.code for block in every_block("sh"))
+    shown += "\n".join(code_spans(page.read_text("utf-8")) for page in PAGES)
+
+    used = set(re.findall(r"\byieldwire ([a-z]+)\b", shown))
+
+    assert used - known == set()
+    assert "call" in used
