@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
-from tests.support.calls import Fields
+from tests.support.calls import Fields, post, send
 from yieldwire import (
     ActionError,
     Actions,
@@ -27,6 +27,14 @@ BRISK: Final = Timing(head_wait=0.2, grace=0.0, sweep_every=3600.0)
 ALICE: Final[Fields] = (("authorization", "Bearer alice"),)
 BOB: Final[Fields] = (("authorization", "Bearer bob"),)
 NOBODY: Final[Fields] = ()
+UNKNOWN: Final[Fields] = (("authorization", "Bearer unknown"),)
+"""Credentials that `identify` refuses."""
+
+WHOLE: Final = ("accept", "application/json")
+SSE: Final = ("accept", "text/event-stream")
+NDJSON: Final = ("accept", "application/x-ndjson")
+TEXT: Final = ("accept", "text/plain")
+PAGE: Final = ("accept", "text/html")
 
 
 async def identify(request: HTTPConnection) -> str | None:
@@ -115,3 +123,24 @@ async def fail_late(canary: str = "") -> AsyncIterator[Text]:
     """Fail after the first chunk."""
     yield Text("so far")
     raise RuntimeError(f"/srv/app.py: SELECT {canary}")
+
+
+async def begun(actions: Actions, action: str = "wait", headers: Fields = ALICE) -> str:
+    """Start a detached run that goes on, and return its id when it has an event."""
+    call = post(f"/{action}", {}, [*headers, ("prefer", "respond-async")])
+    run_id: str = (await send(actions, call)).json()["id"]
+    await actions.reader(run_id).first(5.0)
+    return run_id
+
+
+async def ended(
+    actions: Actions, action: str = "say", value: object = None, headers: Fields = ALICE
+) -> str:
+    """Start a run, wait for its end, and return its id."""
+    answer = await send(actions, post(f"/{action}", value, [*headers, WHOLE]))
+    return answer.headers["run-id"]
+
+
+async def log_of(actions: Actions, run_id: str) -> list[tuple[int, str, bytes]]:
+    """Return every event that a run's log has."""
+    return [(each.seq, each.type.value, each.data) async for each in actions.events_of(run_id)]

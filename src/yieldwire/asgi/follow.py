@@ -63,12 +63,17 @@ def _parts(title: str, snapshot: Mapping[str, Json], base: str, *, ended: bool) 
 def _progress(progress: Mapping[str, Json] | None) -> str:
     shown = progress or {}
     current, total = shown.get("current"), shown.get("total")
-    scale = f' max="{total}" value="{current}"' if total else ""
-    message = html.escape(str(shown.get("message") or ""))
+    scale = f' max="{_shown(total)}" value="{_shown(current)}"' if total else ""
+    message = _shown(shown.get("message") or "")
     return (
         f'<progress data-role="progress"{scale}{_hidden(progress)}></progress>\n'
         f'<p data-role="message">{message}</p>\n'
     )
+
+
+def _shown(value: Json) -> str:
+    # An action may yield any JSON and call it progress.
+    return html.escape(str(value))
 
 
 def _hidden(content: object) -> str:
