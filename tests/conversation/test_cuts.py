@@ -7,7 +7,8 @@ whatever came, over all of its connections, without looking for repeats.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,7 +20,6 @@ from tests.support.chaos import ChaosProxy, random_script
 from tests.support.wire import Answer, Broken, exchange, fetch, post, request
 from yieldwire import Actions, Result, Timing
 
-SCHEDULES = 200
 AT_A_TIME = 20
 EVENTS = 40
 PATIENCE = 0.4
@@ -142,12 +142,17 @@ async def within(work: Awaitable[Answer]) -> Answer:
     return await asyncio.wait_for(work, 1)
 
 
+@pytest.mark.parametrize(
+    ("store", "seeds"),
+    [("memory", range(200)), ("sqlite:///{}/runs.db", range(200, 250))],
+    ids=["memory", "sqlite"],
+)
 @pytest.mark.timeout(60)
 async def test_no_reader_sees_a_gap_or_a_repeat_however_its_connections_break(
-    serve: Serve,
+    serve: Serve, tmp_path: Path, store: str, seeds: Iterable[int]
 ) -> None:
     started: Counter[int] = Counter()
-    actions = Actions(timing=Timing(keepalive=0.1), max_runs=None)
+    actions = Actions(store=store.format(tmp_path), timing=Timing(keepalive=0.1), max_runs=None)
 
     @actions.action
     async def speak(seed: int) -> AsyncIterator[str | Result[int]]:
@@ -169,11 +174,11 @@ async def test_no_reader_sees_a_gap_or_a_repeat_however_its_connections_break(
         return [task.result() for task in tasks]
 
     async with asyncio.TaskGroup() as group:
-        plays = {seed: group.create_task(play(seed)) for seed in range(SCHEDULES)}
+        plays = {seed: group.create_task(play(seed)) for seed in seeds}
     broken = {seed: logs for seed in plays if (logs := plays[seed].result()) != [log_of(seed)] * 3}
 
     assert broken == {}, f"schedules {sorted(broken)}"
-    assert started == Counter(range(SCHEDULES))
+    assert started == Counter(seeds)
 
 
 async def read_through(port: int, seed: int, connect: Callable[[Reader], Awaitable[None]]) -> Log:
