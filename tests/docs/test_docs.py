@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -209,6 +210,32 @@ def type_of(chunk: type) -> str:
     return str(next(each.default for each in fields(chunk) if each.name == "type"))
 
 
+def test_the_limits_of_the_wire_are_the_defaults() -> None:
+    bounds, limits, timing, options = Bounds(), Limits(), Timing(), Options()
+    text = ROOT.joinpath("PROTOCOL.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", text.partition("## 19.")[2], re.MULTILINE))
+
+    assert rows["a JSON or urlencoded body"] == mebibytes(bounds.json_bytes)
+    assert rows["a multipart body"] == (
+        f"{mebibytes(bounds.upload_bytes)}, {bounds.files} files, {bounds.fields} fields, "
+        f"{mebibytes(bounds.field_bytes)} for a field that is no file"
+    )
+    assert rows["nesting of JSON"] == f"{bounds.depth} levels"
+    assert rows["time for a body to arrive"] == f"{timing.body:g} s"
+    assert rows["streams and waiting answers of one caller"] == f"{bounds.streams}"
+    assert rows["runs of one caller that have not ended"] == str(defaults_of(Actions)["max_runs"])
+    assert rows["one event's data"] == mebibytes(limits.max_event_bytes)
+    log = f"{limits.max_events:,} events, {mebibytes(limits.max_bytes)}"
+    assert rows["one log"].startswith(log)
+    assert rows["time for a reader to take what was sent"] == f"{timing.stall_timeout:g} s"
+    assert rows["a run's time after its end"] == f"{options.retention / 3600:g} hour"
+
+
+def mebibytes(size: int) -> str:
+    return f"{size >> 30} GiB" if size >= 1 << 30 else f"{size >> 20} MiB"
+
+
+@cache
 def commands() -> dict[str, str]:
     """Return the help of every command, ``""`` being the program itself."""
     found = {"": help_of()}
