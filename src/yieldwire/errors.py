@@ -85,6 +85,9 @@ class YieldwireError(Exception):
     code: str = "INTERNAL_ERROR"
     status: int = 500
     retryable: bool = False
+    field_errors: FieldErrors | None = None
+    data: Json = None
+    error_id: str | None = None
 
     def error_object(self, run_id: str | None = None) -> ErrorObject:
         """Return what a caller may see of this error."""
@@ -93,7 +96,10 @@ class YieldwireError(Exception):
             message=str(self),
             status=self.status,
             retryable=self.retryable,
+            field_errors=self.field_errors,
+            data=self.data,
             run_id=run_id,
+            error_id=self.error_id,
         )
 
 
@@ -170,19 +176,6 @@ class ActionError(CallError):
         error.run_id, error.error_id = told.run_id, told.error_id
         return error
 
-    def error_object(self, run_id: str | None = None) -> ErrorObject:
-        """Return the error with its own code, status and data."""
-        return ErrorObject(
-            code=self.code,
-            message=str(self),
-            status=self.status,
-            retryable=self.retryable,
-            field_errors=self.field_errors,
-            data=self.data,
-            run_id=run_id,
-            error_id=self.error_id,
-        )
-
 
 class Unreachable(ActionError):
     """The server did not answer, or went away and did not come back in time.
@@ -210,16 +203,6 @@ class ValidationFailed(CallError):
     def __init__(self, field_errors: FieldErrors, message: str = "The input is not valid.") -> None:
         super().__init__(message)
         self.field_errors = field_errors
-
-    def error_object(self, run_id: str | None = None) -> ErrorObject:
-        """Return the error with its messages by field."""
-        return ErrorObject(
-            code=self.code,
-            message=str(self),
-            status=self.status,
-            field_errors=self.field_errors,
-            run_id=run_id,
-        )
 
 
 class UnsupportedMediaType(CallError):
@@ -353,18 +336,8 @@ class RunCancelled(RunError):
     status = 409
 
     def __init__(self, reason: str = "requested") -> None:
-        self.reason = reason
+        self.data = {"reason": reason}
         super().__init__("The run was cancelled.")
-
-    def error_object(self, run_id: str | None = None) -> ErrorObject:
-        """Return the error with the reason as its data."""
-        return ErrorObject(
-            code=self.code,
-            message=str(self),
-            status=self.status,
-            data={"reason": self.reason},
-            run_id=run_id,
-        )
 
 
 class RunTimedOut(RunError):
@@ -400,10 +373,6 @@ class InternalError(RunError):
     def __init__(self, error_id: str) -> None:
         self.error_id = error_id
         super().__init__("Something went wrong on the server.")
-
-    def error_object(self, run_id: str | None = None) -> ErrorObject:
-        """Return the error with the id under which the log has its cause."""
-        return ErrorObject(code=self.code, message=str(self), run_id=run_id, error_id=self.error_id)
 
 
 class StoreError(YieldwireError):

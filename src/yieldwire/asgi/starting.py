@@ -25,7 +25,8 @@ from yieldwire.context import RequestFacts
 from yieldwire.errors import ErrorObject, ForeignCursor, Json, MethodNotAllowed, ParseError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-from yieldwire.run import RunRecord, parse_cursor
+from yieldwire.run import RunRecord, Status, parse_cursor
+from yieldwire.starts import close_uploads
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions
@@ -100,7 +101,11 @@ async def _start(
         data: Json = coerce(pairs, action.input_schema, max_depth=app.bounds.depth)
     else:
         data = await read_input(exchange.request, action, app.bounds, app.timing.body)
-    return await app.create(action, ctx, data, key=key, detached=detached)
+    try:
+        return await app.create(action, ctx, data, key=key, detached=detached)
+    except BaseException:
+        close_uploads(data)
+        raise
 
 
 def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
@@ -139,17 +144,16 @@ async def _answer_when_ended(
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
     async with app.reading(run.id) as reader:
         await until_disconnect(exchange.receive, _wait_for_end(reader, wait, app.timing.keepalive))
-    fold, run = await app.fold(run.id), await app.store.get(run.id)
-    outcome = fold.outcome()
-    answer: dict[str, Json] = {"runId": run.id, "status": run.status.value, **outcome}
+    snapshot = await app.snapshot(run.id)
+    answer = {"runId": run.id, **{name: snapshot[name] for name in ("status", "result", "error")}}
     if exchange.request.query_params.get("events") in {"true", "1"}:
         answer["events"] = [
             {"seq": event.seq, "type": event.type.value, "data": event.value}
             async for event in app.events_of(run.id)
         ]
     status = 202
-    if run.status.is_terminal:
-        error = outcome["error"]
+    if Status(snapshot["status"]).is_terminal:
+        error = snapshot["error"]
         status = 200 if error is None else ErrorObject.from_dict(error).status
     await exchange.answer_json(status, answer, run_headers(run.id, exchange.base))
 
@@ -190,22 +194,14 @@ async def follow_run(
     encoder = ENCODERS[wanted]()
     async with app.reading(run.id) as reader:
         await reader.hold(app.timing.keepalive)
-        has_news = run.seq > (seq or 0)
         if seq is None:
-            first = await reader.first(app.timing.head_wait)
-            has_news = bool(first)
-            if (error := _early_error(first)) is not None:
-                await reader.release()
+            error = _early_error(await reader.first(app.timing.head_wait))
+            if error is not None:
                 headers = run_headers(run.id, exchange.base)
                 await exchange.answer_error_object(error, headers)
                 return
             run = await app.store.get(run.id)
-            after = run.first_seq - 1
-        else:
-            after = seq
-        state: dict[str, Json] = {"id": run.id, "status": run.status.value}
-        if run.first_seq > 1:
-            state["firstSeq"] = run.first_seq
+        after = run.first_seq - 1 if seq is None else seq
         streaming = Streaming(
             exchange,
             reader,
@@ -214,9 +210,16 @@ async def follow_run(
             stall_timeout=app.timing.stall_timeout,
             is_over=lambda: caller.has_expired,
         )
-        opening = encoder.opening(run.id, after, to_json(state))
+        opening = encoder.opening(run.id, after, _state(run))
         headers = run_headers(run.id, exchange.base)
-        await streaming.run(after, opening, headers, has_news=has_news)
+        await streaming.run(after, opening, headers, has_news=run.seq > after)
+
+
+def _state(run: RunRecord) -> bytes:
+    state: dict[str, Json] = {"id": run.id, "status": run.status.value}
+    if run.first_seq > 1:
+        state["firstSeq"] = run.first_seq  # before the first event, where the log was trimmed
+    return to_json(state)
 
 
 def _early_error(page: Sequence[Block]) -> ErrorObject | None:

@@ -11,13 +11,11 @@ What it promises: with ``synchronous="NORMAL"`` everything acknowledged survives
 the process; with ``"FULL"`` also that of the machine, at about four times the cost of a commit.
 """
 
-import asyncio
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
@@ -36,12 +34,10 @@ from yieldwire.stores.sqlite.file import (
     to_row,
 )
 from yieldwire.stores.sqlite.lane import Lane
+from yieldwire.stores.sqlite.tails import Tails
+from yieldwire.stores.sqlite.waiters import Waiters
 
 T = TypeVar("T")
-
-_TAILS: Final = 1024
-"""Runs whose newest blocks are kept in memory."""
-_TAIL_BLOCKS: Final = 64
 
 
 class SQLiteStore:
@@ -70,8 +66,7 @@ class SQLiteStore:
         self._sql = statements()
         self._writer: Lane | None = None
         self._reader: Lane | None = None
-        self._waiters: dict[str, dict[asyncio.Future[None], int]] = {}
-        self._tails: OrderedDict[str, list[Block]] = OrderedDict()
+        self._waiters, self._tails = Waiters(), Tails()
 
     def _open(self) -> None:
         def writer() -> sqlite3.Connection:
@@ -80,7 +75,7 @@ class SQLiteStore:
             return connection
 
         self._writer = Lane(
-            writer, name="yieldwire writer", writes=True, on_foreign_write=self._look
+            writer, name="yieldwire writer", writes=True, on_foreign_write=self._waiters.wake_all
         )
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -159,8 +154,8 @@ class SQLiteStore:
             return self._keep(connection, row, step, block).first_seq
 
         first_seq = await self._write(work)
-        self._remember(run_id, block, first_seq)
-        self._wake(run_id, block.last)
+        self._tails.add(run_id, block, first_seq)
+        self._waiters.wake(run_id, block.last)
         return block.last
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
@@ -215,9 +210,8 @@ class SQLiteStore:
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         """Return the blocks behind ``after``, the first one cut there."""
-        tail = self._tails.get(run_id)
-        if tail is not None and tail[0].first <= after + 1 <= tail[-1].last:
-            return _page(tail, after, max_bytes)
+        if page := self._tails.page(run_id, after, max_bytes):
+            return page
 
         def work(connection: sqlite3.Connection) -> Sequence[Block]:
             head = self._one(connection, "head", id=run_id)
@@ -242,22 +236,12 @@ class SQLiteStore:
 
     async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        waiters = self._waiters.setdefault(run_id, {})
-        waiters[waiter] = after
         # Looked at after the waiter stands, so that no append falls between.
-        timer = loop.call_later(timeout, _resolve, waiter)
-        try:
+        with self._waiters.waiter(run_id, after, timeout) as waiter:
             if not await self._has_news(run_id, after):
                 self._watch()
                 await waiter
-        finally:
-            timer.cancel()
-            waiters.pop(waiter, None)
-            if not waiters and self._waiters.get(run_id) is waiters:
-                del self._waiters[run_id]
-            self._watch()
+        self._watch()
 
     async def _has_news(self, run_id: str, after: int) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
@@ -272,28 +256,6 @@ class SQLiteStore:
             writer.is_watching = bool(self._waiters)
             if writer.is_watching:
                 writer.nudge()
-
-    def _look(self) -> None:
-        # Another process has written something: whoever waits looks whether it is theirs.
-        for run_id in list(self._waiters):
-            self._wake(run_id, None)
-
-    def _wake(self, run_id: str, last: int | None) -> None:
-        for waiter, after in list(self._waiters.get(run_id, {}).items()):
-            if last is None or last > after:
-                _resolve(waiter)
-
-    def _remember(self, run_id: str, block: Block, first_seq: int) -> None:
-        tail = self._tails.setdefault(run_id, [])
-        if tail and block.first != tail[-1].last + 1:
-            tail.clear()
-        tail.append(block)
-        del tail[:-_TAIL_BLOCKS]
-        while tail[0].first < first_seq:
-            del tail[0]
-        self._tails.move_to_end(run_id)
-        if len(self._tails) > _TAILS:
-            self._tails.popitem(last=False)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""
@@ -350,7 +312,7 @@ class SQLiteStore:
             return self._keep(connection, row, run, block, lease_until=row["lease_until"])
 
         run = await self._write(work)
-        self._wake(run_id, run.seq)
+        self._waiters.wake(run_id, run.seq)
         return run
 
     async def sweep(self) -> Sequence[RunRecord]:
@@ -372,7 +334,7 @@ class SQLiteStore:
 
         changed = await self._write(work)
         for run in changed:
-            self._wake(run.id, run.seq)
+            self._waiters.wake(run.id, run.seq)
         return changed
 
     def _last_read(self, connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> float:
@@ -401,8 +363,8 @@ class SQLiteStore:
 
         purged = await self._write(work)
         for forgotten in purged:
-            self._tails.pop(forgotten, None)
-            self._wake(forgotten, None)
+            self._tails.forget(forgotten)
+            self._waiters.wake(forgotten)
         return purged
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
@@ -421,27 +383,8 @@ class SQLiteStore:
 
     async def close(self) -> None:
         """End both threads, after what they were asked for, and wake everybody who waits."""
-        for run_id in list(self._waiters):
-            self._wake(run_id, None)
+        self._waiters.wake_all()
         for lane in (self._reader, self._writer):
             if lane is not None:
                 await lane.close()
         self._reader = self._writer = None
-        self._tails.clear()
-
-
-def _page(blocks: Sequence[Block], after: int, max_bytes: int) -> Sequence[Block]:
-    page: list[Block] = []
-    size = 0
-    for block in blocks:
-        if block.last > after:
-            page.append(block.after(after))
-            size += len(block.frames)
-            if size >= max_bytes:
-                break
-    return page
-
-
-def _resolve(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
