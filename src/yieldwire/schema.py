@@ -73,7 +73,8 @@ _ITERATORS: Final = (
     collections.abc.Generator,
 )
 _RETURN: Final = 2  # of Generator[Y, S, R]
-_PREFIX: Final = "arg_"  # keeps parameters apart from the names that BaseModel itself has
+_PREFIX: Final = "arg-"
+"""Keeps parameters apart from the names that BaseModel itself has; none begins so."""
 
 
 class Output:
@@ -176,6 +177,8 @@ def inspect_action(function: Callable[..., object]) -> Signature:
         if isinstance(target, type) and issubclass(target, Injected):
             injected[parameter.name] = target
             if target.carries is not None:
+                if carries is not None:
+                    raise InvalidAction(f"{name}: take one Stream or one StreamableValue.")
                 carries, emits = target.carries, next(iter(get_args(hint)), Any)
             continue
         _check_parameter(name, parameter)
@@ -184,7 +187,10 @@ def inspect_action(function: Callable[..., object]) -> Signature:
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hint, default)
     shape = _shape(name, function, carries)
-    chunk, result = _outputs(shape, hints.get("return", Any), emits)
+    returned = hints.get("return", Any)
+    if returned is types.NoneType:
+        returned = None
+    chunk, result = _outputs(shape, returned, emits)
     try:
         return Signature(
             shape=shape,
@@ -261,8 +267,10 @@ def _outputs(shape: Shape, returned: object, emits: object) -> tuple[Any, Any]:
     members = get_args(chunk) if get_origin(chunk) in {Union, types.UnionType} else (chunk,)
     chunks = [member for member in members if (get_origin(member) or member) is not Result]
     results = [member for member in members if (get_origin(member) or member) is Result]
-    result = next(iter(get_args(results[0])), Any) if results else None
-    if len(arguments) > _RETURN:
+    result: Any = next(iter(get_args(results[0])), Any) if results else None
+    if chunk is Any:
+        result = Any  # whatever it yields, a Result too
+    elif len(arguments) > _RETURN and arguments[_RETURN] not in (None, types.NoneType):
         result = arguments[_RETURN]
     return Union[tuple(chunks)] if chunks else None, result  # noqa: UP007
 
@@ -270,6 +278,6 @@ def _outputs(shape: Shape, returned: object, emits: object) -> tuple[Any, Any]:
 def _field_errors(exc: ValidationError) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
-        path = ".".join(str(part).removeprefix(_PREFIX) for part in error["loc"]) or "_root"
+        path = ".".join(map(str, error["loc"])) or "_root"
         errors.setdefault(path, []).append(error["msg"])
     return errors

@@ -121,7 +121,7 @@ class Attempt:
             await enter_arounds(stack, arounds, ctx)
             result = await self._drive(ctx)
         output = self._work.action.signature.result
-        if output.annotation is None and result is None:
+        if result is None and (output.annotation is None or output.annotation is Any):
             return b"{}"
         encode = output.encode_checked if self._services.checks_chunks() else output.encode
         return b'{"result":%b}' % encode(result)

@@ -1,0 +1,178 @@
+"""A snapshot is what the log adds up to."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import to_json
+
+from yieldwire.events import Block, EventType
+from yieldwire.run import RunRecord, Status
+from yieldwire.snapshot import FIRST_POLL_MS, SLOWEST_POLL_MS, Fold, retry_after_ms, summary
+
+RUN = "r1"
+
+
+def record(**fields: Any) -> RunRecord:  # noqa: ANN401 - a record's own fields
+    return replace(RunRecord(id=RUN, action="count", caller="c"), **fields)
+
+
+def chunks(first: int, *values: object) -> Block:
+    return Block.of_chunks(RUN, first, [to_json(value) for value in values])
+
+
+def event(seq: int, kind: EventType, value: object) -> Block:
+    return Block.of_event(RUN, seq, kind, to_json(value))
+
+
+def fold(*blocks: Block) -> Fold:
+    folded = Fold()
+    for block in blocks:
+        folded.add(block)
+    return folded
+
+
+TEXT = {"type": "text", "text": "a"}
+PROGRESS = {"type": "progress", "current": 1}
+
+
+def test_text_accumulates_and_the_newest_progress_and_chunk_win() -> None:
+    folded = fold(
+        chunks(1, TEXT, PROGRESS, "b"),
+        chunks(4, {"type": "append", "text": "c"}, {"type": "progress", "current": 2}, [1]),
+    )
+
+    snapshot = folded.snapshot(record(status=Status.RUNNING, seq=6), with_text=True)
+
+    assert snapshot["text"] == "abc"
+    assert snapshot["progress"] == {"type": "progress", "current": 2}
+    assert snapshot["chunk"] == [1]
+    assert folded.seq == 6
+
+
+def test_a_log_without_text_has_none() -> None:
+    folded = fold(chunks(1, PROGRESS, {"said": "progress"}, 3))
+
+    assert folded.text is None
+    assert folded.snapshot(record(), with_text=True)["progress"] == PROGRESS
+    assert fold().snapshot(record(), with_text=True)["chunk"] is None
+
+
+@pytest.mark.parametrize(
+    "value", ['"progress"', {"type": "text", "text": "progress"}, ["progress"]]
+)
+def test_the_word_progress_makes_no_progress(value: object) -> None:
+    assert fold(chunks(1, value)).snapshot(record(), with_text=True)["progress"] is None
+
+
+def test_text_is_left_out_where_events_are_asked_for() -> None:
+    assert "text" not in fold(chunks(1, TEXT)).snapshot(record(), with_text=False)
+
+
+def test_another_attempt_begins_anew() -> None:
+    folded = fold(
+        chunks(1, TEXT, PROGRESS), event(3, EventType.RESTARTED, {"attempt": 2}), chunks(4, "b")
+    )
+
+    snapshot = folded.snapshot(record(), with_text=True)
+
+    assert (snapshot["text"], snapshot["progress"], snapshot["chunk"]) == ("b", None, "b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "outcome"),
+    [
+        (EventType.DONE, {}, {"result": None, "error": None}),
+        (EventType.DONE, {"result": 3}, {"result": 3, "error": None}),
+        (EventType.ERROR, {"code": "X"}, {"result": None, "error": {"code": "X"}}),
+        (EventType.CANCELLED, {"code": "C"}, {"result": None, "error": {"code": "C"}}),
+    ],
+)
+def test_the_end_brings_result_or_error(kind: EventType, data: object, outcome: object) -> None:
+    folded = fold(chunks(1, TEXT), event(2, kind, data))
+
+    assert folded.outcome() == outcome
+    assert folded.text == "a"
+
+
+def test_a_run_that_goes_on_has_neither() -> None:
+    assert fold(chunks(1, TEXT)).outcome() == {"result": None, "error": None}
+
+
+@given(
+    values=st.lists(st.text() | st.just(PROGRESS) | st.integers(), min_size=1),
+    cut=st.integers(0, 20),
+)
+def test_grouping_changes_nothing(values: list[object], cut: int) -> None:
+    cut = min(cut, len(values))
+    parts = [(1, values[:cut]), (cut + 1, values[cut:])]
+
+    whole = fold(chunks(1, *values))
+    grouped = fold(*(chunks(first, *part) for first, part in parts if part))
+
+    assert whole.snapshot(record(), with_text=True) == grouped.snapshot(record(), with_text=True)
+
+
+def test_a_snapshot_tells_of_the_run() -> None:
+    run = record(
+        status=Status.COMPLETED,
+        labels=("a",),
+        attempt=2,
+        seq=9,
+        first_seq=4,
+        created_at=1_750_000_000.0,
+        started_at=1_750_000_001.25,
+        ended_at=1_750_000_002.0,
+        cancel_reason="requested",
+        detached=True,
+    )
+
+    snapshot = fold().snapshot(run, with_text=False)
+
+    assert snapshot == {
+        "id": RUN,
+        "action": "count",
+        "status": "completed",
+        "labels": ["a"],
+        "attempt": 2,
+        "seq": 9,
+        "firstSeq": 4,
+        "createdAt": "2025-06-15T15:06:40.000+00:00",
+        "startedAt": "2025-06-15T15:06:41.250+00:00",
+        "endedAt": "2025-06-15T15:06:42.000+00:00",
+        "progress": None,
+        "chunk": None,
+        "result": None,
+        "error": None,
+        "cancelRequested": True,
+        "detached": True,
+    }
+
+
+def test_times_that_have_not_come_are_null() -> None:
+    told = summary(record(created_at=1.0))
+
+    assert (told["startedAt"], told["endedAt"]) == (None, None)
+
+
+def test_a_poll_begins_fast_and_slows_down_with_the_runs_age() -> None:
+    run = record(status=Status.RUNNING, created_at=0.5, started_at=100.0)
+
+    paces = [retry_after_ms(run, now) for now in (100.0, 104.0, 110.0, 130.0, 1_000_000.0)]
+
+    assert paces == [FIRST_POLL_MS, FIRST_POLL_MS, 1_000, 3_000, SLOWEST_POLL_MS]
+
+
+def test_a_pending_run_ages_from_its_creation() -> None:
+    assert retry_after_ms(record(created_at=100.0), 120.0) == 2_000
+
+
+def test_a_clock_that_jumped_back_polls_fast() -> None:
+    assert retry_after_ms(record(created_at=100.0), 5.0) == FIRST_POLL_MS
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status.is_terminal])
+def test_an_ended_run_is_not_polled_again(status: Status) -> None:
+    assert retry_after_ms(record(status=status), 5.0) is None
