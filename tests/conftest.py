@@ -1,17 +1,44 @@
-"""Fixtures for every test that needs a real server."""
+"""What holds around every test, and fixtures for those that need a real server."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 from starlette.types import ASGIApp
 
 from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions
 
+# Where something is put together, and its files are read once: before anybody waits for it.
+READ_ONCE = [
+    ("yieldwire/client/http.py", "new_http"),
+    ("yieldwire/devtools/__init__.py", "attach"),
+    ("yieldwire/stores/sqlite/__init__.py", "__init__"),
+]
+
 Serve = Callable[..., ThreadServer]
 ServeProcess = Callable[..., ProcessServer]
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_loop() -> Iterator[None]:
+    """A blocking call of ours in an event loop raises, wherever that loop runs."""
+    with blockbuster_ctx("yieldwire") as blockbuster:
+        for functions in blockbuster.functions.values():
+            for file, name in READ_ONCE:
+                functions.can_block_in(file, name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+async def no_task_is_left() -> AsyncIterator[None]:
+    """A task that is still there when its test is over fails it."""
+    yield
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert left == set()
 
 
 @pytest.fixture

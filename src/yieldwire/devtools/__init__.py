@@ -4,6 +4,7 @@ For development only. It shows all runs to whoever can reach it, so it is never 
 application by itself: ``yieldwire dev`` attaches it.
 """
 
+import asyncio
 from importlib.resources import files
 from typing import Final
 
@@ -37,7 +38,7 @@ async def _index(_app: Actions, exchange: Exchange, _caller: Caller) -> None:
         # The page's own addresses are relative to the base with its slash.
         await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
         return
-    page = _STATIC.joinpath("index.html").read_bytes()
+    page = await asyncio.to_thread(_STATIC.joinpath("index.html").read_bytes)
     headers = [PAGE_POLICY, _NO_CACHE, (b"referrer-policy", b"no-referrer")]
     await exchange.answer(200, page, media_type="text/html; charset=utf-8", headers=headers)
 
