@@ -317,7 +317,9 @@ class App(Registry):
 
     async def fold(self, run_id: str) -> Fold:
         """Return what the run's log adds up to at this moment."""
-        fold = self._folds.pop(run_id, None) or Fold()
+        fold = self._folds.pop(run_id, None)
+        if fold is None:
+            fold = Fold(keeps_text=(await self.store.get(run_id)).keep is None)
         while page := await self.store.read(run_id, fold.seq):
             for block in page:
                 fold.add(block)

@@ -5,13 +5,12 @@ status follows another.
 Rule 2: this module does no I/O and does not know who drives it.
 """
 
-import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from yieldwire.errors import ForeignCursor, IllegalTransition, ParseError
+from yieldwire.errors import IllegalTransition
 from yieldwire.events import EventType
 
 
@@ -107,40 +106,3 @@ def new_run_id() -> str:
     """Return a run id: a letter and 20 characters of 6 random bits each, never used before."""
     # The letter keeps an id from looking like an option on a command line.
     return "r" + secrets.token_urlsafe(15)
-
-
-_CURSOR: Final = re.compile(r"([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})", re.ASCII)
-CURSOR_LENGTH: Final = 128
-"""Bytes; the longest cursor that is looked at."""
-
-
-def cursor_of(run_id: str, seq: int) -> str:
-    """Return the cursor behind event ``seq``."""
-    return f"{run_id}.{seq}"
-
-
-def parse_cursor(text: str) -> tuple[str, int]:
-    """Return the run id and the seq that a cursor names.
-
-    Raises:
-        ParseError: If ``text`` is no cursor.
-    """
-    match = _CURSOR.fullmatch(text) if len(text) <= CURSOR_LENGTH else None
-    if match is None:
-        raise ParseError("The cursor cannot be read; send the id of an event, unchanged.")
-    return match[1], int(match[2])
-
-
-def seq_in(text: str, run_id: str) -> int:
-    """Return the seq of a cursor that must belong to ``run_id``; a bare seq is taken as its own.
-
-    Raises:
-        ParseError: If ``text`` is neither.
-        ForeignCursor: If the cursor names another run.
-    """
-    if text.isascii() and text.isdigit() and len(text) <= 15:  # noqa: PLR2004 - as in a cursor
-        return int(text)
-    named, seq = parse_cursor(text)
-    if named != run_id:
-        raise ForeignCursor
-    return seq

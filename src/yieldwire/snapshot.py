@@ -15,10 +15,15 @@ SLOWEST_POLL_MS: Final = 5_000
 
 
 class Fold:
-    """What a log adds up to, as far as it was read. Feed it every block once, in order."""
+    """What a log adds up to, as far as it was read. Feed it every block once, in order.
 
-    def __init__(self) -> None:
+    Args:
+        keeps_text: Whether texts accumulate; a feed that trims its log has no whole text.
+    """
+
+    def __init__(self, *, keeps_text: bool = True) -> None:
         self.seq = 0
+        self._keeps_text = keeps_text
         self._clear()
         self.result: bytes | None = None
         self.error: bytes | None = None
@@ -47,7 +52,7 @@ class Fold:
                 self._chunk = event.data
                 if b'"progress"' in event.data and _is_progress(event.data):
                     self._progress = event.data
-                elif (text := text_of(event.data)) is not None:
+                elif self._keeps_text and (text := text_of(event.data)) is not None:
                     self._texts.append(text)
             case EventType.RESTARTED:
                 self._clear()  # the partial output of an older attempt counts no more

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from yieldwire.actions import Action
@@ -27,8 +28,9 @@ def record_of(
     return RunRecord(
         id=ctx.run_id,
         action=action.name,
-        caller=ctx.caller,
-        owner=ctx.owner,
+        # A feed that all readers share is nobody's: whoever may open it may go on reading it.
+        caller=f"feed:{action.name}" if options.shared else ctx.caller,
+        owner=None if options.shared else ctx.owner,
         input=dumped,
         context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),
         labels=(*options.labels, *ctx.labels),
@@ -66,15 +68,19 @@ def admission_of(
 
 async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
     """Return validated arguments as JSON; in a thread where files are hashed for it."""
-    if any(isinstance(value, (Upload, list)) for value in arguments.values()):
+    if action.takes_files:
         return await asyncio.to_thread(action.signature.dump, arguments)
     return action.signature.dump(arguments)
 
 
 def close_uploads(value: object) -> None:
     """Let go of every file among the arguments."""
+    if value is None or isinstance(value, (str, int, float)):
+        return  # first, because a list may have very many of them
     if isinstance(value, Upload):
         value.close()
+    elif isinstance(value, BaseModel):
+        close_uploads(value.__dict__)
     elif isinstance(value, Mapping):
         close_uploads(list(value.values()))
     elif isinstance(value, (list, tuple)):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange, page
+from yieldwire.cursor import cursor_of
 from yieldwire.errors import Json
-from yieldwire.run import RunRecord, Status, cursor_of
+from yieldwire.run import RunRecord, Status
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions

@@ -10,6 +10,7 @@ from typing import Any
 
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.errors import Json, ParseError
+from yieldwire.starts import close_uploads
 from yieldwire.upload import Upload
 
 Pairs = Sequence[tuple[str, str | Upload]]
@@ -31,6 +32,7 @@ def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[
             data[name] = list(kept)
         elif kept:
             data[name] = _read(kept[-1], types, max_depth)
+            close_uploads(kept[:-1])
     for name in schema.get("required", ()):
         types = _types(properties[name], definitions)
         if name not in data and types == {"boolean"}:

@@ -39,6 +39,8 @@ def parse_json(body: bytes, max_depth: int) -> Json:
 
 def _reason(exc: Exception) -> str:
     if isinstance(exc, json.JSONDecodeError):
+        if "BOM" in exc.msg:
+            return "it begins with a byte order mark"
         return f"{exc.msg} at line {exc.lineno}, column {exc.colno}"
     if isinstance(exc, UnicodeDecodeError):
         return "it is not UTF-8"

@@ -13,8 +13,9 @@ from yieldwire.asgi.negotiation import Format, choose, seconds
 from yieldwire.asgi.starting import follow_run
 from yieldwire.asgi.streaming import until_disconnect
 from yieldwire.codecs.ndjson import NDJSONEncoder
+from yieldwire.cursor import cursor_of, seq_in
 from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
-from yieldwire.run import RunRecord, Status, cursor_of, seq_in
+from yieldwire.run import RunRecord, Status
 from yieldwire.snapshot import summary
 from yieldwire.stores import Query
 

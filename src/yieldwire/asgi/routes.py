@@ -95,7 +95,7 @@ def match(path: str, table: Table) -> Route:
         NotFound: If there is none.
     """
     parts = tuple(path.removeprefix("/").split("/"))
-    if parts in table:
+    if parts in table and "{}" not in parts:
         return Route(parts, table, [])
     for pattern in table:
         if len(pattern) == len(parts) and all(

@@ -21,11 +21,13 @@ from yieldwire.asgi.negotiation import (
     preferences,
 )
 from yieldwire.asgi.streaming import Streaming, until_disconnect
+from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.context import RequestFacts
+from yieldwire.cursor import parse_cursor
 from yieldwire.errors import ErrorObject, ForeignCursor, Json, MethodNotAllowed, ParseError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-from yieldwire.run import RunRecord, Status, parse_cursor
+from yieldwire.run import RunRecord, Status
 from yieldwire.starts import close_uploads
 
 if TYPE_CHECKING:
@@ -51,13 +53,14 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
     """Answer ``POST {base}/{action}``, or GET of a feed."""
     action = app.action_named(name)
     if exchange.method == "HEAD" and action.options.method == "GET":
-        await exchange.answer(200, media_type=Format.SSE)
+        await exchange.answer(200, media_type=SSEEncoder.media_type)
         return
     if exchange.method != action.options.method:
         raise MethodNotAllowed(exchange.method, [action.options.method, "OPTIONS"])
     default = Format.SSE if action.signature.shape.streams else Format.JSON
     wanted = choose(exchange.headers.get("accept"), default, frozenset(Format))
     cursor = _cursor(exchange)
+    prefer = preferences(exchange.headers.get("prefer"))
     if cursor is not None:
         run_id, seq = parse_cursor(cursor)
         await app.open()
@@ -65,9 +68,11 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
         async with app.slot(caller):
-            await follow_run(app, exchange, caller, run, seq, wanted=wanted)
+            if wanted is Format.JSON:
+                await _answer_when_ended(app, exchange, run, prefer)
+            else:
+                await follow_run(app, exchange, caller, run, seq, wanted=wanted)
         return
-    prefer = preferences(exchange.headers.get("prefer"))
     is_held = not prefer.respond_async and wanted is not Format.HTML
     # Whoever has too many streams is refused before a run begins that he could not read.
     async with app.slot(caller) if is_held else nullcontext():

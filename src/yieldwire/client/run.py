@@ -19,9 +19,10 @@ from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, path_of
 from yieldwire.codecs.sse import SSEDecoder
+from yieldwire.cursor import cursor_of, parse_cursor, seq_in
 from yieldwire.errors import ActionError, ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.events import Event, EventType
-from yieldwire.run import Status, cursor_of, parse_cursor, seq_in
+from yieldwire.run import Status
 
 EVENT_STREAM: Final = "text/event-stream"
 

@@ -162,7 +162,7 @@ class Wire:
     def _read_as(self, exc: Exception, what: str) -> Exception:
         if isinstance(exc, TimeoutError):
             return Lost(f"{what}: nothing came for {self.patience.idle:g} s.")
-        return Lost(f"{what}: {exc or type(exc).__name__}") if is_lost(exc) else exc
+        return Lost(f"{what}: {str(exc) or type(exc).__name__}") if is_lost(exc) else exc
 
     async def _refusal(self, answer: Answer, request: Request) -> Exception:
         told = _told(answer, await self._body_if_any(answer))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from yieldwire.codecs import log_event
+from yieldwire.cursor import parse_cursor
 from yieldwire.errors import ParseError, ProtocolError
 from yieldwire.events import Block, Event, EventType
-from yieldwire.run import parse_cursor
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """What a decoder holds of one event that has no end yet; above it lies an attack or a fault."""
