@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from typing import Final, Generic, Literal, ParamSpec, TypeVar
 
+from pydantic_core import to_json
+
 from yieldwire.errors import InvalidAction, Json
 from yieldwire.middleware import Around, Middleware
 from yieldwire.schema import Signature, inspect_action
@@ -86,7 +88,7 @@ class Action(Generic[P, R, T]):
                 f"{self.name}: a feed streams; a function with one answer does not."
             )
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, without a run."""
         return self.function(*args, **kwargs)
 
@@ -109,6 +111,11 @@ class Action(Generic[P, R, T]):
     def input_schema(self) -> dict[str, Json]:
         """The input object as JSON Schema."""
         return self.signature.input_schema()
+
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether a file may be in the input, at any depth."""
+        return b'"format":"binary"' in to_json(self.input_schema)
 
     def manifest(self) -> dict[str, Json]:
         """Return what callers may know of the action."""

@@ -1,0 +1,142 @@
+"""An action is its function, with a name and options that fit."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from yieldwire.actions import RESERVED, Action, Options
+from yieldwire.chunks import Progress, Text
+from yieldwire.errors import InvalidAction
+from yieldwire.upload import Upload
+
+
+async def import_contacts(file: Upload, dry_run: bool = False) -> AsyncIterator[Progress]:  # noqa: FBT001, FBT002 - a field of the input
+    """Import contacts.
+
+    One row at a time,
+      in order.
+    """
+    yield Progress(1)
+
+
+async def answer(number: int, *, times: int = 1) -> int:
+    return number * times
+
+
+def named(name: str) -> Callable[[], object]:
+    async def function() -> AsyncIterator[Text]:
+        yield Text("a")
+
+    function.__name__ = name
+    return function
+
+
+async def test_calling_an_action_calls_the_function() -> None:
+    action: Action[..., Any, Any] = Action(answer, Options())
+
+    assert await action(3, times=2) == 6
+    assert action.function is answer
+
+
+async def itself(self: int, function: int) -> int:
+    return self + function
+
+
+async def test_an_action_can_be_called_with_parameters_of_any_name() -> None:
+    assert await Action(itself, Options())(self=1, function=2) == 3
+
+
+def test_an_action_looks_like_its_function() -> None:
+    action: Action[..., Any, Any] = Action(answer, Options())
+
+    assert (action.__name__, action.__wrapped__) == ("answer", answer)  # type: ignore[attr-defined]
+    assert repr(action) == "<Action answer>"
+
+
+@pytest.mark.parametrize(
+    ("name", "alias"),
+    [
+        ("import_contacts", "importContacts"),
+        ("answer", "answer"),
+        ("a_b_c", "aBC"),
+        ("top10_list", "top10List"),
+        ("trailing_", "trailing"),
+        ("already_camelCase", "alreadyCamelCase"),
+    ],
+)
+def test_the_alias_is_the_name_in_camel_case(name: str, alias: str) -> None:
+    assert Action(named(name), Options()).alias == alias
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_routes_name_is_no_actions_name(name: str) -> None:
+    with pytest.raises(InvalidAction, match=f"'{name}' cannot be an action's name"):
+        Action(named(name), Options())
+
+
+@pytest.mark.parametrize(
+    "name", ["", "_private", "<lambda>", "manifest.json", "1st", "na\u00efve", "a-b", "x" * 101]
+)
+def test_a_name_is_a_plain_word(name: str) -> None:
+    with pytest.raises(InvalidAction, match="cannot be an action's name"):
+        Action(named(name), Options())
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "message"),
+    [
+        (import_contacts, Options(shared=True), "shared= and keep= are for feeds"),
+        (import_contacts, Options(keep=5), "shared= and keep= are for feeds"),
+        (import_contacts, Options(method="GET", keep=0), "at least 1"),
+        (answer, Options(method="GET"), "a feed streams"),
+    ],
+    ids=["shared", "kept", "keeps nothing", "streams nothing"],
+)
+def test_options_that_do_not_fit_are_told(
+    function: Callable[..., Any], options: Options, message: str
+) -> None:
+    with pytest.raises(InvalidAction, match=message):
+        Action(function, options)
+
+
+def test_a_feed_may_be_shared_and_keep_its_newest_events() -> None:
+    action: Action[..., Any, Any] = Action(
+        named("ticker"), Options(method="GET", shared=True, keep=1)
+    )
+
+    assert (action.options.shared, action.options.keep) == (True, 1)
+
+
+def test_the_doc_is_the_docstring_without_its_indentation() -> None:
+    assert Action(import_contacts, Options()).doc == (
+        "Import contacts.\n\nOne row at a time,\nin order."
+    )
+    assert Action(answer, Options()).doc == ""
+
+
+def test_the_manifest_tells_callers_what_they_may_know() -> None:
+    manifest = Action(import_contacts, Options(linger=None, timeout=5.0)).manifest()
+
+    properties = manifest.pop("input")["properties"]
+    assert properties["file"]["format"] == "binary"
+    assert list(properties) == ["file", "dry_run"]
+    assert manifest.pop("chunk")["title"] == "Progress"
+    assert manifest.pop("result") == {"type": "null"}
+    assert manifest == {
+        "name": "import_contacts",
+        "alias": "importContacts",
+        "doc": "Import contacts.\n\nOne row at a time,\nin order.",
+        "method": "POST",
+        "streams": True,
+        "linger": None,
+        "timeout": 5.0,
+        "shared": False,
+    }
+
+
+def test_an_action_with_one_answer_has_no_chunks() -> None:
+    manifest = Action(answer, Options()).manifest()
+
+    assert (manifest["streams"], manifest["chunk"]) == (False, None)
+    assert manifest["result"] == {"type": "integer"}

@@ -1,0 +1,128 @@
+"""A start becomes a record, and the terms of its admission."""
+
+from collections.abc import AsyncIterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from yieldwire.actions import Action, Options
+from yieldwire.chunks import Text
+from yieldwire.context import Context, RequestFacts
+from yieldwire.errors import ParseError
+from yieldwire.run import RunRecord, Status
+from yieldwire.starts import ANONYMOUS_KEY_LENGTH, admission_of, close_uploads, dump, record_of
+from yieldwire.stores import Admission
+from yieldwire.upload import Upload
+
+
+async def act(file: Upload | None = None, files: list[Upload] | None = None) -> AsyncIterator[Text]:
+    yield Text("a")
+
+
+async def other() -> AsyncIterator[Text]:
+    yield Text("a")
+
+
+OPTIONS = Options(labels=("own",), linger=5.0, timeout=7.0, retries=1, retention=9.0, concurrency=2)
+ACTION: Action[..., Any, Any] = Action(act, OPTIONS)
+KEY = "k" * ANONYMOUS_KEY_LENGTH
+
+
+def record(owner: str | None = "ada", data: bytes = b"{}") -> RunRecord:
+    ctx = Context(
+        run_id="r1",
+        action="act",
+        owner=owner,
+        caller="c",
+        request=RequestFacts(method="POST", headers={"x": "y"}),
+    )
+    ctx.state["n"] = 1
+    ctx.labels.append("more")
+    return record_of(ACTION, ctx, data, detached=True)
+
+
+def admission(key: str | None, owner: str | None = "ada", data: bytes = b"{}") -> Admission:
+    return admission_of(ACTION, record(owner, data), key, max_runs=8)
+
+
+def test_a_record_has_the_starts_facts_and_the_actions_options() -> None:
+    run = record(data=b'{"x":1}')
+
+    assert (run.id, run.action, run.owner, run.caller) == ("r1", "act", "ada", "c")
+    assert (run.input, run.labels, run.status) == (b'{"x":1}', ("own", "more"), Status.PENDING)
+    assert (run.linger, run.timeout, run.retries, run.retention) == (5.0, 7.0, 1, 9.0)
+    assert run.detached
+    assert from_json(run.context) == {
+        "state": {"n": 1},
+        "request": {"method": "POST", "path": "", "client": None, "headers": {"x": "y"}},
+    }
+
+
+def test_admission_carries_the_limits() -> None:
+    told = admission(None)
+
+    assert (told.key, told.action_limit, told.caller_limit) == (None, 2, 8)
+
+
+def test_the_same_key_of_the_same_owner_and_action_is_the_same() -> None:
+    assert admission(KEY).key == admission(KEY).key
+    assert admission(KEY).key != admission(KEY + "x").key
+
+
+def test_keys_of_other_owners_and_actions_never_meet() -> None:
+    keys = {
+        admission(KEY).key,
+        admission(KEY, owner="ben").key,
+        admission(KEY, owner=None).key,
+        admission(KEY, owner='ada","act').key,
+        admission_of(Action(other, Options()), record(), KEY, None).key,
+    }
+
+    assert len(keys) == 5
+    assert all(KEY not in (key or "") for key in keys)
+
+
+def test_another_input_has_another_fingerprint() -> None:
+    assert admission(KEY).fingerprint == admission(None).fingerprint
+    assert admission(KEY).fingerprint != admission(KEY, data=b"[]").fingerprint
+
+
+def test_an_anonymous_key_must_be_one_that_nobody_guesses() -> None:
+    with pytest.raises(ParseError, match="must be random, of 22 characters or more"):
+        admission("short", owner=None)
+
+    assert admission("short").key is not None
+    assert admission(KEY, owner=None).key is not None
+
+
+async def test_arguments_are_dumped_with_or_without_files() -> None:
+    none = await dump(ACTION, ACTION.signature.validate({}))
+    some = await dump(ACTION, ACTION.signature.validate({"files": [BytesIO(b"a")]}))
+
+    assert from_json(none) == {"file": None, "files": None}
+    assert from_json(some)["files"][0]["size"] == 1
+
+
+class Form(BaseModel):
+    file: Upload
+    more: dict[str, Upload]
+
+
+def test_every_file_among_the_arguments_is_let_go() -> None:
+    files = [Upload(BytesIO(b"a")) for _ in range(6)]
+
+    close_uploads(
+        {
+            "one": files[0],
+            "list": [files[1], (files[2],)],
+            "map": {"x": files[3]},
+            "body": Form(file=files[4], more={"y": files[5]}),
+            "text": "x",
+            "number": 3,
+        }
+    )
+
+    assert [file.file.closed for file in files] == [True] * 6
