@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from yieldwire import Actions
 
 T = TypeVar("T")
+Http = Literal["auto", "h11", "httptools"]
 
 ROOT: Final = Path(__file__).parent.parent.parent
 BACKLOG: Final = 2048
@@ -28,13 +29,14 @@ STOP_SECONDS: Final = 10
 """How long a server may take to stop before it is made to."""
 
 
-def config_of(app: ASGIApp | str) -> uvicorn.Config:
+def config_of(app: ASGIApp | str, http: Http = "auto") -> uvicorn.Config:
     """Return how every server of the tests is set up."""
     return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         ws="none",
+        http=http,
         backlog=BACKLOG,
         timeout_graceful_shutdown=2,
     )
@@ -48,9 +50,11 @@ def listen() -> socket.socket:
 class ThreadServer:
     """An application served by a thread with an event loop of its own."""
 
-    def __init__(self, app: ASGIApp, *, actions: Actions | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, actions: Actions | None = None, http: Http = "auto"
+    ) -> None:
         self._actions = app if isinstance(app, Actions) else actions
-        self._config = config_of(app)
+        self._config = config_of(app, http)
         self._server = uvicorn.Server(self._config)
         self._socket = listen()
         self._runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())

@@ -57,7 +57,7 @@ def world(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own s
     """Return a new application."""
     chosen: dict[str, Any] = {"identify": identify, "timing": BRISK, **settings}
     actions = Actions(**chosen)
-    for function in (say, wait, echo, send_tree, take, fail, fail_late):
+    for function in (say, wait, echo, send_tree, take, take_boxed, fail, fail_late):
         actions.action(function)
     actions.action(linger=None, labels=("sums",))(add)
     actions.action(method="GET")(tick)
@@ -108,6 +108,17 @@ async def send_tree(tree: Annotated[Node, Body()]) -> AsyncIterator[str | Result
 def take(file: Upload, note: str = "") -> Iterator[Progress]:
     """Take a file."""
     yield Progress(file.size, total=file.size, message=note or file.filename)
+
+
+class Box(BaseModel):
+    """A model with a file in it."""
+
+    file: Upload
+
+
+async def take_boxed(box: Annotated[Box, Body()]) -> int:
+    """Take a file that came in a model."""
+    return box.file.size
 
 
 async def fail(code: str = "", canary: str = "") -> AsyncIterator[Text]:
