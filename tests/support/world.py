@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel
@@ -150,6 +150,13 @@ async def ended(
     """Start a run, wait for its end, and return its id."""
     answer = await send(actions, post(f"/{action}", value, [*headers, WHOLE]))
     return answer.headers["run-id"]
+
+
+async def wait_for_end(actions: Actions, run_id: str) -> None:
+    """Return when a run has ended."""
+    async with aclosing(actions.reader(run_id).pages(0, tick=5.0)) as pages:
+        async for _ in pages:
+            pass
 
 
 async def log_of(actions: Actions, run_id: str) -> list[tuple[int, str, bytes]]:
