@@ -27,7 +27,8 @@ from yieldwire.cursor import parse_cursor
 from yieldwire.errors import ErrorObject, ForeignCursor, Json, MethodNotAllowed, ParseError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-from yieldwire.run import RunRecord, Status
+from yieldwire.run import RunRecord, Status, advance
+from yieldwire.snapshot import Fold
 from yieldwire.starts import close_uploads
 
 if TYPE_CHECKING:
@@ -148,29 +149,37 @@ async def _answer_when_ended(
 ) -> None:
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
     async with app.reading(run.id) as reader:
-        await until_disconnect(exchange.receive, _wait_for_end(reader, wait, app.timing.keepalive))
-    snapshot = await app.snapshot(run.id)
-    answer = {"runId": run.id, **{name: snapshot[name] for name in ("status", "result", "error")}}
+        work = _read_to_end(reader, wait, app.timing.keepalive)
+        blocks = await until_disconnect(exchange.receive, work)
+    # From what was read, not from the store: there the run may be past its retention already.
+    fold = Fold()
+    for block in blocks:
+        fold.add(block)
+    end = blocks[-1].end if blocks else None
+    status = advance(Status.RUNNING, end) if end else (await app.store.get(run.id)).status
+    outcome = fold.outcome()
+    answer: dict[str, Json] = {"runId": run.id, "status": status.value, **outcome}
     if exchange.request.query_params.get("events") in {"true", "1"}:
         answer["events"] = [
             {"seq": event.seq, "type": event.type.value, "data": event.value}
-            async for event in app.events_of(run.id)
+            for block in blocks
+            for event in block.events()
         ]
-    status = 202
-    if Status(snapshot["status"]).is_terminal:
-        error = snapshot["error"]
-        status = 200 if error is None else ErrorObject.from_dict(error).status
-    await exchange.answer_json(status, answer, run_headers(run.id, exchange.base))
+    code = 202 if end is None else 200
+    if outcome["error"] is not None:
+        code = ErrorObject.from_dict(outcome["error"]).status
+    await exchange.answer_json(code, answer, run_headers(run.id, exchange.base))
 
 
-async def _wait_for_end(reader: Reader, wait: float, tick: float) -> None:
+async def _read_to_end(reader: Reader, wait: float, tick: float) -> list[Block]:
+    blocks: list[Block] = []
     try:
-        async with asyncio.timeout(wait):
-            async with aclosing(reader.pages(0, tick=tick)) as pages:
-                async for _ in pages:
-                    pass
+        async with asyncio.timeout(wait), aclosing(reader.pages(0, tick=tick)) as pages:
+            async for page in pages:
+                blocks += page
     except TimeoutError:
         pass
+    return blocks
 
 
 async def follow_run(
