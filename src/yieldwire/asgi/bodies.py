@@ -95,7 +95,7 @@ def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
 
 async def _read_multipart(request: Request, bounds: Bounds) -> list[tuple[str, str | Upload]]:
     _, options = parse_options_header(request.headers["content-type"])
-    if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
+    if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         # The parser would look it up among Python's codecs, of which some raise or take long.
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     parser = MultiPartParser(

@@ -37,8 +37,6 @@ def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[
         types = _types(properties[name], definitions)
         if name not in data and types == {"boolean"}:
             data[name] = False
-        elif name not in data and types == {"array"} and name in sent:
-            data[name] = []
     return data
 
 

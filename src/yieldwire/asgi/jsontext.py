@@ -11,7 +11,7 @@ from yieldwire.errors import Json, ParseError
 
 # A string that the body's end cuts, even behind a backslash, is one token too: were it none,
 # the search would begin anew at each quote in it, which takes quadratic time.
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(body: bytes, max_depth: int) -> Json:
@@ -53,7 +53,7 @@ def _reason(exc: Exception) -> str:
 
 def _check_depth(body: bytes, max_depth: int) -> None:
     depth = 0
-    for token in _TOKENS.finditer(body):
+    for token in TOKENS.finditer(body):
         first = body[token.start()]
         if first in b"[{":
             depth += 1

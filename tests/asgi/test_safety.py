@@ -1,0 +1,160 @@
+import pytest
+from starlette.datastructures import Headers
+
+from tests.support.calls import Call, send
+from tests.support.world import opened, world
+from yieldwire.asgi.safety import MAX_HEADER_BYTES, MAX_HEADERS, Safety
+from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge, UsageError
+
+APP = "https://app.example"
+
+
+def headers_of(**fields: str) -> Headers:
+    return Headers({name.replace("_", "-"): value for name, value in fields.items()})
+
+
+def scope_of(method: str = "POST", server: str = "192.0.2.1") -> dict[str, object]:
+    return {"method": method, "server": (server, 80), "client": ("192.0.2.9", 1)}
+
+
+@pytest.mark.parametrize("origin", ["null", "app.example", "https://app.example/", "https://", ""])
+def test_what_is_no_origin_is_refused_at_once(origin: str) -> None:
+    with pytest.raises(UsageError, match="is no origin"):
+        Safety(origins=[origin])
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example", "10.0.0.0/99", ""])
+def test_what_is_no_network_is_refused_at_once(proxy: str) -> None:
+    with pytest.raises(UsageError, match="no address or network"):
+        Safety(trusted_proxies=[proxy])
+
+
+def test_a_request_has_a_length_or_a_coding() -> None:
+    headers = headers_of(content_length="1", transfer_encoding="chunked")
+
+    with pytest.raises(ParseError, match="not both"):
+        Safety().check(scope_of(), headers)
+
+
+def test_as_many_headers_as_the_limit_are_taken_and_no_more() -> None:
+    most = Headers(raw=[(b"x", b"y")] * MAX_HEADERS)
+    more = Headers(raw=[(b"x", b"y")] * (MAX_HEADERS + 1))
+
+    Safety().check(scope_of(), most)
+    with pytest.raises(PayloadTooLarge, match="200 headers"):
+        Safety().check(scope_of(), more)
+
+
+def test_headers_are_as_large_as_the_limit_and_no_larger() -> None:
+    most = Headers(raw=[(b"x", b"y" * (MAX_HEADER_BYTES - 1))])
+    more = Headers(raw=[(b"x", b"y" * MAX_HEADER_BYTES)])
+
+    Safety().check(scope_of(), most)
+    with pytest.raises(PayloadTooLarge, match="65536 bytes"):
+        Safety().check(scope_of(), more)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_the_origin_matters_where_something_may_change(method: str) -> None:
+    with pytest.raises(Forbidden, match="origins="):
+        Safety().check(scope_of(method), headers_of(origin="https://evil.example", host="here"))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_a_request_that_changes_nothing_may_come_from_anywhere(method: str) -> None:
+    Safety().check(scope_of(method), headers_of(origin="https://evil.example", host="here"))
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("https://app.example", "app.example"),
+        ("https://app.example", "app.example:443"),
+        ("http://app.example:80", "app.example"),
+        ("http://app.example:8000", "app.example:8000"),
+        ("https://APP.example", "app.EXAMPLE"),
+        ("http://[::1]:8000", "[::1]:8000"),
+    ],
+)
+def test_an_origin_is_the_same_when_host_and_port_are(origin: str, host: str) -> None:
+    Safety().check(scope_of(), headers_of(origin=origin, host=host))
+
+
+def test_a_star_lets_every_page_call_without_a_cookie() -> None:
+    Safety(origins=["*"]).check(scope_of(), headers_of(origin="null", host="here"))
+
+
+def test_a_star_is_a_host_of_any_name() -> None:
+    Safety(hosts=["*"]).check(scope_of(server="127.0.0.1"), headers_of(host="evil.example"))
+
+
+def test_a_unix_socket_has_no_host_to_guard() -> None:
+    Safety().check({"method": "GET", "server": ("/run/app.sock", None)}, headers_of(host="x"))
+    Safety().check({"method": "GET", "server": None}, headers_of(host="x"))
+
+
+def test_an_answer_to_ones_own_page_has_no_headers_for_others() -> None:
+    assert Safety(origins=[APP]).cors(headers_of()) == []
+    assert Safety().cors(headers_of(origin=APP)) == []
+
+
+async def test_a_preflight_of_an_allowed_page_is_told_what_it_may_send() -> None:
+    call = Call(
+        method="OPTIONS",
+        target="/runs/r1",
+        headers=[
+            ("origin", APP),
+            ("access-control-request-method", "DELETE"),
+            ("access-control-request-headers", "idempotency-key, last-event-id"),
+        ],
+    )
+    async with opened(world(origins=[APP])) as site:
+        answer = await send(site, call)
+
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-origin"] == APP
+    assert answer.headers["access-control-allow-methods"] == "GET, DELETE, HEAD, OPTIONS"
+    assert answer.headers["access-control-allow-headers"] == "idempotency-key, last-event-id"
+    assert answer.headers["access-control-max-age"] == "600"
+
+
+def test_options_that_are_no_preflight_say_nothing_of_origins() -> None:
+    assert Safety(origins=[APP]).preflight(headers_of(origin=APP), ["GET"]) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        ("192.0.2.1", "", "192.0.2.1"),
+        ("192.0.2.1", "9.9.9.9", "192.0.2.1"),
+        ("10.0.0.1", "9.9.9.9", "9.9.9.9"),
+        ("10.0.0.1", "8.8.8.8, 9.9.9.9", "9.9.9.9"),
+        ("10.0.0.1", "9.9.9.9, 10.0.0.2", "9.9.9.9"),
+        ("10.0.0.1", "9.9.9.9,,", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "unknown", "unknown"),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_the_client_is_the_nearest_address_that_is_no_trusted_proxy(
+    client: str, forwarded: str, address: str
+) -> None:
+    safety = Safety(trusted_proxies=["10.0.0.0/8", "::1"])
+
+    found = safety.client_address({"client": (client, 1)}, headers_of(x_forwarded_for=forwarded))
+
+    assert found == address
+
+
+def test_every_forwarding_header_counts_the_last_of_them_first() -> None:
+    headers = Headers(raw=[(b"x-forwarded-for", b"8.8.8.8"), (b"x-forwarded-for", b"9.9.9.9")])
+
+    found = Safety(trusted_proxies=["10.0.0.1"]).client_address(
+        {"client": ("10.0.0.1", 1)}, headers
+    )
+
+    assert found == "9.9.9.9"
+
+
+def test_a_server_that_does_not_know_its_client_has_one_of_them() -> None:
+    assert Safety().client_address({"client": None}, headers_of()) == "unknown"
