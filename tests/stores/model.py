@@ -14,6 +14,7 @@ class Model:
     key: str | None
     fingerprint: str
     read_until: float
+    claim_seconds: float | None = None
     status: Status = Status.PENDING
     attempt: int = 0
     fences: list[int] = field(default_factory=list)
@@ -51,23 +52,31 @@ class Model:
         if self.status is Status.PENDING:
             self.end(EventType.CANCELLED, now)
 
+    def wait_for_claim(self, now: float) -> None:
+        """Be pending: a lease like any other, but for how long it lasts and what its loss does."""
+        self.lease_until = None if self.claim_seconds is None else now + self.claim_seconds
+
     def sweep(self, now: float) -> bool:
-        """Do what time asks, and say whether that changed anything."""
-        if self.lease_until is not None and self.lease_until < now:
-            self._lose_lease(now)
-            return True
-        if self._is_forsaken(now):
+        """Do what time asks, and say whether the store has to tell of it."""
+        is_forsaken, is_lost = self._is_forsaken(now), self._is_lost(now)
+        if is_forsaken:
             self.ask_to_stop("unattended", now)
-            return True
-        return False
+        if is_lost and not self.status.is_terminal:
+            self._lose_lease(now)
+        return is_forsaken or is_lost
+
+    def _is_lost(self, now: float) -> bool:
+        return self.lease_until is not None and self.lease_until < now
 
     def _lose_lease(self, now: float) -> None:
-        self.lease_until = None
-        if self.attempt > self.given.retries or self.cancel_reason is not None:
+        if self.status is Status.PENDING:
+            self.wait_for_claim(now)
+        elif self.attempt > self.given.retries or self.cancel_reason is not None:
             self.end(EventType.ERROR, now)
         else:
             self.status = advance(self.status, EventType.RESTARTED)
             self.types.append(EventType.RESTARTED)
+            self.wait_for_claim(now)
 
     def _is_forsaken(self, now: float) -> bool:
         given = self.given

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeAlias, TypeVar
 
 from hypothesis import settings
@@ -11,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from tests.stores.model import Model
 from tests.stores.test_memory import MemoryHarness
+from tests.stores.test_sqlite import SQLiteHarness
 from yieldwire.errors import (
     AppendConflict,
     Conflict,
@@ -22,6 +25,7 @@ from yieldwire.errors import (
 )
 from yieldwire.events import Block, Event, EventType
 from yieldwire.run import RunRecord, Status, advance
+from yieldwire.steps import CLAIM_SECONDS
 from yieldwire.stores import Admission, RunStore
 from yieldwire.testing.contract import StoreHarness
 from yieldwire.testing.contract.harness import chunks, ending, log_of, raises, record
@@ -39,15 +43,21 @@ ENDS: Final = [EventType.DONE, EventType.ERROR, EventType.CANCELLED]
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Every rule is one call; after each, every run is compared with its model."""
+    """Every rule is one call; after each, every run is compared with its model.
+
+    ``path`` is where the harness may keep a file; it is forgotten with the machine.
+    """
 
     runs: Bundle[str] = Bundle("runs")
 
-    def __init__(self) -> None:
+    def __init__(self, new_harness: Callable[[Path], StoreHarness]) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.harness: StoreHarness = MemoryHarness()
+        self.folder = TemporaryDirectory()
+        self.harness = new_harness(Path(self.folder.name, "runs.db"))
         self.store: RunStore = self.harness.store
+        # Only a store that outlives a process hands its pending runs to another one.
+        self.claim_seconds = None if self.store.reach == "process" else CLAIM_SECONDS
         self.now = 0.0
         self.models: dict[str, Model] = {}
         self.keys: dict[str, str] = {}
@@ -56,6 +66,7 @@ class StoreMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.runner.run(self.store.close())
         self.runner.close()
+        self.folder.cleanup()
 
     def do(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
@@ -120,9 +131,14 @@ class StoreMachine(RuleBasedStateMachine):
             assert made.id == known
             return known
         assert made.id == given.id
-        self.models[made.id] = Model(
-            given=given, key=key, fingerprint=fingerprint, read_until=self.now
+        model = self.models[made.id] = Model(
+            given=given,
+            key=key,
+            fingerprint=fingerprint,
+            read_until=self.now,
+            claim_seconds=self.claim_seconds,
         )
+        model.wait_for_claim(self.now)
         if key is not None:
             self.keys[key] = made.id
         return made.id
@@ -337,9 +353,21 @@ class StoreMachine(RuleBasedStateMachine):
         assert ends == ([model.seq] if model.status.is_terminal else [])  # E3, E4
 
 
-StoreMachine.TestCase.settings = settings(
+class MemoryMachine(StoreMachine):
+    def __init__(self) -> None:
+        super().__init__(lambda _: MemoryHarness())
+
+
+class SQLiteMachine(StoreMachine):
+    def __init__(self) -> None:
+        super().__init__(SQLiteHarness)
+
+
+MemoryMachine.TestCase.settings = settings(
     max_examples=100, stateful_step_count=50, deadline=None, database=None
 )
+SQLiteMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=40)
 
 
-TestMemoryStoreAgainstItsModel = StoreMachine.TestCase
+TestMemoryStoreAgainstItsModel = MemoryMachine.TestCase
+TestSQLiteStoreAgainstItsModel = SQLiteMachine.TestCase

@@ -96,6 +96,7 @@ class MemoryStore:
     """
 
     reach: ClassVar[Reach] = "process"
+    files: None = None
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -238,14 +239,16 @@ class MemoryStore:
         """Do what time asks, and return the runs that changed."""
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
         for entry in list(self._live.values()):
-            if entry.lease_until is not None and entry.lease_until < now:
+            is_lost = entry.lease_until is not None and entry.lease_until < now
+            is_forsaken = steps.is_forsaken(entry.record, entry.last_read(now), now)
+            # Asked to stop first: what nobody follows is not begun again.
+            if is_forsaken:
+                self._take(entry, steps.ask_to_stop(entry.current(), "unattended", wall))
+            if is_lost and not entry.record.status.is_terminal:
                 entry.lease_until = None
-                step = steps.take_away(entry.current(), wall)
-            elif steps.is_forsaken(entry.record, entry.last_read(now), now):
-                step = steps.ask_to_stop(entry.current(), "unattended", wall)
-            else:
-                continue
-            changed.append(self._take(entry, step))
+                self._take(entry, steps.take_away(entry.current(), wall))
+            if is_forsaken or is_lost:
+                changed.append(entry.current())
         return changed
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:

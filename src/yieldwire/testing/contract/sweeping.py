@@ -228,6 +228,17 @@ class LostLeaseContract:
         assert ended.status.is_terminal
         assert len(await terminal_events(harness.store, run.id)) == 1
 
+    async def test_a_run_that_nobody_follows_is_not_begun_again(
+        self, harness: StoreHarness
+    ) -> None:
+        """Where readers and worker are both gone, one sweep ends the run."""
+        run = await claimed(harness.store, lease=10, linger=30, retries=5)
+
+        (ended,) = await swept(harness, 31)
+
+        assert (ended.cancel_reason, ended.status.is_terminal) == ("unattended", True)
+        assert len(await terminal_events(harness.store, run.id)) == 1
+
     async def test_a_run_that_waits_for_its_next_attempt_can_be_cancelled(
         self, harness: StoreHarness
     ) -> None:
