@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from pydantic_core import from_json
-
 from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
@@ -20,6 +18,7 @@ from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor, Tasks
 from yieldwire.handle import Run
+from yieldwire.inputs import Inputs
 from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.reading import Reader
 from yieldwire.registry import Registry
@@ -105,7 +104,7 @@ class App(Registry):
         self.is_closing = False
         self._access, self._max_runs = access, max_runs
         self._middleware, self._around = tuple(middleware), tuple(around)
-        self._arguments: dict[str, dict[str, Any]] = {}
+        self._inputs = Inputs(self.store.files)
         self._folds: OrderedDict[str, Fold] = OrderedDict()
         self._shared: dict[tuple[str, str], str] = {}
         self._readers: set[Reader] = set()
@@ -136,7 +135,7 @@ class App(Registry):
             checks_chunks=lambda: self.checks_chunks,
         )
         lease = None if self.store.reach == "process" else self.timing.lease
-        return LocalExecutor(services, self._load, lease=lease)
+        return LocalExecutor(services, self._load, self._ended, lease=lease)
 
     async def _look_after_time(self) -> None:
         while True:
@@ -149,7 +148,9 @@ class App(Registry):
     async def sweep(self) -> None:
         """Do what time asks: stop forsaken runs, recover orphaned ones, forget old ones."""
         for run in await self.store.sweep():
-            if run.status is Status.PENDING:
+            if run.status.is_terminal:
+                await self._ended(run)
+            elif run.status is Status.PENDING:
                 self._running_executor.enqueue(run.id)
             elif run.cancel_reason is not None:
                 self._running_executor.nudge(run.id, run.cancel_reason)
@@ -224,15 +225,16 @@ class App(Registry):
         try:
             record = record_of(action, ctx, await dump(action, arguments), detached=detached)
             admission = admission_of(action, record, key, self._max_runs)
+            await self._inputs.keep(record.id, action, arguments)
             kept = await self._keep_once(action, record, admission)
         except BaseException:
             close_uploads(arguments)
+            await self._inputs.forget(ctx.run_id, action)
             raise
         if kept.id == record.id:
-            self._arguments[kept.id] = arguments
             self._running_executor.enqueue(kept.id)
         else:
-            close_uploads(arguments)
+            await self._inputs.forget(record.id, action)
         return kept
 
     async def _keep_once(
@@ -252,13 +254,10 @@ class App(Registry):
         return await self.store.create(record, admission)
 
     def _load(self, run: RunRecord) -> Work:
-        action = self.action_named(run.action)
-        arguments = self._arguments.pop(run.id, None)
-        if arguments is None:
-            arguments = action.signature.validate(from_json(run.input))
-        facts = from_json(run.context)
-        context = {"state": facts["state"], "request": RequestFacts(**facts["request"])}
-        return Work(action=action, arguments=arguments, context=context)
+        return self._inputs.load(run, self.action_named(run.action))
+
+    async def _ended(self, run: RunRecord) -> None:
+        await self._inputs.forget(run.id, self._names.get(run.action))
 
     async def start(
         self,
@@ -340,7 +339,9 @@ class App(Registry):
     async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
         """Ask a run to stop, and return it as it is then. Asking twice is asking once."""
         run = await self.store.request_cancel(run_id, reason)
-        if not run.status.is_terminal:
+        if run.status.is_terminal:
+            await self._ended(run)
+        else:
             self._running_executor.nudge(run_id, run.cancel_reason or reason)
         return run
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -73,16 +73,22 @@ async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> b
     return action.signature.dump(arguments)
 
 
-def close_uploads(value: object) -> None:
-    """Let go of every file among the arguments."""
+def uploads_in(value: object) -> Iterator[Upload]:
+    """Yield every file among the arguments."""
     if value is None or isinstance(value, (str, int, float)):
         return  # first, because a list may have very many of them
     if isinstance(value, Upload):
-        value.close()
+        yield value
     elif isinstance(value, BaseModel):
-        close_uploads(value.__dict__)
+        yield from uploads_in(value.__dict__)
     elif isinstance(value, Mapping):
-        close_uploads(list(value.values()))
+        yield from uploads_in(list(value.values()))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            close_uploads(item)
+            yield from uploads_in(item)
+
+
+def close_uploads(arguments: object) -> None:
+    """Let go of every file among the arguments."""
+    for upload in uploads_in(arguments):
+        upload.close()

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -59,7 +61,7 @@ class Upload:
         source: Any,  # noqa: ANN401 - Pydantic's own protocol
         handler: GetCoreSchemaHandler,
     ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             cls._validate,
             serialization=core_schema.plain_serializer_function_ser_schema(cls._describe),
         )
@@ -71,9 +73,11 @@ class Upload:
         return {"type": "string", "format": "binary"}
 
     @classmethod
-    def _validate(cls, value: object) -> "Upload":
+    def _validate(cls, value: object, info: ValidationInfo) -> "Upload":
         if isinstance(value, Upload):
             return value
+        if isinstance(info.context, KeptFiles):
+            return info.context.open(value)
         # Only Python callers can hand in these two: no wire format makes them.
         if isinstance(value, Path):
             return cls(value.open("rb"), filename=value.name)
@@ -90,6 +94,48 @@ class Upload:
             "size": upload.size,
             "sha256": upload.sha256(),
         }
+
+
+class KeptFiles:
+    """The files of one run's input, kept on disk for as long as an attempt may need them.
+
+    Each is stored by its hash, so that its record in the run's input finds it again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, uploads: Iterable[Upload]) -> None:
+        """Write every upload's content down, safe from the end of the process."""
+        for upload in uploads:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            target = self._folder / upload.sha256()
+            with target.open("wb") as copy:
+                upload.file.seek(0)
+                shutil.copyfileobj(upload.file, copy, _BLOCK_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
+            upload.file.seek(0)
+
+    def open(self, record: object) -> Upload:
+        """Return the upload that a record in a run's input stands for.
+
+        Raises:
+            ValueError: If it is not kept here.
+        """
+        match record:
+            case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
+                path = self._folder / Path(digest).name
+            case _:
+                raise ValueError("this is no record of a file")
+        try:
+            return Upload(path.open("rb"), filename=name, content_type=kind)
+        except OSError as exc:
+            raise ValueError(f"the file {name!r} is not kept any more") from exc
+
+    def forget(self) -> None:
+        """Delete what was kept."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _base_name(name: str) -> str:

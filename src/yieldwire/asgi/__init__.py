@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from yieldwire.access import Access, Caller, Identity
 from yieldwire.app import App, Timing
+from yieldwire.asgi import stopping
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
@@ -84,7 +85,20 @@ class Actions(App):
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
         self._identify = identify
+        self._is_listening = False
         self._open_streams: Counter[str] = Counter()
+
+    async def open(self) -> None:
+        """Open everything, and hear of the process being told to stop."""
+        if not self._is_listening:
+            self._is_listening = True
+            stopping.listen(self.farewell)
+        await super().open()
+
+    async def close(self) -> None:
+        """Let running actions finish within the grace time, then close everything."""
+        stopping.forget(self.farewell)
+        await super().close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""

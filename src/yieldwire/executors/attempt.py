@@ -30,7 +30,6 @@ from yieldwire.executors.pace import Pace
 from yieldwire.executors.writer import LogWriter, flush_when_waiting
 from yieldwire.middleware import Around, enter_arounds
 from yieldwire.run import RunRecord
-from yieldwire.starts import close_uploads
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -39,6 +38,7 @@ logger = logging.getLogger("yieldwire.worker")
 
 TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
+LOST: Final = "lost"
 
 
 Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
@@ -71,6 +71,8 @@ class Attempt:
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._has_ended = False
+        self.is_lost = False
+        """Whether the run is another's now, or nobody's, and its end is not this attempt's."""
         self.renewed_at = asyncio.get_running_loop().time()
         """When the lease was last known to be held, by the loop's clock."""
         self.cancel_reason: str | None = None
@@ -102,7 +104,6 @@ class Attempt:
         finally:
             for timer in self._timers:
                 timer.cancel()
-            close_uploads(self._work.arguments)
 
     async def _outcome(self) -> bytes:
         """Return the data of the `done` event."""
@@ -158,7 +159,8 @@ class Attempt:
         """Stop the action and write nothing more: the run is another's, or its lease is over."""
         if not self._has_ended:
             logger.warning("the run was taken away", extra={"run_id": self.run.id})
-            self.cancel("lost")
+            self.is_lost = True
+            self.cancel(LOST)
             self._has_ended = self._writer.is_closed = True
 
     def _abandon(self) -> None:

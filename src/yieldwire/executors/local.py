@@ -7,7 +7,7 @@ So each has a task of its own, which this executor owns until it has ended.
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -17,7 +17,8 @@ from yieldwire.events import Block, EventType
 from yieldwire.executors import Loader, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
 from yieldwire.executors.pace import Pace
-from yieldwire.run import Status
+from yieldwire.run import RunRecord, Status
+from yieldwire.starts import close_uploads
 
 logger = logging.getLogger("yieldwire.worker")
 
@@ -59,12 +60,21 @@ class Tasks:
 class LocalExecutor:
     """Executes runs in this process."""
 
-    def __init__(self, services: Services, load: Loader, *, lease: float | None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        load: Loader,
+        ended: Callable[[RunRecord], Awaitable[None]],
+        *,
+        lease: float | None,
+    ) -> None:
         self._services, self._load, self._lease = services, load, lease
+        self._ended = ended
         self._store, self._limits = services.store, services.limits
         self._runs, self._chores = Tasks(), Tasks()
         self._attempts: dict[str, Attempt] = {}
         self._queued: set[str] = set()
+        self._is_closing = False
         self.paces: Final[dict[str, Pace]] = {}
         """How far each run that is executed here is ahead of its readers."""
         self._slots = asyncio.Semaphore(services.limits.threads)
@@ -85,11 +95,10 @@ class LocalExecutor:
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
                 await self._give_up(run_id, exc)
                 return
-            if work.action.signature.shape.is_blocking:
-                async with self._slots:  # pending until there is a thread for it
-                    await self._attempt(run_id, work)
-            else:
+            try:
                 await self._attempt(run_id, work)
+            finally:
+                close_uploads(work.arguments)
         except (Fenced, NotFound):
             logger.debug("not pending any more", extra={"run_id": run_id})
         finally:
@@ -98,6 +107,15 @@ class LocalExecutor:
             self.paces.pop(run_id, None)
 
     async def _attempt(self, run_id: str, work: Work) -> None:
+        if not work.action.signature.shape.is_blocking:
+            await self._claim_and_run(run_id, work)
+            return
+        async with self._slots:  # pending until there is a thread for it
+            await self._claim_and_run(run_id, work)
+
+    async def _claim_and_run(self, run_id: str, work: Work) -> None:
+        if self._is_closing:
+            return  # it stays pending, for another process
         run = await self._store.claim(run_id, lease=self._lease)
         # A detached run goes on without readers, so it waits for none.
         pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
@@ -105,6 +123,8 @@ class LocalExecutor:
         attempt = Attempt(self._services, run, work, pace, self._chores.own)
         self._attempts[run_id] = attempt
         await attempt.execute()
+        if not attempt.is_lost:
+            await self._ended(run)
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # What an earlier process validated is not to be had here: an action that is gone, a file.
@@ -142,10 +162,29 @@ class LocalExecutor:
             attempt.cancel(reason)
 
     async def close(self, grace: float, /) -> None:
-        """Let running actions finish for ``grace`` seconds, then end them as ``INTERRUPTED``."""
-        await self._runs.wait(grace)
-        for attempt in list(self._attempts.values()):
-            attempt.cancel(INTERRUPTED)
-        await self._runs.wait(self._limits.cancel_within + 1)
+        """Let running actions finish, stop those that have not, and be gone within ``grace``.
+
+        What is stopped is released, where its log outlives the process: another process takes
+        it over as if this one had died. Elsewhere it ends as ``INTERRUPTED``.
+        """
+        self._is_closing = True
+        cleanup = min(self._limits.cancel_within, grace / 2)
+        await self._runs.wait(grace - cleanup)
+        stopped = list(self._attempts.values())
+        for attempt in stopped:
+            if self._lease is None:
+                attempt.cancel(INTERRUPTED)
+            else:
+                attempt.lose()
+        await self._runs.wait(cleanup)
+        for attempt in stopped:
+            if attempt.is_lost:
+                await self._release(attempt.run)
         await self._runs.cancel()
         await self._chores.cancel()
+
+    async def _release(self, run: RunRecord) -> None:
+        try:
+            await self._store.heartbeat(run.id, fence=run.fence, lease=0)
+        except (Fenced, NotFound, StoreError):
+            logger.warning("the run is left to its lease", extra={"run_id": run.id})

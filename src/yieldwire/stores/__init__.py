@@ -7,6 +7,7 @@ not promised.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from yieldwire.errors import NotFound, RateLimited
@@ -75,6 +76,11 @@ class Store(Protocol):
 
     reach: ClassVar[Reach]
     """Which processes can share the store: those of the same process, machine or network."""
+
+    @property
+    def files(self) -> Path | None:
+        """The folder where an input's files may outlive the process; ``None`` where they do not."""
+        ...
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Keep a new run, or return the one that the idempotency key already has.

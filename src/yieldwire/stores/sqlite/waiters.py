@@ -1,7 +1,7 @@
 """Who waits for which run's next block."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -15,7 +15,9 @@ class Waiters:
         return bool(self._waiters)
 
     @contextmanager
-    def waiter(self, run_id: str, after: int, timeout: float) -> Iterator[asyncio.Future[None]]:
+    def waiter(
+        self, run_id: str, after: int, timeout: float
+    ) -> Generator[asyncio.Future[None], None, None]:
         """Give a future that the next block behind ``after`` resolves, or the time."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()

@@ -1,0 +1,65 @@
+"""Hearing that the process is told to stop, beside whoever else listens.
+
+Servers wait for open responses before they tell an application of the stop, and a stream that
+follows a long run would keep them waiting. So the signal itself is listened to: readers are
+asked to leave at once, and the server finds nothing to wait for.
+"""
+
+import asyncio
+import signal
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+_listeners: set["_Listener"] = set()
+
+
+def listen(callback: Callable[[], None]) -> None:
+    """Call the bound method ``callback`` in this loop when the process is told to stop.
+
+    Handlers that stand already are called after. Where nobody handles a signal, or outside
+    of the main thread, which alone may set handlers, nothing changes. The method's object may
+    be collected as if nobody listened.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    _listeners.add(_Listener(asyncio.get_running_loop(), weakref.WeakMethod(callback)))
+    for number in SIGNALS:
+        previous = signal.getsignal(number)
+        if callable(previous) and not isinstance(previous, _Chained):
+            signal.signal(number, _Chained(previous))
+
+
+def forget(callback: Callable[[], None]) -> None:
+    """Call ``callback`` no more."""
+    for listener in list(_listeners):
+        if listener.method() in {None, callback}:
+            _listeners.discard(listener)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    loop: asyncio.AbstractEventLoop
+    method: "weakref.WeakMethod[Callable[[], None]]"
+
+    def tell(self) -> None:
+        callback = self.method()
+        if callback is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(callback)
+
+
+class _Chained:
+    """Tells every listener, then whoever listened before."""
+
+    def __init__(self, previous: Callable[[int, FrameType | None], object]) -> None:
+        self._previous = previous
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        for listener in list(_listeners):
+            listener.tell()
+        self._previous(number, frame)
