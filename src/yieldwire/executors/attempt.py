@@ -20,6 +20,7 @@ from yieldwire.errors import (
     RunError,
     RunInterrupted,
     RunTimedOut,
+    StoreError,
     UsageError,
     YieldwireError,
 )
@@ -94,11 +95,15 @@ class Attempt:
         logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
         try:
             data = await self._outcome()
+            self._writer.check_limits()
             await self._end(EventType.DONE, data)
-        except asyncio.CancelledError:
-            if self.cancel_reason is None:
+        except asyncio.CancelledError as exc:
+            if self.cancel_reason is not None:
+                await self._end_by(self._stopped())
+            elif self._task is not None and self._task.cancelling():
                 raise
-            await self._end_by(self._stopped())
+            else:  # the action's own: something that it waited for was cancelled
+                await self._end_by(exc)
         except BaseException as exc:  # noqa: BLE001 - the run's task is where errors end
             await self._end_by(exc)
         finally:
@@ -204,6 +209,9 @@ class Attempt:
             await self._writer.end(kind, data)
         except (Fenced, NotFound):
             logger.warning("the run was taken away", extra={"run_id": self.run.id})
+        except StoreError:
+            # Where runs are leased, the sweep ends it when the lease runs out.
+            logger.exception("the run's end was not written", extra={"run_id": self.run.id})
 
     # What the action may ask for, through its context.
 

@@ -45,6 +45,9 @@ class LogWriter:
         self._bytes = 0
         self._pending: list[bytes] = []
         self._pending_bytes = 0
+        self._unsettled: Block | None = None
+        """The block of which the store has not said that it is in the log."""
+        self._failure: LimitExceeded | None = None
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -81,6 +84,7 @@ class LogWriter:
         """Take a chunk's JSON, and say whether it is time to write and to let others run."""
         if self.is_closed:
             raise Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
+        self.check_limits()
         pending = self._pending
         if not pending and not self.is_stepping:
             self._loop.call_soon(self._kick)
@@ -130,9 +134,10 @@ class LogWriter:
             return
         self._busy = True
         try:
-            while self._pending and not self.is_closed:
-                block = self._take()
-                await self._append(block)
+            while (self._unsettled or self._pending) and not self.is_closed:
+                if self._unsettled is None:
+                    self._unsettled = self._within_limits(self._take())
+                await self._settle()
                 await self._pace.wait_for_room()
         finally:
             self._busy = False
@@ -144,17 +149,35 @@ class LogWriter:
         data, self._pending, self._pending_bytes = self._pending, [], 0
         return Block.of_chunks(self._run.id, self._seq + 1, data)
 
-    async def _append(self, block: Block) -> None:
+    def _within_limits(self, block: Block) -> Block:
         run, limits = self._run, self._limits
         self._bytes += len(block.frames)
         if run.keep is None and (block.last > limits.max_events or self._bytes > limits.max_bytes):
-            raise LimitExceeded(
+            self._failure = LimitExceeded(
                 f"The run's log is over its limit of {limits.max_events} events "
                 f"or {limits.max_bytes} bytes."
             )
-        # Counted before: where this is cancelled, the store has taken the block all the same.
-        after, self._seq = self._seq, block.last
-        await self._store.append(run.id, block, after=after, fence=run.fence)
+            raise self._failure
+        return block
+
+    def check_limits(self) -> None:
+        """Return if the log is within its limits.
+
+        Raises:
+            LimitExceeded: If it is not, also where the action let that pass.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    async def _settle(self) -> None:
+        # Where a write fails or is cancelled, the store may have the block or not. The same
+        # append is repeated before anything follows, which is answered as success if it has.
+        block = self._unsettled
+        if block is None:
+            return
+        run = self._run
+        await self._store.append(run.id, block, after=self._seq, fence=run.fence)
+        self._unsettled, self._seq = None, block.last
         self._pace.wrote(self._seq, len(block.frames))
 
     async def _wait_idle(self) -> None:
@@ -171,6 +194,7 @@ class LogWriter:
         """
         self.is_closed = True
         await self._wait_idle()
+        await self._settle()
         block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
         if self._pending:
             block = self._take().joined(block)

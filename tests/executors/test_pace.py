@@ -1,0 +1,102 @@
+"""A run is held back by its fastest reader in this process, and by nobody where there is none."""
+
+import asyncio
+
+from tests.support.runs import SOON
+from yieldwire.executors.pace import Pace
+
+
+async def has_room(pace: Pace) -> bool:
+    """Whether the run may write on without waiting."""
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(pace.wait_for_room())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        has_room = waiting.done()
+        waiting.cancel()
+    return has_room
+
+
+async def test_without_readers_a_run_goes_on() -> None:
+    pace = Pace(100)
+
+    for seq in range(1, 50):
+        pace.wrote(seq, 1_000)
+
+    assert await has_room(pace)
+
+
+async def test_a_run_may_be_so_many_bytes_ahead_and_no_further() -> None:
+    pace = Pace(100)
+    pace.read("tab", 0)
+
+    pace.wrote(1, 100)
+    at_the_limit = await has_room(pace)
+    pace.wrote(2, 1)
+
+    assert at_the_limit
+    assert not await has_room(pace)
+
+
+async def test_what_was_written_before_a_reader_came_holds_nothing_up() -> None:
+    pace = Pace(100)
+    pace.wrote(1, 1_000)
+
+    pace.read("tab", 0)
+    pace.wrote(2, 50)
+
+    assert await has_room(pace)
+
+
+async def test_a_reader_that_reads_makes_room() -> None:
+    pace = Pace(100)
+    pace.read("tab", 0)
+    for seq in range(1, 5):
+        pace.wrote(seq, 60)
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        waiting = group.create_task(pace.wait_for_room())
+        await asyncio.sleep(0)
+        pace.read("tab", 2)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        still_waiting = not waiting.done()
+        pace.read("tab", 3)
+
+    assert still_waiting
+
+
+async def test_the_fastest_reader_counts() -> None:
+    pace = Pace(100)
+    pace.read("slow", 0)
+    pace.read("fast", 0)
+    pace.wrote(1, 200)
+
+    pace.read("fast", 1)
+
+    assert await has_room(pace)
+
+
+async def test_the_last_reader_to_leave_lets_the_run_go_on() -> None:
+    pace = Pace(100)
+    pace.read("tab", 0)
+    pace.read("phone", 0)
+    pace.wrote(1, 200)
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        waiting = group.create_task(pace.wait_for_room())
+        pace.left("tab")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        still_waiting = not waiting.done()
+        pace.left("phone")
+
+    assert still_waiting
+
+
+async def test_a_reader_that_was_never_here_may_leave() -> None:
+    pace = Pace(100)
+
+    pace.left("nobody")
+
+    assert await has_room(pace)

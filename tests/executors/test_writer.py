@@ -1,0 +1,287 @@
+"""Chunks are gathered into blocks: none is held back, and a hot loop fills them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
+from yieldwire.app import App
+from yieldwire.context import Context, Stream, StreamableValue
+from yieldwire.errors import StoreError
+from yieldwire.events import Block
+from yieldwire.executors import Limits
+from yieldwire.executors.writer import BLOCK_BYTES, BLOCK_EVENTS
+from yieldwire.run import Status
+from yieldwire.stores.memory import MemoryStore
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[App]:
+    async with opened(App(limits=Limits(cancel_within=SOON))) as app:
+        yield app
+
+
+async def test_a_trickle_is_written_event_by_event(app: App) -> None:
+    async def act() -> AsyncIterator[int]:
+        for n in range(10):
+            yield n
+            await asyncio.sleep(0)
+
+    run = await app.start(app.action(act))
+    heard = await outcome(run)
+
+    assert heard.chunks == [*range(10)]
+    assert await block_sizes(app, run) == [1] * 11
+
+
+async def test_an_event_is_there_before_the_action_goes_on(app: App) -> None:
+    seqs: list[int] = []
+
+    async def act(ctx: Context) -> AsyncIterator[int]:
+        for n in range(5):
+            yield n
+            await asyncio.sleep(0)
+            seqs.append((await app.store.get(ctx.run_id)).seq)
+
+    await call(app, act)
+
+    assert seqs == [1, 2, 3, 4, 5]
+
+
+async def test_a_hot_loop_fills_its_blocks(app: App) -> None:
+    async def act() -> AsyncIterator[int]:
+        for n in range(20_000):
+            yield n
+
+    run = await app.start(app.action(act))
+    heard = await outcome(run)
+
+    sizes = await block_sizes(app, run)
+    assert heard.chunks == [*range(20_000)]
+    assert max(sizes) <= BLOCK_EVENTS + 1
+    assert len(sizes) < 2_000
+
+
+async def test_a_block_has_about_so_many_bytes(app: App) -> None:
+    async def act() -> AsyncIterator[str]:
+        for _ in range(20):
+            yield "x" * (BLOCK_BYTES // 4)
+
+    run = await app.start(app.action(act))
+    await outcome(run)
+
+    page = await app.store.read(run.id, 0, max_bytes=10**9)
+    assert max(len(block.frames) for block in page) <= 2 * BLOCK_BYTES
+
+
+async def test_events_of_several_helpers_keep_the_order_in_which_they_were_sent(app: App) -> None:
+    sent: list[str] = []
+
+    async def act(stream: Stream[str], ctx: Context) -> None:
+        async def helper(name: str) -> None:
+            for n in range(50):
+                sent.append(f"{name} {n}")
+                await stream.send(sent[-1])
+                if n % 3 == 0:
+                    await asyncio.sleep(0)
+
+        async with asyncio.TaskGroup() as group:
+            for name in ("a", "b"):
+                group.create_task(helper(name))
+            tasks = [ctx.spawn(helper(name)) for name in ("c", "d")]
+            await asyncio.wait(tasks)
+
+    heard = await call(app, act)
+
+    assert heard.chunks == sent
+    assert len(sent) == 200
+
+
+async def test_a_value_that_a_callback_changes_is_written_too(app: App) -> None:
+    async def act(value: StreamableValue[str]) -> None:
+        asyncio.get_running_loop().call_soon(value.append, "from a callback")
+        await asyncio.Event().wait()
+
+    run = await app.start(app.action(act))
+    first = await first_chunk(run)
+    await run.cancel()
+
+    assert first == {"type": "append", "text": "from a callback"}
+    assert (await outcome(run)).code == "CANCELLED"
+
+
+async def test_what_was_emitted_last_is_in_the_log_before_the_end(app: App) -> None:
+    async def act(value: StreamableValue[int]) -> None:
+        value.update(1)
+        value.update(2)
+
+    run = await app.start(app.action(act))
+    heard = await outcome(run)
+
+    assert [chunk["value"] for chunk in heard.chunks] == [1, 2]
+    assert await block_sizes(app, run) == [3]
+
+
+# A store that takes its time, or fails.
+
+
+class SlowStore(MemoryStore):
+    """Waits before each append until the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may_go = asyncio.Event(), asyncio.Event()
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        self.asked.set()
+        await self.may_go.wait()
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class FailingStore(MemoryStore):
+    """Fails at the appends whose numbers it is given, counted from 1."""
+
+    def __init__(self, *fails_at: int) -> None:
+        super().__init__()
+        self.calls, self.fails_at = 0, fails_at
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        self.calls += 1
+        if self.calls in self.fails_at:
+            raise StoreError("The disk is full.")
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+async def test_what_is_emitted_while_the_store_writes_goes_into_the_next_block() -> None:
+    store = SlowStore()
+
+    async def act(value: StreamableValue[int], ctx: Context) -> None:
+        async def helper() -> None:
+            for n in range(2, 6):
+                value.update(n)
+            store.may_go.set()
+
+        value.update(1)
+        ctx.spawn(helper())
+        await asyncio.sleep(0)
+
+    async with opened(App(store=store)) as app:
+        run = await app.start(app.action(act))
+        heard = await outcome(run)
+        sizes = await block_sizes(app, run)
+
+    assert [chunk["value"] for chunk in heard.chunks] == [1, 2, 3, 4, 5]
+    assert sizes[0] == 1
+
+
+async def test_a_cancel_while_the_store_writes_reaches_what_the_action_waits_for() -> None:
+    store, steps = SlowStore(), list[str]()
+
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            steps.append("cancelled")
+            raise
+
+    async def act_slowly() -> AsyncIterator[int]:
+        async for n in act():
+            yield n
+
+    async with opened(App(store=store, limits=Limits(cancel_within=SOON))) as app:
+        run = await app.start(app.action(act_slowly))
+        async with asyncio.timeout(SOON):
+            await store.asked.wait()
+        await run.cancel()
+        store.may_go.set()
+        heard = await outcome(run)
+
+    assert heard.code == "CANCELLED"
+    assert [event.seq for event in heard.events] == [*range(1, len(heard.events) + 1)]
+
+
+async def test_a_store_that_fails_fails_the_run_and_nothing_is_missing_silently(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def act() -> AsyncIterator[int]:
+        for n in range(5):
+            yield n
+            await asyncio.sleep(0)
+
+    async with opened(App(store=FailingStore(3))) as app:
+        heard = await call(app, act)
+
+    assert heard.chunks == [0, 1, 2]
+    assert heard.code == "INTERNAL_ERROR"
+    assert "The disk is full" in caplog.text
+
+
+async def test_an_action_that_outlives_a_failure_of_the_store_loses_nothing() -> None:
+    async def act() -> AsyncIterator[int]:
+        for n in range(5):
+            yield n
+            try:
+                await asyncio.sleep(0)
+            except Exception:  # noqa: BLE001, S112 - the point
+                continue
+
+    async with opened(App(store=FailingStore(3))) as app:
+        heard = await call(app, act)
+
+    assert (heard.chunks, heard.code) == ([0, 1, 2, 3, 4], None)
+
+
+class ForgetfulStore(MemoryStore):
+    """Writes every block, and fails to say so every second time."""
+
+    calls = 0
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence, end=end)
+        self.calls += 1
+        if self.calls % 2:
+            raise StoreError("The answer was lost.")
+        return last
+
+
+async def test_a_lost_answer_doubles_nothing() -> None:
+    async def act(stream: Stream[int]) -> None:
+        for n in range(5):
+            while True:
+                try:
+                    await stream.send(n)
+                    break
+                except StoreError:
+                    continue
+
+    async with opened(App(store=ForgetfulStore())) as app:
+        heard = await call(app, act)
+
+    assert [event.seq for event in heard.events] == [*range(1, len(heard.events) + 1)]
+
+
+async def test_an_end_that_cannot_be_written_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    store = FailingStore(2)
+
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.sleep(0)
+
+    async with opened(App(store=store)) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            while store.calls < 2:  # noqa: ASYNC110 - the store's own count
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        status = (await run.snapshot())["status"]
+
+    assert status == "running"
+    assert "the run's end was not written" in caplog.text

@@ -1,0 +1,80 @@
+"""Applications without HTTP, and what their runs come to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from yieldwire.actions import Action
+from yieldwire.app import App
+from yieldwire.errors import Json
+from yieldwire.events import Event
+from yieldwire.handle import Run
+
+TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs
+
+SOON = 30.0
+"""Seconds within which what must happen has happened, on the slowest machine."""
+
+
+@asynccontextmanager
+async def opened(app: App) -> AsyncIterator[App]:
+    """Open an application, and close it at the end."""
+    await app.open()
+    try:
+        yield app
+    finally:
+        async with asyncio.timeout(SOON):
+            await app.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A whole log: its chunks, and how it ended."""
+
+    events: list[Event]
+
+    @property
+    def chunks(self) -> list[Json]:
+        return [event.value for event in self.events[:-1]]
+
+    @property
+    def end(self) -> tuple[str, Json]:
+        return self.events[-1].type.value, self.events[-1].value
+
+    @property
+    def code(self) -> str | None:
+        """The error's code, if the run ended with one."""
+        code = self.events[-1].value.get("code")
+        return code if isinstance(code, str) else None
+
+
+async def outcome(run: Run[Any]) -> Outcome:
+    """Follow a run to its end."""
+    async with asyncio.timeout(SOON):
+        return Outcome(events=[event async for event in run])
+
+
+async def call(
+    app: App, action: Action[..., Any, Any] | Callable[..., Any], **data: object
+) -> Outcome:
+    """Run an action, or a function as one, to its end."""
+    made = action if isinstance(action, Action) else app.action(action)
+    return await outcome(await app.start(made, data))
+
+
+async def first_chunk(run: Run[Any]) -> Json:
+    """Return the first chunk, as soon as it is there."""
+    async with asyncio.timeout(SOON):
+        async for chunk in run.chunks():
+            return chunk
+    raise AssertionError("the run ended without a chunk")
+
+
+async def block_sizes(app: App, run: Run[Any]) -> list[int]:
+    """Return how many events each block of a run's log has."""
+    page = await app.store.read(run.id, 0, max_bytes=1_000_000_000)
+    return [len(block.ends) for block in page]
