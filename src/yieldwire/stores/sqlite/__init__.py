@@ -12,10 +12,10 @@ the process; with ``"FULL"`` also that of the machine, at about four times the c
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
@@ -24,20 +24,17 @@ from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
 from yieldwire.stores.sqlite.file import (
+    Place,
     Synchronous,
     block_row,
-    connect,
-    prepare,
     statements,
     to_block,
     to_record,
     to_row,
 )
-from yieldwire.stores.sqlite.lane import Lane
+from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.tails import Tails
 from yieldwire.stores.sqlite.waiters import Waiters
-
-T = TypeVar("T")
 
 
 class SQLiteStore:
@@ -46,6 +43,7 @@ class SQLiteStore:
     Args:
         path: The file; it is made if it does not exist. Its folder must.
         synchronous: ``"NORMAL"``: acknowledged events survive the process; ``"FULL"``: the machine.
+        busy_timeout: How many seconds a write waits for another process's.
         clock: What tells the time.
 
     Raises:
@@ -59,41 +57,16 @@ class SQLiteStore:
         path: str | Path,
         *,
         synchronous: Synchronous = "NORMAL",
+        busy_timeout: float = 10.0,
         clock: Clock | None = None,
     ) -> None:
-        self._path, self._synchronous = Path(path), synchronous
+        path = Path(path)
+        self.files: Path | None = path.with_name(path.name + "-files")
         self._clock = clock or SystemClock()
         self._sql = statements()
-        self._writer: Lane | None = None
-        self._reader: Lane | None = None
         self._waiters, self._tails = Waiters(), Tails()
-
-    def _open(self) -> None:
-        def writer() -> sqlite3.Connection:
-            connection = connect(self._path, self._synchronous)
-            prepare(connection, self._clock)
-            return connection
-
-        self._writer = Lane(
-            writer, name="yieldwire writer", writes=True, on_foreign_write=self._waiters.wake_all
-        )
-
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._writer is None:
-            self._open()
-        assert self._writer is not None  # noqa: S101 - `_open` has made it
-        return await self._writer.do(work)
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._reader is None:
-            await self._write(lambda _: None)  # the file is laid out by its first writer
-
-            def reader() -> sqlite3.Connection:
-                return connect(self._path, self._synchronous, read_only=True)
-
-            if self._reader is None:
-                self._reader = Lane(reader, name="yieldwire reader", writes=False)
-        return await self._reader.do(work)
+        place = Place(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
+        self._lanes = Lanes(place, self._clock, self._waiters.wake_all)
 
     def _row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
         row: sqlite3.Row | None = self._one(connection, "run_by_id", id=run_id)
@@ -126,11 +99,11 @@ class SQLiteStore:
             connection.execute(self._sql["insert_run"], {**to_row(run), **columns})
             return run
 
-        return await self._write(work)
+        return await self._lanes.write(work)
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run as it is."""
-        return await self._read(lambda connection: to_record(self._row(connection, run_id)))
+        return await self._lanes.read(lambda connection: to_record(self._row(connection, run_id)))
 
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
@@ -153,7 +126,7 @@ class SQLiteStore:
             step = steps.append(to_record(row), block, after, end, self._clock.now())
             return self._keep(connection, row, step, block).first_seq
 
-        first_seq = await self._write(work)
+        first_seq = await self._lanes.write(work)
         self._tails.add(run_id, block, first_seq)
         self._waiters.wake(run_id, block.last)
         return block.last
@@ -232,7 +205,7 @@ class SQLiteStore:
                     break
             return page
 
-        return await self._read(work)
+        return await self._lanes.read(work)
 
     async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
@@ -248,14 +221,10 @@ class SQLiteStore:
             row = self._one(connection, "run_by_id", id=run_id)
             return row is None or row["seq"] > after or row["ended_at"] is not None
 
-        return await self._read(work)
+        return await self._lanes.read(work)
 
     def _watch(self) -> None:
-        writer = self._writer
-        if writer is not None and writer.is_watching != bool(self._waiters):
-            writer.is_watching = bool(self._waiters)
-            if writer.is_watching:
-                writer.nudge()
+        self._lanes.watch(is_awaited=bool(self._waiters))
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""
@@ -274,7 +243,7 @@ class SQLiteStore:
             parts.append("AND n < (SELECT n FROM runs WHERE id = :before)")
             values["before"] = query.before
         statement = " ".join([*parts, "ORDER BY n DESC LIMIT :limit"])
-        return await self._read(
+        return await self._lanes.read(
             lambda connection: [to_record(row) for row in connection.execute(statement, values)]
         )
 
@@ -287,7 +256,7 @@ class SQLiteStore:
             until = None if lease is None else self._clock.monotonic() + lease
             return self._keep(connection, row, run, None, lease_until=until)
 
-        return await self._write(work)
+        return await self._lanes.write(work)
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         """Renew the lease, and return why the run should be cancelled, if it should."""
@@ -299,7 +268,7 @@ class SQLiteStore:
                 steps.check_right(to_record(self._row(connection, run_id)), fence)
             return None if row is None else row["cancel_reason"]
 
-        return await self._write(work)
+        return await self._lanes.write(work)
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
@@ -311,7 +280,7 @@ class SQLiteStore:
                 return run
             return self._keep(connection, row, run, block, lease_until=row["lease_until"])
 
-        run = await self._write(work)
+        run = await self._lanes.write(work)
         self._waiters.wake(run_id, run.seq)
         return run
 
@@ -332,7 +301,7 @@ class SQLiteStore:
                 changed.append(self._keep(connection, row, run, block, lease_until=until))
             return list({run.id: run for run in changed}.values())
 
-        changed = await self._write(work)
+        changed = await self._lanes.write(work)
         for run in changed:
             self._waiters.wake(run.id, run.seq)
         return changed
@@ -361,7 +330,7 @@ class SQLiteStore:
                     connection.execute(self._sql[name], {"run": row["n"]})
             return [row["id"] for row in rows]
 
-        purged = await self._write(work)
+        purged = await self._lanes.write(work)
         for forgotten in purged:
             self._tails.forget(forgotten)
             self._waiters.wake(forgotten)
@@ -379,12 +348,9 @@ class SQLiteStore:
                 connection.execute(self._sql["leave"], values)
                 connection.execute(self._sql["touch"], values)
 
-        await self._write(work)
+        await self._lanes.write(work)
 
     async def close(self) -> None:
         """End both threads, after what they were asked for, and wake everybody who waits."""
         self._waiters.wake_all()
-        for lane in (self._reader, self._writer):
-            if lane is not None:
-                await lane.close()
-        self._reader = self._writer = None
+        await self._lanes.close()

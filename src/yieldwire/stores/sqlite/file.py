@@ -5,7 +5,7 @@ import sqlite3
 import time
 from array import array
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,10 +17,11 @@ from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
 from yieldwire.events import Block, EventType
 from yieldwire.run import RunRecord, Status
+from yieldwire.stores.sqlite.failure import primary
 
 VERSION: Final = 1
-BUSY_SECONDS: Final = 10.0
-"""How long a write waits for another process's."""
+_SWITCH_SECONDS: Final = 0.02
+"""How often a new file is tried again while another process makes it."""
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -33,23 +34,62 @@ def statements() -> Mapping[str, str]:
     return {name: sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def connect(path: Path, synchronous: Synchronous, *, read_only: bool = False) -> sqlite3.Connection:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the file is, and how it is written.
+
+    Attributes:
+        path: The file.
+        synchronous: What acknowledged events survive.
+        busy_timeout: How many seconds a write waits for another process's.
+    """
+
+    path: Path
+    synchronous: Synchronous
+    busy_timeout: float
+
+
+def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection for one thread.
 
     Raises:
         sqlite3.Error: If the file cannot be opened.
+        StoreError: If two processes could not share it.
     """
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        place.path, timeout=place.busy_timeout, isolation_level=None, check_same_thread=False
     )
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute(f"PRAGMA query_only = {int(read_only)}")
+    try:
+        connection.row_factory = sqlite3.Row
+        _share(connection, place)
+        connection.execute(f"PRAGMA synchronous = {place.synchronous}")
+        connection.execute(f"PRAGMA query_only = {int(read_only)}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def prepare(connection: sqlite3.Connection, clock: Clock) -> None:
+def _share(connection: sqlite3.Connection, place: Place) -> None:
+    """Have the file written in a way that lets others read meanwhile."""
+    until = time.monotonic() + place.busy_timeout
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as exc:
+            # For this one statement SQLite does not wait by itself.
+            if primary(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_SWITCH_SECONDS)
+        else:
+            break
+    if mode != "wal":
+        raise StoreError(
+            f"Runs cannot be kept in {place.path}: it has to be a file on a disk of this machine."
+        )
+
+
+def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
     """Lay the file out if it is new; where the machine was started since, restart its clock.
 
     Raises:
@@ -61,12 +101,15 @@ def prepare(connection: sqlite3.Connection, clock: Clock) -> None:
         if not tables:
             _lay_out(connection)
         elif "about" not in tables:
-            raise StoreError("The file is an SQLite database, but not one of this store.")
+            raise StoreError(
+                f"Runs cannot be kept in {path}: it is another application's database. "
+                "Name another file."
+            )
         version, boot = connection.execute("SELECT version, boot FROM about").fetchone()
         if version != VERSION:
             raise StoreError(
-                f"The file has layout {version}, and this version reads {VERSION}; "
-                "move it away, or use the version that wrote it."
+                f"Runs cannot be kept in {path}: it has layout {version}, and this version of "
+                f"Yieldwire reads {VERSION}. Use the version that wrote it, or move it away."
             )
         if boot != boot_id():
             times = {"now": clock.monotonic(), "wall": clock.now()}

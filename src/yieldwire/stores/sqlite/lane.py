@@ -2,6 +2,9 @@
 
 Everything that was asked for while the thread was busy is done in one go, and for the writer
 in one transaction: a group commit. The loop hears of the outcomes in one call.
+
+A connection that failed is not used again. The next work makes a new one, so that a disk that
+has room again, or a file that is there again, is noticed by itself.
 """
 
 import asyncio
@@ -9,6 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from yieldwire.errors import StoreError, YieldwireError
@@ -16,6 +20,8 @@ from yieldwire.errors import StoreError, YieldwireError
 T = TypeVar("T")
 
 Work = Callable[[sqlite3.Connection], Any]
+Explain = Callable[[Exception], StoreError]
+"""Says in words what a failure means. Called in the thread."""
 _Item = tuple[Work, "asyncio.Future[Any]"]
 
 MOST_AT_ONCE: Final = 512
@@ -34,18 +40,21 @@ class Lane:
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
+        explain: Explain,
         *,
         name: str,
         writes: bool,
         on_foreign_write: Callable[[], None] | None = None,
     ) -> None:
-        self._connect, self._writes = connect, writes
+        self._connect, self._explain, self._writes = connect, explain, writes
+        self._connection: sqlite3.Connection | None = None
+        self._seen: int | None = None
         self._on_foreign_write = on_foreign_write
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self.is_watching = False
         """Whether to look for what other processes write; read by the thread."""
-        self._is_closing = False
+        self._is_closing = self._is_closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -53,8 +62,10 @@ class Lane:
         """Do ``work`` in the thread. Cancellation waits until it is done, and then comes through.
 
         Raises:
-            StoreError: If the database failed.
+            StoreError: If the database failed, or the lane is closed.
         """
+        if self._is_closing:
+            raise StoreError("The store is closed.")
         done: asyncio.Future[T] = self._loop.create_future()
         self._queue.put((work, done))
         try:
@@ -66,31 +77,50 @@ class Lane:
 
     def nudge(self) -> None:
         """Let the thread see that it is to watch."""
-        self._queue.put((lambda _: None, self._loop.create_future()))
+        unheard = self._loop.create_future()
+        unheard.cancel()
+        self._queue.put((lambda _: None, unheard))
 
     async def close(self) -> None:
         """End the thread, after everything that was asked for."""
+        self._is_closing = True
         self._queue.put(None)
         while self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, 1.0)
 
     def _run(self) -> None:
-        try:
-            connection = self._connect()
-        except Exception as exc:  # noqa: BLE001 - everybody who asks is told
-            self._refuse(exc)
-            return
-        seen = 0
-        while not self._is_closing:
+        while not self._is_closed:
             items = self._next()
             if items:
-                self._tell(self._do_all(connection, items))
-            elif self._on_foreign_write is not None:
-                (version,) = connection.execute("PRAGMA data_version").fetchone()
-                if version != seen:
-                    seen = version
-                    self._call(self._on_foreign_write)
-        connection.close()
+                self._tell(self._do_all(items))
+            elif self.is_watching and self._on_foreign_write is not None:
+                self._look(self._on_foreign_write)
+        self._drop()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection, self._seen = self._connect(), None
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                # Closing alone may leave a lock behind, where a cursor is still alive.
+                self._connection.rollback()
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _look(self, on_foreign_write: Callable[[], None]) -> None:
+        """Tell if another process has written since the last look."""
+        try:
+            (version,) = self._open().execute("PRAGMA data_version").fetchone()
+        except Exception:  # noqa: BLE001 - whoever asks for something next is told
+            self._drop()
+            return
+        if version != self._seen:
+            self._seen = version
+            self._call(on_foreign_write)
 
     def _next(self) -> list[_Item]:
         items: list[_Item] = []
@@ -99,7 +129,7 @@ class Lane:
             while len(items) < MOST_AT_ONCE:
                 item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)
                 if item is None:
-                    self._is_closing = True
+                    self._is_closed = True
                     break
                 items.append(item)
         except queue.Empty:
@@ -107,10 +137,11 @@ class Lane:
         return items
 
     def _do_all(
-        self, connection: sqlite3.Connection, items: list[_Item]
+        self, items: list[_Item]
     ) -> list[tuple["asyncio.Future[Any]", Any, BaseException | None]]:
         outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
         try:
+            connection = self._open()
             connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
             for work, done in items:
                 try:
@@ -119,9 +150,8 @@ class Lane:
                     outcomes.append((done, None, exc))
             connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - told to everybody who asked
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            error = _store_error(exc)
+            self._drop()
+            error = self._explain(exc)
             return [(done, None, error) for _, done in items]
         return outcomes
 
@@ -136,11 +166,6 @@ class Lane:
         except RuntimeError:
             return  # the loop is closed: nobody is left to be told
 
-    def _refuse(self, exc: Exception) -> None:
-        error = _store_error(exc)
-        while (item := self._queue.get()) is not None:
-            self._tell([(item[1], None, error)])
-
 
 def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
     for done, result, error in outcomes:
@@ -150,11 +175,3 @@ def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | No
             done.set_result(result)
         else:
             done.set_exception(error)
-
-
-def _store_error(exc: Exception) -> YieldwireError:
-    if isinstance(exc, YieldwireError):
-        return exc
-    error = StoreError(f"The SQLite store failed: {exc}.")
-    error.__cause__ = exc
-    return error

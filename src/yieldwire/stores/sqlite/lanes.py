@@ -1,0 +1,83 @@
+"""The threads of one store: one writes, one reads. They begin with the first call."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from yieldwire.clock import Clock
+from yieldwire.errors import StoreError
+from yieldwire.stores.sqlite.failure import explain
+from yieldwire.stores.sqlite.file import Place, connect, prepare
+from yieldwire.stores.sqlite.lane import Lane
+
+T = TypeVar("T")
+
+
+class Lanes:
+    """Both lanes of one file. ``on_foreign_write`` hears of what other processes write."""
+
+    def __init__(self, place: Place, clock: Clock, on_foreign_write: Callable[[], None]) -> None:
+        self.place: Final = place
+        self._clock, self._on_foreign_write = clock, on_foreign_write
+        self._writer: Lane | None = None
+        self._reader: Lane | None = None
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do ``work`` in a transaction that may write.
+
+        Raises:
+            StoreError: If the file failed; whether anything was written is unknown.
+        """
+        if self._writer is None:
+            self._writer = Lane(
+                self._connect_writer,
+                self._explain,
+                name="yieldwire writer",
+                writes=True,
+                on_foreign_write=self._on_foreign_write,
+            )
+        return await self._writer.do(work)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do ``work`` in a transaction that reads, whoever writes meanwhile.
+
+        Raises:
+            StoreError: If the file failed.
+        """
+        if self._reader is None:
+            await self.write(lambda _: None)  # the file is laid out by its first writer
+        if self._reader is None:
+            self._reader = Lane(
+                self._connect_reader, self._explain, name="yieldwire reader", writes=False
+            )
+        return await self._reader.do(work)
+
+    def watch(self, *, is_awaited: bool) -> None:
+        """Look for what other processes write as long as that ``is_awaited``."""
+        writer = self._writer
+        if writer is not None and writer.is_watching != is_awaited:
+            writer.is_watching = is_awaited
+            if is_awaited:
+                writer.nudge()
+
+    async def close(self) -> None:
+        """End both threads, after what they were asked for."""
+        for lane in (self._reader, self._writer):
+            if lane is not None:
+                await lane.close()
+        self._reader = self._writer = None
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        connection = connect(self.place)
+        try:
+            prepare(connection, self.place.path, self._clock)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        return connect(self.place, read_only=True)
+
+    def _explain(self, exc: Exception) -> StoreError:
+        return explain(exc, self.place.path)
