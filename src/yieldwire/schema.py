@@ -9,7 +9,7 @@ import collections.abc
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import (
@@ -168,42 +168,55 @@ def inspect_action(function: Callable[..., object]) -> Signature:
         hints = get_type_hints(function, include_extras=True)
     except NameError as exc:
         raise InvalidAction(f"{name}: {exc}; its types must be known where it is defined.") from exc
-    fields: dict[str, Any] = {}
-    injected: dict[str, type[Injected]] = {}
-    body: str | None = None
-    emits: object = None
-    carries: str | None = None
+    parameters = _Parameters()
     for parameter in inspect.signature(function).parameters.values():
-        hint = hints.get(parameter.name, Any)
-        target = get_origin(hint) or hint
-        if isinstance(target, type) and issubclass(target, Injected):
-            injected[parameter.name] = target
-            if target.carries is not None:
-                if carries is not None:
-                    raise InvalidAction(f"{name}: take one Stream or one StreamableValue.")
-                carries, emits = target.carries, next(iter(get_args(hint)), Any)
-            continue
-        _check_parameter(name, parameter)
-        if _is_body(hint):
-            body = parameter.name
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (hint, default)
-    shape = _shape(name, function, carries)
+        parameters.add(name, parameter, hints.get(parameter.name, Any))
+    shape = _shape(name, function, parameters.carries)
     returned = hints.get("return", Any)
     if returned is types.NoneType:
         returned = None
-    chunk, result = _outputs(shape, returned, emits)
+    chunk, result = _outputs(shape, returned, parameters.emits)
     try:
         return Signature(
             shape=shape,
-            input=_input_model(name, function, fields, body),
-            body=body,
-            injected=injected,
+            input=_input_model(name, function, parameters.fields, parameters.body),
+            body=parameters.body,
+            injected=parameters.injected,
             chunk=Output(chunk) if shape.streams else None,
             result=Output(result),
         )
     except (PydanticSchemaGenerationError, PydanticUserError) as exc:
         raise InvalidAction(f"{name}: {exc}") from exc
+
+
+@dataclass(slots=True)
+class _Parameters:
+    """A function's parameters, sorted into what callers send and what is injected."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    injected: dict[str, type[Injected]] = field(default_factory=dict)
+    body: str | None = None
+    emits: object = None
+    carries: str | None = None
+
+    def add(self, name: str, parameter: inspect.Parameter, hint: object) -> None:
+        target = get_origin(hint) or hint
+        if isinstance(target, type) and issubclass(target, Injected):
+            self._inject(name, parameter.name, target, hint)
+            return
+        _check_parameter(name, parameter)
+        if _is_body(hint):
+            self.body = parameter.name
+        default = ... if parameter.default is parameter.empty else parameter.default
+        self.fields[parameter.name] = (hint, default)
+
+    def _inject(self, name: str, parameter: str, target: type[Injected], hint: object) -> None:
+        self.injected[parameter] = target
+        if target.carries is None:
+            return
+        if self.carries is not None:
+            raise InvalidAction(f"{name}: take one Stream or one StreamableValue.")
+        self.carries, self.emits = target.carries, next(iter(get_args(hint)), Any)
 
 
 def _check_parameter(name: str, parameter: inspect.Parameter) -> None:
