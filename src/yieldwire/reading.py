@@ -66,7 +66,7 @@ class Reader:
         until = loop.time() + within
         while not await self._store.read(self.run_id, after, max_bytes=1):
             left = until - loop.time()
-            if left <= 0 or self.is_leaving:
+            if left <= 0 or self.is_leaving or await self._has_ended(after):
                 return
             await self.hold(within)
             await self._woken_within(after, left)
@@ -81,17 +81,22 @@ class Reader:
             NotFound: If the run does not exist, or is gone.
             ForeignCursor: If ``after`` lies beyond the log's end.
         """
+        woken = False
         try:
             await self.hold(tick)
             while not self.is_leaving:
                 page = await self._store.read(self.run_id, after)
                 if page:
+                    woken = False
                     yield page
                     after = page[-1].last
                     if page[-1].end is not None:
                         return
                     self._note(after)
+                elif woken and await self._has_ended(after):
+                    return  # nothing comes behind a terminal event, and nobody waits for it
                 elif await self._woken_within(after, tick):
+                    woken = True
                     continue
                 elif not self.is_leaving:
                     yield ()
@@ -104,17 +109,23 @@ class Reader:
         if pace is not None:
             pace.read(self.id, seq)
 
+    async def _has_ended(self, after: int) -> bool:
+        run = await self._store.get(self.run_id)
+        return run.status.is_terminal and run.seq <= after
+
     async def _woken_within(self, after: int, tick: float) -> bool:
         self._note(after)
         loop = asyncio.get_running_loop()
         started = loop.time()
-        self._waiting = asyncio.current_task()
+        self._waiting = task = asyncio.current_task()
+        asked = task.cancelling() if task is not None else 0
         try:
-            await self._store.wait(self.run_id, after, timeout=tick)
+            wait = 0.0 if self.is_leaving else tick  # asked to, while the store answered
+            await self._store.wait(self.run_id, after, timeout=wait)
         except asyncio.CancelledError:
-            if not self.is_leaving or self._waiting is None:
+            # `leave` cancelled the wait, unless somebody else wants the whole task to end too.
+            if not self.is_leaving or task is None or task.uncancel() > asked:
                 raise
-            self._waiting.uncancel()
         finally:
             self._waiting = None
         return not self.is_leaving and loop.time() - started < tick

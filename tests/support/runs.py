@@ -1,7 +1,7 @@
 """Applications without HTTP, and what their runs come to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ SOON = 30.0
 
 
 @asynccontextmanager
-async def opened(app: App) -> AsyncIterator[App]:
+async def opened(app: App) -> AsyncGenerator[App, None]:
     """Open an application, and close it at the end."""
     await app.open()
     try:
