@@ -18,7 +18,7 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 .PHONY: demo test check fmt lint types imports generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
-	$(BIN)/yieldwire dev examples/demo.py --port $(PORT)
+	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
 
 test: .venv/.dev | /usr/bin/chromium  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
