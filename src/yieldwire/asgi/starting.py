@@ -68,6 +68,8 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
         run = await app.get(run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
+        if seq > run.seq:
+            raise ForeignCursor
         async with app.slot(caller):
             if wanted is Format.JSON:
                 await _answer_when_ended(app, exchange, run, prefer)

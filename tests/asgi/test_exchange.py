@@ -1,0 +1,189 @@
+import pytest
+
+from tests.support.calls import Call, Message, get, joined, post
+from tests.support.wire import Answer
+from yieldwire.asgi.exchange import Exchange, error_page, page, run_headers
+from yieldwire.errors import (
+    ErrorObject,
+    Fenced,
+    MethodNotAllowed,
+    NotFound,
+    ParseError,
+    PayloadTooLarge,
+    RateLimited,
+    RequestTimedOut,
+    StoreError,
+    Unauthorized,
+    Unavailable,
+    UsageError,
+    ValidationFailed,
+)
+
+
+class Recorded:
+    """An exchange whose answer is kept."""
+
+    def __init__(self, call: Call) -> None:
+        self.messages: list[Message] = []
+        self.exchange = Exchange(call.scope(), self.receive, self.send)
+
+    async def receive(self) -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def answer(self) -> Answer:
+        head, *bodies = self.messages
+        body = b"".join(message["body"] for message in bodies)
+        return Answer(status=head["status"], headers=joined(head["headers"]), body=body)
+
+
+@pytest.mark.parametrize(
+    ("root_path", "target", "base", "path"),
+    [
+        ("", "/say", "", "/say"),
+        ("/api", "/say", "/api", "/say"),
+        ("/api/", "say", "/api", "/say"),
+        ("/api", "", "/api", ""),
+        ("/api", "/api/say", "/api", "/api/say"),
+    ],
+)
+def test_the_base_is_where_the_application_is_mounted(
+    root_path: str, target: str, base: str, path: str
+) -> None:
+    exchange = Recorded(get(target, root_path=root_path)).exchange
+
+    assert (exchange.base, exchange.path) == (base, path)
+
+
+async def test_an_answer_has_its_length_and_is_kept_by_nobody() -> None:
+    recorded = Recorded(get("/"))
+
+    await recorded.exchange.answer_json(200, {"a": 1})
+
+    assert recorded.answer.body == b'{"a":1}'
+    assert recorded.answer.headers == {
+        "content-type": "application/json",
+        "content-length": "7",
+        "cache-control": "no-store, no-transform",
+        "x-content-type-options": "nosniff",
+    }
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_without_a_body_has_no_length(status: int) -> None:
+    recorded = Recorded(get("/"))
+
+    await recorded.exchange.answer(status)
+
+    assert "content-length" not in recorded.answer.headers
+
+
+async def test_a_head_has_the_length_of_the_body_that_it_leaves_out() -> None:
+    recorded = Recorded(Call(method="HEAD", target="/"))
+
+    await recorded.exchange.answer(200, b"four", media_type="text/plain")
+
+    assert (recorded.answer.headers["content-length"], recorded.answer.body) == ("4", b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (RateLimited("Too many.", retry_after=2.4), {"retry-after": "2"}),
+        (RateLimited("Too many.", retry_after=0), {"retry-after": "1"}),
+        (Unavailable(), {"retry-after": "1"}),
+        (StoreError("x"), {"retry-after": "1"}),
+        (MethodNotAllowed("PUT", ["GET", "HEAD"]), {"allow": "GET, HEAD"}),
+        (ParseError("x"), {"connection": "close"}),
+        (PayloadTooLarge("x"), {"connection": "close"}),
+        (RequestTimedOut("x"), {"connection": "close"}),
+    ],
+)
+async def test_an_error_brings_the_headers_that_belong_to_it(
+    error: Exception, headers: dict[str, str]
+) -> None:
+    recorded = Recorded(get("/"))
+
+    await recorded.exchange.answer_error(error)
+
+    assert headers.items() <= recorded.answer.headers.items()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (NotFound("There is nothing."), 404, "NOT_FOUND"),
+        (Unauthorized(), 401, "UNAUTHORIZED"),
+        (ValidationFailed({"a": ["no"]}), 422, "VALIDATION_ERROR"),
+        (UsageError("inner"), 500, "INTERNAL_ERROR"),
+        (StoreError("inner"), 503, "UNAVAILABLE"),
+        (Fenced("inner"), 503, "UNAVAILABLE"),
+        (ValueError("inner"), 500, "INTERNAL_ERROR"),
+    ],
+)
+async def test_an_error_is_one_object_and_what_is_inside_stays_inside(
+    error: Exception, status: int, code: str
+) -> None:
+    recorded = Recorded(get("/"))
+
+    await recorded.exchange.answer_error(error)
+
+    told = recorded.answer.json()["error"]
+    assert (recorded.answer.status, told["statusCode"], told["code"]) == (status, status, code)
+    assert "inner" not in str(told)
+    assert (told["errorId"] is not None) == (code == "INTERNAL_ERROR")
+
+
+async def test_an_error_behind_the_head_breaks_the_answer_off() -> None:
+    recorded = Recorded(get("/"))
+    await recorded.exchange.send_head(200, [])
+
+    with pytest.raises(ValueError, match="too late"):
+        await recorded.exchange.answer_error(ValueError("too late"))
+
+
+@pytest.mark.parametrize(
+    ("accept", "wants_page"),
+    [
+        ("text/html,application/xhtml+xml;q=0.9", True),
+        ("application/xhtml+xml", True),
+        ("*/*", False),
+        ("application/json, text/html", False),
+        ("", False),
+    ],
+)
+def test_a_browser_that_navigates_wants_a_page(accept: str, wants_page: bool) -> None:  # noqa: FBT001
+    exchange = Recorded(post("/", headers=[("accept", accept)])).exchange
+
+    assert exchange.wants_page is wants_page
+
+
+def test_a_page_escapes_what_it_is_given() -> None:
+    hostile = "</title><script>"
+    shown = page(hostile, f'/"{hostile}', "", attributes={"data-x": f'"{hostile}'}).decode()
+
+    assert "<script>" not in shown
+    assert '""' not in shown
+
+
+def test_an_error_page_names_the_fields_and_the_id() -> None:
+    error = ErrorObject(
+        code="X", message="<b>", field_errors={"<i>": ["<u>", "two"]}, error_id="4711"
+    )
+
+    shown = error_page(error, "").decode()
+
+    assert "<li><strong>&lt;i&gt;</strong>: &lt;u&gt; two</li>" in shown
+    assert "X · 4711" in shown
+    assert "<b>" not in shown
+
+
+@pytest.mark.parametrize(
+    ("base", "location"),
+    [("", "/runs/r1"), ("/a b", "/a%20b/runs/r1"), ("/\xfc\r\n", "/%C3%BC%0D%0A/runs/r1")],
+)
+def test_a_location_is_a_path_whatever_the_base_is(base: str, location: str) -> None:
+    assert dict(run_headers("r1", base))[b"location"].decode() == location

@@ -1,0 +1,385 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.calls import Call, get, post, send, stream
+from tests.support.wire import Answer
+from tests.support.world import ALICE, BOB, NOBODY, begun, ended, log_of, opened, world
+from yieldwire import Actions, Progress, Result, Text, Timing
+from yieldwire.run import Status, new_run_id
+from yieldwire.testing.clock import MovingClock
+
+
+def code_of(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json()["error"]["code"]
+
+
+async def poll(site: Actions, run_id: str, query: str = "", *headers: tuple[str, str]) -> Answer:
+    return await send(site, get(f"/runs/{run_id}{query}", [*ALICE, *headers]))
+
+
+def telling() -> tuple[Actions, asyncio.Event]:
+    """Return an application whose action `tell` goes on when the event is set."""
+    actions, go = world(), asyncio.Event()
+
+    @actions.action
+    async def tell() -> AsyncIterator[Text | Progress | Result[str]]:
+        yield Text("a")
+        yield Progress(1, total=2, message="half")
+        await go.wait()
+        yield Text("b")
+        yield Result("ab")
+
+    return actions, go
+
+
+# The snapshot.
+
+
+async def test_a_snapshot_says_all_of_a_run_that_goes_on() -> None:
+    actions, _ = telling()
+    async with opened(actions) as site:
+        run_id = await begun(site, "tell")
+
+        snapshot = (await poll(site, run_id)).json()
+
+    times = [snapshot.pop(name) for name in ("createdAt", "startedAt", "endedAt")]
+    assert snapshot == {
+        "id": run_id,
+        "action": "tell",
+        "status": "running",
+        "labels": [],
+        "attempt": 1,
+        "seq": 2,
+        "firstSeq": 1,
+        "progress": {
+            "type": "progress",
+            "current": 1,
+            "total": 2,
+            "message": "half",
+            "percent": 50,
+        },
+        "text": "a",
+        "chunk": snapshot["progress"],
+        "result": None,
+        "error": None,
+        "cancelRequested": False,
+        "detached": True,
+        "retryAfterMs": 500,
+    }
+    assert times[0].endswith("+00:00")
+    assert times[2] is None
+
+
+async def test_a_snapshot_of_an_ended_run_has_its_outcome_and_asks_for_no_more(
+    site: Actions,
+) -> None:
+    done = (await poll(site, await ended(site, "send_tree", {"name": "x"}))).json()
+    failed = (await poll(site, await ended(site, "fail", {"code": "REFUSED"}))).json()
+
+    assert (done["status"], done["result"], done["error"]) == ("completed", "x", None)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "REFUSED")
+    assert done["retryAfterMs"] is failed["retryAfterMs"] is None
+    assert done["endedAt"] is not None
+
+
+async def test_the_longer_a_run_goes_on_the_less_often_it_is_asked_for() -> None:
+    clock = MovingClock()
+    async with opened(world(clock=clock)) as site:
+        run_id = await begun(site)
+        pauses = []
+        for seconds in (0, 20, 20, 1000):
+            clock.advance(seconds)
+            pauses.append((await poll(site, run_id)).json()["retryAfterMs"])
+
+    assert pauses == [500, 2000, 4000, 5000]
+
+
+async def test_a_snapshot_behind_a_seq_has_the_events_instead_of_the_text(site: Actions) -> None:
+    run_id = await ended(site, value={"times": 3})
+
+    snapshot = (await poll(site, run_id, "?after=2")).json()
+
+    text = {"type": "text", "text": "hello"}
+    assert snapshot["events"] == [
+        {"seq": 3, "type": "chunk", "data": text},
+        {"seq": 4, "type": "done", "data": {}},
+    ]
+    assert "text" not in snapshot
+    assert snapshot["cursor"] == f"{run_id}.4"
+
+
+async def test_a_cursor_does_as_well_as_a_seq(site: Actions) -> None:
+    run_id = await ended(site)
+
+    by_seq, by_cursor = [
+        (await poll(site, run_id, f"?after={after}")).json() for after in ("1", f"{run_id}.1")
+    ]
+
+    assert by_seq == by_cursor
+
+
+async def test_polling_with_the_cursor_of_each_answer_gives_every_event_once(
+    site: Actions,
+) -> None:
+    run_id = await ended(site, value={"text": "x" * 20_000, "times": 40})
+    seqs, cursor = list[int](), f"{run_id}.0"
+
+    while True:
+        snapshot = (await poll(site, run_id, f"?after={cursor}")).json()
+        seqs += [event["seq"] for event in snapshot["events"]]
+        cursor = snapshot["cursor"]
+        if snapshot["retryAfterMs"] is None:
+            break
+        assert snapshot["retryAfterMs"] == 0
+
+    assert seqs == list(range(1, 42))
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "r.x"])
+async def test_a_place_that_cannot_be_read_is_400(site: Actions, after: str) -> None:
+    assert code_of(await poll(site, await ended(site), f"?after={after}")) == (400, "PARSE_ERROR")
+
+
+@pytest.mark.parametrize("after", ["9", f"{new_run_id()}.0"])
+async def test_a_place_that_the_log_does_not_have_is_410(site: Actions, after: str) -> None:
+    assert code_of(await poll(site, await ended(site), f"?after={after}")) == (410, "GONE")
+
+
+@pytest.mark.parametrize("run_id", ["x" * 65, "a.b", "a%2Fb", "..", "%20", "r%00", "\u0661"])
+async def test_what_is_no_run_id_is_no_run(site: Actions, run_id: str) -> None:
+    assert code_of(await poll(site, run_id)) == (404, "NOT_FOUND")
+
+
+# ETag.
+
+
+async def test_what_has_not_changed_is_not_sent_again(site: Actions) -> None:
+    run_id = await ended(site)
+    etag = (await poll(site, run_id)).headers["etag"]
+
+    for sent in (etag, f"W/{etag}", f'"other", {etag}'):
+        answer = await poll(site, run_id, "", ("if-none-match", sent))
+
+        assert (answer.status, answer.body) == (304, b"")
+        assert answer.headers["etag"] == etag
+
+
+async def test_the_etag_changes_with_every_event_and_every_status() -> None:
+    actions, _ = telling()
+    async with opened(actions) as site:
+        run_id = await begun(site, "tell")
+        etags = [(await poll(site, run_id)).headers["etag"]]
+        await send(site, post(f"/runs/{run_id}/cancel", {}, ALICE))
+        etags.append((await poll(site, run_id, "?after=2&wait=5")).headers["etag"])
+
+    assert len(set(etags)) == 2
+
+
+async def test_events_are_sent_whatever_the_etag_says(site: Actions) -> None:
+    run_id = await ended(site)
+    etag = (await poll(site, run_id)).headers["etag"]
+
+    answer = await poll(site, run_id, "?after=0", ("if-none-match", etag))
+
+    assert answer.status == 200
+
+
+# Holding the answer.
+
+
+@pytest.mark.parametrize("by", ["after", "etag"])
+async def test_an_answer_is_held_until_there_is_something(by: str) -> None:
+    actions, go = telling()
+    async with opened(actions) as site:
+        run_id = await begun(site, "tell")
+        etag = (await poll(site, run_id)).headers["etag"]
+        query = "?after=2&wait=60" if by == "after" else "?wait=60"
+
+        async with asyncio.TaskGroup() as group:
+            held = group.create_task(poll(site, run_id, query, ("if-none-match", etag)))
+            for _ in range(50):  # turns of the loop, more than an answer at once would take
+                await asyncio.sleep(0)
+            was_held = not held.done()
+            go.set()
+
+        assert was_held
+
+        assert held.result().status == 200
+        assert held.result().json()["seq"] > 2
+
+
+async def test_an_answer_is_held_no_longer_than_asked() -> None:
+    async with opened(world()) as site:
+        run_id = await begun(site)
+
+        answer = await poll(site, run_id, "?after=1&wait=0.01")
+
+    assert answer.json()["events"] == []
+
+
+async def test_a_first_poll_is_answered_at_once(site: Actions) -> None:
+    answer = await poll(site, await begun(site), "?wait=60")
+
+    assert answer.status == 200
+
+
+async def test_a_poll_of_an_ended_run_is_answered_at_once(site: Actions) -> None:
+    answer = await poll(site, await ended(site), "?after=2&wait=60")
+
+    assert answer.json()["events"] == []
+
+
+@pytest.mark.parametrize("wait", ["x", "-1", "nan"])
+async def test_a_wait_is_a_number(site: Actions, wait: str) -> None:
+    assert code_of(await poll(site, await ended(site), f"?wait={wait}")) == (400, "PARSE_ERROR")
+
+
+async def test_a_poller_is_a_reader_for_whom_an_attached_run_goes_on() -> None:
+    clock = MovingClock()
+    async with opened(world(clock=clock)) as site:
+        async with stream(site, post("/wait", {}, ALICE)) as response:
+            run_id = response.headers["run-id"]
+            await response.read()
+        statuses = []
+        for _ in range(3):
+            clock.advance(20)
+            await site.sweep()
+            statuses.append((await poll(site, run_id)).json()["cancelRequested"])
+        clock.advance(31)
+        await site.sweep()
+        statuses.append((await poll(site, run_id)).json()["cancelRequested"])
+
+    assert statuses == [False, False, False, True]
+
+
+# Cancelling and forgetting.
+
+
+async def test_cancelling_answers_the_snapshot_however_often(site: Actions) -> None:
+    run_id = await begun(site)
+
+    answers = [await send(site, post(f"/runs/{run_id}/cancel", {}, ALICE)) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert all(answer.json()["cancelRequested"] for answer in answers)
+
+
+async def test_a_cancelled_run_ends_with_one_event_that_says_so(site: Actions) -> None:
+    run_id = await begun(site)
+
+    await send(site, post(f"/runs/{run_id}/cancel", {}, ALICE))
+    snapshot = (await poll(site, run_id, "?after=1&wait=5")).json()
+
+    assert snapshot["status"] == "cancelled"
+    assert [kind for _, kind, _ in await log_of(site, run_id)] == ["chunk", "cancelled"]
+
+
+async def test_cancelling_an_ended_run_changes_nothing(site: Actions) -> None:
+    run_id = await ended(site)
+
+    answer = await send(site, post(f"/runs/{run_id}/cancel", {}, ALICE))
+
+    assert (answer.json()["status"], answer.json()["cancelRequested"]) == ("completed", False)
+
+
+async def test_a_browsers_own_cancel_goes_back_to_the_page(site: Actions) -> None:
+    run_id = await begun(site)
+    headers = [*ALICE, ("accept", "text/html")]
+
+    answer = await send(site, Call(method="POST", target=f"/runs/{run_id}/cancel", headers=headers))
+
+    assert (answer.status, answer.headers["location"]) == (303, f"/runs/{run_id}")
+
+
+async def test_an_ended_run_is_forgotten_with_its_log(site: Actions) -> None:
+    run_id = await ended(site)
+
+    answer = await send(site, Call(method="DELETE", target=f"/runs/{run_id}", headers=ALICE))
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert code_of(await poll(site, run_id)) == (404, "NOT_FOUND")
+    assert (await send(site, get("/runs", ALICE))).json()["runs"] == []
+
+
+async def test_a_run_that_goes_on_is_not_forgotten(site: Actions) -> None:
+    run_id = await begun(site)
+
+    answer = await send(site, Call(method="DELETE", target=f"/runs/{run_id}", headers=ALICE))
+
+    assert code_of(answer) == (409, "CONFLICT")
+
+
+# Lists.
+
+
+async def listed(site: Actions, query: str = "") -> tuple[list[str], str | None]:
+    answer = (await send(site, get(f"/runs{query}", ALICE))).json()
+    return [run["id"] for run in answer["runs"]], answer["next"]
+
+
+async def test_the_anonymous_have_no_list(site: Actions) -> None:
+    await ended(site, headers=NOBODY)
+
+    assert code_of(await send(site, get("/runs"))) == (401, "UNAUTHORIZED")
+
+
+async def test_a_list_has_the_newest_first_page_by_page(site: Actions) -> None:
+    runs = [await ended(site) for _ in range(5)]
+    await ended(site, headers=BOB)
+
+    first, following = await listed(site, "?limit=2")
+    second, after_that = await listed(site, f"?limit=2&before={following}")
+    last, end = await listed(site, f"?limit=2&before={after_that}")
+
+    assert first + second + last == runs[::-1]
+    assert end is None
+
+
+async def test_a_page_that_is_just_full_is_the_last(site: Actions) -> None:
+    for _ in range(2):
+        await ended(site)
+
+    assert (await listed(site, "?limit=2"))[1] is None
+
+
+async def test_a_list_is_narrowed_by_status_action_and_label(site: Actions) -> None:
+    said, summed = await ended(site), await ended(site, "add", {"a": 1, "b": 2})
+    failed, going = await ended(site, "fail", {"code": "X"}), await begun(site)
+
+    assert (await listed(site, "?status=failed"))[0] == [failed]
+    assert (await listed(site, "?status=running"))[0] == [going]
+    assert (await listed(site, "?action=say&status=completed"))[0] == [said]
+    assert (await listed(site, "?label=sums"))[0] == [summed]
+    assert (await listed(site, "?label=none"))[0] == []
+    assert (await listed(site, "?status=&action=&label="))[0] == [going, failed, summed, said]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=1e2", "status=x", "status=DONE"]
+)
+async def test_a_list_that_cannot_be_made_is_400(site: Actions, query: str) -> None:
+    assert code_of(await send(site, get(f"/runs?{query}", ALICE))) == (400, "PARSE_ERROR")
+
+
+async def test_a_page_before_an_unknown_run_is_empty(site: Actions) -> None:
+    await ended(site)
+
+    assert (await listed(site, f"?before={new_run_id()}"))[0] == []
+
+
+async def test_a_listed_run_says_what_a_snapshot_says_first(site: Actions) -> None:
+    run_id = await ended(site)
+    (run,) = (await send(site, get("/runs", ALICE))).json()["runs"]
+    snapshot = (await poll(site, run_id)).json()
+
+    assert run.items() <= snapshot.items()
+    assert run["status"] == Status.COMPLETED
+
+
+async def test_waiting_is_cut_where_the_timing_says() -> None:
+    async with opened(world(timing=Timing(max_wait=0.01, grace=0.0))) as site:
+        answer = await poll(site, await begun(site), "?after=1&wait=9999")
+
+    assert answer.json()["events"] == []

@@ -1,0 +1,125 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.calls import Call, get, post, send
+from tests.support.world import ALICE, opened, world
+from yieldwire import Actions, devtools
+from yieldwire.asgi.routes import ROUTES, match
+from yieldwire.errors import NotFound
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "arguments"),
+    [
+        ("/manifest.json", "manifest.json", []),
+        ("manifest.json", "manifest.json", []),
+        ("/runs", "runs", []),
+        ("/runs/r1", "runs/{}", ["r1"]),
+        ("/runs/events", "runs/{}", ["events"]),
+        ("/runs/r1/events", "runs/{}/events", ["r1"]),
+        ("/runs/r1/cancel", "runs/{}/cancel", ["r1"]),
+        ("/say", "{}", ["say"]),
+        ("/Runs", "{}", ["Runs"]),
+        ("/", "{}", [""]),
+        ("", "{}", [""]),
+        ("/{}", "{}", ["{}"]),
+        ("/runs/{}", "runs/{}", ["{}"]),
+        ("/runs/{}/events", "runs/{}/events", ["{}"]),
+    ],
+)
+def test_a_path_leads_to_one_route(path: str, pattern: str, arguments: list[str]) -> None:
+    route = match(path, ROUTES)
+
+    assert ("/".join(route.pattern), route.arguments) == (pattern, arguments)
+
+
+@pytest.mark.parametrize(
+    "path", ["/a/b", "/runs/r1/x", "/runs/r1/events/2", "//", "/say/", "/a//b"]
+)
+def test_there_is_nothing_anywhere_else(path: str) -> None:
+    with pytest.raises(NotFound, match="nothing at this address"):
+        match(path, ROUTES)
+
+
+@given(st.text(alphabet="/{}runsevt.json%", max_size=40))
+def test_a_route_is_given_as_many_arguments_as_it_has_places(path: str) -> None:
+    try:
+        route = match(path, ROUTES)
+    except NotFound:
+        return
+
+    assert len(route.arguments) == route.pattern.count("{}")
+
+
+async def test_a_method_that_is_not_answered_is_told_which_are(site: Actions) -> None:
+    answer = await send(site, Call(method="PUT", target="/runs/r1", headers=ALICE))
+
+    assert (answer.status, answer.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == "GET, DELETE, HEAD, OPTIONS"
+
+
+async def test_options_says_which_methods_are_answered(site: Actions) -> None:
+    answer = await send(site, Call(method="OPTIONS", target="/runs/r1/cancel"))
+
+    assert (answer.status, answer.headers["allow"]) == (204, "POST, OPTIONS")
+
+
+async def test_a_head_is_a_get_without_its_body(site: Actions) -> None:
+    for target in ("/manifest.json", "/openapi.json", "/client.js", "/runs"):
+        head = await send(site, Call(method="HEAD", target=target, headers=ALICE))
+        whole = await send(site, get(target, ALICE))
+
+        assert (head.status, head.headers, head.body) == (200, whole.headers, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/client.js", "text/javascript; charset=utf-8"),
+        ("/follow.js", "text/javascript; charset=utf-8"),
+        ("/follow.css", "text/css; charset=utf-8"),
+    ],
+)
+async def test_the_packages_own_files_are_served_by_their_type(
+    site: Actions, path: str, media_type: str
+) -> None:
+    answer = await send(site, get(path))
+
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert len(answer.body) == int(answer.headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/../app.py", "/client.js/../../app.py", "/dev/../index.html", "/follow.js%00.css"]
+)
+async def test_no_path_leads_to_another_file(path: str) -> None:
+    actions = world()
+    devtools.attach(actions)
+    async with opened(actions) as site:
+        assert (await send(site, get(path))).status == 404
+
+
+async def test_the_manifest_lists_every_action_with_its_schemas(site: Actions) -> None:
+    listed = (await send(site, get("/manifest.json"))).json()["actions"]
+
+    by_name = {action["name"]: action for action in listed}
+    assert list(by_name) == [action.name for action in site.actions]
+    assert by_name["say"]["doc"] == "Say something, several times."
+    assert by_name["say"]["input"]["properties"]["times"]["default"] == 1
+    assert by_name["say"]["chunk"]["properties"]["type"]["const"] == "text"
+    assert by_name["send_tree"]["alias"] == "sendTree"
+    assert (by_name["tick"]["method"], by_name["add"]["streams"]) == ("GET", False)
+    assert by_name["take"]["input"]["properties"]["file"] == {
+        "type": "string",
+        "format": "binary",
+        "title": "File",
+    }
+
+
+async def test_a_mounted_application_answers_below_its_base(site: Actions) -> None:
+    answer = await send(site, post("/say", {}, ALICE, root_path="/api/_actions"))
+
+    run_id = answer.headers["run-id"]
+    assert answer.headers["location"] == f"/api/_actions/runs/{run_id}"

@@ -1,0 +1,373 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic_core import from_json
+
+from tests.support.calls import Call, Fields, get, post, send, stream
+from tests.support.wire import Answer
+from tests.support.world import (
+    ALICE,
+    NDJSON,
+    PAGE,
+    SSE,
+    TEXT,
+    WHOLE,
+    begun,
+    ended,
+    log_of,
+    opened,
+    world,
+)
+from yieldwire import Actions, Context, Forbidden, Text, Timing
+
+ASYNC = ("prefer", "respond-async")
+
+
+def key(text: str) -> tuple[str, str]:
+    return ("idempotency-key", text)
+
+
+async def runs_of(site: Actions) -> list[str]:
+    return [run["id"] for run in (await send(site, get("/runs", ALICE))).json()["runs"]]
+
+
+def code_of(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json()["error"]["code"]
+
+
+# What the answer looks like.
+
+
+async def test_a_streaming_action_answers_with_server_sent_events(site: Actions) -> None:
+    answer = await send(site, post("/say", {"times": 2}, ALICE))
+
+    run_id = answer.headers["run-id"]
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert answer.headers["location"] == f"/runs/{run_id}"
+    opening, *frames = answer.body.decode().removesuffix("\n\n").split("\n\n")
+    assert opening.startswith(f'id: {run_id}.0\nevent: run\ndata: {{"id":"{run_id}","status":"')
+    assert frames == [
+        f'id: {run_id}.1\ndata: {{"type":"text","text":"hello"}}',
+        f'id: {run_id}.2\ndata: {{"type":"text","text":"hello"}}',
+        f"id: {run_id}.3\nevent: done\ndata: {{}}",
+    ]
+
+
+async def test_an_action_that_does_not_stream_answers_with_json(site: Actions) -> None:
+    answer = await send(site, post("/add", {"a": 1, "b": 2}, ALICE))
+
+    assert answer.json() == {
+        "runId": answer.headers["run-id"],
+        "status": "completed",
+        "result": 3,
+        "error": None,
+    }
+
+
+async def test_an_action_that_does_not_stream_may_be_streamed(site: Actions) -> None:
+    answer = await send(site, post("/add", {"a": 1, "b": 2}, [*ALICE, NDJSON]))
+
+    assert from_json(answer.body) == {"seq": 1, "type": "done", "data": {"result": 3}}
+
+
+async def test_the_events_come_with_the_json_if_asked(site: Actions) -> None:
+    answer = await send(site, post("/say?events=true", {"text": "x"}, [*ALICE, WHOLE]))
+
+    assert answer.json()["events"] == [
+        {"seq": 1, "type": "chunk", "data": {"type": "text", "text": "x"}},
+        {"seq": 2, "type": "done", "data": {}},
+    ]
+
+
+@pytest.mark.parametrize("action", ["send_tree", "sendTree"])
+async def test_an_action_answers_to_both_of_its_names(site: Actions, action: str) -> None:
+    answer = await send(site, post(f"/{action}", {"name": "x"}, [*ALICE, WHOLE]))
+
+    assert answer.json()["result"] == "x"
+
+
+async def test_a_browsers_own_post_is_sent_on_to_the_page_of_its_run(site: Actions) -> None:
+    form = ("content-type", "application/x-www-form-urlencoded")
+    call = Call(
+        method="POST",
+        target="/say",
+        headers=[form, *ALICE, PAGE],
+        body=[b"text=x"],
+        root_path="/api/_actions",
+    )
+
+    answer = await send(site, call)
+
+    assert answer.status == 303
+    assert answer.headers["location"] == f"/api/_actions/runs/{answer.headers['run-id']}"
+
+
+async def test_a_format_that_cannot_be_made_starts_nothing(site: Actions) -> None:
+    answer = await send(site, post("/say", {}, [*ALICE, ("accept", "image/png")]))
+
+    assert code_of(answer) == (406, "NOT_ACCEPTABLE")
+    assert await runs_of(site) == []
+
+
+# Errors before the stream.
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT, WHOLE])
+async def test_an_error_before_the_first_event_is_a_status(
+    site: Actions, accept: tuple[str, str]
+) -> None:
+    answer = await send(site, post("/fail", {"code": "OUT_OF_CREDIT"}, [*ALICE, accept]))
+
+    assert (answer.status, answer.json()["error"]["code"]) == (402, "OUT_OF_CREDIT")
+    assert answer.headers["run-id"].startswith("r")
+
+
+async def test_an_error_behind_the_first_event_is_the_streams_last(site: Actions) -> None:
+    answer = await send(site, post("/fail_late", {}, [*ALICE, NDJSON]))
+
+    last = from_json(answer.body.splitlines()[-1])
+    assert answer.status == 200
+    assert (last["type"], last["data"]["code"]) == ("error", "INTERNAL_ERROR")
+
+
+async def test_an_input_that_does_not_fit_is_told_by_field(site: Actions) -> None:
+    answer = await send(site, post("/add", {"a": "x"}, ALICE))
+
+    error = answer.json()["error"]
+    assert code_of(answer) == (422, "VALIDATION_ERROR")
+    assert sorted(error["fieldErrors"]) == ["a", "b"]
+    assert await runs_of(site) == []
+
+
+async def test_middleware_refuses_with_a_status_before_the_body_is_read() -> None:
+    async def refuse(ctx: Context) -> None:
+        raise Forbidden("Not today.")
+
+    async with opened(world(middleware=[refuse])) as site:
+        call = Call(method="POST", target="/say", headers=[NDJSON], body=[b"no json"], stalls=True)
+        answer = await send(site, call)
+
+    assert (answer.status, answer.json()["error"]["message"]) == (403, "Not today.")
+
+
+async def test_a_server_that_stops_takes_no_new_runs() -> None:
+    async with opened(world()) as site:
+        site.farewell()
+
+        answer = await send(site, post("/say", {}))
+
+    assert code_of(answer) == (503, "UNAVAILABLE")
+    assert "retry-after" in answer.headers
+
+
+# Waiting, and not waiting.
+
+
+async def test_a_run_that_nobody_waits_for_is_answered_with_its_snapshot(site: Actions) -> None:
+    answer = await send(site, post("/wait", {}, [*ALICE, ASYNC]))
+
+    snapshot = answer.json()
+    assert answer.status == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    assert answer.headers["location"] == f"/runs/{snapshot['id']}"
+    assert snapshot["detached"] is True
+
+
+async def test_a_json_answer_that_takes_too_long_is_202_with_where_to_ask(site: Actions) -> None:
+    answer = await send(site, post("/wait", {}, [*ALICE, WHOLE, ("prefer", "wait=0.01")]))
+
+    assert answer.status == 202
+    assert answer.headers["location"] == f"/runs/{answer.json()['runId']}"
+    assert answer.json()["status"] in {"pending", "running"}
+
+
+async def test_a_head_waits_for_the_first_event_only_so_long() -> None:
+    actions = world(timing=Timing(head_wait=0.01, grace=0.0))
+    go = asyncio.Event()
+
+    @actions.action
+    async def ponder() -> AsyncIterator[Text]:
+        await go.wait()
+        yield Text("at last")
+
+    async with opened(actions) as site, stream(site, post("/ponder", {})) as response:
+        opening = await response.read()
+        go.set()
+        rest = await response.rest()
+
+    assert b"event: run" in opening
+    assert b"at last" not in opening
+    assert b"at last" in rest
+
+
+# Idempotency keys.
+
+
+async def test_the_same_key_and_input_is_the_same_run(site: Actions) -> None:
+    calls = [post("/say", {"text": "x"}, [*ALICE, accept, key("k")]) for accept in (WHOLE, SSE)]
+
+    first, second = [await send(site, call) for call in calls]
+
+    assert first.headers["run-id"] == second.headers["run-id"]
+    assert len(await runs_of(site)) == 1
+
+
+async def test_the_same_key_with_another_input_starts_nothing(site: Actions) -> None:
+    await send(site, post("/say", {"text": "x"}, [*ALICE, key("k")]))
+
+    answer = await send(site, post("/say", {"text": "y"}, [*ALICE, key("k")]))
+
+    assert code_of(answer) == (422, "KEY_REUSED")
+    assert len(await runs_of(site)) == 1
+
+
+async def test_a_key_is_of_one_action(site: Actions) -> None:
+    first = await send(site, post("/echo", {"value": 1}, [*ALICE, key("k")]))
+    second = await send(site, post("/send_tree", {"name": "x"}, [*ALICE, key("k")]))
+
+    assert first.headers["run-id"] != second.headers["run-id"]
+
+
+@pytest.mark.parametrize("text", ["", "x" * 256, "\xe9"])
+async def test_a_key_is_so_many_ascii_characters(site: Actions, text: str) -> None:
+    answer = await send(site, post("/say", {}, [*ALICE, key(text)]))
+
+    assert code_of(answer) == (400, "PARSE_ERROR")
+
+
+@pytest.mark.parametrize(("text", "status"), [("x" * 21, 400), ("x" * 22, 200)])
+async def test_an_anonymous_key_is_one_that_nobody_else_has(
+    site: Actions, text: str, status: int
+) -> None:
+    assert (await send(site, post("/say", {}, [key(text)]))).status == status
+
+
+# Resuming by the request that began it.
+
+
+@pytest.mark.parametrize("seq", [0, 1, 2])
+async def test_a_post_with_a_cursor_goes_on_behind_it(site: Actions, seq: int) -> None:
+    run_id = await ended(site, value={"times": 2})
+    headers = [*ALICE, NDJSON, ("last-event-id", f"{run_id}.{seq}")]
+
+    answer = await send(site, post("/say", {"text": "another input"}, headers))
+
+    seqs = [from_json(line)["seq"] for line in answer.body.splitlines()]
+    assert answer.headers["run-id"] == run_id
+    assert seqs == list(range(seq + 1, 4))
+    assert await runs_of(site) == [run_id]
+
+
+async def test_a_cursor_at_the_end_of_an_ended_run_is_204(site: Actions) -> None:
+    run_id = await ended(site)
+
+    answer = await send(site, post("/say", {}, [*ALICE, ("last-event-id", f"{run_id}.2")]))
+
+    assert (answer.status, answer.body) == (204, b"")
+
+
+async def test_a_resume_opens_with_the_seq_that_it_goes_on_from(site: Actions) -> None:
+    run_id = await ended(site)
+
+    answer = await send(site, post("/say", {}, [*ALICE, ("last-event-id", f"{run_id}.1")]))
+
+    assert answer.body.startswith(f"id: {run_id}.1\nevent: run\n".encode())
+
+
+async def test_an_empty_cursor_is_none(site: Actions) -> None:
+    answer = await send(site, post("/say", {}, [*ALICE, ("last-event-id", "")]))
+
+    assert answer.status == 200
+
+
+async def test_a_resume_in_json_has_the_whole_outcome(site: Actions) -> None:
+    run_id = await ended(site, "send_tree", {"name": "x"})
+    headers = [*ALICE, WHOLE, ("last-event-id", f"{run_id}.1")]
+
+    answer = await send(site, post("/send_tree", {}, headers))
+
+    assert answer.json()["result"] == "x"
+
+
+async def test_a_cursor_beyond_the_log_is_gone_in_json_too(site: Actions) -> None:
+    run_id = await ended(site)
+    headers = [*ALICE, WHOLE, ("last-event-id", f"{run_id}.9")]
+
+    answer = await send(site, post("/say", {}, headers))
+
+    assert code_of(answer) == (410, "GONE")
+
+
+# Feeds.
+
+
+async def test_a_feed_is_opened_by_a_get_with_its_input_in_the_query(site: Actions) -> None:
+    answer = await send(site, get("/tick?times=3", [*ALICE, NDJSON]))
+
+    assert [from_json(line)["data"] for line in answer.body.splitlines()] == [0, 1, 2, {}]
+
+
+async def test_a_feed_is_resumed_by_the_query_of_its_first_connection(site: Actions) -> None:
+    run_id = await ended_feed(site)
+
+    answer = await send(site, get(f"/tick?times=2&lastEventId={run_id}.1", [*ALICE, NDJSON]))
+
+    assert answer.headers["run-id"] == run_id
+    assert [from_json(line)["seq"] for line in answer.body.splitlines()] == [2, 3]
+
+
+async def ended_feed(site: Actions) -> str:
+    return (await send(site, get("/tick?times=2", ALICE))).headers["run-id"]
+
+
+async def test_a_feed_cannot_be_posted_and_an_action_not_be_got(site: Actions) -> None:
+    posted, got = await send(site, post("/tick", {})), await send(site, get("/say"))
+
+    assert (posted.status, posted.headers["allow"]) == (405, "GET, OPTIONS")
+    assert (got.status, got.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+async def test_a_head_of_a_feed_starts_nothing(site: Actions) -> None:
+    answer = await send(site, Call(method="HEAD", target="/tick", headers=ALICE))
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert await runs_of(site) == []
+
+
+@pytest.mark.parametrize("who", [[("authorization", "Bearer bob")], []], ids=["bob", "-"])
+async def test_a_shared_feed_is_one_run_that_every_reader_may_resume(who: Fields) -> None:
+    actions = world(timing=Timing(head_wait=0.2, grace=0.0))
+
+    @actions.action(method="GET", shared=True)
+    async def news() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    async with (
+        opened(actions) as site,
+        stream(site, get("/news", ALICE)) as first,
+        stream(site, get("/news", who)) as second,
+    ):
+        run_id = first.headers["run-id"]
+        resume = get("/news", [*who, ("last-event-id", f"{run_id}.0")])
+        async with stream(site, resume) as resumed:
+            piece = await resumed.read()
+
+        assert second.headers["run-id"] == run_id
+        assert b"data: 1" in piece
+
+
+async def test_what_a_start_says_is_in_the_log_as_it_was_sent(site: Actions) -> None:
+    answer = await send(
+        site, post("/echo", {"value": {"b": 1, "a": [1.5, None]}}, [*ALICE, NDJSON])
+    )
+
+    log = await log_of(site, answer.headers["run-id"])
+    assert log[0] == (1, "chunk", b'{"b":1,"a":[1.5,null]}')
+
+
+async def test_a_run_that_goes_on_is_running(site: Actions) -> None:
+    run_id = await begun(site)
+
+    assert (await send(site, get(f"/runs/{run_id}", ALICE))).json()["status"] == "running"
