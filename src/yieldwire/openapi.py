@@ -6,6 +6,7 @@ from typing import Any, Final
 from yieldwire.actions import Action
 from yieldwire.errors import Json
 
+_DEFINITIONS: Final = "#/$defs/"
 _ERROR: Final[Json] = {
     "type": "object",
     "required": ["error"],
@@ -52,7 +53,7 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
         "description": doc,
         "responses": _responses(action, schemas),
     }
-    schema = _hoisted(action.input_schema, schemas)
+    schema = _hoisted(action.input_schema, schemas, f"{action.name}.input")
     if action.options.method == "GET":
         operation["parameters"] = [
             {
@@ -64,7 +65,7 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
             for name, each in schema.get("properties", {}).items()
         ]
     else:
-        kind = "multipart/form-data" if _has_file(schema) else "application/json"
+        kind = "multipart/form-data" if action.takes_files else "application/json"
         operation["requestBody"] = {
             "required": bool(schema.get("required")),
             "content": {kind: {"schema": schema}},
@@ -76,7 +77,7 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
 
 def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:
     chunk = action.signature.chunk
-    result = _hoisted(action.signature.result.json_schema, schemas)
+    result = _hoisted(action.signature.result.json_schema, schemas, f"{action.name}.result")
     answer = {
         "type": "object",
         "required": ["runId", "status", "result", "error"],
@@ -89,7 +90,7 @@ def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[
     }
     content: dict[str, Json] = {"application/json": {"schema": answer}}
     if chunk is not None:
-        item = _hoisted(chunk.json_schema, schemas)
+        item = _hoisted(chunk.json_schema, schemas, f"{action.name}.chunk")
         # Both keywords: generators read `schema`, newer ones `itemSchema`.
         content["text/event-stream"] = {"schema": item, "itemSchema": item}
         line = {"type": "object", "properties": {"seq": {"type": "integer"}, "data": item}}
@@ -103,27 +104,33 @@ def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[
     }
 
 
-def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json]) -> dict[str, Json]:
-    """Return ``schema`` with its definitions moved to the document's components."""
+def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json], place: str) -> dict[str, Json]:
+    """Return ``schema`` with its definitions moved to the document's components.
+
+    Where a name there stands for something else, the definitions get the ``place`` before
+    theirs: two models of one name are two schemas.
+    """
+    definitions: Mapping[str, Json] = schema.get("$defs", {})
+    names = {name: name for name in definitions}
+    if any(
+        name in schemas and schemas[name] != _referring(definition, names)
+        for name, definition in definitions.items()
+    ):
+        names = {name: f"{place}.{name}" for name in definitions}
+    for name, definition in definitions.items():
+        schemas[names[name]] = _referring(definition, names)
     moved = {name: value for name, value in schema.items() if name != "$defs"}
-    for name, definition in schema.get("$defs", {}).items():
-        schemas[name] = _referring(definition)
-    referring: dict[str, Json] = _referring(moved)
+    referring: dict[str, Json] = _referring(moved, names)
     return referring
 
 
-def _referring(value: Json) -> Json:
+def _referring(value: Json, names: Mapping[str, str]) -> Json:
+    # In `$ref` and in the mapping of a discriminator; no other string begins so.
+    if isinstance(value, str) and value.startswith(_DEFINITIONS):
+        name = value.removeprefix(_DEFINITIONS)
+        return f"#/components/schemas/{names[name]}"
     if isinstance(value, dict):
-        return {
-            key: each.replace("#/$defs/", "#/components/schemas/")
-            if key == "$ref" and isinstance(each, str)
-            else _referring(each)
-            for key, each in value.items()
-        }
+        return {key: _referring(each, names) for key, each in value.items()}
     if isinstance(value, list):
-        return [_referring(each) for each in value]
+        return [_referring(each, names) for each in value]
     return value
-
-
-def _has_file(schema: Mapping[str, Json]) -> bool:
-    return '"format": "binary"' in str(schema).replace("'", '"')
