@@ -112,6 +112,7 @@ class App(Registry):
         self._executor: LocalExecutor | None = None
         self._opening: asyncio.Lock = asyncio.Lock()
         self._resources = Resources()
+        self._keeper: asyncio.Task[None] | None = None
 
     # Opening and closing.
 
@@ -124,7 +125,7 @@ class App(Registry):
 
     async def _open(self) -> LocalExecutor:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._chores.own(self._resources.keep(self.declared_resources, ready))
+        self._keeper = self._chores.own(self._resources.keep(self.declared_resources, ready))
         await ready
         self._chores.own(self._look_after_time())
         services = Services(
@@ -169,7 +170,8 @@ class App(Registry):
         if self._executor is not None:
             await self._executor.close(self.timing.grace)
         self._resources.close()
-        await asyncio.sleep(0)
+        if self._keeper is not None:
+            await asyncio.wait({self._keeper}, timeout=self.timing.grace)
         await self._chores.cancel()
         await self.store.close()
 
