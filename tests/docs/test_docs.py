@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -25,6 +25,7 @@ from yieldwire.chunks import Append, Progress, Text, Value
 from yieldwire.errors import YieldwireError
 from yieldwire.events import EventType
 from yieldwire.run import Status
+from yieldwire.stores.sqlite import SQLiteStore
 
 REFERENCE = DOCS / "reference"
 NOT_INSTALLED = {"fastapi"}
@@ -180,6 +181,7 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("Timing", Timing),
         ("Limits", Limits),
         ("Bounds", Bounds),
+        ("SQLiteStore", partial(SQLiteStore, "runs.db")),
     ],
 )
 def test_every_setting_stands_with_its_default(title: str, owner: object) -> None:

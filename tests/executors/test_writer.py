@@ -125,6 +125,8 @@ async def test_what_was_emitted_last_is_in_the_log_before_the_end(app: App) -> N
 
 # A store that takes its time, or fails.
 
+IMPATIENT = Limits(store_patience=0.0)
+
 
 class SlowStore(MemoryStore):
     """Waits before each append until the test lets it."""
@@ -214,11 +216,11 @@ async def test_a_store_that_fails_fails_the_run_and_nothing_is_missing_silently(
             yield n
             await asyncio.sleep(0)
 
-    async with opened(App(store=FailingStore(3))) as app:
+    async with opened(App(store=FailingStore(3), limits=IMPATIENT)) as app:
         heard = await call(app, act)
 
     assert heard.chunks == [0, 1, 2]
-    assert heard.code == "INTERNAL_ERROR"
+    assert heard.code == "INTERRUPTED"
     assert "The disk is full" in caplog.text
 
 
@@ -231,7 +233,7 @@ async def test_an_action_that_outlives_a_failure_of_the_store_loses_nothing() ->
             except Exception:  # noqa: BLE001, S112 - the point
                 continue
 
-    async with opened(App(store=FailingStore(3))) as app:
+    async with opened(App(store=FailingStore(3), limits=IMPATIENT)) as app:
         heard = await call(app, act)
 
     assert (heard.chunks, heard.code) == ([0, 1, 2, 3, 4], None)
@@ -262,7 +264,7 @@ async def test_a_lost_answer_doubles_nothing() -> None:
                 except StoreError:
                     continue
 
-    async with opened(App(store=ForgetfulStore())) as app:
+    async with opened(App(store=ForgetfulStore(), limits=IMPATIENT)) as app:
         heard = await call(app, act)
 
     assert [event.seq for event in heard.events] == [*range(1, len(heard.events) + 1)]
@@ -275,7 +277,7 @@ async def test_an_end_that_cannot_be_written_is_logged(caplog: pytest.LogCapture
         yield 1
         await asyncio.sleep(0)
 
-    async with opened(App(store=store)) as app:
+    async with opened(App(store=store, limits=IMPATIENT)) as app:
         run = await app.start(app.action(act))
         async with asyncio.timeout(SOON):
             while store.calls < 2:  # noqa: ASYNC110 - the store's own count

@@ -22,6 +22,7 @@ class Limits:
         max_event_bytes: Bytes of one event's JSON.
         ahead_bytes: How far a run may be ahead of its fastest reader on the same process.
         cancel_within: Seconds that cleanup may take before the run's end is written anyway.
+        store_patience: Seconds for which a store that fails is asked again before the run ends.
         threads: Blocking actions that run at a time; more of them wait as pending.
     """
 
@@ -30,6 +31,7 @@ class Limits:
     max_event_bytes: int = 4 * 1024 * 1024
     ahead_bytes: int = 4 * 1024 * 1024
     cancel_within: float = 5.0
+    store_patience: float = 10.0
     threads: int = 64
 
 

@@ -67,7 +67,7 @@ class Attempt:
         self._services, self.run, self._work = services, run, work
         self._writer = LogWriter(services.store, run, self._encoder(), services.limits, pace)
         self._own = own
-        self._writer.spawn_flush = lambda: own(self._writer.flush())
+        self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -148,6 +148,16 @@ class Attempt:
         finally:
             self._group = None
 
+    async def _flush(self) -> None:
+        """Write what somebody sent who does not wait until it is written."""
+        try:
+            await self._writer.flush()
+        except Fenced:
+            self.lose()
+        except StoreError as exc:
+            logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})  # noqa: TRY400 - says it all
+            self.cancel(INTERRUPTED)
+
     def cancel(self, reason: str) -> None:
         """Stop the action; after ``cancel_within`` seconds the end is written without it."""
         if self.cancel_reason is not None or self._has_ended:
@@ -187,6 +197,9 @@ class Attempt:
 
     async def _end_by(self, exc: BaseException) -> None:
         kind = EventType.CANCELLED if isinstance(exc, RunCancelled) else EventType.ERROR
+        if isinstance(exc, StoreError):
+            logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})
+            exc = RunInterrupted()
         if isinstance(exc, (CallError, RunError)):
             error: YieldwireError = exc
         else:
@@ -211,6 +224,7 @@ class Attempt:
             logger.warning("the run was taken away", extra={"run_id": self.run.id})
         except StoreError:
             # Where runs are leased, the sweep ends it when the lease runs out.
+            self.is_lost = True
             logger.exception("the run's end was not written", extra={"run_id": self.run.id})
 
     # What the action may ask for, through its context.

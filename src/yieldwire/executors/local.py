@@ -8,7 +8,8 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from pydantic_core import to_json
 
@@ -17,8 +18,11 @@ from yieldwire.events import Block, EventType
 from yieldwire.executors import Loader, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
 from yieldwire.executors.pace import Pace
+from yieldwire.executors.patience import patiently
 from yieldwire.run import RunRecord, Status
 from yieldwire.starts import close_uploads
+
+T = TypeVar("T")
 
 logger = logging.getLogger("yieldwire.worker")
 
@@ -89,7 +93,7 @@ class LocalExecutor:
 
     async def _execute(self, run_id: str) -> None:
         try:
-            run = await self._store.get(run_id)
+            run = await self._ask(run_id, partial(self._store.get, run_id))
             try:
                 work = self._load(run)
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
@@ -101,6 +105,8 @@ class LocalExecutor:
                 close_uploads(work.arguments)
         except (Fenced, NotFound):
             logger.debug("not pending any more", extra={"run_id": run_id})
+        except StoreError:
+            logger.exception("the run is left to a sweep", extra={"run_id": run_id})
         finally:
             self._queued.discard(run_id)
             self._attempts.pop(run_id, None)
@@ -116,7 +122,7 @@ class LocalExecutor:
     async def _claim_and_run(self, run_id: str, work: Work) -> None:
         if self._is_closing:
             return  # it stays pending, for another process
-        run = await self._store.claim(run_id, lease=self._lease)
+        run = await self._claim(run_id)
         # A detached run goes on without readers, so it waits for none.
         pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
         self.paces[run_id] = pace
@@ -129,10 +135,17 @@ class LocalExecutor:
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # What an earlier process validated is not to be had here: an action that is gone, a file.
         logger.error("the run cannot be executed", exc_info=exc, extra={"run_id": run_id})
-        run = await self._store.claim(run_id, lease=self._lease)
+        run = await self._claim(run_id)
         data = to_json(RunInterrupted().error_object(run_id).to_dict())
         block = Block.of_event(run_id, run.seq + 1, EventType.ERROR, data)
-        await self._store.append(run_id, block, after=run.seq, fence=run.fence, end=Status.FAILED)
+        append = partial(self._store.append, after=run.seq, fence=run.fence, end=Status.FAILED)
+        await self._ask(run_id, partial(append, run_id, block))
+
+    async def _claim(self, run_id: str) -> RunRecord:
+        return await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
+
+    async def _ask(self, run_id: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(call, self._limits.store_patience, run_id)
 
     async def _keep_leases(self, lease: float) -> None:
         """Renew every lease that is held here, three times in its length."""

@@ -10,12 +10,14 @@ something, writes first and waits then. So there is no task, queue or timer per 
 import asyncio
 import types
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from yieldwire.errors import Fenced, LimitExceeded
 from yieldwire.events import Block, EventType
 from yieldwire.executors import Limits
 from yieldwire.executors.pace import Pace
+from yieldwire.executors.patience import patiently
 from yieldwire.run import RunRecord, Status, advance
 from yieldwire.stores import RunStore
 
@@ -129,7 +131,12 @@ class LogWriter:
             raise asyncio.CancelledError
 
     async def flush(self) -> None:
-        """Append everything that is pending. If somebody else is at it, they take it along."""
+        """Append everything that is pending. If somebody else is at it, they take it along.
+
+        Raises:
+            LimitExceeded: If the log would be too large.
+            StoreError: If the store failed for longer than is waited for it.
+        """
         if self._busy:
             return
         self._busy = True
@@ -175,10 +182,16 @@ class LogWriter:
         block = self._unsettled
         if block is None:
             return
-        run = self._run
-        await self._store.append(run.id, block, after=self._seq, fence=run.fence)
-        self._unsettled, self._seq = None, block.last
+        await self._write(block)
+        self._unsettled = None
         self._pace.wrote(self._seq, len(block.frames))
+
+    async def _write(self, block: Block, end: Status | None = None) -> None:
+        run = self._run
+        append = partial(
+            self._store.append, run.id, block, after=self._seq, fence=run.fence, end=end
+        )
+        self._seq = await patiently(append, self._limits.store_patience, run.id)
 
     async def _wait_idle(self) -> None:
         while self._busy:
@@ -191,6 +204,7 @@ class LogWriter:
 
         Raises:
             Fenced: If the run was taken away.
+            StoreError: If the store failed for longer than is waited for it.
         """
         self.is_closed = True
         await self._wait_idle()
@@ -198,13 +212,7 @@ class LogWriter:
         block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
         if self._pending:
             block = self._take().joined(block)
-        self._seq = await self._store.append(
-            self._run.id,
-            block,
-            after=self._seq,
-            fence=self._run.fence,
-            end=advance(Status.RUNNING, kind),
-        )
+        await self._write(block, advance(Status.RUNNING, kind))
 
 
 @types.coroutine

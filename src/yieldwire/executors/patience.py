@@ -1,0 +1,36 @@
+"""Asking a store again that failed, for as long as that is worth it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from yieldwire.errors import StoreError
+
+T = TypeVar("T")
+
+logger = logging.getLogger("yieldwire.worker")
+
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 1.0
+
+
+async def patiently(call: Callable[[], Awaitable[T]], seconds: float, run_id: str) -> T:
+    """Return what ``call`` does; where the store failed, it is made again for so many seconds.
+
+    Raises:
+        StoreError: If it still fails then, or for a reason that no repetition changes.
+    """
+    loop = asyncio.get_running_loop()
+    until, pause = loop.time() + seconds, FIRST_PAUSE
+    while True:
+        try:
+            return await call()
+        except StoreError as exc:
+            if not exc.retryable or loop.time() + pause > until:
+                raise
+            logger.warning(
+                "the store failed, and is asked again: %s", exc, extra={"run_id": run_id}
+            )
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
