@@ -1,0 +1,171 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+from starlette.routing import Mount
+
+from tests.support.calls import Call, Message, get, post, send
+from tests.support.world import BRISK, WHOLE, opened, world
+from yieldwire import Actions, Identity, Text, Unauthorized
+from yieldwire.asgi.bounds import Bounds
+from yieldwire.clock import SystemClock
+
+
+class Server:
+    """What a server says to an application of its life, and what it is told."""
+
+    def __init__(self) -> None:
+        self.inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self.told: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def receive(self) -> Message:
+        return await self.inbox.get()
+
+    async def send(self, message: Message) -> None:
+        self.told.put_nowait(message)
+
+
+async def test_a_server_opens_and_closes_the_application() -> None:
+    server, seen = Server(), list[str]()
+    actions = Actions(timing=BRISK)
+
+    @actions.resource
+    async def pool() -> AsyncIterator[str]:
+        seen.append("opened")
+        yield "pool"
+        seen.append("closed")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(actions({"type": "lifespan"}, server.receive, server.send))
+        server.inbox.put_nowait({"type": "lifespan.startup"})
+        started = await server.told.get()
+        opened_by_then = list(seen)
+        server.inbox.put_nowait({"type": "lifespan.shutdown"})
+        stopped = await server.told.get()
+
+    assert started == {"type": "lifespan.startup.complete"}
+    assert stopped == {"type": "lifespan.shutdown.complete"}
+    assert (opened_by_then, seen) == (["opened"], ["opened", "closed"])
+
+
+async def test_a_resource_that_cannot_be_opened_stops_the_server_from_starting() -> None:
+    server, actions, pools = Server(), Actions(timing=BRISK), list[str]()
+
+    @actions.resource
+    async def pool() -> AsyncIterator[str]:
+        if pools == []:
+            raise LookupError("no pool here")
+        yield "pool"
+
+    server.inbox.put_nowait({"type": "lifespan.startup"})
+    with pytest.raises(LookupError, match="no pool here"):
+        await actions({"type": "lifespan"}, server.receive, server.send)
+
+    assert server.told.get_nowait() == {
+        "type": "lifespan.startup.failed",
+        "message": "no pool here",
+    }
+    await actions.close()
+
+
+async def test_an_application_that_nobody_opened_opens_at_the_first_call() -> None:
+    actions = world()
+
+    answer = await send(actions, post("/say", {}))
+    await actions.close()
+
+    assert answer.status == 200
+
+
+async def test_a_mounted_application_is_opened_by_its_lifespan() -> None:
+    actions = world()
+    app = Starlette(routes=[Mount("/api/_actions", actions)], lifespan=actions.lifespan)
+
+    async with app.router.lifespan_context(app):
+        answer = await send(app, post("/api/_actions/add", {"a": 1, "b": 2}))
+
+    run_id = answer.headers["run-id"]
+    assert answer.json()["result"] == 3
+    assert answer.headers["location"] == f"/api/_actions/runs/{run_id}"
+
+
+async def test_a_web_socket_is_refused() -> None:
+    server = Server()
+
+    await world()({"type": "websocket", "path": "/ws"}, server.receive, server.send)
+
+    assert server.told.get_nowait() == {"type": "websocket.close", "code": 1008}
+
+
+async def owner_of(answer_of: object) -> str | None:
+    async with opened(world(identify=answer_of)) as site:
+        answer = await send(site, post("/say", {}, [WHOLE]))
+        return (await site.store.get(answer.headers["run-id"])).owner
+
+
+async def test_who_asks_is_a_name_an_identity_or_nobody_waited_for_where_it_must_be() -> None:
+    async def waited(request: HTTPConnection) -> Identity:
+        return Identity(owner="carol", expires_at=SystemClock().now() + 60)
+
+    assert await owner_of(lambda request: "alice") == "alice"
+    assert await owner_of(lambda request: Identity(owner="bob")) == "bob"
+    assert await owner_of(waited) == "carol"
+    assert await owner_of(lambda request: None) is None
+    assert await owner_of(None) is None
+
+
+async def test_who_asks_is_asked_on_every_request() -> None:
+    asked = list[str]()
+
+    def identify(request: HTTPConnection) -> str:
+        asked.append(request.url.path)
+        return "alice"
+
+    async with opened(world(identify=identify)) as site:
+        for call in (post("/say", {}), get("/runs"), get("/manifest.json"), get("/client.js")):
+            await send(site, call)
+
+    assert asked == ["/say", "/runs", "/manifest.json"]
+
+
+async def test_an_identify_may_refuse_with_a_status() -> None:
+    def identify(request: HTTPConnection) -> str:
+        raise Unauthorized("Your session is over.")
+
+    async with opened(world(identify=identify)) as site:
+        answer = await send(site, get("/manifest.json"))
+
+    assert (answer.status, answer.json()["error"]["message"]) == (401, "Your session is over.")
+
+
+async def test_the_client_is_forgotten_with_its_last_stream() -> None:
+    async with opened(world(bounds=Bounds(streams=1))) as site:
+        for port in range(3):
+            assert (await send(site, post("/say", {}, client=("192.0.2.1", port)))).status == 200
+
+
+async def test_an_answer_that_cannot_begin_any_more_says_nothing() -> None:
+    actions = world()
+
+    @actions.action
+    async def never() -> AsyncIterator[Text]:
+        await asyncio.Event().wait()
+        yield Text("never")
+
+    server = Server()
+    server.inbox.put_nowait({"type": "http.request", "body": b"{}"})
+    server.inbox.put_nowait({"type": "http.disconnect"})
+    async with opened(actions) as site:
+        await site(post("/never", {}, [WHOLE]).scope(), server.receive, server.send)
+
+    assert server.told.empty()
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "GET", "FOO"])
+async def test_an_address_that_is_none_is_404_by_every_method(method: str) -> None:
+    async with opened(world()) as site:
+        answer = await send(site, Call(method=method, target="/a/b"))
+
+    assert answer.json()["error"]["code"] == "NOT_FOUND"
