@@ -1,0 +1,52 @@
+"""Middleware, arounds and resources have types of their own; `# error` marks misuse."""
+
+from collections.abc import AsyncIterator
+from typing import assert_type
+
+from yieldwire import Actions, Context, RateLimit, Text
+from yieldwire.errors import Unauthorized
+
+
+async def signed_in(ctx: Context) -> None:
+    if ctx.owner is None:
+        raise Unauthorized
+
+
+async def transaction(ctx: Context) -> AsyncIterator[None]:
+    yield
+
+
+def blocking(ctx: Context) -> None: ...
+
+
+actions = Actions(middleware=[signed_in, RateLimit("10/minute")], around=[transaction])
+
+
+@actions.resource
+async def pool() -> AsyncIterator[list[str]]:
+    yield ["a"]
+
+
+@actions.action(middleware=[signed_in], around=[transaction])
+async def use(ctx: Context) -> AsyncIterator[Text]:
+    assert_type(ctx.resource(pool), list[str])
+    yield Text("a")
+
+
+@actions.action(middleware=[blocking])  # error
+async def guarded_by_blocking_code() -> str:
+    return ""
+
+
+@actions.action(around=[signed_in])  # error
+async def wrapped_in_middleware() -> str:
+    return ""
+
+
+@actions.resource  # error
+async def opened_without_a_yield() -> str:
+    return ""
+
+
+Actions(store=3)  # error
+Actions(middleware=signed_in)  # error
