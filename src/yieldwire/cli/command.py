@@ -1,0 +1,360 @@
+"""The commands, their options, and their help."""
+
+import asyncio
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, Final, TypeAlias
+
+import typer
+from pydantic_core import to_json
+
+from yieldwire.cli.argument import kind_of, read_arguments
+from yieldwire.cli.display import (
+    Display,
+    JsonLines,
+    Terminal,
+    fail,
+    note,
+    show_json,
+    show_table,
+)
+from yieldwire.cli.follow import Interrupt, follow, run_until_done
+from yieldwire.cli.mounting import BASE
+from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.source import LoadFailed
+from yieldwire.cli.target import Address, connect, find_action, target_of
+from yieldwire.errors import Json, Unreachable, UsageError, YieldwireError
+
+cli: Final = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,  # the examples keep their lines
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+File: TypeAlias = Annotated[
+    str, typer.Argument(metavar="APP", help="A Python file, app.py or app.py:name.")
+]
+Anywhere: TypeAlias = Annotated[
+    str,
+    typer.Argument(metavar="APP|URL", help="A Python file, or where an application is mounted."),
+]
+Url: TypeAlias = Annotated[
+    str, typer.Argument(metavar="URL", help="Where the application is mounted.")
+]
+RunId: TypeAlias = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+Token: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="YIELDWIRE_TOKEN", help="A bearer token, for a URL.")
+]
+Header: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--header", "-H", help="'Name: value', for a URL; repeatable.")
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for scripts.")]
+Host: TypeAlias = Annotated[str, typer.Option(help="The address to listen on.")]
+Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 takes a free one.")]
+Base: TypeAlias = Annotated[str, typer.Option(help="The path below which the actions answer.")]
+Fd: TypeAlias = Annotated[int | None, typer.Option(hidden=True)]
+
+EXIT_CODES: Final = """
+
+\b
+Exit codes:
+  0    the run completed
+  1    it failed
+  2    the command is not right
+  3    it was refused before it started: input, 401, 403, 404, 429 ...
+  4    the server cannot be reached, or is no Yieldwire application
+  130  it was cancelled, by Ctrl-C or by somebody else
+"""
+
+
+def examples(*lines: str) -> str:
+    """Return what stands below a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def run() -> None:
+    """Run the command that the arguments name, and leave with its exit code."""
+    try:
+        cli()
+    except LoadFailed as exc:
+        note(f"{exc.details}\n\n{exc}")
+        sys.exit(Outcome.USAGE)
+    except YieldwireError as exc:
+        if isinstance(exc, UsageError):
+            note(str(exc))
+        else:
+            fail(exc.error_object())
+            if isinstance(exc, Unreachable) and exc.run_id is not None:
+                note(f"The run {exc.run_id} may go on; `yieldwire tail` follows it again.")
+        sys.exit(Outcome.of_error(exc))
+    except BrokenPipeError:
+        # Whoever read the output has read enough; Python would complain at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Outcome.FAILED)
+
+
+@cli.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "yieldwire dev app.py",
+        "yieldwire call app.py import_contacts file=@contacts.csv",
+        "yieldwire actions https://example.com/api/_actions",
+        "yieldwire call https://example.com/api/_actions suggest_feature page=/pricing",
+    ),
+)
+def main(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Write typed Python functions that yield; serve them, call them, watch them run."""
+    if show_version:
+        typer.echo(f"yieldwire {version('yieldwire')}")
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire dev app.py",
+        "yieldwire dev app.py:actions --port 8080 --open",
+    ),
+)
+def dev(  # noqa: PLR0913 - options, each by its name
+    app: File,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    base: Base = BASE,
+    reload: Annotated[bool, typer.Option(help="Begin anew when a Python file changes.")] = True,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    fd: Fd = None,
+) -> None:
+    """Serve an application while it is written, with a page to try its actions.
+
+    The page lists the actions, each with a form, and every run. It is for this machine:
+    whoever can open it sees all runs.
+    """
+    from yieldwire.cli.serving import Place, develop  # noqa: PLC0415 - needs the extra `server`
+
+    place = Place(host=host, port=port, fd=fd)
+    develop(app, place, base=base, reloads=reload, opens=open_page)
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire serve app.py --host 0.0.0.0 --port 80",
+        "yieldwire serve app.py --proxy-headers --proxies 10.0.0.0/8 --access-log",
+    ),
+)
+def serve(  # noqa: PLR0913 - options, each by its name
+    app: File,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    base: Base = BASE,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    proxy_headers: Annotated[
+        bool, typer.Option(help="Believe X-Forwarded-For and -Proto of --proxies.")
+    ] = False,
+    proxies: Annotated[
+        str, typer.Option(help="Addresses of proxies in front, parted by commas.")
+    ] = "127.0.0.1",
+    root_path: Annotated[str, typer.Option(help="A path that a proxy in front takes away.")] = "",
+    access_log: Annotated[bool, typer.Option(help="Log each request.")] = False,
+    fd: Fd = None,
+) -> None:
+    """Serve an application, without the page.
+
+    At SIGTERM no new runs are taken, streams are sent away to come back elsewhere, and running
+    actions may finish within their time of grace.
+    """
+    from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
+    from yieldwire.cli.serving import Place, publish  # noqa: PLC0415 - the same
+
+    how = Serving(
+        base=base,
+        access_log=access_log,
+        proxy_headers=proxy_headers,
+        proxies=proxies,
+        root_path=root_path,
+    )
+    publish(app, Place(host=host, port=port, fd=fd), how, workers=workers)
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire call app.py import_contacts file=@contacts.csv",
+        "yieldwire call app.py add a=1 b=2",
+        "yieldwire call http://127.0.0.1:8000/api/_actions chat 'words=a b' deep:='{\"x\": 1}'",
+        'yieldwire call https://example.com/api/_actions report --token "$TOKEN" --detach',
+    )
+    + EXIT_CODES,
+)
+def call(  # noqa: PLR0913 - options, each by its name
+    target: Anywhere,
+    action: Annotated[str, typer.Argument(help="The action's name.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its input.")
+    ] = None,
+    *,
+    token: Token = None,
+    header: Header = None,
+    as_json: AsJson = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it, write the run's id, and leave it running.")
+    ] = False,
+) -> None:
+    """Call an action and watch its run: progress, text as it comes, the result.
+
+    Values are read as the action's schema says. key:=json is JSON, key=@path a file, and a
+    field that takes a list may be given more than once. Ctrl-C cancels the run; pressed again
+    it leaves at once. With --json each event is a line of JSON, and nothing else is on stdout.
+    """
+    opening = target_of(_address(target, token, header))
+
+    async def work(interrupt: Interrupt) -> Outcome:
+        async with opening as opened:
+            found = find_action(await opened.manifest(), action)
+            fields = await asyncio.to_thread(read_arguments, arguments or [], found["input"])
+            run = await opened.start(found, fields, detached=detach)
+            if detach:
+                typer.echo(run.id)
+                return Outcome.COMPLETED
+            return await follow(run, _display(as_json=as_json), interrupt, cancels=True)
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire actions app.py",
+        "yieldwire actions https://example.com/api/_actions --json",
+    ),
+)
+def actions(
+    target: Anywhere, *, token: Token = None, header: Header = None, as_json: AsJson = False
+) -> None:
+    """List what can be called, with its parameters."""
+    opening = target_of(_address(target, token, header))
+
+    async def work(_interrupt: Interrupt) -> Outcome:
+        async with opening as opened:
+            found = await opened.manifest()
+        if as_json:
+            show_json({"actions": found})
+        else:
+            rows = [(one["name"], _parameters(one["input"]), _summary(one["doc"])) for one in found]
+            show_table(["action", "parameters", ""], rows)
+        return Outcome.COMPLETED
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    epilog=examples(
+        'yieldwire runs https://example.com/api/_actions --status running --token "$TOKEN"',
+    ),
+)
+def runs(  # noqa: PLR0913 - options, each by its name
+    url: Url,
+    *,
+    status: Annotated[
+        str | None, typer.Option(help="Only pending, running, completed, failed or cancelled ones.")
+    ] = None,
+    action: Annotated[str | None, typer.Option(help="Only those of one action.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only those with one label.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    token: Token = None,
+    header: Header = None,
+    as_json: AsJson = False,
+) -> None:
+    """List your own runs, newest first."""
+    address = _address(url, token, header)
+
+    async def work(_interrupt: Interrupt) -> Outcome:
+        async with connect(address) as client:
+            page = await client.list(status=status, action=action, label=label, limit=limit)
+        if as_json:
+            show_json(page)
+        else:
+            columns = ["run", "action", "status", "created", "ended"]
+            keys = ["id", "action", "status", "createdAt", "endedAt"]
+            show_table(columns, [[str(one.get(key) or "") for key in keys] for one in page["runs"]])
+        return Outcome.COMPLETED
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire tail https://example.com/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
+    )
+    + EXIT_CODES,
+)
+def tail(
+    url: Url,
+    run: RunId,
+    *,
+    after: Annotated[
+        str | None, typer.Option(help="A cursor, behind which to begin; else the run's start.")
+    ] = None,
+    token: Token = None,
+    header: Header = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run from its start, and what comes, up to its end. Ctrl-C leaves it running."""
+    address = _address(url, token, header)
+
+    async def work(interrupt: Interrupt) -> Outcome:
+        async with connect(address) as client:
+            attached = client.attach(run, after)
+            return await follow(attached, _display(as_json=as_json), interrupt, cancels=False)
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire cancel https://example.com/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
+    ),
+)
+def cancel(url: Url, run: RunId, *, token: Token = None, header: Header = None) -> None:
+    """Ask a run to stop, and say where it is in its life."""
+    address = _address(url, token, header)
+
+    async def work(_interrupt: Interrupt) -> Outcome:
+        async with connect(address) as client:
+            snapshot = await client.cancel(run)
+        typer.echo(snapshot["status"])
+        return Outcome.COMPLETED
+
+    raise typer.Exit(run_until_done(work))
+
+
+def _address(target: str, token: str | None, headers: list[str] | None) -> Address:
+    named: dict[str, str] = {}
+    for header in headers or []:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip():
+            raise UsageError(f"{header!r} is no header; write 'Name: value'.")
+        named[name.strip()] = value.strip()
+    return Address(target=target, token=token, headers=named)
+
+
+def _display(*, as_json: bool) -> Display:
+    return JsonLines() if as_json else Terminal()
+
+
+def _parameters(schema: dict[str, Json]) -> str:
+    required, definitions = schema.get("required", []), schema.get("$defs", {})
+    told: list[str] = []
+    for name, field in schema.get("properties", {}).items():
+        default = "" if name in required else f" = {to_json(field.get('default')).decode()}"
+        told.append(f"{name}: {kind_of(field, definitions)}{default}")
+    return ", ".join(told)
+
+
+def _summary(doc: str) -> str:
+    return doc.partition("\n")[0]

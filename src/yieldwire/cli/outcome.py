@@ -1,0 +1,60 @@
+"""How a command ended, as its exit code."""
+
+from enum import IntEnum
+
+from pydantic_core import to_json
+
+from yieldwire.errors import (
+    ActionError,
+    CallError,
+    ErrorObject,
+    ProtocolError,
+    RunCancelled,
+    Unreachable,
+    YieldwireError,
+)
+from yieldwire.run import Status
+
+
+class Outcome(IntEnum):
+    """The exit codes; `yieldwire call --help` lists them."""
+
+    COMPLETED = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    """Refused before it started: the input, who asks, how often."""
+    UNREACHABLE = 4
+    CANCELLED = 130
+    """As after Ctrl-C in a shell."""
+
+    @classmethod
+    def of_status(cls, status: str) -> "Outcome":
+        """Return the outcome of a run that ended with ``status``."""
+        return {
+            Status.COMPLETED: cls.COMPLETED,
+            Status.CANCELLED: cls.CANCELLED,
+        }.get(Status(status), cls.FAILED)
+
+    @classmethod
+    def of_error(cls, error: YieldwireError) -> "Outcome":
+        """Return the outcome of a command that an error ended."""
+        if isinstance(error, (Unreachable, ProtocolError)):
+            return cls.UNREACHABLE
+        if error.code == RunCancelled.code:
+            return cls.CANCELLED
+        if isinstance(error, ActionError) and error.run_id is not None:
+            return cls.FAILED
+        return cls.REFUSED if isinstance(error, CallError) else cls.USAGE
+
+
+def lines_of(error: ErrorObject) -> list[str]:
+    """Return what to tell a person of an error: its code, its message, and where it lies."""
+    lines = [f"{error.code}: {error.message}"]
+    for field, messages in (error.field_errors or {}).items():
+        lines += [f"  {'the input' if field == '_root' else field}: {text}" for text in messages]
+    if error.data is not None and error.code != RunCancelled.code:
+        lines.append(f"  {to_json(error.data).decode()}")
+    if error.error_id is not None:
+        lines.append(f"  The server's log has the cause under {error.error_id}.")
+    return lines

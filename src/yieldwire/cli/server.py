@@ -1,0 +1,150 @@
+"""uvicorn, taught to stop although streams are open."""
+
+import asyncio
+import copy
+import logging
+import math
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+from uvicorn.config import LOGGING_CONFIG
+
+from yieldwire.asgi import Actions
+from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.cli.mounting import BASE, Mounted
+from yieldwire.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How an application is served.
+
+    Attributes:
+        base: The path below which it answers.
+        log_level: The least level that is logged.
+        access_log: Whether each request is logged.
+        proxy_headers: Whether ``X-Forwarded-Proto`` and ``-For`` of ``proxies`` are believed.
+        proxies: Addresses of proxies in front, parted by commas; ``*`` for all.
+        root_path: A path that a proxy in front takes away.
+        redirects: Whether ``/`` leads to the page.
+    """
+
+    base: str = BASE
+    log_level: str = "info"
+    access_log: bool = False
+    proxy_headers: bool = False
+    proxies: str = "127.0.0.1"
+    root_path: str = ""
+    redirects: bool = False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one.
+
+    Raises:
+        UsageError: If the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as exc:
+        raise UsageError(
+            f"{host}:{port} cannot be listened on: {exc.strerror or exc}. "
+            "Another --port may be free; --port 0 takes one that is."
+        ) from exc
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(listener: socket.socket, base: str) -> str:
+    """Return the address under which a browser on this machine reaches ``base``."""
+    host, port = str(listener.getsockname()[0]), listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared
+    shown = f"[{shown}]" if ":" in shown else shown
+    return f"http://{shown}:{port}{base.rstrip('/')}/"
+
+
+def serve(
+    app: Actions, listener: socket.socket, how: Serving, on_ready: Callable[[], object]
+) -> bool:
+    """Serve until a signal says to stop, and return whether it could be started."""
+    config = uvicorn.Config(
+        Mounted(app, how.base, redirects=how.redirects),
+        lifespan="on",
+        log_config=_logging(how.log_level),
+        access_log=how.access_log,
+        proxy_headers=how.proxy_headers,
+        forwarded_allow_ips=how.proxies,
+        root_path=how.root_path,
+        # Streams have ended by then, at the farewell. This is for whatever else hangs.
+        timeout_graceful_shutdown=math.ceil(app.timing.grace) + 1,
+    )
+    logging.getLogger("uvicorn.error").addFilter(_in_one_line)
+    server = _Server(config, app, on_ready)
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        return False  # uvicorn has logged what was wrong
+    return True
+
+
+class _Server(uvicorn.Server):
+    """Says farewell to every reader before it waits for their connections to close."""
+
+    def __init__(
+        self, config: uvicorn.Config, app: Actions, on_ready: Callable[[], object]
+    ) -> None:
+        super().__init__(config)
+        self._app, self._on_ready = app, on_ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._loop = asyncio.get_running_loop()
+        if self.started:
+            self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # Unlike uvicorn's, it does not raise the signal again: to be stopped is no failure.
+        former = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._app.farewell)
+        super().handle_exit(sig, frame)
+
+
+def _logging(level: str) -> dict[str, object]:
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["loggers"]["uvicorn"]["level"] = level.upper()
+    config["loggers"]["uvicorn.error"]["level"] = level.upper()
+    config["loggers"]["yieldwire"] = {
+        "handlers": ["default"],
+        "level": level.upper(),
+        "propagate": False,
+    }
+    return config
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Tell of a response that was broken off on purpose without a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, BrokenOff):
+        record.msg, record.args = "A response was broken off, as its run did not complete.", ()
+        record.exc_info, record.exc_text = None, None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True

@@ -1,0 +1,129 @@
+"""What ``dev`` and ``serve`` do: one process that serves, or one that looks after others."""
+
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from yieldwire import devtools
+from yieldwire.asgi import Actions
+from yieldwire.cli.children import Children, keep_running
+from yieldwire.cli.display import note
+from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.reload import reload_on_change
+from yieldwire.cli.server import Serving, listen, serve, url_of
+from yieldwire.cli.source import LoadFailed, load, path_of
+from yieldwire.errors import UsageError
+
+DEV_GRACE: Final = 0.5
+"""Seconds that running actions may go on when ``dev`` stops: nobody wants to wait for them."""
+
+HAS_CHILDREN: Final = sys.platform != "win32"
+"""Whether a process can hand a socket that listens to those that it starts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to listen; ``fd`` is a socket that a process above has opened there."""
+
+    host: str
+    port: int
+    fd: int | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether this process was started by one that looks after it."""
+        return self.fd is not None
+
+    def open(self) -> socket.socket:
+        """Return the socket."""
+        return listen(self.host, self.port) if self.fd is None else socket.socket(fileno=self.fd)
+
+
+def develop(target: str, place: Place, *, base: str, reloads: bool, opens: bool) -> None:
+    """Serve with the developer page, anew at every change if it ``reloads``."""
+    file = path_of(target)
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}; write app.py or app.py:name.")
+    with place.open() as listener:
+        if opens and not place.is_given:
+            webbrowser.open(url_of(listener, base))  # it waits until there is an answer
+        if reloads and not place.is_given and HAS_CHILDREN:
+            reload_on_change(Children(listener, grace=DEV_GRACE), file)
+        else:
+            _serve_page(target, listener, base, is_watched=reloads and HAS_CHILDREN)
+
+
+def publish(target: str, place: Place, how: Serving, *, workers: int) -> None:
+    """Serve without the page, in as many processes as there are ``workers``."""
+    app = _load(target)
+    _check_workers(app, workers)
+    with place.open() as listener:
+        if workers > 1 and not place.is_given:
+            note(f"{workers} workers serve {target} at {url_of(listener, how.base)}")
+            keep_running(Children(listener, grace=app.timing.grace), workers)
+        else:
+            where = f"Yieldwire serves {target} at {url_of(listener, how.base)}"
+            _serve(app, listener, how, on_ready=lambda: note(where))
+
+
+def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: bool) -> None:
+    try:
+        app = _load(target)
+    except UsageError as exc:
+        if is_watched:
+            note(f"{exc.details}\n" if isinstance(exc, LoadFailed) else "")
+            note(f"{exc} Waiting for a change.")
+            sys.exit(Outcome.USAGE)
+        raise
+    devtools.attach(app)
+    app.timing = replace(app.timing, grace=DEV_GRACE)
+
+    def greet() -> None:
+        sys.stdout.write(_greeting(app, target, url_of(listener, base), is_watched=is_watched))
+        sys.stdout.flush()
+
+    _serve(app, listener, Serving(base=base, log_level="warning", redirects=True), greet)
+
+
+def _greeting(app: Actions, target: str, url: str, *, is_watched: bool) -> str:
+    width = max((len(action.name) for action in app.actions), default=0)
+    told = [f"  {one.name:<{width}}  {one.doc.partition(chr(10))[0]}" for one in app.actions]
+    end = "; a change to a Python file begins it anew" if is_watched else ""
+    lines = [
+        f"Yieldwire serves {target} at {url}",
+        "",
+        *(told or ["  It has no actions yet."]),
+        "",
+        f"Ctrl-C stops it{end}.",
+    ]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _serve(
+    app: Actions, listener: socket.socket, how: Serving, on_ready: Callable[[], object]
+) -> None:
+    if not serve(app, listener, how, on_ready):
+        sys.exit(Outcome.FAILED)
+
+
+def _load(target: str) -> Actions:
+    app = load(target)
+    if not isinstance(app, Actions):
+        raise UsageError(f"{target} is an App, which is not served; make it Actions().")
+    return app
+
+
+def _check_workers(app: Actions, workers: int) -> None:
+    if workers == 1:
+        return
+    if app.store.reach == "process":
+        raise UsageError(
+            f"{workers} workers cannot share this application's store: it lives in one process, "
+            "so a run that one worker starts would be unknown to the others. "
+            "Use one worker, or a store that more than one process can reach."
+        )
+    if not HAS_CHILDREN:
+        raise UsageError("On Windows there is one worker.")

@@ -1,0 +1,164 @@
+"""What a command talks to: an application in a file, or one behind an address."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from yieldwire.app import App
+from yieldwire.cli.display import note
+from yieldwire.cli.source import is_url, load
+from yieldwire.client import AsyncClient, Patience
+from yieldwire.errors import Json, NotFound, UsageError
+from yieldwire.events import Event
+
+
+def _tell(trouble: str, seconds: float) -> None:
+    note(f"{trouble.rstrip('.')}; trying again in {seconds:.1f} s.")
+
+
+PATIENCE: Final = Patience(tries=5, longest_wait=10.0, notice=_tell)
+"""A person at a terminal is told after a few seconds that a server is away, and is told to come
+back rather than made to wait for long."""
+
+
+GRACE: Final = 1.0
+"""Seconds for what a run in this process leaves behind, such as a thread that does not look up."""
+
+
+class FollowedRun(Protocol):
+    """A run that a terminal shows."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        ...
+
+    def events(self) -> AsyncIterator[Event]:
+        """Yield its events, up to the terminal one."""
+        ...
+
+    async def cancel(self) -> object:
+        """Ask it to stop."""
+        ...
+
+    async def snapshot(self) -> dict[str, Json]:
+        """Return its state."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to call, and as whom."""
+
+    target: str
+    token: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    patience: Patience = field(default_factory=lambda: PATIENCE)
+
+
+class Target(Protocol):
+    """What can be called."""
+
+    async def manifest(self) -> Sequence[dict[str, Json]]:
+        """Return the actions."""
+        ...
+
+    async def start(
+        self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
+    ) -> FollowedRun:
+        """Start a run of an action that `manifest` names."""
+        ...
+
+
+def target_of(address: Address) -> AbstractAsyncContextManager[Target]:
+    """Return what opens the application in a file, or a client of the one behind an address.
+
+    A file is imported here: outside of any event loop, as its own code may expect.
+    """
+    return _remote(address) if is_url(address.target) else _local(load(address.target))
+
+
+@asynccontextmanager
+async def _remote(address: Address) -> AsyncGenerator[Target, None]:
+    async with connect(address) as client:
+        yield _Remote(client)
+
+
+@asynccontextmanager
+async def _local(app: App) -> AsyncGenerator[Target, None]:
+    app.timing = replace(app.timing, grace=GRACE)
+    local = _Local(app)
+    try:
+        yield local
+    finally:
+        await local.close()
+
+
+@asynccontextmanager
+async def connect(address: Address) -> AsyncGenerator[AsyncClient, None]:
+    """Open a client of the application behind an address.
+
+    Raises:
+        UsageError: If it is a file.
+    """
+    if not is_url(address.target):
+        raise UsageError(
+            f"{address.target!r} is no address: runs are asked for where they are served."
+        )
+    async with AsyncClient(
+        address.target, token=address.token, headers=address.headers, patience=address.patience
+    ) as client:
+        yield client
+
+
+def find_action(actions: Sequence[dict[str, Json]], name: str) -> dict[str, Json]:
+    """Return the action of that name, Python's or camelCase.
+
+    Raises:
+        NotFound: If there is none; the message lists those that there are.
+    """
+    for action in actions:
+        if name in {action["name"], action["alias"]}:
+            return action
+    known = ", ".join(action["name"] for action in actions) or "none"
+    raise NotFound(f"There is no action {name!r}; there are: {known}.")
+
+
+class _Local:
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._run: FollowedRun | None = None
+
+    async def close(self) -> None:
+        if self._run is not None:
+            await self._run.cancel()  # whoever leaves before its end leaves it to nobody
+        await self._app.close()
+
+    async def manifest(self) -> Sequence[dict[str, Json]]:
+        return [action.manifest() for action in self._app.actions]
+
+    async def start(
+        self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
+    ) -> FollowedRun:
+        if detached:
+            raise UsageError("A run in this process ends with it; --detach is for an address.")
+        run = await self._app.start(self._app.action_named(action["name"]), input)
+        self._run = run
+        return run
+
+
+class _Remote:
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def manifest(self) -> Sequence[dict[str, Json]]:
+        actions: Sequence[dict[str, Json]] = (await self._client.manifest())["actions"]
+        return actions
+
+    async def start(
+        self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
+    ) -> FollowedRun:
+        if action["method"] == "GET" and not detached:
+            return await self._client.open(action["name"], input)
+        return await self._client.start(action["name"], input, detached=detached)

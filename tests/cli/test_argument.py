@@ -1,0 +1,129 @@
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from yieldwire import Upload
+from yieldwire.cli.argument import kind_of, read_arguments
+from yieldwire.errors import UsageError
+
+
+class Place(BaseModel):
+    x: int
+
+
+class Everything(BaseModel):
+    name: str
+    n: int
+    ratio: float
+    yes: bool
+    kind: Literal["a", "b"]
+    size: Literal[1, 2]
+    maybe: int | None
+    note: str | None
+    either: int | str
+    place: Place
+    tags: list[str]
+    counts: list[int]
+    some: list[str] | None
+    file: Upload
+    files: list[Upload]
+    short: Annotated[str, Field(max_length=3)]
+    anything: Any
+    table: dict[str, int]
+
+
+SCHEMA = Everything.model_json_schema()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("name=7", "7"),
+        ("name=true", "true"),
+        ("name=a=b:c@d", "a=b:c@d"),
+        ("name=", ""),
+        ("n=7", 7),
+        ("ratio=0.5", 0.5),
+        ("yes=true", True),
+        ("kind=a", "a"),
+        ("size=1", 1),
+        ("maybe=3", 3),
+        ("maybe=null", None),
+        ("note=7", "7"),
+        ("either=7", "7"),
+        ("either:=7", 7),
+        ('place={"x":1}', {"x": 1}),
+        ("tags=a", ["a"]),
+        ('tags=["a","b"]', ["a", "b"]),
+        ("counts=1", [1]),
+        ("counts:=[1,2]", [1, 2]),
+        ("some:=null", None),
+        ("short=12", "12"),
+        ("anything=7", 7),
+        ("anything=word", "word"),
+        ('table={"a":1}', {"a": 1}),
+        ("unknown=7", 7),
+        ('name:="@anna"', "@anna"),
+    ],
+)
+def test_a_value_is_read_as_its_schema_says(argument: str, value: object) -> None:
+    (found,) = read_arguments([argument], SCHEMA).values()
+
+    assert found == value
+
+
+def test_a_list_may_be_given_piece_by_piece() -> None:
+    assert read_arguments(["tags=a", "tags=b", "n=1"], SCHEMA) == {"tags": ["a", "b"], "n": 1}
+
+
+def test_a_file_is_given_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("1,2")
+
+    assert read_arguments([f"file=@{path}"], SCHEMA) == {"file": path}
+    assert read_arguments([f"files=@{path}", f"files=@{path}"], SCHEMA) == {"files": [path, path]}
+
+
+def test_where_no_upload_is_taken_the_files_content_is(tmp_path: Path) -> None:
+    (tmp_path / "name").write_text("Anna")
+    (tmp_path / "place").write_text('{"x": 1}')
+
+    values = read_arguments([f"name=@{tmp_path}/name", f"place=@{tmp_path}/place"], SCHEMA)
+
+    assert values == {"name": "Anna", "place": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["word"], "'word' is no argument; write key=value"),
+        (["=1"], "is no argument"),
+        (["n=x"], "n: 'x' cannot be read as integer"),
+        (["n:={"], "cannot be read"),
+        (["n=1", "n=2"], "n is given 2 times and takes one value"),
+        (["file=a.csv"], "file is a file: write file=@a.csv"),
+        (["file=@/nowhere/at/all"], "there is no file /nowhere/at/all"),
+    ],
+)
+def test_what_cannot_be_read_says_what_to_write(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_arguments(arguments, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("name", "string"),
+        ("kind", "'a' | 'b'"),
+        ("maybe", "integer"),
+        ("either", "integer | string"),
+        ("file", "file"),
+        ("files", "list of file"),
+        ("place", "object"),
+        ("anything", "anything"),
+    ],
+)
+def test_a_kind_is_told_in_a_few_words(field: str, kind: str) -> None:
+    assert kind_of(SCHEMA["properties"][field], SCHEMA["$defs"]) == kind

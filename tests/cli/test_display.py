@@ -1,0 +1,111 @@
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic_core import to_json
+
+from yieldwire.chunks import Progress
+from yieldwire.cli.display import JsonLines, Terminal, show_table
+from yieldwire.events import Event, EventType
+
+ESCAPE = "\x1b]0;owned\x07"
+
+
+def chunk(value: object) -> Event:
+    return Event(1, EventType.CHUNK, to_json(value))
+
+
+def show(*events: Event) -> None:
+    terminal = Terminal()
+    for event in events:
+        terminal.show(event)
+    terminal.close()
+
+
+def on_a_terminal(*arguments: str, cwd: Path) -> str:
+    """Run a command with its output on a terminal, and return what that was sent."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "yieldwire.cli", *arguments]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, cwd=cwd, stdout=theirs, stderr=theirs, env=env):
+        os.close(theirs)
+        sent = b""
+        while piece := _read(ours):
+            sent += piece
+    os.close(ours)
+    return sent.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other side has gone
+        return b""
+
+
+def test_a_terminal_shows_a_bar_and_gets_its_cursor_back(folder: Path) -> None:
+    sent = on_a_terminal("call", "app.py", "count", "to=3", "message=[red]", cwd=folder)
+
+    assert "100%" in sent
+    assert "[red] 3" in sent  # a message is no markup
+    assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
+    assert '"counted": 3' in sent
+
+
+def test_a_text_cannot_take_over_a_terminal(folder: Path) -> None:
+    sent = on_a_terminal("call", "app.py", "tell", f"words={ESCAPE}", cwd=folder)
+
+    assert "\x1b]0;" not in sent
+
+
+def test_a_terminal_shows_tables_with_heads(folder: Path) -> None:
+    sent = on_a_terminal("actions", "app.py", cwd=folder)
+
+    assert "parameters" in sent
+
+
+def test_without_a_terminal_a_whole_percent_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show(*(chunk(Progress(n, total=1000)) for n in range(1001)))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert (len(lines), lines[0], lines[-1]) == (101, "  0.0 %", "100.0 %")
+
+
+def test_without_a_total_a_message_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show(*(chunk(Progress(n, message=f"{n // 2} read")) for n in range(4)))
+
+    assert capsys.readouterr().err.splitlines() == ["0 0 read", "2 1 read"]
+
+
+def test_a_new_attempt_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    show(chunk("half"), Event(2, EventType.RESTARTED, b'{"attempt":2}'))
+
+    shown = capsys.readouterr()
+    assert shown.out == "half\n"
+    assert shown.err == "Attempt 2 begins; what came before does not count.\n"
+
+
+def test_a_result_that_is_text_is_written_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    show(chunk("a"), Event(2, EventType.DONE, b'{"result":"b"}'))
+
+    assert capsys.readouterr().out == "a\nb\n"
+
+
+def test_json_keeps_every_event_on_its_line() -> None:
+    out = io.StringIO()
+
+    display = JsonLines(out)
+    display.show(chunk("a\nb"))
+    display.close()
+
+    assert out.getvalue() == '{"seq":1,"type":"chunk","data":"a\\nb"}\n'
+
+
+def test_without_a_terminal_a_table_is_lines_of_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(["a", "b"], [["1", "x\ny"], ["2", ""]])
+
+    assert capsys.readouterr().out == "1\tx y\n2\n"

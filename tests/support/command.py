@@ -1,0 +1,110 @@
+"""Servers started by their own command lines, as a deployment starts them."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+from tests.support.server import BACKLOG, ROOT, STOP_SECONDS
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "uvicorn": f"uvicorn --fd {{fd}} --backlog {BACKLOG} --no-access-log",
+    "granian": "granian --interface asgi --port {port}",
+    "hypercorn": "hypercorn --bind fd://{fd} --graceful-timeout 1",
+    "hypercorn alone": "hypercorn --bind fd://{fd} --graceful-timeout 5 --workers 0",
+}
+"""How each server is told where to listen, before the application's name."""
+_POLL_SECONDS: Final = 0.02
+
+
+class CommandServer:
+    """An application, named as ``module:attribute``, served by one of `COMMANDS`.
+
+    It is a process group of its own, for some servers have workers. What it logs is appended
+    to the file ``log``. With a ``port``, it listens there, as after a restart.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        log: Path,
+        env: Mapping[str, str],
+        *,
+        command: str = "uvicorn",
+        port: int = 0,
+    ) -> None:
+        self._command, self._target, self._log = COMMANDS[command], target, log
+        self._env = {**os.environ, **env}
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+        self.port: Final[int] = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        fd = self._socket.fileno()
+        if "{fd}" not in self._command:
+            self._socket.close()  # it binds the port anew
+        words = self._command.format(fd=fd, port=self.port).split()
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *words, self._target],
+                cwd=ROOT,
+                env=self._env,
+                pass_fds=[] if self._socket.fileno() < 0 else [fd],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._socket.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # a worker that stayed behind
+
+    async def wait_until_listening(self) -> None:
+        """Return when a connection is taken."""
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.transport.abort()
+                return
+            assert self.process.poll() is None, f"the server has ended: {self.logs()}"
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Tell the server to stop, as a service manager does: its first process only."""
+        self.process.send_signal(number)
+
+    async def wait_until_gone(self) -> float:
+        """Return when the server's first process has ended, with the seconds that it took."""
+        started = time.monotonic()
+        await asyncio.to_thread(self.process.wait, STOP_SECONDS + 20)
+        return time.monotonic() - started
+
+    def kill(self) -> None:
+        """End the whole group at once, and let go of it."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def logs(self) -> str:
+        """Return what the server has logged so far."""
+        return self._log.read_text("utf-8", "replace")
+
+    def resident_bytes(self) -> int:
+        """Return how much memory the first process has."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) * 1024
