@@ -109,8 +109,6 @@ async def _read_multipart(request: Request, bounds: Bounds) -> list[tuple[str, s
         form = await parser.parse()
     except MultiPartException as exc:
         raise _multipart_error(exc) from exc
-    except KeyError as exc:
-        raise ParseError("The multipart body has no boundary.") from exc
     return [(name, _field(value)) for name, value in form.multi_items()]
 
 
