@@ -27,6 +27,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Caller, Context
+from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.events import Block
 from yieldwire.run import RunRecord
@@ -187,7 +188,10 @@ async def test_plain_text_says_nothing_and_breaks_off(site: Actions) -> None:
         assert response.error is not None
 
 
-async def test_a_log_that_breaks_under_a_reader_breaks_the_stream_off() -> None:
+@pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
+async def test_a_log_that_breaks_under_a_reader_ends_the_stream_before_its_end(
+    accept: tuple[str, str],
+) -> None:
     class Breaking(MemoryStore):
         is_broken = False
 
@@ -201,14 +205,15 @@ async def test_a_log_that_breaks_under_a_reader_breaks_the_stream_off() -> None:
     store = Breaking()
     async with opened(world(store=store)) as site:
         run_id = await begun(site)
-        async with stream(site, get(f"/runs/{run_id}/events", ALICE)) as response:
+        async with stream(site, get(f"/runs/{run_id}/events", [*ALICE, accept])) as response:
             body = await response.read()
             store.is_broken = True
             await site.cancel(run_id)
             body += await response.rest()
 
     assert INSIDE.search(body.decode()) is None
-    assert isinstance(response.error, StoreError)
+    assert b"cancelled" not in body
+    assert isinstance(response.error, BrokenOff if accept == TEXT else type(None))
 
 
 REFUSALS: Final = {
