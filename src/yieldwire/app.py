@@ -12,7 +12,7 @@ from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import Json, NotFound, Unavailable, UsageError
+from yieldwire.errors import Json, NotFound, StoreError, Unavailable, UsageError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
@@ -117,13 +117,18 @@ class App(Registry):
     # Opening and closing.
 
     async def open(self) -> None:
-        """Open resources and begin to look after time; every call after the first does nothing."""
+        """Open resources and begin to look after time; every call after the first does nothing.
+
+        Raises:
+            StoreError: If the store cannot be used; a later call tries again.
+        """
         if self._executor is None:
             async with self._opening:
                 if self._executor is None:
                     self._executor = await self._open()
 
     async def _open(self) -> LocalExecutor:
+        await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeper = self._chores.own(self._resources.keep(self.declared_resources, ready))
         await ready
@@ -139,10 +144,16 @@ class App(Registry):
         return LocalExecutor(services, self._load, self._ended, lease=lease)
 
     async def _look_after_time(self) -> None:
+        is_failing = False
         while True:
             await asyncio.sleep(self.timing.sweep_every)
             try:
                 await self.sweep()
+                is_failing = False
+            except StoreError as exc:
+                if not is_failing:  # said once, however long it lasts
+                    logger.warning("a sweep failed, and is tried again: %s", exc)
+                is_failing = True
             except Exception:
                 logger.exception("a sweep failed; the next one tries again")
 

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from yieldwire.actions import Action
 from yieldwire.context import RequestFacts
+from yieldwire.errors import StoreError
 from yieldwire.executors import Work
 from yieldwire.run import RunRecord
 from yieldwire.starts import close_uploads, uploads_in
@@ -32,10 +33,19 @@ class Inputs:
     async def keep(
         self, run_id: str, action: Action[..., Any, Any], arguments: Mapping[str, Any]
     ) -> None:
-        """Hold a run's arguments, and write its uploads down where they can outlive the process."""
+        """Hold a run's arguments, and write its uploads down where they can outlive the process.
+
+        Raises:
+            StoreError: If they cannot be written.
+        """
         files = self._files(run_id)
         if files is not None and action.takes_files:
-            await asyncio.to_thread(files.keep, list(uploads_in(arguments)))
+            try:
+                await asyncio.to_thread(files.keep, list(uploads_in(arguments)))
+            except OSError as exc:
+                raise StoreError(
+                    f"Files cannot be kept in {self._folder}: {exc.strerror or exc}."
+                ) from exc
         self._arguments[run_id] = arguments
 
     def load(self, run: RunRecord, action: Action[..., Any, Any]) -> Work:

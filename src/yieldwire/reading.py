@@ -8,9 +8,11 @@ data, so there is no gap between what is replayed and what is live.
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from yieldwire.clock import Clock
+from yieldwire.errors import StoreError
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
 from yieldwire.stores import RunStore
@@ -41,7 +43,11 @@ class Reader:
         now = self._clock.monotonic()
         if now + tick > self._held_until:
             self._held_until = now + 3 * tick
-            await self._store.hold(self.run_id, self.id, seconds=3 * tick)
+            try:
+                await self._store.hold(self.run_id, self.id, seconds=3 * tick)
+            except StoreError:
+                # What cannot be written, on a full disk for example, may still be read.
+                self._held_until = now + 2 * tick
 
     async def release(self) -> None:
         """Say that this reader has gone."""
@@ -49,7 +55,8 @@ class Reader:
         pace = self._paces.get(self.run_id)
         if pace is not None:
             pace.left(self.id)
-        await self._store.hold(self.run_id, self.id, seconds=0)
+        with suppress(StoreError):  # then it counts as here until its time is over
+            await self._store.hold(self.run_id, self.id, seconds=0)
 
     async def first(self, within: float) -> Sequence[Block]:
         """Return the log's first page, or nothing if none comes ``within`` so many seconds."""

@@ -124,6 +124,9 @@ class Exchange:
         return accept.startswith(("text/html", "application/xhtml"))
 
     def _masked(self, exc: Exception) -> InternalError | Unavailable:
+        if isinstance(exc, StoreError):
+            logger.error("request failed: %s, %s", self.method, exc)
+            return Unavailable("Runs cannot be read or written at the moment.")
         error = InternalError(secrets.token_hex(8))
         logger.error(
             "request failed: %s, error id %s",
@@ -132,8 +135,6 @@ class Exchange:
             exc_info=exc,
             extra={"error_id": error.error_id},
         )
-        if isinstance(exc, StoreError):
-            return Unavailable("Runs cannot be read or written at the moment.")
         return error
 
 

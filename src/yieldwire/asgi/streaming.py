@@ -1,6 +1,7 @@
 """One loop for every streaming format: what is ready goes out as one message."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
@@ -10,11 +11,13 @@ from starlette.types import Receive
 
 from yieldwire.asgi.exchange import NO_STORE, Exchange, Headers
 from yieldwire.codecs import Encoder
-from yieldwire.errors import NotFound, YieldwireError
+from yieldwire.errors import NotFound, StoreError, YieldwireError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
 
 T = TypeVar("T")
+
+logger = logging.getLogger("yieldwire.asgi")
 
 RETRY_MS: Final = (500, 1500)
 """Between these a reader that is asked to come back does so, spread out."""
@@ -117,6 +120,11 @@ class Streaming:
             except NotFound:
                 # Purged under the reader: never a bare end, which would look like success.
                 ahead += encoder.reset(self._reader.run_id, after + 1)
+            except StoreError as exc:
+                # The reader comes back for the rest: nothing says that this is the end.
+                logger.warning(
+                    "a stream ends early: %s", exc, extra={"run_id": self._reader.run_id}
+                )
         if not encoder.carries_end:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(ahead + encoder.farewell(random.randint(*RETRY_MS)), more=False)  # noqa: S311

@@ -197,7 +197,7 @@ class Attempt:
 
     async def _end_by(self, exc: BaseException) -> None:
         kind = EventType.CANCELLED if isinstance(exc, RunCancelled) else EventType.ERROR
-        if isinstance(exc, StoreError):
+        if isinstance(exc, StoreError) and self._writer.has_failed:
             logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})
             exc = RunInterrupted()
         if isinstance(exc, (CallError, RunError)):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from yieldwire.errors import Fenced, LimitExceeded
+from yieldwire.errors import Fenced, LimitExceeded, StoreError
 from yieldwire.events import Block, EventType
 from yieldwire.executors import Limits
 from yieldwire.executors.pace import Pace
@@ -56,6 +56,8 @@ class LogWriter:
         self._due_at = 0.0  # so that the first event is due at once
         self.is_stopping = False
         self.is_closed = False
+        self.has_failed = False
+        """Whether the store did not take what was to be written."""
         self.is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
@@ -191,7 +193,11 @@ class LogWriter:
         append = partial(
             self._store.append, run.id, block, after=self._seq, fence=run.fence, end=end
         )
-        self._seq = await patiently(append, self._limits.store_patience, run.id)
+        try:
+            self._seq = await patiently(append, self._limits.store_patience, run.id)
+        except StoreError:
+            self.has_failed = True
+            raise
 
     async def _wait_idle(self) -> None:
         while self._busy:
