@@ -94,6 +94,19 @@ async def test_the_last_reader_to_leave_lets_the_run_go_on() -> None:
     assert still_waiting
 
 
+async def test_a_runs_end_waits_for_no_reader() -> None:
+    pace = Pace(100)
+    pace.read("tab", 0)
+    pace.wrote(1, 200)
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        group.create_task(pace.wait_for_room())
+        await asyncio.sleep(0)
+        pace.close()
+
+    assert await has_room(pace)
+
+
 async def test_a_reader_that_was_never_here_may_leave() -> None:
     pace = Pace(100)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
 from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
+from yieldwire.access import Caller
 from yieldwire.app import App
-from yieldwire.context import Context, Stream, StreamableValue
+from yieldwire.context import Context, RequestFacts, Stream, StreamableValue
 from yieldwire.errors import StoreError
 from yieldwire.events import Block
 from yieldwire.executors import Limits
@@ -109,6 +111,36 @@ async def test_a_value_that_a_callback_changes_is_written_too(app: App) -> None:
 
     assert first == {"type": "append", "text": "from a callback"}
     assert (await outcome(run)).code == "CANCELLED"
+
+
+async def test_a_reader_that_stands_still_does_not_hold_back_the_end() -> None:
+    is_ahead = asyncio.Event()
+
+    async def act(value: StreamableValue[str]) -> None:
+        def tick(left: int) -> None:  # from outside of the action's own steps
+            value.append("x" * 100)
+            if left:
+                asyncio.get_running_loop().call_later(0.01, tick, left - 1)
+            else:
+                is_ahead.set()
+
+        tick(5)
+        await asyncio.Event().wait()
+
+    limits = Limits(ahead_bytes=50, cancel_within=0.05)
+    async with opened(App(limits=limits)) as app:
+        action = app.action(act)
+        ctx = await app.admit(action, Caller(), RequestFacts())
+        record = await app.create(action, ctx, {})
+        async with asyncio.timeout(SOON), aclosing(app.reader(record.id).pages(0, tick=SOON)) as it:
+            await anext(it)
+            await anext(it)
+            await is_ahead.wait()
+            await app.cancel(record.id)
+            while not (await app.store.get(record.id)).status.is_terminal:
+                await app.store.wait(record.id, (await app.store.get(record.id)).seq, timeout=SOON)
+
+        assert (await app.snapshot(record.id))["status"] == "cancelled"
 
 
 async def test_what_was_emitted_last_is_in_the_log_before_the_end(app: App) -> None:

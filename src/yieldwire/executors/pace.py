@@ -1,6 +1,7 @@
 """How far a run is ahead of its fastest reader in this process."""
 
 import asyncio
+import sys
 from collections import deque
 
 
@@ -39,6 +40,11 @@ class Pace:
         self._readers.pop(reader, None)
         if not self._readers:
             self._release()
+
+    def close(self) -> None:
+        """Hold the run back no more: its end waits for nobody."""
+        self._limit = sys.maxsize
+        self._release()
 
     def _release(self) -> None:
         if self._room is not None:
