@@ -4,7 +4,7 @@ import pytest
 
 from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.errors import Forbidden, Unauthorized
-from yieldwire.run import RunRecord
+from yieldwire.run import SHARED, RunRecord
 
 ANONYMOUS = Caller(address="203.0.113.7")
 ADA, BEN = Caller(owner="ada"), Caller(owner="ben")
@@ -86,3 +86,20 @@ def test_an_identity_without_an_end_does_not_expire() -> None:
     assert not ADA.has_expired
     assert not Caller(owner="ada", expires_at=FUTURE).has_expired
     assert Caller(owner="ada", expires_at=PAST).has_expired
+
+
+@pytest.mark.parametrize("caller", [ANONYMOUS, ADA])
+async def test_a_shared_feed_is_read_by_everybody_and_ended_by_nobody(caller: Caller) -> None:
+    feed = RunRecord(id="r1", action="clock", caller=SHARED + "clock")
+
+    await authorize(caller, feed, "read", None)
+
+    for verb in ("cancel", "delete"):
+        with pytest.raises(Forbidden, match="All readers share this feed"):
+            await authorize(caller, feed, verb, None)  # type: ignore[arg-type]
+
+
+async def test_access_may_let_somebody_end_a_shared_feed() -> None:
+    feed = RunRecord(id="r1", action="clock", caller=SHARED + "clock")
+
+    await authorize(ADA, feed, "cancel", lambda caller, run, verb: caller.owner == "ada")

@@ -492,3 +492,11 @@ async def yields_an_opaque_class() -> AsyncIterator[Opaque]:
 def test_what_cannot_be_an_action_is_told_why(written: Callable[..., object], message: str) -> None:
     with pytest.raises(InvalidAction, match=f"(?s){message}"):
         inspect_action(written)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_number_that_json_cannot_carry_is_no_input(text: str) -> None:
+    async def act(amount: float) -> None: ...
+
+    with pytest.raises(ValidationFailed):
+        inspect_action(act).validate({"amount": text})

@@ -18,6 +18,7 @@ from yieldwire.access import Identity as Identity
 from yieldwire.actions import Action as Action
 from yieldwire.app import Timing as Timing
 from yieldwire.asgi import Actions as Actions
+from yieldwire.asgi.bounds import Bounds as Bounds
 from yieldwire.chunks import Progress as Progress
 from yieldwire.chunks import Result as Result
 from yieldwire.chunks import Text as Text

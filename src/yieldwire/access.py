@@ -49,18 +49,22 @@ Access: TypeAlias = Callable[[Caller, RunRecord, Verb], bool | Awaitable[bool]]
 async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access | None) -> None:
     """Return if ``caller`` may do ``verb`` to ``run``.
 
-    A run belongs to whoever started it. One that nobody owns is open to whoever has its id.
+    A run belongs to whoever started it. One that nobody owns is open to whoever has its id, but
+    a feed that all readers share is ended by none of them.
 
     Raises:
         Unauthorized: If nobody is signed in and the run has an owner.
         Forbidden: If the run is another owner's.
     """
-    if run.owner is None or (run.owner == caller.owner and not caller.has_expired):
+    is_open = run.owner is None and (verb == "read" or not run.is_shared)
+    if is_open or (run.owner is not None and run.owner == caller.owner and not caller.has_expired):
         return
     if access is not None:
         verdict = access(caller, run, verb)
         if (await verdict) if isawaitable(verdict) else verdict:
             return
+    if run.is_shared:
+        raise Forbidden("All readers share this feed; it ends when the last of them has left.")
     if caller.owner is None or caller.has_expired:
         raise Unauthorized
     raise Forbidden("This run belongs to somebody else.")

@@ -145,7 +145,7 @@ class App(Registry):
 
     async def _look_after_time(self) -> None:
         is_failing = False
-        while True:
+        while not self.is_closing:  # what a stopping process releases is for others to find
             await asyncio.sleep(self.timing.sweep_every)
             try:
                 await self.sweep()
@@ -174,6 +174,11 @@ class App(Registry):
         self.is_closing = True
         for reader in list(self._readers):
             reader.leave()
+
+    def hurry(self) -> None:
+        """Let a close that waits for running actions wait no longer."""
+        if self._executor is not None:
+            self._executor.hurry()
 
     async def close(self) -> None:
         """Let running actions finish within the grace time, then close everything."""
@@ -271,6 +276,8 @@ class App(Registry):
 
     async def _ended(self, run: RunRecord) -> None:
         await self._inputs.forget(run.id, self._names.get(run.action))
+        if run.is_shared:
+            self._shared = {key: id_ for key, id_ in self._shared.items() if id_ != run.id}
 
     async def start(
         self,
@@ -313,6 +320,8 @@ class App(Registry):
         """Give a reader that ends early when the server stops."""
         reader = self.reader(run_id)
         self._readers.add(reader)
+        if self.is_closing:
+            reader.leave()
         try:
             yield reader
         finally:

@@ -101,6 +101,15 @@ class RunRecord:
     started_at: float | None = None
     ended_at: float | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether this is a feed's one run for all of its readers, which nobody owns."""
+        return self.caller.startswith(SHARED)
+
+
+SHARED: Final = "feed:"
+"""What the ``caller`` of a shared feed's run begins with, before the action's name."""
+
 
 def new_run_id() -> str:
     """Return a run id: a letter and 20 characters of 6 random bits each, never used before."""

@@ -249,7 +249,8 @@ def _input_model(
         _PREFIX + field: (Annotated[hint, Field(alias=field)], default)
         for field, (hint, default) in fields.items()
     }
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=False, protected_namespaces=())
+    # JSON has no NaN and no infinity, so what a run keeps of its input could not be read again.
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
     make: Callable[..., type[BaseModel]] = create_model
     return make(title + "Input", __config__=config, **aliased)
 

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from yieldwire.actions import Action
 from yieldwire.context import Context
 from yieldwire.errors import ParseError
-from yieldwire.run import RunRecord
+from yieldwire.run import SHARED, RunRecord
 from yieldwire.stores import Admission
 from yieldwire.upload import Upload
 
@@ -29,7 +29,7 @@ def record_of(
         id=ctx.run_id,
         action=action.name,
         # A feed that all readers share is nobody's: whoever may open it may go on reading it.
-        caller=f"feed:{action.name}" if options.shared else ctx.caller,
+        caller=SHARED + action.name if options.shared else ctx.caller,
         owner=None if options.shared else ctx.owner,
         input=dumped,
         context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),

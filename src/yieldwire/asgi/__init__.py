@@ -1,5 +1,6 @@
 """The application over HTTP: one ASGI application, alone or mounted in another."""
 
+import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import Safety
 from yieldwire.asgi.streaming import BrokenOff, Disconnected
 from yieldwire.clock import Clock
-from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized
+from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
 from yieldwire.stores import RunStore
@@ -92,13 +93,19 @@ class Actions(App):
         """Open everything, and hear of the process being told to stop."""
         if not self._is_listening:
             self._is_listening = True
-            stopping.listen(self.farewell)
+            stopping.listen(self.hear)
         await super().open()
+
+    def hear(self, number: int) -> None:
+        """Begin to stop, as the signal asks; a second SIGINT asks not to wait for actions."""
+        if self.is_closing and number == signal.SIGINT:
+            self.hurry()
+        self.farewell()
 
     async def close(self) -> None:
         """Let running actions finish within the grace time, then close everything."""
-        stopping.forget(self.farewell)
         await super().close()
+        stopping.forget(self.hear)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""
@@ -170,6 +177,8 @@ class Actions(App):
             if caller.has_expired:
                 raise Unauthorized
             return caller
+        if known is not None and not isinstance(known, str):
+            raise UsageError("identify returns a name, an Identity, or None for the anonymous.")
         return Caller(owner=known, address=address)
 
     @asynccontextmanager
