@@ -96,7 +96,7 @@ async def test_a_shared_feed_is_read_by_everybody_and_ended_by_nobody(caller: Ca
 
     for verb in ("cancel", "delete"):
         with pytest.raises(Forbidden, match="All readers share this feed"):
-            await authorize(caller, feed, verb, None)  # type: ignore[arg-type]
+            await authorize(caller, feed, verb, None)
 
 
 async def test_access_may_let_somebody_end_a_shared_feed() -> None:
