@@ -203,6 +203,19 @@ class StoreMachine(RuleBasedStateMachine):
             self.refuses(Fenced, partial(self.append, run, block, fence=stale))
         self.refuses(Fenced, partial(self.store.heartbeat, run, fence=stale, lease=LEASE))
 
+    @rule(run=runs, writes=st.booleans())
+    def lose_the_worker_and_begin_again(self, run: str, *, writes: bool) -> None:
+        model = self.models.get(run)
+        if model is None or not model.may_write or model.lease_until is None:
+            return
+        if writes:
+            self.wrote(model, chunks(run, model.seq + 1, 1, f"by {model.fence}"))
+            self.every_run_is_as_its_model_says()  # before a feed's log is trimmed
+        self.let_time_pass(seconds=11, sweeps=True)
+        if model.status is Status.PENDING:
+            self.claim(run, LEASE)
+        self.write_by_a_fence_that_is_over(run, 1)
+
     @rule(run=runs, off=st.sampled_from([-2, -1, 1, 2]))
     def write_at_a_wrong_place(self, run: str, off: int) -> None:
         model = self.models.get(run)

@@ -208,6 +208,20 @@ class AppendContract:
             assert (ended.seq, ended.ended_at is not None) == (1, True)
             assert await terminal_events(harness.store, run.id) == [kind]
 
+    async def test_no_reader_sees_the_end_in_one_place_only(self, harness: StoreHarness) -> None:
+        """At no moment has a run a terminal status and no terminal event, or the event alone."""
+        for kind in ENDS:
+            run = await claimed(harness.store)
+
+            async with asyncio.TaskGroup() as group:
+                end = group.create_task(finish(harness.store, run, kind))
+                while not end.done():
+                    if (await harness.store.get(run.id)).status.is_terminal:
+                        assert await terminal_events(harness.store, run.id) == [kind]
+                    if await terminal_events(harness.store, run.id):
+                        assert (await harness.store.get(run.id)).status.is_terminal
+                    await asyncio.sleep(0)
+
     async def test_a_block_may_hold_the_last_chunks_and_the_end(
         self, harness: StoreHarness
     ) -> None:

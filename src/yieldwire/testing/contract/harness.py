@@ -113,6 +113,7 @@ async def pages_of(
     pages: list[Sequence[Block]] = []
     while page := await store.read(run_id, after, max_bytes=max_bytes):
         pages.append(page)
+        assert page[-1].last > after, f"the page behind {after} leads back to {page[-1].last}"
         after = page[-1].last
     return pages
 

@@ -206,7 +206,7 @@ class LostLeaseContract:
 
     async def test_attempts_run_out(self, harness: StoreHarness) -> None:
         """``retries`` attempts may follow the first one, and no more."""
-        run = await claimed(harness.store, lease=10, retries=2)
+        run = await claimed(harness.store, lease=10, linger=None, retries=2)
 
         for attempt in (2, 3):
             await swept(harness, 11)

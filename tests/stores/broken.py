@@ -1,0 +1,400 @@
+"""Stores with one fault each, for which the suite that stores must pass has to have an eye."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from yieldwire.errors import AppendConflict, Fenced, ForeignCursor, KeyReused, RateLimited
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, Status
+from yieldwire.stores import Admission, Query
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing.clock import MovingClock
+
+# Appending.
+
+
+class LeavesAGap(MemoryStore):
+    """A block that is ahead of the log is taken."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        if after > entry.seq and entry.record.fence == fence:
+            entry.seq = after
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class Repeats(MemoryStore):
+    """An append that is made again is written again."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
+            entry.blocks.append(block)
+            entry.firsts.append(block.first)
+            return block.last
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class TakesOtherBytesForARepeat(MemoryStore):
+    """A repeat is known by its seqs alone."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        if entry.record.fence == fence and after < block.last <= entry.seq:
+            return block.last
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class IgnoresTheFence(MemoryStore):
+    """Whoever knows the last seq may write."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        fence = self._entry(run_id).record.fence
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class EndsTwice(MemoryStore):
+    """A run that has ended is written to by whoever held it."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        if entry.record.status.is_terminal and entry.seq == after:
+            entry.add(block)
+            return block.last
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class EndsWithoutAnEvent(MemoryStore):
+    """A status is believed without its event."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        if end is not None and block.end is None:
+            last = await super().append(run_id, block, after=after, fence=fence)
+            entry = self._entry(run_id)
+            entry.record = replace(entry.current(), status=end)
+            return last
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class EndsWithoutAStatus(MemoryStore):
+    """A terminal event is written though nobody said that the run ends."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        if end is None and block.end is not None and entry.seq == after:
+            entry.add(block)
+            return block.last
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class EndsInTwoSteps(MemoryStore):
+    """The status comes a moment before its event."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        running = entry.current()
+        if end is not None and running.seq == after and running.fence == fence:
+            entry.record = replace(running, status=end)
+            await asyncio.sleep(0)
+            entry.record = running
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class WritesBeforeItRefuses(MemoryStore):
+    """An append that is refused has left its block behind."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        try:
+            return await super().append(run_id, block, after=after, fence=fence, end=end)
+        except (AppendConflict, Fenced):
+            self._entry(run_id).add(block)
+            raise
+
+
+class WakesNobody(MemoryStore):
+    """Readers are not told of what is appended."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        entry = self._entry(run_id)
+        waiters, entry.waiters = entry.waiters, set()
+        try:
+            return await super().append(run_id, block, after=after, fence=fence, end=end)
+        finally:
+            entry.waiters |= waiters
+
+
+# Reading.
+
+
+class ChangesBytes(MemoryStore):
+    """What is read has been read and written anew on the way."""
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        page = await super().read(run_id, after, max_bytes=max_bytes)
+        return [
+            replace(block, frames=block.frames.replace("\u2028".encode(), b"???")) for block in page
+        ]
+
+
+class ForgetsWhatItSaid(MemoryStore):
+    """Events read otherwise when the run has ended."""
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        page = await super().read(run_id, after, max_bytes=max_bytes)
+        if not self._entry(run_id).record.status.is_terminal:
+            return page
+        return [replace(block, frames=block.frames.replace(b"text", b"TEXT")) for block in page]
+
+
+class IgnoresTheCursor(MemoryStore):
+    """A page begins where its first block does."""
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        page = await super().read(run_id, after, max_bytes=max_bytes)
+        blocks = self._entry(run_id).blocks
+        return [
+            next((whole for whole in blocks if whole.last == block.last), block) for block in page
+        ]
+
+
+class AnswersForeignCursors(MemoryStore):
+    """A cursor beyond the log is answered as if it were its end."""
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        try:
+            return await super().read(run_id, after, max_bytes=max_bytes)
+        except ForeignCursor:
+            return ()
+
+
+class ShowsOthersRuns(MemoryStore):
+    """A list looks past the owner."""
+
+    async def find(self, query: Query, /) -> Sequence[RunRecord]:
+        return await super().find(replace(query, everyone=True))
+
+
+# Starting.
+
+
+class CountsTooEarly(MemoryStore):
+    """Runs are counted a moment before one more is made."""
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        if admission.key is None:
+            self._check_limits(run, admission)
+            await asyncio.sleep(0)
+            admission = Admission(fingerprint=admission.fingerprint)
+        return await super().create(run, admission)
+
+
+class LooksTheKeyUpTooEarly(MemoryStore):
+    """A key is looked up a moment before it is kept."""
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        if admission.key is None or admission.key in self._keys:
+            return await super().create(run, admission)
+        await asyncio.sleep(0)
+        self._keys.pop(admission.key, None)
+        return await super().create(run, admission)
+
+
+class KeepsWhatItRefuses(MemoryStore):
+    """A start that is refused has made a run."""
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        try:
+            return await super().create(run, admission)
+        except (KeyReused, RateLimited):
+            await super().create(run, Admission())
+            raise
+
+
+class ForgetsTheKeyWithTheEnd(MemoryStore):
+    """A key is free as soon as its run has ended."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence, end=end)
+        entry = self._entry(run_id)
+        if entry.key is not None and entry.record.status.is_terminal:
+            self._keys.pop(entry.key, None)
+        return last
+
+
+# Leases, time, purging.
+
+
+class SweepsWithTheOldFence(MemoryStore):
+    """A worker whose run was taken away, and begun again, still holds it."""
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        before = {run_id: entry.record.fence for run_id, entry in self._entries.items()}
+        swept = await super().sweep()
+        for run in swept:
+            entry = self._entry(run.id)
+            entry.record = replace(entry.record, fence=before[run.id])
+        return swept
+
+
+class RenewsForAnybody(MemoryStore):
+    """A heartbeat asks for no fence."""
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        fence = self._entry(run_id).record.fence
+        return await super().heartbeat(run_id, fence=fence, lease=lease)
+
+
+class KeepsTheWishToStop(MemoryStore):
+    """A heartbeat does not say that the run should stop."""
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        await super().heartbeat(run_id, fence=fence, lease=lease)
+        return None
+
+
+class ClaimsTwice(MemoryStore):
+    """A run that is running can be begun by another worker."""
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        entry = self._entry(run_id)
+        if entry.record.status is Status.RUNNING:
+            entry.record = replace(entry.record, status=Status.PENDING)
+        return await super().claim(run_id, lease=lease)
+
+
+class TriesForEver(MemoryStore):
+    """Attempts never run out."""
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        for entry in self._live.values():
+            if entry.record.retries:
+                entry.record = replace(entry.record, retries=entry.record.attempt)
+        return await super().sweep()
+
+
+class BelievesTheLastReason(MemoryStore):
+    """Asking again to stop changes why."""
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        entry = self._entry(run_id)
+        if not entry.record.status.is_terminal:
+            entry.record = replace(entry.record, cancel_reason=None)
+        return await super().request_cancel(run_id, reason)
+
+
+class PurgesByAge(MemoryStore):
+    """Retention counts from the start, and nobody looks whether the run has ended."""
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        if run_id is not None:
+            return await super().purge(run_id)
+        now = self._clock.now()
+        old = [
+            each
+            for each, entry in self._entries.items()
+            if now >= entry.record.created_at + entry.record.retention
+        ]
+        for each in old:
+            self._forget(each)
+        return old
+
+
+class PurgesRunningRuns(MemoryStore):
+    """A run is forgotten by name though it goes on."""
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        if run_id is None:
+            return await super().purge()
+        self._entry(run_id)
+        self._forget(run_id)
+        return [run_id]
+
+
+class KeepsTheKeyOfAPurgedRun(MemoryStore):
+    """A purge leaves the key behind, and what it stood for."""
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        keys, entries = dict(self._keys), dict(self._entries)
+        purged = await super().purge(run_id)
+        for key, known in keys.items():
+            if known in purged:
+                self._keys[key], self._entries[known] = known, entries[known]
+        return purged
+
+
+class LivesByTheWallClock(MemoryStore):
+    """Durations are told by a clock that people set."""
+
+    def __init__(self, *, clock: MovingClock) -> None:
+        super().__init__(clock=_WallClock(clock))
+
+
+class _WallClock:
+    def __init__(self, clock: MovingClock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.now()
+
+
+# The same in SQL: one statement each, a condition short or a word too much.
+
+STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "renews a lease with any fence": ("renew_lease", "AND fence = :fence", ""),
+    "renews a lease that has ended": ("renew_lease", "AND status = 'running'", ""),
+    "takes away what is still held": ("lost", "lease_until < :now", "lease_until > :now"),
+    "writes over what stands there": ("advance_head", "seq = :seq,", "seq = :seq + 1,"),
+    "reads from the next block on": ("blocks_behind", "first <= :after + 1", "first > :after"),
+    "counts runs that have ended": ("count_live", "AND ended_at IS NULL", ""),
+    "counts everybody's runs": ("count_live", "caller = :caller AND", ""),
+    "misses that a reader leaves": ("leave", "reader = :reader", "0"),
+    "purges what has not expired": ("expired", "expires_at <= :now", "expires_at IS NOT NULL"),
+    "trims what is kept": ("first_kept", "first <= :seq", "1"),
+    "forgets when a run ended": ("update_run", "ended_at = :ended_at,", ""),
+}
+
+
+class MisspeltSQLiteStore(SQLiteStore):
+    """An SQLite store with another text in one of its statements."""
+
+    def __init__(self, path: Path, *, clock: MovingClock, fault: str) -> None:
+        super().__init__(path, clock=clock)
+        name, right, wrong = STATEMENTS[fault]
+        statement = self._sql[name]
+        assert right in statement
+        self._sql = {**self._sql, name: statement.replace(right, wrong)}
+
+
+def misspelt(fault: str) -> Callable[..., MisspeltSQLiteStore]:
+    """Return what opens a store with that fault."""
+    return partial(MisspeltSQLiteStore, fault=fault)

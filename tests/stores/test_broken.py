@@ -1,0 +1,200 @@
+"""The suite that stores must pass sees the fault of every store that has one.
+
+Each broken store is paired with the promise that it breaks, by the name of the contract's test.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from inspect import getmembers, isclass, isfunction
+from pathlib import Path
+from typing import Final, TypeAlias, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from tests.stores import broken
+from tests.stores.test_model import StoreMachine
+from tests.support.virtual import run_virtually
+from yieldwire.stores import RunStore
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing.clock import MovingClock
+from yieldwire.testing.contract import StoreContract
+
+Make: TypeAlias = Callable[..., RunStore]
+
+SEARCH: Final = settings(
+    max_examples=1000,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    derandomize=True,  # the same search every time
+    phases=[Phase.generate],  # a smaller example would say no more
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=False,
+)
+
+
+class Harness:
+    """Any store on a clock of its own; one with a file is opened again."""
+
+    def __init__(self, make: Make, path: Path) -> None:
+        self.clock = MovingClock()
+        self._open = partial(make, clock=self.clock)
+        if not (isinstance(make, type) and issubclass(make, MemoryStore)):
+            self._open = partial(self._open, path)
+        self.store = self._open()
+
+    async def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    async def jump(self, seconds: float) -> None:
+        self.clock.jump(seconds)
+
+    async def reopen(self) -> None:
+        if self.store.reach != "process":
+            await self.store.close()
+            self.store = self._open()
+
+
+def promises_of_the_contract() -> Iterator[str]:
+    for name, _ in getmembers(StoreContract, isfunction):
+        if name.startswith("test_"):
+            yield name
+
+
+def failures_of(
+    make: Make, folder: Path, promises: Iterable[str] | None = None
+) -> dict[str, Exception]:
+    """Run the whole contract, or some of it, and return the tests that fail with why they do."""
+    failures: dict[str, Exception] = {}
+    for name in promises or promises_of_the_contract():
+        harness = Harness(make, folder / f"{name}.db")
+        try:
+            # A store without threads waits in no time at all.
+            run = run_virtually if harness.store.reach == "process" else asyncio.run
+            run(check(name, harness))
+        except Exception as exc:  # noqa: BLE001 - however it fails, it has seen something
+            failures[name] = exc
+    return failures
+
+
+def name_of(each: object) -> str:
+    return each.__name__ if isinstance(each, type) else str(each)
+
+
+async def check(name: str, harness: Harness) -> None:
+    try:
+        await getattr(StoreContract(), name)(harness)
+    finally:
+        await harness.store.close()
+
+
+BROKEN: Final[Mapping[type[MemoryStore], str]] = {
+    # E1, E2: contiguous, immutable
+    broken.LeavesAGap: "test_a_writer_that_is_ahead_of_the_log_is_refused",
+    broken.Repeats: "test_the_same_append_again_is_answered_as_success",
+    broken.ChangesBytes: "test_a_block_is_kept_byte_for_byte",
+    broken.ForgetsWhatItSaid: "test_a_log_reads_the_same_every_time",
+    broken.WritesBeforeItRefuses: "test_a_block_that_does_not_follow_is_refused",
+    # E3, E4: one terminal event, and its status with it
+    broken.EndsTwice: "test_a_run_that_has_ended_cannot_be_written_to",
+    broken.EndsWithoutAnEvent: "test_an_end_must_stand_in_the_block",
+    broken.EndsWithoutAStatus: "test_an_end_in_the_block_must_be_named",
+    broken.EndsInTwoSteps: "test_no_reader_sees_the_end_in_one_place_only",
+    # R1, R3: resuming
+    broken.IgnoresTheCursor: "test_a_log_can_be_read_from_behind_every_event",
+    broken.AnswersForeignCursors: "test_a_cursor_beyond_the_log_is_foreign",
+    broken.WakesNobody: "test_an_append_wakes_every_reader",
+    broken.ShowsOthersRuns: "test_an_owner_finds_only_their_own",
+    # W1, W2: fencing, compare and append
+    broken.IgnoresTheFence: "test_a_writer_without_the_fence_is_refused",
+    broken.SweepsWithTheOldFence: "test_a_worker_that_was_given_up_can_change_nothing",
+    broken.RenewsForAnybody: "test_a_heartbeat_with_another_fence_is_refused",
+    broken.TakesOtherBytesForARepeat: "test_a_writer_that_is_behind_the_log_is_refused",
+    # X1, X2, C6: attempts, and the wish to stop
+    broken.ClaimsTwice: "test_claims_that_race_begin_one_attempt",
+    broken.TriesForEver: "test_attempts_run_out",
+    broken.KeepsTheWishToStop: "test_a_heartbeat_brings_the_wish_to_stop",
+    broken.BelievesTheLastReason: "test_the_first_reason_stays",
+    # I1, I2, I4: starts
+    broken.CountsTooEarly: "test_starts_that_race_do_not_pass_a_limit",
+    broken.LooksTheKeyUpTooEarly: "test_starts_that_race_with_one_key_make_one_run",
+    broken.KeepsWhatItRefuses: "test_the_same_key_with_another_input_is_refused",
+    broken.ForgetsTheKeyWithTheEnd: "test_a_key_finds_its_run_as_it_is_by_then",
+    broken.KeepsTheKeyOfAPurgedRun: "test_a_purge_sets_the_key_free",
+    # T1, T2, T4: retention and clocks
+    broken.PurgesByAge: "test_a_run_that_has_not_ended_is_never_forgotten",
+    broken.PurgesRunningRuns: "test_only_an_ended_run_can_be_forgotten_by_name",
+    broken.LivesByTheWallClock: "test_the_wall_clock_may_jump",
+}
+
+MISSPELT: Final[Mapping[str, str]] = {
+    "renews a lease with any fence": "test_a_heartbeat_with_another_fence_is_refused",
+    "renews a lease that has ended": "test_a_heartbeat_for_a_run_that_does_not_run_is_refused",
+    "takes away what is still held": "test_a_heartbeat_renews_the_lease",
+    "writes over what stands there": "test_events_stand_in_the_log_as_they_were_appended",
+    "reads from the next block on": "test_a_trimmed_log_says_where_it_begins",
+    "counts runs that have ended": "test_a_run_that_has_ended_gives_its_place_back",
+    "counts everybody's runs": "test_limits_count_each_caller_apart",
+    "misses that a reader leaves": "test_a_run_lingers_from_when_its_last_reader_left",
+    "purges what has not expired": "test_retention_counts_from_the_end",
+    "trims what is kept": "test_trimming_keeps_a_block_that_is_still_needed",
+    "forgets when a run ended": "test_the_terminal_event_and_the_status_are_one_step",
+}
+
+SEEN_BY_THE_MACHINE: Final = [
+    broken.LeavesAGap,
+    broken.Repeats,
+    broken.ForgetsWhatItSaid,
+    broken.WritesBeforeItRefuses,
+    broken.EndsTwice,
+    broken.IgnoresTheCursor,
+    broken.AnswersForeignCursors,
+    broken.IgnoresTheFence,
+    broken.SweepsWithTheOldFence,
+    broken.RenewsForAnybody,
+    broken.ClaimsTwice,
+    broken.TriesForEver,
+    broken.KeepsTheWishToStop,
+    broken.BelievesTheLastReason,
+    broken.KeepsTheKeyOfAPurgedRun,
+    broken.PurgesByAge,
+    broken.PurgesRunningRuns,
+    broken.LivesByTheWallClock,
+]
+"""What shows when calls come one after the other, in few enough steps."""
+
+
+@pytest.mark.parametrize("make", [MemoryStore, SQLiteStore])
+def test_a_store_without_a_fault_fails_nothing(make: Make, tmp_path: Path) -> None:
+    assert failures_of(make, tmp_path) == {}
+
+
+@pytest.mark.parametrize(("make", "promise"), BROKEN.items(), ids=name_of)
+def test_the_contract_sees_a_fault(make: Make, promise: str, tmp_path: Path) -> None:
+    assert promise in failures_of(make, tmp_path)
+
+
+@pytest.mark.parametrize(("fault", "promise"), MISSPELT.items(), ids=name_of)
+def test_the_contract_sees_a_fault_in_a_statement(fault: str, promise: str, tmp_path: Path) -> None:
+    assert promise in failures_of(broken.misspelt(fault), tmp_path, [promise])
+
+
+@pytest.mark.parametrize("make", SEEN_BY_THE_MACHINE)
+def test_the_state_machine_sees_a_fault(make: Make) -> None:
+    machine = partial(StoreMachine, partial(Harness, make))
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(cast("type[RuleBasedStateMachine]", machine), settings=SEARCH)
+
+
+def test_every_broken_store_is_paired_with_a_promise() -> None:
+    stores = [each for _, each in getmembers(broken, isclass) if each.__module__ == broken.__name__]
+    promises = {*BROKEN.values(), *MISSPELT.values()}
+
+    assert {each for each in stores if issubclass(each, MemoryStore)} == {*BROKEN}
+    assert {*broken.STATEMENTS} == {*MISSPELT}
+    assert promises <= {*promises_of_the_contract()}
