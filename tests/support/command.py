@@ -15,10 +15,10 @@ from typing import Final, Self
 from tests.support.server import BACKLOG, ROOT, STOP_SECONDS
 
 COMMANDS: Final[Mapping[str, str]] = {
-    "uvicorn": f"uvicorn --fd {{fd}} --backlog {BACKLOG} --no-access-log",
+    "uvicorn": f"uvicorn --port {{port}} --backlog {BACKLOG} --no-access-log",
     "granian": "granian --interface asgi --port {port}",
-    "hypercorn": "hypercorn --bind fd://{fd} --graceful-timeout 1",
-    "hypercorn alone": "hypercorn --bind fd://{fd} --graceful-timeout 5 --workers 0",
+    "hypercorn": "hypercorn --bind 127.0.0.1:{port} --graceful-timeout 1",
+    "hypercorn alone": "hypercorn --bind 127.0.0.1:{port} --graceful-timeout 5 --workers 0",
 }
 """How each server is told where to listen, before the application's name."""
 _POLL_SECONDS: Final = 0.02
@@ -42,26 +42,24 @@ class CommandServer:
     ) -> None:
         self._command, self._target, self._log = COMMANDS[command], target, log
         self._env = {**os.environ, **env}
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
-        self.port: Final[int] = self._socket.getsockname()[1]
+        # Bound and not listening, it keeps the port from others, but not from the server.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", port))
+        self.port: Final[int] = self._place.getsockname()[1]
 
     def __enter__(self) -> Self:
-        fd = self._socket.fileno()
-        if "{fd}" not in self._command:
-            self._socket.close()  # it binds the port anew
-        words = self._command.format(fd=fd, port=self.port).split()
+        words = self._command.format(port=self.port).split()
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *words, self._target],
                 cwd=ROOT,
                 env=self._env,
-                pass_fds=[] if self._socket.fileno() < 0 else [fd],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self._socket.close()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,6 +71,7 @@ class CommandServer:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)  # a worker that stayed behind
+            self._place.close()
 
     async def wait_until_listening(self) -> None:
         """Return when a connection is taken."""
@@ -83,6 +82,14 @@ class CommandServer:
                 return
             assert self.process.poll() is None, f"the server has ended: {self.logs()}"
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def wait_until_deaf(self) -> None:
+        """Return when connections are refused."""
+        with suppress(OSError):
+            while True:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.transport.abort()
+                await asyncio.sleep(_POLL_SECONDS)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Tell the server to stop, as a service manager does: its first process only."""

@@ -12,15 +12,17 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Final
+from typing import Final, TypeAlias
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+Callback: TypeAlias = Callable[[int], None]
 
 _listeners: set["_Listener"] = set()
 
 
-def listen(callback: Callable[[], None]) -> None:
-    """Call the bound method ``callback`` in this loop when the process is told to stop.
+def listen(callback: Callback) -> None:
+    """Call the bound method ``callback`` in this loop, with the signal, at each that says stop.
 
     Handlers that stand already are called after. Where nobody handles a signal, or outside
     of the main thread, which alone may set handlers, nothing changes. The method's object may
@@ -35,7 +37,7 @@ def listen(callback: Callable[[], None]) -> None:
             signal.signal(number, _Chained(previous))
 
 
-def forget(callback: Callable[[], None]) -> None:
+def forget(callback: Callback) -> None:
     """Call ``callback`` no more."""
     for listener in list(_listeners):
         if listener.method() in {None, callback}:
@@ -45,12 +47,12 @@ def forget(callback: Callable[[], None]) -> None:
 @dataclass(frozen=True, slots=True)
 class _Listener:
     loop: asyncio.AbstractEventLoop
-    method: "weakref.WeakMethod[Callable[[], None]]"
+    method: "weakref.WeakMethod[Callback]"
 
-    def tell(self) -> None:
+    def tell(self, number: int) -> None:
         callback = self.method()
         if callback is not None and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(callback)
+            self.loop.call_soon_threadsafe(callback, number)
 
 
 class _Chained:
@@ -61,5 +63,5 @@ class _Chained:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         for listener in list(_listeners):
-            listener.tell()
+            listener.tell(number)
         self._previous(number, frame)

@@ -79,6 +79,7 @@ class LocalExecutor:
         self._attempts: dict[str, Attempt] = {}
         self._queued: set[str] = set()
         self._is_closing = False
+        self._is_hurried = asyncio.Event()
         self.paces: Final[dict[str, Pace]] = {}
         """How far each run that is executed here is ahead of its readers."""
         self._slots = asyncio.Semaphore(services.limits.threads)
@@ -182,7 +183,7 @@ class LocalExecutor:
         """
         self._is_closing = True
         cleanup = min(self._limits.cancel_within, grace / 2)
-        await self._runs.wait(grace - cleanup)
+        await self._wait_unless_hurried(grace - cleanup)
         stopped = list(self._attempts.values())
         for attempt in stopped:
             if self._lease is None:
@@ -195,6 +196,17 @@ class LocalExecutor:
                 await self._release(attempt.run)
         await self._runs.cancel()
         await self._chores.cancel()
+
+    def hurry(self) -> None:
+        """Let a close, that has begun or will, give running actions no more time."""
+        self._is_hurried.set()
+
+    async def _wait_unless_hurried(self, seconds: float) -> None:
+        waits = [
+            self._chores.own(self._runs.wait(seconds)),
+            self._chores.own(self._is_hurried.wait()),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 
     async def _release(self, run: RunRecord) -> None:
         try:
