@@ -36,15 +36,15 @@ async def main(path: Path) -> dict[str, Any]:
     store = SQLiteStore(path)
     run = await claimed(store)
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, most))  # the signal for it is ignored by Python
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (ROOM, most)
+    )  # the signal for it is ignored by Python
     refused, reason = await append_until_full(store, run)
     seen: dict[str, Any] = {"run": run.id, "refused": refused.first, "reason": reason}
     seen["read"] = [event.seq for event in await log_of(store, run.id)]
     seen["status"] = (await store.get(run.id)).status
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    seen["last"] = await store.append(
-        run.id, refused, after=refused.first - 1, fence=run.fence
-    )
+    seen["last"] = await store.append(run.id, refused, after=refused.first - 1, fence=run.fence)
     await store.close()
     return seen
 

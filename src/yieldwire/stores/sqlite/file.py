@@ -54,13 +54,14 @@ def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
 
     Raises:
         sqlite3.Error: If the file cannot be opened.
-        StoreError: If two processes could not share it.
+        StoreError: If it is another application's, or two processes could not share it.
     """
     connection = sqlite3.connect(
         place.path, timeout=place.busy_timeout, isolation_level=None, check_same_thread=False
     )
     try:
         connection.row_factory = sqlite3.Row
+        _look_into(connection, place.path)
         _share(connection, place)
         connection.execute(f"PRAGMA synchronous = {place.synchronous}")
         connection.execute(f"PRAGMA query_only = {int(read_only)}")
@@ -68,6 +69,20 @@ def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _look_into(connection: sqlite3.Connection, path: Path) -> None:
+    # Before anything is changed: what is another application's stays as it is.
+    tables = _tables(connection)
+    if tables and "about" not in tables:
+        raise StoreError(
+            f"Runs cannot be kept in {path}: it is another application's database. "
+            "Name another file."
+        )
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
 
 
 def _share(connection: sqlite3.Connection, place: Place) -> None:
@@ -93,18 +108,12 @@ def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
     """Lay the file out if it is new; where the machine was started since, restart its clock.
 
     Raises:
-        StoreError: If the file is of another version, or is something else.
+        StoreError: If the file is of another version.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-        if not tables:
+        if not _tables(connection):
             _lay_out(connection)
-        elif "about" not in tables:
-            raise StoreError(
-                f"Runs cannot be kept in {path}: it is another application's database. "
-                "Name another file."
-            )
         version, boot = connection.execute("SELECT version, boot FROM about").fetchone()
         if version != VERSION:
             raise StoreError(
