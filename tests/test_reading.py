@@ -177,6 +177,18 @@ async def test_a_reader_that_waits_leaves_at_once_when_asked(world: World) -> No
     assert reader.is_leaving
 
 
+async def test_a_reader_asked_to_leave_twice_leaves_once(world: World) -> None:
+    reader = world.reader()
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        reading = group.create_task(seqs(reader))
+        await turns()
+        reader.leave()
+        reader.leave()
+
+    assert reading.result() == [1, 2]
+
+
 async def test_a_reader_asked_to_leave_before_it_began_reads_nothing(world: World) -> None:
     reader = world.reader()
     reader.leave()

@@ -34,9 +34,9 @@ class Reader:
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
-        self.is_leaving = True
-        if self._waiting is not None:
+        if self._waiting is not None and not self.is_leaving:
             self._waiting.cancel()
+        self.is_leaving = True
 
     async def hold(self, tick: float) -> None:
         """Keep the run attached for a while longer than until the next tick."""
