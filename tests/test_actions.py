@@ -135,6 +135,13 @@ def test_the_manifest_tells_callers_what_they_may_know() -> None:
     }
 
 
+def test_an_action_knows_whether_it_takes_files() -> None:
+    with_files: Action[..., Any, Any] = Action(import_contacts, Options())
+    without: Action[..., Any, Any] = Action(answer, Options())
+
+    assert (with_files.takes_files, without.takes_files) == (True, False)
+
+
 def test_an_action_with_one_answer_has_no_chunks() -> None:
     manifest = Action(answer, Options()).manifest()
 

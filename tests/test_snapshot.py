@@ -71,6 +71,15 @@ def test_text_is_left_out_where_events_are_asked_for() -> None:
     assert "text" not in fold(chunks(1, TEXT)).snapshot(record(), with_text=False)
 
 
+def test_a_feed_without_an_end_keeps_no_text() -> None:
+    folded = Fold(keeps_text=False)
+
+    folded.add(chunks(1, TEXT, "b", PROGRESS))
+
+    assert (folded.text, folded.seq) == (None, 3)
+    assert folded.snapshot(record(), with_text=True)["progress"] == PROGRESS
+
+
 def test_another_attempt_begins_anew() -> None:
     folded = fold(
         chunks(1, TEXT, PROGRESS), event(3, EventType.RESTARTED, {"attempt": 2}), chunks(4, "b")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from yieldwire.upload import Upload
+from yieldwire.upload import KeptFiles, Upload
 
 
 def test_a_file_tells_its_size_and_stands_at_its_beginning() -> None:
@@ -97,3 +97,54 @@ def test_a_file_without_a_name_has_one_for_showing() -> None:
 def test_nothing_that_comes_as_json_is_a_file(value: object) -> None:
     with pytest.raises(ValidationError, match="send a file"):
         ADAPTER.validate_python(value)
+
+
+# Files that outlive the process.
+
+
+def test_kept_files_are_found_again_by_their_record(tmp_path: Path) -> None:
+    files = KeptFiles(tmp_path / "r1")
+    upload = Upload(BytesIO(b"abc"), filename="a.csv", content_type="text/csv")
+    upload.file.seek(2)
+
+    files.keep([upload, Upload(BytesIO(b"abc"), filename="same.csv")])
+    again = ADAPTER.validate_python(ADAPTER.dump_python(upload), context=files)
+
+    assert upload.file.tell() == 0
+    assert (again.filename, again.content_type, again.file.read()) == ("a.csv", "text/csv", b"abc")
+    assert [path.name for path in (tmp_path / "r1").iterdir()] == [upload.sha256()]
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"filename": "a", "contentType": "b", "sha256": "0" * 64}, "not kept any more"),
+        ({"filename": "a", "contentType": "b", "sha256": "../../secret"}, "not kept any more"),
+        ({"filename": "a", "contentType": "b", "sha256": ".."}, "not kept any more"),
+        ({"filename": "a"}, "no record of a file"),
+        ("/etc/passwd", "no record of a file"),
+        (None, "no record of a file"),
+    ],
+)
+def test_what_is_not_kept_is_not_found(tmp_path: Path, record: object, message: str) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    files = KeptFiles(tmp_path / "runs" / "r1")
+    files.keep([Upload(BytesIO(b"abc"))])
+
+    with pytest.raises(ValidationError, match=message):
+        ADAPTER.validate_python(record, context=files)
+
+
+def test_kept_files_are_forgotten_whole(tmp_path: Path) -> None:
+    files = KeptFiles(tmp_path / "r1")
+    files.keep([Upload(BytesIO(b"abc"))])
+
+    files.forget()
+    files.forget()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_binary_in_the_schema() -> None:
+    assert ADAPTER.json_schema() == {"type": "string", "format": "binary"}
