@@ -158,7 +158,6 @@ SEEN_BY_THE_MACHINE: Final = [
     broken.RenewsForAnybody,
     broken.ClaimsTwice,
     broken.TriesForEver,
-    broken.KeepsTheWishToStop,
     broken.BelievesTheLastReason,
     broken.KeepsTheKeyOfAPurgedRun,
     broken.PurgesByAge,

@@ -126,9 +126,12 @@ class SQLiteStore:
             step = steps.append(to_record(row), block, after, end, self._clock.now())
             return self._keep(connection, row, step, block).first_seq
 
-        first_seq = await self._lanes.write(work)
+        try:
+            first_seq = await self._lanes.write(work)
+        finally:
+            # Also where this is cancelled: the block stands there all the same.
+            self._waiters.wake(run_id, block.last)
         self._tails.add(run_id, block, first_seq)
-        self._waiters.wake(run_id, block.last)
         return block.last
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
@@ -280,9 +283,10 @@ class SQLiteStore:
                 return run
             return self._keep(connection, row, run, block, lease_until=row["lease_until"])
 
-        run = await self._lanes.write(work)
-        self._waiters.wake(run_id, run.seq)
-        return run
+        try:
+            return await self._lanes.write(work)
+        finally:
+            self._waiters.wake(run_id)
 
     async def sweep(self) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed."""

@@ -93,7 +93,8 @@ class Lane:
             items = self._next()
             if items:
                 self._tell(self._do_all(items))
-            elif self.is_watching and self._on_foreign_write is not None:
+            # Also between two commits: whoever writes without a pause has readers as well.
+            if self.is_watching and self._on_foreign_write is not None:
                 self._look(self._on_foreign_write)
         self._drop()
 
