@@ -213,6 +213,7 @@ class LogWriter:
             StoreError: If the store failed for longer than is waited for it.
         """
         self.is_closed = True
+        self._pace.close()
         await self._wait_idle()
         await self._settle()
         block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
