@@ -73,7 +73,7 @@ async def test_forgetting_closes_and_deletes_files(tmp_path: Path) -> None:
     await inputs.forget("r1")
 
     assert upload.file.closed
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 async def test_an_action_without_files_touches_no_disk(tmp_path: Path) -> None:
@@ -83,4 +83,8 @@ async def test_an_action_without_files_touches_no_disk(tmp_path: Path) -> None:
     await inputs.keep("r1", plain, {"n": 3})
     await inputs.forget("r1", plain)
 
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
