@@ -255,12 +255,23 @@ def test_the_exit_codes_are_in_the_help(folder: Path) -> None:
     assert all(f"\n    {code:<4} " in help_text for code in (0, 1, 2, 3, 4, 130))
 
 
-def test_without_typer_the_error_says_what_to_install(folder: Path) -> None:
-    program = "import sys; sys.modules['typer'] = None; from yieldwire.cli import main; main()"
+@pytest.mark.parametrize("package", ["typer", "rich", "uvicorn", "watchfiles"])
+def test_without_a_package_the_error_says_what_to_install(folder: Path, package: str) -> None:
+    program = f"import sys; sys.modules[{package!r}] = None; from yieldwire.cli import main; main()"
 
-    ended = Command("-c", program, cwd=folder).finish()
+    ended = Command("-c", program, "dev", "app.py", "--port", "0", cwd=folder).finish()
 
     assert ended.code == 2
     assert ended.err == (
-        "The command line needs the package 'typer': pip install 'yieldwire[cli]'\n"
+        f"The command line needs the package {package!r}: pip install 'yieldwire[cli]'\n"
+    )
+
+
+def test_a_long_default_is_cut_in_a_list(folder: Path) -> None:
+    source = (folder / "app.py").read_text()
+    (folder / "app.py").write_text(source.replace('"step"', repr("step " * 20)))
+
+    assert (
+        'message: string = "step step step step step step…'
+        in run("actions", "app.py", cwd=folder).out
     )

@@ -9,9 +9,11 @@ def main() -> None:
     """Run the command that the arguments name, and leave with its exit code."""
     try:
         from yieldwire.cli.command import run  # noqa: PLC0415 - it needs what may be missing
+
+        run()
     except ImportError as exc:
-        if exc.name not in {"typer", "rich"}:
+        package = (exc.name or "").partition(".")[0]
+        if package not in {"typer", "rich", "uvicorn", "watchfiles"}:
             raise
-        sys.stderr.write(f"{MissingDependency(exc.name, 'cli', 'The command line')}\n")
+        sys.stderr.write(f"{MissingDependency(package, 'cli', 'The command line')}\n")
         sys.exit(2)
-    run()

@@ -56,6 +56,9 @@ Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 takes a free one
 Base: TypeAlias = Annotated[str, typer.Option(help="The path below which the actions answer.")]
 Fd: TypeAlias = Annotated[int | None, typer.Option(hidden=True)]
 
+LONGEST_DEFAULT: Final = 30
+"""Characters of a default that a list of parameters has room for."""
+
 EXIT_CODES: Final = """
 
 \b
@@ -351,7 +354,9 @@ def _parameters(schema: dict[str, Json]) -> str:
     required, definitions = schema.get("required", []), schema.get("$defs", {})
     told: list[str] = []
     for name, field in schema.get("properties", {}).items():
-        default = "" if name in required else f" = {to_json(field.get('default')).decode()}"
+        text = to_json(field.get("default")).decode()
+        shown = text if len(text) <= LONGEST_DEFAULT else f"{text[:LONGEST_DEFAULT]}…"
+        default = "" if name in required else f" = {shown}"
         told.append(f"{name}: {kind_of(field, definitions)}{default}")
     return ", ".join(told)
 
