@@ -1,6 +1,6 @@
 """A run as Python code holds it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
@@ -69,7 +69,7 @@ class Run(Generic[T]):
                 if event.type is EventType.CHUNK:
                     yield event.value
                 elif event.is_terminal and event.type is not EventType.DONE:
-                    raise _error(event.value)
+                    raise ActionError.from_object(ErrorObject.from_dict(event.value))
 
     async def result(self) -> T:
         """Return the result when the run has completed.
@@ -81,7 +81,7 @@ class Run(Generic[T]):
             pass
         outcome = (await self._app.fold(self.id)).outcome()
         if outcome["error"] is not None:
-            raise _error(outcome["error"])
+            raise ActionError.from_object(ErrorObject.from_dict(outcome["error"]))
         return cast("T", self._action.signature.result.read(outcome["result"]))
 
     async def cancel(self) -> None:
@@ -91,10 +91,3 @@ class Run(Generic[T]):
     async def snapshot(self) -> dict[str, Json]:
         """Return the run's state in one object."""
         return await self._app.snapshot(self.id)
-
-
-def _error(value: Mapping[str, Json]) -> ActionError:
-    told = ErrorObject.from_dict(value)
-    return ActionError(
-        told.code, told.message, status=told.status, retryable=told.retryable, data=told.data
-    )
