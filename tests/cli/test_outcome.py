@@ -7,6 +7,7 @@ from yieldwire.errors import (
     MissingDependency,
     ProtocolError,
     RunCancelled,
+    StoreError,
     Unauthorized,
     Unreachable,
     UsageError,
@@ -32,6 +33,7 @@ def of_run(error: ActionError) -> ActionError:
         (Unreachable("gone"), Outcome.UNREACHABLE),
         (ProtocolError("not ours"), Outcome.UNREACHABLE),
         (UsageError("no"), Outcome.USAGE),
+        (StoreError("full"), Outcome.FAILED),
         (MissingDependency("uvicorn", "server", "x"), Outcome.USAGE),
     ],
 )

@@ -132,6 +132,41 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, content: str | None, told
     assert (ended.code, told in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("serve", "app.py"), ("serve", "app.py", "--workers", "2"), ("dev", "app.py", "--no-reload")],
+    ids=" ".join,
+)
+def test_a_store_that_cannot_be_used_is_said_in_one_line(
+    folder: Path, arguments: tuple[str, ...]
+) -> None:
+    source = (folder / "app.py").read_text()
+    (folder / "app.py").write_text(
+        source.replace("Actions(", 'Actions(store="sqlite:///no/a.db"', 1)
+    )
+
+    ended = run(*arguments, "--port", "0", cwd=folder)
+
+    (line,) = ended.err.strip().splitlines()
+    assert ended.code == 1
+    assert line.endswith("Runs cannot be kept in no/a.db: there is no folder no. Make it.")
+
+
+def test_dev_waits_for_a_store_that_fails_to_be_mended(folder: Path) -> None:
+    source = (folder / "app.py").read_text()
+    (folder / "app.py").write_text(
+        source.replace("Actions(", 'Actions(store="sqlite:///no/a.db"', 1)
+    )
+
+    with running("dev", "app.py", "--port", "0", cwd=folder) as command:
+        command.wait_for_note("there is no folder no. Make it. Waiting for a change.")
+        (folder / "app.py").write_text(source)
+        command.wait_for("serves app.py")
+        ended = stopped(command)
+
+    assert ended.code == 0
+
+
 def test_a_port_that_is_taken_is_said_to_be(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = run("dev", "app.py", "--port", str(taken.getsockname()[1]), cwd=folder)

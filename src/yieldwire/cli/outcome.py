@@ -10,6 +10,7 @@ from yieldwire.errors import (
     ErrorObject,
     ProtocolError,
     RunCancelled,
+    StoreError,
     Unreachable,
     YieldwireError,
 )
@@ -43,6 +44,8 @@ class Outcome(IntEnum):
             return cls.UNREACHABLE
         if error.code == RunCancelled.code:
             return cls.CANCELLED
+        if isinstance(error, StoreError):
+            return cls.FAILED
         if isinstance(error, ActionError) and error.run_id is not None:
             return cls.FAILED
         return cls.REFUSED if isinstance(error, CallError) else cls.USAGE

@@ -1,5 +1,6 @@
 """What ``dev`` and ``serve`` do: one process that serves, or one that looks after others."""
 
+import asyncio
 import socket
 import sys
 import webbrowser
@@ -15,7 +16,8 @@ from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.reload import reload_on_change
 from yieldwire.cli.server import Serving, listen, serve, url_of
 from yieldwire.cli.source import LoadFailed, load, path_of
-from yieldwire.errors import UsageError
+from yieldwire.errors import StoreError, UsageError
+from yieldwire.stores import Query, RunStore
 
 DEV_GRACE: Final = 0.5
 """Seconds that running actions may go on when ``dev`` stops: nobody wants to wait for them."""
@@ -72,7 +74,7 @@ def publish(target: str, place: Place, how: Serving, *, workers: int) -> None:
 def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: bool) -> None:
     try:
         app = _load(target)
-    except UsageError as exc:
+    except (UsageError, StoreError) as exc:
         if is_watched:
             note(f"{exc.details}\n" if isinstance(exc, LoadFailed) else "")
             note(f"{exc} Waiting for a change.")
@@ -113,7 +115,16 @@ def _load(target: str) -> Actions:
     app = load(target)
     if not isinstance(app, Actions):
         raise UsageError(f"{target} is an App, which is not served; make it Actions().")
+    # Said once and here, rather than by every process that is started.
+    asyncio.run(_ask(app.store))
     return app
+
+
+async def _ask(store: RunStore) -> None:
+    try:
+        await store.find(Query(everyone=True, limit=1))
+    finally:
+        await store.close()
 
 
 def _check_workers(app: Actions, workers: int) -> None:
