@@ -28,7 +28,7 @@ class CommandServer:
     """An application, named as ``module:attribute``, served by one of `COMMANDS`.
 
     It is a process group of its own, for some servers have workers. What it logs is appended
-    to the file ``log``. With a ``port``, it listens there, as after a restart.
+    to the file ``log``. When it has ended it may be started again, on the same port.
     """
 
     def __init__(
@@ -38,17 +38,21 @@ class CommandServer:
         env: Mapping[str, str],
         *,
         command: str = "uvicorn",
-        port: int = 0,
     ) -> None:
         self._command, self._target, self._log = COMMANDS[command], target, log
         self._env = {**os.environ, **env}
         # Bound and not listening, it keeps the port from others, but not from the server.
         self._place = socket.socket()
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._place.bind(("127.0.0.1", port))
+        self._place.bind(("127.0.0.1", 0))
         self.port: Final[int] = self._place.getsockname()[1]
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server; who needs it waits until it is listening."""
         words = self._command.format(port=self.port).split()
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -60,7 +64,6 @@ class CommandServer:
                 stderr=log,
                 start_new_session=True,
             )
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -72,6 +72,10 @@ class Connection(asyncio.Protocol):
         self._left = self._left - len(piece) or None
         return True
 
+    def abort(self) -> None:
+        """Take what comes no more."""
+        self._end(whole=False)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(whole=False)
 
@@ -93,11 +97,17 @@ class Follower:
         self.violations: list[str] = []
         self.retry_ms: int | None = None
         self.has_begun: Final = asyncio.Event()
+        """A response has begun."""
+        self.has_news: Final = asyncio.Event()
+        """An event has come."""
         self.was_whole = False
         """Whether the last response came to its own end."""
         self._rest = b""
-        self.newest_at = 0.0
+        self._connection: Connection | None = None
+        self.newest_at: float | None = None
         """When the newest event came, by the loop's clock."""
+        self.longest_silence = 0.0
+        """Seconds between two events, at most."""
 
     @property
     def seq(self) -> int:
@@ -106,6 +116,16 @@ class Follower:
     @property
     def has_ended(self) -> bool:
         return bool(self.events) and self.events[-1][1] in TERMINAL
+
+    def count(self, kind: bytes) -> int:
+        """Return how many events of a type came."""
+        return sum(event[1] == kind for event in self.events)
+
+    def give_up(self, why: str) -> None:
+        """Note a violation, and read no more."""
+        self.violations.append(why)
+        if self._connection is not None:
+            self._connection.abort()
 
     @property
     def has_cut_frame(self) -> bool:
@@ -134,7 +154,7 @@ class Follower:
         self.retry_ms, self._rest, self.was_whole = None, b"", False
         loop, tally = asyncio.get_running_loop(), self._tally
         tally.connections += 1
-        connection = Connection(self._take)
+        connection = self._connection = Connection(self._take)
         try:
             transport, _ = await loop.create_connection(lambda: connection, "127.0.0.1", port)
         except OSError:
@@ -188,4 +208,8 @@ class Follower:
         if self.has_ended:
             self.violations.append(f"{seq} follows the end")
         self.events.append((int(seq), kind, fields[b"data"]))
-        self.newest_at = asyncio.get_running_loop().time()
+        self.has_news.set()
+        now = asyncio.get_running_loop().time()
+        if self.newest_at is not None:
+            self.longest_silence = max(self.longest_silence, now - self.newest_at)
+        self.newest_at = now
