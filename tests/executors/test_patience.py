@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.support.runs import Outcome, call, outcome
+from tests.support.faults import Faults, writing
+from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
 from tests.support.virtual import run_virtually
-from yieldwire.app import App
+from yieldwire.app import App, Timing
 from yieldwire.context import StreamableValue
 from yieldwire.errors import AppendConflict, Fenced, StoreError
 from yieldwire.events import Block
@@ -17,6 +19,8 @@ from yieldwire.executors import Limits
 from yieldwire.executors.patience import LONGEST_PAUSE, patiently
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing.clock import MovingClock
 
 T = TypeVar("T")
 
@@ -333,3 +337,33 @@ def test_a_claim_whose_answer_was_lost_does_not_begin_the_action_twice() -> None
     run_virtually(run())
 
     assert begun == []
+
+
+async def test_a_run_on_a_full_disk_ends_when_there_is_room_and_its_lease_is_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, may_go_on = MovingClock(), asyncio.Event()
+
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        await may_go_on.wait()
+        yield 2
+
+    with Faults().installed() as faults:
+        store = SQLiteStore(tmp_path / "runs.db", clock=clock)
+        limits, timing = Limits(store_patience=0.0), Timing(lease=15.0, sweep_every=3600.0)
+        async with opened(App(store=store, limits=limits, timing=timing)) as app:
+            run = await app.start(app.action(act))
+            await first_chunk(run)
+            faults.fails = writing
+            may_go_on.set()
+            async with asyncio.timeout(SOON):
+                while "the run's end was not written" not in caplog.text:  # noqa: ASYNC110 - logged
+                    await asyncio.sleep(0.01)
+            faults.repair()
+            clock.advance(16.0)
+            await app.sweep()
+            heard = await outcome(run)
+
+    assert (heard.chunks, heard.code) == ([1], "INTERRUPTED")
+    assert seqs(heard) == [1, 2]
