@@ -1,13 +1,17 @@
 """The SQLite store keeps the contract, and everything in it outlives the process."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from yieldwire.run import Status
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
+from yieldwire.testing.contract.harness import claimed, finished
 
 
 class SQLiteHarness:
@@ -35,3 +39,50 @@ class TestSQLiteStore(StoreContract):
         harness = SQLiteHarness(tmp_path / "runs.db")
         yield harness
         await harness.store.close()
+
+
+async def start_the_machine_anew(path: Path) -> None:
+    """Let the file think that it was written before the machine's last start."""
+
+    def forget() -> None:
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE about SET boot = 'an earlier one'")
+        connection.commit()
+        connection.close()
+
+    await asyncio.to_thread(forget)
+
+
+async def test_after_a_restart_of_the_machine_no_lease_is_held(tmp_path: Path) -> None:
+    path, before = tmp_path / "runs.db", MovingClock()
+    before.advance(100_000.0)
+    store = SQLiteStore(path, clock=before)
+    run = await claimed(store, lease=15.0)
+    await store.close()
+
+    await start_the_machine_anew(path)
+    store = SQLiteStore(path, clock=MovingClock())  # its monotonic time begins again
+    (swept,) = await store.sweep()
+    await store.close()
+
+    assert (swept.id, swept.status) == (run.id, Status.FAILED)
+
+
+async def test_after_a_restart_of_the_machine_retention_goes_by_the_wall_clock(
+    tmp_path: Path,
+) -> None:
+    path, before, after = tmp_path / "runs.db", MovingClock(), MovingClock()
+    before.advance(100_000.0)
+    store = SQLiteStore(path, clock=before)
+    run = await finished(store, retention=60.0)
+    await store.close()
+
+    await start_the_machine_anew(path)
+    after.jump(before.now() - after.now() + 50.0)
+    store = SQLiteStore(path, clock=after)
+    purged = [await store.purge()]
+    after.advance(11.0)
+    purged.append(await store.purge())
+    await store.close()
+
+    assert purged == [[], [run.id]]
