@@ -582,5 +582,9 @@ def test_a_store_is_named_or_handed_in(tmp_path: Path) -> None:
     assert isinstance(open_store("memory", clock), MemoryStore)
     assert isinstance(open_store(f"sqlite:///{tmp_path}/runs.db", clock), SQLiteStore)
     assert open_store(own, clock) is own
-    with pytest.raises(UsageError, match="There is no store 'mongo'"):
-        open_store("mongo", clock)
+
+
+@pytest.mark.parametrize("name", ["mongo", "sqlite:///", "sqlite://runs.db", "runs.db"])
+def test_a_store_that_nobody_knows_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"There is no store '{name}'"):
+        open_store(name, SystemClock())

@@ -389,7 +389,7 @@ def open_store(store: str | RunStore, clock: Clock) -> RunStore:
     """
     if store == "memory":
         return MemoryStore(clock=clock)
-    if isinstance(store, str) and store.startswith("sqlite:///"):
+    if isinstance(store, str) and store.startswith("sqlite:///") and store != "sqlite:///":
         return SQLiteStore(store.removeprefix("sqlite:///"), clock=clock)
     if not isinstance(store, str):
         return store
