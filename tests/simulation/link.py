@@ -1,0 +1,143 @@
+"""A store as several processes see it: each over a link of its own, which is slow and may break."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import ClassVar, Final, TypeVar
+
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, Status
+from yieldwire.stores import Admission, Query, Reach
+from yieldwire.stores.memory import MemoryStore
+
+T = TypeVar("T")
+
+SLOWEST: Final = 0.02
+"""Seconds that a call takes on its way, and its answer on the way back."""
+
+
+class Witness(MemoryStore):
+    """A memory store that processes share, and which remembers what it forgets."""
+
+    reach: ClassVar[Reach] = "machine"
+    files: None = None
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, store_clock: "SharedClock") -> None:
+        super().__init__(clock=store_clock)
+        self._loop = loop
+        self.purged: Final[dict[str, tuple[RunRecord, list[Block]]]] = {}
+        self.ended: Final[dict[str, float]] = {}
+
+    def _forget(self, run_id: str) -> None:
+        entry = self._entries[run_id]
+        self.purged[run_id] = entry.current(), entry.blocks
+        super()._forget(run_id)
+
+    async def everything(self) -> dict[str, tuple[RunRecord, list[Block]]]:
+        """Return every run that there ever was, with its log."""
+        kept = {each.id: each for each in await self.find(Query(everyone=True, limit=10_000))}
+        logs = {run_id: list(await self.read(run_id, 0, max_bytes=10**9)) for run_id in kept}
+        return self.purged | {run_id: (run, logs[run_id]) for run_id, run in kept.items()}
+
+    def note_ends(self) -> None:
+        """Note when runs ended, by the loop's time."""
+        ended = {*self._entries} - {*self._live} - {*self.ended}
+        self.ended.update(dict.fromkeys(ended, self._loop.time()))
+
+
+class SharedClock:
+    """The loop's time, and a wall clock that somebody sets."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.offset = 1_750_000_000.0
+
+    def now(self) -> float:
+        return self._loop.time() + self.offset
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+
+class Link:
+    """One process's way to the store. While it is broken, nothing passes either way."""
+
+    reach: ClassVar[Reach] = "machine"
+    files: None = None
+
+    def __init__(self, store: Witness, random: Random) -> None:
+        self._store, self._random = store, random
+        self._is_whole = asyncio.Event()
+        self._is_whole.set()
+
+    async def break_for(self, seconds: float) -> None:
+        """Let nothing pass for so long; what was asked for then is done, and answered, later."""
+        self._is_whole.clear()
+        await asyncio.sleep(seconds)
+        self._is_whole.set()
+
+    async def _pass(self, call: Callable[[], Awaitable[T]]) -> T:
+        # As a store does it: once begun it is carried out, and cancellation waits for that.
+        done = asyncio.ensure_future(self._pass_both_ways(call))  # noqa: TID251 - awaited here
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait({done})
+            done.exception()
+            raise
+
+    async def _pass_both_ways(self, call: Callable[[], Awaitable[T]]) -> T:
+        await self._travel()
+        try:
+            return await call()
+        finally:
+            self._store.note_ends()
+            await self._travel()
+
+    async def _travel(self) -> None:
+        await asyncio.sleep(self._random.choice([0.0, self._random.random() * SLOWEST]))
+        await self._is_whole.wait()
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        return await self._pass(lambda: self._store.create(run, admission))
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        return await self._pass(lambda: self._store.get(run_id))
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        return await self._pass(
+            lambda: self._store.append(run_id, block, after=after, fence=fence, end=end)
+        )
+
+    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+        return await self._pass(lambda: self._store.read(run_id, after, max_bytes=max_bytes))
+
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+        await self._store.wait(run_id, after, timeout=timeout)
+        await self._travel()
+
+    async def find(self, query: Query, /) -> Sequence[RunRecord]:
+        return await self._pass(lambda: self._store.find(query))
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        return await self._pass(lambda: self._store.claim(run_id, lease=lease))
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        return await self._pass(lambda: self._store.heartbeat(run_id, fence=fence, lease=lease))
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        return await self._pass(lambda: self._store.request_cancel(run_id, reason))
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        return await self._pass(lambda: self._store.sweep())
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        return await self._pass(lambda: self._store.purge(run_id))
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        await self._pass(lambda: self._store.hold(run_id, reader, seconds=seconds))
+
+    async def close(self) -> None:
+        await asyncio.sleep(0)
