@@ -5,17 +5,21 @@ last commit went on; one thread reads. WAL lets both go on at once. Every method
 transaction or part of one, so the steps are atomic for all processes that share the file.
 Blocks that this process wrote last are kept in memory for its own readers. A reader waits on a
 future, which an append of this process resolves; what another process appends is noticed by
-the file's ``data_version``, which is looked at only while somebody waits.
+the file's ``data_version``, which is looked at only while somebody waits, and then looked up
+for everybody who waits at once.
 
 What it promises: with ``synchronous="NORMAL"`` everything acknowledged survives the death of
 the process; with ``"FULL"`` also that of the machine, at about four times the cost of a commit.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+from pydantic_core import to_json
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
@@ -34,7 +38,9 @@ from yieldwire.stores.sqlite.file import (
 )
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.tails import Tails
-from yieldwire.stores.sqlite.waiters import Waiters
+from yieldwire.stores.sqlite.waiters import Heads, Waiters
+
+T = TypeVar("T")
 
 
 class SQLiteStore:
@@ -64,9 +70,10 @@ class SQLiteStore:
         self.files: Path | None = path.with_name(path.name + "-files")
         self._clock = clock or SystemClock()
         self._sql = statements()
-        self._waiters, self._tails = Waiters(), Tails()
+        self._waiters, self._tails = Waiters(self._ask_heads), Tails()
+        self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
         place = Place(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
-        self._lanes = Lanes(place, self._clock, self._waiters.wake_all)
+        self._lanes = Lanes(place, self._clock, self._waiters.look_for_all)
 
     def _row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
         row: sqlite3.Row | None = self._one(connection, "run_by_id", id=run_id)
@@ -99,7 +106,7 @@ class SQLiteStore:
             connection.execute(self._sql["insert_run"], {**to_row(run), **columns})
             return run
 
-        return await self._lanes.write(work)
+        return await self._write(work)
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run as it is."""
@@ -127,7 +134,7 @@ class SQLiteStore:
             return self._keep(connection, row, step, block).first_seq
 
         try:
-            first_seq = await self._lanes.write(work)
+            first_seq = await self._write(work)
         finally:
             # Also where this is cancelled: the block stands there all the same.
             self._waiters.wake(run_id, block.last)
@@ -208,23 +215,41 @@ class SQLiteStore:
                     break
             return page
 
-        return await self._lanes.read(work)
+        # A run's readers stand at the same place, mostly: what one of them reads, all of them do.
+        place = (run_id, after, max_bytes)
+        reading = self._reads.get(place)
+        if reading is None:
+            reader = await self._lanes.open_reader()
+            reading = self._reads[place] = reader.ask(work)
+            reading.add_done_callback(lambda done: self._forget_read(place, done))
+        return await asyncio.shield(reading)
+
+    def _forget_read(
+        self, place: tuple[str, int, int], reading: asyncio.Future[Sequence[Block]]
+    ) -> None:
+        if self._reads.get(place) is reading:
+            del self._reads[place]
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await self._lanes.write(work)
+        finally:
+            self._reads.clear()  # whoever reads from now on sees what was written
 
     async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
+        await self._lanes.open_reader()
         # Looked at after the waiter stands, so that no append falls between.
         with self._waiters.waiter(run_id, after, timeout) as waiter:
-            if not await self._has_news(run_id, after):
-                self._watch()
-                await waiter
+            self._watch()
+            self._waiters.look([run_id])
+            await waiter
         self._watch()
 
-    async def _has_news(self, run_id: str, after: int) -> bool:
-        def work(connection: sqlite3.Connection) -> bool:
-            row = self._one(connection, "run_by_id", id=run_id)
-            return row is None or row["seq"] > after or row["ended_at"] is not None
-
-        return await self._lanes.read(work)
+    def _ask_heads(self, run_ids: set[str]) -> asyncio.Future[Heads]:
+        values = {"ids": to_json(run_ids).decode()}
+        statement = self._sql["heads"]
+        return self._lanes.ask(lambda connection: dict(connection.execute(statement, values)))
 
     def _watch(self) -> None:
         self._lanes.watch(is_awaited=bool(self._waiters))
@@ -259,7 +284,7 @@ class SQLiteStore:
             until = None if lease is None else self._clock.monotonic() + lease
             return self._keep(connection, row, run, None, lease_until=until)
 
-        return await self._lanes.write(work)
+        return await self._write(work)
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         """Renew the lease, and return why the run should be cancelled, if it should."""
@@ -271,7 +296,7 @@ class SQLiteStore:
                 steps.check_right(to_record(self._row(connection, run_id)), fence)
             return None if row is None else row["cancel_reason"]
 
-        return await self._lanes.write(work)
+        return await self._write(work)
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
@@ -284,8 +309,9 @@ class SQLiteStore:
             return self._keep(connection, row, run, block, lease_until=row["lease_until"])
 
         try:
-            return await self._lanes.write(work)
+            return await self._write(work)
         finally:
+            self._tails.forget(run_id)  # the log may have been trimmed
             self._waiters.wake(run_id)
 
     async def sweep(self) -> Sequence[RunRecord]:
@@ -305,8 +331,9 @@ class SQLiteStore:
                 changed.append(self._keep(connection, row, run, block, lease_until=until))
             return list({run.id: run for run in changed}.values())
 
-        changed = await self._lanes.write(work)
+        changed = await self._write(work)
         for run in changed:
+            self._tails.forget(run.id)
             self._waiters.wake(run.id, run.seq)
         return changed
 
@@ -334,7 +361,7 @@ class SQLiteStore:
                     connection.execute(self._sql[name], {"run": row["n"]})
             return [row["id"] for row in rows]
 
-        purged = await self._lanes.write(work)
+        purged = await self._write(work)
         for forgotten in purged:
             self._tails.forget(forgotten)
             self._waiters.wake(forgotten)
@@ -352,7 +379,7 @@ class SQLiteStore:
                 connection.execute(self._sql["leave"], values)
                 connection.execute(self._sql["touch"], values)
 
-        await self._lanes.write(work)
+        await self._write(work)
 
     async def close(self) -> None:
         """End both threads, after what they were asked for, and wake everybody who waits."""

@@ -58,16 +58,25 @@ class Lane:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
+    def ask(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """Have ``work`` done in the thread, and return the future of its outcome.
+
+        Raises:
+            StoreError: If the lane is closed; that the database failed, the future says.
+        """
+        if self._is_closing:
+            raise StoreError("The store is closed.")
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put((work, done))
+        return done
+
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do ``work`` in the thread. Cancellation waits until it is done, and then comes through.
 
         Raises:
             StoreError: If the database failed, or the lane is closed.
         """
-        if self._is_closing:
-            raise StoreError("The store is closed.")
-        done: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((work, done))
+        done = self.ask(work)
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:

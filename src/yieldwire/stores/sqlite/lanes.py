@@ -1,5 +1,6 @@
 """The threads of one store: one writes, one reads. They begin with the first call."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -44,13 +45,32 @@ class Lanes:
         Raises:
             StoreError: If the file failed.
         """
+        reader = await self.open_reader()
+        return await reader.do(work)
+
+    async def open_reader(self) -> Lane:
+        """Begin to read, and return the lane that does; every call after the first is quick.
+
+        Raises:
+            StoreError: If the file failed.
+        """
         if self._reader is None:
             await self.write(lambda _: None)  # the file is laid out by its first writer
         if self._reader is None:
             self._reader = Lane(
                 self._connect_reader, self._explain, name="yieldwire reader", writes=False
             )
-        return await self._reader.do(work)
+        return self._reader
+
+    def ask(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """Have ``work`` done by the lane that reads, and return the future of its outcome.
+
+        Raises:
+            StoreError: If nothing is read yet, or any more.
+        """
+        if self._reader is None:
+            raise StoreError("The store is closed.")
+        return self._reader.ask(work)
 
     def watch(self, *, is_awaited: bool) -> None:
         """Look for what other processes write as long as that ``is_awaited``."""

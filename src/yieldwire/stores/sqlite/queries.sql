@@ -29,6 +29,10 @@ WHERE n = :n
 -- head: what an append has to know
 SELECT n, status, fence, seq, first_seq, keep FROM runs WHERE id = :id
 
+-- heads: the last seqs of those runs of a JSON array that go on
+SELECT runs.id, runs.seq FROM json_each(:ids) AS asked CROSS JOIN runs ON runs.id = asked.value
+WHERE runs.ended_at IS NULL
+
 -- advance_head: write what an append changed
 UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
 
