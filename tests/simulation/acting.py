@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from yieldwire.app import App, Timing
 from yieldwire.chunks import Result
 from yieldwire.clock import Clock
@@ -12,6 +14,8 @@ from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.errors import ActionError
 from yieldwire.executors import Limits
 from yieldwire.stores import RunStore
+
+TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs
 
 TIMING: Final = Timing(keepalive=4.0, sweep_every=0.5, lease=3.0, grace=0.0)
 CANCEL_WITHIN: Final = 1.0

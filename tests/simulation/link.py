@@ -131,7 +131,7 @@ class Link:
         return await self._pass(lambda: self._store.request_cancel(run_id, reason))
 
     async def sweep(self) -> Sequence[RunRecord]:
-        return await self._pass(lambda: self._store.sweep())
+        return await self._pass(self._store.sweep)
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         return await self._pass(lambda: self._store.purge(run_id))
