@@ -17,6 +17,9 @@ from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
 from yieldwire.stores import RunStore
 
+PAGE_BYTES: Final = 65_536
+"""About what is sent at a time; a reader that does not read costs a few times that."""
+
 
 class Reader:
     """One reader of one run: holds the run while it is here, and may be asked to leave."""
@@ -92,7 +95,7 @@ class Reader:
         try:
             await self.hold(tick)
             while not self.is_leaving:
-                page = await self._store.read(self.run_id, after)
+                page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES)
                 if page:
                     woken = False
                     yield page
