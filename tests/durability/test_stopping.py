@@ -129,7 +129,7 @@ async def test_a_server_that_hides_the_signal_cuts_streams_between_two_frames(
 
 
 @ways
-@pytest.mark.parametrize("command", ["uvicorn", "granian"])
+@pytest.mark.parametrize("command", ["uvicorn", "granian", "hypercorn alone"])
 async def test_what_would_start_during_the_stop_is_told_to_try_again(
     start: Start, command: str, name: str, base: str
 ) -> None:
