@@ -15,7 +15,7 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo test check fmt lint types imports generate
+.PHONY: demo test check fmt lint types imports soak generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
@@ -43,6 +43,9 @@ types: .venv/.dev  ## Two type checkers
 
 imports: .venv/.dev  ## Who may import whom
 	$(BIN)/lint-imports
+
+soak: .venv/.dev  ## The long form of what kills servers, cuts streams and plays simulations
+	$(BIN)/python -m tests.soak
 
 generate: .venv/.dev  ## Write what is derived: the lock files
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt

@@ -1,0 +1,122 @@
+"""The long form of the tests of what outlives a process: ``make soak``.
+
+It kills servers, cuts streams and plays simulations, says how far it is, and writes what came
+of it to ``build/soak.json``. A seed repeats what was drawn; what the machine did meanwhile is
+its own.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from tests.durability.cuts import Cutting
+from tests.durability.kills import Figures, Killing
+from tests.simulation.play import simulate
+
+KILLS: Final = 200
+STREAMS: Final = 1000
+CUTS_EACH: Final = 10
+SEEDS: Final = 500
+REPORT: Final = Path("build/soak.json")
+BURST: Final = 20
+"""Kills in one file, after which all of its runs are compared."""
+
+Report = dict[str, Any]
+
+
+def say(text: str) -> None:
+    """Write over the line that says how far it is."""
+    sys.stdout.write(f"\r{text}\033[K")
+    sys.stdout.flush()
+
+
+def share(number: int, part: float) -> int:
+    """Return a part of a number, and at least one."""
+    return max(1, round(number * part))
+
+
+def kill(seed: int, part: float) -> Report:
+    """Kill servers, half of them behind lines that break."""
+    total, figures = share(KILLS, part), Figures()
+    while figures.kills < total:
+        figures += kill_on(seed + figures.kills, figures.kills, total)
+    return asdict(figures)
+
+
+def kill_on(seed: int, done: int, total: int) -> Figures:
+    """Kill one file's servers, and compare what its runs came to."""
+    with TemporaryDirectory() as folder:
+        killing = Killing(Path(folder), seed, breaks=bool(done // BURST % 2))
+        burst = min(BURST, total - done)
+        asyncio.run(killing.run(burst, lambda now: say(f"kills: {done + now.kills} of {total}")))
+    return killing.figures
+
+
+def cut(seed: int, part: float) -> Report:
+    """Cut streams."""
+    total = share(STREAMS, part)
+    with TemporaryDirectory() as folder:
+        cutting = Cutting(Path(folder), seed, cuts_each=CUTS_EACH)
+        asyncio.run(
+            cutting.run(
+                total, lambda now: say(f"streams: {now.streams} of {total}, cuts: {now.cuts}")
+            )
+        )
+    return asdict(cutting.figures)
+
+
+def play(seed: int, part: float) -> Report:
+    """Play simulations, each of a seed of its own."""
+    logging.disable(logging.CRITICAL)
+    seeds = range(seed, seed + share(SEEDS, part))
+    for each in seeds:
+        say(f"simulations: {each - seed} of {len(seeds)}")
+        try:
+            simulate(each)
+        except BaseException as exc:
+            exc.add_note(f"Repeat it with: python -m tests.simulation {each}")
+            raise
+    return {"seeds": len(seeds), "first": seed}
+
+
+PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
+    "simulations": play,
+    "cuts": cut,
+    "kills": kill,
+}
+
+
+def main() -> None:
+    """Do all of it, or the part that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", type=float, default=1.0, help="how much of it: 0.1 is a tenth")
+    parser.add_argument("only", nargs="*", help=f"which of {', '.join(PARTS)}; all of them")
+    asked = parser.parse_args()
+    command = f"python -m tests.soak --seed {asked.seed} --part {asked.part:g}"
+    report: Report = {"command": command, "seed": asked.seed}
+    for name in asked.only or PARTS:
+        started = monotonic()
+        try:
+            figures = PARTS[name](asked.seed, asked.part)
+        except BaseException as exc:
+            exc.add_note(f"Repeat it with: {command} {name}")
+            raise
+        report[name] = figures | {"seconds": round(monotonic() - started, 1)}
+        say(f"{name}: {report[name]}\n")
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_bytes(to_json(report, indent=2) + b"\n")
+    say(f"{REPORT} has the report; it is repeated with {command}\n")
+
+
+if __name__ == "__main__":
+    main()
