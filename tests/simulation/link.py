@@ -7,6 +7,7 @@ from typing import ClassVar, Final, TypeVar
 
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
+from yieldwire.steps import CLAIM_SECONDS
 from yieldwire.stores import Admission, Query, Reach
 from yieldwire.stores.memory import MemoryStore
 
@@ -27,11 +28,25 @@ class Witness(MemoryStore):
         self._loop = loop
         self.purged: Final[dict[str, tuple[RunRecord, list[Block]]]] = {}
         self.ended: Final[dict[str, float]] = {}
+        self._pending_since: dict[str, float] = {}
 
     def _forget(self, run_id: str) -> None:
         entry = self._entries[run_id]
         self.purged[run_id] = entry.current(), entry.blocks
         super()._forget(run_id)
+
+    async def sweep(self) -> Sequence[RunRecord]:
+        """Hand pending runs to whoever asks, as every store does that outlives a process."""
+        swept, now = [*await super().sweep()], self._loop.time()
+        pending = {
+            run_id for run_id, entry in self._live.items() if entry.record.status is Status.PENDING
+        }
+        since = {run_id: self._pending_since.get(run_id, now) for run_id in pending}
+        for run_id in [each for each in pending if now - since[each] > CLAIM_SECONDS]:
+            since[run_id] = now
+            swept.append(await self.get(run_id))
+        self._pending_since = since
+        return swept
 
     async def everything(self) -> dict[str, tuple[RunRecord, list[Block]]]:
         """Return every run that there ever was, with its log."""

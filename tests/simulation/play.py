@@ -21,7 +21,7 @@ from yieldwire.run import RunRecord, Status, advance
 RUNS: Final = 8
 DURATION: Final = 40.0
 """Seconds, of virtual time, in which things happen."""
-AFTERWARDS: Final = 120.0
+AFTERWARDS: Final = 300.0
 """Seconds after which every run must have ended: three attempts at the longest action."""
 BREAK: Final = 3 * TIMING.lease
 """The longest break of a link."""

@@ -14,7 +14,7 @@ from yieldwire.testing.clock import MovingClock
 
 T = TypeVar("T")
 
-FOREVER: Final = 10_000_000.0
+FOREVER: Final = 20_000.0
 """Virtual seconds after which a program that waits is taken for one that hangs."""
 
 
