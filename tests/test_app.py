@@ -459,7 +459,7 @@ async def test_time_is_looked_after_by_itself_and_again_after_a_failure(
     class StumblingStore(MemoryStore):
         sweeps = 0
 
-        async def sweep(self) -> list[Any]:
+        async def sweep(self, *, lease: float | None = None) -> list[Any]:
             self.sweeps += 1
             if self.sweeps == 1:
                 raise OSError("the disk is full")

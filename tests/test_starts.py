@@ -45,7 +45,7 @@ def record(owner: str | None = "ada", data: bytes = b"{}") -> RunRecord:
 
 
 def admission(key: str | None, owner: str | None = "ada", data: bytes = b"{}") -> Admission:
-    return admission_of(ACTION, record(owner, data), key, max_runs=8)
+    return admission_of(ACTION, record(owner, data), key, max_runs=8, lease=None)
 
 
 def test_a_record_has_the_starts_facts_and_the_actions_options() -> None:
@@ -78,7 +78,7 @@ def test_keys_of_other_owners_and_actions_never_meet() -> None:
         admission(KEY, owner="ben").key,
         admission(KEY, owner=None).key,
         admission(KEY, owner='ada","act').key,
-        admission_of(Action(other, Options()), record(), KEY, None).key,
+        admission_of(Action(other, Options()), record(), KEY, None, None).key,
     }
 
     assert len(keys) == 5

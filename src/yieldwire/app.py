@@ -102,6 +102,8 @@ class App(Registry):
         self.timing = timing or Timing()
         self.checks_chunks = False
         self.is_closing = False
+        # A store that is lost with its process needs no leases.
+        self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
         self._middleware, self._around = tuple(middleware), tuple(around)
         self._inputs = Inputs(self.store.files)
@@ -140,8 +142,7 @@ class App(Registry):
             resources=self._resources.opened,
             checks_chunks=lambda: self.checks_chunks,
         )
-        lease = None if self.store.reach == "process" else self.timing.lease
-        return LocalExecutor(services, self._load, self._ended, lease=lease)
+        return LocalExecutor(services, self._load, self._ended, lease=self._lease)
 
     async def _look_after_time(self) -> None:
         is_failing = False
@@ -159,7 +160,7 @@ class App(Registry):
 
     async def sweep(self) -> None:
         """Do what time asks: stop forsaken runs, recover orphaned ones, forget old ones."""
-        for run in await self.store.sweep():
+        for run in await self.store.sweep(lease=self._lease):
             if run.status.is_terminal:
                 await self._ended(run)
             elif run.status is Status.PENDING:
@@ -242,7 +243,7 @@ class App(Registry):
         arguments = action.signature.validate(data)
         try:
             record = record_of(action, ctx, await dump(action, arguments), detached=detached)
-            admission = admission_of(action, record, key, self._max_runs)
+            admission = admission_of(action, record, key, self._max_runs, self._lease)
             await self._inputs.keep(record.id, action, arguments)
             kept = await self._keep_once(action, record, admission)
         except BaseException:

@@ -44,7 +44,11 @@ def record_of(
 
 
 def admission_of(
-    action: Action[..., Any, Any], run: RunRecord, key: str | None, max_runs: int | None
+    action: Action[..., Any, Any],
+    run: RunRecord,
+    key: str | None,
+    max_runs: int | None,
+    lease: float | None,
 ) -> Admission:
     """Return what must hold for ``run`` to be created.
 
@@ -63,6 +67,7 @@ def admission_of(
         fingerprint=hashlib.sha256(run.input).hexdigest(),
         action_limit=action.options.concurrency,
         caller_limit=max_runs,
+        lease=lease,
     )
 
 

@@ -14,7 +14,6 @@ from tests.durability.readers import WAYS, Log, Reader, read_through, start
 from tests.support.chaos import HEALTHY, ChaosProxy, Fault, random_fault
 from tests.support.command import CommandServer
 from tests.support.notes import LEASE, SWEEP, notes_in
-from yieldwire.steps import CLAIM_SECONDS
 
 IN_FLIGHT: Final = 6
 BEGUN_ONCE: Final = 3
@@ -22,9 +21,8 @@ BEGUN_ONCE: Final = 3
 SOON: Final = 30.0
 """Seconds within which what must happen has happened, on the slowest machine."""
 ENDLESS: Final = 1_000_000
-LIMIT: Final = LEASE + SWEEP + CLAIM_SECONDS + SOON
-"""Seconds after a kill within which a run that is not repeated has ended. One that was killed
-between its creation and its start is waited for `CLAIM_SECONDS`."""
+LIMIT: Final = LEASE + SWEEP + SOON
+"""Seconds after a kill within which a run that is not repeated has ended."""
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -18,6 +19,7 @@ from yieldwire.executors.local import LocalExecutor, Tasks
 from yieldwire.run import Status
 from yieldwire.stores import Admission, Reach
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
 from yieldwire.testing.contract.harness import record
 from yieldwire.upload import Upload
@@ -242,6 +244,52 @@ async def test_a_run_whose_worker_was_lost_goes_on_with_its_next_attempt() -> No
 
     assert attempts == [2]
     assert (heard["status"], heard["attempt"], heard["seq"]) == ("completed", 2, 3)
+
+
+async def test_a_run_that_comes_back_to_its_own_process_begins_when_the_old_attempt_is_over() -> (
+    None
+):
+    attempts: list[int] = []
+    gate = asyncio.Event()
+
+    async def act(ctx: Context) -> AsyncIterator[int]:
+        attempts.append(ctx.attempt)
+        yield ctx.attempt
+        await gate.wait()
+        yield ctx.attempt
+
+    clock = MovingClock()
+    async with opened(App(store=SharedStore(clock=clock), timing=QUIET, clock=clock)) as app:
+        run = await app.start(app.action(retries=1)(act))
+        await first_chunk(run)
+        clock.advance(2 * QUIET.lease)
+
+        await app.sweep()
+        gate.set()
+        heard = await ended(app, run.id)
+
+    assert attempts == [1, 2]
+    assert (heard["status"], heard["attempt"], heard["chunk"]) == ("completed", 2, 2)
+
+
+async def test_a_run_that_its_process_never_began_is_begun_by_another_within_a_lease(
+    tmp_path: Path,
+) -> None:
+    async def act() -> AsyncIterator[int]:
+        yield 1
+
+    clock = MovingClock()
+    store = SQLiteStore(tmp_path / "runs.db", clock=clock)
+    async with opened(App(store=store, timing=QUIET, clock=clock)) as app:
+        app.action(act)
+        run = record(action="act", context=b'{"state":{},"request":{}}')
+        await store.create(run, Admission(lease=QUIET.lease))  # by a process that is gone
+        clock.advance(QUIET.lease + 1)
+
+        await app.sweep()
+        heard = await ended(app, run.id)
+
+    assert (heard["status"], heard["attempt"]) == ("completed", 1)
 
 
 async def test_a_worker_that_cannot_reach_the_store_for_a_lease_gives_its_run_up(

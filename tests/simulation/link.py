@@ -35,7 +35,7 @@ class Witness(MemoryStore):
         self.purged[run_id] = entry.current(), entry.blocks
         super()._forget(run_id)
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Hand pending runs to whoever asks, as every store does that outlives a process."""
         swept, now = [*await super().sweep()], self._loop.time()
         pending = {
@@ -145,7 +145,7 @@ class Link:
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         return await self._pass(lambda: self._store.request_cancel(run_id, reason))
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         return await self._pass(self._store.sweep)
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:

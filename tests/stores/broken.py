@@ -254,7 +254,7 @@ class ForgetsTheKeyWithTheEnd(MemoryStore):
 class SweepsWithTheOldFence(MemoryStore):
     """A worker whose run was taken away, and begun again, still holds it."""
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         before = {run_id: entry.record.fence for run_id, entry in self._entries.items()}
         swept = await super().sweep()
         for run in swept:
@@ -292,7 +292,7 @@ class ClaimsTwice(MemoryStore):
 class TriesForEver(MemoryStore):
     """Attempts never run out."""
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         for entry in self._live.values():
             if entry.record.retries:
                 entry.record = replace(entry.record, retries=entry.record.attempt)

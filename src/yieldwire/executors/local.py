@@ -78,6 +78,8 @@ class LocalExecutor:
         self._runs, self._chores = Tasks(), Tasks()
         self._attempts: dict[str, Attempt] = {}
         self._queued: set[str] = set()
+        self._again: set[str] = set()
+        """Runs that were enqueued while an older attempt at them was still here."""
         self._is_closing = False
         self._is_hurried = asyncio.Event()
         self.paces: Final[dict[str, Pace]] = {}
@@ -87,8 +89,10 @@ class LocalExecutor:
             self._chores.own(self._keep_leases(lease))
 
     def enqueue(self, run_id: str, /) -> None:
-        """Execute a pending run; one that waits here already is not enqueued twice."""
-        if run_id not in self._queued:
+        """Execute a pending run, once the attempt that is still here, if one is, has ended."""
+        if run_id in self._queued:
+            self._again.add(run_id)
+        else:
             self._queued.add(run_id)
             self._runs.own(self._execute(run_id))
 
@@ -110,6 +114,9 @@ class LocalExecutor:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
         finally:
             self._queued.discard(run_id)
+            if run_id in self._again and not self._is_closing:
+                self._again.discard(run_id)
+                self.enqueue(run_id)
             self._attempts.pop(run_id, None)
             self.paces.pop(run_id, None)
 

@@ -22,13 +22,16 @@ class Admission:
     """What must hold for a run to be created, checked in the same step that creates it.
 
     ``key`` is one idempotency key within its owner and action, ``fingerprint`` stands for
-    the input. The limits count runs of the same caller that have not ended.
+    the input. The limits count runs of the same caller that have not ended. ``lease`` is how
+    many seconds the process that creates the run has to claim it; ``None``: what the store
+    thinks right.
     """
 
     key: str | None = None
     fingerprint: str = ""
     action_limit: int | None = None
     caller_limit: int | None = None
+    lease: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +185,14 @@ class Leases(Protocol):
         """
         ...
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed.
 
         An attached run whose readers have been away longer than it lingers is asked to stop.
         A run whose lease ran out fails as ``INTERRUPTED``, or is pending again, with the event
-        ``restarted``, where its record allows another attempt.
+        ``restarted``, where its record allows another attempt. A pending one that nobody claimed
+        in time, where processes share the store, is handed to whoever sweeps. Who is handed
+        a pending run has ``lease`` seconds to claim it, by default what the store thinks right.
         """
         ...
 

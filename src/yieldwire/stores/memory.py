@@ -235,7 +235,7 @@ class MemoryStore:
             heapq.heappush(self._expiries, (expiry, entry.record.id))
         return entry.current()  # the block may have trimmed the log
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed."""
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
         for entry in list(self._live.values()):

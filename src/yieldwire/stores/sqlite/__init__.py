@@ -100,7 +100,7 @@ class SQLiteStore:
             columns = {
                 "key": admission.key,
                 "fingerprint": admission.fingerprint,
-                "lease_until": self._clock.monotonic() + steps.CLAIM_SECONDS,
+                "lease_until": self._clock.monotonic() + (admission.lease or steps.CLAIM_SECONDS),
                 "read_until": self._clock.monotonic(),
             }
             connection.execute(self._sql["insert_run"], {**to_row(run), **columns})
@@ -314,7 +314,7 @@ class SQLiteStore:
             self._tails.forget(run_id)  # the log may have been trimmed
             self._waiters.wake(run_id)
 
-    async def sweep(self) -> Sequence[RunRecord]:
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed."""
         now, wall = self._clock.monotonic(), self._clock.now()
 
@@ -327,7 +327,7 @@ class SQLiteStore:
                     changed.append(self._keep(connection, row, run, block, lease_until=until))
             for row in connection.execute(self._sql["lost"], {"now": now}).fetchall():
                 run, block = steps.take_away(to_record(row), wall)
-                until = now + steps.CLAIM_SECONDS  # for the process that is told of it here
+                until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
                 changed.append(self._keep(connection, row, run, block, lease_until=until))
             return list({run.id: run for run in changed}.values())
 
