@@ -319,6 +319,38 @@ async def test_a_worker_that_cannot_reach_the_store_for_a_lease_gives_its_run_up
     assert status is Status.RUNNING  # what becomes of it is for a sweep to say
 
 
+async def test_a_store_that_never_answers_a_heartbeat_costs_its_run_alone() -> None:
+    class Deaf(SharedStore):
+        """Answers no heartbeat of the first run."""
+
+        first: str | None = None
+        answered = asyncio.Event()
+
+        async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+            self.first = self.first or run_id
+            if run_id == self.first:
+                await asyncio.Event().wait()
+            self.answered.set()
+            return await super().heartbeat(run_id, fence=fence, lease=lease)
+
+    stopped = asyncio.Event()
+
+    async def act() -> AsyncIterator[int]:
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    store = Deaf()
+    async with opened(App(store=store, timing=BEATING)) as app:
+        await first_chunk(await app.start(app.action(act)))
+        async with asyncio.timeout(SOON):
+            await stopped.wait()
+            await first_chunk(await app.start(app.action(hang)))
+            await store.answered.wait()
+
+
 async def test_what_is_stopped_at_the_close_is_released_to_others() -> None:
     clock = MovingClock()
     store = SharedStore(clock=clock)

@@ -156,11 +156,19 @@ class LocalExecutor:
         return await patiently(call, self._limits.store_patience, run_id)
 
     async def _keep_leases(self, lease: float) -> None:
-        """Renew every lease that is held here, three times in its length."""
+        """Renew every lease that is held here, three times in its length.
+
+        A store that does not answer for one run keeps no other from being renewed.
+        """
+        loop, renewing = asyncio.get_running_loop(), dict[str, asyncio.Task[None]]()
         while True:
             await asyncio.sleep(lease / 3)
-            held = list(self._attempts.values())
-            await asyncio.gather(*(self._renew(attempt, lease) for attempt in held))
+            renewing = {key: task for key, task in renewing.items() if not task.done()}
+            for run_id, attempt in list(self._attempts.items()):
+                if run_id not in renewing:
+                    renewing[run_id] = self._chores.own(self._renew(attempt, lease))
+                elif loop.time() - attempt.renewed_at > lease:
+                    attempt.lose()
 
     async def _renew(self, attempt: Attempt, lease: float) -> None:
         run, now = attempt.run, asyncio.get_running_loop().time()
