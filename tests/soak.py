@@ -1,8 +1,8 @@
 """The long form of the tests of what outlives a process: ``make soak``.
 
-It kills servers, cuts streams and plays simulations, says how far it is, and writes what came
-of it to ``build/soak.json``. A seed repeats what was drawn; what the machine did meanwhile is
-its own.
+It plays simulations, cuts streams, kills and restarts servers, says how far it is, and writes
+what came of it to ``build/soak.json``. A seed repeats what was drawn; what the machine did
+meanwhile is its own.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
 from tests.durability.kills import Figures, Killing
 from tests.simulation.play import simulate
@@ -26,6 +27,14 @@ KILLS: Final = 200
 STREAMS: Final = 1000
 CUTS_EACH: Final = 10
 SEEDS: Final = 500
+RESTARTS: Final = 20
+ROLLED: Final = 200
+"""Streams that are open while servers are restarted in turn."""
+CROWD_RUNS: Final = 50
+CROWD_READERS: Final = 100
+BACK_WITHIN: Final = 20.0
+"""Seconds from the new process listening until the last stream has a new event."""
+MOST_MEMORY: Final = 1_000_000_000
 REPORT: Final = Path("build/soak.json")
 BURST: Final = 20
 """Kills in one file, after which all of its runs are compared."""
@@ -88,10 +97,33 @@ def play(seed: int, part: float) -> Report:
     return {"seeds": len(seeds), "first": seed}
 
 
+def restart(seed: int, part: float) -> Report:
+    """Restart two servers in turn, under streams that go on."""
+    say("two servers are restarted in turn")
+    return kept(rolling.run(share(RESTARTS, part), share(ROLLED, part), seed))
+
+
+def crowd(seed: int, part: float) -> Report:
+    """Kill a server that thousands follow."""
+    say("a server is killed under thousands of streams")
+    report = kept(storm.run(share(CROWD_RUNS, part), CROWD_READERS, seed))
+    assert report["last_event_after"] < BACK_WITHIN, report
+    assert report["resident_after"] < MOST_MEMORY, report
+    return report
+
+
+def kept(seen: rolling.Report | storm.Report) -> Report:
+    """Return what was seen, where no promise was broken."""
+    assert not seen.violations, seen.violations
+    return {name: value for name, value in asdict(seen).items() if name != "violations"}
+
+
 PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "simulations": play,
     "cuts": cut,
     "kills": kill,
+    "restarts": restart,
+    "crowd": crowd,
 }
 
 
