@@ -62,9 +62,9 @@ class Reader:
             await self._store.hold(self.run_id, self.id, seconds=0)
 
     async def first(self, within: float) -> Sequence[Block]:
-        """Return the log's first page, or nothing if none comes ``within`` so many seconds."""
+        """Return the log's first block, or nothing if none comes ``within`` so many seconds."""
         await self.news(0, within)
-        return await self._store.read(self.run_id, 0)
+        return await self._store.read(self.run_id, 0, max_bytes=1)
 
     async def news(self, after: int, within: float) -> None:
         """Return when there is something behind ``after``, or ``within`` so many seconds.

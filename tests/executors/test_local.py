@@ -272,6 +272,31 @@ async def test_a_run_that_comes_back_to_its_own_process_begins_when_the_old_atte
     assert (heard["status"], heard["attempt"], heard["chunk"]) == ("completed", 2, 2)
 
 
+async def test_an_attempt_that_is_told_only_by_its_write_leaves_the_files_to_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = asyncio.Event()
+
+    async def act(file: Upload, ctx: Context) -> AsyncIterator[str]:
+        yield f"attempt {ctx.attempt}"
+        await gate.wait()
+        yield (await file.read()).decode()
+
+    clock = MovingClock()
+    store = SQLiteStore(tmp_path / "runs.db", clock=clock)
+    async with opened(App(store=store, timing=QUIET, clock=clock)) as app:
+        run = await app.start(app.action(retries=1)(act), {"file": BytesIO(b"contents")})
+        await first_chunk(run)
+        clock.advance(2 * QUIET.lease)
+
+        await app.sweep()
+        gate.set()
+        heard = await ended(app, run.id)
+
+    assert (heard["status"], heard["attempt"], heard["chunk"]) == ("completed", 2, "contents")
+    assert "run failed" not in caplog.text
+
+
 async def test_a_run_that_its_process_never_began_is_begun_by_another_within_a_lease(
     tmp_path: Path,
 ) -> None:

@@ -136,12 +136,7 @@ class Attempt:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                drive = Drive(
-                    work=self._work,
-                    ctx=ctx,
-                    writer=self._writer,
-                    group=group,
-                )
+                drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
                 return await drive.run()
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
@@ -173,10 +168,12 @@ class Attempt:
     def lose(self) -> None:
         """Stop the action and write nothing more: the run is another's, or its lease is over."""
         if not self._has_ended:
-            logger.warning("the run was taken away", extra={"run_id": self.run.id})
-            self.is_lost = True
             self.cancel(LOST)
-            self._has_ended = self._writer.is_closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        logger.warning("the run was taken away", extra={"run_id": self.run.id})
+        self._has_ended = self.is_lost = self._writer.is_closed = True
 
     def _abandon(self) -> None:
         if not self._has_ended:
@@ -196,6 +193,9 @@ class Attempt:
         return RunCancelled(self.cancel_reason or "requested")
 
     async def _end_by(self, exc: BaseException) -> None:
+        if isinstance(exc, Fenced) and not self._has_ended:
+            self._let_go()
+            return
         kind = EventType.CANCELLED if isinstance(exc, RunCancelled) else EventType.ERROR
         if isinstance(exc, StoreError) and self._writer.has_failed:
             logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})
@@ -221,7 +221,7 @@ class Attempt:
         try:
             await self._writer.end(kind, data)
         except (Fenced, NotFound):
-            logger.warning("the run was taken away", extra={"run_id": self.run.id})
+            self._let_go()
         except StoreError:
             # Where runs are leased, the sweep ends it when the lease runs out.
             self.is_lost = True

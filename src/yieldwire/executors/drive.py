@@ -1,6 +1,5 @@
 """The one place where an action's function becomes events, whatever its shape."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,7 +20,6 @@ class Drive:
     work: Work
     ctx: Context
     writer: LogWriter
-    group: asyncio.TaskGroup
 
     async def run(self) -> object:
         """Run the action to its end, and return its result; every chunk goes to the writer.

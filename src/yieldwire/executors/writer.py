@@ -88,7 +88,8 @@ class LogWriter:
         """Take a chunk's JSON, and say whether it is time to write and to let others run."""
         if self.is_closed:
             raise Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
-        self.check_limits()
+        if self._failure is not None:
+            raise self._failure
         pending = self._pending
         if not pending and not self.is_stepping:
             self._loop.call_soon(self._kick)
