@@ -60,6 +60,10 @@ async def _answer_snapshot(
 ) -> None:
     # Of the state before the body is made: one that is newer would hide what came between.
     etag = _etag(await app.store.get(run_id))
+    headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
+    if after is None and _fits(exchange, etag):
+        await exchange.answer(304, headers=headers)
+        return
     lines: list[bytes] = []
     read = after
     if after is not None:
@@ -75,11 +79,7 @@ async def _answer_snapshot(
     body = to_json(snapshot)
     if after is not None:
         body = b'%b,"events":[%b]}' % (body[:-1], b",".join(lines))
-    headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
-    if after is None and _fits(exchange, etag):
-        await exchange.answer(304, headers=headers)
-    else:
-        await exchange.answer(200, body, media_type="application/json", headers=headers)
+    await exchange.answer(200, body, media_type="application/json", headers=headers)
 
 
 def _etag(run: RunRecord) -> str:
