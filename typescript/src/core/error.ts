@@ -1,0 +1,67 @@
+import { type ErrorObject, fieldsOf } from "./event.js";
+
+/** The codes that every action may end with, beside its own. */
+export type ProtocolCode =
+  | "BAD_REQUEST" | "PARSE_ERROR" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED"
+  | "NOT_ACCEPTABLE" | "REQUEST_TIMEOUT" | "CONFLICT" | "CANCELLED" | "GONE" | "PAYLOAD_TOO_LARGE"
+  | "UNSUPPORTED_MEDIA_TYPE" | "VALIDATION_ERROR" | "KEY_REUSED" | "RATE_LIMITED" | "INTERNAL_ERROR"
+  | "INTERRUPTED" | "LIMIT_EXCEEDED" | "UNAVAILABLE" | "TIMEOUT"
+  // Made here and never sent.
+  | "UNREACHABLE" | "PROTOCOL_ERROR" | "HTTP_ERROR";
+
+/** What an `ActionError` is made of; what is missing takes its default. */
+export type ErrorFields = Partial<ErrorObject> & { readonly requestId?: string | null };
+
+/** What went wrong, as the server said it. `code` is stable and for programs, `message` is for people. */
+export class ActionError<Code extends string = string> extends Error {
+  override readonly name: string = "ActionError";
+  readonly code: Code | ProtocolCode;
+  /** The HTTP status, also where the error came as an event; 0 where no server spoke. */
+  readonly statusCode: number;
+  /** Whether the same call is worth repeating. */
+  readonly retryable: boolean;
+  /** Messages by field; `_root` has those about the input as a whole. */
+  readonly fieldErrors: Readonly<Record<string, readonly string[]>> | null;
+  /** What the action sent along. */
+  readonly data: unknown;
+  /** The run that ended with it. */
+  readonly runId: string | null;
+  /** Under which the server's log has the cause. */
+  readonly errorId: string | null;
+  /** The `X-Request-Id` of the answer, if it had one. */
+  readonly requestId: string | null;
+
+  constructor(fields: ErrorFields = {}) {
+    super(textIn(fields.message) ?? "");
+    this.code = (textIn(fields.code) ?? "INTERNAL_ERROR") as Code;
+    this.statusCode = typeof fields.statusCode === "number" ? fields.statusCode : 500;
+    this.retryable = fields.retryable === true;
+    this.fieldErrors = fields.fieldErrors ?? null;
+    this.data = fields.data ?? null;
+    this.runId = textIn(fields.runId);
+    this.errorId = textIn(fields.errorId);
+    this.requestId = textIn(fields.requestId);
+  }
+}
+
+function textIn(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** What is known of an answer that is no success, beside its body. */
+export interface Refusal {
+  readonly status: number;
+  readonly statusText: string;
+  readonly runId: string | null;
+  readonly requestId: string | null;
+}
+
+/** The error that an answer's body says; without an error object in it, as proxies answer, `HTTP_ERROR`. */
+export function errorOf(body: unknown, { status, statusText, runId, requestId }: Refusal): ActionError {
+  const error = fieldsOf(fieldsOf(body)["error"]) as ErrorFields;
+  if (textIn(error.code)) {
+    return new ActionError({ statusCode: status, ...error, runId: error.runId ?? runId, requestId });
+  }
+  const message = `HTTP ${status} ${statusText}`.trim();
+  return new ActionError({ code: "HTTP_ERROR", message, statusCode: status, runId, requestId });
+}

@@ -1,0 +1,99 @@
+/** What stands in a run's log, as every transport brings it. */
+
+import type { RunStatus } from "./status.js";
+
+/** An error object as the protocol writes it, in an answer and in the `error` and `cancelled` events. */
+export interface ErrorObject {
+  readonly code: string;
+  readonly message: string;
+  readonly statusCode: number;
+  readonly retryable: boolean;
+  readonly fieldErrors: Readonly<Record<string, readonly string[]>> | null;
+  readonly data: unknown;
+  readonly runId: string | null;
+  readonly errorId: string | null;
+}
+
+/** One event of a run's log. */
+export type RunEvent<Chunk = unknown, Result = unknown> =
+  | { readonly seq: number; readonly type: "chunk"; readonly data: Chunk }
+  | { readonly seq: number; readonly type: "restarted"; readonly data: { readonly attempt: number } }
+  | { readonly seq: number; readonly type: "done"; readonly data: { readonly result?: Result } }
+  | { readonly seq: number; readonly type: "error"; readonly data: ErrorObject }
+  | { readonly seq: number; readonly type: "cancelled"; readonly data: ErrorObject };
+
+/** A chunk that says how far the work is; the newest counts. */
+export interface Progress {
+  readonly type: "progress";
+  readonly current: number;
+  readonly total: number | null;
+  readonly message: string | null;
+  readonly percent: number | null;
+}
+
+/** A chunk of text; the texts of a run accumulate. */
+export interface Text {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/** A streamable value's new value. */
+export interface Value<T = unknown> {
+  readonly type: "value";
+  readonly value: T;
+}
+
+/** Text by which a streamable value grows. */
+export interface Append {
+  readonly type: "append";
+  readonly text: string;
+}
+
+/** A run's state in one object. */
+export interface Snapshot<Chunk = unknown, Result = unknown> {
+  readonly id: string;
+  readonly action: string;
+  readonly status: RunStatus;
+  readonly labels: readonly string[];
+  readonly attempt: number;
+  readonly seq: number;
+  readonly firstSeq: number;
+  readonly progress: Progress | null;
+  /** The texts of all chunks; left out of a poll with `after`. */
+  readonly text?: string | null;
+  readonly chunk: Chunk | null;
+  readonly result: Result | null;
+  readonly error: ErrorObject | null;
+  readonly cancelRequested: boolean;
+  readonly detached: boolean;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly retryAfterMs: number | null;
+  /** The events after the cursor that a poll named, and where it goes on. */
+  readonly events?: readonly RunEvent<Chunk, Result>[];
+  readonly cursor?: string;
+}
+
+/** One run in a list. */
+export type RunInfo = Pick<
+  Snapshot,
+  "id" | "action" | "status" | "labels" | "attempt" | "seq" | "createdAt" | "startedAt" | "endedAt"
+>;
+
+/** The text that a chunk adds to its run: a string, or what a `text` or an `append` chunk carries. */
+export function textOf(chunk: unknown): string {
+  const { type, text } = fieldsOf(chunk);
+  const found = type === "text" || type === "append" ? text : chunk;
+  return typeof found === "string" ? found : "";
+}
+
+/** Whether a chunk says how far the work is. */
+export function isProgress(chunk: unknown): chunk is Progress {
+  return fieldsOf(chunk)["type"] === "progress";
+}
+
+/** The fields of an object, and none of anything else. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
