@@ -7,7 +7,7 @@ import pytest
 
 from yieldwire.actions import RESERVED, Action, Options
 from yieldwire.chunks import Progress, Text
-from yieldwire.errors import InvalidAction
+from yieldwire.errors import ActionError, InvalidAction, Unreachable
 from yieldwire.upload import Upload
 
 
@@ -75,6 +75,11 @@ def test_a_routes_name_is_no_actions_name(name: str) -> None:
         Action(named(name), Options())
 
 
+def test_a_routes_name_is_no_actions_alias() -> None:
+    with pytest.raises(InvalidAction, match="'runs_' cannot be an action's name"):
+        Action(named("runs_"), Options())
+
+
 @pytest.mark.parametrize(
     "name", ["", "_private", "<lambda>", "manifest.json", "1st", "na\u00efve", "a-b", "x" * 101]
 )
@@ -124,6 +129,7 @@ def test_the_manifest_tells_callers_what_they_may_know() -> None:
     assert manifest.pop("chunk")["title"] == "Progress"
     assert manifest.pop("result") == {"type": "null"}
     assert manifest == {
+        "errors": [],
         "name": "import_contacts",
         "alias": "importContacts",
         "doc": "Import contacts.\n\nOne row at a time,\nin order.",
@@ -133,6 +139,47 @@ def test_the_manifest_tells_callers_what_they_may_know() -> None:
         "timeout": 5.0,
         "shared": False,
     }
+
+
+class OutOfCredit(ActionError):
+    """The caller's credit
+    is used up.
+    """
+
+    code = "OUT_OF_CREDIT"
+    status = 402
+
+
+def test_the_manifest_tells_callers_which_errors_to_expect() -> None:
+    action: Action[..., Any, Any] = Action(answer, Options(errors=[OutOfCredit, "TOO_LATE"]))
+
+    assert action.manifest()["errors"] == [
+        {
+            "code": "OUT_OF_CREDIT",
+            "status": 402,
+            "retryable": False,
+            "doc": "The caller's credit\nis used up.",
+        },
+        {"code": "TOO_LATE", "status": None, "retryable": None, "doc": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    "error", ["too late", "", "BAD_REQUEST", ActionError, Unreachable, ValueError, 3]
+)
+def test_what_is_no_code_and_has_none_is_no_declared_error(error: Any) -> None:  # noqa: ANN401 - anything
+    with pytest.raises(InvalidAction, match=r"in errors= is neither a code"):
+        Action(answer, Options(errors=[error]))
+
+
+def test_a_code_alone_is_no_list_of_codes() -> None:
+    with pytest.raises(InvalidAction, match="'T' in errors= is neither a code"):
+        Action(answer, Options(errors="TOO_LATE"))
+
+
+def test_a_code_is_declared_once() -> None:
+    with pytest.raises(InvalidAction, match="errors= names a code twice"):
+        Action(answer, Options(errors=[OutOfCredit, "OUT_OF_CREDIT"]))
 
 
 def test_an_action_knows_whether_it_takes_files() -> None:

@@ -1,5 +1,7 @@
 """Every error has a code, a status, and a form that callers may see."""
 
+from typing import Any
+
 import pytest
 
 from yieldwire import errors
@@ -182,3 +184,24 @@ def test_what_asks_for_patience_says_for_how_long() -> None:
     assert RateLimited("?", retry_after=7).retry_after == 7
     assert Unavailable(retry_after=3).retry_after == 3
     assert RunTimedOut(1.5).timeout == 1.5
+
+
+class OutOfCredit(ActionError):
+    code = "OUT_OF_CREDIT"
+    status = 402
+    retryable = True
+
+    def __init__(self, **facts: Any) -> None:  # noqa: ANN401 - as the base takes them
+        super().__init__(self.code, "Your credit is used up.", **facts)
+
+
+def test_an_error_of_ones_own_kind_has_what_its_class_says() -> None:
+    told = OutOfCredit().error_object()
+
+    assert (told.code, told.status, told.retryable) == ("OUT_OF_CREDIT", 402, True)
+
+
+def test_what_is_said_of_one_error_counts_more_than_its_class() -> None:
+    told = OutOfCredit(status=409, retryable=False).error_object()
+
+    assert (told.status, told.retryable) == (409, False)

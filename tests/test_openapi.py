@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from tests.support.world import world
-from yieldwire import Actions, Body, Result, Text, Upload
+from tests.support.world import Node, world
+from yieldwire import ActionError, Actions, Body, Result, Text, Upload
 from yieldwire.errors import Json
 from yieldwire.openapi import document
 
@@ -224,6 +224,46 @@ def test_every_operation_names_the_error(described: dict[str, Json]) -> None:
         assert error == {"$ref": "#/components/schemas/Error"}
         assert {"200", "202", "default"} == set(operation["responses"])
         assert all(each["description"] for each in operation["responses"].values())
+
+
+class OutOfCredit(ActionError):
+    """The caller's credit is used up."""
+
+    code = "OUT_OF_CREDIT"
+    status = 402
+
+
+def test_a_declared_error_is_an_answer_of_its_status() -> None:
+    actions = Actions()
+
+    @actions.action(errors=[OutOfCredit, "TOO_LATE"])
+    async def buy() -> None: ...
+
+    responses = document(actions.actions)["paths"]["/buy"]["post"]["responses"]
+
+    assert set(responses) == {"200", "202", "402", "default"}
+    assert responses["402"]["description"] == "`OUT_OF_CREDIT` The caller's credit is used up."
+    assert responses["402"]["content"] == responses["default"]["content"]
+    assert "`TOO_LATE`" in responses["default"]["description"]
+
+
+def test_a_field_that_is_always_sent_is_required_in_answers_only() -> None:
+    actions = Actions()
+
+    @actions.action
+    async def move(item: Node) -> Node:
+        return item
+
+    described = document(actions.actions)
+
+    operation = described["paths"]["/move"]["post"]
+    taken = operation["requestBody"]["content"]["application/json"]["schema"]
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    told = (taken["properties"]["item"]["$ref"], answer["properties"]["result"]["$ref"])
+    assert [found(described, reference)["required"] for reference in told] == [
+        ["name"],
+        ["name", "children"],
+    ]
 
 
 def test_every_schema_has_a_type_that_json_schema_knows(described: dict[str, Json]) -> None:

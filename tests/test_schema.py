@@ -13,11 +13,11 @@ from collections.abc import (
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 from annotated_types import Len
-from pydantic import BaseModel, Field
+from pydantic import MISSING, BaseModel, Field, computed_field
 from pydantic import ValidationError as PydanticError
 from pydantic_core import from_json
 from typing_extensions import TypedDict
@@ -230,6 +230,54 @@ def test_the_schema_is_that_of_the_wire() -> None:
     assert Output(Any).json_schema == {}
     progress = Output(Progress).json_schema["properties"]
     assert "percent" in progress
+
+
+class Sparse(BaseModel):
+    """A model whose fields are sent always, sometimes and never."""
+
+    always: int = 1
+    nullable: str | None = None
+    sometimes: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    missing: int | MISSING = MISSING
+    never: int = Field(default=1, exclude=True)
+
+    @computed_field
+    def made(self) -> int:
+        return self.always + 1
+
+
+class Partial(TypedDict, total=False):
+    x: int
+
+
+class Pair(NamedTuple):
+    first: int
+    second: str = "b"
+
+
+@pytest.mark.parametrize(
+    "value", [Progress(1), Text("a"), Value(1), Append("a"), Sparse(), Partial()], ids=repr
+)
+def test_what_is_always_sent_is_required_with_a_default_too(value: object) -> None:
+    output = Output(type(value))
+
+    sent = from_json(output.encode(value))
+
+    assert list(sent) == output.json_schema.get("required", [])
+
+
+def test_what_may_be_left_out_is_described_all_the_same() -> None:
+    schema = Output(Sparse).json_schema
+
+    assert set(schema["properties"]) - set(schema["required"]) == {"sometimes", "missing"}
+
+
+def test_a_tuple_with_defaults_is_sent_whole() -> None:
+    output = Output(Pair)
+
+    sent = from_json(output.encode(Pair(1)))
+
+    assert len(sent) == output.json_schema["minItems"] == output.json_schema["maxItems"]
 
 
 # The input.

@@ -8,7 +8,7 @@ from typing import Final, Generic, Literal, ParamSpec, TypeVar
 
 from pydantic_core import to_json
 
-from yieldwire.errors import InvalidAction, Json
+from yieldwire.errors import ActionError, InvalidAction, Json
 from yieldwire.middleware import Around, Middleware
 from yieldwire.schema import Signature, inspect_action
 
@@ -20,6 +20,7 @@ RESERVED: Final = frozenset({"runs", "ws", "dev"})
 """Names of routes, which no action may have."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
 
 Linger = float | None | Literal["default"]
 
@@ -40,6 +41,8 @@ class Options:
         around: Wraps each attempt, inside the application's.
         shared: One run of a feed for all readers with the same input.
         keep: How many of its newest events a feed keeps.
+        errors: What the action may raise: kinds of `ActionError` with a ``code`` of their own,
+            or codes. Callers are told of them; nothing else becomes of it.
     """
 
     method: Literal["POST", "GET"] = "POST"
@@ -53,6 +56,7 @@ class Options:
     around: Sequence[Around] = ()
     shared: bool = False
     keep: int | None = None
+    errors: Sequence[type[ActionError] | str] = ()
 
 
 class Action(Generic[P, R, T]):
@@ -73,7 +77,7 @@ class Action(Generic[P, R, T]):
         self._check()
 
     def _check(self) -> None:
-        if _NAME.fullmatch(self.name) is None or self.name in RESERVED:
+        if _NAME.fullmatch(self.name) is None or {self.name, self.alias} & RESERVED:
             raise InvalidAction(
                 f"{self.name!r} cannot be an action's name: it must begin with a letter, hold "
                 f"only letters, digits and _, and not be one of {', '.join(sorted(RESERVED))}."
@@ -87,6 +91,9 @@ class Action(Generic[P, R, T]):
             raise InvalidAction(
                 f"{self.name}: a feed streams; a function with one answer does not."
             )
+        codes = [error["code"] for error in self.declared_errors]
+        if len(set(codes)) < len(codes):
+            raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, without a run."""
@@ -104,13 +111,34 @@ class Action(Generic[P, R, T]):
     @property
     def doc(self) -> str:
         """The function's docstring, without its indentation."""
-        lines = (self.function.__doc__ or "").strip().splitlines()
-        return "\n".join([lines[0].strip(), *(line.strip() for line in lines[1:])]) if lines else ""
+        return _doc_of(self.function.__doc__)
 
     @cached_property
     def input_schema(self) -> dict[str, Json]:
         """The input object as JSON Schema."""
         return self.signature.input_schema()
+
+    @property
+    def declared_errors(self) -> list[dict[str, Json]]:
+        """What ``errors=`` says, as callers are told; of a mere code nothing more is known.
+
+        Raises:
+            InvalidAction: If an entry is neither a kind of `ActionError` with a code nor a code.
+        """
+        return [self._declared(error) for error in self.options.errors]
+
+    def _declared(self, error: type[ActionError] | str) -> dict[str, Json]:
+        code: object = error
+        status, retryable, doc = None, None, ""
+        if isinstance(error, type) and issubclass(error, ActionError):
+            code, status, retryable = error.code, error.status, error.retryable
+            doc = _doc_of(error.__doc__)
+        if not isinstance(code, str) or not _CODE.fullmatch(code) or code == ActionError.code:
+            raise InvalidAction(
+                f"{self.name}: {error!r} in errors= is neither a code such as 'OUT_OF_CREDIT' nor "
+                "a kind of ActionError that has one as its class attribute."
+            )
+        return {"code": code, "status": status, "retryable": retryable, "doc": doc}
 
     @cached_property
     def takes_files(self) -> bool:
@@ -129,7 +157,12 @@ class Action(Generic[P, R, T]):
             "input": self.input_schema,
             "chunk": chunk.json_schema if chunk is not None else None,
             "result": self.signature.result.json_schema,
+            "errors": self.declared_errors,
             "linger": self.options.linger,
             "timeout": self.options.timeout,
             "shared": self.options.shared,
         }
+
+
+def _doc_of(docstring: str | None) -> str:
+    return "\n".join(line.strip() for line in (docstring or "").strip().splitlines())

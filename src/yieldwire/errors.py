@@ -138,8 +138,8 @@ class ActionError(CallError):
     Args:
         code: An upper-case string that callers can branch on.
         message: For people.
-        status: The HTTP status, where the error comes before the first event.
-        retryable: Whether the same call is worth repeating.
+        status: The HTTP status, where the error comes before the first event; else the class's.
+        retryable: Whether the same call is worth repeating; else as the class says.
         data: Plain JSON for the caller's program.
 
     Example:
@@ -156,15 +156,15 @@ class ActionError(CallError):
         code: str,
         message: str,
         *,
-        status: int = 400,
-        retryable: bool = False,
+        status: int | None = None,
+        retryable: bool | None = None,
         data: Json = None,
     ) -> None:
         super().__init__(message)
-        self.code, self.status, self.retryable, self.data = code, status, retryable, data
-        self.field_errors: FieldErrors | None = None
+        self.code, self.data = code, data
+        self.status = type(self).status if status is None else status
+        self.retryable = type(self).retryable if retryable is None else retryable
         self.run_id: str | None = None
-        self.error_id: str | None = None
 
     @classmethod
     def from_object(cls, told: ErrorObject) -> "ActionError":

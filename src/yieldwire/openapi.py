@@ -96,11 +96,23 @@ def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[
         line = {"type": "object", "properties": {"seq": {"type": "integer"}, "data": item}}
         content["application/x-ndjson"] = {"schema": line, "itemSchema": line}
         content["text/plain"] = {"schema": {"type": "string"}}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {
         "200": {"description": "The run, as it goes or when it has ended.", "content": content},
         "202": {"description": "The run goes on; poll its Location."},
-        "default": {"description": "An error, before the first event.", "content": error},
+        **_errors(action),
+    }
+
+
+def _errors(action: Action[..., Any, Any]) -> dict[str, Json]:
+    """Return the answers that are errors: the declared ones by status, then all others."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    codes: dict[str, list[str]] = {"default": ["An error, before the first event."]}
+    for error in action.declared_errors:
+        status = "default" if error["status"] is None else str(error["status"])
+        codes.setdefault(status, []).append(f"`{error['code']}` {error['doc']}".rstrip())
+    return {
+        status: {"description": "\n\n".join(told), "content": content}
+        for status, told in sorted(codes.items())
     }
 
 

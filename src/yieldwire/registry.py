@@ -5,7 +5,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
 
 from yieldwire.actions import Action, Options
 from yieldwire.context import Resource
-from yieldwire.errors import InvalidAction, NotFound
+from yieldwire.errors import ActionError, InvalidAction, NotFound
 from yieldwire.middleware import Around, Middleware
 
 P = ParamSpec("P")
@@ -28,6 +28,7 @@ class ActionOptions(TypedDict, total=False):
     around: Sequence[Around]
     shared: bool
     keep: int | None
+    errors: Sequence[type[ActionError] | str]
 
 
 class Declare(Protocol):

@@ -24,9 +24,18 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    MISSING,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from pydantic_core import to_json
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema, to_json
 
 from yieldwire.chunks import Append, Result, Value
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
@@ -77,6 +86,29 @@ _PREFIX: Final = "arg-"
 """Keeps parameters apart from the names that BaseModel itself has; none begins so."""
 
 
+class Sent(GenerateJsonSchema):
+    """Describes a type as `Output.encode` writes it: what is always sent is required.
+
+    Pydantic calls a field with a default optional, which it is for senders only.
+    """
+
+    def field_is_required(
+        self,
+        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
+        total: bool,  # noqa: FBT001 - Pydantic's own signature
+    ) -> bool:
+        """Return whether the field is in every object that is sent."""
+        if field["type"] == "typed-dict-field":
+            return super().field_is_required(field, total)  # nothing fills in what is missing
+        never_left_out = field.get("serialization_exclude_if") is None
+        return never_left_out and field["schema"].get("default") is not MISSING
+
+    def named_tuple_schema(self, schema: core_schema.NamedTupleSchema) -> JsonSchemaValue:
+        """Return the schema of a tuple that is sent with all of its items."""
+        described = super().named_tuple_schema(schema)
+        return {**described, "minItems": described["maxItems"]}
+
+
 class Output:
     """One type that an action sends: how to validate it, encode it, describe it."""
 
@@ -113,7 +145,7 @@ class Output:
         """The type as JSON Schema, as it is on the wire."""
         if self._adapter is None:
             return {}
-        return self._adapter.json_schema(by_alias=True, mode="serialization")
+        return self._adapter.json_schema(by_alias=True, mode="serialization", schema_generator=Sent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
