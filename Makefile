@@ -50,6 +50,7 @@ soak: .venv/.dev  ## The long form of what kills servers, cuts streams and plays
 generate: .venv/.dev  ## Write what is derived: the lock files
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) --extra server --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 # ---- the environment
 
