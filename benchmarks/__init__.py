@@ -1,0 +1,1 @@
+"""What Yieldwire costs, beside its peers and the limits of the machine; README.md says how."""

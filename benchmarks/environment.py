@@ -1,0 +1,163 @@
+"""What a server needs: installed on the spot, below `build/bench`, once for each lock file."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.machine import BUILD, ROOT, BenchmarkError, said_by
+from benchmarks.peer import Peer
+
+PATIENCE: Final = 600
+"""Seconds that one installation may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a server's command is started, what it is, and the versions that it runs on."""
+
+    command: tuple[str, ...]
+    directory: Path
+    versions: tuple[str, ...]
+
+
+def prepare(peer: Peer) -> Environment:
+    """Install what a peer needs, unless it is there, and say how it is started.
+
+    Raises:
+        BenchmarkError: If it cannot be installed.
+    """
+    return _KINDS[peer.kind](peer)
+
+
+def _python(peer: Peer) -> Environment:
+    lock = ROOT / peer.requirements
+    home = BUILD / "env" / lock.stem
+    if _is_stale(home, lock):
+        _run(sys.executable, "-m", "venv", "--clear", str(home))
+        uv = _uv()
+        python = str(home / "bin" / "python")
+        # pip is asked where uv fails: some machines tell only pip where packages come from.
+        ways = [[uv, "pip", "install", "--quiet", "--python", python]] if uv else []
+        ways.append([python, "-m", "pip", "install", "--quiet"])
+        _first_that_works([[*way, "-r", str(lock)] for way in ways])
+        _mark(home, lock)
+    program, *arguments = peer.command
+    return Environment(
+        command=(str(home / "bin" / program), *arguments),
+        directory=ROOT / peer.directory,
+        versions=tuple(_python_version(home, name) for name in peer.versions),
+    )
+
+
+def _python_version(home: Path, name: str) -> str:
+    found = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+    return f"{name} {said_by(str(home / 'bin' / 'python'), '-c', found, name)}"
+
+
+def _uv() -> str:
+    home = BUILD / "env" / "uv"
+    uv = home / "bin" / "uv"
+    if not uv.exists():
+        try:
+            _run(sys.executable, "-m", "venv", str(home))
+            _run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv")
+        except BenchmarkError:
+            return ""
+    return str(uv)
+
+
+def _node(peer: Peer) -> Environment:
+    source = ROOT / peer.directory
+    lock = source / "package-lock.json"
+    home = BUILD / "env" / f"node-{source.name}"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+    if _is_stale(home, lock):
+        _run("npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error", directory=home)
+        _mark(home, lock)
+    versions = tuple(
+        f"{name} {_node_version(home / 'node_modules' / name)}" for name in peer.versions
+    )
+    return Environment(command=peer.command, directory=home, versions=versions)
+
+
+def _node_version(home: Path) -> str:
+    return said_by("node", "-p", f"require('{home}/package.json').version")
+
+
+def _native(peer: Peer) -> Environment:
+    binary = compiled(ROOT / peer.source)
+    command = tuple(word.replace("{binary}", str(binary)) for word in peer.command)
+    return Environment(command=command, directory=BUILD, versions=())
+
+
+_KINDS: Final[dict[str, Callable[[Peer], Environment]]] = {
+    "python": _python,
+    "node": _node,
+    "native": _native,
+}
+
+
+def compiled(source: Path) -> Path:
+    """Build a C file where it is newer than its program, and return the program.
+
+    Raises:
+        BenchmarkError: If it cannot be built.
+    """
+    binary = BUILD / "bin" / source.stem
+    if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        made = binary.with_suffix(f".{os.getpid()}")
+        _run("gcc", "-O2", "-Wall", "-Wextra", "-o", str(made), str(source))
+        made.replace(binary)  # in one step, so that others may run at the same time
+    return binary
+
+
+def _is_stale(home: Path, lock: Path) -> bool:
+    if not lock.exists():
+        raise BenchmarkError(f"There is no {lock.relative_to(ROOT)}.")
+    mark = home / ".installed"
+    return not mark.exists() or mark.read_text("utf-8") != _digest(lock)
+
+
+def _mark(home: Path, lock: Path) -> None:
+    (home / ".installed").write_text(_digest(lock), "utf-8")
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
+def _first_that_works(commands: list[list[str]]) -> None:
+    *earlier, last = commands
+    for command in earlier:
+        try:
+            _run(*command)
+        except BenchmarkError:
+            continue
+        return
+    _run(*last)
+
+
+def _run(*command: str, directory: Path = ROOT) -> None:
+    try:
+        answer = subprocess.run(  # noqa: S603 - the words above
+            command,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise BenchmarkError(f"{command[0]}: {exc}") from exc
+    if answer.returncode != 0:
+        last = (answer.stderr or answer.stdout).strip().splitlines()[-1:] or ["no reason given"]
+        raise BenchmarkError(f"{Path(command[0]).name} {command[1]}: {last[0][:200]}")

@@ -1,0 +1,124 @@
+"""Starlette: a `StreamingResponse` over an async generator, one chunk an event."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+REPLAYED = 100_000
+
+log = [{"text": f"token {i} "} for i in range(REPLAYED)]
+readers: set[asyncio.Queue[str | None]] = set()
+producers: set[asyncio.Task[None]] = set()
+
+
+def frame(chunk: dict[str, str]) -> str:
+    """Return the frame of a chunk."""
+    return f"data: {json.dumps(chunk)}\n\n"
+
+
+def stream(frames: AsyncIterator[str]) -> StreamingResponse:
+    """Answer with an event stream."""
+    return StreamingResponse(
+        frames, media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )
+
+
+async def health(request: Request) -> Response:
+    """Answer that the server is there."""
+    return PlainTextResponse("ok")
+
+
+async def hot(request: Request) -> Response:
+    """Stream as fast as the handler yields."""
+    count = (await request.json())["count"]
+
+    async def frames() -> AsyncIterator[str]:
+        for i in range(count):
+            yield frame({"text": f"token {i} "})
+
+    return stream(frames())
+
+
+async def paced(request: Request) -> Response:
+    """Stream with a pause before each event."""
+    body = await request.json()
+
+    async def frames() -> AsyncIterator[str]:
+        for i in range(body["count"]):
+            await asyncio.sleep(body["intervalMs"] / 1000)
+            yield frame({"text": f"token {i} "})
+
+    return stream(frames())
+
+
+async def feed(request: Request) -> Response:
+    """Join the feed: a queue for each reader."""
+
+    async def frames() -> AsyncIterator[str]:
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        readers.add(queue)
+        try:
+            while (item := await queue.get()) is not None:
+                yield item
+        finally:
+            readers.discard(queue)
+
+    return stream(frames())
+
+
+async def feed_start(request: Request) -> Response:
+    """Start the producer, which encodes once for all readers."""
+    body = await request.json()
+
+    async def produce() -> None:
+        for i in range(body["count"]):
+            await asyncio.sleep(body["intervalMs"] / 1000)
+            item = frame({"text": f"token {i} "})
+            for queue in readers:
+                queue.put_nowait(item)
+        for queue in readers:
+            queue.put_nowait(None)
+
+    task = asyncio.get_running_loop().create_task(produce())
+    producers.add(task)
+    task.add_done_callback(producers.discard)
+    return PlainTextResponse("started")
+
+
+async def replay(request: Request) -> Response:
+    """Stream what was kept."""
+
+    async def frames() -> AsyncIterator[str]:
+        for chunk in log:
+            yield frame(chunk)
+
+    return stream(frames())
+
+
+async def spin(request: Request) -> Response:
+    """Stream for ever from a handler that never awaits."""
+
+    async def frames() -> AsyncIterator[str]:
+        while True:
+            yield frame({"text": "token 0 "})
+
+    return stream(frames())
+
+
+app = Starlette(
+    routes=[
+        Route("/health", health),
+        Route("/hot", hot, methods=["POST"]),
+        Route("/paced", paced, methods=["POST"]),
+        Route("/feed", feed),
+        Route("/feed-start", feed_start, methods=["POST"]),
+        Route("/replay", replay),
+        Route("/endless", hot, methods=["POST"]),
+        Route("/spin", spin, methods=["POST"]),
+    ]
+)

@@ -1,0 +1,43 @@
+"""How long and how large the scenes are."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Durations are seconds; each is the window that is measured."""
+
+    hot: float = 1.0
+    short: float = 1.0
+    paced: float = 2.5
+    streams: int = 1000
+    feed: float = 2.0
+    readers: int = 1000
+    replay: float = 0.8
+    stalled: float = 5.0
+    spin: float = 1.5
+    stamps: int = 300
+    idle: float = 16.0
+    idle_streams: int = 10_000
+
+
+DEFAULT: Final = Plan()
+QUICK: Final = replace(
+    DEFAULT,
+    hot=0.3,
+    short=0.4,
+    paced=1.0,
+    streams=200,
+    feed=1.0,
+    readers=200,
+    replay=0.3,
+    stalled=2.0,
+    spin=0.8,
+    stamps=100,
+    idle=2.0,
+    idle_streams=1000,
+)
+FULL: Final = replace(
+    DEFAULT, hot=2.0, short=2.0, paced=5.0, feed=4.0, replay=2.0, stalled=20.0, spin=3.0
+)

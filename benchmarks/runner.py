@@ -1,0 +1,96 @@
+"""Goes through the scenes with every server in turn, and keeps what comes of it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks import scene
+from benchmarks.environment import Environment, prepare
+from benchmarks.machine import BUILD, BenchmarkError, describe
+from benchmarks.measurement import Measurement, Results
+from benchmarks.peer import Peer
+from benchmarks.plan import Plan
+from benchmarks.scene import Scene
+from benchmarks.server import running
+
+SCENES: Final[Mapping[str, Scene]] = {
+    "A": scene.hot,
+    "B": scene.short,
+    "E": scene.replay,
+}
+ONCE: Final = "FGHI"
+"""Scenes whose figures say what happens rather than how fast: one round is enough."""
+
+
+class Runner:
+    """One run of the harness."""
+
+    def __init__(self, peers: Sequence[Peer], scenes: str, plan: Plan, rounds: int) -> None:
+        self._peers, self._scenes, self._plan, self._rounds = peers, scenes, plan, rounds
+        self._failed: dict[tuple[str, str], str] = {}
+        self.environments: dict[str, Environment] = {}
+        self.results = Results()
+        self.machine = describe()
+        self.path: Path = BUILD / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+
+    def install(self, say: Callable[[str], None]) -> None:
+        """Install what every peer needs; one that cannot be installed fails in all its scenes."""
+        for peer in self._peers:
+            say(f"installing {peer.name}")
+            try:
+                self.environments[peer.name] = prepare(peer)
+            except BenchmarkError as exc:
+                say(f"  failed: {exc}")
+                self._failed[peer.name, ""] = f"not installed: {exc}"
+
+    def run(self, say: Callable[[str], None]) -> Results:
+        """Measure everything, a round at a time."""
+        for number in range(self._rounds):
+            for letter in self._scenes:
+                if letter in ONCE and number > 0:
+                    continue
+                for peer in self._turned(letter, number):
+                    measured = self._measure(peer, letter, number + 1)
+                    self.results.add(measured)
+                    self._keep()
+                    say(_line(measured))
+        return self.results
+
+    def _turned(self, letter: str, number: int) -> list[Peer]:
+        able = [peer for peer in self._peers if letter in peer.scenes]
+        first = number * max(1, len(able) // self._rounds)
+        return [*able[first:], *able[:first]]
+
+    def _measure(self, peer: Peer, letter: str, number: int) -> Measurement:
+        error = self._failed.get((peer.name, "")) or self._failed.get((peer.name, letter))
+        if error:
+            return Measurement(peer=peer.name, scene=letter, round=number, error=error)
+        started = False
+        try:
+            with running(peer, self.environments[peer.name]) as server:
+                started = True
+                values = SCENES[letter](server, self._plan)
+        except (BenchmarkError, OSError, LookupError, ValueError, ArithmeticError) as exc:
+            said = str(exc) if isinstance(exc, BenchmarkError) else repr(exc)
+            # What failed once is not waited for again.
+            self._failed[peer.name, letter if started else ""] = said
+            return Measurement(peer=peer.name, scene=letter, round=number, error=said)
+        return Measurement(peer=peer.name, scene=letter, round=number, values=values)
+
+    def _keep(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {
+            "machine": self.machine,
+            "versions": {name: env.versions for name, env in self.environments.items()},
+            "measurements": [one.to_json() for one in self.results.measurements],
+        }
+        self.path.write_text(json.dumps(kept, indent=1), "utf-8")
+
+
+def _line(measured: Measurement) -> str:
+    head = f"{measured.round} {measured.scene} {measured.peer:<18}"
+    if measured.error:
+        return f"{head} failed: {measured.error}"
+    return head + "  ".join(f"{name} {value:,.4g}" for name, value in measured.values.items())

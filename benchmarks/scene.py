@@ -1,0 +1,78 @@
+"""Scenes A, B and E: streams and requests as fast as the server can."""
+
+from collections.abc import Callable
+from typing import Final
+
+from benchmarks.load import Figures, loaded
+from benchmarks.measurement import Values
+from benchmarks.plan import Plan
+from benchmarks.request import Request, prepared
+from benchmarks.server import Server
+
+Scene = Callable[[Server, Plan], Values]
+
+CONCURRENCY: Final = (1, 32, 256)
+SHORT_EVENTS: Final = 10
+MOST_EVENTS: Final = 1_000_000
+REPLAYED: Final = 100_000
+
+
+def asked(server: Server, route: str, **values: object) -> Request:
+    """Return the request of a route, after whatever has to come before it."""
+    return prepared(server.peer.call(route), server.port, values)
+
+
+def hot(server: Server, plan: Plan) -> Values:
+    """One stream, as fast as the handler yields."""
+    # Every server runs about as long: how many events that takes, the warm-up tells.
+    count = 2000
+    for seconds in (0.1, 0.3, plan.hot):
+        figures = loaded(server.port, asked(server, "hot", count=count))
+        count = _rounded(figures.events / figures.elapsed * seconds)
+    before = server.cpu()
+    figures = loaded(server.port, asked(server, "hot", count=count))
+    return per_event(figures, server.cpu() - before)
+
+
+def _rounded(count: float) -> int:
+    return max(1000, min(MOST_EVENTS, round(count / 1000) * 1000))
+
+
+def per_event(figures: Figures, cpu: float) -> Values:
+    """Return what each event cost."""
+    return {
+        "events": figures.events,
+        "events_per_s": figures.events / figures.elapsed,
+        "cpu_us": cpu / max(1, figures.events) * 1e6,
+        "cpu_share": cpu / figures.elapsed,
+    }
+
+
+def short(server: Server, plan: Plan) -> Values:
+    """Ten events a request, over connections that are kept."""
+    values: Values = {}
+    request = asked(server, "hot", count=SHORT_EVENTS)
+    loaded(server.port, request, connections=32, repeat=True, seconds=0.3)
+    for connections in CONCURRENCY:
+        before = server.cpu()
+        figures = loaded(
+            server.port, request, connections=connections, repeat=True, seconds=plan.short
+        )
+        cpu = server.cpu() - before
+        values |= {
+            f"requests_per_s_{connections}": figures.responses / figures.elapsed,
+            f"cpu_us_{connections}": cpu / max(1, figures.responses) * 1e6,
+            f"ttfe_p50_ms_{connections}": figures.ttfe["p50_us"] / 1000,
+            f"ttfe_p99_ms_{connections}": figures.ttfe["p99_us"] / 1000,
+            f"reconnects_{connections}": figures.reconnects,
+        }
+    return values
+
+
+def replay(server: Server, plan: Plan) -> Values:
+    """Read again what was kept."""
+    request = asked(server, "replay", count=REPLAYED)
+    loaded(server.port, request)
+    before = server.cpu()
+    figures = loaded(server.port, request, repeat=True, seconds=plan.replay)
+    return per_event(figures, server.cpu() - before)
