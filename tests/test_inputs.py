@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from yieldwire.actions import Action, Options
-from yieldwire.context import RequestFacts
+from yieldwire.context import Context, RequestFacts
 from yieldwire.errors import ValidationFailed
 from yieldwire.inputs import Inputs
 from yieldwire.run import RunRecord
@@ -22,6 +22,14 @@ async def without_files(n: int) -> None: ...
 
 ACTION: Action[..., Any, Any] = Action(act, Options())
 CONTEXT = b'{"state":{"a":1},"request":{"method":"POST"}}'
+CTX = Context(
+    run_id="r1",
+    action="act",
+    owner=None,
+    caller="c",
+    request=RequestFacts(method="POST"),
+    state={"a": 1},
+)
 
 
 def record(arguments: dict[str, Any]) -> RunRecord:
@@ -31,7 +39,7 @@ def record(arguments: dict[str, Any]) -> RunRecord:
 
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
     inputs, arguments = Inputs(None), ACTION.signature.validate({"n": 3})
-    await inputs.keep("r1", ACTION, arguments)
+    await inputs.keep(record(arguments), CTX, ACTION, arguments)
 
     work = inputs.load(record(arguments), ACTION)
 
@@ -47,7 +55,7 @@ async def test_another_process_reads_them_from_the_runs_record() -> None:
 
 async def test_another_process_finds_the_files_that_were_kept(tmp_path: Path) -> None:
     arguments = ACTION.signature.validate({"n": 3, "file": Upload(BytesIO(b"abc"))})
-    await Inputs(tmp_path).keep("r1", ACTION, arguments)
+    await Inputs(tmp_path).keep(record(arguments), CTX, ACTION, arguments)
 
     work = Inputs(tmp_path).load(record(arguments), ACTION)
 
@@ -66,7 +74,8 @@ async def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
 
 async def test_forgetting_closes_and_deletes_files(tmp_path: Path) -> None:
     inputs, upload = Inputs(tmp_path), Upload(BytesIO(b"abc"))
-    await inputs.keep("r1", ACTION, ACTION.signature.validate({"n": 3, "file": upload}))
+    arguments = ACTION.signature.validate({"n": 3, "file": upload})
+    await inputs.keep(record(arguments), CTX, ACTION, arguments)
 
     await inputs.forget("r1", ACTION)
     await inputs.forget("r1", ACTION)
@@ -80,7 +89,8 @@ async def test_an_action_without_files_touches_no_disk(tmp_path: Path) -> None:
     plain: Action[..., Any, Any] = Action(without_files, Options())
     inputs = Inputs(tmp_path / "absent")
 
-    await inputs.keep("r1", plain, {"n": 3})
+    run = RunRecord(id="r1", action="act", caller="c", context=CONTEXT)
+    await inputs.keep(run, CTX, plain, {"n": 3})
     await inputs.forget("r1", plain)
 
     assert files_in(tmp_path) == []

@@ -25,7 +25,7 @@ from yieldwire.registry import Registry
 from yieldwire.resources import Resources
 from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.snapshot import Fold, retry_after_ms
-from yieldwire.starts import admission_of, close_uploads, dump, record_of
+from yieldwire.starts import admission_of, close_uploads, dump, fingerprint, record_of
 from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -164,7 +164,7 @@ class App(Registry):
             if run.status.is_terminal:
                 await self._ended(run)
             elif run.status is Status.PENDING:
-                self._running_executor.enqueue(run.id)
+                self._running_executor.enqueue(run.id, run)
             elif run.cancel_reason is not None:
                 self._running_executor.nudge(run.id, run.cancel_reason)
         for run_id in await self.store.purge():
@@ -244,14 +244,14 @@ class App(Registry):
         try:
             record = record_of(action, ctx, await dump(action, arguments), detached=detached)
             admission = admission_of(action, record, key, self._max_runs, self._lease)
-            await self._inputs.keep(record.id, action, arguments)
+            await self._inputs.keep(record, ctx, action, arguments)
             kept = await self._keep_once(action, record, admission)
         except BaseException:
             close_uploads(arguments)
             await self._inputs.forget(ctx.run_id, action)
             raise
         if kept.id == record.id:
-            self._running_executor.enqueue(kept.id)
+            self._running_executor.enqueue(kept.id, kept)
         else:
             await self._inputs.forget(record.id, action)
         return kept
@@ -261,7 +261,7 @@ class App(Registry):
     ) -> RunRecord:
         if not action.options.shared:
             return await self.store.create(record, admission)
-        place = (action.name, admission.fingerprint)
+        place = (action.name, fingerprint(record))
         if (shared := self._shared.get(place)) is not None:
             try:
                 known = await self.store.get(shared)

@@ -26,6 +26,11 @@ class RequestFacts:
     client: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Json]:
+        """Return the facts as plain JSON."""
+        headers = dict(self.headers)
+        return {"method": self.method, "path": self.path, "client": self.client, "headers": headers}
+
 
 class Resource(Generic[T]):
     """Something opened once per process: a pool, an HTTP client.

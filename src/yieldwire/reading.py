@@ -32,6 +32,7 @@ class Reader:
         self._store, self._paces, self._clock = store, paces, clock
         self._waiting: asyncio.Task[object] | None = None
         self._held_until = 0.0
+        self._has_left = False
         self.is_leaving = False
         """Whether the loop ended because it was asked to, before the run's end."""
 
@@ -45,7 +46,7 @@ class Reader:
         """Keep the run attached for a while longer than until the next tick."""
         now = self._clock.monotonic()
         if now + tick > self._held_until:
-            self._held_until = now + 3 * tick
+            self._held_until, self._has_left = now + 3 * tick, False
             try:
                 await self._store.hold(self.run_id, self.id, seconds=3 * tick)
             except StoreError:
@@ -53,18 +54,31 @@ class Reader:
                 self._held_until = now + 2 * tick
 
     async def release(self) -> None:
-        """Say that this reader has gone."""
-        self._held_until = 0.0
+        """Say that this reader has gone. Saying it twice changes nothing."""
+        if self._has_left:
+            return
+        self._held_until, self._has_left = 0.0, True
         pace = self._paces.get(self.run_id)
         if pace is not None:
             pace.left(self.id)
         with suppress(StoreError):  # then it counts as here until its time is over
             await self._store.hold(self.run_id, self.id, seconds=0)
 
-    async def first(self, within: float) -> Sequence[Block]:
-        """Return the log's first block, or nothing if none comes ``within`` so many seconds."""
-        await self.news(0, within)
-        return await self._store.read(self.run_id, 0, max_bytes=1)
+    async def first(self, within: float, *, tick: float = 15.0) -> Sequence[Block]:
+        """Return the first page of a log that has just begun, or nothing.
+
+        It waits ``within`` so many seconds, and holds the run for longer than to the next tick.
+
+        Raises:
+            NotFound: If the run is gone.
+        """
+        await self.hold(tick)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        page: Sequence[Block] = ()
+        while not page and await self._woken_within(0, until - loop.time()):
+            page = await self._store.read(self.run_id, 0, max_bytes=PAGE_BYTES)
+        return page
 
     async def news(self, after: int, within: float) -> None:
         """Return when there is something behind ``after``, or ``within`` so many seconds.
@@ -81,11 +95,14 @@ class Reader:
             await self.hold(within)
             await self._woken_within(after, left)
 
-    async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
+    async def pages(
+        self, after: int, *, tick: float, page: Sequence[Block] = ()
+    ) -> AsyncGenerator[Sequence[Block], None]:
         """Yield everything behind ``after``, a page at a time, until the run's last block.
 
-        A page is empty where nothing came for ``tick`` seconds. What was yielded counts as
-        sent when the next page is asked for. Close the iterator to leave.
+        ``page`` is what was read of it already. One that is yielded empty says that nothing came
+        for ``tick`` seconds. What was yielded counts as sent when the next page is asked for.
+        Close the iterator to leave.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
@@ -95,12 +112,13 @@ class Reader:
         try:
             await self.hold(tick)
             while not self.is_leaving:
-                page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES)
+                if not page:
+                    page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES)
                 if page:
                     woken = False
                     yield page
-                    after = page[-1].last
-                    if page[-1].end is not None:
+                    after, end, page = page[-1].last, page[-1].end, ()
+                    if end is not None:
                         return
                     self._note(after)
                 elif woken and await self._has_ended(after):

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -32,7 +31,7 @@ def record_of(
         caller=SHARED + action.name if options.shared else ctx.caller,
         owner=None if options.shared else ctx.owner,
         input=dumped,
-        context=to_json({"state": ctx.state, "request": asdict(ctx.request)}),
+        context=to_json({"state": ctx.state, "request": ctx.request.to_dict()}),
         labels=(*options.labels, *ctx.labels),
         linger=options.linger,
         detached=detached,
@@ -61,14 +60,20 @@ def admission_of(
             "or more, so that nobody else's can be the same."
         )
     # Keys of different owners and actions never meet.
-    scope = to_json([run.owner, action.name, key])
+    scoped = None if key is None else to_json([run.owner, action.name, key])
     return Admission(
-        key=None if key is None else hashlib.sha256(scope).hexdigest(),
-        fingerprint=hashlib.sha256(run.input).hexdigest(),
+        key=None if scoped is None else hashlib.sha256(scoped).hexdigest(),
+        # What nobody will compare with anything has none.
+        fingerprint=fingerprint(run) if key is not None else "",
         action_limit=action.options.concurrency,
         caller_limit=max_runs,
         lease=lease,
     )
+
+
+def fingerprint(run: RunRecord) -> str:
+    """Return what stands for a run's input."""
+    return hashlib.sha256(run.input).hexdigest()
 
 
 async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:

@@ -21,7 +21,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Identity, Text, Timing
-from yieldwire.asgi.streaming import BrokenOff, Disconnected, until_disconnect
+from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.clock import SystemClock
 from yieldwire.codecs.ndjson import NDJSONDecoder
 from yieldwire.codecs.sse import SSEDecoder
@@ -321,50 +321,3 @@ async def test_a_reader_who_does_not_read_is_cut_off() -> None:
 
         with pytest.raises(BrokenOff, match="does not read"):
             await site(call.scope(), here, stalled)
-
-
-async def test_what_is_waited_for_is_cancelled_when_the_client_leaves() -> None:
-    was_cancelled = False
-
-    async def work() -> None:
-        nonlocal was_cancelled
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            was_cancelled = True
-            raise
-
-    with pytest.raises(Disconnected):
-        await until_disconnect(gone, work())
-
-    assert was_cancelled
-
-
-async def test_what_the_work_raises_is_what_is_raised() -> None:
-    async def work() -> None:
-        raise LookupError("as it was")
-
-    async def here() -> Message:
-        await asyncio.Event().wait()
-        return {}
-
-    with pytest.raises(LookupError, match="as it was"):
-        await until_disconnect(here, work())
-
-
-async def test_the_rest_of_a_body_is_no_leaving() -> None:
-    messages: list[Message] = [{"type": "http.request", "body": b"x"}] * 3
-
-    async def here() -> Message:
-        if messages:
-            return messages.pop(0)
-        await asyncio.Event().wait()
-        return {}
-
-    async def work() -> str:
-        for _ in range(10):
-            await asyncio.sleep(0)
-        return "done"
-
-    assert await until_disconnect(here, work()) == "done"
-    assert messages == []

@@ -2,8 +2,8 @@
 
 import signal
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
@@ -14,10 +14,11 @@ from yieldwire.access import Access, Caller, Identity
 from yieldwire.app import App, Timing
 from yieldwire.asgi import stopping
 from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.departure import Departures, Disconnected
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import Safety
-from yieldwire.asgi.streaming import BrokenOff, Disconnected
+from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.clock import Clock
 from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
@@ -85,6 +86,7 @@ class Actions(App):
         self.bounds: Final = bounds or Bounds()
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
+        self.departures: Final = Departures()
         self._identify = identify
         self._is_listening = False
         self._open_streams: Counter[str] = Counter()
@@ -105,6 +107,7 @@ class Actions(App):
     async def close(self) -> None:
         """Let running actions finish within the grace time, then close everything."""
         await super().close()
+        await self.departures.close()
         stopping.forget(self.hear)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,7 +144,7 @@ class Actions(App):
     async def _answer(self, exchange: Exchange) -> None:
         try:
             exchange.extra += self.safety.cors(exchange.headers)
-            self.safety.check(exchange.request.scope, exchange.headers)
+            self.safety.check(exchange.scope, exchange.headers)
             route = match(exchange.path, self.routes)
             if exchange.method == "OPTIONS":
                 await self._answer_options(exchange, route)
@@ -165,8 +168,7 @@ class Actions(App):
         await exchange.answer(204, headers=headers)
 
     async def _caller(self, exchange: Exchange) -> Caller:
-        scope = exchange.request.scope
-        address = self.safety.client_address(scope, exchange.headers)
+        address = self.safety.client_address(exchange.scope, exchange.headers)
         if self._identify is None:
             return Caller(address=address)
         known: Any = self._identify(exchange.request)
@@ -181,8 +183,8 @@ class Actions(App):
             raise UsageError("identify returns a name, an Identity, or None for the anonymous.")
         return Caller(owner=known, address=address)
 
-    @asynccontextmanager
-    async def slot(self, caller: Caller) -> AsyncGenerator[None, None]:
+    @contextmanager
+    def slot(self, caller: Caller) -> Generator[None, None, None]:
         """Count an open stream of the caller's for as long as it lasts.
 
         Raises:

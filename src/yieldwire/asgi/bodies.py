@@ -3,15 +3,14 @@
 Sizes, counts and depth are checked before anything is parsed or kept.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from yieldwire.actions import Action
 from yieldwire.asgi.bounds import Bounds
@@ -24,11 +23,20 @@ from yieldwire.errors import (
     RequestTimedOut,
     UnsupportedMediaType,
 )
+from yieldwire.timer import within
 from yieldwire.upload import Upload
 
 
+class _Departed(Exception):
+    """The client left in the middle of its request."""
+
+
 async def read_input(
-    request: Request, action: Action[..., Any, Any], bounds: Bounds, timeout: float
+    headers: Headers,
+    receive: Receive,
+    action: Action[..., Any, Any],
+    bounds: Bounds,
+    timeout: float,
 ) -> Json:
     """Return what the body says, not validated yet.
 
@@ -38,16 +46,15 @@ async def read_input(
         ParseError: If it cannot be read.
         RequestTimedOut: If it does not arrive within ``timeout`` seconds.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        async with asyncio.timeout(timeout):
-            if kind == "multipart/form-data":
-                fields = await _read_multipart(request, bounds)
-                return coerce(fields, action.input_schema, max_depth=bounds.depth)
-            body = await _read(request, bounds.json_bytes)
+        if kind == "multipart/form-data":
+            fields = await within(timeout, _read_multipart(headers, receive, bounds))
+            return coerce(fields, action.input_schema, max_depth=bounds.depth)
+        body = await within(timeout, _read(headers, receive, bounds.json_bytes))
     except TimeoutError:
         raise RequestTimedOut(f"The body did not arrive within {timeout:g} s.") from None
-    except ClientDisconnect:
+    except _Departed:
         raise ParseError("The body ends too early.") from None
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(body, bounds.depth) if body else {}
@@ -58,20 +65,26 @@ async def read_input(
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
 
 
-async def _stream(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    declared = request.headers.get("content-length", "0")
+async def _stream(headers: Headers, receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
+    declared = headers.get("content-length", "0")
     if declared.isdecimal() and declared.isascii() and int(declared[:19]) > limit:
         raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
-    size = 0
-    async for piece in request.stream():
+    size, has_more = 0, True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Departed
+        piece: bytes = message.get("body", b"")
+        has_more = message.get("more_body", False)
         size += len(piece)
         if size > limit:
             raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
-        yield piece
+        if piece:
+            yield piece
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    return b"".join([piece async for piece in _stream(request, limit)])
+async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
+    return b"".join([piece async for piece in _stream(headers, receive, limit)])
 
 
 def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
@@ -93,14 +106,16 @@ def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
     return list(pairs)
 
 
-async def _read_multipart(request: Request, bounds: Bounds) -> list[tuple[str, str | Upload]]:
-    _, options = parse_options_header(request.headers["content-type"])
+async def _read_multipart(
+    headers: Headers, receive: Receive, bounds: Bounds
+) -> list[tuple[str, str | Upload]]:
+    _, options = parse_options_header(headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         # The parser would look it up among Python's codecs, of which some raise or take long.
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     parser = MultiPartParser(
-        request.headers,
-        _stream(request, bounds.upload_bytes),
+        headers,
+        _stream(headers, receive, bounds.upload_bytes),
         max_files=bounds.files,
         max_fields=bounds.fields,
         max_part_size=bounds.field_bytes,

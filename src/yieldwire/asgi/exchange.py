@@ -4,10 +4,12 @@ import html
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
 
 from pydantic_core import to_json
+from starlette.datastructures import Headers as HeaderList
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -25,6 +27,8 @@ from yieldwire.errors import (
 
 logger = logging.getLogger("yieldwire.asgi")
 
+T = TypeVar("T")
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
@@ -36,6 +40,40 @@ _POLICY: Final = (
 PAGE_POLICY: Final = (b"content-security-policy", _POLICY.encode())
 
 
+class RequestHeaders(HeaderList):
+    """The headers of one request; the first of each name is found without looking at the rest."""
+
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        super().__init__(raw=raw)
+        self._first: dict[str, str] = {}
+        for name, value in raw:
+            self._first.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+
+    def __getitem__(self, key: str) -> str:
+        return self._first[key.lower()]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.lower() in self._first
+
+    @property
+    def first(self) -> Mapping[str, str]:
+        """The first value of each name; names are in lower case, as ASGI gives them."""
+        return self._first
+
+    @overload
+    def get(self, key: str, /) -> str | None: ...
+
+    @overload
+    def get(self, key: str, /, default: str) -> str: ...
+
+    @overload
+    def get(self, key: str, /, default: T) -> str | T: ...
+
+    def get(self, key: str, /, default: T | None = None) -> str | T | None:
+        """Return the first header of this name."""
+        return self._first.get(key.lower(), default)
+
+
 class Exchange:
     """A request, and what has been sent of its answer.
 
@@ -43,8 +81,8 @@ class Exchange:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.request: Final = Request(scope, receive)
-        self.headers: Final = self.request.headers
+        self.scope: Final = scope
+        self.headers: Final = RequestHeaders(scope["headers"])
         self.method: Final[str] = scope["method"]
         self.receive, self._send = receive, send
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
@@ -53,6 +91,11 @@ class Exchange:
         self.extra: list[tuple[bytes, bytes]] = []
         """Headers that every answer to this request gets."""
         self.has_head = False
+
+    @cached_property
+    def request(self) -> Request:
+        """The request as Starlette reads it."""
+        return Request(self.scope, self.receive)
 
     async def send_head(self, status: int, headers: Headers) -> None:
         """Send the status and the headers."""

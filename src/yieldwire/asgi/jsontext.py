@@ -14,6 +14,9 @@ from yieldwire.errors import Json, ParseError
 TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
+_BOM: Final = b"\xef\xbb\xbf"
+
+
 def parse_json(body: bytes, max_depth: int) -> Json:
     """Return the JSON value that ``body`` is.
 
@@ -24,12 +27,9 @@ def parse_json(body: bytes, max_depth: int) -> Json:
     if body.count(b"[") + body.count(b"{") > max_depth:
         _check_depth(body, max_depth)
     try:
-        value = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_no_constant,
-            parse_float=_float,
-        )
+        if body.startswith(_BOM):
+            raise ValueError("it begins with a byte order mark")
+        value = _DECODER.decode(body.decode("utf-8"))
         if b"\\u" in body:
             to_json(value)  # a lone surrogate could be read, but never be sent on
     except (ValueError, RecursionError, PydanticSerializationError) as exc:
@@ -39,8 +39,6 @@ def parse_json(body: bytes, max_depth: int) -> Json:
 
 def _reason(exc: Exception) -> str:
     if isinstance(exc, json.JSONDecodeError):
-        if "BOM" in exc.msg:
-            return "it begins with a byte order mark"
         return f"{exc.msg} at line {exc.lineno}, column {exc.colno}"
     if isinstance(exc, UnicodeDecodeError):
         return "it is not UTF-8"
@@ -79,3 +77,8 @@ def _float(text: str) -> float:
     if number in {float("inf"), float("-inf")}:
         raise ValueError("a number is too large")
     return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float
+)

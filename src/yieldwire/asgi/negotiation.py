@@ -45,6 +45,9 @@ def choose(accept: str | None, default: Format, allowed: frozenset[Format]) -> F
     Raises:
         NotAcceptable: If it likes none of them.
     """
+    wanted = _NAMES.get(accept or "")
+    if wanted is not None and wanted in allowed:
+        return wanted  # one type and nothing else, as programs ask
     for media_type in _by_preference(accept or "*/*"):
         if media_type == "*/*":
             return default
@@ -87,10 +90,15 @@ class Preferences:
     wait: float | None = None
 
 
+_NO_PREFERENCES: Final = Preferences()
+
+
 def preferences(prefer: str | None) -> Preferences:
     """Read a ``Prefer`` header; what is not known in it is left alone, as the standard says."""
+    if not prefer:
+        return _NO_PREFERENCES
     respond_async, wait = False, None
-    for part in (prefer or "").split(","):
+    for part in prefer.split(","):
         name, _, value = (piece.strip().lower() for piece in part.partition("="))
         if name == "respond-async":
             respond_async = True

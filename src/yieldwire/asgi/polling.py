@@ -11,7 +11,6 @@ from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.follow import answer_page
 from yieldwire.asgi.negotiation import Format, choose, seconds
 from yieldwire.asgi.starting import follow_run
-from yieldwire.asgi.streaming import until_disconnect
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.cursor import cursor_of, seq_in
 from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
@@ -50,8 +49,9 @@ async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: st
             if seen is None and _fits(exchange, _etag(run)):
                 seen = run.seq
             if seen is not None:
-                async with app.slot(caller):
-                    await until_disconnect(exchange.receive, reader.news(seen, wait))
+                with app.slot(caller):
+                    news = reader.news(seen, wait)
+                    await app.departures.until_disconnect(exchange.receive, news)
     await _answer_snapshot(app, exchange, run.id, after)
 
 
@@ -100,7 +100,7 @@ async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id:
     seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
     streams = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
     wanted = choose(exchange.headers.get("accept"), Format.SSE, streams)
-    async with app.slot(caller):
+    with app.slot(caller):
         await follow_run(app, exchange, caller, run, seq, wanted=wanted)
 
 

@@ -98,9 +98,8 @@ def match(path: str, table: Table) -> Route:
     if parts in table and "{}" not in parts:
         return Route(parts, table, [])
     for pattern in table:
-        if len(pattern) == len(parts) and all(
-            want in {"{}", part} for want, part in zip(pattern, parts, strict=True)
-        ):
-            filled = zip(pattern, parts, strict=True)
-            return Route(pattern, table, [part for want, part in filled if want == "{}"])
+        if len(pattern) == len(parts) and "{}" in pattern:
+            pairs = list(zip(pattern, parts, strict=True))
+            if all(want in {"{}", part} for want, part in pairs):
+                return Route(pattern, table, [part for want, part in pairs if want == "{}"])
     raise NotFound("There is nothing at this address.")

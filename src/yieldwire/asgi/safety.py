@@ -15,6 +15,8 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 """Names and values together; not every server has a limit of its own."""
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Those that nearly everybody uses."""
 _EXPOSED: Final = "Run-Id, Location, Retry-After, ETag"
 _PREFLIGHT_SECONDS: Final = "600"
 
@@ -57,8 +59,10 @@ class Safety:
             PayloadTooLarge: If the headers are too many or too large.
             Forbidden: If the host is not one of ours, or the origin may not do this.
         """
-        size = sum(len(name) + len(value) for name, value in headers.raw)
-        if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+        raw, size = headers.raw, 0
+        for name, value in raw:
+            size += len(name) + len(value)
+        if len(raw) > MAX_HEADERS or size > MAX_HEADER_BYTES:
             raise PayloadTooLarge(
                 f"A request may have {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together."
             )
@@ -132,6 +136,8 @@ class Safety:
         """Return whose request this is: the nearest address that is no trusted proxy."""
         client = scope.get("client") or ("unknown", 0)
         address = str(client[0])
+        if not self.trusted_proxies:
+            return address
         # Some proxies add a header of their own behind the one that came: all of them count.
         every = ",".join(headers.getlist("x-forwarded-for"))
         forwarded = [part.strip() for part in every.split(",")]
@@ -167,7 +173,7 @@ def _host_fits(host: str, pattern: str) -> bool:
 
 
 def _is_local(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    if host in _LOCAL_NAMES or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,6 +1,7 @@
 """Starting a run, or resuming one by the request that began it, and answering in any format."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,7 @@ from yieldwire.asgi.negotiation import (
     choose,
     preferences,
 )
-from yieldwire.asgi.streaming import Streaming, until_disconnect
+from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.context import RequestFacts
 from yieldwire.cursor import parse_cursor
@@ -34,18 +35,7 @@ from yieldwire.starts import close_uploads
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions
 
-_SECRET: Final = (
-    "auth",
-    "cookie",
-    "credential",
-    "jwt",
-    "key",
-    "pass",
-    "secret",
-    "session",
-    "signature",
-    "token",
-)
+_SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
 """A header whose name has one of these in it does not reach the run."""
 MAX_KEY_LENGTH: Final = 255
 
@@ -70,7 +60,7 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
             raise ForeignCursor("The cursor belongs to a run of another action.")
         if seq > run.seq:
             raise ForeignCursor
-        async with app.slot(caller):
+        with app.slot(caller):
             if wanted is Format.JSON:
                 await _answer_when_ended(app, exchange, run, prefer)
             else:
@@ -78,7 +68,7 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
         return
     is_held = not prefer.respond_async and wanted is not Format.HTML
     # Whoever has too many streams is refused before a run begins that he could not read.
-    async with app.slot(caller) if is_held else nullcontext():
+    with app.slot(caller) if is_held else nullcontext():
         run = await _start(app, exchange, caller, action, detached=prefer.respond_async)
         await _answer_started(app, exchange, caller, run, wanted, prefer)
 
@@ -108,7 +98,8 @@ async def _start(
         pairs = [(name, value) for name, value in query if name != "lastEventId"]
         data: Json = coerce(pairs, action.input_schema, max_depth=app.bounds.depth)
     else:
-        data = await read_input(exchange.request, action, app.bounds, app.timing.body)
+        headers, receive = exchange.headers, exchange.receive
+        data = await read_input(headers, receive, action, app.bounds, app.timing.body)
     try:
         return await app.create(action, ctx, data, key=key, detached=detached)
     except BaseException:
@@ -119,8 +110,8 @@ async def _start(
 def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
     kept = {
         name: value
-        for name, value in exchange.headers.items()
-        if not any(word in name for word in _SECRET)
+        for name, value in exchange.headers.first.items()
+        if _SECRET.search(name) is None
     }
     return RequestFacts(
         method=exchange.method, path=exchange.path, client=caller.address, headers=kept
@@ -152,7 +143,7 @@ async def _answer_when_ended(
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
     async with app.reading(run.id) as reader:
         work = _read_to_end(reader, wait, app.timing.keepalive)
-        blocks = await until_disconnect(exchange.receive, work)
+        blocks = await app.departures.until_disconnect(exchange.receive, work)
     # From what was read, not from the store: there the run may be past its retention already.
     fold = Fold()
     for block in blocks:
@@ -208,33 +199,37 @@ async def follow_run(
     if wanted not in STREAMS:
         wanted = Format.SSE
     encoder = ENCODERS[wanted]()
+    headers = run_headers(run.id, exchange.base)
     async with app.reading(run.id) as reader:
-        await reader.hold(app.timing.keepalive)
+        page: Sequence[Block] = ()
         if seq is None:
-            error = _early_error(await reader.first(app.timing.head_wait))
+            page = await reader.first(app.timing.head_wait, tick=app.timing.keepalive)
+            error = _early_error(page)
             if error is not None:
-                headers = run_headers(run.id, exchange.base)
                 await exchange.answer_error_object(error, headers)
                 return
-            run = await app.store.get(run.id)
-        after = run.first_seq - 1 if seq is None else seq
-        streaming = Streaming(
-            exchange,
-            reader,
-            encoder,
-            keepalive=app.timing.keepalive,
-            stall_timeout=app.timing.stall_timeout,
-            is_over=lambda: caller.has_expired,
-        )
-        opening = encoder.opening(run.id, after, _state(run))
-        headers = run_headers(run.id, exchange.base)
-        await streaming.run(after, opening, headers, has_news=run.seq > after)
+        if page:
+            status, first_seq, last = _status_after(page), page[0].first, page[-1].last
+        else:
+            run = run if seq is not None else await app.store.get(run.id)
+            status, first_seq, last = run.status, run.first_seq, run.seq
+        after = first_seq - 1 if seq is None else seq
+        opening = encoder.opening(run.id, after, _state(run.id, status, first_seq))
+        streaming = Streaming(exchange, reader, encoder, app.timing, caller)
+        work = streaming.run(after, opening, headers, page=page, has_news=last > after)
+        await app.departures.until_disconnect(exchange.receive, work)
 
 
-def _state(run: RunRecord) -> bytes:
-    state: dict[str, Json] = {"id": run.id, "status": run.status.value}
-    if run.first_seq > 1:
-        state["firstSeq"] = run.first_seq  # before the first event, where the log was trimmed
+def _status_after(page: Sequence[Block]) -> Status:
+    """Return a run's status at the end of its log's first page."""
+    end = page[-1].end
+    return Status.RUNNING if end is None else advance(Status.RUNNING, end)
+
+
+def _state(run_id: str, status: Status, first_seq: int) -> bytes:
+    state: dict[str, Json] = {"id": run_id, "status": status.value}
+    if first_seq > 1:
+        state["firstSeq"] = first_seq  # before the first event, where the log was trimmed
     return to_json(state)
 
 

@@ -1,21 +1,19 @@
 """One loop for every streaming format: what is ready goes out as one message."""
 
-import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from starlette.types import Receive
-
+from yieldwire.access import Caller
+from yieldwire.app import Timing
 from yieldwire.asgi.exchange import NO_STORE, Exchange, Headers
 from yieldwire.codecs import Encoder
 from yieldwire.errors import NotFound, StoreError, YieldwireError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-
-T = TypeVar("T")
+from yieldwire.timer import within
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -23,41 +21,8 @@ RETRY_MS: Final = (500, 1500)
 """Between these a reader that is asked to come back does so, spread out."""
 
 
-class Disconnected(Exception):
-    """The client has gone."""
-
-
 class BrokenOff(YieldwireError):
     """A response was broken off on purpose, so that its end is not taken for the run's."""
-
-
-async def until_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Return what ``work`` does, cancelled if the client leaves before.
-
-    The request's body must have been read: what ``receive`` gives then is the leaving.
-
-    Raises:
-        Disconnected: If the client left.
-    """
-    try:
-        async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(_watch(receive))
-            result = await work
-            watcher.cancel()
-    except BaseExceptionGroup as errors:
-        raise _cause(errors) from None
-    return result
-
-
-async def _watch(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    raise Disconnected
-
-
-def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    own = [error for error in errors.exceptions if not isinstance(error, Disconnected)]
-    return own[0] if own else errors.exceptions[0]
 
 
 class Streaming:
@@ -68,23 +33,28 @@ class Streaming:
         exchange: Exchange,
         reader: Reader,
         encoder: Encoder,
-        *,
-        keepalive: float,
-        stall_timeout: float,
-        is_over: Callable[[], bool],
+        timing: Timing,
+        caller: Caller,
     ) -> None:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
-        self._keepalive, self._stall_timeout = keepalive, stall_timeout
-        self._is_over = is_over
+        self._keepalive, self._stall_timeout = timing.keepalive, timing.stall_timeout
+        self._caller = caller
 
-    async def run(self, after: int, opening: bytes, headers: Headers, *, has_news: bool) -> None:
-        """Send the head, then everything behind ``after`` until the run ends or the client leaves.
+    async def run(
+        self,
+        after: int,
+        opening: bytes,
+        headers: Headers,
+        *,
+        page: Sequence[Block] = (),
+        has_news: bool,
+    ) -> None:
+        """Send the head, then everything behind ``after`` until the run ends.
 
-        ``has_news`` says that events are there already, so that they and ``opening`` go out
-        as one message.
+        ``page`` is what was read of that already; ``has_news`` says that there is something, so
+        that it and ``opening`` go out as one message.
 
         Raises:
-            Disconnected: If the client left.
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
         """
         head = [
@@ -100,14 +70,14 @@ class Streaming:
         if not has_news:
             await self._send(opening)
             opening = b""
-        await until_disconnect(self._exchange.receive, self._follow(after, opening))
+        await self._follow(after, opening, page)
 
-    async def _follow(self, after: int, opening: bytes) -> None:
-        encoder, ahead = self._encoder, opening
-        async with aclosing(self._reader.pages(after, tick=self._keepalive)) as pages:
+    async def _follow(self, after: int, ahead: bytes, first: Sequence[Block]) -> None:
+        encoder = self._encoder
+        async with aclosing(self._reader.pages(after, tick=self._keepalive, page=first)) as pages:
             try:
                 async for page in pages:
-                    if self._is_over():
+                    if self._caller.has_expired:
                         break
                     body = ahead + self._encode(page, after)
                     ahead = b""
@@ -149,7 +119,6 @@ class Streaming:
         if not body and more:
             return
         try:
-            async with asyncio.timeout(self._stall_timeout):
-                await self._exchange.send_body(body, more=more)
+            await within(self._stall_timeout, self._exchange.send_body(body, more=more))
         except TimeoutError:
             raise BrokenOff("The reader does not read.") from None

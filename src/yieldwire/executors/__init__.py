@@ -51,8 +51,11 @@ Loader = Callable[[RunRecord], Work]
 class Executor(Protocol):
     """Decides where runs are executed."""
 
-    def enqueue(self, run_id: str, /) -> None:
-        """See to it that a pending run is claimed and executed, at least once asked for."""
+    def enqueue(self, run_id: str, run: RunRecord | None = None, /) -> None:
+        """See to it that a pending run is claimed and executed, at least once asked for.
+
+        ``run`` is its record, where that is at hand.
+        """
         ...
 
     def nudge(self, run_id: str, reason: str, /) -> None:

@@ -5,7 +5,8 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic_core import to_json
@@ -32,6 +33,7 @@ from yieldwire.executors.writer import LogWriter, flush_when_waiting
 from yieldwire.middleware import Around, enter_arounds
 from yieldwire.run import RunRecord
 from yieldwire.stores import RunStore
+from yieldwire.timer import Timer, Timers
 
 T = TypeVar("T")
 
@@ -56,6 +58,7 @@ class Services:
     resources: Mapping[Resource[Any], Any]
     checks_chunks: Callable[[], bool]
     """Whether what actions yield is validated."""
+    timers: Timers = field(default_factory=Timers)
 
 
 class Attempt:
@@ -70,7 +73,7 @@ class Attempt:
         self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: list[Timer] = []
         self._has_ended = False
         self.is_lost = False
         """Whether the run is another's now, or nobody's, and its end is not this attempt's."""
@@ -87,9 +90,8 @@ class Attempt:
     async def execute(self) -> None:
         """Run the action and write its end. Never raises what the action raised."""
         self._task = asyncio.current_task()
-        loop, timeout = asyncio.get_running_loop(), self.run.timeout
-        if timeout is not None:
-            self._timers.append(loop.call_later(timeout, self.cancel, TIMED_OUT))
+        if self.run.timeout is not None:
+            self._call_later(self.run.timeout, partial(self.cancel, TIMED_OUT))
         if self.run.cancel_reason is not None:
             self.cancel(self.run.cancel_reason)
         logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
@@ -123,9 +125,12 @@ class Attempt:
             **self._work.context,
         )
         arounds = (*self._services.arounds, *self._work.action.options.around)
-        async with AsyncExitStack() as stack:
-            await enter_arounds(stack, arounds, ctx)
+        if not arounds:
             result = await self._drive(ctx)
+        else:
+            async with AsyncExitStack() as stack:
+                await enter_arounds(stack, arounds, ctx)
+                result = await self._drive(ctx)
         output = self._work.action.signature.result
         if result is None and (output.annotation is None or output.annotation is Any):
             return b"{}"
@@ -133,15 +138,23 @@ class Attempt:
         return b'{"result":%b}' % encode(result)
 
     async def _drive(self, ctx: Context) -> object:
+        drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
+        if not self._may_spawn():
+            return await drive.run()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
                 return await drive.run()
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             self._group = None
+
+    def _may_spawn(self) -> bool:
+        # Helpers are begun through the context: who has none needs no group for them.
+        work = self._work.action
+        arounds = self._services.arounds or work.options.around
+        return bool(arounds) or Context in work.signature.injected.values()
 
     async def _flush(self) -> None:
         """Write what somebody sent who does not wait until it is written."""
@@ -161,9 +174,10 @@ class Attempt:
         self._writer.is_stopping = True
         if self._task is not None:
             self._task.cancel()
-        loop = asyncio.get_running_loop()
-        within = self._services.limits.cancel_within
-        self._timers.append(loop.call_later(within, self._abandon))
+        self._call_later(self._services.limits.cancel_within, self._abandon)
+
+    def _call_later(self, seconds: float, callback: Callable[[], object]) -> None:
+        self._timers.append(self._services.timers.call_later(seconds, callback))
 
     def lose(self) -> None:
         """Stop the action and write nothing more: the run is another's, or its lease is over."""

@@ -88,17 +88,18 @@ class LocalExecutor:
         if lease is not None:
             self._chores.own(self._keep_leases(lease))
 
-    def enqueue(self, run_id: str, /) -> None:
+    def enqueue(self, run_id: str, run: RunRecord | None = None, /) -> None:
         """Execute a pending run, once the attempt that is still here, if one is, has ended."""
         if run_id in self._queued:
             self._again.add(run_id)
         else:
             self._queued.add(run_id)
-            self._runs.own(self._execute(run_id))
+            self._runs.own(self._execute(run_id, run))
 
-    async def _execute(self, run_id: str) -> None:
+    async def _execute(self, run_id: str, run: RunRecord | None) -> None:
         try:
-            run = await self._ask(run_id, partial(self._store.get, run_id))
+            if run is None:
+                run = await self._ask(run_id, partial(self._store.get, run_id))
             try:
                 work = self._load(run)
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end

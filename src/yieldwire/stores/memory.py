@@ -11,6 +11,7 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 from yieldwire import steps
@@ -23,6 +24,7 @@ from yieldwire.errors import (
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
+from yieldwire.timer import Timers
 
 
 @dataclass(slots=True)
@@ -104,6 +106,7 @@ class MemoryStore:
         self._keys: dict[str, str] = {}
         self._live: dict[str, _Entry] = {}  # not ended: what limits count and a sweep looks at
         self._expiries: list[tuple[float, str]] = []
+        self._timers = Timers()
 
     def _entry(self, run_id: str) -> _Entry:
         try:
@@ -177,10 +180,9 @@ class MemoryStore:
         entry = self._entries.get(run_id)
         if entry is None or entry.seq > after or entry.record.status.is_terminal:
             return
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry.waiters.add(waiter)
-        timer = loop.call_later(timeout, _resolve, waiter)
+        timer = self._timers.call_later(timeout, partial(_resolve, waiter))
         try:
             await waiter
         finally:

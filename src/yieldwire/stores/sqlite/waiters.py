@@ -9,9 +9,11 @@ whether a run has one reader or a thousand.
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeAlias
 
 from yieldwire.errors import StoreError
+from yieldwire.timer import Timers
 
 Heads: TypeAlias = Mapping[str, int]
 """The last seq of each run that goes on; those that have ended, or are gone, are not in it."""
@@ -27,6 +29,7 @@ class Waiters:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._waiters: dict[str, dict[asyncio.Future[None], int]] = {}
+        self._timers = Timers()
         self._unseen: set[str] = set()
         self._is_looking = False
 
@@ -38,11 +41,10 @@ class Waiters:
         self, run_id: str, after: int, timeout: float
     ) -> Generator[asyncio.Future[None], None, None]:
         """Give a future that the next block behind ``after`` resolves, or the time."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters = self._waiters.setdefault(run_id, {})
         waiters[waiter] = after
-        timer = loop.call_later(timeout, _resolve, waiter)
+        timer = self._timers.call_later(timeout, partial(_resolve, waiter))
         try:
             yield waiter
         finally:

@@ -1,0 +1,96 @@
+"""Noticing that a client has left, while something is done for it.
+
+ASGI tells of it through `receive`, for which somebody has to wait: a task. Most answers are
+over before such a task would be of any use, so it begins only when one has lasted for a moment.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from starlette.types import Receive
+
+from yieldwire.executors.local import Tasks
+from yieldwire.timer import Timers
+
+T = TypeVar("T")
+
+WATCH_AFTER: Final = 0.1
+"""Seconds after which an answer that is not over is watched for its client's leaving."""
+
+
+class Disconnected(Exception):
+    """The client has gone."""
+
+
+class Departures:
+    """Watches for the clients of one application."""
+
+    def __init__(self) -> None:
+        self._tasks, self._timers = Tasks(), Timers()
+
+    async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+        """Return what ``work`` does, cancelled if the client leaves before.
+
+        The request's body must have been read: what ``receive`` gives then is the leaving.
+
+        Raises:
+            Disconnected: If the client left.
+        """
+        watch = _Watch(receive, self._tasks)
+        timer = self._timers.call_later(WATCH_AFTER, watch.begin)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if watch.is_cause:
+                raise Disconnected from None
+            raise
+        finally:
+            timer.cancel()
+            watch.end()
+
+    async def close(self) -> None:
+        """Watch no more."""
+        await self._tasks.cancel()
+
+
+class _Watch:
+    """One request's watch. It cancels the task that made it."""
+
+    __slots__ = ("_asked", "_has_left", "_receive", "_task", "_tasks", "_watching")
+
+    def __init__(self, receive: Receive, tasks: Tasks) -> None:
+        self._receive, self._tasks = receive, tasks
+        self._task = asyncio.current_task()
+        self._asked = 0 if self._task is None else self._task.cancelling()
+        self._watching: asyncio.Task[None] | None = None
+        self._has_left = False
+
+    def begin(self) -> None:
+        """Wait for the client's leaving, in a task."""
+        self._watching = self._tasks.own(self._watch())
+
+    async def _watch(self) -> None:
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except Exception:
+            self._leave()  # the server cannot tell any more, so nobody is there for it
+            raise
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._task is not None:
+            self._has_left = True
+            self._task.cancel()
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether the task was cancelled because the client left, and for nothing else."""
+        return self._has_left and self._task is not None and self._task.uncancel() <= self._asked
+
+    def end(self) -> None:
+        """Watch no more."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()

@@ -1,0 +1,108 @@
+"""Timers that share: thousands of them cost the event loop a few.
+
+Most timers here are never needed: a wait for news is nearly always over before its keepalive
+is due, a send before its reader counts as stalled. So they are coarse. A time is rounded up to
+a sixteenth of the wait or less, and everything that is due at the same rounded time waits in one
+bucket, behind one timer of the loop. To begin and to cancel are one step in a dictionary each.
+"""
+
+import asyncio
+import math
+import types
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+_FINENESS: Final = 5
+"""A granule is the wait's power of two over 2⁵: between a sixteenth and a 32nd of the wait."""
+
+
+def round_up(at: float, wait: float) -> float:
+    """Return a time at or after ``at`` that many timers of about this ``wait`` share.
+
+    Never earlier, and later by a sixteenth of ``wait`` at most.
+
+    Example:
+        >>> round_up(100.3, 15.0), round_up(100.4, 15.0)
+        (100.5, 100.5)
+    """
+    if wait <= 0:
+        return at
+    granule = 2.0 ** (math.frexp(wait)[1] - _FINENESS)
+    return math.ceil(at / granule) * granule
+
+
+class Timer:
+    """One callback to be made once, unless it is cancelled before."""
+
+    __slots__ = ("_bucket", "callback")
+
+    def __init__(self, callback: Callable[[], object], bucket: dict["Timer", None]) -> None:
+        self.callback: Final = callback
+        self._bucket = bucket
+        bucket[self] = None
+
+    def cancel(self) -> None:
+        """Make the callback no more. Cancelling twice, or too late, changes nothing."""
+        self._bucket.pop(self, None)
+
+
+class Timers:
+    """The shared timers of one event loop: the one that runs where they are begun."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._buckets: dict[float, dict[Timer, None]] = {}
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call ``callback`` in so many seconds, or a sixteenth of that later."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._buckets = loop, {}
+        at = round_up(loop.time() + seconds, seconds)
+        bucket = self._buckets.get(at)
+        if bucket is None:
+            bucket = self._buckets[at] = {}
+            loop.call_at(at, self._ring, self._buckets, at)
+        return Timer(callback, bucket)
+
+    def _ring(self, buckets: dict[float, dict[Timer, None]], at: float) -> None:
+        bucket = buckets.pop(at)
+        while bucket:
+            # One by one, so that a callback may cancel those behind it.
+            timer = next(iter(bucket))
+            del bucket[timer]
+            timer.callback()
+
+
+async def within(seconds: float, awaitable: Awaitable[T]) -> T:
+    """Return what ``awaitable`` gives. Where it need not wait for that, this takes no timer.
+
+    Raises:
+        TimeoutError: If it waits for longer than so many seconds.
+    """
+    steps = awaitable.__await__()
+    try:
+        waited = next(steps)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    async with asyncio.timeout(seconds):
+        return await _go_on(steps, waited)
+
+
+@types.coroutine
+def _go_on(steps: Generator[Any, Any, T], waited: object) -> Generator[Any, Any, T]:
+    """Go on with what waits already, as if nobody stood between."""
+    try:
+        while True:
+            try:
+                value = yield waited
+            except BaseException as exc:  # noqa: BLE001 - it is thrown into what waits
+                waited = steps.throw(exc)
+            else:
+                waited = steps.send(value)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

@@ -1,0 +1,99 @@
+import asyncio
+
+import pytest
+from starlette.types import Message
+
+from yieldwire.asgi.departure import Departures, Disconnected
+
+
+async def gone() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def here() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_what_is_waited_for_is_cancelled_when_the_client_leaves() -> None:
+    was_cancelled = False
+
+    async def work() -> None:
+        nonlocal was_cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            was_cancelled = True
+            raise
+
+    with pytest.raises(Disconnected):
+        await Departures().until_disconnect(gone, work())
+
+    assert was_cancelled
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_what_the_work_raises_is_what_is_raised() -> None:
+    async def work() -> None:
+        raise LookupError("as it was")
+
+    with pytest.raises(LookupError, match="as it was"):
+        await Departures().until_disconnect(here, work())
+
+
+async def test_the_rest_of_a_body_is_no_leaving() -> None:
+    messages: list[Message] = [{"type": "http.request", "body": b"x"}] * 3
+    is_read = asyncio.Event()
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop(0)
+        is_read.set()
+        return await here()
+
+    async def work() -> str:
+        await is_read.wait()
+        return "done"
+
+    assert await Departures().until_disconnect(receive, work()) == "done"
+    assert messages == []
+
+
+async def test_who_is_cancelled_by_somebody_else_is_cancelled() -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(
+            Departures().until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
+        )
+        await asyncio.sleep(0)
+        task.cancel()
+
+    assert task.cancelled()
+
+
+async def test_an_answer_that_is_over_soon_is_not_watched() -> None:
+    tasks: list[int] = []
+
+    async def work() -> str:
+        tasks.append(len(asyncio.all_tasks()))
+        await asyncio.sleep(0)
+        tasks.append(len(asyncio.all_tasks()))
+        return "done"
+
+    assert await Departures().until_disconnect(here, work()) == "done"
+
+    assert tasks == [len(asyncio.all_tasks())] * 2
+
+
+async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken() -> Message:
+        raise OSError("no connection")
+
+    with pytest.raises(Disconnected):
+        await Departures().until_disconnect(broken, asyncio.sleep(3600.0))
+    await asyncio.sleep(0)
+
+    assert "a task failed" in caplog.text
