@@ -78,15 +78,20 @@ def read_peers() -> dict[str, Peer]:
 
 
 def _peer(name: str, tables: Mapping[str, dict[str, Any]]) -> Peer:
-    table: dict[str, Any] = dict(tables[name])
-    if "like" in table:
-        other: dict[str, Any] = tables[table.pop("like")]
-        requests: dict[str, Any] = {**other.get("requests", {}), **table.get("requests", {})}
-        table = {**other, **table, "requests": requests}
+    table = _whole(name, tables)
     calls = {route: _call(said) for route, said in table.pop("requests", {}).items()}
     for listed in ("command", "versions"):
         table[listed] = tuple(table.get(listed, ()))
     return Peer(name=name, calls=calls, **table)
+
+
+def _whole(name: str, tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = dict(tables[name])
+    if "like" not in table:
+        return table
+    other = _whole(table.pop("like"), tables)
+    requests: dict[str, Any] = {**other.get("requests", {}), **table.get("requests", {})}
+    return {**other, **table, "requests": requests}
 
 
 def _call(said: str | dict[str, Any]) -> Call:

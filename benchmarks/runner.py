@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import scene
+from benchmarks import crowd, scene
 from benchmarks.environment import Environment, prepare
 from benchmarks.machine import BUILD, BenchmarkError, describe
 from benchmarks.measurement import Measurement, Results
@@ -18,7 +18,10 @@ from benchmarks.server import running
 SCENES: Final[Mapping[str, Scene]] = {
     "A": scene.hot,
     "B": scene.short,
+    "C": crowd.paced,
+    "D": crowd.feed,
     "E": scene.replay,
+    "I": crowd.idle,
 }
 ONCE: Final = "FGHI"
 """Scenes whose figures say what happens rather than how fast: one round is enough."""

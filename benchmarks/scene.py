@@ -13,7 +13,7 @@ Scene = Callable[[Server, Plan], Values]
 
 CONCURRENCY: Final = (1, 32, 256)
 SHORT_EVENTS: Final = 10
-MOST_EVENTS: Final = 1_000_000
+MOST_EVENTS: Final = {"ours": 1_000_000, "peer": 1_000_000, "limit": 20_000_000}
 REPLAYED: Final = 100_000
 
 
@@ -28,14 +28,11 @@ def hot(server: Server, plan: Plan) -> Values:
     count = 2000
     for seconds in (0.1, 0.3, plan.hot):
         figures = loaded(server.port, asked(server, "hot", count=count))
-        count = _rounded(figures.events / figures.elapsed * seconds)
+        wanted = round(figures.events / figures.elapsed * seconds / 1000) * 1000
+        count = max(1000, min(MOST_EVENTS[server.peer.role], wanted))
     before = server.cpu()
     figures = loaded(server.port, asked(server, "hot", count=count))
     return per_event(figures, server.cpu() - before)
-
-
-def _rounded(count: float) -> int:
-    return max(1000, min(MOST_EVENTS, round(count / 1000) * 1000))
 
 
 def per_event(figures: Figures, cpu: float) -> Values:

@@ -1,0 +1,94 @@
+"""Scenes C, D and I: many streams that are open at the same time."""
+
+import time
+from typing import Final
+
+from benchmarks.load import Load, loaded, loading
+from benchmarks.machine import BenchmarkError
+from benchmarks.measurement import Values
+from benchmarks.plan import Plan
+from benchmarks.request import Request
+from benchmarks.scene import asked
+from benchmarks.server import Server
+
+INTERVAL_MS: Final = 50
+SETTLING: Final = 1.0
+OPENING: Final = 20.0
+"""Seconds in which all streams must be open."""
+
+
+def paced(server: Server, plan: Plan) -> Values:
+    """Many streams, each with a timer of its own."""
+    loaded(server.port, asked(server, "hot", count=10), connections=8, repeat=True, responses=200)
+    empty = server.memory()
+    request = asked(server, "paced", count=_enough(plan.paced), intervalMs=INTERVAL_MS)
+    with loading(server.port, request, connections=plan.streams, ramp=500) as load:
+        load.wait_open(OPENING)
+        values = _window(server, load, plan.paced, plan.streams)
+    return values | {"streams": plan.streams, "kb_per_stream": _kb(values, empty, plan.streams)}
+
+
+def feed(server: Server, plan: Plan) -> Values:
+    """One producer, many readers."""
+    empty = server.memory()
+    with loading(server.port, asked(server, "feed"), connections=plan.readers) as load:
+        load.wait_open(OPENING)
+        start = asked(server, "feed-start", count=_enough(plan.feed), intervalMs=INTERVAL_MS)
+        start.send(server.port)
+        values = _window(server, load, plan.feed, plan.readers)
+    return values | {"readers": plan.readers, "kb_per_stream": _kb(values, empty, plan.readers)}
+
+
+def _enough(window: float) -> int:
+    return int((window + SETTLING + OPENING) * 1000 / INTERVAL_MS)
+
+
+def _kb(values: Values, empty: float, streams: int) -> float:
+    return (values["memory"] - empty) / streams / 1024
+
+
+def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
+    time.sleep(SETTLING)
+    first, before = load.mark(), server.cpu()
+    time.sleep(seconds)
+    last, cpu = load.mark(), server.cpu() - before
+    last.check()
+    if last.open < streams:
+        raise BenchmarkError(f"Only {last.open} of {streams} streams were open to the end.")
+    events, elapsed = last.events - first.events, last.at - first.at
+    if events == 0:
+        raise BenchmarkError("No event came.")
+    return {
+        "events": events,
+        "events_per_s": events / elapsed,
+        "cpu_us": cpu / events * 1e6,
+        "cpu_share": cpu / elapsed,
+        "kept_up": events / (elapsed * streams * 1000 / INTERVAL_MS),
+        "memory": server.memory(),
+    }
+
+
+def idle(server: Server, plan: Plan) -> Values:
+    """Open streams in which nothing happens but keepalives."""
+    loaded(server.port, asked(server, "hot", count=10), connections=8, repeat=True, responses=200)
+    empty = server.memory()
+    request = Request(method="POST", path="/idle", body="{}")
+    began = time.monotonic()
+    with loading(
+        server.port, request, connections=plan.idle_streams, ramp=2000, timeout=120
+    ) as load:
+        load.wait_open(60.0)
+        opened = time.monotonic() - began
+        time.sleep(SETTLING)
+        before = server.cpu()
+        time.sleep(plan.idle)
+        cpu = server.cpu() - before
+        last, memory = load.mark().check(), server.memory()
+    if last.open < plan.idle_streams:
+        raise BenchmarkError(f"Only {last.open} of {plan.idle_streams} streams stayed open.")
+    return {
+        "streams": plan.idle_streams,
+        "opened_s": opened,
+        "kb_per_stream": (memory - empty) / plan.idle_streams / 1024,
+        "cpu_ms_per_s": cpu / plan.idle * 1000,
+    }
