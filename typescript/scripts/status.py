@@ -26,7 +26,9 @@ export const TERMINAL: ReadonlySet<string> = new Set([{terminal}]);
 def page() -> str:
     """Return the module's text."""
     rows = (
-        f"  {status.value}: {{ {cells} }}," if (cells := _cells(status)) else f"  {status.value}: {{}},"
+        f"  {status.value}: {{ {cells} }},"
+        if (cells := _cells(status))
+        else f"  {status.value}: {{}},"
         for status in Status
     )
     return PAGE.format(
@@ -37,7 +39,9 @@ def page() -> str:
 
 
 def _cells(status: Status) -> str:
-    return ", ".join(f'{event.value}: "{after.value}"' for event, after in TRANSITIONS[status].items())
+    return ", ".join(
+        f'{event.value}: "{after.value}"' for event, after in TRANSITIONS[status].items()
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 /** What a client is made of, as types: everything that bindings and generated code build on. */
 
+import type { ConnectionState } from "./core/connection.js";
 import type { ActionError } from "./core/error.js";
 import type { Progress, RunEvent, RunInfo, Snapshot } from "./core/event.js";
 import type { RunStatus } from "./core/status.js";
 
-/** What a page has of its server: `idle` before it is followed, `waiting` for the next try, `closed` for good. */
-export type ConnectionState = "idle" | "connecting" | "open" | "waiting" | "closed";
+export type { ConnectionState };
 
 /** One execution of an action, as this page sees it: an async iterable of its chunks. */
 export interface Run<Chunk = unknown, Result = unknown, Code extends string = string> extends AsyncIterable<Chunk> {
@@ -128,18 +128,27 @@ export type Client<Actions = AnyActions> = { readonly [Name in keyof Actions]: A
 /** Headers, or what makes them; asked before every request. */
 export type HeadersSource = HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
 
+/** Makes a token; `isRefused` says that the last one was, so that one out of a cache will not do. */
+export type TokenSource = (asked: { readonly isRefused: boolean }) => string | undefined | Promise<string | undefined>;
+
 /** Where the server is and how to speak to it. */
 export interface ClientOptions {
   /** Where the actions are mounted, relative to the page or absolute: `/api/_actions`. */
   readonly url: string | URL;
   readonly headers?: HeadersSource;
   /** The bearer token, asked before every request, so that it may expire and be renewed. */
-  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
+  readonly token?: string | TokenSource;
   readonly credentials?: RequestCredentials;
   readonly fetch?: typeof globalThis.fetch;
   readonly transport?: TransportName;
   /** After so long without a byte a connection counts as lost; three of the server's keepalives. */
   readonly idleMs?: number;
+  /** After so long without a stream's first byte polls are tried beside it. */
+  readonly openingMs?: number;
+  /** How long a run may be without its server before it is given up with `UNREACHABLE`; for ever unless given. */
+  readonly giveUpMs?: number;
+  /** How many streams to hold open at once; 4 in a browser that speaks HTTP/1.1, which has six connections to an origin. */
+  readonly maxStreams?: number;
   /** How many events a run keeps for iterations that begin late. */
   readonly keep?: number;
 }

@@ -1,3 +1,4 @@
+export { createClient, readStreamableValue } from "./client.js";
 export type * from "./contract.js";
 export { ActionError, type ErrorFields, type ProtocolCode } from "./core/error.js";
 export { type Append, type ErrorObject, type Progress, type RunEvent, type RunInfo, type Snapshot, type Text, textOf, type Value } from "./core/event.js";

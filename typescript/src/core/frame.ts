@@ -1,0 +1,105 @@
+/** The frames of the native protocol: what the messages of its event streams, and its lines, say. */
+
+import { ActionError } from "./error.js";
+import { fieldsOf, type RunEvent } from "./event.js";
+import type { Message } from "./sse.js";
+import { type RunStatus, TRANSITIONS } from "./status.js";
+
+/** Begins every answer: which run this is, and the cursor that the answer continues from. */
+export interface Opening {
+  readonly kind: "opening";
+  readonly cursor: string;
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly firstSeq: number | undefined;
+}
+
+/** The log begins later than what was asked for. */
+export interface Reset {
+  readonly kind: "reset";
+  readonly firstSeq: number;
+}
+
+/** One event of the log. */
+export interface EventFrame {
+  readonly kind: "event";
+  readonly event: RunEvent;
+}
+
+/** How long to wait before coming back. */
+export interface Retry {
+  readonly kind: "retry";
+  readonly retryMs: number;
+}
+
+/** What a connection brings, whole. */
+export type Frame = Opening | Reset | EventFrame | Retry;
+
+const CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
+const TYPES: ReadonlySet<unknown> = new Set(["chunk", "restarted", "done", "error", "cancelled"]);
+
+/** The cursor behind an event. */
+export function cursorOf(runId: string, seq: number): string {
+  return `${runId}.${seq}`;
+}
+
+/** The two halves of a cursor, or undefined where it is none. */
+export function readCursor(cursor: string): { readonly runId: string; readonly seq: number } | undefined {
+  const [, runId, seq] = CURSOR.exec(cursor) ?? [];
+  return runId === undefined ? undefined : { runId, seq: Number(seq) };
+}
+
+/** What a message says. Throws `PROTOCOL_ERROR` where it is no frame of this protocol. */
+export function frameOf({ id, type, data }: Message): Frame {
+  const value = parse(data);
+  if (type === "reset") return resetOf(value);
+  const place = readCursor(id);
+  if (!place) throw refused(`The id ${quoted(id)} is no cursor.`);
+  if (type === "run") return openingOf(id, value);
+  return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
+}
+
+/** What a line of newline-delimited JSON says. Throws `PROTOCOL_ERROR` where it is no event. */
+export function frameOfLine(line: string): Frame {
+  const value = fieldsOf(parse(line));
+  return value["type"] === "reset" ? resetOf(value["data"]) : eventOf(value);
+}
+
+function eventOf(event: { readonly seq?: unknown; readonly type?: unknown; readonly data?: unknown }): EventFrame {
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw refused(`There is no event ${quoted(event.type)}.`);
+  return { kind: "event", event: event as RunEvent };
+}
+
+function openingOf(cursor: string, value: unknown): Opening {
+  const { id, status, firstSeq } = fieldsOf(value);
+  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw refused("An opening names no run.");
+  return {
+    kind: "opening",
+    cursor,
+    runId: id,
+    status: status as RunStatus,
+    firstSeq: typeof firstSeq === "number" ? firstSeq : undefined,
+  };
+}
+
+function resetOf(value: unknown): Reset {
+  const { firstSeq } = fieldsOf(value);
+  if (typeof firstSeq !== "number") throw refused("A reset says no place.");
+  return { kind: "reset", firstSeq };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw refused(`An event's data is not JSON: ${quoted(text)}.`);
+  }
+}
+
+function quoted(value: unknown): string {
+  return JSON.stringify(String(value).slice(0, 60));
+}
+
+function refused(message: string): ActionError {
+  return new ActionError({ code: "PROTOCOL_ERROR", message });
+}

@@ -1,0 +1,114 @@
+/**
+ * A run's log as a client has seen it, and what follows from it: status, text, progress, outcome.
+ *
+ * The cursor moves with whole frames only, because nothing else is taken here, and never backwards:
+ * an event that something on the way repeated is left out.
+ */
+
+import { ActionError } from "./error.js";
+import { isProgress, type Progress, type RunEvent, type Snapshot, textOf } from "./event.js";
+import { cursorOf, type Frame, type Opening, readCursor } from "./frame.js";
+import { type RunStatus, TERMINAL, TRANSITIONS } from "./status.js";
+
+/** How a run ended. */
+export type Outcome<Result> =
+  | { readonly result: Result; readonly error?: undefined }
+  | { readonly error: ActionError };
+
+/** What has been seen of one run. */
+export class RunLog<Chunk = unknown, Result = unknown> {
+  id: string | undefined;
+  status: RunStatus | undefined;
+  attempt = 1;
+  seq = 0;
+  firstSeq = 1;
+  text = "";
+  progress: Progress | undefined;
+  /** Set when the terminal event, or a snapshot in its place, was taken. */
+  outcome: Outcome<Result> | undefined;
+
+  /** What to resume from. */
+  get cursor(): string | undefined {
+    return this.id === undefined ? undefined : cursorOf(this.id, this.seq);
+  }
+
+  /** Begin at a run's id, and behind a cursor of it. Throws `PARSE_ERROR` where that is none. */
+  identify(id: string, cursor: string = cursorOf(id, 0)): void {
+    const place = readCursor(cursor);
+    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor is not the run's.", statusCode: 400 });
+    this.id = id;
+    this.seq = place.seq;
+  }
+
+  /** Take a frame; returns the event that is new by it. */
+  take(frame: Frame): RunEvent<Chunk, Result> | undefined {
+    if (frame.kind === "event") return this.#append(frame.event as RunEvent<Chunk, Result>);
+    if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
+    if (frame.kind === "opening") this.#open(frame);
+    return undefined;
+  }
+
+  /** Take a poll's answer; returns the events that are new by it. */
+  takePoll(snapshot: Snapshot<Chunk, Result>): RunEvent<Chunk, Result>[] {
+    if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
+    const events = (snapshot.events ?? []).flatMap((event) => this.#append(event) ?? []);
+    this.takeStatus(snapshot.status);
+    if (snapshot.retryAfterMs === null && !this.outcome) this.conclude(snapshot);
+    return events;
+  }
+
+  /** Take a status that came without events. */
+  takeStatus(status: RunStatus): void {
+    // A terminal status counts only together with the outcome.
+    if (!this.outcome && !TERMINAL.has(status)) this.status = status;
+  }
+
+  /** Take the outcome from a snapshot, where the log has no more to say. */
+  conclude(snapshot: Snapshot<Chunk, Result>): void {
+    this.status = snapshot.status;
+    this.seq = snapshot.seq;
+    this.text = snapshot.text ?? this.text;
+    this.progress = snapshot.progress ?? this.progress;
+    this.#end(snapshot.error ? new ActionError(snapshot.error) : undefined, snapshot.result as Result);
+  }
+
+  #append(event: RunEvent<Chunk, Result>): RunEvent<Chunk, Result> | undefined {
+    if (this.outcome || !(event.seq > this.seq)) return undefined;
+    this.seq = event.seq;
+    // An attempt's beginning is no event: its first event says that it has begun.
+    this.status = TRANSITIONS.running[event.type] ?? this.status;
+    if (event.type === "chunk") {
+      this.text += textOf(event.data);
+      if (isProgress(event.data)) this.progress = event.data;
+    } else if (event.type === "restarted") {
+      this.attempt = event.data.attempt;
+      this.text = "";
+      this.progress = undefined;
+    } else if (event.type === "done") this.#end(undefined, (event.data.result ?? null) as Result);
+    else this.#end(new ActionError(event.data));
+    return event;
+  }
+
+  #end(error: ActionError | undefined, result?: Result): void {
+    this.outcome = error ? { error } : { result: result as Result };
+  }
+
+  /** Take the error that a start was answered with, where it is the run's own end. */
+  refuse(error: ActionError): void {
+    if (error.runId === null || (this.id !== undefined && this.id !== error.runId)) return;
+    this.id = error.runId;
+    this.status = TRANSITIONS.running[error.code === "CANCELLED" ? "cancelled" : "error"];
+  }
+
+  #open({ runId, cursor, firstSeq, status }: Opening): void {
+    if (this.id === undefined) this.identify(runId, cursor);
+    if (this.id !== runId) throw new ActionError({ code: "PROTOCOL_ERROR", message: "This is another run's stream." });
+    this.firstSeq = firstSeq ?? this.firstSeq;
+    this.takeStatus(status);
+  }
+
+  #trimTo(firstSeq: number): void {
+    this.firstSeq = firstSeq;
+    this.seq = Math.max(this.seq, firstSeq - 1);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Server-sent events as WHATWG HTML 9.2.6 reads them: pieces of text in, whole messages out.
+ *
+ * Linear in its input however that is cut: the pieces of a line are joined once, when the line ends.
+ * A message that the end of the input cuts off is never given out, and its id counts for nothing.
+ */
+
+import { ActionError } from "./error.js";
+
+/** What an event stream dispatches. */
+export interface Message {
+  /** The last event id. */
+  readonly id: string;
+  /** `message` if the stream named none. */
+  readonly type: string;
+  readonly data: string;
+}
+
+/** Characters of one message; the server's own limit for an event is far below. */
+const LIMIT = 64 * 1024 * 1024;
+
+/** Incremental decoder of one event stream. The text must still have its byte order mark, if it came with one. */
+export class SSEDecoder {
+  /** The newest `retry:`, if there was one. */
+  retryMs: number | undefined;
+  readonly #limit: number;
+  #pieces: string[] = [];
+  #isFirst = true;
+  #afterCR = false;
+  #id = "";
+  #type = "";
+  #data: string[] = [];
+  #size = 0;
+
+  constructor(limit: number = LIMIT) {
+    this.#limit = limit;
+  }
+
+  /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` where one grows too large. */
+  feed(text: string): Message[] {
+    const messages: Message[] = [];
+    let start = text ? this.#begin(text) : 0;
+    const ending = /\r\n?|\n/g;
+    for (;;) {
+      ending.lastIndex = start;
+      const found = ending.exec(text);
+      this.#grow(text.slice(start, found?.index));
+      if (!found) return messages;
+      const line = this.#pieces.join("");
+      this.#pieces = [];
+      this.#line(line, messages);
+      start = ending.lastIndex;
+      this.#afterCR = found[0] === "\r" && start === text.length;
+    }
+  }
+
+  /** Where a piece's own text begins: behind the byte order mark, or the LF of a CR LF that was cut in two. */
+  #begin(text: string): number {
+    const isSkipped = (this.#isFirst && text[0] === "\uFEFF") || (this.#afterCR && text[0] === "\n");
+    this.#isFirst = this.#afterCR = false;
+    return isSkipped ? 1 : 0;
+  }
+
+  #grow(piece: string): void {
+    if (!piece) return;
+    this.#size += piece.length;
+    if (this.#size > this.#limit) {
+      throw new ActionError({ code: "PROTOCOL_ERROR", message: `An event is longer than ${this.#limit} characters.` });
+    }
+    this.#pieces.push(piece);
+  }
+
+  #line(line: string, messages: Message[]): void {
+    if (line === "") return this.#dispatch(messages);
+    const colon = line.indexOf(":");
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
+    if (field === "data") this.#data.push(value);
+    else this.#size -= line.length; // only data is kept until the message ends
+    if (field === "event") this.#type = value;
+    else if (field === "id" && !value.includes("\0")) this.#id = value;
+    else if (field === "retry" && /^[0-9]+$/.test(value)) this.retryMs = Number(value);
+  }
+
+  #dispatch(messages: Message[]): void {
+    if (this.#data.length) messages.push({ id: this.#id, type: this.#type || "message", data: this.#data.join("\n") });
+    this.#type = "";
+    this.#data = [];
+    this.#size = 0;
+  }
+}

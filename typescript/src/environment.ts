@@ -1,0 +1,53 @@
+/** What a client asks of the page around it: time, chance, and to be told when the page comes back to life. */
+
+/** Time and wake-ups; tests hand in their own. */
+export interface Environment {
+  now(): number;
+  /** From 0 to 1. */
+  chance(): number;
+  /** Call back once, unless the function that this returns is called before. */
+  after(ms: number, callback: () => void): () => void;
+  /** Hear of every moment at which a lost connection is worth a try: `isOnline` says that the network came back. */
+  onWake(listener: (isOnline: boolean) => void): () => void;
+}
+
+/** The page, the worker or the process that this runs in. */
+export const PAGE: Environment = {
+  now: () => Date.now(), // goes on while a machine sleeps, as a monotonic clock need not
+  chance: () => Math.random(),
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+  onWake(listener) {
+    const scope = globalThis as Partial<EventTarget>;
+    const page: EventTarget | undefined = typeof document === "undefined" ? undefined : document;
+    const online = (): void => listener(true);
+    const shown = (): void => listener(false);
+    const seen = (): void => {
+      if (document.visibilityState === "visible") listener(false);
+    };
+    scope.addEventListener?.("online", online);
+    scope.addEventListener?.("pageshow", shown);
+    page?.addEventListener("visibilitychange", seen);
+    return () => {
+      scope.removeEventListener?.("online", online);
+      scope.removeEventListener?.("pageshow", shown);
+      page?.removeEventListener("visibilitychange", seen);
+    };
+  },
+};
+
+/** Wait; a wake-up or the signal ends it early. */
+export function pause(environment: Environment, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const stops = [environment.after(ms, wake), environment.onWake(wake)];
+    signal.addEventListener("abort", wake, { once: true });
+    if (signal.aborted) wake();
+    function wake(): void {
+      for (const stop of stops) stop();
+      signal.removeEventListener("abort", wake);
+      resolve();
+    }
+  });
+}

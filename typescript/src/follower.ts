@@ -1,0 +1,288 @@
+/**
+ * The loop that follows one run over as many connections as it takes.
+ *
+ * Until the run's id is known it repeats the request that starts the run, always with the same key; from then on it reads on behind the cursor.
+ * Only a terminal event, or an answer that repeating cannot change, ends it: the end of a body is never the end of a run.
+ * While a stream is silent from its start, polls are tried beside it: what they bring tells a stream that something buffers from a run that is slow.
+ */
+
+import type { TransportName } from "./contract.js";
+import { Connection, Lost, type Patience } from "./core/connection.js";
+import { ActionError } from "./core/error.js";
+import { fieldsOf, type Snapshot } from "./core/event.js";
+import type { Frame } from "./core/frame.js";
+import type { Mode, Route } from "./core/route.js";
+import { type Environment, pause } from "./environment.js";
+import type { Start } from "./start.js";
+import type { Streams } from "./streams.js";
+import type { Answer } from "./transports/carrier.js";
+import { paceMs, poll } from "./transports/polling.js";
+import { framesOf } from "./transports/sse.js";
+import { jsonOf, unreachable, type Wire } from "./wire.js";
+
+/** What the runs of one client share. */
+export interface Surroundings {
+  readonly wire: Wire;
+  readonly environment: Environment;
+  readonly route: Route;
+  readonly streams: Streams;
+  readonly patience: Patience;
+  readonly openingMs: number;
+  readonly transport: TransportName;
+}
+
+/** What a run is told, and asked, by the loop that follows it. */
+export interface Followed {
+  readonly id: string | undefined;
+  readonly cursor: string | undefined;
+  readonly hasEnded: boolean;
+  /** Learn the id; a terminal status is not taken from here. */
+  identify(id: string, status?: unknown): void;
+  /** Take frames; whether any of them was an event that is new. */
+  take(frames: readonly Frame[]): boolean;
+  /** Take a poll's answer; whether anything in it is new. */
+  takePoll(snapshot: Snapshot): boolean;
+  /** Take the outcome from a snapshot. */
+  conclude(snapshot: Snapshot): void;
+  /** No more will come; why, unless the run has ended by an event. */
+  close(reason: unknown): void;
+  /** The connection is in another state. */
+  changed(): void;
+}
+
+/** Follows one run, as long as somebody wants it followed. */
+export class Follower {
+  readonly connection: Connection;
+  readonly #around: Surroundings;
+  readonly #run: Followed;
+  readonly #start: Start | undefined;
+  #link = new AbortController();
+  #isGoing = false;
+  #isWanted = false;
+  #isRerouted = false;
+  #left: { readonly reason: unknown } | undefined;
+
+  constructor(around: Surroundings, run: Followed, start: Start | undefined) {
+    this.connection = new Connection(around.patience);
+    this.#around = around;
+    this.#run = run;
+    this.#start = start;
+  }
+
+  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. */
+  go(isFollowed: boolean): void {
+    this.#isWanted ||= isFollowed;
+    if (!this.#isGoing && !this.#run.hasEnded) void this.#go();
+  }
+
+  /** Follow no longer. */
+  leave(reason: unknown): void {
+    this.#left ??= { reason };
+    if (this.#isGoing) this.#link.abort();
+    else this.#close(reason);
+  }
+
+  get #nowMs(): number {
+    return this.#around.environment.now();
+  }
+
+  get #isNeeded(): boolean {
+    return !this.#run.hasEnded && (this.#isWanted || this.#run.id === undefined);
+  }
+
+  async #go(): Promise<void> {
+    this.#isGoing = true;
+    const stopWaking = this.#around.environment.onWake((isOnline) => this.#wake(isOnline));
+    while (this.#isNeeded) await this.#turn();
+    stopWaking();
+    this.#isGoing = false;
+    if (this.#run.hasEnded) return;
+    this.connection.rest();
+    this.#run.changed();
+  }
+
+  #wake(isOnline: boolean): void {
+    if (isOnline) this.#around.route.renew();
+    // After a sleep a connection may be dead without a word: not waiting for the watchdog saves up to its time.
+    if (this.connection.isStale(this.#nowMs)) this.#link.abort();
+  }
+
+  /** One connection, and the wait after it. */
+  async #turn(): Promise<void> {
+    const { environment, patience } = this.#around;
+    this.#link = new AbortController();
+    this.#isRerouted = false;
+    this.connection.begin(this.#nowMs);
+    this.#run.changed();
+    const stopWatching = this.#watch(patience.idleMs);
+    let waitMs: number | undefined;
+    try {
+      if (this.#left) throw this.#left.reason;
+      waitMs = await (this.#run.id === undefined ? this.#begin() : this.#resume(this.#run.id));
+      this.connection.answered();
+    } catch (reason) {
+      waitMs = this.#lost(reason);
+    } finally {
+      stopWatching();
+      this.#link.abort();
+    }
+    if (!waitMs || this.#run.hasEnded) return;
+    this.#link = new AbortController();
+    this.#run.changed();
+    if (!this.#left) await pause(environment, waitMs, this.#link.signal);
+  }
+
+  /** How long to wait after a connection that failed; nothing where it was the last. */
+  #lost(reason: unknown): number | undefined {
+    if (this.#run.hasEnded) return undefined;
+    if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ? this.#left.reason : reason);
+    if (this.#isRerouted) return 0;
+    const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
+    return waitMs ?? this.#close(reason.error ?? unreachable(reason.message, this.#run.id));
+  }
+
+  #close(reason: unknown): undefined {
+    this.connection.close();
+    this.#run.close(reason);
+  }
+
+  /** Cut a connection over which not even a keepalive comes. */
+  #watch(ms: number): () => void {
+    const link = this.#link;
+    let stop = this.#around.environment.after(ms, check.bind(this));
+    return () => stop();
+    function check(this: Follower): void {
+      const leftMs = this.connection.idleInMs(this.#nowMs);
+      if (leftMs <= 0 && (this.#run.id !== undefined || this.#start?.isSmall !== false)) link.abort();
+      // An upload may take its time: how much of it has gone is not known.
+      else stop = this.#around.environment.after(Math.max(leftMs, ms / 4), check.bind(this));
+    }
+  }
+
+  #mode(): Mode {
+    const { transport, route, streams } = this.#around;
+    if (transport === "polling") return "paced";
+    return transport === "auto" ? route.choose(this.#nowMs, streams.isCrowded) : "stream";
+  }
+
+  async #begin(): Promise<number> {
+    const start = this.#start;
+    if (!start) throw new ActionError({ code: "PROTOCOL_ERROR", message: "There is no run to follow." });
+    const streams = this.#isWanted && this.#mode() === "stream";
+    const send = async (): Promise<Answer> => {
+      const answer = await start.send(this.#around.wire, { streams, signal: this.#link.signal });
+      const id = answer.header("Run-Id");
+      if (id !== null && this.#run.id === undefined) this.#run.identify(id);
+      return answer;
+    };
+    return streams ? this.#stream(send) : this.#identify(await send());
+  }
+
+  async #resume(id: string): Promise<number> {
+    const mode = this.#mode();
+    if (mode !== "stream") return this.#poll(id, mode === "held");
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
+    const { signal } = this.#link;
+    const { wire, transport } = this.#around;
+    return this.#stream(() => wire.send({ path: `runs/${encodeURIComponent(id)}/events`, headers, signal, transport }));
+  }
+
+  /** Read one stream, and help it while it is silent. */
+  async #stream(send: () => Promise<Answer>): Promise<number> {
+    const { streams, route } = this.#around;
+    const quiet = new AbortController();
+    const release = streams.take();
+    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
+    try {
+      const answer = await send();
+      if (answer.status === 204) return await this.#conclude();
+      if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
+      for await (const frames of framesOf(answer)) {
+        if (!quiet.signal.aborted) route.flowed();
+        quiet.abort();
+        this.#heard();
+        if (this.#take(frames)) this.connection.moved();
+        if (this.#run.hasEnded) return 0;
+      }
+      throw new Lost("The answer ended before the run did.");
+    } finally {
+      quiet.abort();
+      release();
+    }
+  }
+
+  #take(frames: readonly Frame[]): boolean {
+    for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
+    return this.#run.take(frames);
+  }
+
+  /** Ask by polls for what a silent stream may be holding back, until it speaks. */
+  async #help(link: AbortController, quiet: AbortSignal): Promise<void> {
+    const { environment, openingMs, route, wire } = this.#around;
+    for (let waitMs = openingMs; ; ) {
+      await pause(environment, waitMs, quiet);
+      if (quiet.aborted || link.signal.aborted) return;
+      try {
+        if (this.#run.id === undefined) await this.#knock(quiet);
+        const { id, cursor } = this.#run;
+        if (id === undefined || cursor === undefined) continue;
+        const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
+        if (quiet.aborted) return;
+        if (this.#run.takePoll(snapshot)) {
+          route.buffered(this.#nowMs);
+          this.#isRerouted = true;
+          return link.abort();
+        }
+        waitMs = paceMs(snapshot);
+      } catch {
+        waitMs = Math.min(waitMs * 2, this.#around.patience.idleMs); // the stream itself will say what is wrong
+      }
+    }
+  }
+
+  /** Ask for the id of a run whose start was not answered yet: the same call again, without waiting. */
+  async #knock(signal: AbortSignal): Promise<void> {
+    if (!this.#start?.isSmall) return;
+    const answer = await this.#start.send(this.#around.wire, { streams: false, signal });
+    if (this.#run.id === undefined) await this.#identify(answer);
+  }
+
+  async #poll(id: string, isHeld: boolean): Promise<number> {
+    const { wire, route } = this.#around;
+    const beganMs = this.#nowMs;
+    try {
+      const snapshot = await poll(wire, id, { cursor: this.#run.cursor ?? "", isHeld, signal: this.#link.signal });
+      if (isHeld) route.held(this.#nowMs, true);
+      this.#heard();
+      const isNew = this.#run.takePoll(snapshot);
+      const wasHeld = isHeld && (isNew || this.#nowMs - beganMs > paceMs(snapshot));
+      return wasHeld ? 0 : paceMs(snapshot);
+    } catch (reason) {
+      if (isHeld && reason instanceof Lost) route.held(this.#nowMs, false);
+      throw reason;
+    }
+  }
+
+  /** The log has no more to say: the outcome is in the snapshot. */
+  async #conclude(): Promise<number> {
+    const snapshot = (await this.#around.wire.ask(`runs/${encodeURIComponent(this.#run.id ?? "")}`)) as Snapshot;
+    this.#run.conclude(snapshot);
+    if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
+    return 0;
+  }
+
+  /** An answer without a stream names the run; its events are read from the log. */
+  async #identify(answer: Answer): Promise<number> {
+    const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
+    if (typeof id !== "string") throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer names no run." });
+    this.#heard();
+    this.#run.identify(id, status);
+    return 0;
+  }
+
+  #heard(): void {
+    const { state } = this.connection;
+    this.connection.heard(this.#nowMs);
+    if (state !== "open") this.#run.changed();
+  }
+}

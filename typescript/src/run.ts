@@ -1,0 +1,239 @@
+/** A run as its caller has it: state, iterations and listeners over what the follower brings. */
+
+import type { ConnectionState, Run } from "./contract.js";
+import { ActionError } from "./core/error.js";
+import type { Progress, RunEvent, Snapshot } from "./core/event.js";
+import type { Frame } from "./core/frame.js";
+import { RunLog } from "./core/log.js";
+import { type Place, Replay } from "./core/replay.js";
+import { type RunStatus, TERMINAL, TRANSITIONS } from "./core/status.js";
+import { Deferred } from "./deferred.js";
+import { type Followed, Follower, type Surroundings } from "./follower.js";
+import type { Start } from "./start.js";
+
+/** Where a run begins: with a call, or with an id. */
+export interface Origin {
+  readonly start?: Start;
+  readonly id?: string;
+  readonly cursor?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How many events are kept. */
+  readonly keep: number;
+}
+
+interface Listener<Event> {
+  place: Place<Event>;
+  isDue: boolean;
+  readonly call: (batch: readonly Event[]) => void;
+}
+
+/** A run that is followed over the network. */
+export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, Result, Code>, Followed {
+  error: ActionError<Code> | undefined;
+  readonly #around: Surroundings;
+  readonly #log: RunLog<Chunk, Result> = new RunLog();
+  readonly #replay: Replay<RunEvent<Chunk, Result>>;
+  readonly #follower: Follower;
+  readonly #listeners: Set<Listener<RunEvent<Chunk, Result>>> = new Set();
+  readonly #known: Deferred<string> = new Deferred();
+  readonly #outcome: Deferred<Result> = new Deferred();
+  readonly #over = new AbortController();
+  /** Before the newest attempt's first event. */
+  #attempt: Place<RunEvent<Chunk, Result>>;
+  #news: Deferred<void> | undefined;
+  #broken: { readonly reason: unknown } | undefined;
+
+  constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
+    this.#around = around;
+    this.#replay = new Replay(keep);
+    this.#attempt = this.#replay.oldest;
+    this.#follower = new Follower(around, this, start);
+    try {
+      if (id !== undefined) this.identify(id, undefined, cursor);
+    } catch (reason) {
+      this.#follower.leave(reason); // a cursor that is none
+    }
+    const leave = (): void => this.#follower.leave(signal?.reason);
+    signal?.addEventListener("abort", leave, { signal: this.#over.signal });
+    if (signal?.aborted) leave();
+  }
+
+  get id(): string | undefined {
+    return this.#log.id;
+  }
+
+  get status(): RunStatus | undefined {
+    return this.#log.status;
+  }
+
+  get text(): string {
+    return this.#log.text;
+  }
+
+  get progress(): Progress | undefined {
+    return this.#log.progress;
+  }
+
+  get cursor(): string | undefined {
+    return this.#log.cursor;
+  }
+
+  get attempt(): number {
+    return this.#log.attempt;
+  }
+
+  get firstSeq(): number {
+    return this.#log.firstSeq;
+  }
+
+  get connection(): ConnectionState {
+    return this.#follower.connection.state;
+  }
+
+  get trouble(): string | undefined {
+    return this.#follower.connection.trouble;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, undefined> {
+    const place = this.#attempt.event === undefined ? this.#replay.oldest : this.#attempt;
+    for await (const { type, data } of this.#read(place)) {
+      if (type === "chunk") yield data;
+    }
+    if (this.error) throw this.error;
+  }
+
+  events(): AsyncGenerator<RunEvent<Chunk, Result>> {
+    return this.#read(this.#replay.oldest);
+  }
+
+  result(): Promise<Result> {
+    this.follow();
+    return this.#outcome.promise;
+  }
+
+  async stop(): Promise<void> {
+    const id = await this.#known.promise.catch(() => undefined);
+    if (id === undefined) return; // nothing was started, so there is nothing to stop
+    const path = `runs/${encodeURIComponent(id)}/cancel`;
+    const { status } = (await this.#around.wire.ask(path, "POST")) as Snapshot;
+    if (this.connection === "idle") this.#log.status = status;
+    else this.#log.takeStatus(status);
+    this.changed();
+  }
+
+  detach(): void {
+    this.#follower.leave(new DOMException("The run is no longer followed.", "AbortError"));
+  }
+
+  subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {
+    const entry = { place: this.#replay.oldest, isDue: false, call: listener };
+    this.#listeners.add(entry);
+    this.follow();
+    if (entry.place.next || this.hasEnded) this.#tell(entry);
+    return () => void this.#listeners.delete(entry);
+  }
+
+  /** Start the run, without following it; resolves when its id is known. */
+  async begin(): Promise<this> {
+    this.#follower.go(false);
+    await this.#known.promise;
+    return this;
+  }
+
+  /** Follow the run, if it is not followed yet. */
+  follow(): void {
+    this.#follower.go(true);
+  }
+
+  // What the follower calls.
+
+  get hasEnded(): boolean {
+    return this.connection === "closed" || this.#log.outcome !== undefined;
+  }
+
+  identify(id: string, status?: unknown, cursor?: string): void {
+    if (this.#log.id === undefined) this.#log.identify(id, cursor);
+    if (typeof status === "string" && status in TRANSITIONS) this.#log.takeStatus(status as RunStatus);
+    this.#known.resolve(id);
+  }
+
+  take(frames: readonly Frame[]): boolean {
+    const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
+    if (this.#log.id !== undefined) this.#known.resolve(this.#log.id);
+    this.#add(events);
+    if (frames.length) this.#settle();
+    return events.length > 0;
+  }
+
+  takePoll(snapshot: Snapshot): boolean {
+    const { seq } = this.#log;
+    this.#add(this.#log.takePoll(snapshot as Snapshot<Chunk, Result>));
+    this.#settle();
+    return this.#log.seq > seq || this.#log.outcome !== undefined;
+  }
+
+  conclude(snapshot: Snapshot): void {
+    if (TERMINAL.has(snapshot.status)) this.#log.conclude(snapshot as Snapshot<Chunk, Result>);
+    this.#settle();
+  }
+
+  close(reason: unknown): void {
+    this.#broken = { reason };
+    if (reason instanceof ActionError) {
+      this.#log.refuse(reason);
+      this.error = reason as ActionError<Code>;
+    }
+    this.#known.reject(reason);
+    this.#outcome.reject(reason);
+    this.#over.abort();
+    this.changed();
+  }
+
+  changed(): void {
+    this.#news?.resolve();
+    this.#news = undefined;
+    for (const entry of this.#listeners) this.#tell(entry);
+  }
+
+  #add(events: readonly RunEvent<Chunk, Result>[]): void {
+    for (const event of events) {
+      const before = this.#replay.add(event);
+      if (event.type === "restarted") this.#attempt = before;
+    }
+  }
+
+  #settle(): void {
+    const { outcome } = this.#log;
+    if (outcome) {
+      this.#follower.connection.close();
+      this.error = outcome.error as ActionError<Code> | undefined;
+      if (outcome.error) this.#outcome.reject(outcome.error);
+      else this.#outcome.resolve(outcome.result);
+      this.#over.abort();
+    }
+    this.changed();
+  }
+
+  async *#read(place: Place<RunEvent<Chunk, Result>>): AsyncGenerator<RunEvent<Chunk, Result>> {
+    this.follow();
+    for (let at = place; ; ) {
+      for (; at.next?.event; at = at.next) yield at.next.event;
+      if (this.hasEnded) break;
+      await (this.#news ??= new Deferred()).promise;
+    }
+    if (this.#broken) throw this.#broken.reason;
+  }
+
+  /** Each listener hears in a turn of its own, so that its fault ends neither the reading nor the others'. */
+  #tell(entry: Listener<RunEvent<Chunk, Result>>): void {
+    if (entry.isDue) return;
+    entry.isDue = true;
+    queueMicrotask(() => {
+      entry.isDue = false;
+      if (!this.#listeners.has(entry)) return;
+      const batch: RunEvent<Chunk, Result>[] = [];
+      for (; entry.place.next?.event; entry.place = entry.place.next) batch.push(entry.place.next.event);
+      entry.call(batch);
+    });
+  }
+}

@@ -1,0 +1,80 @@
+/** The request that starts a run: the same each time that it is sent, key and all, so that repeating it starts nothing twice. */
+
+import { bodyOf, queryOf } from "./body.js";
+import type { CallOptions } from "./contract.js";
+import { ActionError } from "./core/error.js";
+import type { Answer } from "./transports/carrier.js";
+import type { Request, Wire } from "./wire.js";
+
+/** One call, which may be sent more than once. */
+export class Start {
+  readonly #action: string;
+  readonly #input: unknown;
+  readonly #options: CallOptions;
+  readonly #feeds: Set<string>;
+  readonly #body: string | FormData;
+  readonly #key: string;
+
+  /** `feeds`: the actions that are known to be opened by GET. */
+  constructor(action: string, input: unknown, options: CallOptions, feeds: Set<string>) {
+    this.#action = action;
+    this.#input = input;
+    this.#options = options;
+    this.#feeds = feeds;
+    this.#body = bodyOf(input);
+    this.#key = options.idempotencyKey ?? newKey();
+    if (options.method === "GET") feeds.add(action);
+  }
+
+  /** Whether sending it again costs as little as asking would. */
+  get isSmall(): boolean {
+    return typeof this.#body === "string";
+  }
+
+  /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
+  async send(wire: Wire, how: { readonly streams: boolean; readonly signal: AbortSignal }): Promise<Answer> {
+    const isFeed = this.#feeds.has(this.#action);
+    try {
+      return await wire.send(isFeed ? this.#get(how) : this.#post(how));
+    } catch (reason) {
+      const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
+      if (isFeed || !isWrongMethod || this.#options.method || !this.isSmall) throw reason;
+      // What a POST does not start may be a feed; a GET starts nothing else.
+      const answer = await wire.send(this.#get(how));
+      this.#feeds.add(this.#action);
+      return answer;
+    }
+  }
+
+  #post(how: { readonly streams: boolean; readonly signal: AbortSignal }): Request {
+    const { onUpload } = this.#options;
+    return {
+      ...this.#request(how),
+      method: "POST",
+      body: this.#body,
+      ...(onUpload && { onUpload }),
+    };
+  }
+
+  #get(how: { readonly streams: boolean; readonly signal: AbortSignal }): Request {
+    const request = this.#request(how);
+    return { ...request, path: `${request.path}?${queryOf(this.#input)}` };
+  }
+
+  #request({ streams, signal }: { readonly streams: boolean; readonly signal: AbortSignal }): Request {
+    const { detached, transport } = this.#options;
+    const headers: Record<string, string> = {
+      Accept: streams && !detached ? "text/event-stream" : "application/json",
+      "Idempotency-Key": this.#key,
+    };
+    if (detached) headers["Prefer"] = "respond-async";
+    else if (!streams) headers["Prefer"] = "wait=0";
+    if (this.isSmall) headers["Content-Type"] = "application/json";
+    return { path: encodeURIComponent(this.#action), headers, signal, starts: true, ...(transport && { transport }) };
+  }
+}
+
+/** 128 random bits; `crypto.randomUUID` is missing on http origins, and this is not. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,26 @@
+/** How a request goes out and its answer comes in, whatever carries them. */
+
+/** One request. */
+export interface Order {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body?: string | FormData;
+  readonly signal: AbortSignal;
+  readonly credentials?: RequestCredentials;
+  readonly onUpload?: (sentBytes: number, totalBytes: number) => void;
+}
+
+/** One answer, whose head has come. */
+export interface Answer {
+  readonly status: number;
+  readonly statusText: string;
+  header(name: string): string | null;
+  /** The whole body. */
+  text(): Promise<string>;
+  /** The body as it comes, with its byte order mark. Leaving the iteration closes the connection. */
+  pieces(): AsyncIterable<string>;
+}
+
+/** Sends a request; rejects where there is no answer. */
+export type Carrier = (order: Order) => Promise<Answer>;

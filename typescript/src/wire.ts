@@ -1,0 +1,144 @@
+/** Requests to one mounted application, and what their answers mean. */
+
+import type { ClientOptions, TransportName } from "./contract.js";
+import { isFinal, Lost, retryAfterMs } from "./core/connection.js";
+import { ActionError, errorOf } from "./core/error.js";
+import { type Environment, pause } from "./environment.js";
+import type { Answer, Carrier } from "./transports/carrier.js";
+import { byFetch } from "./transports/fetch.js";
+import { byXHR } from "./transports/xhr.js";
+
+/** One request below the base. */
+export interface Request {
+  readonly path: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | FormData;
+  readonly signal?: AbortSignal;
+  /** Whether it starts a run: then an error of a run is that run's own end. */
+  readonly starts?: boolean;
+  readonly transport?: TransportName;
+  readonly onUpload?: (sentBytes: number, totalBytes: number) => void;
+}
+
+/** How often a short request is sent: stop, snapshot, list. */
+const TRIES = 5;
+const BACKOFF_MS = 500;
+
+/** A client's way to its server. */
+export class Wire {
+  readonly base: URL;
+  readonly #options: ClientOptions;
+  readonly #environment: Environment;
+  readonly #fetch: Carrier;
+
+  constructor(options: ClientOptions, environment: Environment) {
+    this.base = new URL(options.url, globalThis.location?.href);
+    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
+    this.#options = options;
+    this.#environment = environment;
+    this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
+  }
+
+  /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
+  async send(request: Request): Promise<Answer> {
+    const answer = await this.#carry(request, false);
+    const isRenewable = [this.#options.token, this.#options.headers].some((source) => typeof source === "function");
+    // What was good for the last request may have expired since.
+    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
+  }
+
+  /** One request's JSON. */
+  async read(request: Request): Promise<unknown> {
+    return jsonOf(await this.send(request));
+  }
+
+  /** A short request that may be repeated, and is until it is answered; its JSON. */
+  async ask(path: string, method: string = "GET"): Promise<unknown> {
+    const headers = { Accept: "application/json", ...(method === "POST" && { "Content-Type": "application/json" }) };
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.read({ path, method, headers, ...(method === "POST" && { body: "{}" }) });
+      } catch (reason) {
+        if (!(reason instanceof Lost)) throw reason;
+        if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
+        const backoffMs = BACKOFF_MS * 2 ** (failures - 1) * (0.5 + this.#environment.chance() / 2);
+        await pause(this.#environment, Math.max(reason.afterMs, backoffMs), NEVER);
+      }
+    }
+  }
+
+  async #carry(request: Request, isRefused: boolean): Promise<Answer> {
+    const { path, method = "GET", body, signal = NEVER, onUpload } = request;
+    const headers = await this.#headers(request, isRefused);
+    const { credentials } = this.#options;
+    const order = {
+      url: new URL(path, this.base).href,
+      method,
+      headers,
+      signal,
+      ...(body !== undefined && { body }),
+      ...(credentials && { credentials }),
+      ...(onUpload && { onUpload }),
+    };
+    const carrier = this.#carrier(request);
+    return carrier(order).catch((reason: unknown) => {
+      throw new Lost(`The server cannot be reached: ${messageOf(reason)}`);
+    });
+  }
+
+  #carrier({ transport, onUpload }: Request): Carrier {
+    const hasXHR = typeof XMLHttpRequest !== "undefined";
+    const isXHR = transport === "xhr" || onUpload !== undefined || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
+    return hasXHR && isXHR ? byXHR : this.#fetch;
+  }
+
+  async #headers({ headers }: Request, isRefused: boolean): Promise<Headers> {
+    const { headers: source, token } = this.#options;
+    const all = new Headers(typeof source === "function" ? await source() : source);
+    const bearer = typeof token === "function" ? await token({ isRefused }) : token;
+    if (bearer !== undefined) all.set("Authorization", `Bearer ${bearer}`);
+    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
+    return all;
+  }
+
+  async #check(answer: Answer, { starts = false }: Request): Promise<Answer> {
+    const { status, statusText } = answer;
+    if (status >= 200 && status < 300) return answer;
+    const body: unknown = await jsonOf(answer).catch(() => undefined);
+    const runId = answer.header("Run-Id");
+    const error = errorOf(body, { status, statusText, runId, requestId: answer.header("X-Request-Id") });
+    if (isFinal(status, error, starts)) throw error;
+    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
+  }
+}
+
+/** What a client says when no server has answered. */
+export function unreachable(message: string, runId: string | null = null): ActionError {
+  return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
+}
+
+/** The JSON of an answer. Throws `Lost` where it was cut off, and `PROTOCOL_ERROR` where it is something else. */
+export async function jsonOf(answer: Answer): Promise<unknown> {
+  if (answer.status === 204) return null;
+  const type = answer.header("Content-Type");
+  // A page in the place of an answer: the address is not an application's.
+  if (!type?.includes("json")) throw new ActionError({ code: "PROTOCOL_ERROR", message: `The answer is ${type ?? "of no type"}, not JSON.`, statusCode: 0 });
+  try {
+    return JSON.parse(await answer.text()) as unknown;
+  } catch (reason) {
+    throw new Lost(`The answer was cut off: ${messageOf(reason)}`);
+  }
+}
+
+/** What went wrong, for people. */
+export function messageOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
+
+/** React Native's own fetch hands over an answer when it is complete. */
+function fetchStreams(): boolean {
+  return typeof Response !== "undefined" && "body" in Response.prototype;
+}
+
+const NEVER: AbortSignal = new AbortController().signal;

@@ -1,0 +1,159 @@
+"""The application that the tests of the TypeScript client call.
+
+``python app.py STORE [PORT]`` prints the port that it listens on and serves until its standard
+input ends, so that it never outlives its test.
+"""
+
+import asyncio
+import socket
+import sys
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import uvicorn
+from starlette.requests import HTTPConnection
+
+from yieldwire import (
+    ActionError,
+    Actions,
+    Context,
+    Progress,
+    RateLimited,
+    Result,
+    StreamableValue,
+    Text,
+    Timing,
+    Unauthorized,
+    Upload,
+)
+
+calls: Counter[str] = Counter()
+
+
+def identify(request: HTTPConnection) -> str | None:
+    """Believe the bearer token, unless it says that it has expired."""
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if token == "expired":
+        raise Unauthorized
+    return token or None
+
+
+async def at_second_try(ctx: Context) -> None:
+    """Refuse the first request of each run."""
+    assert ctx.request is not None
+    key = ctx.request.headers.get("idempotency-key", "")
+    calls[key] += 1
+    if calls[key] == 1:
+        raise RateLimited("Not yet.", retry_after=1)
+
+
+actions = Actions(
+    identify=identify,
+    store=sys.argv[1],
+    timing=Timing(grace=0, keepalive=0.5, sweep_every=0.1, lease=1.5),
+)
+
+
+@actions.action(linger=None)
+async def count(to: int, pause: float = 0.0, name: str = "") -> AsyncIterator[Text | Result[int]]:
+    """Count, and note under the name that it was started."""
+    calls[name] += 1
+    for number in range(1, to + 1):
+        yield Text(f"{number} ")
+        await asyncio.sleep(pause)
+    yield Result(to)
+
+
+@actions.action(linger=None, retries=3)
+async def again(to: int, pause: float = 0.05) -> AsyncIterator[Progress | Text | Result[int]]:
+    """Count, from the start if the server is lost."""
+    for number in range(1, to + 1):
+        yield Progress(number, total=to)
+        yield Text(f"{number} ")
+        await asyncio.sleep(pause)
+    yield Result(to)
+
+
+@actions.action
+async def started(name: str) -> int:
+    """Return how often something of that name was started."""
+    return calls[name]
+
+
+@actions.action
+async def fail(after: int = 1) -> AsyncIterator[Text]:
+    """Fail in a declared way, behind some chunks."""
+    for _ in range(after):
+        yield Text("half")
+        await asyncio.sleep(0.01)
+    raise ActionError("OUT_OF_CREDIT", "No credit.", status=402, data={"left": 0})
+
+
+@actions.action(linger=None)
+async def hang() -> AsyncIterator[Progress]:
+    """Say how far it is, and wait for ever."""
+    yield Progress(1, total=4)
+    await asyncio.Event().wait()
+
+
+@actions.action(linger=None)
+async def slow(wait: float) -> AsyncIterator[Text | Result[str]]:
+    """Say nothing for a while."""
+    await asyncio.sleep(wait)
+    yield Text("late")
+    yield Result("late")
+
+
+@actions.action(middleware=[at_second_try])
+async def crowded() -> int:
+    """Start at the second try only."""
+    return 2
+
+
+@actions.action
+async def draft(value: StreamableValue[str]) -> None:
+    """Write a letter."""
+    value.update("Dear")
+    value.append(" reader")
+    value.done("Dear reader,")
+
+
+@actions.action(linger=None)
+async def load(
+    file: Upload, more: list[Upload] | None = None
+) -> AsyncIterator[Progress | Result[dict[str, int]]]:
+    """Read files, and say how far that is."""
+    sizes = {}
+    files = [file, *(more or [])]
+    for number, each in enumerate(files, 1):
+        data = await asyncio.to_thread(each.file.read)
+        sizes[each.filename] = len(data)
+        yield Progress(number, total=len(files))
+    yield Result(sizes)
+
+
+@actions.action(method="GET")
+async def ticks(to: int = 2) -> AsyncIterator[int]:
+    """Count, for whoever opens it."""
+    for number in range(1, to + 1):
+        yield number
+
+
+def serve(port: int) -> None:
+    """Serve until standard input ends."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    config = uvicorn.Config(actions, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+
+    def until_end() -> None:
+        sys.stdin.read()
+        server.should_exit = True
+
+    threading.Thread(target=until_end, daemon=True).start()
+    print(listener.getsockname()[1], flush=True)
+    server.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    serve(int([*sys.argv, "0"][2]))
