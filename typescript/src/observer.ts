@@ -1,0 +1,318 @@
+/**
+ * All that a page needs to know of a run, without a framework: a state, when it changes, and what can be done.
+ *
+ * Theory of operation. An observer follows one run at a time. Events go into its tally as they come, and from there to
+ * the callbacks; the state is made, and the listeners are told, once for each picture that is painted. Its life is that
+ * of its listeners: when the last has gone, it leaves the run, and no timer, request or reference stays.
+ */
+
+import type { Run, RunSource } from "./contract.js";
+import type { ActionError } from "./core/error.js";
+import type { RunEvent } from "./core/event.js";
+import { blank, IDLE, type RunState, Tally } from "./core/state.js";
+import { Paint } from "./paint.js";
+import { forget, type Persist, recall, remember } from "./persistence.js";
+
+const KEEP = 1000;
+/** What is said of a kept id by servers that no longer let this page see its run. */
+const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN"]);
+
+/** How a run is shown. Callbacks are looked up whenever one is due, so the newest are called. */
+export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends string = string> {
+  /** How many chunks `chunks` has at most: 1000 unless given. `Infinity` keeps all. */
+  readonly keep?: number | undefined;
+  /** The least time between two changes of the state; a run's end does not wait for it. */
+  readonly throttleMs?: number | undefined;
+  /** Called once for each chunk, as it comes. */
+  readonly onChunk?: ((chunk: Chunk) => void) | undefined;
+  /** Called when an attempt was lost and the work begins anew: what `onChunk` was told before does not count. */
+  readonly onRestarted?: ((attempt: number) => void) | undefined;
+  readonly onDone?: ((result: Result) => void) | undefined;
+  readonly onError?: ((error: ActionError<Code>) => void) | undefined;
+  /** Called when the run was cancelled, here or elsewhere; `error.data` has the reason. */
+  readonly onCancelled?: ((error: ActionError<Code>) => void) | undefined;
+}
+
+/** How an action is executed and shown. */
+export interface StreamOptions<Chunk = unknown, Result = unknown, Code extends string = string>
+  extends FollowOptions<Chunk, Result, Code> {
+  /** What becomes of a run that nobody here shows any longer: it goes on (`detach`, unless given), or is cancelled. */
+  readonly onUnmount?: "detach" | "stop" | undefined;
+  /**
+   * What becomes of an `execute` while a run goes on: it cancels that run (`replace`, unless given), waits for its end,
+   * or starts nothing.
+   */
+  readonly concurrent?: "replace" | "queue" | "ignore" | undefined;
+  /** Keep the run's id under this key, so that a reload shows the run again, until `reset` or the next `execute`. */
+  readonly persist?: Persist | undefined;
+}
+
+type Settle<Chunk, Result, Code extends string> = (state: RunState<Chunk, Result, Code>) => void;
+
+/** The run that is followed, and how to tell those who executed it. */
+interface Following<Chunk, Result, Code extends string> {
+  readonly run: Run<Chunk, Result, Code>;
+  readonly settles: Settle<Chunk, Result, Code>[];
+  readonly isRecalled: boolean;
+  /** Behind the events that were taken; the run itself may have more that it has not told yet. */
+  cursor?: string | undefined;
+  unsubscribe: () => void;
+}
+
+/** An execute that waits for the run before it. */
+interface Waiting<Chunk, Result, Code extends string> {
+  readonly begin: () => void;
+  readonly settle: Settle<Chunk, Result, Code>;
+}
+
+/** Where to go on in a run's log; without a cursor, at its start. */
+interface Place {
+  readonly id: string;
+  readonly cursor?: string | undefined;
+}
+
+/** Follows runs of one source, one at a time, and shows the newest. */
+export class RunObserver<
+  Chunk,
+  Result,
+  Code extends string,
+  Source extends RunSource<Chunk, Result, Code> = RunSource<Chunk, Result, Code>,
+> {
+  /** The newest given; a binding sets it again on every render. */
+  source: Source;
+  /** The newest given; a binding sets it again on every render. */
+  options: StreamOptions<Chunk, Result, Code>;
+  /** The state before anything has happened, also on a server. */
+  readonly initial: RunState<Chunk, Result, Code>;
+  readonly #id: string | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #paint: Paint = new Paint(() => this.#show());
+  readonly #queue: Waiting<Chunk, Result, Code>[] = [];
+  #shown: RunState<Chunk, Result, Code>;
+  #tally: Tally<Chunk, Result, Code> | undefined;
+  #following: Following<Chunk, Result, Code> | undefined;
+  /** Where to go on if somebody listens again after all have left. */
+  #left: Place | undefined;
+  #isLeaving = false;
+
+  /** With an id, the observer shows that run; otherwise what is executed. */
+  constructor(source: Source, options: StreamOptions<Chunk, Result, Code> = {}, id?: string) {
+    this.source = source;
+    this.options = options;
+    this.#id = id;
+    this.initial = id === undefined ? IDLE : blank("streaming", id);
+    this.#shown = this.initial;
+  }
+
+  /** The state as the listeners were last told of; the same object until they are told again. */
+  readonly snapshot = (): RunState<Chunk, Result, Code> => this.#shown;
+
+  /** Be told when the state has changed. When the last listener has gone, the run is left. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    const entry = (): void => listener(); // the same function may listen twice
+    this.#listeners.add(entry);
+    this.#isLeaving = false;
+    return () => {
+      this.#listeners.delete(entry);
+      // React's StrictMode takes every listener away and puts it back at once.
+      queueMicrotask(() => this.#listeners.size === 0 && this.#leave());
+    };
+  };
+
+  /** Follow what there is to follow already: the run that was given, left, or kept over a reload. */
+  resume(): void {
+    this.#show();
+    if (this.#following || this.#tally?.isOver) return;
+    const kept = this.#id ?? recall(this.options.persist);
+    const place = this.#left ?? (kept === undefined ? undefined : { id: kept });
+    if (place) this.#attach({ ...place, isRecalled: this.#id === undefined && !this.#left });
+  }
+
+  /**
+   * Start a run and follow it. Resolves with its last state, however it ended, and never rejects for what became of the
+   * run: `status` tells. If the run is left before its end, the state is the one at that moment.
+   */
+  execute(start: (source: Source) => Run<Chunk, Result, Code>): Promise<RunState<Chunk, Result, Code>> {
+    const { concurrent = "replace" } = this.options;
+    const following = this.#following;
+    return new Promise((resolve, reject) => {
+      if (following && concurrent === "ignore") return void following.settles.push(resolve);
+      const begin = (): void => {
+        try {
+          this.#begin(start(this.source), resolve);
+        } catch (error) {
+          reject(error); // the call itself is wrong, and nothing was started
+          this.#next();
+        }
+      };
+      if (following && concurrent === "queue") return void this.#queue.push({ begin, settle: resolve });
+      this.#empty();
+      this.#abandon({ stops: true });
+      begin();
+    });
+  }
+
+  /** Cancel the run, and start nothing that waits. Rejects if the server could not be told. */
+  async stop(): Promise<void> {
+    this.#empty();
+    await this.#following?.run.stop();
+  }
+
+  /** Back to the beginning. A run that has not ended is left, as `onUnmount` says. */
+  reset(): void {
+    this.#empty();
+    this.#abandon({ stops: this.options.onUnmount === "stop" });
+    forget(this.options.persist);
+    this.#left = undefined;
+    this.#tally = undefined;
+    this.#show();
+  }
+
+  #begin(run: Run<Chunk, Result, Code>, settle: Settle<Chunk, Result, Code>): void {
+    forget(this.options.persist);
+    this.#tally = new Tally(this.options.keep ?? KEEP);
+    this.#follow({ run, settles: [settle], isRecalled: false });
+    this.#show();
+  }
+
+  #attach({ id, cursor, isRecalled }: Place & { readonly isRecalled: boolean }): void {
+    if (cursor === undefined) this.#tally = new Tally(this.options.keep ?? KEEP, id);
+    this.#follow({ run: this.source.attach(id, cursor), settles: [], isRecalled });
+    this.#show();
+  }
+
+  #follow(given: Omit<Following<Chunk, Result, Code>, "unsubscribe">): void {
+    const following: Following<Chunk, Result, Code> = { ...given, unsubscribe: () => undefined };
+    this.#following = following;
+    this.#left = undefined;
+    this.#isLeaving = false;
+    const unsubscribe = given.run.subscribe((batch) => this.#take(following, batch));
+    if (this.#following === following) following.unsubscribe = unsubscribe;
+    else unsubscribe(); // it had ended already
+  }
+
+  #take(following: Following<Chunk, Result, Code>, batch: readonly RunEvent<Chunk, Result>[]): void {
+    const tally = this.#tally;
+    if (this.#following !== following || !tally) return;
+    const { run } = following;
+    if (this.#isLeaving) return this.#leave();
+    if (run.id !== undefined && tally.runId === undefined) {
+      tally.identify(run.id);
+      remember(this.options.persist, run.id);
+      this.#paint.request(0);
+    }
+    following.cursor = run.cursor;
+    for (const event of batch) tally.take(event);
+    if (batch.length > 0) this.#paint.request(tally.isOver ? 0 : (this.options.throttleMs ?? 0));
+    for (const event of batch) {
+      if (this.#following !== following) return; // a callback has executed or reset
+      if (event.type === "chunk") this.#call(() => this.options.onChunk?.(event.data));
+      else if (event.type === "restarted") this.#call(() => this.options.onRestarted?.(event.data.attempt));
+    }
+    if (tally.isOver) this.#end(following, tally);
+    else if (run.connection === "closed") void this.#conclude(following, tally);
+  }
+
+  /** A run that was refused, or that cannot be followed on, has no last event: its result tells. */
+  async #conclude(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): Promise<void> {
+    following.unsubscribe();
+    try {
+      const result = await following.run.result();
+      if (this.#following === following) tally.complete(result);
+    } catch (reason) {
+      const error = reason as ActionError<Code>;
+      if (this.#following === following) {
+        if (following.isRecalled && LOST.has(error.code)) return this.reset();
+        tally.fail(error);
+      }
+    }
+    if (this.#following === following) this.#end(following, tally);
+  }
+
+  #end(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): void {
+    const { state, error } = tally;
+    this.#following = undefined;
+    following.unsubscribe();
+    for (const settle of following.settles) settle(state);
+    this.#paint.request(0);
+    this.#call(() => {
+      if (state.status === "done") this.options.onDone?.(state.result);
+      else if (error && state.status === "error") this.options.onError?.(error);
+      else if (error) this.options.onCancelled?.(error);
+    });
+    this.#next();
+  }
+
+  #next(): void {
+    if (!this.#following) this.#queue.shift()?.begin();
+  }
+
+  /** What waits is not started. */
+  #empty(): void {
+    for (const { settle } of this.#queue.splice(0)) settle(blank("cancelled", undefined));
+  }
+
+  /**
+   * Nobody listens any more. A run whose id is not known yet is let go when it is: a request that is cut short may
+   * start nothing, or something that nobody finds again.
+   */
+  #leave(): void {
+    const following = this.#following;
+    const stops = this.options.onUnmount === "stop";
+    this.#empty();
+    this.#paint.cancel();
+    if (!following) return;
+    const { id, connection } = following.run;
+    this.#isLeaving = id === undefined && connection !== "closed" && !stops;
+    if (this.#isLeaving) return;
+    this.#abandon({ stops });
+    if (stops) return;
+    const isNew = this.#tally?.runId === undefined;
+    if (isNew) this.#tally = undefined;
+    if (id === undefined) return;
+    this.#left = { id, cursor: isNew ? undefined : following.cursor };
+    if (isNew) remember(this.options.persist, id);
+  }
+
+  #abandon({ stops }: { readonly stops: boolean }): void {
+    const following = this.#following;
+    if (!following || !this.#tally) return;
+    this.#following = undefined;
+    following.unsubscribe();
+    if (stops) {
+      forget(this.options.persist);
+      this.#tally.cancel();
+      void stopAndDetach(following.run);
+    } else following.run.detach();
+    for (const settle of following.settles) settle(this.#tally.state);
+  }
+
+  #show(): void {
+    const state = this.#tally?.state ?? this.initial;
+    if (state === this.#shown) return;
+    this.#shown = state;
+    for (const listener of [...this.#listeners]) this.#call(listener);
+  }
+
+  /** What a callback throws is the page's to see, and ends nothing here. */
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** The stop goes on by itself, and the run is let go whatever becomes of it. */
+async function stopAndDetach(run: Pick<Run, "stop" | "detach">): Promise<void> {
+  try {
+    await run.stop();
+  } catch {
+    // Nobody is left who could be told; without readers the run ends after its `linger`.
+  } finally {
+    run.detach();
+  }
+}

@@ -1,0 +1,33 @@
+/** The id of a run, kept where a reload finds it. */
+
+/** Where an id can be kept: `sessionStorage`, `localStorage`, or anything like them. */
+export type RunStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+
+/** A key in `sessionStorage`, or a key and the storage that it is in. */
+export type Persist = string | { readonly key: string; readonly storage: RunStorage };
+
+/** The id that was kept, if any. */
+export function recall(persist: Persist | undefined): string | undefined {
+  return using(persist, (storage, key) => storage.getItem(key)) ?? undefined;
+}
+
+/** Keep an id. */
+export function remember(persist: Persist | undefined, runId: string): void {
+  using(persist, (storage, key) => storage.setItem(key, runId));
+}
+
+/** Keep no id any longer. */
+export function forget(persist: Persist | undefined): void {
+  using(persist, (storage, key) => storage.removeItem(key));
+}
+
+/** A page whose storage is forbidden or full throws on any touch of it, and works without. */
+function using<T>(persist: Persist | undefined, use: (storage: RunStorage, key: string) => T): T | undefined {
+  if (persist === undefined) return undefined;
+  try {
+    const { key, storage } = typeof persist === "string" ? { key: persist, storage: globalThis.sessionStorage } : persist;
+    return use(storage, key);
+  } catch {
+    return undefined;
+  }
+}

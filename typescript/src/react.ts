@@ -1,0 +1,56 @@
+/** Actions and their runs in React, 18 and newer. */
+
+import { useEffect, useInsertionEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
+import type { Action, RunSource } from "./contract.js";
+import type { RunState } from "./core/state.js";
+import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
+
+export type { ActionCommands, ExecuteArguments, ExecuteOptions, RunCommands } from "./binding.js";
+export type { RunState, StreamStatus } from "./core/state.js";
+export type { FollowOptions, StreamOptions } from "./observer.js";
+export type { Persist, RunStorage } from "./persistence.js";
+
+/** An action's newest run, and what can be done. `status` narrows `result` and `error`. */
+export type StreamAction<Input, Chunk, Result, Code extends string> =
+  & RunState<Chunk, Result, Code>
+  & ActionCommands<Input, Chunk, Result, Code>;
+
+/** Execute an action from a component, and render its run as it goes. */
+export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
+  action: Action<Input, Chunk, Result, Code>,
+  options: StreamOptions<Chunk, Result, Code> = {},
+): StreamAction<Input, Chunk, Result, Code> {
+  const [[observer, commands]] = useState(() => {
+    const made = new RunObserver(action, options);
+    return [made, commandsOf(made)] as const;
+  });
+  const state = useObserved(observer, action, options);
+  return useMemo(() => ({ ...state, ...commands }), [state, commands]);
+}
+
+/** Render a run that was started elsewhere: on another page, on the server, by a click long ago. */
+export function useRun<Chunk, Result, Code extends string = never>(
+  source: RunSource<Chunk, Result, Code>,
+  id: string | undefined,
+  options: FollowOptions<Chunk, Result, Code> = {},
+): RunState<Chunk, Result, Code> & RunCommands {
+  // Another run is another observer, so that nothing is ever shown under a wrong id.
+  const observer = useMemo(() => new RunObserver(source, options, id), [id]);
+  const state = useObserved(observer, source, options);
+  return useMemo(() => ({ ...state, stop: () => observer.stop() }), [state, observer]);
+}
+
+function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
+  observer: RunObserver<Chunk, Result, Code, Source>,
+  source: Source,
+  options: StreamOptions<Chunk, Result, Code>,
+): RunState<Chunk, Result, Code> {
+  // Written when a render is committed and not before: one that React throws away must leave nothing behind.
+  useInsertionEffect(() => {
+    Object.assign(observer, { source, options });
+  });
+  const state = useSyncExternalStore(observer.subscribe, observer.snapshot, () => observer.initial);
+  useEffect(() => observer.resume(), [observer]);
+  return state;
+}
