@@ -1,9 +1,10 @@
 """Starlette: a `StreamingResponse` over an async generator, one chunk an event."""
 
 import asyncio
-import json
+import itertools
 from collections.abc import AsyncIterator
 
+from encoding import encode
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -12,16 +13,16 @@ from starlette.routing import Route
 REPLAYED = 100_000
 
 log = [{"text": f"token {i} "} for i in range(REPLAYED)]
-readers: set[asyncio.Queue[str | None]] = set()
+readers: set[asyncio.Queue[bytes | None]] = set()
 producers: set[asyncio.Task[None]] = set()
 
 
-def frame(chunk: dict[str, str]) -> str:
+def frame(chunk: dict[str, str]) -> bytes:
     """Return the frame of a chunk."""
-    return f"data: {json.dumps(chunk)}\n\n"
+    return b"data: %b\n\n" % encode(chunk)
 
 
-def stream(frames: AsyncIterator[str]) -> StreamingResponse:
+def stream(frames: AsyncIterator[bytes]) -> StreamingResponse:
     """Answer with an event stream."""
     return StreamingResponse(
         frames, media_type="text/event-stream", headers={"cache-control": "no-store"}
@@ -37,7 +38,7 @@ async def hot(request: Request) -> Response:
     """Stream as fast as the handler yields."""
     count = (await request.json())["count"]
 
-    async def frames() -> AsyncIterator[str]:
+    async def frames() -> AsyncIterator[bytes]:
         for i in range(count):
             yield frame({"text": f"token {i} "})
 
@@ -48,7 +49,7 @@ async def paced(request: Request) -> Response:
     """Stream with a pause before each event."""
     body = await request.json()
 
-    async def frames() -> AsyncIterator[str]:
+    async def frames() -> AsyncIterator[bytes]:
         for i in range(body["count"]):
             await asyncio.sleep(body["intervalMs"] / 1000)
             yield frame({"text": f"token {i} "})
@@ -59,10 +60,11 @@ async def paced(request: Request) -> Response:
 async def feed(request: Request) -> Response:
     """Join the feed: a queue for each reader."""
 
-    async def frames() -> AsyncIterator[str]:
-        queue: asyncio.Queue[str | None] = asyncio.Queue()
+    async def frames() -> AsyncIterator[bytes]:
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         readers.add(queue)
         try:
+            yield b": joined\n\n"
             while (item := await queue.get()) is not None:
                 yield item
         finally:
@@ -93,7 +95,7 @@ async def feed_start(request: Request) -> Response:
 async def replay(request: Request) -> Response:
     """Stream what was kept."""
 
-    async def frames() -> AsyncIterator[str]:
+    async def frames() -> AsyncIterator[bytes]:
         for chunk in log:
             yield frame(chunk)
 
@@ -103,9 +105,9 @@ async def replay(request: Request) -> Response:
 async def spin(request: Request) -> Response:
     """Stream for ever from a handler that never awaits."""
 
-    async def frames() -> AsyncIterator[str]:
-        while True:
-            yield frame({"text": "token 0 "})
+    async def frames() -> AsyncIterator[bytes]:
+        for i in itertools.count():
+            yield frame({"text": f"token {i} "})
 
     return stream(frames())
 

@@ -1,0 +1,180 @@
+"""Whether all servers do the same work: ``python3 -m benchmarks.check [peer,…]``.
+
+Every server is started, every route that its scenes need is called, and every event of the
+answers is compared with what README.md says it has to be.
+"""
+
+import http.client
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from benchmarks.environment import prepare
+from benchmarks.machine import BenchmarkError
+from benchmarks.peer import Peer, choose, read_peers
+from benchmarks.request import ACCEPT, Request, prepared
+from benchmarks.server import Server, running
+
+KEPT: Final = 100_000
+SOME: Final = 1_000
+ENDLESS: Final = 1_000_000
+PACED: Final = 20
+INTERVAL_MS: Final = 10
+READERS: Final = 3
+SILENCE_SECONDS: Final = 20.0
+STREAM_SECONDS: Final = 120.0
+
+
+class Stream:
+    """The answer to one request, read event by event."""
+
+    def __init__(self, server: Server, route: str, count: int = 0) -> None:
+        values = {"count": count, "intervalMs": INTERVAL_MS}
+        request = prepared(server.peer.call(route), server.port, values)
+        self._connection = _sent(request, server.port)
+        self._answer = self._connection.getresponse()
+        kind = self._answer.headers.get_content_type()
+        if (self._answer.status, kind) != (http.client.OK, ACCEPT):
+            raise BenchmarkError(f"It answered {self._answer.status} {kind}.")
+
+    def events(self) -> Iterator[str]:
+        """Give the data of every event that has a token."""
+        until = time.monotonic() + STREAM_SECONDS
+        rest = b""
+        while data := self._answer.read1(65_536):
+            *frames, rest = (rest + data.replace(b"\r\n", b"\n")).split(b"\n\n")
+            for frame in frames:
+                lines = [line for line in frame.split(b"\n") if line.startswith(b"data:")]
+                joined = b"\n".join(line[5:] for line in lines).decode()
+                if "token " in joined:
+                    yield joined
+            if time.monotonic() > until:
+                raise BenchmarkError(f"It took more than {STREAM_SECONDS:g} s.")
+
+    def close(self) -> None:
+        """Leave."""
+        self._answer.close()
+        self._connection.close()
+
+
+def _sent(request: Request, port: int) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SILENCE_SECONDS)
+    headers = {"Accept": ACCEPT}
+    if request.method == "POST":
+        headers["Content-Type"] = "application/json"
+    connection.request(request.method, request.path, request.body or None, headers)
+    return connection
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _expect(stream: Stream, count: int, *, ends: bool = True) -> None:
+    """Read that many events, and the end after them."""
+    seen = 0
+    for data in stream.events():
+        if seen == count:
+            if ends:
+                raise BenchmarkError(f"There are more than {count} events.")
+            break
+        value: Any = json.loads(data)
+        if [text for text in _texts(value) if "token " in text] != [f"token {seen} "]:
+            raise BenchmarkError(f"Event {seen} is {data}.")
+        seen += 1
+    stream.close()
+    if seen < count:
+        raise BenchmarkError(f"There are {seen} events instead of {count}.")
+
+
+def _hot(server: Server) -> None:
+    for count in (SOME, 1, 10):
+        _expect(Stream(server, "hot", count), count)
+
+
+def _paced(server: Server) -> None:
+    begun = time.monotonic()
+    _expect(Stream(server, "paced", PACED), PACED)
+    least = 0.9 * PACED * INTERVAL_MS / 1000  # timers are allowed to round
+    if time.monotonic() - begun < least:
+        raise BenchmarkError(f"It took less than {least:g} s.")
+
+
+def _feed(server: Server) -> None:
+    for _ in range(2):
+        readers = [Stream(server, "feed") for _ in range(READERS)]
+        values = {"count": PACED, "intervalMs": INTERVAL_MS}
+        start = Request.parse(server.peer.call("feed-start").request, values)
+        status, _body = start.send(server.port)
+        if status // 100 != 2:  # noqa: PLR2004 - HTTP's own
+            raise BenchmarkError(f"Its start was answered with {status}.")
+        for reader in readers:
+            _expect(reader, PACED)
+
+
+def _replay(server: Server) -> None:
+    _expect(Stream(server, "replay", KEPT), KEPT)
+
+
+def _endless(server: Server) -> None:
+    _expect(Stream(server, "endless", SOME), SOME)
+    _expect(Stream(server, "endless", ENDLESS), SOME, ends=False)
+
+
+def _spin(server: Server) -> None:
+    _expect(Stream(server, "spin"), SOME, ends=False)
+
+
+CHECKS: Final[dict[str, Callable[[Server], None]]] = {
+    "A": _hot,
+    "C": _paced,
+    "D": _feed,
+    "E": _replay,
+    "F": _endless,
+    "G": _spin,
+}
+
+
+def failures(peer: Peer) -> Iterator[str]:
+    """Give a line for everything in which a server is not as README.md says."""
+    try:
+        environment = prepare(peer)
+        for scene, check in CHECKS.items():
+            if scene in peer.scenes:
+                # A fresh server each, as one that is left in the middle of a stream may run on.
+                with running(peer, environment) as server:
+                    yield from _failure(server, scene, check)
+    except BenchmarkError as exc:
+        yield f"{peer.name}: {exc}"
+
+
+def _failure(server: Server, scene: str, check: Callable[[Server], None]) -> Iterator[str]:
+    try:
+        check(server)
+    except (BenchmarkError, OSError, http.client.HTTPException, ValueError) as exc:
+        yield f"{server.peer.name}, scene {scene}: {exc!s}"
+
+
+def main() -> int:
+    """Check the peers that are named, or all."""
+    names = ",".join(sys.argv[1:]) or "all"
+    failed = 0
+    for peer in choose(names, read_peers()):
+        found = list(failures(peer))
+        failed += bool(found)
+        sys.stdout.write("\n".join([f"{'FAILED' if found else 'ok':6} {peer.name}", *found]) + "\n")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
