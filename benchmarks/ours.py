@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Generator
@@ -111,8 +112,8 @@ async def endless(count: int) -> AsyncIterator[dict[str, str]]:
 async def spin() -> AsyncIterator[dict[str, str]]:
     """Yield for ever without awaiting anything (scene G); readers may be gone for half a second."""
     with _noting_the_end("spin"):
-        while True:
-            yield {"text": "token 0 "}
+        for i in itertools.count():
+            yield {"text": f"token {i} "}
 
 
 @actions.action
