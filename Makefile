@@ -51,9 +51,12 @@ generate: .venv/.dev  ## Write what is derived: the lock files
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra server --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(subst pyproject.toml,$(PEERS)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS)/python/requirements.txt
+	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS)/node
 
 # ---- the environment
 
+PEERS := benchmarks/peers
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml
 
