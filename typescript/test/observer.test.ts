@@ -1,9 +1,11 @@
 // @vitest-environment happy-dom
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ActionError } from "../src/index.js";
 import { RunObserver, type StreamOptions } from "../src/observer.js";
-import { memoryAction, type MemoryRun, type Said } from "./support/memory.js";
+import { memoryAction, MemoryRun, type Said } from "./support/memory.js";
 import { paint, PICTURE_MS } from "./support/paint.js";
 
 type Options = StreamOptions<number, string, "NO_CREDIT">;
@@ -415,6 +417,27 @@ describe("when the last listener has gone", () => {
     expect(run).toMatchObject({ stops: 1, isDetached: true, listeners: 0 });
     expect(vi.getTimerCount()).toBe(0);
     expect((await ended).status).toBe("cancelled");
+  });
+
+  test("its memory is given back, though the observer is still there", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const observer = new RunObserver<number, string, never>({ attach: () => new MemoryRun() }, { keep: 1 });
+    const leftRun = (() => {
+      const run = new MemoryRun<number, string>();
+      const leave = observer.subscribe(() => undefined);
+      void observer.execute(() => run);
+      run.open("r1");
+      run.chunk(1);
+      leave();
+      return new WeakRef(run);
+    })();
+
+    await vi.advanceTimersByTimeAsync(0);
+    collect();
+
+    expect(leftRun.deref()).toBeUndefined();
+    expect(observer.snapshot().status).toBe("streaming");
   });
 
   test("no timer stays that would have painted", async () => {

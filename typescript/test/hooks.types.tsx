@@ -1,0 +1,103 @@
+/** What the hooks' types allow and what they must not; `tsc` is the test. */
+
+import type { Action, ActionError, Client, Progress, ProtocolCode, Text } from "../src/index.js";
+import { useRun, useStreamAction } from "../src/react.js";
+import * as vue from "../src/vue.js";
+
+interface Row {
+  readonly type: "row";
+  readonly cells: readonly string[];
+}
+type Chunk = Text | Progress | Row;
+interface Actions {
+  readonly load: Action<{ url: string; limit?: number }, Chunk, { rows: number }, "NO_CREDIT" | "TOO_LARGE">;
+  readonly sweep: Action<{ days?: number }, Text, null>;
+}
+declare const client: Client<Actions>;
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const is = <T extends true>(): T | undefined => undefined;
+
+export function InReact() {
+  const { execute, status, data, result, error, chunks, progress } = useStreamAction(client.load);
+
+  is<Same<typeof data, Chunk | undefined>>();
+  is<Same<typeof chunks, readonly Chunk[]>>();
+  is<Same<typeof progress, Progress | undefined>>();
+  if (data?.type === "row") is<Same<typeof data.cells, readonly string[]>>();
+  // @ts-expect-error - a row has no text
+  if (data?.type === "row") void data.text;
+  if (data?.type === "text") is<Same<typeof data.text, string>>();
+
+  if (status === "done") is<Same<typeof result, { rows: number }>>();
+  else is<Same<typeof result, undefined>>();
+  if (status === "error") {
+    is<Same<typeof error, ActionError<"NO_CREDIT" | "TOO_LARGE">>>();
+    is<Same<typeof error.code, "NO_CREDIT" | "TOO_LARGE" | ProtocolCode>>();
+    if (error.code === "NO_CREDIT" || error.code === "VALIDATION_ERROR") return null;
+    // @ts-expect-error - no action says this
+    if (error.code === "NO_CREDITS") return null;
+  }
+  // @ts-expect-error - there is no such status
+  if (status === "completed") return null;
+
+  void execute({ url: "/a" }, { idempotencyKey: "k" });
+  // @ts-expect-error - the url is required
+  void execute();
+  // @ts-expect-error - the url is text
+  void execute({ url: 1 });
+  // @ts-expect-error - stop, reset and unmounting do what a signal would
+  void execute({ url: "/a" }, { signal: AbortSignal.timeout(1) });
+  void execute({ url: "/a" }).then((end) => {
+    if (end.status === "done") is<Same<typeof end.result.rows, number>>();
+  });
+  return null;
+}
+
+export function WithOptions() {
+  const { execute, error } = useStreamAction(client.sweep, {
+    keep: Infinity,
+    throttleMs: 100,
+    onUnmount: "stop",
+    concurrent: "queue",
+    persist: { key: "sweep", storage: localStorage },
+    onChunk: (chunk) => is<Same<typeof chunk, Text>>(),
+    onDone: (result) => is<Same<typeof result, null>>(),
+    onError: (failure) => is<Same<typeof failure.code, ProtocolCode>>(),
+    onCancelled: undefined,
+  });
+  // @ts-expect-error - a chunk of this action is text
+  useStreamAction(client.sweep, { onChunk: (chunk: Row) => chunk });
+  // @ts-expect-error - there is no such choice
+  useStreamAction(client.sweep, { concurrent: "parallel" });
+  void execute();
+  void execute({ days: 3 });
+  if (error) is<Same<typeof error.code, ProtocolCode>>();
+  return null;
+}
+
+export function OfARun({ id }: { readonly id: string | undefined }) {
+  const mine = useRun(client.load, id);
+  const anybodys = useRun(client.runs, id);
+
+  if (mine.data?.type === "row") mine.data.cells satisfies readonly string[];
+  is<Same<typeof anybodys.data, unknown>>();
+  // @ts-expect-error - what was started elsewhere is executed elsewhere
+  void mine.execute;
+  return null;
+}
+
+export function inVue() {
+  const { execute, data, error, status } = vue.useStreamAction(client.load);
+
+  if (data.value?.type === "row") data.value.cells satisfies readonly string[];
+  is<Same<typeof error.value, ActionError<"NO_CREDIT" | "TOO_LARGE"> | undefined>>();
+  is<Same<typeof status.value, "idle" | "streaming" | "done" | "error" | "cancelled">>();
+  // @ts-expect-error - the state is only read
+  data.value = undefined;
+  // @ts-expect-error - the url is required
+  void execute();
+  void execute({ url: "/a" });
+  const { data: newest } = vue.useRun(client.load, () => "r1");
+  is<Same<typeof newest.value, Chunk | undefined>>();
+}
