@@ -3,3 +3,6 @@ export type * from "./contract.js";
 export { ActionError, type ErrorFields, type ProtocolCode } from "./core/error.js";
 export { type Append, type ErrorObject, type Progress, type RunEvent, type RunInfo, type Snapshot, type Text, textOf, type Value } from "./core/event.js";
 export type { RunStatus } from "./core/status.js";
+export type { RunState, StreamStatus } from "./core/state.js";
+export { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
+export type { Persist, RunStorage } from "./persistence.js";

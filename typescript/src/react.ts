@@ -1,3 +1,5 @@
+"use client"; // so that a server component may import a component that uses it
+
 /** Actions and their runs in React, 18 and newer. */
 
 import { useEffect, useInsertionEffect, useMemo, useState, useSyncExternalStore } from "react";

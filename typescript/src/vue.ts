@@ -77,15 +77,7 @@ function onceMounted(callback: () => void): void {
 function refsOf<Chunk, Result, Code extends string>(
   state: ShallowRef<RunState<Chunk, Result, Code>>,
 ): RunRefs<Chunk, Result, Code> {
-  return {
-    status: computed(() => state.value.status),
-    chunks: computed(() => state.value.chunks),
-    dropped: computed(() => state.value.dropped),
-    data: computed(() => state.value.data),
-    text: computed(() => state.value.text),
-    progress: computed(() => state.value.progress),
-    result: computed(() => state.value.result),
-    error: computed(() => state.value.error),
-    runId: computed(() => state.value.runId),
-  };
+  const fields = Object.keys(state.value) as (keyof RunState)[];
+  const refs = fields.map((field) => [field, computed(() => state.value[field])] as const);
+  return Object.fromEntries(refs) as unknown as RunRefs<Chunk, Result, Code>;
 }
