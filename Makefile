@@ -8,6 +8,7 @@ PORT ?= 8765
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 BIN := .venv/bin
+NPM := typescript/node_modules
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is asked where uv fails: some machines tell only pip where packages come from.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
@@ -15,14 +16,15 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo test check fmt lint types imports soak generate
+.PHONY: demo test check fmt lint types imports client soak bench bench-full generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
 
-test: .venv/.dev | /usr/bin/chromium  ## Run the tests
+test: .venv/.dev $(NPM)/.dev | /usr/bin/chromium  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
+	cd typescript && npm test --silent
 
 # The README's own test command is `make test`, so this one run stands for both.
 check: lint types imports test  ## Everything that must hold
@@ -31,28 +33,40 @@ fmt: .venv/.dev  ## Format, and repair what can be repaired
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: .venv/.dev  ## Format and rules of Python, syntax of JavaScript
+lint: .venv/.dev $(NPM)/.dev  ## Format and rules of Python, syntax of JavaScript, what the npm package is like
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@set -e; for file in $$(find src -name '*.js' | sort); do \
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
+	cd typescript && npm run --silent check
 
-types: .venv/.dev  ## Two type checkers
+types: .venv/.dev $(NPM)/.dev  ## Two type checkers of Python, and TypeScript's
 	$(BIN)/mypy
 	$(BIN)/basedpyright --warnings
+	cd typescript && npm run --silent types
 
 imports: .venv/.dev  ## Who may import whom
 	$(BIN)/lint-imports
 
+client: $(NPM)/.dev  ## Build the npm package, and the file that the server hands to browsers
+	cd typescript && npm run --silent build
+
 soak: .venv/.dev  ## The long form of what kills servers, cuts streams and plays simulations
 	$(BIN)/python -m tests.soak
 
-generate: .venv/.dev  ## Write what is derived: the lock files
+bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; it makes its own environments
+	$(PYTHON) -m benchmarks --results benchmarks/RESULTS.md
+
+bench-full:  ## The same with every framework and longer windows
+	$(PYTHON) -m benchmarks --full --peers all --results benchmarks/RESULTS.md
+
+generate: .venv/.dev  ## Write what is derived: the lock files, the TypeScript table of a run's life
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra server --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(subst pyproject.toml,$(PEERS)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS)/python/requirements.txt
 	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS)/node
+	$(BIN)/python typescript/scripts/status.py
 
 # ---- the environment
 
@@ -73,6 +87,10 @@ $(BIN)/uv:
 	$(call install,requirements/dev.txt)
 	$(package)
 	@touch $@ .venv/.demo
+
+$(NPM)/.dev: typescript/package.json typescript/package-lock.json
+	cd typescript && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 # The browser tests drive Debian's Chromium.
 /usr/bin/chromium:

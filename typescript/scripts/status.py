@@ -1,5 +1,9 @@
-"""Write `src/core/status.ts`, the life of a run, from the table in `yieldwire.run`."""
+"""Write `src/core/status.ts`, the life of a run, from the table in `yieldwire.run`.
 
+With ``-`` it is printed.
+"""
+
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -45,4 +49,7 @@ def _cells(status: Status) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(page(), "utf-8")
+    if "-" in sys.argv:
+        sys.stdout.write(page())
+    else:
+        TARGET.write_text(page(), "utf-8")

@@ -83,7 +83,7 @@ export class Wire {
     };
     const carrier = this.#carrier(request);
     return carrier(order).catch((reason: unknown) => {
-      throw new Lost(`The server cannot be reached: ${messageOf(reason)}`);
+      throw Lost.by(reason, "The server cannot be reached");
     });
   }
 
@@ -127,13 +127,8 @@ export async function jsonOf(answer: Answer): Promise<unknown> {
   try {
     return JSON.parse(await answer.text()) as unknown;
   } catch (reason) {
-    throw new Lost(`The answer was cut off: ${messageOf(reason)}`);
+    throw Lost.by(reason, "The answer was cut off");
   }
-}
-
-/** What went wrong, for people. */
-export function messageOf(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }
 
 /** React Native's own fetch hands over an answer when it is complete. */

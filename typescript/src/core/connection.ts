@@ -15,6 +15,11 @@ export class Lost extends Error {
     this.afterMs = afterMs;
     this.error = error;
   }
+
+  /** What was lost, and why. */
+  static by(reason: unknown, what: string): Lost {
+    return new Lost(`${what}: ${reason instanceof Error ? reason.message : String(reason)}`);
+  }
 }
 
 /** How long a client waits. */

@@ -7,601 +7,1767 @@
  *     for await (const progress of run) bar.value = progress.percent;
  *     const summary = await run.result();
  *
- * Theory of operation. A `Run` owns one loop. Until the run's id is known the loop repeats the request that starts it,
- * always with the same Idempotency-Key, so that a lost answer never starts a second run; from then on it reads
- * `runs/{id}/events` after its cursor. Only a terminal event, or an answer that repeating cannot change, ends the loop:
- * the end of a body is never the end of a run. The cursor moves with whole frames, because the decoder gives out
- * nothing else. Events stand in a linked list, so that any number of iterators read at their own pace.
+ * Built by `make client` from `typescript/src`; the sources have the types and the reasons.
  */
 
-const IDLE_MS = 45_000; // three of the server's keepalives, which come every 15 s
-const BACKOFF_MS = 500;
-const BACKOFF_MAX_MS = 15_000;
-const WAIT_MAX_MS = 3_600_000; // a Retry-After beyond an hour is asked again after an hour
-const STEADY_MS = 5_000; // a connection that lived this long was a good one, and back-off begins anew
-const POLL_MS = 500;
-const KEPT_EVENTS = 10_000; // an iterator made late sees at most so many past events
-const FRAME_LIMIT = 64 * 1024 * 1024; // characters of one frame
-const TRIES = 5; // of a short request: stop, snapshot, list
-const REPEATABLE = new Set([408, 425, 429, 502, 503, 504]);
-const ENDS = { done: "completed", error: "failed", cancelled: "cancelled" };
-const ENDED = new Set(Object.values(ENDS));
-
-/** What went wrong, as the server said it. `code` is stable, `message` is for people. */
-export class ActionError extends Error {
-  constructor({ code = "INTERNAL_ERROR", message, statusCode = 0, retryable = false, ...rest } = {}) {
-    super(message ?? code);
-    this.name = "ActionError";
-    Object.assign(this, { code, statusCode, retryable });
-    for (const field of ["fieldErrors", "data", "runId", "errorId"]) this[field] = rest[field] ?? null;
-  }
-}
-
-/** The text that a chunk adds to its run: a string, or what a `text` or an `append` chunk carries. */
-export function textOf(chunk) {
-  const text = chunk?.type === "text" || chunk?.type === "append" ? chunk.text : chunk;
-  return typeof text === "string" ? text : "";
-}
-
-/** The connection was lost, or the server said "later": worth repeating. Never leaves this module. */
-class Lost extends Error {
-  constructor(message, afterMs = 0) {
-    super(message);
-    this.afterMs = afterMs;
-  }
-}
-
-/**
- * Incremental decoder of server-sent events (WHATWG HTML 9.2.6): bytes in, whole frames out.
- *
- * Linear in its input however that is cut: the pieces of a line are joined once, when the line ends.
- * A frame that the end of the input cuts off is never given out.
- */
-export class SSEDecoder {
-  /** The newest `retry:` in milliseconds, or null. */
-  retryMs = null;
-  lastEventId = "";
-  #utf8 = new TextDecoder(); // takes away one leading byte order mark, as the standard wants
-  #pieces = [];
-  #afterCR = false;
-  #id = "";
-  #type = "";
-  #data = [];
-  #size = 0;
-  #limit;
-
-  constructor({ limit = FRAME_LIMIT } = {}) {
-    this.#limit = limit;
-  }
-
-  /** Take bytes, return the frames that they complete: `{id, type, data}`, type "message" if none was named. */
-  feed(bytes) {
-    const frames = [];
-    const text = this.#utf8.decode(bytes, { stream: true });
-    let start = 0;
-    if (this.#afterCR && text) {
-      if (text[0] === "\n") start = 1; // the second half of a CR LF that was cut in two
-      this.#afterCR = false;
-    }
-    const ending = /\r\n?|\n/g;
-    for (;;) {
-      ending.lastIndex = start;
-      const found = ending.exec(text);
-      this.#grow(text.slice(start, found ? found.index : undefined));
-      if (!found) return frames;
-      const line = this.#pieces.join("");
-      this.#pieces = [];
-      this.#line(line, frames);
-      start = ending.lastIndex;
-      this.#afterCR = found[0] === "\r" && start === text.length;
-    }
-  }
-
-  #grow(piece) {
-    if (!piece) return;
-    this.#size += piece.length;
-    if (this.#size > this.#limit) {
-      throw new ActionError({ code: "PROTOCOL_ERROR", message: `A frame is longer than ${this.#limit} characters.` });
-    }
-    this.#pieces.push(piece);
-  }
-
-  #line(line, frames) {
-    if (line === "") return this.#dispatch(frames);
-    const colon = line.indexOf(":");
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
-    if (field === "data") this.#data.push(value);
-    else this.#size -= line.length; // only data is kept until the frame ends
-    if (field === "event") this.#type = value;
-    else if (field === "id" && !value.includes("\0")) this.#id = value;
-    else if (field === "retry" && /^[0-9]+$/.test(value)) this.retryMs = Number(value);
-  }
-
-  #dispatch(frames) {
-    this.lastEventId = this.#id;
-    if (this.#data.length) {
-      frames.push({ id: this.#id, type: this.#type || "message", data: this.#data.join("\n") });
-    }
-    this.#type = "";
-    this.#data = [];
-    this.#size = 0;
-  }
-}
-
-/** One execution of an action, as this page sees it: an async iterable of its chunks. */
-export class Run {
-  id = null;
-  action = null;
-  /** pending, running, completed, failed or cancelled. */
-  status = "pending";
-  attempt = 1;
-  seq = 0;
-  /** The first event that the log still has; above 1 when older ones were trimmed. */
-  firstSeq = 1;
-  text = "";
-  progress = null;
-  error = null;
-  /** connecting, open, waiting (for the next try; `trouble` says why) or closed. */
-  connection = "connecting";
-  trouble = null;
-  #wire;
-  #start;
-  #transport;
-  #cursor = null;
-  #oldest = { event: null, next: null };
-  #newest = this.#oldest;
-  #kept = 0;
-  #wake = null;
-  #listeners = new Set();
-  #link = new AbortController();
-  #over = new AbortController();
-  #timer = null;
-  #retryMs = BACKOFF_MS;
-  #left = null;
-  #broken = null;
-  #value = null;
-  #known = deferred();
-  #outcome = deferred();
-
-  constructor(
-    wire,
-    { action = null, status = "pending", start = null, id = null, cursor = null, signal, transport = "stream" },
-  ) {
-    this.#wire = wire;
-    Object.assign(this, { action, status });
-    this.#start = start;
-    this.#transport = transport;
-    if (id !== null) this.#identify(id, cursor ?? `${id}.0`);
-    if (signal?.aborted) this.detach(signal.reason);
-    signal?.addEventListener("abort", () => this.detach(signal.reason), { signal: this.#over.signal });
-    void this.#follow();
-  }
-
-  /** What to keep in order to continue elsewhere: `client.attach(run.id, run.cursor)`. Opaque. */
-  get cursor() {
-    return this.#cursor;
-  }
-
-  get isTerminal() {
-    return ENDED.has(this.status);
-  }
-
-  /** The value the action ended with. Rejects with an ActionError if it failed, was cancelled or was refused. */
-  result() {
-    return this.#outcome.promise;
-  }
-
-  /** Every event as `{seq, type, data}`, the terminal one too. Throws only when the log cannot be read on. */
-  async *events() {
-    let place = this.#oldest;
-    for (;;) {
-      while (place.next) yield (place = place.next).event;
-      if (this.connection === "closed") break;
-      await (this.#wake ??= deferred()).promise;
-    }
-    if (this.#broken) throw this.#broken;
-  }
-
-  async *[Symbol.asyncIterator]() {
-    for await (const { type, data } of this.events()) {
-      if (type === "chunk") yield data;
-      else if (type === "error" || type === "cancelled") throw new ActionError(data);
-    }
-    if (this.error) throw this.error;
-  }
-
-  /** Call `listener(run)` after every change; returns the function that ends this. */
-  subscribe(listener) {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Cancel the run. The last event then says `cancelled`. Returns the snapshot. */
-  async stop() {
-    await this.#known.promise;
-    const body = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
-    const snapshot = await this.#wire.json(`${this.#path}/cancel`, body);
-    if (this.#left && ENDED.has(snapshot.status)) this.#conclude(snapshot);
-    return snapshot;
-  }
-
-  snapshot() {
-    return this.#known.promise.then(() => this.#wire.json(this.#path));
-  }
-
-  /** Stop reading, without cancelling: the run goes on, for its `linger` at least. */
-  detach(reason = new DOMException("The run is no longer followed.", "AbortError")) {
-    if (this.connection === "closed") return;
-    this.#left = reason;
-    this.#link.abort();
-  }
-
-  get #path() {
-    return `runs/${encodeURIComponent(this.id)}`;
-  }
-
-  async #follow() {
-    for (let failures = 0; this.connection !== "closed";) {
-      const seq = this.seq;
-      const since = Date.now();
-      let pauseMs = 0;
-      try {
-        if (this.#left) throw this.#left;
-        this.#link = new AbortController();
-        if (this.id === null) await this.#begin();
-        else pauseMs = await this.#resume();
-        failures = 0;
-      } catch (reason) {
-        if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ?? reason);
-        failures = this.seq > seq || Date.now() - since > STEADY_MS ? 1 : failures + 1;
-        pauseMs = Math.max(reason.afterMs, jitter(this.#retryMs, failures));
-        this.trouble = reason.message;
-      } finally {
-        clearTimeout(this.#timer);
-        this.#link.abort();
-      }
-      if (pauseMs && this.connection !== "closed") await this.#pause(Math.min(pauseMs, WAIT_MAX_MS));
-    }
-  }
-
-  async #pause(ms) {
-    this.#link = new AbortController();
-    if (this.trouble) this.connection = "waiting";
-    this.#notify();
-    if (!this.#left) await this.#wire.wait(ms, this.#link.signal);
-    if (this.trouble) this.connection = "connecting";
-  }
-
-  /** Cuts a connection over which not even a keepalive comes. */
-  #watch() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#link.abort(), this.#wire.idleMs);
-  }
-
-  async #begin() {
-    const { body } = this.#start;
-    if (!(body instanceof FormData)) this.#watch(); // an upload may take its time
-    const response = await this.#wire.send({ ...this.#start, starts: true, signal: this.#link.signal });
-    const id = response.headers.get("Run-Id");
-    if (id) this.#identify(id, `${id}.0`);
-    await this.#take(response);
-  }
-
-  async #resume() {
-    this.#watch();
-    if (this.#transport === "poll") return this.#poll();
-    const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#cursor };
-    await this.#take(await this.#wire.send({ path: `${this.#path}/events`, headers, signal: this.#link.signal }));
-    return 0;
-  }
-
-  async #take(response) {
-    if (response.status === 204) {
-      const snapshot = await this.#wire.json(this.#path, { signal: this.#link.signal });
-      if (!ENDED.has(snapshot.status)) throw new Lost("The server had nothing to send.");
-      return this.#conclude(snapshot);
-    }
-    if (response.headers.get("Content-Type")?.startsWith("text/event-stream")) return this.#read(response.body);
-    const answer = await jsonOf(response);
-    const id = answer.runId ?? answer.id;
-    if (this.id === null && id) this.#identify(id, `${id}.0`);
-    if (this.id === null) throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer names no run." });
-    // An answer without a stream, a 202 or a short JSON: the events are read from the log, from the start.
-  }
-
-  async #read(body) {
-    const decoder = new SSEDecoder();
-    const reader = body.getReader();
-    this.#opened();
-    for (;;) {
-      this.#watch();
-      const { done, value } = await reader.read().catch((reason) => {
-        throw new Lost(`The connection was lost: ${reason?.message ?? reason}`);
-      });
-      if (done) throw new Lost("The answer ended before the run did.");
-      for (const frame of decoder.feed(value)) this.#frame(frame);
-      if (decoder.retryMs !== null) this.#retryMs = Math.min(decoder.retryMs, WAIT_MAX_MS);
-      this.#notify();
-      if (this.connection === "closed") return;
-    }
-  }
-
-  /** One poll. Returns how long to wait before the next. */
-  async #poll() {
-    const query = { after: this.#cursor };
-    const snapshot = await jsonOf(await this.#wire.send({ path: this.#path, query, signal: this.#link.signal }));
-    this.#opened();
-    if (snapshot.firstSeq > this.seq + 1) this.#trimmed(snapshot.firstSeq);
-    for (const event of snapshot.events) this.#append(event, `${this.id}.${event.seq}`);
-    if (!snapshot.events.length && ENDED.has(snapshot.status)) this.#conclude(snapshot);
-    if (!this.isTerminal) this.status = snapshot.status;
-    this.#notify();
-    return ENDED.has(snapshot.status) ? 0 : (snapshot.retryAfterMs ?? POLL_MS);
-  }
-
-  #opened() {
-    this.connection = "open";
-    this.trouble = null;
-    this.#notify();
-  }
-
-  #identify(id, cursor) {
-    this.id = id;
-    this.#cursor = cursor;
-    this.seq = seqOf(cursor);
-    this.#known.resolve();
-  }
-
-  #trimmed(firstSeq) {
-    this.firstSeq = firstSeq;
-    this.seq = firstSeq - 1;
-    this.#cursor = `${this.id}.${this.seq}`;
-  }
-
-  #frame({ id, type, data }) {
-    let value;
-    try {
-      value = JSON.parse(data);
-    } catch {
-      throw new ActionError({
-        code: "PROTOCOL_ERROR",
-        message: `The data of event ${id} is not JSON.`,
-        runId: this.id,
-      });
-    }
-    if (type === "run") {
-      if (this.id === null || seqOf(id) > this.seq) this.#identify(value.id, id);
-      this.action = value.action ?? this.action;
-      this.firstSeq = value.firstSeq ?? this.firstSeq;
-      if (!ENDED.has(value.status)) this.status = value.status;
-    } else if (type === "reset") this.#trimmed(value.firstSeq);
-    else this.#append({ seq: seqOf(id), type: type === "message" ? "chunk" : type, data: value }, id);
-  }
-
-  #append(event, cursor) {
-    if (this.connection === "closed" || !(event.seq > this.seq)) return; // repeated by something on the way
-    this.seq = event.seq;
-    this.#cursor = cursor;
-    this.#newest = this.#newest.next = { event, next: null };
-    if (++this.#kept > KEPT_EVENTS) this.#oldest = this.#oldest.next;
-    const { type, data } = event;
-    if (type === "chunk") {
-      this.status = "running";
-      this.text += textOf(data);
-      if (data?.type === "progress") this.progress = data;
-    } else if (type === "restarted") {
-      Object.assign(this, { attempt: data.attempt, status: "pending", text: "", progress: null });
-    } else if (type in ENDS) {
-      this.status = ENDS[type];
-      if (type === "done") this.#value = data?.result ?? null;
-      this.#close(type === "done" ? null : new ActionError(data), { isEvent: true });
-    }
-  }
-
-  /** Take the outcome from a snapshot, when the log has no more to say. */
-  #conclude({ status, seq, text, progress, result, error }) {
-    Object.assign(this, { status, seq, progress: progress ?? this.progress, text: text ?? this.text });
-    this.#value = result ?? null;
-    this.error = null;
-    this.#close(status === "completed" ? null : new ActionError(error ?? { code: "INTERNAL_ERROR" }), {
-      isEvent: true,
-    });
-  }
-
-  #close(error, { isEvent = false } = {}) {
-    if (error && !isEvent) this.#broken = error;
-    if (this.id === null && error?.runId) this.#identify(error.runId, `${error.runId}.0`);
-    this.error = error === this.#left ? null : error;
-    if (this.error && (this.id === null || this.error.runId === this.id)) this.status = ENDS.error;
-    if (this.error?.code === "CANCELLED") this.status = ENDS.cancelled;
-    if (this.id === null) this.#known.reject(error);
-    if (error) this.#outcome.reject(error);
-    else this.#outcome.resolve(this.#value);
-    Object.assign(this, { connection: "closed", trouble: null });
-    this.#over.abort();
-    this.#notify();
-  }
-
-  #notify() {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.resolve();
-    for (const listener of this.#listeners) queueMicrotask(() => listener(this)); // its fault must not end the reading
-  }
-}
-
-/** Requests to one mounted application. */
-class Wire {
-  constructor({
-    url,
-    headers = {},
-    fetch = (...request) => globalThis.fetch(...request),
-    wait = pause,
-    idleMs = IDLE_MS,
-  }) {
-    const base = new URL(url, globalThis.location?.href);
-    if (!base.pathname.endsWith("/")) base.pathname += "/";
-    Object.assign(this, { base, headers, fetch, wait, idleMs });
-  }
-
-  /** One request. Throws Lost where repeating may help, and an ActionError where it cannot. */
-  async send({ path, query = {}, method = "GET", headers = {}, body, signal, starts = false }) {
-    const url = new URL(path, this.base);
-    url.search = queryOf(query);
-    const all = new Headers(typeof this.headers === "function" ? await this.headers() : this.headers);
-    for (const [name, value] of Object.entries(headers)) all.set(name, value);
-    const response = await this.fetch(url.href, { method, headers: all, body, signal, cache: "no-store" }).catch(
-      (reason) => {
-        throw new Lost(`The server cannot be reached: ${reason?.message ?? reason}`);
-      },
-    );
-    if (response.ok) return response;
-    const error = await errorOf(response);
-    // The same key gives the same run, so repeating cannot change how a run that was started has ended.
-    const isFinal = starts && error.runId !== null;
-    const isRepeatable = REPEATABLE.has(response.status) || (response.status === 500 && error.retryable);
-    if (isFinal || !isRepeatable) throw error;
-    throw Object.assign(new Lost(error.message, retryAfterMs(response)), { cause: error });
-  }
-
-  /** A short request that may be repeated; its JSON answer. */
-  async json(path, request = {}) {
-    for (let failures = 1; ; failures++) {
-      try {
-        return await jsonOf(
-          await this.send({ path, ...request, headers: { Accept: "application/json", ...request.headers } }),
-        );
-      } catch (reason) {
-        if (!(reason instanceof Lost) || request.signal?.aborted) throw reason;
-        if (failures === TRIES)
-          throw reason.cause ?? new ActionError({ code: "UNAVAILABLE", message: reason.message, retryable: true });
-        await this.wait(Math.max(reason.afterMs, jitter(BACKOFF_MS, failures)), request.signal);
-      }
-    }
-  }
-}
-
-/**
- * Make a client of the actions mounted at `url`. Any method that is not named here is an action of that name.
- *
- * `headers` is an object, or a function that returns one (it may be async) and is asked before every request.
- * A call takes `(input, {signal, idempotencyKey, detached, transport})`: `signal` ends the reading, not the run; `detached`
- * lets the run go on without readers; `transport: "poll"` holds no connection open.
- */
-export function createClient(options) {
-  const wire = new Wire(options);
-  const call = (method, action, input, { signal, idempotencyKey = newKey(), detached = false, transport } = {}) => {
-    const headers = { Accept: "text/event-stream", "Idempotency-Key": idempotencyKey };
-    if (transport === "poll") Object.assign(headers, { Accept: "application/json", Prefer: "wait=0" });
-    if (detached) headers.Prefer = "respond-async";
-    const start = { path: encodeURIComponent(action), method, headers };
-    if (method === "GET") start.query = input;
-    else start.body = bodyOf(input);
-    if (typeof start.body === "string") headers["Content-Type"] = "application/json";
-    return new Run(wire, { action, start, signal, transport });
-  };
-  const verbs = {
-    start: (action, input, settings) => call("POST", action, input, settings),
-    open: (action, input, settings) => call("GET", action, input, settings), // a feed
-    // What is known of the run already, its `action` and `status`, may stand in the settings.
-    attach: (id, cursor, settings) => new Run(wire, { ...settings, id, cursor }),
-    list: (query) => wire.json("runs", { query }),
-    then: undefined, // or `await client` would start a run
-    toJSON: undefined,
-  };
-  return new Proxy(verbs, {
-    get(target, name) {
-      if (typeof name === "symbol" || name in target) return target[name];
-      return (input, settings) => call("POST", name, input, settings);
-    },
-  });
-}
-
-const isFile = (value) => value instanceof Blob;
-
-function filesOf(value) {
-  if (isFile(value)) return [value];
-  const isList = Array.isArray(value) || (typeof FileList !== "undefined" && value instanceof FileList);
-  return isList && value.length && [...value].every(isFile) ? [...value] : null;
-}
-
-/** JSON text, or multipart when a field is a file or a list of files. */
-export function bodyOf(input = {}) {
-  if (input instanceof FormData) return input;
+// src/body.ts
+var isFile = (value) => typeof Blob !== "undefined" && value instanceof Blob;
+var isForm = (value) => typeof FormData !== "undefined" && value instanceof FormData;
+function bodyOf(input = {}) {
+  if (isForm(input)) return input;
   const fields = Object.entries(input ?? {});
-  if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input);
+  if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});
   const form = new FormData();
   for (const [name, value] of fields) {
     for (const one of filesOf(value) ?? textsOf(value)) form.append(name, one);
   }
   return form;
 }
-
-/** A field as a form sends it: scalars as text, lists of them as repeated fields, everything deeper as JSON; null is left out. */
+function queryOf(input) {
+  const fields = Object.entries(input ?? {});
+  return new URLSearchParams(fields.flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
+}
+function filesOf(value) {
+  if (isFile(value)) return [value];
+  const isList = Array.isArray(value) || typeof FileList !== "undefined" && value instanceof FileList;
+  const items = isList ? [...value] : [];
+  return items.length && items.every(isFile) ? items : void 0;
+}
 function textsOf(value) {
-  if (value === undefined || value === null) return [];
+  if (value === void 0 || value === null) return [];
+  if (value instanceof Date) return [value.toJSON()];
   if (typeof value !== "object") return [String(value)];
   const isPlain = Array.isArray(value) && value.every((item) => ["string", "number", "boolean"].includes(typeof item));
-  // A list of one that looks like JSON, and an empty one, could not be told from something else.
-  const isRepeated = isPlain && (value.length > 1 || (value.length === 1 && !/^\s*\[/.test(value[0])));
+  const isRepeated = isPlain && (value.length > 1 || value.length === 1 && !/^\s*\[/.test(String(value[0])));
   return isRepeated ? value.map(String) : [JSON.stringify(value)];
 }
 
-/** Fields as the query of a feed. */
-export function queryOf(fields) {
-  return new URLSearchParams(
-    Object.entries(fields ?? {}).flatMap(([name, value]) => textsOf(value).map((text) => [name, text])),
-  );
+// src/core/connection.ts
+var Lost = class _Lost extends Error {
+  afterMs;
+  error;
+  constructor(message, afterMs = 0, error) {
+    super(message);
+    this.afterMs = afterMs;
+    this.error = error;
+  }
+  /** What was lost, and why. */
+  static by(reason, what) {
+    return new _Lost(`${what}: ${reason instanceof Error ? reason.message : String(reason)}`);
+  }
+};
+var PATIENCE = {
+  idleMs: 45e3,
+  backoffMs: 500,
+  backoffMaxMs: 15e3,
+  steadyMs: 5e3,
+  longestWaitMs: 36e5,
+  staleMs: 2e4,
+  giveUpMs: Number.POSITIVE_INFINITY
+};
+var Connection = class {
+  state = "idle";
+  trouble;
+  #patience;
+  #retryMs;
+  #failures = 0;
+  #beganMs = 0;
+  #heardMs = 0;
+  #aloneMs;
+  #hasEvents = false;
+  constructor(patience) {
+    this.#patience = patience;
+    this.#retryMs = patience.backoffMs;
+  }
+  /** A request goes out. */
+  begin(nowMs) {
+    this.#beganMs = this.#heardMs = nowMs;
+    this.#hasEvents = false;
+    if (this.state !== "open") this.state = "connecting";
+  }
+  /** Something came, if only a keepalive. */
+  heard(nowMs) {
+    this.#heardMs = nowMs;
+    this.#aloneMs = void 0;
+    this.state = "open";
+    this.trouble = void 0;
+  }
+  /** What came were events. */
+  moved() {
+    this.#hasEvents = true;
+  }
+  /** The server named how long to wait before coming back. */
+  retry(ms) {
+    this.#retryMs = Math.min(ms, this.#patience.longestWaitMs);
+  }
+  /** In how long the connection counts as lost if nothing comes. */
+  idleInMs(nowMs) {
+    return this.#heardMs + this.#patience.idleMs - nowMs;
+  }
+  /** Whether a page that wakes up should rather connect anew. */
+  isStale(nowMs) {
+    return nowMs - this.#heardMs > this.#patience.staleMs;
+  }
+  /** A poll was answered: the next comes in its own time. */
+  answered() {
+    this.#failures = 0;
+  }
+  /** The connection is gone. How long to wait before the next; undefined to give up. */
+  lost(nowMs, { message, afterMs }, chance) {
+    const { steadyMs, backoffMaxMs, longestWaitMs, giveUpMs } = this.#patience;
+    const wasGood = this.#hasEvents || this.state === "open" && nowMs - this.#beganMs > steadyMs;
+    this.#failures = wasGood ? 1 : this.#failures + 1;
+    this.#aloneMs ??= nowMs;
+    this.state = "waiting";
+    this.trouble = message;
+    if (nowMs - this.#aloneMs >= giveUpMs) return void 0;
+    const longest = Math.max(this.#retryMs, backoffMaxMs);
+    const jittered = Math.min(this.#retryMs * 2 ** (this.#failures - 1), longest) * (0.5 + chance / 2);
+    return Math.min(Math.max(afterMs, jittered), longestWaitMs);
+  }
+  /** Nobody follows for now. */
+  rest() {
+    this.state = "idle";
+  }
+  /** Nothing follows. */
+  close() {
+    this.state = "closed";
+    this.trouble = void 0;
+  }
+};
+var REPEATABLE = /* @__PURE__ */ new Set([408, 425, 429, 502, 503, 504]);
+function isFinal(status, error, starts) {
+  if (starts && error.runId !== null) return true;
+  return !REPEATABLE.has(status) && !(status === 500 && error.retryable);
 }
-
-const jsonOf = (response) =>
-  response.json().catch((reason) => {
-    throw new Lost(`The answer was cut off: ${reason?.message ?? reason}`);
-  });
-
-async function errorOf(response) {
-  const body = await response.json().catch(() => null);
-  const runId = response.headers.get("Run-Id");
-  if (body?.error?.code)
-    return new ActionError({ statusCode: response.status, ...body.error, runId: body.error.runId ?? runId });
-  const message = `HTTP ${response.status} ${response.statusText}`.trim();
-  return new ActionError({ code: "HTTP_ERROR", message, statusCode: response.status, runId });
-}
-
-function retryAfterMs(response) {
-  const value = response.headers.get("Retry-After");
+function retryAfterMs(value, nowMs) {
   if (value === null) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Math.max(0, Math.min(ms || 0, WAIT_MAX_MS));
+  const ms = /^\d+$/.test(value) ? Number(value) * 1e3 : Date.parse(value) - nowMs;
+  return Math.max(0, ms || 0);
 }
 
-/** `crypto.randomUUID` is missing on http origins; this is not. 128 random bits. */
+// src/core/event.ts
+function textOf(chunk) {
+  const { type, text } = fieldsOf(chunk);
+  const found = type === "text" || type === "append" ? text : chunk;
+  return typeof found === "string" ? found : "";
+}
+function isProgress(chunk) {
+  return fieldsOf(chunk)["type"] === "progress";
+}
+function fieldsOf(value) {
+  return typeof value === "object" && value !== null ? value : {};
+}
+
+// src/core/error.ts
+var ActionError = class extends Error {
+  name = "ActionError";
+  code;
+  /** The HTTP status, also where the error came as an event; 0 where no server spoke. */
+  statusCode;
+  /** Whether the same call is worth repeating. */
+  retryable;
+  /** Messages by field; `_root` has those about the input as a whole. */
+  fieldErrors;
+  /** What the action sent along. */
+  data;
+  /** The run that ended with it. */
+  runId;
+  /** Under which the server's log has the cause. */
+  errorId;
+  /** The `X-Request-Id` of the answer, if it had one. */
+  requestId;
+  constructor(fields = {}) {
+    super(textIn(fields.message) ?? "");
+    this.code = textIn(fields.code) ?? "INTERNAL_ERROR";
+    this.statusCode = typeof fields.statusCode === "number" ? fields.statusCode : 500;
+    this.retryable = fields.retryable === true;
+    this.fieldErrors = fields.fieldErrors ?? null;
+    this.data = fields.data ?? null;
+    this.runId = textIn(fields.runId);
+    this.errorId = textIn(fields.errorId);
+    this.requestId = textIn(fields.requestId);
+  }
+};
+function textIn(value) {
+  return typeof value === "string" ? value : null;
+}
+function errorOf(body, { status, statusText, runId, requestId }) {
+  const error = fieldsOf(fieldsOf(body)["error"]);
+  if (textIn(error.code)) {
+    return new ActionError({ statusCode: status, ...error, runId: error.runId ?? runId, requestId });
+  }
+  const message = `HTTP ${status} ${statusText}`.trim();
+  return new ActionError({ code: "HTTP_ERROR", message, statusCode: status, runId, requestId });
+}
+
+// src/core/value.ts
+function foldValue(value, chunk) {
+  const { type, value: next, text } = fieldsOf(chunk);
+  if (type === "value") return next;
+  if (type !== "append") return value;
+  return (typeof value === "string" ? value : "") + String(text);
+}
+function isValueChange(chunk) {
+  const { type } = fieldsOf(chunk);
+  return type === "value" || type === "append";
+}
+
+// src/core/route.ts
+var AGAIN_MS = 6e4;
+var AGAIN_MAX_MS = 15 * 6e4;
+var Trust = class {
+  #againMs = 0;
+  #pauseMs = AGAIN_MS;
+  isGood(nowMs) {
+    return nowMs >= this.#againMs;
+  }
+  lose(nowMs) {
+    this.#againMs = nowMs + this.#pauseMs;
+    this.#pauseMs = Math.min(this.#pauseMs * 2, AGAIN_MAX_MS);
+  }
+  restore() {
+    this.#againMs = 0;
+    this.#pauseMs = AGAIN_MS;
+  }
+};
+var Route = class {
+  #streams = new Trust();
+  #held = new Trust();
+  /** The way to take. `isCrowded`: no connection is to spare, not even for a poll that is held. */
+  choose(nowMs, isCrowded) {
+    if (isCrowded) return "paced";
+    if (this.#streams.isGood(nowMs)) return "stream";
+    return this.#held.isGood(nowMs) ? "held" : "paced";
+  }
+  /** A poll brought what a stream did not. */
+  buffered(nowMs) {
+    this.#streams.lose(nowMs);
+  }
+  /** A stream brought its opening in time. */
+  flowed() {
+    this.#streams.restore();
+  }
+  /** A held poll was cut off, or answered. */
+  held(nowMs, wasAnswered) {
+    if (wasAnswered) this.#held.restore();
+    else this.#held.lose(nowMs);
+  }
+  /** The network is another, or back: everything is worth a try. */
+  renew() {
+    this.#streams.restore();
+    this.#held.restore();
+  }
+};
+
+// src/environment.ts
+var PAGE = {
+  now: () => Date.now(),
+  // goes on while a machine sleeps, as a monotonic clock need not
+  chance: () => Math.random(),
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+  onWake(listener) {
+    const scope = globalThis;
+    const page = typeof document === "undefined" ? void 0 : document;
+    const online = () => listener(true);
+    const shown = () => listener(false);
+    const seen = () => {
+      if (document.visibilityState === "visible") listener(false);
+    };
+    scope.addEventListener?.("online", online);
+    scope.addEventListener?.("pageshow", shown);
+    page?.addEventListener("visibilitychange", seen);
+    return () => {
+      scope.removeEventListener?.("online", online);
+      scope.removeEventListener?.("pageshow", shown);
+      page?.removeEventListener("visibilitychange", seen);
+    };
+  }
+};
+function pause(environment, ms, signal) {
+  return new Promise((resolve) => {
+    const stops = [environment.after(ms, wake), environment.onWake(wake)];
+    signal.addEventListener("abort", wake, { once: true });
+    if (signal.aborted) wake();
+    function wake() {
+      for (const stop of stops) stop();
+      signal.removeEventListener("abort", wake);
+      resolve();
+    }
+  });
+}
+
+// src/core/status.ts
+var TRANSITIONS = {
+  pending: { started: "running", cancelled: "cancelled", error: "failed" },
+  running: { chunk: "running", restarted: "pending", done: "completed", error: "failed", cancelled: "cancelled" },
+  completed: {},
+  failed: {},
+  cancelled: {}
+};
+var TERMINAL = /* @__PURE__ */ new Set(["completed", "failed", "cancelled"]);
+
+// src/core/frame.ts
+var CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
+var TYPES = /* @__PURE__ */ new Set(["chunk", "restarted", "done", "error", "cancelled"]);
+function cursorOf(runId, seq) {
+  return `${runId}.${seq}`;
+}
+function readCursor(cursor) {
+  const [, runId, seq] = CURSOR.exec(cursor) ?? [];
+  return runId === void 0 ? void 0 : { runId, seq: Number(seq) };
+}
+function frameOf({ id, type, data }) {
+  const value = parse(data);
+  if (type === "reset") return resetOf(value);
+  const place = readCursor(id);
+  if (!place) throw refused(`The id ${quoted(id)} is no cursor.`);
+  if (type === "run") return openingOf(id, value);
+  return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
+}
+function eventOf(event) {
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw refused(`There is no event ${quoted(event.type)}.`);
+  return { kind: "event", event };
+}
+function openingOf(cursor, value) {
+  const { id, status, firstSeq } = fieldsOf(value);
+  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw refused("An opening names no run.");
+  return {
+    kind: "opening",
+    cursor,
+    runId: id,
+    status,
+    firstSeq: typeof firstSeq === "number" ? firstSeq : void 0
+  };
+}
+function resetOf(value) {
+  const { firstSeq } = fieldsOf(value);
+  if (typeof firstSeq !== "number") throw refused("A reset says no place.");
+  return { kind: "reset", firstSeq };
+}
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refused(`An event's data is not JSON: ${quoted(text)}.`);
+  }
+}
+function quoted(value) {
+  return JSON.stringify(String(value).slice(0, 60));
+}
+function refused(message) {
+  return new ActionError({ code: "PROTOCOL_ERROR", message });
+}
+
+// src/core/log.ts
+var RunLog = class {
+  id;
+  status;
+  attempt = 1;
+  seq = 0;
+  firstSeq = 1;
+  text = "";
+  progress;
+  /** Set when the terminal event, or a snapshot in its place, was taken. */
+  outcome;
+  /** What to resume from. */
+  get cursor() {
+    return this.id === void 0 ? void 0 : cursorOf(this.id, this.seq);
+  }
+  /** Begin at a run's id, and behind a cursor of it. Throws `PARSE_ERROR` where that is none. */
+  identify(id, cursor = cursorOf(id, 0)) {
+    const place = readCursor(cursor);
+    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor is not the run's.", statusCode: 400 });
+    this.id = id;
+    this.seq = place.seq;
+  }
+  /** Take a frame; returns the event that is new by it. */
+  take(frame) {
+    if (frame.kind === "event") return this.#append(frame.event);
+    if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
+    if (frame.kind === "opening") this.#open(frame);
+    return void 0;
+  }
+  /** Take a poll's answer; returns the events that are new by it. */
+  takePoll(snapshot) {
+    if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
+    const events = (snapshot.events ?? []).flatMap((event) => this.#append(event) ?? []);
+    this.takeStatus(snapshot.status);
+    if (snapshot.retryAfterMs === null && !this.outcome) this.conclude(snapshot);
+    return events;
+  }
+  /** Take a status that came without events. */
+  takeStatus(status) {
+    if (!this.outcome && !TERMINAL.has(status)) this.status = status;
+  }
+  /** Take the outcome from a snapshot, where the log has no more to say. */
+  conclude(snapshot) {
+    this.status = snapshot.status;
+    this.seq = snapshot.seq;
+    this.text = snapshot.text ?? this.text;
+    this.progress = snapshot.progress ?? this.progress;
+    this.#end(snapshot.error ? new ActionError(snapshot.error) : void 0, snapshot.result);
+  }
+  #append(event) {
+    if (this.outcome || !(event.seq > this.seq)) return void 0;
+    this.seq = event.seq;
+    this.status = TRANSITIONS.running[event.type] ?? this.status;
+    if (event.type === "chunk") {
+      this.text += textOf(event.data);
+      if (isProgress(event.data)) this.progress = event.data;
+    } else if (event.type === "restarted") {
+      this.attempt = event.data.attempt;
+      this.text = "";
+      this.progress = void 0;
+    } else if (event.type === "done") this.#end(void 0, event.data.result ?? null);
+    else this.#end(new ActionError(event.data));
+    return event;
+  }
+  #end(error, result) {
+    this.outcome = error ? { error } : { result };
+  }
+  /** Take the error that a start was answered with, where it is the run's own end. */
+  refuse(error) {
+    if (error.runId === null || this.id !== void 0 && this.id !== error.runId) return;
+    this.id = error.runId;
+    this.status = TRANSITIONS.running[error.code === "CANCELLED" ? "cancelled" : "error"];
+  }
+  #open({ runId, cursor, firstSeq, status }) {
+    if (this.id === void 0) this.identify(runId, cursor);
+    if (this.id !== runId) throw new ActionError({ code: "PROTOCOL_ERROR", message: "This is another run's stream." });
+    this.firstSeq = firstSeq ?? this.firstSeq;
+    this.takeStatus(status);
+  }
+  #trimTo(firstSeq) {
+    this.firstSeq = firstSeq;
+    this.seq = Math.max(this.seq, firstSeq - 1);
+  }
+};
+
+// src/core/replay.ts
+var Replay = class {
+  /** Before the first event that is kept. */
+  oldest = { event: void 0, next: void 0 };
+  #newest = this.oldest;
+  #kept = 0;
+  #limit;
+  constructor(limit) {
+    this.#limit = limit;
+  }
+  /** Keep an event; returns the place before it. */
+  add(event) {
+    const before = this.#newest;
+    this.#newest = before.next = { event, next: void 0 };
+    if (++this.#kept > this.#limit && this.oldest.next) this.oldest = this.oldest.next;
+    return before;
+  }
+};
+
+// src/deferred.ts
+var Deferred = class {
+  promise;
+  resolve;
+  reject;
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => void 0);
+  }
+};
+
+// src/transports/polling.ts
+var HOLD_S = 25;
+var PACE_MS = 500;
+async function poll(wire, id, { cursor, isHeld, signal }) {
+  const query = new URLSearchParams({ after: cursor, ...isHeld && { wait: String(HOLD_S) } });
+  const headers = { Accept: "application/json" };
+  return await wire.read({ path: `runs/${encodeURIComponent(id)}?${query}`, headers, signal });
+}
+function paceMs({ retryAfterMs: retryAfterMs2 }) {
+  return retryAfterMs2 === null ? 0 : retryAfterMs2 ?? PACE_MS;
+}
+
+// src/core/sse.ts
+var LIMIT = 64 * 1024 * 1024;
+var SSEDecoder = class {
+  /** The newest `retry:`, if there was one. */
+  retryMs;
+  #limit;
+  #pieces = [];
+  #isFirst = true;
+  #afterCR = false;
+  #id = "";
+  #type = "";
+  #data = [];
+  #size = 0;
+  constructor(limit = LIMIT) {
+    this.#limit = limit;
+  }
+  /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` where one grows too large. */
+  feed(text) {
+    const messages = [];
+    let start = text ? this.#begin(text) : 0;
+    const ending = /\r\n?|\n/g;
+    for (; ; ) {
+      ending.lastIndex = start;
+      const found = ending.exec(text);
+      this.#grow(text.slice(start, found?.index));
+      if (!found) return messages;
+      const line = this.#pieces.join("");
+      this.#pieces = [];
+      this.#line(line, messages);
+      start = ending.lastIndex;
+      this.#afterCR = found[0] === "\r" && start === text.length;
+    }
+  }
+  /** Where a piece's own text begins: behind the byte order mark, or the LF of a CR LF that was cut in two. */
+  #begin(text) {
+    const isSkipped = this.#isFirst && text[0] === "\uFEFF" || this.#afterCR && text[0] === "\n";
+    this.#isFirst = this.#afterCR = false;
+    return isSkipped ? 1 : 0;
+  }
+  #grow(piece) {
+    if (!piece) return;
+    this.#size += piece.length;
+    if (this.#size > this.#limit) {
+      throw new ActionError({ code: "PROTOCOL_ERROR", message: `An event is longer than ${this.#limit} characters.` });
+    }
+    this.#pieces.push(piece);
+  }
+  #line(line, messages) {
+    if (line === "") return this.#dispatch(messages);
+    const colon = line.indexOf(":");
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
+    if (field === "data") this.#data.push(value);
+    else this.#size -= line.length;
+    if (field === "event") this.#type = value;
+    else if (field === "id" && !value.includes("\0")) this.#id = value;
+    else if (field === "retry" && /^[0-9]+$/.test(value)) this.retryMs = Number(value);
+  }
+  #dispatch(messages) {
+    if (this.#data.length) messages.push({ id: this.#id, type: this.#type || "message", data: this.#data.join("\n") });
+    this.#type = "";
+    this.#data = [];
+    this.#size = 0;
+  }
+};
+
+// src/transports/sse.ts
+async function* framesOf(answer) {
+  const decoder = new SSEDecoder();
+  let retryMs;
+  const batchOf = function* (piece) {
+    for (const message of decoder.feed(piece)) yield frameOf(message);
+    if (decoder.retryMs !== void 0 && decoder.retryMs !== retryMs) yield { kind: "retry", retryMs: retryMs = decoder.retryMs };
+  };
+  try {
+    for await (const piece of answer.pieces()) {
+      const batch = [];
+      try {
+        for (const frame of batchOf(piece)) batch.push(frame);
+      } finally {
+        yield batch;
+      }
+    }
+  } catch (reason) {
+    throw reason instanceof ActionError ? reason : Lost.by(reason, "The connection was lost");
+  }
+}
+
+// src/transports/fetch.ts
+function byFetch(fetch) {
+  return async ({ url, onUpload: _, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
+}
+function answerOf(response) {
+  return {
+    status: response.status,
+    statusText: response.statusText,
+    header: (name) => response.headers.get(name),
+    text: () => response.text(),
+    pieces: () => piecesOf(response)
+  };
+}
+async function* piecesOf(response) {
+  if (!response.body) return yield await response.text();
+  const reader = response.body.getReader();
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      yield utf8.decode(part.value, { stream: true });
+    }
+  } finally {
+    reader.cancel().catch(() => void 0);
+  }
+}
+
+// src/transports/xhr.ts
+var LONGEST = 16 * 1024 * 1024;
+var byXHR = (order) => new Promise((resolve, reject) => {
+  const xhr = new XMLHttpRequest();
+  const changes = new Changes();
+  const fail = (message) => () => {
+    changes.end(new TypeError(message));
+    reject(new TypeError(message));
+  };
+  xhr.open(order.method, order.url);
+  xhr.withCredentials = order.credentials === "include";
+  order.headers.forEach((value, name) => xhr.setRequestHeader(name, value));
+  xhr.upload?.addEventListener("progress", ({ loaded, total }) => order.onUpload?.(loaded, total));
+  xhr.addEventListener("readystatechange", () => {
+    if (xhr.readyState === xhr.HEADERS_RECEIVED) resolve(answerOf2(xhr, changes));
+  });
+  xhr.addEventListener("progress", () => changes.note());
+  xhr.addEventListener("load", () => changes.end());
+  xhr.addEventListener("error", fail("Network error"));
+  xhr.addEventListener("abort", fail("Aborted"));
+  abortWith(order, xhr);
+  if (!order.signal.aborted) xhr.send(order.body ?? null);
+});
+function abortWith({ signal }, xhr) {
+  const abort = () => xhr.abort();
+  signal.addEventListener("abort", abort);
+  xhr.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
+  if (signal.aborted) abort();
+}
+function answerOf2(xhr, changes) {
+  return {
+    status: xhr.status,
+    statusText: xhr.statusText,
+    header: (name) => xhr.getResponseHeader(name),
+    async text() {
+      while (!changes.hasEnded) await changes.next();
+      return xhr.responseText;
+    },
+    pieces: () => piecesOf2(xhr, changes)
+  };
+}
+async function* piecesOf2(xhr, changes) {
+  let seen = 0;
+  try {
+    while (seen < LONGEST) {
+      const { hasEnded } = changes;
+      const text = xhr.responseText;
+      if (text.length > seen) yield text.slice(seen);
+      seen = text.length;
+      if (hasEnded) return;
+      await changes.next();
+    }
+  } finally {
+    xhr.abort();
+  }
+}
+var Changes = class {
+  hasEnded = false;
+  #failure;
+  #isNew = false;
+  #wake;
+  note() {
+    this.#isNew = true;
+    this.#wake?.();
+  }
+  end(failure) {
+    this.hasEnded = true;
+    this.#failure ??= failure;
+    this.note();
+  }
+  async next() {
+    if (!this.#isNew) await new Promise((resolve) => this.#wake = resolve);
+    this.#isNew = false;
+    if (this.#failure) throw this.#failure;
+  }
+};
+
+// src/wire.ts
+var TRIES = 5;
+var BACKOFF_MS = 500;
+var Wire = class {
+  base;
+  #options;
+  #environment;
+  #fetch;
+  constructor(options, environment) {
+    this.base = new URL(options.url, globalThis.location?.href);
+    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
+    this.#options = options;
+    this.#environment = environment;
+    this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
+  }
+  /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
+  async send(request) {
+    const answer = await this.#carry(request, false);
+    const isRenewable = [this.#options.token, this.#options.headers].some((source) => typeof source === "function");
+    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
+  }
+  /** One request's JSON. */
+  async read(request) {
+    return jsonOf(await this.send(request));
+  }
+  /** A short request that may be repeated, and is until it is answered; its JSON. */
+  async ask(path, method = "GET") {
+    const headers = { Accept: "application/json", ...method === "POST" && { "Content-Type": "application/json" } };
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.read({ path, method, headers, ...method === "POST" && { body: "{}" } });
+      } catch (reason) {
+        if (!(reason instanceof Lost)) throw reason;
+        if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
+        const backoffMs = BACKOFF_MS * 2 ** (failures - 1) * (0.5 + this.#environment.chance() / 2);
+        await pause(this.#environment, Math.max(reason.afterMs, backoffMs), NEVER);
+      }
+    }
+  }
+  async #carry(request, isRefused) {
+    const { path, method = "GET", body, signal = NEVER, onUpload } = request;
+    const headers = await this.#headers(request, isRefused);
+    const { credentials } = this.#options;
+    const order = {
+      url: new URL(path, this.base).href,
+      method,
+      headers,
+      signal,
+      ...body !== void 0 && { body },
+      ...credentials && { credentials },
+      ...onUpload && { onUpload }
+    };
+    const carrier = this.#carrier(request);
+    return carrier(order).catch((reason) => {
+      throw Lost.by(reason, "The server cannot be reached");
+    });
+  }
+  #carrier({ transport, onUpload }) {
+    const hasXHR = typeof XMLHttpRequest !== "undefined";
+    const isXHR = transport === "xhr" || onUpload !== void 0 || transport !== "sse" && !this.#options.fetch && !fetchStreams();
+    return hasXHR && isXHR ? byXHR : this.#fetch;
+  }
+  async #headers({ headers }, isRefused) {
+    const { headers: source, token } = this.#options;
+    const all = new Headers(typeof source === "function" ? await source() : source);
+    const bearer = typeof token === "function" ? await token({ isRefused }) : token;
+    if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
+    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
+    return all;
+  }
+  async #check(answer, { starts = false }) {
+    const { status, statusText } = answer;
+    if (status >= 200 && status < 300) return answer;
+    const body = await jsonOf(answer).catch(() => void 0);
+    const runId = answer.header("Run-Id");
+    const error = errorOf(body, { status, statusText, runId, requestId: answer.header("X-Request-Id") });
+    if (isFinal(status, error, starts)) throw error;
+    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
+  }
+};
+function unreachable(message, runId = null) {
+  return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
+}
+async function jsonOf(answer) {
+  if (answer.status === 204) return null;
+  const type = answer.header("Content-Type");
+  if (!type?.includes("json")) throw new ActionError({ code: "PROTOCOL_ERROR", message: `The answer is ${type ?? "of no type"}, not JSON.`, statusCode: 0 });
+  try {
+    return JSON.parse(await answer.text());
+  } catch (reason) {
+    throw Lost.by(reason, "The answer was cut off");
+  }
+}
+function fetchStreams() {
+  return typeof Response !== "undefined" && "body" in Response.prototype;
+}
+var NEVER = new AbortController().signal;
+
+// src/follower.ts
+var Follower = class {
+  connection;
+  #around;
+  #run;
+  #start;
+  #link = new AbortController();
+  #isGoing = false;
+  #isWanted = false;
+  #isRerouted = false;
+  #left;
+  constructor(around, run, start) {
+    this.connection = new Connection(around.patience);
+    this.#around = around;
+    this.#run = run;
+    this.#start = start;
+  }
+  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. */
+  go(isFollowed) {
+    this.#isWanted ||= isFollowed;
+    if (!this.#isGoing && !this.#run.hasEnded) void this.#go();
+  }
+  /** Follow no longer. */
+  leave(reason) {
+    this.#left ??= { reason };
+    if (this.#isGoing) this.#link.abort();
+    else this.#close(reason);
+  }
+  get #nowMs() {
+    return this.#around.environment.now();
+  }
+  get #isNeeded() {
+    return !this.#run.hasEnded && (this.#isWanted || this.#run.id === void 0);
+  }
+  async #go() {
+    this.#isGoing = true;
+    const stopWaking = this.#around.environment.onWake((isOnline) => this.#wake(isOnline));
+    while (this.#isNeeded) await this.#turn();
+    stopWaking();
+    this.#isGoing = false;
+    if (this.#run.hasEnded) return;
+    this.connection.rest();
+    this.#run.changed();
+  }
+  #wake(isOnline) {
+    if (isOnline) this.#around.route.renew();
+    if (this.connection.isStale(this.#nowMs)) this.#link.abort();
+  }
+  /** One connection, and the wait after it. */
+  async #turn() {
+    const { environment, patience } = this.#around;
+    this.#link = new AbortController();
+    this.#isRerouted = false;
+    this.connection.begin(this.#nowMs);
+    this.#run.changed();
+    const stopWatching = this.#watch(patience.idleMs);
+    let waitMs;
+    try {
+      if (this.#left) throw this.#left.reason;
+      waitMs = await (this.#run.id === void 0 ? this.#begin() : this.#resume(this.#run.id));
+      this.connection.answered();
+    } catch (reason) {
+      waitMs = this.#lost(reason);
+    } finally {
+      stopWatching();
+      this.#link.abort();
+    }
+    if (!waitMs || this.#run.hasEnded) return;
+    this.#link = new AbortController();
+    this.#run.changed();
+    if (!this.#left) await pause(environment, waitMs, this.#link.signal);
+  }
+  /** How long to wait after a connection that failed; nothing where it was the last. */
+  #lost(reason) {
+    if (this.#run.hasEnded) return void 0;
+    if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ? this.#left.reason : reason);
+    if (this.#isRerouted) return 0;
+    const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
+    return waitMs ?? this.#close(reason.error ?? unreachable(reason.message, this.#run.id));
+  }
+  #close(reason) {
+    this.connection.close();
+    this.#run.close(reason);
+  }
+  /** Cut a connection over which not even a keepalive comes. */
+  #watch(ms) {
+    const link = this.#link;
+    let stop = this.#around.environment.after(ms, check.bind(this));
+    return () => stop();
+    function check() {
+      const leftMs = this.connection.idleInMs(this.#nowMs);
+      if (leftMs <= 0 && (this.#run.id !== void 0 || this.#start?.isSmall !== false)) link.abort();
+      else stop = this.#around.environment.after(Math.max(leftMs, ms / 4), check.bind(this));
+    }
+  }
+  #mode() {
+    const { transport, route, streams } = this.#around;
+    if (transport === "polling") return "paced";
+    return transport === "auto" ? route.choose(this.#nowMs, streams.isCrowded) : "stream";
+  }
+  async #begin() {
+    const start = this.#start;
+    if (!start) throw new ActionError({ code: "PROTOCOL_ERROR", message: "There is no run to follow." });
+    const streams = this.#isWanted && this.#mode() === "stream";
+    const send = async () => {
+      const answer = await start.send(this.#around.wire, { streams, signal: this.#link.signal });
+      const id = answer.header("Run-Id");
+      if (id !== null && this.#run.id === void 0) this.#run.identify(id);
+      return answer;
+    };
+    return streams ? this.#stream(send) : this.#identify(await send());
+  }
+  async #resume(id) {
+    const mode = this.#mode();
+    if (mode !== "stream") return this.#poll(id, mode === "held");
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
+    const { signal } = this.#link;
+    const { wire, transport } = this.#around;
+    return this.#stream(() => wire.send({ path: `runs/${encodeURIComponent(id)}/events`, headers, signal, transport }));
+  }
+  /** Read one stream, and help it while it is silent. */
+  async #stream(send) {
+    const { streams, route } = this.#around;
+    const quiet = new AbortController();
+    const release = streams.take();
+    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
+    try {
+      const answer = await send();
+      if (answer.status === 204) return await this.#conclude();
+      if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
+      for await (const frames of framesOf(answer)) {
+        if (!quiet.signal.aborted) route.flowed();
+        quiet.abort();
+        this.#heard();
+        if (this.#take(frames)) this.connection.moved();
+        if (this.#run.hasEnded) return 0;
+      }
+      throw new Lost("The answer ended before the run did.");
+    } finally {
+      quiet.abort();
+      release();
+    }
+  }
+  #take(frames) {
+    for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
+    return this.#run.take(frames);
+  }
+  /** Ask by polls for what a silent stream may be holding back, until it speaks. */
+  async #help(link, quiet) {
+    const { environment, openingMs, route, wire } = this.#around;
+    for (let waitMs = openingMs; ; ) {
+      await pause(environment, waitMs, quiet);
+      if (quiet.aborted || link.signal.aborted) return;
+      try {
+        if (this.#run.id === void 0) await this.#knock(quiet);
+        const { id, cursor } = this.#run;
+        if (id === void 0 || cursor === void 0) continue;
+        const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
+        if (quiet.aborted) return;
+        if (this.#run.takePoll(snapshot)) {
+          route.buffered(this.#nowMs);
+          this.#isRerouted = true;
+          return link.abort();
+        }
+        waitMs = paceMs(snapshot);
+      } catch {
+        waitMs = Math.min(waitMs * 2, this.#around.patience.idleMs);
+      }
+    }
+  }
+  /** Ask for the id of a run whose start was not answered yet: the same call again, without waiting. */
+  async #knock(signal) {
+    if (!this.#start?.isSmall) return;
+    const answer = await this.#start.send(this.#around.wire, { streams: false, signal });
+    if (this.#run.id === void 0) await this.#identify(answer);
+  }
+  async #poll(id, isHeld) {
+    const { wire, route } = this.#around;
+    const beganMs = this.#nowMs;
+    try {
+      const snapshot = await poll(wire, id, { cursor: this.#run.cursor ?? "", isHeld, signal: this.#link.signal });
+      if (isHeld) route.held(this.#nowMs, true);
+      this.#heard();
+      const isNew = this.#run.takePoll(snapshot);
+      const wasHeld = isHeld && (isNew || this.#nowMs - beganMs > paceMs(snapshot));
+      return wasHeld ? 0 : paceMs(snapshot);
+    } catch (reason) {
+      if (isHeld && reason instanceof Lost) route.held(this.#nowMs, false);
+      throw reason;
+    }
+  }
+  /** The log has no more to say: the outcome is in the snapshot. */
+  async #conclude() {
+    const snapshot = await this.#around.wire.ask(`runs/${encodeURIComponent(this.#run.id ?? "")}`);
+    this.#run.conclude(snapshot);
+    if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
+    return 0;
+  }
+  /** An answer without a stream names the run; its events are read from the log. */
+  async #identify(answer) {
+    const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
+    if (typeof id !== "string") throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer names no run." });
+    this.#heard();
+    this.#run.identify(id, status);
+    return 0;
+  }
+  #heard() {
+    const { state } = this.connection;
+    this.connection.heard(this.#nowMs);
+    if (state !== "open") this.#run.changed();
+  }
+};
+
+// src/run.ts
+var LiveRun = class {
+  error;
+  #around;
+  #log = new RunLog();
+  #replay;
+  #follower;
+  #listeners = /* @__PURE__ */ new Set();
+  #known = new Deferred();
+  #outcome = new Deferred();
+  #over = new AbortController();
+  /** Before the newest attempt's first event. */
+  #attempt;
+  #news;
+  #broken;
+  constructor(around, { start, id, cursor, signal, keep }) {
+    this.#around = around;
+    this.#replay = new Replay(keep);
+    this.#attempt = this.#replay.oldest;
+    this.#follower = new Follower(around, this, start);
+    try {
+      if (id !== void 0) this.identify(id, void 0, cursor);
+    } catch (reason) {
+      this.#follower.leave(reason);
+    }
+    const leave = () => this.#follower.leave(signal?.reason);
+    signal?.addEventListener("abort", leave, { signal: this.#over.signal });
+    if (signal?.aborted) leave();
+  }
+  get id() {
+    return this.#log.id;
+  }
+  get status() {
+    return this.#log.status;
+  }
+  get text() {
+    return this.#log.text;
+  }
+  get progress() {
+    return this.#log.progress;
+  }
+  get cursor() {
+    return this.#log.cursor;
+  }
+  get attempt() {
+    return this.#log.attempt;
+  }
+  get firstSeq() {
+    return this.#log.firstSeq;
+  }
+  get connection() {
+    return this.#follower.connection.state;
+  }
+  get trouble() {
+    return this.#follower.connection.trouble;
+  }
+  async *[Symbol.asyncIterator]() {
+    const place = this.#attempt.event === void 0 ? this.#replay.oldest : this.#attempt;
+    for await (const { type, data } of this.#read(place)) {
+      if (type === "chunk") yield data;
+    }
+    if (this.error) throw this.error;
+  }
+  events() {
+    return this.#read(this.#replay.oldest);
+  }
+  result() {
+    this.follow();
+    return this.#outcome.promise;
+  }
+  async stop() {
+    const id = await this.#known.promise.catch(() => void 0);
+    if (id === void 0) return;
+    const path = `runs/${encodeURIComponent(id)}/cancel`;
+    const { status } = await this.#around.wire.ask(path, "POST");
+    if (this.connection === "idle") this.#log.status = status;
+    else this.#log.takeStatus(status);
+    this.changed();
+  }
+  detach() {
+    this.#follower.leave(new DOMException("The run is no longer followed.", "AbortError"));
+  }
+  subscribe(listener) {
+    const entry = { place: this.#replay.oldest, isDue: false, call: listener };
+    this.#listeners.add(entry);
+    this.follow();
+    if (entry.place.next || this.hasEnded) this.#tell(entry);
+    return () => void this.#listeners.delete(entry);
+  }
+  /** Start the run, without following it; resolves when its id is known. */
+  async begin() {
+    this.#follower.go(false);
+    await this.#known.promise;
+    return this;
+  }
+  /** Follow the run, if it is not followed yet. */
+  follow() {
+    this.#follower.go(true);
+  }
+  // What the follower calls.
+  get hasEnded() {
+    return this.connection === "closed" || this.#log.outcome !== void 0;
+  }
+  identify(id, status, cursor) {
+    if (this.#log.id === void 0) this.#log.identify(id, cursor);
+    if (typeof status === "string" && status in TRANSITIONS) this.#log.takeStatus(status);
+    this.#known.resolve(id);
+  }
+  take(frames) {
+    const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
+    if (this.#log.id !== void 0) this.#known.resolve(this.#log.id);
+    this.#add(events);
+    if (frames.length) this.#settle();
+    return events.length > 0;
+  }
+  takePoll(snapshot) {
+    const { seq } = this.#log;
+    this.#add(this.#log.takePoll(snapshot));
+    this.#settle();
+    return this.#log.seq > seq || this.#log.outcome !== void 0;
+  }
+  conclude(snapshot) {
+    if (TERMINAL.has(snapshot.status)) this.#log.conclude(snapshot);
+    this.#settle();
+  }
+  close(reason) {
+    this.#broken = { reason };
+    if (reason instanceof ActionError) {
+      this.#log.refuse(reason);
+      this.error = reason;
+    }
+    this.#known.reject(reason);
+    this.#outcome.reject(reason);
+    this.#over.abort();
+    this.changed();
+  }
+  changed() {
+    this.#news?.resolve();
+    this.#news = void 0;
+    for (const entry of this.#listeners) this.#tell(entry);
+  }
+  #add(events) {
+    for (const event of events) {
+      const before = this.#replay.add(event);
+      if (event.type === "restarted") this.#attempt = before;
+    }
+  }
+  #settle() {
+    const { outcome } = this.#log;
+    if (outcome) {
+      this.#follower.connection.close();
+      this.error = outcome.error;
+      if (outcome.error) this.#outcome.reject(outcome.error);
+      else this.#outcome.resolve(outcome.result);
+      this.#over.abort();
+    }
+    this.changed();
+  }
+  async *#read(place) {
+    this.follow();
+    for (let at = place; ; ) {
+      for (; at.next?.event; at = at.next) yield at.next.event;
+      if (this.hasEnded) break;
+      await (this.#news ??= new Deferred()).promise;
+    }
+    if (this.#broken) throw this.#broken.reason;
+  }
+  /** Each listener hears in a turn of its own, so that its fault ends neither the reading nor the others'. */
+  #tell(entry) {
+    if (entry.isDue) return;
+    entry.isDue = true;
+    queueMicrotask(() => {
+      entry.isDue = false;
+      if (!this.#listeners.has(entry)) return;
+      const batch = [];
+      for (; entry.place.next?.event; entry.place = entry.place.next) batch.push(entry.place.next.event);
+      entry.call(batch);
+    });
+  }
+};
+
+// src/start.ts
+var Start = class {
+  #action;
+  #input;
+  #options;
+  #feeds;
+  #body;
+  #key;
+  /** `feeds`: the actions that are known to be opened by GET. */
+  constructor(action, input, options, feeds) {
+    this.#action = action;
+    this.#input = input;
+    this.#options = options;
+    this.#feeds = feeds;
+    this.#body = bodyOf(input);
+    this.#key = options.idempotencyKey ?? newKey();
+    if (options.method === "GET") feeds.add(action);
+  }
+  /** Whether sending it again costs as little as asking would. */
+  get isSmall() {
+    return typeof this.#body === "string";
+  }
+  /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
+  async send(wire, how) {
+    const isFeed = this.#feeds.has(this.#action);
+    try {
+      return await wire.send(isFeed ? this.#get(how) : this.#post(how));
+    } catch (reason) {
+      const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
+      if (isFeed || !isWrongMethod || this.#options.method || !this.isSmall) throw reason;
+      const answer = await wire.send(this.#get(how));
+      this.#feeds.add(this.#action);
+      return answer;
+    }
+  }
+  #post(how) {
+    const { onUpload } = this.#options;
+    return {
+      ...this.#request(how),
+      method: "POST",
+      body: this.#body,
+      ...onUpload && { onUpload }
+    };
+  }
+  #get(how) {
+    const request = this.#request(how);
+    return { ...request, path: `${request.path}?${queryOf(this.#input)}` };
+  }
+  #request({ streams, signal }) {
+    const { detached, transport } = this.#options;
+    const headers = {
+      Accept: streams && !detached ? "text/event-stream" : "application/json",
+      "Idempotency-Key": this.#key
+    };
+    if (detached) headers["Prefer"] = "respond-async";
+    else if (!streams) headers["Prefer"] = "wait=0";
+    if (this.isSmall) headers["Content-Type"] = "application/json";
+    return { path: encodeURIComponent(this.#action), headers, signal, starts: true, ...transport && { transport } };
+  }
+};
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-const seqOf = (cursor) => Number(cursor.slice(cursor.lastIndexOf(".") + 1));
-const jitter = (baseMs, failures) =>
-  Math.min(baseMs * 2 ** (failures - 1), Math.max(baseMs, BACKOFF_MAX_MS)) * (0.5 + Math.random() / 2);
-
-function deferred() {
-  const made = {};
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-  made.promise.catch(() => {}); // nobody has to ask for the result
-  return made;
+// src/streams.ts
+var LIMIT2 = 4;
+var open = /* @__PURE__ */ new Map();
+var Streams = class {
+  #origin;
+  #limit;
+  constructor(origin, limit) {
+    this.#origin = origin;
+    this.#limit = limit;
+  }
+  /** Whether there is no room for another. */
+  get isCrowded() {
+    const count = open.get(this.#origin) ?? 0;
+    return count >= (this.#limit ?? (isLimited(this.#origin) ? LIMIT2 : Number.POSITIVE_INFINITY));
+  }
+  /** Note that one opens; returns what notes that it is closed. */
+  take() {
+    this.#add(1);
+    return () => this.#add(-1);
+  }
+  #add(difference) {
+    open.set(this.#origin, (open.get(this.#origin) ?? 0) + difference);
+  }
+};
+function isLimited(origin) {
+  if (typeof location === "undefined") return false;
+  const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+  const protocols = entries.filter(({ name }) => name.startsWith(`${origin}/`)).map((entry) => entry.nextHopProtocol);
+  return !protocols.some((protocol) => /^h[23]/.test(protocol));
 }
 
-/** Wait; the network's return or the signal ends it early. */
-function pause(ms, signal) {
-  return new Promise((resolve) => {
-    const wake = () => {
-      clearTimeout(timer);
-      globalThis.removeEventListener?.("online", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    globalThis.addEventListener?.("online", wake, { once: true });
-    signal?.addEventListener("abort", wake, { once: true });
+// src/client.ts
+var KEEP = 1e4;
+var OPENING_MS = 3e3;
+var NOT_ACTIONS = /* @__PURE__ */ new Set(["then", "toJSON"]);
+function createClient(options) {
+  return createClientIn(PAGE, options);
+}
+function createClientIn(environment, options) {
+  const server = new Server(environment, options);
+  const members = /* @__PURE__ */ new Map([["runs", runsOf(server)]]);
+  return new Proxy({}, {
+    get(_, name) {
+      if (typeof name === "symbol" || NOT_ACTIONS.has(name)) return void 0;
+      const member = members.get(name) ?? actionOf(server, name);
+      members.set(name, member);
+      return member;
+    }
   });
 }
+async function* readStreamableValue(run) {
+  let value;
+  for await (const chunk of run) {
+    if (!isValueChange(chunk)) continue;
+    value = foldValue(value, chunk);
+    yield value;
+  }
+}
+var Server = class {
+  wire;
+  #around;
+  #keep;
+  #feeds = /* @__PURE__ */ new Set();
+  constructor(environment, options) {
+    const { idleMs = PATIENCE.idleMs, giveUpMs = PATIENCE.giveUpMs, openingMs = OPENING_MS, transport = "auto" } = options;
+    this.wire = new Wire(options, environment);
+    this.#keep = options.keep ?? KEEP;
+    this.#around = {
+      wire: this.wire,
+      environment,
+      route: new Route(),
+      streams: new Streams(this.wire.base.origin, options.maxStreams),
+      patience: { ...PATIENCE, idleMs, giveUpMs },
+      openingMs,
+      transport
+    };
+  }
+  call(action, input, options) {
+    const start = new Start(action, input, options, this.#feeds);
+    return new LiveRun(this.#surroundings(options), { start, signal: options.signal, keep: this.#keep });
+  }
+  attach(id, cursor, options = {}) {
+    const run = new LiveRun(this.#surroundings(options), { id, cursor, signal: options.signal, keep: this.#keep });
+    run.follow();
+    return run;
+  }
+  #surroundings({ transport }) {
+    return transport ? { ...this.#around, transport } : this.#around;
+  }
+};
+function actionOf(server, name) {
+  const call = (input, options = {}) => {
+    const run = server.call(name, input, options);
+    run.follow();
+    return run;
+  };
+  const start = (input, options = {}) => server.call(name, input, { ...options, detached: true }).begin();
+  const attach = (id, cursor, options) => server.attach(id, cursor, options);
+  return Object.assign(call, { start, attach, action: name });
+}
+function runsOf(server) {
+  const path = (id) => `runs/${encodeURIComponent(id)}`;
+  return {
+    attach: (id, cursor, options) => server.attach(id, cursor, options),
+    list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf2(query)}`)),
+    get: async (id) => await server.wire.ask(path(id)),
+    cancel: async (id) => await server.wire.ask(`${path(id)}/cancel`, "POST"),
+    delete: async (id) => {
+      await server.wire.ask(path(id), "DELETE");
+    }
+  };
+}
+function queryOf2(query = {}) {
+  const entries = Object.entries(query).filter(([, value]) => value !== void 0);
+  return new URLSearchParams(entries.map(([name, value]) => [name, String(value)]));
+}
+function pageOf(answer) {
+  const { runs, next } = fieldsOf(answer);
+  if (!Array.isArray(runs)) throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer is no list of runs." });
+  return Object.assign(runs, { next: typeof next === "string" ? next : null });
+}
+
+// src/core/state.ts
+var UNSET = { result: void 0, error: void 0 };
+var NONE = Object.freeze([]);
+var IDLE = blank("idle", void 0);
+function blank(status, runId) {
+  const seen = { chunks: NONE, dropped: 0, data: void 0, text: "", progress: void 0, runId };
+  return Object.freeze({ ...seen, ...UNSET, status });
+}
+var Tally = class {
+  #keep;
+  #runId;
+  #kept = [];
+  #count = 0;
+  #data;
+  #text = "";
+  #progress;
+  #stage = { ...UNSET, status: "streaming" };
+  #chunks = NONE;
+  #state;
+  #error;
+  constructor(keep, runId) {
+    this.#keep = Math.max(0, keep);
+    this.#runId = runId;
+  }
+  get runId() {
+    return this.#runId;
+  }
+  /** Why there is no result, also where the run was cancelled. */
+  get error() {
+    return this.#error;
+  }
+  /** Whether nothing follows. */
+  get isOver() {
+    return this.#stage.status !== "streaming";
+  }
+  /** The same object until something is taken. */
+  get state() {
+    return this.#state ??= this.#made();
+  }
+  identify(runId) {
+    this.#runId = runId;
+    this.#state = void 0;
+  }
+  take(event) {
+    this.#state = void 0;
+    if (event.type === "chunk") this.#append(event.data);
+    else if (event.type === "restarted") this.#restart();
+    else if (event.type === "done") this.complete(event.data.result ?? null);
+    else this.fail(new ActionError(event.data));
+  }
+  complete(result) {
+    this.#end({ status: "done", result, error: void 0 });
+  }
+  /** Being cancelled is no error of the run's: the state has none. */
+  fail(error) {
+    this.#error = error;
+    if (error.code === "CANCELLED") this.cancel();
+    else this.#end({ status: "error", result: void 0, error });
+  }
+  cancel() {
+    this.#end({ ...UNSET, status: "cancelled" });
+  }
+  #end(stage) {
+    this.#stage = stage;
+    this.#state = void 0;
+  }
+  #append(chunk) {
+    this.#count += 1;
+    this.#data = chunk;
+    this.#text += textOf(chunk);
+    if (isProgress(chunk)) this.#progress = chunk;
+    this.#kept.push(chunk);
+    this.#chunks = void 0;
+    if (this.#kept.length > 2 * this.#keep) this.#kept = this.#newest();
+  }
+  #newest() {
+    return this.#kept.slice(Math.max(0, this.#kept.length - this.#keep));
+  }
+  /** What a lost attempt said does not count: the new one says it again. */
+  #restart() {
+    this.#kept = [];
+    this.#count = 0;
+    this.#data = void 0;
+    this.#text = "";
+    this.#progress = void 0;
+    this.#chunks = NONE;
+  }
+  #made() {
+    const chunks = this.#chunks ??= this.#newest();
+    return Object.freeze({
+      ...this.#stage,
+      chunks,
+      dropped: this.#count - chunks.length,
+      data: this.#data,
+      text: this.#text,
+      progress: this.#progress,
+      runId: this.#runId
+    });
+  }
+};
+
+// src/paint.ts
+var PICTURE_MS = 16;
+var Paint = class {
+  #callback;
+  #cancel;
+  #isPatient = false;
+  #paintedAtMs = -Infinity;
+  constructor(callback) {
+    this.#callback = callback;
+  }
+  /** Ask for a call, at least `throttleMs` after the one before. A request that is less patient hurries one that waits. */
+  request(throttleMs) {
+    const waitMs = this.#paintedAtMs + throttleMs - performance.now();
+    if (this.#cancel && !(this.#isPatient && waitMs <= 0)) return;
+    this.cancel();
+    this.#isPatient = waitMs > 0;
+    this.#cancel = this.#isPatient ? after(waitMs, () => this.#await()) : beforePaint(() => this.#call());
+  }
+  /** Forget the request; no timer stays. */
+  cancel() {
+    this.#cancel?.();
+    this.#cancel = void 0;
+  }
+  #await() {
+    this.#isPatient = false;
+    this.#cancel = beforePaint(() => this.#call());
+  }
+  #call() {
+    this.#cancel = void 0;
+    this.#paintedAtMs = performance.now();
+    this.#callback();
+  }
+};
+function after(waitMs, callback) {
+  const timer = setTimeout(callback, waitMs);
+  return () => clearTimeout(timer);
+}
+function beforePaint(callback) {
+  if (typeof requestAnimationFrame !== "function" || isHidden()) return after(PICTURE_MS, callback);
+  const page = typeof document === "undefined" ? void 0 : document;
+  let cancelTimer;
+  const end = () => {
+    cancelAnimationFrame(frame);
+    cancelTimer?.();
+    page?.removeEventListener("visibilitychange", hide);
+  };
+  const call = () => {
+    end();
+    callback();
+  };
+  const hide = () => {
+    if (isHidden()) cancelTimer ??= after(PICTURE_MS, call);
+  };
+  const frame = requestAnimationFrame(call);
+  page?.addEventListener("visibilitychange", hide);
+  return end;
+}
+function isHidden() {
+  return typeof document !== "undefined" && document.visibilityState === "hidden";
+}
+
+// src/persistence.ts
+function recall(persist) {
+  return using(persist, (storage, key) => storage.getItem(key)) ?? void 0;
+}
+function remember(persist, runId) {
+  using(persist, (storage, key) => storage.setItem(key, runId));
+}
+function forget(persist) {
+  using(persist, (storage, key) => storage.removeItem(key));
+}
+function using(persist, use) {
+  if (persist === void 0) return void 0;
+  try {
+    const { key, storage } = typeof persist === "string" ? { key: persist, storage: globalThis.sessionStorage } : persist;
+    return use(storage, key);
+  } catch {
+    return void 0;
+  }
+}
+
+// src/observer.ts
+var KEEP2 = 1e3;
+var LOST = /* @__PURE__ */ new Set(["NOT_FOUND", "GONE", "FORBIDDEN"]);
+var RunObserver = class {
+  /** The newest given; a binding sets it again on every render. */
+  source;
+  /** The newest given; a binding sets it again on every render. */
+  options;
+  /** The state before anything has happened, also on a server. */
+  initial;
+  #id;
+  #listeners = /* @__PURE__ */ new Set();
+  #paint = new Paint(() => this.#show());
+  #queue = [];
+  #shown;
+  #tally;
+  #following;
+  /** Where to go on if somebody listens again after all have left. */
+  #left;
+  #isLeaving = false;
+  /** With an id, the observer shows that run; otherwise what is executed. */
+  constructor(source, options = {}, id) {
+    this.source = source;
+    this.options = options;
+    this.#id = id;
+    this.initial = id === void 0 ? IDLE : blank("streaming", id);
+    this.#shown = this.initial;
+  }
+  /** The state as the listeners were last told of; the same object until they are told again. */
+  snapshot = () => this.#shown;
+  /** Be told when the state has changed. When the last listener has gone, the run is left. */
+  subscribe = (listener) => {
+    const entry = () => listener();
+    this.#listeners.add(entry);
+    this.#isLeaving = false;
+    return () => {
+      this.#listeners.delete(entry);
+      queueMicrotask(() => this.#listeners.size === 0 && this.#leave());
+    };
+  };
+  /** Follow what there is to follow already: the run that was given, left, or kept over a reload. */
+  resume() {
+    this.#show();
+    if (this.#following || this.#tally?.isOver) return;
+    const kept = this.#id ?? recall(this.options.persist);
+    const place = this.#left ?? (kept === void 0 ? void 0 : { id: kept });
+    if (place) this.#attach({ ...place, isRecalled: this.#id === void 0 && !this.#left });
+  }
+  /**
+   * Start a run and follow it. Resolves with its last state, however it ended, and never rejects for what became of the
+   * run: `status` tells. If the run is left before its end, the state is the one at that moment.
+   */
+  execute(start) {
+    const { concurrent = "replace" } = this.options;
+    const following = this.#following;
+    return new Promise((resolve, reject) => {
+      if (following && concurrent === "ignore") return void following.settles.push(resolve);
+      const begin = () => {
+        try {
+          this.#begin(start(this.source), resolve);
+        } catch (error) {
+          reject(error);
+          this.#next();
+        }
+      };
+      if (following && concurrent === "queue") return void this.#queue.push({ begin, settle: resolve });
+      this.#empty();
+      this.#abandon({ stops: true });
+      begin();
+    });
+  }
+  /** Cancel the run, and start nothing that waits. Rejects if the server could not be told. */
+  async stop() {
+    this.#empty();
+    await this.#following?.run.stop();
+  }
+  /** Back to the beginning. A run that has not ended is left, as `onUnmount` says. */
+  reset() {
+    this.#empty();
+    this.#abandon({ stops: this.options.onUnmount === "stop" });
+    forget(this.options.persist);
+    this.#left = void 0;
+    this.#tally = void 0;
+    this.#show();
+  }
+  #begin(run, settle) {
+    forget(this.options.persist);
+    this.#tally = new Tally(this.options.keep ?? KEEP2);
+    this.#follow({ run, settles: [settle], isRecalled: false });
+    this.#show();
+  }
+  #attach({ id, cursor, isRecalled }) {
+    if (cursor === void 0) this.#tally = new Tally(this.options.keep ?? KEEP2, id);
+    this.#follow({ run: this.source.attach(id, cursor), settles: [], isRecalled });
+    this.#show();
+  }
+  #follow(given) {
+    const following = { ...given, unsubscribe: () => void 0 };
+    this.#following = following;
+    this.#left = void 0;
+    this.#isLeaving = false;
+    const unsubscribe = given.run.subscribe((batch) => this.#take(following, batch));
+    if (this.#following === following) following.unsubscribe = unsubscribe;
+    else unsubscribe();
+  }
+  #take(following, batch) {
+    const tally = this.#tally;
+    if (this.#following !== following || !tally) return;
+    const { run } = following;
+    if (this.#isLeaving) return this.#leave();
+    if (run.id !== void 0 && tally.runId === void 0) {
+      tally.identify(run.id);
+      remember(this.options.persist, run.id);
+      this.#paint.request(0);
+    }
+    following.cursor = run.cursor;
+    for (const event of batch) tally.take(event);
+    if (batch.length > 0) this.#paint.request(tally.isOver ? 0 : this.options.throttleMs ?? 0);
+    for (const event of batch) {
+      if (this.#following !== following) return;
+      if (event.type === "chunk") this.#call(() => this.options.onChunk?.(event.data));
+      else if (event.type === "restarted") this.#call(() => this.options.onRestarted?.(event.data.attempt));
+    }
+    if (tally.isOver) this.#end(following, tally);
+    else if (run.connection === "closed") void this.#conclude(following, tally);
+  }
+  /** A run that was refused, or that cannot be followed on, has no last event: its result tells. */
+  async #conclude(following, tally) {
+    following.unsubscribe();
+    try {
+      const result = await following.run.result();
+      if (this.#following === following) tally.complete(result);
+    } catch (reason) {
+      const error = reason;
+      if (this.#following === following) {
+        if (following.isRecalled && LOST.has(error.code)) return this.reset();
+        tally.fail(error);
+      }
+    }
+    if (this.#following === following) this.#end(following, tally);
+  }
+  #end(following, tally) {
+    const { state, error } = tally;
+    this.#following = void 0;
+    following.unsubscribe();
+    for (const settle of following.settles) settle(state);
+    this.#paint.request(0);
+    this.#call(() => {
+      if (state.status === "done") this.options.onDone?.(state.result);
+      else if (error && state.status === "error") this.options.onError?.(error);
+      else if (error) this.options.onCancelled?.(error);
+    });
+    this.#next();
+  }
+  #next() {
+    if (!this.#following) this.#queue.shift()?.begin();
+  }
+  /** What waits is not started. */
+  #empty() {
+    for (const { settle } of this.#queue.splice(0)) settle(blank("cancelled", void 0));
+  }
+  /**
+   * Nobody listens any more. A run whose id is not known yet is let go when it is: a request that is cut short may
+   * start nothing, or something that nobody finds again.
+   */
+  #leave() {
+    const following = this.#following;
+    const stops = this.options.onUnmount === "stop";
+    this.#empty();
+    this.#paint.cancel();
+    if (!following) return;
+    const { id, connection } = following.run;
+    this.#isLeaving = id === void 0 && connection !== "closed" && !stops;
+    if (this.#isLeaving) return;
+    this.#abandon({ stops });
+    if (stops) return;
+    const isNew = this.#tally?.runId === void 0;
+    if (isNew) this.#tally = void 0;
+    if (id === void 0) return;
+    this.#left = { id, cursor: isNew ? void 0 : following.cursor };
+    if (isNew) remember(this.options.persist, id);
+  }
+  #abandon({ stops }) {
+    const following = this.#following;
+    if (!following || !this.#tally) return;
+    this.#following = void 0;
+    following.unsubscribe();
+    if (stops) {
+      forget(this.options.persist);
+      this.#tally.cancel();
+      void stopAndDetach(following.run);
+    } else following.run.detach();
+    for (const settle of following.settles) settle(this.#tally.state);
+  }
+  #show() {
+    const state = this.#tally?.state ?? this.initial;
+    if (state === this.#shown) return;
+    this.#shown = state;
+    for (const listener of [...this.#listeners]) this.#call(listener);
+  }
+  /** What a callback throws is the page's to see, and ends nothing here. */
+  #call(callback) {
+    try {
+      callback();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+};
+async function stopAndDetach(run) {
+  try {
+    await run.stop();
+  } catch {
+  } finally {
+    run.detach();
+  }
+}
+export {
+  ActionError,
+  RunObserver,
+  bodyOf,
+  createClient,
+  queryOf,
+  readStreamableValue,
+  textOf
+};

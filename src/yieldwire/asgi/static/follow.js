@@ -114,8 +114,8 @@ async function showOutcome(run) {
 }
 
 async function follow() {
-  const run = createClient({ url: new URL(".", import.meta.url) }).attach(id, cursor, { status });
-  run.subscribe(() => run.status === document.body.dataset.status || showStatus(run.status));
+  const run = createClient({ url: new URL(".", import.meta.url) }).runs.attach(id, cursor);
+  run.subscribe(() => (run.status ?? status) === document.body.dataset.status || showStatus(run.status));
   part("stop")?.addEventListener("submit", (event) => {
     event.preventDefault();
     part("stop").querySelector("button").disabled = true;
@@ -127,7 +127,7 @@ async function follow() {
   } catch (reason) {
     showEnd("error", reason);
   }
-  showStatus(run.status);
+  showStatus(run.status ?? status);
 }
 
 if (!["completed", "failed", "cancelled"].includes(status)) await follow();

@@ -10,7 +10,7 @@ import { ActionList } from "./actions.js";
 import { ActionView } from "./actionview.js";
 import { curlOfRun } from "./curl.js";
 import { el } from "./dom.js";
-import { Panel } from "./panel.js";
+import { isTerminal, Panel, seqOf } from "./panel.js";
 import { RunsTable } from "./runs.js";
 
 const STREAMS = 4; // a browser has six HTTP/1.1 connections per origin; two are left for everything else
@@ -46,11 +46,11 @@ const runs = new RunsTable({
   },
 });
 
-function addPanel(run) {
+function addPanel(run, action) {
   const refused = panels.find((panel) => panel.isRefused);
   if (refused) closePanel(refused);
   for (const older of panels) older.fold();
-  const panel = new Panel(run, {
+  const panel = new Panel(run, action, {
     client,
     lingerOf: (name) => manifest.actions.find((action) => action.name === name)?.linger,
     curlOf: ({ id }) =>
@@ -80,12 +80,12 @@ function closePanel(panel) {
 }
 
 function panelChanged({ run }) {
-  if (run.connection === "closed" || run.seq < 2) runs.hurry();
+  if (run.connection === "closed" || seqOf(run) < 2) runs.hurry();
 }
 
 function onRun(action, input) {
-  const run = action.method === "GET" ? client.open(action.name, input) : client.start(action.name, input);
-  const panel = addPanel(run);
+  const run = action.method === "GET" ? client[action.name](input, { method: "GET" }) : client[action.name](input);
+  const panel = addPanel(run, action.name);
   const { form } = views.get(action.name);
   run.result().catch((reason) => panel.run === run && form.showErrors(reason.fieldErrors));
   if (innerWidth < 1000) panel.element.scrollIntoView({ block: "start" });
@@ -107,7 +107,7 @@ function showAction(name) {
 
 function showRun(id) {
   const known = runs.get(id);
-  const panel = panels.find(({ run }) => run.id === id) ?? addPanel(client.attach(id, null, { action: known?.action }));
+  const panel = panels.find(({ run }) => run.id === id) ?? addPanel(client.runs.attach(id), known?.action);
   panel.element.focus();
   panel.element.scrollIntoView({ block: "nearest" });
   if (known) panel.take(known);
@@ -182,7 +182,7 @@ place("authorization").addEventListener("change", (event) => {
   runs.hurry();
 });
 addEventListener("hashchange", route);
-setInterval(() => panels.forEach((panel) => panel.run.isTerminal || panel.draw()), 1000); // the time that each took so far
+setInterval(() => panels.forEach((panel) => isTerminal(panel.run) || panel.draw()), 1000); // the time that each took so far
 runs.hurry();
 await begin();
 document.documentElement.dataset.ready = "true";

@@ -7,12 +7,21 @@ import { Timeline } from "./timeline.js";
 
 const CROSS = "M4 4l8 8M12 4l-8 8";
 
+const ENDED = new Set(["completed", "failed", "cancelled"]);
+
+/** Whether a run has ended, as far as this page knows. */
+export const isTerminal = (run) => ENDED.has(run.status);
+
+/** The newest event of a run that this page has seen. */
+export const seqOf = (run) => Number(run.cursor?.slice(run.cursor.lastIndexOf(".") + 1) ?? 0);
+
 export class Panel {
   #page;
   #output = new Output();
   #timeline = new Timeline();
   #status = el("span", { class: "status", data: { role: "status" }, role: "status" });
   #trouble = el("p", { class: "trouble", data: { role: "connection" }, hidden: true });
+  #name;
   #action = el("a", { class: "panel-action" });
   #id = el("a", { class: "panel-id" });
   #facts = el("span", { class: "panel-facts" });
@@ -41,8 +50,9 @@ export class Panel {
   #isStopping = false;
   #isPolling = false;
 
-  /** `page` is `{client, lingerOf(action), curlOf(run), onChange(panel), onClose(panel)}`. */
-  constructor(run, page) {
+  /** `action` is its name, where that is known; `page` is `{client, lingerOf(action), curlOf(run), onChange(panel), onClose(panel)}`. */
+  constructor(run, action, page) {
+    this.#name = action;
     this.#page = page;
     const close = el(
       "button",
@@ -75,12 +85,12 @@ export class Panel {
 
   /** Whether the start was refused, so that there is no run to speak of. */
   get isRefused() {
-    return this.run.id === null && this.run.connection === "closed";
+    return this.run.id === undefined && this.run.connection === "closed";
   }
 
   /** Make room: a run that has ended keeps its output and folds its events. */
   fold() {
-    if (this.run.isTerminal) this.#timeline.element.open = false;
+    if (isTerminal(this.run)) this.#timeline.element.open = false;
   }
 
   detach() {
@@ -92,22 +102,22 @@ export class Panel {
   /** Read on after the last event that came; by polling, if connections are short. */
   resume({ transport } = {}) {
     this.#isDetached = false;
-    this.#isPolling = transport === "poll";
+    this.#isPolling = transport === "polling";
     this.#timeline.resumed();
-    const { id, cursor, action, status } = this.run;
-    this.#follow(this.#page.client.attach(id, cursor, { action, status, transport }));
+    const { id, cursor } = this.run;
+    this.#follow(this.#page.client.runs.attach(id, cursor, { transport }));
   }
 
   /** Give the connection up without losing the run. */
   poll() {
-    if (this.run.id === null) return;
+    if (this.run.id === undefined) return;
     this.run.detach();
-    this.resume({ transport: "poll" });
+    this.resume({ transport: "polling" });
   }
 
   /** Take times from the server, which knows them better than this page. */
   take({ action, startedAt, createdAt, endedAt }) {
-    this.run.action ??= action;
+    this.#name ??= action;
     this.#startedAt = Date.parse(startedAt ?? createdAt) || this.#startedAt;
     this.#endedAt = Date.parse(endedAt) || this.#endedAt;
     this.draw();
@@ -117,55 +127,55 @@ export class Panel {
     const { run } = this;
     const isOver = run.connection === "closed" && !this.#isDetached;
     this.element.dataset.run = run.id ?? "";
-    this.element.dataset.status = this.#status.dataset.status = isOver && !run.isTerminal ? "" : run.status;
+    this.element.dataset.status = this.#status.dataset.status = isOver && !isTerminal(run) ? "" : (run.status ?? "pending");
     show(this.#status, this.#statusWords(isOver));
-    this.#action.textContent = run.action ?? "…";
-    if (run.action) this.#action.href = `#/action/${encodeURIComponent(run.action)}`;
+    this.#action.textContent = this.#name ?? "…";
+    if (this.#name) this.#action.href = `#/action/${encodeURIComponent(this.#name)}`;
     show(this.#id, run.id && shortId(run.id));
     if (run.id) Object.assign(this.#id, { href: `#/run/${encodeURIComponent(run.id)}`, title: run.id });
     show(this.#facts, this.#words());
     this.#drawTrouble();
-    this.#stop.hidden = run.isTerminal || isOver;
+    this.#stop.hidden = isTerminal(run) || isOver;
     this.#stop.disabled = this.#isStopping;
     this.#stop.textContent = this.#isStopping ? "Stopping…" : "Stop";
-    this.#detach.hidden = run.isTerminal || run.id === null || (isOver && !this.#isDetached);
+    this.#detach.hidden = isTerminal(run) || run.id === undefined || (isOver && !this.#isDetached);
     this.#detach.textContent = this.#isDetached ? "Resume" : "Detach";
-    this.#curlBox.hidden = run.id === null;
+    this.#curlBox.hidden = run.id === undefined;
     if (run.id) this.#curl.textContent = this.#page.curlOf(run);
   }
 
   #statusWords(isOver) {
     const { run } = this;
     if (this.isRefused) return "refused";
-    if (run.isTerminal) return run.status;
+    if (isTerminal(run)) return run.status;
     if (isOver) return "not readable";
-    return this.#isDetached ? `${run.status}, detached` : run.status;
+    return this.#isDetached ? `${run.status ?? "pending"}, detached` : (run.status ?? "pending");
   }
 
   #words() {
     const { run } = this;
-    if (run.connection === "closed" && !run.isTerminal && !this.#isDetached && !this.isRefused) return "";
+    if (run.connection === "closed" && !isTerminal(run) && !this.#isDetached && !this.isRefused) return "";
     if (this.isRefused) return "nothing was started";
     const words = [
       duration((this.#endedAt ?? Date.now()) - this.#startedAt),
-      `${number(run.seq)} ${run.seq === 1 ? "event" : "events"}`,
+      `${number(seqOf(run))} ${seqOf(run) === 1 ? "event" : "events"}`,
     ];
     if (run.attempt > 1) words.push(`attempt ${run.attempt}`);
     if (run.firstSeq > 1) words.push(`from event ${number(run.firstSeq)}`);
-    if (this.#isPolling && !run.isTerminal) words.push("polling");
+    if (this.#isPolling && !isTerminal(run)) words.push("polling");
     return words.join(" · ");
   }
 
   #drawTrouble() {
     const { run } = this;
-    if (this.#isDetached && !run.isTerminal) return show(this.#trouble, this.#detachedWords());
+    if (this.#isDetached && !isTerminal(run)) return show(this.#trouble, this.#detachedWords());
     show(this.#trouble, run.trouble && `${run.trouble} Trying again, nothing is lost.`);
   }
 
   #detachedWords() {
-    const linger = this.#page.lingerOf(this.run.action);
+    const linger = this.#page.lingerOf(this.#name);
     const end = typeof linger === "number" ? `; without readers it is cancelled after ${linger} s` : "";
-    return `Not reading since event ${number(this.run.seq)}. The run goes on${end}.`;
+    return `Not reading since event ${number(seqOf(this.run))}. The run goes on${end}.`;
   }
 
   #follow(run) {
@@ -176,7 +186,7 @@ export class Panel {
   }
 
   #changed() {
-    if (this.run.isTerminal) this.#endedAt ??= Date.now();
+    if (isTerminal(this.run)) this.#endedAt ??= Date.now();
     this.draw();
     this.#page.onChange(this);
   }

@@ -1,0 +1,71 @@
+/** Everything that must hold of the package beside its types and its tests: what it imports, what it weighs, how it is packed. */
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { buildPackage, buildServed } from "./build.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const SERVED = join(root, "../src/yieldwire/asgi/static/client.js");
+const LINES = 400;
+/** Bytes of the entry `yieldwire`, minified and gzipped. */
+const CORE_BYTES = 10 * 1024;
+
+const checks = {
+  "who may import whom": () => run("depcruise", "src", "--config", ".dependency-cruiser.cjs"),
+  [`no file above ${LINES} lines`]: () => {
+    const long = filesIn("src").filter((file) => readFileSync(join(root, file), "utf8").split("\n").length - 1 > LINES);
+    if (long.length) throw new Error(long.join(", "));
+  },
+  "the status table is the one of run.py": () => {
+    const told = execFileSync(join(root, "../.venv/bin/python"), ["scripts/status.py", "-"], { cwd: root });
+    if (!told.equals(readFileSync(join(root, "src/core/status.ts")))) throw new Error("run `make generate`");
+  },
+  "client.js is what the sources say": async () => {
+    const folder = mkdtempSync(join(tmpdir(), "yieldwire-"));
+    await buildServed(join(folder, "client.js"));
+    const isSame = readFileSync(join(folder, "client.js")).equals(readFileSync(SERVED));
+    rmSync(folder, { recursive: true });
+    if (!isSame) throw new Error("run `make client`");
+  },
+  [`the core is below ${CORE_BYTES} bytes`]: async () => {
+    const { outputFiles } = await build({
+      absWorkingDir: root,
+      entryPoints: ["src/index.ts"],
+      outdir: "size",
+      bundle: true,
+      splitting: true, // what is imported when it is needed is not loaded with it
+      minify: true,
+      format: "esm",
+      target: "es2022",
+      write: false,
+    });
+    const entry = outputFiles.find(({ path }) => path.endsWith("index.js"));
+    const shared = outputFiles.filter(({ path, text }) => path !== entry.path && entry.text.includes(`from"./${path.split("/").pop()}"`));
+    const size = [entry, ...shared].reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
+    console.log(`  ${size} bytes`);
+    if (size > CORE_BYTES) throw new Error(`${size} bytes`);
+  },
+  "the package can be built": buildPackage,
+  "the package is packed as its users expect": () => run("publint", "--strict"),
+  "its types are found by every resolution": () => run("attw", "--pack", ".", "--profile", "esm-only", "--quiet"),
+};
+
+function run(command, ...args) {
+  execFileSync(join(root, "node_modules/.bin", command), args, { cwd: root, stdio: "inherit" });
+}
+
+function filesIn(folder) {
+  return readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => name.endsWith(".ts") || name.endsWith(".tsx"))
+    .map((name) => join(folder, name));
+}
+
+for (const [name, check] of Object.entries(checks)) {
+  console.log(name);
+  await check();
+}
