@@ -96,7 +96,7 @@ export class RunObserver<
   #isLeaving = false;
 
   /** With an id, the observer shows that run; otherwise what is executed. */
-  constructor(source: Source, options: StreamOptions<Chunk, Result, Code> = {}, id?: string) {
+  constructor(source: RunSource<Chunk, Result, Code> & Source, options: StreamOptions<Chunk, Result, Code> = {}, id?: string) {
     this.source = source;
     this.options = options;
     this.#id = id;

@@ -1,6 +1,6 @@
 /** What the hooks' types allow and what they must not; `tsc` is the test. */
 
-import type { Action, ActionError, Client, Progress, ProtocolCode, Text } from "../src/index.js";
+import { type Action, type ActionError, type Client, type Progress, type ProtocolCode, RunObserver, type Text } from "../src/index.js";
 import { useRun, useStreamAction } from "../src/react.js";
 import * as vue from "../src/vue.js";
 
@@ -100,4 +100,14 @@ export function inVue() {
   void execute({ url: "/a" });
   const { data: newest } = vue.useRun(client.load, () => "r1");
   is<Same<typeof newest.value, Chunk | undefined>>();
+}
+
+export function withoutAFramework() {
+  const observer = new RunObserver(client.load, { keep: 1 });
+  const { data } = observer.snapshot();
+
+  is<Same<typeof data, Chunk | undefined>>();
+  void observer.execute((load) => load({ url: "/a" }));
+  // @ts-expect-error - the url is required
+  void observer.execute((load) => load({}));
 }
