@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -314,20 +313,15 @@ class App(Registry):
 
     def reader(self, run_id: str) -> Reader:
         """Return a new reader of a run."""
-        return Reader(self.store, self._running_executor.paces, self.clock, run_id)
+        paces = self._running_executor.paces
+        return Reader(self.store, paces, self.clock, run_id, self._readers)
 
-    @asynccontextmanager
-    async def reading(self, run_id: str) -> AsyncGenerator[Reader, None]:
-        """Give a reader that ends early when the server stops."""
+    def reading(self, run_id: str) -> Reader:
+        """Return a reader for an ``async with``, in which it ends early when the server stops."""
         reader = self.reader(run_id)
-        self._readers.add(reader)
         if self.is_closing:
             reader.leave()
-        try:
-            yield reader
-        finally:
-            self._readers.discard(reader)
-            await reader.release()
+        return reader
 
     async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Yield the events that the log has behind ``after`` at this moment."""

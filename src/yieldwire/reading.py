@@ -9,7 +9,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from functools import cached_property
+from typing import Final, Self
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
@@ -25,16 +26,34 @@ class Reader:
     """One reader of one run: holds the run while it is here, and may be asked to leave."""
 
     def __init__(
-        self, store: RunStore, paces: Mapping[str, Pace], clock: Clock, run_id: str
+        self,
+        store: RunStore,
+        paces: Mapping[str, Pace],
+        clock: Clock,
+        run_id: str,
+        open_readers: "set[Reader] | None" = None,
     ) -> None:
         self.run_id: Final = run_id
-        self.id: Final = secrets.token_hex(8)
         self._store, self._paces, self._clock = store, paces, clock
+        self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._waiting: asyncio.Task[object] | None = None
         self._held_until = 0.0
-        self._has_left = False
+        self._has_held = self._has_left = False
         self.is_leaving = False
         """Whether the loop ended because it was asked to, before the run's end."""
+
+    @cached_property
+    def id(self) -> str:
+        """What the store knows this reader by."""
+        return secrets.token_hex(8)
+
+    async def __aenter__(self) -> Self:
+        self._open_readers.add(self)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._open_readers.discard(self)
+        await self.release()
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
@@ -46,7 +65,7 @@ class Reader:
         """Keep the run attached for a while longer than until the next tick."""
         now = self._clock.monotonic()
         if now + tick > self._held_until:
-            self._held_until, self._has_left = now + 3 * tick, False
+            self._held_until, self._has_held, self._has_left = now + 3 * tick, True, False
             try:
                 await self._store.hold(self.run_id, self.id, seconds=3 * tick)
             except StoreError:
@@ -60,19 +79,26 @@ class Reader:
         self._held_until, self._has_left = 0.0, True
         pace = self._paces.get(self.run_id)
         if pace is not None:
-            pace.left(self.id)
+            pace.left(self)
         with suppress(StoreError):  # then it counts as here until its time is over
             await self._store.hold(self.run_id, self.id, seconds=0)
 
-    async def first(self, within: float, *, tick: float = 15.0) -> Sequence[Block]:
+    async def first(
+        self, within: float, *, tick: float = 15.0, linger: float | None = 0.0
+    ) -> Sequence[Block]:
         """Return the first page of a log that has just begun, or nothing.
 
-        It waits ``within`` so many seconds, and holds the run for longer than to the next tick.
+        It waits ``within`` so many seconds. A run that has just begun and may ``linger`` for
+        longer than two ticks is held only when half a tick is over, which most runs never see.
 
         Raises:
             NotFound: If the run is gone.
         """
-        await self.hold(tick)
+        if linger is not None and linger < 2 * tick:
+            await self.hold(tick)
+        else:
+            self._held_until = self._clock.monotonic() + 1.5 * tick
+        await asyncio.sleep(0)  # most runs have something by then, and some have ended
         loop = asyncio.get_running_loop()
         until = loop.time() + within
         page: Sequence[Block] = ()
@@ -119,6 +145,7 @@ class Reader:
                     yield page
                     after, end, page = page[-1].last, page[-1].end, ()
                     if end is not None:
+                        self._has_left = not self._has_held  # a run that has ended needs nobody
                         return
                     self._note(after)
                 elif woken and await self._has_ended(after):
@@ -135,7 +162,7 @@ class Reader:
     def _note(self, seq: int) -> None:
         pace = self._paces.get(self.run_id)
         if pace is not None:
-            pace.read(self.id, seq)
+            pace.read(self, seq)
 
     async def _has_ended(self, after: int) -> bool:
         run = await self._store.get(self.run_id)

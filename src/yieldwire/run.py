@@ -107,6 +107,23 @@ class RunRecord:
         return self.caller.startswith(SHARED)
 
 
+_SLOTS: Final = tuple(
+    (vars(RunRecord)[name].__get__, vars(RunRecord)[name].__set__)
+    for name in RunRecord.__dataclass_fields__
+)
+_set = object.__setattr__
+
+
+def revised(run: RunRecord, **changes: object) -> RunRecord:
+    """Return the record with other values, as `dataclasses.replace` does in twice the time."""
+    record = object.__new__(RunRecord)
+    for read, write in _SLOTS:
+        write(record, read(run))
+    for name, value in changes.items():
+        _set(record, name, value)
+    return record
+
+
 SHARED: Final = "feed:"
 """What the ``caller`` of a shared feed's run begins with, before the action's name."""
 

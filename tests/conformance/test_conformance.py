@@ -124,7 +124,7 @@ def encoded(encoder: Encoder, run_id: str, part: Part) -> bytes:
     if part.opening is not None:
         return encoder.opening(run_id, part.opening.after, to_json(part.opening.state))
     if part.chunks is not None:
-        return encoder.encode(Block.of_chunks(run_id, part.first, map(to_json, part.chunks)))
+        return encoder.encode(Block.of_chunks(run_id, part.first, [*map(to_json, part.chunks)]))
     if part.event is not None:
         event = Event(part.event.seq, EventType(part.event.type), to_json(part.event.data))
         return encoder.encode(Block.of_event(run_id, event.seq, event.type, event.data))

@@ -203,7 +203,8 @@ async def follow_run(
     async with app.reading(run.id) as reader:
         page: Sequence[Block] = ()
         if seq is None:
-            page = await reader.first(app.timing.head_wait, tick=app.timing.keepalive)
+            timing = app.timing
+            page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
             error = _early_error(page)
             if error is not None:
                 await exchange.answer_error_object(error, headers)

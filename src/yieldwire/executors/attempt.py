@@ -171,7 +171,7 @@ class Attempt:
         if self.cancel_reason is not None or self._has_ended:
             return
         self.cancel_reason = reason
-        self._writer.is_stopping = True
+        self._writer.stop()
         if self._task is not None:
             self._task.cancel()
         self._call_later(self._services.limits.cancel_within, self._abandon)

@@ -35,6 +35,8 @@ class Drive:
 
     def call(self, **injected: object) -> Any:  # noqa: ANN401 - whatever the function returns
         """Call the action's function with its arguments and what is injected."""
+        if not self.work.action.signature.injected:
+            return self.work.action.function(**self.work.arguments)
         kinds: Mapping[type, object] = {
             Context: self.ctx,
             **{type(value): value for value in injected.values()},

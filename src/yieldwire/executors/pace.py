@@ -15,7 +15,7 @@ class Pace:
         self._limit = ahead_bytes
         self._unread: deque[tuple[int, int]] = deque()  # (last seq, bytes) of each block
         self._ahead = 0
-        self._readers: dict[str, int] = {}
+        self._readers: dict[object, int] = {}
         self._room: asyncio.Event | None = None
 
     def wrote(self, seq: int, size: int) -> None:
@@ -26,7 +26,7 @@ class Pace:
             self._unread.clear()
             self._ahead = 0
 
-    def read(self, reader: str, seq: int) -> None:
+    def read(self, reader: object, seq: int) -> None:
         """Note that ``reader`` has sent on everything up to ``seq``."""
         self._readers[reader] = seq
         unread = self._unread
@@ -35,7 +35,7 @@ class Pace:
         if self._ahead <= self._limit:
             self._release()
 
-    def left(self, reader: str) -> None:
+    def left(self, reader: object) -> None:
         """Note that ``reader`` is gone."""
         self._readers.pop(reader, None)
         if not self._readers:

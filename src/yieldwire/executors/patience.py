@@ -18,16 +18,19 @@ LONGEST_PAUSE: Final = 1.0
 async def patiently(call: Callable[[], Awaitable[T]], seconds: float, run_id: str) -> T:
     """Return what ``call`` does; where the store failed, it is made again for so many seconds.
 
+    They are counted from the first failure.
+
     Raises:
         StoreError: If it still fails then, or for a reason that no repetition changes.
     """
-    loop = asyncio.get_running_loop()
-    until, pause = loop.time() + seconds, FIRST_PAUSE
+    until, pause = None, FIRST_PAUSE
     while True:
         try:
             return await call()
         except StoreError as exc:
-            if not exc.retryable or loop.time() + pause > until:
+            now = asyncio.get_running_loop().time()
+            until = now + seconds if until is None else until
+            if not exc.retryable or now + pause > until:
                 raise
             logger.warning(
                 "the store failed, and is asked again: %s", exc, extra={"run_id": run_id}

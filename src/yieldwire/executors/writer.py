@@ -26,6 +26,8 @@ T = TypeVar("T")
 BLOCK_EVENTS: Final = 256
 """Enough to make the cost of a block small beside that of its events."""
 BLOCK_BYTES: Final = 64 * 1024
+FIRST_SECONDS: Final = 0.0005
+"""How fast an action's first event comes that waits for the second, if neither waits."""
 BLOCK_SECONDS: Final = 0.005
 """How long an action that never waits may keep an event, and the loop, to itself."""
 
@@ -42,6 +44,7 @@ class LogWriter:
         pace: Pace,
     ) -> None:
         self._store, self._run, self._encode, self._limits = store, run, encode, limits
+        self._max_event_bytes = limits.max_event_bytes
         self._pace = pace
         self._seq = run.seq
         self._bytes = 0
@@ -53,7 +56,10 @@ class LogWriter:
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._due_at = 0.0  # so that the first event is due at once
+        self._time = self._loop.time
+        # An action that is slow to begin has its first event written at once; one that is fast
+        # has more to come, or waits, which writes as well.
+        self._due_at = self._time() + FIRST_SECONDS
         self.is_stopping = False
         self.is_closed = False
         self.has_failed = False
@@ -73,34 +79,49 @@ class LogWriter:
             LimitExceeded: If it is too large.
         """
         data = self._encode(chunk)
-        if len(data) > self._limits.max_event_bytes:
-            raise LimitExceeded(
-                f"A chunk of {len(data)} bytes is over the limit of "
-                f"{self._limits.max_event_bytes}; send it in smaller pieces."
-            )
+        if len(data) > self._max_event_bytes:
+            raise self._too_large(data)
         return data
+
+    def _too_large(self, data: bytes) -> LimitExceeded:
+        return LimitExceeded(
+            f"A chunk of {len(data)} bytes is over the limit of "
+            f"{self._max_event_bytes}; send it in smaller pieces."
+        )
 
     def put(self, chunk: object, /) -> bool:
         """Take a chunk, and say whether it is time to write and to let others run."""
-        return self.put_encoded(self.encode(chunk))
+        # What follows is done for every event there is, so it is one step, with no calls of ours.
+        data = self._encode(chunk)
+        size = len(data)
+        if size > self._max_event_bytes:
+            raise self._too_large(data)
+        pending = self._pending
+        if not pending:
+            self._begin_block()
+        pending.append(data)
+        self._pending_bytes = size = self._pending_bytes + size
+        return len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or self._time() >= self._due_at
 
-    def put_encoded(self, data: bytes) -> bool:
-        """Take a chunk's JSON, and say whether it is time to write and to let others run."""
+    def put_encoded(self, data: bytes) -> None:
+        """Take a chunk's JSON."""
+        if not self._pending:
+            self._begin_block()
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+
+    def _begin_block(self) -> None:
         if self.is_closed:
             raise Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
         if self._failure is not None:
             raise self._failure
-        pending = self._pending
-        if not pending and not self.is_stepping:
+        if not self.is_stepping:
             self._loop.call_soon(self._kick)
-        pending.append(data)
-        self._pending_bytes += len(data)
-        return (
-            self.is_stopping
-            or len(pending) >= BLOCK_EVENTS
-            or self._pending_bytes >= BLOCK_BYTES
-            or self._loop.time() >= self._due_at
-        )
+
+    def stop(self) -> None:
+        """Let the action be stopped at its next chunk, if it does not wait before."""
+        self.is_stopping = True
+        self._due_at = 0.0
 
     def _kick(self) -> None:
         # Somebody outside the action's own coroutines put something: nobody sees them wait.
@@ -112,12 +133,11 @@ class LogWriter:
 
     async def drain(self) -> None:
         """Write if it is time to, and let others run; wait while the log is too far behind."""
-        due = (
+        if (
             len(self._pending) >= BLOCK_EVENTS
             or self._pending_bytes >= BLOCK_BYTES
-            or self._loop.time() >= self._due_at
-        )
-        if due or self.is_stopping:
+            or self._time() >= self._due_at
+        ):
             await self.turn()
 
     async def turn(self) -> None:
@@ -151,7 +171,7 @@ class LogWriter:
                 await self._pace.wait_for_room()
         finally:
             self._busy = False
-            self._due_at = self._loop.time() + BLOCK_SECONDS
+            self._due_at = 0.0 if self.is_stopping else self._time() + BLOCK_SECONDS
             if self._idle is not None and not self._idle.done():
                 self._idle.set_result(None)
 

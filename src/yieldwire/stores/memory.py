@@ -10,7 +10,7 @@ import asyncio
 import heapq
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from yieldwire.errors import (
     KeyReused,
 )
 from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.run import RunRecord, Status, revised
 from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
 from yieldwire.timer import Timers
 
@@ -45,7 +45,7 @@ class _Entry:
         """Return the record with the seqs of this moment."""
         record = self.record
         if record.seq != self.seq or record.first_seq != self.first_seq:
-            record = self.record = replace(record, seq=self.seq, first_seq=self.first_seq)
+            record = self.record = revised(record, seq=self.seq, first_seq=self.first_seq)
         return record
 
     def add(self, block: Block) -> None:
@@ -88,7 +88,7 @@ class _Entry:
         while there.last < block.last:
             place += 1
             there = there.joined(self.blocks[place])
-        return there.frames[: there.ends[len(block.ends) - 1]] == block.frames
+        return there.begins_with(block)
 
 
 class MemoryStore:
@@ -124,7 +124,7 @@ class MemoryStore:
             return entry.current()
         self._check_limits(run, admission)
         entry = _Entry(
-            replace(run, created_at=self._clock.now()), admission.key, admission.fingerprint
+            revised(run, created_at=self._clock.now()), admission.key, admission.fingerprint
         )
         entry.read_until = self._clock.monotonic()
         self._entries[run.id] = self._live[run.id] = entry

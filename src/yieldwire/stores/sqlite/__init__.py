@@ -15,7 +15,6 @@ the process; with ``"FULL"`` also that of the machine, at about four times the c
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -25,7 +24,7 @@ from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.errors import Conflict, Fenced, ForeignCursor, KeyReused
 from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.run import RunRecord, Status, revised
 from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
 from yieldwire.stores.sqlite.file import (
     Place,
@@ -86,7 +85,7 @@ class SQLiteStore:
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Keep a new run, or return the one that the idempotency key already has."""
-        run = replace(run, created_at=self._clock.now())
+        run = revised(run, created_at=self._clock.now())
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             if admission.key is not None:
@@ -169,7 +168,7 @@ class SQLiteStore:
             else:
                 there = there.joined(piece)
             if there.last >= block.last:
-                return there.frames[: there.ends[len(block.ends) - 1]] == block.frames
+                return there.begins_with(block)
         return False
 
     def _keep(
@@ -183,7 +182,7 @@ class SQLiteStore:
     ) -> RunRecord:
         """Write what a step changed, in the transaction that read ``row``."""
         if block is not None:
-            run = replace(run, first_seq=self._put(connection, row, block))
+            run = revised(run, first_seq=self._put(connection, row, block))
         expires = None
         if run.status.is_terminal:
             expires = self._clock.monotonic() + run.retention

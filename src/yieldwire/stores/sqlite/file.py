@@ -3,7 +3,6 @@
 import re
 import sqlite3
 import time
-from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -172,10 +171,8 @@ def to_record(row: sqlite3.Row) -> RunRecord:
 
 def to_block(run_id: str, row: sqlite3.Row) -> Block:
     """Return a row of the log as a block."""
-    ends = array("I")
-    ends.frombytes(row["ends"])
     ending = None if row["ending"] is None else EventType(row["ending"])
-    return Block(run_id, row["first"], row["frames"], ends, ending)
+    return Block(run_id, row["first"], row["frames"], row["last"] - row["first"] + 1, ending)
 
 
 def block_row(n: int, block: Block) -> dict[str, Any]:
@@ -185,6 +182,5 @@ def block_row(n: int, block: Block) -> dict[str, Any]:
         "first": block.first,
         "last": block.last,
         "ending": None if block.end is None else block.end.value,
-        "ends": array("I", block.ends).tobytes(),
         "frames": block.frames,
     }

@@ -37,11 +37,11 @@ WHERE runs.ended_at IS NULL
 UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
 
 -- insert_block: put a block into the log
-INSERT INTO blocks (run, first, last, ending, ends, frames)
-VALUES (:run, :first, :last, :ending, :ends, :frames)
+INSERT INTO blocks (run, first, last, ending, frames)
+VALUES (:run, :first, :last, :ending, :frames)
 
 -- blocks_behind: the log behind a seq, from the block that it cuts
-SELECT first, last, ending, ends, frames FROM blocks
+SELECT first, last, ending, frames FROM blocks
 WHERE run = :run AND first >= (
     SELECT coalesce(max(first), 0) FROM blocks WHERE run = :run AND first <= :after + 1
 )

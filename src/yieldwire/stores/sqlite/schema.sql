@@ -46,7 +46,6 @@ CREATE TABLE blocks (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     ending TEXT,                  -- the type of the terminal event that the block ends with
-    ends BLOB NOT NULL,           -- the offset behind each frame, 4 bytes little-endian each
     frames BLOB NOT NULL,
     PRIMARY KEY (run, first)
 ) WITHOUT ROWID;

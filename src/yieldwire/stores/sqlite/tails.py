@@ -78,4 +78,4 @@ class _Tail:
 
 
 def _size(block: Block) -> int:
-    return len(block.frames) + 8 * len(block.ends) + _OVERHEAD
+    return len(block.frames) + _OVERHEAD
