@@ -69,10 +69,10 @@ export class Follower {
     this.#start = start;
   }
 
-  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. */
-  go(isFollowed: boolean): void {
+  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. Resolves when there is no more to do. */
+  async go(isFollowed: boolean): Promise<void> {
     this.#isWanted ||= isFollowed;
-    if (!this.#isGoing && !this.#run.hasEnded) void this.#go();
+    if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
 
   /** Follow no longer. */

@@ -135,14 +135,14 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
 
   /** Start the run, without following it; resolves when its id is known. */
   async begin(): Promise<this> {
-    this.#follower.go(false);
+    await this.#follower.go(false);
     await this.#known.promise;
     return this;
   }
 
   /** Follow the run, if it is not followed yet. */
   follow(): void {
-    this.#follower.go(true);
+    void this.#follower.go(true);
   }
 
   // What the follower calls.

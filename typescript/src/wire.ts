@@ -6,7 +6,6 @@ import { ActionError, errorOf } from "./core/error.js";
 import { type Environment, pause } from "./environment.js";
 import type { Answer, Carrier } from "./transports/carrier.js";
 import { byFetch } from "./transports/fetch.js";
-import { byXHR } from "./transports/xhr.js";
 
 /** One request below the base. */
 export interface Request {
@@ -81,16 +80,18 @@ export class Wire {
       ...(credentials && { credentials }),
       ...(onUpload && { onUpload }),
     };
-    const carrier = this.#carrier(request);
-    return carrier(order).catch((reason: unknown) => {
+    try {
+      const carrier = await this.#carrier(request);
+      return await carrier(order);
+    } catch (reason) {
       throw Lost.by(reason, "The server cannot be reached");
-    });
+    }
   }
 
-  #carrier({ transport, onUpload }: Request): Carrier {
-    const hasXHR = typeof XMLHttpRequest !== "undefined";
-    const isXHR = transport === "xhr" || onUpload !== undefined || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
-    return hasXHR && isXHR ? byXHR : this.#fetch;
+  async #carrier({ transport, onUpload }: Request): Promise<Carrier> {
+    const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
+    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
+    return (await import("./transports/xhr.js")).byXHR; // few need it, so it is loaded by those who do
   }
 
   async #headers({ headers }: Request, isRefused: boolean): Promise<Headers> {

@@ -9,6 +9,107 @@
  *
  * Built by `make client` from `typescript/src`; the sources have the types and the reasons.
  */
+var __defProp = Object.defineProperty;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __esm = (fn, res, err) => function __init() {
+  if (err) throw err[0];
+  try {
+    return fn && (res = (0, fn[__getOwnPropNames(fn)[0]])(fn = 0)), res;
+  } catch (e) {
+    throw err = [e], e;
+  }
+};
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
+};
+
+// src/transports/xhr.ts
+var xhr_exports = {};
+__export(xhr_exports, {
+  byXHR: () => byXHR
+});
+function abortWith({ signal }, xhr) {
+  const abort = () => xhr.abort();
+  signal.addEventListener("abort", abort);
+  xhr.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
+  if (signal.aborted) abort();
+}
+function answerOf2(xhr, changes) {
+  return {
+    status: xhr.status,
+    statusText: xhr.statusText,
+    header: (name) => xhr.getResponseHeader(name),
+    async text() {
+      while (!changes.hasEnded) await changes.next();
+      return xhr.responseText;
+    },
+    pieces: () => piecesOf2(xhr, changes)
+  };
+}
+async function* piecesOf2(xhr, changes) {
+  let seen = 0;
+  try {
+    while (seen < LONGEST) {
+      const { hasEnded } = changes;
+      const text = xhr.responseText;
+      if (text.length > seen) yield text.slice(seen);
+      seen = text.length;
+      if (hasEnded) return;
+      await changes.next();
+    }
+  } finally {
+    xhr.abort();
+  }
+}
+var LONGEST, byXHR, Changes;
+var init_xhr = __esm({
+  "src/transports/xhr.ts"() {
+    "use strict";
+    LONGEST = 16 * 1024 * 1024;
+    byXHR = (order) => new Promise((resolve, reject) => {
+      const xhr = new XMLHttpRequest();
+      const changes = new Changes();
+      const fail = (message) => () => {
+        changes.end(new TypeError(message));
+        reject(new TypeError(message));
+      };
+      xhr.open(order.method, order.url);
+      xhr.withCredentials = order.credentials === "include";
+      order.headers.forEach((value, name) => xhr.setRequestHeader(name, value));
+      xhr.upload?.addEventListener("progress", ({ loaded, total }) => order.onUpload?.(loaded, total));
+      xhr.addEventListener("readystatechange", () => {
+        if (xhr.readyState === xhr.HEADERS_RECEIVED) resolve(answerOf2(xhr, changes));
+      });
+      xhr.addEventListener("progress", () => changes.note());
+      xhr.addEventListener("load", () => changes.end());
+      xhr.addEventListener("error", fail("Network error"));
+      xhr.addEventListener("abort", fail("Aborted"));
+      abortWith(order, xhr);
+      if (!order.signal.aborted) xhr.send(order.body ?? null);
+    });
+    Changes = class {
+      hasEnded = false;
+      #failure;
+      #isNew = false;
+      #wake;
+      note() {
+        this.#isNew = true;
+        this.#wake?.();
+      }
+      end(failure) {
+        this.hasEnded = true;
+        this.#failure ??= failure;
+        this.note();
+      }
+      async next() {
+        if (!this.#isNew) await new Promise((resolve) => this.#wake = resolve);
+        this.#isNew = false;
+        if (this.#failure) throw this.#failure;
+      }
+    };
+  }
+});
 
 // src/body.ts
 var isFile = (value) => typeof Blob !== "undefined" && value instanceof Blob;
@@ -606,83 +707,6 @@ async function* piecesOf(response) {
   }
 }
 
-// src/transports/xhr.ts
-var LONGEST = 16 * 1024 * 1024;
-var byXHR = (order) => new Promise((resolve, reject) => {
-  const xhr = new XMLHttpRequest();
-  const changes = new Changes();
-  const fail = (message) => () => {
-    changes.end(new TypeError(message));
-    reject(new TypeError(message));
-  };
-  xhr.open(order.method, order.url);
-  xhr.withCredentials = order.credentials === "include";
-  order.headers.forEach((value, name) => xhr.setRequestHeader(name, value));
-  xhr.upload?.addEventListener("progress", ({ loaded, total }) => order.onUpload?.(loaded, total));
-  xhr.addEventListener("readystatechange", () => {
-    if (xhr.readyState === xhr.HEADERS_RECEIVED) resolve(answerOf2(xhr, changes));
-  });
-  xhr.addEventListener("progress", () => changes.note());
-  xhr.addEventListener("load", () => changes.end());
-  xhr.addEventListener("error", fail("Network error"));
-  xhr.addEventListener("abort", fail("Aborted"));
-  abortWith(order, xhr);
-  if (!order.signal.aborted) xhr.send(order.body ?? null);
-});
-function abortWith({ signal }, xhr) {
-  const abort = () => xhr.abort();
-  signal.addEventListener("abort", abort);
-  xhr.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
-  if (signal.aborted) abort();
-}
-function answerOf2(xhr, changes) {
-  return {
-    status: xhr.status,
-    statusText: xhr.statusText,
-    header: (name) => xhr.getResponseHeader(name),
-    async text() {
-      while (!changes.hasEnded) await changes.next();
-      return xhr.responseText;
-    },
-    pieces: () => piecesOf2(xhr, changes)
-  };
-}
-async function* piecesOf2(xhr, changes) {
-  let seen = 0;
-  try {
-    while (seen < LONGEST) {
-      const { hasEnded } = changes;
-      const text = xhr.responseText;
-      if (text.length > seen) yield text.slice(seen);
-      seen = text.length;
-      if (hasEnded) return;
-      await changes.next();
-    }
-  } finally {
-    xhr.abort();
-  }
-}
-var Changes = class {
-  hasEnded = false;
-  #failure;
-  #isNew = false;
-  #wake;
-  note() {
-    this.#isNew = true;
-    this.#wake?.();
-  }
-  end(failure) {
-    this.hasEnded = true;
-    this.#failure ??= failure;
-    this.note();
-  }
-  async next() {
-    if (!this.#isNew) await new Promise((resolve) => this.#wake = resolve);
-    this.#isNew = false;
-    if (this.#failure) throw this.#failure;
-  }
-};
-
 // src/wire.ts
 var TRIES = 5;
 var BACKOFF_MS = 500;
@@ -735,15 +759,17 @@ var Wire = class {
       ...credentials && { credentials },
       ...onUpload && { onUpload }
     };
-    const carrier = this.#carrier(request);
-    return carrier(order).catch((reason) => {
+    try {
+      const carrier = await this.#carrier(request);
+      return await carrier(order);
+    } catch (reason) {
       throw Lost.by(reason, "The server cannot be reached");
-    });
+    }
   }
-  #carrier({ transport, onUpload }) {
-    const hasXHR = typeof XMLHttpRequest !== "undefined";
-    const isXHR = transport === "xhr" || onUpload !== void 0 || transport !== "sse" && !this.#options.fetch && !fetchStreams();
-    return hasXHR && isXHR ? byXHR : this.#fetch;
+  async #carrier({ transport, onUpload }) {
+    const isWanted = transport === "xhr" || onUpload || transport !== "sse" && !this.#options.fetch && !fetchStreams();
+    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
+    return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
   }
   async #headers({ headers }, isRefused) {
     const { headers: source, token } = this.#options;
@@ -798,10 +824,10 @@ var Follower = class {
     this.#run = run;
     this.#start = start;
   }
-  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. */
-  go(isFollowed) {
+  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. Resolves when there is no more to do. */
+  async go(isFollowed) {
     this.#isWanted ||= isFollowed;
-    if (!this.#isGoing && !this.#run.hasEnded) void this.#go();
+    if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
   /** Follow no longer. */
   leave(reason) {
@@ -1085,13 +1111,13 @@ var LiveRun = class {
   }
   /** Start the run, without following it; resolves when its id is known. */
   async begin() {
-    this.#follower.go(false);
+    await this.#follower.go(false);
     await this.#known.promise;
     return this;
   }
   /** Follow the run, if it is not followed yet. */
   follow() {
-    this.#follower.go(true);
+    void this.#follower.go(true);
   }
   // What the follower calls.
   get hasEnded() {
@@ -1360,411 +1386,8 @@ function pageOf(answer) {
   if (!Array.isArray(runs)) throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer is no list of runs." });
   return Object.assign(runs, { next: typeof next === "string" ? next : null });
 }
-
-// src/core/state.ts
-var UNSET = { result: void 0, error: void 0 };
-var NONE = Object.freeze([]);
-var IDLE = blank("idle", void 0);
-function blank(status, runId) {
-  const seen = { chunks: NONE, dropped: 0, data: void 0, text: "", progress: void 0, runId };
-  return Object.freeze({ ...seen, ...UNSET, status });
-}
-var Tally = class {
-  #keep;
-  #runId;
-  #kept = [];
-  #count = 0;
-  #data;
-  #text = "";
-  #progress;
-  #stage = { ...UNSET, status: "streaming" };
-  #chunks = NONE;
-  #state;
-  #error;
-  constructor(keep, runId) {
-    this.#keep = Math.max(0, keep);
-    this.#runId = runId;
-  }
-  get runId() {
-    return this.#runId;
-  }
-  /** Why there is no result, also where the run was cancelled. */
-  get error() {
-    return this.#error;
-  }
-  /** Whether nothing follows. */
-  get isOver() {
-    return this.#stage.status !== "streaming";
-  }
-  /** The same object until something is taken. */
-  get state() {
-    return this.#state ??= this.#made();
-  }
-  identify(runId) {
-    this.#runId = runId;
-    this.#state = void 0;
-  }
-  take(event) {
-    this.#state = void 0;
-    if (event.type === "chunk") this.#append(event.data);
-    else if (event.type === "restarted") this.#restart();
-    else if (event.type === "done") this.complete(event.data.result ?? null);
-    else this.fail(new ActionError(event.data));
-  }
-  complete(result) {
-    this.#end({ status: "done", result, error: void 0 });
-  }
-  /** Being cancelled is no error of the run's: the state has none. */
-  fail(error) {
-    this.#error = error;
-    if (error.code === "CANCELLED") this.cancel();
-    else this.#end({ status: "error", result: void 0, error });
-  }
-  cancel() {
-    this.#end({ ...UNSET, status: "cancelled" });
-  }
-  #end(stage) {
-    this.#stage = stage;
-    this.#state = void 0;
-  }
-  #append(chunk) {
-    this.#count += 1;
-    this.#data = chunk;
-    this.#text += textOf(chunk);
-    if (isProgress(chunk)) this.#progress = chunk;
-    this.#kept.push(chunk);
-    this.#chunks = void 0;
-    if (this.#kept.length > 2 * this.#keep) this.#kept = this.#newest();
-  }
-  #newest() {
-    return this.#kept.slice(Math.max(0, this.#kept.length - this.#keep));
-  }
-  /** What a lost attempt said does not count: the new one says it again. */
-  #restart() {
-    this.#kept = [];
-    this.#count = 0;
-    this.#data = void 0;
-    this.#text = "";
-    this.#progress = void 0;
-    this.#chunks = NONE;
-  }
-  #made() {
-    const chunks = this.#chunks ??= this.#newest();
-    return Object.freeze({
-      ...this.#stage,
-      chunks,
-      dropped: this.#count - chunks.length,
-      data: this.#data,
-      text: this.#text,
-      progress: this.#progress,
-      runId: this.#runId
-    });
-  }
-};
-
-// src/paint.ts
-var PICTURE_MS = 16;
-var Paint = class {
-  #callback;
-  #cancel;
-  #isPatient = false;
-  #paintedAtMs = -Infinity;
-  constructor(callback) {
-    this.#callback = callback;
-  }
-  /** Ask for a call, at least `throttleMs` after the one before. A request that is less patient hurries one that waits. */
-  request(throttleMs) {
-    const waitMs = this.#paintedAtMs + throttleMs - performance.now();
-    if (this.#cancel && !(this.#isPatient && waitMs <= 0)) return;
-    this.cancel();
-    this.#isPatient = waitMs > 0;
-    this.#cancel = this.#isPatient ? after(waitMs, () => this.#await()) : beforePaint(() => this.#call());
-  }
-  /** Forget the request; no timer stays. */
-  cancel() {
-    this.#cancel?.();
-    this.#cancel = void 0;
-  }
-  #await() {
-    this.#isPatient = false;
-    this.#cancel = beforePaint(() => this.#call());
-  }
-  #call() {
-    this.#cancel = void 0;
-    this.#paintedAtMs = performance.now();
-    this.#callback();
-  }
-};
-function after(waitMs, callback) {
-  const timer = setTimeout(callback, waitMs);
-  return () => clearTimeout(timer);
-}
-function beforePaint(callback) {
-  if (typeof requestAnimationFrame !== "function" || isHidden()) return after(PICTURE_MS, callback);
-  const page = typeof document === "undefined" ? void 0 : document;
-  let cancelTimer;
-  const end = () => {
-    cancelAnimationFrame(frame);
-    cancelTimer?.();
-    page?.removeEventListener("visibilitychange", hide);
-  };
-  const call = () => {
-    end();
-    callback();
-  };
-  const hide = () => {
-    if (isHidden()) cancelTimer ??= after(PICTURE_MS, call);
-  };
-  const frame = requestAnimationFrame(call);
-  page?.addEventListener("visibilitychange", hide);
-  return end;
-}
-function isHidden() {
-  return typeof document !== "undefined" && document.visibilityState === "hidden";
-}
-
-// src/persistence.ts
-function recall(persist) {
-  return using(persist, (storage, key) => storage.getItem(key)) ?? void 0;
-}
-function remember(persist, runId) {
-  using(persist, (storage, key) => storage.setItem(key, runId));
-}
-function forget(persist) {
-  using(persist, (storage, key) => storage.removeItem(key));
-}
-function using(persist, use) {
-  if (persist === void 0) return void 0;
-  try {
-    const { key, storage } = typeof persist === "string" ? { key: persist, storage: globalThis.sessionStorage } : persist;
-    return use(storage, key);
-  } catch {
-    return void 0;
-  }
-}
-
-// src/observer.ts
-var KEEP2 = 1e3;
-var LOST = /* @__PURE__ */ new Set(["NOT_FOUND", "GONE", "FORBIDDEN"]);
-var RunObserver = class {
-  /** The newest given; a binding sets it again on every render. */
-  source;
-  /** The newest given; a binding sets it again on every render. */
-  options;
-  /** The state before anything has happened, also on a server. */
-  initial;
-  #id;
-  #listeners = /* @__PURE__ */ new Set();
-  #paint = new Paint(() => this.#show());
-  #queue = [];
-  #shown;
-  #tally;
-  #following;
-  /** Where to go on if somebody listens again after all have left. */
-  #left;
-  #isLeaving = false;
-  /** With an id, the observer shows that run; otherwise what is executed. */
-  constructor(source, options = {}, id) {
-    this.source = source;
-    this.options = options;
-    this.#id = id;
-    this.initial = id === void 0 ? IDLE : blank("streaming", id);
-    this.#shown = this.initial;
-  }
-  /** The state as the listeners were last told of; the same object until they are told again. */
-  snapshot = () => this.#shown;
-  /** Be told when the state has changed. When the last listener has gone, the run is left. */
-  subscribe = (listener) => {
-    const entry = () => listener();
-    this.#listeners.add(entry);
-    this.#isLeaving = false;
-    return () => {
-      this.#listeners.delete(entry);
-      queueMicrotask(() => this.#listeners.size === 0 && this.#leave());
-    };
-  };
-  /** Follow what there is to follow already: the run that was given, left, or kept over a reload. */
-  resume() {
-    this.#show();
-    if (this.#following || this.#tally?.isOver) return;
-    const kept = this.#id ?? recall(this.options.persist);
-    const place = this.#left ?? (kept === void 0 ? void 0 : { id: kept });
-    if (place) this.#attach({ ...place, isRecalled: this.#id === void 0 && !this.#left });
-  }
-  /**
-   * Start a run and follow it. Resolves with its last state, however it ended, and never rejects for what became of the
-   * run: `status` tells. If the run is left before its end, the state is the one at that moment.
-   */
-  execute(start) {
-    const { concurrent = "replace" } = this.options;
-    const following = this.#following;
-    return new Promise((resolve, reject) => {
-      if (following && concurrent === "ignore") return void following.settles.push(resolve);
-      const begin = () => {
-        try {
-          this.#begin(start(this.source), resolve);
-        } catch (error) {
-          reject(error);
-          this.#next();
-        }
-      };
-      if (following && concurrent === "queue") return void this.#queue.push({ begin, settle: resolve });
-      this.#empty();
-      this.#abandon({ stops: true });
-      begin();
-    });
-  }
-  /** Cancel the run, and start nothing that waits. Rejects if the server could not be told. */
-  async stop() {
-    this.#empty();
-    await this.#following?.run.stop();
-  }
-  /** Back to the beginning. A run that has not ended is left, as `onUnmount` says. */
-  reset() {
-    this.#empty();
-    this.#abandon({ stops: this.options.onUnmount === "stop" });
-    forget(this.options.persist);
-    this.#left = void 0;
-    this.#tally = void 0;
-    this.#show();
-  }
-  #begin(run, settle) {
-    forget(this.options.persist);
-    this.#tally = new Tally(this.options.keep ?? KEEP2);
-    this.#follow({ run, settles: [settle], isRecalled: false });
-    this.#show();
-  }
-  #attach({ id, cursor, isRecalled }) {
-    if (cursor === void 0) this.#tally = new Tally(this.options.keep ?? KEEP2, id);
-    this.#follow({ run: this.source.attach(id, cursor), settles: [], isRecalled });
-    this.#show();
-  }
-  #follow(given) {
-    const following = { ...given, unsubscribe: () => void 0 };
-    this.#following = following;
-    this.#left = void 0;
-    this.#isLeaving = false;
-    const unsubscribe = given.run.subscribe((batch) => this.#take(following, batch));
-    if (this.#following === following) following.unsubscribe = unsubscribe;
-    else unsubscribe();
-  }
-  #take(following, batch) {
-    const tally = this.#tally;
-    if (this.#following !== following || !tally) return;
-    const { run } = following;
-    if (this.#isLeaving) return this.#leave();
-    if (run.id !== void 0 && tally.runId === void 0) {
-      tally.identify(run.id);
-      remember(this.options.persist, run.id);
-      this.#paint.request(0);
-    }
-    following.cursor = run.cursor;
-    for (const event of batch) tally.take(event);
-    if (batch.length > 0) this.#paint.request(tally.isOver ? 0 : this.options.throttleMs ?? 0);
-    for (const event of batch) {
-      if (this.#following !== following) return;
-      if (event.type === "chunk") this.#call(() => this.options.onChunk?.(event.data));
-      else if (event.type === "restarted") this.#call(() => this.options.onRestarted?.(event.data.attempt));
-    }
-    if (tally.isOver) this.#end(following, tally);
-    else if (run.connection === "closed") void this.#conclude(following, tally);
-  }
-  /** A run that was refused, or that cannot be followed on, has no last event: its result tells. */
-  async #conclude(following, tally) {
-    following.unsubscribe();
-    try {
-      const result = await following.run.result();
-      if (this.#following === following) tally.complete(result);
-    } catch (reason) {
-      const error = reason;
-      if (this.#following === following) {
-        if (following.isRecalled && LOST.has(error.code)) return this.reset();
-        tally.fail(error);
-      }
-    }
-    if (this.#following === following) this.#end(following, tally);
-  }
-  #end(following, tally) {
-    const { state, error } = tally;
-    this.#following = void 0;
-    following.unsubscribe();
-    for (const settle of following.settles) settle(state);
-    this.#paint.request(0);
-    this.#call(() => {
-      if (state.status === "done") this.options.onDone?.(state.result);
-      else if (error && state.status === "error") this.options.onError?.(error);
-      else if (error) this.options.onCancelled?.(error);
-    });
-    this.#next();
-  }
-  #next() {
-    if (!this.#following) this.#queue.shift()?.begin();
-  }
-  /** What waits is not started. */
-  #empty() {
-    for (const { settle } of this.#queue.splice(0)) settle(blank("cancelled", void 0));
-  }
-  /**
-   * Nobody listens any more. A run whose id is not known yet is let go when it is: a request that is cut short may
-   * start nothing, or something that nobody finds again.
-   */
-  #leave() {
-    const following = this.#following;
-    const stops = this.options.onUnmount === "stop";
-    this.#empty();
-    this.#paint.cancel();
-    if (!following) return;
-    const { id, connection } = following.run;
-    this.#isLeaving = id === void 0 && connection !== "closed" && !stops;
-    if (this.#isLeaving) return;
-    this.#abandon({ stops });
-    if (stops) return;
-    const isNew = this.#tally?.runId === void 0;
-    if (isNew) this.#tally = void 0;
-    if (id === void 0) return;
-    this.#left = { id, cursor: isNew ? void 0 : following.cursor };
-    if (isNew) remember(this.options.persist, id);
-  }
-  #abandon({ stops }) {
-    const following = this.#following;
-    if (!following || !this.#tally) return;
-    this.#following = void 0;
-    following.unsubscribe();
-    if (stops) {
-      forget(this.options.persist);
-      this.#tally.cancel();
-      void stopAndDetach(following.run);
-    } else following.run.detach();
-    for (const settle of following.settles) settle(this.#tally.state);
-  }
-  #show() {
-    const state = this.#tally?.state ?? this.initial;
-    if (state === this.#shown) return;
-    this.#shown = state;
-    for (const listener of [...this.#listeners]) this.#call(listener);
-  }
-  /** What a callback throws is the page's to see, and ends nothing here. */
-  #call(callback) {
-    try {
-      callback();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
-};
-async function stopAndDetach(run) {
-  try {
-    await run.stop();
-  } catch {
-  } finally {
-    run.detach();
-  }
-}
 export {
   ActionError,
-  RunObserver,
   bodyOf,
   createClient,
   queryOf,
