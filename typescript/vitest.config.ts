@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 const inPage = ["test/react.test.tsx", "test/vue.test.ts"];
-const page = "./test/support/page.ts";
+const page = "./test/support/dom.ts";
 
 export default defineConfig({
   test: {
