@@ -1,29 +1,110 @@
-"""The command: ``python3 -m benchmarks``."""
+"""Measures what Yieldwire costs, beside its peers and the limits of the machine.
+
+Everything that a server needs is installed below build/bench. Each measurement goes to a JSON
+file there, and the tables to --results.
+"""
 
 import argparse
+import signal
 import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
+from benchmarks.environment import compiled
+from benchmarks.load import SOURCE
+from benchmarks.machine import BUILD, BenchmarkError
 from benchmarks.peer import choose, read_peers
-from benchmarks.plan import DEFAULT, FULL, QUICK
+from benchmarks.plan import DEFAULT, FULL, QUICK, Plan
+from benchmarks.report import page
 from benchmarks.runner import SCENES, Runner
+from benchmarks.table import SHEETS
+
+EXAMPLES = """\
+examples:
+  python3 -m benchmarks --list
+  python3 -m benchmarks --quick --rounds 1 --scenes A,B --peers ours,starlette
+  python3 -m benchmarks --full --peers all --results benchmarks/RESULTS.md
+"""
 
 
-def main() -> int:
-    """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python3 -m benchmarks", description=__doc__)
-    parser.add_argument("--peers", default="default")
-    parser.add_argument("--scenes", default=",".join(SCENES))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--full", action="store_true")
-    asked = parser.parse_args()
-    plan = QUICK if asked.quick else FULL if asked.full else DEFAULT
-    runner = Runner(
-        choose(asked.peers, read_peers()), asked.scenes.replace(",", ""), plan, asked.rounds
-    )
-    runner.install(print)
-    runner.run(print)
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit status."""
+    asked = _parser().parse_args(words)
+    try:
+        peers = read_peers()
+        chosen = choose(asked.peers, peers)
+        scenes = _letters(asked.scenes)
+        if asked.list:
+            _list_peers()
+            return 0
+        compiled(SOURCE)
+    except BenchmarkError as exc:
+        sys.stderr.write(f"benchmarks: {exc}\n")
+        return 2
+    # Servers are ended on the way out, also when a runner of tests or of jobs ends this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    began = time.monotonic()
+    runner = Runner(chosen, scenes, _plan(asked), asked.rounds)
+    runner.install(_say)
+    results = runner.run(_say)
+    path: Path = asked.results
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(results, peers, runner.environments, runner.machine), "utf-8")
+    _say(f"{time.monotonic() - began:.0f} s; {path} and {runner.path} are written")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m benchmarks",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--peers", default="default", help="names with commas between, `default` or `all`"
+    )
+    parser.add_argument(
+        "--scenes", default="".join(SCENES), help="letters, A to I; all of them if left out"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="a figure is their median (3)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true", help="short windows, for a first look")
+    length.add_argument("--full", action="store_true", help="long windows")
+    parser.add_argument(
+        "--results", type=Path, default=BUILD / "RESULTS.md", help="where the tables go"
+    )
+    parser.add_argument("--list", action="store_true", help="say what can be measured, and end")
+    return parser
+
+
+def _letters(text: str) -> str:
+    letters = [letter for letter in text.upper() if letter not in ", "]
+    for letter in letters:
+        if letter not in SCENES:
+            raise BenchmarkError(f"There is no scene {letter}; there are {', '.join(SCENES)}.")
+    return "".join(letter for letter in SCENES if letter in letters)
+
+
+def _plan(asked: argparse.Namespace) -> Plan:
+    if asked.quick:
+        return QUICK
+    return FULL if asked.full else DEFAULT
+
+
+def _list_peers() -> None:
+    for letter, sheet in SHEETS.items():
+        _say(f"scene {letter}   {sheet.title}")
+    for peer in read_peers().values():
+        mark = "*" if peer.default else " "
+        _say(f"{mark} {peer.name:<20} {peer.scenes:<10} {peer.title}")
+    _say("* is one of the default")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

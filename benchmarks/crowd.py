@@ -8,7 +8,7 @@ from benchmarks.machine import BenchmarkError
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
 from benchmarks.request import Request
-from benchmarks.scene import asked
+from benchmarks.scene import asked, per_event
 from benchmarks.server import Server
 
 INTERVAL_MS: Final = 50
@@ -55,15 +55,10 @@ def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
     last.check()
     if last.open < streams:
         raise BenchmarkError(f"Only {last.open} of {streams} streams were open to the end.")
-    events, elapsed = last.events - first.events, last.at - first.at
-    if events == 0:
-        raise BenchmarkError("No event came.")
-    return {
-        "events": events,
-        "events_per_s": events / elapsed,
-        "cpu_us": cpu / events * 1e6,
-        "cpu_share": cpu / elapsed,
-        "kept_up": events / (elapsed * streams * 1000 / INTERVAL_MS),
+    values = per_event(last.events - first.events, last.at - first.at, cpu)
+    wanted = streams * 1000 / INTERVAL_MS
+    return values | {
+        "kept_up": values["events_per_s"] / wanted,
         "memory": server.memory(),
     }
 

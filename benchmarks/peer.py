@@ -42,7 +42,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One server, and all that is needed to start it."""
+    """One server, and all that is needed to start it.
+
+    ``framework`` is false where there is none: it is not held against Yieldwire as one.
+    """
 
     name: str
     title: str
@@ -52,6 +55,7 @@ class Peer:
     command: tuple[str, ...]
     directory: str = "."
     default: bool = False
+    framework: bool = True
     requirements: str = ""
     source: str = ""
     versions: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import crowd, scene
+from benchmarks import burden, crowd, scene
 from benchmarks.environment import Environment, prepare
 from benchmarks.machine import BUILD, BenchmarkError, describe
 from benchmarks.measurement import Measurement, Results
@@ -14,6 +14,7 @@ from benchmarks.peer import Peer
 from benchmarks.plan import Plan
 from benchmarks.scene import Scene
 from benchmarks.server import running
+from benchmarks.table import SHEETS
 
 SCENES: Final[Mapping[str, Scene]] = {
     "A": scene.hot,
@@ -21,6 +22,9 @@ SCENES: Final[Mapping[str, Scene]] = {
     "C": crowd.paced,
     "D": crowd.feed,
     "E": scene.replay,
+    "F": burden.stalled,
+    "G": burden.spun,
+    "H": scene.stamped,
     "I": crowd.idle,
 }
 ONCE: Final = "FGHI"
@@ -96,4 +100,7 @@ def _line(measured: Measurement) -> str:
     head = f"{measured.round} {measured.scene} {measured.peer:<18}"
     if measured.error:
         return f"{head} failed: {measured.error}"
-    return head + "  ".join(f"{name} {value:,.4g}" for name, value in measured.values.items())
+    shown = [column for column in SHEETS[measured.scene].columns if column.name in measured.values]
+    return head + ", ".join(
+        f"{column.title} {column.show(measured.values[column.name])}" for column in shown
+    )

@@ -1,9 +1,11 @@
-"""Scenes A, B and E: streams and requests as fast as the server can."""
+"""Scenes A, B, E and H: one stream or one kind of request at a time."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks.load import Figures, loaded
+from benchmarks.load import loaded, loading
+from benchmarks.machine import BenchmarkError
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
 from benchmarks.request import Request, prepared
@@ -32,16 +34,24 @@ def hot(server: Server, plan: Plan) -> Values:
         count = max(1000, min(MOST_EVENTS[server.peer.role], wanted))
     before = server.cpu()
     figures = loaded(server.port, asked(server, "hot", count=count))
-    return per_event(figures, server.cpu() - before)
+    if figures.events != count:
+        raise BenchmarkError(f"{figures.events} of {count} events came.")
+    return per_event(figures.events, figures.elapsed, server.cpu() - before)
 
 
-def per_event(figures: Figures, cpu: float) -> Values:
-    """Return what each event cost."""
+def per_event(events: int, elapsed: float, cpu: float) -> Values:
+    """Return what each event cost.
+
+    Raises:
+        BenchmarkError: If there was none.
+    """
+    if events == 0:
+        raise BenchmarkError("No event came.")
     return {
-        "events": figures.events,
-        "events_per_s": figures.events / figures.elapsed,
-        "cpu_us": cpu / max(1, figures.events) * 1e6,
-        "cpu_share": cpu / figures.elapsed,
+        "events": events,
+        "events_per_s": events / elapsed,
+        "cpu_us": cpu / events * 1e6,
+        "cpu_share": cpu / elapsed,
     }
 
 
@@ -67,9 +77,30 @@ def short(server: Server, plan: Plan) -> Values:
 
 
 def replay(server: Server, plan: Plan) -> Values:
-    """Read again what was kept."""
+    """Read again what was kept, over and over."""
     request = asked(server, "replay", count=REPLAYED)
-    loaded(server.port, request)
-    before = server.cpu()
-    figures = loaded(server.port, request, repeat=True, seconds=plan.replay)
-    return per_event(figures, server.cpu() - before)
+    with loading(server.port, request, repeat=True) as load:
+        time.sleep(0.3)
+        first, before = load.mark(), server.cpu()
+        time.sleep(plan.replay)
+        last, cpu = load.mark().check(), server.cpu() - before
+    events, elapsed = last.events - first.events, last.at - first.at
+    if last.responses == 0 and last.events > REPLAYED:
+        raise BenchmarkError(f"A replay has more than {REPLAYED} events.")
+    return per_event(events, elapsed, cpu)
+
+
+def stamped(server: Server, plan: Plan) -> Values:
+    """How old an event is when it arrives, on a server that does nothing else."""
+    values: Values = {}
+    # With the head of its answer, and after it: the two ways in which a first event leaves.
+    for name, path in (("first", "/stamped"), ("later", "/stamped_later")):
+        request = Request(method="POST", path=path, body="{}")
+        figures = loaded(
+            server.port, request, repeat=True, responses=plan.stamps, pause=5, stamp=True
+        )
+        if figures.stamp["count"] != plan.stamps:
+            raise BenchmarkError(f"{figures.stamp['count']:.0f} of {plan.stamps} events came.")
+        for part in ("p50", "p99"):
+            values[f"{name}_{part}_ms"] = figures.stamp[f"{part}_us"] / 1000
+    return values

@@ -1,0 +1,214 @@
+"""Which figures of a scene are shown, and how."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.measurement import Results, ratio
+from benchmarks.peer import Peer
+
+REFERENCE: Final = "ours"
+"""The server that ratios are held against."""
+
+
+def number(value: float) -> str:
+    """Return a figure with three digits that count."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:  # noqa: PLR2004 - where separators begin
+        return f"{float(f'{value:.3g}'):,.0f}"
+    text = f"{value:.3g}"
+    return text if "e" not in text else f"{value:.4f}"
+
+
+def percent(value: float) -> str:
+    """Return a share in percent."""
+    return f"{value * 100:.0f} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure of a scene, under its title."""
+
+    title: str
+    name: str
+    show: Callable[[float], str] = number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """How one scene is shown.
+
+    Attributes:
+        title: What happens in it.
+        columns: Its figures.
+        by: The figure that its rows are sorted by, and its ratio is made of.
+        is_cost: Whether less of it is better.
+        has_ratio: Whether a ratio is shown.
+    """
+
+    title: str
+    columns: Sequence[Column]
+    by: str
+    is_cost: bool = True
+    has_ratio: bool = True
+
+
+_CPU: Final = Column("CPU µs an event", "cpu_us")
+_RATE: Final = Column("events/s", "events_per_s")
+
+SHEETS: Final[Mapping[str, Sheet]] = {
+    "A": Sheet(
+        title="One stream, as fast as the handler yields",
+        columns=[_CPU, _RATE],
+        by="cpu_us",
+    ),
+    "B": Sheet(
+        title="Short streams: POST, ten events, end",
+        columns=[
+            *(Column(f"requests/s at {n}", f"requests_per_s_{n}") for n in (1, 32, 256)),
+            Column("CPU µs a request at 32", "cpu_us_32"),
+            Column("first event ms, p50 / p99 at 1", "ttfe_p50_ms_1"),
+            Column("at 32", "ttfe_p50_ms_32"),
+            Column("at 256", "ttfe_p50_ms_256"),
+        ],
+        by="requests_per_s_32",
+        is_cost=False,
+    ),
+    "C": Sheet(
+        title="1,000 paced streams, 20 events/s each",
+        columns=[
+            _CPU,
+            Column("of the core", "cpu_share", percent),
+            Column("of the pace", "kept_up", percent),
+            Column("KB a stream", "kb_per_stream"),
+        ],
+        by="cpu_us",
+    ),
+    "D": Sheet(
+        title="One producer, 1,000 readers, 20 events/s",
+        columns=[
+            Column("CPU µs a delivery", "cpu_us"),
+            Column("of the core", "cpu_share", percent),
+            Column("of the pace", "kept_up", percent),
+            Column("KB a reader", "kb_per_stream"),
+        ],
+        by="cpu_us",
+    ),
+    "E": Sheet(
+        title="Replay of 100,000 events",
+        columns=[_CPU, _RATE],
+        by="cpu_us",
+    ),
+    "F": Sheet(
+        title="A reader stops reading while a million events are to be made",
+        columns=[
+            Column("growth MB", "growth_mb"),
+            Column("within s", "watched_s"),
+            Column("short streams beside it", "beside_share", percent),
+            Column("a second reader, events/s", "second_reader_events_per_s"),
+            Column("cancelled within ms", "cancel_ms"),
+        ],
+        by="growth_mb",
+        has_ratio=False,
+    ),
+    "G": Sheet(
+        title="Short streams beside one handler that never awaits",
+        columns=[
+            Column("requests/s alone", "alone_per_s"),
+            Column("beside it", "beside_per_s"),
+            Column("share", "share", percent),
+            Column("CPU after its reader has left", "after_share", percent),
+            Column("cancelled within ms", "cancel_ms"),
+        ],
+        by="share",
+        is_cost=False,
+        has_ratio=False,
+    ),
+    "H": Sheet(
+        title="From a handler's yield to the reader, on an idle server",
+        columns=[
+            Column("with the head, p50 ms", "first_p50_ms"),
+            Column("p99 ms", "first_p99_ms"),
+            Column("after the head, p50 ms", "later_p50_ms"),
+            Column("p99 ms", "later_p99_ms"),
+        ],
+        by="first_p50_ms",
+        has_ratio=False,
+    ),
+    "I": Sheet(
+        title="Open streams in which nothing happens",
+        columns=[
+            Column("streams", "streams"),
+            Column("KB a stream", "kb_per_stream"),
+            Column("CPU ms a second", "cpu_ms_per_s"),
+            Column("all open after s", "opened_s"),
+        ],
+        by="kb_per_stream",
+        has_ratio=False,
+    ),
+}
+
+
+def sheet_lines(letter: str, results: Results, peers: Mapping[str, Peer]) -> list[str]:
+    """Return a scene's table, the best server first and those that failed last."""
+    sheet = SHEETS[letter]
+    heads = ["server", *(column.title for column in sheet.columns)]
+    if sheet.has_ratio:
+        heads.append("against Yieldwire")
+    rows: list[tuple[float, list[str]]] = []
+    failed: list[str] = []
+    for name in results.peers_of(letter):
+        title = shown_title(peers[name])
+        if error := results.error(name, letter):
+            failed.append(row([title, f"failed: {error}", *[""] * (len(heads) - 2)]))
+            continue
+        value = results.value(name, letter, sheet.by) or 0.0
+        rows.append((value if sheet.is_cost else -value, [title, *_cells(letter, results, name)]))
+    ordered = [row(cells) for _, cells in sorted(rows, key=lambda pair: pair[0])]
+    return [row(heads), rule(len(heads)), *ordered, *failed]
+
+
+def shown_title(peer: Peer) -> str:
+    """Return a server's title, ours in bold and limits in italics."""
+    marks = {"ours": "**", "limit": "*", "peer": ""}
+    return f"{marks[peer.role]}{peer.title}{marks[peer.role]}"
+
+
+def _cells(letter: str, results: Results, name: str) -> list[str]:
+    sheet = SHEETS[letter]
+    cells: list[str] = []
+    for column in sheet.columns:
+        value = results.value(name, letter, column.name)
+        cells.append("" if value is None else column.show(value))
+        if value is not None and column.name.startswith("ttfe_p50"):
+            tail = results.value(name, letter, column.name.replace("p50", "p99"))
+            cells[-1] += f" / {number(tail or 0.0)}"
+    if sheet.has_ratio:
+        cells.append(times(against(letter, results, name)))
+    return cells
+
+
+def against(letter: str, results: Results, name: str) -> float | None:
+    """Return how many times better Yieldwire is than another server in a scene."""
+    sheet = SHEETS[letter]
+    theirs = results.value(name, letter, sheet.by)
+    own = results.value(REFERENCE, letter, sheet.by)
+    return ratio(theirs, own) if sheet.is_cost else ratio(own, theirs)
+
+
+def times(value: float | None) -> str:
+    """Return a ratio as ``12.3x``."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}x" if value >= 100 else f"{value:.3g}x"  # noqa: PLR2004 - three digits
+
+
+def row(cells: Sequence[str]) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def rule(columns: int) -> str:
+    """Return the line below a Markdown table's head: text first, then figures."""
+    return "|" + "---|" + "---:|" * (columns - 1)
