@@ -272,6 +272,24 @@ def test_what_may_be_left_out_is_described_all_the_same() -> None:
     assert set(schema["properties"]) - set(schema["required"]) == {"sometimes", "missing"}
 
 
+def test_bytes_are_a_string_and_no_file() -> None:
+    async def keep(data: bytes) -> bytes:
+        return data
+
+    signature = inspect_action(keep)
+
+    assert signature.input_schema()["properties"]["data"] == {"title": "Data", "type": "string"}
+    assert signature.result.json_schema == {"type": "string"}
+
+
+def test_a_tuple_with_defaults_may_be_given_in_part() -> None:
+    async def take(pair: Pair) -> None: ...
+
+    pair = inspect_action(take).input_schema()["$defs"]["Pair"]
+
+    assert (pair["minItems"], pair["maxItems"]) == (1, 2)
+
+
 def test_a_tuple_with_defaults_is_sent_whole() -> None:
     output = Output(Pair)
 

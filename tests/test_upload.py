@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from yieldwire.upload import KeptFiles, Upload
 
@@ -148,3 +149,11 @@ def test_kept_files_are_forgotten_whole(tmp_path: Path) -> None:
 
 def test_a_file_is_binary_in_the_schema() -> None:
     assert ADAPTER.json_schema() == {"type": "string", "format": "binary"}
+
+
+def test_a_file_that_is_sent_on_is_described_as_it_is_told() -> None:
+    schema = ADAPTER.json_schema(mode="serialization")
+
+    told = from_json(ADAPTER.dump_json(Upload(BytesIO(b"abc"))))
+
+    assert list(told) == list(schema["properties"]) == schema["required"]

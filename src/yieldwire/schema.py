@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import (
     Annotated,
     Any,
@@ -86,10 +86,11 @@ _PREFIX: Final = "arg-"
 """Keeps parameters apart from the names that BaseModel itself has; none begins so."""
 
 
-class Sent(GenerateJsonSchema):
-    """Describes a type as `Output.encode` writes it: what is always sent is required.
+class Wire(GenerateJsonSchema):
+    """Describes a type as it is on the wire.
 
-    Pydantic calls a field with a default optional, which it is for senders only.
+    Pydantic calls a field with a default optional, which it is for those who send it; those who
+    get it always do. And it calls bytes binary, which are text in JSON: only a file is binary.
     """
 
     def field_is_required(
@@ -98,15 +99,22 @@ class Sent(GenerateJsonSchema):
         total: bool,  # noqa: FBT001 - Pydantic's own signature
     ) -> bool:
         """Return whether the field is in every object that is sent."""
-        if field["type"] == "typed-dict-field":
-            return super().field_is_required(field, total)  # nothing fills in what is missing
+        if self.mode == "validation" or field["type"] == "typed-dict-field":
+            return super().field_is_required(field, total)  # of a dict nothing fills in the rest
         never_left_out = field.get("serialization_exclude_if") is None
         return never_left_out and field["schema"].get("default") is not MISSING
 
     def named_tuple_schema(self, schema: core_schema.NamedTupleSchema) -> JsonSchemaValue:
-        """Return the schema of a tuple that is sent with all of its items."""
+        """Return a named tuple's schema; it is sent with all of its items."""
         described = super().named_tuple_schema(schema)
-        return {**described, "minItems": described["maxItems"]}
+        if self.mode == "serialization":
+            described["minItems"] = described["maxItems"]
+        return described
+
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:
+        """Return the schema of bytes, which are a string."""
+        described = super().bytes_schema(schema)
+        return {key: value for key, value in described.items() if value != "binary"}
 
 
 class Output:
@@ -121,10 +129,10 @@ class Output:
 
     def _encoder(self) -> Callable[[object], bytes]:
         if self._adapter is None:
-            return lambda value: to_json(value, by_alias=True, inf_nan_mode="null")
+            return partial(to_json, by_alias=True, inf_nan_mode="null")
         # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
         inner = self._adapter.serializer.to_json
-        return lambda value: inner(value, by_alias=True, warnings=False)
+        return partial(inner, by_alias=True, warnings=False)
 
     def encode_checked(self, value: object) -> bytes:
         """Validate ``value`` against the type, then encode it.
@@ -145,7 +153,7 @@ class Output:
         """The type as JSON Schema, as it is on the wire."""
         if self._adapter is None:
             return {}
-        return self._adapter.json_schema(by_alias=True, mode="serialization", schema_generator=Sent)
+        return self._adapter.json_schema(by_alias=True, mode="serialization", schema_generator=Wire)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +194,7 @@ class Signature:
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""
-        return self.input.model_json_schema(by_alias=True, mode="validation")
+        return self.input.model_json_schema(by_alias=True, mode="validation", schema_generator=Wire)
 
 
 def inspect_action(function: Callable[..., object]) -> Signature:

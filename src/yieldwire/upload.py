@@ -70,7 +70,15 @@ class Upload:
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "format": "binary"}
+        if handler.mode == "validation":
+            return {"type": "string", "format": "binary"}
+        fields = {
+            "filename": {"type": "string"},
+            "contentType": {"type": "string"},
+            "size": {"type": "integer"},
+            "sha256": {"type": "string"},
+        }
+        return {"type": "object", "properties": fields, "required": list(fields)}
 
     @classmethod
     def _validate(cls, value: object, info: ValidationInfo) -> "Upload":

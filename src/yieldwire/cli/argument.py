@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.errors import Json, UsageError
 
 _ARGUMENT: Final = re.compile(r"([^=:@]+)(:=|=@|=)(.*)", re.DOTALL)
+
+LONGEST_DEFAULT: Final = 30
+"""Characters of a default that a list of parameters has room for."""
 
 Schema = Mapping[str, Json]
 
@@ -41,6 +44,18 @@ def read_arguments(arguments: Sequence[str], schema: Schema) -> dict[str, object
         name: _Field(name, fields.get(name, {}), schema.get("$defs", {})).whole(found)
         for name, found in values.items()
     }
+
+
+def parameters_of(schema: Schema) -> str:
+    """Return an action's parameters on one line, with their types and defaults."""
+    required, definitions = schema.get("required", []), schema.get("$defs", {})
+    told: list[str] = []
+    for name, field in schema.get("properties", {}).items():
+        text = to_json(field.get("default")).decode()
+        shown = text if len(text) <= LONGEST_DEFAULT else f"{text[:LONGEST_DEFAULT]}…"
+        default = "" if name in required else f" = {shown}"
+        told.append(f"{name}: {kind_of(field, definitions)}{default}")
+    return ", ".join(told)
 
 
 def kind_of(schema: Schema, definitions: Mapping[str, Schema]) -> str:

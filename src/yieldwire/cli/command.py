@@ -4,12 +4,12 @@ import asyncio
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
-from pydantic_core import to_json
 
-from yieldwire.cli.argument import kind_of, read_arguments
+from yieldwire.cli.argument import parameters_of, read_arguments
 from yieldwire.cli.display import (
     Display,
     JsonLines,
@@ -22,9 +22,11 @@ from yieldwire.cli.display import (
 from yieldwire.cli.follow import Interrupt, follow, run_until_done
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.outcome import Outcome
-from yieldwire.cli.source import LoadFailed
-from yieldwire.cli.target import Address, connect, find_action, target_of
-from yieldwire.errors import Json, Unreachable, UsageError, YieldwireError
+from yieldwire.cli.source import LoadFailed, is_url, path_of
+from yieldwire.cli.target import address_of, connect, find_action, target_of
+from yieldwire.cli.typefile import check_types, write_types
+from yieldwire.codegen import typescript
+from yieldwire.errors import Unreachable, UsageError, YieldwireError
 
 cli: Final = typer.Typer(
     no_args_is_help=True,
@@ -56,9 +58,6 @@ Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 takes a free one
 Base: TypeAlias = Annotated[str, typer.Option(help="The path below which the actions answer.")]
 Fd: TypeAlias = Annotated[int | None, typer.Option(hidden=True)]
 
-LONGEST_DEFAULT: Final = 30
-"""Characters of a default that a list of parameters has room for."""
-
 EXIT_CODES: Final = """
 
 \b
@@ -69,6 +68,16 @@ Exit codes:
   3    it was refused before it started: input, 401, 403, 404, 429 ...
   4    the server cannot be reached, or is no Yieldwire application
   130  it was cancelled, by Ctrl-C or by somebody else
+"""
+
+
+USE_OF_TYPES: Final = """
+
+\b
+In TypeScript:
+  import { createClient } from "yieldwire"
+  import type { Actions } from "./actions.gen"
+  const actions = createClient<Actions>({ url: "/api/_actions" })
 """
 
 
@@ -215,7 +224,7 @@ def call(  # noqa: PLR0913 - options, each by its name
     field that takes a list may be given more than once. Ctrl-C cancels the run; pressed again
     it leaves at once. With --json each event is a line of JSON, and nothing else is on stdout.
     """
-    opening = target_of(_address(target, token, header))
+    opening = target_of(address_of(target, token, header))
 
     async def work(interrupt: Interrupt) -> Outcome:
         async with opening as opened:
@@ -240,7 +249,7 @@ def actions(
     target: Anywhere, *, token: Token = None, header: Header = None, as_json: AsJson = False
 ) -> None:
     """List what can be called, with its parameters."""
-    opening = target_of(_address(target, token, header))
+    opening = target_of(address_of(target, token, header))
 
     async def work(_interrupt: Interrupt) -> Outcome:
         async with opening as opened:
@@ -248,9 +257,54 @@ def actions(
         if as_json:
             show_json({"actions": found})
         else:
-            rows = [(one["name"], _parameters(one["input"]), _summary(one["doc"])) for one in found]
+            rows = [
+                (one["name"], parameters_of(one["input"]), _summary(one["doc"])) for one in found
+            ]
             show_table(["action", "parameters", ""], rows)
         return Outcome.COMPLETED
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    epilog=examples(
+        "yieldwire types app.py -o web/src/actions.gen.ts",
+        "yieldwire types app.py -o web/src/actions.gen.ts --watch",
+        "yieldwire types app.py -o web/src/actions.gen.ts --check",
+        "yieldwire types https://example.com/api/_actions > actions.gen.ts",
+    )
+    + USE_OF_TYPES,
+)
+def types(
+    target: Anywhere,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; else stdout.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write it again when a Python file changes.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; show what differs, and end with 1.")
+    ] = False,
+    token: Token = None,
+    header: Header = None,
+) -> None:
+    """Write the actions as TypeScript types, for the client in a browser."""
+    if output is None and (watch or check):
+        raise UsageError("--watch and --check are about a file; name it with -o.")
+    if watch and output is not None:
+        if is_url(target) or check:
+            raise UsageError("--watch is for a Python file, and goes without --check.")
+        from yieldwire.cli.reload import repeat_on_change  # noqa: PLC0415 - needs watchfiles
+
+        return repeat_on_change(["types", target, "-o", str(output)], path_of(target))
+    opening = target_of(address_of(target, token, header))
+
+    async def work(_interrupt: Interrupt) -> Outcome:
+        async with opening as opened:
+            text = typescript(await opened.manifest())
+        return check_types(text, output) if check and output else write_types(text, output)
 
     raise typer.Exit(run_until_done(work))
 
@@ -274,7 +328,7 @@ def runs(  # noqa: PLR0913 - options, each by its name
     as_json: AsJson = False,
 ) -> None:
     """List your own runs, newest first."""
-    address = _address(url, token, header)
+    address = address_of(url, token, header)
 
     async def work(_interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
@@ -308,7 +362,7 @@ def tail(
     as_json: AsJson = False,
 ) -> None:
     """Show a run from its start, and what comes, up to its end. Ctrl-C leaves it running."""
-    address = _address(url, token, header)
+    address = address_of(url, token, header)
 
     async def work(interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
@@ -325,7 +379,7 @@ def tail(
 )
 def cancel(url: Url, run: RunId, *, token: Token = None, header: Header = None) -> None:
     """Ask a run to stop, and say where it is in its life."""
-    address = _address(url, token, header)
+    address = address_of(url, token, header)
 
     async def work(_interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
@@ -336,29 +390,8 @@ def cancel(url: Url, run: RunId, *, token: Token = None, header: Header = None) 
     raise typer.Exit(run_until_done(work))
 
 
-def _address(target: str, token: str | None, headers: list[str] | None) -> Address:
-    named: dict[str, str] = {}
-    for header in headers or []:
-        name, colon, value = header.partition(":")
-        if not colon or not name.strip():
-            raise UsageError(f"{header!r} is no header; write 'Name: value'.")
-        named[name.strip()] = value.strip()
-    return Address(target=target, token=token, headers=named)
-
-
 def _display(*, as_json: bool) -> Display:
     return JsonLines() if as_json else Terminal()
-
-
-def _parameters(schema: dict[str, Json]) -> str:
-    required, definitions = schema.get("required", []), schema.get("$defs", {})
-    told: list[str] = []
-    for name, field in schema.get("properties", {}).items():
-        text = to_json(field.get("default")).decode()
-        shown = text if len(text) <= LONGEST_DEFAULT else f"{text[:LONGEST_DEFAULT]}…"
-        default = "" if name in required else f" = {shown}"
-        told.append(f"{name}: {kind_of(field, definitions)}{default}")
-    return ", ".join(told)
 
 
 def _summary(doc: str) -> str:

@@ -1,5 +1,9 @@
-"""Serving anew whenever a Python file changes."""
+"""Doing anew what a command does, whenever a Python file changes."""
 
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from watchfiles import PythonFilter, watch
@@ -8,18 +12,36 @@ from yieldwire.cli.children import Children, stop_event
 
 
 def reload_on_change(children: Children, file: Path) -> None:
-    """Keep one process up until a signal asks to stop, and begin it anew at each change.
-
-    Whatever lies below the current directory is watched, or below the file's own where that
-    is elsewhere.
-    """
-    here = Path.cwd()
-    folder = here if file.resolve().is_relative_to(here) else file.resolve().parent
+    """Keep one process up until a signal asks to stop, and begin it anew at each change."""
     stop = stop_event()
     children.start()
     try:
-        for _ in watch(folder, watch_filter=PythonFilter(), stop_event=stop, raise_interrupt=False):
+        for _ in _changes(file, stop):
             children.stop()
             children.start()
     finally:
         children.stop()
+
+
+def repeat_on_change(arguments: Sequence[str], file: Path) -> None:
+    """Run a command of this program, and again at each change until a signal asks to stop.
+
+    Each time is a process of its own, as a module is imported only once in one.
+    """
+    command = [sys.executable, "-m", "yieldwire.cli", *arguments]
+    stop = stop_event()
+    # The watch begins while the first one runs, so that no change is missed.
+    running = subprocess.Popen(command)  # noqa: S603 - this program's own
+    try:
+        for _ in _changes(file, stop):
+            running.wait()
+            running = subprocess.Popen(command)  # noqa: S603 - the same
+    finally:
+        running.wait()
+
+
+def _changes(file: Path, stop: threading.Event) -> Iterator[object]:
+    """Yield at each change below the current directory, or below the file's own if elsewhere."""
+    here = Path.cwd()
+    folder = here if file.resolve().is_relative_to(here) else file.resolve().parent
+    yield from watch(folder, watch_filter=PythonFilter(), stop_event=stop, raise_interrupt=False)

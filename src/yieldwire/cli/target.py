@@ -57,6 +57,21 @@ class Address:
     patience: Patience = field(default_factory=lambda: PATIENCE)
 
 
+def address_of(target: str, token: str | None, headers: Sequence[str] | None) -> Address:
+    """Return where to call, with headers that are given as ``Name: value``.
+
+    Raises:
+        UsageError: If one is no header.
+    """
+    named: dict[str, str] = {}
+    for header in headers or []:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip():
+            raise UsageError(f"{header!r} is no header; write 'Name: value'.")
+        named[name.strip()] = value.strip()
+    return Address(target=target, token=token, headers=named)
+
+
 class Target(Protocol):
     """What can be called."""
 
