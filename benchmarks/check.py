@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from benchmarks.environment import prepare
+from benchmarks.environment import Environment, prepare
 from benchmarks.machine import BenchmarkError
 from benchmarks.peer import Peer, choose, read_peers
 from benchmarks.request import ACCEPT, Request, prepared
@@ -142,24 +142,23 @@ CHECKS: Final[dict[str, Callable[[Server], None]]] = {
 }
 
 
-def failures(peer: Peer) -> Iterator[str]:
+def failures(peer: Peer, environment: Environment) -> Iterator[str]:
     """Give a line for everything in which a server is not as README.md says."""
-    try:
-        environment = prepare(peer)
-        for scene, check in CHECKS.items():
-            if scene in peer.scenes:
-                # A fresh server each, as one that is left in the middle of a stream may run on.
+    for scene, check in CHECKS.items():
+        if scene in peer.scenes:
+            # A fresh server each, as one that is left in the middle of a stream may run on.
+            try:
                 with running(peer, environment) as server:
-                    yield from _failure(server, scene, check)
-    except BenchmarkError as exc:
-        yield f"{peer.name}: {exc}"
+                    check(server)
+            except (BenchmarkError, OSError, http.client.HTTPException, ValueError) as exc:
+                yield f"scene {scene}: {exc!s}"
 
 
-def _failure(server: Server, scene: str, check: Callable[[Server], None]) -> Iterator[str]:
+def _installed(peer: Peer) -> Iterator[str]:
     try:
-        check(server)
-    except (BenchmarkError, OSError, http.client.HTTPException, ValueError) as exc:
-        yield f"{server.peer.name}, scene {scene}: {exc!s}"
+        yield from failures(peer, prepare(peer))
+    except BenchmarkError as exc:
+        yield str(exc)
 
 
 def main() -> int:
@@ -167,9 +166,13 @@ def main() -> int:
     names = ",".join(sys.argv[1:]) or "all"
     failed = 0
     for peer in choose(names, read_peers()):
-        found = list(failures(peer))
+        found = list(_installed(peer))
         failed += bool(found)
-        sys.stdout.write("\n".join([f"{'FAILED' if found else 'ok':6} {peer.name}", *found]) + "\n")
+        lines = [
+            f"{'FAILED' if found else 'ok':6}  {peer.name}",
+            *(f"        {line}" for line in found),
+        ]
+        sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     return 1 if failed else 0
 
