@@ -66,7 +66,8 @@ export class Proxy {
         this.requests.push(line);
         fault = this.#script(number, line);
       }
-      upstream.write(data);
+      // A proxy that buffers hands over an answer at its end, which a connection that is kept alive would not show.
+      upstream.write(fault?.buffers ? data.toString("latin1").replace("\r\n", "\r\nConnection: close\r\n") : data, "latin1");
     });
     client.on("close", () => upstream.destroy());
     pass(upstream, client, () => fault ?? {});
