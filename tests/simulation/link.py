@@ -39,7 +39,9 @@ class Witness(MemoryStore):
         """Hand pending runs to whoever asks, as every store does that outlives a process."""
         swept, now = [*await super().sweep()], self._loop.time()
         pending = {
-            run_id for run_id, entry in self._live.items() if entry.record.status is Status.PENDING
+            run_id
+            for run_id, entry in self._entries.items()
+            if entry.record.status is Status.PENDING
         }
         since = {run_id: self._pending_since.get(run_id, now) for run_id in pending}
         for run_id in [each for each in pending if now - since[each] > CLAIM_SECONDS]:
@@ -56,8 +58,9 @@ class Witness(MemoryStore):
 
     def note_ends(self) -> None:
         """Note when runs ended, by the loop's time."""
-        ended = {*self._entries} - {*self._live} - {*self.ended}
-        self.ended.update(dict.fromkeys(ended, self._loop.time()))
+        for run_id, entry in self._entries.items():
+            if entry.record.status.is_terminal and run_id not in self.ended:
+                self.ended[run_id] = self._loop.time()
 
 
 class SharedClock:

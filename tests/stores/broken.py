@@ -293,7 +293,7 @@ class TriesForEver(MemoryStore):
     """Attempts never run out."""
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
-        for entry in self._live.values():
+        for entry in self._entries.values():
             if entry.record.retries:
                 entry.record = replace(entry.record, retries=entry.record.attempt)
         return await super().sweep()

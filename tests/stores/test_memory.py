@@ -1,14 +1,16 @@
 """The memory store keeps the contract, and wakes readers by futures."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from yieldwire.run import Status
+from yieldwire.errors import NotFound
+from yieldwire.run import RunRecord, Status
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
-from yieldwire.testing.contract.harness import claimed, created, finish
+from yieldwire.testing.contract.harness import claimed, created, finish, finished
 
 
 class MemoryHarness:
@@ -53,3 +55,80 @@ async def test_the_store_tells_the_machines_time_by_default() -> None:
     ended = await store.get(run.id)
     assert ended.status is Status.COMPLETED
     assert ended.created_at <= (ended.ended_at or 0)
+
+
+async def test_ended_runs_that_take_too_much_are_forgotten_those_first_that_expire_first() -> None:
+    clock = MovingClock()
+    store = MemoryStore(clock=clock, ended_bytes=10_000)
+    live = await claimed(store)
+    late = await finished(store, retention=7200.0)
+    early = [await finished(store) for _ in range(9)]
+
+    purged = await store.purge()
+
+    assert purged == [run.id for run in early[: len(purged)]]
+    assert 0 < len(purged) < len(early)
+    assert (await store.get(live.id)).status is Status.RUNNING
+    assert (await store.get(late.id)).status is Status.COMPLETED
+    with pytest.raises(NotFound):
+        await store.get(early[0].id)
+    assert await store.purge() == []
+
+
+async def test_what_is_forgotten_on_demand_takes_nothing_any_more() -> None:
+    store = MemoryStore(clock=MovingClock(), ended_bytes=10_000)
+    for _ in range(9):
+        await store.purge((await finished(store)).id)
+    last = await finished(store)
+
+    assert await store.purge() == []
+    assert (await store.get(last.id)).status is Status.COMPLETED
+
+
+class Watched(MemoryStore):
+    """Counts at how many runs sweeps look."""
+
+    def __init__(self, clock: MovingClock) -> None:
+        super().__init__(clock=clock)
+        self.looked = 0
+
+    def _whose_time_may_have_come(self, now: float) -> list[Any]:
+        entries = super()._whose_time_may_have_come(now)
+        self.looked += len(entries)
+        return entries
+
+
+async def held_runs(store: MemoryStore, count: int) -> list[RunRecord]:
+    """Return running runs that linger for 30 seconds, each with a reader for 45."""
+    runs = [await claimed(store, linger=30.0) for _ in range(count)]
+    for run in runs:
+        await store.hold(run.id, "tab", seconds=45.0)
+    return runs
+
+
+async def test_a_sweep_looks_only_at_runs_whose_time_may_have_come() -> None:
+    clock = MovingClock()
+    store = Watched(clock)
+    runs = await held_runs(store, 100)
+
+    for _ in range(120):  # a minute of sweeps
+        clock.advance(0.5)
+        assert await store.sweep() == []
+
+    assert store.looked <= 2 * len(runs)
+
+
+async def test_a_reader_that_leaves_early_brings_the_end_of_lingering_forward() -> None:
+    clock = MovingClock()
+    store = MemoryStore(clock=clock)
+    (run,) = await held_runs(store, 1)
+    clock.advance(10.0)
+
+    await store.hold(run.id, "tab", seconds=0)
+    clock.advance(29.5)
+    before = await store.sweep()
+    clock.advance(1.0)
+    after = await store.sweep()
+
+    assert before == []
+    assert [each.cancel_reason for each in after] == ["unattended"]

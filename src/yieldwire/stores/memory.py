@@ -3,16 +3,20 @@
 Theory of operation. Everything happens between two awaits of one event loop, so each
 method is one atomic step. An entry holds the run's record, whose few fields that change
 with every block are kept beside it and written into the record only when somebody asks.
-Readers wait on futures of their own, which the next append resolves.
+Readers wait on futures of their own, which the next append resolves. A sweep looks only at
+runs whose time may have come: each is noted under the second in which that is at the earliest,
+and noted anew when it turns out that somebody has put it off.
 """
 
 import asyncio
 import heapq
+import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
@@ -40,6 +44,8 @@ class _Entry:
     readers: dict[str, float] = field(default_factory=dict)
     read_until: float = 0.0
     lease_until: float | None = None
+    look_at: float = math.inf
+    """The second in which a sweep looks at this run; infinite where none does."""
 
     def current(self) -> RunRecord:
         """Return the record with the seqs of this moment."""
@@ -72,6 +78,20 @@ class _Entry:
             self.read_until = max(self.read_until, min(now, max(self.readers.values())))
         return self.read_until
 
+    def due_at(self) -> float:
+        """Return when time may ask something of this run, at the earliest."""
+        record, due = self.record, math.inf
+        if self.lease_until is not None:
+            due = self.lease_until
+        if record.linger is not None and not record.detached and record.cancel_reason is None:
+            read_until = max(self.read_until, max(self.readers.values(), default=0.0))
+            due = min(due, read_until + record.linger)
+        return due
+
+    def size(self) -> int:
+        """Return about how many bytes the run takes."""
+        return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
+
     def wake(self) -> None:
         """Let every waiting reader look again."""
         waiters, self.waiters = self.waiters, set()
@@ -91,21 +111,31 @@ class _Entry:
         return there.begins_with(block)
 
 
+_RUN_BYTES: Final = 3_000
+"""What a run takes beside its log."""
+
+
 class MemoryStore:
     """Keeps runs in this process. It is lost with it, and cannot be shared.
 
-    Every method is atomic for the one event loop that uses the store.
+    Every method is atomic for the one event loop that uses the store. Memory has an end, so
+    runs that have ended are forgotten before their retention is over, the first to expire
+    first, where they take more than ``ended_bytes``.
     """
 
     reach: ClassVar[Reach] = "process"
     files: None = None
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, ended_bytes: int = 256 * 1024 * 1024) -> None:
         self._clock = clock or SystemClock()
         self._entries: dict[str, _Entry] = {}
         self._keys: dict[str, str] = {}
-        self._live: dict[str, _Entry] = {}  # not ended: what limits count and a sweep looks at
+        self._live: Counter[tuple[str, str | None]] = Counter()
+        """How many runs have not ended, by caller and by caller and action."""
+        self._looks: dict[float, dict[str, _Entry]] = {}
+        """Runs by the second in which a sweep looks at them."""
         self._expiries: list[tuple[float, str]] = []
+        self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
         self._timers = Timers()
 
     def _entry(self, run_id: str) -> _Entry:
@@ -127,16 +157,34 @@ class MemoryStore:
             revised(run, created_at=self._clock.now()), admission.key, admission.fingerprint
         )
         entry.read_until = self._clock.monotonic()
-        self._entries[run.id] = self._live[run.id] = entry
+        self._entries[run.id] = entry
+        self._live[run.caller, None] += 1
+        self._live[run.caller, run.action] += 1
+        self._note(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
         return entry.record
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
-        if admission.action_limit is None and admission.caller_limit is None:
-            return
-        actions = [e.record.action for e in self._live.values() if e.record.caller == run.caller]
-        too_many(run, admission, same=actions.count(run.action), every=len(actions))
+        same, every = self._live[run.caller, run.action], self._live[run.caller, None]
+        too_many(run, admission, same=same, every=every)
+
+    def _note(self, entry: _Entry) -> None:
+        """See to it that a sweep looks at the run when its time may have come."""
+        at = entry.due_at()
+        if at >= entry.look_at:
+            return  # it is looked at before, and put off then
+        self._unnote(entry)
+        entry.look_at = math.floor(at)
+        self._looks.setdefault(entry.look_at, {})[entry.record.id] = entry
+
+    def _unnote(self, entry: _Entry) -> None:
+        if entry.look_at != math.inf:
+            bucket = self._looks[entry.look_at]
+            bucket.pop(entry.record.id, None)
+            if not bucket:
+                del self._looks[entry.look_at]
+            entry.look_at = math.inf
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run as it is."""
@@ -212,6 +260,7 @@ class MemoryStore:
         entry = self._entry(run_id)
         entry.record = steps.claim(entry.current(), self._clock.now())
         entry.lease_until = None if lease is None else self._clock.monotonic() + lease
+        self._note(entry)
         return entry.record
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
@@ -219,6 +268,7 @@ class MemoryStore:
         entry = self._entry(run_id)
         steps.check_right(entry.record, fence)
         entry.lease_until = self._clock.monotonic() + lease
+        self._note(entry)
         return entry.record.cancel_reason
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
@@ -227,20 +277,28 @@ class MemoryStore:
         return self._take(entry, steps.ask_to_stop(entry.current(), reason, self._clock.now()))
 
     def _take(self, entry: _Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
+        was_live = not entry.record.status.is_terminal
         entry.record, block = step
         if block is not None:
             entry.add(block)
-        if entry.record.status.is_terminal and entry.record.id in self._live:
-            del self._live[entry.record.id]
-            entry.lease_until = None
-            expiry = self._clock.monotonic() + entry.record.retention
-            heapq.heappush(self._expiries, (expiry, entry.record.id))
+        if was_live and entry.record.status.is_terminal:
+            self._end(entry)
         return entry.current()  # the block may have trimmed the log
+
+    def _end(self, entry: _Entry) -> None:
+        record, entry.lease_until = entry.record, None
+        for place in ((record.caller, None), (record.caller, record.action)):
+            self._live[place] -= 1
+            if not self._live[place]:
+                del self._live[place]
+        self._unnote(entry)
+        self._ended_bytes += entry.size()
+        heapq.heappush(self._expiries, (self._clock.monotonic() + record.retention, record.id))
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Do what time asks, and return the runs that changed."""
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
-        for entry in list(self._live.values()):
+        for entry in self._whose_time_may_have_come(now):
             is_lost = entry.lease_until is not None and entry.lease_until < now
             is_forsaken = steps.is_forsaken(entry.record, entry.last_read(now), now)
             # Asked to stop first: what nobody follows is not begun again.
@@ -251,7 +309,16 @@ class MemoryStore:
                 self._take(entry, steps.take_away(entry.current(), wall))
             if is_forsaken or is_lost:
                 changed.append(entry.current())
+            if not entry.record.status.is_terminal:
+                self._note(entry)
         return changed
+
+    def _whose_time_may_have_come(self, now: float) -> list[_Entry]:
+        seconds = sorted(second for second in self._looks if second <= now)
+        entries = [entry for second in seconds for entry in self._looks.pop(second).values()]
+        for entry in entries:
+            entry.look_at = math.inf
+        return entries
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         """Forget runs with their log and key, whole."""
@@ -261,7 +328,9 @@ class MemoryStore:
             self._forget(run_id)
             return [run_id]
         now, purged = self._clock.monotonic(), list[str]()
-        while self._expiries and self._expiries[0][0] <= now:
+        while self._expiries and (
+            self._expiries[0][0] <= now or self._ended_bytes > self._max_ended_bytes
+        ):
             _, expired = heapq.heappop(self._expiries)
             if expired in self._entries:
                 self._forget(expired)
@@ -270,6 +339,7 @@ class MemoryStore:
 
     def _forget(self, run_id: str) -> None:
         entry = self._entries.pop(run_id)
+        self._ended_bytes -= entry.size()
         if entry.key is not None:
             self._keys.pop(entry.key, None)
         entry.wake()
@@ -285,6 +355,8 @@ class MemoryStore:
         else:
             entry.readers.pop(reader, None)
             entry.read_until = max(entry.read_until, now)
+            if not entry.record.status.is_terminal:
+                self._note(entry)
 
     async def close(self) -> None:
         """Wake everybody who waits; there is nothing else to let go of."""
