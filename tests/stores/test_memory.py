@@ -62,7 +62,10 @@ async def test_ended_runs_that_take_too_much_are_forgotten_those_first_that_expi
     store = MemoryStore(clock=clock, ended_bytes=10_000)
     live = await claimed(store)
     late = await finished(store, retention=7200.0)
-    early = [await finished(store) for _ in range(9)]
+    early: list[RunRecord] = []
+    for _ in range(9):
+        clock.advance(1.0)
+        early.append(await finished(store))
 
     purged = await store.purge()
 
