@@ -31,7 +31,8 @@ def paced(server: Server, plan: Plan) -> Values:
 def feed(server: Server, plan: Plan) -> Values:
     """One producer, many readers."""
     empty = server.memory()
-    with loading(server.port, asked(server, "feed"), connections=plan.readers) as load:
+    request, readers = asked(server, "feed"), server.environment.readers
+    with loading(server.port, request, connections=plan.readers, program=readers) as load:
         load.wait_open(OPENING)
         start = asked(server, "feed-start", count=_enough(plan.feed), intervalMs=INTERVAL_MS)
         start.send(server.port)

@@ -19,11 +19,15 @@ PATIENCE: Final = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a server's command is started, what it is, and the versions that it runs on."""
+    """Where a server's command is started, what it is, and the versions that it runs on.
+
+    ``readers`` is the command of a load client of its own, if it needs one.
+    """
 
     command: tuple[str, ...]
     directory: Path
     versions: tuple[str, ...]
+    readers: tuple[str, ...] = ()
 
 
 def prepare(peer: Peer) -> Environment:
@@ -38,20 +42,22 @@ def prepare(peer: Peer) -> Environment:
 def _python(peer: Peer) -> Environment:
     lock = ROOT / peer.requirements
     home = BUILD / "env" / lock.stem
+    python = str(home / "bin" / "python")
     if _is_stale(home, lock):
         _run(sys.executable, "-m", "venv", "--clear", str(home))
         uv = _uv()
-        python = str(home / "bin" / "python")
         # pip is asked where uv fails: some machines tell only pip where packages come from.
         ways = [[uv, "pip", "install", "--quiet", "--python", python]] if uv else []
         ways.append([python, "-m", "pip", "install", "--quiet"])
         _first_that_works([[*way, "-r", str(lock)] for way in ways])
         _mark(home, lock)
+    directory = ROOT / peer.directory
     program, *arguments = peer.command
     return Environment(
         command=(str(home / "bin" / program), *arguments),
-        directory=ROOT / peer.directory,
+        directory=directory,
         versions=tuple(_python_version(home, name) for name in peer.versions),
+        readers=(python, str(directory / peer.readers)) if peer.readers else (),
     )
 
 

@@ -6,7 +6,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,10 +142,15 @@ def loading(
     connections: int = 1,
     repeat: bool = False,
     timeout: float = 60.0,
+    program: Sequence[str] = (),
     **options: float | str | bool,
 ) -> Generator[Load]:
-    """Start a load client with one request; `options` are the client's own."""
-    words = [str(compiled(SOURCE)), "--port", str(port), "--connections", str(connections)]
+    """Start a load client with one request; `options` are the client's own.
+
+    ``program`` stands in for `load.c` where a server speaks no HTTP to its readers.
+    """
+    words = [*(program or [str(compiled(SOURCE))]), "--port", str(port)]
+    words += ["--connections", str(connections)]
     words += ["--timeout", str(timeout), *(["--repeat"] if repeat else [])]
     for name, value in options.items():
         words += [f"--{name}"] if value is True else [f"--{name}", str(value)]

@@ -45,6 +45,7 @@ class Peer:
     """One server, and all that is needed to start it.
 
     ``framework`` is false where there is none: it is not held against Yieldwire as one.
+    ``readers`` is a Python file beside the server's: a load client of its own, if it needs one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Peer:
     directory: str = "."
     default: bool = False
     framework: bool = True
+    readers: str = ""
     requirements: str = ""
     source: str = ""
     versions: tuple[str, ...] = ()

@@ -22,8 +22,15 @@ TICKS: Final = os.sysconf("SC_CLK_TCK")
 class Server:
     """One running server."""
 
-    def __init__(self, peer: Peer, port: int, process: "subprocess.Popen[bytes]") -> None:
-        self.peer, self.port, self._process = peer, port, process
+    def __init__(
+        self,
+        peer: Peer,
+        environment: Environment,
+        port: int,
+        process: "subprocess.Popen[bytes]",
+    ) -> None:
+        self.peer, self.environment, self.port = peer, environment, port
+        self._process = process
 
     @property
     def is_alive(self) -> bool:
@@ -110,7 +117,7 @@ def running(peer: Peer, environment: Environment) -> Generator[Server]:
             raise BenchmarkError(str(exc)) from exc
     try:
         _wait_until_healthy(peer, port, process, log_path)
-        yield Server(peer, port, process)
+        yield Server(peer, environment, port, process)
     finally:
         _end(process)
 
