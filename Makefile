@@ -60,13 +60,14 @@ bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; it make
 bench-full:  ## The same with every framework and longer windows
 	$(PYTHON) -m benchmarks --full --peers all --results benchmarks/RESULTS.md
 
-generate: .venv/.dev  ## Write what is derived: the lock files, the TypeScript table of a run's life
+generate: .venv/.dev  ## Write what is derived: the lock files, the TypeScript of a run's life and of errors
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra server --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(subst pyproject.toml,$(PEERS)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS)/python/requirements.txt
 	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS)/node
 	$(BIN)/python typescript/scripts/status.py
+	$(BIN)/python typescript/scripts/errorcode.py
 
 # ---- the environment
 

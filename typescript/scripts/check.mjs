@@ -22,10 +22,8 @@ const checks = {
     const long = filesIn("src").filter((file) => readFileSync(join(root, file), "utf8").split("\n").length - 1 > LINES);
     if (long.length) throw new Error(long.join(", "));
   },
-  "the status table is the one of run.py": () => {
-    const told = execFileSync(join(root, "../.venv/bin/python"), ["scripts/status.py", "-"], { cwd: root });
-    if (!told.equals(readFileSync(join(root, "src/core/status.ts")))) throw new Error("run `make generate`");
-  },
+  "the status table is the one of run.py": () => isGenerated("scripts/status.py", "src/core/status.ts"),
+  "the codes are those of errors.py": () => isGenerated("scripts/errorcode.py", "src/core/code.ts"),
   "client.js is what the sources say": async () => {
     const folder = mkdtempSync(join(tmpdir(), "yieldwire-"));
     await buildServed(join(folder, "client.js"));
@@ -56,6 +54,11 @@ const checks = {
   "the package is packed as its users expect": () => run("publint", "--strict"),
   "its types are found by every resolution": () => run("attw", "--pack", ".", "--profile", "esm-only", "--quiet"),
 };
+
+function isGenerated(script, file) {
+  const told = execFileSync(join(root, "../.venv/bin/python"), [script, "-"], { cwd: root });
+  if (!told.equals(readFileSync(join(root, file)))) throw new Error("run `make generate`");
+}
 
 function run(command, ...args) {
   execFileSync(join(root, "node_modules/.bin", command), args, { cwd: root, stdio: "inherit" });

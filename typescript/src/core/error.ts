@@ -1,13 +1,5 @@
+import type { ProtocolCode } from "./code.js";
 import { type ErrorObject, fieldsOf } from "./event.js";
-
-/** The codes that every action may end with, beside its own. */
-export type ProtocolCode =
-  | "BAD_REQUEST" | "PARSE_ERROR" | "UNAUTHORIZED" | "FORBIDDEN" | "NOT_FOUND" | "METHOD_NOT_ALLOWED"
-  | "NOT_ACCEPTABLE" | "REQUEST_TIMEOUT" | "CONFLICT" | "CANCELLED" | "GONE" | "PAYLOAD_TOO_LARGE"
-  | "UNSUPPORTED_MEDIA_TYPE" | "VALIDATION_ERROR" | "KEY_REUSED" | "RATE_LIMITED" | "INTERNAL_ERROR"
-  | "INTERRUPTED" | "LIMIT_EXCEEDED" | "UNAVAILABLE" | "TIMEOUT"
-  // Made here and never sent.
-  | "UNREACHABLE" | "PROTOCOL_ERROR" | "HTTP_ERROR";
 
 /** What an `ActionError` is made of; what is missing takes its default. */
 export type ErrorFields = Partial<ErrorObject> & { readonly requestId?: string | null };
