@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -94,7 +94,7 @@ def chunked(text: str, size: int) -> list[bytes]:
 
 
 @asynccontextmanager
-async def answering(pieces: Sequence[bytes]) -> AsyncIterator[int]:
+async def answering(pieces: Sequence[bytes]) -> AsyncGenerator[int]:
     """Serve one answer, a piece at a time, and close."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
