@@ -1,0 +1,85 @@
+"""What is counted and measured: an application, and requests made to it in this process.
+
+A request costs next to nothing here, so that what is counted is the path from an action's
+`yield` to the application's `send` and no client's work.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.support.calls import Call, Message
+from yieldwire import Actions, Timing
+from yieldwire.clock import Clock
+from yieldwire.stores import RunStore
+
+SSE: Final = ("accept", "text/event-stream")
+NDJSON: Final = ("accept", "application/x-ndjson")
+TEXT: Final = ("accept", "text/plain")
+
+STILL: Final = Timing(grace=0.0, sweep_every=3600.0)
+"""Nothing happens by itself while something is counted."""
+
+
+def site(store: RunStore, clock: Clock, *functions: Callable[..., object]) -> Actions:
+    """Return a new application with these actions."""
+    actions = Actions(store=store, clock=clock, timing=STILL, max_runs=None)
+    for function in functions:
+        actions.action(function)
+    return actions
+
+
+@dataclass(slots=True)
+class Listener:
+    """One request, and what the application sent in answer to it."""
+
+    call: Call
+    sends: int = 0
+    size: int = 0
+    bodies: list[bytes] | None = None
+    """The pieces of the body, where they are kept."""
+    head: asyncio.Future[Message] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    async def listen(self, app: Actions) -> None:
+        """Make the request, and return at the end of its answer."""
+        requests = [{"type": "http.request", "body": b"".join(self.call.body), "more_body": False}]
+        over: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        async def receive() -> Message:
+            return requests.pop() if requests else await over
+
+        async def send(message: Message) -> None:
+            self.sends += 1
+            if message["type"] == "http.response.start":
+                self.head.set_result(message)
+                return
+            body: bytes = message["body"]
+            self.size += len(body)
+            if self.bodies is not None and body:
+                self.bodies.append(body)
+            if not message["more_body"] and not over.done():
+                over.set_result({"type": "http.disconnect"})
+
+        await app(self.call.scope(), receive, send)
+
+
+async def run_id(listener: Listener) -> str:
+    """Return the id of the run that an answer follows, once the answer has begun."""
+    headers: dict[bytes, bytes] = dict((await listener.head)["headers"])
+    return headers[b"run-id"].decode()
+
+
+def start(action: str, n: int, **settings: Any) -> Listener:  # noqa: ANN401 - a Listener's own
+    """Return the request that runs an action over ``n`` events and streams them."""
+    fields = [("content-type", "application/json"), SSE]
+    body = [b'{"n":%d}' % n]
+    return Listener(Call(method="POST", target=f"/{action}", headers=fields, body=body), **settings)
+
+
+def follow(run_id: str, accept: tuple[str, str]) -> Listener:
+    """Return the request that follows a run in a format, and keeps what comes."""
+    call = Call(method="GET", target=f"/runs/{run_id}/events", headers=[accept])
+    return Listener(call, bodies=[])

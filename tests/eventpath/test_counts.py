@@ -1,0 +1,256 @@
+"""What a stream is made of, counted: the first half of the gate before the event path.
+
+Time cannot be a test's measure on a machine that others share. What costs time can: messages
+to the server, blocks, transactions, encodings, tasks, timers, steps of the event loop. Here
+each is counted over so many events that one more an event cannot hide, in loops whose clock
+stands still or leaps, so that the same things happen in the same order every time. The other
+half, `test_instructions.py`, counts what lies between these.
+
+A figure that changes is a change of what an event costs. Where that is meant, the new figure
+takes the old one's place together with its reason; where it is not, this is where it shows.
+"""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.eventpath.counting import (
+    CountedMemory,
+    CountedSQLite,
+    Counting,
+    Counts,
+    LeapingLoop,
+    StillLoop,
+    Token,
+    run_in,
+    wait_for_actions,
+)
+from tests.eventpath.scene import NDJSON, SSE, TEXT, Listener, follow, run_id, site, start
+from yieldwire import Actions
+from yieldwire.executors.thread import MAX_IN_FLIGHT
+
+EVENTS = 100_000
+BLOCKS = 391
+"""100,000 events in blocks of 256; the last one brings the end as well."""
+HANDED_OVER = 98
+"""100,000 events by 1,024, which is as many as a thread may be ahead."""
+PACED = 1_000
+
+
+async def hot(n: int) -> AsyncIterator[Token]:
+    for i in range(n):
+        yield Token(text=f"token {i} ")
+
+
+async def paced(n: int) -> AsyncIterator[Token]:
+    for i in range(n):
+        yield Token(text=f"token {i} ")
+        await asyncio.sleep(0.05)
+
+
+def test_a_hot_stream_costs_a_send_and_three_steps_of_the_loop_for_256_events() -> None:
+    loop = LeapingLoop()
+
+    counts = run_in(loop, stream(site(CountedMemory(loop), loop.clock, hot), EVENTS))
+
+    assert counts == Counts(
+        sends=1 + BLOCKS,  # the head; what opens the stream goes with the first block
+        appends=BLOCKS,
+        encodes=EVENTS,
+        wakes=BLOCKS,
+        tasks=1,  # the run's own
+        timers=1,  # one granule of shared timers: the clock stands still
+        callbacks=1
+        + 2 * BLOCKS,  # the task's begin; for each block the run's turn and the reader's
+    )
+
+
+def test_a_hot_stream_on_sqlite_costs_one_write_for_256_events(
+    tmp_path: Path, statements: Counter[str]
+) -> None:
+    loop = StillLoop()
+    actions = site(CountedSQLite(tmp_path / "runs.db", loop), loop.clock, hot)
+
+    counts = run_in(loop, stream(actions, EVENTS, statements=statements))
+
+    assert counts.appends == BLOCKS
+    assert counts.encodes == EVENTS
+    assert counts.tasks == 1  # the run's own
+    assert counts.timers == 1  # shared
+    assert statements["INSERT INTO"] == 1 + BLOCKS  # the run, and each block once
+    # Bounds from here, because two threads are at work. A reader that comes late finds more
+    # than one block and sends them together, and what the store is asked meanwhile (is there
+    # news, for a reader who begins to wait) joins a block's transaction or comes between two.
+    assert BLOCKS / 2 <= counts.sends <= 1 + BLOCKS
+    assert BLOCKS / 2 <= counts.wakes <= 1 + BLOCKS
+    assert BLOCKS <= statements["BEGIN IMMEDIATE"] <= 1.5 * BLOCKS
+    assert statements["BEGIN"] <= 2 * BLOCKS
+    assert counts.calls == statements["COMMIT"]  # the loop hears of each transaction once
+    assert counts.callbacks <= 12 * BLOCKS  # both threads' answers, the run's turn, the reader's
+
+
+def test_a_paced_stream_sends_each_event_without_a_task_or_a_timer_of_its_own() -> None:
+    loop = LeapingLoop()
+
+    counts = run_in(loop, stream(site(CountedMemory(loop), loop.clock, hot, paced), PACED, "paced"))
+
+    assert counts == Counts(
+        sends=2 + PACED,  # the head, each event as it comes, the end
+        appends=1 + PACED,
+        encodes=PACED,
+        wakes=1 + PACED,
+        tasks=2,  # the run's own, and the one that hears of the client's leaving
+        timers=101 + PACED,  # the handler's own, and two a second that all readers share
+        callbacks=4 + 3 * PACED,  # the handler's timer, the run's turn, the reader
+    )
+
+
+def test_a_thread_hands_its_events_over_by_the_thousand() -> None:
+    loop, yielded = StillLoop(), 0
+
+    def blocking(n: int) -> Iterator[Token]:
+        nonlocal yielded
+        while yielded < n:
+            yielded += 1
+            yield Token(text="token")
+
+    # The loop hears of the thread when that can do no more by itself: otherwise it would be
+    # for the machine to say how much has gathered by then.
+    loop.hear_late(lambda: wait_for_actions(lambda: yielded > loop.counts.calls * MAX_IN_FLIGHT))
+    actions = site(CountedMemory(loop), loop.clock, hot, blocking)
+
+    counts = run_in(loop, stream(actions, EVENTS, "blocking"))
+
+    assert counts == Counts(
+        sends=1 + HANDED_OVER,  # the head; the end goes with what the thread ends with
+        appends=1 + HANDED_OVER,
+        encodes=EVENTS,
+        wakes=HANDED_OVER,
+        tasks=1,  # the run's own
+        timers=2,  # shared
+        callbacks=3 * (1 + HANDED_OVER),  # the thread's news, the run, the reader
+        calls=1 + HANDED_OVER,  # and the thread's end
+    )
+
+
+def test_ten_readers_in_three_formats_share_the_bytes_of_one_encoding() -> None:
+    loop, gate = LeapingLoop(), asyncio.Event()
+
+    async def gated(n: int) -> AsyncIterator[Token]:
+        await gate.wait()
+        for i in range(n):
+            yield Token(text=f"token {i} ")
+
+    actions = site(CountedMemory(loop), loop.clock, gated)
+
+    counts, listeners = run_in(loop, listen_together(actions, loop.counts, gate))
+
+    blocks = 1 + BLOCKS  # the first event is due when the gate opens, and goes by itself
+    assert counts == Counts(
+        sends=10 * (1 + blocks) + 8,  # a head and every block each; eight have an opening
+        appends=blocks,
+        encodes=EVENTS,
+        wakes=10 * blocks,
+        tasks=2,  # those that hear of clients' leaving
+        timers=2,  # shared
+        callbacks=49 + 11 * blocks,  # the run's turn and the readers; once, the beginning and ends
+    )
+    pieces = [piece for listener in listeners[:8] for piece in listener.bodies or ()]
+    openings = 8
+    assert len({id(piece) for piece in pieces}) == openings + blocks
+
+
+def test_a_request_of_ten_events_costs_two_sends_one_append_and_one_task() -> None:
+    loop = LeapingLoop()
+
+    counts = run_in(loop, stream(site(CountedMemory(loop), loop.clock, hot), 10))
+
+    assert counts == Counts(
+        sends=2,  # the head, and everything else
+        appends=1,
+        encodes=10,
+        wakes=1,
+        tasks=1,  # the run's own
+        callbacks=3,  # the run begins, the reader hears of its end, the task is forgotten
+    )
+
+
+def test_a_request_of_ten_events_on_sqlite_costs_four_writes(
+    tmp_path: Path, statements: Counter[str]
+) -> None:
+    loop = StillLoop()
+    actions = site(CountedSQLite(tmp_path / "runs.db", loop), loop.clock, hot)
+
+    counts = run_in(loop, stream(actions, 10, statements=statements))
+
+    assert (counts.sends, counts.appends, counts.encodes, counts.tasks) == (2, 1, 10, 1)
+    assert statements["INSERT INTO"] == 2  # the run, its block
+    assert statements["BEGIN IMMEDIATE"] <= 4  # fewer where the threads have two at a time
+    assert statements["BEGIN"] <= 2
+    assert counts.calls == statements["COMMIT"]
+    assert counts.callbacks <= 20
+
+
+async def stream(
+    actions: Actions,
+    n: int,
+    action: str = "hot",
+    *,
+    statements: Counter[str] | None = None,
+) -> Counts:
+    """Stream one run when everything is warm, and return what that took."""
+    counts = counts_here()
+    async with actions.lifespan():
+        await start("hot", 10).listen(actions)
+        counts.reset()
+        if statements is not None:
+            statements.clear()
+        listener = start(action, n)
+        await listener.listen(actions)
+        return replace(counts, sends=listener.sends, encodes=Token.encoded)
+
+
+async def listen_together(
+    actions: Actions, counts: Counts, gate: asyncio.Event
+) -> tuple[Counts, list[Listener]]:
+    """Stream one run to ten readers who are there from its beginning."""
+    async with actions.lifespan(), asyncio.TaskGroup() as group:
+        listeners = [start("gated", EVENTS, bodies=[])]
+        group.create_task(listeners[0].listen(actions))
+        id_ = await run_id(listeners[0])
+        listeners += [follow(id_, accept) for accept in [SSE] * 7 + [NDJSON, TEXT]]
+        for listener in listeners[1:]:
+            group.create_task(listener.listen(actions))
+            await run_id(listener)
+        await asyncio.sleep(1)  # until everybody waits
+        counts.reset()
+        gate.set()
+    return replace(
+        counts, sends=sum(listener.sends for listener in listeners), encodes=Token.encoded
+    ), listeners
+
+
+def counts_here() -> Counts:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Counting)
+    return loop.counts
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often SQLite was told what, by the first words."""
+    told, connect = Counter[str](), sqlite3.connect
+
+    def connect_and_count(*args: Any, **settings: Any) -> sqlite3.Connection:  # noqa: ANN401
+        connection: sqlite3.Connection = connect(*args, **settings)
+        connection.set_trace_callback(lambda said: told.update([" ".join(said.split()[:2])]))
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_and_count)
+    return told
