@@ -21,7 +21,7 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
 
-test: .venv/.dev $(NPM)/.dev | /usr/bin/chromium  ## Run the tests
+test: .venv/.dev $(NPM)/.dev | /usr/bin/chromium /usr/bin/valgrind  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
@@ -93,9 +93,11 @@ $(NPM)/.dev: typescript/package.json typescript/package-lock.json
 	cd typescript && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# The browser tests drive Debian's Chromium.
-/usr/bin/chromium:
+# The browser tests drive Debian's Chromium, and tests/eventpath counts with Debian's Valgrind.
+/usr/bin/chromium: PACKAGES := chromium fonts-dejavu-core
+/usr/bin/valgrind: PACKAGES := valgrind
+/usr/bin/chromium /usr/bin/valgrind:
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
-	  $$as_root apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } </dev/null >&2 \
-	|| echo "There is no /usr/bin/chromium and it could not be installed: the browser tests will fail." >&2
+	  $$as_root apt-get install -y -qq --no-install-recommends $(PACKAGES); } </dev/null >&2 \
+	|| echo "There is no $@ and it could not be installed: the tests that need it will fail." >&2
