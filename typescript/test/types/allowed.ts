@@ -1,0 +1,107 @@
+/** What generated types allow; that this file compiles is the test. */
+
+import type { ActionError, Client, ProtocolCode } from "yieldwire";
+import type { Actions, Circle, Deep, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
+
+declare const client: Client<Actions>;
+declare const file: File;
+declare const order: OrderInput;
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const is = <T extends true>(): T | undefined => undefined;
+
+/** An input has what is required, and may have the rest. */
+export function inputs(): void {
+  client.importContacts({ file });
+  client.importContacts({ file: new Blob(["a"]), extra: [file], dry_run: true }, { idempotencyKey: "k" });
+  client.importContacts({ file, extra: null });
+  client.draw({ shape: { kind: "circle" }, also: [{ kind: "square", side: 1 }], tree: { name: "a" } });
+  client.draw({ shape: { kind: "circle", radius: 2 }, also: [] as const, tree: null });
+  client.keep(order);
+  client.keep({ ...order, both: [1, null], pair: [1], size: "m", counts: { a: null }, by_colour: { red: 1 } });
+  client.echoOdd({ odd: { "a-b": 1, 'say "x\\\u2028': "", more: true }, loop: 1, deep: [1, { a: [2] }], file: { path: "" } });
+}
+
+/** An input that is optional as a whole may be left out. */
+export function optional(): void {
+  client.watch();
+  client.watch({});
+  client.watch({ limit: 3 });
+  client.ping();
+  client.ping({});
+  void client.ping.start();
+  void client.watch.start({ limit: 3 }, { idempotencyKey: "k" });
+}
+
+/** An input is the caller's own, to be put together. */
+export function mutable(input: OrderInput): void {
+  input.note = null;
+  input.level = 2;
+}
+
+/** Chunks narrow by what tells them apart. */
+export async function chunks(): Promise<string> {
+  for await (const chunk of client.suggestFeature({ page: "/" })) {
+    is<Same<typeof chunk, Text | Progress>>();
+    switch (chunk.type) {
+      case "text":
+        is<Same<typeof chunk.text, string>>();
+        break;
+      case "progress":
+        is<Same<typeof chunk.percent, number | null>>();
+        break;
+      default:
+        return chunk satisfies never;
+    }
+  }
+  for await (const chunk of client.draw({ shape: { kind: "circle" }, also: [] })) {
+    is<Same<typeof chunk, Circle | Square | Text | Progress>>();
+    if ("kind" in chunk) is<Same<typeof chunk, Circle | Square>>();
+    if ("kind" in chunk && chunk.kind === "circle") is<Same<typeof chunk.radius, number>>();
+  }
+  for await (const chunk of client.countUp({ step: 1 })) {
+    if (chunk.type === "value") is<Same<typeof chunk.value, number>>();
+    else is<Same<typeof chunk.text, string>>();
+  }
+  for await (const chunk of client.keep(order)) return chunk satisfies never;
+  for await (const chunk of client.watch()) is<Same<typeof chunk, unknown>>();
+  return "";
+}
+
+/** A result has all that the server always sends. */
+export async function results(): Promise<void> {
+  const { rows, skipped } = await client.importContacts({ file }).result();
+  is<Same<typeof skipped, number>>();
+  is<Same<typeof rows, number>>();
+  is<Same<Awaited<ReturnType<ReturnType<Actions["keep"]>["result"]>>, Order>>();
+  is<Same<Awaited<ReturnType<ReturnType<Actions["draw"]>["result"]>>, Tree>>();
+  is<Same<Awaited<ReturnType<ReturnType<Actions["suggestFeature"]>["result"]>>, Plan>>();
+  is<Same<Awaited<ReturnType<ReturnType<Actions["ping"]>["result"]>>, null>>();
+  const kept = await client.keep(order).result();
+  is<Same<typeof kept.by_colour, { readonly [key in "red" | "blue"]?: number }>>();
+  const [odd, , deep, , pair] = await client.echoOdd({ odd: { "a-b": 1, 'say "x\\\u2028': "" }, loop: 1, deep: 1, file: { path: "" } }).result();
+  is<Same<(typeof odd)["1"], string>>();
+  is<Same<typeof deep, Deep>>();
+  is<Same<(typeof pair)[1], string>>();
+}
+
+/** What came back may be sent again. */
+export async function again(): Promise<void> {
+  const kept = await client.keep(order).result();
+  client.keep(kept);
+}
+
+/** An error has a code of the action's own, or one of the framework. */
+export function errors(): void {
+  const { error } = client.importContacts({ file });
+  is<Same<typeof error, ActionError<"OUT_OF_CREDIT" | "TOO_MANY_ROWS"> | undefined>>();
+  if (error) is<Same<typeof error.code, "OUT_OF_CREDIT" | "TOO_MANY_ROWS" | ProtocolCode>>();
+  const { error: bare } = client.ping();
+  if (bare) is<Same<typeof bare.code, ProtocolCode>>();
+}
+
+/** A run that exists is followed with the same types. */
+export async function attached(): Promise<Summary> {
+  for await (const chunk of client.importContacts.attach("id")) is<Same<typeof chunk, Progress>>();
+  return client.importContacts.attach("id", "cursor").result();
+}
