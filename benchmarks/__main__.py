@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.environment import compiled
 from benchmarks.load import SOURCE
-from benchmarks.machine import BUILD, BenchmarkError
+from benchmarks.machine import BUILD, BenchmarkError, allow_files
 from benchmarks.peer import choose, read_peers
 from benchmarks.plan import DEFAULT, FULL, QUICK, Plan
 from benchmarks.report import page
@@ -42,6 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except BenchmarkError as exc:
         sys.stderr.write(f"benchmarks: {exc}\n")
         return 2
+    allow_files()
     # Servers are ended on the way out, also when a runner of tests or of jobs ends this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()

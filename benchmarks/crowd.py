@@ -4,15 +4,15 @@ import time
 from typing import Final
 
 from benchmarks.load import Load, loaded, loading
-from benchmarks.machine import BenchmarkError
+from benchmarks.machine import BenchmarkError, allow_files
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
-from benchmarks.request import Request
 from benchmarks.scene import asked, per_event
 from benchmarks.server import Server
 
 INTERVAL_MS: Final = 50
 SETTLING: Final = 1.0
+SPARE_FILES: Final = 200
 OPENING: Final = 20.0
 """Seconds in which all streams must be open."""
 
@@ -68,11 +68,10 @@ def idle(server: Server, plan: Plan) -> Values:
     """Open streams in which nothing happens but keepalives."""
     loaded(server.port, asked(server, "hot", count=10), connections=8, repeat=True, responses=200)
     empty = server.memory()
-    request = Request(method="POST", path="/idle", body="{}")
+    request = asked(server, "idle")
+    streams = min(plan.idle_streams, allow_files() - SPARE_FILES)
     began = time.monotonic()
-    with loading(
-        server.port, request, connections=plan.idle_streams, ramp=2000, timeout=120
-    ) as load:
+    with loading(server.port, request, connections=streams, ramp=2000, timeout=120) as load:
         load.wait_open(60.0)
         opened = time.monotonic() - began
         time.sleep(SETTLING)
@@ -80,11 +79,11 @@ def idle(server: Server, plan: Plan) -> Values:
         time.sleep(plan.idle)
         cpu = server.cpu() - before
         last, memory = load.mark().check(), server.memory()
-    if last.open < plan.idle_streams:
-        raise BenchmarkError(f"Only {last.open} of {plan.idle_streams} streams stayed open.")
+    if last.open < streams:
+        raise BenchmarkError(f"Only {last.open} of {streams} streams stayed open.")
     return {
-        "streams": plan.idle_streams,
+        "streams": streams,
         "opened_s": opened,
-        "kb_per_stream": (memory - empty) / plan.idle_streams / 1024,
+        "kb_per_stream": (memory - empty) / streams / 1024,
         "cpu_ms_per_s": cpu / plan.idle * 1000,
     }

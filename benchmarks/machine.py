@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -54,6 +55,13 @@ def said_by(*command: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return answer.stdout.strip()
+
+
+def allow_files() -> int:
+    """Let this process and what it starts open as many files as may be, and return how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
 
 
 def pinned(core: int, command: list[str]) -> list[str]:
