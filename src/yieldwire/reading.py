@@ -134,26 +134,27 @@ class Reader:
             NotFound: If the run does not exist, or is gone.
             ForeignCursor: If ``after`` lies beyond the log's end.
         """
-        woken = False
+        is_woken = False
         try:
             await self.hold(tick)
             while not self.is_leaving:
                 if not page:
                     page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES)
                 if page:
-                    woken = False
+                    is_woken, is_full = False, _size(page) >= PAGE_BYTES
                     yield page
                     after, end, page = page[-1].last, page[-1].end, ()
                     if end is not None:
                         self._has_left = not self._has_held  # a run that has ended needs nobody
                         return
-                    self._note(after)
-                elif woken and await self._has_ended(after):
+                    if is_full:  # so there is more
+                        self._note(after)
+                        await self.hold(tick)
+                        continue
+                elif is_woken and await self._has_ended(after):
                     return  # nothing comes behind a terminal event, and nobody waits for it
-                elif await self._woken_within(after, tick):
-                    woken = True
-                    continue
-                elif not self.is_leaving:
+                is_woken = await self._woken_within(after, tick)
+                if not is_woken and not self.is_leaving:
                     yield ()
                 await self.hold(tick)
         finally:
@@ -184,3 +185,7 @@ class Reader:
         finally:
             self._waiting = None
         return not self.is_leaving and loop.time() - started < tick
+
+
+def _size(page: Sequence[Block]) -> int:
+    return len(page[0].frames) if len(page) == 1 else sum(len(block.frames) for block in page)

@@ -3,7 +3,7 @@
 import html
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
@@ -103,11 +103,11 @@ class Exchange:
         every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
         await self._send({"type": "http.response.start", "status": status, "headers": every})
 
-    async def send_body(self, body: bytes, *, more: bool = False) -> None:
+    def send_body(self, body: bytes, *, more: bool = False) -> Awaitable[None]:
         """Send a piece of the body; the last one ends the answer. HEAD has no body."""
         if self.method == "HEAD":
             body = b""
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        return self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def answer(
         self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()

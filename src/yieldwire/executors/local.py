@@ -154,7 +154,10 @@ class LocalExecutor:
         return await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
 
     async def _ask(self, run_id: str, call: Callable[[], Awaitable[T]]) -> T:
-        return await patiently(call, self._limits.store_patience, run_id)
+        try:
+            return await call()
+        except StoreError as exc:
+            return await patiently(call, self._limits.store_patience, run_id, exc)
 
     async def _keep_leases(self, lease: float) -> None:
         """Renew every lease that is held here, three times in its length.

@@ -51,9 +51,14 @@ class Pace:
             self._room.set()
             self._room = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the run has to wait for a reader."""
+        return self._ahead > self._limit and bool(self._readers)
+
     async def wait_for_room(self) -> None:
         """Return when the run may write on."""
-        while self._readers and self._ahead > self._limit:
+        while self.is_full:
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()

@@ -15,10 +15,15 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 
 
-async def patiently(call: Callable[[], Awaitable[T]], seconds: float, run_id: str) -> T:
+async def patiently(
+    call: Callable[[], Awaitable[T]],
+    seconds: float,
+    run_id: str,
+    failure: StoreError | None = None,
+) -> T:
     """Return what ``call`` does; where the store failed, it is made again for so many seconds.
 
-    They are counted from the first failure.
+    They are counted from the first failure, which may be the ``failure`` of a call before.
 
     Raises:
         StoreError: If it still fails then, or for a reason that no repetition changes.
@@ -26,6 +31,9 @@ async def patiently(call: Callable[[], Awaitable[T]], seconds: float, run_id: st
     until, pause = None, FIRST_PAUSE
     while True:
         try:
+            if failure is not None:
+                exc, failure = failure, None
+                raise exc
             return await call()
         except StoreError as exc:
             now = asyncio.get_running_loop().time()

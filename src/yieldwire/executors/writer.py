@@ -167,8 +167,9 @@ class LogWriter:
             while (self._unsettled or self._pending) and not self.is_closed:
                 if self._unsettled is None:
                     self._unsettled = self._within_limits(self._take())
-                await self._settle()
-                await self._pace.wait_for_room()
+                await self._settle(self._unsettled)
+                if self._pace.is_full:
+                    await self._pace.wait_for_room()
         finally:
             self._busy = False
             self._due_at = 0.0 if self.is_stopping else self._time() + BLOCK_SECONDS
@@ -199,12 +200,9 @@ class LogWriter:
         if self._failure is not None:
             raise self._failure
 
-    async def _settle(self) -> None:
+    async def _settle(self, block: Block) -> None:
         # Where a write fails or is cancelled, the store may have the block or not. The same
         # append is repeated before anything follows, which is answered as success if it has.
-        block = self._unsettled
-        if block is None:
-            return
         await self._write(block)
         self._unsettled = None
         self._pace.wrote(self._seq, len(block.frames))
@@ -215,7 +213,15 @@ class LogWriter:
             self._store.append, run.id, block, after=self._seq, fence=run.fence, end=end
         )
         try:
-            self._seq = await patiently(append, self._limits.store_patience, run.id)
+            self._seq = await append()
+        except StoreError as exc:
+            await self._write_patiently(append, exc)
+
+    async def _write_patiently(
+        self, append: Callable[[], Coroutine[Any, Any, int]], exc: StoreError
+    ) -> None:
+        try:
+            self._seq = await patiently(append, self._limits.store_patience, self._run.id, exc)
         except StoreError:
             self.has_failed = True
             raise
@@ -236,7 +242,8 @@ class LogWriter:
         self.is_closed = True
         self._pace.close()
         await self._wait_idle()
-        await self._settle()
+        if self._unsettled is not None:
+            await self._settle(self._unsettled)
         block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
         if self._pending:
             block = self._take().joined(block)

@@ -31,9 +31,9 @@ __export(xhr_exports, {
 });
 function abortWith({ signal }, xhr) {
   const abort = () => xhr.abort();
-  signal.addEventListener("abort", abort);
-  xhr.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
-  if (signal.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  xhr.addEventListener("loadend", () => signal?.removeEventListener("abort", abort));
+  if (signal?.aborted) abort();
 }
 function answerOf2(xhr, changes) {
   return {
@@ -86,7 +86,7 @@ var init_xhr = __esm({
       xhr.addEventListener("error", fail("Network error"));
       xhr.addEventListener("abort", fail("Aborted"));
       abortWith(order, xhr);
-      if (!order.signal.aborted) xhr.send(order.body ?? null);
+      if (!order.signal?.aborted) xhr.send(order.body ?? null);
     });
     Changes = class {
       hasEnded = false;
@@ -143,110 +143,6 @@ function textsOf(value) {
   return isRepeated ? value.map(String) : [JSON.stringify(value)];
 }
 
-// src/core/connection.ts
-var Lost = class _Lost extends Error {
-  afterMs;
-  error;
-  constructor(message, afterMs = 0, error) {
-    super(message);
-    this.afterMs = afterMs;
-    this.error = error;
-  }
-  /** What was lost, and why. */
-  static by(reason, what) {
-    return new _Lost(`${what}: ${reason instanceof Error ? reason.message : String(reason)}`);
-  }
-};
-var PATIENCE = {
-  idleMs: 45e3,
-  backoffMs: 500,
-  backoffMaxMs: 15e3,
-  steadyMs: 5e3,
-  longestWaitMs: 36e5,
-  staleMs: 2e4,
-  giveUpMs: Number.POSITIVE_INFINITY
-};
-var Connection = class {
-  state = "idle";
-  trouble;
-  #patience;
-  #retryMs;
-  #failures = 0;
-  #beganMs = 0;
-  #heardMs = 0;
-  #aloneMs;
-  #hasEvents = false;
-  constructor(patience) {
-    this.#patience = patience;
-    this.#retryMs = patience.backoffMs;
-  }
-  /** A request goes out. */
-  begin(nowMs) {
-    this.#beganMs = this.#heardMs = nowMs;
-    this.#hasEvents = false;
-    if (this.state !== "open") this.state = "connecting";
-  }
-  /** Something came, if only a keepalive. */
-  heard(nowMs) {
-    this.#heardMs = nowMs;
-    this.#aloneMs = void 0;
-    this.state = "open";
-    this.trouble = void 0;
-  }
-  /** What came were events. */
-  moved() {
-    this.#hasEvents = true;
-  }
-  /** The server named how long to wait before coming back. */
-  retry(ms) {
-    this.#retryMs = Math.min(ms, this.#patience.longestWaitMs);
-  }
-  /** In how long the connection counts as lost if nothing comes. */
-  idleInMs(nowMs) {
-    return this.#heardMs + this.#patience.idleMs - nowMs;
-  }
-  /** Whether a page that wakes up should rather connect anew. */
-  isStale(nowMs) {
-    return nowMs - this.#heardMs > this.#patience.staleMs;
-  }
-  /** A poll was answered: the next comes in its own time. */
-  answered() {
-    this.#failures = 0;
-  }
-  /** The connection is gone. How long to wait before the next; undefined to give up. */
-  lost(nowMs, { message, afterMs }, chance) {
-    const { steadyMs, backoffMaxMs, longestWaitMs, giveUpMs } = this.#patience;
-    const wasGood = this.#hasEvents || this.state === "open" && nowMs - this.#beganMs > steadyMs;
-    this.#failures = wasGood ? 1 : this.#failures + 1;
-    this.#aloneMs ??= nowMs;
-    this.state = "waiting";
-    this.trouble = message;
-    if (nowMs - this.#aloneMs >= giveUpMs) return void 0;
-    const longest = Math.max(this.#retryMs, backoffMaxMs);
-    const jittered = Math.min(this.#retryMs * 2 ** (this.#failures - 1), longest) * (0.5 + chance / 2);
-    return Math.min(Math.max(afterMs, jittered), longestWaitMs);
-  }
-  /** Nobody follows for now. */
-  rest() {
-    this.state = "idle";
-  }
-  /** Nothing follows. */
-  close() {
-    this.state = "closed";
-    this.trouble = void 0;
-  }
-};
-var REPEATABLE = /* @__PURE__ */ new Set([408, 425, 429, 502, 503, 504]);
-function isFinal(status, error, starts) {
-  if (starts && error.runId !== null) return true;
-  return !REPEATABLE.has(status) && !(status === 500 && error.retryable);
-}
-function retryAfterMs(value, nowMs) {
-  if (value === null) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1e3 : Date.parse(value) - nowMs;
-  return Math.max(0, ms || 0);
-}
-
 // src/core/event.ts
 function textOf(chunk) {
   const { type, text } = fieldsOf(chunk);
@@ -292,6 +188,9 @@ var ActionError = class extends Error {
 };
 function textIn(value) {
   return typeof value === "string" ? value : null;
+}
+function protocolError(message) {
+  return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
 }
 function errorOf(body, { status, statusText, runId, requestId }) {
   const error = fieldsOf(fieldsOf(body)["error"]);
@@ -362,6 +261,7 @@ var Route = class {
 };
 
 // src/environment.ts
+var WAKES = ["online", "pageshow", "visibilitychange"];
 var PAGE = {
   now: () => Date.now(),
   // goes on while a machine sleeps, as a monotonic clock need not
@@ -372,30 +272,24 @@ var PAGE = {
   },
   onWake(listener) {
     const scope = globalThis;
-    const page = typeof document === "undefined" ? void 0 : document;
-    const online = () => listener(true);
-    const shown = () => listener(false);
-    const seen = () => {
-      if (document.visibilityState === "visible") listener(false);
+    const hear = ({ type }) => {
+      const isOnline = type === "online";
+      if (isOnline || scope.document?.visibilityState !== "hidden") listener(isOnline);
     };
-    scope.addEventListener?.("online", online);
-    scope.addEventListener?.("pageshow", shown);
-    page?.addEventListener("visibilitychange", seen);
+    for (const type of WAKES) scope.addEventListener?.(type, hear);
     return () => {
-      scope.removeEventListener?.("online", online);
-      scope.removeEventListener?.("pageshow", shown);
-      page?.removeEventListener("visibilitychange", seen);
+      for (const type of WAKES) scope.removeEventListener?.(type, hear);
     };
   }
 };
 function pause(environment, ms, signal) {
   return new Promise((resolve) => {
     const stops = [environment.after(ms, wake), environment.onWake(wake)];
-    signal.addEventListener("abort", wake, { once: true });
-    if (signal.aborted) wake();
+    signal?.addEventListener("abort", wake);
+    if (signal?.aborted) wake();
     function wake() {
       for (const stop of stops) stop();
-      signal.removeEventListener("abort", wake);
+      signal?.removeEventListener("abort", wake);
       resolve();
     }
   });
@@ -425,17 +319,17 @@ function frameOf({ id, type, data }) {
   const value = parse(data);
   if (type === "reset") return resetOf(value);
   const place = readCursor(id);
-  if (!place) throw refused(`The id ${quoted(id)} is no cursor.`);
+  if (!place) throw protocolError(`The id ${quoted(id)} is no cursor.`);
   if (type === "run") return openingOf(id, value);
   return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
 }
 function eventOf(event) {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw refused(`There is no event ${quoted(event.type)}.`);
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event ${quoted(event.type)}.`);
   return { kind: "event", event };
 }
 function openingOf(cursor, value) {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw refused("An opening names no run.");
+  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw protocolError("An opening names no run.");
   return {
     kind: "opening",
     cursor,
@@ -446,21 +340,18 @@ function openingOf(cursor, value) {
 }
 function resetOf(value) {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw refused("A reset says no place.");
+  if (typeof firstSeq !== "number") throw protocolError("A reset says no place.");
   return { kind: "reset", firstSeq };
 }
 function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw refused(`An event's data is not JSON: ${quoted(text)}.`);
+    throw protocolError(`An event's data is not JSON: ${quoted(text)}.`);
   }
 }
 function quoted(value) {
   return JSON.stringify(String(value).slice(0, 60));
-}
-function refused(message) {
-  return new ActionError({ code: "PROTOCOL_ERROR", message });
 }
 
 // src/core/log.ts
@@ -538,7 +429,7 @@ var RunLog = class {
   }
   #open({ runId, cursor, firstSeq, status }) {
     if (this.id === void 0) this.identify(runId, cursor);
-    if (this.id !== runId) throw new ActionError({ code: "PROTOCOL_ERROR", message: "This is another run's stream." });
+    if (this.id !== runId) throw protocolError("This is another run's stream.");
     this.firstSeq = firstSeq ?? this.firstSeq;
     this.takeStatus(status);
   }
@@ -580,6 +471,109 @@ var Deferred = class {
     this.promise.catch(() => void 0);
   }
 };
+
+// src/core/connection.ts
+var Lost = class _Lost extends Error {
+  afterMs;
+  error;
+  constructor(message, afterMs = 0, error) {
+    super(message);
+    this.afterMs = afterMs;
+    this.error = error;
+  }
+  /** What was lost, and why. */
+  static by(reason, what) {
+    return new _Lost(`${what}: ${reason instanceof Error ? reason.message : String(reason)}`);
+  }
+};
+var BACKOFF_MS = 500;
+var BACKOFF_MAX_MS = 15e3;
+var LONGEST_WAIT_MS = 36e5;
+var STEADY_MS = 5e3;
+var STALE_MS = 2e4;
+function backoffMs(failures, chance, baseMs = BACKOFF_MS) {
+  const longestMs = Math.max(baseMs, BACKOFF_MAX_MS);
+  return Math.min(baseMs * 2 ** (failures - 1), longestMs) * (0.5 + chance / 2);
+}
+var Connection = class {
+  state = "idle";
+  trouble;
+  #idleMs;
+  #giveUpMs;
+  #retryMs = BACKOFF_MS;
+  #failures = 0;
+  #beganMs = 0;
+  #heardMs = 0;
+  #aloneMs;
+  #hasEvents = false;
+  /** `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is. */
+  constructor(idleMs, giveUpMs) {
+    this.#idleMs = idleMs;
+    this.#giveUpMs = giveUpMs;
+  }
+  /** A request goes out. */
+  begin(nowMs) {
+    this.#beganMs = this.#heardMs = nowMs;
+    this.#hasEvents = false;
+    if (this.state !== "open") this.state = "connecting";
+  }
+  /** Something came, if only a keepalive. */
+  heard(nowMs) {
+    this.#heardMs = nowMs;
+    this.#aloneMs = void 0;
+    this.state = "open";
+    this.trouble = void 0;
+  }
+  /** What came were events. */
+  moved() {
+    this.#hasEvents = true;
+  }
+  /** The server named how long to wait before coming back. */
+  retry(ms) {
+    this.#retryMs = Math.min(ms, LONGEST_WAIT_MS);
+  }
+  /** In how long the connection counts as lost if nothing comes. */
+  idleInMs(nowMs) {
+    return this.#heardMs + this.#idleMs - nowMs;
+  }
+  /** Whether a page that wakes up should rather connect anew. */
+  isStale(nowMs) {
+    return nowMs - this.#heardMs > STALE_MS;
+  }
+  /** A poll was answered: the next comes in its own time. */
+  answered() {
+    this.#failures = 0;
+  }
+  /** The connection is gone. How long to wait before the next; undefined to give up. */
+  lost(nowMs, { message, afterMs }, chance) {
+    const wasGood = this.#hasEvents || this.state === "open" && nowMs - this.#beganMs > STEADY_MS;
+    this.#failures = wasGood ? 1 : this.#failures + 1;
+    this.#aloneMs ??= nowMs;
+    this.state = "waiting";
+    this.trouble = message;
+    if (nowMs - this.#aloneMs >= this.#giveUpMs) return void 0;
+    return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
+  }
+  /** Nobody follows for now. */
+  rest() {
+    this.state = "idle";
+  }
+  /** Nothing follows. */
+  close() {
+    this.state = "closed";
+    this.trouble = void 0;
+  }
+};
+var REPEATABLE = /* @__PURE__ */ new Set([408, 425, 429, 502, 503, 504]);
+function isFinal(status, error, starts) {
+  if (starts && error.runId !== null) return true;
+  return !REPEATABLE.has(status) && !(status === 500 && error.retryable);
+}
+function retryAfterMs(value, nowMs) {
+  if (value === null) return 0;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1e3 : Date.parse(value) - nowMs;
+  return Math.max(0, ms || 0);
+}
 
 // src/transports/polling.ts
 var HOLD_S = 25;
@@ -636,7 +630,7 @@ var SSEDecoder = class {
     if (!piece) return;
     this.#size += piece.length;
     if (this.#size > this.#limit) {
-      throw new ActionError({ code: "PROTOCOL_ERROR", message: `An event is longer than ${this.#limit} characters.` });
+      throw protocolError(`An event is longer than ${this.#limit} characters.`);
     }
     this.#pieces.push(piece);
   }
@@ -683,7 +677,7 @@ async function* framesOf(answer) {
 
 // src/transports/fetch.ts
 function byFetch(fetch) {
-  return async ({ url, onUpload: _, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
+  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
 }
 function answerOf(response) {
   return {
@@ -709,7 +703,6 @@ async function* piecesOf(response) {
 
 // src/wire.ts
 var TRIES = 5;
-var BACKOFF_MS = 500;
 var Wire = class {
   base;
   #options;
@@ -734,31 +727,24 @@ var Wire = class {
   }
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path, method = "GET") {
-    const headers = { Accept: "application/json", ...method === "POST" && { "Content-Type": "application/json" } };
+    const isPost = method === "POST";
+    const headers = { Accept: "application/json", ...isPost && { "Content-Type": "application/json" } };
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, headers, ...method === "POST" && { body: "{}" } });
+        return await this.read({ path, method, headers, body: isPost ? "{}" : void 0 });
       } catch (reason) {
         if (!(reason instanceof Lost)) throw reason;
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
-        const backoffMs = BACKOFF_MS * 2 ** (failures - 1) * (0.5 + this.#environment.chance() / 2);
-        await pause(this.#environment, Math.max(reason.afterMs, backoffMs), NEVER);
+        const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
+        await pause(this.#environment, waitMs);
       }
     }
   }
   async #carry(request, isRefused) {
-    const { path, method = "GET", body, signal = NEVER, onUpload } = request;
+    const { path, method = "GET", body, signal, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
     const { credentials } = this.#options;
-    const order = {
-      url: new URL(path, this.base).href,
-      method,
-      headers,
-      signal,
-      ...body !== void 0 && { body },
-      ...credentials && { credentials },
-      ...onUpload && { onUpload }
-    };
+    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
       return await carrier(order);
@@ -795,7 +781,7 @@ function unreachable(message, runId = null) {
 async function jsonOf(answer) {
   if (answer.status === 204) return null;
   const type = answer.header("Content-Type");
-  if (!type?.includes("json")) throw new ActionError({ code: "PROTOCOL_ERROR", message: `The answer is ${type ?? "of no type"}, not JSON.`, statusCode: 0 });
+  if (!type?.includes("json")) throw protocolError(`The answer is ${type ?? "of no type"}, not JSON.`);
   try {
     return JSON.parse(await answer.text());
   } catch (reason) {
@@ -805,7 +791,6 @@ async function jsonOf(answer) {
 function fetchStreams() {
   return typeof Response !== "undefined" && "body" in Response.prototype;
 }
-var NEVER = new AbortController().signal;
 
 // src/follower.ts
 var Follower = class {
@@ -819,7 +804,7 @@ var Follower = class {
   #isRerouted = false;
   #left;
   constructor(around, run, start) {
-    this.connection = new Connection(around.patience);
+    this.connection = new Connection(around.idleMs, around.giveUpMs);
     this.#around = around;
     this.#run = run;
     this.#start = start;
@@ -857,12 +842,11 @@ var Follower = class {
   }
   /** One connection, and the wait after it. */
   async #turn() {
-    const { environment, patience } = this.#around;
     this.#link = new AbortController();
     this.#isRerouted = false;
     this.connection.begin(this.#nowMs);
     this.#run.changed();
-    const stopWatching = this.#watch(patience.idleMs);
+    const stopWatching = this.#watch(this.#around.idleMs);
     let waitMs;
     try {
       if (this.#left) throw this.#left.reason;
@@ -877,7 +861,7 @@ var Follower = class {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    if (!this.#left) await pause(environment, waitMs, this.#link.signal);
+    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal);
   }
   /** How long to wait after a connection that failed; nothing where it was the last. */
   #lost(reason) {
@@ -909,10 +893,10 @@ var Follower = class {
   }
   async #begin() {
     const start = this.#start;
-    if (!start) throw new ActionError({ code: "PROTOCOL_ERROR", message: "There is no run to follow." });
+    if (!start) throw protocolError("There is no run to follow.");
     const streams = this.#isWanted && this.#mode() === "stream";
     const send = async () => {
-      const answer = await start.send(this.#around.wire, { streams, signal: this.#link.signal });
+      const answer = await start.send(this.#around.wire, streams, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id !== null && this.#run.id === void 0) this.#run.identify(id);
       return answer;
@@ -941,7 +925,7 @@ var Follower = class {
         if (!quiet.signal.aborted) route.flowed();
         quiet.abort();
         this.#heard();
-        if (this.#take(frames)) this.connection.moved();
+        this.#take(frames);
         if (this.#run.hasEnded) return 0;
       }
       throw new Lost("The answer ended before the run did.");
@@ -952,7 +936,7 @@ var Follower = class {
   }
   #take(frames) {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    return this.#run.take(frames);
+    if (this.#run.take(frames)) this.connection.moved();
   }
   /** Ask by polls for what a silent stream may be holding back, until it speaks. */
   async #help(link, quiet) {
@@ -973,14 +957,14 @@ var Follower = class {
         }
         waitMs = paceMs(snapshot);
       } catch {
-        waitMs = Math.min(waitMs * 2, this.#around.patience.idleMs);
+        waitMs = Math.min(waitMs * 2, this.#around.idleMs);
       }
     }
   }
   /** Ask for the id of a run whose start was not answered yet: the same call again, without waiting. */
   async #knock(signal) {
     if (!this.#start?.isSmall) return;
-    const answer = await this.#start.send(this.#around.wire, { streams: false, signal });
+    const answer = await this.#start.send(this.#around.wire, false, signal);
     if (this.#run.id === void 0) await this.#identify(answer);
   }
   async #poll(id, isHeld) {
@@ -1008,7 +992,7 @@ var Follower = class {
   /** An answer without a stream names the run; its events are read from the log. */
   async #identify(answer) {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
-    if (typeof id !== "string") throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer names no run." });
+    if (typeof id !== "string") throw protocolError("The answer names no run.");
     this.#heard();
     this.#run.identify(id, status);
     return 0;
@@ -1100,7 +1084,7 @@ var LiveRun = class {
     this.changed();
   }
   detach() {
-    this.#follower.leave(new DOMException("The run is no longer followed.", "AbortError"));
+    this.#follower.leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
   }
   subscribe(listener) {
     const entry = { place: this.#replay.oldest, isDue: false, call: listener };
@@ -1224,33 +1208,21 @@ var Start = class {
     return typeof this.#body === "string";
   }
   /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
-  async send(wire, how) {
-    const isFeed = this.#feeds.has(this.#action);
+  async send(wire, streams, signal) {
+    const send = (method) => wire.send(this.#request(method, streams, signal));
+    if (this.#feeds.has(this.#action)) return send("GET");
     try {
-      return await wire.send(isFeed ? this.#get(how) : this.#post(how));
+      return await send("POST");
     } catch (reason) {
       const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
-      if (isFeed || !isWrongMethod || this.#options.method || !this.isSmall) throw reason;
-      const answer = await wire.send(this.#get(how));
+      if (!isWrongMethod || this.#options.method || !this.isSmall) throw reason;
+      const answer = await send("GET");
       this.#feeds.add(this.#action);
       return answer;
     }
   }
-  #post(how) {
-    const { onUpload } = this.#options;
-    return {
-      ...this.#request(how),
-      method: "POST",
-      body: this.#body,
-      ...onUpload && { onUpload }
-    };
-  }
-  #get(how) {
-    const request = this.#request(how);
-    return { ...request, path: `${request.path}?${queryOf(this.#input)}` };
-  }
-  #request({ streams, signal }) {
-    const { detached, transport } = this.#options;
+  #request(method, streams, signal) {
+    const { detached, transport, onUpload } = this.#options;
     const headers = {
       Accept: streams && !detached ? "text/event-stream" : "application/json",
       "Idempotency-Key": this.#key
@@ -1258,7 +1230,10 @@ var Start = class {
     if (detached) headers["Prefer"] = "respond-async";
     else if (!streams) headers["Prefer"] = "wait=0";
     if (this.isSmall) headers["Content-Type"] = "application/json";
-    return { path: encodeURIComponent(this.#action), headers, signal, starts: true, ...transport && { transport } };
+    const path = encodeURIComponent(this.#action);
+    const request = { headers, signal, transport, starts: true };
+    if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
+    return { ...request, path, method, body: this.#body, onUpload };
   }
 };
 function newKey() {
@@ -1291,20 +1266,20 @@ var Streams = class {
 };
 function isLimited(origin) {
   if (typeof location === "undefined") return false;
-  const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
-  const protocols = entries.filter(({ name }) => name.startsWith(`${origin}/`)).map((entry) => entry.nextHopProtocol);
-  return !protocols.some((protocol) => /^h[23]/.test(protocol));
+  const entries = performance.getEntries();
+  return !entries.some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
 }
 
 // src/client.ts
 var KEEP = 1e4;
+var IDLE_MS = 45e3;
 var OPENING_MS = 3e3;
 var NOT_ACTIONS = /* @__PURE__ */ new Set(["then", "toJSON"]);
 function createClient(options) {
   return createClientIn(PAGE, options);
 }
 function createClientIn(environment, options) {
-  const server = new Server(environment, options);
+  const server = serverOf(environment, options);
   const members = /* @__PURE__ */ new Map([["runs", runsOf(server)]]);
   return new Proxy({}, {
     get(_, name) {
@@ -1323,38 +1298,23 @@ async function* readStreamableValue(run) {
     yield value;
   }
 }
-var Server = class {
-  wire;
-  #around;
-  #keep;
-  #feeds = /* @__PURE__ */ new Set();
-  constructor(environment, options) {
-    const { idleMs = PATIENCE.idleMs, giveUpMs = PATIENCE.giveUpMs, openingMs = OPENING_MS, transport = "auto" } = options;
-    this.wire = new Wire(options, environment);
-    this.#keep = options.keep ?? KEEP;
-    this.#around = {
-      wire: this.wire,
-      environment,
-      route: new Route(),
-      streams: new Streams(this.wire.base.origin, options.maxStreams),
-      patience: { ...PATIENCE, idleMs, giveUpMs },
-      openingMs,
-      transport
-    };
-  }
-  call(action, input, options) {
-    const start = new Start(action, input, options, this.#feeds);
-    return new LiveRun(this.#surroundings(options), { start, signal: options.signal, keep: this.#keep });
-  }
-  attach(id, cursor, options = {}) {
-    const run = new LiveRun(this.#surroundings(options), { id, cursor, signal: options.signal, keep: this.#keep });
-    run.follow();
-    return run;
-  }
-  #surroundings({ transport }) {
-    return transport ? { ...this.#around, transport } : this.#around;
-  }
-};
+function serverOf(environment, options) {
+  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Number.POSITIVE_INFINITY, openingMs = OPENING_MS, transport = "auto" } = options;
+  const wire = new Wire(options, environment);
+  const streams = new Streams(wire.base.origin, options.maxStreams);
+  const shared = { wire, environment, route: new Route(), streams, idleMs, giveUpMs, openingMs };
+  const around = (own = transport) => ({ ...shared, transport: own });
+  const feeds = /* @__PURE__ */ new Set();
+  return {
+    wire,
+    call: (action, input, call) => new LiveRun(around(call.transport), { start: new Start(action, input, call, feeds), signal: call.signal, keep }),
+    attach(id, cursor, { signal, transport: own } = {}) {
+      const run = new LiveRun(around(own), { id, cursor, signal, keep });
+      run.follow();
+      return run;
+    }
+  };
+}
 function actionOf(server, name) {
   const call = (input, options = {}) => {
     const run = server.call(name, input, options);
@@ -1362,14 +1322,13 @@ function actionOf(server, name) {
     return run;
   };
   const start = (input, options = {}) => server.call(name, input, { ...options, detached: true }).begin();
-  const attach = (id, cursor, options) => server.attach(id, cursor, options);
-  return Object.assign(call, { start, attach, action: name });
+  return Object.assign(call, { start, attach: server.attach, action: name });
 }
 function runsOf(server) {
   const path = (id) => `runs/${encodeURIComponent(id)}`;
   return {
-    attach: (id, cursor, options) => server.attach(id, cursor, options),
-    list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf2(query)}`)),
+    attach: server.attach,
+    list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf(query)}`)),
     get: async (id) => await server.wire.ask(path(id)),
     cancel: async (id) => await server.wire.ask(`${path(id)}/cancel`, "POST"),
     delete: async (id) => {
@@ -1377,13 +1336,9 @@ function runsOf(server) {
     }
   };
 }
-function queryOf2(query = {}) {
-  const entries = Object.entries(query).filter(([, value]) => value !== void 0);
-  return new URLSearchParams(entries.map(([name, value]) => [name, String(value)]));
-}
 function pageOf(answer) {
   const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer is no list of runs." });
+  if (!Array.isArray(runs)) throw protocolError("The answer is no list of runs.");
   return Object.assign(runs, { next: typeof next === "string" ? next : null });
 }
 export {
