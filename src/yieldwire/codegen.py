@@ -96,10 +96,10 @@ class _Page:
         scope = _Scope(self, schema.get("$defs", {}), place)
         whole = {key: value for key, value in schema.items() if key != "$defs"}
         title = whole.get("title")
-        if title is None and (place.is_input or _is_choice(whole)) and "$ref" not in whole:
-            # A result may be named by its action's author; a union of chunks is always of use.
-            title = "" if place.kind == "result" else f"{_pascal(place.alias)}{place.kind.title()}"
-        return scope.named(str(title), whole) if title else scope.type_of(whole)
+        is_of_use = place.is_input or (place.kind == "chunk" and _COMBINED & whole.keys())
+        if not title and is_of_use and "$ref" not in whole:
+            title = f"{_pascal(place.alias)}{place.kind.title()}"
+        return scope.named(title, whole, scope.meaning(whole)) if title else scope.type_of(whole)
 
 
 @dataclass(slots=True)
@@ -109,11 +109,15 @@ class _Scope:
     page: _Page
     definitions: Mapping[str, Schema]
     place: _Place
+    meanings: dict[str, str] = field(default_factory=dict)
 
-    def named(self, title: str, schema: Schema) -> str:
+    def meaning(self, schema: Schema) -> str:
+        """Return what a schema says, with all that it refers to."""
+        return json.dumps([schema, self._behind(schema)], sort_keys=True)
+
+    def named(self, title: str, schema: Schema, meaning: str) -> str:
         """Return the name of a declaration of ``schema``, writing it if there is none."""
         names, texts = self.page.names, self.page.texts
-        meaning = json.dumps([schema, self._behind(schema)], sort_keys=True)
         if meaning not in names:
             free = (
                 name
@@ -158,7 +162,8 @@ class _Scope:
             yield self._reference(schema["$ref"])
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
-                yield self._choice(schema[keyword], schema.get("discriminator", {}))
+                tag: Schema = schema.get("discriminator", {})
+                yield _union(self._option(option, tag) for option in schema[keyword])
         yield from map(self.type_of, schema.get("allOf", ()))
         if "const" in schema or "enum" in schema:
             yield _union(map(_literal, schema.get("enum", [schema.get("const")])))
@@ -171,10 +176,9 @@ class _Scope:
         # A union that is a member of itself, through others or not, cannot be written.
         if not target or name in self._behind(target, is_shallow=True):
             return "unknown"
-        return self.named(name, target)
-
-    def _choice(self, options: Sequence[Json], discriminator: Schema) -> str:
-        return _union(self._option(option, discriminator) for option in options)
+        if name not in self.meanings:
+            self.meanings[name] = self.meaning(target)
+        return self.named(name, target, self.meanings[name])
 
     def _option(self, option: Json, discriminator: Schema) -> str:
         """Return a member of a union; its tag is required, though it has a default."""
@@ -281,10 +285,6 @@ def _intersection(parts: Iterable[str]) -> str:
 
 def _grouped(text: str) -> str:
     return f"({text})" if isinstance(text, _Loose) else text
-
-
-def _is_choice(schema: Schema) -> bool:
-    return "anyOf" in schema or "oneOf" in schema
 
 
 def _is_alone(schema: Schema) -> bool:
