@@ -9,7 +9,7 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from benchmarks.environment import Environment, prepare
@@ -44,15 +44,12 @@ class Stream:
 
     def events(self) -> Iterator[str]:
         """Give the data of every event that has a token."""
+        yield from events_in(self._pieces())
+
+    def _pieces(self) -> Iterator[bytes]:
         until = time.monotonic() + STREAM_SECONDS
-        rest = b""
-        while data := self._answer.read1(65_536):
-            *frames, rest = (rest + data.replace(b"\r\n", b"\n")).split(b"\n\n")
-            for frame in frames:
-                lines = [line for line in frame.split(b"\n") if line.startswith(b"data:")]
-                joined = b"\n".join(line[5:] for line in lines).decode()
-                if "token " in joined:
-                    yield joined
+        while piece := self._answer.read1(65_536):
+            yield piece
             if time.monotonic() > until:
                 raise BenchmarkError(f"It took more than {STREAM_SECONDS:g} s.")
 
@@ -60,6 +57,17 @@ class Stream:
         """Leave."""
         self._answer.close()
         self._connection.close()
+
+
+def events_in(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Give the data of every event that has a token, however the bytes are cut."""
+    rest = b""
+    for piece in pieces:
+        *frames, rest = (rest + piece).replace(b"\r\n", b"\n").split(b"\n\n")
+        for frame in frames:
+            lines = [line[5:] for line in frame.split(b"\n") if line.startswith(b"data:")]
+            if b"token " in (joined := b"\n".join(lines)):
+                yield joined.decode()
 
 
 def _sent(request: Request, port: int) -> http.client.HTTPConnection:

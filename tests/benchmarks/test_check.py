@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.check import failures
+from benchmarks.check import events_in, failures
 from benchmarks.environment import Environment
 from benchmarks.peer import Peer
 
@@ -81,3 +81,12 @@ def test_a_server_that_does_not_start_is_found(tmp_path: Path) -> None:
     environment = Environment(command=command, directory=tmp_path, versions=())
 
     assert list(failures(peer, environment)) == ["scene A: It did not start: no such module"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_events_are_told_apart_however_their_bytes_are_cut(end: bytes) -> None:
+    frames = [[b": joined"], [b"data: token 0"], [b"id: 1", b"data: token 1"], [b"data: [DONE]"]]
+    wire = b"".join(end.join([*frame, b"", b""]) for frame in frames)
+
+    for cut in range(len(wire)):
+        assert list(events_in([wire[:cut], wire[cut:]])) == [" token 0", " token 1"]
