@@ -11,6 +11,9 @@ export interface Environment {
   onWake(listener: (isOnline: boolean) => void): () => void;
 }
 
+/** All of them reach the window; a worker hears the first, and other places none. */
+const WAKES = ["online", "pageshow", "visibilitychange"] as const;
+
 /** The page, the worker or the process that this runs in. */
 export const PAGE: Environment = {
   now: () => Date.now(), // goes on while a machine sleeps, as a monotonic clock need not
@@ -20,33 +23,27 @@ export const PAGE: Environment = {
     return () => clearTimeout(timer);
   },
   onWake(listener) {
-    const scope = globalThis as Partial<EventTarget>;
-    const page: EventTarget | undefined = typeof document === "undefined" ? undefined : document;
-    const online = (): void => listener(true);
-    const shown = (): void => listener(false);
-    const seen = (): void => {
-      if (document.visibilityState === "visible") listener(false);
+    const scope = globalThis as Partial<EventTarget> & { readonly document?: Document };
+    const hear = ({ type }: Event): void => {
+      const isOnline = type === "online";
+      if (isOnline || scope.document?.visibilityState !== "hidden") listener(isOnline);
     };
-    scope.addEventListener?.("online", online);
-    scope.addEventListener?.("pageshow", shown);
-    page?.addEventListener("visibilitychange", seen);
+    for (const type of WAKES) scope.addEventListener?.(type, hear);
     return () => {
-      scope.removeEventListener?.("online", online);
-      scope.removeEventListener?.("pageshow", shown);
-      page?.removeEventListener("visibilitychange", seen);
+      for (const type of WAKES) scope.removeEventListener?.(type, hear);
     };
   },
 };
 
 /** Wait; a wake-up or the signal ends it early. */
-export function pause(environment: Environment, ms: number, signal: AbortSignal): Promise<void> {
+export function pause(environment: Environment, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const stops = [environment.after(ms, wake), environment.onWake(wake)];
-    signal.addEventListener("abort", wake, { once: true });
-    if (signal.aborted) wake();
+    signal?.addEventListener("abort", wake);
+    if (signal?.aborted) wake();
     function wake(): void {
       for (const stop of stops) stop();
-      signal.removeEventListener("abort", wake);
+      signal?.removeEventListener("abort", wake);
       resolve();
     }
   });

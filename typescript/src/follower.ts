@@ -7,8 +7,8 @@
  */
 
 import type { TransportName } from "./contract.js";
-import { Connection, Lost, type Patience } from "./core/connection.js";
-import { ActionError } from "./core/error.js";
+import { Connection, Lost } from "./core/connection.js";
+import { protocolError } from "./core/error.js";
 import { fieldsOf, type Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import type { Mode, Route } from "./core/route.js";
@@ -18,7 +18,7 @@ import type { Streams } from "./streams.js";
 import type { Answer } from "./transports/carrier.js";
 import { paceMs, poll } from "./transports/polling.js";
 import { framesOf } from "./transports/sse.js";
-import { jsonOf, unreachable, type Wire } from "./wire.js";
+import { jsonOf, pathOf, unreachable, type Wire } from "./wire.js";
 
 /** What the runs of one client share. */
 export interface Surroundings {
@@ -26,7 +26,10 @@ export interface Surroundings {
   readonly environment: Environment;
   readonly route: Route;
   readonly streams: Streams;
-  readonly patience: Patience;
+  /** After so long without a byte a connection is lost. */
+  readonly idleMs: number;
+  /** After so long without a connection a run is given up. */
+  readonly giveUpMs: number;
   readonly openingMs: number;
   readonly transport: TransportName;
 }
@@ -63,7 +66,7 @@ export class Follower {
   #left: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, run: Followed, start: Start | undefined) {
-    this.connection = new Connection(around.patience);
+    this.connection = new Connection(around.idleMs, around.giveUpMs);
     this.#around = around;
     this.#run = run;
     this.#start = start;
@@ -109,12 +112,11 @@ export class Follower {
 
   /** One connection, and the wait after it. */
   async #turn(): Promise<void> {
-    const { environment, patience } = this.#around;
     this.#link = new AbortController();
     this.#isRerouted = false;
     this.connection.begin(this.#nowMs);
     this.#run.changed();
-    const stopWatching = this.#watch(patience.idleMs);
+    const stopWatching = this.#watch(this.#around.idleMs);
     let waitMs: number | undefined;
     try {
       if (this.#left) throw this.#left.reason;
@@ -129,7 +131,7 @@ export class Follower {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    if (!this.#left) await pause(environment, waitMs, this.#link.signal);
+    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal);
   }
 
   /** How long to wait after a connection that failed; nothing where it was the last. */
@@ -167,10 +169,10 @@ export class Follower {
 
   async #begin(): Promise<number> {
     const start = this.#start;
-    if (!start) throw new ActionError({ code: "PROTOCOL_ERROR", message: "There is no run to follow." });
+    if (!start) throw protocolError("There is no run to follow.");
     const streams = this.#isWanted && this.#mode() === "stream";
     const send = async (): Promise<Answer> => {
-      const answer = await start.send(this.#around.wire, { streams, signal: this.#link.signal });
+      const answer = await start.send(this.#around.wire, streams, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id !== null && this.#run.id === undefined) this.#run.identify(id);
       return answer;
@@ -184,24 +186,23 @@ export class Follower {
     const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
     const { wire, transport } = this.#around;
-    return this.#stream(() => wire.send({ path: `runs/${encodeURIComponent(id)}/events`, headers, signal, transport }));
+    return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
   }
 
   /** Read one stream, and help it while it is silent. */
   async #stream(send: () => Promise<Answer>): Promise<number> {
-    const { streams, route } = this.#around;
+    const { streams, transport } = this.#around;
     const quiet = new AbortController();
     const release = streams.take();
-    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
+    if (transport === "auto") void this.#help(this.#link, quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
       if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
       for await (const frames of framesOf(answer)) {
-        if (!quiet.signal.aborted) route.flowed();
         quiet.abort();
         this.#heard();
-        if (this.#take(frames)) this.connection.moved();
+        this.#take(frames);
         if (this.#run.hasEnded) return 0;
       }
       throw new Lost("The answer ended before the run did.");
@@ -211,9 +212,9 @@ export class Follower {
     }
   }
 
-  #take(frames: readonly Frame[]): boolean {
+  #take(frames: readonly Frame[]): void {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    return this.#run.take(frames);
+    if (this.#run.take(frames)) this.connection.moved();
   }
 
   /** Ask by polls for what a silent stream may be holding back, until it speaks. */
@@ -223,7 +224,8 @@ export class Follower {
       await pause(environment, waitMs, quiet);
       if (quiet.aborted || link.signal.aborted) return;
       try {
-        if (this.#run.id === undefined) await this.#knock(quiet);
+        // The same call again, without waiting, tells the id of a run whose start was not answered yet.
+        if (this.#run.id === undefined && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
         const { id, cursor } = this.#run;
         if (id === undefined || cursor === undefined) continue;
         const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
@@ -235,16 +237,9 @@ export class Follower {
         }
         waitMs = paceMs(snapshot);
       } catch {
-        waitMs = Math.min(waitMs * 2, this.#around.patience.idleMs); // the stream itself will say what is wrong
+        waitMs = Math.min(waitMs * 2, this.#around.idleMs); // the stream itself will say what is wrong
       }
     }
-  }
-
-  /** Ask for the id of a run whose start was not answered yet: the same call again, without waiting. */
-  async #knock(signal: AbortSignal): Promise<void> {
-    if (!this.#start?.isSmall) return;
-    const answer = await this.#start.send(this.#around.wire, { streams: false, signal });
-    if (this.#run.id === undefined) await this.#identify(answer);
   }
 
   async #poll(id: string, isHeld: boolean): Promise<number> {
@@ -252,20 +247,19 @@ export class Follower {
     const beganMs = this.#nowMs;
     try {
       const snapshot = await poll(wire, id, { cursor: this.#run.cursor ?? "", isHeld, signal: this.#link.signal });
-      if (isHeld) route.held(this.#nowMs, true);
       this.#heard();
       const isNew = this.#run.takePoll(snapshot);
       const wasHeld = isHeld && (isNew || this.#nowMs - beganMs > paceMs(snapshot));
       return wasHeld ? 0 : paceMs(snapshot);
     } catch (reason) {
-      if (isHeld && reason instanceof Lost) route.held(this.#nowMs, false);
+      if (isHeld && reason instanceof Lost) route.cutOff(this.#nowMs);
       throw reason;
     }
   }
 
   /** The log has no more to say: the outcome is in the snapshot. */
   async #conclude(): Promise<number> {
-    const snapshot = (await this.#around.wire.ask(`runs/${encodeURIComponent(this.#run.id ?? "")}`)) as Snapshot;
+    const snapshot = (await this.#around.wire.ask(pathOf(this.#run.id ?? ""))) as Snapshot;
     this.#run.conclude(snapshot);
     if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
     return 0;
@@ -274,7 +268,7 @@ export class Follower {
   /** An answer without a stream names the run; its events are read from the log. */
   async #identify(answer: Answer): Promise<number> {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
-    if (typeof id !== "string") throw new ActionError({ code: "PROTOCOL_ERROR", message: "The answer names no run." });
+    if (typeof id !== "string") throw protocolError("The answer names no run.");
     this.#heard();
     this.#run.identify(id, status);
     return 0;

@@ -10,6 +10,7 @@ import { type RunStatus, TERMINAL, TRANSITIONS } from "./core/status.js";
 import { Deferred } from "./deferred.js";
 import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
+import { pathOf } from "./wire.js";
 
 /** Where a run begins: with a call, or with an id. */
 export interface Origin {
@@ -114,15 +115,15 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   async stop(): Promise<void> {
     const id = await this.#known.promise.catch(() => undefined);
     if (id === undefined) return; // nothing was started, so there is nothing to stop
-    const path = `runs/${encodeURIComponent(id)}/cancel`;
-    const { status } = (await this.#around.wire.ask(path, "POST")) as Snapshot;
+    const { status } = (await this.#around.wire.ask(`${pathOf(id)}/cancel`, "POST")) as Snapshot;
     if (this.connection === "idle") this.#log.status = status;
     else this.#log.takeStatus(status);
     this.changed();
   }
 
   detach(): void {
-    this.#follower.leave(new DOMException("The run is no longer followed.", "AbortError"));
+    // React Native has no DOMException.
+    this.#follower.leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
   }
 
   subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {

@@ -32,37 +32,23 @@ export class Start {
   }
 
   /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
-  async send(wire: Wire, how: { readonly streams: boolean; readonly signal: AbortSignal }): Promise<Answer> {
-    const isFeed = this.#feeds.has(this.#action);
+  async send(wire: Wire, streams: boolean, signal: AbortSignal): Promise<Answer> {
+    const send = (method: "GET" | "POST"): Promise<Answer> => wire.send(this.#request(method, streams, signal));
+    if (this.#feeds.has(this.#action)) return send("GET");
     try {
-      return await wire.send(isFeed ? this.#get(how) : this.#post(how));
+      return await send("POST");
     } catch (reason) {
       const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
-      if (isFeed || !isWrongMethod || this.#options.method || !this.isSmall) throw reason;
+      if (!isWrongMethod || this.#options.method || !this.isSmall) throw reason;
       // What a POST does not start may be a feed; a GET starts nothing else.
-      const answer = await wire.send(this.#get(how));
+      const answer = await send("GET");
       this.#feeds.add(this.#action);
       return answer;
     }
   }
 
-  #post(how: { readonly streams: boolean; readonly signal: AbortSignal }): Request {
-    const { onUpload } = this.#options;
-    return {
-      ...this.#request(how),
-      method: "POST",
-      body: this.#body,
-      ...(onUpload && { onUpload }),
-    };
-  }
-
-  #get(how: { readonly streams: boolean; readonly signal: AbortSignal }): Request {
-    const request = this.#request(how);
-    return { ...request, path: `${request.path}?${queryOf(this.#input)}` };
-  }
-
-  #request({ streams, signal }: { readonly streams: boolean; readonly signal: AbortSignal }): Request {
-    const { detached, transport } = this.#options;
+  #request(method: "GET" | "POST", streams: boolean, signal: AbortSignal): Request {
+    const { detached, transport, onUpload } = this.#options;
     const headers: Record<string, string> = {
       Accept: streams && !detached ? "text/event-stream" : "application/json",
       "Idempotency-Key": this.#key,
@@ -70,11 +56,14 @@ export class Start {
     if (detached) headers["Prefer"] = "respond-async";
     else if (!streams) headers["Prefer"] = "wait=0";
     if (this.isSmall) headers["Content-Type"] = "application/json";
-    return { path: encodeURIComponent(this.#action), headers, signal, starts: true, ...(transport && { transport }) };
+    const path = encodeURIComponent(this.#action);
+    const request = { headers, signal, transport, starts: true };
+    if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
+    return { ...request, path, method, body: this.#body, onUpload };
   }
 }
 
 /** 128 random bits; `crypto.randomUUID` is missing on http origins, and this is not. */
 function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return crypto.getRandomValues(new Uint8Array(16)).join("-");
 }

@@ -35,9 +35,6 @@ export class Streams {
 /** Whether this is a browser that speaks HTTP/1.1 to the origin, as far as it tells. */
 function isLimited(origin: string): boolean {
   if (typeof location === "undefined") return false;
-  const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
-  const protocols = entries
-    .filter(({ name }) => name.startsWith(`${origin}/`))
-    .map((entry) => (entry as PerformanceResourceTiming).nextHopProtocol);
-  return !protocols.some((protocol) => /^h[23]/.test(protocol));
+  const entries = performance.getEntries() as PerformanceResourceTiming[];
+  return !entries.some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
 }

@@ -1,8 +1,8 @@
 /** Requests to one mounted application, and what their answers mean. */
 
 import type { ClientOptions, TransportName } from "./contract.js";
-import { isFinal, Lost, retryAfterMs } from "./core/connection.js";
-import { ActionError, errorOf } from "./core/error.js";
+import { backoffMs, isFinal, Lost, retryAfterMs } from "./core/connection.js";
+import { ActionError, errorOf, protocolError } from "./core/error.js";
 import { type Environment, pause } from "./environment.js";
 import type { Answer, Carrier } from "./transports/carrier.js";
 import { byFetch } from "./transports/fetch.js";
@@ -12,17 +12,16 @@ export interface Request {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | FormData;
+  readonly body?: string | FormData | undefined;
   readonly signal?: AbortSignal;
   /** Whether it starts a run: then an error of a run is that run's own end. */
   readonly starts?: boolean;
-  readonly transport?: TransportName;
-  readonly onUpload?: (sentBytes: number, totalBytes: number) => void;
+  readonly transport?: TransportName | undefined;
+  readonly onUpload?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
 /** How often a short request is sent: stop, snapshot, list. */
 const TRIES = 5;
-const BACKOFF_MS = 500;
 
 /** A client's way to its server. */
 export class Wire {
@@ -54,32 +53,25 @@ export class Wire {
 
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path: string, method: string = "GET"): Promise<unknown> {
-    const headers = { Accept: "application/json", ...(method === "POST" && { "Content-Type": "application/json" }) };
+    const isPost = method === "POST";
+    const headers = { Accept: "application/json", ...(isPost && { "Content-Type": "application/json" }) };
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, headers, ...(method === "POST" && { body: "{}" }) });
+        return await this.read({ path, method, headers, body: isPost ? "{}" : undefined });
       } catch (reason) {
         if (!(reason instanceof Lost)) throw reason;
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
-        const backoffMs = BACKOFF_MS * 2 ** (failures - 1) * (0.5 + this.#environment.chance() / 2);
-        await pause(this.#environment, Math.max(reason.afterMs, backoffMs), NEVER);
+        const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
+        await pause(this.#environment, waitMs);
       }
     }
   }
 
   async #carry(request: Request, isRefused: boolean): Promise<Answer> {
-    const { path, method = "GET", body, signal = NEVER, onUpload } = request;
+    const { path, method = "GET", body, signal, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
     const { credentials } = this.#options;
-    const order = {
-      url: new URL(path, this.base).href,
-      method,
-      headers,
-      signal,
-      ...(body !== undefined && { body }),
-      ...(credentials && { credentials }),
-      ...(onUpload && { onUpload }),
-    };
+    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
       return await carrier(order);
@@ -114,6 +106,11 @@ export class Wire {
   }
 }
 
+/** Where a run is. */
+export function pathOf(id: string): string {
+  return `runs/${encodeURIComponent(id)}`;
+}
+
 /** What a client says when no server has answered. */
 export function unreachable(message: string, runId: string | null = null): ActionError {
   return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
@@ -124,7 +121,7 @@ export async function jsonOf(answer: Answer): Promise<unknown> {
   if (answer.status === 204) return null;
   const type = answer.header("Content-Type");
   // A page in the place of an answer: the address is not an application's.
-  if (!type?.includes("json")) throw new ActionError({ code: "PROTOCOL_ERROR", message: `The answer is ${type ?? "of no type"}, not JSON.`, statusCode: 0 });
+  if (!type?.includes("json")) throw protocolError(`The answer is ${type ?? "of no type"}, not JSON.`);
   try {
     return JSON.parse(await answer.text()) as unknown;
   } catch (reason) {
@@ -136,5 +133,3 @@ export async function jsonOf(answer: Answer): Promise<unknown> {
 function fetchStreams(): boolean {
   return typeof Response !== "undefined" && "body" in Response.prototype;
 }
-
-const NEVER: AbortSignal = new AbortController().signal;

@@ -22,50 +22,40 @@ export class Lost extends Error {
   }
 }
 
-/** How long a client waits. */
-export interface Patience {
-  /** After so long without a byte a connection counts as lost: three of the server's keepalives. */
-  readonly idleMs: number;
-  /** The first wait; each is twice the one before, less up to half of it, at random. */
-  readonly backoffMs: number;
-  /** The longest wait that comes about in this way. */
-  readonly backoffMaxMs: number;
-  /** A connection that lives this long is a good one, and back-off begins anew. */
-  readonly steadyMs: number;
-  /** A server that asks for more is asked again after this long. */
-  readonly longestWaitMs: number;
-  /** What has been silent for this long when a page wakes up is not waited for. */
-  readonly staleMs: number;
-  /** How long a run may be without its server before it is given up. */
-  readonly giveUpMs: number;
-}
+/** The first wait; each is twice the one before, less up to half of it, at random. */
+const BACKOFF_MS = 500;
+/** The longest wait that comes about in this way. */
+const BACKOFF_MAX_MS = 15_000;
+/** A server that asks for more is asked again after this long. */
+const LONGEST_WAIT_MS = 3_600_000;
+/** A connection that lives this long is a good one, and back-off begins anew. */
+const STEADY_MS = 5_000;
+/** What has been silent for this long when a page wakes up is not waited for: a keepalive is overdue. */
+const STALE_MS = 20_000;
 
-/** What holds unless a client says otherwise. */
-export const PATIENCE: Patience = {
-  idleMs: 45_000,
-  backoffMs: 500,
-  backoffMaxMs: 15_000,
-  steadyMs: 5_000,
-  longestWaitMs: 3_600_000,
-  staleMs: 20_000,
-  giveUpMs: Number.POSITIVE_INFINITY,
-};
+/** How long to wait after so many failures in a row; `chance` is from 0 to 1. */
+export function backoffMs(failures: number, chance: number, baseMs: number = BACKOFF_MS): number {
+  const longestMs = Math.max(baseMs, BACKOFF_MAX_MS);
+  return Math.min(baseMs * 2 ** (failures - 1), longestMs) * (0.5 + chance / 2);
+}
 
 /** One run's connection, over all of its tries. Told what happens and when; decides, and does nothing itself. */
 export class Connection {
   state: ConnectionState = "idle";
   trouble: string | undefined;
-  readonly #patience: Patience;
-  #retryMs: number;
+  readonly #idleMs: number;
+  readonly #giveUpMs: number;
+  #retryMs = BACKOFF_MS;
   #failures = 0;
   #beganMs = 0;
   #heardMs = 0;
   #aloneMs: number | undefined;
   #hasEvents = false;
 
-  constructor(patience: Patience) {
-    this.#patience = patience;
-    this.#retryMs = patience.backoffMs;
+  /** `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is. */
+  constructor(idleMs: number, giveUpMs: number) {
+    this.#idleMs = idleMs;
+    this.#giveUpMs = giveUpMs;
   }
 
   /** A request goes out. */
@@ -90,17 +80,17 @@ export class Connection {
 
   /** The server named how long to wait before coming back. */
   retry(ms: number): void {
-    this.#retryMs = Math.min(ms, this.#patience.longestWaitMs);
+    this.#retryMs = Math.min(ms, LONGEST_WAIT_MS);
   }
 
   /** In how long the connection counts as lost if nothing comes. */
   idleInMs(nowMs: number): number {
-    return this.#heardMs + this.#patience.idleMs - nowMs;
+    return this.#heardMs + this.#idleMs - nowMs;
   }
 
   /** Whether a page that wakes up should rather connect anew. */
   isStale(nowMs: number): boolean {
-    return nowMs - this.#heardMs > this.#patience.staleMs;
+    return nowMs - this.#heardMs > STALE_MS;
   }
 
   /** A poll was answered: the next comes in its own time. */
@@ -110,16 +100,13 @@ export class Connection {
 
   /** The connection is gone. How long to wait before the next; undefined to give up. */
   lost(nowMs: number, { message, afterMs }: Pick<Lost, "message" | "afterMs">, chance: number): number | undefined {
-    const { steadyMs, backoffMaxMs, longestWaitMs, giveUpMs } = this.#patience;
-    const wasGood = this.#hasEvents || (this.state === "open" && nowMs - this.#beganMs > steadyMs);
+    const wasGood = this.#hasEvents || (this.state === "open" && nowMs - this.#beganMs > STEADY_MS);
     this.#failures = wasGood ? 1 : this.#failures + 1;
     this.#aloneMs ??= nowMs;
     this.state = "waiting";
     this.trouble = message;
-    if (nowMs - this.#aloneMs >= giveUpMs) return undefined;
-    const longest = Math.max(this.#retryMs, backoffMaxMs);
-    const jittered = Math.min(this.#retryMs * 2 ** (this.#failures - 1), longest) * (0.5 + chance / 2);
-    return Math.min(Math.max(afterMs, jittered), longestWaitMs);
+    if (nowMs - this.#aloneMs >= this.#giveUpMs) return undefined;
+    return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
   }
 
   /** Nobody follows for now. */
@@ -149,6 +136,5 @@ export function isFinal(status: number, error: ActionError, starts: boolean): bo
 /** What `Retry-After` says, in seconds or as a date; 0 where it says nothing. */
 export function retryAfterMs(value: string | null, nowMs: number): number {
   if (value === null) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  return Math.max(0, ms || 0);
+  return Math.max(0, Number(value) * 1000 || Date.parse(value) - nowMs || 0);
 }

@@ -40,6 +40,11 @@ function textIn(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
+/** What a client says to bytes that the protocol does not allow. */
+export function protocolError(message: string): ActionError {
+  return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
+}
+
 /** What is known of an answer that is no success, beside its body. */
 export interface Refusal {
   readonly status: number;

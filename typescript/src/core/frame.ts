@@ -1,6 +1,6 @@
 /** The frames of the native protocol: what the messages of its event streams, and its lines, say. */
 
-import { ActionError } from "./error.js";
+import { protocolError } from "./error.js";
 import { fieldsOf, type RunEvent } from "./event.js";
 import type { Message } from "./sse.js";
 import { type RunStatus, TRANSITIONS } from "./status.js";
@@ -54,7 +54,7 @@ export function frameOf({ id, type, data }: Message): Frame {
   const value = parse(data);
   if (type === "reset") return resetOf(value);
   const place = readCursor(id);
-  if (!place) throw refused(`The id ${quoted(id)} is no cursor.`);
+  if (!place) throw protocolError(`The id "${id}" is no cursor.`);
   if (type === "run") return openingOf(id, value);
   return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
 }
@@ -66,13 +66,13 @@ export function frameOfLine(line: string): Frame {
 }
 
 function eventOf(event: { readonly seq?: unknown; readonly type?: unknown; readonly data?: unknown }): EventFrame {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw refused(`There is no event ${quoted(event.type)}.`);
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${String(event.type)}".`);
   return { kind: "event", event: event as RunEvent };
 }
 
 function openingOf(cursor: string, value: unknown): Opening {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw refused("An opening names no run.");
+  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw protocolError("An opening names no run.");
   return {
     kind: "opening",
     cursor,
@@ -84,7 +84,7 @@ function openingOf(cursor: string, value: unknown): Opening {
 
 function resetOf(value: unknown): Reset {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw refused("A reset says no place.");
+  if (typeof firstSeq !== "number") throw protocolError("A reset says no place.");
   return { kind: "reset", firstSeq };
 }
 
@@ -92,14 +92,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw refused(`An event's data is not JSON: ${quoted(text)}.`);
+    throw protocolError(`An event's data is not JSON: ${text.slice(0, 80)}`);
   }
-}
-
-function quoted(value: unknown): string {
-  return JSON.stringify(String(value).slice(0, 60));
-}
-
-function refused(message: string): ActionError {
-  return new ActionError({ code: "PROTOCOL_ERROR", message });
 }

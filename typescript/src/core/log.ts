@@ -5,7 +5,7 @@
  * an event that something on the way repeated is left out.
  */
 
-import { ActionError } from "./error.js";
+import { ActionError, protocolError } from "./error.js";
 import { isProgress, type Progress, type RunEvent, type Snapshot, textOf } from "./event.js";
 import { cursorOf, type Frame, type Opening, readCursor } from "./frame.js";
 import { type RunStatus, TERMINAL, TRANSITIONS } from "./status.js";
@@ -102,7 +102,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   #open({ runId, cursor, firstSeq, status }: Opening): void {
     if (this.id === undefined) this.identify(runId, cursor);
-    if (this.id !== runId) throw new ActionError({ code: "PROTOCOL_ERROR", message: "This is another run's stream." });
+    if (this.id !== runId) throw protocolError("This is another run's stream.");
     this.firstSeq = firstSeq ?? this.firstSeq;
     this.takeStatus(status);
   }

@@ -5,7 +5,7 @@
  * A message that the end of the input cuts off is never given out, and its id counts for nothing.
  */
 
-import { ActionError } from "./error.js";
+import { protocolError } from "./error.js";
 
 /** What an event stream dispatches. */
 export interface Message {
@@ -65,7 +65,7 @@ export class SSEDecoder {
     if (!piece) return;
     this.#size += piece.length;
     if (this.#size > this.#limit) {
-      throw new ActionError({ code: "PROTOCOL_ERROR", message: `An event is longer than ${this.#limit} characters.` });
+      throw protocolError(`An event is longer than ${this.#limit} characters.`);
     }
     this.#pieces.push(piece);
   }

@@ -5,10 +5,10 @@ export interface Order {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly body?: string | FormData;
-  readonly signal: AbortSignal;
-  readonly credentials?: RequestCredentials;
-  readonly onUpload?: (sentBytes: number, totalBytes: number) => void;
+  readonly body: string | FormData | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly credentials: RequestCredentials | undefined;
+  readonly onUpload: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
 /** One answer, whose head has come. */

@@ -1,8 +1,13 @@
 import type { Answer, Carrier } from "./carrier.js";
 
+/** After so long without a turn of the event loop a page feels stuck: two pictures were not painted. */
+const TURN_MS = 30;
+/** How much is read at a time of a part, which may have megabytes; some hundred events. */
+const PIECE_BYTES = 64 * 1024;
+
 /** Carry requests by `fetch`. */
 export function byFetch(fetch: typeof globalThis.fetch): Carrier {
-  return async ({ url, onUpload: _, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
+  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" } as RequestInit));
 }
 
 function answerOf(response: Response): Answer {
@@ -20,10 +25,24 @@ async function* piecesOf(response: Response): AsyncGenerator<string> {
   const reader = response.body.getReader();
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true }); // the decoder of the stream drops the mark
   try {
+    let busyMs = 0;
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      yield utf8.decode(part.value, { stream: true });
+      for (let at = 0; at < part.value.length; at += PIECE_BYTES) {
+        const sinceMs = performance.now();
+        yield utf8.decode(part.value.subarray(at, at + PIECE_BYTES), { stream: true });
+        busyMs += performance.now() - sinceMs;
+        if (busyMs > TURN_MS) busyMs = await turn();
+      }
     }
   } finally {
     reader.cancel().catch(() => undefined); // it may be broken already
   }
+}
+
+/** What has come already is read without a turn of the event loop: a page would neither paint nor answer meanwhile. */
+async function turn(): Promise<0> {
+  if (typeof document !== "undefined" && document.visibilityState !== "hidden") {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return 0;
 }

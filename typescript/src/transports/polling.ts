@@ -1,5 +1,5 @@
 import type { Snapshot } from "../core/event.js";
-import type { Wire } from "../wire.js";
+import { pathOf, type Wire } from "../wire.js";
 
 /** How long a server may hold a poll; below the idle time-outs of common proxies. */
 const HOLD_S = 25;
@@ -14,7 +14,7 @@ export async function poll<Chunk, Result>(
 ): Promise<Snapshot<Chunk, Result>> {
   const query = new URLSearchParams({ after: cursor, ...(isHeld && { wait: String(HOLD_S) }) });
   const headers = { Accept: "application/json" };
-  return (await wire.read({ path: `runs/${encodeURIComponent(id)}?${query}`, headers, signal })) as Snapshot<Chunk, Result>;
+  return (await wire.read({ path: `${pathOf(id)}?${query}`, headers, signal })) as Snapshot<Chunk, Result>;
 }
 
 /** How long to wait before the next poll, as the server says. */

@@ -24,14 +24,14 @@ export const byXHR: Carrier = (order) =>
     xhr.addEventListener("error", fail("Network error"));
     xhr.addEventListener("abort", fail("Aborted"));
     abortWith(order, xhr);
-    if (!order.signal.aborted) xhr.send(order.body ?? null);
+    if (!order.signal?.aborted) xhr.send(order.body ?? null);
   });
 
 function abortWith({ signal }: Order, xhr: XMLHttpRequest): void {
   const abort = (): void => xhr.abort();
-  signal.addEventListener("abort", abort);
-  xhr.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
-  if (signal.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  xhr.addEventListener("loadend", () => signal?.removeEventListener("abort", abort));
+  if (signal?.aborted) abort();
 }
 
 function answerOf(xhr: XMLHttpRequest, changes: Changes): Answer {

@@ -214,49 +214,27 @@ function isValueChange(chunk) {
 }
 
 // src/core/route.ts
-var AGAIN_MS = 6e4;
-var AGAIN_MAX_MS = 15 * 6e4;
-var Trust = class {
-  #againMs = 0;
-  #pauseMs = AGAIN_MS;
-  isGood(nowMs) {
-    return nowMs >= this.#againMs;
-  }
-  lose(nowMs) {
-    this.#againMs = nowMs + this.#pauseMs;
-    this.#pauseMs = Math.min(this.#pauseMs * 2, AGAIN_MAX_MS);
-  }
-  restore() {
-    this.#againMs = 0;
-    this.#pauseMs = AGAIN_MS;
-  }
-};
+var AGAIN_MS = 12e4;
 var Route = class {
-  #streams = new Trust();
-  #held = new Trust();
+  #streamsFromMs = 0;
+  #heldFromMs = 0;
   /** The way to take. `isCrowded`: no connection is to spare, not even for a poll that is held. */
   choose(nowMs, isCrowded) {
     if (isCrowded) return "paced";
-    if (this.#streams.isGood(nowMs)) return "stream";
-    return this.#held.isGood(nowMs) ? "held" : "paced";
+    if (nowMs >= this.#streamsFromMs) return "stream";
+    return nowMs >= this.#heldFromMs ? "held" : "paced";
   }
   /** A poll brought what a stream did not. */
   buffered(nowMs) {
-    this.#streams.lose(nowMs);
+    this.#streamsFromMs = nowMs + AGAIN_MS;
   }
-  /** A stream brought its opening in time. */
-  flowed() {
-    this.#streams.restore();
-  }
-  /** A held poll was cut off, or answered. */
-  held(nowMs, wasAnswered) {
-    if (wasAnswered) this.#held.restore();
-    else this.#held.lose(nowMs);
+  /** A held poll was cut off. */
+  cutOff(nowMs) {
+    this.#heldFromMs = nowMs + AGAIN_MS;
   }
   /** The network is another, or back: everything is worth a try. */
   renew() {
-    this.#streams.restore();
-    this.#held.restore();
+    this.#streamsFromMs = this.#heldFromMs = 0;
   }
 };
 
@@ -319,12 +297,12 @@ function frameOf({ id, type, data }) {
   const value = parse(data);
   if (type === "reset") return resetOf(value);
   const place = readCursor(id);
-  if (!place) throw protocolError(`The id ${quoted(id)} is no cursor.`);
+  if (!place) throw protocolError(`The id "${id}" is no cursor.`);
   if (type === "run") return openingOf(id, value);
   return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
 }
 function eventOf(event) {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event ${quoted(event.type)}.`);
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${String(event.type)}".`);
   return { kind: "event", event };
 }
 function openingOf(cursor, value) {
@@ -347,11 +325,8 @@ function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw protocolError(`An event's data is not JSON: ${quoted(text)}.`);
+    throw protocolError(`An event's data is not JSON: ${text.slice(0, 80)}`);
   }
-}
-function quoted(value) {
-  return JSON.stringify(String(value).slice(0, 60));
 }
 
 // src/core/log.ts
@@ -571,8 +546,141 @@ function isFinal(status, error, starts) {
 }
 function retryAfterMs(value, nowMs) {
   if (value === null) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1e3 : Date.parse(value) - nowMs;
-  return Math.max(0, ms || 0);
+  return Math.max(0, Number(value) * 1e3 || Date.parse(value) - nowMs || 0);
+}
+
+// src/transports/fetch.ts
+var TURN_MS = 30;
+var PIECE_BYTES = 64 * 1024;
+function byFetch(fetch) {
+  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
+}
+function answerOf(response) {
+  return {
+    status: response.status,
+    statusText: response.statusText,
+    header: (name) => response.headers.get(name),
+    text: () => response.text(),
+    pieces: () => piecesOf(response)
+  };
+}
+async function* piecesOf(response) {
+  if (!response.body) return yield await response.text();
+  const reader = response.body.getReader();
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  try {
+    let busyMs = 0;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      for (let at = 0; at < part.value.length; at += PIECE_BYTES) {
+        const sinceMs = performance.now();
+        yield utf8.decode(part.value.subarray(at, at + PIECE_BYTES), { stream: true });
+        busyMs += performance.now() - sinceMs;
+        if (busyMs > TURN_MS) busyMs = await turn();
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => void 0);
+  }
+}
+async function turn() {
+  if (typeof document !== "undefined" && document.visibilityState !== "hidden") {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return 0;
+}
+
+// src/wire.ts
+var TRIES = 5;
+var Wire = class {
+  base;
+  #options;
+  #environment;
+  #fetch;
+  constructor(options, environment) {
+    this.base = new URL(options.url, globalThis.location?.href);
+    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
+    this.#options = options;
+    this.#environment = environment;
+    this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
+  }
+  /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
+  async send(request) {
+    const answer = await this.#carry(request, false);
+    const isRenewable = [this.#options.token, this.#options.headers].some((source) => typeof source === "function");
+    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
+  }
+  /** One request's JSON. */
+  async read(request) {
+    return jsonOf(await this.send(request));
+  }
+  /** A short request that may be repeated, and is until it is answered; its JSON. */
+  async ask(path, method = "GET") {
+    const isPost = method === "POST";
+    const headers = { Accept: "application/json", ...isPost && { "Content-Type": "application/json" } };
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.read({ path, method, headers, body: isPost ? "{}" : void 0 });
+      } catch (reason) {
+        if (!(reason instanceof Lost)) throw reason;
+        if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
+        const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
+        await pause(this.#environment, waitMs);
+      }
+    }
+  }
+  async #carry(request, isRefused) {
+    const { path, method = "GET", body, signal, onUpload } = request;
+    const headers = await this.#headers(request, isRefused);
+    const { credentials } = this.#options;
+    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials, onUpload };
+    try {
+      const carrier = await this.#carrier(request);
+      return await carrier(order);
+    } catch (reason) {
+      throw Lost.by(reason, "The server cannot be reached");
+    }
+  }
+  async #carrier({ transport, onUpload }) {
+    const isWanted = transport === "xhr" || onUpload || transport !== "sse" && !this.#options.fetch && !fetchStreams();
+    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
+    return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
+  }
+  async #headers({ headers }, isRefused) {
+    const { headers: source, token } = this.#options;
+    const all = new Headers(typeof source === "function" ? await source() : source);
+    const bearer = typeof token === "function" ? await token({ isRefused }) : token;
+    if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
+    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
+    return all;
+  }
+  async #check(answer, { starts = false }) {
+    const { status, statusText } = answer;
+    if (status >= 200 && status < 300) return answer;
+    const body = await jsonOf(answer).catch(() => void 0);
+    const runId = answer.header("Run-Id");
+    const error = errorOf(body, { status, statusText, runId, requestId: answer.header("X-Request-Id") });
+    if (isFinal(status, error, starts)) throw error;
+    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
+  }
+};
+function pathOf(id) {
+  return `runs/${encodeURIComponent(id)}`;
+}
+function unreachable(message, runId = null) {
+  return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
+}
+async function jsonOf(answer) {
+  if (answer.status === 204) return null;
+  const type = answer.header("Content-Type");
+  if (!type?.includes("json")) throw protocolError(`The answer is ${type ?? "of no type"}, not JSON.`);
+  try {
+    return JSON.parse(await answer.text());
+  } catch (reason) {
+    throw Lost.by(reason, "The answer was cut off");
+  }
+}
+function fetchStreams() {
+  return typeof Response !== "undefined" && "body" in Response.prototype;
 }
 
 // src/transports/polling.ts
@@ -581,7 +689,7 @@ var PACE_MS = 500;
 async function poll(wire, id, { cursor, isHeld, signal }) {
   const query = new URLSearchParams({ after: cursor, ...isHeld && { wait: String(HOLD_S) } });
   const headers = { Accept: "application/json" };
-  return await wire.read({ path: `runs/${encodeURIComponent(id)}?${query}`, headers, signal });
+  return await wire.read({ path: `${pathOf(id)}?${query}`, headers, signal });
 }
 function paceMs({ retryAfterMs: retryAfterMs2 }) {
   return retryAfterMs2 === null ? 0 : retryAfterMs2 ?? PACE_MS;
@@ -673,123 +781,6 @@ async function* framesOf(answer) {
   } catch (reason) {
     throw reason instanceof ActionError ? reason : Lost.by(reason, "The connection was lost");
   }
-}
-
-// src/transports/fetch.ts
-function byFetch(fetch) {
-  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
-}
-function answerOf(response) {
-  return {
-    status: response.status,
-    statusText: response.statusText,
-    header: (name) => response.headers.get(name),
-    text: () => response.text(),
-    pieces: () => piecesOf(response)
-  };
-}
-async function* piecesOf(response) {
-  if (!response.body) return yield await response.text();
-  const reader = response.body.getReader();
-  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      yield utf8.decode(part.value, { stream: true });
-    }
-  } finally {
-    reader.cancel().catch(() => void 0);
-  }
-}
-
-// src/wire.ts
-var TRIES = 5;
-var Wire = class {
-  base;
-  #options;
-  #environment;
-  #fetch;
-  constructor(options, environment) {
-    this.base = new URL(options.url, globalThis.location?.href);
-    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
-    this.#options = options;
-    this.#environment = environment;
-    this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
-  }
-  /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
-  async send(request) {
-    const answer = await this.#carry(request, false);
-    const isRenewable = [this.#options.token, this.#options.headers].some((source) => typeof source === "function");
-    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
-  }
-  /** One request's JSON. */
-  async read(request) {
-    return jsonOf(await this.send(request));
-  }
-  /** A short request that may be repeated, and is until it is answered; its JSON. */
-  async ask(path, method = "GET") {
-    const isPost = method === "POST";
-    const headers = { Accept: "application/json", ...isPost && { "Content-Type": "application/json" } };
-    for (let failures = 1; ; failures++) {
-      try {
-        return await this.read({ path, method, headers, body: isPost ? "{}" : void 0 });
-      } catch (reason) {
-        if (!(reason instanceof Lost)) throw reason;
-        if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
-        const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
-        await pause(this.#environment, waitMs);
-      }
-    }
-  }
-  async #carry(request, isRefused) {
-    const { path, method = "GET", body, signal, onUpload } = request;
-    const headers = await this.#headers(request, isRefused);
-    const { credentials } = this.#options;
-    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials, onUpload };
-    try {
-      const carrier = await this.#carrier(request);
-      return await carrier(order);
-    } catch (reason) {
-      throw Lost.by(reason, "The server cannot be reached");
-    }
-  }
-  async #carrier({ transport, onUpload }) {
-    const isWanted = transport === "xhr" || onUpload || transport !== "sse" && !this.#options.fetch && !fetchStreams();
-    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
-    return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
-  }
-  async #headers({ headers }, isRefused) {
-    const { headers: source, token } = this.#options;
-    const all = new Headers(typeof source === "function" ? await source() : source);
-    const bearer = typeof token === "function" ? await token({ isRefused }) : token;
-    if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
-    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
-    return all;
-  }
-  async #check(answer, { starts = false }) {
-    const { status, statusText } = answer;
-    if (status >= 200 && status < 300) return answer;
-    const body = await jsonOf(answer).catch(() => void 0);
-    const runId = answer.header("Run-Id");
-    const error = errorOf(body, { status, statusText, runId, requestId: answer.header("X-Request-Id") });
-    if (isFinal(status, error, starts)) throw error;
-    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
-  }
-};
-function unreachable(message, runId = null) {
-  return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
-}
-async function jsonOf(answer) {
-  if (answer.status === 204) return null;
-  const type = answer.header("Content-Type");
-  if (!type?.includes("json")) throw protocolError(`The answer is ${type ?? "of no type"}, not JSON.`);
-  try {
-    return JSON.parse(await answer.text());
-  } catch (reason) {
-    throw Lost.by(reason, "The answer was cut off");
-  }
-}
-function fetchStreams() {
-  return typeof Response !== "undefined" && "body" in Response.prototype;
 }
 
 // src/follower.ts
@@ -909,20 +900,19 @@ var Follower = class {
     const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
     const { wire, transport } = this.#around;
-    return this.#stream(() => wire.send({ path: `runs/${encodeURIComponent(id)}/events`, headers, signal, transport }));
+    return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
   }
   /** Read one stream, and help it while it is silent. */
   async #stream(send) {
-    const { streams, route } = this.#around;
+    const { streams, transport } = this.#around;
     const quiet = new AbortController();
     const release = streams.take();
-    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
+    if (transport === "auto") void this.#help(this.#link, quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
       if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
       for await (const frames of framesOf(answer)) {
-        if (!quiet.signal.aborted) route.flowed();
         quiet.abort();
         this.#heard();
         this.#take(frames);
@@ -945,7 +935,7 @@ var Follower = class {
       await pause(environment, waitMs, quiet);
       if (quiet.aborted || link.signal.aborted) return;
       try {
-        if (this.#run.id === void 0) await this.#knock(quiet);
+        if (this.#run.id === void 0 && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
         const { id, cursor } = this.#run;
         if (id === void 0 || cursor === void 0) continue;
         const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
@@ -961,30 +951,23 @@ var Follower = class {
       }
     }
   }
-  /** Ask for the id of a run whose start was not answered yet: the same call again, without waiting. */
-  async #knock(signal) {
-    if (!this.#start?.isSmall) return;
-    const answer = await this.#start.send(this.#around.wire, false, signal);
-    if (this.#run.id === void 0) await this.#identify(answer);
-  }
   async #poll(id, isHeld) {
     const { wire, route } = this.#around;
     const beganMs = this.#nowMs;
     try {
       const snapshot = await poll(wire, id, { cursor: this.#run.cursor ?? "", isHeld, signal: this.#link.signal });
-      if (isHeld) route.held(this.#nowMs, true);
       this.#heard();
       const isNew = this.#run.takePoll(snapshot);
       const wasHeld = isHeld && (isNew || this.#nowMs - beganMs > paceMs(snapshot));
       return wasHeld ? 0 : paceMs(snapshot);
     } catch (reason) {
-      if (isHeld && reason instanceof Lost) route.held(this.#nowMs, false);
+      if (isHeld && reason instanceof Lost) route.cutOff(this.#nowMs);
       throw reason;
     }
   }
   /** The log has no more to say: the outcome is in the snapshot. */
   async #conclude() {
-    const snapshot = await this.#around.wire.ask(`runs/${encodeURIComponent(this.#run.id ?? "")}`);
+    const snapshot = await this.#around.wire.ask(pathOf(this.#run.id ?? ""));
     this.#run.conclude(snapshot);
     if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
     return 0;
@@ -1077,8 +1060,7 @@ var LiveRun = class {
   async stop() {
     const id = await this.#known.promise.catch(() => void 0);
     if (id === void 0) return;
-    const path = `runs/${encodeURIComponent(id)}/cancel`;
-    const { status } = await this.#around.wire.ask(path, "POST");
+    const { status } = await this.#around.wire.ask(`${pathOf(id)}/cancel`, "POST");
     if (this.connection === "idle") this.#log.status = status;
     else this.#log.takeStatus(status);
     this.changed();
@@ -1237,7 +1219,7 @@ var Start = class {
   }
 };
 function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return crypto.getRandomValues(new Uint8Array(16)).join("-");
 }
 
 // src/streams.ts
@@ -1274,7 +1256,6 @@ function isLimited(origin) {
 var KEEP = 1e4;
 var IDLE_MS = 45e3;
 var OPENING_MS = 3e3;
-var NOT_ACTIONS = /* @__PURE__ */ new Set(["then", "toJSON"]);
 function createClient(options) {
   return createClientIn(PAGE, options);
 }
@@ -1283,7 +1264,7 @@ function createClientIn(environment, options) {
   const members = /* @__PURE__ */ new Map([["runs", runsOf(server)]]);
   return new Proxy({}, {
     get(_, name) {
-      if (typeof name === "symbol" || NOT_ACTIONS.has(name)) return void 0;
+      if (typeof name === "symbol" || name === "then" || name === "toJSON") return void 0;
       const member = members.get(name) ?? actionOf(server, name);
       members.set(name, member);
       return member;
@@ -1325,14 +1306,13 @@ function actionOf(server, name) {
   return Object.assign(call, { start, attach: server.attach, action: name });
 }
 function runsOf(server) {
-  const path = (id) => `runs/${encodeURIComponent(id)}`;
   return {
     attach: server.attach,
     list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf(query)}`)),
-    get: async (id) => await server.wire.ask(path(id)),
-    cancel: async (id) => await server.wire.ask(`${path(id)}/cancel`, "POST"),
+    get: async (id) => await server.wire.ask(pathOf(id)),
+    cancel: async (id) => await server.wire.ask(`${pathOf(id)}/cancel`, "POST"),
     delete: async (id) => {
-      await server.wire.ask(path(id), "DELETE");
+      await server.wire.ask(pathOf(id), "DELETE");
     }
   };
 }
