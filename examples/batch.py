@@ -50,7 +50,7 @@ class Written:
     total: str
 
 
-@actions.action(linger=60)
+@actions.action(linger=60, errors=["BAD_ROWS"])
 async def write_invoices(
     rows: Annotated[Sequence[str], Field(min_length=1, max_length=1000)] = ORDERS,
     pause: Annotated[float, Field(ge=0, le=5, description="Seconds for each row.")] = 0.25,

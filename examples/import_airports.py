@@ -60,7 +60,10 @@ class Summary:
     top: list[Country]
 
 
-@actions.action(linger=None)  # goes on when the tab is closed
+@actions.action(
+    linger=None,  # goes on when the tab is closed
+    errors=["NOT_A_CSV", "MISSING_COLUMNS", "NO_FILE"],
+)
 def import_airports(
     file: Upload | None = None,
     pace: Annotated[float, Field(ge=0, le=1)] = 0.01,

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import assert_type
 
-from yieldwire import Actions, Context, RateLimit, Text
+from yieldwire import ActionError, Actions, Context, RateLimit, Text
 from yieldwire.errors import Unauthorized
 
 
@@ -40,6 +40,16 @@ async def guarded_by_blocking_code() -> str:
 
 @actions.action(around=[signed_in])  # error
 async def wrapped_in_middleware() -> str:
+    return ""
+
+
+@actions.action(errors=[ActionError, "TOO_LATE"])
+async def failing_as_declared() -> str:
+    return ""
+
+
+@actions.action(errors=[Unauthorized])  # error
+async def failing_as_the_framework_does() -> str:
     return ""
 
 
