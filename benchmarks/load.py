@@ -75,7 +75,10 @@ class Load:
         Raises:
             BenchmarkError: If that takes longer, or fails.
         """
-        return self._read({"open"}, timeout).check()
+        figures = self._read({"open"}, timeout, "Not all streams were open").check()
+        if figures.state == "end":
+            raise BenchmarkError("The streams ended before all of them were open.")
+        return figures
 
     def mark(self) -> Figures:
         """Return the figures of this moment."""
@@ -107,10 +110,13 @@ class Load:
             except BrokenPipeError:  # it has ended meanwhile; its last line says how
                 return
 
-    def _read(self, states: set[str], timeout: float) -> Figures:
+    def _read(self, states: set[str], timeout: float, late: str = "No figures came") -> Figures:
         until = time.monotonic() + timeout
         while self._last is None:
-            figures = Figures.parse(self._line(until))
+            line = self._line(until)
+            if not line:
+                raise BenchmarkError(f"{late} within {timeout:g} s.")
+            figures = Figures.parse(line)
             if figures.state == "end":
                 self._last = figures
             if figures.state in states:
@@ -119,13 +125,14 @@ class Load:
         return self._last
 
     def _line(self, until: float) -> str:
+        """Return the client's next line, or nothing if there is none in time."""
         pipe = self._process.stdout
         if pipe is None:
             raise BenchmarkError("The load client has no output.")
         while b"\n" not in self._unread:
             left = until - time.monotonic()
             if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                raise BenchmarkError("The load client was not answered in time.")
+                return ""
             piece = os.read(pipe.fileno(), 65_536)
             if not piece:
                 raise BenchmarkError("The load client ended without a word.")

@@ -11,11 +11,15 @@ Values = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What one scene gave with one server in one round, or why it gave nothing."""
+    """What one scene gave with one server in one round, or why it gave nothing.
+
+    ``seconds`` is how long it took, with the start of the server.
+    """
 
     peer: str
     scene: str
     round: int
+    seconds: float = 0.0
     values: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
 

@@ -8,6 +8,7 @@ from typing import Final
 class Plan:
     """Durations are seconds; each is the window that is measured."""
 
+    windows: str = "ordinary"
     hot: float = 1.0
     short: float = 1.0
     paced: float = 2.5
@@ -25,6 +26,7 @@ class Plan:
 DEFAULT: Final = Plan()
 QUICK: Final = replace(
     DEFAULT,
+    windows="short",
     hot=0.3,
     short=0.4,
     paced=1.0,
@@ -39,5 +41,13 @@ QUICK: Final = replace(
     idle_streams=1000,
 )
 FULL: Final = replace(
-    DEFAULT, hot=2.0, short=2.0, paced=5.0, feed=4.0, replay=2.0, stalled=20.0, spin=3.0
+    DEFAULT,
+    windows="long",
+    hot=2.0,
+    short=2.0,
+    paced=5.0,
+    feed=4.0,
+    replay=2.0,
+    stalled=20.0,
+    spin=3.0,
 )

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ class Runner:
         self._failed: dict[tuple[str, str], str] = {}
         self.environments: dict[str, Environment] = {}
         self.results = Results()
-        self.machine = describe()
+        self.machine = describe() | {"rounds": str(rounds), "windows": plan.windows}
         self.path: Path = BUILD / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
 
     def install(self, say: Callable[[str], None]) -> None:
@@ -59,7 +60,7 @@ class Runner:
                 if letter in ONCE and number > 0:
                     continue
                 for peer in self._turned(letter, number):
-                    measured = self._measure(peer, letter, number + 1)
+                    measured = self._timed(peer, letter, number + 1)
                     self.results.add(measured)
                     self._keep()
                     say(_line(measured))
@@ -69,6 +70,11 @@ class Runner:
         able = [peer for peer in self._peers if letter in peer.scenes]
         first = number * max(1, len(able) // self._rounds)
         return [*able[first:], *able[:first]]
+
+    def _timed(self, peer: Peer, letter: str, number: int) -> Measurement:
+        began = time.monotonic()
+        measured = self._measure(peer, letter, number)
+        return replace(measured, seconds=round(time.monotonic() - began, 2))
 
     def _measure(self, peer: Peer, letter: str, number: int) -> Measurement:
         error = self._failed.get((peer.name, "")) or self._failed.get((peer.name, letter))
@@ -97,9 +103,9 @@ class Runner:
 
 
 def _line(measured: Measurement) -> str:
-    head = f"{measured.round} {measured.scene} {measured.peer:<18}"
+    head = f"{measured.round} {measured.scene} {measured.peer:<17} {measured.seconds:4.1f} s  "
     if measured.error:
-        return f"{head} failed: {measured.error}"
+        return f"{head}failed: {measured.error}"
     shown = [column for column in SHEETS[measured.scene].columns if column.name in measured.values]
     return head + ", ".join(
         f"{column.title} {column.show(measured.values[column.name])}" for column in shown
