@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const inPage = ["test/react.test.tsx", "test/vue.test.ts"];
+const inPage = ["test/fetch.test.ts", "test/react.test.tsx", "test/vue.test.ts"];
 const page = "./test/support/dom.ts";
 
 export default defineConfig({
