@@ -65,7 +65,7 @@ def test_the_part_after_a_seq_is_cut_at_a_frame(log: list[Event], skip: int) -> 
 
     assert list(part.events()) == log[max(0, skip) :]
     assert block.frames.endswith(part.frames)
-    assert part.count == len(log) - max(0, skip)
+    assert part.size == len(log) - max(0, skip)
     assert (part.last, part.end, part.run_id) == (block.last, block.end, RUN)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -56,44 +56,46 @@ class Event:
         return self.type in TERMINAL_EVENTS
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Contiguous events of one run as one piece of bytes.
 
-    ``frames`` are the native frames, ``count`` how many they are, ``end`` the type of the
-    terminal event with which the block ends, if it does.
+    ``first`` and ``last`` are the seqs of its first and last event, ``frames`` the native
+    frames, ``end`` the type of the terminal event with which the block ends, if it does.
     """
 
+    # A named tuple, because a stream that trickles makes one for each of its events.
     run_id: str
     first: int
+    last: int
     frames: bytes
-    count: int
     end: EventType | None = None
 
     @property
-    def last(self) -> int:
-        """The seq of the block's last event."""
-        return self.first + self.count - 1
+    def size(self) -> int:
+        """How many events there are."""
+        return self.last - self.first + 1
 
     @classmethod
     def of_chunks(cls, run_id: str, first: int, data: Sequence[bytes]) -> "Block":
         """Make a block of chunks, each given as its JSON. At least one."""
+        if len(data) == 1:
+            frame = b"id: %b.%d\ndata: %b\n\n" % (run_id.encode(), first, data[0])
+            return cls(run_id, first, first, frame)
         # One step for all of them: a frame at a time takes twice as long.
         frames = b"id: %b.%%d\ndata: %%b\n\n" % run_id.encode() * len(data)
         values = tuple(chain.from_iterable(enumerate(data, first)))
-        return cls(run_id, first, frames % values, len(data))
+        return cls(run_id, first, first + len(data) - 1, frames % values)
 
     @classmethod
     def of_event(cls, run_id: str, seq: int, kind: EventType, data: bytes) -> "Block":
         """Make a block of one event of any type."""
         name = b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
         frame = b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data)
-        return cls(run_id, seq, frame, 1, kind if kind in TERMINAL_EVENTS else None)
+        return cls(run_id, seq, seq, frame, kind if kind in TERMINAL_EVENTS else None)
 
     def joined(self, other: "Block") -> "Block":
         """Return this block and the one that follows it as one."""
-        count = self.count + other.count
-        return Block(self.run_id, self.first, self.frames + other.frames, count, other.end)
+        return Block(self.run_id, self.first, other.last, self.frames + other.frames, other.end)
 
     def after(self, seq: int) -> "Block":
         """Return the part behind ``seq``, which must not be behind the block's last."""
@@ -102,11 +104,11 @@ class Block:
             return self
         # A frame ends with the only empty line in it: JSON has no line breaks of its own.
         frames = self.frames.split(_FRAME_END, skip)[skip]
-        return Block(self.run_id, seq + 1, frames, self.count - skip, self.end)
+        return Block(self.run_id, seq + 1, self.last, frames, self.end)
 
     def begins_with(self, other: "Block") -> bool:
         """Whether this block's first events are those of ``other``, byte for byte."""
-        return self.count >= other.count and self.frames.startswith(other.frames)
+        return self.last >= other.last and self.frames.startswith(other.frames)
 
     def events(self) -> Iterator[Event]:
         """Yield the block's events, read from its frames."""

@@ -171,20 +171,19 @@ class Reader:
 
     async def _woken_within(self, after: int, tick: float) -> bool:
         self._note(after)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         self._waiting = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
         try:
             wait = 0.0 if self.is_leaving else tick  # asked to, while the store answered
-            await self._store.wait(self.run_id, after, timeout=wait)
+            is_news = await self._store.wait(self.run_id, after, timeout=wait)
         except asyncio.CancelledError:
             # `leave` cancelled the wait, unless somebody else wants the whole task to end too.
             if not self.is_leaving or task is None or task.uncancel() > asked:
                 raise
+            return False
         finally:
             self._waiting = None
-        return not self.is_leaving and loop.time() - started < tick
+        return is_news and not self.is_leaving
 
 
 def _size(page: Sequence[Block]) -> int:

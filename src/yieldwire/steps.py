@@ -13,6 +13,7 @@ from yieldwire.errors import AppendConflict, Fenced, RunCancelled, RunInterrupte
 from yieldwire.events import Block, EventType
 from yieldwire.run import RunRecord, Status, advance, revised
 
+_RUNNING: Final = Status.RUNNING
 CLAIM_SECONDS: Final = 30.0
 """How long a pending run waits for its process before a sweep gives it to another."""
 
@@ -40,7 +41,7 @@ def check_right(run: RunRecord, fence: int) -> None:
     Raises:
         Fenced: If another writer holds the run, or it is not running.
     """
-    if run.fence != fence or run.status is not Status.RUNNING:
+    if run.fence != fence or run.status is not _RUNNING:
         raise Fenced(f"Run {run.id} is {run.status.value}, and this writer's right is over.")
 
 

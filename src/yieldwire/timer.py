@@ -54,18 +54,28 @@ class Timers:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._buckets: dict[float, dict[Timer, None]] = {}
+        # The bucket of the last timer: that of the next one too, as long as it is not over.
+        self._bucket: dict[Timer, None] = {}
+        self._seconds, self._until = 0.0, -math.inf
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call ``callback`` in so many seconds, or a sixteenth of that later."""
         loop = asyncio.get_running_loop()
+        now = loop.time()
+        if seconds != self._seconds or now > self._until or loop is not self._loop:
+            self._find_bucket(loop, now, seconds)
+        return Timer(callback, self._bucket)
+
+    def _find_bucket(self, loop: asyncio.AbstractEventLoop, now: float, seconds: float) -> None:
         if loop is not self._loop:
             self._loop, self._buckets = loop, {}
-        at = round_up(loop.time() + seconds, seconds)
+        at = round_up(now + seconds, seconds)
         bucket = self._buckets.get(at)
         if bucket is None:
             bucket = self._buckets[at] = {}
             loop.call_at(at, self._ring, self._buckets, at)
-        return Timer(callback, bucket)
+        # Whoever asks for as many seconds until then is in time in this bucket.
+        self._bucket, self._seconds, self._until = bucket, seconds, at - seconds
 
     def _ring(self, buckets: dict[float, dict[Timer, None]], at: float) -> None:
         bucket = buckets.pop(at)

@@ -132,9 +132,10 @@ class Link:
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         return await self._pass(lambda: self._store.read(run_id, after, max_bytes=max_bytes))
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
-        await self._store.wait(run_id, after, timeout=timeout)
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+        is_news = await self._store.wait(run_id, after, timeout=timeout)
         await self._travel()
+        return is_news
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         return await self._pass(lambda: self._store.find(query))

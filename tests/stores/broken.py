@@ -157,7 +157,7 @@ class ChangesBytes(MemoryStore):
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         page = await super().read(run_id, after, max_bytes=max_bytes)
         return [
-            replace(block, frames=block.frames.replace("\u2028".encode(), b"???")) for block in page
+            block._replace(frames=block.frames.replace("\u2028".encode(), b"???")) for block in page
         ]
 
 
@@ -168,7 +168,7 @@ class ForgetsWhatItSaid(MemoryStore):
         page = await super().read(run_id, after, max_bytes=max_bytes)
         if not self._entry(run_id).record.status.is_terminal:
             return page
-        return [replace(block, frames=block.frames.replace(b"text", b"TEXT")) for block in page]
+        return [block._replace(frames=block.frames.replace(b"text", b"TEXT")) for block in page]
 
 
 class IgnoresTheCursor(MemoryStore):

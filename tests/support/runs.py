@@ -77,4 +77,4 @@ async def first_chunk(run: Run[Any]) -> Json:
 async def block_sizes(app: App, run: Run[Any]) -> list[int]:
     """Return how many events each block of a run's log has."""
     page = await app.store.read(run.id, 0, max_bytes=1_000_000_000)
-    return [block.count for block in page]
+    return [block.size for block in page]

@@ -27,7 +27,8 @@ BLOCK_EVENTS: Final = 256
 """Enough to make the cost of a block small beside that of its events."""
 BLOCK_BYTES: Final = 64 * 1024
 FIRST_SECONDS: Final = 0.0005
-"""How fast an action's first event comes that waits for the second, if neither waits."""
+"""How long after it waited an action may keep an event to itself: one that is slow to make an
+event may be as slow with the next."""
 BLOCK_SECONDS: Final = 0.005
 """How long an action that never waits may keep an event, and the loop, to itself."""
 
@@ -57,8 +58,6 @@ class LogWriter:
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
-        # An action that is slow to begin has its first event written at once; one that is fast
-        # has more to come, or waits, which writes as well.
         self._due_at = self._time() + FIRST_SECONDS
         self.is_stopping = False
         self.is_closed = False
@@ -117,6 +116,11 @@ class LogWriter:
             raise self._failure
         if not self.is_stepping:
             self._loop.call_soon(self._kick)
+
+    def resume(self) -> None:
+        """Note that the action has waited, and with it let others run."""
+        if not self.is_stopping:
+            self._due_at = self._time() + FIRST_SECONDS
 
     def stop(self) -> None:
         """Let the action be stopped at its next chunk, if it does not wait before."""
@@ -209,19 +213,20 @@ class LogWriter:
 
     async def _write(self, block: Block, end: Status | None = None) -> None:
         run = self._run
+        try:
+            self._seq = await self._store.append(
+                run.id, block, after=self._seq, fence=run.fence, end=end
+            )
+        except StoreError as exc:
+            await self._write_patiently(block, end, exc)
+
+    async def _write_patiently(self, block: Block, end: Status | None, exc: StoreError) -> None:
+        run = self._run
         append = partial(
             self._store.append, run.id, block, after=self._seq, fence=run.fence, end=end
         )
         try:
-            self._seq = await append()
-        except StoreError as exc:
-            await self._write_patiently(append, exc)
-
-    async def _write_patiently(
-        self, append: Callable[[], Coroutine[Any, Any, int]], exc: StoreError
-    ) -> None:
-        try:
-            self._seq = await patiently(append, self._limits.store_patience, self._run.id, exc)
+            self._seq = await patiently(append, self._limits.store_patience, run.id, exc)
         except StoreError:
             self.has_failed = True
             raise
@@ -286,3 +291,4 @@ def flush_when_waiting(
             value = yield waited
         except BaseException as exc:  # noqa: BLE001 - as above
             error = exc
+        writer.resume()

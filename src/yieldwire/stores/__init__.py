@@ -141,10 +141,11 @@ class Store(Protocol):
         """
         ...
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds.
 
-        It may return early, also when the run is gone: whoever waits reads again.
+        ``False`` says that it was the time. It may return early, also when the run is gone:
+        whoever waits reads again.
         """
         ...
 

@@ -40,7 +40,7 @@ class _Entry:
     first_seq: int = 1
     blocks: list[Block] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
-    waiters: set[asyncio.Future[None]] = field(default_factory=set)
+    waiters: set[asyncio.Future[bool]] = field(default_factory=set)
     readers: dict[str, float] = field(default_factory=dict)
     read_until: float = 0.0
     lease_until: float | None = None
@@ -97,7 +97,7 @@ class _Entry:
         waiters, self.waiters = self.waiters, set()
         for waiter in waiters:
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(True)
 
     def stands_already(self, block: Block) -> bool:
         """Whether ``block`` is byte for byte what the log has at its place."""
@@ -223,16 +223,16 @@ class MemoryStore:
             size += len(block.frames)
         return page
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
         entry = self._entries.get(run_id)
-        if entry is None or entry.seq > after or entry.record.status.is_terminal:
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if entry is None or entry.seq > after or entry.record.ended_at is not None:
+            return True
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         entry.waiters.add(waiter)
-        timer = self._timers.call_later(timeout, partial(_resolve, waiter))
+        timer = self._timers.call_later(timeout, partial(_resolve, waiter, is_news=False))
         try:
-            await waiter
+            return await waiter
         finally:
             timer.cancel()
             entry.waiters.discard(waiter)
@@ -364,9 +364,9 @@ class MemoryStore:
             entry.wake()
 
 
-def _resolve(waiter: asyncio.Future[None]) -> None:
+def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
     if not waiter.done():
-        waiter.set_result(None)
+        waiter.set_result(is_news)
 
 
 def _fits(record: RunRecord, query: Query) -> bool:

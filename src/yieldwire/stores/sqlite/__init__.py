@@ -235,15 +235,16 @@ class SQLiteStore:
         finally:
             self._reads.clear()  # whoever reads from now on sees what was written
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
         await self._lanes.open_reader()
         # Looked at after the waiter stands, so that no append falls between.
         with self._waiters.waiter(run_id, after, timeout) as waiter:
             self._watch()
             self._waiters.look([run_id])
-            await waiter
+            is_news = await waiter
         self._watch()
+        return is_news
 
     def _ask_heads(self, run_ids: set[str]) -> asyncio.Future[Heads]:
         values = {"ids": to_json(run_ids).decode()}

@@ -172,7 +172,7 @@ def to_record(row: sqlite3.Row) -> RunRecord:
 def to_block(run_id: str, row: sqlite3.Row) -> Block:
     """Return a row of the log as a block."""
     ending = None if row["ending"] is None else EventType(row["ending"])
-    return Block(run_id, row["first"], row["frames"], row["last"] - row["first"] + 1, ending)
+    return Block(run_id, row["first"], row["last"], row["frames"], ending)
 
 
 def block_row(n: int, block: Block) -> dict[str, Any]:

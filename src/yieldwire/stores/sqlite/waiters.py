@@ -28,7 +28,7 @@ class Waiters:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._waiters: dict[str, dict[asyncio.Future[None], int]] = {}
+        self._waiters: dict[str, dict[asyncio.Future[bool], int]] = {}
         self._timers = Timers()
         self._unseen: set[str] = set()
         self._is_looking = False
@@ -39,12 +39,12 @@ class Waiters:
     @contextmanager
     def waiter(
         self, run_id: str, after: int, timeout: float
-    ) -> Generator[asyncio.Future[None], None, None]:
+    ) -> Generator[asyncio.Future[bool], None, None]:
         """Give a future that the next block behind ``after`` resolves, or the time."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         waiters = self._waiters.setdefault(run_id, {})
         waiters[waiter] = after
-        timer = self._timers.call_later(timeout, partial(_resolve, waiter))
+        timer = self._timers.call_later(timeout, partial(_resolve, waiter, is_news=False))
         try:
             yield waiter
         finally:
@@ -89,13 +89,13 @@ class Waiters:
         """Wake whoever waits for something that ``last`` is not before; without it, everybody."""
         for waiter, after in self._waiters.get(run_id, {}).items():
             if last is None or last > after:
-                _resolve(waiter)
+                _resolve(waiter, is_news=True)
 
     def wake_all(self) -> None:
         """Wake everybody."""
         self._wake_each(self._waiters)
 
 
-def _resolve(waiter: asyncio.Future[None]) -> None:
+def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
     if not waiter.done():
-        waiter.set_result(None)
+        waiter.set_result(is_news)
