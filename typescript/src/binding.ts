@@ -32,7 +32,7 @@ export function commandsOf<Input, Chunk, Result, Code extends string>(
 ): ActionCommands<Input, Chunk, Result, Code> {
   return {
     execute: (...call) => observer.execute((action) => action(...call)),
-    stop: () => observer.stop(),
-    reset: () => observer.reset(),
+    stop: observer.stop,
+    reset: observer.reset,
   };
 }

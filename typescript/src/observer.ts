@@ -153,20 +153,20 @@ export class RunObserver<
   }
 
   /** Cancel the run, and start nothing that waits. Rejects if the server could not be told. */
-  async stop(): Promise<void> {
+  readonly stop = async (): Promise<void> => {
     this.#empty();
     await this.#following?.run.stop();
-  }
+  };
 
   /** Back to the beginning. A run that has not ended is left, as `onUnmount` says. */
-  reset(): void {
+  readonly reset = (): void => {
     this.#empty();
     this.#abandon({ stops: this.options.onUnmount === "stop" });
     forget(this.options.persist);
     this.#left = undefined;
     this.#tally = undefined;
     this.#show();
-  }
+  };
 
   #begin(run: Run<Chunk, Result, Code>, settle: Settle<Chunk, Result, Code>): void {
     forget(this.options.persist);
@@ -222,11 +222,21 @@ export class RunObserver<
     } catch (reason) {
       const error = reason as ActionError<Code>;
       if (this.#following === following) {
-        if (following.isRecalled && LOST.has(error.code)) return this.reset();
+        if (following.isRecalled && LOST.has(error.code)) return this.#lose(following);
         tally.fail(error);
       }
     }
     if (this.#following === following) this.#end(following, tally);
+  }
+
+  /** There is no such run for this page any more, so it is as if there had been none. */
+  #lose(following: Following<Chunk, Result, Code>): void {
+    forget(this.options.persist);
+    this.#following = undefined;
+    this.#tally = undefined;
+    for (const settle of following.settles) settle(this.initial);
+    this.#show();
+    this.#next();
   }
 
   #end(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): void {

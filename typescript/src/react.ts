@@ -40,7 +40,7 @@ export function useRun<Chunk, Result, Code extends string = never>(
   // Another run is another observer, so that nothing is ever shown under a wrong id.
   const observer = useMemo(() => new RunObserver(source, options, id), [id]);
   const state = useObserved(observer, source, options);
-  return useMemo(() => ({ ...state, stop: () => observer.stop() }), [state, observer]);
+  return useMemo(() => ({ ...state, stop: observer.stop }), [state, observer]);
 }
 
 function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(

@@ -575,6 +575,22 @@ describe("an id", () => {
     expect(onError).not.toHaveBeenCalled();
   });
 
+  test("that is kept and lost makes way for what was executed meanwhile", async () => {
+    sessionStorage.setItem("k", "r1");
+    const { observer, action, execute } = observed({ persist: "k", concurrent: "queue" });
+    observer.resume();
+    void execute(2);
+
+    action.newest.refuse(new ActionError({ code: "NOT_FOUND" }));
+    await paint();
+    action.newest.open("r2");
+    await paint();
+
+    expect(action.inputs).toEqual([{ n: 2 }]);
+    expect(observer.snapshot()).toMatchObject({ status: "streaming", runId: "r2" });
+    expect(sessionStorage.getItem("k")).toBe("r2");
+  });
+
   test("that is kept stays where the caller must sign in first", async () => {
     sessionStorage.setItem("k", "r1");
     const { observer, action } = observed({ persist: "k" });

@@ -6,6 +6,7 @@ import { type StreamOptions, useRun, useStreamAction } from "../src/react.js";
 import { memoryAction } from "./support/memory.js";
 import { hydrate, mount } from "./support/react.js";
 import { Server } from "./support/server.js";
+import { until } from "./support/until.js";
 
 interface Actions {
   readonly count: Action<{ to: number; pause?: number }, Text, number>;
@@ -33,7 +34,7 @@ describe("useStreamAction, against a server", () => {
     const hook = await mount(() => useStreamAction(count), null);
 
     const ended = await hook.current.execute({ to: 3 });
-    await vi.waitUntil(() => hook.current.status === "done");
+    await until(() => hook.current.status === "done");
 
     expect(hook.commits[0]).toMatchObject({ status: "idle", chunks: [], data: undefined, runId: undefined });
     expect(hook.current).toMatchObject({ text: "1 2 3 ", result: 3, data: { text: "3 " }, error: undefined });
@@ -46,10 +47,10 @@ describe("useStreamAction, against a server", () => {
     const { hang, runs } = client();
     const hook = await mount(() => useStreamAction(hang), null);
     void hook.current.execute();
-    await vi.waitUntil(() => hook.current.progress);
+    await until(() => hook.current.progress);
 
     await hook.current.stop();
-    await vi.waitUntil(() => hook.current.status === "cancelled");
+    await until(() => hook.current.status === "cancelled");
 
     expect(hook.current).toMatchObject({ progress: { current: 1 }, error: undefined });
     expect((await runs.get(hook.current.runId!)).status).toBe("cancelled");
@@ -62,7 +63,7 @@ describe("useStreamAction, against a server", () => {
     const hook = await mount(() => useStreamAction(fail, { onError }), null);
 
     const { error } = await hook.current.execute({ after: 2 });
-    await vi.waitUntil(() => hook.current.status === "error");
+    await until(() => hook.current.status === "error");
 
     expect(error).toMatchObject({ code: "OUT_OF_CREDIT", statusCode: 402, data: { left: 0 } });
     expect(hook.current).toMatchObject({ error, text: "halfhalf" });
@@ -75,7 +76,7 @@ describe("useStreamAction, against a server", () => {
     const hook = await mount(() => useStreamAction(count), null);
 
     await hook.current.execute({ to: "many" as unknown as number });
-    await vi.waitUntil(() => hook.current.status === "error");
+    await until(() => hook.current.status === "error");
 
     expect(hook.current.error).toMatchObject({ code: "VALIDATION_ERROR", statusCode: 422 });
     expect(Object.keys(hook.current.error?.fieldErrors ?? {})).toEqual(["to"]);
@@ -86,24 +87,24 @@ describe("useStreamAction, against a server", () => {
     const { count, runs } = client();
     const hook = await mount(() => useStreamAction(count), null);
     void hook.current.execute({ to: 30, pause: 0.02 });
-    await vi.waitUntil(() => hook.current.data);
+    await until(() => hook.current.data);
     const id = hook.current.runId!;
 
     hook.unmount();
 
-    await vi.waitUntil(async () => (await runs.get(id)).status === "completed", { timeout: 10_000 });
+    await until(async () => (await runs.get(id)).status === "completed");
   });
 
   test("cancels the run when it is unmounted, if that was chosen", async () => {
     const { hang, runs } = client();
     const hook = await mount(() => useStreamAction(hang, { onUnmount: "stop" }), null);
     void hook.current.execute();
-    await vi.waitUntil(() => hook.current.data);
+    await until(() => hook.current.data);
     const id = hook.current.runId!;
 
     hook.unmount();
 
-    await vi.waitUntil(async () => (await runs.get(id)).status === "cancelled", { timeout: 10_000 });
+    await until(async () => (await runs.get(id)).status === "cancelled");
   });
 
   test("goes on with the kept run on the next page, from its first chunk, and starts nothing", async () => {
@@ -111,14 +112,14 @@ describe("useStreamAction, against a server", () => {
     const options = { persist: "hanging", onUnmount: "stop" } as const;
     const before = await mount(() => useStreamAction(hang, { ...options, onUnmount: "detach" }), null);
     void before.current.execute();
-    await vi.waitUntil(() => before.current.data);
+    await until(() => before.current.data);
     before.unmount();
 
     const hook = await mount(() => useStreamAction(hang, options), null);
-    await vi.waitUntil(() => hook.current.progress);
+    await until(() => hook.current.progress);
     const { runId, progress, status } = hook.current;
     await hook.current.stop();
-    await vi.waitUntil(() => hook.current.status === "cancelled");
+    await until(() => hook.current.status === "cancelled");
     hook.current.reset();
 
     expect({ runId, progress, status }).toMatchObject({
@@ -141,7 +142,7 @@ describe("useStreamAction", () => {
     const action = numbers();
     const hook = await mount(useAction, { action, options: { keep: 10 } });
     void hook.current.execute();
-    await vi.waitUntil(() => hook.current.status === "streaming");
+    await until(() => hook.current.status === "streaming");
     const [commits, painted] = [hook.commits.length, pictures];
 
     for (let turn = 0; turn < 50; turn++) {
@@ -149,7 +150,7 @@ describe("useStreamAction", () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     action.newest.say({ type: "done", data: {} });
-    await vi.waitUntil(() => hook.current.status === "done");
+    await until(() => hook.current.status === "done");
 
     expect(hook.commits.length - commits).toBeLessThanOrEqual(pictures - painted + 1);
     expect(hook.current).toMatchObject({ data: 4999, dropped: 4990 });
@@ -162,7 +163,7 @@ describe("useStreamAction", () => {
     const before = hook.current;
 
     hook.rerender({ ...props });
-    await vi.waitUntil(() => hook.commits.length > 2);
+    await until(() => hook.commits.length > 2);
 
     expect(hook.current).toBe(before);
   });
@@ -173,7 +174,7 @@ describe("useStreamAction", () => {
     const hook = await mount(useAction, { action: old, options: { onChunk: unheard } });
     const { execute } = hook.current;
     hook.rerender({ action: newest, options: { onChunk: heard } });
-    await vi.waitUntil(() => hook.commits.length > 2);
+    await until(() => hook.commits.length > 2);
 
     void execute({ n: 1 });
     newest.newest.chunk(7);
@@ -190,7 +191,7 @@ describe("useStreamAction", () => {
     void hook.current.execute();
     action.newest.open("r1");
     action.newest.chunk(1);
-    await vi.waitUntil(() => hook.current.data === 1);
+    await until(() => hook.current.data === 1);
 
     hook.unmount();
     await new Promise((resolve) => setTimeout(resolve));
@@ -216,10 +217,10 @@ describe("useRun", () => {
     const { hang, runs } = client();
     const run = await hang.start({});
     const hook = await mount(() => useRun(runs, run.id), null);
-    await vi.waitUntil(() => hook.current.progress);
+    await until(() => hook.current.progress);
 
     await hook.current.stop();
-    await vi.waitUntil(() => hook.current.status === "cancelled");
+    await until(() => hook.current.status === "cancelled");
 
     expect(hook.commits[0]).toMatchObject({ status: "streaming", runId: run.id });
     hook.unmount();
@@ -230,14 +231,14 @@ describe("useRun", () => {
     const use = (id: string | undefined) => ({ id, ...useRun(action, id) });
     const hook = await mount<string | undefined, ReturnType<typeof use>>(use, "r1");
     action.newest.chunk("of r1");
-    await vi.waitUntil(() => hook.current.data === "of r1");
+    await until(() => hook.current.data === "of r1");
 
     hook.rerender("r2");
-    await vi.waitUntil(() => hook.current.id === "r2");
+    await until(() => hook.current.id === "r2");
     action.newest.chunk("of r2");
-    await vi.waitUntil(() => hook.current.data === "of r2");
+    await until(() => hook.current.data === "of r2");
     hook.rerender(undefined);
-    await vi.waitUntil(() => hook.current.id === undefined);
+    await until(() => hook.current.id === undefined);
 
     const shown = hook.commits.map(({ id, runId, data }) => `${id} ${runId} ${data}`);
     expect(new Set(shown)).toEqual(new Set([

@@ -6,6 +6,7 @@ import { type Action, createClient, type Progress, type Text } from "../src/inde
 import { useRun, useStreamAction } from "../src/vue.js";
 import { memoryAction } from "./support/memory.js";
 import { Server } from "./support/server.js";
+import { until } from "./support/until.js";
 import { hydrate, mount } from "./support/vue.js";
 
 interface Actions {
@@ -27,7 +28,7 @@ describe("useStreamAction, against a server", () => {
     const before = hook.status.value;
 
     const ended = await hook.execute({ to: 3 });
-    await vi.waitUntil(() => hook.status.value === "done");
+    await until(() => hook.status.value === "done");
 
     expect(before).toBe("idle");
     expect([hook.text.value, hook.result.value, hook.chunks.value.length]).toEqual(["1 2 3 ", 3, 3]);
@@ -40,10 +41,10 @@ describe("useStreamAction, against a server", () => {
     const { hang, runs } = client();
     const hook = mount(() => useStreamAction(hang));
     void hook.execute();
-    await vi.waitUntil(() => hook.progress.value);
+    await until(() => hook.progress.value);
 
     await hook.stop();
-    await vi.waitUntil(() => hook.status.value === "cancelled");
+    await until(() => hook.status.value === "cancelled");
 
     expect([hook.progress.value?.current, hook.error.value]).toEqual([1, undefined]);
     expect((await runs.get(hook.runId.value!)).status).toBe("cancelled");
@@ -55,7 +56,7 @@ describe("useStreamAction, against a server", () => {
     const hook = mount(() => useStreamAction(client().fail, { onError }));
 
     const { error } = await hook.execute({ after: 2 });
-    await vi.waitUntil(() => hook.status.value === "error");
+    await until(() => hook.status.value === "error");
 
     expect(error).toMatchObject({ code: "OUT_OF_CREDIT", data: { left: 0 } });
     expect([hook.error.value, hook.text.value]).toEqual([error, "halfhalf"]);
@@ -67,13 +68,13 @@ describe("useStreamAction, against a server", () => {
     const { hang, runs } = client();
     const before = mount(() => useStreamAction(hang, { persist: "hanging" }));
     void before.execute();
-    await vi.waitUntil(() => before.progress.value);
+    await until(() => before.progress.value);
     before.unmount();
 
     const hook = mount(() => useStreamAction(hang, { persist: "hanging" }));
-    await vi.waitUntil(() => hook.progress.value);
+    await until(() => hook.progress.value);
     await hook.stop();
-    await vi.waitUntil(() => hook.status.value === "cancelled");
+    await until(() => hook.status.value === "cancelled");
     hook.reset();
 
     expect(before.runId.value).toMatch(/^r/);
@@ -86,12 +87,12 @@ describe("useStreamAction, against a server", () => {
     const { hang, runs } = client();
     const hook = mount(() => useStreamAction(hang, { onUnmount: "stop" }));
     void hook.execute();
-    await vi.waitUntil(() => hook.progress.value);
+    await until(() => hook.progress.value);
 
     hook.unmount();
 
     const id = hook.runId.value!;
-    await vi.waitUntil(async () => (await runs.get(id)).status === "cancelled", { timeout: 10_000 });
+    await until(async () => (await runs.get(id)).status === "cancelled");
   });
 });
 
@@ -105,7 +106,7 @@ describe("useStreamAction", () => {
     const chunks = Array.from({ length: 100 }, (_, n) => ({ n }));
 
     for (const chunk of chunks) action.newest.chunk(chunk);
-    await vi.waitUntil(() => hook.data.value?.n === 99);
+    await until(() => hook.data.value?.n === 99);
 
     expect(changes).toBe(2);
     expect(hook.data.value).toBe(toRaw(chunks[99]));
@@ -145,11 +146,11 @@ describe("useRun", () => {
     const { hang, runs } = client();
     const run = await hang.start({});
     const hook = mount(() => useRun(runs, run.id));
-    await vi.waitUntil(() => hook.progress.value);
+    await until(() => hook.progress.value);
 
     await hook.stop();
 
-    await vi.waitUntil(() => hook.status.value === "cancelled");
+    await until(() => hook.status.value === "cancelled");
     hook.unmount();
   });
 
@@ -164,7 +165,7 @@ describe("useRun", () => {
     for (const each of ["r1", "r2"]) {
       id.value = each;
       action.newest.chunk(`of ${each}`);
-      await vi.waitUntil(() => hook.data.value === `of ${each}`);
+      await until(() => hook.data.value === `of ${each}`);
       await nextTick();
     }
     id.value = undefined;

@@ -4,6 +4,7 @@ import { type ReactNode, StrictMode, useEffect } from "react";
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { vi } from "vitest";
+import { until } from "./until.js";
 
 export interface Hook<Props, Value> {
   /** What was committed last. */
@@ -30,7 +31,7 @@ export async function mount<Props, Value>(use: (props: Props) => Value, props: P
   const { commits, element } = host(use);
   const root = createRoot(document.createElement("main"));
   root.render(element(props));
-  await vi.waitUntil(() => commits.length > 0);
+  await until(() => commits.length > 0);
   await new Promise((resolve) => setTimeout(resolve)); // until effects have run, twice as StrictMode does it
   return {
     commits,
@@ -51,7 +52,7 @@ export async function hydrate<Props, Value>(use: (props: Props) => Value, props:
   const complain = vi.spyOn(console, "error").mockImplementation((...said) => void complaints.push(said));
   container.innerHTML = html;
   const root = hydrateRoot(container, element(props), { onRecoverableError: (error) => complaints.push(error) });
-  await vi.waitUntil(() => commits.length > 0);
+  await until(() => commits.length > 0);
   await new Promise((resolve) => setTimeout(resolve));
   complain.mockRestore();
   return { html, complaints, commits, unmount: () => root.unmount() };
