@@ -9,6 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 
 BIN := .venv/bin
 NPM := typescript/node_modules
+WEB := examples/web
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is asked where uv fails: some machines tell only pip where packages come from.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
@@ -21,7 +22,7 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
 
-test: .venv/.dev $(NPM)/.dev | /usr/bin/chromium /usr/bin/valgrind  ## Run the tests
+test: .venv/.dev $(NPM)/.dev $(WEB)/dist | /usr/bin/chromium /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
@@ -40,10 +41,11 @@ lint: .venv/.dev $(NPM)/.dev  ## Format and rules of Python, syntax of JavaScrip
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
 	cd typescript && npm run --silent check
 
-types: .venv/.dev $(NPM)/.dev  ## Two type checkers of Python, and TypeScript's
+types: .venv/.dev $(NPM)/.dev $(WEB)/dist  ## Two type checkers of Python, and TypeScript's
 	$(BIN)/mypy
 	$(BIN)/basedpyright --warnings
 	cd typescript && npm run --silent types
+	cd $(WEB) && npm run --silent types
 
 imports: .venv/.dev  ## Who may import whom
 	$(BIN)/lint-imports
@@ -93,11 +95,24 @@ $(NPM)/.dev: typescript/package.json typescript/package-lock.json
 	cd typescript && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# The browser tests drive Debian's Chromium, and tests/eventpath counts with Debian's Valgrind.
+# Not `client`: whoever runs the tests finds what is committed untouched.
+typescript/dist/index.js: $(NPM)/.dev $(shell find typescript/src typescript/scripts -type f)
+	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
+
+$(WEB)/node_modules/.dev: $(WEB)/package.json $(WEB)/react/package.json $(WEB)/vue/package.json $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WEB)/plain $(WEB)/react $(WEB)/vue -type f) $(WEB)/actions.gen.ts
+	cd $(WEB) && npm run --silent build
+	@touch $@
+
+# The browser tests drive Debian's Chromium, with Debian's nginx in between, and tests/eventpath counts with Debian's Valgrind.
 /usr/bin/chromium: PACKAGES := chromium fonts-dejavu-core
 /usr/bin/valgrind: PACKAGES := valgrind
-/usr/bin/chromium /usr/bin/valgrind:
-	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive; \
+/usr/sbin/nginx: PACKAGES := nginx-light
+/usr/bin/chromium /usr/bin/valgrind /usr/sbin/nginx:
+	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
 	  $$as_root apt-get install -y -qq --no-install-recommends $(PACKAGES); } </dev/null >&2 \
 	|| echo "There is no $@ and it could not be installed: the tests that need it will fail." >&2

@@ -1,0 +1,115 @@
+/** The four parts of the page, without a framework and without a build. */
+
+import { createClient } from "/api/_actions/client.js";
+
+const actions = createClient({ url: "/api/_actions" });
+
+/**
+ * A section of the page, which shows one run at a time.
+ *
+ * `show` is called whenever there is something new: with the events that came, and what is known of the run.
+ * With a `storage` the run's id is kept there, and a reload shows the run again.
+ */
+class Card {
+  #run;
+
+  constructor(id, { start, show, storage }) {
+    Object.assign(this, { id, show, storage, section: document.getElementById(id) });
+    this.stop = this.find("button[type=button]");
+    this.stop?.addEventListener("click", () => this.#run.stop());
+    this.find("form")?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#run?.stop(); // what has ended already stays as it is
+      this.follow(start(new FormData(event.currentTarget)));
+    });
+    const kept = storage?.getItem(id);
+    if (kept) this.follow(actions.runs.attach(kept));
+  }
+
+  find(selector) {
+    return this.section.querySelector(selector);
+  }
+
+  say(text) {
+    this.find("[role=status]").textContent = text;
+  }
+
+  async follow(run) {
+    this.#run = run;
+    this.find("ol")?.replaceChildren();
+    let state = { status: "streaming" };
+    const tell = (events) => this.#run === run && this.#tell({ run, events, ...state }); // unless another took its place
+    run.subscribe(tell);
+    try {
+      state = { status: "done", result: await run.result() };
+    } catch (error) {
+      state = { status: error.code === "CANCELLED" ? "cancelled" : "error", error };
+      if (error.code === "NOT_FOUND") this.storage?.removeItem(this.id); // the server has forgotten it
+    }
+    tell([]);
+  }
+
+  #tell(state) {
+    const { run, status } = state;
+    if (run.id) this.storage?.setItem(this.id, run.id);
+    this.section.dataset.status = status;
+    if (this.stop) this.stop.disabled = status !== "streaming";
+    this.show(state);
+  }
+}
+
+const chunksOf = (events) => events.filter(({ type }) => type === "chunk").map(({ data }) => data);
+
+/** Put a line at the top of a list. */
+function prepend(list, value, textContent) {
+  list.prepend(Object.assign(document.createElement("li"), { value, textContent }));
+}
+
+const imports = new Card("import", {
+  storage: localStorage, // there all tabs find it: each follows the same import, and any of them can stop it
+  start: (form) => actions.importContacts({ file: form.get("file") }),
+  show({ run, events, status, result, error }) {
+    const { progress } = run;
+    imports.find("progress").value = progress?.percent ?? 0;
+    for (const { current, message } of chunksOf(events)) prepend(imports.find("ol"), current, message);
+    imports.say({
+      streaming: progress ? `${progress.current} of ${progress.total}` : "It begins.",
+      done: `${result?.imported} imported, ${result?.skipped} skipped.`,
+      cancelled: "Stopped.",
+      error: `${error?.message} (${error?.code})`,
+    }[status]);
+  },
+});
+
+const chat = new Card("chat", {
+  storage: sessionStorage,
+  start: (form) => actions.chat({ message: form.get("message") }),
+  show({ run, status, error }) {
+    chat.find(".answer").textContent = run.text;
+    chat.say({ streaming: "Typing.", done: "That was all.", cancelled: "Stopped.", error: error?.message }[status]);
+  },
+});
+
+const news = new Card("news", {
+  show({ events }) {
+    for (const { number, title } of chunksOf(events)) prepend(news.find("ol"), number, title);
+  },
+});
+news.follow(actions.headlines({}, { method: "GET" }));
+
+const order = new Card("order", {
+  start: (form) =>
+    actions.placeOrder({
+      customer: { name: form.get("customer.name"), email: form.get("customer.email") },
+      items: [{ product: form.get("items.0.product"), quantity: Number(form.get("items.0.quantity")) }],
+    }),
+  show({ result, error }) {
+    for (const label of order.section.querySelectorAll("label")) {
+      const problems = error?.fieldErrors?.[label.control.name];
+      label.control.ariaInvalid = String(problems !== undefined);
+      label.querySelector("small").textContent = problems?.join(" ") ?? "";
+    }
+    // The action's own errors are told apart by their codes.
+    order.say(result?.text ?? (error?.code === "SOLD_OUT" ? "Sold out. Take something else." : (error?.message ?? "")));
+  },
+});

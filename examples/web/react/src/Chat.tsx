@@ -1,0 +1,28 @@
+import type { FormEvent } from "react";
+import { useStreamAction } from "yieldwire/react";
+import { actions } from "./client";
+
+/** An answer that is typed word by word, until it ends or is stopped. */
+export function Chat() {
+  const { execute, stop, status, text, error } = useStreamAction(actions.chat, { persist: "chat" });
+
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    void execute({ message: String(new FormData(event.currentTarget).get("message")) });
+  }
+
+  const says = { idle: "", streaming: "Typing.", done: "That was all.", cancelled: "Stopped.", error: error?.message };
+
+  return (
+    <section id="chat" data-status={status}>
+      <h2>Chat</h2>
+      <form onSubmit={submit}>
+        <input name="message" aria-label="Message" placeholder="Say something" autoComplete="off" />
+        <button type="submit">Send</button>
+        <button type="button" disabled={status !== "streaming"} onClick={stop}>Stop</button>
+      </form>
+      <p className="answer">{text}</p>
+      <p role="status">{says[status]}</p>
+    </section>
+  );
+}

@@ -1,0 +1,42 @@
+import type { FormEvent } from "react";
+import { useStreamAction } from "yieldwire/react";
+import { actions } from "./client";
+
+/** In this storage all tabs find it: each follows the same import, and any of them can stop it. */
+const persist = { key: "import", storage: localStorage };
+
+/** An import with progress. It goes on when the tab is closed, and a reload shows it again. */
+export function Import() {
+  const { execute, stop, status, chunks, progress, result, error } =
+    useStreamAction(actions.importContacts, { persist });
+
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const file = new FormData(event.currentTarget).get("file");
+    if (file instanceof File) void execute({ file });
+  }
+
+  const says = {
+    idle: "Choose a CSV file with the columns name and email.",
+    streaming: progress ? `${progress.current} of ${progress.total}` : "It begins.",
+    done: `${result?.imported} imported, ${result?.skipped} skipped.`,
+    cancelled: "Stopped.",
+    error: `${error?.message} (${error?.code})`,
+  };
+
+  return (
+    <section id="import" data-status={status}>
+      <h2>Import contacts</h2>
+      <form onSubmit={submit}>
+        <input type="file" name="file" accept=".csv" required aria-label="CSV file" />
+        <button type="submit" disabled={status === "streaming"}>Import</button>
+        <button type="button" disabled={status !== "streaming"} onClick={stop}>Stop</button>
+      </form>
+      <progress max={100} value={progress?.percent ?? 0} aria-label="Import" />
+      <p role="status">{says[status]}</p>
+      <ol>
+        {[...chunks].reverse().map(({ current, message }) => <li key={current} value={current}>{message}</li>)}
+      </ol>
+    </section>
+  );
+}
