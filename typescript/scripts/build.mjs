@@ -39,7 +39,7 @@ export function buildServed(outfile) {
 /** The package: a module for each entry, what they share, and types. */
 export async function buildPackage() {
   rmSync(`${root}/dist`, { recursive: true, force: true });
-  const entryPoints = ["src/index.ts", "src/react.ts", "src/vue.ts"];
+  const entryPoints = ["src/index.ts", "src/sharing.ts", "src/react.ts", "src/vue.ts"];
   await build({ ...shared, entryPoints, splitting: true, outdir: "dist", external: ["react", "vue"] });
   execFileSync("npx", ["tsc", "-p", "tsconfig.json", "--noEmit", "false", "--emitDeclarationOnly", "--outDir", "dist"], {
     cwd: root,

@@ -1,0 +1,205 @@
+/**
+ * Tabs of one origin that follow the same run over one connection.
+ *
+ * Whoever follows a run asks for a lock of its name. The tab that holds it reads the stream and tells the others each frame;
+ * the others ask once for what came before they listened, and again where they missed something. When a tab goes, however it goes,
+ * the browser hands its lock to the next one, which reads on behind the last frame that it has heard.
+ */
+
+import { fieldsOf, type RunEvent, type Snapshot } from "./core/event.js";
+import { cursorOf, readCursor } from "./core/frame.js";
+import { type Message, SSEDecoder } from "./core/sse.js";
+
+/** How streams are shared. */
+export interface SharingOptions {
+  /** Tabs share with those of the same name: give each signed-in user another one. */
+  readonly name?: string;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+const EVENTS = /^(.*\/runs\/[^/?]+)\/events$/;
+const LAST_WORDS_MS = 100;
+const KEEPALIVE = ": keepalive\n\n";
+const TERMINAL: ReadonlySet<string> = new Set(["done", "error", "cancelled"]);
+
+/**
+ * Make a `fetch` by which all tabs of this origin follow a run over one connection: `createClient({ url, fetch: shareStreams() })`.
+ *
+ * It needs Web Locks and BroadcastChannel, which https and localhost have; elsewhere each tab has its own connection.
+ */
+export function shareStreams(options: SharingOptions = {}): typeof globalThis.fetch {
+  const { name = "yieldwire", fetch = (...request) => globalThis.fetch(...request) } = options;
+  return (input, init = {}) => {
+    const [url, run] = EVENTS.exec(String(input)) ?? [];
+    const cursor = readCursor(new Headers(init.headers).get("Last-Event-ID") ?? "");
+    const canShare = typeof BroadcastChannel !== "undefined" && typeof navigator !== "undefined" && navigator.locks !== undefined;
+    if (url === undefined || run === undefined || !cursor || !canShare) return fetch(input, init);
+    return new Shared({ name: `${name} ${url}`, url, run, init, fetch, ...cursor }).open();
+  };
+}
+
+interface Place {
+  readonly name: string;
+  readonly url: string;
+  /** The run's own address, which answers polls. */
+  readonly run: string;
+  readonly runId: string;
+  readonly seq: number;
+  readonly init: RequestInit;
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** One stream of this tab: read from the server, or heard from the tab that reads it. */
+class Shared {
+  readonly #place: Place;
+  readonly #channel: BroadcastChannel;
+  readonly #over = new AbortController();
+  readonly #body: ReadableStream<Uint8Array>;
+  readonly #utf8 = new TextEncoder();
+  #out!: ReadableStreamDefaultController<Uint8Array>;
+  #seq: number;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.#seq = place.seq;
+    this.#channel = new BroadcastChannel(place.name);
+    this.#body = new ReadableStream({
+      start: (controller) => void (this.#out = controller),
+      cancel: () => this.#close(),
+    });
+    place.init.signal?.addEventListener("abort", () => this.#close(place.init.signal?.reason), { signal: this.#over.signal });
+  }
+
+  /** The answer: the server's own where it is no stream, and one that goes on through every change of the reader. */
+  open(): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const hold = (lock: Lock | null): Promise<void> => (lock ? this.#lead(resolve) : this.#follow(resolve));
+      navigator.locks.request(this.#place.name, { ifAvailable: true }, hold).catch((reason: unknown) => {
+        this.#close(reason);
+        reject(reason as Error);
+      });
+    });
+  }
+
+  /** Read from the server as long as it sends; the lock is held meanwhile. */
+  async #lead(answer?: (response: Response) => void): Promise<void> {
+    const { url, init, fetch } = this.#place;
+    const headers = new Headers(init.headers);
+    headers.set("Last-Event-ID", this.#cursor);
+    const response = await fetch(url, { ...init, headers });
+    const isStream = response.status === 200 && response.body && response.headers.get("Content-Type")?.startsWith("text/event-stream");
+    answer?.(isStream ? new Response(this.#body, { headers: response.headers }) : response);
+    if (isStream && response.body) await this.#read(response.body.getReader());
+    this.#close();
+  }
+
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    const decoder = new SSEDecoder();
+    const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+    this.#over.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined));
+    try {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        const messages = decoder.feed(utf8.decode(part.value, { stream: true }));
+        this.#channel.postMessage(messages); // an empty list says that the stream is alive
+        this.#put(messages, decoder.retryMs);
+      }
+    } catch (reason) {
+      this.#close(reason);
+    }
+  }
+
+  /** Hear what another tab reads, until it goes. */
+  async #follow(answer: (response: Response) => void): Promise<void> {
+    const heard: (readonly Message[])[] = [];
+    this.#channel.onmessage = ({ data }: MessageEvent<readonly Message[]>) => void heard.push(data);
+    const refused = await this.#catchUp();
+    if (refused) {
+      answer(refused);
+      return this.#close();
+    }
+    answer(new Response(this.#body, { headers: { "Content-Type": "text/event-stream" } }));
+    this.#channel.onmessage = ({ data }: MessageEvent<readonly Message[]>) => void this.#hear(data);
+    this.#send(KEEPALIVE); // what is heard is a stream that flows, if only later
+    for (const messages of heard) this.#hear(messages);
+    // Not awaited: the callback that this runs in belongs to a lock that was not given.
+    void navigator.locks
+      .request(this.#place.name, { signal: this.#over.signal }, () => this.#takeOver())
+      .catch((reason: unknown) => this.#close(reason));
+  }
+
+  async #takeOver(): Promise<void> {
+    // A lock travels faster than the last words of whoever held it.
+    await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+    this.#channel.onmessage = null;
+    await this.#turn;
+    // The client has its answer; where this one is no stream, it asks again and is told.
+    if (!this.#over.signal.aborted) await this.#lead();
+  }
+
+  /** Take what another tab has read, in order, and ask for what was missed. */
+  #hear(messages: readonly Message[]): void {
+    this.#turn = this.#turn.then(async () => {
+      const first = messages.find(({ type }) => type !== "run" && type !== "reset");
+      if (first && (readCursor(first.id)?.seq ?? 0) > this.#seq + 1) await this.#catchUp();
+      this.#put(messages);
+    });
+    this.#turn.catch((reason: unknown) => this.#close(reason));
+  }
+
+  /** Ask for everything behind the cursor. Returns the answer where it is no success, or where there is nothing more to come. */
+  async #catchUp(): Promise<Response | undefined> {
+    const { run, runId, init, fetch } = this.#place;
+    const headers = new Headers(init.headers);
+    headers.delete("Last-Event-ID");
+    headers.set("Accept", "application/json");
+    for (;;) {
+      const response = await fetch(`${run}?after=${encodeURIComponent(this.#cursor)}`, { ...init, headers });
+      if (!response.ok) return response;
+      const { events = [], firstSeq, retryAfterMs } = fieldsOf(await response.json()) as Partial<Snapshot>;
+      if (firstSeq !== undefined && firstSeq > this.#seq + 1) this.#reset(firstSeq);
+      this.#put(events.map((event: RunEvent) => ({ id: cursorOf(runId, event.seq), type: event.type, data: JSON.stringify(event.data) })));
+      if (retryAfterMs === null && !events.length) return new Response(null, { status: 204 });
+      if (retryAfterMs !== 0) return undefined;
+    }
+  }
+
+  #reset(firstSeq: number): void {
+    this.#seq = firstSeq - 1;
+    this.#send(`id: ${this.#cursor}\nevent: reset\ndata: {"firstSeq":${firstSeq}}\n\n`);
+  }
+
+  /** Give frames on to this tab's client, each once. */
+  #put(messages: readonly Message[], retryMs?: number): void {
+    if (!messages.length) this.#send(KEEPALIVE);
+    if (retryMs !== undefined) this.#send(`retry: ${retryMs}\n\n`);
+    for (const { id, type, data } of messages) {
+      const seq = readCursor(id)?.seq ?? 0;
+      if (type === "reset") this.#reset(seq + 1);
+      if (seq <= this.#seq && type !== "run") continue;
+      this.#seq = Math.max(this.#seq, seq);
+      this.#send(`id: ${id}\n${type === "message" || type === "chunk" ? "" : `event: ${type}\n`}data: ${data}\n\n`);
+      if (TERMINAL.has(type)) return this.#close();
+    }
+  }
+
+  get #cursor(): string {
+    return cursorOf(this.#place.runId, this.#seq);
+  }
+
+  #send(text: string): void {
+    if (!this.#over.signal.aborted) this.#out.enqueue(this.#utf8.encode(text));
+  }
+
+  #close(reason?: unknown): void {
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
+    this.#channel.close();
+    try {
+      if (reason === undefined) this.#out.close();
+      else this.#out.error(reason);
+    } catch {
+      // The client has left already.
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/** A page with nothing on it: its test calls what stands in `window`. */
+
+import { createClient } from "../../src/index.js";
+import { shareStreams } from "../../src/sharing.js";
+
+Object.assign(window, { createClient, shareStreams });
