@@ -129,15 +129,16 @@ def _is_stale(home: Path, lock: Path) -> bool:
     if not lock.exists():
         raise BenchmarkError(f"There is no {lock.relative_to(ROOT)}.")
     mark = home / ".installed"
-    return not mark.exists() or mark.read_text("utf-8") != _digest(lock)
+    return not mark.exists() or mark.read_text("utf-8") != _digest(home, lock)
 
 
 def _mark(home: Path, lock: Path) -> None:
-    (home / ".installed").write_text(_digest(lock), "utf-8")
+    (home / ".installed").write_text(_digest(home, lock), "utf-8")
 
 
-def _digest(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
+def _digest(home: Path, lock: Path) -> str:
+    # An environment knows its own place: one that was moved with its checkout is made again.
+    return hashlib.sha256(str(home).encode() + lock.read_bytes()).hexdigest()
 
 
 def _first_that_works(commands: list[list[str]]) -> None:
