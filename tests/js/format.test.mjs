@@ -1,7 +1,7 @@
 /** Values as the developer page writes them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, brief, duration, gist, progressLabel, shortId } from "../../src/yieldwire/devtools/static/format.js";
+import { ago, brief, bytes, duration, gist, progressLabel, rate, shortId } from "../../src/yieldwire/devtools/static/format.js";
 
 test("progress says what is known of it", () => {
     assert.equal(progressLabel({ current: 400, total: 40000, percent: 1 }), "400 of 40,000 · 1 %");
@@ -50,4 +50,9 @@ test("an event's gist names what matters of it", () => {
 
 test("a long id is shortened and a short one is not", () => {
     assert.deepEqual([shortId("0123456789abcdef"), shortId("r1")], ["01234567…", "r1"]);
+});
+
+test("sizes and speeds are told in three figures or so", () => {
+    assert.deepEqual([820, 4_200, 3_100_000, 2_000_000_000].map(bytes), ["820 B", "4.2 kB", "3.1 MB", "2.0 GB"]);
+    assert.deepEqual([undefined, 2, 12.34, 12_345.6].map(rate), ["", "2/s", "12.3/s", "12,346/s"]);
 });

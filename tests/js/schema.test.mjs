@@ -1,7 +1,7 @@
 /** What the developer page makes of the JSON Schemas that Pydantic writes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldOf, hint, resolve, typeName } from "../../src/yieldwire/devtools/static/schema.js";
+import { fieldOf, hint, memberOf, resolve, typeName } from "../../src/yieldwire/devtools/static/schema.js";
 
 const root = {
     $defs: {
@@ -23,7 +23,8 @@ test("every type has its control", () => {
     assert.equal(kindOf({ type: "number" }), "number");
     assert.equal(kindOf({ type: "boolean" }), "boolean");
     assert.equal(kindOf({ enum: [1, 2] }), "choice");
-    assert.equal(kindOf({ const: "a" }), "choice");
+    assert.equal(kindOf({ const: "a" }), "constant");
+    assert.equal(kindOf({ anyOf: [{ type: "string" }, { type: "integer" }] }), "union");
     assert.equal(kindOf({ $ref: "#/$defs/Person" }), "object");
     assert.equal(kindOf({ type: "array", items: { type: "string" } }), "list");
 });
@@ -42,12 +43,11 @@ test("what has no control is edited as JSON", () => {
         { type: "object", additionalProperties: true },
         { type: "array" },
         { type: "array", prefixItems: [], items: {} },
-        { anyOf: [{ type: "string" }, { type: "integer" }] },
     ];
 
     assert.deepEqual(
         odd.map((schema) => kindOf(schema)),
-        ["json", "json", "json", "json", "json"],
+        ["json", "json", "json", "json"],
     );
 });
 
@@ -61,6 +61,39 @@ test("a type or null is the type's control, and keeps the field's own words", ()
         [found.kind, found.nullable, found.options, found.schema.description],
         ["choice", true, ["a", "b"], "Which."],
     );
+});
+
+test("a union's members are called as the server calls them in the paths of errors", () => {
+    const pets = {
+        $defs: {
+            Cat: { type: "object", title: "Cat", properties: { kind: { const: "cat" }, lives: { type: "integer" } } },
+            Dog: { type: "object", title: "Dog", properties: { kind: { const: "dog" } } },
+        },
+        oneOf: [{ $ref: "#/$defs/Cat" }, { $ref: "#/$defs/Dog" }, { type: "integer" }, { type: "null" }],
+    };
+
+    const found = fieldOf(pets, pets);
+
+    assert.equal(found.nullable, true);
+    assert.deepEqual(
+        found.members.map(({ label, tags }) => [label, tags]),
+        [
+            ["Cat", ["Cat", "cat", "dict"]],
+            ["Dog", ["Dog", "dog", "dict"]],
+            ["integer", ["integer", "int"]],
+        ],
+    );
+    const labelOf = (value) => found.members[memberOf(found.members, value, pets)].label;
+    assert.deepEqual([{ kind: "dog" }, { kind: "cat", lives: 9 }, 3].map(labelOf), ["Dog", "Cat", "integer"]);
+});
+
+test("a value's member of a union is the one of its type", () => {
+    const types = ["integer", "number", "string", "boolean", "array", "object"];
+    const { members } = fieldOf({ anyOf: types.map((type) => ({ type })) }, {});
+
+    const chosen = [1, 1.5, "1", true, [], {}].map((value) => members[memberOf(members, value, {})].label);
+
+    assert.deepEqual(chosen, ["integer", "number", "string", "boolean", "list[any]", "object"]);
 });
 
 test("a reference keeps what stands beside it and resolves escaped names", () => {
@@ -92,6 +125,7 @@ test("types have names for people", () => {
 
 test("limits are told in a few words", () => {
     assert.equal(hint({ type: "integer", minimum: 1, maximum: 9 }, root), "integer, 1 to 9");
-    assert.equal(hint({ type: "string", minLength: 1 }, root), "string, at least 1 characters");
+    assert.equal(hint({ type: "string", minLength: 1 }, root), "string, at least 1 character");
+    assert.equal(hint({ type: "string", maxLength: 5 }, root), "string, at most 5 characters");
     assert.equal(hint({ type: "number", exclusiveMinimum: 0 }, root), "number, above 0");
 });

@@ -1,9 +1,27 @@
 /** The list of actions, with search. */
 
+import { hashOf } from "./address.js";
 import { el } from "./dom.js";
 
+/**
+ * @typedef {import("./schema.js").Schema} Schema
+ * @typedef {object} ActionInfo An action as the manifest describes it.
+ * @property {string} name
+ * @property {string} alias
+ * @property {string | null} doc
+ * @property {"GET" | "POST"} method
+ * @property {boolean} streams
+ * @property {Schema} input
+ * @property {Schema | null} chunk
+ * @property {Schema} result
+ * @property {{ code: string, status: number | null, doc: string | null }[]} errors
+ * @property {number | null} linger
+ * @property {number | null} timeout
+ * @property {boolean} shared
+ */
+
 export class ActionList {
-  #entries = [];
+  #entries;
   #search = el("input", {
     type: "search",
     id: "search",
@@ -13,80 +31,85 @@ export class ActionList {
   });
   #list = el("ul", { class: "actions" });
   #none = el("p", { class: "empty-note", hidden: true, text: "No action has this in its name or its docs." });
+  #found = el("p", { class: "off-screen", role: "status" });
 
+  /** @param {ActionInfo[]} actions */
   constructor(actions) {
-    this.#entries = actions.map((action) => ({
-      action,
-      words: `${action.name} ${action.alias ?? ""} ${action.doc ?? ""}`.toLowerCase(),
-      item: entry(action),
-    }));
+    this.#entries = actions.map((action) => ({ action, words: wordsOf(action), ...entry(action) }));
     this.#list.append(...this.#entries.map(({ item }) => item));
-    this.element = el(
-      "div",
-      { class: "action-list" },
-      el("div", { class: "search" }, this.#search, el("kbd", { text: "/" })),
-      this.#list,
-      this.#none,
-    );
+    const search = el("div", { class: "search" }, this.#search, el("kbd", { text: "/", "aria-hidden": "true" }));
+    this.element = el("div", { class: "action-list" }, search, this.#list, this.#none, this.#found);
     this.#search.addEventListener("input", () => this.#filter());
     this.#search.addEventListener("keydown", (event) => this.#key(event));
     this.#list.addEventListener("keydown", (event) => this.#move(event));
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select"))
-        return;
-      event.preventDefault();
-      this.#search.focus();
-    });
   }
 
-  select(name) {
-    for (const { action, item } of this.#entries) {
-      if (action.name === name) item.firstChild.setAttribute("aria-current", "page");
-      else item.firstChild.removeAttribute("aria-current");
+  focus() {
+    this.#search.focus();
+    this.#search.select();
+  }
+
+  /** Show which action is open, and where it links to. @param {string | undefined} name @param {string[]} runs */
+  select(name, runs) {
+    for (const { action, link } of this.#entries) {
+      link.setAttribute("href", hashOf({ action: action.name, runs }));
+      if (action.name === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
     }
   }
 
-  get #shown() {
-    return this.#entries.filter(({ item }) => !item.hidden).map(({ item }) => item.firstChild);
+  /** The name of the action that stands so many places from another, among those that are shown. @param {string | undefined} name @param {number} by */
+  beside(name, by) {
+    const shown = this.#entries.filter(({ item }) => !item.hidden).map(({ action }) => action.name);
+    return shown[Math.min(shown.length - 1, Math.max(0, shown.indexOf(name ?? "") + by))];
+  }
+
+  get #links() {
+    return this.#entries.filter(({ item }) => !item.hidden).map(({ link }) => link);
   }
 
   #filter() {
     const words = this.#search.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const entry of this.#entries) entry.item.hidden = !words.every((word) => entry.words.includes(word));
-    this.#none.hidden = this.#shown.length > 0;
+    const { length } = this.#links;
+    this.#none.hidden = length > 0;
+    this.#found.textContent = words.length ? `${length} found` : "";
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key === "Escape") {
       this.#search.value = "";
       this.#filter();
-    } else if (event.key === "Enter") this.#shown[0]?.click();
-    else if (event.key === "ArrowDown") this.#shown[0]?.focus();
+    } else if (event.key === "Enter") this.#links[0]?.click();
+    else if (event.key === "ArrowDown") this.#links[0]?.focus();
     else return;
     event.preventDefault();
   }
 
+  /** @param {KeyboardEvent} event */
   #move(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step === 0) return;
     event.preventDefault();
-    const links = this.#shown;
-    (links[links.indexOf(document.activeElement) + step] ?? this.#search).focus();
+    const links = this.#links;
+    (links[links.findIndex((link) => link === document.activeElement) + step] ?? this.#search).focus();
   }
 }
 
-function entry(action) {
-  const name = el(
-    "span",
-    { class: "action-name" },
-    action.name,
-    action.method === "GET" ? el("span", { class: "tag", text: "feed" }) : null,
+/** @param {ActionInfo} action */
+const wordsOf = ({ name, alias, doc, input }) =>
+  [name, name.replaceAll("_", " "), alias, doc, ...Object.keys(input?.properties ?? {})].join(" ").toLowerCase();
+
+/** @param {ActionInfo} action */
+function entry({ name, method, doc }) {
+  const tag = method === "GET" && el("span", { class: "tag", text: "feed" });
+  const [summary] = (doc ?? "").split("\n");
+  const link = el(
+    "a",
+    { href: hashOf({ action: name, runs: [] }), data: { action: name } },
+    el("span", { class: "action-name" }, name, tag),
+    summary && el("span", { class: "action-doc", text: summary }),
   );
-  const [summary] = (action.doc ?? "").split("\n");
-  const doc = summary ? el("span", { class: "action-doc", text: summary }) : null;
-  return el(
-    "li",
-    {},
-    el("a", { href: `#/action/${encodeURIComponent(action.name)}`, data: { action: action.name } }, name, doc),
-  );
+  return { link, item: el("li", {}, link) };
 }

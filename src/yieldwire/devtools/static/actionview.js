@@ -1,86 +1,88 @@
-/** One action: what it does, its form, and the same call from a terminal. */
+/** One action: what it does, its form, and the same call from elsewhere. */
 
 import { bodyOf, queryOf } from "../client.js";
 import { curlOf } from "./curl.js";
-import { copyButton, el } from "./dom.js";
+import { el } from "./dom.js";
 import { ActionForm } from "./forms.js";
 import { typeName } from "./schema.js";
+import { pythonOf, typescriptOf } from "./snippet.js";
+import { Tabs } from "./tabs.js";
+
+/**
+ * @typedef {import("./actions.js").ActionInfo} ActionInfo
+ * @typedef {object} Page
+ * @property {(path: string) => string} urlOf
+ * @property {() => boolean} isAuthorized
+ * @property {(action: ActionInfo, input: Record<string, unknown>, isDetached: boolean) => void} onRun
+ */
 
 export class ActionView {
   #page;
-  #curl = el("code", { class: "curl-text", data: { role: "curl" } });
+  #snippets = new Tabs("Call it from", ["curl", "TypeScript", "Python"]);
 
-  /** `page` is `{urlOf(path), isAuthorized(), onRun(action, input)}`. */
+  /** @param {ActionInfo} action @param {Page} page */
   constructor(action, page) {
     this.action = action;
     this.#page = page;
-    this.form = new ActionForm(action, { onSubmit: (input) => this.#submit(input), onChange: () => this.#drawCurl() });
+    this.form = new ActionForm(action, { onSubmit: (input) => this.#submit(input), onChange: () => this.draw() });
     const [summary, ...rest] = (action.doc ?? "").trim().split(/\n\s*\n/);
     const head = el(
       "div",
       { class: "action-head" },
-      el("h1", { text: action.name }),
+      el("h1", { text: action.name, tabindex: "-1" }),
       el("p", { class: "lead", text: summary || "This action has no docstring." }),
     );
     const more = rest.map((paragraph) => el("p", { class: "prose", text: paragraph }));
-    const terminal = el(
-      "div",
-      { class: "terminal" },
-      el(
-        "div",
-        { class: "terminal-head" },
-        el("h4", { text: "From a terminal" }),
-        copyButton(() => this.#curl.textContent),
-      ),
-      el("div", { class: "curl" }, this.#curl),
-    );
-    this.element = el(
-      "section",
-      { class: "card action", "aria-label": action.name },
-      head,
-      ...more,
-      this.#facts(),
-      this.form.element,
-      terminal,
-    );
-    this.#drawCurl();
+    const parts = [head, ...more, this.#facts(), this.form.element, this.#snippets.element];
+    this.element = el("section", { class: "card action", "aria-label": action.name }, ...parts);
+    this.draw();
   }
 
+  /** Write the same call down, as the form stands. */
+  draw() {
+    const { action } = this;
+    const { input } = this.form.read();
+    const isAuthorized = this.#page.isAuthorized();
+    const isFeed = action.method === "GET";
+    const body = isFeed ? null : bodyOf(input);
+    const call = { ...action, url: this.#page.urlOf("").replace(/\/$/, ""), input, isDetached: this.form.isDetached, isAuthorized };
+    this.#snippets.set({
+      curl: curlOf({
+        url: this.#page.urlOf(encodeURIComponent(action.name)),
+        method: action.method,
+        input,
+        entries: body instanceof FormData ? [...body.entries()] : null,
+        query: isFeed ? queryOf(input).toString() : "",
+        isDetached: call.isDetached,
+        isAuthorized,
+      }),
+      TypeScript: typescriptOf(call),
+      Python: isFeed ? "# A feed is opened by GET: by EventSource, by curl, or by the TypeScript client." : pythonOf(call),
+    });
+  }
+
+  /** @param {Record<string, unknown>} input */
   #submit(input) {
-    this.#drawCurl();
-    this.#page.onRun(this.action, input);
+    this.draw();
+    this.#page.onRun(this.action, input, this.form.isDetached);
   }
 
   #facts() {
-    const { name, alias, method, streams, chunk, result, linger, timeout, shared } = this.action;
+    const { name, alias, method, streams, chunk, result, errors, linger, timeout, shared } = this.action;
+    const codes = (errors ?? []).map(({ code, status }) => (status ? `${code} ${status}` : code));
+    /** @type {[string, string][]} */
     const facts = [
       ["Call", `${method} /${name}${alias && alias !== name ? ` or /${alias}` : ""}`],
-      streams ? ["Chunks", typeName(chunk)] : ["Answer", "one result, no chunks"],
-      result && result.type !== "null" && typeName(result) !== "any" ? ["Result", typeName(result)] : null,
-      ["Readers", linger === null ? "goes on without" : linger === undefined ? null : `lingers ${linger} s without`],
-      timeout ? ["Time limit", `${timeout} s`] : null,
-      shared ? ["Shared", "one run for all readers"] : null,
+      ["Yields", streams && chunk?.type !== "null" ? typeName(chunk) : "no chunks"],
+      ["Returns", result?.type === "null" ? "" : typeName(result)],
+      ["Fails with", codes.join(", ")],
+      ["Readers", linger === null ? "goes on without" : `lingers ${linger} s without`],
+      ["Time limit", timeout ? `${timeout} s` : ""],
+      ["Shared", shared ? "one run for all readers" : ""],
     ];
     const rows = facts
-      .filter((fact) => fact?.[1])
+      .filter(([, text]) => text)
       .map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })));
     return el("dl", { class: "facts" }, ...rows);
-  }
-
-  #drawCurl() {
-    const { input } = this.form.read();
-    const isFeed = this.action.method === "GET";
-    const body = isFeed ? null : bodyOf(input);
-    const entries = body instanceof FormData ? [...body.entries()] : null;
-    const query = isFeed ? queryOf(input).toString() : "";
-    const url = this.#page.urlOf(encodeURIComponent(this.action.name));
-    this.#curl.textContent = curlOf({
-      url,
-      method: this.action.method,
-      input,
-      entries,
-      query,
-      isAuthorized: this.#page.isAuthorized(),
-    });
   }
 }

@@ -2,34 +2,42 @@
  * The developer page: actions on the left, the chosen one's form, the runs that are followed, and all runs.
  *
  * Where the page is mounted is known from this file's own address: it is `{base}/dev/dev.js`. What the server sends is
- * shown as text nodes only.
+ * shown as text nodes only. The page's own address says what is shown, so that a reload and a link show it again.
  */
 
 import { createClient } from "../client.js";
 import { ActionList } from "./actions.js";
 import { ActionView } from "./actionview.js";
+import { hashOf, placeOf } from "./address.js";
 import { curlOfRun } from "./curl.js";
-import { el } from "./dom.js";
-import { isTerminal, Panel, seqOf } from "./panel.js";
+import { place } from "./dom.js";
+import { Keys } from "./key.js";
+import { notice, unreadable, welcome } from "./notice.js";
+import { Panels } from "./panels.js";
 import { RunsTable } from "./runs.js";
 
-const STREAMS = 4; // a browser has six HTTP/1.1 connections per origin; two are left for everything else
-const ENDED = new Set(["completed", "failed", "cancelled"]);
+/** @typedef {import("./actions.js").ActionInfo} ActionInfo */
+
+const THEMES = ["system", "light", "dark"];
 const base = new URL("..", import.meta.url);
-const urlOf = (path) => new URL(path, base).href;
-const place = (id) => document.getElementById(id);
+const urlOf = (/** @type {string} */ path) => new URL(path, base).href;
 
 let authorization = "";
+/** @returns {Record<string, string>} */
 const headers = () => (authorization ? { Authorization: authorization } : {});
 const client = createClient({ url: base, headers });
+/** @type {Map<string, ActionView>} */
 const views = new Map();
-const panels = [];
-let manifest = { actions: [] };
-let list = null;
+/** @type {ActionInfo[]} */
+let actions = [];
+let list = new ActionList([]);
+/** @type {ActionView | undefined} */
+let shown;
 
+/** @param {string} path @param {Record<string, string>} [query] */
 async function load(path, query = {}) {
   const url = new URL(path, base);
-  url.search = new URLSearchParams(query);
+  url.search = new URLSearchParams(query).toString();
   const response = await fetch(url, { headers: { Accept: "application/json", ...headers() }, cache: "no-store" });
   const body = await response.json().catch(() => null);
   if (!response.ok) throw new Error(body?.error?.message ?? `HTTP ${response.status}`);
@@ -39,150 +47,147 @@ async function load(path, query = {}) {
 const runs = new RunsTable({
   load: (query) => load("dev/runs", query),
   onRuns: (known) => {
-    const active = known.filter((run) => !ENDED.has(run.status)).length;
+    const active = known.filter((run) => ["pending", "running"].includes(run.status)).length;
     place("active").textContent = active ? `${active} active` : "idle";
     place("active").dataset.status = active ? "running" : "";
-    for (const panel of panels) if (runs.get(panel.run.id)) panel.take(runs.get(panel.run.id));
+    panels.take(runs);
   },
 });
 
-function addPanel(run, action) {
-  const refused = panels.find((panel) => panel.isRefused);
-  if (refused) closePanel(refused);
-  for (const older of panels) older.fold();
-  const panel = new Panel(run, action, {
-    client,
-    lingerOf: (name) => manifest.actions.find((action) => action.name === name)?.linger,
-    curlOf: ({ id }) =>
-      curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
-    onChange: panelChanged,
-    onClose: closePanel,
-  });
-  panels.unshift(panel);
-  place("panels").prepend(panel.element);
-  place("panels").hidden = false;
-  spareConnections();
-  return panel;
+const panels = new Panels(place("panels"), {
+  client,
+  lingerOf: (name) => actions.find((action) => action.name === name)?.linger,
+  curlOf: (id) => curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
+  announce: (text) => (place("announcement").textContent = text),
+  hurry: () => runs.hurry(),
+  onChange: writeAddress,
+});
+
+function writeAddress() {
+  const hash = hashOf({ action: shown?.action.name, runs: panels.ids });
+  if (location.hash !== hash) history.replaceState(null, "", hash);
+  list.select(shown?.action.name, panels.ids);
 }
 
-/** The oldest streams change over to polling, so that one more does not hang the whole page. */
-function spareConnections() {
-  const streaming = panels.filter((panel) => panel.isStreaming);
-  for (const panel of streaming.slice(STREAMS)) panel.poll();
+/** @param {ActionInfo} action @param {Record<string, unknown>} input @param {boolean} isDetached */
+function onRun(action, input, isDetached) {
+  const view = shown;
+  /** @type {import("../client.js").CallOptions} */
+  const options = {
+    method: action.method,
+    detached: isDetached,
+    ...(hasFiles(input) && { onUpload: (sent, total) => panel.sent(sent, total) }),
+  };
+  const run = /** @type {NonNullable<typeof client[string]>} */ (client[action.name])(input, options);
+  const panel = panels.add(run, action.name);
+  run.result().catch((reason) => panel.run === run && view?.form.showErrors(reason.fieldErrors));
+  if (innerWidth < 1180) panel.element.scrollIntoView({ block: "start" });
 }
 
-function closePanel(panel) {
-  panel.run.detach();
-  panel.element.remove();
-  panels.splice(panels.indexOf(panel), 1);
-  place("panels").hidden = panels.length === 0;
-  if (location.hash === `#/run/${encodeURIComponent(panel.run.id)}`) history.replaceState(null, "", "#/");
-}
+/** @param {Record<string, unknown>} input */
+const hasFiles = (input) => Object.values(input).flat().some((value) => value instanceof File);
 
-function panelChanged({ run }) {
-  if (run.connection === "closed" || seqOf(run) < 2) runs.hurry();
-}
-
-function onRun(action, input) {
-  const run = action.method === "GET" ? client[action.name](input, { method: "GET" }) : client[action.name](input);
-  const panel = addPanel(run, action.name);
-  const { form } = views.get(action.name);
-  run.result().catch((reason) => panel.run === run && form.showErrors(reason.fieldErrors));
-  if (innerWidth < 1000) panel.element.scrollIntoView({ block: "start" });
-}
-
+/** @param {string} name */
 function showAction(name) {
-  const action = manifest.actions.find((one) => one.name === name || one.alias === name);
-  list?.select(action?.name);
-  place("sidebar").classList.remove("is-open");
+  const action = actions.find((one) => one.name === name || one.alias === name);
+  closeMenu();
   document.title = `${action?.name ?? "Actions"} · Yieldwire`;
-  if (!action)
-    return place("action").replaceChildren(
-      notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported."),
-    );
-  if (!views.has(action.name))
-    views.set(action.name, new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
-  place("action").replaceChildren(views.get(action.name).element);
+  shown = action && (views.get(action.name) ?? new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
+  if (action && shown) views.set(action.name, shown);
+  const missing = () => notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported.");
+  place("action").replaceChildren(shown?.element ?? missing());
 }
 
-function showRun(id) {
-  const known = runs.get(id);
-  const panel = panels.find(({ run }) => run.id === id) ?? addPanel(client.runs.attach(id), known?.action);
-  panel.element.focus();
-  panel.element.scrollIntoView({ block: "nearest" });
-  if (known) panel.take(known);
+/** Show what the address says; where it names no action, the one of its run, or the first. */
+async function route() {
+  const { action, runs: ids } = placeOf(location.hash);
+  const isLink = action === undefined && ids.length > 0;
+  const followed = [...ids].reverse().map((id) => panels.attach(id));
+  const info = await followed.at(-1)?.info;
+  if (action !== undefined) showAction(action);
+  else if (isLink && info && shown?.action.name !== info.action) showAction(info.action);
+  else if (!shown && actions[0]) showAction(actions[0].name);
+  if (isLink) followed.at(-1)?.panel.focus();
+  writeAddress();
 }
-
-/** `#/action/NAME` and `#/run/ID`; without either, the first action. */
-function route() {
-  const [, kind, ...rest] = location.hash.split("/");
-  const name = decodeURIComponent(rest.join("/"));
-  if (kind === "run") showRun(name);
-  if (kind === "action") showAction(name);
-  else if (!place("action").firstChild && manifest.actions.length) showAction(manifest.actions[0].name);
-}
-
-const notice = (title, ...lines) =>
-  el(
-    "section",
-    { class: "card empty" },
-    el("h3", { text: title }),
-    ...lines.map((line) => (typeof line === "string" ? el("p", { text: line }) : line)),
-  );
-
-const FIRST_ACTION = `from collections.abc import AsyncIterator
-from yieldwire import Actions, Progress
-
-actions = Actions()
-
-@actions.action
-async def count(to: int = 10) -> AsyncIterator[Progress]:
-    """Count, and say so."""
-    for n in range(1, to + 1):
-        yield Progress(n, total=to)`;
 
 async function begin() {
-  place("action").replaceChildren();
+  shown = undefined;
+  views.clear();
   try {
-    manifest = await load("manifest.json");
+    ({ actions } = await load("manifest.json"));
   } catch (reason) {
-    place("action").replaceChildren(
-      notice(
-        "The actions cannot be read",
-        reason.message,
-        "If this application asks for an Authorization header, set it at the top right.",
-      ),
-    );
+    place("action").replaceChildren(unreadable(/** @type {Error} */ (reason)));
     return;
   }
-  list = new ActionList(manifest.actions);
-  views.clear();
+  list = new ActionList(actions);
   place("list").replaceChildren(list.element);
-  place("count").textContent = manifest.actions.length;
-  if (!manifest.actions.length) {
-    place("action").replaceChildren(
-      notice(
-        "No actions yet",
-        "An action is a typed function that yields. This is a whole one:",
-        el("pre", { class: "code", text: FIRST_ACTION }),
-      ),
-    );
-  }
-  route();
+  place("count").textContent = String(actions.length);
+  place("action").replaceChildren(...(actions.length ? [] : [welcome()]));
+  await route();
 }
 
-place("runs-place").append(runs.element);
-place("menu").addEventListener("click", () => {
+function closeMenu() {
+  place("sidebar").classList.remove("is-open");
+  place("menu").setAttribute("aria-expanded", "false");
+}
+
+function toggleMenu() {
   const isOpen = place("sidebar").classList.toggle("is-open");
   place("menu").setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) list.focus();
+}
+
+function nextTheme() {
+  const { dataset } = document.documentElement;
+  dataset.theme = THEMES[(THEMES.indexOf(dataset.theme ?? "") + 1) % THEMES.length] ?? "system";
+  localStorage.setItem("yieldwire-theme", dataset.theme);
+  showTheme();
+}
+
+function showTheme() {
+  const { theme = "system" } = document.documentElement.dataset;
+  place("theme").setAttribute("aria-label", `Colours: ${theme}`);
+  place("theme").title = `Colours: ${theme}`;
+}
+
+/** @param {number} by */
+function goToAction(by) {
+  const name = list.beside(shown?.action.name, by);
+  if (name) location.hash = hashOf({ action: name, runs: panels.ids });
+}
+
+const keys = new Keys([
+  { key: "/", text: "Search actions", press: () => list.focus() },
+  { key: "j", text: "Next action", press: () => goToAction(1) },
+  { key: "k", text: "Previous action", press: () => goToAction(-1) },
+  { key: "f", text: "To the form", press: () => shown?.form.focus() },
+  { key: "Ctrl Enter", text: "Run, from anywhere in the form" },
+  { key: "r", text: "To the newest run", press: () => panels.newest?.focus() },
+  { key: "s", text: "Stop the run that has the focus, or the newest", press: () => panels.current?.stop() },
+  { key: "d", text: "Detach from that run, or resume it", press: () => panels.current?.toggle() },
+  { key: "x", text: "Close its panel", press: () => panels.closeCurrent() },
+  { key: "l", text: "To the table of runs", press: () => runs.focus() },
+  { key: "t", text: "Light, dark, or as the system has it", press: nextTheme },
+]);
+
+place("runs-place").append(runs.element);
+place("menu").addEventListener("click", toggleMenu);
+place("theme").addEventListener("click", nextTheme);
+place("help").addEventListener("click", () => keys.toggle());
+place("active").addEventListener("click", () => runs.focus());
+place("sidebar").addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || !place("sidebar").classList.contains("is-open")) return;
+  closeMenu();
+  place("menu").focus();
 });
-place("authorization").addEventListener("change", (event) => {
-  authorization = event.target.value.trim();
+place("authorization").addEventListener("change", ({ target }) => {
+  authorization = /** @type {HTMLInputElement} */ (target).value.trim();
   void begin();
   runs.hurry();
 });
-addEventListener("hashchange", route);
-setInterval(() => panels.forEach((panel) => isTerminal(panel.run) || panel.draw()), 1000); // the time that each took so far
+addEventListener("hashchange", () => void route());
+showTheme();
 runs.hurry();
 await begin();
 document.documentElement.dataset.ready = "true";

@@ -1,55 +1,110 @@
 /** Making elements. Text is only ever put in as text nodes, and styles only through classes. */
 
+/**
+ * @typedef {string | number | boolean | null | undefined} Attribute
+ * @typedef {{ class?: string, text?: string | number, data?: Record<string, string | number>, on?: Record<string, (event: any) => void>, [attribute: string]: any }} Props
+ * @typedef {Node | string | null | false | undefined} Child
+ */
+
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Strokes on a 16 × 16 grid. */
+export const ICONS = {
+  close: "M4 4l8 8M12 4l-8 8",
+  up: "M8 13V3M4 7l4-4 4 4",
+  down: "M8 3v10M4 9l4 4 4-4",
+};
+
 /**
- * Make an element. `props`: `class`, `text`, `data` (data attributes), `on` (listeners), `hidden` and other booleans;
- * anything else is an attribute. Children that are strings become text nodes; null and false are left out.
+ * Make an element. `props`: `class`, `text`, `data` (data attributes), `on` (listeners); a boolean is an attribute that
+ * is there or not, anything else an attribute. Children that are strings become text nodes; null and false are left out.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props} [props]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null) continue;
-    if (name === "text") element.textContent = value;
+    if (name === "text") element.textContent = String(value);
     else if (name === "class") element.className = value;
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name === "on")
-      for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+      for (const [type, listener] of Object.entries(props.on ?? {})) element.addEventListener(type, listener);
     else if (typeof value === "boolean") element.toggleAttribute(name, value);
     else element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== false && child !== undefined));
+  for (const child of children) if (child || child === "") element.append(child);
   return element;
 }
 
-/** A drawing of strokes on a 16 × 16 grid, for beside a text that says the same. */
-export function icon(path) {
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 16 16", "aria-hidden": "true", class: "icon" }))
-    svg.setAttribute(name, value);
-  svg.append(document.createElementNS(SVG, "path"));
-  svg.firstChild.setAttribute("d", path);
-  return svg;
+/**
+ * Make an SVG element.
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...Node} children
+ */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
 }
 
-/** Put text into an element and show it; hide it when there is none. */
+/** A drawing of strokes, for beside or inside what says the same. @param {string} path */
+export const icon = (path) =>
+  svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true", class: "icon" }, svg("path", { d: path }));
+
+/**
+ * A button that shows only a drawing, and is called by its label.
+ * @param {string} path
+ * @param {string} label
+ * @param {() => void} onPress
+ */
+export function iconButton(path, label, onPress) {
+  const props = { type: "button", class: "quiet icon-button", "aria-label": label, title: label, on: { click: onPress } };
+  return el("button", props, icon(path));
+}
+
+/**
+ * Put text into an element and show it; hide it when there is none.
+ * @param {HTMLElement} element
+ * @param {string | null | undefined} text
+ */
 export function show(element, text) {
   const value = text ?? "";
   if (element.textContent !== value) element.textContent = value;
   element.hidden = value === "";
 }
 
-/** A button that copies what `text()` gives and says so. */
+/** Whether keys that are typed there are text. @param {EventTarget | null} target */
+export const isTyping = (target) =>
+  target instanceof Element && target.closest("input:not([type=checkbox]), textarea, select") !== null;
+
+/** The element with this id, which the page has. @param {string} id */
+export function place(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`The page has no #${id}.`);
+  return element;
+}
+
+/**
+ * A button that copies what `text()` gives and says so.
+ * @param {() => string} text
+ * @param {string} [label]
+ */
 export function copyButton(text, label = "Copy") {
   const button = el("button", { type: "button", class: "quiet", text: label });
   button.addEventListener("click", async () => {
-    const copied = await copy(text());
-    button.textContent = copied ? "Copied" : "Press Ctrl+C";
+    button.textContent = (await copy(text())) ? "Copied" : "Press Ctrl+C";
     setTimeout(() => (button.textContent = label), 1500);
   });
   return button;
 }
 
+/** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -59,6 +114,7 @@ async function copy(text) {
   }
 }
 
+/** @param {string} text */
 function copyBySelection(text) {
   const area = el("textarea", { class: "off-screen", readonly: true });
   area.value = text;

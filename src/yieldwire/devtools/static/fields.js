@@ -1,70 +1,134 @@
 /**
  * One control for one place of the input, made from its JSON Schema.
  *
- * A field is `{element, rename(path), read(errors), write(value)}`. `read` returns undefined for a field that is left
- * out, and puts into `errors`, by path, what this page itself cannot make a value of. The controls' names are the paths
- * that the server's `fieldErrors` use: `page`, `stops.0.city`.
+ * The controls' names are the paths that the server's `fieldErrors` use: `page`, `stops.0.city`.
  */
 
 import { el } from "./dom.js";
+import { bytes } from "./format.js";
+import { grouped, listField, objectField, optionalField, unionField } from "./groups.js";
 import { fieldOf, hint } from "./schema.js";
 
+/**
+ * @typedef {import("./schema.js").Schema} Schema
+ * @typedef {Record<string, string[]>} Errors
+ * @typedef {object} FormField
+ * @property {HTMLElement} element
+ * @property {(path: string) => void} rename
+ * @property {(errors: Errors) => unknown} read Undefined where the field is left out; puts into `errors`, by path, what this page itself cannot make a value of.
+ * @property {(value: any) => void} write
+ *
+ * @typedef {object} At Where a field stands, and what is known of it.
+ * @property {string} path
+ * @property {any} spec
+ * @property {Schema} root
+ * @property {boolean} isRequired
+ * @property {boolean} isMarked
+ * @property {boolean} canBeNull Whether null is another thing than leaving it out.
+ */
+
+/** @type {Record<string, (at: At) => FormField>} */
 const MAKERS = {
   text: textField,
   number: numberField,
   boolean: booleanField,
+  constant: constantField,
   choice: choiceField,
   file: fileField,
   list: listField,
   object: objectField,
+  union: unionField,
   json: jsonField,
 };
 
-/** Make the field at `path` for `schema`, whose references are looked up in `root`. */
+/**
+ * Make the field at `path` for `schema`, whose references are looked up in `root`.
+ * @param {string} path
+ * @param {Schema} schema
+ * @param {Schema} root
+ * @param {{ isRequired?: boolean, isMarked?: boolean }} [how]
+ * @returns {FormField}
+ */
 export function createField(path, schema, root, { isRequired = false, isMarked = isRequired } = {}) {
   const spec = fieldOf(schema, root, path.split(".").at(-1));
-  const isSet = isRequired || (spec.schema.default !== undefined && spec.schema.default !== null);
-  const maker = spec.kind === "object" && !isSet ? optionalField : MAKERS[spec.kind];
-  const field = maker({ path, spec, root, isRequired, isMarked });
-  if (spec.schema.default !== undefined && spec.schema.default !== null) field.write(spec.schema.default);
-  else if ("const" in spec.schema) field.write(spec.schema.const);
+  const { default: given } = spec.schema;
+  const isSet = given !== undefined && given !== null;
+  const canBeNull = spec.nullable && (isRequired || isSet);
+  const at = { path, spec, root, isRequired, isMarked, canBeNull };
+  const isOptional = spec.kind === "object" && !isSet && (!isRequired || spec.nullable);
+  const maker = isOptional ? optionalField : /** @type {(at: At) => FormField} */ (MAKERS[spec.kind]);
+  const field = maker(at);
+  if (isSet) field.write(given);
   return field;
 }
 
-/** The last step of a path: a field's name, or an item's place counted from 0 as in the server's errors. */
-function labelOf(path) {
-  const step = path.split(".").at(-1);
+/** The last step of a path: a field's name, or an item's place counted from 0 as in the server's errors. @param {string} path */
+export function labelOf(path) {
+  const step = path.split(".").at(-1) ?? "";
   return /^\d+$/.test(step) ? `[${step}]` : step;
 }
 
-/** The frame around a control: its name, what it takes, its description, its errors. */
-function framed({ path, spec, root, isRequired, isMarked }, control, { read, write, isBare = false }) {
+/** @param {At} at */
+export const markOf = ({ isMarked }) => isMarked && el("span", { class: "field-required", text: "required" });
+
+/** @param {At} at */
+export const helpOf = ({ spec }) =>
+  spec.schema.description ? el("p", { class: "field-help", text: spec.schema.description }) : null;
+
+/**
+ * The frame around a control: its name, what it takes, its description, its errors.
+ * @param {At} at
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
+ * @param {{ read: (errors: Errors, path: string) => unknown, write: (value: any) => void, isBare?: boolean, more?: HTMLElement }} how
+ * @returns {FormField}
+ */
+function framed(at, control, { read, write, isBare = false, more }) {
   const name = el("span", { class: "field-name" });
   const label = el("label", {}, name);
-  const mark = isMarked ? el("span", { class: "field-required", text: "required" }) : null;
-  const head = el(
-    "div",
-    { class: "field-head" },
-    label,
-    mark,
-    el("span", { class: "field-hint", text: hint(spec.schema, root) }),
-  );
-  const description = spec.schema.description ? el("p", { class: "field-help", text: spec.schema.description }) : null;
+  const none = at.canBeNull && at.spec.kind !== "choice" && at.spec.kind !== "boolean" ? nullBox(control) : null;
+  const tip = el("span", { class: "field-hint", text: hint(at.spec.schema, at.root) });
+  const head = el("div", { class: "field-head" }, isBare && control, label, markOf(at), tip, none?.element);
   const error = el("p", { class: "field-error", hidden: true });
-  const element = el("div", { class: `field field-${spec.kind}` }, head, isBare ? null : control, description, error);
-  if (isBare) head.prepend(control);
-  if (isRequired) control.setAttribute("aria-required", "true");
-  const rename = (to) => {
+  const body = isBare ? null : control;
+  const element = el("div", { class: `field field-${at.spec.kind}` }, head, body, more, helpOf(at), error);
+  if (at.isRequired) control.setAttribute("aria-required", "true");
+  const rename = (/** @type {string} */ to) => {
     name.textContent = labelOf(to);
     control.name = element.dataset.path = to;
     control.id = label.htmlFor = `field-${to}`;
     error.id = `error-${to}`;
     control.setAttribute("aria-describedby", error.id);
+    none?.rename(to);
   };
-  rename(path);
-  return { element, rename, read: (errors) => read(errors, element.dataset.path), write };
+  rename(at.path);
+  return {
+    element,
+    rename,
+    read: (errors) => (none?.isOn ? null : read(errors, element.dataset.path ?? "")),
+    write: (value) => {
+      none?.set(value === null);
+      if (value !== null) write(value);
+    },
+  };
 }
 
+/** A box that makes a field null. @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control */
+function nullBox(control) {
+  const box = el("input", { type: "checkbox" });
+  box.addEventListener("change", () => (control.disabled = box.checked));
+  return {
+    element: el("label", { class: "field-null" }, box, "null"),
+    /** @param {string} path */
+    rename: (path) => box.setAttribute("aria-label", `${path} is null`),
+    /** @param {boolean} isNull */
+    set: (isNull) => void (control.disabled = box.checked = isNull),
+    get isOn() {
+      return box.checked;
+    },
+  };
+}
+
+/** @param {At} at */
 function textField(at) {
   const { spec } = at;
   const [example] = spec.schema.examples ?? [];
@@ -77,42 +141,46 @@ function textField(at) {
     ? el("textarea", { ...props, rows: 3 })
     : el("input", { ...props, type: spec.input, step: spec.input === "text" ? null : "any" });
   const isMoment = spec.input === "datetime-local";
+  // A text that is emptied is an empty text; left out, it would be the default again.
+  const nothing = spec.input === "text" && spec.schema.default ? "" : undefined;
   return framed(at, control, {
-    read: () => (control.value === "" ? undefined : isMoment ? new Date(control.value).toISOString() : control.value),
+    read: () => (control.value === "" ? nothing : isMoment ? new Date(control.value).toISOString() : control.value),
     write: (value) => (control.value = isMoment ? localMoment(value) : value),
   });
 }
 
-/** A moment as `datetime-local` wants it: in this browser's zone, without saying so. */
+/** A moment as `datetime-local` wants it: in this browser's zone, without saying so. @param {string} value */
 function localMoment(value) {
   const moment = new Date(value);
-  return new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
+/** @param {At} at */
 function numberField(at) {
   const { minimum, maximum, multipleOf, type } = at.spec.schema;
-  const step = multipleOf ?? (type === "integer" ? 1 : "any");
+  const isInteger = type === "integer";
   const control = el("input", {
     type: "number",
-    step,
+    step: multipleOf ?? (isInteger ? 1 : "any"),
     min: minimum,
     max: maximum,
-    inputmode: type === "integer" ? "numeric" : "decimal",
+    inputmode: isInteger ? "numeric" : "decimal",
   });
   return framed(at, control, {
-    // An integer beyond 2^53 goes as text, which the server reads exactly; a number would lose its last digits.
-    read: () =>
-      control.value === ""
-        ? undefined
-        : type === "integer" && !Number.isSafeInteger(Number(control.value))
-          ? control.value
-          : Number(control.value),
+    read: (errors, path) => {
+      if (control.validity.badInput) errors[path] = ["This is not a number."];
+      if (control.value === "") return undefined;
+      const value = Number(control.value);
+      // An integer beyond 2^53 goes as text, which the server reads exactly; a number would lose its last digits.
+      return isInteger && !Number.isSafeInteger(value) ? control.value : value;
+    },
     write: (value) => (control.value = value),
   });
 }
 
+/** @param {At} at */
 function booleanField(at) {
-  if (at.spec.nullable) return choiceField({ ...at, spec: { ...at.spec, options: [true, false] } });
+  if (at.spec.nullable) return choiceField({ ...at, spec: { ...at.spec, kind: "choice", options: [true, false] } });
   const control = el("input", { type: "checkbox", role: "switch" });
   return framed(at, control, {
     read: () => control.checked,
@@ -121,153 +189,64 @@ function booleanField(at) {
   });
 }
 
+/** A value that cannot be another. @param {At} at */
+function constantField(at) {
+  const { value } = at.spec;
+  return grouped(at, el("code", { class: "constant", text: JSON.stringify(value) }), {
+    rename: () => {},
+    read: () => value,
+    write: () => {},
+  });
+}
+
+/** @param {At} at */
 function choiceField(at) {
-  const { options } = at.spec;
-  const nothing = el("option", { value: "", text: at.isRequired ? "Choose…" : "not set" });
+  const options = at.canBeNull ? [...at.spec.options, null] : at.spec.options;
   const control = el(
     "select",
     {},
-    nothing,
-    ...options.map((option, place) => el("option", { value: place, text: String(option) })),
+    el("option", { value: "", text: at.isRequired ? "Choose…" : "not set" }),
+    ...options.map((/** @type {unknown} */ option, /** @type {number} */ index) =>
+      el("option", { value: String(index), text: String(option) }),
+    ),
   );
-  return framed(at, control, {
+  const write = (/** @type {unknown} */ value) => (control.value = String(options.indexOf(value)));
+  const field = framed(at, control, {
     read: () => (control.value === "" ? undefined : options[Number(control.value)]),
-    write: (value) => (control.value = String(options.indexOf(value))),
+    write,
   });
+  return { ...field, write };
 }
 
+/** @param {At} at */
 function fileField(at) {
   const control = el("input", { type: "file", multiple: at.spec.multiple });
+  const chosen = el("ul", { class: "field-files" });
+  control.addEventListener("change", () => {
+    const files = [...(control.files ?? [])];
+    chosen.replaceChildren(...files.map((file) => el("li", { text: `${file.name} · ${bytes(file.size)}` })));
+  });
   return framed(at, control, {
-    read: () => (control.files.length === 0 ? undefined : at.spec.multiple ? [...control.files] : control.files[0]),
+    read: () => (control.files?.length ? (at.spec.multiple ? [...control.files] : control.files[0]) : undefined),
     write: () => {}, // a page cannot choose a file
+    more: chosen,
   });
 }
 
+/** @param {At} at */
 function jsonField(at) {
   const control = el("textarea", { rows: 3, class: "code", spellcheck: "false", placeholder: "JSON" });
-  return framed(at, control, {
+  const field = framed({ ...at, canBeNull: false }, control, {
     read: (errors, path) => {
       if (control.value.trim() === "") return undefined;
       try {
         return JSON.parse(control.value);
       } catch (reason) {
-        errors[path] = [`This is not JSON: ${reason.message}`];
+        errors[path] = [`This is not JSON: ${/** @type {Error} */ (reason).message}`];
         return undefined;
       }
     },
-    write: (value) => (control.value = JSON.stringify(value, null, 2)),
+    write: () => {},
   });
-}
-
-/** The frame around several fields. */
-function grouped({ path, spec, root, isMarked }, body, { rename, read, write }) {
-  const name = el("span", { class: "field-name" });
-  const mark = isMarked ? el("span", { class: "field-required", text: "required" }) : null;
-  const legend = el("legend", {}, name, mark, el("span", { class: "field-hint", text: hint(spec.schema, root) }));
-  const description = spec.schema.description ? el("p", { class: "field-help", text: spec.schema.description }) : null;
-  const element = el(
-    "fieldset",
-    { class: `field field-${spec.kind}` },
-    legend,
-    description,
-    body,
-    el("p", { class: "field-error", hidden: true }),
-  );
-  const renameAll = (to) => {
-    name.textContent = labelOf(to);
-    element.dataset.path = to;
-    rename(to);
-  };
-  renameAll(path);
-  return { element, rename: renameAll, read, write };
-}
-
-function objectField(at) {
-  const { spec, path, root } = at;
-  const fields = spec.fields.map(([name, schema]) => [
-    name,
-    createField(`${path}.${name}`, schema, root, { isRequired: spec.required.includes(name) }),
-  ]);
-  return grouped(at, el("div", { class: "field-group" }, ...fields.map(([, field]) => field.element)), {
-    rename: (to) => fields.forEach(([name, field]) => field.rename(`${to}.${name}`)),
-    read: (errors) =>
-      Object.fromEntries(
-        fields.map(([name, field]) => [name, field.read(errors)]).filter(([, value]) => value !== undefined),
-      ),
-    write: (value) =>
-      fields.forEach(([name, field]) => value[name] !== undefined && value[name] !== null && field.write(value[name])),
-  });
-}
-
-/** An object that may be left out: its fields are made when it is added, so that a schema may contain itself. */
-function optionalField(at) {
-  let path = at.path;
-  let inner = null;
-  const place = el("div", {});
-  const toggle = el("button", { type: "button", class: "quiet" });
-  const set = (isWanted) => {
-    inner = isWanted ? objectField({ ...at, path }) : null;
-    inner?.element.classList.add("is-inner");
-    place.replaceChildren(...(inner ? [inner.element] : []));
-    toggle.textContent = inner ? "Leave it out" : "Add";
-  };
-  toggle.addEventListener("click", () => {
-    set(inner === null);
-    toggle.dispatchEvent(new Event("change", { bubbles: true }));
-  });
-  set(false);
-  return grouped(at, el("div", { class: "field-group" }, place, toggle), {
-    rename: (to) => {
-      path = to;
-      inner?.rename(to);
-    },
-    read: (errors) => inner?.read(errors),
-    write: (value) => {
-      set(true);
-      inner.write(value);
-    },
-  });
-}
-
-function listField(at) {
-  let path = at.path;
-  let items = [];
-  const place = el("ol", { class: "field-items" });
-  const rename = (to) => {
-    path = to;
-    items.forEach(({ field }, position) => field.rename(`${to}.${position}`));
-  };
-  const changed = () => place.dispatchEvent(new Event("change", { bubbles: true }));
-  const add = () => {
-    const field = createField(`${path}.${items.length}`, at.spec.items, at.root, { isRequired: true, isMarked: false });
-    const remove = el("button", { type: "button", class: "quiet", text: "Remove", "aria-label": "Remove this item" });
-    const row = { field, element: el("li", {}, field.element, remove) };
-    remove.addEventListener("click", () => {
-      items = items.filter((item) => item !== row);
-      row.element.remove();
-      rename(path);
-      changed();
-    });
-    items.push(row);
-    place.append(row.element);
-    return field;
-  };
-  const more = el("button", { type: "button", class: "quiet", text: "Add an item" });
-  more.addEventListener("click", () => {
-    add().element.querySelector("input, select, textarea")?.focus();
-    changed();
-  });
-  return grouped(at, el("div", { class: "field-group" }, place, more), {
-    rename,
-    read: (errors) => {
-      const values = items.map(({ field }) => field.read(errors) ?? null);
-      return values.length === 0 && !at.isRequired ? undefined : values;
-    },
-    write: (values) => {
-      items = [];
-      place.replaceChildren();
-      for (const value of values) add().write(value);
-    },
-  });
+  return { ...field, write: (/** @type {unknown} */ value) => (control.value = JSON.stringify(value, null, 2)) };
 }

@@ -2,16 +2,17 @@
 
 const count = new Intl.NumberFormat("en");
 
+/** @param {unknown} value */
 export const number = (value) => (typeof value === "number" ? count.format(value) : String(value));
 
-/** `4 of 10 · 40 %`, or what of that is known. */
+/** `4 of 10 · 40 %`, or what of that is known. @param {any} progress */
 export function progressLabel({ current, total, percent }) {
   if (total === null || total === undefined) return number(current);
   const share = percent ?? (total > 0 ? (100 * current) / total : null);
   return `${number(current)} of ${number(total)}${share === null ? "" : ` · ${Math.floor(share)} %`}`;
 }
 
-/** A duration: `820 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+/** A duration: `820 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. @param {number} ms */
 export function duration(ms) {
   if (!(ms >= 0)) return "";
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -21,7 +22,7 @@ export function duration(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
-/** How long ago: `now`, `12 s ago`, `5 min ago`, then the date. */
+/** How long ago: `now`, `12 s ago`, `5 min ago`, then the date. @param {string} time @param {number} [now] */
 export function ago(time, now = Date.now()) {
   const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000));
   if (seconds < 3) return "now";
@@ -31,13 +32,27 @@ export function ago(time, now = Date.now()) {
   return new Date(time).toLocaleString();
 }
 
-/** JSON on one line, cut at `limit` characters. */
+/** A size: `820 B`, `4.2 kB`, `3.1 MB`. @param {number} size */
+export function bytes(size) {
+  if (size < 1000) return `${size} B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length, Math.floor(Math.log10(size) / 3));
+  return `${(size / 1000 ** power).toFixed(1)} ${units[power - 1]}`;
+}
+
+/** How many in a second: `12.3/s`, `1,204/s`. @param {number | undefined} perSecond */
+export function rate(perSecond) {
+  if (perSecond === undefined) return "";
+  return `${perSecond < 100 ? Number(perSecond.toFixed(1)) : count.format(Math.round(perSecond))}/s`;
+}
+
+/** JSON on one line, cut at `limit` characters. @param {unknown} value @param {number} [limit] */
 export function brief(value, limit = 240) {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
   return text.length > limit ? `${text.slice(0, limit)}…` : text;
 }
 
-/** An event's data in a line: known chunks as people read them, errors by code, anything else as JSON. */
+/** An event's data in a line: known chunks as people read them, errors by code, anything else as JSON. @param {{ type: string, data: any }} event */
 export function gist({ type, data }) {
   if (type === "error" || type === "cancelled") return `${data?.code}: ${data?.message}`;
   if (type === "chunk" && data?.type === "text") return JSON.stringify(data.text);
@@ -46,4 +61,5 @@ export function gist({ type, data }) {
   return brief(data);
 }
 
+/** @param {string} id */
 export const shortId = (id) => (id.length > 10 ? `${id.slice(0, 8)}…` : id);

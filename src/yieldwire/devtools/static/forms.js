@@ -2,55 +2,41 @@
 
 import { el } from "./dom.js";
 import { createField } from "./fields.js";
+import { placeOfError } from "./fielderror.js";
 import { fieldOf } from "./schema.js";
 
+/**
+ * @typedef {import("./fields.js").Errors} Errors
+ * @typedef {import("./fields.js").FormField} FormField
+ * @typedef {{ input: Record<string, unknown>, errors: Errors }} Reading
+ */
+
 export class ActionForm {
-  #fields;
+  #schema;
+  /** @type {[string, FormField][]} */
+  #fields = [];
   #body = el("div", { class: "form-fields" });
   #errors = el("div", { class: "form-errors", role: "alert", hidden: true });
-  #json = el("textarea", {
-    class: "code",
-    name: "_root",
-    rows: 10,
-    spellcheck: "false",
-    "aria-label": "Input as JSON",
-  });
+  #json = el("textarea", { class: "code", name: "_root", rows: 10, spellcheck: "false", "aria-label": "Input as JSON" });
   #mode = el("button", { type: "button", class: "quiet", text: "Edit as JSON" });
+  #detached = el("input", { type: "checkbox", id: "detached" });
   #isJson = false;
+  #onChange;
 
-  /** `onSubmit(input)` is called with a readable input, `onChange()` after every change. */
+  /**
+   * @param {import("./actions.js").ActionInfo} action
+   * @param {{ onSubmit: (input: Record<string, unknown>) => void, onChange: () => void }} listeners `onSubmit` is called with a readable input.
+   */
   constructor(action, { onSubmit, onChange }) {
-    const schema = action.input ?? {};
-    this.action = action;
-    this.#isJson = !schema.properties;
-    this.#fields = Object.entries(schema.properties ?? {}).map(([name, field]) => [
-      name,
-      createField(name, field, schema, { isRequired: schema.required?.includes(name) ?? false }),
-    ]);
-    const hasFiles = Object.values(schema.properties ?? {}).some((field) => fieldOf(field, schema).kind === "file");
-    const canToggle = this.#fields.length > 0 && !hasFiles;
-    const run = el("button", {
-      id: "run",
-      type: "submit",
-      class: "primary",
-      text: action.method === "GET" ? "Open" : "Run",
-    });
-    const keys = el(
-      "span",
-      { class: "field-hint keys" },
-      el("kbd", { text: "Ctrl" }),
-      " ",
-      el("kbd", { text: "Enter" }),
-    );
-    const foot = el("div", { class: "form-foot" }, run, keys, canToggle ? this.#mode : null);
-    this.element = el(
-      "form",
-      { id: "action-form", novalidate: true, autocomplete: "off" },
-      this.#errors,
-      this.#body,
-      foot,
-    );
-    this.#mode.addEventListener("click", () => this.#toggle(onChange));
+    this.#schema = action.input ?? {};
+    this.#onChange = onChange;
+    this.#isJson = !this.#schema.properties;
+    this.#makeFields();
+    const fields = Object.values(this.#schema.properties ?? {});
+    const hasFiles = fields.some((field) => fieldOf(field, this.#schema).kind === "file");
+    this.#mode.hidden = fields.length === 0 || hasFiles;
+    this.element = el("form", { id: "action-form", novalidate: true, autocomplete: "off" }, this.#errors, this.#body, this.#foot(action));
+    this.#mode.addEventListener("click", () => this.#toggle());
     this.element.addEventListener("input", onChange);
     this.element.addEventListener("change", onChange);
     this.element.addEventListener("submit", (event) => {
@@ -63,53 +49,82 @@ export class ActionForm {
     this.#render();
   }
 
-  /** The input as it stands, and by path what this page cannot make a value of. */
+  /** Whether the run is to go on without readers. */
+  get isDetached() {
+    return this.#detached.checked;
+  }
+
+  /** To the first control. */
+  focus() {
+    /** @type {HTMLElement | null} */ (this.element.querySelector("input, select, textarea, button"))?.focus();
+  }
+
+  /** The input as it stands, and by path what this page cannot make a value of. @returns {Reading} */
   read() {
+    /** @type {Errors} */
     const errors = {};
     if (this.#isJson) return { input: this.#parsed(errors), errors };
     const values = this.#fields.map(([name, field]) => [name, field.read(errors)]);
     return { input: Object.fromEntries(values.filter(([, value]) => value !== undefined)), errors };
   }
 
-  /** Show messages beside the fields they are about; those that belong to no field stand above them all. */
+  /** Show messages beside the fields they are about; those that belong to no field stand above them all. @param {Readonly<Record<string, readonly string[]>> | null | undefined} fieldErrors */
   showErrors(fieldErrors) {
     this.clearErrors();
+    /** @type {string[]} */
     const general = [];
-    for (const [path, messages] of Object.entries(fieldErrors ?? {})) {
-      const field = this.#nearest(path);
-      if (field) this.#mark(field, path, messages);
-      else general.push(...messages.map((message) => (path === "_root" ? message : `${path}: ${message}`)));
+    const fields = this.#byPath();
+    const found = Object.entries(fieldErrors ?? {}).map(([path, messages]) => ({
+      ...placeOfError(path, (at) => fields.get(at)?.map(unionOf).find(Boolean) ?? (fields.has(at) ? [] : undefined)),
+      messages,
+    }));
+    for (const { at, rest, isOther, messages } of found) {
+      const field = fields.get(at)?.at(-1);
+      // What was said of a union's other types is noise, as long as something was said of the chosen one.
+      if (isOther && found.some((one) => !one.isOther && isWithin(one.at, at))) continue;
+      if (field) mark(field, rest, messages);
+      else general.push(...messages.map((message) => (rest === "_root" ? message : `${rest}: ${message}`)));
     }
     this.#errors.replaceChildren(...general.map((text) => el("p", { text })));
     this.#errors.hidden = general.length === 0;
-    this.element.querySelector('[aria-invalid="true"]')?.focus();
+    /** @type {HTMLElement | null} */ (this.element.querySelector('[aria-invalid="true"]'))?.focus();
   }
 
   clearErrors() {
     this.#errors.hidden = true;
-    for (const slot of this.element.querySelectorAll(".field-error")) slot.hidden = true;
+    for (const slot of this.element.querySelectorAll(".field-error")) slot.toggleAttribute("hidden", true);
     for (const control of this.element.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
   }
 
-  /** The field at a path, or the one around it: a union's errors name the member too, as in `via.int`. */
-  #nearest(path) {
-    const fields = [...this.#body.querySelectorAll("[data-path]")];
-    for (let steps = path.split("."); steps.length; steps = steps.slice(0, -1)) {
-      const found = fields.filter((field) => field.dataset.path === steps.join(".")).at(-1);
-      if (found) return found;
+  /** @param {import("./actions.js").ActionInfo} action */
+  #foot({ method }) {
+    const run = el("button", { id: "run", type: "submit", class: "primary", title: "Ctrl+Enter", text: method === "GET" ? "Open" : "Run" });
+    const title = "The run goes on without readers, also when this page is closed";
+    const detached = method === "GET" ? null : el("label", { class: "detached", title }, this.#detached, "Detached");
+    return el("div", { class: "form-foot" }, run, detached, this.#mode);
+  }
+
+  #makeFields() {
+    const { properties = {}, required = [] } = this.#schema;
+    this.#fields = Object.entries(properties).map(([name, field]) => [
+      name,
+      createField(name, field, this.#schema, { isRequired: required.includes(name) }),
+    ]);
+  }
+
+  /** The fields that stand at each path, the innermost last: a union and its chosen type share one. */
+  #byPath() {
+    /** @type {Map<string, HTMLElement[]>} */
+    const fields = new Map();
+    for (const field of this.#body.querySelectorAll("[data-path]")) {
+      if (!(field instanceof HTMLElement)) continue;
+      const path = field.dataset.path ?? "";
+      fields.set(path, [...(fields.get(path) ?? []), field]);
     }
-    return null;
+    return fields;
   }
 
-  #mark(field, path, messages) {
-    const slot = field.querySelector(":scope > .field-error");
-    const rest = path.slice(field.dataset.path.length + 1);
-    const text = messages.map((message) => (rest ? `${rest}: ${message}` : message)).join("\n");
-    slot.textContent = slot.hidden ? text : `${slot.textContent}\n${text}`;
-    slot.hidden = false;
-    field.querySelector(`[name="${CSS.escape(field.dataset.path)}"]`)?.setAttribute("aria-invalid", "true");
-  }
-
+  /** @param {(input: Record<string, unknown>) => void} onSubmit */
   #submit(onSubmit) {
     const { input, errors } = this.read();
     this.clearErrors();
@@ -117,32 +132,54 @@ export class ActionForm {
     else onSubmit(input);
   }
 
+  /** @param {Errors} errors */
   #parsed(errors) {
     try {
       return JSON.parse(this.#json.value.trim() || "{}");
     } catch (reason) {
-      errors._root = [`This is not JSON: ${reason.message}`];
+      errors._root = [`This is not JSON: ${/** @type {Error} */ (reason).message}`];
       return {};
     }
   }
 
-  #toggle(onChange) {
+  #toggle() {
     const { input, errors } = this.read();
     if (Object.keys(errors).length) return this.showErrors(errors);
+    this.clearErrors();
     this.#isJson = !this.#isJson;
     if (this.#isJson) this.#json.value = JSON.stringify(input, null, 2);
-    else
-      for (const [name, field] of this.#fields)
-        if (input?.[name] !== undefined && input[name] !== null) field.write(input[name]);
+    else this.#fill(input);
     this.#render();
-    onChange();
+    this.#onChange();
+  }
+
+  /** @param {Record<string, unknown>} input */
+  #fill(input) {
+    this.#makeFields();
+    for (const [name, field] of this.#fields) if (input?.[name] !== undefined) field.write(input[name]);
   }
 
   #render() {
     this.#mode.textContent = this.#isJson ? "Edit as form" : "Edit as JSON";
     const nothing = el("p", { class: "empty-note", text: "This action takes no input." });
     const fields = this.#fields.length ? this.#fields.map(([, field]) => field.element) : [nothing];
-    const hasOwnShape = !this.action.input?.properties && this.action.input?.type !== "object";
+    const hasOwnShape = !this.#schema.properties && this.#schema.type !== "object";
     this.#body.replaceChildren(...(this.#isJson && (this.#fields.length || hasOwnShape) ? [this.#json] : fields));
   }
+}
+
+/** @param {HTMLElement} field @returns {string[] | undefined} */
+const unionOf = ({ dataset }) => (dataset.union === undefined ? undefined : JSON.parse(dataset.union));
+
+/** @param {string} path @param {string} around */
+const isWithin = (path, around) => path === around || path.startsWith(`${around}.`);
+
+/** @param {HTMLElement} field @param {string} rest @param {readonly string[]} messages */
+function mark(field, rest, messages) {
+  const slot = /** @type {HTMLElement} */ (field.querySelector(":scope > .field-error"));
+  const text = messages.map((message) => (rest ? `${rest}: ${message}` : message)).join("\n");
+  slot.textContent = slot.hidden ? text : `${slot.textContent}\n${text}`;
+  slot.hidden = false;
+  const control = field.querySelector(`[name="${CSS.escape(field.dataset.path ?? "")}"]`);
+  (control ?? field.querySelector(".union-choice"))?.setAttribute("aria-invalid", "true");
 }

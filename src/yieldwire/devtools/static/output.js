@@ -1,13 +1,14 @@
-/** What a run has given so far: progress, text, a value, its result or its error. */
+/** What a run has given so far: progress, text, a value, its result or its error. Drawn with the next frame of the screen. */
 
 import { textOf } from "../client.js";
 import { copyButton, el, show } from "./dom.js";
-import { brief, progressLabel } from "./format.js";
+import { brief, bytes, progressLabel } from "./format.js";
 
 const TEXT_SHOWN = 200_000; // characters; what came before is dropped from the page, not from the log
+const PIECES = 10_000; // texts that wait for a frame; a hidden tab draws none
 
 export class Output {
-  #bar = el("progress", { max: 1, data: { role: "progress" }, "aria-label": "Progress" });
+  #bar = el("progress", { max: "1", data: { role: "progress" }, "aria-label": "Progress" });
   #label = el("span", { class: "progress-label" });
   #message = el("span", { class: "progress-message", data: { role: "message" } });
   #progress = el(
@@ -16,54 +17,57 @@ export class Output {
     this.#bar,
     el("div", { class: "progress-words" }, this.#message, this.#label),
   );
-  #text = el("div", { class: "text", data: { role: "text" }, tabindex: "0", "aria-label": "Text", hidden: true });
+  #sent = el("progress", { max: "1", data: { role: "upload" }, "aria-label": "Upload" });
+  #sentLabel = el("span", { class: "progress-label" });
+  #upload = el("div", { class: "progress", hidden: true }, this.#sent, el("div", { class: "progress-words" }, "Uploading", this.#sentLabel));
+  #text = el("div", { class: "text", data: { role: "text" }, role: "group", tabindex: "0", "aria-label": "Text", hidden: true });
   #cut = el("p", { class: "muted", hidden: true, text: "The beginning of the text is no longer on this page." });
-  #value = el("pre", { class: "code", data: { role: "chunk" } });
+  #value = el("pre", { class: "code", data: { role: "chunk" }, tabindex: "0", "aria-label": "Newest chunk" });
   #valueBox = el("div", { class: "labelled", hidden: true }, el("h4", { text: "Newest chunk" }), this.#value);
   #result = el("pre", { class: "code", data: { role: "result" }, tabindex: "0", "aria-label": "Result" });
   #resultBox = el(
     "div",
     { class: "labelled result", hidden: true },
-    el(
-      "h4",
-      {},
-      "Result",
-      copyButton(() => this.#result.textContent),
-    ),
+    el("h4", {}, "Result", copyButton(() => this.#result.textContent ?? "")),
     this.#result,
   );
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });
+  /** @type {string[]} */
   #newText = [];
   #length = 0;
+  /** @type {any} */
   #latest = null;
+  /** @type {any} */
   #folded;
   #isDue = false;
 
   constructor() {
-    this.element = el(
-      "div",
-      { class: "output" },
-      this.#error,
-      this.#progress,
-      this.#cut,
-      this.#text,
-      this.#valueBox,
-      this.#resultBox,
-    );
+    const parts = [this.#error, this.#upload, this.#progress, this.#cut, this.#text, this.#valueBox, this.#resultBox];
+    this.element = el("div", { class: "output" }, ...parts);
   }
 
-  /** Take an event in; it is drawn with the next frame. */
-  add({ type, data }) {
-    if (type === "chunk") this.#chunk(data);
-    else if (type === "restarted") this.#clear();
-    else if (type === "done") this.#end(data?.result);
-    else this.error(data);
-    if (this.#isDue) return;
+  /** Take events in. @param {readonly import("../client.js").RunEvent[]} batch */
+  add(batch) {
+    for (const event of batch) this.#take(event);
+    if (this.#isDue || batch.length === 0) return;
     this.#isDue = true;
     requestAnimationFrame(() => this.#draw());
   }
 
-  /** Show the error that a run, or the attempt to read it, ended with. */
+  /** Show how much of the input was sent. @param {number} sentBytes @param {number} totalBytes */
+  sent(sentBytes, totalBytes) {
+    this.#upload.hidden = false;
+    this.#sent.max = totalBytes;
+    this.#sent.value = sentBytes;
+    this.#sentLabel.textContent = `${bytes(sentBytes)} of ${bytes(totalBytes)}`;
+  }
+
+  /** The server has the input. */
+  hasArrived() {
+    this.#upload.hidden = true;
+  }
+
+  /** Show the error that a run, or the attempt to read it, ended with. @param {any} error */
   error({ code, message, statusCode, retryable, fieldErrors, data, errorId }) {
     const facts = [
       statusCode ? `status ${statusCode}` : null,
@@ -82,19 +86,37 @@ export class Output {
     this.#error.classList.toggle("is-cancelled", code === "CANCELLED");
     this.#error.hidden = false;
     this.#progress.classList.add("is-ended");
+    this.hasArrived();
   }
 
-  /** The result, where only the snapshot still has it. */
+  /** Show what the run ended with. @param {unknown} value */
   result(value) {
-    this.#end(value);
+    this.#progress.classList.add("is-ended");
+    if (value === undefined || value === null) return;
+    this.#result.textContent = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+    this.#resultBox.hidden = false;
   }
 
+  /** @param {import("../client.js").RunEvent} event */
+  #take({ type, data }) {
+    if (type === "chunk") this.#chunk(data);
+    else if (type === "restarted") this.#clear();
+    else if (type === "done") this.result(data.result);
+    else this.error(data);
+  }
+
+  /** @param {any} data */
   #chunk(data) {
     if (data?.type === "progress") this.#latest = data;
     else if (data?.type === "value") this.#folded = data.value;
     else if (data?.type === "append" && typeof this.#folded === "string") this.#folded += data.text;
     else if (textOf(data)) this.#newText.push(textOf(data));
     else this.#folded = data;
+    if (this.#newText.length > PIECES) this.#newText = [this.#joined()];
+  }
+
+  #joined() {
+    return this.#newText.join("").slice(-TEXT_SHOWN);
   }
 
   #clear() {
@@ -104,13 +126,6 @@ export class Output {
     this.#folded = undefined;
     this.#text.replaceChildren();
     for (const part of [this.#text, this.#progress, this.#valueBox, this.#cut]) part.hidden = true;
-  }
-
-  #end(result) {
-    this.#progress.classList.add("is-ended");
-    if (result === undefined || result === null) return;
-    this.#result.textContent = typeof result === "string" ? result : JSON.stringify(result, null, 2);
-    this.#resultBox.hidden = false;
   }
 
   #draw() {
@@ -125,10 +140,10 @@ export class Output {
       : brief(JSON.stringify(this.#folded, null, 2), TEXT_SHOWN);
   }
 
+  /** @param {any} progress */
   #drawProgress(progress) {
     this.#progress.hidden = false;
-    const isKnown = progress.total > 0;
-    if (isKnown) {
+    if (progress.total > 0) {
       this.#bar.max = progress.total;
       this.#bar.value = progress.current;
     } else this.#bar.removeAttribute("value");
@@ -138,14 +153,14 @@ export class Output {
 
   #drawText() {
     const isAtEnd = this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
-    const added = this.#newText.join("").slice(-TEXT_SHOWN);
+    const added = this.#joined();
     this.#newText = [];
     this.#text.append(added);
     this.#text.hidden = false;
     this.#length += added.length;
     while (this.#length > TEXT_SHOWN && this.#text.childNodes.length > 1) {
-      this.#length -= this.#text.firstChild.length;
-      this.#text.firstChild.remove();
+      this.#length -= this.#text.firstChild?.textContent?.length ?? 0;
+      this.#text.firstChild?.remove();
       this.#cut.hidden = false;
     }
     if (isAtEnd) this.#text.scrollTop = this.#text.scrollHeight;

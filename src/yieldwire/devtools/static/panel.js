@@ -1,86 +1,79 @@
 /** One run that this page follows: its state, its output, its events, and what can be done with it. */
 
-import { copyButton, el, icon, show } from "./dom.js";
+import { hashOf, hashOfRun } from "./address.js";
+import { copyButton, el, ICONS, iconButton, show } from "./dom.js";
 import { duration, number, shortId } from "./format.js";
 import { Output } from "./output.js";
+import { Spark } from "./spark.js";
 import { Timeline } from "./timeline.js";
 
-const CROSS = "M4 4l8 8M12 4l-8 8";
+/**
+ * @typedef {import("../client.js").Run} Run
+ * @typedef {import("../client.js").RunEvent} RunEvent
+ * @typedef {object} Page
+ * @property {import("../client.js").Client} client
+ * @property {(action: string | undefined) => number | null | undefined} lingerOf
+ * @property {(id: string) => string} curlOf
+ * @property {(panel: Panel) => void} onChange
+ * @property {(panel: Panel) => void} onClose
+ */
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
+const LAST = new Set(["done", "error", "cancelled"]);
 
-/** Whether a run has ended, as far as this page knows. */
-export const isTerminal = (run) => ENDED.has(run.status);
+/** Whether a run has ended, as far as this page knows. @param {Run} run */
+export const isTerminal = (run) => ENDED.has(run.status ?? "");
 
-/** The newest event of a run that this page has seen. */
+/** The newest event of a run that this page has seen. @param {Run} run */
 export const seqOf = (run) => Number(run.cursor?.slice(run.cursor.lastIndexOf(".") + 1) ?? 0);
 
 export class Panel {
   #page;
+  #name;
   #output = new Output();
   #timeline = new Timeline();
-  #status = el("span", { class: "status", data: { role: "status" }, role: "status" });
+  #spark = new Spark();
+  #status = el("span", { class: "status", data: { role: "status" } });
   #trouble = el("p", { class: "trouble", data: { role: "connection" }, hidden: true });
-  #name;
   #action = el("a", { class: "panel-action" });
   #id = el("a", { class: "panel-id" });
   #facts = el("span", { class: "panel-facts" });
-  #stop = el("button", { type: "button", class: "danger", data: { role: "stop" }, text: "Stop" });
-  #detach = el("button", {
-    type: "button",
-    data: { role: "detach" },
-    text: "Detach",
-    title: "Stop reading; the run goes on",
-  });
+  #stop = this.#verb("stop", "Stop", "Cancel the run", () => this.stop());
+  #detach = this.#verb("detach", "Detach", "Drop the connection; the run goes on", () => this.toggle());
+  #delete = this.#verb("delete", "Delete", "Forget the run and its log", () => this.#forget());
   #curl = el("code", { class: "curl-text" });
   #curlBox = el(
     "details",
     { class: "tail", hidden: true },
     el("summary", { text: "Follow it from a terminal" }),
-    el(
-      "div",
-      { class: "curl" },
-      this.#curl,
-      copyButton(() => this.#curl.textContent),
-    ),
+    el("div", { class: "curl-box" }, el("pre", { class: "curl", tabindex: "0", "aria-label": "curl" }, this.#curl), copyButton(() => this.#curl.textContent ?? "")),
   );
+  #unsubscribe = () => {};
   #startedAt = Date.now();
+  /** @type {number | null} */
   #endedAt = null;
+  #hasEnd = false;
   #isDetached = false;
-  #isStopping = false;
-  #isPolling = false;
+  #isBusy = false;
+  #isDue = false;
 
-  /** `action` is its name, where that is known; `page` is `{client, lingerOf(action), curlOf(run), onChange(panel), onClose(panel)}`. */
+  /** @param {Run} run @param {string | undefined} action Its name, where that is known. @param {Page} page */
   constructor(run, action, page) {
     this.#name = action;
     this.#page = page;
-    const close = el(
-      "button",
-      { type: "button", class: "quiet icon-button", "aria-label": "Close this panel" },
-      icon(CROSS),
-    );
-    const title = el("header", { class: "panel-head" }, this.#status, this.#action, close);
-    const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop);
+    this.#stop.classList.add("danger");
+    const close = iconButton(ICONS.close, "Close this panel", () => page.onClose(this));
+    const head = el("header", { class: "panel-head" }, this.#status, el("h3", {}, this.#action), close);
+    const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#delete);
     const facts = el("div", { class: "panel-sub" }, this.#id, this.#facts, verbs);
-    this.element = el(
-      "article",
-      { class: "panel", tabindex: "-1" },
-      title,
-      facts,
-      this.#trouble,
-      this.#output.element,
-      this.#timeline.element,
-      this.#curlBox,
-    );
-    this.#stop.addEventListener("click", () => this.#cancel());
-    this.#detach.addEventListener("click", () => (this.#isDetached ? this.resume() : this.detach()));
-    close.addEventListener("click", () => page.onClose(this));
+    const parts = [head, facts, this.#spark.element, this.#trouble, this.#output.element, this.#timeline.element, this.#curlBox];
+    this.element = el("article", { class: "panel", tabindex: "-1" }, ...parts);
+    this.run = run;
     this.#follow(run);
   }
 
-  /** Whether this panel holds a connection open. */
-  get isStreaming() {
-    return !this.#isPolling && this.run.connection !== "closed";
+  get action() {
+    return this.#name;
   }
 
   /** Whether the start was refused, so that there is no run to speak of. */
@@ -88,142 +81,188 @@ export class Panel {
     return this.run.id === undefined && this.run.connection === "closed";
   }
 
+  /** Whether time goes on here. */
+  get isLive() {
+    return this.run.connection !== "closed";
+  }
+
+  /** What the run is, in a few words. */
+  get words() {
+    const { run } = this;
+    if (this.isRefused) return "refused";
+    if (isTerminal(run)) return /** @type {string} */ (run.status);
+    if (this.#isDetached) return `${run.status ?? "pending"}, detached`;
+    return this.isLive ? (run.status ?? "pending") : "not readable";
+  }
+
   /** Make room: a run that has ended keeps its output and folds its events. */
   fold() {
     if (isTerminal(this.run)) this.#timeline.element.open = false;
   }
 
+  focus() {
+    this.element.focus();
+    this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Detach, or resume. */
+  toggle() {
+    if (this.#isDetached) this.resume();
+    else if (this.run.id !== undefined && this.isLive) this.detach();
+  }
+
+  /** Drop the connection. */
   detach() {
     this.#isDetached = true;
     this.run.detach();
-    this.draw();
+    this.#changed();
   }
 
-  /** Read on after the last event that came; by polling, if connections are short. */
-  resume({ transport } = {}) {
+  /** Read on after the last event that came. */
+  resume() {
     this.#isDetached = false;
-    this.#isPolling = transport === "polling";
     this.#timeline.resumed();
-    const { id, cursor } = this.run;
-    this.#follow(this.#page.client.runs.attach(id, cursor, { transport }));
+    this.#follow(this.#page.client.runs.attach(this.run.id ?? "", this.run.cursor));
   }
 
-  /** Give the connection up without losing the run. */
-  poll() {
-    if (this.run.id === undefined) return;
-    this.run.detach();
-    this.resume({ transport: "polling" });
+  stop() {
+    if (isTerminal(this.run)) return;
+    void this.#do("stopped", async () => {
+      await this.run.stop();
+      if (this.#isDetached) this.resume(); // the last event says how it ended
+    });
   }
 
-  /** Take times from the server, which knows them better than this page. */
+  /** Show how much of the input was sent. @param {number} sentBytes @param {number} totalBytes */
+  sent(sentBytes, totalBytes) {
+    if (this.run.id === undefined) this.#output.sent(sentBytes, totalBytes);
+  }
+
+  /** Take times from the server, which knows them better than this page. @param {{ action: string, startedAt: string | null, createdAt: string, endedAt: string | null }} info */
   take({ action, startedAt, createdAt, endedAt }) {
     this.#name ??= action;
     this.#startedAt = Date.parse(startedAt ?? createdAt) || this.#startedAt;
-    this.#endedAt = Date.parse(endedAt) || this.#endedAt;
-    this.draw();
+    this.#endedAt = Date.parse(endedAt ?? "") || this.#endedAt;
+    this.#changed();
   }
 
   draw() {
     const { run } = this;
-    const isOver = run.connection === "closed" && !this.#isDetached;
+    const isOver = !this.isLive && !this.#isDetached;
     this.element.dataset.run = run.id ?? "";
+    this.element.setAttribute("aria-label", `${this.#name ?? "Run"} ${run.id ?? ""}`);
     this.element.dataset.status = this.#status.dataset.status = isOver && !isTerminal(run) ? "" : (run.status ?? "pending");
-    show(this.#status, this.#statusWords(isOver));
+    show(this.#status, this.words);
     this.#action.textContent = this.#name ?? "…";
-    if (this.#name) this.#action.href = `#/action/${encodeURIComponent(this.#name)}`;
+    if (this.#name) this.#action.href = hashOf({ action: this.#name, runs: run.id ? [run.id] : [] });
     show(this.#id, run.id && shortId(run.id));
-    if (run.id) Object.assign(this.#id, { href: `#/run/${encodeURIComponent(run.id)}`, title: run.id });
-    show(this.#facts, this.#words());
-    this.#drawTrouble();
+    if (run.id) Object.assign(this.#id, { href: hashOfRun(run.id), title: `Link to ${run.id}` });
+    show(this.#facts, this.#figures());
+    show(this.#trouble, this.#troubles());
+    this.#spark.draw();
+    this.#drawVerbs(isOver);
+  }
+
+  /** @param {boolean} isOver */
+  #drawVerbs(isOver) {
+    const { run } = this;
     this.#stop.hidden = isTerminal(run) || isOver;
-    this.#stop.disabled = this.#isStopping;
-    this.#stop.textContent = this.#isStopping ? "Stopping…" : "Stop";
-    this.#detach.hidden = isTerminal(run) || run.id === undefined || (isOver && !this.#isDetached);
+    this.#detach.hidden = isTerminal(run) || run.id === undefined || isOver;
+    this.#delete.hidden = !isTerminal(run);
+    this.#stop.disabled = this.#delete.disabled = this.#isBusy;
     this.#detach.textContent = this.#isDetached ? "Resume" : "Detach";
     this.#curlBox.hidden = run.id === undefined;
-    if (run.id) this.#curl.textContent = this.#page.curlOf(run);
+    if (run.id) this.#curl.textContent = this.#page.curlOf(run.id);
   }
 
-  #statusWords(isOver) {
-    const { run } = this;
-    if (this.isRefused) return "refused";
-    if (isTerminal(run)) return run.status;
-    if (isOver) return "not readable";
-    return this.#isDetached ? `${run.status ?? "pending"}, detached` : (run.status ?? "pending");
+  /** @param {string} role @param {string} text @param {string} title @param {() => void} onPress */
+  #verb(role, text, title, onPress) {
+    return el("button", { type: "button", text, title, data: { role }, hidden: true, on: { click: onPress } });
   }
 
-  #words() {
+  #figures() {
     const { run } = this;
-    if (run.connection === "closed" && !isTerminal(run) && !this.#isDetached && !this.isRefused) return "";
     if (this.isRefused) return "nothing was started";
+    if (!this.isLive && !isTerminal(run) && !this.#isDetached) return "";
+    const seq = seqOf(run);
     const words = [
       duration((this.#endedAt ?? Date.now()) - this.#startedAt),
-      `${number(seqOf(run))} ${seqOf(run) === 1 ? "event" : "events"}`,
+      seq === 1 ? "1 event" : `${number(seq)} events`,
     ];
     if (run.attempt > 1) words.push(`attempt ${run.attempt}`);
     if (run.firstSeq > 1) words.push(`from event ${number(run.firstSeq)}`);
-    if (this.#isPolling && !isTerminal(run)) words.push("polling");
     return words.join(" · ");
   }
 
-  #drawTrouble() {
+  #troubles() {
     const { run } = this;
-    if (this.#isDetached && !isTerminal(run)) return show(this.#trouble, this.#detachedWords());
-    show(this.#trouble, run.trouble && `${run.trouble} Trying again, nothing is lost.`);
-  }
-
-  #detachedWords() {
+    if (!this.#isDetached || isTerminal(run)) return run.trouble && `${run.trouble} Trying again, nothing is lost.`;
     const linger = this.#page.lingerOf(this.#name);
-    const end = typeof linger === "number" ? `; without readers it is cancelled after ${linger} s` : "";
-    return `Not reading since event ${number(seqOf(this.run))}. The run goes on${end}.`;
+    const end = typeof linger === "number" ? `; attached and without readers it is cancelled after ${linger} s` : "";
+    return `Not reading since event ${number(seqOf(run))}. The run goes on${end}.`;
   }
 
+  /** @param {Run} run */
   #follow(run) {
+    this.#unsubscribe();
     this.run = run;
-    run.subscribe(() => run === this.run && this.#changed());
-    void this.#read(run);
+    this.#unsubscribe = run.subscribe((batch) => this.#take(batch));
     this.#changed();
   }
 
-  #changed() {
+  /** @param {readonly RunEvent[]} batch */
+  #take(batch) {
+    const { run } = this;
+    if (run.id !== undefined) this.#output.hasArrived();
+    this.#timeline.add(batch);
+    this.#output.add(batch);
+    this.#spark.add(batch.length);
+    this.#hasEnd ||= LAST.has(batch.at(-1)?.type ?? "");
+    if (!this.isLive) this.#end();
+    this.#changed();
+  }
+
+  /** No more will come: by an event, by a refusal, or because the log had nothing more and the snapshot has the outcome. */
+  #end() {
     if (isTerminal(this.run)) this.#endedAt ??= Date.now();
-    this.draw();
-    this.#page.onChange(this);
+    this.#spark.end();
+    if (this.#hasEnd || this.#isDetached) return;
+    this.#hasEnd = true;
+    if (this.run.error) this.#output.error(errorOf(this.run.error));
+    else this.run.result().then((result) => this.#output.result(result), (reason) => this.#output.error(errorOf(reason)));
   }
 
-  async #read(run) {
-    let last = null;
+  #changed() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => {
+      this.#isDue = false;
+      this.draw();
+      this.#page.onChange(this);
+    });
+  }
+
+  async #forget() {
+    await this.#do("deleted", async () => {
+      await this.#page.client.runs.delete(this.run.id ?? "");
+      this.#page.onClose(this);
+    });
+  }
+
+  /** @param {string} what @param {() => Promise<void>} deed */
+  async #do(what, deed) {
+    this.#isBusy = true;
+    this.#changed();
     try {
-      for await (const event of run.events()) {
-        if (run !== this.run) return;
-        last = event.type;
-        this.#timeline.add(event);
-        this.#output.add(event);
-      }
-      if (run === this.run && !["done", "error", "cancelled"].includes(last)) await this.#showOutcome(run);
+      await deed();
     } catch (reason) {
-      if (run === this.run && !this.#isDetached)
-        this.#output.error({ code: reason.name, ...reason, message: reason.message });
+      const error = errorOf(reason);
+      this.#output.error({ ...error, message: `It could not be ${what}: ${error.message}` });
     }
-    if (run === this.run) this.#changed();
-  }
-
-  /** The run had ended and its log had nothing more: the outcome is the snapshot's. */
-  async #showOutcome(run) {
-    if (run.error) this.#output.error({ ...run.error, message: run.error.message });
-    else this.#output.result(await run.result());
-  }
-
-  async #cancel() {
-    this.#isStopping = true;
-    this.draw();
-    try {
-      await this.run.stop();
-      if (this.#isDetached) this.resume(); // the last event says how it ended
-    } catch (reason) {
-      this.#output.error({ ...reason, message: `It could not be stopped: ${reason.message}` });
-    }
-    this.#isStopping = false;
-    this.draw();
+    this.#isBusy = false;
+    this.#changed();
   }
 }
+
+/** @param {any} reason */
+const errorOf = (reason) => ({ code: reason.code ?? reason.name, ...reason, message: reason.message });

@@ -1,7 +1,13 @@
 /** The table of all runs. Polls: fast while something happens, slower with time, not at all in a hidden tab. */
 
+import { hashOfRun } from "./address.js";
 import { el, show } from "./dom.js";
 import { ago, duration, number, shortId } from "./format.js";
+
+/**
+ * @typedef {import("../client.js").RunInfo & { owner?: string | null }} RunInfo
+ * @typedef {{ runs: RunInfo[], next: string | null }} RunPage
+ */
 
 const FAST_MS = 1_000;
 const SLOW_MS = 10_000;
@@ -12,7 +18,9 @@ const ENDED = new Set(["completed", "failed", "cancelled"]);
 export class RunsTable {
   #load;
   #onRuns;
+  /** @type {Map<string, RunInfo>} */
   #runs = new Map();
+  /** @type {Map<string, HTMLTableRowElement>} */
   #rows = new Map();
   #body = el("tbody", {});
   #table;
@@ -24,12 +32,13 @@ export class RunsTable {
     { "aria-label": "Show runs that are" },
     ...["all", "active", "completed", "failed", "cancelled"].map((text) => el("option", { value: text, text })),
   );
+  /** @type {string | null | undefined} */
   #next;
   #paceMs = FAST_MS;
-  #timer = null;
+  #timer = 0;
   #last = "";
 
-  /** `load(query)` gives the list's JSON; `onRuns(runs)` hears of every list that came. */
+  /** @param {{ load: (query: Record<string, string>) => Promise<RunPage>, onRuns: (runs: RunInfo[]) => void }} page `onRuns` hears of every list that came. */
   constructor({ load, onRuns }) {
     this.#load = load;
     this.#onRuns = onRuns;
@@ -59,8 +68,14 @@ export class RunsTable {
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.hurry()));
   }
 
+  /** @param {string | undefined} id */
   get(id) {
-    return this.#runs.get(id);
+    return this.#runs.get(id ?? "");
+  }
+
+  focus() {
+    this.element.scrollIntoView({ block: "start" });
+    (this.#table.querySelector("a") ?? this.#filter).focus();
   }
 
   /** Ask now, and often for a while. */
@@ -69,9 +84,10 @@ export class RunsTable {
     this.#schedule(50);
   }
 
+  /** @param {number} ms */
   #schedule(ms) {
     clearTimeout(this.#timer);
-    if (!document.hidden) this.#timer = setTimeout(() => this.#poll(), ms);
+    if (!document.hidden) this.#timer = window.setTimeout(() => this.#poll(), ms);
   }
 
   async #poll() {
@@ -81,6 +97,7 @@ export class RunsTable {
     this.#schedule(this.#paceMs);
   }
 
+  /** @param {string | null} [before] */
   async #page(before) {
     try {
       const { runs, next } = await this.#load(before ? { before } : {});
@@ -92,11 +109,11 @@ export class RunsTable {
       this.#draw();
       this.#onRuns([...this.#runs.values()]);
     } catch (reason) {
-      show(this.#trouble, `The runs cannot be read: ${reason.message}`);
+      show(this.#trouble, `The runs cannot be read: ${/** @type {Error} */ (reason).message}`);
     }
   }
 
-  /** Drop what the server no longer lists: runs forgotten there, and a whole log after a restart. */
+  /** Drop what the server no longer lists: runs forgotten there, and a whole log after a restart. @param {RunInfo[]} runs @param {string | null} next */
   #forget(runs, next) {
     const listed = new Set(runs.map((run) => run.id));
     const oldest = runs.at(-1)?.createdAt ?? "";
@@ -106,7 +123,7 @@ export class RunsTable {
 
   #draw() {
     const wanted = this.#filter.value;
-    const isWanted = ({ status }) =>
+    const isWanted = (/** @type {RunInfo} */ { status }) =>
       wanted === "all" || status === wanted || (wanted === "active" && !ENDED.has(status));
     const runs = [...this.#runs.values()].filter(isWanted).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const rows = runs.map((run) => this.#row(run));
@@ -120,40 +137,45 @@ export class RunsTable {
     for (const id of this.#rows.keys()) if (!this.#runs.has(id)) this.#rows.delete(id);
   }
 
+  /** @param {RunInfo} run */
   #row(run) {
     const row = this.#rows.get(run.id) ?? this.#newRow(run);
-    const [status, , , started, took, events] = row.children;
-    status.firstChild.textContent = status.firstChild.dataset.status = run.status;
-    row.dataset.status = run.status;
-    started.firstChild.textContent = ago(run.createdAt);
     const end = run.endedAt ? Date.parse(run.endedAt) : Date.now();
-    took.textContent = run.startedAt ? duration(end - Date.parse(run.startedAt)) : "";
-    events.textContent = number(run.seq);
+    const took = run.startedAt ? duration(end - Date.parse(run.startedAt)) : "";
+    /** @type {Record<string, string>} */
+    const texts = { status: run.status, started: ago(run.createdAt), took, events: number(run.seq) };
+    for (const cell of row.querySelectorAll("[data-cell]"))
+      if (cell instanceof HTMLElement) show(cell, texts[cell.dataset.cell ?? ""]);
+    const status = /** @type {HTMLElement} */ (row.querySelector(".status"));
+    row.dataset.status = status.dataset.status = run.status;
     return row;
   }
 
+  /** @param {RunInfo} run */
   #newRow(run) {
     const row = el(
       "tr",
       { data: { run: run.id } },
-      el("td", {}, el("span", { class: "status" })),
+      el("td", {}, el("span", { class: "status", data: { cell: "status" } })),
       el("td", { class: "strong", text: run.action }),
       el(
         "td",
         {},
-        el("a", { href: `#/run/${encodeURIComponent(run.id)}`, class: "mono", text: shortId(run.id), title: run.id }),
+        el("a", { href: hashOfRun(run.id), class: "mono", text: shortId(run.id), title: run.id }),
       ),
-      el("td", {}, el("time", { datetime: run.createdAt, title: new Date(run.createdAt).toLocaleString() })),
-      el("td", { class: "figure" }),
-      el("td", { class: "figure" }),
+      el("td", {}, el("time", { data: { cell: "started" }, datetime: run.createdAt, title: new Date(run.createdAt).toLocaleString() })),
+      el("td", {}, el("span", { class: "figure", data: { cell: "took" } })),
+      el("td", {}, el("span", { class: "figure", data: { cell: "events" } })),
       el("td", { class: "muted", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") }),
     );
     this.#rows.set(run.id, row);
     return row;
   }
 
-  #open(event) {
-    const id = event.target.closest("tr[data-run]")?.dataset.run;
-    if (id && !event.target.closest("a")) location.hash = `#/run/${encodeURIComponent(id)}`;
+  /** A click anywhere in the row is one on its link. @param {MouseEvent} event */
+  #open({ target }) {
+    if (!(target instanceof Element) || target.closest("a")) return;
+    const row = target.closest("tr[data-run]");
+    if (row instanceof HTMLElement) location.hash = hashOfRun(row.dataset.run ?? "");
   }
 }

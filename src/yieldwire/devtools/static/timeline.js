@@ -1,34 +1,75 @@
-/** The newest events of one run. Draws at most once per frame of the screen, whatever comes. */
+/**
+ * The events of one run, as a list that costs the same however long it is.
+ *
+ * Theory of operation. The events are kept in an array, those that the filter lets through in another. Only the rows in
+ * sight are elements, moved to where they belong in a space as high as all rows would be. Whatever comes is drawn with the next
+ * frame of the screen, and filtering takes a few milliseconds of each frame until it is done, so no amount of events
+ * holds the page up.
+ */
 
-import { el } from "./dom.js";
-import { brief, gist } from "./format.js";
+import { copyButton, el, show } from "./dom.js";
+import { brief, gist, number } from "./format.js";
 
-const SHOWN = 500;
+/**
+ * @typedef {import("../client.js").RunEvent} RunEvent
+ * @typedef {{ event: RunEvent, atMs: number, isResumed: boolean }} Entry
+ */
+
+const KEPT = 100_000; // events; older ones are dropped from the page, not from the log
+const ROW = 24; // px, as in run.css
+const MORE = 8; // rows above and below those in sight
+const BUDGET_MS = 6;
+const DETAIL_SHOWN = 100_000; // characters
+const TYPES = ["all", "chunk", "restarted", "done", "error", "cancelled"];
+
+let lists = 0;
 
 export class Timeline {
-  #list = el("ol", { class: "events", data: { role: "events" }, tabindex: "0", "aria-label": "Events" });
-  #count = el("span", { class: "count", text: "0" });
-  #hidden = el("span", { class: "muted" });
-  #pending = [];
+  /** @type {Entry[]} */
+  #entries = [];
+  /** @type {Entry[]} */
+  #found = [];
+  #scanned = 0;
   #seen = 0;
   #isDue = false;
-  #start = performance.now();
   #isResumed = false;
+  #isAtEnd = true;
+  #began = performance.now();
+  /** @type {Entry | undefined} */
+  #selected;
+  #key = `events-${++lists}`;
+
+  #count = el("span", { class: "count", data: { role: "event-count" } });
+  #words = el("input", { type: "search", placeholder: "Filter events", "aria-label": "Filter events", autocomplete: "off" });
+  #type = el("select", { "aria-label": "Show events of type" }, ...TYPES.map((text) => el("option", { value: text, text })));
+  #rows = el("div", { class: "event-rows", role: "presentation" });
+  #space = el("div", { class: "event-space", role: "presentation" }, this.#rows);
+  #none = el("p", { class: "empty-note", text: "No event fits the filter.", hidden: true });
+  #list = el("div", { class: "events", role: "listbox", tabindex: "0", "aria-label": "Events", data: { role: "events" } }, this.#space);
+  #json = el("pre", { class: "code", tabindex: "0", "aria-label": "Event", data: { role: "event" } });
+  #detail = el("div", { class: "event-detail", hidden: true }, this.#json, copyButton(() => this.#json.textContent ?? ""));
 
   constructor() {
-    const summary = el("summary", {}, "Events ", this.#count, " ", this.#hidden);
-    this.element = el("details", { class: "timeline", open: true, hidden: true }, summary, this.#list);
+    const filter = el("div", { class: "event-filter" }, this.#words, this.#type);
+    const summary = el("summary", {}, "Events ", this.#count);
+    this.element = el("details", { class: "timeline", open: true, hidden: true }, summary, filter, this.#list, this.#none, this.#detail);
+    for (const control of [this.#words, this.#type]) control.addEventListener("input", () => this.#refilter());
+    this.#list.addEventListener("scroll", () => this.#scrolled());
+    this.#list.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
+    this.element.addEventListener("toggle", () => this.#due());
   }
 
-  /** Take an event in; it is drawn with the next frame. */
-  add(event) {
-    this.#seen++;
-    this.#pending.push({ ...event, at: performance.now(), isResumed: this.#isResumed });
-    this.#isResumed = false;
-    if (this.#pending.length > SHOWN) this.#pending.shift(); // a hidden tab draws no frames
-    if (this.#isDue) return;
-    this.#isDue = true;
-    requestAnimationFrame(() => this.#draw());
+  /** Take events in. @param {readonly RunEvent[]} batch */
+  add(batch) {
+    const atMs = performance.now() - this.#began;
+    for (const event of batch) {
+      this.#entries.push({ event, atMs, isResumed: this.#isResumed });
+      this.#isResumed = false;
+    }
+    this.#seen += batch.length;
+    if (this.#entries.length > 1.2 * KEPT) this.#trim();
+    if (batch.length) this.#due();
   }
 
   /** Mark the next event as the first after a break. */
@@ -36,27 +77,139 @@ export class Timeline {
     this.#isResumed = true;
   }
 
-  #draw() {
-    this.#isDue = false;
-    this.element.hidden = false;
-    const isAtEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
-    this.#list.append(...this.#pending.map((event) => this.#row(event)));
-    this.#pending = [];
-    while (this.#list.children.length > SHOWN) this.#list.firstChild.remove();
-    this.#count.textContent = this.#seen.toLocaleString("en");
-    this.#hidden.textContent = this.#seen > SHOWN ? `the last ${SHOWN} are shown` : "";
-    if (isAtEnd) this.#list.scrollTop = this.#list.scrollHeight;
+  #due() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => this.#draw());
   }
 
-  #row({ seq, type, data, at, isResumed }) {
-    const seconds = ((at - this.#start) / 1000).toFixed(2);
-    return el(
-      "li",
-      { class: isResumed ? "resumed" : "", data: { seq, type } },
-      el("span", { class: "event-seq", text: seq }),
-      el("span", { class: "event-at", text: `+${seconds} s`, title: "when this page got it" }),
-      el("span", { class: "event-type", text: type }),
-      el("code", { class: "event-data", text: brief(gist({ type, data })), title: brief(data, 2000) }),
-    );
+  #trim() {
+    this.#entries.splice(0, this.#entries.length - KEPT);
+    this.#refilter();
+  }
+
+  #refilter() {
+    this.#found = [];
+    this.#scanned = 0;
+    this.#due();
+  }
+
+  #draw() {
+    this.#isDue = false;
+    this.element.hidden = this.#seen === 0;
+    const isDone = this.#scan();
+    const total = number(this.#seen);
+    const isAll = this.#found.length === this.#entries.length;
+    const kept = this.#seen > this.#entries.length ? ` · the last ${number(this.#entries.length)} are kept` : "";
+    show(this.#count, (isAll ? total : `${number(this.#found.length)} of ${total}`) + kept);
+    this.#none.hidden = this.#found.length > 0 || !isDone;
+    this.#list.hidden = this.#found.length === 0;
+    this.#space.style.height = `${this.#found.length * ROW}px`;
+    if (this.#isAtEnd) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#drawRows();
+    if (!isDone) this.#due();
+  }
+
+  /** Let events through the filter for a few milliseconds; whether all have been. */
+  #scan() {
+    const untilMs = performance.now() + BUDGET_MS;
+    const fits = fitsOf(this.#type.value, this.#words.value.trim().toLowerCase());
+    while (this.#scanned < this.#entries.length) {
+      const entry = /** @type {Entry} */ (this.#entries[this.#scanned++]);
+      if (fits(entry.event)) this.#found.push(entry);
+      if (this.#scanned % 512 === 0 && performance.now() > untilMs) return false;
+    }
+    return true;
+  }
+
+  #drawRows() {
+    const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW) - MORE);
+    const shown = this.#found.slice(first, first + Math.ceil(this.#list.clientHeight / ROW) + 2 * MORE);
+    this.#rows.style.transform = `translateY(${first * ROW}px)`;
+    while (this.#rows.children.length < shown.length) this.#rows.append(newRow());
+    while (this.#rows.children.length > shown.length) this.#rows.lastChild?.remove();
+    shown.forEach((entry, at) => this.#drawRow(/** @type {HTMLElement} */ (this.#rows.children[at]), entry, first + at));
+    const isInSight = this.#selected !== undefined && shown.includes(this.#selected);
+    this.#list.setAttribute("aria-activedescendant", isInSight ? `${this.#key}-${this.#selected?.event.seq}` : "");
+  }
+
+  /** @param {HTMLElement} row @param {Entry} entry @param {number} place */
+  #drawRow(row, entry, place) {
+    const { event, atMs, isResumed } = entry;
+    row.id = `${this.#key}-${event.seq}`;
+    row.dataset.seq = String(event.seq);
+    row.dataset.type = event.type;
+    row.classList.toggle("resumed", isResumed);
+    row.setAttribute("aria-selected", String(entry === this.#selected));
+    row.setAttribute("aria-posinset", String(place + 1));
+    row.setAttribute("aria-setsize", String(this.#found.length));
+    const texts = [String(event.seq), `+${(atMs / 1000).toFixed(2)} s`, event.type, brief(gist(event))];
+    texts.forEach((text, at) => {
+      const cell = /** @type {HTMLElement} */ (row.children[at]);
+      if (cell.textContent !== text) cell.textContent = text;
+    });
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#list;
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < 2 * ROW;
+    this.#due();
+  }
+
+  /** @param {MouseEvent} event */
+  #clicked({ target }) {
+    const row = target instanceof Element ? target.closest("[data-seq]") : null;
+    if (!(row instanceof HTMLElement)) return;
+    const entry = this.#found[Number(row.getAttribute("aria-posinset")) - 1];
+    this.#select(entry === this.#selected ? undefined : entry);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    const last = this.#found.length - 1;
+    const at = this.#selected ? this.#found.indexOf(this.#selected) : event.key === "ArrowUp" ? last + 1 : -1;
+    const page = Math.floor(this.#list.clientHeight / ROW);
+    /** @type {Record<string, number>} */
+    const places = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
+    const place = places[event.key];
+    if (event.key === "Escape" && this.#selected) this.#select(undefined);
+    else if (place === undefined) return;
+    else this.#goTo(Math.min(last, Math.max(0, place)));
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {number} place */
+  #goTo(place) {
+    const top = place * ROW;
+    const { scrollTop, clientHeight } = this.#list;
+    if (top < scrollTop) this.#list.scrollTop = top;
+    else if (top + ROW > scrollTop + clientHeight) this.#list.scrollTop = top + ROW - clientHeight;
+    this.#select(this.#found[place]);
+  }
+
+  /** @param {Entry | undefined} entry */
+  #select(entry) {
+    this.#selected = entry;
+    this.#detail.hidden = entry === undefined;
+    if (entry) this.#json.textContent = brief(JSON.stringify(entry.event, null, 2), DETAIL_SHOWN);
+    this.#due();
   }
 }
+
+/** @param {string} type @param {string} words @returns {(event: RunEvent) => boolean} */
+function fitsOf(type, words) {
+  const isType = (/** @type {RunEvent} */ event) => type === "all" || event.type === type;
+  if (!words) return isType;
+  return (event) => isType(event) && (JSON.stringify(event.data) ?? "").toLowerCase().includes(words);
+}
+
+const newRow = () =>
+  el(
+    "div",
+    { class: "event", role: "option" },
+    el("span", { class: "event-seq" }),
+    el("span", { class: "event-at", title: "When this page got it" }),
+    el("span", { class: "event-type" }),
+    el("code", { class: "event-data" }),
+  );

@@ -1,0 +1,123 @@
+/** The runs that this page follows, side by side, the newest first. */
+
+import { isTerminal, Panel, seqOf } from "./panel.js";
+
+/**
+ * @typedef {import("../client.js").Run} Run
+ * @typedef {import("../client.js").RunInfo} RunInfo
+ * @typedef {object} Page
+ * @property {import("../client.js").Client} client
+ * @property {(action: string | undefined) => number | null | undefined} lingerOf
+ * @property {(id: string) => string} curlOf
+ * @property {(text: string) => void} announce Say it to who does not see the page.
+ * @property {() => void} hurry Something has changed that the table of runs does not know yet.
+ * @property {() => void} onChange Other runs are followed than before.
+ */
+
+export class Panels {
+  #place;
+  #page;
+  /** @type {Panel[]} */
+  #panels = [];
+  /** @type {WeakMap<Panel, string>} */
+  #words = new WeakMap();
+  #ids = "";
+
+  /** @param {HTMLElement} place @param {Page} page */
+  constructor(place, page) {
+    this.#place = place;
+    this.#page = page;
+    // The time that each took so far, also where nothing comes.
+    setInterval(() => this.#panels.forEach((panel) => panel.isLive && panel.draw()), 1000);
+  }
+
+  get ids() {
+    return this.#panels.flatMap(({ run }) => run.id ?? []);
+  }
+
+  get newest() {
+    return this.#panels[0];
+  }
+
+  /** The panel that has the focus, or the newest. */
+  get current() {
+    return this.#panels.find(({ element }) => element.contains(document.activeElement)) ?? this.newest;
+  }
+
+  closeCurrent() {
+    const { current } = this;
+    if (!current) return;
+    this.#close(current);
+    (this.newest ?? document.getElementById("run"))?.focus();
+  }
+
+  /** Follow a run. @param {Run} run @param {string} [action] */
+  add(run, action) {
+    const refused = this.#panels.find((panel) => panel.isRefused);
+    if (refused) this.#close(refused);
+    for (const older of this.#panels) older.fold();
+    const panel = new Panel(run, action, {
+      ...this.#page,
+      onChange: (changed) => this.#changed(changed),
+      onClose: (closed) => this.#close(closed),
+    });
+    this.#panels.unshift(panel);
+    this.#place.prepend(panel.element);
+    this.#place.hidden = false;
+    return panel;
+  }
+
+  /**
+   * Follow a run by its id, unless it is followed; `info` is what is known of it, once that is known.
+   * @param {string} id
+   * @returns {{ panel: Panel, info: Promise<RunInfo | undefined> }}
+   */
+  attach(id) {
+    const followed = this.#panels.find(({ run }) => run.id === id);
+    const panel = followed ?? this.add(this.#page.client.runs.attach(id));
+    const info = this.#page.client.runs.get(id).then(
+      (snapshot) => {
+        panel.take(snapshot);
+        return snapshot;
+      },
+      () => undefined, // the panel says itself why it cannot be read
+    );
+    return { panel, info };
+  }
+
+  /** Take what the server says of the runs. @param {{ get(id: string | undefined): RunInfo | undefined }} known */
+  take(known) {
+    for (const panel of this.#panels) {
+      const info = known.get(panel.run.id);
+      if (info) panel.take(info);
+    }
+  }
+
+  /** @param {Panel} panel */
+  #changed(panel) {
+    if (!this.#panels.includes(panel)) return;
+    if (this.#words.get(panel) !== panel.words) {
+      this.#words.set(panel, panel.words);
+      this.#page.announce(`${panel.action ?? "Run"}: ${panel.words}`);
+      this.#page.hurry();
+    } else if (!isTerminal(panel.run) && seqOf(panel.run) < 2) this.#page.hurry();
+    this.#noteIds();
+  }
+
+  /** @param {Panel} panel */
+  #close(panel) {
+    panel.run.detach();
+    panel.element.remove();
+    this.#panels = this.#panels.filter((one) => one !== panel);
+    this.#place.hidden = this.#panels.length === 0;
+    this.#page.hurry();
+    this.#noteIds();
+  }
+
+  #noteIds() {
+    const ids = this.ids.join();
+    if (ids === this.#ids) return;
+    this.#ids = ids;
+    this.#page.onChange();
+  }
+}

@@ -1,0 +1,78 @@
+/** How fast a run's events come: the wait for the first, and how many in each span of its time. Pure; time is an argument. */
+
+const SPANS = 60;
+const FIRST_SPAN_MS = 100;
+
+/** Counts in spans of equal length, which doubles whenever the run outgrows them, so that any run fits. */
+export class Rate {
+  /** How long one span is. */
+  spanMs = FIRST_SPAN_MS;
+  /** From the beginning to the first event; undefined before it. @type {number | undefined} */
+  firstMs = undefined;
+  total = 0;
+  #beganMs;
+  #lastMs;
+  /** @type {number[]} */
+  #counts = [];
+
+  /** @param {number} nowMs */
+  constructor(nowMs) {
+    this.#beganMs = nowMs;
+    this.#lastMs = nowMs;
+  }
+
+  /**
+   * Count events that came at once.
+   * @param {number} count
+   * @param {number} nowMs
+   */
+  add(count, nowMs) {
+    if (count === 0) return;
+    this.firstMs ??= nowMs - this.#beganMs;
+    this.total += count;
+    this.#lastMs = nowMs;
+    const span = this.#spanAt(nowMs);
+    while (this.#counts.length <= span) this.#counts.push(0);
+    this.#counts[span] = (this.#counts[span] ?? 0) + count;
+  }
+
+  /** Events in each span up to a moment, the oldest first. @param {number} nowMs */
+  spans(nowMs) {
+    const last = this.#spanAt(nowMs);
+    return Array.from({ length: last + 1 }, (_, span) => this.#counts[span] ?? 0);
+  }
+
+  /** Events for each second between the first and the last; undefined where one moment had them all. */
+  get perSecond() {
+    const ms = this.#lastMs - this.#beganMs - (this.firstMs ?? 0);
+    return this.total > 1 && ms > 0 ? ((this.total - 1) * 1000) / ms : undefined;
+  }
+
+  /** @param {number} nowMs */
+  #spanAt(nowMs) {
+    const ms = Math.max(0, nowMs - this.#beganMs);
+    while (ms >= SPANS * this.spanMs) this.#widen();
+    return Math.floor(ms / this.spanMs);
+  }
+
+  #widen() {
+    const old = this.#counts;
+    this.#counts = Array.from({ length: Math.ceil(old.length / 2) }, (_, at) => (old[2 * at] ?? 0) + (old[2 * at + 1] ?? 0));
+    this.spanMs *= 2;
+  }
+}
+
+/**
+ * The spans as bars, for an SVG of this size: the data of a path.
+ * @param {number[]} counts
+ * @param {number} width
+ * @param {number} height
+ */
+export function barsOf(counts, width, height) {
+  const most = Math.max(1, ...counts);
+  const step = width / Math.max(SPANS / 2, counts.length);
+  const bars = counts.map((count, at) => (count ? `M${round(at * step)} ${height}v${round(-Math.max(1, (count / most) * height))}h${round(step * 0.75)}V${height}z` : ""));
+  return bars.join("");
+}
+
+const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;

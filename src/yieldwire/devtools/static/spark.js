@@ -1,0 +1,40 @@
+/** How fast a run's events come, as a small drawing and two figures beside it. */
+
+import { el, show, svg } from "./dom.js";
+import { duration, rate } from "./format.js";
+import { barsOf, Rate } from "./rate.js";
+
+const WIDTH = 120;
+const HEIGHT = 24;
+
+export class Spark {
+  #rate = new Rate(performance.now());
+  #bars = svg("path", {});
+  #drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "spark", role: "img" }, this.#bars);
+  #first = el("span", { data: { role: "first-event" }, title: "From the request to the first event" });
+  #speed = el("span", { data: { role: "speed" }, title: "Events for each second since the first" });
+  #endMs = 0;
+
+  element = el("div", { class: "speed", hidden: true }, this.#drawing, el("span", { class: "speed-words" }, this.#first, this.#speed));
+
+  /** @param {number} count */
+  add(count) {
+    this.#rate.add(count, performance.now());
+  }
+
+  /** The run has ended: time no longer goes on. */
+  end() {
+    this.#endMs ||= performance.now();
+  }
+
+  draw() {
+    const { firstMs, perSecond } = this.#rate;
+    this.element.hidden = firstMs === undefined;
+    if (firstMs === undefined) return;
+    const counts = this.#rate.spans(this.#endMs || performance.now());
+    this.#bars.setAttribute("d", barsOf(counts, WIDTH, HEIGHT));
+    show(this.#first, `first event ${duration(firstMs)}`);
+    show(this.#speed, rate(perSecond));
+    this.#drawing.setAttribute("aria-label", `Events over time, ${rate(perSecond) || "all at once"}`);
+  }
+}

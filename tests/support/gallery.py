@@ -1,0 +1,140 @@
+"""Actions with every kind of input, output and end, under the developer page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from yieldwire import ActionError, Actions, Progress, Result, Text, Upload, devtools
+
+actions = Actions()
+
+
+class Speed(StrEnum):
+    """How fast a leg is travelled."""
+
+    SLOW = "slow"
+    FAST = "fast"
+
+
+class Stop(BaseModel):
+    """Where a journey halts."""
+
+    city: Annotated[str, Field(min_length=1, description="Where to halt.")]
+    nights: Annotated[int, Field(ge=0, le=30)] = 1
+
+
+class Train(BaseModel):
+    """By rail."""
+
+    kind: Literal["train"] = "train"
+    carriage: int
+
+
+class Ship(BaseModel):
+    """By sea."""
+
+    kind: Literal["ship"] = "ship"
+    cabin: str
+    guests: list[str] = []
+
+
+class Address(BaseModel):
+    """Where somebody lives."""
+
+    street: str
+    town: str = "Hamburg"
+
+
+class Traveller(BaseModel):
+    """Who goes."""
+
+    name: str
+    address: Address
+    emergency: Address | None = None
+
+
+@actions.action
+async def book_journey(  # noqa: PLR0913 - every kind of field that a form can have
+    *,
+    traveller: Traveller,
+    stops: Annotated[list[Stop], Field(min_length=1)],
+    by: Annotated[Train | Ship, Field(discriminator="kind")],
+    speed: Speed = Speed.SLOW,
+    leaves: date | None = None,
+    budget: int | str | None = None,
+    notes: str | None = "window seat",
+    is_return: bool = True,
+) -> AsyncIterator[Result[dict[str, Any]]]:
+    """Book a journey and give it back as it was understood.
+
+    The form has every kind of field: nested models, a list, a union, an enumeration, a date
+    and what may be null.
+    """
+    yield Result(
+        {
+            "traveller": traveller.model_dump(),
+            "stops": [stop.model_dump() for stop in stops],
+            "by": by.model_dump(),
+            "speed": speed,
+            "leaves": leaves and leaves.isoformat(),
+            "budget": budget,
+            "notes": notes,
+            "is_return": is_return,
+        }
+    )
+
+
+@actions.action
+async def count(
+    to: int = 5, pause: Annotated[float, Field(ge=0, le=5)] = 0.05
+) -> AsyncIterator[Progress | Result[int]]:
+    """Count, and say how far it is."""
+    for n in range(1, to + 1):
+        yield Progress(n, total=to, message=f"{n} of {to}")
+        await asyncio.sleep(pause)
+    yield Result(to)
+
+
+@actions.action(linger=None)
+async def flood(events: int = 100_000) -> AsyncIterator[dict[str, int | str] | Result[int]]:
+    """Yield as fast as it is read."""
+    for n in range(1, events + 1):
+        yield {"row": n, "name": f"row {n}", "kind": "even" if n % 2 == 0 else "odd"}
+    yield Result(events)
+
+
+@actions.action
+async def write(
+    text: str = "The quick brown fox jumps over the lazy dog.", pause: float = 0.02
+) -> AsyncIterator[Text]:
+    """Write a text, word by word."""
+    for word in text.split(" "):
+        yield Text(word + " ")
+        await asyncio.sleep(pause)
+
+
+@actions.action
+async def measure(files: list[Upload]) -> AsyncIterator[Progress | Result[dict[str, int]]]:
+    """Measure files."""
+    sizes: dict[str, int] = {}
+    for n, file in enumerate(files, 1):
+        sizes[file.filename or "?"] = len(await asyncio.to_thread(file.file.read))
+        yield Progress(n, total=len(files), message=file.filename)
+    yield Result(sizes)
+
+
+@actions.action(errors=["OUT_OF_CREDIT"])
+async def fail(after: int = 2) -> AsyncIterator[Text]:
+    """End with an error of its own."""
+    for n in range(after):
+        yield Text(f"{n} ")
+        await asyncio.sleep(0.4)
+    raise ActionError("OUT_OF_CREDIT", "There is no credit left.", status=402, data={"left": 0})
+
+
+devtools.attach(actions)
+app = actions
