@@ -136,5 +136,6 @@ export function isFinal(status: number, error: ActionError, starts: boolean): bo
 /** What `Retry-After` says, in seconds or as a date; 0 where it says nothing. */
 export function retryAfterMs(value: string | null, nowMs: number): number {
   if (value === null) return 0;
-  return Math.max(0, Number(value) * 1000 || Date.parse(value) - nowMs || 0);
+  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return Math.max(0, ms || 0);
 }

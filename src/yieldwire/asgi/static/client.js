@@ -546,7 +546,8 @@ function isFinal(status, error, starts) {
 }
 function retryAfterMs(value, nowMs) {
   if (value === null) return 0;
-  return Math.max(0, Number(value) * 1e3 || Date.parse(value) - nowMs || 0);
+  const ms = Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value) - nowMs;
+  return Math.max(0, ms || 0);
 }
 
 // src/transports/fetch.ts
