@@ -152,9 +152,10 @@ class CountedMemory(MemoryStore):
         self._counts.appends += 1
         return await super().append(run_id, block, after=after, fence=fence, end=end)
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
-        await super().wait(run_id, after, timeout=timeout)
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+        is_news = await super().wait(run_id, after, timeout=timeout)
         self._counts.wakes += 1
+        return is_news
 
 
 class CountedSQLite(SQLiteStore):
@@ -170,9 +171,10 @@ class CountedSQLite(SQLiteStore):
         self._counts.appends += 1
         return await super().append(run_id, block, after=after, fence=fence, end=end)
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> None:
-        await super().wait(run_id, after, timeout=timeout)
+    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+        is_news = await super().wait(run_id, after, timeout=timeout)
         self._counts.wakes += 1
+        return is_news
 
 
 class Token(BaseModel):

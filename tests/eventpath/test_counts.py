@@ -15,6 +15,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ from yieldwire import Actions
 from yieldwire.executors.thread import MAX_IN_FLIGHT
 
 EVENTS = 100_000
-BLOCKS = 391
-"""100,000 events in blocks of 256; the last one brings the end as well."""
+BLOCK = 256
+"""Events of a stream that never waits, in one block."""
+BLOCKS = ceil(EVENTS / BLOCK)
+"""The last of them brings the end as well."""
 HANDED_OVER = 98
 """100,000 events by 1,024, which is as many as a thread may be ahead."""
 PACED = 1_000
@@ -54,7 +57,7 @@ async def paced(n: int) -> AsyncIterator[Token]:
         await asyncio.sleep(0.05)
 
 
-def test_a_hot_stream_costs_a_send_and_three_steps_of_the_loop_for_256_events() -> None:
+def test_a_hot_stream_costs_a_send_an_append_and_two_steps_of_the_loop_a_block() -> None:
     loop = LeapingLoop()
 
     counts = run_in(loop, stream(site(CountedMemory(loop), loop.clock, hot), EVENTS))
@@ -71,7 +74,7 @@ def test_a_hot_stream_costs_a_send_and_three_steps_of_the_loop_for_256_events() 
     )
 
 
-def test_a_hot_stream_on_sqlite_costs_one_write_for_256_events(
+def test_a_hot_stream_on_sqlite_costs_one_write_a_block(
     tmp_path: Path, statements: Counter[str]
 ) -> None:
     loop = StillLoop()
@@ -91,7 +94,7 @@ def test_a_hot_stream_on_sqlite_costs_one_write_for_256_events(
     assert BLOCKS / 2 <= counts.wakes <= 1 + BLOCKS
     assert BLOCKS <= statements["BEGIN IMMEDIATE"] <= 1.5 * BLOCKS
     assert statements["BEGIN"] <= 2 * BLOCKS
-    assert counts.calls == statements["COMMIT"]  # the loop hears of each transaction once
+    assert hears_once(counts, statements)
     assert counts.callbacks <= 12 * BLOCKS  # both threads' answers, the run's turn, the reader's
 
 
@@ -107,7 +110,7 @@ def test_a_paced_stream_sends_each_event_without_a_task_or_a_timer_of_its_own() 
         wakes=1 + PACED,
         tasks=2,  # the run's own, and the one that hears of the client's leaving
         timers=101 + PACED,  # the handler's own, and two a second that all readers share
-        callbacks=4 + 3 * PACED,  # the handler's timer, the run's turn, the reader
+        callbacks=5 + 2 * PACED,  # the run goes on after its pause, the reader wakes
     )
 
 
@@ -151,19 +154,18 @@ def test_ten_readers_in_three_formats_share_the_bytes_of_one_encoding() -> None:
 
     counts, listeners = run_in(loop, listen_together(actions, loop.counts, gate))
 
-    blocks = 1 + BLOCKS  # the first event is due when the gate opens, and goes by itself
     assert counts == Counts(
-        sends=10 * (1 + blocks) + 8,  # a head and every block each; eight have an opening
-        appends=blocks,
+        sends=10 * (1 + BLOCKS) + 8,  # a head and every block each; eight have an opening
+        appends=BLOCKS,
         encodes=EVENTS,
-        wakes=10 * blocks,
+        wakes=10 * BLOCKS,
         tasks=2,  # those that hear of clients' leaving
         timers=2,  # shared
-        callbacks=49 + 11 * blocks,  # the run's turn and the readers; once, the beginning and ends
+        callbacks=49 + 11 * BLOCKS,  # the run's turn and the readers; once, the beginning and ends
     )
     pieces = [piece for listener in listeners[:8] for piece in listener.bodies or ()]
     openings = 8
-    assert len({id(piece) for piece in pieces}) == openings + blocks
+    assert len({id(piece) for piece in pieces}) == openings + BLOCKS
 
 
 def test_a_request_of_ten_events_costs_two_sends_one_append_and_one_task() -> None:
@@ -181,7 +183,7 @@ def test_a_request_of_ten_events_costs_two_sends_one_append_and_one_task() -> No
     )
 
 
-def test_a_request_of_ten_events_on_sqlite_costs_four_writes(
+def test_a_request_of_ten_events_on_sqlite_costs_four_transactions_that_write(
     tmp_path: Path, statements: Counter[str]
 ) -> None:
     loop = StillLoop()
@@ -191,9 +193,10 @@ def test_a_request_of_ten_events_on_sqlite_costs_four_writes(
 
     assert (counts.sends, counts.appends, counts.encodes, counts.tasks) == (2, 1, 10, 1)
     assert statements["INSERT INTO"] == 2  # the run, its block
-    assert statements["BEGIN IMMEDIATE"] <= 4  # fewer where the threads have two at a time
-    assert statements["BEGIN"] <= 2
-    assert counts.calls == statements["COMMIT"]
+    # Fewer where a thread does two things at a time; the request before may leave one behind.
+    assert statements["BEGIN IMMEDIATE"] <= 4 + 1
+    assert statements["BEGIN"] <= 2 + 1
+    assert hears_once(counts, statements)
     assert counts.callbacks <= 20
 
 
@@ -234,6 +237,14 @@ async def listen_together(
     return replace(
         counts, sends=sum(listener.sends for listener in listeners), encodes=Token.encoded
     ), listeners
+
+
+def hears_once(counts: Counts, statements: Counter[str]) -> bool:
+    """Whether the loop hears of each transaction once.
+
+    Each of both threads may be between the two where the counting begins and where it ends.
+    """
+    return abs(counts.calls - statements["COMMIT"]) <= 2 * 2
 
 
 def counts_here() -> Counts:
