@@ -1,6 +1,8 @@
 """TypeScript types from the command line: written, kept current, checked."""
 
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,13 @@ FILE = "actions.gen.ts"
 
 
 @pytest.fixture
-def text(folder: Path) -> str:
+def text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The types of the application in the folder."""
-    return typescript(action.manifest() for action in load(f"{folder}/app.py").actions)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield typescript(action.manifest() for action in load(f"{folder}/app.py").actions)
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
 
 
 def test_types_go_to_stdout_where_no_file_is_named(folder: Path, text: str) -> None:
