@@ -4,8 +4,10 @@ Callgrind counts the instructions of the whole in-process path, from an action's
 the application's `send`, and of a reference in pure Python beside it. The quotient of the two
 is the same on a busy machine and an idle one, from a long path and a short one, and nearly so
 from one machine to the next. Under load, on one core, with a larger environment and longer
-paths it moved by less than 1 % in memory and by 2 % on SQLite, where threads take turns. A cost that is more than its tolerance above the recorded one fails, and so does one
-that is below: an improvement that nobody records can be lost again unseen.
+paths it moved by less than 1 % in memory and by 2 % on SQLite, where threads take turns.
+
+A cost that is more than its tolerance above the recorded one fails, and so does one that is
+below: an improvement that nobody records can be lost again unseen.
 
 `python -m tests.eventpath` prints the figures and `--record` makes them the new record. What
 these tests cannot see, because it takes place in the kernel or in waiting (system calls, hops
