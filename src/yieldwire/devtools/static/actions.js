@@ -22,6 +22,7 @@ import { el } from "./dom.js";
 
 export class ActionList {
   #entries;
+  #onOpen;
   #search = el("input", {
     type: "search",
     id: "search",
@@ -33,8 +34,9 @@ export class ActionList {
   #none = el("p", { class: "empty-note", hidden: true, text: "No action has this in its name or its docs." });
   #found = el("p", { class: "off-screen", role: "status" });
 
-  /** @param {ActionInfo[]} actions */
-  constructor(actions) {
+  /** @param {ActionInfo[]} actions @param {(name: string) => void} onOpen Told of an action that is to be opened, and to have the focus. */
+  constructor(actions, onOpen) {
+    this.#onOpen = onOpen;
     this.#entries = actions.map((action) => ({ action, words: wordsOf(action), ...entry(action) }));
     this.#list.append(...this.#entries.map(({ item }) => item));
     const search = el("div", { class: "search" }, this.#search, el("kbd", { text: "/", "aria-hidden": "true" }));
@@ -81,7 +83,7 @@ export class ActionList {
     if (event.key === "Escape") {
       this.#search.value = "";
       this.#filter();
-    } else if (event.key === "Enter") this.#links[0]?.click();
+    } else if (event.key === "Enter" && this.#links[0]) this.#onOpen(this.#links[0].dataset.action ?? "");
     else if (event.key === "ArrowDown") this.#links[0]?.focus();
     else return;
     event.preventDefault();

@@ -30,7 +30,7 @@ const client = createClient({ url: base, headers });
 const views = new Map();
 /** @type {ActionInfo[]} */
 let actions = [];
-let list = new ActionList([]);
+let list = new ActionList([], open);
 /** @type {ActionView | undefined} */
 let shown;
 
@@ -111,6 +111,17 @@ async function route() {
   writeAddress();
 }
 
+/** Go to an action's form. @param {string | undefined} name */
+function open(name) {
+  if (name) history.pushState(null, "", hashOf({ action: name, runs: panels.ids }));
+  void route().then(() => shown?.form.focus());
+}
+
+/** @param {string | undefined} name */
+function goTo(name) {
+  if (name) location.hash = hashOf({ action: name, runs: panels.ids });
+}
+
 async function begin() {
   shown = undefined;
   views.clear();
@@ -120,7 +131,7 @@ async function begin() {
     place("action").replaceChildren(unreadable(/** @type {Error} */ (reason)));
     return;
   }
-  list = new ActionList(actions);
+  list = new ActionList(actions, open);
   place("list").replaceChildren(list.element);
   place("count").textContent = String(actions.length);
   place("action").replaceChildren(...(actions.length ? [] : [welcome()]));
@@ -151,16 +162,10 @@ function showTheme() {
   place("theme").title = `Colours: ${theme}`;
 }
 
-/** @param {number} by */
-function goToAction(by) {
-  const name = list.beside(shown?.action.name, by);
-  if (name) location.hash = hashOf({ action: name, runs: panels.ids });
-}
-
 const keys = new Keys([
   { key: "/", text: "Search actions", press: () => list.focus() },
-  { key: "j", text: "Next action", press: () => goToAction(1) },
-  { key: "k", text: "Previous action", press: () => goToAction(-1) },
+  { key: "j", text: "Next action", press: () => goTo(list.beside(shown?.action.name, 1)) },
+  { key: "k", text: "Previous action", press: () => goTo(list.beside(shown?.action.name, -1)) },
   { key: "f", text: "To the form", press: () => shown?.form.focus() },
   { key: "Ctrl Enter", text: "Run, from anywhere in the form" },
   { key: "r", text: "To the newest run", press: () => panels.newest?.focus() },
