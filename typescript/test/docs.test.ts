@@ -18,10 +18,10 @@ function blocks(page: string, languages: string) {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-describe.each(["use-from-react", "use-from-vue"])("the guide %s", (name) => {
+describe.each(["guides/use-from-react", "guides/use-from-vue", "tutorial/front-end"])("the page %s", (name) => {
   test("compiles with the types of its own actions", { timeout: 120_000 }, () => {
-    const page = `${docs}/guides/${name}.md`;
-    const folder = `${work}/${name}`;
+    const page = `${docs}/${name}.md`;
+    const folder = `${work}/${name.replace("/", "-")}`;
     mkdirSync(folder, { recursive: true });
     for (const { file, code } of [...blocks(page, "python"), ...blocks(page, "tsx?")]) writeFileSync(`${folder}/${file}`, code);
     const scripts = [...read(page).matchAll(/<script setup lang="ts">\n(.*?)<\/script>/gs)];
