@@ -1,11 +1,10 @@
 /** The input of a call, as a request carries it. */
 
-const isFile = (value: unknown): value is Blob => typeof Blob !== "undefined" && value instanceof Blob;
-const isForm = (value: unknown): value is FormData => typeof FormData !== "undefined" && value instanceof FormData;
+const isFile = (value: unknown): value is Blob => value instanceof Blob;
 
 /** JSON text, or a form where a field is a file or a list of files. */
 export function bodyOf(input: unknown = {}): string | FormData {
-  if (isForm(input)) return input;
+  if (input instanceof FormData) return input;
   const fields = Object.entries(input ?? {}) as [string, unknown][];
   if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});
   const form = new FormData();
@@ -25,7 +24,7 @@ function filesOf(value: unknown): Blob[] | undefined {
   if (isFile(value)) return [value];
   const isList = Array.isArray(value) || (typeof FileList !== "undefined" && value instanceof FileList);
   const items: unknown[] = isList ? [...(value as Iterable<unknown>)] : [];
-  return items.length && items.every(isFile) ? items : undefined;
+  return items[0] && items.every(isFile) ? items : undefined;
 }
 
 /** A field as a form sends it: scalars as text, lists of them as repeated fields, everything deeper as JSON. */
@@ -33,7 +32,7 @@ function textsOf(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (value instanceof Date) return [value.toJSON()];
   if (typeof value !== "object") return [String(value)];
-  const isPlain = Array.isArray(value) && value.every((item) => ["string", "number", "boolean"].includes(typeof item));
+  const isPlain = Array.isArray(value) && value.every((item) => typeof (item ?? {}) !== "object");
   // A list of one that looks like JSON, and an empty one, could not be told from something else.
   const isRepeated = isPlain && (value.length > 1 || (value.length === 1 && !/^\s*\[/.test(String(value[0]))));
   return isRepeated ? value.map(String) : [JSON.stringify(value)];

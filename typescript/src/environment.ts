@@ -35,10 +35,10 @@ export const PAGE: Environment = {
   },
 };
 
-/** Wait; a wake-up or the signal ends it early. */
-export function pause(environment: Environment, ms: number, signal?: AbortSignal): Promise<void> {
+/** Wait; the signal ends it early, and a wake-up does unless the wait `isFirm`. */
+export function pause(environment: Environment, ms: number, signal?: AbortSignal, isFirm?: boolean): Promise<void> {
   return new Promise((resolve) => {
-    const stops = [environment.after(ms, wake), environment.onWake(wake)];
+    const stops = [environment.after(ms, wake), environment.onWake(() => isFirm || wake())];
     signal?.addEventListener("abort", wake);
     if (signal?.aborted) wake();
     function wake(): void {

@@ -12,6 +12,7 @@ import { protocolError } from "./core/error.js";
 import { fieldsOf, type Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import type { Mode, Route } from "./core/route.js";
+import type { RunStatus } from "./core/status.js";
 import { type Environment, pause } from "./environment.js";
 import type { Start } from "./start.js";
 import type { Streams } from "./streams.js";
@@ -40,7 +41,7 @@ export interface Followed {
   readonly cursor: string | undefined;
   readonly hasEnded: boolean;
   /** Learn the id; a terminal status is not taken from here. */
-  identify(id: string, status?: unknown): void;
+  identify(id: string, status?: RunStatus): void;
   /** Take frames; whether any of them was an event that is new. */
   take(frames: readonly Frame[]): boolean;
   /** Take a poll's answer; whether anything in it is new. */
@@ -53,6 +54,9 @@ export interface Followed {
   changed(): void;
 }
 
+/** How often a long upload is asked whether it has been answered. */
+const UPLOAD_CHECK_MS = 1_000;
+
 /** Follows one run, as long as somebody wants it followed. */
 export class Follower {
   readonly connection: Connection;
@@ -63,6 +67,8 @@ export class Follower {
   #isGoing = false;
   #isWanted = false;
   #isRerouted = false;
+  /** Whether it was the server that named the wait. */
+  #isAsked = false;
   #left: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, run: Followed, start: Start | undefined) {
@@ -78,8 +84,9 @@ export class Follower {
     if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
 
-  /** Follow no longer. */
+  /** Follow no longer; a run that has ended stays as it is. */
   leave(reason: unknown): void {
+    if (this.#run.hasEnded) return;
     this.#left ??= { reason };
     if (this.#isGoing) this.#link.abort();
     else this.#close(reason);
@@ -89,14 +96,10 @@ export class Follower {
     return this.#around.environment.now();
   }
 
-  get #isNeeded(): boolean {
-    return !this.#run.hasEnded && (this.#isWanted || this.#run.id === undefined);
-  }
-
   async #go(): Promise<void> {
     this.#isGoing = true;
     const stopWaking = this.#around.environment.onWake((isOnline) => this.#wake(isOnline));
-    while (this.#isNeeded) await this.#turn();
+    while (!this.#run.hasEnded && (this.#isWanted || this.#run.id === undefined)) await this.#turn();
     stopWaking();
     this.#isGoing = false;
     if (this.#run.hasEnded) return;
@@ -113,10 +116,10 @@ export class Follower {
   /** One connection, and the wait after it. */
   async #turn(): Promise<void> {
     this.#link = new AbortController();
-    this.#isRerouted = false;
+    this.#isRerouted = this.#isAsked = false;
     this.connection.begin(this.#nowMs);
     this.#run.changed();
-    const stopWatching = this.#watch(this.#around.idleMs);
+    const stopWatching = this.#watch();
     let waitMs: number | undefined;
     try {
       if (this.#left) throw this.#left.reason;
@@ -131,7 +134,7 @@ export class Follower {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal);
+    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
   }
 
   /** How long to wait after a connection that failed; nothing where it was the last. */
@@ -139,6 +142,7 @@ export class Follower {
     if (this.#run.hasEnded) return undefined;
     if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ? this.#left.reason : reason);
     if (this.#isRerouted) return 0;
+    this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
     return waitMs ?? this.#close(reason.error ?? unreachable(reason.message, this.#run.id));
   }
@@ -149,16 +153,18 @@ export class Follower {
   }
 
   /** Cut a connection over which not even a keepalive comes. */
-  #watch(ms: number): () => void {
+  #watch(): () => void {
     const link = this.#link;
-    let stop = this.#around.environment.after(ms, check.bind(this));
-    return () => stop();
-    function check(this: Follower): void {
+    let stop: (() => void) | undefined;
+    const check = (): void => {
       const leftMs = this.connection.idleInMs(this.#nowMs);
-      if (leftMs <= 0 && (this.#run.id !== undefined || this.#start?.isSmall !== false)) link.abort();
       // An upload may take its time: how much of it has gone is not known.
-      else stop = this.#around.environment.after(Math.max(leftMs, ms / 4), check.bind(this));
-    }
+      const isUpload = this.#run.id === undefined && !this.#start?.isSmall;
+      if (leftMs <= 0 && !isUpload) link.abort();
+      else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
+    };
+    check();
+    return () => stop?.();
   }
 
   #mode(): Mode {
@@ -267,8 +273,8 @@ export class Follower {
 
   /** An answer without a stream names the run; its events are read from the log. */
   async #identify(answer: Answer): Promise<number> {
-    const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
-    if (typeof id !== "string") throw protocolError("The answer names no run.");
+    const { runId, id = runId, status } = fieldsOf(await jsonOf(answer)) as { runId?: string; id?: string; status?: RunStatus };
+    if (!id) throw protocolError("The answer names no run.");
     this.#heard();
     this.#run.identify(id, status);
     return 0;

@@ -6,7 +6,7 @@ import type { Progress, RunEvent, Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import { RunLog } from "./core/log.js";
 import { type Place, Replay } from "./core/replay.js";
-import { type RunStatus, TERMINAL, TRANSITIONS } from "./core/status.js";
+import { type RunStatus, TERMINAL } from "./core/status.js";
 import { Deferred } from "./deferred.js";
 import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
@@ -152,9 +152,9 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     return this.connection === "closed" || this.#log.outcome !== undefined;
   }
 
-  identify(id: string, status?: unknown, cursor?: string): void {
+  identify(id: string, status?: RunStatus, cursor?: string): void {
     if (this.#log.id === undefined) this.#log.identify(id, cursor);
-    if (typeof status === "string" && status in TRANSITIONS) this.#log.takeStatus(status as RunStatus);
+    if (status) this.#log.takeStatus(status);
     this.#known.resolve(id);
   }
 
@@ -209,7 +209,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
       this.#follower.connection.close();
       this.error = outcome.error as ActionError<Code> | undefined;
       if (outcome.error) this.#outcome.reject(outcome.error);
-      else this.#outcome.resolve(outcome.result);
+      else this.#outcome.resolve(outcome.result as Result);
       this.#over.abort();
     }
     this.changed();

@@ -11,7 +11,7 @@ import { byFetch } from "./transports/fetch.js";
 export interface Request {
   readonly path: string;
   readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | FormData | undefined;
   readonly signal?: AbortSignal;
   /** Whether it starts a run: then an error of a run is that run's own end. */
@@ -31,8 +31,8 @@ export class Wire {
   readonly #fetch: Carrier;
 
   constructor(options: ClientOptions, environment: Environment) {
-    this.base = new URL(options.url, globalThis.location?.href);
-    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
+    // Not by `pathname`, which React Native's URL does not let change.
+    this.base = new URL(String(options.url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#options = options;
     this.#environment = environment;
     this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
@@ -62,7 +62,7 @@ export class Wire {
         if (!(reason instanceof Lost)) throw reason;
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
         const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
-        await pause(this.#environment, waitMs);
+        await pause(this.#environment, waitMs, undefined, reason.afterMs > 0);
       }
     }
   }
@@ -91,7 +91,7 @@ export class Wire {
     const all = new Headers(typeof source === "function" ? await source() : source);
     const bearer = typeof token === "function" ? await token({ isRefused }) : token;
     if (bearer !== undefined) all.set("Authorization", `Bearer ${bearer}`);
-    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
+    for (const [name, value] of Object.entries(headers)) all.set(name, value);
     return all;
   }
 

@@ -333,7 +333,7 @@ test("a page that wakes up does not wait for a connection that was silent meanwh
 });
 
 test("a page that comes back to the network tries at once", async () => {
-  const { call, page } = serve([json(503, {}, { "Retry-After": "3600" }), stream(OPENING, done(1))]);
+  const { call, page } = serve([unreachable, stream(OPENING, done(1))]);
   const run = call();
   while (run.connection !== "waiting") await Promise.resolve();
 
@@ -341,6 +341,27 @@ test("a page that comes back to the network tries at once", async () => {
   await run.result();
 
   expect(page.now()).toBe(1_000_000);
+});
+
+test("a page that wakes up waits as long as the server has asked all the same", async () => {
+  const { call, page } = serve([json(503, {}, { "Retry-After": "60" }), stream(OPENING, done(1))]);
+  const run = call();
+  while (run.connection !== "waiting") await Promise.resolve();
+
+  page.wake({ isOnline: true });
+  await run.result();
+
+  expect(page.now()).toBe(1_000_000 + 60_000);
+});
+
+test("to leave a run that has ended changes nothing", async () => {
+  const { call } = serve([stream(OPENING, chunk(1, "a"), done(2, 7))]);
+  const run = call();
+  await run.result();
+
+  run.detach();
+
+  expect([await all(run), run.status, await run.result()]).toEqual([["a"], "completed", 7]);
 });
 
 test("what is never answered is given up in the time that was set", async () => {

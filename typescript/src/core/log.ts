@@ -11,9 +11,11 @@ import { cursorOf, type Frame, type Opening, readCursor } from "./frame.js";
 import { type RunStatus, TERMINAL, TRANSITIONS } from "./status.js";
 
 /** How a run ended. */
-export type Outcome<Result> =
-  | { readonly result: Result; readonly error?: undefined }
-  | { readonly error: ActionError };
+export interface Outcome<Result> {
+  /** What it failed with, or was cancelled with. */
+  readonly error: ActionError | undefined;
+  readonly result: Result | undefined;
+}
 
 /** What has been seen of one run. */
 export class RunLog<Chunk = unknown, Result = unknown> {
@@ -90,7 +92,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   }
 
   #end(error: ActionError | undefined, result?: Result): void {
-    this.outcome = error ? { error } : { result: result as Result };
+    this.outcome = { error, result };
   }
 
   /** Take the error that a start was answered with, where it is the run's own end. */

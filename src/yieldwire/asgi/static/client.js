@@ -112,10 +112,9 @@ var init_xhr = __esm({
 });
 
 // src/body.ts
-var isFile = (value) => typeof Blob !== "undefined" && value instanceof Blob;
-var isForm = (value) => typeof FormData !== "undefined" && value instanceof FormData;
+var isFile = (value) => value instanceof Blob;
 function bodyOf(input = {}) {
-  if (isForm(input)) return input;
+  if (input instanceof FormData) return input;
   const fields = Object.entries(input ?? {});
   if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});
   const form = new FormData();
@@ -132,13 +131,13 @@ function filesOf(value) {
   if (isFile(value)) return [value];
   const isList = Array.isArray(value) || typeof FileList !== "undefined" && value instanceof FileList;
   const items = isList ? [...value] : [];
-  return items.length && items.every(isFile) ? items : void 0;
+  return items[0] && items.every(isFile) ? items : void 0;
 }
 function textsOf(value) {
   if (value === void 0 || value === null) return [];
   if (value instanceof Date) return [value.toJSON()];
   if (typeof value !== "object") return [String(value)];
-  const isPlain = Array.isArray(value) && value.every((item) => ["string", "number", "boolean"].includes(typeof item));
+  const isPlain = Array.isArray(value) && value.every((item) => typeof (item ?? {}) !== "object");
   const isRepeated = isPlain && (value.length > 1 || value.length === 1 && !/^\s*\[/.test(String(value[0])));
   return isRepeated ? value.map(String) : [JSON.stringify(value)];
 }
@@ -260,9 +259,9 @@ var PAGE = {
     };
   }
 };
-function pause(environment, ms, signal) {
+function pause(environment, ms, signal, isFirm) {
   return new Promise((resolve) => {
-    const stops = [environment.after(ms, wake), environment.onWake(wake)];
+    const stops = [environment.after(ms, wake), environment.onWake(() => isFirm || wake())];
     signal?.addEventListener("abort", wake);
     if (signal?.aborted) wake();
     function wake() {
@@ -394,7 +393,7 @@ var RunLog = class {
     return event;
   }
   #end(error, result) {
-    this.outcome = error ? { error } : { result };
+    this.outcome = { error, result };
   }
   /** Take the error that a start was answered with, where it is the run's own end. */
   refuse(error) {
@@ -598,8 +597,7 @@ var Wire = class {
   #environment;
   #fetch;
   constructor(options, environment) {
-    this.base = new URL(options.url, globalThis.location?.href);
-    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
+    this.base = new URL(String(options.url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#options = options;
     this.#environment = environment;
     this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
@@ -625,7 +623,7 @@ var Wire = class {
         if (!(reason instanceof Lost)) throw reason;
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
         const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
-        await pause(this.#environment, waitMs);
+        await pause(this.#environment, waitMs, void 0, reason.afterMs > 0);
       }
     }
   }
@@ -651,7 +649,7 @@ var Wire = class {
     const all = new Headers(typeof source === "function" ? await source() : source);
     const bearer = typeof token === "function" ? await token({ isRefused }) : token;
     if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
-    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
+    for (const [name, value] of Object.entries(headers)) all.set(name, value);
     return all;
   }
   async #check(answer, { starts = false }) {
@@ -785,6 +783,7 @@ async function* framesOf(answer) {
 }
 
 // src/follower.ts
+var UPLOAD_CHECK_MS = 1e3;
 var Follower = class {
   connection;
   #around;
@@ -794,6 +793,8 @@ var Follower = class {
   #isGoing = false;
   #isWanted = false;
   #isRerouted = false;
+  /** Whether it was the server that named the wait. */
+  #isAsked = false;
   #left;
   constructor(around, run, start) {
     this.connection = new Connection(around.idleMs, around.giveUpMs);
@@ -806,8 +807,9 @@ var Follower = class {
     this.#isWanted ||= isFollowed;
     if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
-  /** Follow no longer. */
+  /** Follow no longer; a run that has ended stays as it is. */
   leave(reason) {
+    if (this.#run.hasEnded) return;
     this.#left ??= { reason };
     if (this.#isGoing) this.#link.abort();
     else this.#close(reason);
@@ -815,13 +817,10 @@ var Follower = class {
   get #nowMs() {
     return this.#around.environment.now();
   }
-  get #isNeeded() {
-    return !this.#run.hasEnded && (this.#isWanted || this.#run.id === void 0);
-  }
   async #go() {
     this.#isGoing = true;
     const stopWaking = this.#around.environment.onWake((isOnline) => this.#wake(isOnline));
-    while (this.#isNeeded) await this.#turn();
+    while (!this.#run.hasEnded && (this.#isWanted || this.#run.id === void 0)) await this.#turn();
     stopWaking();
     this.#isGoing = false;
     if (this.#run.hasEnded) return;
@@ -835,10 +834,10 @@ var Follower = class {
   /** One connection, and the wait after it. */
   async #turn() {
     this.#link = new AbortController();
-    this.#isRerouted = false;
+    this.#isRerouted = this.#isAsked = false;
     this.connection.begin(this.#nowMs);
     this.#run.changed();
-    const stopWatching = this.#watch(this.#around.idleMs);
+    const stopWatching = this.#watch();
     let waitMs;
     try {
       if (this.#left) throw this.#left.reason;
@@ -853,13 +852,14 @@ var Follower = class {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal);
+    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
   }
   /** How long to wait after a connection that failed; nothing where it was the last. */
   #lost(reason) {
     if (this.#run.hasEnded) return void 0;
     if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ? this.#left.reason : reason);
     if (this.#isRerouted) return 0;
+    this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
     return waitMs ?? this.#close(reason.error ?? unreachable(reason.message, this.#run.id));
   }
@@ -868,15 +868,17 @@ var Follower = class {
     this.#run.close(reason);
   }
   /** Cut a connection over which not even a keepalive comes. */
-  #watch(ms) {
+  #watch() {
     const link = this.#link;
-    let stop = this.#around.environment.after(ms, check.bind(this));
-    return () => stop();
-    function check() {
+    let stop;
+    const check = () => {
       const leftMs = this.connection.idleInMs(this.#nowMs);
-      if (leftMs <= 0 && (this.#run.id !== void 0 || this.#start?.isSmall !== false)) link.abort();
-      else stop = this.#around.environment.after(Math.max(leftMs, ms / 4), check.bind(this));
-    }
+      const isUpload = this.#run.id === void 0 && !this.#start?.isSmall;
+      if (leftMs <= 0 && !isUpload) link.abort();
+      else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
+    };
+    check();
+    return () => stop?.();
   }
   #mode() {
     const { transport, route, streams } = this.#around;
@@ -976,7 +978,7 @@ var Follower = class {
   /** An answer without a stream names the run; its events are read from the log. */
   async #identify(answer) {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
-    if (typeof id !== "string") throw protocolError("The answer names no run.");
+    if (!id) throw protocolError("The answer names no run.");
     this.#heard();
     this.#run.identify(id, status);
     return 0;
@@ -1092,7 +1094,7 @@ var LiveRun = class {
   }
   identify(id, status, cursor) {
     if (this.#log.id === void 0) this.#log.identify(id, cursor);
-    if (typeof status === "string" && status in TRANSITIONS) this.#log.takeStatus(status);
+    if (status) this.#log.takeStatus(status);
     this.#known.resolve(id);
   }
   take(frames) {
