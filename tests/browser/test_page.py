@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.support.chaos import HEALTHY, ChaosProxy
-from tests.support.server import ProcessServer
+from tests.support.server import ROOT, ProcessServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -484,3 +484,32 @@ async def test_the_page_asks_nobody_else_and_runs_nothing_inline(url: str, page:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert {address.startswith(url) for address in asked} == {True}
+
+
+AXE = ROOT / "typescript/node_modules/axe-core/axe.min.js"
+
+CHECK = """async () => {
+    const {violations} = await axe.run(document, {resultTypes: ["violations"]});
+    return violations.flatMap(({id, nodes}) => nodes.map(({html}) => `${id}: ${html}`));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_whoever_does_not_see_the_page_is_told_the_same(
+    url: str, page: Page, scheme: Literal["light", "dark"]
+) -> None:
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await open_action(page, url, "fail")
+    await page.click("button#run")
+    await expect(status(page)).to_have_text("failed")
+    await open_action(page, url, "book_journey")
+    await page.click("button#run")
+    await expect(page.locator(".field-error:visible").first).to_be_visible()
+    await fill_journey(page)
+    await page.click("button#run")
+    await result(page)
+    await page.locator("#runs tbody tr").first.wait_for()
+
+    await page.evaluate(AXE.read_text("utf-8"))
+
+    assert await page.evaluate(CHECK) == []

@@ -23,12 +23,12 @@ export class Output {
   #text = el("div", { class: "text", data: { role: "text" }, role: "group", tabindex: "0", "aria-label": "Text", hidden: true });
   #cut = el("p", { class: "muted", hidden: true, text: "The beginning of the text is no longer on this page." });
   #value = el("pre", { class: "code", data: { role: "chunk" }, tabindex: "0", "aria-label": "Newest chunk" });
-  #valueBox = el("div", { class: "labelled", hidden: true }, el("h4", { text: "Newest chunk" }), this.#value);
+  #valueBox = el("div", { class: "labelled", hidden: true }, el("h3", { text: "Newest chunk" }), this.#value);
   #result = el("pre", { class: "code", data: { role: "result" }, tabindex: "0", "aria-label": "Result" });
   #resultBox = el(
     "div",
     { class: "labelled result", hidden: true },
-    el("h4", {}, "Result", copyButton(() => this.#result.textContent ?? "")),
+    el("h3", {}, "Result", copyButton(() => this.#result.textContent ?? "")),
     this.#result,
   );
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });

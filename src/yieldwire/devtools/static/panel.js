@@ -63,7 +63,7 @@ export class Panel {
     this.#page = page;
     this.#stop.classList.add("danger");
     const close = iconButton(ICONS.close, "Close this panel", () => page.onClose(this));
-    const head = el("header", { class: "panel-head" }, this.#status, el("h3", {}, this.#action), close);
+    const head = el("header", { class: "panel-head" }, this.#status, el("h2", {}, this.#action), close);
     const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#delete);
     const facts = el("div", { class: "panel-sub" }, this.#id, this.#facts, verbs);
     const parts = [head, facts, this.#spark.element, this.#trouble, this.#output.element, this.#timeline.element, this.#curlBox];
