@@ -1,4 +1,4 @@
-"""What a user installs: the wheel alone, in an environment of its own, serves the developer page."""
+"""What a user installs: the wheel in an environment of its own serves the developer page."""
 
 import re
 import subprocess
