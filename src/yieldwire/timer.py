@@ -105,14 +105,17 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
 @types.coroutine
 def _go_on(steps: Generator[Any, Any, T], waited: object) -> Generator[Any, Any, T]:
     """Go on with what waits already, as if nobody stood between."""
-    try:
-        while True:
+    while True:
+        try:
+            yield waited
+        except BaseException as exc:
+            throw = getattr(steps, "throw", None)
+            if throw is None:  # a server's own awaitable is an iterator, and need be no more
+                raise
             try:
-                value = yield waited
-            except BaseException as exc:  # noqa: BLE001 - it is thrown into what waits
-                waited = steps.throw(exc)
-            else:
-                waited = steps.send(value)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
+                waited = throw(exc)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+        else:
+            return (yield from steps)
