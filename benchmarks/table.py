@@ -76,8 +76,9 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         is_cost=False,
     ),
     "C": Sheet(
-        title="1,000 paced streams, 20 events/s each",
+        title="Paced streams, 20 events/s each",
         columns=[
+            Column("streams", "streams"),
             _CPU,
             Column("of the core", "cpu_share", percent),
             Column("of the pace", "kept_up", percent),
@@ -86,8 +87,9 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="cpu_us",
     ),
     "D": Sheet(
-        title="One producer, 1,000 readers, 20 events/s",
+        title="One producer and many readers, 20 events/s",
         columns=[
+            Column("readers", "readers"),
             Column("CPU µs a delivery", "cpu_us"),
             Column("of the core", "cpu_share", percent),
             Column("of the pace", "kept_up", percent),
