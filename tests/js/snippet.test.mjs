@@ -90,3 +90,12 @@ test("a file is a path in Python and a picked file in TypeScript", async () => {
     assert.deepEqual(typescript.input, { file, files: [file] });
     assert.equal(typescript.input.file, file);
 });
+
+test("a feed is opened and not started in Python", () => {
+    const source = pythonOf({ ...call, input: hostile, isFeed: true }).replaceAll(/^/gm, "  ");
+    const script = `async def f():\n${source}\n`;
+
+    execFileSync("python3", ["-c", "import sys; compile(sys.stdin.read(), 'snippet', 'exec')"], { input: script });
+
+    assert.match(script, /await client\.open\("book_journey", \{/);
+});

@@ -30,9 +30,9 @@ export class ActionView {
       "div",
       { class: "action-head" },
       el("h1", { text: action.name, tabindex: "-1" }),
-      el("p", { class: "lead", text: summary || "This action has no docstring." }),
+      el("p", { class: "lead", text: unwrapped(summary ?? "") || "This action has no docstring." }),
     );
-    const more = rest.map((paragraph) => el("p", { class: "prose", text: paragraph }));
+    const more = rest.map((paragraph) => el("p", { class: "prose", text: unwrapped(paragraph) }));
     const parts = [head, ...more, this.#facts(), this.form.element, this.#snippets.element];
     this.element = el("section", { class: "card action", "aria-label": action.name }, ...parts);
     this.draw();
@@ -57,7 +57,7 @@ export class ActionView {
         isAuthorized,
       }),
       TypeScript: typescriptOf(call),
-      Python: isFeed ? "# A feed is opened by GET: by EventSource, by curl, or by the TypeScript client." : pythonOf(call),
+      Python: pythonOf({ ...call, isFeed }),
     });
   }
 
@@ -86,3 +86,6 @@ export class ActionView {
     return el("dl", { class: "facts" }, ...rows);
   }
 }
+
+/** A paragraph as wide as there is room, but for lines that are lists or code. @param {string} text */
+const unwrapped = (text) => text.replaceAll(/\n(?![\s*-])/g, " ");

@@ -71,9 +71,9 @@ export function labelOf(path) {
 /** @param {At} at */
 export const markOf = ({ isMarked }) => isMarked && el("span", { class: "field-required", text: "required" });
 
-/** @param {At} at */
-export const helpOf = ({ spec }) =>
-  spec.schema.description ? el("p", { class: "field-help", text: spec.schema.description }) : null;
+/** What a field is for; said once of a list's items. @param {At} at */
+export const helpOf = ({ path, spec }) =>
+  spec.schema.description && !/\.[1-9]\d*$/.test(path) ? el("p", { class: "field-help", text: spec.schema.description }) : null;
 
 /**
  * The frame around a control: its name, what it takes, its description, its errors.

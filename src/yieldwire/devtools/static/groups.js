@@ -61,12 +61,13 @@ export function objectField(at) {
 /** An object that may be left out: its fields are made when it is added, so that a schema may contain itself. @param {At} at @returns {FormField} */
 export function optionalField(at) {
   let { path } = at;
+  const withoutHelp = { ...at.spec, schema: { ...at.spec.schema, description: undefined } }; // it is said outside
   /** @type {FormField | null} */
   let inner = null;
   const body = el("div", {});
   const toggle = el("button", { type: "button", class: "quiet" });
   const set = (/** @type {boolean} */ isWanted) => {
-    inner = isWanted ? objectField({ ...at, path }) : null;
+    inner = isWanted ? objectField({ ...at, path, spec: withoutHelp }) : null;
     inner?.element.classList.add("is-inner");
     body.replaceChildren(...(inner ? [inner.element] : []));
     const step = labelOf(path);

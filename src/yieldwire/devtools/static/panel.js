@@ -196,7 +196,7 @@ export class Panel {
 
   #troubles() {
     const { run } = this;
-    if (!this.#isDetached || isTerminal(run)) return run.trouble && `${run.trouble} Trying again, nothing is lost.`;
+    if (!this.#isDetached || isTerminal(run)) return run.trouble && `${run.trouble.replace(/[^.]$/, "$&.")} Trying again, nothing is lost.`;
     const linger = this.#page.lingerOf(this.#name);
     const end = typeof linger === "number" ? `; attached and without readers it is cancelled after ${linger} s` : "";
     return `Not reading since event ${number(seqOf(run))}. The run goes on${end}.`;

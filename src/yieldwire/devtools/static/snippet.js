@@ -9,6 +9,7 @@ const INDENT = "  ";
  * @property {string} alias
  * @property {boolean} streams
  * @property {Record<string, unknown>} input
+ * @property {boolean} [isFeed] Whether it is opened by GET.
  * @property {boolean} isDetached
  * @property {boolean} isAuthorized
  */
@@ -30,17 +31,31 @@ export function typescriptOf({ url, alias, streams, input, isDetached, isAuthori
 }
 
 /** The call in Python. @param {Call} call */
-export function pythonOf({ url, name, input, streams, isDetached, isAuthorized }) {
+export function pythonOf({ url, name, input, streams, isFeed = false, isDetached, isAuthorized }) {
+  const client = `Client(${pythonText(url)}${isAuthorized ? ", token=token" : ""})`;
+  if (isFeed) return pythonFeed(client, name, input);
   const hasFiles = filesOf(input).length > 0;
   const body = Object.keys(input).length ? `, ${python(input, INDENT + INDENT)}` : "";
   return [
     ...(hasFiles ? ["from pathlib import Path", ""] : []),
     "from yieldwire.client import Client",
     "",
-    `with Client(${pythonText(url)}${isAuthorized ? ", token=token" : ""}) as client:`,
+    `with ${client} as client:`,
     `    run = client.start(${pythonText(name)}${body}${isDetached ? ", detached=True" : ""})`,
     ...(streams ? ["    for chunk in run.chunks():", "        print(chunk)"] : []),
     "    print(run.result())",
+  ].join("\n");
+}
+
+/** @param {string} client @param {string} name @param {Record<string, unknown>} input */
+function pythonFeed(client, name, input) {
+  const body = Object.keys(input).length ? `, ${python(input, INDENT)}` : "";
+  return [
+    "from yieldwire.client import AsyncClient",
+    "",
+    `async with Async${client} as client, await client.open(${pythonText(name)}${body}) as run:`,
+    "    async for chunk in run.chunks():",
+    "        print(chunk)",
   ].join("\n");
 }
 
