@@ -31,8 +31,11 @@ const views = new Map();
 /** @type {ActionInfo[]} */
 let actions = [];
 let list = new ActionList([], open);
+/** The action that the address names, which there need not be. @type {string | undefined} */
+let chosen;
 /** @type {ActionView | undefined} */
 let shown;
+let isLoaded = false;
 
 /** @param {string} path @param {Record<string, string>} [query] */
 async function load(path, query = {}) {
@@ -64,9 +67,10 @@ const panels = new Panels(place("panels"), {
 });
 
 function writeAddress() {
-  const hash = hashOf({ action: shown?.action.name, runs: panels.ids });
+  if (!isLoaded) return;
+  const hash = hashOf({ action: chosen, runs: panels.ids });
   if (location.hash !== hash) history.replaceState(null, "", hash);
-  list.select(shown?.action.name, panels.ids);
+  list.select(chosen, panels.ids);
 }
 
 /** @param {ActionInfo} action @param {Record<string, unknown>} input @param {boolean} isDetached */
@@ -90,6 +94,7 @@ const hasFiles = (input) => Object.values(input).flat().some((value) => value in
 /** @param {string} name */
 function showAction(name) {
   const action = actions.find((one) => one.name === name || one.alias === name);
+  chosen = action?.name ?? name;
   closeMenu();
   document.title = `${action?.name ?? "Actions"} · Yieldwire`;
   shown = action && (views.get(action.name) ?? new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
@@ -101,13 +106,16 @@ function showAction(name) {
 /** Show what the address says; where it names no action, the one of its run, or the first. */
 async function route() {
   const { action, runs: ids } = placeOf(location.hash);
-  const isLink = action === undefined && ids.length > 0;
-  const followed = [...ids].reverse().map((id) => panels.attach(id));
-  const info = await followed.at(-1)?.info;
   if (action !== undefined) showAction(action);
-  else if (isLink && info && shown?.action.name !== info.action) showAction(info.action);
-  else if (!shown && actions[0]) showAction(actions[0].name);
-  if (isLink) followed.at(-1)?.panel.focus();
+  const followed = [...ids].reverse().map((id) => panels.attach(id));
+  const linked = action === undefined ? followed.at(-1) : undefined;
+  if (linked) {
+    const before = chosen;
+    linked.panel.focus();
+    const info = await linked.info;
+    if (info && chosen === before && chosen !== info.action) showAction(info.action);
+  }
+  if (chosen === undefined && actions[0]) showAction(actions[0].name);
   writeAddress();
 }
 
@@ -123,7 +131,8 @@ function goTo(name) {
 }
 
 async function begin() {
-  shown = undefined;
+  isLoaded = false;
+  shown = chosen = undefined;
   views.clear();
   try {
     ({ actions } = await load("manifest.json"));
@@ -135,6 +144,7 @@ async function begin() {
   place("list").replaceChildren(list.element);
   place("count").textContent = String(actions.length);
   place("action").replaceChildren(...(actions.length ? [] : [welcome()]));
+  isLoaded = true;
   await route();
 }
 
@@ -164,8 +174,8 @@ function showTheme() {
 
 const keys = new Keys([
   { key: "/", text: "Search actions", press: () => list.focus() },
-  { key: "j", text: "Next action", press: () => goTo(list.beside(shown?.action.name, 1)) },
-  { key: "k", text: "Previous action", press: () => goTo(list.beside(shown?.action.name, -1)) },
+  { key: "j", text: "Next action", press: () => goTo(list.beside(chosen, 1)) },
+  { key: "k", text: "Previous action", press: () => goTo(list.beside(chosen, -1)) },
   { key: "f", text: "To the form", press: () => shown?.form.focus() },
   { key: "Ctrl Enter", text: "Run, from anywhere in the form" },
   { key: "r", text: "To the newest run", press: () => panels.newest?.focus() },
@@ -191,7 +201,7 @@ place("authorization").addEventListener("change", ({ target }) => {
   void begin();
   runs.hurry();
 });
-addEventListener("hashchange", () => void route());
+addEventListener("hashchange", () => isLoaded && void route()); // what it says while the page loads is read then
 showTheme();
 runs.hurry();
 await begin();
