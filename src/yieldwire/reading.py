@@ -37,6 +37,9 @@ class Reader:
         self._store, self._paces, self._clock = store, paces, clock
         self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._waiting: asyncio.Task[object] | None = None
+        self._seq = 0
+        self._page: Sequence[Block] = ()
+        self._is_behind, self._is_over = True, False
         self._held_until = 0.0
         self._has_held = self._has_left = False
         self.is_leaving = False
@@ -121,44 +124,65 @@ class Reader:
             await self.hold(within)
             await self._woken_within(after, left)
 
-    async def pages(
-        self, after: int, *, tick: float, page: Sequence[Block] = ()
-    ) -> AsyncGenerator[Sequence[Block], None]:
-        """Yield everything behind ``after``, a page at a time, until the run's last block.
-
-        ``page`` is what was read of it already. One that is yielded empty says that nothing came
-        for ``tick`` seconds. What was yielded counts as sent when the next page is asked for.
-        Close the iterator to leave.
+    async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
+        """Yield everything behind ``after``, as `next` gives it. Close the iterator to leave.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
             ForeignCursor: If ``after`` lies beyond the log's end.
         """
-        is_woken = False
+        self.begin(after)
         try:
-            await self.hold(tick)
-            while not self.is_leaving:
-                if not page:
-                    page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES)
-                if page:
-                    is_woken, is_full = False, _size(page) >= PAGE_BYTES
-                    yield page
-                    after, end, page = page[-1].last, page[-1].end, ()
-                    if end is not None:
-                        self._has_left = not self._has_held  # a run that has ended needs nobody
-                        return
-                    if is_full:  # so there is more
-                        self._note(after)
-                        await self.hold(tick)
-                        continue
-                elif is_woken and await self._has_ended(after):
-                    return  # nothing comes behind a terminal event, and nobody waits for it
-                is_woken = await self._woken_within(after, tick)
-                if not is_woken and not self.is_leaving:
-                    yield ()
-                await self.hold(tick)
+            while (page := await self.next(tick)) is not None:
+                yield page
         finally:
             await self.release()
+
+    def begin(self, after: int, page: Sequence[Block] = ()) -> None:
+        """Begin behind ``after``. ``page`` is what was read of that already."""
+        self._seq, self._page = after, page
+        self._is_behind, self._is_over = True, False
+
+    async def next(self, tick: float) -> Sequence[Block] | None:
+        """Return the next page, or ``None`` behind the run's last block, or when asked to leave.
+
+        A page that is empty says that nothing came for ``tick`` seconds. What was returned
+        counts as sent when the next page is asked for.
+
+        Raises:
+            NotFound: If the run does not exist, or is gone.
+            ForeignCursor: If the reader began beyond the log's end.
+        """
+        if self._is_over or self.is_leaving:
+            return None
+        await self.hold(tick)
+        is_woken, page = False, self._page
+        if self._is_behind:
+            self._note(self._seq)
+        while not page:
+            if self._is_behind:
+                page = await self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES)
+                if page:
+                    break
+                if is_woken and await self._has_ended(self._seq):
+                    return None  # nothing comes behind a terminal event, and nobody waits for it
+                await self.hold(tick)
+            self._is_behind = True
+            is_woken = await self._woken_within(self._seq, tick)
+            if self.is_leaving:
+                return None
+            if not is_woken:
+                return ()
+        self._take(page)
+        return page
+
+    def _take(self, page: Sequence[Block]) -> None:
+        last = page[-1]
+        self._seq, self._page = last.last, ()
+        self._is_behind = _size(page) >= PAGE_BYTES  # so that there is more
+        if last.end is not None:
+            self._is_over = True
+            self._has_left = not self._has_held  # a run that has ended needs nobody
 
     def _note(self, seq: int) -> None:
         pace = self._paces.get(self.run_id)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
 from typing import (
     Annotated,
     Any,
@@ -35,7 +35,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema, to_json
+from pydantic_core import core_schema
 
 from yieldwire.chunks import Append, Result, Value
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
@@ -117,6 +117,10 @@ class Wire(GenerateJsonSchema):
         return {key: value for key, value in described.items() if value != "binary"}
 
 
+ENCODING: Final[Mapping[str, Any]] = {"by_alias": True, "warnings": False}
+"""How values are encoded: as their schema says, and what is not as declared without a warning."""
+
+
 class Output:
     """One type that an action sends: how to validate it, encode it, describe it."""
 
@@ -125,16 +129,19 @@ class Output:
         self._adapter: TypeAdapter[Any] | None = None
         if annotation is not Any:
             self._adapter = TypeAdapter(cast("Any", annotation))
-        self.encode = self._encoder()
+        self.encoder: Final = self._encoder()
+        """Makes JSON of a value. It is called as ``encoder(value, **ENCODING)``."""
 
-    def _encoder(self) -> Callable[[object], bytes]:
-        if self._adapter is None:
-            return partial(to_json, by_alias=True, inf_nan_mode="null")
+    def _encoder(self) -> Callable[..., bytes]:
         # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
-        inner = self._adapter.serializer.to_json
-        return partial(inner, by_alias=True, warnings=False)
+        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
+        return adapter.serializer.to_json
 
-    def encode_checked(self, value: object) -> bytes:
+    def encode(self, value: object) -> bytes:
+        """Return ``value`` as JSON."""
+        return self.encoder(value, by_alias=True, warnings=False)
+
+    def encode_checked(self, value: object, **encoding: Any) -> bytes:  # noqa: ANN401 - passed on
         """Validate ``value`` against the type, then encode it.
 
         Raises:
@@ -142,7 +149,7 @@ class Output:
         """
         if self._adapter is not None:
             value = self._adapter.validate_python(value)
-        return self.encode(value)
+        return self.encoder(value, **(encoding or ENCODING))
 
     def read(self, value: Json) -> object:
         """Return what ``value``, plain JSON, stands for in the type."""
@@ -154,6 +161,14 @@ class Output:
         if self._adapter is None:
             return {}
         return self._adapter.json_schema(by_alias=True, mode="serialization", schema_generator=Wire)
+
+
+class Arguments(dict[str, Any]):
+    """A function's validated arguments, with the model that they were read from."""
+
+    def __init__(self, values: Mapping[str, Any], model: BaseModel) -> None:
+        super().__init__(values)
+        self.model: Final = model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,17 +195,20 @@ class Signature:
         except ValidationError as exc:
             raise ValidationFailed(_field_errors(exc)) from exc
         if self.body is not None:
-            return {self.body: model}
-        return {name.removeprefix(_PREFIX): value for name, value in model.__dict__.items()}
+            return Arguments({self.body: model}, model)
+        values = {name.removeprefix(_PREFIX): value for name, value in model.__dict__.items()}
+        return Arguments(values, model)
 
     def dump(self, arguments: Mapping[str, Any]) -> bytes:
         """Return validated arguments as one JSON object."""
-        if self.body is not None:
+        if isinstance(arguments, Arguments):
+            model = arguments.model
+        elif self.body is not None:
             model = arguments[self.body]
         else:
             fields = {_PREFIX + name: value for name, value in arguments.items()}
             model = self.input.model_construct(**fields)
-        return self.input.__pydantic_serializer__.to_json(model, by_alias=True, warnings=False)
+        return self.input.__pydantic_serializer__.to_json(model, **ENCODING)
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""

@@ -37,7 +37,7 @@ from yieldwire import Actions
 from yieldwire.executors.thread import MAX_IN_FLIGHT
 
 EVENTS = 100_000
-BLOCK = 256
+BLOCK = 512
 """Events of a stream that never waits, in one block."""
 BLOCKS = ceil(EVENTS / BLOCK)
 """The last of them brings the end as well."""

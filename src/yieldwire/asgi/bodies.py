@@ -66,25 +66,43 @@ async def read_input(
 
 
 async def _stream(headers: Headers, receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
-    declared = headers.get("content-length", "0")
-    if declared.isdecimal() and declared.isascii() and int(declared[:19]) > limit:
-        raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
+    _check_length(headers, limit)
     size, has_more = 0, True
     while has_more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Departed
-        piece: bytes = message.get("body", b"")
-        has_more = message.get("more_body", False)
+        piece, has_more = await _piece(receive)
         size += len(piece)
-        if size > limit:
-            raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
+        _check_size(size, limit)
         if piece:
             yield piece
 
 
 async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
-    return b"".join([piece async for piece in _stream(headers, receive, limit)])
+    _check_length(headers, limit)
+    pieces, size, has_more = list[bytes](), 0, True
+    while has_more:
+        piece, has_more = await _piece(receive)
+        size += len(piece)
+        _check_size(size, limit)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Departed
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _check_length(headers: Headers, limit: int) -> None:
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and declared.isascii():
+        _check_size(int(declared[:19]), limit)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
 
 
 def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:

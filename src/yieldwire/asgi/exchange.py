@@ -70,8 +70,8 @@ class RequestHeaders(HeaderList):
     def get(self, key: str, /, default: T) -> str | T: ...
 
     def get(self, key: str, /, default: T | None = None) -> str | T | None:
-        """Return the first header of this name."""
-        return self._first.get(key.lower(), default)
+        """Return the first header of this name, which is in lower case."""
+        return self._first.get(key, default)
 
 
 class Exchange:

@@ -88,6 +88,9 @@ class Route:
         return [*self.handlers, *extra, "OPTIONS"]
 
 
+_NAME: Final = ("{}",)
+
+
 def match(path: str, table: Table) -> Route:
     """Find the route of a path.
 
@@ -97,6 +100,8 @@ def match(path: str, table: Table) -> Route:
     parts = tuple(path.removeprefix("/").split("/"))
     if parts in table and "{}" not in parts:
         return Route(parts, table, [])
+    if len(parts) == 1:
+        return Route(_NAME, table, [*parts])
     for pattern in table:
         if len(pattern) == len(parts) and "{}" in pattern:
             pairs = list(zip(pattern, parts, strict=True))

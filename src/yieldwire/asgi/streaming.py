@@ -3,7 +3,6 @@
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import Final
 
 from yieldwire.access import Caller
@@ -73,28 +72,26 @@ class Streaming:
         await self._follow(after, opening, page)
 
     async def _follow(self, after: int, ahead: bytes, first: Sequence[Block]) -> None:
-        encoder = self._encoder
-        async with aclosing(self._reader.pages(after, tick=self._keepalive, page=first)) as pages:
-            try:
-                async for page in pages:
-                    if self._caller.has_expired:
-                        break
-                    body = ahead + self._encode(page, after)
-                    ahead = b""
-                    if page:
-                        after = page[-1].last
-                        if page[-1].end is not None:
-                            await self._end(body, page[-1].end)
-                            return
-                    await self._send(body)
-            except NotFound:
-                # Purged under the reader: never a bare end, which would look like success.
-                ahead += encoder.reset(self._reader.run_id, after + 1)
-            except StoreError as exc:
-                # The reader comes back for the rest: nothing says that this is the end.
-                logger.warning(
-                    "a stream ends early: %s", exc, extra={"run_id": self._reader.run_id}
-                )
+        encoder, reader = self._encoder, self._reader
+        reader.begin(after, first)
+        try:
+            while (page := await reader.next(self._keepalive)) is not None:
+                if self._caller.has_expired:
+                    break
+                body = ahead + self._encode(page, after)
+                ahead = b""
+                if page:
+                    after, end = page[-1].last, page[-1].end
+                    if end is not None:
+                        await self._end(body, end)
+                        return
+                await self._send(body)
+        except NotFound:
+            # Purged under the reader: never a bare end, which would look like success.
+            ahead += encoder.reset(reader.run_id, after + 1)
+        except StoreError as exc:
+            # The reader comes back for the rest: nothing says that this is the end.
+            logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
         if not encoder.carries_end:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(ahead + encoder.farewell(random.randint(*RETRY_MS)), more=False)  # noqa: S311

@@ -32,6 +32,7 @@ from yieldwire.executors.pace import Pace
 from yieldwire.executors.writer import LogWriter, flush_when_waiting
 from yieldwire.middleware import Around, enter_arounds
 from yieldwire.run import RunRecord
+from yieldwire.schema import Output
 from yieldwire.stores import RunStore
 from yieldwire.timer import Timer, Timers
 
@@ -43,6 +44,8 @@ TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
 LOST: Final = "lost"
 
+
+_ANYTHING: Final = Output(Any)
 
 Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 """Runs a coroutine in a task that the executor owns."""
@@ -81,11 +84,11 @@ class Attempt:
         """When the lease was last known to be held, by the loop's clock."""
         self.cancel_reason: str | None = None
 
-    def _encoder(self) -> Callable[[object], bytes]:
+    def _encoder(self) -> Callable[..., bytes]:
         chunk = self._work.action.signature.chunk
         if chunk is None:
-            return to_json
-        return chunk.encode_checked if self._services.checks_chunks() else chunk.encode
+            return _ANYTHING.encoder
+        return chunk.encode_checked if self._services.checks_chunks() else chunk.encoder
 
     async def execute(self) -> None:
         """Run the action and write its end. Never raises what the action raised."""

@@ -106,9 +106,14 @@ class LocalExecutor:
                 await self._give_up(run_id, exc)
                 return
             try:
-                await self._attempt(run_id, work)
+                if work.action.signature.shape.is_blocking:
+                    async with self._slots:  # pending until there is a thread for it
+                        await self._claim_and_run(run_id, work)
+                else:
+                    await self._claim_and_run(run_id, work)
             finally:
-                close_uploads(work.arguments)
+                if work.action.takes_files:
+                    close_uploads(work.arguments)
         except (Fenced, NotFound):
             logger.debug("not pending any more", extra={"run_id": run_id})
         except StoreError:
@@ -120,13 +125,6 @@ class LocalExecutor:
                 self.enqueue(run_id)
             self._attempts.pop(run_id, None)
             self.paces.pop(run_id, None)
-
-    async def _attempt(self, run_id: str, work: Work) -> None:
-        if not work.action.signature.shape.is_blocking:
-            await self._claim_and_run(run_id, work)
-            return
-        async with self._slots:  # pending until there is a thread for it
-            await self._claim_and_run(run_id, work)
 
     async def _claim_and_run(self, run_id: str, work: Work) -> None:
         if self._is_closing:

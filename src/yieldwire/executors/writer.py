@@ -23,7 +23,7 @@ from yieldwire.stores import RunStore
 
 T = TypeVar("T")
 
-BLOCK_EVENTS: Final = 256
+BLOCK_EVENTS: Final = 512
 """Enough to make the cost of a block small beside that of its events."""
 BLOCK_BYTES: Final = 64 * 1024
 FIRST_SECONDS: Final = 0.0005
@@ -40,7 +40,7 @@ class LogWriter:
         self,
         store: RunStore,
         run: RunRecord,
-        encode: Callable[[object], bytes],
+        encode: Callable[..., bytes],
         limits: Limits,
         pace: Pace,
     ) -> None:
@@ -77,7 +77,7 @@ class LogWriter:
         Raises:
             LimitExceeded: If it is too large.
         """
-        data = self._encode(chunk)
+        data = self._encode(chunk, by_alias=True, warnings=False)
         if len(data) > self._max_event_bytes:
             raise self._too_large(data)
         return data
@@ -91,7 +91,7 @@ class LogWriter:
     def put(self, chunk: object, /) -> bool:
         """Take a chunk, and say whether it is time to write and to let others run."""
         # What follows is done for every event there is, so it is one step, with no calls of ours.
-        data = self._encode(chunk)
+        data = self._encode(chunk, by_alias=True, warnings=False)
         size = len(data)
         if size > self._max_event_bytes:
             raise self._too_large(data)
@@ -156,6 +156,7 @@ class LogWriter:
         await asyncio.sleep(0)
         if self.is_stopping:
             raise asyncio.CancelledError
+        self._due_at = self._time() + BLOCK_SECONDS  # it did not wait for anything of its own
 
     async def flush(self) -> None:
         """Append everything that is pending. If somebody else is at it, they take it along.
