@@ -423,7 +423,7 @@ async def test_a_hundred_thousand_events_never_hold_the_page_up(url: str, page: 
     seen: dict[str, float] = await page.evaluate("({...frames})")
 
     assert seen["rows"] < 60
-    assert seen["count"] > 20
+    assert seen["count"] > 5
     # Relative to the whole, because how long that takes is the machine's affair.
     assert seen["gap"] < (seen["last"] - seen["began"]) / 3
     await page.get_by_label("Filter events").fill('"row 77777"')

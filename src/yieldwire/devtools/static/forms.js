@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { createField } from "./fields.js";
 import { placeOfError } from "./fielderror.js";
-import { fieldOf } from "./schema.js";
+import { fieldOf, resolve } from "./schema.js";
 
 /**
  * @typedef {import("./fields.js").Errors} Errors
@@ -28,7 +28,7 @@ export class ActionForm {
    * @param {{ onSubmit: (input: Record<string, unknown>) => void, onChange: () => void }} listeners `onSubmit` is called with a readable input.
    */
   constructor(action, { onSubmit, onChange }) {
-    this.#schema = action.input ?? {};
+    this.#schema = { ...action.input, ...resolve(action.input, action.input) }; // an input that contains itself is a reference
     this.#onChange = onChange;
     this.#isJson = !this.#schema.properties;
     this.#makeFields();

@@ -47,7 +47,8 @@ export class Timeline {
   #none = el("p", { class: "empty-note", text: "No event fits the filter.", hidden: true });
   #list = el("div", { class: "events", role: "listbox", tabindex: "0", "aria-label": "Events", data: { role: "events" } }, this.#space);
   #json = el("pre", { class: "code", tabindex: "0", "aria-label": "Event", data: { role: "event" } });
-  #detail = el("div", { class: "event-detail", hidden: true }, this.#json, copyButton(() => this.#json.textContent ?? ""));
+  #when = el("p", { class: "muted event-when" });
+  #detail = el("div", { class: "event-detail", hidden: true }, this.#when, this.#json, copyButton(() => this.#json.textContent ?? ""));
 
   constructor() {
     const filter = el("div", { class: "event-filter" }, this.#words, this.#type);
@@ -135,7 +136,7 @@ export class Timeline {
 
   /** @param {HTMLElement} row @param {Entry} entry @param {number} place */
   #drawRow(row, entry, place) {
-    const { event, atMs, isResumed } = entry;
+    const { event, isResumed } = entry;
     row.id = `${this.#key}-${event.seq}`;
     row.dataset.seq = String(event.seq);
     row.dataset.type = event.type;
@@ -143,7 +144,7 @@ export class Timeline {
     row.setAttribute("aria-selected", String(entry === this.#selected));
     row.setAttribute("aria-posinset", String(place + 1));
     row.setAttribute("aria-setsize", String(this.#found.length));
-    const texts = [String(event.seq), `+${(atMs / 1000).toFixed(2)} s`, event.type, brief(gist(event))];
+    const texts = [String(event.seq), `+${secondsOf(entry)}`, event.type, brief(gist(event))];
     texts.forEach((text, at) => {
       const cell = /** @type {HTMLElement} */ (row.children[at]);
       if (cell.textContent !== text) cell.textContent = text;
@@ -192,6 +193,7 @@ export class Timeline {
   #select(entry) {
     this.#selected = entry;
     this.#detail.hidden = entry === undefined;
+    if (entry) show(this.#when, `Event ${number(entry.event.seq)}, ${secondsOf(entry)} after this page began to read`);
     if (entry) this.#json.textContent = brief(JSON.stringify(entry.event, null, 2), DETAIL_SHOWN);
     this.#due();
   }
@@ -203,6 +205,9 @@ function fitsOf(type, words) {
   if (!words) return isType;
   return (event) => isType(event) && (JSON.stringify(event.data) ?? "").toLowerCase().includes(words);
 }
+
+/** @param {Entry} entry */
+const secondsOf = ({ atMs }) => `${(atMs / 1000).toFixed(2)} s`;
 
 const newRow = () =>
   el(
