@@ -121,7 +121,7 @@ export function unionField(at) {
   });
   const chosen = () => {
     const member = members[choice.value === "" ? -1 : Number(choice.value)];
-    inner = member ? createField(path, withoutTitle(member.schema, at.root), at.root, { isRequired: true, isMarked: false }) : null;
+    inner = member ? createField(path, withoutDefault(member.schema, at.root), at.root, { isRequired: true, isMarked: false }) : null;
     inner?.element.classList.add("is-inner");
     body.replaceChildren(...(inner ? [inner.element] : []));
     field.element.dataset.union = JSON.stringify(member?.tags ?? []);
@@ -132,7 +132,7 @@ export function unionField(at) {
 }
 
 /** A member's own default is none of the field's. @param {Schema} schema @param {Schema} root */
-function withoutTitle(schema, root) {
+function withoutDefault(schema, root) {
   const { default: _, ...found } = resolve(schema, root);
   return found;
 }

@@ -22,10 +22,10 @@ const ENDED = new Set(["completed", "failed", "cancelled"]);
 const LAST = new Set(["done", "error", "cancelled"]);
 
 /** Whether a run has ended, as far as this page knows. @param {Run} run */
-export const isTerminal = (run) => ENDED.has(run.status ?? "");
+const isTerminal = (run) => ENDED.has(run.status ?? "");
 
 /** The newest event of a run that this page has seen. @param {Run} run */
-export const seqOf = (run) => Number(run.cursor?.slice(run.cursor.lastIndexOf(".") + 1) ?? 0);
+const seqOf = (run) => Number(run.cursor?.slice(run.cursor.lastIndexOf(".") + 1) ?? 0);
 
 export class Panel {
   #page;

@@ -1,6 +1,6 @@
 /** The runs that this page follows, side by side, the newest first. */
 
-import { isTerminal, Panel, seqOf } from "./panel.js";
+import { Panel } from "./panel.js";
 
 /**
  * @typedef {import("../client.js").Run} Run
@@ -100,7 +100,7 @@ export class Panels {
       this.#words.set(panel, panel.words);
       this.#page.announce(`${panel.action ?? "Run"}: ${panel.words}`);
       this.#page.hurry();
-    } else if (!isTerminal(panel.run) && seqOf(panel.run) < 2) this.#page.hurry();
+    }
     this.#noteIds();
   }
 
@@ -110,7 +110,6 @@ export class Panels {
     panel.element.remove();
     this.#panels = this.#panels.filter((one) => one !== panel);
     this.#place.hidden = this.#panels.length === 0;
-    this.#page.hurry();
     this.#noteIds();
   }
 
@@ -118,6 +117,7 @@ export class Panels {
     const ids = this.ids.join();
     if (ids === this.#ids) return;
     this.#ids = ids;
+    this.#page.hurry();
     this.#page.onChange();
   }
 }
