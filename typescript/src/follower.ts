@@ -123,7 +123,7 @@ export class Follower {
     let waitMs: number | undefined;
     try {
       if (this.#left) throw this.#left.reason;
-      waitMs = await (this.#run.id === undefined ? this.#begin() : this.#resume(this.#run.id));
+      waitMs = await this.#connect();
       this.connection.answered();
     } catch (reason) {
       waitMs = this.#lost(reason);
@@ -167,18 +167,26 @@ export class Follower {
     return () => stop?.();
   }
 
-  #mode(): Mode {
+  /** Go the way that the network allows, where a connection may be held open for it. */
+  async #connect(): Promise<number> {
     const { transport, route, streams } = this.#around;
-    if (transport === "polling") return "paced";
-    return transport === "auto" ? route.choose(this.#nowMs, streams.isCrowded) : "stream";
+    const go = (mode: Mode): Promise<number> => (this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode));
+    if (transport !== "auto") return go(transport === "polling" ? "paced" : "stream");
+    const release = await streams.take();
+    try {
+      return await go(route.choose(this.#nowMs, !release));
+    } finally {
+      release?.();
+    }
   }
 
-  async #begin(): Promise<number> {
+  async #begin(mode: Mode): Promise<number> {
     const start = this.#start;
     if (!start) throw protocolError("There is no run to follow.");
-    const streams = this.#isWanted && this.#mode() === "stream";
+    const streams = this.#isWanted && mode === "stream";
     const send = async (): Promise<Answer> => {
-      const answer = await start.send(this.#around.wire, streams, this.#link.signal);
+      // An upload cannot be sent again to learn an id that something on the way holds back, so it is answered at once.
+      const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id !== null && this.#run.id === undefined) this.#run.identify(id);
       return answer;
@@ -186,8 +194,7 @@ export class Follower {
     return streams ? this.#stream(send) : this.#identify(await send());
   }
 
-  async #resume(id: string): Promise<number> {
-    const mode = this.#mode();
+  async #resume(id: string, mode: Mode): Promise<number> {
     if (mode !== "stream") return this.#poll(id, mode === "held");
     const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
@@ -197,10 +204,8 @@ export class Follower {
 
   /** Read one stream, and help it while it is silent. */
   async #stream(send: () => Promise<Answer>): Promise<number> {
-    const { streams, transport } = this.#around;
     const quiet = new AbortController();
-    const release = streams.take();
-    if (transport === "auto") void this.#help(this.#link, quiet.signal);
+    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
@@ -214,7 +219,6 @@ export class Follower {
       throw new Lost("The answer ended before the run did.");
     } finally {
       quiet.abort();
-      release();
     }
   }
 

@@ -1,11 +1,12 @@
-/** How many streams are open. Over HTTP/1.1 a browser has six connections to an origin, and the seventh request of any kind waits. */
+/** How many connections are held open. Over HTTP/1.1 a browser has six to an origin, for all tabs together, and the seventh request of any kind waits. */
 
-/** Two of six stay free, for polls and for what else the page asks. */
+/** Two of six stay free, for polls and for what else the pages ask. */
 const LIMIT = 4;
 
-const open = new Map<string, number>();
+/** The places that this page has taken. */
+const taken = new Set<string>();
 
-/** The streams of this page to one origin, whichever client opened them. */
+/** The streams to one origin: of all tabs where the browser has Web Locks, of this page elsewhere. */
 export class Streams {
   readonly #origin: string;
   readonly #limit: number | undefined;
@@ -15,21 +16,34 @@ export class Streams {
     this.#limit = limit;
   }
 
-  /** Whether there is no room for another. */
-  get isCrowded(): boolean {
-    const count = open.get(this.#origin) ?? 0;
-    return count >= (this.#limit ?? (isLimited(this.#origin) ? LIMIT : Number.POSITIVE_INFINITY));
+  /** Take a place for one more; resolves with what gives it back, or with nothing where there is none. */
+  async take(): Promise<(() => void) | undefined> {
+    const limit = this.#limit ?? (isLimited(this.#origin) ? LIMIT : Number.POSITIVE_INFINITY);
+    if (limit === Number.POSITIVE_INFINITY) return () => undefined;
+    for (let number = 0; number < limit; number++) {
+      const place = `yieldwire ${this.#origin} ${number}`;
+      if (taken.has(place)) continue;
+      taken.add(place);
+      const unlock = await lock(place);
+      const release = (): void => {
+        taken.delete(place);
+        unlock?.();
+      };
+      if (unlock) return release;
+      release();
+    }
+    return undefined;
   }
+}
 
-  /** Note that one opens; returns what notes that it is closed. */
-  take(): () => void {
-    this.#add(1);
-    return () => this.#add(-1);
-  }
-
-  #add(difference: number): void {
-    open.set(this.#origin, (open.get(this.#origin) ?? 0) + difference);
-  }
+/** Keep other tabs from a place; resolves with nothing where one of them has it. The browser gives back what a closed tab had. */
+function lock(place: string): Promise<(() => void) | undefined> {
+  return new Promise((resolve) => {
+    const alone = (): void => resolve(() => undefined); // a page that must not lock counts for itself
+    if (typeof navigator === "undefined" || !navigator.locks) return alone();
+    const hold = (isFree: unknown): Promise<void> | void => (isFree ? new Promise((unlock) => resolve(unlock)) : resolve(undefined));
+    navigator.locks.request(place, { ifAvailable: true }, hold).catch(alone);
+  });
 }
 
 /** Whether this is a browser that speaks HTTP/1.1 to the origin, as far as it tells. */

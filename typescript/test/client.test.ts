@@ -45,6 +45,15 @@ test("a file makes the body multipart: scalars are text, lists repeated fields, 
   expect(asked[0]?.headers.get("Content-Type")).toBeNull();
 });
 
+test("an upload is answered at once with its run, which is then followed", async () => {
+  const { call, asked } = serve([json(202, { id: "r1", status: "running" }), ended]);
+
+  const result = await call({ file: new File(["a"], "a.csv") }).result();
+
+  expect(result).toBeNull();
+  expect(asked.map(({ path, headers }) => [path, headers.get("Prefer")])).toEqual([["count", "wait=0"], ["runs/r1/events", null]]);
+});
+
 test("a list in a form is never mistaken for something else", async () => {
   const { call, asked } = serve([ended]);
   const file = new File(["a"], "a.csv");

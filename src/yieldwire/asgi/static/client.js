@@ -841,7 +841,7 @@ var Follower = class {
     let waitMs;
     try {
       if (this.#left) throw this.#left.reason;
-      waitMs = await (this.#run.id === void 0 ? this.#begin() : this.#resume(this.#run.id));
+      waitMs = await this.#connect();
       this.connection.answered();
     } catch (reason) {
       waitMs = this.#lost(reason);
@@ -880,25 +880,31 @@ var Follower = class {
     check();
     return () => stop?.();
   }
-  #mode() {
+  /** Go the way that the network allows, where a connection may be held open for it. */
+  async #connect() {
     const { transport, route, streams } = this.#around;
-    if (transport === "polling") return "paced";
-    return transport === "auto" ? route.choose(this.#nowMs, streams.isCrowded) : "stream";
+    const go = (mode) => this.#run.id === void 0 ? this.#begin(mode) : this.#resume(this.#run.id, mode);
+    if (transport !== "auto") return go(transport === "polling" ? "paced" : "stream");
+    const release = await streams.take();
+    try {
+      return await go(route.choose(this.#nowMs, !release));
+    } finally {
+      release?.();
+    }
   }
-  async #begin() {
+  async #begin(mode) {
     const start = this.#start;
     if (!start) throw protocolError("There is no run to follow.");
-    const streams = this.#isWanted && this.#mode() === "stream";
+    const streams = this.#isWanted && mode === "stream";
     const send = async () => {
-      const answer = await start.send(this.#around.wire, streams, this.#link.signal);
+      const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id !== null && this.#run.id === void 0) this.#run.identify(id);
       return answer;
     };
     return streams ? this.#stream(send) : this.#identify(await send());
   }
-  async #resume(id) {
-    const mode = this.#mode();
+  async #resume(id, mode) {
     if (mode !== "stream") return this.#poll(id, mode === "held");
     const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
@@ -907,10 +913,8 @@ var Follower = class {
   }
   /** Read one stream, and help it while it is silent. */
   async #stream(send) {
-    const { streams, transport } = this.#around;
     const quiet = new AbortController();
-    const release = streams.take();
-    if (transport === "auto") void this.#help(this.#link, quiet.signal);
+    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
@@ -924,7 +928,6 @@ var Follower = class {
       throw new Lost("The answer ended before the run did.");
     } finally {
       quiet.abort();
-      release();
     }
   }
   #take(frames) {
@@ -1227,7 +1230,7 @@ function newKey() {
 
 // src/streams.ts
 var LIMIT2 = 4;
-var open = /* @__PURE__ */ new Map();
+var taken = /* @__PURE__ */ new Set();
 var Streams = class {
   #origin;
   #limit;
@@ -1235,20 +1238,33 @@ var Streams = class {
     this.#origin = origin;
     this.#limit = limit;
   }
-  /** Whether there is no room for another. */
-  get isCrowded() {
-    const count = open.get(this.#origin) ?? 0;
-    return count >= (this.#limit ?? (isLimited(this.#origin) ? LIMIT2 : Number.POSITIVE_INFINITY));
-  }
-  /** Note that one opens; returns what notes that it is closed. */
-  take() {
-    this.#add(1);
-    return () => this.#add(-1);
-  }
-  #add(difference) {
-    open.set(this.#origin, (open.get(this.#origin) ?? 0) + difference);
+  /** Take a place for one more; resolves with what gives it back, or with nothing where there is none. */
+  async take() {
+    const limit = this.#limit ?? (isLimited(this.#origin) ? LIMIT2 : Number.POSITIVE_INFINITY);
+    if (limit === Number.POSITIVE_INFINITY) return () => void 0;
+    for (let number = 0; number < limit; number++) {
+      const place = `yieldwire ${this.#origin} ${number}`;
+      if (taken.has(place)) continue;
+      taken.add(place);
+      const unlock = await lock(place);
+      const release = () => {
+        taken.delete(place);
+        unlock?.();
+      };
+      if (unlock) return release;
+      release();
+    }
+    return void 0;
   }
 };
+function lock(place) {
+  return new Promise((resolve) => {
+    const alone = () => resolve(() => void 0);
+    if (typeof navigator === "undefined" || !navigator.locks) return alone();
+    const hold = (isFree) => isFree ? new Promise((unlock) => resolve(unlock)) : resolve(void 0);
+    navigator.locks.request(place, { ifAvailable: true }, hold).catch(alone);
+  });
+}
 function isLimited(origin) {
   if (typeof location === "undefined") return false;
   const entries = performance.getEntries();
