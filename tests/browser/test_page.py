@@ -118,6 +118,7 @@ JOURNEY = {
     },
     "stops": [{"city": city, "nights": 1} for city in ("Rome", "Oslo", "Paris")],
     "by": {"kind": "ship", "cabin": "C7", "guests": ["Grace"]},
+    "codes": None,
     "speed": "fast",
     "leaves": "2027-03-01",
     "budget": 900,
@@ -160,6 +161,20 @@ async def test_items_of_a_list_are_moved_and_removed(url: str, page: Page) -> No
     await page.click("button#run")
 
     assert [stop["city"] for stop in (await result(page))["stops"]] == ["Paris", "Oslo"]
+
+
+async def test_what_may_be_null_is_null_until_it_is_added(url: str, page: Page) -> None:
+    await open_action(page, url, "book_journey")
+    await fill_journey(page)
+
+    await page.get_by_role("button", name="Add codes (null without)").click()
+    await page.locator("[data-path=codes].is-inner > .field-group > button").click()
+    await field(page, "codes.0").fill("7")
+    await page.get_by_label("notes is null").uncheck()
+    await field(page, "notes").fill("")
+    await page.click("button#run")
+
+    assert await result(page) == {**JOURNEY, "codes": [7], "notes": ""}
 
 
 async def test_refused_input_is_told_at_the_fields_it_is_about(url: str, page: Page) -> None:

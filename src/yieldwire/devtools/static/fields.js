@@ -55,7 +55,8 @@ export function createField(path, schema, root, { isRequired = false, isMarked =
   const isSet = given !== undefined && given !== null;
   const canBeNull = spec.nullable && (isRequired || isSet);
   const at = { path, spec, root, isRequired, isMarked, canBeNull };
-  const isOptional = spec.kind === "object" && !isSet && (!isRequired || spec.nullable);
+  const isOptional =
+    (spec.kind === "object" && !isSet && (!isRequired || spec.nullable)) || (spec.kind === "list" && !isSet && canBeNull);
   const maker = isOptional ? optionalField : /** @type {(at: At) => FormField} */ (MAKERS[spec.kind]);
   const field = maker(at);
   if (isSet) field.write(given);

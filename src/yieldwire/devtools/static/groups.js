@@ -58,16 +58,17 @@ export function objectField(at) {
   });
 }
 
-/** An object that may be left out: its fields are made when it is added, so that a schema may contain itself. @param {At} at @returns {FormField} */
+/** An object or a list that may be left out, or null: its fields are made when it is added, so that a schema may contain itself. @param {At} at @returns {FormField} */
 export function optionalField(at) {
   let { path } = at;
+  const make = at.spec.kind === "list" ? listField : objectField;
   const withoutHelp = { ...at.spec, schema: { ...at.spec.schema, description: undefined } }; // it is said outside
   /** @type {FormField | null} */
   let inner = null;
   const body = el("div", {});
   const toggle = el("button", { type: "button", class: "quiet" });
   const set = (/** @type {boolean} */ isWanted) => {
-    inner = isWanted ? objectField({ ...at, path, spec: withoutHelp }) : null;
+    inner = isWanted ? make({ ...at, path, spec: withoutHelp }) : null;
     inner?.element.classList.add("is-inner");
     body.replaceChildren(...(inner ? [inner.element] : []));
     const step = labelOf(path);
