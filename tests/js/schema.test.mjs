@@ -119,6 +119,10 @@ test("types have names for people", () => {
     assert.equal(typeName({ anyOf: [{ $ref: "#/$defs/Person" }, { type: "null" }] }, root), "Person | null");
     assert.equal(typeName({ type: "array", items: { $ref: "#/$defs/Kind" } }, root), "list[Kind]");
     assert.equal(typeName({ type: "string", format: "binary" }, root), "file");
+    assert.equal(typeName({ type: "object", additionalProperties: { type: "integer" }, title: "B" }), "dict[integer]");
+    assert.equal(typeName({ type: "object", additionalProperties: true, title: "B" }), "object");
+    assert.equal(typeName({ type: "array", prefixItems: [{ type: "integer" }, {}] }), "tuple[integer, any]");
+    assert.equal(typeName({ title: "I" }), "any");
     assert.equal(typeName({}, root), "any");
     assert.equal(typeName(null), "any");
 });
@@ -127,5 +131,6 @@ test("limits are told in a few words", () => {
     assert.equal(hint({ type: "integer", minimum: 1, maximum: 9 }, root), "integer, 1 to 9");
     assert.equal(hint({ type: "string", minLength: 1 }, root), "string, at least 1 character");
     assert.equal(hint({ type: "string", maxLength: 5 }, root), "string, at most 5 characters");
+    assert.equal(hint({ type: "string", minLength: 3, maxLength: 3 }, root), "string, 3 characters");
     assert.equal(hint({ type: "number", exclusiveMinimum: 0 }, root), "number, above 0");
 });

@@ -160,12 +160,13 @@ export function typeName(schema, root = schema ?? {}) {
   if (schema.$ref) return resolve(schema, root).title ?? schema.$ref.split("/").at(-1);
   if ("const" in schema) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((/** @type {unknown} */ value) => JSON.stringify(value)).join(" | ");
+  if (schema.prefixItems) return `tuple[${schema.prefixItems.map((/** @type {Schema} */ item) => typeName(item, root)).join(", ")}]`;
   if (schema.type === "array") return `list[${typeName(schema.items, root)}]`;
   if (schema.format === "binary") return "file";
   if (schema.properties && schema.title) return schema.title;
-  return (
-    schema.format ?? (schema.type === "object" ? (schema.title ?? "object") : (schema.type ?? schema.title ?? "any"))
-  );
+  const { additionalProperties: values } = schema;
+  if (schema.type === "object" && typeof values === "object") return `dict[${typeName(values, root)}]`;
+  return schema.format ?? schema.type ?? "any"; // the title of one without properties is its own name again
 }
 
 /**
@@ -182,7 +183,7 @@ export function hint(schema, root) {
     exclusiveMinimum !== undefined ? `above ${exclusiveMinimum}` : null,
     exclusiveMaximum !== undefined ? `below ${exclusiveMaximum}` : null,
     between(minLength, maxLength, "character"),
-    between(minItems, maxItems, "item"),
+    schema.prefixItems ? null : between(minItems, maxItems, "item"),
     pattern ? `matches ${pattern}` : null,
   ];
   return facts.filter((fact) => fact !== null).join(", ");
@@ -192,6 +193,7 @@ export function hint(schema, root) {
 function between(low, high, unit) {
   const last = high ?? low;
   const words = unit && ` ${unit}${last === 1 ? "" : "s"}`;
+  if (low !== undefined && low === high) return `${low}${words}`;
   if (low !== undefined && high !== undefined) return `${low} to ${high}${words}`;
   if (low !== undefined) return `at least ${low}${words}`;
   return high !== undefined ? `at most ${high}${words}` : null;
