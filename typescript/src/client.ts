@@ -10,7 +10,7 @@ import { type Environment, PAGE } from "./environment.js";
 import type { Surroundings } from "./follower.js";
 import { LiveRun } from "./run.js";
 import { Start } from "./start.js";
-import { Streams } from "./streams.js";
+import { takeStream } from "./streams.js";
 import { pathOf, Wire } from "./wire.js";
 
 /** An iteration that begins late sees at most so many past events. */
@@ -64,8 +64,8 @@ interface Server {
 function serverOf(environment: Environment, options: ClientOptions): Server {
   const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Number.POSITIVE_INFINITY, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
-  const streams = new Streams(wire.base.origin, options.maxStreams);
-  const shared = { wire, environment, route: new Route(), streams, idleMs, giveUpMs, openingMs };
+  const take = takeStream.bind(undefined, wire.base.origin, options.maxStreams);
+  const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, openingMs };
   const around = (own: TransportName = transport): Surroundings => ({ ...shared, transport: own });
   const feeds = new Set<string>();
   return {

@@ -15,7 +15,6 @@ import type { Mode, Route } from "./core/route.js";
 import type { RunStatus } from "./core/status.js";
 import { type Environment, pause } from "./environment.js";
 import type { Start } from "./start.js";
-import type { Streams } from "./streams.js";
 import type { Answer } from "./transports/carrier.js";
 import { paceMs, poll } from "./transports/polling.js";
 import { framesOf } from "./transports/sse.js";
@@ -26,7 +25,8 @@ export interface Surroundings {
   readonly wire: Wire;
   readonly environment: Environment;
   readonly route: Route;
-  readonly streams: Streams;
+  /** Whether a connection may be held open, until the signal comes. */
+  readonly takeStream: (signal: AbortSignal) => Promise<boolean>;
   /** After so long without a byte a connection is lost. */
   readonly idleMs: number;
   /** After so long without a connection a run is given up. */
@@ -123,7 +123,8 @@ export class Follower {
     let waitMs: number | undefined;
     try {
       if (this.#left) throw this.#left.reason;
-      waitMs = await this.#connect();
+      const mode = await this.#mode();
+      waitMs = await (this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode));
       this.connection.answered();
     } catch (reason) {
       waitMs = this.#lost(reason);
@@ -167,17 +168,11 @@ export class Follower {
     return () => stop?.();
   }
 
-  /** Go the way that the network allows, where a connection may be held open for it. */
-  async #connect(): Promise<number> {
-    const { transport, route, streams } = this.#around;
-    const go = (mode: Mode): Promise<number> => (this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode));
-    if (transport !== "auto") return go(transport === "polling" ? "paced" : "stream");
-    const release = await streams.take();
-    try {
-      return await go(route.choose(this.#nowMs, !release));
-    } finally {
-      release?.();
-    }
+  /** The way that the network allows; the link's end gives back what it takes. */
+  async #mode(): Promise<Mode> {
+    const { transport, route, takeStream } = this.#around;
+    if (transport === "polling") return "paced";
+    return transport === "auto" ? route.choose(this.#nowMs, !(await takeStream(this.#link.signal))) : "stream";
   }
 
   async #begin(mode: Mode): Promise<number> {

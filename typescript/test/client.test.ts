@@ -262,6 +262,7 @@ test("awaiting or serialising a client starts nothing", async () => {
 });
 
 test("more streams than a browser has connections for become polls, and streams again when there is room", async () => {
+  await import("../src/place.js"); // loading takes time, and none passes here
   const poll = (seq: number): object => ({ status: "running", firstSeq: 1, retryAfterMs: 700, events: [{ seq, type: "chunk", data: seq }] });
   let ends = (): void => undefined;
   const first = new Promise<void>((resolve) => (ends = resolve));

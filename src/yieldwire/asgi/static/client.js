@@ -111,6 +111,40 @@ var init_xhr = __esm({
   }
 });
 
+// src/place.ts
+var place_exports = {};
+__export(place_exports, {
+  takePlace: () => takePlace
+});
+async function takePlace(origin, limit, signal) {
+  let isTaken = false;
+  for (let number = 0; number < limit && !isTaken; number++) isTaken = await take(`yieldwire ${origin} ${number}`, signal);
+  return isTaken;
+}
+async function take(place, signal) {
+  try {
+    return await new Promise((resolve, reject) => {
+      const hold = (lock) => {
+        resolve(lock !== null);
+        return lock && !signal.aborted && new Promise((release) => signal.addEventListener("abort", release));
+      };
+      navigator.locks.request(place, { ifAvailable: true }, hold).catch(reject);
+    });
+  } catch {
+    if (taken.has(place) || signal.aborted) return false;
+    taken.add(place);
+    signal.addEventListener("abort", () => taken.delete(place));
+    return true;
+  }
+}
+var taken;
+var init_place = __esm({
+  "src/place.ts"() {
+    "use strict";
+    taken = /* @__PURE__ */ new Set();
+  }
+});
+
 // src/body.ts
 var isFile = (value) => value instanceof Blob;
 function bodyOf(input = {}) {
@@ -841,7 +875,8 @@ var Follower = class {
     let waitMs;
     try {
       if (this.#left) throw this.#left.reason;
-      waitMs = await this.#connect();
+      const mode = await this.#mode();
+      waitMs = await (this.#run.id === void 0 ? this.#begin(mode) : this.#resume(this.#run.id, mode));
       this.connection.answered();
     } catch (reason) {
       waitMs = this.#lost(reason);
@@ -880,17 +915,11 @@ var Follower = class {
     check();
     return () => stop?.();
   }
-  /** Go the way that the network allows, where a connection may be held open for it. */
-  async #connect() {
-    const { transport, route, streams } = this.#around;
-    const go = (mode) => this.#run.id === void 0 ? this.#begin(mode) : this.#resume(this.#run.id, mode);
-    if (transport !== "auto") return go(transport === "polling" ? "paced" : "stream");
-    const release = await streams.take();
-    try {
-      return await go(route.choose(this.#nowMs, !release));
-    } finally {
-      release?.();
-    }
+  /** The way that the network allows; the link's end gives back what it takes. */
+  async #mode() {
+    const { transport, route, takeStream: takeStream2 } = this.#around;
+    if (transport === "polling") return "paced";
+    return transport === "auto" ? route.choose(this.#nowMs, !await takeStream2(this.#link.signal)) : "stream";
   }
   async #begin(mode) {
     const start = this.#start;
@@ -1230,40 +1259,15 @@ function newKey() {
 
 // src/streams.ts
 var LIMIT2 = 4;
-var taken = /* @__PURE__ */ new Set();
-var Streams = class {
-  #origin;
-  #limit;
-  constructor(origin, limit) {
-    this.#origin = origin;
-    this.#limit = limit;
+async function takeStream(origin, maxStreams, signal) {
+  const limit = maxStreams ?? (isLimited(origin) ? LIMIT2 : void 0);
+  if (limit === void 0) return true;
+  try {
+    const { takePlace: takePlace2 } = await Promise.resolve().then(() => (init_place(), place_exports));
+    return await takePlace2(origin, limit, signal);
+  } catch {
+    return true;
   }
-  /** Take a place for one more; resolves with what gives it back, or with nothing where there is none. */
-  async take() {
-    const limit = this.#limit ?? (isLimited(this.#origin) ? LIMIT2 : Number.POSITIVE_INFINITY);
-    if (limit === Number.POSITIVE_INFINITY) return () => void 0;
-    for (let number = 0; number < limit; number++) {
-      const place = `yieldwire ${this.#origin} ${number}`;
-      if (taken.has(place)) continue;
-      taken.add(place);
-      const unlock = await lock(place);
-      const release = () => {
-        taken.delete(place);
-        unlock?.();
-      };
-      if (unlock) return release;
-      release();
-    }
-    return void 0;
-  }
-};
-function lock(place) {
-  return new Promise((resolve) => {
-    const alone = () => resolve(() => void 0);
-    if (typeof navigator === "undefined" || !navigator.locks) return alone();
-    const hold = (isFree) => isFree ? new Promise((unlock) => resolve(unlock)) : resolve(void 0);
-    navigator.locks.request(place, { ifAvailable: true }, hold).catch(alone);
-  });
 }
 function isLimited(origin) {
   if (typeof location === "undefined") return false;
@@ -1301,8 +1305,8 @@ async function* readStreamableValue(run) {
 function serverOf(environment, options) {
   const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Number.POSITIVE_INFINITY, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
-  const streams = new Streams(wire.base.origin, options.maxStreams);
-  const shared = { wire, environment, route: new Route(), streams, idleMs, giveUpMs, openingMs };
+  const take2 = takeStream.bind(void 0, wire.base.origin, options.maxStreams);
+  const shared = { wire, environment, route: new Route(), takeStream: take2, idleMs, giveUpMs, openingMs };
   const around = (own = transport) => ({ ...shared, transport: own });
   const feeds = /* @__PURE__ */ new Set();
   return {
