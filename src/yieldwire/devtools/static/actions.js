@@ -34,7 +34,10 @@ export class ActionList {
   #none = el("p", { class: "empty-note", hidden: true, text: "No action has this in its name or its docs." });
   #found = el("p", { class: "off-screen", role: "status" });
 
-  /** @param {ActionInfo[]} actions @param {(name: string) => void} onOpen Told of an action that is to be opened, and to have the focus. */
+  /**
+   * @param {ActionInfo[]} actions
+   * @param {(name: string) => void} onOpen Told of an action that is to be opened, and to have the focus.
+   */
   constructor(actions, onOpen) {
     this.#onOpen = onOpen;
     this.#entries = actions.map((action) => ({ action, words: wordsOf(action), ...entry(action) }));
@@ -51,7 +54,11 @@ export class ActionList {
     this.#search.select();
   }
 
-  /** Show which action is open, and where it links to. @param {string | undefined} name @param {string[]} runs */
+  /**
+   * Show which action is open, and where it links to.
+   * @param {string | undefined} name
+   * @param {string[]} runs
+   */
   select(name, runs) {
     for (const { action, link } of this.#entries) {
       link.setAttribute("href", hashOf({ action: action.name, runs }));
@@ -60,7 +67,11 @@ export class ActionList {
     }
   }
 
-  /** The name of the action that stands so many places from another, among those that are shown. @param {string | undefined} name @param {number} by */
+  /**
+   * The name of the action that stands so many places from another, among those that are shown.
+   * @param {string | undefined} name
+   * @param {number} by
+   */
   beside(name, by) {
     const shown = this.#entries.filter(({ item }) => !item.hidden).map(({ action }) => action.name);
     return shown[Math.min(shown.length - 1, Math.max(0, shown.indexOf(name ?? "") + by))];

@@ -45,7 +45,13 @@ export class ActionView {
     const isAuthorized = this.#page.isAuthorized();
     const isFeed = action.method === "GET";
     const body = isFeed ? null : bodyOf(input);
-    const call = { ...action, url: this.#page.urlOf("").replace(/\/$/, ""), input, isDetached: this.form.isDetached, isAuthorized };
+    const call = {
+      ...action,
+      url: this.#page.urlOf("").replace(/\/$/, ""),
+      input,
+      isDetached: this.form.isDetached,
+      isAuthorized,
+    };
     this.#snippets.set({
       curl: curlOf({
         url: this.#page.urlOf(encodeURIComponent(action.name)),

@@ -17,7 +17,15 @@ export function quote(text) {
 }
 
 /** `curl` for starting a run. @param {CurlCall} call */
-export function curlOf({ url, method = "POST", input = {}, entries = null, query = "", isDetached = false, isAuthorized = false }) {
+export function curlOf({
+  url,
+  method = "POST",
+  input = {},
+  entries = null,
+  query = "",
+  isDetached = false,
+  isAuthorized = false,
+}) {
   const lines = [`curl -N ${quote(url + (query ? `?${query}` : ""))}`];
   lines.push(isDetached ? "-H 'Prefer: respond-async'" : "-H 'Accept: text/event-stream'");
   if (isAuthorized) lines.push('-H "Authorization: $AUTHORIZATION"'); // from the environment: a secret has no place in a shell's history

@@ -60,7 +60,8 @@ const runs = new RunsTable({
 const panels = new Panels(place("panels"), {
   client,
   lingerOf: (name) => actions.find((action) => action.name === name)?.linger,
-  curlOf: (id) => curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
+  curlOf: (id) =>
+    curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
   announce: (text) => (place("announcement").textContent = text),
   hurry: () => runs.hurry(),
   onChange: writeAddress,
@@ -89,7 +90,10 @@ function onRun(action, input, isDetached) {
 }
 
 /** @param {Record<string, unknown>} input */
-const hasFiles = (input) => Object.values(input).flat().some((value) => value instanceof File);
+const hasFiles = (input) =>
+  Object.values(input)
+    .flat()
+    .some((value) => value instanceof File);
 
 /** @param {string} name */
 function showAction(name) {
@@ -97,9 +101,12 @@ function showAction(name) {
   chosen = action?.name ?? name;
   closeMenu();
   document.title = `${action?.name ?? "Actions"} · Yieldwire`;
-  shown = action && (views.get(action.name) ?? new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
+  shown =
+    action &&
+    (views.get(action.name) ?? new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
   if (action && shown) views.set(action.name, shown);
-  const missing = () => notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported.");
+  const missing = () =>
+    notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported.");
   place("action").replaceChildren(shown?.element ?? missing());
 }
 

@@ -64,7 +64,13 @@ export const icon = (path) =>
  * @param {() => void} onPress
  */
 export function iconButton(path, label, onPress) {
-  const props = { type: "button", class: "quiet icon-button", "aria-label": label, title: label, on: { click: onPress } };
+  const props = {
+    type: "button",
+    class: "quiet icon-button",
+    "aria-label": label,
+    title: label,
+    on: { click: onPress },
+  };
   return el("button", props, icon(path));
 }
 

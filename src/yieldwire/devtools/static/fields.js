@@ -56,14 +56,18 @@ export function createField(path, schema, root, { isRequired = false, isMarked =
   const canBeNull = spec.nullable && (isRequired || isSet);
   const at = { path, spec, root, isRequired, isMarked, canBeNull };
   const isOptional =
-    (spec.kind === "object" && !isSet && (!isRequired || spec.nullable)) || (spec.kind === "list" && !isSet && canBeNull);
+    (spec.kind === "object" && !isSet && (!isRequired || spec.nullable)) ||
+    (spec.kind === "list" && !isSet && canBeNull);
   const maker = isOptional ? optionalField : /** @type {(at: At) => FormField} */ (MAKERS[spec.kind]);
   const field = maker(at);
   if (isSet) field.write(given);
   return field;
 }
 
-/** The last step of a path: a field's name, or an item's place counted from 0 as in the server's errors. @param {string} path */
+/**
+ * The last step of a path: a field's name, or an item's place counted from 0 as in the server's errors.
+ * @param {string} path
+ */
 export function labelOf(path) {
   const step = path.split(".").at(-1) ?? "";
   return /^\d+$/.test(step) ? `[${step}]` : step;
@@ -74,7 +78,9 @@ export const markOf = ({ isMarked }) => isMarked && el("span", { class: "field-r
 
 /** What a field is for; said once of a list's items. @param {At} at */
 export const helpOf = ({ path, spec }) =>
-  spec.schema.description && !/\.[1-9]\d*$/.test(path) ? el("p", { class: "field-help", text: spec.schema.description }) : null;
+  spec.schema.description && !/\.[1-9]\d*$/.test(path)
+    ? el("p", { class: "field-help", text: spec.schema.description })
+    : null;
 
 /**
  * The frame around a control: its name, what it takes, its description, its errors.
@@ -113,7 +119,10 @@ function framed(at, control, { read, write, isBare = false, more }) {
   };
 }
 
-/** A box that makes a field null. @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control */
+/**
+ * A box that makes a field null.
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
+ */
 function nullBox(control) {
   const box = el("input", { type: "checkbox" });
   box.addEventListener("change", () => (control.disabled = box.checked));

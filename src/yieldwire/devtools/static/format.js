@@ -52,7 +52,10 @@ export function brief(value, limit = 240) {
   return text.length > limit ? `${text.slice(0, limit)}…` : text;
 }
 
-/** An event's data in a line: known chunks as people read them, errors by code, anything else as JSON. @param {{ type: string, data: any }} event */
+/**
+ * An event's data in a line: known chunks as people read them, errors by code, anything else as JSON.
+ * @param {{ type: string, data: any }} event
+ */
 export function gist({ type, data }) {
   if (type === "error" || type === "cancelled") return `${data?.code}: ${data?.message}`;
   if (type === "chunk" && data?.type === "text") return JSON.stringify(data.text);

@@ -17,7 +17,13 @@ export class ActionForm {
   #fields = [];
   #body = el("div", { class: "form-fields" });
   #errors = el("div", { class: "form-errors", role: "alert", hidden: true });
-  #json = el("textarea", { class: "code", name: "_root", rows: 10, spellcheck: "false", "aria-label": "Input as JSON" });
+  #json = el("textarea", {
+    class: "code",
+    name: "_root",
+    rows: 10,
+    spellcheck: "false",
+    "aria-label": "Input as JSON",
+  });
   #mode = el("button", { type: "button", class: "quiet", text: "Edit as JSON" });
   #detached = el("input", { type: "checkbox", id: "detached" });
   #isJson = false;
@@ -35,7 +41,13 @@ export class ActionForm {
     const fields = Object.values(this.#schema.properties ?? {});
     const hasFiles = fields.some((field) => fieldOf(field, this.#schema).kind === "file");
     this.#mode.hidden = fields.length === 0 || hasFiles;
-    this.element = el("form", { id: "action-form", novalidate: true, autocomplete: "off" }, this.#errors, this.#body, this.#foot(action));
+    this.element = el(
+      "form",
+      { id: "action-form", novalidate: true, autocomplete: "off" },
+      this.#errors,
+      this.#body,
+      this.#foot(action),
+    );
     this.#mode.addEventListener("click", () => this.#toggle());
     this.element.addEventListener("input", onChange);
     this.element.addEventListener("change", onChange);
@@ -68,7 +80,10 @@ export class ActionForm {
     return { input: Object.fromEntries(values.filter(([, value]) => value !== undefined)), errors };
   }
 
-  /** Show messages beside the fields they are about; those that belong to no field stand above them all. @param {Readonly<Record<string, readonly string[]>> | null | undefined} fieldErrors */
+  /**
+   * Show messages beside the fields they are about; those that belong to no field stand above them all.
+   * @param {Readonly<Record<string, readonly string[]>> | null | undefined} fieldErrors
+   */
   showErrors(fieldErrors) {
     this.clearErrors();
     /** @type {string[]} */
@@ -98,7 +113,13 @@ export class ActionForm {
 
   /** @param {import("./actions.js").ActionInfo} action */
   #foot({ method }) {
-    const run = el("button", { id: "run", type: "submit", class: "primary", title: "Ctrl+Enter", text: method === "GET" ? "Open" : "Run" });
+    const run = el("button", {
+      id: "run",
+      type: "submit",
+      class: "primary",
+      title: "Ctrl+Enter",
+      text: method === "GET" ? "Open" : "Run",
+    });
     const title = "The run goes on without readers, also when this page is closed";
     const detached = method === "GET" ? null : el("label", { class: "detached", title }, this.#detached, "Detached");
     return el("div", { class: "form-foot" }, run, detached, this.#mode);

@@ -58,7 +58,11 @@ export function objectField(at) {
   });
 }
 
-/** An object or a list that may be left out, or null: its fields are made when it is added, so that a schema may contain itself. @param {At} at @returns {FormField} */
+/**
+ * An object or a list that may be left out, or null: its fields are made when it is added, so that a schema may contain itself.
+ * @param {At} at
+ * @returns {FormField}
+ */
 export function optionalField(at) {
   let { path } = at;
   const make = at.spec.kind === "list" ? listField : objectField;
@@ -122,7 +126,9 @@ export function unionField(at) {
   });
   const chosen = () => {
     const member = members[choice.value === "" ? -1 : Number(choice.value)];
-    inner = member ? createField(path, withoutDefault(member.schema, at.root), at.root, { isRequired: true, isMarked: false }) : null;
+    inner = member
+      ? createField(path, withoutDefault(member.schema, at.root), at.root, { isRequired: true, isMarked: false })
+      : null;
     inner?.element.classList.add("is-inner");
     body.replaceChildren(...(inner ? [inner.element] : []));
     field.element.dataset.union = JSON.stringify(member?.tags ?? []);
@@ -140,73 +146,101 @@ function withoutDefault(schema, root) {
 
 /** @param {At} at @returns {FormField} */
 export function listField(at) {
-  let { path } = at;
-  /** @type {{ field: FormField, element: HTMLElement, rename: (index: number) => void }[]} */
-  let rows = [];
-  const list = el("ol", { class: "field-items" });
-  const rename = (/** @type {string} */ to) => {
-    path = to;
-    rows.forEach((row, index) => row.rename(index));
-  };
-  const arrange = () => {
-    list.replaceChildren(...rows.map(({ element }) => element));
-    rename(path);
-    changed(list);
-  };
-  const move = (/** @type {typeof rows[0]} */ row, /** @type {number} */ by) => {
-    const [from, focused] = [rows.indexOf(row), document.activeElement];
-    if (rows[from + by] === undefined) return;
-    rows.splice(from + by, 0, ...rows.splice(from, 1));
-    arrange();
-    if (focused instanceof HTMLElement) focused.focus(); // moving an element takes the focus from it
-  };
-  const add = () => {
-    const how = { isRequired: true, isMarked: false };
-    const field = createField(`${path}.${rows.length}`, at.spec.items, at.root, how);
-    const buttons = [
-      iconButton(ICONS.up, "Move up", () => move(row, -1)),
-      iconButton(ICONS.down, "Move down", () => move(row, 1)),
-      iconButton(ICONS.close, "Remove", () => remove(row)),
-    ];
-    const element = el("li", {}, field.element, el("span", { class: "item-verbs" }, ...buttons));
-    const row = {
-      field,
-      element,
-      rename: (/** @type {number} */ index) => {
-        field.rename(`${path}.${index}`);
-        const verbs = ["Move up", "Move down", "Remove"];
-        buttons.forEach((button, at) => button.setAttribute("aria-label", `${verbs[at]}: ${path}.${index}`));
-      },
-    };
-    rows.push(row);
-    list.append(element);
-    rename(path);
-    return field;
-  };
-  const more = el("button", { type: "button", class: "quiet", text: "Add an item" });
-  const remove = (/** @type {typeof rows[0]} */ row) => {
-    const index = rows.indexOf(row);
-    rows.splice(index, 1);
-    arrange();
-    const next = rows[Math.min(index, rows.length - 1)];
-    if (next) focusIn(next.element);
-    else more.focus();
-  };
-  more.addEventListener("click", () => {
-    focusIn(add().element);
-    changed(list);
-  });
-  return grouped(at, el("div", { class: "field-group" }, list, more), {
-    rename,
+  const rows = new Rows(at);
+  return grouped(at, el("div", { class: "field-group" }, rows.element, rows.more), {
+    rename: (to) => rows.rename(to),
     read: (errors) => {
-      const values = rows.map(({ field }) => field.read(errors) ?? null);
+      const values = rows.read(errors);
       const isLeftOut = values.length === 0 && !at.isRequired && !at.spec.schema.default?.length;
       return isLeftOut ? undefined : values;
     },
-    write: (values) => {
-      rows = [];
-      list.replaceChildren();
-      for (const value of values ?? []) add().write(value);
-    },
+    write: (values) => rows.write(values ?? []),
   });
+}
+
+/** @typedef {{ field: FormField, element: HTMLElement, buttons: HTMLElement[] }} Row */
+
+const VERBS = ["Move up", "Move down", "Remove"];
+
+/** The items of a list, each with what moves and removes it. */
+class Rows {
+  element = el("ol", { class: "field-items" });
+  more = el("button", { type: "button", class: "quiet", text: "Add an item" });
+  #at;
+  #path;
+  /** @type {Row[]} */
+  #rows = [];
+
+  /** @param {At} at */
+  constructor(at) {
+    this.#at = at;
+    this.#path = at.path;
+    this.more.addEventListener("click", () => {
+      focusIn(this.#add().element);
+      changed(this.element);
+    });
+  }
+
+  /** @param {string} path */
+  rename(path) {
+    this.#path = path;
+    this.#rows.forEach(({ field, buttons }, index) => {
+      field.rename(`${path}.${index}`);
+      buttons.forEach((button, verb) => button.setAttribute("aria-label", `${VERBS[verb]}: ${path}.${index}`));
+    });
+  }
+
+  /** @param {import("./fields.js").Errors} errors */
+  read(errors) {
+    return this.#rows.map(({ field }) => field.read(errors) ?? null);
+  }
+
+  /** @param {unknown[]} values */
+  write(values) {
+    this.#rows = [];
+    this.element.replaceChildren();
+    for (const value of values) this.#add().field.write(value);
+  }
+
+  #add() {
+    const { spec, root } = this.#at;
+    const how = { isRequired: true, isMarked: false };
+    const field = createField(`${this.#path}.${this.#rows.length}`, spec.items, root, how);
+    const buttons = [
+      iconButton(ICONS.up, "Move up", () => this.#move(row, -1)),
+      iconButton(ICONS.down, "Move down", () => this.#move(row, 1)),
+      iconButton(ICONS.close, "Remove", () => this.#remove(row)),
+    ];
+    const element = el("li", {}, field.element, el("span", { class: "item-verbs" }, ...buttons));
+    const row = { field, element, buttons };
+    this.#rows.push(row);
+    this.element.append(element);
+    this.rename(this.#path);
+    return row;
+  }
+
+  /** @param {Row} row @param {number} by */
+  #move(row, by) {
+    const [from, focused] = [this.#rows.indexOf(row), document.activeElement];
+    if (this.#rows[from + by] === undefined) return;
+    this.#rows.splice(from + by, 0, ...this.#rows.splice(from, 1));
+    this.#arrange();
+    if (focused instanceof HTMLElement) focused.focus(); // moving an element takes the focus from it
+  }
+
+  /** @param {Row} row */
+  #remove(row) {
+    const index = this.#rows.indexOf(row);
+    this.#rows.splice(index, 1);
+    this.#arrange();
+    const next = this.#rows[Math.min(index, this.#rows.length - 1)];
+    if (next) focusIn(next.element);
+    else this.more.focus();
+  }
+
+  #arrange() {
+    this.element.replaceChildren(...this.#rows.map(({ element }) => element));
+    this.rename(this.#path);
+    changed(this.element);
+  }
 }

@@ -2,7 +2,9 @@
 
 import { el, ICONS, iconButton, isTyping } from "./dom.js";
 
-/** @typedef {{ key: string, text: string, press?: () => void }} Binding One without `press` works in its own place, and is listed here. */
+/**
+ * @typedef {{ key: string, text: string, press?: () => void }} Binding One without `press` works in its own place, and is listed here.
+ */
 
 export class Keys {
   #bindings;
@@ -11,13 +13,22 @@ export class Keys {
   /** @param {Binding[]} bindings */
   constructor(bindings) {
     this.#bindings = bindings;
-    const rows = [...bindings, { key: "?", text: "Show or hide this list" }, { key: "Esc", text: "Close what is open" }];
+    const rows = [
+      ...bindings,
+      { key: "?", text: "Show or hide this list" },
+      { key: "Esc", text: "Close what is open" },
+    ];
     const list = rows.map(({ key, text }) =>
       el("div", {}, el("dt", {}, ...key.split(" ").map((one) => el("kbd", { text: one }))), el("dd", { text })),
     );
     const close = iconButton(ICONS.close, "Close", () => this.#dialog.close());
     const head = el("div", { class: "section-head" }, el("h2", { id: "keys-title", text: "Keys" }), close);
-    this.#dialog = el("dialog", { id: "keys", "aria-labelledby": "keys-title" }, head, el("dl", { class: "keys-list" }, ...list));
+    this.#dialog = el(
+      "dialog",
+      { id: "keys", "aria-labelledby": "keys-title" },
+      head,
+      el("dl", { class: "keys-list" }, ...list),
+    );
     this.#dialog.addEventListener("click", ({ target }) => target === this.#dialog && this.#dialog.close());
     document.body.append(this.#dialog);
     document.addEventListener("keydown", (event) => this.#pressed(event));

@@ -23,8 +23,16 @@ export const notice = (title, ...lines) =>
   );
 
 export const welcome = () =>
-  notice("No actions yet", "An action is a typed function that yields. This is a whole one:", el("pre", { class: "code", text: FIRST_ACTION }));
+  notice(
+    "No actions yet",
+    "An action is a typed function that yields. This is a whole one:",
+    el("pre", { class: "code", text: FIRST_ACTION }),
+  );
 
 /** @param {Error} reason */
 export const unreadable = ({ message }) =>
-  notice("The actions cannot be read", message, "If this application asks for an Authorization header, set it at the top right.");
+  notice(
+    "The actions cannot be read",
+    message,
+    "If this application asks for an Authorization header, set it at the top right.",
+  );

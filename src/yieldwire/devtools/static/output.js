@@ -19,8 +19,20 @@ export class Output {
   );
   #sent = el("progress", { max: "1", data: { role: "upload" }, "aria-label": "Upload" });
   #sentLabel = el("span", { class: "progress-label" });
-  #upload = el("div", { class: "progress", hidden: true }, this.#sent, el("div", { class: "progress-words" }, "Uploading", this.#sentLabel));
-  #text = el("div", { class: "text", data: { role: "text" }, role: "group", tabindex: "0", "aria-label": "Text", hidden: true });
+  #upload = el(
+    "div",
+    { class: "progress", hidden: true },
+    this.#sent,
+    el("div", { class: "progress-words" }, "Uploading", this.#sentLabel),
+  );
+  #text = el("div", {
+    class: "text",
+    data: { role: "text" },
+    role: "group",
+    tabindex: "0",
+    "aria-label": "Text",
+    hidden: true,
+  });
   #cut = el("p", { class: "muted", hidden: true, text: "The beginning of the text is no longer on this page." });
   #value = el("pre", { class: "code", data: { role: "chunk" }, tabindex: "0", "aria-label": "Newest chunk" });
   #valueBox = el("div", { class: "labelled", hidden: true }, el("h3", { text: "Newest chunk" }), this.#value);
@@ -28,7 +40,12 @@ export class Output {
   #resultBox = el(
     "div",
     { class: "labelled result", hidden: true },
-    el("h3", {}, "Result", copyButton(() => this.#result.textContent ?? "")),
+    el(
+      "h3",
+      {},
+      "Result",
+      copyButton(() => this.#result.textContent ?? ""),
+    ),
     this.#result,
   );
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });

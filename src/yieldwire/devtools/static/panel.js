@@ -46,7 +46,12 @@ export class Panel {
     "details",
     { class: "tail", hidden: true },
     el("summary", { text: "Follow it from a terminal" }),
-    el("div", { class: "curl-box" }, el("pre", { class: "curl", tabindex: "0", "aria-label": "curl" }, this.#curl), copyButton(() => this.#curl.textContent ?? "")),
+    el(
+      "div",
+      { class: "curl-box" },
+      el("pre", { class: "curl", tabindex: "0", "aria-label": "curl" }, this.#curl),
+      copyButton(() => this.#curl.textContent ?? ""),
+    ),
   );
   #unsubscribe = () => {};
   #startedAt = Date.now();
@@ -66,7 +71,15 @@ export class Panel {
     const head = el("header", { class: "panel-head" }, this.#status, el("h2", {}, this.#action), close);
     const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#delete);
     const facts = el("div", { class: "panel-sub" }, this.#id, this.#facts, verbs);
-    const parts = [head, facts, this.#spark.element, this.#trouble, this.#output.element, this.#timeline.element, this.#curlBox];
+    const parts = [
+      head,
+      facts,
+      this.#spark.element,
+      this.#trouble,
+      this.#output.element,
+      this.#timeline.element,
+      this.#curlBox,
+    ];
     this.element = el("article", { class: "panel", tabindex: "-1" }, ...parts);
     this.run = run;
     this.#follow(run);
@@ -138,7 +151,10 @@ export class Panel {
     if (this.run.id === undefined) this.#output.sent(sentBytes, totalBytes);
   }
 
-  /** Take times from the server, which knows them better than this page. @param {{ action: string, startedAt: string | null, createdAt: string, endedAt: string | null }} info */
+  /**
+   * Take times from the server, which knows them better than this page.
+   * @param {{ action: string, startedAt: string | null, createdAt: string, endedAt: string | null }} info
+   */
   take({ action, startedAt, createdAt, endedAt }) {
     this.#name ??= action;
     this.#startedAt = Date.parse(startedAt ?? createdAt) || this.#startedAt;
@@ -151,7 +167,8 @@ export class Panel {
     const isOver = !this.isLive && !this.#isDetached;
     this.element.dataset.run = run.id ?? "";
     this.element.setAttribute("aria-label", `${this.#name ?? "Run"} ${run.id ?? ""}`);
-    this.element.dataset.status = this.#status.dataset.status = isOver && !isTerminal(run) ? "" : (run.status ?? "pending");
+    this.element.dataset.status = this.#status.dataset.status =
+      isOver && !isTerminal(run) ? "" : (run.status ?? "pending");
     show(this.#status, this.words);
     this.#action.textContent = this.#name ?? "…";
     if (this.#name) this.#action.href = hashOf({ action: this.#name, runs: run.id ? [run.id] : [] });
@@ -196,7 +213,8 @@ export class Panel {
 
   #troubles() {
     const { run } = this;
-    if (!this.#isDetached || isTerminal(run)) return run.trouble && `${run.trouble.replace(/[^.]$/, "$&.")} Trying again, nothing is lost.`;
+    if (!this.#isDetached || isTerminal(run))
+      return run.trouble && `${run.trouble.replace(/[^.]$/, "$&.")} Trying again, nothing is lost.`;
     const linger = this.#page.lingerOf(this.#name);
     const end = typeof linger === "number" ? `; attached and without readers it is cancelled after ${linger} s` : "";
     return `Not reading since event ${number(seqOf(run))}. The run goes on${end}.`;
@@ -229,7 +247,11 @@ export class Panel {
     if (this.#hasEnd || this.#isDetached) return;
     this.#hasEnd = true;
     if (this.run.error) this.#output.error(errorOf(this.run.error));
-    else this.run.result().then((result) => this.#output.result(result), (reason) => this.#output.error(errorOf(reason)));
+    else
+      this.run.result().then(
+        (result) => this.#output.result(result),
+        (reason) => this.#output.error(errorOf(reason)),
+      );
   }
 
   #changed() {

@@ -85,7 +85,10 @@ export class Panels {
     return { panel, info };
   }
 
-  /** Take what the server says of the runs. @param {{ get(id: string | undefined): RunInfo | undefined }} known */
+  /**
+   * Take what the server says of the runs.
+   * @param {{ get(id: string | undefined): RunInfo | undefined }} known
+   */
   take(known) {
     for (const panel of this.#panels) {
       const info = known.get(panel.run.id);

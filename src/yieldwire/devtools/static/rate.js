@@ -57,7 +57,10 @@ export class Rate {
 
   #widen() {
     const old = this.#counts;
-    this.#counts = Array.from({ length: Math.ceil(old.length / 2) }, (_, at) => (old[2 * at] ?? 0) + (old[2 * at + 1] ?? 0));
+    this.#counts = Array.from(
+      { length: Math.ceil(old.length / 2) },
+      (_, at) => (old[2 * at] ?? 0) + (old[2 * at + 1] ?? 0),
+    );
     this.spanMs *= 2;
   }
 }
@@ -71,7 +74,11 @@ export class Rate {
 export function barsOf(counts, width, height) {
   const most = Math.max(1, ...counts);
   const step = width / Math.max(SPANS / 2, counts.length);
-  const bars = counts.map((count, at) => (count ? `M${round(at * step)} ${height}v${round(-Math.max(1, (count / most) * height))}h${round(step * 0.75)}V${height}z` : ""));
+  const bars = counts.map((count, at) =>
+    count
+      ? `M${round(at * step)} ${height}v${round(-Math.max(1, (count / most) * height))}h${round(step * 0.75)}V${height}z`
+      : "",
+  );
   return bars.join("");
 }
 

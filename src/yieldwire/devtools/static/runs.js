@@ -38,7 +38,9 @@ export class RunsTable {
   #timer = 0;
   #last = "";
 
-  /** @param {{ load: (query: Record<string, string>) => Promise<RunPage>, onRuns: (runs: RunInfo[]) => void }} page `onRuns` hears of every list that came. */
+  /**
+   * @param {{ load: (query: Record<string, string>) => Promise<RunPage>, onRuns: (runs: RunInfo[]) => void }} page `onRuns` hears of every list that came.
+   */
   constructor({ load, onRuns }) {
     this.#load = load;
     this.#onRuns = onRuns;
@@ -113,7 +115,11 @@ export class RunsTable {
     }
   }
 
-  /** Drop what the server no longer lists: runs forgotten there, and a whole log after a restart. @param {RunInfo[]} runs @param {string | null} next */
+  /**
+   * Drop what the server no longer lists: runs forgotten there, and a whole log after a restart.
+   * @param {RunInfo[]} runs
+   * @param {string | null} next
+   */
   #forget(runs, next) {
     const listed = new Set(runs.map((run) => run.id));
     const oldest = runs.at(-1)?.createdAt ?? "";
@@ -158,12 +164,16 @@ export class RunsTable {
       { data: { run: run.id } },
       el("td", {}, el("span", { class: "status", data: { cell: "status" } })),
       el("td", { class: "strong", text: run.action }),
+      el("td", {}, el("a", { href: hashOfRun(run.id), class: "mono", text: shortId(run.id), title: run.id })),
       el(
         "td",
         {},
-        el("a", { href: hashOfRun(run.id), class: "mono", text: shortId(run.id), title: run.id }),
+        el("time", {
+          data: { cell: "started" },
+          datetime: run.createdAt,
+          title: new Date(run.createdAt).toLocaleString(),
+        }),
       ),
-      el("td", {}, el("time", { data: { cell: "started" }, datetime: run.createdAt, title: new Date(run.createdAt).toLocaleString() })),
       el("td", {}, el("span", { class: "figure", data: { cell: "took" } })),
       el("td", {}, el("span", { class: "figure", data: { cell: "events" } })),
       el("td", { class: "muted", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") }),

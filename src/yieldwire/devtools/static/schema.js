@@ -134,7 +134,8 @@ function fits(schema, value) {
   if ("const" in schema) return schema.const === value;
   if (schema.enum) return schema.enum.includes(value);
   if (Array.isArray(value)) return schema.type === "array";
-  if (typeof value !== "object") return (PYTHON_TYPES[typeof value] ?? []).includes(schema.type) && isWhole(schema, value);
+  if (typeof value !== "object")
+    return (PYTHON_TYPES[typeof value] ?? []).includes(schema.type) && isWhole(schema, value);
   const properties = Object.entries(schema.properties ?? {});
   const isLike = properties.every(([name, { const: wanted }]) => wanted === undefined || value?.[name] === wanted);
   const isWholeObject = (schema.required ?? []).every((/** @type {string} */ name) => name in (value ?? {}));
@@ -160,7 +161,8 @@ export function typeName(schema, root = schema ?? {}) {
   if (schema.$ref) return resolve(schema, root).title ?? schema.$ref.split("/").at(-1);
   if ("const" in schema) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((/** @type {unknown} */ value) => JSON.stringify(value)).join(" | ");
-  if (schema.prefixItems) return `tuple[${schema.prefixItems.map((/** @type {Schema} */ item) => typeName(item, root)).join(", ")}]`;
+  if (schema.prefixItems)
+    return `tuple[${schema.prefixItems.map((/** @type {Schema} */ item) => typeName(item, root)).join(", ")}]`;
   if (schema.type === "array") return `list[${typeName(schema.items, root)}]`;
   if (schema.format === "binary") return "file";
   if (schema.properties && schema.title) return schema.title;

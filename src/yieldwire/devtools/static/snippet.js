@@ -64,7 +64,12 @@ const filesOf = (input) => Object.values(input).flat().filter(isFile);
 
 const isFile = (/** @type {unknown} */ value) => typeof File !== "undefined" && value instanceof File;
 
-/** @param {any} value @param {string} indent @param {unknown[]} files Those of the input, as a picker would have them. @returns {string} */
+/**
+ * @param {any} value
+ * @param {string} indent
+ * @param {unknown[]} files Those of the input, as a picker would have them.
+ * @returns {string}
+ */
 function typescript(value, indent, files) {
   if (isFile(value)) return `picker.files[${files.indexOf(value)}]`;
   const written = (/** @type {unknown} */ item) => typescript(item, indent + INDENT, files);
@@ -78,7 +83,13 @@ function typescript(value, indent, files) {
 /** @param {any} value @param {string} indent @returns {string} */
 function python(value, indent) {
   if (isFile(value)) return `Path(${pythonText(value.name)})`;
-  if (Array.isArray(value)) return wrapped("[", "]", value.map((item) => python(item, indent + INDENT)), indent);
+  if (Array.isArray(value))
+    return wrapped(
+      "[",
+      "]",
+      value.map((item) => python(item, indent + INDENT)),
+      indent,
+    );
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "string") return pythonText(value);
@@ -87,10 +98,19 @@ function python(value, indent) {
   return wrapped("{", "}", fields, indent);
 }
 
-/** A string of JSON is one of Python: every escape of the one means the same in the other. @param {string} text */
+/**
+ * A string of JSON is one of Python: every escape of the one means the same in the other.
+ * @param {string} text
+ */
 const pythonText = (text) => JSON.stringify(text);
 
-/** @param {string} open @param {string} close @param {string[]} items @param {string} indent @param {string} [space] */
+/**
+ * @param {string} open
+ * @param {string} close
+ * @param {string[]} items
+ * @param {string} indent
+ * @param {string} [space]
+ */
 function wrapped(open, close, items, indent, space = "") {
   if (items.length === 0) return open + close;
   const line = `${open}${space}${items.join(", ")}${space}${close}`;

@@ -10,12 +10,21 @@ const HEIGHT = 24;
 export class Spark {
   #rate = new Rate(performance.now());
   #bars = svg("path", {});
-  #drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "spark", role: "img" }, this.#bars);
+  #drawing = svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "spark", role: "img" },
+    this.#bars,
+  );
   #first = el("span", { data: { role: "first-event" }, title: "From the request to the first event" });
   #speed = el("span", { data: { role: "speed" }, title: "Events for each second since the first" });
   #endMs = 0;
 
-  element = el("div", { class: "speed", hidden: true }, this.#drawing, el("span", { class: "speed-words" }, this.#first, this.#speed));
+  element = el(
+    "div",
+    { class: "speed", hidden: true },
+    this.#drawing,
+    el("span", { class: "speed-words" }, this.#first, this.#speed),
+  );
 
   /** @param {number} count */
   add(count) {

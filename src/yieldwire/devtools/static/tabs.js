@@ -15,11 +15,16 @@ export class Tabs {
   constructor(label, names) {
     this.#label = label;
     this.#chosen = names[0] ?? "";
-    this.#tabs = names.map((name) => el("button", { type: "button", class: "tab", role: "tab", text: name, data: { tab: name } }));
+    this.#tabs = names.map((name) =>
+      el("button", { type: "button", class: "tab", role: "tab", text: name, data: { tab: name } }),
+    );
     const list = el("div", { class: "tabs", role: "tablist", "aria-label": label }, ...this.#tabs);
     const copy = copyButton(() => this.#texts[this.#chosen] ?? "");
     this.element = el("div", { class: "snippets" }, el("div", { class: "snippets-head" }, list, copy), this.#panel);
-    list.addEventListener("click", ({ target }) => target instanceof HTMLElement && target.dataset.tab && this.#choose(target.dataset.tab));
+    list.addEventListener(
+      "click",
+      ({ target }) => target instanceof HTMLElement && target.dataset.tab && this.#choose(target.dataset.tab),
+    );
     list.addEventListener("keydown", (event) => this.#key(event));
     this.#choose(this.#chosen);
   }

@@ -40,20 +40,47 @@ export class Timeline {
   #key = `events-${++lists}`;
 
   #count = el("span", { class: "count", data: { role: "event-count" } });
-  #words = el("input", { type: "search", placeholder: "Filter events", "aria-label": "Filter events", autocomplete: "off" });
-  #type = el("select", { "aria-label": "Show events of type" }, ...TYPES.map((text) => el("option", { value: text, text })));
+  #words = el("input", {
+    type: "search",
+    placeholder: "Filter events",
+    "aria-label": "Filter events",
+    autocomplete: "off",
+  });
+  #type = el(
+    "select",
+    { "aria-label": "Show events of type" },
+    ...TYPES.map((text) => el("option", { value: text, text })),
+  );
   #rows = el("div", { class: "event-rows", role: "presentation" });
   #space = el("div", { class: "event-space", role: "presentation" }, this.#rows);
   #none = el("p", { class: "empty-note", text: "No event fits the filter.", hidden: true });
-  #list = el("div", { class: "events", role: "listbox", tabindex: "0", "aria-label": "Events", data: { role: "events" } }, this.#space);
+  #list = el(
+    "div",
+    { class: "events", role: "listbox", tabindex: "0", "aria-label": "Events", data: { role: "events" } },
+    this.#space,
+  );
   #json = el("pre", { class: "code", tabindex: "0", "aria-label": "Event", data: { role: "event" } });
   #when = el("p", { class: "muted event-when" });
-  #detail = el("div", { class: "event-detail", hidden: true }, this.#when, this.#json, copyButton(() => this.#json.textContent ?? ""));
+  #detail = el(
+    "div",
+    { class: "event-detail", hidden: true },
+    this.#when,
+    this.#json,
+    copyButton(() => this.#json.textContent ?? ""),
+  );
 
   constructor() {
     const filter = el("div", { class: "event-filter" }, this.#words, this.#type);
     const summary = el("summary", {}, "Events ", this.#count);
-    this.element = el("details", { class: "timeline", open: true, hidden: true }, summary, filter, this.#list, this.#none, this.#detail);
+    this.element = el(
+      "details",
+      { class: "timeline", open: true, hidden: true },
+      summary,
+      filter,
+      this.#list,
+      this.#none,
+      this.#detail,
+    );
     for (const control of [this.#words, this.#type]) control.addEventListener("input", () => this.#refilter());
     this.#list.addEventListener("scroll", () => this.#scrolled());
     this.#list.addEventListener("keydown", (event) => this.#pressed(event));
@@ -129,7 +156,9 @@ export class Timeline {
     this.#rows.style.transform = `translateY(${first * ROW}px)`;
     while (this.#rows.children.length < shown.length) this.#rows.append(newRow());
     while (this.#rows.children.length > shown.length) this.#rows.lastChild?.remove();
-    shown.forEach((entry, at) => this.#drawRow(/** @type {HTMLElement} */ (this.#rows.children[at]), entry, first + at));
+    shown.forEach((entry, at) =>
+      this.#drawRow(/** @type {HTMLElement} */ (this.#rows.children[at]), entry, first + at),
+    );
     const isInSight = this.#selected !== undefined && shown.includes(this.#selected);
     this.#list.setAttribute("aria-activedescendant", isInSight ? `${this.#key}-${this.#selected?.event.seq}` : "");
   }
