@@ -339,6 +339,7 @@ class App(Registry):
         while page := await self.store.read(run_id, fold.seq):
             for block in page:
                 fold.add(block)
+            await asyncio.sleep(0)  # a long log takes a while
         self._folds[run_id] = fold
         if len(self._folds) > FOLDS:
             self._folds.popitem(last=False)

@@ -7,16 +7,20 @@ data, so there is no gap between what is replayed and what is live.
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
 from yieldwire.stores import RunStore
+from yieldwire.timer import Unfinished, at_once
+
+Take: TypeAlias = Callable[[Sequence[Block]], bool]
+"""Takes a page at once, and says whether that is all; if not, the reader goes on. Never raises."""
 
 PAGE_BYTES: Final = 65_536
 """About what is sent at a time; a reader that does not read costs a few times that."""
@@ -39,6 +43,8 @@ class Reader:
         self._waiting: asyncio.Task[object] | None = None
         self._seq = 0
         self._page: Sequence[Block] = ()
+        self._take: Take | None = None
+        self._is_interrupted = False
         self._is_behind, self._is_over = True, False
         self._held_until = 0.0
         self._has_held = self._has_left = False
@@ -138,22 +144,26 @@ class Reader:
         finally:
             await self.release()
 
-    def begin(self, after: int, page: Sequence[Block] = ()) -> None:
-        """Begin behind ``after``. ``page`` is what was read of that already."""
-        self._seq, self._page = after, page
+    def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
+        """Begin behind ``after``. ``page`` is what was read of that already.
+
+        While the reader waits, what is new goes to ``take`` from wherever it was appended, if
+        the store does so, and `next` returns only where ``take`` says that it has to.
+        """
+        self._seq, self._page, self._take = after, page, take
         self._is_behind, self._is_over = True, False
 
     async def next(self, tick: float) -> Sequence[Block] | None:
         """Return the next page, or ``None`` behind the run's last block, or when asked to leave.
 
-        A page that is empty says that nothing came for ``tick`` seconds. What was returned
-        counts as sent when the next page is asked for.
+        A page that is empty says that nothing came for ``tick`` seconds, or that ``take`` could
+        not do with what came. What was returned counts as sent when the next page is asked for.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
             ForeignCursor: If the reader began beyond the log's end.
         """
-        if self._is_over or self.is_leaving:
+        if self._must_end():
             return None
         await self.hold(tick)
         is_woken, page = False, self._page
@@ -171,12 +181,37 @@ class Reader:
             is_woken = await self._woken_within(self._seq, tick)
             if self.is_leaving:
                 return None
-            if not is_woken:
+            if self._is_interrupted or not is_woken:
+                self._is_interrupted = False
                 return ()
-        self._take(page)
+        self._note_page(page)
         return page
 
-    def _take(self, page: Sequence[Block]) -> None:
+    def _must_end(self) -> bool:
+        return self._is_over or self.is_leaving
+
+    def _deliver(self) -> bool:
+        """Hand on what is new; called by the store, in the task of whoever appended it."""
+        if self._take is None or self.is_leaving:
+            return False
+        try:
+            page = at_once(self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES))
+        except Unfinished as waiting:
+            waiting.close()
+            return False
+        except Exception:  # noqa: BLE001 - the reader reads again, in its own task, and is told
+            return False
+        if not page:
+            return True
+        if page[-1].end is not None:
+            return False
+        self._seq = page[-1].last
+        self._is_interrupted = not self._take(page)
+        if not self._is_interrupted:
+            self._note(self._seq)
+        return not self._is_interrupted
+
+    def _note_page(self, page: Sequence[Block]) -> None:
         last = page[-1]
         self._seq, self._page = last.last, ()
         self._is_behind = _size(page) >= PAGE_BYTES  # so that there is more
@@ -199,7 +234,9 @@ class Reader:
         asked = task.cancelling() if task is not None else 0
         try:
             wait = 0.0 if self.is_leaving else tick  # asked to, while the store answered
-            is_news = await self._store.wait(self.run_id, after, timeout=wait)
+            is_news = await self._store.wait(
+                self.run_id, after, timeout=wait, deliver=self._deliver
+            )
         except asyncio.CancelledError:
             # `leave` cancelled the wait, unless somebody else wants the whole task to end too.
             if not self.is_leaving or task is None or task.uncancel() > asked:

@@ -10,7 +10,7 @@ import asyncio
 import math
 import types
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -86,11 +86,26 @@ class Timers:
             timer.callback()
 
 
-async def within(seconds: float, awaitable: Awaitable[T]) -> T:
-    """Return what ``awaitable`` gives. Where it need not wait for that, this takes no timer.
+class Unfinished(Exception):
+    """An awaitable waits. Whoever awaits ``rest``, or closes it, goes on with it."""
+
+    def __init__(self, steps: Generator[Any, Any, Any], waited: object) -> None:
+        super().__init__()
+        self._steps = steps
+        self.rest: Final = cast("Awaitable[Any]", _go_on(steps, waited))
+
+    def close(self) -> None:
+        """Let nobody go on with it."""
+        close = getattr(self._steps, "close", None)
+        if close is not None:
+            close()
+
+
+def at_once(awaitable: Awaitable[T]) -> T:
+    """Return what ``awaitable`` gives, if it need not wait for that.
 
     Raises:
-        TimeoutError: If it waits for longer than so many seconds.
+        Unfinished: If it waits.
     """
     steps = awaitable.__await__()
     try:
@@ -98,8 +113,21 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     except StopIteration as stop:
         value: T = stop.value
         return value
+    raise Unfinished(steps, waited)
+
+
+async def within(seconds: float, awaitable: Awaitable[T]) -> T:
+    """Return what ``awaitable`` gives. Where it need not wait for that, this takes no timer.
+
+    Raises:
+        TimeoutError: If it waits for longer than so many seconds.
+    """
+    try:
+        return at_once(awaitable)
+    except Unfinished as waiting:
+        rest: Awaitable[T] = waiting.rest
     async with asyncio.timeout(seconds):
-        return await _go_on(steps, waited)
+        return await rest
 
 
 @types.coroutine

@@ -14,6 +14,7 @@ from pydantic import BaseModel, model_serializer
 from tests.support.virtual import VirtualLoop
 from yieldwire.events import Block
 from yieldwire.run import Status
+from yieldwire.stores import Deliver
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
@@ -152,8 +153,10 @@ class CountedMemory(MemoryStore):
         self._counts.appends += 1
         return await super().append(run_id, block, after=after, fence=fence, end=end)
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
-        is_news = await super().wait(run_id, after, timeout=timeout)
+    async def wait(
+        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
+    ) -> bool:
+        is_news = await super().wait(run_id, after, timeout=timeout, deliver=deliver)
         self._counts.wakes += 1
         return is_news
 
@@ -171,8 +174,10 @@ class CountedSQLite(SQLiteStore):
         self._counts.appends += 1
         return await super().append(run_id, block, after=after, fence=fence, end=end)
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
-        is_news = await super().wait(run_id, after, timeout=timeout)
+    async def wait(
+        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
+    ) -> bool:
+        is_news = await super().wait(run_id, after, timeout=timeout, deliver=deliver)
         self._counts.wakes += 1
         return is_news
 

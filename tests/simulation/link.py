@@ -8,7 +8,7 @@ from typing import ClassVar, Final, TypeVar
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.steps import CLAIM_SECONDS
-from yieldwire.stores import Admission, Query, Reach
+from yieldwire.stores import Admission, Deliver, Query, Reach
 from yieldwire.stores.memory import MemoryStore
 
 T = TypeVar("T")
@@ -132,7 +132,9 @@ class Link:
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         return await self._pass(lambda: self._store.read(run_id, after, max_bytes=max_bytes))
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+    async def wait(
+        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
+    ) -> bool:
         is_news = await self._store.wait(run_id, after, timeout=timeout)
         await self._travel()
         return is_news

@@ -141,7 +141,7 @@ class WakesNobody(MemoryStore):
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
         entry = self._entry(run_id)
-        waiters, entry.waiters = entry.waiters, set()
+        waiters, entry.waiters = entry.waiters, {}
         try:
             return await super().append(run_id, block, after=after, fence=fence, end=end)
         finally:

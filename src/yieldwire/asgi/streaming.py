@@ -2,7 +2,8 @@
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextvars import copy_context
 from typing import Final
 
 from yieldwire.access import Caller
@@ -12,7 +13,7 @@ from yieldwire.codecs import Encoder
 from yieldwire.errors import NotFound, StoreError, YieldwireError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-from yieldwire.timer import within
+from yieldwire.timer import Unfinished, at_once, within
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -38,6 +39,13 @@ class Streaming:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
         self._keepalive, self._stall_timeout = timing.keepalive, timing.stall_timeout
         self._caller = caller
+        self._after = 0
+        self._context = copy_context()
+        self._rest: Awaitable[None] | None = None
+        """What is left of a send that could not be done at once."""
+        self._failure: Exception | None = None
+        self._is_quiet = True
+        """Whether nothing was sent since the last tick."""
 
     async def run(
         self,
@@ -69,26 +77,26 @@ class Streaming:
         if not has_news:
             await self._send(opening)
             opening = b""
-        await self._follow(after, opening, page)
+        self._after = after
+        await self._follow(opening, page)
 
-    async def _follow(self, after: int, ahead: bytes, first: Sequence[Block]) -> None:
+    async def _follow(self, ahead: bytes, first: Sequence[Block]) -> None:
         encoder, reader = self._encoder, self._reader
-        reader.begin(after, first)
+        reader.begin(self._after, first, self._take)
         try:
             while (page := await reader.next(self._keepalive)) is not None:
+                await self._finish()
                 if self._caller.has_expired:
                     break
-                body = ahead + self._encode(page, after)
+                body = ahead + self._encode(page)
                 ahead = b""
-                if page:
-                    after, end = page[-1].last, page[-1].end
-                    if end is not None:
-                        await self._end(body, end)
-                        return
+                if page and page[-1].end is not None:
+                    await self._end(body, page[-1].end)
+                    return
                 await self._send(body)
         except NotFound:
             # Purged under the reader: never a bare end, which would look like success.
-            ahead += encoder.reset(reader.run_id, after + 1)
+            ahead += encoder.reset(reader.run_id, self._after + 1)
         except StoreError as exc:
             # The reader comes back for the rest: nothing says that this is the end.
             logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
@@ -96,14 +104,38 @@ class Streaming:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(ahead + encoder.farewell(random.randint(*RETRY_MS)), more=False)  # noqa: S311
 
-    def _encode(self, page: Sequence[Block], after: int) -> bytes:
+    def _encode(self, page: Sequence[Block]) -> bytes:
         encoder = self._encoder
         if not page:
-            return encoder.keepalive()
-        body = b"".join(map(encoder.encode, page))
-        if page[0].first > after + 1:
+            is_quiet, self._is_quiet = self._is_quiet, True
+            return encoder.keepalive() if is_quiet else b""
+        body = b"".join(map(encoder.encode, page)) if len(page) > 1 else encoder.encode(page[0])
+        if page[0].first > self._after + 1:
             body = encoder.reset(self._reader.run_id, page[0].first) + body
+        self._after, self._is_quiet = page[-1].last, False
         return body
+
+    def _take(self, page: Sequence[Block]) -> bool:
+        # Called while `_follow` waits, by whoever appended the page: a task less for each event.
+        if self._caller.has_expired:
+            return False
+        body = self._encode(page)
+        if body:
+            try:
+                self._context.run(at_once, self._exchange.send_body(body, more=True))
+            except Unfinished as waiting:
+                self._rest = waiting.rest
+            except Exception as exc:  # noqa: BLE001 - raised in the task of the response
+                self._failure = exc
+        return self._rest is None and self._failure is None
+
+    async def _finish(self) -> None:
+        """End what `_take` began and could not end."""
+        if self._failure is not None:
+            raise self._failure
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            await self._within_time(rest)
 
     async def _end(self, body: bytes, end: EventType) -> None:
         if end is EventType.DONE or self._encoder.carries_end:
@@ -115,7 +147,10 @@ class Streaming:
     async def _send(self, body: bytes, *, more: bool = True) -> None:
         if not body and more:
             return
+        await self._within_time(self._exchange.send_body(body, more=more))
+
+    async def _within_time(self, sending: Awaitable[None]) -> None:
         try:
-            await within(self._stall_timeout, self._exchange.send_body(body, more=more))
+            await within(self._stall_timeout, sending)
         except TimeoutError:
             raise BrokenOff("The reader does not read.") from None

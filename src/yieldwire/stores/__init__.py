@@ -5,7 +5,7 @@ implementation passes `yieldwire.testing.StoreContract`; what that suite does no
 not promised.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -13,6 +13,9 @@ from typing import ClassVar, Literal, Protocol
 from yieldwire.errors import NotFound, RateLimited
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
+
+Deliver = Callable[[], bool]
+"""Takes what is new to a waiting reader at once, and says whether it could; it never raises."""
 
 Reach = Literal["process", "machine", "network"]
 
@@ -141,11 +144,14 @@ class Store(Protocol):
         """
         ...
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+    async def wait(
+        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
+    ) -> bool:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds.
 
         ``False`` says that it was the time. It may return early, also when the run is gone:
-        whoever waits reads again.
+        whoever waits reads again. A store may call ``deliver`` instead of returning, each time
+        that there is news, in its event loop; the wait goes on where that returns true.
         """
         ...
 

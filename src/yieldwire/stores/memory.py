@@ -27,8 +27,13 @@ from yieldwire.errors import (
 )
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status, revised
-from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
+from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
 from yieldwire.timer import Timers
+
+_AT_ONCE: Final = 64
+"""Readers that are served before others have a turn."""
+_RUN_BYTES: Final = 3_000
+"""What a run takes beside its log."""
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class _Entry:
     first_seq: int = 1
     blocks: list[Block] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
-    waiters: set[asyncio.Future[bool]] = field(default_factory=set)
+    waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
     readers: dict[str, float] = field(default_factory=dict)
     read_until: float = 0.0
     lease_until: float | None = None
@@ -93,11 +98,24 @@ class _Entry:
         return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
 
     def wake(self) -> None:
-        """Let every waiting reader look again."""
-        waiters, self.waiters = self.waiters, set()
+        """Let every waiting reader take what is new, or look again."""
+        if len(self.waiters) <= _AT_ONCE:
+            self._wake(list(self.waiters))
+        else:
+            self._wake_in_turns(list(self.waiters))
+
+    def _wake_in_turns(self, waiters: list[asyncio.Future[bool]]) -> None:
+        # So many deliveries take a while: others are let run in between.
+        self._wake(waiters[:_AT_ONCE])
+        if rest := waiters[_AT_ONCE:]:
+            asyncio.get_running_loop().call_soon(self._wake_in_turns, rest)
+
+    def _wake(self, waiters: list[asyncio.Future[bool]]) -> None:
         for waiter in waiters:
             if not waiter.done():
-                waiter.set_result(True)
+                deliver = self.waiters.get(waiter)
+                if deliver is None or not deliver():
+                    waiter.set_result(True)
 
     def stands_already(self, block: Block) -> bool:
         """Whether ``block`` is byte for byte what the log has at its place."""
@@ -109,10 +127,6 @@ class _Entry:
             place += 1
             there = there.joined(self.blocks[place])
         return there.begins_with(block)
-
-
-_RUN_BYTES: Final = 3_000
-"""What a run takes beside its log."""
 
 
 class MemoryStore:
@@ -223,19 +237,21 @@ class MemoryStore:
             size += len(block.frames)
         return page
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+    async def wait(
+        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
+    ) -> bool:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
         entry = self._entries.get(run_id)
         if entry is None or entry.seq > after or entry.record.ended_at is not None:
             return True
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        entry.waiters.add(waiter)
+        entry.waiters[waiter] = deliver
         timer = self._timers.call_later(timeout, partial(_resolve, waiter, is_news=False))
         try:
             return await waiter
         finally:
             timer.cancel()
-            entry.waiters.discard(waiter)
+            del entry.waiters[waiter]
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""
@@ -361,7 +377,8 @@ class MemoryStore:
     async def close(self) -> None:
         """Wake everybody who waits; there is nothing else to let go of."""
         for entry in self._entries.values():
-            entry.wake()
+            for waiter in entry.waiters:
+                _resolve(waiter, is_news=True)
 
 
 def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:

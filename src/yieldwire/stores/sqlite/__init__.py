@@ -25,7 +25,7 @@ from yieldwire.clock import Clock, SystemClock
 from yieldwire.errors import Conflict, Fenced, ForeignCursor, KeyReused
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status, revised
-from yieldwire.stores import Admission, Query, Reach, no_such_run, too_many
+from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
 from yieldwire.stores.sqlite.file import (
     Place,
     Synchronous,
@@ -134,10 +134,12 @@ class SQLiteStore:
 
         try:
             first_seq = await self._write(work)
-        finally:
+        except BaseException:
             # Also where this is cancelled: the block stands there all the same.
             self._waiters.wake(run_id, block.last)
+            raise
         self._tails.add(run_id, block, first_seq)
+        self._waiters.wake(run_id, block.last)
         return block.last
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
@@ -235,11 +237,13 @@ class SQLiteStore:
         finally:
             self._reads.clear()  # whoever reads from now on sees what was written
 
-    async def wait(self, run_id: str, after: int, *, timeout: float) -> bool:
+    async def wait(
+        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
+    ) -> bool:
         """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
         await self._lanes.open_reader()
         # Looked at after the waiter stands, so that no append falls between.
-        with self._waiters.waiter(run_id, after, timeout) as waiter:
+        with self._waiters.waiter(run_id, after, timeout, deliver) as waiter:
             self._watch()
             self._waiters.look([run_id])
             is_news = await waiter

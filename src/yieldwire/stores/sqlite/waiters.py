@@ -9,15 +9,23 @@ whether a run has one reader or a thousand.
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from yieldwire.errors import StoreError
+from yieldwire.stores import Deliver
 from yieldwire.timer import Timers
 
 Heads: TypeAlias = Mapping[str, int]
 """The last seq of each run that goes on; those that have ended, or are gone, are not in it."""
 Ask: TypeAlias = Callable[[set[str]], "asyncio.Future[Heads]"]
+
+
+@dataclass(slots=True)
+class _Waiter:
+    after: int
+    deliver: Deliver | None
 
 
 class Waiters:
@@ -28,7 +36,7 @@ class Waiters:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._waiters: dict[str, dict[asyncio.Future[bool], int]] = {}
+        self._waiters: dict[str, dict[asyncio.Future[bool], _Waiter]] = {}
         self._timers = Timers()
         self._unseen: set[str] = set()
         self._is_looking = False
@@ -38,18 +46,18 @@ class Waiters:
 
     @contextmanager
     def waiter(
-        self, run_id: str, after: int, timeout: float
+        self, run_id: str, after: int, timeout: float, deliver: Deliver | None = None
     ) -> Generator[asyncio.Future[bool], None, None]:
         """Give a future that the next block behind ``after`` resolves, or the time."""
-        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         waiters = self._waiters.setdefault(run_id, {})
-        waiters[waiter] = after
-        timer = self._timers.call_later(timeout, partial(_resolve, waiter, is_news=False))
+        waiters[future] = _Waiter(after, deliver)
+        timer = self._timers.call_later(timeout, partial(_resolve, future, is_news=False))
         try:
-            yield waiter
+            yield future
         finally:
             timer.cancel()
-            del waiters[waiter]
+            del waiters[future]
             if not waiters and self._waiters.get(run_id) is waiters:
                 del self._waiters[run_id]
 
@@ -87,9 +95,14 @@ class Waiters:
 
     def wake(self, run_id: str, last: int | None = None) -> None:
         """Wake whoever waits for something that ``last`` is not before; without it, everybody."""
-        for waiter, after in self._waiters.get(run_id, {}).items():
-            if last is None or last > after:
-                _resolve(waiter, is_news=True)
+        for future, waiter in list(self._waiters.get(run_id, {}).items()):
+            if last is None:
+                _resolve(future, is_news=True)
+            elif last > waiter.after and not future.done():
+                if waiter.deliver is not None and waiter.deliver():
+                    waiter.after = last
+                else:
+                    future.set_result(True)
 
     def wake_all(self) -> None:
         """Wake everybody."""
