@@ -321,6 +321,22 @@ async def test_a_reload_shows_the_same_form_and_follows_the_same_runs(url: str, 
     await expect(page.locator("article [data-role=event-count]").nth(1)).to_have_text("10")
 
 
+async def test_actions_that_were_changed_are_there_when_the_window_has_the_focus_again(
+    url: str, page: Page
+) -> None:
+    await open_action(page, url, "count", to=77)
+    manifest = await (await page.request.get(f"{url}/manifest.json")).json()
+    kept = [action for action in manifest["actions"] if action["name"] in {"count", "write"}]
+    kept[1]["doc"] = "Write anew."
+    await page.route("**/manifest.json", lambda route: route.fulfill(json={"actions": kept}))
+
+    await page.evaluate("dispatchEvent(new Event('focus'))")
+
+    await expect(page.locator("#list a")).to_have_count(2)
+    await expect(page.locator("#list")).to_contain_text("Write anew.")
+    await expect(field(page, "to")).to_have_value("77")
+
+
 async def test_a_link_to_a_run_shows_it_with_its_action(url: str, page: Page) -> None:
     await open_action(page, url, "count", to=2)
     await page.click("button#run")

@@ -139,20 +139,41 @@ function goTo(name) {
 
 async function begin() {
   isLoaded = false;
-  shown = chosen = undefined;
-  views.clear();
   try {
-    ({ actions } = await load("manifest.json"));
+    takeActions((await load("manifest.json")).actions);
   } catch (reason) {
     place("action").replaceChildren(unreadable(/** @type {Error} */ (reason)));
     return;
   }
+  isLoaded = true;
+  await route();
+}
+
+/**
+ * Show other actions than before; a form stays as it is filled in, unless its own action has changed.
+ * @param {ActionInfo[]} found
+ */
+function takeActions(found) {
+  for (const [name, view] of views) {
+    const action = found.find((one) => one.name === name);
+    if (isSame(action, view.action)) view.draw();
+    else views.delete(name);
+  }
+  actions = found;
+  shown = chosen = undefined;
   list = new ActionList(actions, open);
   place("list").replaceChildren(list.element);
   place("count").textContent = String(actions.length);
   place("action").replaceChildren(...(actions.length ? [] : [welcome()]));
-  isLoaded = true;
-  await route();
+}
+
+const isSame = (/** @type {unknown} */ one, /** @type {unknown} */ other) =>
+  JSON.stringify(one) === JSON.stringify(other);
+
+/** Whoever comes back from the editor finds the actions as they are written there. */
+async function refresh() {
+  const manifest = await load("manifest.json").catch(() => undefined); // the table of runs says that the server is away
+  if (manifest && !isSame(manifest.actions, actions)) await begin();
 }
 
 function closeMenu() {
@@ -209,6 +230,7 @@ place("authorization").addEventListener("change", ({ target }) => {
   runs.hurry();
 });
 addEventListener("hashchange", () => isLoaded && void route()); // what it says while the page loads is read then
+addEventListener("focus", () => void refresh());
 showTheme();
 runs.hurry();
 await begin();
