@@ -8,9 +8,8 @@ bucket, behind one timer of the loop. To begin and to cancel are one step in a d
 
 import asyncio
 import math
-import types
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -86,13 +85,15 @@ class Timers:
             timer.callback()
 
 
-class Unfinished(Exception):
-    """An awaitable waits. Whoever awaits ``rest``, or closes it, goes on with it."""
+class Unfinished(Exception, Awaitable[Any]):
+    """Something waits. Whoever awaits this goes on with it, and whoever closes it gives it up."""
 
     def __init__(self, steps: Generator[Any, Any, Any], waited: object) -> None:
         super().__init__()
-        self._steps = steps
-        self.rest: Final = cast("Awaitable[Any]", _go_on(steps, waited))
+        self._steps, self._waited = steps, waited
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return _go_on(self._steps, self._waited)
 
     def close(self) -> None:
         """Let nobody go on with it."""
@@ -125,12 +126,11 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     try:
         return at_once(awaitable)
     except Unfinished as waiting:
-        rest: Awaitable[T] = waiting.rest
+        rest: Awaitable[T] = waiting
     async with asyncio.timeout(seconds):
         return await rest
 
 
-@types.coroutine
 def _go_on(steps: Generator[Any, Any, T], waited: object) -> Generator[Any, Any, T]:
     """Go on with what waits already, as if nobody stood between."""
     while True:

@@ -124,7 +124,7 @@ class Streaming:
             try:
                 self._context.run(at_once, self._exchange.send_body(body, more=True))
             except Unfinished as waiting:
-                self._rest = waiting.rest
+                self._rest = waiting
             except Exception as exc:  # noqa: BLE001 - raised in the task of the response
                 self._failure = exc
         return self._rest is None and self._failure is None
