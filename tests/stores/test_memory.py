@@ -10,7 +10,7 @@ from yieldwire.run import RunRecord, Status
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
-from yieldwire.testing.contract.harness import claimed, created, finish, finished
+from yieldwire.testing.contract.harness import chunks, claimed, created, finish, finished
 
 
 class MemoryHarness:
@@ -135,3 +135,20 @@ async def test_a_reader_that_leaves_early_brings_the_end_of_lingering_forward() 
 
     assert before == []
     assert [each.cancel_reason for each in after] == ["unattended"]
+
+
+async def test_a_log_that_trickled_in_is_kept_in_few_blocks_with_the_same_bytes() -> None:
+    store = MemoryStore()
+    run = await claimed(store)
+    blocks = [chunks(run.id, seq, 1) for seq in range(1, 101)]
+    for block in blocks:
+        await store.append(run.id, block, after=block.first - 1, fence=run.fence)
+
+    page = await store.read(run.id, 0)
+    late = await store.read(run.id, 42)
+
+    assert len(page) < 100 / 4
+    assert b"".join(block.frames for block in page) == b"".join(block.frames for block in blocks)
+    assert b"".join(block.frames for block in late) == b"".join(
+        block.frames for block in blocks[42:]
+    )

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections import deque
 
 
 class Pace:
@@ -13,7 +12,7 @@ class Pace:
 
     def __init__(self, ahead_bytes: int) -> None:
         self._limit = ahead_bytes
-        self._unread: deque[tuple[int, int]] = deque()  # (last seq, bytes) of each block
+        self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block
         self._ahead = 0
         self._readers: dict[object, int] = {}
         self._room: asyncio.Event | None = None
@@ -29,9 +28,13 @@ class Pace:
     def read(self, reader: object, seq: int) -> None:
         """Note that ``reader`` has sent on everything up to ``seq``."""
         self._readers[reader] = seq
-        unread = self._unread
-        while unread and unread[0][0] <= seq:
-            self._ahead -= unread.popleft()[1]
+        read = 0
+        for last, size in self._unread:
+            if last > seq:
+                break
+            self._ahead -= size
+            read += 1
+        del self._unread[:read]
         if self._ahead <= self._limit:
             self._release()
 

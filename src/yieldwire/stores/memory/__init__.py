@@ -14,9 +14,8 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
@@ -28,105 +27,8 @@ from yieldwire.errors import (
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status, revised
 from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
+from yieldwire.stores.memory.entry import Entry
 from yieldwire.timer import Timers
-
-_AT_ONCE: Final = 64
-"""Readers that are served before others have a turn."""
-_RUN_BYTES: Final = 3_000
-"""What a run takes beside its log."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    record: RunRecord
-    key: str | None
-    fingerprint: str
-    seq: int = 0
-    first_seq: int = 1
-    blocks: list[Block] = field(default_factory=list)
-    firsts: list[int] = field(default_factory=list)
-    waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
-    readers: dict[str, float] = field(default_factory=dict)
-    read_until: float = 0.0
-    lease_until: float | None = None
-    look_at: float = math.inf
-    """The second in which a sweep looks at this run; infinite where none does."""
-
-    def current(self) -> RunRecord:
-        """Return the record with the seqs of this moment."""
-        record = self.record
-        if record.seq != self.seq or record.first_seq != self.first_seq:
-            record = self.record = revised(record, seq=self.seq, first_seq=self.first_seq)
-        return record
-
-    def add(self, block: Block) -> None:
-        """Put ``block`` at the log's end and wake whoever waits for it."""
-        self.blocks.append(block)
-        self.firsts.append(block.first)
-        self.seq = block.last
-        keep = self.record.keep
-        if keep is not None and self.seq - self.first_seq + 1 > keep:
-            self._trim(self.seq - keep + 1)
-        if self.waiters:
-            self.wake()
-
-    def _trim(self, first_seq: int) -> None:
-        # Whole blocks go; the one that holds `first_seq` stays, so a little more is kept.
-        drop = bisect_right(self.firsts, first_seq) - 1
-        if drop > 0:
-            del self.blocks[:drop], self.firsts[:drop]
-            self.first_seq = self.firsts[0]
-
-    def last_read(self, now: float) -> float:
-        """Return until when somebody was reading, as far as that is known ``now``."""
-        if self.readers:
-            self.read_until = max(self.read_until, min(now, max(self.readers.values())))
-        return self.read_until
-
-    def due_at(self) -> float:
-        """Return when time may ask something of this run, at the earliest."""
-        record, due = self.record, math.inf
-        if self.lease_until is not None:
-            due = self.lease_until
-        if record.linger is not None and not record.detached and record.cancel_reason is None:
-            read_until = max(self.read_until, max(self.readers.values(), default=0.0))
-            due = min(due, read_until + record.linger)
-        return due
-
-    def size(self) -> int:
-        """Return about how many bytes the run takes."""
-        return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
-
-    def wake(self) -> None:
-        """Let every waiting reader take what is new, or look again."""
-        if len(self.waiters) <= _AT_ONCE:
-            self._wake(list(self.waiters))
-        else:
-            self._wake_in_turns(list(self.waiters))
-
-    def _wake_in_turns(self, waiters: list[asyncio.Future[bool]]) -> None:
-        # So many deliveries take a while: others are let run in between.
-        self._wake(waiters[:_AT_ONCE])
-        if rest := waiters[_AT_ONCE:]:
-            asyncio.get_running_loop().call_soon(self._wake_in_turns, rest)
-
-    def _wake(self, waiters: list[asyncio.Future[bool]]) -> None:
-        for waiter in waiters:
-            if not waiter.done():
-                deliver = self.waiters.get(waiter)
-                if deliver is None or not deliver():
-                    waiter.set_result(True)
-
-    def stands_already(self, block: Block) -> bool:
-        """Whether ``block`` is byte for byte what the log has at its place."""
-        place = bisect_right(self.firsts, block.first) - 1
-        if place < 0 or block.last > self.seq:
-            return False
-        there = self.blocks[place].after(block.first - 1)
-        while there.last < block.last:
-            place += 1
-            there = there.joined(self.blocks[place])
-        return there.begins_with(block)
 
 
 class MemoryStore:
@@ -142,17 +44,17 @@ class MemoryStore:
 
     def __init__(self, *, clock: Clock | None = None, ended_bytes: int = 256 * 1024 * 1024) -> None:
         self._clock = clock or SystemClock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._live: Counter[tuple[str, str | None]] = Counter()
         """How many runs have not ended, by caller and by caller and action."""
-        self._looks: dict[float, dict[str, _Entry]] = {}
+        self._looks: dict[float, dict[str, Entry]] = {}
         """Runs by the second in which a sweep looks at them."""
         self._expiries: list[tuple[float, str]] = []
         self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
         self._timers = Timers()
 
-    def _entry(self, run_id: str) -> _Entry:
+    def _entry(self, run_id: str) -> Entry:
         try:
             return self._entries[run_id]
         except KeyError:
@@ -167,7 +69,7 @@ class MemoryStore:
                 raise KeyReused
             return entry.current()
         self._check_limits(run, admission)
-        entry = _Entry(
+        entry = Entry(
             revised(run, created_at=self._clock.now()), admission.key, admission.fingerprint
         )
         entry.read_until = self._clock.monotonic()
@@ -183,7 +85,7 @@ class MemoryStore:
         same, every = self._live[run.caller, run.action], self._live[run.caller, None]
         too_many(run, admission, same=same, every=every)
 
-    def _note(self, entry: _Entry) -> None:
+    def _note(self, entry: Entry) -> None:
         """See to it that a sweep looks at the run when its time may have come."""
         at = entry.due_at()
         if at >= entry.look_at:
@@ -192,7 +94,7 @@ class MemoryStore:
         entry.look_at = math.floor(at)
         self._looks.setdefault(entry.look_at, {})[entry.record.id] = entry
 
-    def _unnote(self, entry: _Entry) -> None:
+    def _unnote(self, entry: Entry) -> None:
         if entry.look_at != math.inf:
             bucket = self._looks[entry.look_at]
             bucket.pop(entry.record.id, None)
@@ -263,7 +165,7 @@ class MemoryStore:
                 found.append(entry.current())
         return found
 
-    def _newest(self, before: str | None) -> Iterator[_Entry]:
+    def _newest(self, before: str | None) -> Iterator[Entry]:
         entries = reversed(self._entries.values())
         if before is not None:
             for entry in entries:
@@ -292,7 +194,7 @@ class MemoryStore:
         entry = self._entry(run_id)
         return self._take(entry, steps.ask_to_stop(entry.current(), reason, self._clock.now()))
 
-    def _take(self, entry: _Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
+    def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
         was_live = not entry.record.status.is_terminal
         entry.record, block = step
         if block is not None:
@@ -301,7 +203,7 @@ class MemoryStore:
             self._end(entry)
         return entry.current()  # the block may have trimmed the log
 
-    def _end(self, entry: _Entry) -> None:
+    def _end(self, entry: Entry) -> None:
         record, entry.lease_until = entry.record, None
         for place in ((record.caller, None), (record.caller, record.action)):
             self._live[place] -= 1
@@ -329,7 +231,7 @@ class MemoryStore:
                 self._note(entry)
         return changed
 
-    def _whose_time_may_have_come(self, now: float) -> list[_Entry]:
+    def _whose_time_may_have_come(self, now: float) -> list[Entry]:
         seconds = sorted(second for second in self._looks if second <= now)
         entries = [entry for second in seconds for entry in self._looks.pop(second).values()]
         for entry in entries:

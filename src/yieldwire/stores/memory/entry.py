@@ -1,0 +1,131 @@
+"""One run in memory: its record, its log, and whoever waits for more of it."""
+
+import asyncio
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Final
+
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, revised
+from yieldwire.stores import Deliver
+
+_PACK: Final = 8
+_PACK_BYTES: Final = 8 * 1024
+"""As many small blocks are joined into one when they are not the newest any more."""
+_AT_ONCE: Final = 64
+"""Readers that are served before others have a turn."""
+_RUN_BYTES: Final = 3_000
+"""What a run takes beside its log."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A run as it is kept. Its record is brought up to date when somebody asks for it."""
+
+    record: RunRecord
+    key: str | None
+    fingerprint: str
+    seq: int = 0
+    first_seq: int = 1
+    blocks: list[Block] = field(default_factory=list)
+    firsts: list[int] = field(default_factory=list)
+    waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
+    readers: dict[str, float] = field(default_factory=dict)
+    loose: int = 0
+    """How many of the newest blocks are as they were appended."""
+    read_until: float = 0.0
+    lease_until: float | None = None
+    look_at: float = math.inf
+    """The second in which a sweep looks at this run; infinite where none does."""
+
+    def current(self) -> RunRecord:
+        """Return the record with the seqs of this moment."""
+        record = self.record
+        if record.seq != self.seq or record.first_seq != self.first_seq:
+            record = self.record = revised(record, seq=self.seq, first_seq=self.first_seq)
+        return record
+
+    def add(self, block: Block) -> None:
+        """Put ``block`` at the log's end and wake whoever waits for it."""
+        self.blocks.append(block)
+        self.firsts.append(block.first)
+        self.seq = block.last
+        self.loose += 1
+        if self.loose >= 2 * _PACK:
+            self._pack()
+        keep = self.record.keep
+        if keep is not None and self.seq - self.first_seq + 1 > keep:
+            self._trim(self.seq - keep + 1)
+        if self.waiters:
+            self.wake()
+
+    def _pack(self) -> None:
+        # A stream that trickles would keep a block for each event, at thrice the memory.
+        self.loose = min(self.loose, len(self.blocks))
+        start = len(self.blocks) - self.loose
+        old = self.blocks[start : start + _PACK]
+        self.loose -= len(old)
+        if sum(len(block.frames) for block in old) <= _PACK_BYTES:
+            frames = b"".join(block.frames for block in old)
+            packed = Block(old[0].run_id, old[0].first, old[-1].last, frames, old[-1].end)
+            self.blocks[start : start + _PACK] = [packed]
+            self.firsts[start : start + _PACK] = [packed.first]
+
+    def _trim(self, first_seq: int) -> None:
+        # Whole blocks go; the one that holds `first_seq` stays, so a little more is kept.
+        drop = bisect_right(self.firsts, first_seq) - 1
+        if drop > 0:
+            del self.blocks[:drop], self.firsts[:drop]
+            self.first_seq = self.firsts[0]
+
+    def last_read(self, now: float) -> float:
+        """Return until when somebody was reading, as far as that is known ``now``."""
+        if self.readers:
+            self.read_until = max(self.read_until, min(now, max(self.readers.values())))
+        return self.read_until
+
+    def due_at(self) -> float:
+        """Return when time may ask something of this run, at the earliest."""
+        record, due = self.record, math.inf
+        if self.lease_until is not None:
+            due = self.lease_until
+        if record.linger is not None and not record.detached and record.cancel_reason is None:
+            read_until = max(self.read_until, max(self.readers.values(), default=0.0))
+            due = min(due, read_until + record.linger)
+        return due
+
+    def size(self) -> int:
+        """Return about how many bytes the run takes."""
+        return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
+
+    def wake(self) -> None:
+        """Let every waiting reader take what is new, or look again."""
+        if len(self.waiters) <= _AT_ONCE:
+            self._wake(list(self.waiters))
+        else:
+            self._wake_in_turns(list(self.waiters))
+
+    def _wake_in_turns(self, waiters: list[asyncio.Future[bool]]) -> None:
+        # So many deliveries take a while: others are let run in between.
+        self._wake(waiters[:_AT_ONCE])
+        if rest := waiters[_AT_ONCE:]:
+            asyncio.get_running_loop().call_soon(self._wake_in_turns, rest)
+
+    def _wake(self, waiters: list[asyncio.Future[bool]]) -> None:
+        for waiter in waiters:
+            if not waiter.done():
+                deliver = self.waiters.get(waiter)
+                if deliver is None or not deliver():
+                    waiter.set_result(True)
+
+    def stands_already(self, block: Block) -> bool:
+        """Whether ``block`` is byte for byte what the log has at its place."""
+        place = bisect_right(self.firsts, block.first) - 1
+        if place < 0 or block.last > self.seq:
+            return False
+        there = self.blocks[place].after(block.first - 1)
+        while there.last < block.last:
+            place += 1
+            there = there.joined(self.blocks[place])
+        return there.begins_with(block)
