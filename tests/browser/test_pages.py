@@ -54,7 +54,10 @@ class Front:
         return self
 
     async def start_import(self, rows: int) -> None:
-        text = "name,email\n" + "".join(f"{name},{name}@example.com\n" for name in names(rows))
+        lines = [f"{name},{name}@example.com" for name in names(rows)]
+        await self.import_file("\n".join(["name,email", *lines]))
+
+    async def import_file(self, text: str) -> None:
         file = {"name": "contacts.csv", "mimeType": "text/csv", "buffer": text.encode()}
         await self.imports.locator("input").set_input_files(file)  # type: ignore[arg-type]
         await self.page.evaluate(WATCH_THE_BAR)
@@ -186,6 +189,19 @@ async def test_an_answer_is_stopped_and_keeps_its_words(page: Page, url: str) ->
     said = await front.chat.locator(".answer").inner_text()
     assert said.startswith("“row1 row2 row3")
     assert answer_to(message).startswith(said.strip())
+
+
+async def test_a_file_that_cannot_be_imported_is_refused_with_its_code(
+    page: Page, url: str
+) -> None:
+    front = await Front(page).open(url)
+
+    await front.import_file("first,last")
+
+    await expect(front.imports.get_by_role("status")).to_have_text(
+        "contacts.csv is no CSV file with the columns name and email. (NOT_A_CSV)"
+    )
+    await expect_status(front.imports, "error")
 
 
 async def test_what_is_wrong_stands_at_its_field_and_a_code_has_its_own_words(

@@ -147,7 +147,10 @@ export interface ClientOptions {
   readonly openingMs?: number;
   /** How long a run may be without its server before it is given up with `UNREACHABLE`; for ever unless given. */
   readonly giveUpMs?: number;
-  /** How many streams to hold open at once; 4 in a browser that speaks HTTP/1.1, which has six connections to an origin. */
+  /**
+   * How many streams to hold open at once, in all tabs together where the page may use Web Locks;
+   * 4 in a browser that speaks HTTP/1.1, which has six connections to an origin.
+   */
   readonly maxStreams?: number;
   /** How many events a run keeps for iterations that begin late. */
   readonly keep?: number;
