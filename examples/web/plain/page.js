@@ -19,7 +19,7 @@ class Card {
     this.stop?.addEventListener("click", () => this.#run.stop());
     this.find("form")?.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#run?.stop(); // what has ended already stays as it is
+      if (this.section.dataset.status === "streaming") void this.#run.stop();
       this.follow(start(new FormData(event.currentTarget)));
     });
     const kept = storage?.getItem(id);
@@ -44,14 +44,14 @@ class Card {
       state = { status: "done", result: await run.result() };
     } catch (error) {
       state = { status: error.code === "CANCELLED" ? "cancelled" : "error", error };
-      if (error.code === "NOT_FOUND") this.storage?.removeItem(this.id); // the server has forgotten it
     }
     tell([]);
   }
 
   #tell(state) {
-    const { run, status } = state;
-    if (run.id) this.storage?.setItem(this.id, run.id);
+    const { run, status, error } = state;
+    if (error?.code === "NOT_FOUND") this.storage?.removeItem(this.id); // the server has forgotten it
+    else if (run.id) this.storage?.setItem(this.id, run.id);
     this.section.dataset.status = status;
     if (this.stop) this.stop.disabled = status !== "streaming";
     this.show(state);
