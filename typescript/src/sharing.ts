@@ -23,7 +23,8 @@ const KEEPALIVE = ": keepalive\n\n";
 const TERMINAL: ReadonlySet<string> = new Set(["done", "error", "cancelled"]);
 
 /**
- * Make a `fetch` by which all tabs of this origin follow a run over one connection: `createClient({ url, fetch: shareStreams() })`.
+ * Make a `fetch` by which all tabs of this origin follow a run over one connection:
+ * `createClient({ url, fetch: shareStreams(), maxStreams: Infinity })`. A tab that hears another holds no connection, and none has to be counted.
  *
  * It needs Web Locks and BroadcastChannel, which https and localhost have; elsewhere each tab has its own connection.
  */

@@ -1260,8 +1260,8 @@ function newKey() {
 // src/streams.ts
 var LIMIT2 = 4;
 async function takeStream(origin, maxStreams, signal) {
-  const limit = maxStreams ?? (isLimited(origin) ? LIMIT2 : void 0);
-  if (limit === void 0) return true;
+  const limit = maxStreams ?? (isLimited(origin) ? LIMIT2 : Number.POSITIVE_INFINITY);
+  if (limit === Number.POSITIVE_INFINITY) return true;
   try {
     const { takePlace: takePlace2 } = await Promise.resolve().then(() => (init_place(), place_exports));
     return await takePlace2(origin, limit, signal);
