@@ -106,7 +106,8 @@ async def follow(page: Page, run: str) -> None:
     """Follow a run over a stream that tabs share; `seen` has its chunks, `end` its result."""
     await page.evaluate(
         """run => {
-            const client = createClient({ url: "/api", fetch: shareStreams(), maxStreams: Infinity });
+            const shared = { fetch: shareStreams(), maxStreams: Infinity };
+            const client = createClient({ url: "/api", ...shared });
             window.seen = [];
             window.run = client.runs.attach(run);
             window.end = (async () => {
