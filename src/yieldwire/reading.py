@@ -17,10 +17,9 @@ from yieldwire.errors import StoreError
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
 from yieldwire.stores import RunStore
-from yieldwire.timer import Unfinished, at_once
 
-Take: TypeAlias = Callable[[Sequence[Block]], bool]
-"""Takes a page at once, and says whether that is all; if not, the reader goes on. Never raises."""
+Take: TypeAlias = Callable[[Block], bool]
+"""Takes a block at once, and says whether it could; if not, the reader goes on. Never raises."""
 
 PAGE_BYTES: Final = 65_536
 """About what is sent at a time; a reader that does not read costs a few times that."""
@@ -190,23 +189,14 @@ class Reader:
     def _must_end(self) -> bool:
         return self._is_over or self.is_leaving
 
-    def _deliver(self) -> bool:
+    def _deliver(self, block: Block) -> bool:
         """Hand on what is new; called by the store, in the task of whoever appended it."""
-        if self._take is None or self.is_leaving:
+        if block.first != self._seq + 1:
+            return block.last <= self._seq
+        if self._take is None or block.end is not None or self.is_leaving:
             return False
-        try:
-            page = at_once(self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES))
-        except Unfinished as waiting:
-            waiting.close()
-            return False
-        except Exception:  # noqa: BLE001 - the reader reads again, in its own task, and is told
-            return False
-        if not page:
-            return True
-        if page[-1].end is not None:
-            return False
-        self._seq = page[-1].last
-        self._is_interrupted = not self._take(page)
+        self._seq = block.last
+        self._is_interrupted = not self._take(block)
         if not self._is_interrupted:
             self._note(self._seq)
         return not self._is_interrupted

@@ -13,7 +13,7 @@ from yieldwire.codecs import Encoder
 from yieldwire.errors import NotFound, StoreError, YieldwireError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-from yieldwire.timer import Unfinished, at_once, within
+from yieldwire.timer import Unfinished, within
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -115,19 +115,24 @@ class Streaming:
         self._after, self._is_quiet = page[-1].last, False
         return body
 
-    def _take(self, page: Sequence[Block]) -> bool:
-        # Called while `_follow` waits, by whoever appended the page: a task less for each event.
+    def _take(self, block: Block) -> bool:
+        # Called while `_follow` waits, by whoever appended the block: a task less for each event.
         if self._caller.has_expired:
             return False
-        body = self._encode(page)
-        if body:
-            try:
-                self._context.run(at_once, self._exchange.send_body(body, more=True))
-            except Unfinished as waiting:
-                self._rest = waiting
-            except Exception as exc:  # noqa: BLE001 - raised in the task of the response
-                self._failure = exc
-        return self._rest is None and self._failure is None
+        body = self._encoder.encode(block)
+        self._after, self._is_quiet = block.last, False
+        if not body:
+            return True
+        steps = self._exchange.send_body(body, more=True).__await__()
+        try:
+            waited = self._context.run(next, steps)
+        except StopIteration:
+            return True
+        except Exception as exc:  # noqa: BLE001 - raised in the task of the response
+            self._failure = exc
+        else:
+            self._rest = Unfinished(steps, waited)
+        return False
 
     async def _finish(self) -> None:
         """End what `_take` began and could not end."""

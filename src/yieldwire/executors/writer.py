@@ -205,14 +205,9 @@ class LogWriter:
         if self._failure is not None:
             raise self._failure
 
-    async def _settle(self, block: Block) -> None:
+    async def _settle(self, block: Block, end: Status | None = None) -> None:
         # Where a write fails or is cancelled, the store may have the block or not. The same
         # append is repeated before anything follows, which is answered as success if it has.
-        await self._write(block)
-        self._unsettled = None
-        self._pace.wrote(self._seq, len(block.frames))
-
-    async def _write(self, block: Block, end: Status | None = None) -> None:
         run = self._run
         try:
             self._seq = await self._store.append(
@@ -220,6 +215,8 @@ class LogWriter:
             )
         except StoreError as exc:
             await self._write_patiently(block, end, exc)
+        self._unsettled = None
+        self._pace.wrote(self._seq, len(block.frames))
 
     async def _write_patiently(self, block: Block, end: Status | None, exc: StoreError) -> None:
         run = self._run
@@ -253,7 +250,7 @@ class LogWriter:
         block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
         if self._pending:
             block = self._take().joined(block)
-        await self._write(block, advance(Status.RUNNING, kind))
+        await self._settle(block, advance(Status.RUNNING, kind))
 
 
 @types.coroutine

@@ -14,8 +14,8 @@ from yieldwire.errors import NotFound, RateLimited
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 
-Deliver = Callable[[], bool]
-"""Takes what is new to a waiting reader at once, and says whether it could; it never raises."""
+Deliver = Callable[[Block], bool]
+"""Takes the block that is new to a waiting reader, and says whether it could; never raises."""
 
 Reach = Literal["process", "machine", "network"]
 
@@ -150,8 +150,8 @@ class Store(Protocol):
         """Return when the log has something behind ``after``, or after ``timeout`` seconds.
 
         ``False`` says that it was the time. It may return early, also when the run is gone:
-        whoever waits reads again. A store may call ``deliver`` instead of returning, each time
-        that there is news, in its event loop; the wait goes on where that returns true.
+        whoever waits reads again. A store may hand ``deliver`` each block that is appended, in
+        its event loop and in order, instead of returning; the wait goes on where that is true.
         """
         ...
 

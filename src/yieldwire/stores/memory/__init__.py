@@ -279,8 +279,7 @@ class MemoryStore:
     async def close(self) -> None:
         """Wake everybody who waits; there is nothing else to let go of."""
         for entry in self._entries.values():
-            for waiter in entry.waiters:
-                _resolve(waiter, is_news=True)
+            entry.wake()
 
 
 def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:

@@ -58,7 +58,7 @@ class Entry:
         if keep is not None and self.seq - self.first_seq + 1 > keep:
             self._trim(self.seq - keep + 1)
         if self.waiters:
-            self.wake()
+            self.deliver(block)
 
     def _pack(self) -> None:
         # A stream that trickles would keep a block for each event, at thrice the memory.
@@ -99,25 +99,28 @@ class Entry:
         """Return about how many bytes the run takes."""
         return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
 
-    def wake(self) -> None:
-        """Let every waiting reader take what is new, or look again."""
-        if len(self.waiters) <= _AT_ONCE:
-            self._wake(list(self.waiters))
-        else:
-            self._wake_in_turns(list(self.waiters))
+    def deliver(self, block: Block) -> None:
+        """Let every waiting reader take what was appended, or look again."""
+        self._deliver_in_turns(block, list(self.waiters))
 
-    def _wake_in_turns(self, waiters: list[asyncio.Future[bool]]) -> None:
-        # So many deliveries take a while: others are let run in between.
-        self._wake(waiters[:_AT_ONCE])
+    def _deliver_in_turns(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
+        self._deliver(block, waiters[:_AT_ONCE])
         if rest := waiters[_AT_ONCE:]:
-            asyncio.get_running_loop().call_soon(self._wake_in_turns, rest)
+            # So many deliveries take a while: others are let run in between.
+            asyncio.get_running_loop().call_soon(self._deliver_in_turns, block, rest)
 
-    def _wake(self, waiters: list[asyncio.Future[bool]]) -> None:
+    def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
         for waiter in waiters:
             if not waiter.done():
                 deliver = self.waiters.get(waiter)
-                if deliver is None or not deliver():
+                if deliver is None or not deliver(block):
                     waiter.set_result(True)
+
+    def wake(self) -> None:
+        """Let every waiting reader look again."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(True)
 
     def stands_already(self, block: Block) -> bool:
         """Whether ``block`` is byte for byte what the log has at its place."""

@@ -139,7 +139,7 @@ class SQLiteStore:
             self._waiters.wake(run_id, block.last)
             raise
         self._tails.add(run_id, block, first_seq)
-        self._waiters.wake(run_id, block.last)
+        self._waiters.wake(run_id, block.last, block)
         return block.last
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:

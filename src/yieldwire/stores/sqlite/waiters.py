@@ -14,6 +14,7 @@ from functools import partial
 from typing import TypeAlias
 
 from yieldwire.errors import StoreError
+from yieldwire.events import Block
 from yieldwire.stores import Deliver
 from yieldwire.timer import Timers
 
@@ -93,13 +94,16 @@ class Waiters:
         for run_id in run_ids:
             self.wake(run_id)
 
-    def wake(self, run_id: str, last: int | None = None) -> None:
-        """Wake whoever waits for something that ``last`` is not before; without it, everybody."""
+    def wake(self, run_id: str, last: int | None = None, block: Block | None = None) -> None:
+        """Wake whoever waits for something that ``last`` is not before; without it, everybody.
+
+        Where ``block`` is what was appended, whoever takes it waits on.
+        """
         for future, waiter in list(self._waiters.get(run_id, {}).items()):
             if last is None:
                 _resolve(future, is_news=True)
             elif last > waiter.after and not future.done():
-                if waiter.deliver is not None and waiter.deliver():
+                if block is not None and waiter.deliver is not None and waiter.deliver(block):
                     waiter.after = last
                 else:
                     future.set_result(True)
