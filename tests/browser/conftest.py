@@ -1,9 +1,14 @@
 """A real Chromium: one for all tests, and for each a profile of its own."""
 
 from collections.abc import AsyncIterator
+from typing import Final
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+
+from tests.support.command import CommandServer
+from tests.support.server import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -16,6 +21,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 20_000
+PAGES_APP: Final = "examples.web.app:app"
+PATHS: Final = {"plain": "", "react": "react/", "vue": "vue/"}
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -54,3 +61,25 @@ async def page_without_scripts(browser: Browser) -> AsyncIterator[Page]:
     context.set_default_timeout(PATIENCE_MS)
     yield await context.new_page()
     await context.close()
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest) -> str:
+    path = PATHS[request.param]
+    built = ROOT / "examples/web/dist" / path / "index.html"
+    assert not path or built.exists(), "`make examples/web/dist` builds the pages"
+    return path
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def pages_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[CommandServer]:
+    folder = tmp_path_factory.mktemp("pages")
+    with CommandServer(PAGES_APP, folder / "log", {"RUNS": str(folder / "runs.db")}) as server:
+        await server.wait_until_listening()
+        yield server
+        server.kill()  # the feed's readers have left, and nobody waits for it
+
+
+@pytest.fixture
+async def pages_url(pages_server: CommandServer, path: str) -> str:
+    return f"http://127.0.0.1:{pages_server.port}/{path}"
