@@ -108,6 +108,7 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 	@touch $@
 
 # The browser tests drive Debian's Chromium, with Debian's nginx in between, and tests/eventpath counts with Debian's Valgrind.
+# Runlevel 1 keeps Debian from starting nginx as it is installed.
 /usr/bin/chromium: PACKAGES := chromium fonts-dejavu-core
 /usr/bin/valgrind: PACKAGES := valgrind
 /usr/sbin/nginx: PACKAGES := nginx-light
