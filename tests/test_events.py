@@ -109,3 +109,13 @@ def test_the_frames_are_those_of_the_native_format() -> None:
 def test_only_the_three_ends_are_terminal(kind: EventType) -> None:
     assert Event(1, kind, b"{}").is_terminal is (kind in TERMINAL_EVENTS)
     assert (kind in TERMINAL_EVENTS) is (kind.value in {"done", "error", "cancelled"})
+
+
+@given(log=logs())
+def test_a_blocks_newest_event_is_its_last(log: list[Event]) -> None:
+    block = block_of(log)
+
+    newest = block.newest()
+
+    assert list(newest.events()) == log[-1:]
+    assert (newest.first, newest.last, newest.end) == (block.last, block.last, block.end)

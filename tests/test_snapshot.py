@@ -38,6 +38,37 @@ TEXT = {"type": "text", "text": "a"}
 PROGRESS = {"type": "progress", "current": 1}
 
 
+CHUNKS = st.lists(
+    st.sampled_from([TEXT, PROGRESS, "b", {"type": "append", "text": "c"}, [1], {"text": "no"}, 7]),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(st.lists(CHUNKS, min_size=1, max_size=4), st.booleans())
+def test_it_is_the_same_however_the_events_are_grouped(
+    groups: list[list[object]],
+    has_ended: bool,  # noqa: FBT001 - drawn
+) -> None:
+    one_by_one, whole, seq = Fold(), Fold(), 0
+    blocks: list[Block] = []
+    for group in groups:
+        blocks.append(chunks(seq + 1, *group))
+        seq = blocks[-1].last
+    if has_ended:
+        end = event(seq + 1, EventType.DONE, {"result": 3})
+        blocks[-1] = blocks[-1].joined(end)
+    for block in blocks:
+        whole.add(block)
+        for each in block.events():
+            one_by_one.add(Block.of_event(RUN, each.seq, each.type, each.data))
+
+    shown = [each.snapshot(record(seq=seq), with_text=True) for each in (one_by_one, whole)]
+
+    assert shown[0] == shown[1]
+    assert one_by_one.seq == whole.seq
+
+
 def test_text_accumulates_and_the_newest_progress_and_chunk_win() -> None:
     folded = fold(
         chunks(1, TEXT, PROGRESS, "b"),

@@ -106,6 +106,12 @@ class Block(NamedTuple):
         frames = self.frames.split(_FRAME_END, skip)[skip]
         return Block(self.run_id, seq + 1, self.last, frames, self.end)
 
+    def newest(self) -> "Block":
+        """Return the block's last event as a block of its own."""
+        start = self.frames.rfind(_FRAME_END, 0, -len(_FRAME_END)) + 1
+        frame = self.frames[start + 1 :] if start else self.frames
+        return Block(self.run_id, self.last, self.last, frame, self.end)
+
     def begins_with(self, other: "Block") -> bool:
         """Whether this block's first events are those of ``other``, byte for byte."""
         return self.last >= other.last and self.frames.startswith(other.frames)

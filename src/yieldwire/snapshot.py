@@ -14,6 +14,16 @@ FIRST_POLL_MS: Final = 500
 SLOWEST_POLL_MS: Final = 5_000
 
 
+_MARKS: Final = (
+    b"\nevent: ",
+    b'\ndata: "',
+    b'"type":"text"',
+    b'"type":"append"',
+    b'"type":"progress"',
+)
+"""One of these stands in a block in which more counts than the newest chunk."""
+
+
 class Fold:
     """What a log adds up to, as far as it was read. Feed it every block once, in order.
 
@@ -42,7 +52,9 @@ class Fold:
 
     def add(self, block: Block) -> None:
         """Take in the block's events."""
-        for event in block.events():
+        # A long log of what does not accumulate is told by the newest chunk alone.
+        tells = any(mark in block.frames for mark in _MARKS)
+        for event in (block if tells else block.newest()).events():
             self._take(event)
         self.seq = block.last
 
