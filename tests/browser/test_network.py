@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TABS: Final = 8
 CUTS: Final = 8
-# A stream that nginx buffers and compresses comes all at its end; one that forbids buffering does not.
+# What nginx buffers and compresses comes all at its end, unless the stream forbids buffering.
 COMPRESSES: Final = "gzip on; gzip_types text/event-stream;"
 HOLDS_BACK: Final = COMPRESSES + "proxy_ignore_headers X-Accel-Buffering;"
 
