@@ -4,9 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from yieldwire.chunks import Result
 from yieldwire.context import Context, Stream, StreamableValue
-from yieldwire.errors import UsageError
 from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter, flush_when_waiting
@@ -48,18 +46,10 @@ class Drive:
 
 async def _drive_async_generator(drive: Drive) -> object:
     generator = cast("AsyncGenerator[object, None]", drive.call())
-    put, held = drive.writer.put, None
     try:
-        async for chunk in generator:
-            if held is not None:
-                raise UsageError("A Result is the last word: nothing can be yielded after it.")
-            if type(chunk) is Result:
-                held = chunk
-            elif put(chunk):
-                await drive.writer.turn()
+        return await drive.writer.put_all(generator)
     finally:
         await generator.aclose()
-    return None if held is None else held.value
 
 
 async def _drive_stream(drive: Drive) -> object:

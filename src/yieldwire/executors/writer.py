@@ -9,11 +9,12 @@ something, writes first and waits then. So there is no task, queue or timer per 
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from yieldwire.errors import Fenced, LimitExceeded, StoreError
+from yieldwire.chunks import Result
+from yieldwire.errors import Fenced, LimitExceeded, StoreError, UsageError
 from yieldwire.events import Block, EventType
 from yieldwire.executors import Limits
 from yieldwire.executors.pace import Pace
@@ -88,19 +89,35 @@ class LogWriter:
             f"{self._max_event_bytes}; send it in smaller pieces."
         )
 
-    def put(self, chunk: object, /) -> bool:
-        """Take a chunk, and say whether it is time to write and to let others run."""
-        # What follows is done for every event there is, so it is one step, with no calls of ours.
-        data = self._encode(chunk, by_alias=True, warnings=False)
-        size = len(data)
-        if size > self._max_event_bytes:
-            raise self._too_large(data)
-        pending = self._pending
-        if not pending:
-            self._begin_block()
-        pending.append(data)
-        self._pending_bytes = size = self._pending_bytes + size
-        return len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or self._time() >= self._due_at
+    async def put_all(self, chunks: AsyncIterator[object]) -> object:
+        """Take every chunk of an action, and return the value of its `Result`, if it has one.
+
+        Raises:
+            UsageError: If something follows the `Result`.
+        """
+        # What `put` does, without the call: this is done for nearly every event there is.
+        encode, most, time = self._encode, self._max_event_bytes, self._time
+        async for chunk in chunks:
+            if type(chunk) is Result:
+                async for _ in chunks:
+                    raise UsageError("A Result is the last word: nothing can be yielded after it.")
+                return chunk.value
+            data = encode(chunk, by_alias=True, warnings=False)
+            size = len(data)
+            if size > most:
+                raise self._too_large(data)
+            pending = self._pending
+            if not pending:
+                self._begin_block()
+            pending.append(data)
+            self._pending_bytes = size = self._pending_bytes + size
+            if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or time() >= self._due_at:
+                await self.turn()
+        return None
+
+    def put(self, chunk: object, /) -> None:
+        """Take a chunk; it is written when the action waits, or drains."""
+        self.put_encoded(self.encode(chunk))
 
     def put_encoded(self, data: bytes) -> None:
         """Take a chunk's JSON."""
