@@ -1,6 +1,5 @@
 """A snapshot is what the log adds up to."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ RUN = "r1"
 
 
 def record(**fields: Any) -> RunRecord:  # noqa: ANN401 - a record's own fields
-    return replace(RunRecord(id=RUN, action="count", caller="c"), **fields)
+    return RunRecord(id=RUN, action="count", caller="c")._replace(**fields)
 
 
 def chunks(first: int, *values: object) -> Block:

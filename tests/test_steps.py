@@ -1,7 +1,5 @@
 """The steps that a store itself takes, as pure functions."""
 
-from dataclasses import replace
-
 import pytest
 from pydantic_core import from_json
 
@@ -11,9 +9,9 @@ from yieldwire.events import EventType
 from yieldwire.run import RunRecord, Status
 from yieldwire.testing.contract.harness import chunks, ending, record
 
-PENDING = replace(record(retries=1), seq=3, fence=4, attempt=1)
-RUNNING = replace(PENDING, status=Status.RUNNING)
-ENDED = replace(PENDING, status=Status.COMPLETED, ended_at=1.0)
+PENDING = record(retries=1)._replace(seq=3, fence=4, attempt=1)
+RUNNING = PENDING._replace(status=Status.RUNNING)
+ENDED = PENDING._replace(status=Status.COMPLETED, ended_at=1.0)
 
 
 def test_a_claim_raises_fence_and_attempt() -> None:
@@ -105,7 +103,7 @@ def test_a_lost_run_is_begun_again_while_it_may() -> None:
 
 
 @pytest.mark.parametrize(
-    "run", [replace(RUNNING, attempt=2), replace(RUNNING, cancel_reason="requested")]
+    "run", [RUNNING._replace(attempt=2), RUNNING._replace(cancel_reason="requested")]
 )
 def test_a_lost_run_that_may_not_be_begun_again_fails(run: RunRecord) -> None:
     lost, block = steps.take_away(run, 7.0)
@@ -122,12 +120,12 @@ def test_a_run_that_was_not_begun_cannot_be_lost() -> None:
 @pytest.mark.parametrize(
     ("run", "forsaken"),
     [
-        (replace(RUNNING, linger=10.0), True),
-        (replace(RUNNING, linger=20.0), False),
-        (replace(RUNNING, linger=30.0), False),
-        (replace(RUNNING, linger=None), False),
-        (replace(RUNNING, linger=10.0, detached=True), False),
-        (replace(RUNNING, linger=10.0, cancel_reason="requested"), False),
+        (RUNNING._replace(linger=10.0), True),
+        (RUNNING._replace(linger=20.0), False),
+        (RUNNING._replace(linger=30.0), False),
+        (RUNNING._replace(linger=None), False),
+        (RUNNING._replace(linger=10.0, detached=True), False),
+        (RUNNING._replace(linger=10.0, cancel_reason="requested"), False),
     ],
 )
 def test_a_run_is_forsaken_when_its_readers_were_away_longer_than_it_lingers(

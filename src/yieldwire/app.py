@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from yieldwire.access import Access, Caller, Verb, authorize
@@ -350,7 +350,7 @@ class App(Registry):
         fold, run = await self.fold(run_id), await self.store.get(run_id)
         while run.status.is_terminal and fold.seq < run.seq:
             fold = await self.fold(run_id)  # it ended in between: its state is its whole log's
-        snapshot = fold.snapshot(replace(run, seq=fold.seq), with_text=with_text)
+        snapshot = fold.snapshot(run._replace(seq=fold.seq), with_text=with_text)
         snapshot["retryAfterMs"] = retry_after_ms(run, self.clock.now())
         return snapshot
 

@@ -6,9 +6,8 @@ Rule 2: this module does no I/O and does not know who drives it.
 """
 
 import secrets
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from yieldwire.errors import IllegalTransition
 from yieldwire.events import EventType
@@ -66,9 +65,11 @@ def advance(status: Status, event: EventType) -> Status:
         raise IllegalTransition(f"{event.value!r} cannot happen while {status.value}") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """One run as a store keeps it. Times are seconds since the epoch, by the store's clock."""
+class RunRecord(NamedTuple):
+    """One run as a store keeps it. Times are seconds since the epoch, by the store's clock.
+
+    A tuple, because one is made for every change of a run; its fields go by their names.
+    """
 
     id: str
     action: str
@@ -105,23 +106,6 @@ class RunRecord:
     def is_shared(self) -> bool:
         """Whether this is a feed's one run for all of its readers, which nobody owns."""
         return self.caller.startswith(SHARED)
-
-
-_SLOTS: Final = tuple(
-    (vars(RunRecord)[name].__get__, vars(RunRecord)[name].__set__)
-    for name in RunRecord.__dataclass_fields__
-)
-_set = object.__setattr__
-
-
-def revised(run: RunRecord, **changes: object) -> RunRecord:
-    """Return the record with other values, as `dataclasses.replace` does in twice the time."""
-    record = object.__new__(RunRecord)
-    for read, write in _SLOTS:
-        write(record, read(run))
-    for name, value in changes.items():
-        _set(record, name, value)
-    return record
 
 
 SHARED: Final = "feed:"

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from yieldwire.errors import AppendConflict, Fenced, RunCancelled, RunInterrupted
 from yieldwire.events import Block, EventType
-from yieldwire.run import RunRecord, Status, advance, revised
+from yieldwire.run import RunRecord, Status, advance
 
 _RUNNING: Final = Status.RUNNING
 CLAIM_SECONDS: Final = 30.0
@@ -26,8 +26,7 @@ def claim(run: RunRecord, now: float) -> RunRecord:
     """
     if run.status is not Status.PENDING:
         raise Fenced(f"Run {run.id} is {run.status.value}, not pending.")
-    return revised(
-        run,
+    return run._replace(
         status=advance(run.status, EventType.STARTED),
         fence=run.fence + 1,
         attempt=run.attempt + 1,
@@ -58,14 +57,14 @@ def append(
     brings = None if block.end is None else advance(run.status, block.end)
     if brings is not status:
         raise AppendConflict(f"The block brings {brings}, and {status} was said of it.")
-    return end(run, block, now) if status is not None else revised(run, seq=block.last)
+    return end(run, block, now) if status is not None else run._replace(seq=block.last)
 
 
 def end(run: RunRecord, block: Block, now: float) -> RunRecord:
     """End the run by the terminal event that ``block`` ends with."""
     if block.end is None:
         raise AppendConflict("A block that ends a run must end with a terminal event.")
-    return revised(run, status=advance(run.status, block.end), seq=block.last, ended_at=now)
+    return run._replace(status=advance(run.status, block.end), seq=block.last, ended_at=now)
 
 
 def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Block | None]:
@@ -75,7 +74,7 @@ def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Blo
     """
     if run.status.is_terminal or run.cancel_reason is not None:
         return run, None
-    run = revised(run, cancel_reason=reason)
+    run = run._replace(cancel_reason=reason)
     if run.status is not Status.PENDING:
         return run, None
     return _end_without_worker(run, EventType.CANCELLED, RunCancelled(reason), now)
@@ -94,7 +93,7 @@ def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
     data = to_json({"attempt": run.attempt + 1})
     block = Block.of_event(run.id, run.seq + 1, EventType.RESTARTED, data)
     status = advance(run.status, EventType.RESTARTED)
-    return revised(run, status=status, fence=run.fence + 1, seq=block.last), block
+    return run._replace(status=status, fence=run.fence + 1, seq=block.last), block
 
 
 def _end_without_worker(
@@ -102,7 +101,7 @@ def _end_without_worker(
 ) -> tuple[RunRecord, Block]:
     data = to_json(error.error_object(run.id).to_dict())
     block = Block.of_event(run.id, run.seq + 1, kind, data)
-    return end(revised(run, fence=run.fence + 1), block, now), block
+    return end(run._replace(fence=run.fence + 1), block, now), block
 
 
 def is_forsaken(run: RunRecord, read_until: float, now: float) -> bool:

@@ -88,7 +88,7 @@ class EndsWithoutAnEvent(MemoryStore):
         if end is not None and block.end is None:
             last = await super().append(run_id, block, after=after, fence=fence)
             entry = self._entry(run_id)
-            entry.record = replace(entry.current(), status=end)
+            entry.record = entry.current()._replace(status=end)
             return last
         return await super().append(run_id, block, after=after, fence=fence, end=end)
 
@@ -115,7 +115,7 @@ class EndsInTwoSteps(MemoryStore):
         entry = self._entry(run_id)
         running = entry.current()
         if end is not None and running.seq == after and running.fence == fence:
-            entry.record = replace(running, status=end)
+            entry.record = running._replace(status=end)
             await asyncio.sleep(0)
             entry.record = running
         return await super().append(run_id, block, after=after, fence=fence, end=end)
@@ -259,7 +259,7 @@ class SweepsWithTheOldFence(MemoryStore):
         swept = await super().sweep()
         for run in swept:
             entry = self._entry(run.id)
-            entry.record = replace(entry.record, fence=before[run.id])
+            entry.record = entry.record._replace(fence=before[run.id])
         return swept
 
 
@@ -285,7 +285,7 @@ class ClaimsTwice(MemoryStore):
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         entry = self._entry(run_id)
         if entry.record.status is Status.RUNNING:
-            entry.record = replace(entry.record, status=Status.PENDING)
+            entry.record = entry.record._replace(status=Status.PENDING)
         return await super().claim(run_id, lease=lease)
 
 
@@ -295,7 +295,7 @@ class TriesForEver(MemoryStore):
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         for entry in self._entries.values():
             if entry.record.retries:
-                entry.record = replace(entry.record, retries=entry.record.attempt)
+                entry.record = entry.record._replace(retries=entry.record.attempt)
         return await super().sweep()
 
 
@@ -305,7 +305,7 @@ class BelievesTheLastReason(MemoryStore):
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         entry = self._entry(run_id)
         if not entry.record.status.is_terminal:
-            entry.record = replace(entry.record, cancel_reason=None)
+            entry.record = entry.record._replace(cancel_reason=None)
         return await super().request_cancel(run_id, reason)
 
 

@@ -25,7 +25,7 @@ from yieldwire.errors import (
     KeyReused,
 )
 from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status, revised
+from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.timer import Timers
@@ -70,7 +70,7 @@ class MemoryStore:
             return entry.current()
         self._check_limits(run, admission)
         entry = Entry(
-            revised(run, created_at=self._clock.now()), admission.key, admission.fingerprint
+            run._replace(created_at=self._clock.now()), admission.key, admission.fingerprint
         )
         entry.read_until = self._clock.monotonic()
         self._entries[run.id] = entry

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from yieldwire.events import Block
-from yieldwire.run import RunRecord, revised
+from yieldwire.run import RunRecord
 from yieldwire.stores import Deliver
 
 _PACK: Final = 8
@@ -43,7 +43,7 @@ class Entry:
         """Return the record with the seqs of this moment."""
         record = self.record
         if record.seq != self.seq or record.first_seq != self.first_seq:
-            record = self.record = revised(record, seq=self.seq, first_seq=self.first_seq)
+            record = self.record = record._replace(seq=self.seq, first_seq=self.first_seq)
         return record
 
     def add(self, block: Block) -> None:

@@ -24,7 +24,7 @@ from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.errors import Conflict, Fenced, ForeignCursor, KeyReused
 from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status, revised
+from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
 from yieldwire.stores.sqlite.file import (
     Place,
@@ -85,7 +85,7 @@ class SQLiteStore:
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Keep a new run, or return the one that the idempotency key already has."""
-        run = revised(run, created_at=self._clock.now())
+        run = run._replace(created_at=self._clock.now())
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             if admission.key is not None:
@@ -184,7 +184,7 @@ class SQLiteStore:
     ) -> RunRecord:
         """Write what a step changed, in the transaction that read ``row``."""
         if block is not None:
-            run = revised(run, first_seq=self._put(connection, row, block))
+            run = run._replace(first_seq=self._put(connection, row, block))
         expires = None
         if run.status.is_terminal:
             expires = self._clock.monotonic() + run.retention

@@ -4,7 +4,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -149,12 +149,9 @@ def boot_id() -> str:
         return str(round((time.time() - time.monotonic()) / 10))  # noqa: TID251
 
 
-_FIELDS: Final = tuple(field.name for field in fields(RunRecord))
-
-
 def to_row(run: RunRecord) -> dict[str, Any]:
     """Return a record as the columns of its row."""
-    row = {name: getattr(run, name) for name in _FIELDS}
+    row = run._asdict()
     row["labels"] = to_json(run.labels).decode()
     row["status"] = run.status.value
     return row
@@ -162,7 +159,7 @@ def to_row(run: RunRecord) -> dict[str, Any]:
 
 def to_record(row: sqlite3.Row) -> RunRecord:
     """Return a row as a record."""
-    columns = {name: row[name] for name in _FIELDS}
+    columns = {name: row[name] for name in RunRecord._fields}
     columns["labels"] = tuple(from_json(row["labels"]))
     columns["status"] = Status(row["status"])
     columns["detached"] = bool(row["detached"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from pydantic_core import to_json
@@ -56,7 +55,7 @@ def raises(error: type[YieldwireError]) -> Generator[None, None, None]:
 def record(**fields: Any) -> RunRecord:  # noqa: ANN401 - a record's own fields
     """Return a new run of the action *count*, started by *ada*, with ``fields`` changed."""
     run = RunRecord(id=new_run_id(), action="count", caller="owner:ada", owner="ada")
-    return replace(run, **fields)
+    return run._replace(**fields)
 
 
 async def created(store: RunStore, **fields: Any) -> RunRecord:  # noqa: ANN401 - as above
