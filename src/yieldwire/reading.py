@@ -196,10 +196,13 @@ class Reader:
         if self._take is None or block.end is not None or self.is_leaving:
             return False
         self._seq = block.last
-        self._is_interrupted = not self._take(block)
-        if not self._is_interrupted:
-            self._note(self._seq)
-        return not self._is_interrupted
+        if not self._take(block):
+            self._is_interrupted = True
+            return False
+        pace = self._paces.get(self.run_id)
+        if pace is not None:
+            pace.read(self, block.last)
+        return True
 
     def _note_page(self, page: Sequence[Block]) -> None:
         last = page[-1]

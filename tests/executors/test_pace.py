@@ -66,6 +66,17 @@ async def test_a_reader_that_reads_makes_room() -> None:
     assert still_waiting
 
 
+async def test_what_a_reader_sent_on_while_it_was_written_does_not_hold_the_run() -> None:
+    pace = Pace(100)
+    pace.read("tab", 0)
+
+    pace.read("tab", 1)
+    has_to_wait = pace.wrote(1, 1_000)
+
+    assert not has_to_wait
+    assert await has_room(pace)
+
+
 async def test_the_fastest_reader_counts() -> None:
     pace = Pace(100)
     pace.read("slow", 0)

@@ -39,6 +39,7 @@ class Streaming:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
         self._keepalive, self._stall_timeout = timing.keepalive, timing.stall_timeout
         self._caller = caller
+        self._may_expire = caller.expires_at is not None
         self._after = 0
         self._context = copy_context()
         self._rest: Awaitable[None] | None = None
@@ -117,7 +118,7 @@ class Streaming:
 
     def _take(self, block: Block) -> bool:
         # Called while `_follow` waits, by whoever appended the block: a task less for each event.
-        if self._caller.has_expired:
+        if self._may_expire and self._caller.has_expired:
             return False
         body = self._encoder.encode(block)
         self._after, self._is_quiet = block.last, False

@@ -29,7 +29,7 @@ from yieldwire.events import EventType
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.drive import Drive
 from yieldwire.executors.pace import Pace
-from yieldwire.executors.writer import LogWriter, flush_when_waiting
+from yieldwire.executors.writer import LogWriter
 from yieldwire.middleware import Around, enter_arounds
 from yieldwire.run import RunRecord
 from yieldwire.schema import Output
@@ -253,7 +253,7 @@ class Attempt:
             raise UsageError("spawn() needs a running loop: blocking actions have no helpers.")
 
         async def helper() -> T:
-            return await flush_when_waiting(coroutine, self._writer)
+            return await self._writer.run(coroutine)
 
         return self._group.create_task(helper())
 

@@ -1,13 +1,13 @@
 """The one place where an action's function becomes events, whatever its shape."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
-from yieldwire.executors.writer import LogWriter, flush_when_waiting
+from yieldwire.executors.writer import LogWriter
 from yieldwire.schema import Shape
 
 
@@ -19,7 +19,7 @@ class Drive:
     ctx: Context
     writer: LogWriter
 
-    async def run(self) -> object:
+    def run(self) -> Awaitable[object]:
         """Run the action to its end, and return its result; every chunk goes to the writer.
 
         Raises:
@@ -27,9 +27,7 @@ class Drive:
         """
         shape = self.work.action.signature.shape
         driver = _DRIVERS[shape]
-        if shape.is_blocking:
-            return await driver(self)
-        return await flush_when_waiting(driver(self), self.writer)
+        return driver(self) if shape.is_blocking else self.writer.run(driver(self))
 
     def call(self, **injected: object) -> Any:  # noqa: ANN401 - whatever the function returns
         """Call the action's function with its arguments and what is injected."""
@@ -44,12 +42,8 @@ class Drive:
         return self.work.action.function(**self.work.arguments, **extra)
 
 
-async def _drive_async_generator(drive: Drive) -> object:
-    generator = cast("AsyncGenerator[object, None]", drive.call())
-    try:
-        return await drive.writer.put_all(generator)
-    finally:
-        await generator.aclose()
+def _drive_async_generator(drive: Drive) -> Coroutine[Any, Any, object]:
+    return drive.writer.put_all(drive.call())
 
 
 async def _drive_stream(drive: Drive) -> object:

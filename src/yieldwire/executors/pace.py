@@ -15,19 +15,31 @@ class Pace:
         self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block
         self._ahead = 0
         self._readers: dict[object, int] = {}
+        self._furthest = 0
+        """The last seq that some reader has sent on."""
         self._room: asyncio.Event | None = None
 
-    def wrote(self, seq: int, size: int) -> None:
-        """Note a block that was appended."""
+    def wrote(self, seq: int, size: int) -> bool:
+        """Note a block that was appended, and return whether the run has to wait for a reader."""
+        if not self._readers or seq <= self._furthest:
+            if self._unread:
+                self._unread.clear()
+                self._ahead = 0
+            return False
         self._unread.append((seq, size))
         self._ahead += size
-        if not self._readers:
-            self._unread.clear()
-            self._ahead = 0
+        return self._ahead > self._limit
 
     def read(self, reader: object, seq: int) -> None:
         """Note that ``reader`` has sent on everything up to ``seq``."""
         self._readers[reader] = seq
+        if seq <= self._furthest:
+            return
+        self._furthest = seq
+        if self._unread:
+            self._forget_read(seq)
+
+    def _forget_read(self, seq: int) -> None:
         read = 0
         for last, size in self._unread:
             if last > seq:
@@ -54,14 +66,9 @@ class Pace:
             self._room.set()
             self._room = None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the run has to wait for a reader."""
-        return self._ahead > self._limit and bool(self._readers)
-
     async def wait_for_room(self) -> None:
         """Return when the run may write on."""
-        while self.is_full:
+        while self._ahead > self._limit and self._readers:
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()

@@ -2,14 +2,14 @@
 
 Theory of operation. Chunks are encoded as they come and gathered. They are appended, as one
 block, when the action suspends: a stream that trickles is written event by event with no
-delay, and a loop that runs hot fills its blocks by itself. `flush_when_waiting` is what sees
+delay, and a loop that runs hot fills its blocks by itself. `LogWriter.run` is what sees
 the action suspend: it steps the action's coroutine by hand, and where that waits for
 something, writes first and waits then. So there is no task, queue or timer per event.
 """
 
 import asyncio
 import types
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -55,7 +55,7 @@ class LogWriter:
         self._unsettled: Block | None = None
         """The block of which the store has not said that it is in the log."""
         self._failure: LimitExceeded | None = None
-        self._busy = False
+        self._is_ahead = self._busy = False
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
@@ -64,13 +64,8 @@ class LogWriter:
         self.is_closed = False
         self.has_failed = False
         """Whether the store did not take what was to be written."""
-        self.is_stepping = False
+        self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
-
-    @property
-    def has_work(self) -> bool:
-        """Whether something waits to be written that nobody is writing."""
-        return bool(self._pending) and not self._busy
 
     def encode(self, chunk: object) -> bytes:
         """Return the chunk's JSON. May be called from any thread.
@@ -89,7 +84,7 @@ class LogWriter:
             f"{self._max_event_bytes}; send it in smaller pieces."
         )
 
-    async def put_all(self, chunks: AsyncIterator[object]) -> object:
+    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
@@ -97,23 +92,29 @@ class LogWriter:
         """
         # What `put` does, without the call: this is done for nearly every event there is.
         encode, most, time = self._encode, self._max_event_bytes, self._time
-        async for chunk in chunks:
-            if type(chunk) is Result:
-                async for _ in chunks:
-                    raise UsageError("A Result is the last word: nothing can be yielded after it.")
-                return chunk.value
-            data = encode(chunk, by_alias=True, warnings=False)
-            size = len(data)
-            if size > most:
-                raise self._too_large(data)
-            pending = self._pending
-            if not pending:
-                self._begin_block()
-            pending.append(data)
-            self._pending_bytes = size = self._pending_bytes + size
-            if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or time() >= self._due_at:
-                await self.turn()
+        try:
+            async for chunk in chunks:
+                if type(chunk) is Result:
+                    return await self._last(chunk, chunks)
+                data = encode(chunk, by_alias=True, warnings=False)
+                size = len(data)
+                if size > most:
+                    raise self._too_large(data)
+                pending = self._pending
+                if not pending:
+                    self._begin_block()
+                pending.append(data)
+                self._pending_bytes = size = self._pending_bytes + size
+                if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or time() >= self._due_at:
+                    await self.turn()
+        finally:
+            await chunks.aclose()
         return None
+
+    async def _last(self, result: Result[object], chunks: AsyncIterator[object]) -> object:
+        async for _ in chunks:
+            raise UsageError("A Result is the last word: nothing can be yielded after it.")
+        return result.value
 
     def put(self, chunk: object, /) -> None:
         """Take a chunk; it is written when the action waits, or drains."""
@@ -131,13 +132,8 @@ class LogWriter:
             raise Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
         if self._failure is not None:
             raise self._failure
-        if not self.is_stepping:
+        if not self._is_stepping:
             self._loop.call_soon(self._kick)
-
-    def resume(self) -> None:
-        """Note that the action has waited, and with it let others run."""
-        if not self.is_stopping:
-            self._due_at = self._time() + FIRST_SECONDS
 
     def stop(self) -> None:
         """Let the action be stopped at its next chunk, if it does not wait before."""
@@ -146,11 +142,48 @@ class LogWriter:
 
     def _kick(self) -> None:
         # Somebody outside the action's own coroutines put something: nobody sees them wait.
-        if self.has_work and not self.is_closed:
+        if self._pending and not self._busy and not self.is_closed:
             self.spawn_flush()
 
     spawn_flush: Callable[[], object]
     """Set by the attempt: runs `flush` in a task that the attempt owns."""
+
+    @types.coroutine
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Run ``coroutine``; whenever it suspends, first write what it has emitted.
+
+        What it waits for is then waited for as if nobody stood between, so cancellation,
+        time limits and task groups inside it work as ever.
+        """
+        value: object = None
+        error: BaseException | None = None
+        while True:
+            self._is_stepping = True
+            try:
+                waited = coroutine.send(value) if error is None else coroutine.throw(error)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            finally:
+                self._is_stepping = False
+            value = error = None
+            if self._pending and not self._busy:
+                try:
+                    yield from self.flush().__await__()
+                except asyncio.CancelledError as exc:
+                    # The cancellation was meant for what the action waits for: pass it on there,
+                    # and where that is over already, to the action itself.
+                    if waited is None or not waited.cancel():
+                        error = exc
+                        continue
+                except BaseException as exc:  # noqa: BLE001 - it is thrown into the action
+                    error = exc
+                    continue
+            try:
+                value = yield waited
+            except BaseException as exc:  # noqa: BLE001 - as above
+                error = exc
+            if not self.is_stopping:  # it has waited, and with it let others run
+                self._due_at = self._time() + FIRST_SECONDS
 
     async def drain(self) -> None:
         """Write if it is time to, and let others run; wait while the log is too far behind."""
@@ -188,9 +221,9 @@ class LogWriter:
         try:
             while (self._unsettled or self._pending) and not self.is_closed:
                 if self._unsettled is None:
-                    self._unsettled = self._within_limits(self._take())
+                    self._unsettled = self._next_block()
                 await self._settle(self._unsettled)
-                if self._pace.is_full:
+                if self._is_ahead:
                     await self._pace.wait_for_room()
         finally:
             self._busy = False
@@ -198,12 +231,11 @@ class LogWriter:
             if self._idle is not None and not self._idle.done():
                 self._idle.set_result(None)
 
-    def _take(self) -> Block:
-        data, self._pending, self._pending_bytes = self._pending, [], 0
-        return Block.of_chunks(self._run.id, self._seq + 1, data)
-
-    def _within_limits(self, block: Block) -> Block:
+    def _next_block(self) -> Block:
+        """Return everything that is pending as a block that the limits allow."""
         run, limits = self._run, self._limits
+        data, self._pending, self._pending_bytes = self._pending, [], 0
+        block = Block.of_chunks(run.id, self._seq + 1, data)
         self._bytes += len(block.frames)
         if run.keep is None and (block.last > limits.max_events or self._bytes > limits.max_bytes):
             self._failure = LimitExceeded(
@@ -233,7 +265,7 @@ class LogWriter:
         except StoreError as exc:
             await self._write_patiently(block, end, exc)
         self._unsettled = None
-        self._pace.wrote(self._seq, len(block.frames))
+        self._is_ahead = self._pace.wrote(self._seq, len(block.frames))
 
     async def _write_patiently(self, block: Block, end: Status | None, exc: StoreError) -> None:
         run = self._run
@@ -264,46 +296,9 @@ class LogWriter:
         await self._wait_idle()
         if self._unsettled is not None:
             await self._settle(self._unsettled)
-        block = Block.of_event(self._run.id, self._seq + 1 + len(self._pending), kind, data)
-        if self._pending:
-            block = self._take().joined(block)
+        run_id, pending, seq = self._run.id, self._pending, self._seq + 1
+        block = Block.of_event(run_id, seq + len(pending), kind, data)
+        if pending:
+            block = Block.of_chunks(run_id, seq, pending).joined(block)
+            self._pending = []
         await self._settle(block, advance(Status.RUNNING, kind))
-
-
-@types.coroutine
-def flush_when_waiting(
-    coroutine: Coroutine[Any, Any, T], writer: LogWriter
-) -> Generator[Any, Any, T]:
-    """Run ``coroutine``; whenever it suspends, first write what it has emitted.
-
-    What it waits for is then waited for as if nobody stood between, so cancellation,
-    time limits and task groups inside it work as ever.
-    """
-    value: object = None
-    error: BaseException | None = None
-    while True:
-        writer.is_stepping = True
-        try:
-            waited = coroutine.send(value) if error is None else coroutine.throw(error)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        finally:
-            writer.is_stepping = False
-        value = error = None
-        if writer.has_work:
-            try:
-                yield from writer.flush().__await__()
-            except asyncio.CancelledError as exc:
-                # The cancellation was meant for what the action waits for: pass it on there,
-                # and where that is over already, to the action itself.
-                if waited is None or not waited.cancel():
-                    error = exc
-                    continue
-            except BaseException as exc:  # noqa: BLE001 - it is thrown into the action
-                error = exc
-                continue
-        try:
-            value = yield waited
-        except BaseException as exc:  # noqa: BLE001 - as above
-            error = exc
-        writer.resume()

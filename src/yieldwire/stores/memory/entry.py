@@ -57,8 +57,10 @@ class Entry:
         keep = self.record.keep
         if keep is not None and self.seq - self.first_seq + 1 > keep:
             self._trim(self.seq - keep + 1)
-        if self.waiters:
-            self.deliver(block)
+        if len(self.waiters) > _AT_ONCE:
+            self._deliver_in_turns(block, list(self.waiters))
+        elif self.waiters:
+            self._deliver(block, list(self.waiters))
 
     def _pack(self) -> None:
         # A stream that trickles would keep a block for each event, at thrice the memory.
@@ -99,10 +101,6 @@ class Entry:
         """Return about how many bytes the run takes."""
         return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
 
-    def deliver(self, block: Block) -> None:
-        """Let every waiting reader take what was appended, or look again."""
-        self._deliver_in_turns(block, list(self.waiters))
-
     def _deliver_in_turns(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
         self._deliver(block, waiters[:_AT_ONCE])
         if rest := waiters[_AT_ONCE:]:
@@ -110,6 +108,7 @@ class Entry:
             asyncio.get_running_loop().call_soon(self._deliver_in_turns, block, rest)
 
     def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
+        """Let waiting readers take what was appended, or look again."""
         for waiter in waiters:
             if not waiter.done():
                 deliver = self.waiters.get(waiter)
