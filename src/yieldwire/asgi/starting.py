@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import aclosing, nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -107,12 +108,13 @@ async def _start(
         raise
 
 
+@lru_cache(maxsize=512)  # nearly every request has the same names
+def _is_secret(header: str) -> bool:
+    return _SECRET.search(header) is not None
+
+
 def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
-    kept = {
-        name: value
-        for name, value in exchange.headers.first.items()
-        if _SECRET.search(name) is None
-    }
+    kept = {name: value for name, value in exchange.headers.first.items() if not _is_secret(name)}
     return RequestFacts(
         method=exchange.method, path=exchange.path, client=caller.address, headers=kept
     )
