@@ -32,6 +32,7 @@ class EventType(StrEnum):
 
 
 _FRAME_END: Final = b"\n\n"
+_tuple: Final = tuple.__new__
 
 TERMINAL_EVENTS: Final = frozenset({EventType.DONE, EventType.ERROR, EventType.CANCELLED})
 """The events after which nothing follows."""
@@ -80,7 +81,7 @@ class Block(NamedTuple):
         """Make a block of chunks, each given as its JSON. At least one."""
         if len(data) == 1:
             frame = b"id: %b.%d\ndata: %b\n\n" % (run_id.encode(), first, data[0])
-            return cls(run_id, first, first, frame)
+            return _tuple(cls, (run_id, first, first, frame, None))  # in half the time
         # One step for all of them: a frame at a time takes twice as long.
         frames = b"id: %b.%%d\ndata: %%b\n\n" % run_id.encode() * len(data)
         values = tuple(chain.from_iterable(enumerate(data, first)))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -99,7 +99,8 @@ class Attempt:
             self.cancel(self.run.cancel_reason)
         logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
         try:
-            data = await self._outcome()
+            # Few awaits within awaits: each event that is sent by itself passes all of them.
+            data = self._data_of(await self._drive())
             self._writer.check_limits()
             await self._end(EventType.DONE, data)
         except asyncio.CancelledError as exc:
@@ -115,8 +116,7 @@ class Attempt:
             for timer in self._timers:
                 timer.cancel()
 
-    async def _outcome(self) -> bytes:
-        """Return the data of the `done` event."""
+    def _drive(self) -> Awaitable[object]:
         ctx = Context(
             run_id=self.run.id,
             action=self.run.action,
@@ -127,23 +127,20 @@ class Attempt:
             host=self,
             **self._work.context,
         )
-        arounds = (*self._services.arounds, *self._work.action.options.around)
-        if not arounds:
-            result = await self._drive(ctx)
-        else:
-            async with AsyncExitStack() as stack:
-                await enter_arounds(stack, arounds, ctx)
-                result = await self._drive(ctx)
-        output = self._work.action.signature.result
-        if result is None and (output.annotation is None or output.annotation is Any):
-            return b"{}"
-        encode = output.encode_checked if self._services.checks_chunks() else output.encode
-        return b'{"result":%b}' % encode(result)
-
-    async def _drive(self, ctx: Context) -> object:
         drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
-        if not self._may_spawn():
-            return await drive.run()
+        arounds = (*self._services.arounds, *self._work.action.options.around)
+        if arounds:
+            return self._drive_within(arounds, drive)
+        # Helpers are begun through the context: who has none needs no group for them.
+        may_spawn = Context in self._work.action.signature.injected.values()
+        return self._drive_with_helpers(drive) if may_spawn else drive.run()
+
+    async def _drive_within(self, arounds: Sequence[Around], drive: Drive) -> object:
+        async with AsyncExitStack() as stack:
+            await enter_arounds(stack, arounds, drive.ctx)
+            return await self._drive_with_helpers(drive)
+
+    async def _drive_with_helpers(self, drive: Drive) -> object:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -153,11 +150,13 @@ class Attempt:
         finally:
             self._group = None
 
-    def _may_spawn(self) -> bool:
-        # Helpers are begun through the context: who has none needs no group for them.
-        work = self._work.action
-        arounds = self._services.arounds or work.options.around
-        return bool(arounds) or Context in work.signature.injected.values()
+    def _data_of(self, result: object) -> bytes:
+        """Return the data of the `done` event."""
+        output = self._work.action.signature.result
+        if result is None and (output.annotation is None or output.annotation is Any):
+            return b"{}"
+        encode = output.encode_checked if self._services.checks_chunks() else output.encode
+        return b'{"result":%b}' % encode(result)
 
     async def _flush(self) -> None:
         """Write what somebody sent who does not wait until it is written."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -106,11 +107,15 @@ class LocalExecutor:
                 await self._give_up(run_id, exc)
                 return
             try:
-                if work.action.signature.shape.is_blocking:
-                    async with self._slots:  # pending until there is a thread for it
-                        await self._claim_and_run(run_id, work)
-                else:
-                    await self._claim_and_run(run_id, work)
+                is_blocking = work.action.signature.shape.is_blocking
+                # Where it needs a thread, it is pending until there is one for it.
+                async with self._slots if is_blocking else nullcontext():
+                    if self._is_closing:
+                        return  # it stays pending, for another process
+                    attempt = await self._begin(run_id, work)
+                    await attempt.execute()
+                    if not attempt.is_lost:
+                        await self._ended(attempt.run)
             finally:
                 if work.action.takes_files:
                     close_uploads(work.arguments)
@@ -126,18 +131,14 @@ class LocalExecutor:
             self._attempts.pop(run_id, None)
             self.paces.pop(run_id, None)
 
-    async def _claim_and_run(self, run_id: str, work: Work) -> None:
-        if self._is_closing:
-            return  # it stays pending, for another process
+    async def _begin(self, run_id: str, work: Work) -> Attempt:
         run = await self._claim(run_id)
         # A detached run goes on without readers, so it waits for none.
         pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
         self.paces[run_id] = pace
         attempt = Attempt(self._services, run, work, pace, self._chores.own)
         self._attempts[run_id] = attempt
-        await attempt.execute()
-        if not attempt.is_lost:
-            await self._ended(run)
+        return attempt
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # What an earlier process validated is not to be had here: an action that is gone, a file.

@@ -53,9 +53,13 @@ class LogWriter:
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._unsettled: Block | None = None
-        """The block of which the store has not said that it is in the log."""
+        """The block of which the store has not said that it is in the log.
+
+        Where a write fails or is cancelled, the store may have it or not. The same append is
+        repeated before anything follows, which is answered as success if it has.
+        """
         self._failure: LimitExceeded | None = None
-        self._is_ahead = self._busy = False
+        self._busy = False
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
@@ -101,8 +105,8 @@ class LogWriter:
                 if size > most:
                     raise self._too_large(data)
                 pending = self._pending
-                if not pending:
-                    self._begin_block()
+                if not pending and (self.is_closed or self._failure is not None):
+                    raise self._refusal()
                 pending.append(data)
                 self._pending_bytes = size = self._pending_bytes + size
                 if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or time() >= self._due_at:
@@ -123,17 +127,17 @@ class LogWriter:
     def put_encoded(self, data: bytes) -> None:
         """Take a chunk's JSON."""
         if not self._pending:
-            self._begin_block()
+            if self.is_closed or self._failure is not None:
+                raise self._refusal()
+            if not self._is_stepping:
+                self._loop.call_soon(self._kick)
         self._pending.append(data)
         self._pending_bytes += len(data)
 
-    def _begin_block(self) -> None:
-        if self.is_closed:
-            raise Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
-        if self._failure is not None:
-            raise self._failure
-        if not self._is_stepping:
-            self._loop.call_soon(self._kick)
+    def _refusal(self) -> Exception:
+        return self._failure or Fenced(
+            f"Run {self._run.id} has ended; nothing can be sent any more."
+        )
 
     def stop(self) -> None:
         """Let the action be stopped at its next chunk, if it does not wait before."""
@@ -220,14 +224,20 @@ class LogWriter:
         self._busy = True
         try:
             while (self._unsettled or self._pending) and not self.is_closed:
-                if self._unsettled is None:
-                    self._unsettled = self._next_block()
-                await self._settle(self._unsettled)
-                if self._is_ahead:
+                block = self._unsettled
+                if block is None:
+                    block = self._unsettled = self._next_block()
+                try:  # what `_settle` does, without the call
+                    self._seq = await self._store.append(
+                        block.run_id, block, after=self._seq, fence=self._run.fence
+                    )
+                except StoreError as exc:
+                    await self._write_patiently(block, None, exc)
+                self._unsettled = None
+                if self._pace.wrote(block.last, len(block.frames)):
                     await self._pace.wait_for_room()
         finally:
             self._busy = False
-            self._due_at = 0.0 if self.is_stopping else self._time() + BLOCK_SECONDS
             if self._idle is not None and not self._idle.done():
                 self._idle.set_result(None)
 
@@ -255,17 +265,14 @@ class LogWriter:
             raise self._failure
 
     async def _settle(self, block: Block, end: Status | None = None) -> None:
-        # Where a write fails or is cancelled, the store may have the block or not. The same
-        # append is repeated before anything follows, which is answered as success if it has.
-        run = self._run
+        run_id, fence = self._run.id, self._run.fence
         try:
             self._seq = await self._store.append(
-                run.id, block, after=self._seq, fence=run.fence, end=end
+                run_id, block, after=self._seq, fence=fence, end=end
             )
         except StoreError as exc:
             await self._write_patiently(block, end, exc)
         self._unsettled = None
-        self._is_ahead = self._pace.wrote(self._seq, len(block.frames))
 
     async def _write_patiently(self, block: Block, end: Status | None, exc: StoreError) -> None:
         run = self._run

@@ -57,9 +57,7 @@ class Entry:
         keep = self.record.keep
         if keep is not None and self.seq - self.first_seq + 1 > keep:
             self._trim(self.seq - keep + 1)
-        if len(self.waiters) > _AT_ONCE:
-            self._deliver_in_turns(block, list(self.waiters))
-        elif self.waiters:
+        if self.waiters:
             self._deliver(block, list(self.waiters))
 
     def _pack(self) -> None:
@@ -101,19 +99,16 @@ class Entry:
         """Return about how many bytes the run takes."""
         return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
 
-    def _deliver_in_turns(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
-        self._deliver(block, waiters[:_AT_ONCE])
-        if rest := waiters[_AT_ONCE:]:
-            # So many deliveries take a while: others are let run in between.
-            asyncio.get_running_loop().call_soon(self._deliver_in_turns, block, rest)
-
     def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
         """Let waiting readers take what was appended, or look again."""
-        for waiter in waiters:
+        for waiter in waiters[:_AT_ONCE]:
             if not waiter.done():
                 deliver = self.waiters.get(waiter)
                 if deliver is None or not deliver(block):
                     waiter.set_result(True)
+        if len(waiters) > _AT_ONCE:
+            # So many deliveries take a while: others are let run in between.
+            asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
 
     def wake(self) -> None:
         """Let every waiting reader look again."""
