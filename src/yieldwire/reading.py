@@ -61,6 +61,7 @@ class Reader:
 
     async def __aexit__(self, *_: object) -> None:
         self._open_readers.discard(self)
+        self._take = None  # whose it is holds this reader: a cycle would be freed late
         await self.release()
 
     def leave(self) -> None:

@@ -115,6 +115,9 @@ class Attempt:
         finally:
             for timer in self._timers:
                 timer.cancel()
+            # These hold this attempt, and a cycle waits for the garbage collector.
+            self._timers.clear()
+            self._writer.spawn_flush = None
 
     def _drive(self) -> Awaitable[object]:
         ctx = Context(

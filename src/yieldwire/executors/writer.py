@@ -66,6 +66,8 @@ class LogWriter:
         self._due_at = self._time() + FIRST_SECONDS
         self.is_stopping = False
         self.is_closed = False
+        self.spawn_flush: Callable[[], object] | None = None
+        """Set by the attempt: runs `flush` in a task that the attempt owns."""
         self.has_failed = False
         """Whether the store did not take what was to be written."""
         self._is_stepping = False
@@ -146,11 +148,8 @@ class LogWriter:
 
     def _kick(self) -> None:
         # Somebody outside the action's own coroutines put something: nobody sees them wait.
-        if self._pending and not self._busy and not self.is_closed:
+        if self._pending and not self._busy and not self.is_closed and self.spawn_flush:
             self.spawn_flush()
-
-    spawn_flush: Callable[[], object]
-    """Set by the attempt: runs `flush` in a task that the attempt owns."""
 
     @types.coroutine
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
@@ -169,7 +168,7 @@ class LogWriter:
                 return stop.value  # type: ignore[no-any-return]
             finally:
                 self._is_stepping = False
-            value = error = None
+                value = error = None  # an error that is kept here would keep this frame
             if self._pending and not self._busy:
                 try:
                     yield from self.flush().__await__()
