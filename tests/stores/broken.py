@@ -7,7 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from yieldwire.errors import AppendConflict, Fenced, ForeignCursor, KeyReused, RateLimited
+from yieldwire.errors import (
+    AppendConflict,
+    Fenced,
+    ForeignCursor,
+    KeyReused,
+    RateLimited,
+    StoreError,
+)
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Query
@@ -54,6 +61,28 @@ class TakesOtherBytesForARepeat(MemoryStore):
         if entry.record.fence == fence and after < block.last <= entry.seq:
             return block.last
         return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+class RefusesTheNeighbours(MemoryStore):
+    """What is appended at once with something that is refused is refused as well."""
+
+    _refusal: StoreError | None = None
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        await asyncio.sleep(0)
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            return await super().append(run_id, block, after=after, fence=fence, end=end)
+        except StoreError as exc:
+            self._refusal = exc
+            asyncio.get_running_loop().call_soon(self._forget_refusal)
+            raise
+
+    def _forget_refusal(self) -> None:
+        self._refusal = None
 
 
 class IgnoresTheFence(MemoryStore):
@@ -374,6 +403,15 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "renews a lease that has ended": ("renew_lease", "AND status = 'running'", ""),
     "takes away what is still held": ("lost", "lease_until < :now", "lease_until > :now"),
     "writes over what stands there": ("advance_head", "seq = :seq,", "seq = :seq + 1,"),
+    "counts an event too many": ("advance_heads", "seq = puts.last", "seq = puts.last + 1"),
+    "puts a block with any fence": ("put_blocks", "runs.fence = puts.fence AND", ""),
+    "puts a block anywhere": ("put_blocks", "runs.seq = puts.after AND", ""),
+    "puts a block behind an end": ("put_blocks", "AND runs.status = 'running'", ""),
+    "puts a block and trims nothing": ("put_blocks", "runs.keep >= puts.last", "1"),
+    "goes on with any fence": ("advance_heads", "runs.fence = puts.fence AND", ""),
+    "goes on from anywhere": ("advance_heads", "runs.seq = puts.after AND", ""),
+    "goes on behind an end": ("advance_heads", "AND runs.status = 'running'", ""),
+    "goes on before it trims": ("advance_heads", "runs.keep >= puts.last", "1"),
     "reads from the next block on": ("blocks_behind", "first <= :after + 1", "first > :after"),
     "counts runs that have ended": ("count_live", "AND ended_at IS NULL", ""),
     "counts everybody's runs": ("count_live", "caller = :caller AND", ""),
@@ -392,7 +430,7 @@ class MisspeltSQLiteStore(SQLiteStore):
         name, right, wrong = STATEMENTS[fault]
         statement = self._sql[name]
         assert right in statement
-        self._sql = {**self._sql, name: statement.replace(right, wrong)}
+        self._sql[name] = statement.replace(right, wrong)
 
 
 def misspelt(fault: str) -> Callable[..., MisspeltSQLiteStore]:

@@ -16,26 +16,26 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic_core import to_json
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
-from yieldwire.errors import Conflict, Fenced, ForeignCursor, KeyReused
+from yieldwire.errors import Conflict, ForeignCursor, KeyReused
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
 from yieldwire.stores.sqlite.file import (
     Place,
     Synchronous,
-    block_row,
     statements,
     to_block,
     to_record,
     to_row,
 )
 from yieldwire.stores.sqlite.lanes import Lanes
+from yieldwire.stores.sqlite.log import Append, Log
 from yieldwire.stores.sqlite.tails import Tails
 from yieldwire.stores.sqlite.waiters import Heads, Waiters
 
@@ -68,20 +68,12 @@ class SQLiteStore:
         path = Path(path)
         self.files: Path | None = path.with_name(path.name + "-files")
         self._clock = clock or SystemClock()
-        self._sql = statements()
+        self._sql = dict(statements())
+        self._log = Log(self._sql, self._clock)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
         place = Place(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
-        self._lanes = Lanes(place, self._clock, self._waiters.look_for_all)
-
-    def _row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
-        row: sqlite3.Row | None = self._one(connection, "run_by_id", id=run_id)
-        if row is None:
-            raise no_such_run(run_id)
-        return row
-
-    def _one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
-        return connection.execute(self._sql[name], values).fetchone()
+        self._lanes = Lanes(place, self._clock, self._log, self._waiters.look_for_all)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Keep a new run, or return the one that the idempotency key already has."""
@@ -89,12 +81,12 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             if admission.key is not None:
-                known = self._one(connection, "run_by_key", key=admission.key)
+                known = self._log.one(connection, "run_by_key", key=admission.key)
                 if known is not None:
                     if known["fingerprint"] != admission.fingerprint:
                         raise KeyReused
                     return to_record(known)
-            live = self._one(connection, "count_live", caller=run.caller, action=run.action)
+            live = self._log.one(connection, "count_live", caller=run.caller, action=run.action)
             too_many(run, admission, same=live["same"], every=live["every"])
             columns = {
                 "key": admission.key,
@@ -109,88 +101,27 @@ class SQLiteStore:
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run as it is."""
-        return await self._lanes.read(lambda connection: to_record(self._row(connection, run_id)))
+        return await self._lanes.read(
+            lambda connection: to_record(self._log.row(connection, run_id))
+        )
 
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
         """Add ``block`` in one step, all or none, and return the last seq."""
-
-        def work(connection: sqlite3.Connection) -> int:
-            head = self._one(connection, "head", id=run_id)
-            if head is None:
-                raise no_such_run(run_id)
-            if head["seq"] != after and head["fence"] == fence:
-                if self._stands_already(connection, head["n"], run_id, block):
-                    return int(head["first_seq"])
-            elif head["seq"] == after == block.first - 1 and end is None and block.end is None:
-                if head["fence"] != fence or head["status"] != Status.RUNNING.value:
-                    raise Fenced(f"Run {run_id} is {head['status']}; this writer's right is over.")
-                return self._put(connection, head, block)
-            row = self._row(connection, run_id)
-            steps.check_right(to_record(row), fence)
-            step = steps.append(to_record(row), block, after, end, self._clock.now())
-            return self._keep(connection, row, step, block).first_seq
-
+        append = Append(self._log, run_id, block, after, fence, end)
+        append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
         try:
-            first_seq = await self._write(work)
+            first_seq = await self._lanes.writer.finish(append)
         except BaseException:
             # Also where this is cancelled: the block stands there all the same.
+            self._reads.clear()
             self._waiters.wake(run_id, block.last)
             raise
+        self._reads.clear()
         self._tails.add(run_id, block, first_seq)
         self._waiters.wake(run_id, block.last, block)
         return block.last
-
-    def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
-        """Write a block, trim the log where it keeps only so many, and return its first seq."""
-        n, keep, first_seq = head["n"], head["keep"], head["first_seq"]
-        connection.execute(self._sql["insert_block"], block_row(n, block))
-        if keep is not None and block.last - first_seq + 1 > keep:
-            oldest = self._one(connection, "first_kept", run=n, seq=block.last - keep + 1)[0]
-            if oldest > first_seq:
-                connection.execute(self._sql["trim"], {"run": n, "first": oldest})
-                first_seq = oldest
-        connection.execute(
-            self._sql["advance_head"], {"n": n, "seq": block.last, "first_seq": first_seq}
-        )
-        return int(first_seq)
-
-    def _stands_already(
-        self, connection: sqlite3.Connection, n: int, run_id: str, block: Block
-    ) -> bool:
-        values = {"run": n, "after": block.first - 1}
-        there: Block | None = None
-        for row in connection.execute(self._sql["blocks_behind"], values):
-            piece = to_block(run_id, row)
-            if there is None:
-                if piece.last < block.first or piece.first > block.first:
-                    return False
-                there = piece.after(block.first - 1)
-            else:
-                there = there.joined(piece)
-            if there.last >= block.last:
-                return there.begins_with(block)
-        return False
-
-    def _keep(
-        self,
-        connection: sqlite3.Connection,
-        row: sqlite3.Row,
-        run: RunRecord,
-        block: Block | None,
-        *,
-        lease_until: float | None = None,
-    ) -> RunRecord:
-        """Write what a step changed, in the transaction that read ``row``."""
-        if block is not None:
-            run = run._replace(first_seq=self._put(connection, row, block))
-        expires = None
-        if run.status.is_terminal:
-            expires = self._clock.monotonic() + run.retention
-        columns = {"n": row["n"], "lease_until": lease_until, "expires_at": expires}
-        connection.execute(self._sql["update_run"], {**to_row(run), **columns})
-        return run
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         """Return the blocks behind ``after``, the first one cut there."""
@@ -198,7 +129,7 @@ class SQLiteStore:
             return page
 
         def work(connection: sqlite3.Connection) -> Sequence[Block]:
-            head = self._one(connection, "head", id=run_id)
+            head = self._log.one(connection, "head", id=run_id)
             if head is None:
                 raise no_such_run(run_id)
             if after > head["seq"]:
@@ -233,7 +164,7 @@ class SQLiteStore:
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            return await self._lanes.write(work)
+            return await self._lanes.writer.do(work)
         finally:
             self._reads.clear()  # whoever reads from now on sees what was written
 
@@ -283,10 +214,10 @@ class SQLiteStore:
         """Begin the next attempt of a pending run."""
 
         def work(connection: sqlite3.Connection) -> RunRecord:
-            row = self._row(connection, run_id)
+            row = self._log.row(connection, run_id)
             run = steps.claim(to_record(row), self._clock.now())
             until = None if lease is None else self._clock.monotonic() + lease
-            return self._keep(connection, row, run, None, lease_until=until)
+            return self._log.keep(connection, row, run, None, lease_until=until)
 
         return await self._write(work)
 
@@ -295,9 +226,9 @@ class SQLiteStore:
         until = self._clock.monotonic() + lease
 
         def work(connection: sqlite3.Connection) -> str | None:
-            row = self._one(connection, "renew_lease", id=run_id, fence=fence, until=until)
+            row = self._log.one(connection, "renew_lease", id=run_id, fence=fence, until=until)
             if row is None:
-                steps.check_right(to_record(self._row(connection, run_id)), fence)
+                steps.check_right(to_record(self._log.row(connection, run_id)), fence)
             return None if row is None else row["cancel_reason"]
 
         return await self._write(work)
@@ -306,11 +237,11 @@ class SQLiteStore:
         """Ask a run to stop."""
 
         def work(connection: sqlite3.Connection) -> RunRecord:
-            row = self._row(connection, run_id)
+            row = self._log.row(connection, run_id)
             run, block = steps.ask_to_stop(to_record(row), reason, self._clock.now())
             if run == to_record(row):
                 return run
-            return self._keep(connection, row, run, block, lease_until=row["lease_until"])
+            return self._log.keep(connection, row, run, block, lease_until=row["lease_until"])
 
         try:
             return await self._write(work)
@@ -328,11 +259,11 @@ class SQLiteStore:
                 if steps.is_forsaken(to_record(row), self._last_read(connection, row, now), now):
                     run, block = steps.ask_to_stop(to_record(row), "unattended", wall)
                     until = row["lease_until"]
-                    changed.append(self._keep(connection, row, run, block, lease_until=until))
+                    changed.append(self._log.keep(connection, row, run, block, lease_until=until))
             for row in connection.execute(self._sql["lost"], {"now": now}).fetchall():
                 run, block = steps.take_away(to_record(row), wall)
                 until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
-                changed.append(self._keep(connection, row, run, block, lease_until=until))
+                changed.append(self._log.keep(connection, row, run, block, lease_until=until))
             return list({run.id: run for run in changed}.values())
 
         changed = await self._write(work)
@@ -342,7 +273,7 @@ class SQLiteStore:
         return changed
 
     def _last_read(self, connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> float:
-        until = self._one(connection, "last_read", run=row["n"])[0]
+        until = self._log.one(connection, "last_read", run=row["n"])[0]
         if until is None:
             return float(row["read_until"])
         connection.execute(self._sql["note_read"], {"n": row["n"], "until": min(until, now)})
@@ -354,7 +285,7 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> list[str]:
             if run_id is not None:
-                named = self._row(connection, run_id)
+                named = self._log.row(connection, run_id)
                 if not to_record(named).status.is_terminal:
                     raise Conflict(f"Run {run_id} has not ended; cancel it first.")
                 rows = [named]

@@ -22,6 +22,10 @@ VERSION: Final = 1
 _SWITCH_SECONDS: Final = 0.02
 """How often a new file is tried again while another process makes it."""
 
+_CHECKPOINT_PAGES: Final = 4000
+"""How many pages of 4 KB are written before they are brought into the file. Runs that append side
+by side write the same pages again and again, of which only the last has to be brought there."""
+
 Synchronous = Literal["NORMAL", "FULL"]
 
 
@@ -63,6 +67,7 @@ def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
         _look_into(connection, place.path)
         _share(connection, place)
         connection.execute(f"PRAGMA synchronous = {place.synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA query_only = {int(read_only)}")
     except BaseException:
         connection.close()

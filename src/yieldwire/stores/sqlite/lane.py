@@ -1,7 +1,9 @@
 """One thread with one connection, which does what the loop asks of it, many things at a time.
 
 Everything that was asked for while the thread was busy is done in one go, and for the writer
-in one transaction: a group commit. The loop hears of the outcomes in one call.
+in one transaction: a group commit. Nobody has heard of the one before having asked for the other
+then, so it may be done in any order, and what can be done together comes first. The loop hears of
+the outcomes in one call.
 
 A connection that failed is not used again. The next work makes a new one, so that a disk that
 has room again, or a file that is there again, is noticed by itself.
@@ -11,18 +13,18 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from yieldwire.errors import StoreError, YieldwireError
 
 T = TypeVar("T")
 
-Work = Callable[[sqlite3.Connection], Any]
 Explain = Callable[[Exception], StoreError]
 """Says in words what a failure means. Called in the thread."""
-_Item = tuple[Work, "asyncio.Future[Any]"]
 
 MOST_AT_ONCE: Final = 512
 """Things done in one transaction, so that the first of them need not wait for ever."""
@@ -30,8 +32,50 @@ _WATCH_SECONDS: Final = 0.02
 """How often a thread that is asked to watch looks whether another process has written."""
 
 
+class Item:
+    """Something to be done in the thread, and what comes of it."""
+
+    __slots__ = ("done", "error", "is_joint", "is_over", "result")
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[Any]
+        """Hears of the outcome. The lane that is asked sets it."""
+        self.is_joint = False
+        """Whether it may be done together with others of its kind."""
+        self.is_over = False
+        """Whether the loop has heard of the outcome."""
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - whatever is asked for
+        """Do it."""
+        raise NotImplementedError
+
+
+class _Call(Item):
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+        super().__init__()
+        self.work = work
+
+    def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - as above
+        return self.work(connection)
+
+
+class Joint(Protocol):
+    """What can be done for many at once."""
+
+    def do_all(self, connection: sqlite3.Connection, items: Sequence[Any], /) -> bool:
+        """Do what was asked for with each of these, and say whether all of it is done.
+
+        Where it is not, each of them is done by itself, as if it were asked for again.
+        """
+        ...
+
+
 class Lane:
-    """Does work on a connection of its own, in the order in which it was asked for.
+    """Does work on a connection of its own.
 
     Work either raises a `YieldwireError` before it has written anything, or is part of a
     transaction that happens whole or not at all.
@@ -44,14 +88,17 @@ class Lane:
         *,
         name: str,
         writes: bool,
+        joint: Joint | None = None,
         on_foreign_write: Callable[[], None] | None = None,
     ) -> None:
         self._connect, self._explain, self._writes = connect, explain, writes
+        self._joint = joint
         self._connection: sqlite3.Connection | None = None
         self._seen: int | None = None
+        self._looked_at = 0.0
         self._on_foreign_write = on_foreign_write
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self.is_watching = False
         """Whether to look for what other processes write; read by the thread."""
         self._is_closing = self._is_closed = False
@@ -64,10 +111,16 @@ class Lane:
         Raises:
             StoreError: If the lane is closed; that the database failed, the future says.
         """
+        return self._ask(_Call(work))
+
+    def _ask(self, item: Item) -> "asyncio.Future[Any]":
         if self._is_closing:
             raise StoreError("The store is closed.")
-        done: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((work, done))
+        return self._put(item)
+
+    def _put(self, item: Item) -> "asyncio.Future[Any]":
+        item.done = done = self._loop.create_future()
+        self._queue.put(item)
         return done
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -76,19 +129,29 @@ class Lane:
         Raises:
             StoreError: If the database failed, or the lane is closed.
         """
-        done = self.ask(work)
+        return cast("T", await self.finish(_Call(work)))
+
+    async def finish(self, item: Item) -> Any:  # noqa: ANN401 - whatever is asked for
+        """Do an item, as `do` does.
+
+        Raises:
+            StoreError: If the database failed, or the lane is closed.
+        """
+        done = self._ask(item)
         try:
-            return await asyncio.shield(done)
+            return await done
         except asyncio.CancelledError:
-            await asyncio.wait({done})
-            done.exception()
+            if not item.is_over:
+                # What was cancelled is the waiting: the work goes on, and is waited for again.
+                item.done = self._loop.create_future()
+                await asyncio.wait({item.done})
+            if not item.done.cancelled():
+                item.done.exception()  # nobody else asks for it
             raise
 
     def nudge(self) -> None:
         """Let the thread see that it is to watch."""
-        unheard = self._loop.create_future()
-        unheard.cancel()
-        self._queue.put((lambda _: None, unheard))
+        self._put(_Call(lambda _: None)).cancel()
 
     async def close(self) -> None:
         """End the thread, after everything that was asked for."""
@@ -101,7 +164,8 @@ class Lane:
         while not self._is_closed:
             items = self._next()
             if items:
-                self._tell(self._do_all(items))
+                self._do_all(items)
+                self._call(partial(_resolve, items))
             # Also between two commits: whoever writes without a pause has readers as well.
             if self.is_watching and self._on_foreign_write is not None:
                 self._look(self._on_foreign_write)
@@ -122,7 +186,11 @@ class Lane:
             self._connection = None
 
     def _look(self, on_foreign_write: Callable[[], None]) -> None:
-        """Tell if another process has written since the last look."""
+        """Tell if another process has written since the last look, which was a while ago."""
+        now = time.monotonic()
+        if now - self._looked_at < _WATCH_SECONDS:
+            return
+        self._looked_at = now
         try:
             (version,) = self._open().execute("PRAGMA data_version").fetchone()
         except Exception:  # noqa: BLE001 - whoever asks for something next is told
@@ -132,8 +200,8 @@ class Lane:
             self._seen = version
             self._call(on_foreign_write)
 
-    def _next(self) -> list[_Item]:
-        items: list[_Item] = []
+    def _next(self) -> list[Item]:
+        items: list[Item] = []
         timeout = _WATCH_SECONDS if self.is_watching else None
         try:
             while len(items) < MOST_AT_ONCE:
@@ -146,29 +214,30 @@ class Lane:
             pass
         return items
 
-    def _do_all(
-        self, items: list[_Item]
-    ) -> list[tuple["asyncio.Future[Any]", Any, BaseException | None]]:
-        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+    def _do_all(self, items: list[Item]) -> None:
         try:
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
-            for work, done in items:
+            for item in self._without_joint(connection, items):
                 try:
-                    outcomes.append((done, work(connection), None))
+                    item.result = item.do(connection)
                 except YieldwireError as exc:
-                    outcomes.append((done, None, exc))
+                    item.error = exc
             connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - told to everybody who asked
             self._drop()
             error = self._explain(exc)
-            return [(done, None, error) for _, done in items]
-        return outcomes
+            for item in items:
+                item.error = error
 
-    def _tell(
-        self, outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]
-    ) -> None:
-        self._call(lambda: _resolve(outcomes))
+    def _without_joint(self, connection: sqlite3.Connection, items: list[Item]) -> list[Item]:
+        """Do at once what can be done at once, and return what is left."""
+        if self._joint is None:
+            return items
+        joint = [item for item in items if item.is_joint]
+        if not joint or not self._joint.do_all(connection, joint):
+            return items
+        return [item for item in items if not item.is_joint]
 
     def _call(self, callback: Callable[[], None]) -> None:
         try:
@@ -177,11 +246,13 @@ class Lane:
             return  # the loop is closed: nobody is left to be told
 
 
-def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
-    for done, result, error in outcomes:
+def _resolve(items: list[Item]) -> None:
+    for item in items:
+        item.is_over = True
+        done = item.done
         if done.done():
             continue
-        if error is None:
-            done.set_result(result)
+        if item.error is None:
+            done.set_result(item.result)
         else:
-            done.set_exception(error)
+            done.set_exception(item.error)

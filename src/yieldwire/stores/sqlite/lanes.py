@@ -9,35 +9,43 @@ from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
 from yieldwire.stores.sqlite.failure import explain
 from yieldwire.stores.sqlite.file import Place, connect, prepare
-from yieldwire.stores.sqlite.lane import Lane
+from yieldwire.stores.sqlite.lane import Joint, Lane
 
 T = TypeVar("T")
 
 
 class Lanes:
-    """Both lanes of one file. ``on_foreign_write`` hears of what other processes write."""
+    """Both lanes of one file.
 
-    def __init__(self, place: Place, clock: Clock, on_foreign_write: Callable[[], None]) -> None:
+    ``joint`` writes what many ask for at once, and ``on_foreign_write`` hears of what other
+    processes write.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        clock: Clock,
+        joint: Joint,
+        on_foreign_write: Callable[[], None],
+    ) -> None:
         self.place: Final = place
-        self._clock, self._on_foreign_write = clock, on_foreign_write
+        self._clock, self._joint, self._on_foreign_write = clock, joint, on_foreign_write
         self._writer: Lane | None = None
         self._reader: Lane | None = None
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do ``work`` in a transaction that may write.
-
-        Raises:
-            StoreError: If the file failed; whether anything was written is unknown.
-        """
+    @property
+    def writer(self) -> Lane:
+        """The lane that writes. What it fails at may be written or not."""
         if self._writer is None:
             self._writer = Lane(
                 self._connect_writer,
                 self._explain,
                 name="yieldwire writer",
                 writes=True,
+                joint=self._joint,
                 on_foreign_write=self._on_foreign_write,
             )
-        return await self._writer.do(work)
+        return self._writer
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do ``work`` in a transaction that reads, whoever writes meanwhile.
@@ -55,7 +63,7 @@ class Lanes:
             StoreError: If the file failed.
         """
         if self._reader is None:
-            await self.write(lambda _: None)  # the file is laid out by its first writer
+            await self.writer.do(lambda _: None)  # the file is laid out by its first writer
         if self._reader is None:
             self._reader = Lane(
                 self._connect_reader, self._explain, name="yieldwire reader", writes=False

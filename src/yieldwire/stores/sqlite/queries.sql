@@ -40,6 +40,21 @@ UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
 INSERT INTO blocks (run, first, last, ending, frames)
 VALUES (:run, :first, :last, :ending, :frames)
 
+-- put_blocks: put many blocks, each of another run; instead of :rows come as many of these
+INSERT OR FAIL INTO blocks (run, first, last, frames)
+WITH puts (id, fence, after, last, frames) AS (VALUES :rows)
+SELECT runs.n, puts.after + 1, puts.last, puts.frames
+FROM puts CROSS JOIN runs ON runs.id = puts.id
+WHERE runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
+AND (runs.keep IS NULL OR runs.keep >= puts.last)
+
+-- advance_heads: write what putting many blocks changed
+WITH puts (id, fence, after, last) AS (VALUES :rows)
+UPDATE OR FAIL runs SET seq = puts.last FROM puts
+WHERE runs.id = puts.id
+AND runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
+AND (runs.keep IS NULL OR runs.keep >= puts.last)
+
 -- blocks_behind: the log behind a seq, from the block that it cuts
 SELECT first, last, ending, frames FROM blocks
 WHERE run = :run AND first >= (

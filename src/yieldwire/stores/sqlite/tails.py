@@ -2,15 +2,17 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
-from yieldwire.events import Block
+from yieldwire.events import Block, EventType
 
 _RUN_BYTES: Final = 1024 * 1024
 _BYTES: Final = 32 * 1024 * 1024
 """What is remembered of one run, and of all; the file has the rest."""
 _OVERHEAD: Final = 512
 """About what a block takes beside its frames."""
+
+_Plain: TypeAlias = tuple[str, int, int, bytes, EventType | None]
 
 
 class Tails:
@@ -22,13 +24,13 @@ class Tails:
 
     def add(self, run_id: str, block: Block, first_seq: int) -> None:
         """Remember a block that was committed; the log begins at ``first_seq`` now."""
-        tail = self._tails.pop(run_id, None) or _Tail()
-        self._size -= tail.size
-        if tail.blocks and block.first != tail.blocks[-1].last + 1:
-            tail = _Tail()
-        tail.add(block, first_seq)
-        self._tails[run_id] = tail
-        self._size += tail.size
+        tail = self._tails.get(run_id)
+        if tail is None or block.first != tail.last + 1:
+            self.forget(run_id)
+            tail = self._tails[run_id] = _Tail()
+        else:
+            self._tails.move_to_end(run_id)
+        self._size += tail.add(block, first_seq)
         while self._size > _BYTES and len(self._tails) > 1:
             _, oldest = self._tails.popitem(last=False)
             self._size -= oldest.size
@@ -37,6 +39,11 @@ class Tails:
         """Return what is remembered behind ``after``, without a gap; empty where nothing is."""
         tail = self._tails.get(run_id)
         return () if tail is None else tail.page(after, max_bytes)
+
+    def is_trimmed(self, run_id: str) -> bool:
+        """Whether the log is known not to begin with its first event any more."""
+        tail = self._tails.get(run_id)
+        return tail is not None and tail.first_seq > 1
 
     def forget(self, run_id: str) -> None:
         """Forget a run."""
@@ -48,22 +55,33 @@ class Tails:
 class _Tail:
     """The newest blocks of one run, without a gap, and about how many bytes they take."""
 
-    def __init__(self) -> None:
-        self.blocks: Final[deque[Block]] = deque()
-        self.size = 0
+    __slots__ = ("blocks", "first_seq", "last", "size")
 
-    def add(self, block: Block, first_seq: int) -> None:
-        self.blocks.append(block)
-        self.size += _size(block)
-        while len(self.blocks) > 1 and (self.size > _RUN_BYTES or self.blocks[0].first < first_seq):
-            self.size -= _size(self.blocks.popleft())
+    def __init__(self) -> None:
+        # Each block as a plain tuple. Of those there may be very many, and they are what the
+        # garbage collector looks at once and leaves alone from then on.
+        self.blocks: Final[deque[_Plain]] = deque()
+        self.size = self.last = 0
+        self.first_seq = 1
+
+    def add(self, block: Block, first_seq: int) -> int:
+        """Remember a block, forget what there is no room for, and return what that adds."""
+        before = self.size
+        run_id, first, last, frames, end = block
+        self.blocks.append((run_id, first, last, frames, end))
+        self.first_seq, self.last = first_seq, last
+        self.size += _size(frames)
+        while len(self.blocks) > 1 and (self.size > _RUN_BYTES or self.blocks[0][1] < first_seq):
+            self.size -= _size(self.blocks.popleft()[3])
+        return self.size - before
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
-        if not self.blocks[0].first <= after + 1 <= self.blocks[-1].last:
+        if not self.blocks[0][1] <= after + 1 <= self.last:
             return ()
         # Most readers are near the end, and the tail may be long.
         wanted: deque[Block] = deque()
-        for block in reversed(self.blocks):
+        for plain in reversed(self.blocks):
+            block = Block._make(plain)
             if block.last <= after:
                 break
             wanted.appendleft(block)
@@ -77,5 +95,5 @@ class _Tail:
         return page
 
 
-def _size(block: Block) -> int:
-    return len(block.frames) + _OVERHEAD
+def _size(frames: bytes) -> int:
+    return len(frames) + _OVERHEAD

@@ -15,6 +15,7 @@ from yieldwire.testing.contract.harness import (
     created,
     ending,
     finish,
+    finished,
     log_of,
     raises,
     terminal_events,
@@ -51,6 +52,7 @@ class AppendContract:
         await harness.store.append(run.id, block, after=0, fence=run.fence)
 
         read = await harness.store.read(run.id, 0)
+        assert (await harness.store.get(run.id)).seq == 2
         assert b"".join(part.frames for part in read) == block.frames
         assert [event.data for event in await log_of(harness.store, run.id)] == data
 
@@ -192,6 +194,48 @@ class AppendContract:
         assert outcomes.count("AppendConflict") == 5
         assert len(await log_of(harness.store, run.id)) == 1
 
+    async def test_appends_that_are_made_at_once_each_have_their_own_outcome(
+        self, harness: StoreHarness
+    ) -> None:
+        """Nobody is refused for what another run's writer did, nor taken in with the others."""
+        store = harness.store
+        right, wrong, behind, ahead = [[await claimed(store) for _ in range(8)] for _ in range(4)]
+        ended = [await finished(store) for _ in range(4)]
+        pending = [await created(store) for _ in range(4)]
+        feeds = [await claimed(store, keep=1) for _ in range(8)]
+        await asyncio.gather(*(append_one(store, run) for run in [*behind, *feeds]))
+
+        expected = {run.id: ("ok", 1) for run in right}
+        expected |= {run.id: ("Fenced", 0) for run in [*wrong, *pending]}
+        expected |= {run.id: ("AppendConflict", 1) for run in behind}
+        expected |= {run.id: ("AppendConflict", 0) for run in ahead}
+        expected |= {run.id: ("Fenced", 1) for run in ended}
+        expected |= {run.id: ("ok", 2) for run in feeds}
+        calls = {run.id: partial(append_one, store, run) for run in right}
+        calls |= {run.id: partial(append_one, store, run, fence=9) for run in wrong}
+        calls |= {run.id: partial(append_one, store, run, text="other") for run in behind}
+        calls |= {run.id: partial(append_one, store, run, after=1) for run in [*ahead, *ended]}
+        calls |= {run.id: partial(append_one, store, run) for run in pending}
+        calls |= {run.id: partial(append_one, store, run, after=1) for run in feeds}
+        mixed = sorted(calls)  # ids are random, so every kind is among the others
+        outcomes = await asyncio.gather(*(outcome(calls[run_id]) for run_id in mixed))
+
+        seqs = [(await store.get(run_id)).seq for run_id in mixed]
+        assert dict(zip(mixed, zip(outcomes, seqs, strict=True), strict=True)) == expected
+
+    async def test_appends_that_are_made_at_once_may_have_been_made_before(
+        self, harness: StoreHarness
+    ) -> None:
+        """A repeat is answered as success beside new appends, and beside itself."""
+        store = harness.store
+        runs = [await claimed(store) for _ in range(8)]
+        await asyncio.gather(*(append_one(store, run) for run in runs[:4]))
+
+        await asyncio.gather(*(append_one(store, run) for run in [*runs, *runs]))
+
+        for run in runs:
+            assert [event.seq for event in await log_of(store, run.id)] == [1]
+
     # The end.
 
     async def test_the_terminal_event_and_the_status_are_one_step(
@@ -294,19 +338,32 @@ async def append_all(store: RunStore, run: RunRecord, blocks: list[Block]) -> li
     ]
 
 
+async def append_one(
+    store: RunStore,
+    run: RunRecord,
+    *,
+    after: int = 0,
+    fence: int | None = None,
+    text: str = "chunk",
+) -> int:
+    """Append one small block."""
+    block = chunks(run.id, after + 1, 1, text)
+    return await store.append(
+        run.id, block, after=after, fence=run.fence if fence is None else fence
+    )
+
+
+async def outcome(call: Callable[[], Awaitable[object]]) -> str:
+    """Return ``ok``, or the name of the store's error."""
+    try:
+        await call()
+    except StoreError as exc:
+        return type(exc).__name__
+    return "ok"
+
+
 async def race(calls: Sequence[Callable[[], Awaitable[object]]]) -> list[str]:
     """Make every call at once; return ``ok`` or the name of the store's error for each."""
-    outcomes: list[str] = []
-
-    async def call(one: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await one()
-        except StoreError as exc:
-            outcomes.append(type(exc).__name__)
-        else:
-            outcomes.append("ok")
-
     async with asyncio.TaskGroup() as group:
-        for one in calls:
-            group.create_task(call(one))
-    return outcomes
+        tasks = [group.create_task(outcome(call)) for call in calls]
+    return [task.result() for task in tasks]

@@ -1,0 +1,184 @@
+"""Blocks on their way into a log: one at a time, or those of many runs at once.
+
+Theory of operation. Where thousands of streams trickle, a group commit holds hundreds of small
+blocks, each of another run. Most of what they cost is not the file: between any two statements
+the thread that writes gives the interpreter away, and has to wait until it gets it back. So all
+of them together take two statements, however many they are. Both skip a block that may not be
+put as it is, be it that its writer's right is over, that it stands there already or that the
+log has to be trimmed for it. Where one was skipped, all are put again one at a time: those that
+are in the log are then answered like any append that is made again.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from yieldwire import steps
+from yieldwire.clock import Clock
+from yieldwire.errors import Fenced
+from yieldwire.events import Block
+from yieldwire.run import RunRecord, Status
+from yieldwire.stores import no_such_run
+from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
+from yieldwire.stores.sqlite.lane import Item
+
+SMALL: Final = 4096
+"""Bytes of a block that is worth putting together with others: SQLite keeps a copy of each until
+the next ones take its place."""
+
+
+class Append(Item):
+    """A block, and the right to put it into its log. Its result is the log's first seq."""
+
+    __slots__ = ("after", "block", "end", "fence", "log", "run_id")
+
+    def __init__(
+        self,
+        log: "Log",
+        run_id: str,
+        block: Block,
+        after: int,
+        fence: int,
+        end: Status | None,
+    ) -> None:
+        super().__init__()
+        self.log, self.run_id, self.block = log, run_id, block
+        self.after, self.fence, self.end = after, fence, end
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether there is nothing about it but a small block that goes on with its log."""
+        block = self.block
+        return (
+            self.end is None
+            and block.end is None
+            and block.first == self.after + 1
+            and len(block.frames) <= SMALL
+        )
+
+    def do(self, connection: sqlite3.Connection) -> int:
+        """Put the block by itself."""
+        return self.log.append(connection, self)
+
+
+class Log:
+    """Writes runs and their logs, in the transaction of whoever calls.
+
+    ``sql`` has the statements by name.
+    """
+
+    def __init__(self, sql: Mapping[str, str], clock: Clock) -> None:
+        self._sql, self._clock = sql, clock
+        self._texts: dict[int, tuple[str, str]] = {}
+
+    def one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
+        """Return the first row of what a statement finds."""
+        return connection.execute(self._sql[name], values).fetchone()
+
+    def row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
+        """Return a run's row.
+
+        Raises:
+            RunNotFound: If there is none.
+        """
+        row: sqlite3.Row | None = self.one(connection, "run_by_id", id=run_id)
+        if row is None:
+            raise no_such_run(run_id)
+        return row
+
+    def append(self, connection: sqlite3.Connection, append: Append) -> int:
+        """Do what a store's `append` does, and return the log's first seq."""
+        run_id, block, after, fence = append.run_id, append.block, append.after, append.fence
+        head = self.one(connection, "head", id=run_id)
+        if head is None:
+            raise no_such_run(run_id)
+        if head["seq"] != after and head["fence"] == fence:
+            if self._has(connection, head["n"], block):
+                return int(head["first_seq"])
+        elif head["seq"] == after == block.first - 1 and append.end is None and block.end is None:
+            if head["fence"] != fence or head["status"] != Status.RUNNING.value:
+                raise Fenced(f"Run {run_id} is {head['status']}; this writer's right is over.")
+            return self._put(connection, head, block)
+        row = self.row(connection, run_id)
+        steps.check_right(to_record(row), fence)
+        step = steps.append(to_record(row), block, after, append.end, self._clock.now())
+        return self.keep(connection, row, step, block).first_seq
+
+    def keep(
+        self,
+        connection: sqlite3.Connection,
+        row: sqlite3.Row,
+        run: RunRecord,
+        block: Block | None,
+        *,
+        lease_until: float | None = None,
+    ) -> RunRecord:
+        """Write what a step changed, in the transaction that read ``row``."""
+        if block is not None:
+            run = run._replace(first_seq=self._put(connection, row, block))
+        expires = None
+        if run.status.is_terminal:
+            expires = self._clock.monotonic() + run.retention
+        columns = {"n": row["n"], "lease_until": lease_until, "expires_at": expires}
+        connection.execute(self._sql["update_run"], {**to_row(run), **columns})
+        return run
+
+    def do_all(self, connection: sqlite3.Connection, appends: Sequence[Append]) -> bool:
+        """Put every block that may be put as it is, and return whether that was each of them."""
+        if len({append.run_id for append in appends}) < len(appends):
+            return False  # one of them comes behind another
+        blocks: list[object] = []
+        heads: list[object] = []
+        for append in appends:
+            block = append.block
+            head = (append.run_id, append.fence, append.after, block.last)
+            heads += head
+            blocks += (*head, block.frames)
+            append.result = 1  # as none of their logs was ever trimmed
+        # Rows of nothing fill up to a power of two, so that there are few texts to prepare.
+        size = 1 << (len(appends) - 1).bit_length()
+        blocks += (None,) * (5 * (size - len(appends)))
+        heads += (None,) * (4 * (size - len(appends)))
+        put_blocks, advance_heads = self._texts.get(size) or self._write_texts(size)
+        written = connection.execute(put_blocks, blocks).rowcount
+        connection.execute(advance_heads, heads)
+        return written == len(appends)
+
+    def _write_texts(self, size: int) -> tuple[str, str]:
+        blocks, heads = ", ".join(["(?, ?, ?, ?, ?)"] * size), ", ".join(["(?, ?, ?, ?)"] * size)
+        self._texts[size] = texts = (
+            self._sql["put_blocks"].replace(":rows", blocks),
+            self._sql["advance_heads"].replace(":rows", heads),
+        )
+        return texts
+
+    def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
+        """Put a block, trim the log where it keeps only so many, and return its first seq."""
+        n, keep, first_seq = head["n"], head["keep"], head["first_seq"]
+        connection.execute(self._sql["insert_block"], block_row(n, block))
+        if keep is not None and block.last - first_seq + 1 > keep:
+            values: dict[str, Any] = {"run": n, "seq": block.last - keep + 1}
+            (oldest,) = connection.execute(self._sql["first_kept"], values).fetchone()
+            if oldest > first_seq:
+                connection.execute(self._sql["trim"], {"run": n, "first": oldest})
+                first_seq = oldest
+        connection.execute(
+            self._sql["advance_head"], {"n": n, "seq": block.last, "first_seq": first_seq}
+        )
+        return int(first_seq)
+
+    def _has(self, connection: sqlite3.Connection, n: int, block: Block) -> bool:
+        """Whether the block stands in the log of run ``n``, byte for byte."""
+        values = {"run": n, "after": block.first - 1}
+        there: Block | None = None
+        for row in connection.execute(self._sql["blocks_behind"], values):
+            piece = to_block(block.run_id, row)
+            if there is None:
+                if piece.last < block.first or piece.first > block.first:
+                    return False
+                there = piece.after(block.first - 1)
+            else:
+                there = there.joined(piece)
+            if there.last >= block.last:
+                return there.begins_with(block)
+        return False
