@@ -85,7 +85,7 @@ def test_a_hot_stream_on_sqlite_costs_one_write_a_block(
     assert counts.encodes == EVENTS
     assert counts.tasks == 1  # the run's own
     assert counts.timers == 1  # shared
-    assert statements["INSERT INTO"] == 1 + BLOCKS  # the run, and each block once
+    assert statements["INSERT INTO"] == 2 + BLOCKS  # the run, its input, and each block once
     # Bounds from here, because two threads are at work. A reader that comes late finds more
     # than one block and sends them together, and what the store is asked meanwhile (is there
     # news, for a reader who begins to wait) joins a block's transaction or comes between two.
@@ -191,7 +191,8 @@ def test_a_request_of_ten_events_on_sqlite_costs_four_transactions_that_write(
     counts = run_in(loop, stream(actions, 10, statements=statements))
 
     assert (counts.sends, counts.appends, counts.encodes, counts.tasks) == (2, 1, 10, 1)
-    assert statements["INSERT INTO"] == 2  # the run, its block
+    assert statements["INSERT INTO"] == 3  # the run, its input, its block
+    assert statements["UPDATE runs"] == 2  # it begins, and ends
     # Fewer where a thread does two things at a time; the request before may leave one behind.
     assert statements["BEGIN IMMEDIATE"] <= 4 + 1
     assert statements["BEGIN"] <= 2 + 1

@@ -295,7 +295,17 @@ async def test_a_full_disk_loses_nothing_and_hides_nothing(path: Path) -> None:
 # Statements that fail.
 
 PLAN = st.lists(st.sampled_from([None, When.BEFORE, When.AFTER]), max_size=12)
-PLANNED = st.sampled_from(["COMMIT", "BEGIN", "INSERT INTO blocks", "UPDATE runs", "PRAGMA"])
+PLANNED = st.sampled_from(
+    [
+        "COMMIT",
+        "BEGIN",
+        "INSERT INTO blocks",
+        "INSERT OR FAIL INTO blocks",
+        "UPDATE runs",
+        "UPDATE OR FAIL runs",
+        "PRAGMA",
+    ]
+)
 
 
 def in_a_folder(story: Callable[[Path], Coroutine[Any, Any, None]]) -> None:

@@ -94,7 +94,9 @@ class SQLiteStore:
                 "lease_until": self._clock.monotonic() + (admission.lease or steps.CLAIM_SECONDS),
                 "read_until": self._clock.monotonic(),
             }
-            connection.execute(self._sql["insert_run"], {**to_row(run), **columns})
+            row = {**to_row(run), **columns}
+            row["run"] = connection.execute(self._sql["insert_run"], row).lastrowid
+            connection.execute(self._sql["insert_input"], row)
             return run
 
         return await self._write(work)
@@ -191,7 +193,7 @@ class SQLiteStore:
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""
-        parts, values = ["SELECT * FROM runs WHERE 1"], dict[str, object](limit=query.limit)
+        parts, values = ["SELECT * FROM records WHERE 1"], dict[str, object](limit=query.limit)
         for column, value in (("status", query.status), ("action", query.action)):
             if value is not None:
                 parts.append(f"AND {column} = :{column}")
@@ -292,7 +294,7 @@ class SQLiteStore:
             else:
                 rows = connection.execute(self._sql["expired"], {"now": now}).fetchall()
             for row in rows:
-                for name in ("forget_blocks", "forget_readers", "forget_run"):
+                for name in ("forget_blocks", "forget_input", "forget_readers", "forget_run"):
                     connection.execute(self._sql[name], {"run": row["n"]})
             return [row["id"] for row in rows]
 

@@ -98,7 +98,10 @@ class Log:
         elif head["seq"] == after == block.first - 1 and append.end is None and block.end is None:
             if head["fence"] != fence or head["status"] != Status.RUNNING.value:
                 raise Fenced(f"Run {run_id} is {head['status']}; this writer's right is over.")
-            return self._put(connection, head, block)
+            first_seq = self._put(connection, head, block)
+            values = {"n": head["n"], "seq": block.last, "first_seq": first_seq}
+            connection.execute(self._sql["advance_head"], values)
+            return first_seq
         row = self.row(connection, run_id)
         steps.check_right(to_record(row), fence)
         step = steps.append(to_record(row), block, after, append.end, self._clock.now())
@@ -162,9 +165,6 @@ class Log:
             if oldest > first_seq:
                 connection.execute(self._sql["trim"], {"run": n, "first": oldest})
                 first_seq = oldest
-        connection.execute(
-            self._sql["advance_head"], {"n": n, "seq": block.last, "first_seq": first_seq}
-        )
         return int(first_seq)
 
     def _has(self, connection: sqlite3.Connection, n: int, block: Block) -> bool:

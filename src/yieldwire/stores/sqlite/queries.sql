@@ -1,19 +1,22 @@
 -- insert_run: keep a new run
 INSERT INTO runs (
-    id, key, fingerprint, action, caller, owner, input, context, labels, linger, detached,
+    id, key, fingerprint, action, caller, owner, labels, linger, detached,
     timeout, retries, retention, keep, status, fence, attempt, seq, first_seq, cancel_reason,
     created_at, started_at, ended_at, lease_until, read_until
 ) VALUES (
-    :id, :key, :fingerprint, :action, :caller, :owner, :input, :context, :labels, :linger,
+    :id, :key, :fingerprint, :action, :caller, :owner, :labels, :linger,
     :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt, :seq,
     :first_seq, :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
 )
 
+-- insert_input: keep what a new run was started with
+INSERT INTO inputs (run, input, context) VALUES (:run, :input, :context)
+
 -- run_by_id: one run
-SELECT * FROM runs WHERE id = :id
+SELECT * FROM records WHERE id = :id
 
 -- run_by_key: the run that an idempotency key has
-SELECT * FROM runs WHERE key = :key
+SELECT * FROM records WHERE key = :key
 
 -- count_live: how many runs of a caller have not ended, and how many of them are of one action
 SELECT count(*) AS every, coalesce(sum(action = :action), 0) AS same
@@ -49,8 +52,8 @@ WHERE runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'runni
 AND (runs.keep IS NULL OR runs.keep >= puts.last)
 
 -- advance_heads: write what putting many blocks changed
-WITH puts (id, fence, after, last) AS (VALUES :rows)
-UPDATE OR FAIL runs SET seq = puts.last FROM puts
+UPDATE OR FAIL runs SET seq = puts.last
+FROM (WITH puts (id, fence, after, last) AS (VALUES :rows) SELECT * FROM puts) AS puts
 WHERE runs.id = puts.id
 AND runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
 AND (runs.keep IS NULL OR runs.keep >= puts.last)
@@ -73,10 +76,10 @@ UPDATE runs SET lease_until = :until WHERE id = :id AND fence = :fence AND statu
 RETURNING cancel_reason
 
 -- lost: runs whose lease ran out
-SELECT * FROM runs WHERE ended_at IS NULL AND lease_until < :now
+SELECT * FROM records WHERE ended_at IS NULL AND lease_until < :now
 
 -- attached: runs that need readers
-SELECT * FROM runs
+SELECT * FROM records
 WHERE ended_at IS NULL AND NOT detached AND linger IS NOT NULL AND cancel_reason IS NULL
 
 -- last_read: until when a run's readers said that they are here
@@ -100,6 +103,9 @@ SELECT n, id FROM runs WHERE expires_at <= :now LIMIT 500
 
 -- forget_blocks: drop a log
 DELETE FROM blocks WHERE run = :run
+
+-- forget_input: drop what a run was started with
+DELETE FROM inputs WHERE run = :run
 
 -- forget_readers: drop a run's readers
 DELETE FROM readers WHERE run = :run

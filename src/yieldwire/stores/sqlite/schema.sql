@@ -14,8 +14,6 @@ CREATE TABLE runs (
     action TEXT NOT NULL,
     caller TEXT NOT NULL,
     owner TEXT,
-    input BLOB NOT NULL,
-    context BLOB NOT NULL,
     labels TEXT NOT NULL,         -- a JSON array
     linger REAL,
     detached INTEGER NOT NULL,
@@ -36,6 +34,16 @@ CREATE TABLE runs (
     read_until REAL NOT NULL,
     expires_at REAL
 );
+
+-- What is never written again, and may be large: an append writes the whole row of its run.
+CREATE TABLE inputs (
+    run INTEGER PRIMARY KEY,
+    input BLOB NOT NULL,
+    context BLOB NOT NULL
+);
+
+CREATE VIEW records AS
+SELECT runs.*, inputs.input, inputs.context FROM runs CROSS JOIN inputs ON inputs.run = runs.n;
 
 CREATE INDEX runs_live ON runs (caller, action) WHERE ended_at IS NULL;
 CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
