@@ -63,6 +63,10 @@ class _Call(Item):
         return self.work(connection)
 
 
+_NUDGE: Final = Item()
+"""Nothing to be done, and so nothing for which the file would be locked."""
+
+
 class Joint(Protocol):
     """What can be done for many at once."""
 
@@ -116,9 +120,6 @@ class Lane:
     def _ask(self, item: Item) -> "asyncio.Future[Any]":
         if self._is_closing:
             raise StoreError("The store is closed.")
-        return self._put(item)
-
-    def _put(self, item: Item) -> "asyncio.Future[Any]":
         item.done = done = self._loop.create_future()
         self._queue.put(item)
         return done
@@ -151,7 +152,7 @@ class Lane:
 
     def nudge(self) -> None:
         """Let the thread see that it is to watch."""
-        self._put(_Call(lambda _: None)).cancel()
+        self._queue.put(_NUDGE)
 
     async def close(self) -> None:
         """End the thread, after everything that was asked for."""
@@ -208,6 +209,8 @@ class Lane:
                 item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)
                 if item is None:
                     self._is_closed = True
+                    break
+                if item is _NUDGE:
                     break
                 items.append(item)
         except queue.Empty:
