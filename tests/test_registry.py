@@ -37,7 +37,7 @@ def test_an_action_answers_to_its_name_and_to_its_camel_case_form() -> None:
 def test_nothing_is_found_by_a_name_that_was_not_registered() -> None:
     registry = Registry()
 
-    with pytest.raises(NotFound, match="no action of this name"):
+    with pytest.raises(NotFound, match=r"no action 'say_hello'; manifest\.json lists"):
         registry.action_named("say_hello")
 
 
@@ -135,5 +135,5 @@ def test_no_other_spelling_finds_an_action(name: str) -> None:
     registry = Registry()
     registry.action(say_hello)
 
-    with pytest.raises(NotFound, match="no action of this name"):
+    with pytest.raises(NotFound, match="There is no action"):
         registry.action_named(name)

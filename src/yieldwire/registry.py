@@ -1,7 +1,7 @@
 """What an application consists of: its actions and resources, by name."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Sequence
-from typing import Any, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from yieldwire.actions import Action, Options
 from yieldwire.context import Resource
@@ -12,6 +12,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
 T = TypeVar("T")
+
+NAME_SHOWN: Final = 100
+"""How much of an unknown name is repeated, in characters: a caller may send any."""
 
 
 class ActionOptions(TypedDict, total=False):
@@ -74,7 +77,9 @@ class Registry:
         try:
             return self._names[name]
         except KeyError:
-            raise NotFound("There is no action of this name.") from None
+            raise NotFound(
+                f"There is no action {name[:NAME_SHOWN]!r}; manifest.json lists what there is."
+            ) from None
 
     @overload
     def action(

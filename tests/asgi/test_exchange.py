@@ -182,6 +182,22 @@ def test_an_error_page_names_the_fields_and_the_id() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ErrorObject(code="VALIDATION_ERROR", message="No.", status=422), "change what is wrong"),
+        (ErrorObject(code="RATE_LIMITED", message="No.", status=429, retryable=True), "a moment"),
+        (ErrorObject(code="NOT_FOUND", message="No.", status=404), None),
+        (ErrorObject(code="METHOD_NOT_ALLOWED", message="No.", status=405), None),
+    ],
+)
+def test_an_error_page_advises_what_helps(error: ErrorObject, advice: str | None) -> None:
+    shown = error_page(error, "").decode()
+
+    assert ("Go back" in shown) == (advice is not None)
+    assert advice is None or advice in shown
+
+
+@pytest.mark.parametrize(
     ("base", "location"),
     [("", "/runs/r1"), ("/a b", "/a%20b/runs/r1"), ("/\xfc\r\n", "/%C3%BC%0D%0A/runs/r1")],
 )

@@ -149,8 +149,9 @@ def test_a_server_that_is_not_there_is_unreachable(
         main()
 
     told = capsys.readouterr().err.splitlines()
-    assert all("cannot be reached: All connection attempts failed; trying" in _ for _ in told[:-1])
-    assert told[-1].startswith("UNREACHABLE: The server cannot be reached")
+    assert all("cannot be reached: All connection attempts failed; trying" in _ for _ in told[:-2])
+    assert told[-2].startswith("UNREACHABLE: The server at 127.0.0.1:9 cannot be reached")
+    assert told[-1] == "  Is it running, and is that its address?"
 
 
 def test_an_address_of_something_else_says_so(url: str, folder: Path) -> None:

@@ -220,7 +220,7 @@ async def test_a_run_that_was_taken_away_stops_and_writes_nothing_more(
 
     assert taken.status is Status.PENDING
     assert after == taken
-    assert "the run was taken away" in caplog.text
+    assert f"the run was taken away: act, {run.id}" in caplog.text
 
 
 async def test_a_run_whose_worker_was_lost_goes_on_with_its_next_attempt() -> None:

@@ -33,6 +33,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
 _CLOSING: Final = frozenset({400, 408, 413})
+_AMENDABLE: Final = frozenset({400, 402, 409, 413, 415, 422})  # what the form's sender can change
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -216,6 +217,14 @@ def error_page(error: ErrorObject, base: str) -> bytes:
         f"<main>\n<h1>{html.escape(error.message)}</h1>\n{listed}"
         f'<p class="code">{html.escape(error.code)}'
         f"{' · ' + html.escape(error.error_id) if error.error_id else ''}</p>\n"
-        "<p>Go back, change what is wrong, and send it again.</p>\n</main>\n"
+        f"{_advice(error)}</main>\n"
     )
     return page(error.message, base, body, attributes={"data-status": "refused"})
+
+
+def _advice(error: ErrorObject) -> str:
+    if error.retryable:
+        return "<p>Go back, and send it again in a moment.</p>\n"
+    if error.field_errors or error.status in _AMENDABLE:
+        return "<p>Go back, change what is wrong, and send it again.</p>\n"
+    return ""

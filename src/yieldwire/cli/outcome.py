@@ -60,4 +60,6 @@ def lines_of(error: ErrorObject) -> list[str]:
         lines.append(f"  {to_json(error.data).decode()}")
     if error.error_id is not None:
         lines.append(f"  The server's log has the cause under {error.error_id}.")
+    if error.code == Outcome.UNREACHABLE.name:
+        lines.append("  Is it running, and is that its address?")
     return lines

@@ -55,6 +55,8 @@ class Wire:
             raise UsageError(f"{url!r} is no address; it looks like https://example.com/actions.")
         self.patience: Final = patience or Patience()
         self._base = url.rstrip("/") + "/"
+        # Without a name and password that the address may have.
+        self._server: Final = urlsplit(url).netloc.rpartition("@")[2]
         self._http, self._token = http, token
         self._headers = dict(headers or {})
         self._open: set[Answer] = set()
@@ -79,7 +81,7 @@ class Wire:
             async with asyncio.timeout(None if is_upload else self.patience.idle):
                 answer = await self._http.send(made, stream=True)
         except Exception as exc:
-            raise self._read_as(exc, "The server cannot be reached") from exc
+            raise self._read_as(exc, f"The server at {self._server} cannot be reached") from exc
         self._open.add(answer)
         if answer.status_code // 100 == 2:  # noqa: PLR2004 - the class of success
             return answer

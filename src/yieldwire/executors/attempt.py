@@ -191,7 +191,12 @@ class Attempt:
             self._let_go()
 
     def _let_go(self) -> None:
-        logger.warning("the run was taken away", extra={"run_id": self.run.id})
+        logger.warning(
+            "the run was taken away: %s, %s; nothing more of it is written here",
+            self.run.action,
+            self.run.id,
+            extra={"run_id": self.run.id},
+        )
         self._has_ended = self.is_lost = self._writer.is_closed = True
 
     def _abandon(self) -> None:
