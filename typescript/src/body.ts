@@ -3,7 +3,7 @@
 const isFile = (value: unknown): value is Blob => value instanceof Blob;
 
 /** JSON text, or a form where a field is a file or a list of files. */
-export function bodyOf(input: unknown = {}): string | FormData {
+export function bodyOf(input?: unknown): string | FormData {
   if (input instanceof FormData) return input;
   const fields = Object.entries(input ?? {}) as [string, unknown][];
   if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});

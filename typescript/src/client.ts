@@ -62,16 +62,16 @@ interface Server {
 }
 
 function serverOf(environment: Environment, options: ClientOptions): Server {
-  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Number.POSITIVE_INFINITY, openingMs = OPENING_MS, transport = "auto" } = options;
+  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
-  const take = takeStream.bind(undefined, wire.base.origin, options.maxStreams);
+  const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base.origin, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, openingMs };
   const around = (own: TransportName = transport): Surroundings => ({ ...shared, transport: own });
   const feeds = new Set<string>();
   return {
     wire,
     call: (action, input, call) =>
-      new LiveRun(around(call.transport), { start: new Start(action, input, call, feeds), signal: call.signal, keep }),
+      new LiveRun(around(call.transport), { start: new Start(action, input, { transport, ...call }, feeds), signal: call.signal, keep }),
     attach<Chunk, Result, Code extends string>(id: string, cursor?: string, { signal, transport: own }: AttachOptions = {}) {
       const run = new LiveRun<Chunk, Result, Code>(around(own), { id, cursor, signal, keep });
       run.follow();
@@ -86,7 +86,7 @@ function actionOf<Input, Chunk, Result, Code extends string>(server: Server, nam
     run.follow();
     return run;
   };
-  const start = (input?: Input, options: CallOptions = {}): Promise<LiveRun<Chunk, Result, Code>> =>
+  const start = async (input?: Input, options: CallOptions = {}): Promise<LiveRun<Chunk, Result, Code>> =>
     server.call<Chunk, Result, Code>(name, input, { ...options, detached: true }).begin();
   return Object.assign(call, { start, attach: server.attach, action: name }) as Action<Input, Chunk, Result, Code>;
 }

@@ -128,7 +128,10 @@ export type Client<Actions = AnyActions> = { readonly [Name in keyof Actions]: A
 /** Headers, or what makes them; asked before every request. */
 export type HeadersSource = HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
 
-/** Makes a token; `isRefused` says that the last one was, so that one out of a cache will not do. */
+/**
+ * Makes a token; `isRefused` says that the last one was, so that one out of a cache will not do.
+ * A TypeError, by which `fetch` says that it reached no server, passes, and the token is asked for again; what else it throws ends the run.
+ */
 export type TokenSource = (asked: { readonly isRefused: boolean }) => string | undefined | Promise<string | undefined>;
 
 /** Where the server is and how to speak to it. */

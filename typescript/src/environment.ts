@@ -14,12 +14,15 @@ export interface Environment {
 /** All of them reach the window; a worker hears the first, and other places none. */
 const WAKES = ["online", "pageshow", "visibilitychange"] as const;
 
+/** A timer that is set for longer goes off at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** The page, the worker or the process that this runs in. */
 export const PAGE: Environment = {
   now: () => Date.now(), // goes on while a machine sleeps, as a monotonic clock need not
   chance: () => Math.random(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    const timer = setTimeout(callback, Math.min(ms, LONGEST_MS));
     return () => clearTimeout(timer);
   },
   onWake(listener) {

@@ -110,7 +110,12 @@ export class Follower {
   #wake(isOnline: boolean): void {
     if (isOnline) this.#around.route.renew();
     // After a sleep a connection may be dead without a word: not waiting for the watchdog saves up to its time.
-    if (this.connection.isStale(this.#nowMs)) this.#link.abort();
+    if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
+  }
+
+  /** An upload may take its time: how much of it has gone is not known. */
+  get #isUpload(): boolean {
+    return this.#run.id === undefined && !this.#start?.isSmall;
   }
 
   /** One connection, and the wait after it. */
@@ -123,8 +128,7 @@ export class Follower {
     let waitMs: number | undefined;
     try {
       if (this.#left) throw this.#left.reason;
-      const mode = await this.#mode();
-      waitMs = await (this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode));
+      waitMs = await Promise.race([this.#exchange(), cut(this.#link.signal)]);
       this.connection.answered();
     } catch (reason) {
       waitMs = this.#lost(reason);
@@ -138,10 +142,17 @@ export class Follower {
     if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
   }
 
+  async #exchange(): Promise<number> {
+    const { signal } = this.#link;
+    const mode = await this.#mode();
+    if (signal.aborted) return 0; // another exchange has begun
+    return this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode);
+  }
+
   /** How long to wait after a connection that failed; nothing where it was the last. */
   #lost(reason: unknown): number | undefined {
     if (this.#run.hasEnded) return undefined;
-    if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ? this.#left.reason : reason);
+    if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
     if (this.#isRerouted) return 0;
     this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
@@ -159,9 +170,7 @@ export class Follower {
     let stop: (() => void) | undefined;
     const check = (): void => {
       const leftMs = this.connection.idleInMs(this.#nowMs);
-      // An upload may take its time: how much of it has gone is not known.
-      const isUpload = this.#run.id === undefined && !this.#start?.isSmall;
-      if (leftMs <= 0 && !isUpload) link.abort();
+      if (leftMs <= 0 && !this.#isUpload) link.abort();
       else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
     };
     check();
@@ -183,7 +192,7 @@ export class Follower {
       // An upload cannot be sent again to learn an id that something on the way holds back, so it is answered at once.
       const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
-      if (id !== null && this.#run.id === undefined) this.#run.identify(id);
+      if (id) this.#run.identify(id);
       return answer;
     };
     return streams ? this.#stream(send) : this.#identify(await send());
@@ -199,14 +208,17 @@ export class Follower {
 
   /** Read one stream, and help it while it is silent. */
   async #stream(send: () => Promise<Answer>): Promise<number> {
+    const link = this.#link;
     const quiet = new AbortController();
-    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
+    link.signal.addEventListener("abort", () => quiet.abort());
+    if (this.#around.transport === "auto") void this.#help(link, quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
       if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
       for await (const frames of framesOf(answer)) {
         quiet.abort();
+        if (link.signal.aborted) return 0;
         this.#heard();
         this.#take(frames);
         if (this.#run.hasEnded) return 0;
@@ -227,12 +239,12 @@ export class Follower {
     const { environment, openingMs, route, wire } = this.#around;
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
-      if (quiet.aborted || link.signal.aborted) return;
+      if (quiet.aborted) return;
       try {
         // The same call again, without waiting, tells the id of a run whose start was not answered yet.
         if (this.#run.id === undefined && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
         const { id, cursor } = this.#run;
-        if (id === undefined || cursor === undefined) continue;
+        if (!id || !cursor) continue;
         const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
         if (quiet.aborted) return;
         if (this.#run.takePoll(snapshot)) {
@@ -264,8 +276,8 @@ export class Follower {
 
   /** The log has no more to say: the outcome is in the snapshot. */
   async #conclude(): Promise<number> {
-    const snapshot = (await this.#around.wire.ask(pathOf(this.#run.id ?? ""))) as Snapshot;
-    this.#run.conclude(snapshot);
+    const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
+    this.#run.conclude((await this.#around.wire.read(request)) as Snapshot);
     if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
     return 0;
   }
@@ -284,4 +296,9 @@ export class Follower {
     this.connection.heard(this.#nowMs);
     if (state !== "open") this.#run.changed();
   }
+}
+
+/** Fails when the signal comes: what is waited for may not know of it, as a token does not. */
+function cut(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Lost("The connection was lost"))));
 }

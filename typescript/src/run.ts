@@ -39,15 +39,12 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   readonly #known: Deferred<string> = new Deferred();
   readonly #outcome: Deferred<Result> = new Deferred();
   readonly #over = new AbortController();
-  /** Before the newest attempt's first event. */
-  #attempt: Place<RunEvent<Chunk, Result>>;
   #news: Deferred<void> | undefined;
   #broken: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
     this.#around = around;
     this.#replay = new Replay(keep);
-    this.#attempt = this.#replay.oldest;
     this.#follower = new Follower(around, this, start);
     try {
       if (id !== undefined) this.identify(id, undefined, cursor);
@@ -96,7 +93,9 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, undefined> {
-    const place = this.#attempt.event === undefined ? this.#replay.oldest : this.#attempt;
+    let place = this.#replay.oldest;
+    // Looked for rather than remembered: a place holds everything that comes after it.
+    for (let at = place; at.next; at = at.next) if (at.next.event?.type === "restarted") place = at;
     for await (const { type, data } of this.#read(place)) {
       if (type === "chunk") yield data;
     }
@@ -161,14 +160,14 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   take(frames: readonly Frame[]): boolean {
     const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
     if (this.#log.id !== undefined) this.#known.resolve(this.#log.id);
-    this.#add(events);
+    for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
     return events.length > 0;
   }
 
   takePoll(snapshot: Snapshot): boolean {
     const { seq } = this.#log;
-    this.#add(this.#log.takePoll(snapshot as Snapshot<Chunk, Result>));
+    for (const event of this.#log.takePoll(snapshot as Snapshot<Chunk, Result>)) this.#replay.add(event);
     this.#settle();
     return this.#log.seq > seq || this.#log.outcome !== undefined;
   }
@@ -194,13 +193,6 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     this.#news?.resolve();
     this.#news = undefined;
     for (const entry of this.#listeners) this.#tell(entry);
-  }
-
-  #add(events: readonly RunEvent<Chunk, Result>[]): void {
-    for (const event of events) {
-      const before = this.#replay.add(event);
-      if (event.type === "restarted") this.#attempt = before;
-    }
   }
 
   #settle(): void {

@@ -55,7 +55,6 @@ export class Start {
     };
     if (detached) headers["Prefer"] = "respond-async";
     else if (!streams) headers["Prefer"] = "wait=0";
-    if (this.isSmall) headers["Content-Type"] = "application/json";
     const path = encodeURIComponent(this.#action);
     const request = { headers, signal, transport, starts: true };
     if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };

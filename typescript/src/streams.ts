@@ -5,8 +5,8 @@ const LIMIT = 4;
 
 /** Whether there is a place for one more stream to an origin, which is then taken until the signal comes. */
 export async function takeStream(origin: string, maxStreams: number | undefined, signal: AbortSignal): Promise<boolean> {
-  const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Number.POSITIVE_INFINITY);
-  if (limit === Number.POSITIVE_INFINITY) return true;
+  const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Infinity);
+  if (limit === Infinity) return true;
   try {
     const { takePlace } = await import("./place.js"); // over HTTP/2 nobody needs it
     return await takePlace(origin, limit, signal);

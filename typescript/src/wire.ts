@@ -25,17 +25,20 @@ const TRIES = 5;
 
 /** A client's way to its server. */
 export class Wire {
-  readonly base: URL;
   readonly #options: ClientOptions;
   readonly #environment: Environment;
   readonly #fetch: Carrier;
 
   constructor(options: ClientOptions, environment: Environment) {
-    // Not by `pathname`, which React Native's URL does not let change.
-    this.base = new URL(String(options.url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#options = options;
     this.#environment = environment;
     this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
+  }
+
+  /** Not made before it is needed: pages are also rendered on servers, where nothing is asked, and a relative address is none. */
+  get base(): URL {
+    // Not by `pathname`, which React Native's URL does not let change.
+    return new URL(String(this.#options.url).replace(/\/?$/, "/"), globalThis.location?.href);
   }
 
   /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
@@ -47,17 +50,16 @@ export class Wire {
   }
 
   /** One request's JSON. */
-  async read(request: Request): Promise<unknown> {
-    return jsonOf(await this.send(request));
+  async read(request: Omit<Request, "headers">): Promise<unknown> {
+    return jsonOf(await this.send({ ...request, headers: { Accept: "application/json" } }));
   }
 
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path: string, method: string = "GET"): Promise<unknown> {
-    const isPost = method === "POST";
-    const headers = { Accept: "application/json", ...(isPost && { "Content-Type": "application/json" }) };
+    const body = method === "POST" ? "{}" : undefined;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, headers, body: isPost ? "{}" : undefined });
+        return await this.read({ path, method, body });
       } catch (reason) {
         if (!(reason instanceof Lost)) throw reason;
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
@@ -86,12 +88,13 @@ export class Wire {
     return (await import("./transports/xhr.js")).byXHR; // few need it, so it is loaded by those who do
   }
 
-  async #headers({ headers }: Request, isRefused: boolean): Promise<Headers> {
+  async #headers({ headers, body }: Request, isRefused: boolean): Promise<Headers> {
     const { headers: source, token } = this.#options;
-    const all = new Headers(typeof source === "function" ? await source() : source);
-    const bearer = typeof token === "function" ? await token({ isRefused }) : token;
+    const all = new Headers(await given(source, isRefused));
+    const bearer = await given(token, isRefused);
     if (bearer !== undefined) all.set("Authorization", `Bearer ${bearer}`);
     for (const [name, value] of Object.entries(headers)) all.set(name, value);
+    if (typeof body === "string") all.set("Content-Type", "application/json");
     return all;
   }
 
@@ -126,6 +129,15 @@ export async function jsonOf(answer: Answer): Promise<unknown> {
     return JSON.parse(await answer.text()) as unknown;
   } catch (reason) {
     throw Lost.by(reason, "The answer was cut off");
+  }
+}
+
+/** What the page gives, or its function. That this does not reach the network either, which `fetch` says by a TypeError, passes. */
+async function given<T>(source: T | ((asked: { isRefused: boolean }) => T | Promise<T>), isRefused: boolean): Promise<T> {
+  try {
+    return await (source instanceof Function ? source({ isRefused }) : source);
+  } catch (reason) {
+    throw reason instanceof TypeError ? Lost.by(reason, "The server cannot be reached") : reason;
   }
 }
 

@@ -282,6 +282,7 @@ test("a signal ends the reading and cancels nothing", async () => {
   const leaving = new AbortController();
   const { call, asked, page } = serve([never]);
   const run = call({}, { signal: leaving.signal });
+  while (!asked.length) await Promise.resolve();
 
   leaving.abort();
 

@@ -18,7 +18,7 @@ export class Lost extends Error {
 
   /** What was lost, and why. */
   static by(reason: unknown, what: string): Lost {
-    return new Lost(`${what}: ${reason instanceof Error ? reason.message : String(reason)}`);
+    return new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? String(reason)}`);
   }
 }
 
@@ -80,7 +80,7 @@ export class Connection {
 
   /** The server named how long to wait before coming back. */
   retry(ms: number): void {
-    this.#retryMs = Math.min(ms, LONGEST_WAIT_MS);
+    this.#retryMs = Math.min(ms || BACKOFF_MS, LONGEST_WAIT_MS);
   }
 
   /** In how long the connection counts as lost if nothing comes. */
@@ -129,13 +129,11 @@ const REPEATABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
  * The same key gives the same run, so an error that is a started run's own end is one whatever its status.
  */
 export function isFinal(status: number, error: ActionError, starts: boolean): boolean {
-  if (starts && error.runId !== null) return true;
-  return !REPEATABLE.has(status) && !(status === 500 && error.retryable);
+  return (starts && error.runId !== null) || !(REPEATABLE.has(status) || (status === 500 && error.retryable));
 }
 
 /** What `Retry-After` says, in seconds or as a date; 0 where it says nothing. */
 export function retryAfterMs(value: string | null, nowMs: number): number {
-  if (value === null) return 0;
-  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value ?? "") - nowMs;
   return Math.max(0, ms || 0);
 }

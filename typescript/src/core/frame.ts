@@ -72,7 +72,7 @@ function eventOf(event: { readonly seq?: unknown; readonly type?: unknown; reado
 
 function openingOf(cursor: string, value: unknown): Opening {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw protocolError("An opening names no run.");
+  if (typeof id !== "string" || !(String(status) in TRANSITIONS)) throw protocolError("An opening names no run.");
   return {
     kind: "opening",
     cursor,

@@ -97,7 +97,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   /** Take the error that a start was answered with, where it is the run's own end. */
   refuse(error: ActionError): void {
-    if (error.runId === null || (this.id !== undefined && this.id !== error.runId)) return;
+    if (!error.runId || (this.id ?? error.runId) !== error.runId) return;
     this.id = error.runId;
     this.status = TRANSITIONS.running[error.code === "CANCELLED" ? "cancelled" : "error"];
   }

@@ -21,11 +21,9 @@ export class Replay<Event> {
     this.#limit = limit;
   }
 
-  /** Keep an event; returns the place before it. */
-  add(event: Event): Place<Event> {
-    const before = this.#newest;
-    this.#newest = before.next = { event, next: undefined };
+  /** Keep an event. */
+  add(event: Event): void {
+    this.#newest = this.#newest.next = { event, next: undefined };
     if (++this.#kept > this.#limit && this.oldest.next) this.oldest = this.oldest.next;
-    return before;
   }
 }

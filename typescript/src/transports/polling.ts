@@ -13,8 +13,7 @@ export async function poll<Chunk, Result>(
   { cursor, isHeld, signal }: { readonly cursor: string; readonly isHeld: boolean; readonly signal: AbortSignal },
 ): Promise<Snapshot<Chunk, Result>> {
   const query = new URLSearchParams({ after: cursor, ...(isHeld && { wait: String(HOLD_S) }) });
-  const headers = { Accept: "application/json" };
-  return (await wire.read({ path: `${pathOf(id)}?${query}`, headers, signal })) as Snapshot<Chunk, Result>;
+  return (await wire.read({ path: `${pathOf(id)}?${query}`, signal })) as Snapshot<Chunk, Result>;
 }
 
 /** How long to wait before the next poll, as the server says. */

@@ -11,15 +11,12 @@ import type { Answer } from "./carrier.js";
 export async function* framesOf(answer: Answer): AsyncGenerator<readonly Frame[]> {
   const decoder = new SSEDecoder();
   let retryMs: number | undefined;
-  const batchOf = function* (piece: string): Generator<Frame> {
-    for (const message of decoder.feed(piece)) yield frameOf(message);
-    if (decoder.retryMs !== undefined && decoder.retryMs !== retryMs) yield { kind: "retry", retryMs: (retryMs = decoder.retryMs) };
-  };
   try {
     for await (const piece of answer.pieces()) {
       const batch: Frame[] = [];
       try {
-        for (const frame of batchOf(piece)) batch.push(frame);
+        for (const message of decoder.feed(piece)) batch.push(frameOf(message));
+        if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: (retryMs = decoder.retryMs ?? 0) });
       } finally {
         yield batch; // what came whole before a fault counts
       }

@@ -147,7 +147,7 @@ var init_place = __esm({
 
 // src/body.ts
 var isFile = (value) => value instanceof Blob;
-function bodyOf(input = {}) {
+function bodyOf(input) {
   if (input instanceof FormData) return input;
   const fields = Object.entries(input ?? {});
   if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});
@@ -273,12 +273,13 @@ var Route = class {
 
 // src/environment.ts
 var WAKES = ["online", "pageshow", "visibilitychange"];
+var LONGEST_MS = 2 ** 31 - 1;
 var PAGE = {
   now: () => Date.now(),
   // goes on while a machine sleeps, as a monotonic clock need not
   chance: () => Math.random(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    const timer = setTimeout(callback, Math.min(ms, LONGEST_MS));
     return () => clearTimeout(timer);
   },
   onWake(listener) {
@@ -340,7 +341,7 @@ function eventOf(event) {
 }
 function openingOf(cursor, value) {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string" || typeof status !== "string" || !(status in TRANSITIONS)) throw protocolError("An opening names no run.");
+  if (typeof id !== "string" || !(String(status) in TRANSITIONS)) throw protocolError("An opening names no run.");
   return {
     kind: "opening",
     cursor,
@@ -431,7 +432,7 @@ var RunLog = class {
   }
   /** Take the error that a start was answered with, where it is the run's own end. */
   refuse(error) {
-    if (error.runId === null || this.id !== void 0 && this.id !== error.runId) return;
+    if (!error.runId || (this.id ?? error.runId) !== error.runId) return;
     this.id = error.runId;
     this.status = TRANSITIONS.running[error.code === "CANCELLED" ? "cancelled" : "error"];
   }
@@ -457,12 +458,10 @@ var Replay = class {
   constructor(limit) {
     this.#limit = limit;
   }
-  /** Keep an event; returns the place before it. */
+  /** Keep an event. */
   add(event) {
-    const before = this.#newest;
-    this.#newest = before.next = { event, next: void 0 };
+    this.#newest = this.#newest.next = { event, next: void 0 };
     if (++this.#kept > this.#limit && this.oldest.next) this.oldest = this.oldest.next;
-    return before;
   }
 };
 
@@ -491,7 +490,7 @@ var Lost = class _Lost extends Error {
   }
   /** What was lost, and why. */
   static by(reason, what) {
-    return new _Lost(`${what}: ${reason instanceof Error ? reason.message : String(reason)}`);
+    return new _Lost(`${what}: ${reason?.message ?? String(reason)}`);
   }
 };
 var BACKOFF_MS = 500;
@@ -538,7 +537,7 @@ var Connection = class {
   }
   /** The server named how long to wait before coming back. */
   retry(ms) {
-    this.#retryMs = Math.min(ms, LONGEST_WAIT_MS);
+    this.#retryMs = Math.min(ms || BACKOFF_MS, LONGEST_WAIT_MS);
   }
   /** In how long the connection counts as lost if nothing comes. */
   idleInMs(nowMs) {
@@ -574,12 +573,10 @@ var Connection = class {
 };
 var REPEATABLE = /* @__PURE__ */ new Set([408, 425, 429, 502, 503, 504]);
 function isFinal(status, error, starts) {
-  if (starts && error.runId !== null) return true;
-  return !REPEATABLE.has(status) && !(status === 500 && error.retryable);
+  return starts && error.runId !== null || !(REPEATABLE.has(status) || status === 500 && error.retryable);
 }
 function retryAfterMs(value, nowMs) {
-  if (value === null) return 0;
-  const ms = Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value) - nowMs;
+  const ms = Number(value) >= 0 ? Number(value) * 1e3 : Date.parse(value ?? "") - nowMs;
   return Math.max(0, ms || 0);
 }
 
@@ -626,15 +623,17 @@ async function turn() {
 // src/wire.ts
 var TRIES = 5;
 var Wire = class {
-  base;
   #options;
   #environment;
   #fetch;
   constructor(options, environment) {
-    this.base = new URL(String(options.url).replace(/\/?$/, "/"), globalThis.location?.href);
     this.#options = options;
     this.#environment = environment;
     this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
+  }
+  /** Not made before it is needed: pages are also rendered on servers, where nothing is asked, and a relative address is none. */
+  get base() {
+    return new URL(String(this.#options.url).replace(/\/?$/, "/"), globalThis.location?.href);
   }
   /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
   async send(request) {
@@ -644,15 +643,14 @@ var Wire = class {
   }
   /** One request's JSON. */
   async read(request) {
-    return jsonOf(await this.send(request));
+    return jsonOf(await this.send({ ...request, headers: { Accept: "application/json" } }));
   }
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path, method = "GET") {
-    const isPost = method === "POST";
-    const headers = { Accept: "application/json", ...isPost && { "Content-Type": "application/json" } };
+    const body = method === "POST" ? "{}" : void 0;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, headers, body: isPost ? "{}" : void 0 });
+        return await this.read({ path, method, body });
       } catch (reason) {
         if (!(reason instanceof Lost)) throw reason;
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
@@ -678,12 +676,13 @@ var Wire = class {
     if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
     return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
   }
-  async #headers({ headers }, isRefused) {
+  async #headers({ headers, body }, isRefused) {
     const { headers: source, token } = this.#options;
-    const all = new Headers(typeof source === "function" ? await source() : source);
-    const bearer = typeof token === "function" ? await token({ isRefused }) : token;
+    const all = new Headers(await given(source, isRefused));
+    const bearer = await given(token, isRefused);
     if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
     for (const [name, value] of Object.entries(headers)) all.set(name, value);
+    if (typeof body === "string") all.set("Content-Type", "application/json");
     return all;
   }
   async #check(answer, { starts = false }) {
@@ -712,6 +711,13 @@ async function jsonOf(answer) {
     throw Lost.by(reason, "The answer was cut off");
   }
 }
+async function given(source, isRefused) {
+  try {
+    return await (source instanceof Function ? source({ isRefused }) : source);
+  } catch (reason) {
+    throw reason instanceof TypeError ? Lost.by(reason, "The server cannot be reached") : reason;
+  }
+}
 function fetchStreams() {
   return typeof Response !== "undefined" && "body" in Response.prototype;
 }
@@ -721,8 +727,7 @@ var HOLD_S = 25;
 var PACE_MS = 500;
 async function poll(wire, id, { cursor, isHeld, signal }) {
   const query = new URLSearchParams({ after: cursor, ...isHeld && { wait: String(HOLD_S) } });
-  const headers = { Accept: "application/json" };
-  return await wire.read({ path: `${pathOf(id)}?${query}`, headers, signal });
+  return await wire.read({ path: `${pathOf(id)}?${query}`, signal });
 }
 function paceMs({ retryAfterMs: retryAfterMs2 }) {
   return retryAfterMs2 === null ? 0 : retryAfterMs2 ?? PACE_MS;
@@ -798,15 +803,12 @@ var SSEDecoder = class {
 async function* framesOf(answer) {
   const decoder = new SSEDecoder();
   let retryMs;
-  const batchOf = function* (piece) {
-    for (const message of decoder.feed(piece)) yield frameOf(message);
-    if (decoder.retryMs !== void 0 && decoder.retryMs !== retryMs) yield { kind: "retry", retryMs: retryMs = decoder.retryMs };
-  };
   try {
     for await (const piece of answer.pieces()) {
       const batch = [];
       try {
-        for (const frame of batchOf(piece)) batch.push(frame);
+        for (const message of decoder.feed(piece)) batch.push(frameOf(message));
+        if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: retryMs = decoder.retryMs ?? 0 });
       } finally {
         yield batch;
       }
@@ -863,7 +865,11 @@ var Follower = class {
   }
   #wake(isOnline) {
     if (isOnline) this.#around.route.renew();
-    if (this.connection.isStale(this.#nowMs)) this.#link.abort();
+    if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
+  }
+  /** An upload may take its time: how much of it has gone is not known. */
+  get #isUpload() {
+    return this.#run.id === void 0 && !this.#start?.isSmall;
   }
   /** One connection, and the wait after it. */
   async #turn() {
@@ -875,8 +881,7 @@ var Follower = class {
     let waitMs;
     try {
       if (this.#left) throw this.#left.reason;
-      const mode = await this.#mode();
-      waitMs = await (this.#run.id === void 0 ? this.#begin(mode) : this.#resume(this.#run.id, mode));
+      waitMs = await Promise.race([this.#exchange(), cut(this.#link.signal)]);
       this.connection.answered();
     } catch (reason) {
       waitMs = this.#lost(reason);
@@ -889,10 +894,16 @@ var Follower = class {
     this.#run.changed();
     if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
   }
+  async #exchange() {
+    const { signal } = this.#link;
+    const mode = await this.#mode();
+    if (signal.aborted) return 0;
+    return this.#run.id === void 0 ? this.#begin(mode) : this.#resume(this.#run.id, mode);
+  }
   /** How long to wait after a connection that failed; nothing where it was the last. */
   #lost(reason) {
     if (this.#run.hasEnded) return void 0;
-    if (this.#left || !(reason instanceof Lost)) return this.#close(this.#left ? this.#left.reason : reason);
+    if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
     if (this.#isRerouted) return 0;
     this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
@@ -908,8 +919,7 @@ var Follower = class {
     let stop;
     const check = () => {
       const leftMs = this.connection.idleInMs(this.#nowMs);
-      const isUpload = this.#run.id === void 0 && !this.#start?.isSmall;
-      if (leftMs <= 0 && !isUpload) link.abort();
+      if (leftMs <= 0 && !this.#isUpload) link.abort();
       else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
     };
     check();
@@ -928,7 +938,7 @@ var Follower = class {
     const send = async () => {
       const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
-      if (id !== null && this.#run.id === void 0) this.#run.identify(id);
+      if (id) this.#run.identify(id);
       return answer;
     };
     return streams ? this.#stream(send) : this.#identify(await send());
@@ -942,14 +952,17 @@ var Follower = class {
   }
   /** Read one stream, and help it while it is silent. */
   async #stream(send) {
+    const link = this.#link;
     const quiet = new AbortController();
-    if (this.#around.transport === "auto") void this.#help(this.#link, quiet.signal);
+    link.signal.addEventListener("abort", () => quiet.abort());
+    if (this.#around.transport === "auto") void this.#help(link, quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
       if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
       for await (const frames of framesOf(answer)) {
         quiet.abort();
+        if (link.signal.aborted) return 0;
         this.#heard();
         this.#take(frames);
         if (this.#run.hasEnded) return 0;
@@ -968,11 +981,11 @@ var Follower = class {
     const { environment, openingMs, route, wire } = this.#around;
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
-      if (quiet.aborted || link.signal.aborted) return;
+      if (quiet.aborted) return;
       try {
         if (this.#run.id === void 0 && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
         const { id, cursor } = this.#run;
-        if (id === void 0 || cursor === void 0) continue;
+        if (!id || !cursor) continue;
         const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
         if (quiet.aborted) return;
         if (this.#run.takePoll(snapshot)) {
@@ -1002,8 +1015,8 @@ var Follower = class {
   }
   /** The log has no more to say: the outcome is in the snapshot. */
   async #conclude() {
-    const snapshot = await this.#around.wire.ask(pathOf(this.#run.id ?? ""));
-    this.#run.conclude(snapshot);
+    const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
+    this.#run.conclude(await this.#around.wire.read(request));
     if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
     return 0;
   }
@@ -1021,6 +1034,9 @@ var Follower = class {
     if (state !== "open") this.#run.changed();
   }
 };
+function cut(signal) {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Lost("The connection was lost"))));
+}
 
 // src/run.ts
 var LiveRun = class {
@@ -1033,14 +1049,11 @@ var LiveRun = class {
   #known = new Deferred();
   #outcome = new Deferred();
   #over = new AbortController();
-  /** Before the newest attempt's first event. */
-  #attempt;
   #news;
   #broken;
   constructor(around, { start, id, cursor, signal, keep }) {
     this.#around = around;
     this.#replay = new Replay(keep);
-    this.#attempt = this.#replay.oldest;
     this.#follower = new Follower(around, this, start);
     try {
       if (id !== void 0) this.identify(id, void 0, cursor);
@@ -1079,7 +1092,8 @@ var LiveRun = class {
     return this.#follower.connection.trouble;
   }
   async *[Symbol.asyncIterator]() {
-    const place = this.#attempt.event === void 0 ? this.#replay.oldest : this.#attempt;
+    let place = this.#replay.oldest;
+    for (let at = place; at.next; at = at.next) if (at.next.event?.type === "restarted") place = at;
     for await (const { type, data } of this.#read(place)) {
       if (type === "chunk") yield data;
     }
@@ -1132,13 +1146,13 @@ var LiveRun = class {
   take(frames) {
     const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
     if (this.#log.id !== void 0) this.#known.resolve(this.#log.id);
-    this.#add(events);
+    for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
     return events.length > 0;
   }
   takePoll(snapshot) {
     const { seq } = this.#log;
-    this.#add(this.#log.takePoll(snapshot));
+    for (const event of this.#log.takePoll(snapshot)) this.#replay.add(event);
     this.#settle();
     return this.#log.seq > seq || this.#log.outcome !== void 0;
   }
@@ -1161,12 +1175,6 @@ var LiveRun = class {
     this.#news?.resolve();
     this.#news = void 0;
     for (const entry of this.#listeners) this.#tell(entry);
-  }
-  #add(events) {
-    for (const event of events) {
-      const before = this.#replay.add(event);
-      if (event.type === "restarted") this.#attempt = before;
-    }
   }
   #settle() {
     const { outcome } = this.#log;
@@ -1246,7 +1254,6 @@ var Start = class {
     };
     if (detached) headers["Prefer"] = "respond-async";
     else if (!streams) headers["Prefer"] = "wait=0";
-    if (this.isSmall) headers["Content-Type"] = "application/json";
     const path = encodeURIComponent(this.#action);
     const request = { headers, signal, transport, starts: true };
     if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
@@ -1260,8 +1267,8 @@ function newKey() {
 // src/streams.ts
 var LIMIT2 = 4;
 async function takeStream(origin, maxStreams, signal) {
-  const limit = maxStreams ?? (isLimited(origin) ? LIMIT2 : Number.POSITIVE_INFINITY);
-  if (limit === Number.POSITIVE_INFINITY) return true;
+  const limit = maxStreams ?? (isLimited(origin) ? LIMIT2 : Infinity);
+  if (limit === Infinity) return true;
   try {
     const { takePlace: takePlace2 } = await Promise.resolve().then(() => (init_place(), place_exports));
     return await takePlace2(origin, limit, signal);
@@ -1303,15 +1310,15 @@ async function* readStreamableValue(run) {
   }
 }
 function serverOf(environment, options) {
-  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Number.POSITIVE_INFINITY, openingMs = OPENING_MS, transport = "auto" } = options;
+  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
-  const take2 = takeStream.bind(void 0, wire.base.origin, options.maxStreams);
+  const take2 = (signal) => takeStream(wire.base.origin, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take2, idleMs, giveUpMs, openingMs };
   const around = (own = transport) => ({ ...shared, transport: own });
   const feeds = /* @__PURE__ */ new Set();
   return {
     wire,
-    call: (action, input, call) => new LiveRun(around(call.transport), { start: new Start(action, input, call, feeds), signal: call.signal, keep }),
+    call: (action, input, call) => new LiveRun(around(call.transport), { start: new Start(action, input, { transport, ...call }, feeds), signal: call.signal, keep }),
     attach(id, cursor, { signal, transport: own } = {}) {
       const run = new LiveRun(around(own), { id, cursor, signal, keep });
       run.follow();
@@ -1325,7 +1332,7 @@ function actionOf(server, name) {
     run.follow();
     return run;
   };
-  const start = (input, options = {}) => server.call(name, input, { ...options, detached: true }).begin();
+  const start = async (input, options = {}) => server.call(name, input, { ...options, detached: true }).begin();
   return Object.assign(call, { start, attach: server.attach, action: name });
 }
 function runsOf(server) {
