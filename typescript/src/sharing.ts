@@ -74,11 +74,17 @@ class Shared {
 
   /** The answer: the server's own where it is no stream, and one that goes on through every change of the reader. */
   open(): Promise<Response> {
+    const { name, url, init, fetch } = this.#place;
     return new Promise((resolve, reject) => {
-      const hold = (lock: Lock | null): Promise<void> => (lock ? this.#lead(resolve) : this.#follow(resolve));
-      navigator.locks.request(this.#place.name, { ifAvailable: true }, hold).catch((reason: unknown) => {
+      let mayAsk = false;
+      const hold = (lock: Lock | null): Promise<void> => {
+        mayAsk = true;
+        return lock ? this.#lead(resolve) : this.#follow(resolve);
+      };
+      navigator.locks.request(name, { ifAvailable: true }, hold).catch((reason: unknown) => {
         this.#close(reason);
-        reject(reason as Error);
+        if (mayAsk) reject(reason as Error);
+        else resolve(fetch(url, init)); // there are no locks for this page, as in a frame without an origin
       });
     });
   }
@@ -178,7 +184,7 @@ class Shared {
       const seq = readCursor(id)?.seq ?? 0;
       if (type === "reset") this.#reset(seq + 1);
       if (seq <= this.#seq && type !== "run") continue;
-      this.#seq = Math.max(this.#seq, seq);
+      if (type !== "run") this.#seq = seq; // where another tab reads on, this one need not be
       this.#send(`id: ${id}\n${type === "message" || type === "chunk" ? "" : `event: ${type}\n`}data: ${data}\n\n`);
       if (TERMINAL.has(type)) return this.#close();
     }
