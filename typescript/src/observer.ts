@@ -15,7 +15,7 @@ import { forget, type Persist, recall, remember } from "./persistence.js";
 
 const KEEP = 1000;
 /** What is said of a kept id by servers that no longer let this page see its run. */
-const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN"]);
+const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN", "PARSE_ERROR"]);
 
 /** How a run is shown. Callbacks are looked up whenever one is due, so the newest are called. */
 export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends string = string> {
@@ -142,6 +142,7 @@ export class RunObserver<
           this.#begin(start(this.source), resolve);
         } catch (error) {
           reject(error); // the call itself is wrong, and nothing was started
+          this.#show();
           this.#next();
         }
       };

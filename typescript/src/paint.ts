@@ -1,5 +1,7 @@
 /** When to show what has changed: once for each picture that the browser paints. */
 
+import { PAGE } from "./environment.js";
+
 /** The time of one picture where nothing paints: a hidden page, a server, a test. */
 const PICTURE_MS = 16;
 
@@ -41,10 +43,7 @@ export class Paint {
   }
 }
 
-function after(waitMs: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, waitMs);
-  return () => clearTimeout(timer);
-}
+const { after } = PAGE;
 
 /** A hidden page is never painted and asks for no frames, and a server has none to ask for. */
 function beforePaint(callback: () => void): () => void {

@@ -159,6 +159,24 @@ describe("listeners", () => {
     expect(states.at(-1)).toMatchObject({ status: "done", data: 50 });
   });
 
+  test("are told of an end alone where the throttle has no end", async () => {
+    const { action, states, execute } = observed({ throttleMs: Infinity });
+    void execute();
+    action.newest.open("r1");
+    await paint();
+    const before = states.length;
+
+    for (let n = 0; n < 5; n++) {
+      action.newest.chunk(n);
+      await paint();
+    }
+    expect(states).toHaveLength(before);
+    action.newest.say(done());
+    await paint();
+
+    expect(states.at(-1)).toMatchObject({ status: "done", chunks: [0, 1, 2, 3, 4] });
+  });
+
   test("are told of the newest in the end, also when throttled", async () => {
     const { action, states, execute } = observed({ throttleMs: 10 * PICTURE_MS });
     void execute();
@@ -353,6 +371,20 @@ describe("execute while a run goes on", () => {
 
     await refused;
     expect((await next).result).toBe("third");
+  });
+
+  test("that is wrong cancels the run that goes on, and that is shown", async () => {
+    const { action, observer, execute } = observed();
+    const first = execute();
+    action.newest.open("r1");
+    await paint();
+
+    const wrong = observer.execute(() => {
+      throw new TypeError("It cannot be sent.");
+    });
+
+    await expect(wrong).rejects.toThrow("It cannot be sent.");
+    expect([(await first).status, observer.snapshot().status]).toEqual(["cancelled", "cancelled"]);
   });
 });
 
@@ -561,7 +593,7 @@ describe("an id", () => {
     expect([between, sessionStorage.getItem("k")]).toEqual([null, "r2"]);
   });
 
-  test.each(["NOT_FOUND", "GONE", "FORBIDDEN"])("that is kept is forgotten without a word when it is %s", async (code) => {
+  test.each(["NOT_FOUND", "GONE", "PARSE_ERROR", "FORBIDDEN"])("that is kept is forgotten without a word when it is %s", async (code) => {
     sessionStorage.setItem("k", "r1");
     const onError = vi.fn();
     const { observer, action } = observed({ persist: "k", onError });
