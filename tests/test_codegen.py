@@ -316,6 +316,12 @@ def test_examples_in_python_are_left_out() -> None:
     assert "  /** Act. */\n" in text
 
 
+def test_code_in_a_comment_is_written_as_typescript_writes_it() -> None:
+    text = typescript([action(doc="``a`` is ``None``, `b` is not; ```c``` stays.")])
+
+    assert "  /** `a` is `null`, `b` is not; ```c``` stays. */\n" in text
+
+
 def test_what_is_deprecated_says_so() -> None:
     text = input_type({"properties": {"a": {"deprecated": True, "description": "Old."}}})
 

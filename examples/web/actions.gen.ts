@@ -56,8 +56,8 @@ export interface PlaceOrderInput {
 /**
  * How far the work is; the newest one wins.
  *
- * ``percent`` is ``current`` of ``total`` from 0 to 100, rounded to one decimal,
- * and ``None`` where the total is not known.
+ * `percent` is `current` of `total` from 0 to 100, rounded to one decimal,
+ * and `null` where the total is not known.
  */
 export interface Progress {
   readonly type: "progress"

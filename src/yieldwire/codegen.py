@@ -38,6 +38,9 @@ _COMBINED: Final = frozenset({"allOf", "anyOf", "oneOf"})
 _WIDTH: Final = 100
 _LONGEST_DEFAULT: Final = 60
 _EXAMPLE: Final = re.compile(r"^\s*Examples?:\s*$", re.MULTILINE)
+_LITERAL: Final = re.compile(r"(?<!`)``([^`\n]+)``(?!`)")
+"""What reStructuredText writes as code; TSDoc does it with one backtick."""
+_WORDS: Final = {"None": "null", "True": "true", "False": "false"}
 
 
 def typescript(actions: Iterable[Schema]) -> str:
@@ -354,13 +357,17 @@ def _thrown(action: Schema) -> Iterator[str]:
 def _comment(text: str, *tags: str, indent: str = "") -> list[str]:
     """Return a TSDoc comment's lines, or none."""
     told = _EXAMPLE.split(text)[0].strip()  # in Python, so of no use here
-    lines = [_harmless(line) for line in [*told.splitlines(), *tags]]
+    lines = [_harmless(line) for line in [*_LITERAL.sub(_code, told).splitlines(), *tags]]
     if len(lines) == 1:
         return [f"{indent}/** {lines[0]} */"]
     if not lines:
         return []
     middle = [f"{indent} * {line}".rstrip() for line in lines]
     return [f"{indent}/**", *middle, f"{indent} */"]
+
+
+def _code(match: re.Match[str]) -> str:
+    return f"`{_WORDS.get(match[1], match[1])}`"
 
 
 def _harmless(line: str) -> str:
