@@ -176,7 +176,7 @@ export class RunsTable {
       ),
       el("td", {}, el("span", { class: "figure", data: { cell: "took" } })),
       el("td", {}, el("span", { class: "figure", data: { cell: "events" } })),
-      el("td", { class: "muted", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") }),
+      el("td", { class: "muted labels", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") }),
     );
     this.#rows.set(run.id, row);
     return row;
