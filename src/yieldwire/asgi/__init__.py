@@ -88,7 +88,7 @@ class Actions(App):
         self.routes: Table = ROUTES
         self.departures: Final = Departures()
         self._identify = identify
-        self._is_listening = False
+        self._is_listening = self._is_closed = False
         self._open_streams: Counter[str] = Counter()
 
     async def open(self) -> None:
@@ -106,6 +106,7 @@ class Actions(App):
 
     async def close(self) -> None:
         """Let running actions finish within the grace time, then close everything."""
+        self._is_closed = True
         await super().close()
         await self.departures.close()
         stopping.forget(self.hear)
@@ -123,7 +124,7 @@ class Actions(App):
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self.open()
+            await self._begin()
         except Exception as exc:
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             raise
@@ -134,12 +135,24 @@ class Actions(App):
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
-        """Open now and close at the end, for an application that this one is mounted in."""
-        await self.open()
+        """Open now and close at the end, for an application that this one is mounted in.
+
+        Raises:
+            UsageError: If it was closed before; an application lives once.
+        """
+        await self._begin()
         try:
             yield
         finally:
             await self.close()
+
+    async def _begin(self) -> None:
+        if self._is_closed:
+            raise UsageError(
+                "These actions were closed, and are not opened again: make new ones for each "
+                "lifespan, or keep one lifespan open."
+            )
+        await self.open()
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
