@@ -1,10 +1,10 @@
 /** Actions as functions: whatever is asked of a client by name is an action of that name. */
 
 import { queryOf } from "./body.js";
-import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, RunPage, Runs, TransportName } from "./contract.js";
+import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, TransportName } from "./contract.js";
 import { protocolError } from "./core/error.js";
 import { fieldsOf, type RunInfo, type Snapshot } from "./core/event.js";
-import { foldValue, isValueChange } from "./core/value.js";
+import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
 import { type Environment, PAGE } from "./environment.js";
 import type { Surroundings } from "./follower.js";
@@ -44,14 +44,14 @@ export function createClientIn<Actions extends object>(environment: Environment,
   });
 }
 
-/** The values of a streamable value, one for each change. */
-export async function* readStreamableValue<T = unknown>(run: AsyncIterable<unknown>): AsyncGenerator<T, undefined> {
+/** The values of a streamable value, one for each change; where an attempt was lost, they begin anew. */
+export async function* readStreamableValue<T = unknown>(run: Pick<Run, "events" | "error">): AsyncGenerator<T, undefined> {
   let value: T | undefined;
-  for await (const chunk of run) {
-    if (!isValueChange(chunk)) continue;
-    value = foldValue(value, chunk);
-    yield value as T;
+  for await (const { type, data } of run.events()) {
+    if (type === "restarted") value = undefined;
+    for (value of valuesOf(value, data)) yield value as T;
   }
+  if (run.error) throw run.error;
 }
 
 /** What a client's actions call. */

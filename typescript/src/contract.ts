@@ -126,7 +126,10 @@ export type AnyActions = Readonly<Record<string, Action<Readonly<Record<string, 
 export type Client<Actions = AnyActions> = { readonly [Name in keyof Actions]: Actions[Name] } & { readonly runs: Runs };
 
 /** Headers, or what makes them; asked before every request. */
-export type HeadersSource = HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
+export type HeadersSource = HeadersGiven | (() => HeadersGiven | Promise<HeadersGiven>);
+
+/** As `Headers` takes them; not every surrounding has a name for it. */
+type HeadersGiven = NonNullable<ConstructorParameters<typeof Headers>[0]>;
 
 /**
  * Makes a token; `isRefused` says that the last one was, so that one out of a cache will not do.
@@ -141,7 +144,7 @@ export interface ClientOptions {
   readonly headers?: HeadersSource;
   /** The bearer token, asked before every request, so that it may expire and be renewed. */
   readonly token?: string | TokenSource;
-  readonly credentials?: RequestCredentials;
+  readonly credentials?: "include" | "omit" | "same-origin";
   readonly fetch?: typeof globalThis.fetch;
   readonly transport?: TransportName;
   /** After so long without a byte a connection counts as lost; three of the server's keepalives. */

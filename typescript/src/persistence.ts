@@ -1,7 +1,11 @@
 /** The id of a run, kept where a reload finds it. */
 
 /** Where an id can be kept: `sessionStorage`, `localStorage`, or anything like them. */
-export type RunStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+export interface RunStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
 
 /** A key in `sessionStorage`, or a key and the storage that it is in. */
 export type Persist = string | { readonly key: string; readonly storage: RunStorage };

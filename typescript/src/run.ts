@@ -159,7 +159,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
 
   take(frames: readonly Frame[]): boolean {
     const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
-    if (this.#log.id !== undefined) this.#known.resolve(this.#log.id);
+    if (this.#log.id) this.#known.resolve(this.#log.id);
     for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
     return events.length > 0;

@@ -233,6 +233,14 @@ test("a streamable value is each of its values", async () => {
   expect(await all(readStreamableValue(call()))).toEqual(["Dear", "Dear reader", { a: 1 }]);
 });
 
+test("a streamable value begins anew where its attempt was lost", async () => {
+  const grown = (seq: number, text: string): string => chunk(seq, { type: "append", text });
+  const restarted = event(3, "restarted", { attempt: 2 });
+  const { call } = serve([stream(OPENING, grown(1, "a"), grown(2, "b"), restarted, grown(4, "c"), done(5))]);
+
+  expect(await all(readStreamableValue(call()))).toEqual(["a", "ab", "c"]);
+});
+
 test("a streamable value's error is thrown behind its values", async () => {
   const { call } = serve([stream(OPENING, chunk(1, { type: "append", text: "a" }), event(2, "error", { code: "FAILED" }))]);
   const seen: unknown[] = [];

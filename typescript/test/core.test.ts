@@ -9,7 +9,7 @@ import { cursorOf, type Frame } from "../src/core/frame.js";
 import { RunLog } from "../src/core/log.js";
 import { Route } from "../src/core/route.js";
 import { TERMINAL, TRANSITIONS } from "../src/core/status.js";
-import { foldValue } from "../src/core/value.js";
+import { valuesOf } from "../src/core/value.js";
 
 const chunks = (count: number): RunEvent[] => Array.from({ length: count }, (_, n) => ({ seq: n + 1, type: "chunk", data: `${n + 1} ` }));
 const ends: RunEvent["type"][] = ["done", "error", "cancelled"];
@@ -240,9 +240,12 @@ describe("a streamable value", () => {
     ["a", { type: "append", text: "b" }, "ab"],
     ["a", { type: "value", value: null }, null],
     [7, { type: "append", text: "a" }, "a"],
-    ["a", { type: "text", text: "b" }, "a"],
   ])("of %j is after %j %j", (value, chunk, next) => {
-    expect(foldValue<unknown>(value, chunk)).toBe(next);
+    expect(valuesOf<unknown>(value, chunk)).toEqual([next]);
+  });
+
+  test("stays as it was after a chunk of another kind", () => {
+    expect(valuesOf<unknown>("a", { type: "text", text: "b" })).toEqual([]);
   });
 });
 

@@ -18,7 +18,7 @@ export class Lost extends Error {
 
   /** What was lost, and why. */
   static by(reason: unknown, what: string): Lost {
-    return new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? String(reason)}`);
+    return new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? (reason as string)}`);
   }
 }
 

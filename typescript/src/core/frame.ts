@@ -66,7 +66,7 @@ export function frameOfLine(line: string): Frame {
 }
 
 function eventOf(event: { readonly seq?: unknown; readonly type?: unknown; readonly data?: unknown }): EventFrame {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${String(event.type)}".`);
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${event.type as string}".`);
   return { kind: "event", event: event as RunEvent };
 }
 

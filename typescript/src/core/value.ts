@@ -2,16 +2,9 @@
 
 import { fieldsOf } from "./event.js";
 
-/** The value after a chunk; a chunk of another kind leaves it as it was. */
-export function foldValue<T>(value: T | undefined, chunk: unknown): T | undefined {
+/** The value after a chunk, alone; nothing where the chunk is of another kind and leaves it as it was. */
+export function valuesOf<T>(value: T | undefined, chunk: unknown): T[] {
   const { type, value: next, text } = fieldsOf(chunk);
-  if (type === "value") return next as T;
-  if (type !== "append") return value;
-  return ((typeof value === "string" ? value : "") + String(text)) as T;
-}
-
-/** Whether a chunk changes a streamable value. */
-export function isValueChange(chunk: unknown): boolean {
-  const { type } = fieldsOf(chunk);
-  return type === "value" || type === "append";
+  if (type === "value") return [next as T];
+  return type === "append" ? [((typeof value === "string" ? value : "") + (text as string)) as T] : [];
 }

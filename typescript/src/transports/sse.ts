@@ -16,7 +16,7 @@ export async function* framesOf(answer: Answer): AsyncGenerator<readonly Frame[]
       const batch: Frame[] = [];
       try {
         for (const message of decoder.feed(piece)) batch.push(frameOf(message));
-        if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: (retryMs = decoder.retryMs ?? 0) });
+        if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: (retryMs = decoder.retryMs as number) });
       } finally {
         yield batch; // what came whole before a fault counts
       }

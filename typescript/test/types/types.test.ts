@@ -46,10 +46,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-function compile(): Promise<string> {
+function compile(...more: string[]): Promise<string> {
   const tsc = join(root, "node_modules/.bin/tsc");
   return new Promise((resolve) => {
-    execFile(tsc, ["-p", folder, "--pretty", "false"], { cwd: folder }, (_error, stdout, stderr) => resolve(stdout + stderr));
+    execFile(tsc, ["-p", folder, "--pretty", "false", ...more], { cwd: folder }, (_error, stdout, stderr) => resolve(stdout + stderr));
   });
 }
 
@@ -71,4 +71,12 @@ test("every directive in the file names its error", () => {
 
 test.each(refusals)("$code: $sentence", ({ file, code, line }) => {
   expect(errorsIn(file)).toEqual([`${code} on line ${line}`]);
+});
+
+test("nothing that they name is missing where there is no page", async () => {
+  const inNode = ["--lib", "es2022", "--types", "node", "--typeRoots", join(root, "node_modules/@types")];
+
+  const missing = (await compile(...inNode)).split("\n").filter((text) => /src\/(contract|observer|persistence)\.ts.* TS2304: /.test(text));
+
+  expect(missing).toEqual([]);
 });

@@ -235,15 +235,10 @@ function errorOf(body, { status, statusText, runId, requestId }) {
 }
 
 // src/core/value.ts
-function foldValue(value, chunk) {
+function valuesOf(value, chunk) {
   const { type, value: next, text } = fieldsOf(chunk);
-  if (type === "value") return next;
-  if (type !== "append") return value;
-  return (typeof value === "string" ? value : "") + String(text);
-}
-function isValueChange(chunk) {
-  const { type } = fieldsOf(chunk);
-  return type === "value" || type === "append";
+  if (type === "value") return [next];
+  return type === "append" ? [(typeof value === "string" ? value : "") + text] : [];
 }
 
 // src/core/route.ts
@@ -336,7 +331,7 @@ function frameOf({ id, type, data }) {
   return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
 }
 function eventOf(event) {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${String(event.type)}".`);
+  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${event.type}".`);
   return { kind: "event", event };
 }
 function openingOf(cursor, value) {
@@ -490,7 +485,7 @@ var Lost = class _Lost extends Error {
   }
   /** What was lost, and why. */
   static by(reason, what) {
-    return new _Lost(`${what}: ${reason?.message ?? String(reason)}`);
+    return new _Lost(`${what}: ${reason?.message ?? reason}`);
   }
 };
 var BACKOFF_MS = 500;
@@ -808,7 +803,7 @@ async function* framesOf(answer) {
       const batch = [];
       try {
         for (const message of decoder.feed(piece)) batch.push(frameOf(message));
-        if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: retryMs = decoder.retryMs ?? 0 });
+        if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: retryMs = decoder.retryMs });
       } finally {
         yield batch;
       }
@@ -1145,7 +1140,7 @@ var LiveRun = class {
   }
   take(frames) {
     const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
-    if (this.#log.id !== void 0) this.#known.resolve(this.#log.id);
+    if (this.#log.id) this.#known.resolve(this.#log.id);
     for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
     return events.length > 0;
@@ -1303,11 +1298,11 @@ function createClientIn(environment, options) {
 }
 async function* readStreamableValue(run) {
   let value;
-  for await (const chunk of run) {
-    if (!isValueChange(chunk)) continue;
-    value = foldValue(value, chunk);
-    yield value;
+  for await (const { type, data } of run.events()) {
+    if (type === "restarted") value = void 0;
+    for (value of valuesOf(value, data)) yield value;
   }
+  if (run.error) throw run.error;
 }
 function serverOf(environment, options) {
   const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
