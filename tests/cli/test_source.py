@@ -71,6 +71,11 @@ def test_a_file_may_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> 
         (MAKE + "a = Actions()\nb = Actions()", "", "several applications; name one: .*:a"),
         (MAKE + "a = Actions()", ":b", "has no 'b'"),
         ("a = 1", ":a", "is no Actions.* but of the type int"),
+        (
+            MAKE + "import asyncio\nactions = Actions()\nasyncio.run(actions.close())",
+            "",
+            "has closed its application as it was imported",
+        ),
     ],
 )
 def test_what_is_missing_is_said(tmp_path: Path, content: str, name: str, message: str) -> None:

@@ -40,8 +40,18 @@ def load(target: str) -> App:
 
     Raises:
         LoadFailed: If importing it fails.
-        UsageError: If there is no such file, or no application in it.
+        UsageError: If there is no such file, or no application in it that can be opened.
     """
+    app = _found(target)
+    if app.is_closing:
+        raise UsageError(
+            f"{target} has closed its application as it was imported: put what opens it below "
+            '`if __name__ == "__main__":`, or into a file of its own.'
+        )
+    return app
+
+
+def _found(target: str) -> App:
     file, name = _split(target)
     path = Path(file)
     if not path.is_file():
