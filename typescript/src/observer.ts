@@ -202,6 +202,7 @@ export class RunObserver<
       remember(this.options.persist, run.id);
       this.#paint.request(0);
     }
+    if (tally.hear(run.trouble)) this.#paint.request(0);
     following.cursor = run.cursor;
     for (const event of batch) tally.take(event);
     if (batch.length > 0) this.#paint.request(tally.isOver ? 0 : (this.options.throttleMs ?? 0));

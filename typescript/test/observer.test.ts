@@ -53,6 +53,37 @@ describe("a state", () => {
     expect(await ended).toBe(observer.snapshot());
   });
 
+  test("says what is the matter with the connection, until it is well again", async () => {
+    const { action, observer, states, execute } = observed();
+    void execute();
+    action.newest.open("r1");
+    await paint();
+    const told = states.length;
+
+    action.newest.lose("no server");
+    action.newest.lose("no server");
+    await paint();
+    const lost = observer.snapshot();
+    action.newest.heal();
+    await paint();
+
+    expect(lost).toMatchObject({ status: "streaming", trouble: "no server" });
+    expect(observer.snapshot()).toMatchObject({ status: "streaming", trouble: undefined });
+    expect(states.length - told).toBe(2);
+  });
+
+  test("has no trouble any more once its run has ended", async () => {
+    const { action, observer, execute } = observed();
+    void execute();
+    action.newest.open("r1");
+    action.newest.lose("no server");
+
+    action.newest.refuse(new ActionError({ code: "NOT_FOUND" }));
+    await paint();
+
+    expect(observer.snapshot()).toMatchObject({ status: "error", trouble: undefined });
+  });
+
   test("stays the same object while nothing happens", async () => {
     const { action, observer, execute } = observed();
     void execute();

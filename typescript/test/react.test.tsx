@@ -83,6 +83,25 @@ describe("useStreamAction, against a server", () => {
     hook.unmount();
   });
 
+  test("says that the server is away, and no longer when it is back", async () => {
+    const own = await new Server().start();
+    const { hang } = createClient<Actions>({ url: own.url });
+    const hook = await mount(() => useStreamAction(hang), null);
+    void hook.current.execute();
+    await until(() => hook.current.data);
+
+    await own.kill();
+    await until(() => hook.current.trouble);
+    const away = hook.current;
+    await own.start();
+    await until(() => hook.current.trouble === undefined);
+
+    expect(away).toMatchObject({ status: "streaming", data: { current: 1 } });
+    expect(away.trouble).toMatch(/lost|reached/);
+    hook.unmount();
+    await own.stop();
+  });
+
   test("lets the run go on when it is unmounted", async () => {
     const { count, runs } = client();
     const hook = await mount(() => useStreamAction(count), null);

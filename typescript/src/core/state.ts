@@ -17,6 +17,8 @@ interface Seen<Chunk> {
   readonly progress: Progress | undefined;
   /** Known once the server has answered. */
   readonly runId: string | undefined;
+  /** Why nothing comes at the moment, for people: the connection was lost, and is tried again. */
+  readonly trouble: string | undefined;
 }
 
 /** How far it has come, with what each status brings. */
@@ -44,7 +46,7 @@ export function blank<Status extends "idle" | "streaming" | "cancelled">(
   status: Status,
   runId: string | undefined,
 ): RunState<never, never, never> & { readonly status: Status } {
-  const seen = { chunks: NONE, dropped: 0, data: undefined, text: "", progress: undefined, runId };
+  const seen = { chunks: NONE, dropped: 0, data: undefined, text: "", progress: undefined, runId, trouble: undefined };
   return Object.freeze({ ...seen, ...UNSET, status });
 }
 
@@ -56,6 +58,7 @@ export function blank<Status extends "idle" | "streaming" | "cancelled">(
 export class Tally<Chunk, Result, Code extends string> {
   readonly #keep: number;
   #runId: string | undefined;
+  #trouble: string | undefined;
   #kept: Chunk[] = [];
   #count = 0;
   #data: Chunk | undefined;
@@ -95,6 +98,14 @@ export class Tally<Chunk, Result, Code extends string> {
     this.#state = undefined;
   }
 
+  /** Say what is the matter with the connection, and return whether that is new. */
+  hear(trouble: string | undefined): boolean {
+    if (trouble === this.#trouble) return false;
+    this.#trouble = trouble;
+    this.#state = undefined;
+    return true;
+  }
+
   take(event: RunEvent<Chunk, Result>): void {
     this.#state = undefined;
     if (event.type === "chunk") this.#append(event.data);
@@ -121,6 +132,7 @@ export class Tally<Chunk, Result, Code extends string> {
 
   #end(stage: Stage<Result, Code>): void {
     this.#stage = stage;
+    this.#trouble = undefined;
     this.#state = undefined;
   }
 
@@ -159,6 +171,7 @@ export class Tally<Chunk, Result, Code extends string> {
       text: this.#text,
       progress: this.#progress,
       runId: this.#runId,
+      trouble: this.#trouble,
     });
   }
 }

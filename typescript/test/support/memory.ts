@@ -52,6 +52,19 @@ export class MemoryRun<Chunk, Result, Code extends string = never> implements Ru
     this.#tell([]);
   }
 
+  /** The connection is gone, and tried again. */
+  lose(trouble: string): void {
+    this.connection = "waiting";
+    this.trouble = trouble;
+    this.#tell([]);
+  }
+
+  heal(): void {
+    this.connection = "open";
+    this.trouble = undefined;
+    this.#tell([]);
+  }
+
   say(...batch: readonly Said<Chunk, Result>[]): void {
     this.sayLater(...batch);
     this.#tell(this.#untold.splice(0));
