@@ -43,11 +43,13 @@ async def test_a_killed_server_leaves_each_page_in_the_right_state(
     await front.wait_for_rows(10)
 
     mortal.kill()
+    status = front.imports.get_by_role("status")
+    await expect(status).to_contain_text("Connecting again.")
     mortal.start()
 
     # An import is not begun twice by itself; an answer is asked for again, from its first word.
     await expect_status(front.imports, "error")
-    await expect(front.imports.get_by_role("status")).to_contain_text("(INTERRUPTED)")
+    await expect(status).to_contain_text("(INTERRUPTED)")
     rows = await front.rows()
     assert rows == names(len(rows))
     assert len(rows) >= 10

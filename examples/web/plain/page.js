@@ -69,11 +69,12 @@ const imports = new Card("import", {
   storage: localStorage, // there all tabs find it: each follows the same import, and any of them can stop it
   start: (form) => actions.importContacts({ file: form.get("file") }),
   show({ run, events, status, result, error }) {
-    const { progress } = run;
+    const { progress, trouble } = run;
+    const count = progress ? `${progress.current} of ${progress.total}` : "It begins.";
     imports.find("progress").value = progress?.percent ?? 0;
     for (const { current, message } of chunksOf(events)) prepend(imports.find("ol"), current, message);
     imports.say({
-      streaming: progress ? `${progress.current} of ${progress.total}` : "It begins.",
+      streaming: trouble === undefined ? count : `Connecting again. ${trouble}`,
       done: `${result?.imported} imported, ${result?.skipped} skipped.`,
       cancelled: "Stopped.",
       error: `${error?.message} (${error?.code})`,

@@ -7,7 +7,7 @@ const persist = { key: "import", storage: localStorage };
 
 /** An import with progress. It goes on when the tab is closed, and a reload shows it again. */
 export function Import() {
-  const { execute, stop, status, chunks, progress, result, error } =
+  const { execute, stop, status, chunks, progress, result, error, trouble } =
     useStreamAction(actions.importContacts, { persist });
 
   function submit(event: FormEvent<HTMLFormElement>) {
@@ -16,9 +16,10 @@ export function Import() {
     if (file instanceof File) void execute({ file });
   }
 
+  const count = progress ? `${progress.current} of ${progress.total}` : "It begins.";
   const says = {
     idle: "Choose a CSV file with the columns name and email.",
-    streaming: progress ? `${progress.current} of ${progress.total}` : "It begins.",
+    streaming: trouble === undefined ? count : `Connecting again. ${trouble}`,
     done: `${result?.imported} imported, ${result?.skipped} skipped.`,
     cancelled: "Stopped.",
     error: `${error?.message} (${error?.code})`,
