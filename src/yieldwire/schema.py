@@ -139,7 +139,7 @@ class Output:
 
     def encode(self, value: object) -> bytes:
         """Return ``value`` as JSON."""
-        return self.encoder(value, by_alias=True, warnings=False)
+        return self.encoder(value, **ENCODING)
 
     def encode_checked(self, value: object, **encoding: Any) -> bytes:  # noqa: ANN401 - passed on
         """Validate ``value`` against the type, then encode it.

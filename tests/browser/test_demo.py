@@ -1,8 +1,6 @@
 """The demo in a real browser: its developer page, its feed, its form without scripts."""
 
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from tests.conftest import ServeProcess
 from tests.support.chaos import HEALTHY, ChaosProxy
-from tests.support.server import ROOT, ProcessServer
+from tests.support.server import ROOT, ProcessServer, announced
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -46,23 +44,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = [sys.executable, "-m", "yieldwire.cli", "dev", "examples/demo.py"]
     # Begun anew, because somebody saved a file, it would lose the runs that the tests look at.
     command = [*program, "--port", "0", "--no-reload"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "AIRPORTS_DATABASE": str(database), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if found := re.search(r"http://127\.0\.0\.1:\d+\S*/", line):
-                    break
-            else:
-                raise AssertionError("the demo did not start")
-            yield found[0]
-        finally:
-            process.terminate()
+    env = {**os.environ, "AIRPORTS_DATABASE": str(database)}
+    with announced(command, ROOT, env) as address:
+        yield address
 
 
 async def test_a_file_is_uploaded_and_its_progress_bar_moves_to_the_result(

@@ -76,7 +76,7 @@ class Server:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            raise NotImplementedError
+            raise NotImplementedError  # by which a server knows that there is none
         body, more = b"", True
         while more:
             message = await receive()

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import httpx2
 import pytest
 
-from tests.support.server import ROOT
+from tests.support.server import ROOT, announced
 
 APP: Final = """
 from yieldwire import Actions
@@ -67,19 +67,8 @@ def page(installed: Path, tmp_path: Path) -> Iterator[str]:
     """Serve an application from a folder that knows nothing of this checkout, and give its page."""
     (tmp_path / "app.py").write_text(APP, "utf-8")
     command = [str(installed / "yieldwire"), "dev", "app.py", "--port", "0", "--no-reload"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={"PYTHONUNBUFFERED": "1"}
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if found := re.search(r"http://127\.0\.0\.1:\d+\S*/", line):
-                    break
-            else:
-                raise AssertionError("it did not start")
-            yield found[0]
-        finally:
-            process.terminate()
+    with announced(command, tmp_path, {}) as address:
+        yield address
 
 
 def test_the_wheel_alone_serves_the_page_and_all_that_it_loads(page: str) -> None:

@@ -6,12 +6,14 @@ once waits in the listener's queue, so nobody polls for readiness.
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
 
@@ -123,3 +125,25 @@ class ProcessServer:
     def logs(self) -> str:
         """Return what the server has logged so far."""
         return self._log.read_text("utf-8", "replace")
+
+
+@contextmanager
+def announced(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Generator[str]:
+    """Run a command that serves, and give the address that it says first."""
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**env, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if found := re.search(r"http://127\.0\.0\.1:\d+\S*/", line):
+                    break
+            else:
+                raise AssertionError("it did not start")
+            yield found[0]
+        finally:
+            process.terminate()

@@ -66,10 +66,16 @@ async def read_input(
 
 
 async def _stream(headers: Headers, receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
-    _check_length(headers, limit)
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and declared.isascii():
+        _check_size(int(declared[:19]), limit)
     size, has_more = 0, True
     while has_more:
-        piece, has_more = await _piece(receive)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Departed
+        piece: bytes = message.get("body", b"")
+        has_more = message.get("more_body", False)
         size += len(piece)
         _check_size(size, limit)
         if piece:
@@ -77,27 +83,7 @@ async def _stream(headers: Headers, receive: Receive, limit: int) -> AsyncGenera
 
 
 async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
-    _check_length(headers, limit)
-    pieces, size, has_more = list[bytes](), 0, True
-    while has_more:
-        piece, has_more = await _piece(receive)
-        size += len(piece)
-        _check_size(size, limit)
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-async def _piece(receive: Receive) -> tuple[bytes, bool]:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Departed
-    return message.get("body", b""), message.get("more_body", False)
-
-
-def _check_length(headers: Headers, limit: int) -> None:
-    declared = headers.get("content-length", "0")
-    if declared.isdecimal() and declared.isascii():
-        _check_size(int(declared[:19]), limit)
+    return b"".join([piece async for piece in _stream(headers, receive, limit)])
 
 
 def _check_size(size: int, limit: int) -> None:

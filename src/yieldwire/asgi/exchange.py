@@ -85,7 +85,7 @@ class Exchange:
         self.scope: Final = scope
         self.headers: Final = RequestHeaders(scope["headers"])
         self.method: Final[str] = scope["method"]
-        self.receive, self.send = receive, send
+        self.receive, self._send = receive, send
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
         self.path: Final = path.removeprefix(self.base)
@@ -102,13 +102,13 @@ class Exchange:
         """Send the status and the headers."""
         self.has_head = True
         every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
-        await self.send({"type": "http.response.start", "status": status, "headers": every})
+        await self._send({"type": "http.response.start", "status": status, "headers": every})
 
     def send_body(self, body: bytes, *, more: bool = False) -> Awaitable[None]:
         """Send a piece of the body; the last one ends the answer. HEAD has no body."""
         if self.method == "HEAD":
             body = b""
-        return self.send({"type": "http.response.body", "body": body, "more_body": more})
+        return self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def answer(
         self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()

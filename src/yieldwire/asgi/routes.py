@@ -58,6 +58,7 @@ def _asset(name: str) -> Mapping[str, Handler]:
 
 
 ROUTES: Final[Table] = {
+    ("{}",): {"GET": call_action, "POST": call_action},  # first, as it is asked for most
     ("manifest.json",): {"GET": manifest},
     ("openapi.json",): {"GET": describe},
     ("client.js",): _asset("client.js"),
@@ -67,7 +68,6 @@ ROUTES: Final[Table] = {
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
     ("runs", "{}", "events"): {"GET": polling.get_events},
     ("runs", "{}", "cancel"): {"POST": polling.cancel_run},
-    ("{}",): {"GET": call_action, "POST": call_action},
 }
 PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
 """Files of the package itself, for which nobody has to be known."""
@@ -88,9 +88,6 @@ class Route:
         return [*self.handlers, *extra, "OPTIONS"]
 
 
-_NAME: Final = ("{}",)
-
-
 def match(path: str, table: Table) -> Route:
     """Find the route of a path.
 
@@ -100,8 +97,6 @@ def match(path: str, table: Table) -> Route:
     parts = tuple(path.removeprefix("/").split("/"))
     if parts in table and "{}" not in parts:
         return Route(parts, table, [])
-    if len(parts) == 1:
-        return Route(_NAME, table, [*parts])
     for pattern in table:
         if len(pattern) == len(parts) and "{}" in pattern:
             pairs = list(zip(pattern, parts, strict=True))

@@ -124,8 +124,7 @@ class Streaming:
         self._after, self._is_quiet = block.last, False
         if not body:
             return True
-        message = {"type": "http.response.body", "body": body, "more_body": True}
-        steps = self._exchange.send(message).__await__()
+        steps = self._exchange.send_body(body, more=True).__await__()
         try:
             waited = self._context.run(next, steps)
         except StopIteration:

@@ -20,6 +20,7 @@ from yieldwire.executors import Limits
 from yieldwire.executors.pace import Pace
 from yieldwire.executors.patience import patiently
 from yieldwire.run import RunRecord, Status, advance
+from yieldwire.schema import ENCODING
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class LogWriter:
         Raises:
             LimitExceeded: If it is too large.
         """
-        data = self._encode(chunk, by_alias=True, warnings=False)
+        data = self._encode(chunk, **ENCODING)
         if len(data) > self._max_event_bytes:
             raise self._too_large(data)
         return data
@@ -96,7 +97,8 @@ class LogWriter:
         Raises:
             UsageError: If something follows the `Result`.
         """
-        # What `put` does, without the call: this is done for nearly every event there is.
+        # What `put` does, without the call and with `ENCODING` spelt out: this is done for nearly
+        # every event there is.
         encode, most, time = self._encode, self._max_event_bytes, self._time
         try:
             async for chunk in chunks:

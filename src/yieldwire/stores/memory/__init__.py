@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from yieldwire import steps
 from yieldwire.clock import Clock, SystemClock
@@ -29,8 +29,6 @@ from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.timer import Timers
-
-_RUNNING: Final = Status.RUNNING
 
 
 class MemoryStore:
@@ -112,14 +110,11 @@ class MemoryStore:
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
         """Add ``block`` in one step, all or none, and return the last seq."""
-        entry = self._entries.get(run_id)
-        if entry is None:
-            raise no_such_run(run_id)
+        entry = self._entry(run_id)
         seq, record = entry.seq, entry.record
         if seq != after and record.fence == fence and entry.stands_already(block):
             return block.last
-        if record.fence != fence or record.status is not _RUNNING:
-            steps.check_right(record, fence)
+        steps.check_right(record, fence)
         if end is None and block.end is None and seq == after == block.first - 1:
             entry.add(block)  # the hot path: the record is not written anew for every block
         else:

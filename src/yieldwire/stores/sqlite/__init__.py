@@ -117,10 +117,10 @@ class SQLiteStore:
             first_seq = await self._lanes.writer.finish(append)
         except BaseException:
             # Also where this is cancelled: the block stands there all the same.
-            self._reads.clear()
             self._waiters.wake(run_id, block.last)
             raise
-        self._reads.clear()
+        finally:
+            self._reads.clear()  # whoever reads from now on sees what was written
         self._tails.add(run_id, block, first_seq)
         self._waiters.wake(run_id, block.last, block)
         return block.last

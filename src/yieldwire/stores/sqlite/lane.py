@@ -14,6 +14,7 @@ import queue
 import sqlite3
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -32,7 +33,7 @@ _WATCH_SECONDS: Final = 0.02
 """How often a thread that is asked to watch looks whether another process has written."""
 
 
-class Item:
+class Item(ABC):
     """Something to be done in the thread, and what comes of it."""
 
     __slots__ = ("done", "error", "is_joint", "is_over", "result")
@@ -47,9 +48,9 @@ class Item:
         self.result: Any = None
         self.error: BaseException | None = None
 
+    @abstractmethod
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - whatever is asked for
         """Do it."""
-        raise NotImplementedError
 
 
 class _Call(Item):
@@ -63,7 +64,7 @@ class _Call(Item):
         return self.work(connection)
 
 
-_NUDGE: Final = Item()
+_NUDGE: Final = _Call(lambda _: None)
 """Nothing to be done, and so nothing for which the file would be locked."""
 
 
