@@ -1,3 +1,4 @@
+import inspect
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -7,7 +8,9 @@ import pytest
 from pydantic_core import to_json
 
 from tests.client.script import OPENING, chunk, end
-from yieldwire.client import Client, Patience
+from yieldwire.client import AsyncClient, Client, Patience
+from yieldwire.client.blocking import BlockingRun
+from yieldwire.client.run import RemoteRun
 from yieldwire.errors import ActionError, UsageError
 from yieldwire.events import EventType
 
@@ -125,3 +128,26 @@ def test_a_loop_that_outlives_its_client_ends_quietly() -> None:
 
         with pytest.raises(UsageError, match="The client is closed"):
             next(chunks)
+
+
+ASYNC_NAMES = {"aclose": "close", "__aenter__": "__enter__", "__aiter__": "__iter__"}
+
+
+def public_names(kind: type, *more: str) -> set[str]:
+    names = {name for name in vars(kind) if not name.startswith("_")} | set(more)
+    names |= {name for name in vars(kind) if name in {"__aenter__", "__enter__"}}
+    names |= {name for name in vars(kind) if name in {"__aiter__", "__iter__"}}
+    return {ASYNC_NAMES.get(name, name) for name in names}
+
+
+def test_the_blocking_client_has_what_the_asynchronous_one_has() -> None:
+    assert public_names(Client) == public_names(AsyncClient)
+    assert public_names(BlockingRun) == public_names(RemoteRun, "id", "seq", "first_seq")
+
+
+@pytest.mark.parametrize("name", ["start", "open", "stream", "call", "attach", "delete", "list"])
+def test_a_blocking_call_takes_what_the_asynchronous_one_takes(name: str) -> None:
+    blocking = inspect.signature(getattr(Client, name)).parameters
+    asynchronous = inspect.signature(getattr(AsyncClient, name)).parameters
+
+    assert blocking == asynchronous

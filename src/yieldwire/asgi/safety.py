@@ -1,6 +1,7 @@
 """Which requests are answered at all: framing, host and origin, decided from headers alone."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,22 @@ from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge, UsageError
 MAX_HEADERS: Final = 200
 MAX_HEADER_BYTES: Final = 64 * 1024
 """Names and values together; not every server has a limit of its own."""
+SINGLE: Final = frozenset(
+    {
+        b"access-control-request-method",
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"last-event-id",
+        b"origin",
+        b"sec-fetch-site",
+    }
+)
+"""Headers that have one value. Sent twice, two readers of the request could disagree on it."""
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]*)(:[0-9]*)?", re.ASCII)
+"""The authority of a Host header: RFC 9110 7.2, without the comma that joins two headers."""
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -55,13 +72,18 @@ class Safety:
         """Refuse what must not be answered.
 
         Raises:
-            ParseError: If the body's framing is ambiguous.
+            ParseError: If the body's framing is ambiguous, a header that must be single was sent
+                twice, or the host is missing or malformed.
             PayloadTooLarge: If the headers are too many or too large.
             Forbidden: If the host is not one of ours, or the origin may not do this.
         """
-        raw, size = headers.raw, 0
+        raw, size, seen = headers.raw, 0, set[bytes]()
         for name, value in raw:
             size += len(name) + len(value)
+            if name in SINGLE:
+                if name in seen:
+                    raise ParseError(f"The header {name.decode().title()} was sent twice.")
+                seen.add(name)
         if len(raw) > MAX_HEADERS or size > MAX_HEADER_BYTES:
             raise PayloadTooLarge(
                 f"A request may have {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together."
@@ -74,7 +96,13 @@ class Safety:
             self._check_origin(headers)
 
     def _check_host(self, scope: Mapping[str, Any], headers: Headers) -> None:
-        host = _host_name(headers.get("host", ""))
+        sent = headers.get("host", "")
+        # RFC 9112, 3.2: a server must answer 400 to both.
+        if scope.get("http_version") == "1.1" and "host" not in headers:
+            raise ParseError("An HTTP/1.1 request has a Host header.")
+        if _HOST.fullmatch(sent) is None:
+            raise ParseError("The Host header is malformed.")
+        host = _host_name(sent)
         if self.hosts is not None:
             if not any(_host_fits(host, pattern) for pattern in self.hosts):
                 raise Forbidden("This host name is not served here; see hosts=.")

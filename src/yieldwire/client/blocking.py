@@ -84,8 +84,29 @@ class BlockingRun:
 
     @property
     def cursor(self) -> str:
-        """What to keep in order to go on elsewhere."""
+        """What to keep in order to continue elsewhere: ``client.attach(run.id, run.cursor)``."""
         return self._run.cursor
+
+    @property
+    def seq(self) -> int:
+        """The seq of the last event that was read."""
+        return self._run.seq
+
+    @property
+    def first_seq(self) -> int:
+        """The first event that the log still has; above 1 where older ones were trimmed."""
+        return self._run.first_seq
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def __iter__(self) -> Iterator[Event]:
         return self.events()
@@ -165,6 +186,10 @@ class Client:
         run = self._loop.run(self._client.start(action, input, key=key, detached=detached))
         return BlockingRun(self._loop, run)
 
+    def open(self, action: str, input: Mapping[str, object] | None = None) -> BlockingRun:
+        """Read a feed: an action that is declared with ``method="GET"``."""
+        return BlockingRun(self._loop, self._loop.run(self._client.open(action, input)))
+
     def stream(self, action: str, input: Input = None) -> Iterator[Json]:
         """Start a run and yield its chunks."""
         return self._loop.iterate(self._client.stream(action, input))
@@ -184,6 +209,10 @@ class Client:
     def cancel(self, run_id: str) -> dict[str, Json]:
         """Ask a run to stop, and return its snapshot."""
         return self._loop.run(self._client.cancel(run_id))
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run that has ended, and its log."""
+        self._loop.run(self._client.delete(run_id))
 
     def list(
         self,
