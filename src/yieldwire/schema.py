@@ -17,6 +17,7 @@ from typing import (
     Any,
     ClassVar,
     Final,
+    Literal,
     Union,
     cast,
     get_args,
@@ -39,6 +40,7 @@ from pydantic_core import core_schema
 
 from yieldwire.chunks import Append, Result, Value
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
+from yieldwire.marker import refusal
 
 
 class Injected:
@@ -262,7 +264,16 @@ class _Parameters:
         if isinstance(target, type) and issubclass(target, Injected):
             self._inject(name, parameter.name, target, hint)
             return
+        if _mentions_injected(hint):
+            raise InvalidAction(
+                f"{name}: the parameter {parameter.name!r} is injected by its type alone; write "
+                "Context, Stream[…] or StreamableValue[…] without a union or Annotated around it."
+            )
         _check_parameter(name, parameter)
+        if (reason := refusal(hint, parameter.default, parameter.empty)) is not None:
+            raise InvalidAction(
+                f"{name}: the parameter {parameter.name!r} cannot be an input: {reason}."
+            )
         if _is_body(hint):
             self.body = parameter.name
         default = ... if parameter.default is parameter.empty else parameter.default
@@ -284,6 +295,13 @@ def _check_parameter(name: str, parameter: inspect.Parameter) -> None:
             f"{name}: the parameter {parameter.name!r} cannot be given by name; "
             "an action's input is an object, so *args, **kwargs and / do not fit."
         )
+
+
+def _mentions_injected(hint: object) -> bool:
+    target = get_origin(hint) or hint
+    if isinstance(target, type) and issubclass(target, Injected):
+        return True
+    return any(map(_mentions_injected, get_args(hint))) if target is not Literal else False
 
 
 def _is_body(hint: object) -> bool:
