@@ -4,14 +4,22 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
+from yieldwire.clock import Timing as Timing  # noqa: PLC0414 - exported from here too
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import Json, NotFound, StoreError, Unavailable, UsageError
+from yieldwire.errors import (
+    Json,
+    NotFound,
+    StoreError,
+    Unavailable,
+    UsageError,
+    YieldwireError,
+)
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
@@ -35,35 +43,6 @@ logger = logging.getLogger("yieldwire.app")
 
 FOLDS: Final = 512
 """Snapshots kept folded, so that polling a long log reads only what is new."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """How long things may take and how often others happen. Seconds.
-
-    Attributes:
-        head_wait: How long a response's head waits for the first event, so that an early
-            error is a status.
-        keepalive: How often an idle stream says that it is alive.
-        sweep_every: How often time is looked after: lingering, lost leases, retention.
-        lease: How long a run's process may be silent before the run is taken away from it. A
-            store that is lost with its process needs none.
-        stall_timeout: How long a reader may take to take what was sent.
-        wait: The longest that a poll or a waiting answer is held without being asked for longer.
-        max_wait: The longest that it may ask for.
-        body: How long a request's body may take to arrive.
-        grace: How long running actions may go on when the server stops.
-    """
-
-    head_wait: float = 0.5
-    keepalive: float = 15.0
-    sweep_every: float = 0.5
-    lease: float = 15.0
-    stall_timeout: float = 60.0
-    wait: float = 30.0
-    max_wait: float = 60.0
-    body: float = 60.0
-    grace: float = 10.0
 
 
 class App(Registry):
@@ -232,7 +211,9 @@ class App(Registry):
     ) -> RunRecord:
         """Validate the input, keep the run, and see to its execution.
 
-        With an idempotency key that was used before, the run that it began is returned.
+        With an idempotency key that was used before, the run that it began is returned. Where
+        the caller is cancelled while the store keeps the run, that is carried out: with a key, by
+        which the caller can find the run, it goes on; without one it is cancelled.
 
         Raises:
             ValidationFailed: If the input does not fit.
@@ -244,16 +225,40 @@ class App(Registry):
             record = record_of(action, ctx, await dump(action, arguments), detached=detached)
             admission = admission_of(action, record, key, self._max_runs, self._lease)
             await self._inputs.keep(record, ctx, action, arguments)
-            kept = await self._keep_once(action, record, admission)
         except BaseException:
             close_uploads(arguments)
             await self._inputs.forget(ctx.run_id, action)
+            raise
+        try:
+            return await self._enter(action, record, admission)
+        except asyncio.CancelledError:
+            # The store may have the run, and what it was asked before it does before.
+            is_known = key is not None  # to a caller who asks again with its key
+            self._chores.own(
+                self._enter(action, record, admission)
+                if is_known
+                else self._forsake(record.id, action)
+            )
+            raise
+
+    async def _enter(
+        self, action: Action[..., Any, Any], record: RunRecord, admission: Admission
+    ) -> RunRecord:
+        try:
+            kept = await self._keep_once(action, record, admission)
+        except Exception:
+            await self._inputs.forget(record.id, action)
             raise
         if kept.id == record.id:
             self._running_executor.enqueue(kept.id, kept)
         else:
             await self._inputs.forget(record.id, action)
         return kept
+
+    async def _forsake(self, run_id: str, action: Action[..., Any, Any]) -> None:
+        with suppress(YieldwireError):  # NotFound, where the store does not have it
+            await self.cancel(run_id)
+        await self._inputs.forget(run_id, action)
 
     async def _keep_once(
         self, action: Action[..., Any, Any], record: RunRecord, admission: Admission

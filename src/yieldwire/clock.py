@@ -1,6 +1,7 @@
 """Time as something that is handed in, so that tests can move it."""
 
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -26,3 +27,32 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return the machine's monotonic time."""
         return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long things may take and how often others happen. Seconds.
+
+    Attributes:
+        head_wait: How long a response's head waits for the first event, so that an early
+            error is a status.
+        keepalive: How often an idle stream says that it is alive.
+        sweep_every: How often time is looked after: lingering, lost leases, retention.
+        lease: How long a run's process may be silent before the run is taken away from it. A
+            store that is lost with its process needs none.
+        stall_timeout: How long a reader may take to take what was sent.
+        wait: The longest that a poll or a waiting answer is held without being asked for longer.
+        max_wait: The longest that it may ask for.
+        body: How long a request's body may take to arrive.
+        grace: How long running actions may go on when the server stops.
+    """
+
+    head_wait: float = 0.5
+    keepalive: float = 15.0
+    sweep_every: float = 0.5
+    lease: float = 15.0
+    stall_timeout: float = 60.0
+    wait: float = 30.0
+    max_wait: float = 60.0
+    body: float = 60.0
+    grace: float = 10.0

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -47,7 +47,7 @@ LOST: Final = "lost"
 
 _ANYTHING: Final = Output(Any)
 
-Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]]
 """Runs a coroutine in a task that the executor owns."""
 
 
@@ -105,9 +105,12 @@ class Attempt:
             await self._end(EventType.DONE, data)
         except asyncio.CancelledError as exc:
             if self.cancel_reason is not None:
-                await self._end_by(self._stopped())
+                await self._end_surely(self._stopped())
             elif self._task is not None and self._task.cancelling():
-                raise
+                # By somebody else: a library, the action itself, a loop that shuts down.
+                self.cancel_reason = INTERRUPTED
+                self._writer.stop()
+                await self._end_surely(self._stopped())
             else:  # the action's own: something that it waited for was cancelled
                 await self._end_by(exc)
         except BaseException as exc:  # noqa: BLE001 - the run's task is where errors end
@@ -149,7 +152,7 @@ class Attempt:
                 self._group = group
                 return await drive.run()
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise _told(errors) from None
         finally:
             self._group = None
 
@@ -216,7 +219,16 @@ class Attempt:
             return RunInterrupted()
         return RunCancelled(self.cancel_reason or "requested")
 
+    async def _end_surely(self, exc: BaseException) -> None:
+        """End the run in a task of its own, which no cancellation of this one reaches."""
+        ending = self._own(self._end_by(exc))
+        while not ending.done():
+            with suppress(asyncio.CancelledError):  # this task has nothing to do but end
+                await asyncio.shield(ending)
+
     async def _end_by(self, exc: BaseException) -> None:
+        if isinstance(exc, BaseExceptionGroup):
+            exc = _told(exc)
         if isinstance(exc, Fenced) and not self._has_ended:
             self._let_go()
             return
@@ -276,8 +288,21 @@ class Attempt:
         return value
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _told(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what a group says of the run: its one error, a declared one, or all of them.
+
+    Where a declared error is told, the others are logged.
+    """
+    every = list(_leaves(errors))
+    declared = next((each for each in every if isinstance(each, (CallError, RunError))), None)
+    if len(every) > 1 and declared is not None:
+        logger.error("a run failed with more errors than the one it tells", exc_info=errors)
+    return declared or (every[0] if len(every) == 1 else errors)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -37,17 +37,26 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def own(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run ``coroutine`` in a task; an error that nobody handles is logged."""
+    def own(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        then: Callable[[asyncio.Task[Any]], object] | None = None,
+    ) -> asyncio.Task[Any]:
+        """Run ``coroutine`` in a task, ``then`` call that; an error nobody handles is logged."""
         task = asyncio.create_task(coroutine)  # noqa: TID251 - the room where it is allowed
         self._tasks.add(task)
-        task.add_done_callback(self._end)
+        # One callback for both: each is a step of the loop, for every run.
+        task.add_done_callback(self._end if then is None else partial(self._end, then=then))
         return task
 
-    def _end(self, task: asyncio.Task[Any]) -> None:
+    def _end(
+        self, task: asyncio.Task[Any], then: Callable[[asyncio.Task[Any]], object] | None = None
+    ) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a task failed", exc_info=error)
+        if then is not None:
+            then(task)
 
     async def wait(self, timeout: float) -> None:
         """Return when every task has ended, or after ``timeout`` seconds."""
@@ -95,12 +104,15 @@ class LocalExecutor:
             self._again.add(run_id)
         else:
             self._queued.add(run_id)
-            self._runs.own(self._execute(run_id, run))
+            # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
+            self._runs.own(self._execute(run_id, run), partial(self._leave, run_id))
 
     async def _execute(self, run_id: str, run: RunRecord | None) -> None:
         try:
             if run is None:
                 run = await self._ask(run_id, partial(self._store.get, run_id))
+                if run.status is not Status.PENDING:
+                    return  # the attempt that was still here has ended it
             try:
                 work = self._load(run)
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
@@ -123,13 +135,24 @@ class LocalExecutor:
             logger.debug("not pending any more", extra={"run_id": run_id})
         except StoreError:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
-        finally:
-            self._queued.discard(run_id)
-            if run_id in self._again and not self._is_closing:
-                self._again.discard(run_id)
-                self.enqueue(run_id)
-            self._attempts.pop(run_id, None)
-            self.paces.pop(run_id, None)
+
+    def _leave(self, run_id: str, task: asyncio.Task[None]) -> None:
+        self._queued.discard(run_id)
+        has_begun = self._attempts.pop(run_id, None) is not None
+        self.paces.pop(run_id, None)
+        if self._is_closing:
+            return
+        if run_id in self._again:
+            self._again.discard(run_id)
+            self.enqueue(run_id)
+        elif task.cancelled() and not has_begun and self._lease is None:
+            # By somebody else, before there was an attempt that would write the run's end; where
+            # runs are leased, a sweep sees to it.
+            self._chores.own(self._interrupt(run_id))
+
+    async def _interrupt(self, run_id: str) -> None:
+        with suppress(Fenced, NotFound):
+            await self._give_up(run_id, RunInterrupted())
 
     async def _begin(self, run_id: str, work: Work) -> Attempt:
         run = await self._claim(run_id)

@@ -1,0 +1,190 @@
+"""Every attempt writes a terminal event, whoever cancelled it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.runs import SOON, first_chunk, opened
+from yieldwire.app import App, Timing
+from yieldwire.context import Context, Stream
+from yieldwire.errors import ActionError
+from yieldwire.handle import Run
+from yieldwire.run import RunRecord
+from yieldwire.stores import Query
+
+QUICK = Timing(grace=0.1, sweep_every=0.01)
+
+
+async def forever() -> AsyncIterator[int]:
+    n = 0
+    while True:
+        n += 1
+        yield n
+        await asyncio.sleep(0)
+
+
+async def cancels_itself() -> AsyncIterator[int]:
+    yield 1
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+    yield 2
+
+
+async def sends(stream: Stream[int]) -> None:
+    while True:
+        await stream.send(1)
+        await asyncio.sleep(0)
+
+
+async def helped(ctx: Context) -> AsyncIterator[int]:
+    ctx.spawn(asyncio.sleep(SOON))
+    while True:
+        yield 1
+        await asyncio.sleep(0)
+
+
+def blocking() -> Iterator[int]:
+    while True:
+        yield 1
+
+
+def runs_of(app: App) -> set["asyncio.Task[Any]"]:
+    """Return the tasks in which runs are executed, as a library that cancels them finds them."""
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if "LocalExecutor._execute" in getattr(task.get_coro(), "__qualname__", "")
+    }
+
+
+async def cancel_foreign(app: App, *, times: int = 1) -> None:
+    for _ in range(times):
+        for task in runs_of(app):
+            task.cancel()
+        await asyncio.sleep(0)
+
+
+async def end_of(app: App, run: Run[Any]) -> RunRecord:
+    async with asyncio.timeout(SOON):
+        async for _ in run:
+            pass
+    return await app.store.get(run.id)
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("function", [forever, sends, helped, blocking])
+async def test_a_foreign_cancellation_ends_the_run_as_interrupted(
+    function: Callable[..., Any], times: int, store: str, tmp_path: Path
+) -> None:
+    url = store if store == "memory" else f"sqlite:///{tmp_path / 'runs.db'}"
+    async with opened(App(store=url, timing=QUICK, max_runs=1)) as app:
+        action = app.action(function)
+        run = await app.start(action)
+        await first_chunk(run)
+
+        await cancel_foreign(app, times=times)
+
+        assert (await end_of(app, run)).status == "failed"
+        snapshot = await run.snapshot()
+        assert snapshot["error"]["code"] == "INTERRUPTED"
+        again = await app.start(action)  # the caller's one run is free again
+        await again.cancel()
+        assert (await end_of(app, again)).status == "cancelled"
+
+
+async def test_an_action_that_cancels_its_own_task_ends_its_run() -> None:
+    async with opened(App(timing=QUICK)) as app:
+        run = await app.start(app.action(cancels_itself))
+
+        assert (await end_of(app, run)).status == "failed"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 12), st.integers(1, 4), st.sampled_from([forever, sends, helped]))
+def test_a_run_ends_wherever_its_task_is_cancelled(
+    steps: int, times: int, function: Callable[..., Any]
+) -> None:
+    async def play() -> None:
+        async with opened(App(timing=QUICK)) as app:
+            run = await app.start(app.action(function))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+            await cancel_foreign(app, times=times)
+
+            assert (await end_of(app, run)).status == "failed"
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("key", [None, "a key of the caller's own"])
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_start_that_is_cancelled_leaves_no_run_that_nobody_knows(
+    steps: int, key: str | None, tmp_path: Path
+) -> None:
+    async with opened(App(store=f"sqlite:///{tmp_path / 'runs.db'}", timing=QUICK)) as app:
+        action = app.action(forever)
+        starting = asyncio.ensure_future(  # noqa: TID251 - cancelled by hand
+            app.start(action, owner="ada", key=key)
+        )
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        starting.cancel()
+        await asyncio.wait({starting})
+        if not starting.cancelled():  # it was over before, and its caller knows the run
+            await starting.result().cancel()
+
+        async with asyncio.timeout(SOON):
+            while any(not run.status.is_terminal for run in await kept(app)):
+                if key is not None:
+                    run = await app.start(action, owner="ada", key=key)
+                    assert [run.id] == [each.id for each in await kept(app)]
+                    await run.cancel()
+                await asyncio.sleep(0.01)
+
+
+async def kept(app: App) -> list[RunRecord]:
+    return list(await app.store.find(Query(everyone=True)))
+
+
+async def test_all_errors_of_a_group_are_logged_and_the_declared_one_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails() -> None:
+        raise ExceptionGroup("two", [ValueError("the first"), ActionError("NO", "Declared.")])
+
+    async with opened(App(timing=QUICK)) as app:
+        run = await app.start(app.action(fails))
+        with caplog.at_level(logging.ERROR):
+            await end_of(app, run)
+        snapshot = await run.snapshot()
+
+    assert snapshot["error"]["code"] == "NO"
+    assert "the first" in caplog.text
+
+
+async def test_a_group_without_a_declared_error_is_logged_whole(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails(ctx: Context) -> None:
+        raise ExceptionGroup("two", [ValueError("the first"), KeyError("the second")])
+
+    async with opened(App(timing=QUICK)) as app:
+        run = await app.start(app.action(fails))
+        with caplog.at_level(logging.ERROR):
+            await end_of(app, run)
+        snapshot = await run.snapshot()
+
+    assert snapshot["error"]["code"] == "INTERNAL_ERROR"
+    assert "the first" in caplog.text
+    assert "the second" in caplog.text
