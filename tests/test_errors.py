@@ -24,6 +24,7 @@ from yieldwire.errors import (
     ValidationFailed,
     YieldwireError,
 )
+from yieldwire.failure import error_from
 
 
 def tree(root: type[YieldwireError]) -> list[type[YieldwireError]]:
@@ -159,7 +160,9 @@ def test_a_client_raises_what_the_server_told() -> None:
         error_id="e1",
     )
 
-    error = ActionError.from_object(told)
+    error = error_from(told)
+
+    assert type(error) is ActionError
 
     assert error.error_object("r1") == told
     assert (error.run_id, error.error_id, str(error)) == ("r1", "e1", "m")

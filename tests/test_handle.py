@@ -9,7 +9,7 @@ import pytest
 from tests.support.runs import SOON, first_chunk, opened
 from yieldwire.app import App, Timing
 from yieldwire.chunks import Result
-from yieldwire.errors import ActionError, NotFound
+from yieldwire.errors import ActionError, NotFound, RunCancelled
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ async def test_a_cancelled_run_raises(app: App) -> None:
     await run.cancel()
 
     async with asyncio.timeout(SOON):
-        with pytest.raises(ActionError, match="was cancelled") as caught:
+        with pytest.raises(RunCancelled, match="was cancelled") as caught:
             await run.result()
     assert caught.value.code == "CANCELLED"
 

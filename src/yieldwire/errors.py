@@ -7,7 +7,7 @@
     │   └── IllegalTransition
     ├── CallError               the caller must act
     │   ├── ActionError             the action's own, declared errors
-    │   │   └── Unreachable             only in clients: no server answered
+    │   ├── Unreachable             only in clients: no server answered
     │   ├── ParseError, ValidationFailed, UnsupportedMediaType, PayloadTooLarge
     │   ├── RequestTimedOut
     │   ├── Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable
@@ -88,6 +88,8 @@ class YieldwireError(Exception):
     field_errors: FieldErrors | None = None
     data: Json = None
     error_id: str | None = None
+    run_id: str | None = None
+    """The run that the error is about, where the server said so."""
 
     def error_object(self, run_id: str | None = None) -> ErrorObject:
         """Return what a caller may see of this error."""
@@ -146,9 +148,6 @@ class ActionError(CallError):
         >>> raise ActionError("OUT_OF_CREDIT", "Your credit is used up.", status=402)
         Traceback (most recent call last):
         yieldwire.errors.ActionError: Your credit is used up.
-
-    Clients raise it for whatever the server says went wrong; then ``field_errors``,
-    ``run_id`` and ``error_id`` are what it said too.
     """
 
     def __init__(
@@ -164,27 +163,20 @@ class ActionError(CallError):
         self.code, self.data = code, data
         self.status = type(self).status if status is None else status
         self.retryable = type(self).retryable if retryable is None else retryable
-        self.run_id: str | None = None
-
-    @classmethod
-    def from_object(cls, told: ErrorObject) -> "ActionError":
-        """Return the error that an error object tells of, with all of its facts."""
-        error = ActionError(
-            told.code, told.message, status=told.status, retryable=told.retryable, data=told.data
-        )
-        error.field_errors = told.field_errors
-        error.run_id, error.error_id = told.run_id, told.error_id
-        return error
 
 
-class Unreachable(ActionError):
+class Unreachable(CallError):
     """The server did not answer, or went away and did not come back in time.
 
     What became of a run that was under way is unknown; it can be attached to later.
     """
 
+    code = "UNREACHABLE"
+    status = 503
+    retryable = True
+
     def __init__(self, message: str, *, run_id: str | None = None) -> None:
-        super().__init__("UNREACHABLE", message, status=503, retryable=True)
+        super().__init__(message)
         self.run_id = run_id
 
 
@@ -259,6 +251,7 @@ class MethodNotAllowed(CallError):
 
     code = "METHOD_NOT_ALLOWED"
     status = 405
+    allowed: tuple[str, ...] = ()
 
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         self.allowed = tuple(allowed)
@@ -307,6 +300,7 @@ class RateLimited(CallError):
     code = "RATE_LIMITED"
     status = 429
     retryable = True
+    retry_after: float = 1.0
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         self.retry_after = retry_after
@@ -319,6 +313,7 @@ class Unavailable(CallError):
     code = "UNAVAILABLE"
     status = 503
     retryable = True
+    retry_after: float = 1.0
 
     def __init__(self, message: str = "The server is stopping.", retry_after: float = 1.0) -> None:
         self.retry_after = retry_after
@@ -345,6 +340,7 @@ class RunTimedOut(RunError):
 
     code = "TIMEOUT"
     status = 504
+    timeout: float | None = None
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
@@ -369,6 +365,8 @@ class LimitExceeded(RunError):
 
 class InternalError(RunError):
     """Something unexpected; callers get ``error_id``, which the log has too, and no text."""
+
+    code = "INTERNAL_ERROR"
 
     def __init__(self, error_id: str) -> None:
         self.error_id = error_id

@@ -5,8 +5,9 @@ from contextlib import aclosing
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from yieldwire.actions import Action
-from yieldwire.errors import ActionError, ErrorObject, Json
+from yieldwire.errors import ErrorObject, Json
 from yieldwire.events import Event, EventType
+from yieldwire.failure import error_from
 from yieldwire.reading import Reader
 from yieldwire.run import RunRecord
 from yieldwire.snapshot import Fold
@@ -62,26 +63,28 @@ class Run(Generic[T]):
         """Yield what the action yields, as plain JSON values.
 
         Raises:
-            ActionError: If the run fails or is cancelled, with its code.
+            ActionError: If the run fails with an error of the action's own.
+            RunError: If it is cancelled, or fails for another reason.
         """
         async with aclosing(self.events()) as events:
             async for event in events:
                 if event.type is EventType.CHUNK:
                     yield event.value
                 elif event.is_terminal and event.type is not EventType.DONE:
-                    raise ActionError.from_object(ErrorObject.from_dict(event.value))
+                    raise error_from(ErrorObject.from_dict(event.value))
 
     async def result(self) -> T:
         """Return the result when the run has completed.
 
         Raises:
-            ActionError: If the run failed or was cancelled, with its code.
+            ActionError: If the run failed with an error of the action's own.
+            RunError: If it was cancelled, or failed for another reason.
         """
         async for _ in self.events():
             pass
         outcome = (await self._app.fold(self.id)).outcome()
         if outcome["error"] is not None:
-            raise ActionError.from_object(ErrorObject.from_dict(outcome["error"]))
+            raise error_from(ErrorObject.from_dict(outcome["error"]))
         return cast("T", self._action.signature.result.read(outcome["result"]))
 
     async def cancel(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.client.script import OPENING, chunk, end, json, refusal, serve, stream
 from yieldwire.client import AsyncClient
-from yieldwire.errors import ActionError, ProtocolError
+from yieldwire.errors import ProtocolError, Unauthorized
 
 
 async def test_a_call_returns_the_result() -> None:
@@ -81,7 +81,7 @@ async def test_a_feed_is_opened_by_a_get() -> None:
 
 async def test_a_refused_call_raises_before_anything_is_read() -> None:
     async with serve(refusal(401, "UNAUTHORIZED")) as (client, _):
-        with pytest.raises(ActionError, match="No"):
+        with pytest.raises(Unauthorized, match="No"):
             await client.start("count")
 
 

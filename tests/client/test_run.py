@@ -17,6 +17,7 @@ from yieldwire.errors import (
     ForeignCursor,
     ParseError,
     ProtocolError,
+    RunCancelled,
     Unreachable,
     UsageError,
 )
@@ -145,7 +146,7 @@ async def test_a_refusal_that_repeating_cannot_change_ends_the_reading() -> None
     async with serve(stream(OPENING), refusal(410, "GONE")) as (client, _):
         run = await client.start("count")
 
-        with pytest.raises(ActionError, match="No") as caught:
+        with pytest.raises(ForeignCursor, match="No") as caught:
             await run.result()
 
     assert (caught.value.code, caught.value.status) == ("GONE", 410)
@@ -180,7 +181,7 @@ async def test_a_cancelled_run_raises_too() -> None:
     async with serve(stream(OPENING, end(1, "cancelled", error))) as (client, _):
         run = await client.start("count")
 
-        with pytest.raises(ActionError, match="was cancelled"):
+        with pytest.raises(RunCancelled, match="was cancelled"):
             await run.result()
 
 

@@ -16,7 +16,7 @@ from tests.client.script import (
     stream,
 )
 from yieldwire.client import AsyncClient, Patience
-from yieldwire.errors import ActionError, ProtocolError, Unreachable, UsageError
+from yieldwire.errors import ActionError, ProtocolError, RateLimited, Unreachable, UsageError
 from yieldwire.testing.transport import Message, Receive, Send, StreamingTransport
 
 
@@ -100,10 +100,10 @@ async def test_a_server_that_asks_for_too_long_a_wait_is_not_waited_for() -> Non
         client,
         server,
     ):
-        with pytest.raises(ActionError, match="No") as caught:
+        with pytest.raises(RateLimited, match="No") as caught:
             await client.call("count")
 
-    assert caught.value.code == "RATE_LIMITED"
+    assert caught.value.retry_after == 3600
     assert server.waits == []
 
 

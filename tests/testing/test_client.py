@@ -1,7 +1,7 @@
 import pytest
 
 from tests.client.script import OPENING, Server, chunk, end, json, refusal, stream
-from yieldwire.errors import ActionError
+from yieldwire.errors import RateLimited
 from yieldwire.testing import connect
 
 
@@ -28,5 +28,5 @@ async def test_a_test_is_not_kept_waiting() -> None:
     server = Server([refusal(429, "RATE_LIMITED", retry_after="60")])
 
     async with connect(server) as client:
-        with pytest.raises(ActionError, match="No"):
+        with pytest.raises(RateLimited, match="No"):
             await client.call("count")

@@ -5,11 +5,11 @@ from enum import IntEnum
 from pydantic_core import to_json
 
 from yieldwire.errors import (
-    ActionError,
     CallError,
     ErrorObject,
     ProtocolError,
     RunCancelled,
+    RunError,
     StoreError,
     Unreachable,
     YieldwireError,
@@ -44,9 +44,7 @@ class Outcome(IntEnum):
             return cls.UNREACHABLE
         if error.code == RunCancelled.code:
             return cls.CANCELLED
-        if isinstance(error, StoreError):
-            return cls.FAILED
-        if isinstance(error, ActionError) and error.run_id is not None:
+        if isinstance(error, (RunError, StoreError)) or error.run_id is not None:
             return cls.FAILED
         return cls.REFUSED if isinstance(error, CallError) else cls.USAGE
 

@@ -83,7 +83,7 @@ class AsyncClient:
             detached: The run goes on without readers.
 
         Raises:
-            ActionError: If the call was refused, or the run failed before its first event;
+            YieldwireError: If the call was refused, or the run failed before its first event;
                 then ``run_id`` names it.
         """
         headers = {"Accept": EVENT_STREAM, "Idempotency-Key": key or secrets.token_urlsafe(24)}
@@ -98,7 +98,7 @@ class AsyncClient:
         """Read a feed: an action that is declared with ``method="GET"``.
 
         Raises:
-            ActionError: If the call was refused.
+            YieldwireError: If the call was refused.
         """
         headers = {"Accept": EVENT_STREAM}
         return await self._begin(
@@ -127,7 +127,7 @@ class AsyncClient:
         action's ``linger`` says.
 
         Raises:
-            ActionError: If the call was refused, or the run failed or was cancelled.
+            YieldwireError: If the call was refused, or the run failed or was cancelled.
         """
         async with await self.start(action, input) as run, aclosing(run.chunks()) as chunks:
             async for chunk in chunks:
@@ -137,7 +137,7 @@ class AsyncClient:
         """Start a run and return its result.
 
         Raises:
-            ActionError: If the call was refused, or the run failed or was cancelled.
+            YieldwireError: If the call was refused, or the run failed or was cancelled.
         """
         async with await self.start(action, input) as run:
             return await run.result()

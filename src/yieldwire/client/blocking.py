@@ -119,7 +119,7 @@ class BlockingRun:
         """Yield what the action yields, as plain JSON values.
 
         Raises:
-            ActionError: If the run fails or is cancelled, or its log cannot be read on.
+            YieldwireError: If the run fails or is cancelled, or its log cannot be read on.
         """
         return self._loop.iterate(self._run.chunks())
 
@@ -127,7 +127,7 @@ class BlockingRun:
         """Wait for the run's end, and return the value that it ended with.
 
         Raises:
-            ActionError: If the run failed or was cancelled, or its log cannot be read on.
+            YieldwireError: If the run failed or was cancelled, or its log cannot be read on.
         """
         return self._loop.run(self._run.result())
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from yieldwire.clock import Clock, SystemClock
-from yieldwire.errors import ActionError, Unreachable
+from yieldwire.errors import Unreachable, YieldwireError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,12 @@ class Lost(Exception):
     """The connection was lost, or the server said *later*: worth repeating."""
 
     def __init__(
-        self, message: str, *, after: float = 0.0, error: ActionError | None = None
+        self, message: str, *, after: float = 0.0, error: YieldwireError | None = None
     ) -> None:
         super().__init__(message)
         self.after, self._error = after, error
 
-    def as_error(self, run_id: str | None) -> ActionError:
+    def as_error(self, run_id: str | None) -> YieldwireError:
         """Return what to raise when it is not repeated any more."""
         return self._error or Unreachable(str(self), run_id=run_id)
 
@@ -81,7 +81,7 @@ class Backoff:
         """Wait before the next try.
 
         Raises:
-            ActionError: If there is none.
+            YieldwireError: If there is none.
         """
         patience = self._patience
         self._failures += 1

@@ -20,8 +20,9 @@ from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, path_of
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.cursor import cursor_of, parse_cursor, seq_in
-from yieldwire.errors import ActionError, ErrorObject, Json, ProtocolError, UsageError
+from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.events import Event, EventType
+from yieldwire.failure import error_from
 from yieldwire.run import Status
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -87,7 +88,7 @@ class RemoteRun:
         """Yield the events behind the cursor, as they come, up to the terminal one.
 
         Raises:
-            ActionError: If the log cannot be read on.
+            YieldwireError: If the log cannot be read on.
             UsageError: If another task is reading this run.
         """
         while (event := await self._next()) is not None:
@@ -97,7 +98,7 @@ class RemoteRun:
         """Yield what the action yields, as plain JSON values.
 
         Raises:
-            ActionError: If the run fails or is cancelled, or its log cannot be read on.
+            YieldwireError: If the run fails or is cancelled, or its log cannot be read on.
         """
         async with aclosing(self.events()) as events:
             async for event in events:
@@ -109,7 +110,7 @@ class RemoteRun:
         """Read on to the run's end, and return the value that it ended with.
 
         Raises:
-            ActionError: If the run failed or was cancelled, or its log cannot be read on.
+            YieldwireError: If the run failed or was cancelled, or its log cannot be read on.
         """
         while await self._next() is not None:
             pass
@@ -132,7 +133,7 @@ class RemoteRun:
     def _result(self) -> Json:
         outcome = self._outcome or {}
         if outcome.get("error") is not None:
-            raise ActionError.from_object(ErrorObject.from_dict(outcome["error"]))
+            raise error_from(ErrorObject.from_dict(outcome["error"]))
         return outcome.get("result")
 
     async def _next(self) -> Event | None:

@@ -13,7 +13,8 @@ from pydantic_core import from_json
 from yieldwire.client.body import Body, query_of
 from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost
 from yieldwire.client.patience import Backoff, Lost, Patience
-from yieldwire.errors import ActionError, ErrorObject, Json, ProtocolError, UsageError
+from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
+from yieldwire.failure import error_from
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class Wire:
 
         Raises:
             Lost: If repeating it may help.
-            ActionError: If it does not.
+            YieldwireError: If it does not.
         """
         made = self._http.build_request(
             request.method,
@@ -91,7 +92,7 @@ class Wire:
         """Send a short request, again where that may help, and return its JSON answer.
 
         Raises:
-            ActionError: If it was refused, or the tries are used up.
+            YieldwireError: If it was refused, or the tries are used up.
             ProtocolError: If the answer is not JSON.
         """
 
@@ -108,7 +109,7 @@ class Wire:
         """Await ``attempt`` until it is not lost any more.
 
         Raises:
-            ActionError: If it was refused, or the tries are used up.
+            YieldwireError: If it was refused, or the tries are used up.
         """
         backoff = Backoff(self.patience)
         while True:
@@ -168,12 +169,13 @@ class Wire:
 
     async def _refusal(self, answer: Answer, request: Request) -> Exception:
         told = _told(answer, await self._body_if_any(answer))
-        error = ActionError.from_object(told)
+        retry_after = self._retry_after(answer)
+        error = error_from(told, retry_after=retry_after)
         # The same key gives the same run, so repeating cannot change how one has ended.
         is_final = request.starts and told.run_id is not None
         if is_final or answer.status_code not in REPEATABLE:
             return error
-        return Lost(str(error), after=self._retry_after(answer), error=error)
+        return Lost(str(error), after=retry_after, error=error)
 
     async def _body_if_any(self, answer: Answer) -> bytes:
         try:

@@ -1,0 +1,51 @@
+"""Errors as their classes again, read from what a server or a run's log says."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from yieldwire.errors import (
+    ActionError,
+    CallError,
+    ErrorObject,
+    RateLimited,
+    RunError,
+    StoreError,
+    Unavailable,
+    Unreachable,
+    YieldwireError,
+)
+
+
+def _kinds(kind: type[YieldwireError]) -> Iterator[tuple[str, type[YieldwireError]]]:
+    if "code" in vars(kind):
+        yield kind.code, kind
+    for child in kind.__subclasses__():
+        if child.__module__ == kind.__module__ and child not in {ActionError, Unreachable}:
+            yield from _kinds(child)
+
+
+_KINDS: Final[dict[str, type[YieldwireError]]] = {
+    code: kind for root in (CallError, RunError, StoreError) for code, kind in _kinds(root)
+}
+"""The class of each code that the framework gives. Every other code is an action's own."""
+
+
+def error_from(told: ErrorObject, *, retry_after: float | None = None) -> YieldwireError:
+    """Return the error that ``told`` describes, with all of its facts, to be raised.
+
+    A code of the framework gives its class (``UNAUTHORIZED``: `Unauthorized`); every other
+    code gives an `ActionError`.
+
+    Args:
+        told: What the server said.
+        retry_after: Seconds to wait, where the server said how many.
+    """
+    kind = _KINDS.get(told.code, ActionError)
+    # Their constructors make the message; here it is known.
+    error = kind.__new__(kind, told.message)
+    error.code, error.status, error.retryable = told.code, told.status, told.retryable
+    error.field_errors, error.data = told.field_errors, told.data
+    error.run_id, error.error_id = told.run_id, told.error_id
+    if retry_after and isinstance(error, (RateLimited, Unavailable)):
+        error.retry_after = retry_after
+    return error
