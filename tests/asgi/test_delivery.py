@@ -1,4 +1,4 @@
-"""Events that are sent from where they are appended, while the response's own task sleeps."""
+"""Events that reach a waiting reader: from where they are appended, or from the response's task."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from tests.support.calls import post
+from tests.support.calls import UvicornCycle, post
 from tests.support.runs import SOON
 from tests.support.world import opened, world
 from yieldwire import Actions, Text, Timing
@@ -73,8 +73,31 @@ class Paced:
         await asyncio.sleep(0)  # whoever sent goes on
 
 
-async def test_events_of_a_waiting_reader_are_sent_from_where_they_are_appended() -> None:
+class Served(Paced):
+    """The same, whose `send` is known to be a server's own."""
+
+    __module__ = UvicornCycle.__module__
+
+
+@pytest.fixture(params=[Paced, Served])
+def kind(request: pytest.FixtureRequest) -> type[Paced]:
+    made: type[Paced] = request.param
+    return made
+
+
+async def test_a_response_is_sent_in_its_own_task_where_send_may_be_a_middlewares() -> None:
     client = Paced()
+    async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        answer = group.create_task(client.answer(), name="answer")
+        for _ in range(5):
+            await client.step()
+        await answer
+
+    assert {name for _, name in client.senders} == {"answer"}
+
+
+async def test_events_of_a_waiting_reader_are_sent_from_where_they_are_appended() -> None:
+    client = Served()
     async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         answer = group.create_task(client.answer(), name="answer")
         for _ in range(5):
@@ -87,8 +110,8 @@ async def test_events_of_a_waiting_reader_are_sent_from_where_they_are_appended(
     assert b"".join(client.bodies).count(b"data: {") == 5 + 2  # the run's frame, and its end
 
 
-async def test_what_is_sent_so_sees_the_requests_own_context() -> None:
-    client = Paced()
+async def test_what_is_sent_so_sees_the_requests_own_context(kind: type[Paced]) -> None:
+    client = kind()
     async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         group.create_task(client.answer())
         for _ in range(5):
@@ -97,8 +120,10 @@ async def test_what_is_sent_so_sees_the_requests_own_context() -> None:
     assert {who for who, _ in client.senders} == {"the request"}
 
 
-async def test_a_send_that_waits_is_ended_by_the_answers_own_task_and_holds_nobody_up() -> None:
-    client, room = Paced(), asyncio.Event()
+async def test_a_send_that_waits_is_ended_by_the_answers_own_task_and_holds_nobody_up(
+    kind: type[Paced],
+) -> None:
+    client, room = kind(), asyncio.Event()
     client.on_body = lambda number: room.wait() if number == 2 else None
     async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         answer = group.create_task(client.answer())
@@ -117,8 +142,8 @@ async def test_a_send_that_waits_is_ended_by_the_answers_own_task_and_holds_nobo
     assert text.index('"text":"2"') < text.index('"text":"3"') < text.index("event: done")
 
 
-async def test_a_send_that_waits_for_too_long_is_broken_off() -> None:
-    client = Paced(Timing(head_wait=SOON, stall_timeout=0.01, grace=0.0))
+async def test_a_send_that_waits_for_too_long_is_broken_off(kind: type[Paced]) -> None:
+    client = kind(Timing(head_wait=SOON, stall_timeout=0.01, grace=0.0))
     client.on_body = lambda number: asyncio.Event().wait() if number == 2 else None
     async with opened(client.actions), asyncio.timeout(SOON):
         async with asyncio.TaskGroup() as group:
@@ -128,12 +153,12 @@ async def test_a_send_that_waits_for_too_long_is_broken_off() -> None:
         assert "does not read" in str(answer.result())
 
 
-async def test_a_send_that_fails_fails_the_answer_and_not_the_run() -> None:
+async def test_a_send_that_fails_fails_the_answer_and_not_the_run(kind: type[Paced]) -> None:
     def fail(number: int) -> None:
         if number == 2:
             raise OSError("the socket is gone")
 
-    client = Paced()
+    client = kind()
     client.on_body = fail
     async with opened(client.actions) as site, asyncio.timeout(SOON):
         async with asyncio.TaskGroup() as group:
@@ -149,8 +174,8 @@ async def test_a_send_that_fails_fails_the_answer_and_not_the_run() -> None:
     assert run.status == "completed"
 
 
-async def test_a_stream_that_was_busy_needs_no_keepalive() -> None:
-    client = Paced(Timing(head_wait=SOON, keepalive=0.2, grace=0.0))
+async def test_a_stream_that_was_busy_needs_no_keepalive(kind: type[Paced]) -> None:
+    client = kind(Timing(head_wait=SOON, keepalive=0.2, grace=0.0))
     async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         group.create_task(client.answer())
         await client.step()

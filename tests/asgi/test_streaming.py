@@ -26,7 +26,8 @@ from yieldwire.clock import SystemClock
 from yieldwire.codecs.ndjson import NDJSONDecoder
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.errors import NotFound
-from yieldwire.events import Block
+from yieldwire.events import Block, EventType
+from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 
 QUICK = Timing(head_wait=0.01, keepalive=0.01, grace=0.0, sweep_every=3600.0)
@@ -321,3 +322,22 @@ async def test_a_reader_who_does_not_read_is_cut_off() -> None:
 
         with pytest.raises(BrokenOff, match="does not read"):
             await site(call.scope(), here, stalled)
+
+
+# A second attempt.
+
+
+async def test_a_text_is_broken_off_when_its_run_restarts() -> None:
+    actions, go = counting()
+    async with opened(actions) as site, stream(site, post("/count", {}, [TEXT])) as response:
+        go.release()
+        assert await response.read() == b"1"
+        (run,) = await site.store.find(Query(everyone=True))
+        restarted = Block.of_event(run.id, 2, EventType.RESTARTED, b'{"attempt":2}')
+        await site.store.append(run.id, restarted, after=1, fence=run.fence)
+
+        await response.rest()
+        assert "restarted" in str(response.error)
+        async with stream(site, get(f"/runs/{run.id}/events", [TEXT])) as replay:
+            await replay.rest()
+        assert "restarted" in str(replay.error)

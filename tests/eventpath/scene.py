@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.support.calls import Call, Message
+from tests.support.calls import Call, Message, UvicornCycle
 from yieldwire import Actions, Timing
 from yieldwire.clock import Clock
 from yieldwire.stores import RunStore
@@ -63,6 +63,7 @@ class Listener:
             if not message["more_body"] and not over.done():
                 over.set_result({"type": "http.disconnect"})
 
+        vars(send)["__self__"] = UvicornCycle()  # counted is what a server without middleware sees
         await app(self.call.scope(), receive, send)
 
 

@@ -183,3 +183,9 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         text = value.decode("latin-1")
         fields[name] = f"{fields[name]}, {text}" if name in fields else text
     return fields
+
+
+class UvicornCycle:
+    """Has the module of uvicorn's request and response cycle, by which its ``send`` is known."""
+
+    __module__ = "uvicorn.protocols.http.h11_impl"

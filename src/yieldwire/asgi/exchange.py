@@ -29,6 +29,11 @@ logger = logging.getLogger("yieldwire.asgi")
 
 T = TypeVar("T")
 
+_SERVERS: Final = frozenset(
+    {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
+)
+"""Modules of servers whose ``send`` keeps nothing of the task that calls it."""
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
@@ -92,6 +97,16 @@ class Exchange:
         self.extra: list[tuple[bytes, bytes]] = []
         """Headers that every answer to this request gets."""
         self.has_head = False
+
+    @property
+    def sends_from_any_task(self) -> bool:
+        """Whether ``send`` is known to be the server's own, which any task may call.
+
+        A middleware around it may set a time limit or a context variable, or open a cancel scope:
+        those belong to the task of the response, and would reach into whatever task sends.
+        """
+        owner = getattr(self._send, "__self__", None)
+        return type(owner).__module__ in _SERVERS
 
     @cached_property
     def request(self) -> Request:

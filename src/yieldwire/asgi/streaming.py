@@ -83,7 +83,7 @@ class Streaming:
 
     async def _follow(self, ahead: bytes, first: Sequence[Block]) -> None:
         encoder, reader = self._encoder, self._reader
-        reader.begin(self._after, first, self._take)
+        reader.begin(self._after, first, self._take if self._exchange.sends_from_any_task else None)
         try:
             while (page := await reader.next(self._keepalive)) is not None:
                 await self._finish()
@@ -107,6 +107,8 @@ class Streaming:
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         encoder = self._encoder
+        if not encoder.carries_end and any(map(_restarts, page)):
+            raise BrokenOff("The run restarted, which plain text cannot say.")
         if not page:
             is_quiet, self._is_quiet = self._is_quiet, True
             return encoder.keepalive() if is_quiet else b""
@@ -117,8 +119,11 @@ class Streaming:
         return body
 
     def _take(self, block: Block) -> bool:
-        # Called while `_follow` waits, by whoever appended the block: a task less for each event.
+        # Called while `_follow` waits, by the appender of the block: one task switch less an event.
         if self._may_expire and self._caller.has_expired:
+            return False
+        if not self._encoder.carries_end and _restarts(block):
+            self._failure = BrokenOff("The run restarted, which plain text cannot say.")
             return False
         body = self._encoder.encode(block)
         self._after, self._is_quiet = block.last, False
@@ -160,3 +165,8 @@ class Streaming:
             await within(self._stall_timeout, sending)
         except TimeoutError:
             raise BrokenOff("The reader does not read.") from None
+
+
+def _restarts(block: Block) -> bool:
+    """Whether another attempt begins in the block; the text before it is not the run's text."""
+    return b"\nevent: restarted\n" in block.frames
