@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from yieldwire.events import TERMINAL_EVENTS, Block, Event, EventType
+from yieldwire.events import TERMINAL_EVENTS, Block, Event, EventType, one_line
 
 RUN = "r1-_x"
 
@@ -16,7 +16,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-data = values.map(to_json)
+data = values.map(to_json).map(one_line)
 in_logs = [kind for kind in EventType if kind is not EventType.STARTED]
 
 

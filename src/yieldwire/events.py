@@ -32,15 +32,33 @@ class EventType(StrEnum):
 
 
 _FRAME_END: Final = b"\n\n"
+_ESCAPES: Final = (
+    (b"\xc2\x85", b"\\u0085"),
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+)
 _tuple: Final = tuple.__new__
 
 TERMINAL_EVENTS: Final = frozenset({EventType.DONE, EventType.ERROR, EventType.CANCELLED})
 """The events after which nothing follows."""
 
 
+def one_line(json: bytes) -> bytes:
+    """Return JSON, or frames of it, in which nothing but LF and CR ends a line.
+
+    U+0085, U+2028 and U+2029 are escaped: `str.splitlines`, httpx's ``iter_lines`` and other
+    readers take them for line breaks, although JSON allows them in strings (RFC 8259, 7).
+    """
+    if json.isascii():
+        return json
+    for character, escape in _ESCAPES:
+        json = json.replace(character, escape)
+    return json
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One immutable record of a log. ``data`` is JSON without line breaks."""
+    """One immutable record of a log. ``data`` is JSON in one line, as `one_line` gives it."""
 
     seq: int
     type: EventType
@@ -81,17 +99,17 @@ class Block(NamedTuple):
         """Make a block of chunks, each given as its JSON. At least one."""
         if len(data) == 1:
             frame = b"id: %b.%d\ndata: %b\n\n" % (run_id.encode(), first, data[0])
-            return _tuple(cls, (run_id, first, first, frame, None))  # in half the time
+            return _tuple(cls, (run_id, first, first, one_line(frame), None))  # in half the time
         # One step for all of them: a frame at a time takes twice as long.
         frames = b"id: %b.%%d\ndata: %%b\n\n" % run_id.encode() * len(data)
         values = tuple(chain.from_iterable(enumerate(data, first)))
-        return cls(run_id, first, first + len(data) - 1, frames % values)
+        return cls(run_id, first, first + len(data) - 1, one_line(frames % values))
 
     @classmethod
     def of_event(cls, run_id: str, seq: int, kind: EventType, data: bytes) -> "Block":
         """Make a block of one event of any type."""
         name = b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
-        frame = b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data)
+        frame = one_line(b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data))
         return cls(run_id, seq, seq, frame, kind if kind in TERMINAL_EVENTS else None)
 
     def joined(self, other: "Block") -> "Block":

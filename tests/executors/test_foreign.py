@@ -14,9 +14,11 @@ from tests.support.runs import SOON, first_chunk, opened
 from yieldwire.app import App, Timing
 from yieldwire.context import Context, Stream
 from yieldwire.errors import ActionError
+from yieldwire.events import Block
 from yieldwire.handle import Run
-from yieldwire.run import RunRecord
+from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Query
+from yieldwire.stores.memory import MemoryStore
 
 QUICK = Timing(grace=0.1, sweep_every=0.01)
 
@@ -188,3 +190,23 @@ async def test_a_group_without_a_declared_error_is_logged_whole(
     assert snapshot["error"]["code"] == "INTERNAL_ERROR"
     assert "the first" in caplog.text
     assert "the second" in caplog.text
+
+
+class Stuck(MemoryStore):
+    """A store that never answers to the end of a run."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        if end is not None:
+            await asyncio.Event().wait()
+        return await super().append(run_id, block, after=after, fence=fence, end=end)
+
+
+async def test_a_store_that_never_takes_a_runs_end_does_not_hold_up_the_close() -> None:
+    app = App(store=Stuck(), timing=QUICK)
+    run = await app.start(app.action(forever))
+    await first_chunk(run)
+
+    async with asyncio.timeout(SOON):
+        await app.close()

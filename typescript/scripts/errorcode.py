@@ -25,7 +25,8 @@ def page() -> str:
     """Return the module's text."""
     families = (CallError, RunError)
     classes = [one for one in vars(errors).values() if isinstance(one, type)]
-    sent = [one for one in classes if issubclass(one, families) and "code" in vars(one)]
+    coded = [one for one in classes if issubclass(one, families) and "code" in vars(one)]
+    sent = [one for one in coded if one is not Unreachable]
     codes = dict.fromkeys([YieldwireError.code, *(str(vars(one)["code"]) for one in sent)])
     made = (Unreachable("").code, "PROTOCOL_ERROR", "HTTP_ERROR")
     return PAGE.format(sent=_members(codes), made=_members(made))

@@ -24,6 +24,7 @@ from yieldwire.errors import (
     StoreError,
     Unavailable,
 )
+from yieldwire.events import one_line
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -131,6 +132,8 @@ class Exchange:
         """Send a whole answer."""
         named = {name for name, _ in headers}
         every = [*headers]
+        if media_type == "application/json":
+            body = one_line(body)
         if media_type:
             every.append((b"content-type", media_type.encode()))
         if status not in {204, 304}:

@@ -7,7 +7,7 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.codecs import log_event
 from yieldwire.errors import ProtocolError
-from yieldwire.events import Block, Event
+from yieldwire.events import Block, Event, one_line
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """What a decoder holds of one line that has no end yet."""
@@ -75,6 +75,7 @@ class NDJSONDecoder:
             if value["type"] == "reset":
                 self.first_seq = int(value["data"]["firstSeq"])
                 return ()
-            return (Event(int(value["seq"]), log_event(value["type"]), to_json(value["data"])),)
+            data = one_line(to_json(value["data"]))
+            return (Event(int(value["seq"]), log_event(value["type"]), data),)
         except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise ProtocolError("A line is no event of this protocol.") from exc

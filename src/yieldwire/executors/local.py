@@ -235,8 +235,9 @@ class LocalExecutor:
         for attempt in stopped:
             if attempt.is_lost:
                 await self._release(attempt.run)
-        await self._runs.cancel()
-        await self._chores.cancel()
+        # Both at once: a run that was cancelled waits for the chore that writes its end.
+        await asyncio.gather(self._runs.cancel(), self._chores.cancel())
+        await self._chores.cancel()  # and what they began last
 
     def hurry(self) -> None:
         """Let a close, that has begun or will, give running actions no more time."""
