@@ -63,11 +63,15 @@ class Tasks:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
 
+    def stop(self) -> None:
+        """Cancel every task."""
+        for task in self._tasks:
+            task.cancel()
+
     async def cancel(self) -> None:
         """Cancel every task and wait for its end."""
         tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
+        self.stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -235,9 +239,9 @@ class LocalExecutor:
         for attempt in stopped:
             if attempt.is_lost:
                 await self._release(attempt.run)
-        # Both at once: a run that was cancelled waits for the chore that writes its end.
-        await asyncio.gather(self._runs.cancel(), self._chores.cancel())
-        await self._chores.cancel()  # and what they began last
+        self._chores.stop()  # a run that was cancelled waits for the chore that writes its end
+        await self._runs.cancel()
+        await self._chores.cancel()
 
     def hurry(self) -> None:
         """Let a close, that has begun or will, give running actions no more time."""

@@ -46,7 +46,7 @@ class AppendContract:
     async def test_a_block_is_kept_byte_for_byte(self, harness: StoreHarness) -> None:
         """Hostile and large data comes back as it went in."""
         run = await claimed(harness.store)
-        data = ['"\u2028\u0085 \\r\\n✓"'.encode(), b'"' + b"x" * 300_000 + b'"']
+        data = ['"\\u2028\\u0085 \\r\\n✓"'.encode(), b'"' + b"x" * 300_000 + b'"']
         block = Block.of_chunks(run.id, 1, data)
 
         await harness.store.append(run.id, block, after=0, fence=run.fence)
