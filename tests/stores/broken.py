@@ -185,9 +185,7 @@ class ChangesBytes(MemoryStore):
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         page = await super().read(run_id, after, max_bytes=max_bytes)
-        return [
-            block._replace(frames=block.frames.replace("\u2028".encode(), b"???")) for block in page
-        ]
+        return [block._replace(frames=block.frames.replace("✓".encode(), b"???")) for block in page]
 
 
 class ForgetsWhatItSaid(MemoryStore):
