@@ -29,7 +29,7 @@ from yieldwire.errors import (
     ValidationFailed,
 )
 from yieldwire.handle import Run
-from yieldwire.run import Status
+from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -471,6 +471,35 @@ async def test_time_is_looked_after_by_itself_and_again_after_a_failure(
             await swept.wait()
 
     assert "a sweep failed; the next one tries again" in caplog.text
+
+
+class StumblingApp(App):
+    """Cannot look after the first run that its store names."""
+
+    seen: list[str]
+
+    async def _swept(self, run: RunRecord) -> None:
+        self.seen.append(run.id)
+        if len(self.seen) == 1:
+            raise OSError("its files cannot be deleted")
+        await super()._swept(run)
+
+
+async def test_a_run_that_cannot_be_looked_after_keeps_no_other_from_it() -> None:
+    clock = MovingClock()
+    app = StumblingApp(store=MemoryStore(clock=clock), timing=QUIET, clock=clock)
+    app.seen = []
+    async with opened(app):
+        action = app.action(linger=1.0)(hang)
+        runs = []
+        for _ in range(3):
+            ctx = await app.admit(action, Caller(owner="ada"), RequestFacts(method="POST"))
+            runs.append(await app.create(action, ctx, {}))
+        await asyncio.sleep(0)
+        clock.advance(60.0)
+        await app.sweep()
+
+    assert sorted(app.seen) == sorted(run.id for run in runs)
 
 
 # Feeds.

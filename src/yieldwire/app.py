@@ -12,14 +12,7 @@ from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing  # noqa: PLC0414 - exported from here too
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import (
-    Json,
-    NotFound,
-    StoreError,
-    Unavailable,
-    UsageError,
-    YieldwireError,
-)
+from yieldwire.errors import Json, NotFound, StoreError, Unavailable, UsageError, YieldwireError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
@@ -139,14 +132,20 @@ class App(Registry):
     async def sweep(self) -> None:
         """Do what time asks: stop forsaken runs, recover orphaned ones, forget old ones."""
         for run in await self.store.sweep(lease=self._lease):
-            if run.status.is_terminal:
-                await self._ended(run)
-            elif run.status is Status.PENDING:
-                self._running_executor.enqueue(run.id, run)
-            elif run.cancel_reason is not None:
-                self._running_executor.nudge(run.id, run.cancel_reason)
+            try:
+                await self._swept(run)
+            except Exception:  # the others must be looked after all the same
+                logger.exception("a run was not looked after", extra={"run_id": run.id})
         for run_id in await self.store.purge():
             self._folds.pop(run_id, None)
+
+    async def _swept(self, run: RunRecord) -> None:
+        if run.status.is_terminal:
+            await self._ended(run)
+        elif run.status is Status.PENDING:
+            self._running_executor.enqueue(run.id, run)
+        elif run.cancel_reason is not None:
+            self._running_executor.nudge(run.id, run.cancel_reason)
 
     def farewell(self) -> None:
         """Take no new runs, and let every reader end at its next block, to come back later."""

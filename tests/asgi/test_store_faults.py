@@ -245,14 +245,14 @@ async def test_a_server_does_not_start_with_a_file_that_cannot_be_used(tmp_path:
     async def note(message: Any) -> None:  # noqa: ANN401 - ASGI
         sent.append(message)
 
-    with pytest.raises(StoreError, match="there is no folder"):
+    with pytest.raises(StoreError, match="does not exist"):
         await actions({"type": "lifespan"}, receive, note)
 
     (message,) = sent
     assert message["type"] == "lifespan.startup.failed"
     assert message["message"] == (
         f"Runs cannot be kept in {tmp_path}/none/runs.db: "
-        f"there is no folder {tmp_path}/none. Make it."
+        f"the folder {tmp_path}/none does not exist. Create it."
     )
 
 

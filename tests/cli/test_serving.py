@@ -149,7 +149,7 @@ def test_a_store_that_cannot_be_used_is_said_in_one_line(
 
     (line,) = ended.err.strip().splitlines()
     assert ended.code == 1
-    assert line.endswith("Runs cannot be kept in no/a.db: there is no folder no. Make it.")
+    assert line.endswith("Runs cannot be kept in no/a.db: the folder no does not exist. Create it.")
 
 
 def test_dev_waits_for_a_store_that_fails_to_be_mended(folder: Path) -> None:
@@ -159,7 +159,7 @@ def test_dev_waits_for_a_store_that_fails_to_be_mended(folder: Path) -> None:
     )
 
     with running("dev", "app.py", "--port", "0", cwd=folder) as command:
-        command.wait_for_note("there is no folder no. Make it. Waiting for a change.")
+        command.wait_for_note("the folder no does not exist. Create it. Waiting for a change.")
         (folder / "app.py").write_text(source)
         command.wait_for("serves app.py")
         ended = stopped(command)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.runs import SOON, first_chunk, opened
 from yieldwire.app import App, Timing
 from yieldwire.context import Context, Stream
-from yieldwire.errors import ActionError
+from yieldwire.errors import ActionError, StoreError
 from yieldwire.events import Block
 from yieldwire.handle import Run
 from yieldwire.run import RunRecord, Status
@@ -190,6 +190,67 @@ async def test_a_group_without_a_declared_error_is_logged_whole(
     assert snapshot["error"]["code"] == "INTERNAL_ERROR"
     assert "the first" in caplog.text
     assert "the second" in caplog.text
+
+
+class Slow(MemoryStore):
+    """A store that takes its time, during which a caller may give up; its first end fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_failed = False
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if end is not None and not self.has_failed:
+            self.has_failed = True
+            raise StoreError("not now")
+        seq = await super().append(run_id, block, after=after, fence=fence, end=end)
+        await asyncio.sleep(0)
+        return seq
+
+
+async def counts(stream: Stream[int]) -> int:
+    for n in range(3):
+        await stream.send(n)
+        await asyncio.sleep(0)
+    return 3
+
+
+@pytest.mark.parametrize("steps", range(40))
+async def test_a_run_ends_once_wherever_it_is_cancelled_and_however_slow_its_store_is(
+    steps: int,
+) -> None:
+    async with opened(App(store=Slow(), timing=QUICK)) as app:
+        run = await app.start(app.action(counts))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        await cancel_foreign(app)
+
+        record = await end_of(app, run)
+        events = [event async for event in run.events()]
+        assert record.status.is_terminal
+        assert [event.is_terminal for event in events] == [False] * (len(events) - 1) + [True]
+
+
+async def test_a_run_that_waits_for_one_that_was_cancelled_has_failed_and_not_been_cancelled() -> (
+    None
+):
+    async with opened(App(timing=QUICK)) as app:
+        inner = await app.start(app.action(forever))
+
+        async def waits() -> None:
+            await inner.result()
+
+        run = await app.start(app.action(waits))
+        await asyncio.sleep(0)
+        await inner.cancel()
+
+        assert (await end_of(app, run)).status == "failed"
+        assert (await run.snapshot())["error"]["code"] == "CANCELLED"
 
 
 class Stuck(MemoryStore):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from yieldwire.errors import StoreError
 from yieldwire.run import Status
+from yieldwire.stores import Admission, Query
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
-from yieldwire.testing.contract.harness import claimed, finished
+from yieldwire.testing.contract.harness import claimed, finished, record
 
 
 class SQLiteHarness:
@@ -86,3 +88,20 @@ async def test_after_a_restart_of_the_machine_retention_goes_by_the_wall_clock(
     await store.close()
 
     assert purged == [[], [run.id]]
+
+
+@pytest.mark.parametrize("place", range(10))
+async def test_a_run_that_cannot_be_stored_fails_alone(tmp_path: Path, place: int) -> None:
+    store = SQLiteStore(tmp_path / "runs.db")
+    await store.find(Query(everyone=True))
+    runs = [record(labels=("fine",)) for _ in range(10)]
+    runs[place] = runs[place]._replace(action="\ud800")  # a text that UTF-8 does not have
+
+    outcomes = await asyncio.gather(
+        *(store.create(run, Admission()) for run in runs), return_exceptions=True
+    )
+
+    assert isinstance(outcomes.pop(place), StoreError)
+    kept = {run.id for run in await store.find(Query(everyone=True))}
+    assert kept == {run.id for run in runs} - {runs[place].id}
+    await store.close()

@@ -103,12 +103,12 @@ async def seqs_in(path: Path, run_id: str) -> list[int]:
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     told = refusal_of(tmp_path / "data" / "runs.db")
 
-    assert f"there is no folder {tmp_path / 'data'}. Make it." in told
+    assert f"the folder {tmp_path / 'data'} does not exist. Create it." in told
 
 
 async def test_a_folder_that_appears_later_is_used(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "data" / "runs.db")
-    with pytest.raises(StoreError, match="there is no folder"):
+    with pytest.raises(StoreError, match="does not exist"):
         await created(store)
 
     await asyncio.to_thread((tmp_path / "data").mkdir)
@@ -195,6 +195,25 @@ def test_a_file_that_may_not_be_written_is_refused() -> None:
             path.parent.chmod(0o755)
 
     assert "the file or its folder is read-only" in told
+
+
+def test_a_folder_that_may_not_be_entered_is_an_error_and_hangs_nothing() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        closed = Path(folder) / "closed"
+        closed.mkdir(mode=0o700)
+        Path(folder).chmod(0o755)
+        was = os.geteuid()
+        if was == 0:
+            os.seteuid(NOBODY)
+        else:
+            closed.chmod(0)
+        try:
+            told = [refusal_of(closed / "runs.db"), refusal_of(closed / "below" / "runs.db")]
+        finally:
+            os.seteuid(was)
+            closed.chmod(0o700)
+
+    assert all("Let this process write it and its folder." in each for each in told)
 
 
 def test_a_store_that_is_never_used_opens_nothing(path: Path) -> None:

@@ -4,9 +4,12 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from yieldwire.errors import Conflict, StoreError
 from yieldwire.stores.sqlite.lane import Lane
@@ -98,3 +101,94 @@ async def test_nothing_is_asked_of_a_lane_that_is_closed() -> None:
 
     with pytest.raises(StoreError, match="closed"):
         await lane.do(lambda _: None)
+
+
+async def together(lane: Lane, works: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    """Ask for all of it while the thread is busy, so that it is one batch."""
+    may_go_on = threading.Event()
+    busy = lane.ask(lambda _: may_go_on.wait(SOON))
+    asked = [lane.ask(work) for work in works]
+    may_go_on.set()
+    await busy
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+def putting(n: object) -> Callable[[sqlite3.Connection], None]:
+    def put(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO numbers VALUES (?, 'seen')", [n])
+
+    return put
+
+
+def putting_then_failing(connection: sqlite3.Connection) -> None:
+    putting(-1)(connection)
+    raise ValueError("spoilt")
+
+
+FAILING: list[Callable[[sqlite3.Connection], None]] = [
+    putting(2**63),  # OverflowError
+    putting("\ud800"),  # UnicodeEncodeError
+    putting(object()),  # a type that SQLite does not have
+    putting(None),  # a constraint
+    putting_then_failing,
+]
+
+
+@pytest.mark.parametrize("failing", FAILING)
+@pytest.mark.parametrize("place", range(5))
+async def test_an_item_that_fails_takes_no_other_of_its_batch_with_it(
+    lane: Lane, place: int, failing: Callable[[sqlite3.Connection], None]
+) -> None:
+    await lane.do(
+        lambda connection: connection.execute("CREATE TABLE numbers (n NOT NULL, seen)").close()
+    )
+    works = [putting(n) for n in range(4)]
+    works.insert(place, failing)
+
+    outcomes = await together(lane, works)
+
+    assert isinstance(outcomes.pop(place), StoreError)
+    assert outcomes == [None] * 4
+    there = await lane.do(lambda c: [n for (n,) in c.execute("SELECT n FROM numbers ORDER BY n")])
+    assert there == [0, 1, 2, 3]
+
+
+@given(st.lists(st.sampled_from([None, *FAILING]), min_size=1, max_size=12))
+def test_whatever_fails_of_a_batch_the_rest_is_done(
+    plan: list[Callable[[sqlite3.Connection], None] | None],
+) -> None:
+    async def play() -> None:
+        lane = Lane(connect, explain, name="lane", writes=True)
+        try:
+            await lane.do(lambda c: c.execute("CREATE TABLE numbers (n NOT NULL, seen)").close())
+            works = [putting(n) if work is None else work for n, work in enumerate(plan)]
+
+            outcomes = await together(lane, works)
+
+            good = [n for n, work in enumerate(plan) if work is None]
+            assert [n for n, outcome in enumerate(outcomes) if outcome is None] == good
+            assert (
+                await lane.do(lambda c: [n for (n,) in c.execute("SELECT n FROM numbers")]) == good
+            )
+        finally:
+            await lane.close()
+
+    asyncio.run(play())
+
+
+async def test_the_thread_goes_on_where_a_failure_cannot_be_explained() -> None:
+    def fail_to_explain(_: Exception) -> StoreError:
+        raise PermissionError("this folder may not be entered")
+
+    def fail(_: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    lane = Lane(connect, fail_to_explain, name="lane", writes=True)
+    async with asyncio.timeout(SOON):
+        for work in (fail, putting_then_failing):
+            with pytest.raises(StoreError, match="The store failed with"):
+                await lane.do(work)
+        assert await lane.do(lambda _: 1) == 1
+        await lane.close()

@@ -104,15 +104,7 @@ class Attempt:
             self._writer.check_limits()
             await self._end(EventType.DONE, data)
         except asyncio.CancelledError as exc:
-            if self.cancel_reason is not None:
-                await self._end_surely(self._stopped())
-            elif self._task is not None and self._task.cancelling():
-                # By somebody else: a library, the action itself, a loop that shuts down.
-                self.cancel_reason = INTERRUPTED
-                self._writer.stop()
-                await self._end_surely(self._stopped())
-            else:  # the action's own: something that it waited for was cancelled
-                await self._end_by(exc)
+            await self._end_by(self._cause(exc))
         except BaseException as exc:  # noqa: BLE001 - the run's task is where errors end
             await self._end_by(exc)
         finally:
@@ -219,12 +211,15 @@ class Attempt:
             return RunInterrupted()
         return RunCancelled(self.cancel_reason or "requested")
 
-    async def _end_surely(self, exc: BaseException) -> None:
-        """End the run in a task of its own, which no cancellation of this one reaches."""
-        ending = self._own(self._end_by(exc))
-        while not ending.done():
-            with suppress(asyncio.CancelledError):  # this task has nothing to do but end
-                await asyncio.shield(ending)
+    def _cause(self, exc: asyncio.CancelledError) -> BaseException:
+        """Return why the run ends when something was cancelled."""
+        if self.cancel_reason is None:
+            if self._task is None or not self._task.cancelling():
+                return exc  # the action's own: something that it waited for was cancelled
+            # The task itself, by somebody else: a library, the action, a loop that shuts down.
+            self.cancel_reason = INTERRUPTED
+            self._writer.stop()
+        return self._stopped()
 
     async def _end_by(self, exc: BaseException) -> None:
         if isinstance(exc, BaseExceptionGroup):
@@ -232,7 +227,9 @@ class Attempt:
         if isinstance(exc, Fenced) and not self._has_ended:
             self._let_go()
             return
-        kind = EventType.CANCELLED if isinstance(exc, RunCancelled) else EventType.ERROR
+        # Where the action waited for another run that was cancelled, this one has failed.
+        is_cancelled = isinstance(exc, RunCancelled) and self.cancel_reason is not None
+        kind = EventType.CANCELLED if is_cancelled else EventType.ERROR
         if isinstance(exc, StoreError) and self._writer.has_failed:
             logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})
             exc = RunInterrupted()
@@ -254,6 +251,16 @@ class Attempt:
             return
         self._has_ended = True
         logger.info("run ends: %s, %s", self.run.action, kind, extra={"run_id": self.run.id})
+        try:
+            await self._write_end(kind, data)
+        except asyncio.CancelledError:
+            # The end is written all the same, in a task that this cancellation does not reach.
+            ending = self._own(self._write_end(kind, data))
+            while not ending.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(ending)
+
+    async def _write_end(self, kind: EventType, data: bytes) -> None:
         try:
             await self._writer.end(kind, data)
         except (Fenced, NotFound):

@@ -33,6 +33,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_stopped = False
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -44,6 +45,8 @@ class Tasks:
     ) -> asyncio.Task[Any]:
         """Run ``coroutine`` in a task, ``then`` call that; an error nobody handles is logged."""
         task = asyncio.create_task(coroutine)  # noqa: TID251 - the room where it is allowed
+        if self._is_stopped:
+            task.cancel()
         self._tasks.add(task)
         # One callback for both: each is a step of the loop, for every run.
         task.add_done_callback(self._end if then is None else partial(self._end, then=then))
@@ -64,7 +67,8 @@ class Tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
 
     def stop(self) -> None:
-        """Cancel every task."""
+        """Cancel every task, also those that are made from now on."""
+        self._is_stopped = True
         for task in self._tasks:
             task.cancel()
 

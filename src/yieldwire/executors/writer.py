@@ -295,6 +295,8 @@ class LogWriter:
     async def end(self, kind: EventType, data: bytes) -> None:
         """Append what is pending and the terminal event, in one step, and close.
 
+        If it fails or is cancelled, it can be called again with the same arguments.
+
         Raises:
             Fenced: If the run was taken away.
             StoreError: If the store failed for longer than is waited for it.
@@ -308,5 +310,5 @@ class LogWriter:
         block = Block.of_event(run_id, seq + len(pending), kind, data)
         if pending:
             block = Block.of_chunks(run_id, seq, pending).joined(block)
-            self._pending = []
         await self._settle(block, advance(Status.RUNNING, kind))
+        self._pending = []

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,26 @@ def primary(exc: BaseException) -> int | None:
     """Return SQLite's own number for an error, without its finer shades."""
     code: int | None = getattr(exc, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
+
+
+def is_of_item(exc: Exception) -> bool:
+    """Whether an error is about what was to be written, so that other work may still succeed.
+
+    All others are about the file, the disk or a lock, or mean that SQLite has rolled back.
+    """
+    code = primary(exc)
+    return code is None or code in _OF_ITEM
+
+
+_OF_ITEM: Final = frozenset(
+    {
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_MISUSE,
+        sqlite3.SQLITE_RANGE,
+        sqlite3.SQLITE_TOOBIG,
+    }
+)
 
 
 def explain(exc: Exception, path: Path) -> StoreError:
@@ -29,10 +50,11 @@ def explain(exc: Exception, path: Path) -> StoreError:
 
 
 def _cannot_open(path: Path) -> str:
-    if path.is_dir():
-        return "it is a folder. Name a file in it."
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}. Make it."
+    with suppress(OSError):  # a folder above it may not even be looked into
+        if path.is_dir():
+            return "it is a folder. Name a file in it."
+        if not path.parent.is_dir():
+            return f"the folder {path.parent} does not exist. Create it."
     return "the file cannot be opened or made. Let this process write it and its folder."
 
 

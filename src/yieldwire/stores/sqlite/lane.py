@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.stores.sqlite.failure import is_of_item
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class Item(ABC):
         self.is_over = False
         """Whether the loop has heard of the outcome."""
         self.result: Any = None
-        self.error: BaseException | None = None
+        self.error: YieldwireError | None = None
 
     @abstractmethod
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - whatever is asked for
@@ -79,11 +80,15 @@ class Joint(Protocol):
         ...
 
 
+class _ItemFailed(Exception):
+    """One item of a batch cannot be done; the others may well be."""
+
+
 class Lane:
     """Does work on a connection of its own.
 
-    Work either raises a `YieldwireError` before it has written anything, or is part of a
-    transaction that happens whole or not at all.
+    What an item raises, only whoever asked for that item hears of, and nothing that the item wrote
+    is kept. Where the file itself fails, everybody who asked at the time hears of it.
     """
 
     def __init__(
@@ -220,19 +225,67 @@ class Lane:
 
     def _do_all(self, items: list[Item]) -> None:
         try:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+            try:
+                self._transact(self._do_quickly, items)
+            except _ItemFailed:
+                self._transact(self._do_apart, items)
+        except Exception as exc:  # noqa: BLE001 - told to everybody who asked
+            self._fail(items, exc)
+
+    def _transact(
+        self, do: Callable[[sqlite3.Connection, list[Item]], None], items: list[Item]
+    ) -> None:
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+        try:
+            do(connection, items)
+        except _ItemFailed:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _do_quickly(self, connection: sqlite3.Connection, items: list[Item]) -> None:
+        try:
             for item in self._without_joint(connection, items):
                 try:
                     item.result = item.do(connection)
                 except YieldwireError as exc:
                     item.error = exc
-            connection.execute("COMMIT")
-        except Exception as exc:  # noqa: BLE001 - told to everybody who asked
-            self._drop()
-            error = self._explain(exc)
-            for item in items:
-                item.error = error
+        except Exception as exc:
+            if is_of_item(exc) and connection.in_transaction:
+                raise _ItemFailed from exc
+            raise
+
+    def _do_apart(self, connection: sqlite3.Connection, items: list[Item]) -> None:
+        """Do each in a savepoint, so that one that fails takes no other with it."""
+        for item in items:
+            item.error = None
+            connection.execute("SAVEPOINT item")
+            try:
+                item.result = item.do(connection)
+            except YieldwireError as exc:
+                item.error = exc
+            except Exception as exc:
+                if not (is_of_item(exc) and connection.in_transaction):
+                    raise
+                connection.execute("ROLLBACK TO item")
+                item.error = self._explained(exc)
+                item.error.retryable = False
+            connection.execute("RELEASE item")
+
+    def _fail(self, items: list[Item], exc: Exception) -> None:
+        self._drop()
+        error = self._explained(exc)
+        for item in items:
+            item.error = error
+
+    def _explained(self, exc: Exception) -> StoreError:
+        try:
+            return self._explain(exc)
+        except Exception as unexplained:  # noqa: BLE001 - the thread must go on
+            error = StoreError(f"The store failed with {type(exc).__name__}, and {unexplained}.")
+            error.__cause__ = exc
+            return error
 
     def _without_joint(self, connection: sqlite3.Connection, items: list[Item]) -> list[Item]:
         """Do at once what can be done at once, and return what is left."""
