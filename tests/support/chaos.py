@@ -102,14 +102,16 @@ class ChaosProxy:
         self._target, self._script = target, script
         self._handlers: set[asyncio.Task[object]] = set()
         self._writers: set[StreamWriter] = set()
+        self._is_closing = False
         self.connections = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._is_closing = True
         self._server.close()
         self.drop_all()
         if self._handlers:
@@ -121,11 +123,17 @@ class ChaosProxy:
         for writer in list(self._writers):
             reset(writer)
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        # No coroutine: of a connection that comes with the close, none would get to its first step.
+        if self._is_closing:
+            reset(writer)
+            return
+        task = asyncio.create_task(self._serve(reader, writer))  # noqa: TID251 - kept below
         self._handlers.add(task)
         self._writers.add(writer)
+        task.add_done_callback(self._handlers.discard)
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         fault = self._script(self.connections)
         self.connections += 1
         try:
@@ -136,7 +144,8 @@ class ChaosProxy:
         except* OSError:
             reset(writer)
         finally:
-            self._handlers.discard(task)
+            if not writer.is_closing():
+                reset(writer)
             self._writers.discard(writer)
 
     async def _pass_on(self, reader: StreamReader, writer: StreamWriter, fault: Fault) -> bool:
