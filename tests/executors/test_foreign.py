@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.runs import SOON, first_chunk, opened
+from tests.support.runs import SOON, first_chunk, opened, tasks_of_runs
 from yieldwire.app import App, Timing
 from yieldwire.context import Context, Stream
 from yieldwire.errors import ActionError, StoreError
@@ -58,18 +58,9 @@ def blocking() -> Iterator[int]:
         yield 1
 
 
-def runs_of(app: App) -> set["asyncio.Task[Any]"]:
-    """Return the tasks in which runs are executed, as a library that cancels them finds them."""
-    return {
-        task
-        for task in asyncio.all_tasks()
-        if "LocalExecutor._execute" in getattr(task.get_coro(), "__qualname__", "")
-    }
-
-
-async def cancel_foreign(app: App, *, times: int = 1) -> None:
+async def cancel_foreign(*, times: int = 1) -> None:
     for _ in range(times):
-        for task in runs_of(app):
+        for task in tasks_of_runs():
             task.cancel()
         await asyncio.sleep(0)
 
@@ -93,7 +84,7 @@ async def test_a_foreign_cancellation_ends_the_run_as_interrupted(
         run = await app.start(action)
         await first_chunk(run)
 
-        await cancel_foreign(app, times=times)
+        await cancel_foreign(times=times)
 
         assert (await end_of(app, run)).status == "failed"
         snapshot = await run.snapshot()
@@ -121,7 +112,7 @@ def test_a_run_ends_wherever_its_task_is_cancelled(
             for _ in range(steps):
                 await asyncio.sleep(0)
 
-            await cancel_foreign(app, times=times)
+            await cancel_foreign(times=times)
 
             assert (await end_of(app, run)).status == "failed"
 
@@ -228,7 +219,7 @@ async def test_a_run_ends_once_wherever_it_is_cancelled_and_however_slow_its_sto
         for _ in range(steps):
             await asyncio.sleep(0)
 
-        await cancel_foreign(app)
+        await cancel_foreign()
 
         record = await end_of(app, run)
         events = [event async for event in run.events()]

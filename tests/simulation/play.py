@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, Final, cast
 
@@ -11,6 +12,7 @@ from pydantic_core import from_json
 
 from tests.simulation.acting import CANCEL_WITHIN, KEEP, RETRIES, TIME_LIMIT, TIMING, Process
 from tests.simulation.link import SLOWEST, Link, SharedClock, Witness
+from tests.support.runs import tasks_of_runs
 from tests.support.virtual import run_virtually
 from yieldwire.access import Caller
 from yieldwire.context import RequestFacts
@@ -49,6 +51,7 @@ class Play:
 
     def __init__(self, seed: int, store: type[Witness]) -> None:
         self.random = Random(seed)  # noqa: S311 - repeatable, and no secret
+        self.disturbance = Random(f"{seed} disturbance")  # noqa: S311 - as above
         self.loop = asyncio.get_running_loop()
         self.clock = SharedClock(self.loop)
         self.store = store(self.loop, self.clock)
@@ -72,6 +75,8 @@ class Play:
                 group.create_task(self.start(number, group))
             group.create_task(self.break_links())
             group.create_task(self.set_clocks())
+            group.create_task(self.cancel_tasks())
+            group.create_task(self.give_up_starts())
         await asyncio.sleep(AFTERWARDS)
         await self.check()
         for process in self.processes:
@@ -162,6 +167,33 @@ class Play:
         while self.loop.time() < 1_000 + DURATION:
             await self.nap(DURATION / 2)
             self.clock.offset += self.random.choice([-86_400.0, 3_600.0, 10_000_000.0])
+
+    async def cancel_tasks(self) -> None:
+        """Cancel the tasks of runs, as a library or a host application may."""
+        random = self.disturbance
+        for _ in range(random.choice([0, 0, 2, 10])):
+            await asyncio.sleep(random.random() * DURATION / 5)
+            if tasks := tasks_of_runs():
+                task = random.choice(tasks)
+                for _ in range(random.choice([1, 1, 3])):
+                    task.cancel()
+                    await asyncio.sleep(random.choice([0.0, SLOWEST]))
+
+    async def give_up_starts(self) -> None:
+        """Cancel starts on their way; what they left is what the check finds."""
+        random = self.disturbance
+        for number in range(random.choice([0, 2, 5])):
+            await asyncio.sleep(random.random() * DURATION / 5)
+            key = random.choice([None, f"given-up-{number:022}"])
+            create = partial(self.create, "hurry", {"n": 5, "pause": 0.3}, key, detached=False)
+            async with asyncio.TaskGroup() as group:
+                starting = group.create_task(create())
+                await asyncio.sleep(random.random() * 4 * SLOWEST)
+                starting.cancel()
+            if key is not None:
+                again = {await create() for _ in range(2)}
+                assert len(again) == 1, "one key has begun two runs"
+                assert starting.cancelled() or starting.result() in again, "a key was forgotten"
 
     # What must hold.
 

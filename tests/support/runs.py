@@ -78,3 +78,16 @@ async def block_sizes(app: App, run: Run[Any]) -> list[int]:
     """Return how many events each block of a run's log has."""
     page = await app.store.read(run.id, 0, max_bytes=1_000_000_000)
     return [block.size for block in page]
+
+
+def tasks_of_runs() -> list["asyncio.Task[Any]"]:
+    """Return the tasks in which runs are executed, as a library that cancels them finds them.
+
+    They are in the order in which they were made.
+    """
+    found = [
+        task
+        for task in asyncio.all_tasks()
+        if "LocalExecutor._execute" in getattr(task.get_coro(), "__qualname__", "")
+    ]
+    return sorted(found, key=lambda task: int(task.get_name().rpartition("-")[2]))
