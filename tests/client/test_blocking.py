@@ -134,9 +134,8 @@ ASYNC_NAMES = {"aclose": "close", "__aenter__": "__enter__", "__aiter__": "__ite
 
 
 def public_names(kind: type, *more: str) -> set[str]:
-    names = {name for name in vars(kind) if not name.startswith("_")} | set(more)
-    names |= {name for name in vars(kind) if name in {"__aenter__", "__enter__"}}
-    names |= {name for name in vars(kind) if name in {"__aiter__", "__iter__"}}
+    special = {"__aenter__", "__enter__", "__aiter__", "__iter__"}
+    names = {name for name in dir(kind) if not name.startswith("_") or name in special} | set(more)
     return {ASYNC_NAMES.get(name, name) for name in names}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from types import TracebackType
@@ -71,7 +72,25 @@ async def _closed(items: AsyncGenerator[Any, None]) -> None:
     await items.aclose()
 
 
-class BlockingRun:
+class _Closing(ABC):
+    """What a ``with`` block closes at its end."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class BlockingRun(_Closing):
     """A run on a server, as blocking code holds it. See `RemoteRun`."""
 
     def __init__(self, loop: _Loop, run: RemoteRun) -> None:
@@ -96,17 +115,6 @@ class BlockingRun:
     def first_seq(self) -> int:
         """The first event that the log still has; above 1 where older ones were trimmed."""
         return self._run.first_seq
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Event]:
         return self.events()
@@ -144,7 +152,7 @@ class BlockingRun:
         self._loop.run(self._run.aclose())
 
 
-class Client:
+class Client(_Closing):
     """The blocking twin of `AsyncClient`, which describes the arguments and the calls.
 
     Example:
@@ -163,17 +171,6 @@ class Client:
     ) -> None:
         self._client = AsyncClient(url, token=token, headers=headers, patience=patience)
         self._loop = _Loop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop reading every run, and end the thread."""
