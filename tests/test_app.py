@@ -519,6 +519,39 @@ async def test_a_shared_feed_is_one_run_for_all_with_the_same_input(app: App) ->
     assert (await app.get(first.id, Caller(owner="cleo"))).owner is None
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_starts_that_race_for_a_shared_feed_make_one_run(store: str, tmp_path: Path) -> None:
+    path = store if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
+    async with opened(App(store=path, timing=QUIET)) as app:
+        action = app.action(method="GET", shared=True)(hang)
+
+        runs = await asyncio.gather(*(app.start(action) for _ in range(20)))
+
+        assert len({run.id for run in runs}) == 1
+        assert len(await app.find(Query(everyone=True))) == 1
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_shared_feed_goes_on_though_who_started_it_was_cancelled(
+    steps: int, tmp_path: Path
+) -> None:
+    async with opened(App(store=f"sqlite:///{tmp_path}/runs.db", timing=QUIET)) as app:
+        action = app.action(method="GET", shared=True)(hang)
+        starts = [
+            asyncio.ensure_future(app.start(action))  # noqa: TID251 - cancelled by hand
+            for _ in range(2)
+        ]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        starts[0].cancel()
+        await asyncio.wait(starts)
+
+        run = await starts[1]
+        assert await first_chunk(run) == {"type": "text", "text": "here"}
+        assert (await app.store.get(run.id)).cancel_reason is None
+
+
 async def test_a_shared_feed_that_ended_or_is_stopping_begins_anew(app: App) -> None:
     action = app.action(method="GET", shared=True)(hang)
     first = await app.start(action)

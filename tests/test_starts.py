@@ -1,6 +1,6 @@
 """A start becomes a record, and the terms of its admission."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from typing import Any
 
@@ -88,6 +88,19 @@ def test_keys_of_other_owners_and_actions_never_meet() -> None:
 def test_another_input_has_another_fingerprint() -> None:
     assert admission(KEY).fingerprint == admission("x" * 22).fingerprint
     assert admission(KEY).fingerprint != admission(KEY, data=b"[]").fingerprint
+
+
+def feed(function: Callable[..., Any], data: bytes = b"{}", owner: str = "ada") -> str | None:
+    action: Action[..., Any, Any] = Action(function, Options(method="GET", shared=True))
+    return admission_of(action, record(owner, data), None, None, None).feed
+
+
+def test_a_shared_feed_is_known_by_its_action_and_its_input() -> None:
+    feeds = [feed(act), feed(other), feed(act, b'{"file":1}')]
+
+    assert len({*feeds}) == 3
+    assert feed(act, owner="ben") == feeds[0]
+    assert admission(None).feed is None
 
 
 def test_an_anonymous_key_must_be_one_that_nobody_guesses() -> None:

@@ -12,7 +12,7 @@ from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing  # noqa: PLC0414 - exported from here too
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import Json, NotFound, StoreError, Unavailable, UsageError, YieldwireError
+from yieldwire.errors import Json, StoreError, Unavailable, UsageError, YieldwireError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
@@ -25,7 +25,7 @@ from yieldwire.registry import Registry
 from yieldwire.resources import Resources
 from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.snapshot import Fold, retry_after_ms
-from yieldwire.starts import admission_of, close_uploads, dump, fingerprint, record_of
+from yieldwire.starts import admission_of, close_uploads, dump, record_of
 from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -79,7 +79,6 @@ class App(Registry):
         self._middleware, self._around = tuple(middleware), tuple(around)
         self._inputs = Inputs(self.store.files)
         self._folds: OrderedDict[str, Fold] = OrderedDict()
-        self._shared: dict[tuple[str, str], str] = {}
         self._readers: set[Reader] = set()
         self._chores = Tasks()
         self._executor: LocalExecutor | None = None
@@ -210,9 +209,10 @@ class App(Registry):
     ) -> RunRecord:
         """Validate the input, keep the run, and see to its execution.
 
-        With an idempotency key that was used before, the run that it began is returned. Where
-        the caller is cancelled while the store keeps the run, that is carried out: with a key, by
-        which the caller can find the run, it goes on; without one it is cancelled.
+        With an idempotency key that was used before, the run that it began is returned, and of a
+        shared feed the run that it has. Where the caller is cancelled while the store keeps the
+        run, that is carried out: with a key, by which the caller can find the run, it goes on, and
+        so does a shared feed; any other is cancelled.
 
         Raises:
             ValidationFailed: If the input does not fit.
@@ -232,7 +232,8 @@ class App(Registry):
             return await self._enter(action, record, admission)
         except asyncio.CancelledError:
             # The store may have the run, and what it was asked before it does before.
-            is_known = key is not None  # to a caller who asks again with its key
+            # To a caller who asks again with its key, or to other readers of the feed.
+            is_known = admission.key is not None or admission.feed is not None
             self._chores.own(
                 self._enter(action, record, admission)
                 if is_known
@@ -244,7 +245,7 @@ class App(Registry):
         self, action: Action[..., Any, Any], record: RunRecord, admission: Admission
     ) -> RunRecord:
         try:
-            kept = await self._keep_once(action, record, admission)
+            kept = await self.store.create(record, admission)
         except Exception:
             await self._inputs.forget(record.id, action)
             raise
@@ -259,29 +260,11 @@ class App(Registry):
             await self.cancel(run_id)
         await self._inputs.forget(run_id, action)
 
-    async def _keep_once(
-        self, action: Action[..., Any, Any], record: RunRecord, admission: Admission
-    ) -> RunRecord:
-        if not action.options.shared:
-            return await self.store.create(record, admission)
-        place = (action.name, fingerprint(record))
-        if (shared := self._shared.get(place)) is not None:
-            try:
-                known = await self.store.get(shared)
-            except NotFound:
-                known = None
-            if known is not None and not known.status.is_terminal and known.cancel_reason is None:
-                return known
-        self._shared[place] = record.id
-        return await self.store.create(record, admission)
-
     def _load(self, run: RunRecord) -> Work:
         return self._inputs.load(run, self.action_named(run.action))
 
     async def _ended(self, run: RunRecord) -> None:
         await self._inputs.forget(run.id, self._names.get(run.action))
-        if run.is_shared:
-            self._shared = {key: id_ for key, id_ in self._shared.items() if id_ != run.id}
 
     async def start(
         self,

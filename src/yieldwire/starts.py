@@ -61,10 +61,13 @@ def admission_of(
         )
     # Keys of different owners and actions never meet.
     scoped = None if key is None else to_json([run.owner, action.name, key])
+    is_shared = action.options.shared
+    # What nobody will compare with anything has none.
+    print_ = fingerprint(run) if key is not None or is_shared else ""
     return Admission(
-        key=None if scoped is None else hashlib.sha256(scoped).hexdigest(),
-        # What nobody will compare with anything has none.
-        fingerprint=fingerprint(run) if key is not None else "",
+        key=None if scoped is None else _digest(scoped),
+        fingerprint=print_,
+        feed=_digest(to_json([action.name, print_])) if is_shared else None,
         action_limit=action.options.concurrency,
         caller_limit=max_runs,
         lease=lease,
@@ -73,7 +76,11 @@ def admission_of(
 
 def fingerprint(run: RunRecord) -> str:
     """Return what stands for a run's input."""
-    return hashlib.sha256(run.input).hexdigest()
+    return _digest(run.input)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:

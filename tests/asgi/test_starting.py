@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from pydantic_core import from_json
@@ -20,6 +21,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Context, Forbidden, Text, Timing
+from yieldwire.stores import Query
 
 ASYNC = ("prefer", "respond-async")
 
@@ -356,6 +358,28 @@ async def test_a_shared_feed_is_one_run_that_every_reader_may_resume(who: Fields
 
         assert second.headers["run-id"] == run_id
         assert b"data: 1" in piece
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_gets_that_race_for_a_shared_feed_read_one_run(store: str, tmp_path: Path) -> None:
+    path = store if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
+    actions = world(store=path)
+
+    @actions.action(method="GET", shared=True)
+    async def news(topic: str) -> AsyncIterator[int]:
+        yield len(topic)
+        await asyncio.Event().wait()
+
+    async with opened(actions) as site:
+        async with asyncio.TaskGroup() as group:
+            calls = [get(f"/news?topic={topic}", [ASYNC]) for topic in "aaab" for _ in range(10)]
+            answers = [group.create_task(send(site, call)) for call in calls]
+        ids = [answer.result().headers["run-id"] for answer in answers]
+        kept = await site.find(Query(everyone=True))
+
+    assert {answer.result().status for answer in answers} == {202}
+    assert (len({*ids[:30]}), len({*ids[30:]})) == (1, 1)
+    assert {run.id for run in kept} == {*ids}
 
 
 async def test_what_a_start_says_is_in_the_log_as_it_was_sent(site: Actions) -> None:

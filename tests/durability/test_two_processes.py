@@ -153,6 +153,27 @@ async def test_a_start_whose_answer_is_lost_or_which_comes_twice_is_one_run(
     assert sorted(run for what, run, _ in notes() if what == "started") == sorted(first)
 
 
+async def test_a_shared_feed_is_one_run_in_all_processes(
+    servers: list[CommandServer], notes: Callable[[], list[tuple[str, str, int]]]
+) -> None:
+    opening = request("GET", "/follow?topic=news", {"Prefer": "respond-async"})
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        answers = [
+            group.create_task(fetch(server.port, opening)) for server in servers for _ in range(10)
+        ]
+    (run_id,) = {answer.result().headers["run-id"] for answer in answers}
+
+    for server in servers:
+        reader = Reader(server.port, run_id)
+        async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+            reading = group.create_task(read_through(reader, read_events))
+            await reader.has_news.wait()
+            reading.cancel()
+        assert reader.log == [(1, "chunk", "news")]
+    assert [note for note in notes() if note[0] == "started"] == [("started", run_id, 1)]
+
+
 async def test_a_start_over_a_kill_is_one_run(
     servers: list[CommandServer], notes: Callable[[], list[tuple[str, str, int]]]
 ) -> None:

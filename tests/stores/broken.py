@@ -262,6 +262,40 @@ class KeepsWhatItRefuses(MemoryStore):
             raise
 
 
+class LooksTheFeedUpTooEarly(MemoryStore):
+    """A feed's run is looked up a moment before a new one is kept."""
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        if admission.feed is None or admission.feed in self._feeds:
+            return await super().create(run, admission)
+        await asyncio.sleep(0)
+        self._feeds.pop(admission.feed, None)
+        return await super().create(run, admission)
+
+
+class SharesAFeedThatStops(MemoryStore):
+    """A feed's run is joined until it has ended, though it was asked to stop."""
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        feeds = dict(self._feeds)
+        run = await super().request_cancel(run_id, reason)
+        if not run.status.is_terminal:
+            self._feeds = feeds
+        return run
+
+
+class FreesTheFeedOfTheNextRun(MemoryStore):
+    """A run that ends takes the feed from whichever run has it."""
+
+    async def append(
+        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
+    ) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence, end=end)
+        if end is not None:
+            self._feeds.clear()
+        return last
+
+
 class ForgetsTheKeyWithTheEnd(MemoryStore):
     """A key is free as soon as its run has ended."""
 
@@ -411,6 +445,10 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "goes on behind an end": ("advance_heads", "AND runs.status = 'running'", ""),
     "goes on before it trims": ("advance_heads", "runs.keep >= puts.last", "1"),
     "reads from the next block on": ("blocks_behind", "first <= :after + 1", "first > :after"),
+    "shares a feed that has ended": ("run_by_feed", "AND ended_at IS NULL", ""),
+    "shares a feed that stops": ("run_by_feed", "AND cancel_reason IS NULL", ""),
+    "takes every feed for the same": ("run_by_feed", "feed = :feed", "feed IS NOT NULL"),
+    "does not wait for who joins": ("touch", "max(read_until, :now)", "read_until"),
     "counts runs that have ended": ("count_live", "AND ended_at IS NULL", ""),
     "counts everybody's runs": ("count_live", "caller = :caller AND", ""),
     "misses that a reader leaves": ("leave", "reader = :reader", "0"),

@@ -40,6 +40,11 @@ class Model:
     def may_write(self) -> bool:
         return self.status is Status.RUNNING
 
+    @property
+    def is_open(self) -> bool:
+        """Whether starts of the same feed find this run."""
+        return not self.status.is_terminal and self.cancel_reason is None
+
     def end(self, kind: EventType, now: float) -> None:
         self.status = advance(self.status, kind)
         self.types.append(kind)

@@ -61,6 +61,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.models: dict[str, Model] = {}
         self.keys: dict[str, str] = {}
+        self.feeds: dict[str, str] = {}
         self.gone: set[str] = set()
 
     def teardown(self) -> None:
@@ -94,6 +95,7 @@ class StoreMachine(RuleBasedStateMachine):
         target=runs,
         key=st.sampled_from([None, None, "k", "l"]),
         fingerprint=st.sampled_from("fg"),
+        feed=st.sampled_from([None, None, None, "x"]),
         retries=st.integers(0, 2),
         keep=st.sampled_from([None, None, 1, 3]),
         detached=st.booleans(),
@@ -105,6 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
         *,
         key: str | None,
         fingerprint: str,
+        feed: str | None,
         retries: int,
         keep: int | None,
         detached: bool,
@@ -114,7 +117,7 @@ class StoreMachine(RuleBasedStateMachine):
         given = record(
             retries=retries, keep=keep, detached=detached, linger=linger, retention=RETENTION
         )
-        run = self.start(Admission(key=key, fingerprint=fingerprint), given)
+        run = self.start(Admission(key=key, fingerprint=fingerprint, feed=feed), given)
         if claims:
             self.claim(run, LEASE)
         return run
@@ -130,6 +133,13 @@ class StoreMachine(RuleBasedStateMachine):
         if known is not None:
             assert made.id == known
             return known
+        joined = self.models.get(self.feeds.get(admission.feed or "", ""))
+        if joined is not None and joined.is_open:
+            assert made.id == joined.given.id
+            joined.read_until = max(joined.read_until, self.now)
+            return made.id
+        if admission.feed is not None:
+            self.feeds[admission.feed] = made.id
         assert made.id == given.id
         model = self.models[made.id] = Model(
             given=given,

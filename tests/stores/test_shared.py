@@ -86,6 +86,29 @@ async def test_starts_that_race_with_one_key_make_one_run(stores: list[SQLiteSto
     assert len({task.result().id for task in tasks}) == 1
 
 
+async def test_starts_that_race_for_one_feed_make_one_run(stores: list[SQLiteStore]) -> None:
+    admission = Admission(feed="prices")
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(store.create(record(), admission)) for store in stores * 5]
+
+    assert len({task.result().id for task in tasks}) == 1
+    assert len(await stores[0].find(Query(everyone=True))) == 1
+
+
+async def test_a_feed_that_one_process_stopped_starts_again_in_another(
+    stores: list[SQLiteStore],
+) -> None:
+    admission = Admission(feed="prices")
+    first = await stores[0].create(record(), admission)
+    await stores[1].request_cancel(first.id, "requested")
+
+    second = await stores[2].create(record(), admission)
+
+    assert second.id != first.id
+    assert (await stores[3].create(record(), admission)).id == second.id
+
+
 async def test_a_lost_run_is_taken_away_by_one_of_those_who_sweep(
     stores: list[SQLiteStore], clock: MovingClock
 ) -> None:

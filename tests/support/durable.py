@@ -41,6 +41,14 @@ async def count_again(
         yield chunk
 
 
+@actions.action(method="GET", shared=True, linger=None)
+async def follow(ctx: Context, topic: str) -> AsyncIterator[str]:
+    """Follow a topic: one run for all readers."""
+    note("started", ctx)
+    yield topic
+    await asyncio.Event().wait()
+
+
 async def _count(ctx: Context, n: int, pause: float) -> AsyncIterator[str | Result[int]]:
     note("started", ctx)
     try:

@@ -25,13 +25,14 @@ class Admission:
     """What must hold for a run to be created, checked in the same step that creates it.
 
     ``key`` is one idempotency key within its owner and action, ``fingerprint`` stands for
-    the input. The limits count runs of the same caller that have not ended. ``lease`` is how
-    many seconds the process that creates the run has to claim it; ``None``: what the store
-    thinks right.
+    the input. ``feed`` identifies a feed that all of its readers share. The limits count runs of
+    the same caller that have not ended. ``lease`` is how many seconds the process that creates
+    the run has to claim it; ``None``: what the store thinks right.
     """
 
     key: str | None = None
     fingerprint: str = ""
+    feed: str | None = None
     action_limit: int | None = None
     caller_limit: int | None = None
     lease: float | None = None
@@ -89,9 +90,13 @@ class Store(Protocol):
         ...
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Keep a new run, or return the one that the idempotency key already has.
+        """Keep a new run, or return the one that the idempotency key or the feed already has.
 
-        The record that comes back has the id of ``run`` exactly when the run is new.
+        The record that comes back has the id of ``run`` exactly when the run is new. A key's
+        run is returned whatever became of it. A feed has one run at a time: the run is
+        returned while it has not ended and was not asked to stop, and counts as read at this
+        moment, so that a new reader has the whole linger time to come. A known key goes before
+        the feed; a key that comes with a feed which already has a run is not kept.
 
         Raises:
             KeyReused: If the key's run has another fingerprint. Nothing was created.

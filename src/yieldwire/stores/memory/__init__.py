@@ -46,6 +46,8 @@ class MemoryStore:
         self._clock = clock or SystemClock()
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
+        self._feeds: dict[str, str] = {}
+        """The run of each shared feed, until it ends or is asked to stop."""
         self._live: Counter[tuple[str, str | None]] = Counter()
         """How many runs have not ended, by caller and by caller and action."""
         self._looks: dict[float, dict[str, Entry]] = {}
@@ -61,17 +63,13 @@ class MemoryStore:
             raise no_such_run(run_id) from None
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Keep a new run, or return the one that the idempotency key already has."""
-        known = self._keys.get(admission.key) if admission.key is not None else None
+        """Keep a new run, or return the one that the idempotency key or the feed already has."""
+        known = self._known(admission)
         if known is not None:
-            entry = self._entries[known]
-            if entry.fingerprint != admission.fingerprint:
-                raise KeyReused
-            return entry.current()
+            return known.current()
         self._check_limits(run, admission)
-        entry = Entry(
-            run._replace(created_at=self._clock.now()), admission.key, admission.fingerprint
-        )
+        run = run._replace(created_at=self._clock.now())
+        entry = Entry(run, admission.key, admission.fingerprint, admission.feed)
         entry.read_until = self._clock.monotonic()
         self._entries[run.id] = entry
         self._live[run.caller, None] += 1
@@ -79,7 +77,22 @@ class MemoryStore:
         self._note(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
+        if admission.feed is not None:
+            self._feeds[admission.feed] = run.id
         return entry.record
+
+    def _known(self, admission: Admission) -> Entry | None:
+        """Return the run that a start finds instead of creating one."""
+        if admission.key is not None and admission.key in self._keys:
+            entry = self._entries[self._keys[admission.key]]
+            if entry.fingerprint != admission.fingerprint:
+                raise KeyReused
+            return entry
+        if admission.feed is not None and admission.feed in self._feeds:
+            entry = self._entries[self._feeds[admission.feed]]
+            entry.read_until = max(entry.read_until, self._clock.monotonic())
+            return entry
+        return None
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
         same, every = self._live[run.caller, run.action], self._live[run.caller, None]
@@ -200,6 +213,9 @@ class MemoryStore:
         entry.record, block = step
         if block is not None:
             entry.add(block)
+        if entry.feed is not None and _is_over(entry.record):
+            self._feeds.pop(entry.feed, None)
+            entry.feed = None  # the next run of the feed can begin before this one ends
         if was_live and entry.record.status.is_terminal:
             self._end(entry)
         return entry.current()  # the block may have trimmed the log
@@ -286,6 +302,10 @@ class MemoryStore:
 def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
     if not waiter.done():
         waiter.set_result(is_news)
+
+
+def _is_over(record: RunRecord) -> bool:
+    return record.status.is_terminal or record.cancel_reason is not None
 
 
 def _fits(record: RunRecord, query: Query) -> bool:

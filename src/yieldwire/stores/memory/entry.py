@@ -26,6 +26,7 @@ class Entry:
     record: RunRecord
     key: str | None
     fingerprint: str
+    feed: str | None = None
     seq: int = 0
     first_seq: int = 1
     blocks: list[Block] = field(default_factory=list)

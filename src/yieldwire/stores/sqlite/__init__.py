@@ -76,21 +76,19 @@ class SQLiteStore:
         self._lanes = Lanes(place, self._clock, self._log, self._waiters.look_for_all)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Keep a new run, or return the one that the idempotency key already has."""
+        """Keep a new run, or return the one that the idempotency key or the feed already has."""
         run = run._replace(created_at=self._clock.now())
 
         def work(connection: sqlite3.Connection) -> RunRecord:
-            if admission.key is not None:
-                known = self._log.one(connection, "run_by_key", key=admission.key)
-                if known is not None:
-                    if known["fingerprint"] != admission.fingerprint:
-                        raise KeyReused
-                    return to_record(known)
+            known = self._known(connection, admission)
+            if known is not None:
+                return to_record(known)
             live = self._log.one(connection, "count_live", caller=run.caller, action=run.action)
             too_many(run, admission, same=live["same"], every=live["every"])
             columns = {
                 "key": admission.key,
                 "fingerprint": admission.fingerprint,
+                "feed": admission.feed,
                 "lease_until": self._clock.monotonic() + (admission.lease or steps.CLAIM_SECONDS),
                 "read_until": self._clock.monotonic(),
             }
@@ -100,6 +98,22 @@ class SQLiteStore:
             return run
 
         return await self._write(work)
+
+    def _known(self, connection: sqlite3.Connection, admission: Admission) -> sqlite3.Row | None:
+        """Return the run that a start finds instead of creating one."""
+        if admission.key is not None:
+            known: sqlite3.Row | None = self._log.one(connection, "run_by_key", key=admission.key)
+            if known is not None:
+                if known["fingerprint"] != admission.fingerprint:
+                    raise KeyReused
+                return known
+        if admission.feed is None:
+            return None
+        known = self._log.one(connection, "run_by_feed", feed=admission.feed)
+        if known is not None:
+            values = {"id": known["id"], "now": self._clock.monotonic()}
+            connection.execute(self._sql["touch"], values)
+        return known
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run as it is."""

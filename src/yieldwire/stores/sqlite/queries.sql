@@ -1,10 +1,10 @@
 -- insert_run: keep a new run
 INSERT INTO runs (
-    id, key, fingerprint, action, caller, owner, labels, linger, detached,
+    id, key, fingerprint, feed, action, caller, owner, labels, linger, detached,
     timeout, retries, retention, keep, status, fence, attempt, seq, first_seq, cancel_reason,
     created_at, started_at, ended_at, lease_until, read_until
 ) VALUES (
-    :id, :key, :fingerprint, :action, :caller, :owner, :labels, :linger,
+    :id, :key, :fingerprint, :feed, :action, :caller, :owner, :labels, :linger,
     :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt, :seq,
     :first_seq, :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
 )
@@ -17,6 +17,9 @@ SELECT * FROM records WHERE id = :id
 
 -- run_by_key: the run that an idempotency key has
 SELECT * FROM records WHERE key = :key
+
+-- run_by_feed: the run that a shared feed has
+SELECT * FROM records WHERE feed = :feed AND ended_at IS NULL AND cancel_reason IS NULL
 
 -- count_live: how many runs of a caller have not ended, and how many of them are of one action
 SELECT count(*) AS every, coalesce(sum(action = :action), 0) AS same

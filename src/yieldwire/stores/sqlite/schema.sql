@@ -11,6 +11,7 @@ CREATE TABLE runs (
     id TEXT NOT NULL UNIQUE,
     key TEXT UNIQUE,              -- the idempotency key, within its owner and action
     fingerprint TEXT NOT NULL,
+    feed TEXT,                    -- which feed the run is, where all readers share it
     action TEXT NOT NULL,
     caller TEXT NOT NULL,
     owner TEXT,
@@ -45,6 +46,9 @@ CREATE TABLE inputs (
 CREATE VIEW records AS
 SELECT runs.*, inputs.input, inputs.context FROM runs CROSS JOIN inputs ON inputs.run = runs.n;
 
+-- A feed has one run at a time: the next can begin when the last has ended or was asked to stop.
+CREATE UNIQUE INDEX runs_feed ON runs (feed)
+WHERE feed IS NOT NULL AND ended_at IS NULL AND cancel_reason IS NULL;
 CREATE INDEX runs_live ON runs (caller, action) WHERE ended_at IS NULL;
 CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX runs_owner ON runs (owner, n);

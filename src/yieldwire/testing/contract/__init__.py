@@ -18,12 +18,14 @@ from yieldwire.testing.contract.harness import StoreHarness as StoreHarness
 from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
 from yieldwire.testing.contract.purging import PurgeContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
+from yieldwire.testing.contract.sharing import FeedContract
 from yieldwire.testing.contract.starting import StartContract
 from yieldwire.testing.contract.sweeping import LingerContract, LostLeaseContract
 
 
 class StoreContract(
     StartContract,
+    FeedContract,
     AppendContract,
     ReadContract,
     WaitContract,
