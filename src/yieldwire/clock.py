@@ -43,7 +43,8 @@ class Timing:
         stall_timeout: How long a reader may take to take what was sent.
         wait: The longest that a poll or a waiting answer is held without being asked for longer.
         max_wait: The longest that it may ask for.
-        body: How long a request's body may take to arrive.
+        body: How long a client may be silent while its request's body arrives, and how long
+            before the average rate counts that `Bounds.body_rate` asks for.
         grace: How long running actions may go on when the server stops.
     """
 

@@ -1,14 +1,22 @@
 import asyncio
+import gc
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message
 
 from tests.support.calls import Call
+from tests.support.virtual import run_virtually
 from tests.support.world import say, send_tree, take
 from yieldwire.actions import Action, Options
 from yieldwire.asgi.bodies import read_input
@@ -19,6 +27,7 @@ from yieldwire.errors import (
     PayloadTooLarge,
     RequestTimedOut,
     UnsupportedMediaType,
+    UsageError,
 )
 from yieldwire.upload import Upload
 
@@ -55,10 +64,13 @@ def request_of(content_type: str | None, *pieces: bytes, leaves: bool = False) -
 
 
 async def read(
-    content_type: str | None, *pieces: bytes, action: Action[..., Any, Any] = SAY
+    content_type: str | None,
+    *pieces: bytes,
+    action: Action[..., Any, Any] = SAY,
+    bounds: Bounds = BOUNDS,
 ) -> Json:
     request = request_of(content_type, *pieces)
-    return await read_input(request.headers, request.receive, action, BOUNDS, 5.0)
+    return await read_input(request.headers, request.receive, action, bounds, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -164,17 +176,180 @@ async def test_a_client_that_leaves_sent_no_body(kind: str) -> None:
         await read_input(request.headers, request.receive, SAY, BOUNDS, 5.0)
 
 
-@pytest.mark.parametrize("kind", ["application/json", FORM, MULTIPART])
-async def test_a_body_has_so_long_to_arrive(kind: str) -> None:
+BODIES = {
+    "application/json": (b'{"text":"', b'"}'),
+    FORM: (b"text=", b""),
+    MULTIPART: (NOTE.replace(b"note", b"text").removesuffix(b"\xc3\xbc\r\n"), b"\r\n" + END),
+}
+"""How a body of each type begins and ends, around as much of a text as there may be."""
+
+
+def arrive(
+    kind: str, pieces: list[bytes], every: float, *, rate: float = 240
+) -> tuple[Json, float]:
+    """Send a body of which a piece comes every so many seconds, with 60 s of patience.
+
+    Return what is read, or why it is not, and how many seconds that took.
+    """
+    begin, end = BODIES[kind]
+    left = [begin, *pieces, end]
+
     async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
+        await asyncio.sleep(every)
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
 
-    headers = [("content-type", kind)]
-    request = Request(Call(method="POST", target="/x", headers=headers).scope(), receive)
+    async def program() -> tuple[Json, float]:
+        headers = Headers({"content-type": kind})
+        time = asyncio.get_running_loop().time
+        began = time()
+        try:
+            read = await read_input(headers, receive, SAY, Bounds(body_rate=rate), 60.0)
+        except RequestTimedOut as refusal:
+            read = str(refusal)
+        return read, time() - began
 
-    with pytest.raises(RequestTimedOut, match=r"within 0\.01 s"):
-        await read_input(request.headers, request.receive, SAY, BOUNDS, 0.01)
+    return run_virtually(program())
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_body_that_keeps_arriving_takes_as_long_as_its_size_needs(kind: str) -> None:
+    read, seconds = arrive(kind, [b"x" * 1000] * 900, every=4.0)
+
+    assert read == {"text": "x" * 900_000}
+    assert seconds > 3600
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_body_that_stops_arriving_is_refused_when_it_was_silent_for_too_long(kind: str) -> None:
+    read, seconds = arrive(kind, [b"x" * 100_000], every=61.0)
+
+    assert read == "No part of the body arrived for 60 s."
+    assert seconds == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("every", [0.1, 1.0, 59.0])
+def test_a_byte_now_and_then_keeps_no_connection(kind: str, every: float) -> None:
+    read, seconds = arrive(kind, [b"x"] * 10_000, every=every)
+
+    assert read == "The body arrives at less than 240 bytes per second."
+    assert 60.0 <= seconds < 70.0
+
+
+def test_what_came_fast_counts_for_what_comes_slowly_later() -> None:
+    read, seconds = arrive(FORM, [b"x" * 24_000, *[b"x"] * 100_000], every=1.0)
+
+    assert read == "The body arrives at less than 240 bytes per second."
+    assert 160.0 <= seconds < 165.0
+
+
+def test_without_a_lowest_rate_only_silence_ends_a_body() -> None:
+    read, seconds = arrive(FORM, [b"x"] * 300, every=30.0, rate=0)
+
+    assert read == {"text": "x" * 300}
+    assert seconds > 9000
+
+
+@pytest.mark.parametrize("rate", [-1, math.inf, math.nan])
+def test_a_lowest_rate_is_a_number_of_bytes(rate: float) -> None:
+    with pytest.raises(UsageError, match="is not a rate: set bytes per second"):
+        Bounds(body_rate=rate)
+
+
+LARGE = FILE.replace(b"a,b", b"x" * 1024 * 1024 * 2)
+"""A file of which the content does not stay in memory."""
+
+
+def files_open() -> set[str]:
+    """Return the deleted temporary files that this process has open."""
+    names = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return {name for name in names if name.endswith(" (deleted)")}
+
+
+@asynccontextmanager
+async def no_file_left() -> AsyncGenerator[None]:
+    """Fail where a file stays open behind this, without help of the garbage collector."""
+    before = files_open()
+    gc.disable()
+    try:
+        yield
+        assert files_open() <= before
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("rest", "refusal"),
+    [
+        ([{"type": "http.disconnect"}], ParseError),
+        ([], RequestTimedOut),
+        ([b"--B\r\nnonsense\r\n"], ParseError),
+        ([FILE, FILE, END], PayloadTooLarge),
+        ([NOTE, NOTE, NOTE, NOTE, END], PayloadTooLarge),
+        ([b"x" * 2_000_000, END], PayloadTooLarge),
+    ],
+    ids=["cut off", "silent", "malformed", "too many files", "too many fields", "too large"],
+)
+async def test_a_form_that_is_not_read_to_its_end_leaves_no_file(
+    rest: list[Any], refusal: type[Exception]
+) -> None:
+    left = [LARGE, *rest]
+
+    async def receive() -> Message:
+        if not left:
+            await asyncio.Event().wait()
+        piece = left.pop(0)
+        is_body = isinstance(piece, bytes)
+        return {"type": "http.request", "body": piece, "more_body": True} if is_body else piece
+
+    bounds = replace(BOUNDS, upload_bytes=4_000_000)
+    headers = Headers({"content-type": MULTIPART})
+    async with no_file_left():
+        with pytest.raises(refusal) as caught:
+            await read_input(headers, receive, TAKE, bounds, 0.5)
+        assert caught.value is not None  # and with it every frame it came through
+
+
+async def test_a_form_whose_reading_is_cancelled_leaves_no_file() -> None:
+    reached = asyncio.Event()
+    left = [LARGE]
+
+    async def receive() -> Message:
+        if not left:
+            reached.set()
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": True}
+
+    headers = Headers({"content-type": MULTIPART})
+    async with no_file_left():
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read_input(headers, receive, TAKE, Bounds(), 60.0))
+            await reached.wait()
+            reading.cancel()
+        assert reading.cancelled()
+
+
+async def test_a_form_that_no_input_can_be_made_of_leaves_no_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # No schema that is known makes this fail, so the schema itself does.
+    monkeypatch.setattr(TAKE, "input_schema", {"required": ["nowhere"], "properties": {}})
+
+    async with no_file_left():
+        with pytest.raises(KeyError) as caught:
+            await read(MULTIPART, LARGE, END, action=TAKE, bounds=Bounds())
+        assert caught.value.args == ("nowhere",)
+
+
+async def test_files_that_do_not_get_into_the_input_are_closed() -> None:
+    unnamed = FILE.replace(b"../a.csv", b"").replace(b"a,b", b"")
+    first, empty = LARGE, unnamed
+
+    async with no_file_left():
+        data = await read(MULTIPART, first, empty, FILE, END, action=TAKE, bounds=Bounds())
+
+    assert data["file"].size == len(b"a,b")
+    data["file"].close()
 
 
 @settings(deadline=None)

@@ -223,7 +223,10 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
         f"{mebibytes(bounds.field_bytes)} for a field that is no file"
     )
     assert rows["nesting of JSON"] == f"{bounds.depth} levels"
-    assert rows["time for a body to arrive"] == f"{timing.body:g} s"
+    assert rows["silence while a body arrives"] == f"{timing.body:g} s"
+    assert rows["rate at which a body arrives"].startswith(
+        f"{bounds.body_rate:g} bytes per second on average, once it has taken {timing.body:g} s"
+    )
     assert rows["streams and waiting answers of one caller"] == f"{bounds.streams}"
     assert rows["runs of one caller that have not ended"] == str(defaults_of(Actions)["max_runs"])
     assert rows["one event's data"] == mebibytes(limits.max_event_bytes)

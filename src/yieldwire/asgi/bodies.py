@@ -1,20 +1,25 @@
 """From a request's body to an input object: JSON, a form, or multipart with files.
 
 Sizes, counts and depth are checked before anything is parsed or kept.
+
+A body may take as long as its size needs on a slow line. What ends it is silence, or an average
+rate that no line has: a client that keeps a connection busy with a byte now and then.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from yieldwire.actions import Action
 from yieldwire.asgi.bounds import Bounds
-from yieldwire.asgi.forms import coerce
+from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.errors import (
     Json,
@@ -23,6 +28,7 @@ from yieldwire.errors import (
     RequestTimedOut,
     UnsupportedMediaType,
 )
+from yieldwire.starts import close_uploads
 from yieldwire.timer import within
 from yieldwire.upload import Upload
 
@@ -31,47 +37,89 @@ class _Departed(Exception):
     """The client left in the middle of its request."""
 
 
+class _Arrival:
+    """One body on its way. Only waiting for the client counts, not what is done with a piece."""
+
+    def __init__(self, receive: Receive, idle: float, rate: float) -> None:
+        self._receive, self._idle, self._rate = receive, idle, rate
+        self._waited, self._size = 0.0, 0
+
+    async def next(self) -> Message:
+        """Return what the server received next.
+
+        Raises:
+            RequestTimedOut: If it takes too long, or everything so far arrived too slowly.
+        """
+        left = self._idle
+        if self._rate:
+            left = min(left, self._idle + self._size / self._rate - self._waited)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            message = await within(left, self._receive())
+        except TimeoutError:
+            raise RequestTimedOut(self._complaint(left)) from None
+        self._waited += loop.time() - began
+        self._size += len(message.get("body", b""))
+        return message
+
+    def _complaint(self, left: float) -> str:
+        if left < self._idle:
+            return f"The body arrives at less than {self._rate:g} bytes per second."
+        return f"No part of the body arrived for {self._idle:g} s."
+
+
 async def read_input(
     headers: Headers,
     receive: Receive,
     action: Action[..., Any, Any],
     bounds: Bounds,
-    timeout: float,
+    idle: float,
 ) -> Json:
-    """Return what the body says, not validated yet.
+    """Return what the body says, not validated yet. Whoever gets it closes the files in it.
+
+    Where this raises, or is cancelled, no file stays open.
 
     Raises:
         UnsupportedMediaType: If it is of no type that is read here.
         PayloadTooLarge: If it is over a limit.
         ParseError: If it cannot be read.
-        RequestTimedOut: If it does not arrive within ``timeout`` seconds.
+        RequestTimedOut: If nothing of it arrives for ``idle`` seconds, or if after so long it
+            arrives at less than the lowest rate of ``bounds`` on average.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    arrival = _Arrival(receive, idle, bounds.body_rate)
     try:
         if kind == "multipart/form-data":
-            fields = await within(timeout, _read_multipart(headers, receive, bounds))
-            return coerce(fields, action.input_schema, max_depth=bounds.depth)
-        body = await within(timeout, _read(headers, receive, bounds.json_bytes))
-    except TimeoutError:
-        raise RequestTimedOut(f"The body did not arrive within {timeout:g} s.") from None
+            fields = await _read_multipart(headers, arrival, bounds)
+            return _coerced(fields, action, bounds)
+        body = await _read(headers, arrival, bounds.json_bytes)
     except _Departed:
         raise ParseError("The body ends too early.") from None
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(body, bounds.depth) if body else {}
     if kind == "application/x-www-form-urlencoded":
-        return coerce(_parse_form(body, bounds), action.input_schema, max_depth=bounds.depth)
+        return _coerced(_parse_form(body, bounds), action, bounds)
     if not kind and not body:
         return {}
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
 
 
-async def _stream(headers: Headers, receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
+def _coerced(fields: Pairs, action: Action[..., Any, Any], bounds: Bounds) -> Json:
+    try:
+        return coerce(fields, action.input_schema, max_depth=bounds.depth)
+    except BaseException:
+        close_uploads([value for _, value in fields])
+        raise
+
+
+async def _stream(headers: Headers, arrival: _Arrival, limit: int) -> AsyncGenerator[bytes, None]:
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and declared.isascii():
         _check_size(int(declared[:19]), limit)
     size, has_more = 0, True
     while has_more:
-        message = await receive()
+        message = await arrival.next()
         if message["type"] == "http.disconnect":
             raise _Departed
         piece: bytes = message.get("body", b"")
@@ -82,8 +130,9 @@ async def _stream(headers: Headers, receive: Receive, limit: int) -> AsyncGenera
             yield piece
 
 
-async def _read(headers: Headers, receive: Receive, limit: int) -> bytes:
-    return b"".join([piece async for piece in _stream(headers, receive, limit)])
+async def _read(headers: Headers, arrival: _Arrival, limit: int) -> bytes:
+    async with aclosing(_stream(headers, arrival, limit)) as pieces:
+        return b"".join([piece async for piece in pieces])
 
 
 def _check_size(size: int, limit: int) -> None:
@@ -91,7 +140,7 @@ def _check_size(size: int, limit: int) -> None:
         raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
 
 
-def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
+def _parse_form(body: bytes, bounds: Bounds) -> Pairs:
     if body[:1] == b"{":
         raise UnsupportedMediaType(
             "This looks like JSON sent as a form; add the header Content-Type: application/json."
@@ -110,24 +159,23 @@ def _parse_form(body: bytes, bounds: Bounds) -> list[tuple[str, str | Upload]]:
     return list(pairs)
 
 
-async def _read_multipart(
-    headers: Headers, receive: Receive, bounds: Bounds
-) -> list[tuple[str, str | Upload]]:
+async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -> Pairs:
     _, options = parse_options_header(headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         # The parser would look it up among Python's codecs, of which some raise or take long.
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
-    parser = MultiPartParser(
-        headers,
-        _stream(headers, receive, bounds.upload_bytes),
-        max_files=bounds.files,
-        max_fields=bounds.fields,
-        max_part_size=bounds.field_bytes,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as exc:
-        raise _multipart_error(exc) from exc
+    async with aclosing(_stream(headers, arrival, bounds.upload_bytes)) as pieces:
+        parser = MultiPartParser(
+            headers,
+            pieces,
+            max_files=bounds.files,
+            max_fields=bounds.fields,
+            max_part_size=bounds.field_bytes,
+        )
+        try:
+            form = await parser.parse()  # which closes every file if it fails
+        except MultiPartException as exc:
+            raise _multipart_error(exc) from exc
     return [(name, _field(value)) for name, value in form.multi_items()]
 
 

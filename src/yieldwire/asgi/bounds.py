@@ -1,6 +1,9 @@
 """How large a request may be, and how many streams one caller may have."""
 
+import math
 from dataclasses import dataclass
+
+from yieldwire.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +16,13 @@ class Bounds:
         files: Files in a multipart body.
         fields: Fields in a form.
         field_bytes: Bytes of one multipart field that is no file.
+        body_rate: Bytes per second at which a body must arrive on average, once it has taken
+            longer than `Timing.body`; 0 for no lowest rate.
         depth: How deep arrays and objects may nest.
         streams: Streams and waiting answers that one caller may have open at a time.
+
+    Raises:
+        UsageError: If ``body_rate`` is not a rate.
     """
 
     json_bytes: int = 1024 * 1024
@@ -22,5 +30,13 @@ class Bounds:
     files: int = 100
     fields: int = 1000
     field_bytes: int = 1024 * 1024
+    body_rate: float = 240
     depth: int = 32
     streams: int = 5000
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.body_rate < math.inf:
+            raise UsageError(
+                f"body_rate={self.body_rate!r} is not a rate: set bytes per second, "
+                "or 0 for no lowest rate."
+            )

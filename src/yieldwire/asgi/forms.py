@@ -17,7 +17,10 @@ Pairs = Sequence[tuple[str, str | Upload]]
 
 
 def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[str, Any]:
-    """Return the input object for a form's fields, to be validated next."""
+    """Return the input object for a form's fields, to be validated next.
+
+    A file that does not get into it, because nothing was chosen or a later one counts, is closed.
+    """
     definitions: Mapping[str, Any] = schema.get("$defs", {})
     schema = _resolved(schema, definitions)
     properties: Mapping[str, Any] = schema.get("properties", {})
@@ -28,6 +31,7 @@ def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[
     for name, values in sent.items():
         types = _types(properties.get(name, {}), definitions)
         kept = [value for value in values if not _is_empty(value, types)]
+        close_uploads([value for value in values if _is_empty(value, types)])
         if "array" in types and not (len(kept) == 1 and _looks_like(kept[0], "[")):
             data[name] = list(kept)
         elif kept:
