@@ -2,22 +2,52 @@
 
 import dataclasses
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional, TypedDict
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+)
 
+import django.core.files.uploadedfile  # pyright: ignore[reportMissingTypeStubs]
+import django.http  # pyright: ignore[reportMissingTypeStubs]
 import fastapi
+import litestar
+import litestar.datastructures
+import litestar.di
+import litestar.params
 import pytest
 from annotated_types import Ge, Interval, Len, Predicate
+from django.db.models import TextChoices  # pyright: ignore[reportMissingTypeStubs]
 from fastapi import Cookie, Depends, Header, Path, Query, Security
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    RootModel,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, core_schema
 from starlette.background import BackgroundTasks
 from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
-from typing_extensions import Doc
+from typing_extensions import Doc, TypeAliasType, deprecated
 
 from tests.support.calls import JSON, Call, send
 from tests.support.world import opened
@@ -31,6 +61,23 @@ def current_user() -> str:
 
 class Inject:
     """A marker of a framework that nobody here has heard of."""
+
+
+class CurrentUser:
+    """A dependency that is an object, as FastAPI takes one too."""
+
+    def __call__(self) -> str:
+        return "ada"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """A marker that is a dataclass, and can be called."""
+
+    name: str = "user"
+
+    def __call__(self) -> str:
+        return self.name
 
 
 class OwnRequest(Request):
@@ -58,7 +105,43 @@ class HiddenInTuple(NamedTuple):
     user: Annotated[str, Depends(current_user)]
 
 
+class CalledInModel(BaseModel):
+    user: Annotated[str, current_user]
+
+
+class CalledInDataclass(NamedTuple):
+    user: Annotated[str, CurrentUser()]
+
+
+class CalledInDict(TypedDict):
+    user: NotRequired[Annotated[str, partial(current_user)]]
+
+
+class CalledDeeper(BaseModel):
+    rows: dict[str, list[CalledInModel | None]]
+
+
+class FunctionInModel(BaseModel):
+    user: Any = current_user
+
+
+@dataclasses.dataclass(slots=True)
+class FunctionInDataclass:
+    user: Any = current_user
+
+
+T = TypeVar("T")
+
+
+class Box(BaseModel, Generic[T]):
+    value: T
+
+
 User = NewType("User", Annotated[str, Depends(current_user)])  # pyright: ignore[reportGeneralTypeIssues]
+Named = TypeAliasType("Named", Annotated[str, Depends(current_user)])
+Called = TypeAliasType("Called", Annotated[str, current_user])
+Many = TypeAliasType("Many", list[Annotated[T, Inject()]], type_params=(T,))
+Bound = TypeVar("Bound", bound=Annotated[str, Depends(current_user)])
 EMPTY: Any = object()
 
 MARKED: dict[str, tuple[Any, Any]] = {
@@ -100,6 +183,57 @@ MARKED: dict[str, tuple[Any, Any]] = {
     "in a TypedDict": (HiddenInDict, EMPTY),
     "in a named tuple": (HiddenInTuple, EMPTY),
     "in a NewType": (User, EMPTY),
+    "in an alias": (Named, EMPTY),
+    "in an alias or nothing": (Optional[Named], None),  # noqa: UP045
+    "in a list of an alias": (dict[str, list[Named]], EMPTY),
+    "a function in an alias": (Called, EMPTY),
+    "an unknown object in an alias with a parameter": (Many[int], EMPTY),
+    "in an alias's argument": (Many[Named], EMPTY),
+    "in a type variable's bound": (Bound, EMPTY),
+    "in a generic model": (Box[Annotated[str, Depends(current_user)]], EMPTY),
+    "in a root model": (RootModel[Annotated[str, Depends(current_user)]], EMPTY),
+    "a partial": (Annotated[str, partial(current_user)], EMPTY),
+    "an object to call": (Annotated[str, CurrentUser()], EMPTY),
+    "an object to call as the default": (str, CurrentUser()),
+    "an object to call as anything's default": (Any, CurrentUser()),
+    "a partial as the default": (str, partial(current_user)),
+    "a partial as the default of anything": (Any, partial(current_user)),
+    "a class as the default": (Any, CurrentUser),
+    "a built-in function as the default": (Any, len),
+    "a dataclass to call as anything's default": (Any, Wanted()),
+    "a function in Field as the default": (str, Field(current_user)),
+    "Depends in Field as the default": (str, Field(Depends(current_user))),
+    "Depends in a default": (list[str], [Depends(current_user)]),
+    "a function in a default": (dict[str, Any], {"user": current_user}),
+    "a sentinel as anything's default": (Any, object()),
+    "a sentinel as an object's default": (object, object()),
+    "a sentinel behind an alias": (Annotated[Any, Doc("Who")] | None, object()),  # pyright: ignore[reportOperatorIssue]
+    "an unknown object as anything's default": (Any, Inject()),
+    "an unknown object in anything's default": (Any, {"users": [Inject()]}),
+    "a date as anything's default": (Any, date(2026, 1, 1)),
+    "a number that JSON has not as anything's default": (Any, float("nan")),
+    "a function in a model": (CalledInModel, EMPTY),
+    "an object to call in a named tuple": (CalledInDataclass, EMPTY),
+    "a partial in a TypedDict": (list[CalledInDict], EMPTY),
+    "a function far inside": (Annotated[CalledDeeper, Body()], EMPTY),
+    "a function as a model's default": (FunctionInModel, EMPTY),
+    "a function as a dataclass's default": (FunctionInDataclass, EMPTY),
+    "Litestar's Request": (litestar.Request, EMPTY),
+    "Litestar's Request with its types": (litestar.Request[str, str, Any], EMPTY),
+    "Litestar's State": (litestar.datastructures.State, EMPTY),
+    "Litestar's UploadFile": (litestar.datastructures.UploadFile, EMPTY),
+    "Litestar's NamedDependency": (litestar.di.NamedDependency[str], EMPTY),
+    "Litestar's Provide": (
+        Annotated[str, litestar.di.Provide(current_user, sync_to_thread=False)],
+        EMPTY,
+    ),
+    "Litestar's Parameter": (Annotated[str, litestar.params.HeaderParameter(name="X-User")], EMPTY),
+    "Litestar's Parameter as the default": (str, litestar.params.Parameter(title="User")),
+    "Litestar's Body": (Annotated[dict[str, str], litestar.params.Body()], EMPTY),
+    "Litestar's FromHeader": (litestar.params.FromHeader[str], EMPTY),
+    "Django's request": (django.http.HttpRequest, EMPTY),
+    "Django's response": (django.http.JsonResponse, EMPTY),
+    "Django's file": (list[django.core.files.uploadedfile.UploadedFile], EMPTY),
 }
 
 
@@ -138,6 +272,9 @@ def test_what_the_author_meant_to_be_injected_is_refused_when_the_action_is_decl
         (UploadFile, "yieldwire.Upload"),
         (BackgroundTasks, "ctx.spawn"),
         (Annotated[str, Header()], "ctx.request.headers"),
+        (django.http.HttpRequest, "Context"),
+        (litestar.datastructures.UploadFile, "yieldwire.Upload"),
+        (Annotated[str, litestar.params.HeaderParameter(name="X-User")], "ctx.request.headers"),
     ],
 )
 def test_the_refusal_says_what_to_use_instead(annotation: object, advice: str) -> None:
@@ -147,6 +284,50 @@ def test_the_refusal_says_what_to_use_instead(annotation: object, advice: str) -
 
 class Kind(Enum):
     A = "a"
+
+
+class Status(TextChoices):  # type: ignore[misc] # Django has no types
+    """A framework's kind of enum is an enum."""
+
+    OPEN = "open", "Open"
+
+
+class Money:
+    """A class that says itself how Pydantic reads and writes it."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    def __call__(self) -> int:
+        return self.cents
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        number = core_schema.int_schema()
+        read = core_schema.no_info_after_validator_function(cls, number)
+        return core_schema.json_or_python_schema(
+            json_schema=read,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), read]),
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.__call__),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    x: int = 0
+
+
+class TaggedForOthers(BaseModel):
+    """A model whose fields say something to another library, too."""
+
+    n: Annotated[int, "shown in the admin", Inject()] = 0
+
+
+def lower(text: str) -> str:
+    return text.lower()
+
+
+Page = TypeAliasType("Page", Annotated[str, Len(1, 20), AfterValidator(lower)])
 
 
 class Order(BaseModel):
@@ -173,6 +354,24 @@ class Order(BaseModel):
         (FilePath, FilePath("x")),
         (Upload | None, None),
         (Any, EMPTY),
+        (Any, None),
+        (Any, {"rows": [1, 2.5, "a", True, None], "empty": ()}),
+        (list[str], Field(default_factory=list)),
+        (Annotated[list[str], Field(default_factory=list)], EMPTY),
+        (Page, "a"),
+        (list[Page] | None, None),
+        (Annotated[str, BeforeValidator(lower), PlainSerializer(lower)], EMPTY),
+        (Annotated[str, deprecated("Use another")], "a"),
+        (Money, Money(3)),
+        (Annotated[int, Money], 3),
+        (Point, Point(1)),
+        (Order, Order()),
+        (Status, Status.OPEN),
+        (Decimal, Decimal("1.5")),
+        (datetime, datetime(2026, 1, 1, tzinfo=UTC)),
+        (dict[str, Point], {"a": Point()}),
+        (TaggedForOthers, EMPTY),
+        (Box[int], EMPTY),
     ],
 )
 def test_what_describes_or_constrains_an_input_is_taken(

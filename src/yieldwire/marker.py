@@ -1,20 +1,46 @@
-"""What an author means to be trusted and a caller must never send.
+"""Which parameters callers must not fill in.
 
-Other frameworks inject values by a marker (``Depends``, ``Security``, ``Header``) or by a type
-(``Request``, ``UploadFile``). Nothing here resolves them, so a parameter that carries one would
-be a field of the input: the caller would fill in the signed-in user. Such a parameter is refused
-when the action is declared. Foreign objects are known by the package of their class, so no
-framework is imported. The module is apart from `yieldwire.schema`, which describes what is an
-input, as this one says what is not.
+Other frameworks inject values into parameters. They find them by a marker (``Depends``,
+``Security``, ``Header``) or by a type (``Request``, ``UploadFile``). Nothing here resolves these,
+so such a parameter would be an ordinary input, and a caller could send the signed-in user. It is
+refused when the action is declared.
+
+A parameter is refused for what is in its annotation, in its default, or in a field of a model,
+dataclass, ``TypedDict`` or named tuple that its annotation mentions:
+
+- a class or an object of another framework. They are known by the name of their package, so
+  that no framework is imported.
+- something to call, as a default or in ``Annotated``. It looks like a dependency, and nothing
+  here calls it.
+- in the parameter's own ``Annotated``, anything else that Pydantic does not read.
+- for a parameter that takes anything, a default that is not plain JSON.
 """
 
 import dataclasses
 import types
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from enum import Enum
+from inspect import Parameter
+from itertools import chain
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from annotated_types import BaseMetadata, GroupedMetadata
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from yieldwire.jsonvalue import json_fault
 
 FRAMEWORKS: Final = frozenset(
     {
@@ -55,6 +81,7 @@ _DESCRIBING: Final = frozenset(
         "pydantic_core",
         "pydantic_extra_types",
         "typing_extensions",
+        "warnings",  # `deprecated`, from Python 3.13
         "yieldwire",
     }
 )
@@ -66,19 +93,22 @@ _FROM_MIDDLEWARE: Final = (
     "resolve it in middleware and put it on ctx.state, or read ctx.owner from a Context parameter"
 )
 _PLAIN: Final = "a plain parameter is an input; request headers are in ctx.request.headers"
+_FACTS: Final = "take a yieldwire.Context; the request's facts are in ctx.request"
 _INSTEAD: Final[Mapping[str, str]] = {
     "BackgroundTask": "start helpers with ctx.spawn",
     "BackgroundTasks": "start helpers with ctx.spawn",
     "Body": "write a plain parameter, or Annotated[Model, yieldwire.Body()] for the whole input",
+    "BodyKwarg": "write a plain parameter, or Annotated[Model, yieldwire.Body()]",
     "Cookie": _PLAIN,
     "File": "take a yieldwire.Upload",
     "Form": "write a plain parameter: forms are read as they are",
     "Header": _PLAIN,
-    "HTTPConnection": "take a yieldwire.Context; the request's facts are in ctx.request",
-    "HttpRequest": "take a yieldwire.Context; the request's facts are in ctx.request",
+    "HTTPConnection": _FACTS,
+    "HttpRequest": _FACTS,
+    "ParameterKwarg": _PLAIN,
     "Path": _PLAIN,
     "Query": _PLAIN,
-    "Request": "take a yieldwire.Context; the request's facts are in ctx.request",
+    "Request": _FACTS,
     "Response": "return or yield values; the transport makes the response",
     "UploadFile": "take a yieldwire.Upload",
     "UploadedFile": "take a yieldwire.Upload",
@@ -87,108 +117,186 @@ _INSTEAD: Final[Mapping[str, str]] = {
 """What to write in place of a foreign object, by the name of its class."""
 
 
-def refusal(annotation: object, default: object, empty: object) -> str | None:
+def refusal(annotation: object, default: object = Parameter.empty) -> str | None:
     """Return why a parameter must not be an input and what to do; ``None`` if it may be one.
 
     Args:
         annotation: The parameter's type, with its extras.
-        default: Its default.
-        empty: What stands for no default.
+        default: Its default; ``Parameter.empty`` where it has none.
     """
-    if default is not empty and (found := _foreign(default)) is not None:
-        return _advice(found)
-    if default is not empty and _is_function(default):
-        return f"its default is a function, which is not called here; {_FROM_MIDDLEWARE}"
-    for part, is_own in _parts(annotation, set(), is_own=True):
-        if (found := _foreign(part)) is not None:
-            return _advice(found)
-        if is_own and get_origin(part) is Annotated:
-            for extra in get_args(part)[1:]:
-                if (found := _foreign(extra)) is not None:
-                    return _advice(found)
-                if not _describes(extra):
-                    return _unknown(extra)
-    return None
+    reasons = chain(
+        _of_default(default),
+        _of_default_of_anything(annotation, default),
+        _Search().reasons(annotation, is_own=True),
+    )
+    return next(reasons, None)
+
+
+def parts_of(annotation: object) -> Iterator[object]:
+    """Yield what an annotation is directly made of: its arguments, or what it is a name for."""
+    for alias in ("__value__", "__supertype__", "__bound__"):  # `type X = …`, NewType, TypeVar
+        with suppress(NameError):  # Python 3.12 evaluates an alias late
+            if (meant := getattr(annotation, alias, None)) is not None:
+                yield meant
+    yield from getattr(annotation, "__constraints__", ())
+    if get_origin(annotation) is Literal:
+        return
+    arguments = get_args(annotation)
+    yield from arguments[:1] if get_origin(annotation) is Annotated else arguments
+
+
+def takes_anything(annotation: object) -> bool:
+    """Return whether a parameter of this type takes any JSON, unchecked."""
+    if annotation is Any or annotation is object:
+        return True
+    if isinstance(annotation, TypeVar) and annotation.__bound__ is None:
+        return not annotation.__constraints__
+    is_transparent = get_origin(annotation) in {Annotated, Union, types.UnionType}
+    is_name = hasattr(annotation, "__value__") or hasattr(annotation, "__supertype__")
+    return (is_transparent or is_name) and any(map(takes_anything, parts_of(annotation)))
+
+
+class _Search:
+    """Looks through an annotation for reasons to refuse a parameter."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, object] = {}
+        """Kept alive, so that no other part gets the id of one that was seen."""
+
+    def reasons(self, annotation: object, *, is_own: bool) -> Iterator[str]:
+        """Yield why ``annotation`` is not an input's.
+
+        ``is_own`` says that it is written at the parameter, not in a model that this names.
+        """
+        if id(annotation) in self._seen:
+            return
+        self._seen[id(annotation)] = annotation
+        if found := _foreign(annotation) or _foreign(get_origin(annotation)):
+            yield _advice(found)
+        if get_origin(annotation) is Annotated:
+            for extra in get_args(annotation)[1:]:
+                yield from _of_extra(extra, is_own=is_own)
+        for part in parts_of(annotation):
+            yield from self.reasons(part, is_own=is_own)
+        if isinstance(annotation, type):
+            yield from self._of_fields(annotation)
+
+    def _of_fields(self, kind: type) -> Iterator[str]:
+        if issubclass(kind, BaseModel):
+            for field in kind.model_fields.values():
+                yield from _of_default(field)
+                yield from self.reasons(field.annotation, is_own=False)
+                for extra in field.metadata:
+                    yield from _of_extra(extra, is_own=False)
+            return
+        for hint in _hints(kind).values():
+            yield from self.reasons(hint, is_own=False)
+        for default in _defaults(kind):
+            yield from _of_default(default)
+
+
+def _hints(kind: type) -> Mapping[str, object]:
+    is_record = dataclasses.is_dataclass(kind) or hasattr(kind, "__total__")  # a TypedDict
+    if not is_record and not (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+        return {}
+    try:
+        return get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError):
+        return {}  # Pydantic says what it does not understand
+
+
+def _defaults(kind: type) -> Iterator[object]:
+    if dataclasses.is_dataclass(kind):
+        for field in dataclasses.fields(kind):
+            if field.default is not dataclasses.MISSING:
+                yield field.default
+    yield from getattr(kind, "_field_defaults", {}).values()  # a named tuple
+
+
+def _of_extra(extra: object, *, is_own: bool) -> Iterator[str]:
+    if (found := _foreign(extra)) is not None:
+        yield _advice(found)
+    elif not _describes(extra) and (is_own or callable(extra)):
+        yield (
+            f"{_name(extra)!r} in Annotated is not a constraint that Pydantic reads, so callers "
+            f"would send the value; {_FROM_MIDDLEWARE}"
+        )
+
+
+def _of_default(default: object) -> Iterator[str]:
+    if (found := _foreign(default)) is not None:
+        yield _advice(found)
+    elif isinstance(default, FieldInfo):
+        yield from _of_default(default.default)
+    elif isinstance(default, Mapping):
+        yield from _of_each(default.values())
+    elif isinstance(default, (list, tuple, set, frozenset)):
+        yield from _of_each(default)
+    elif not _is_absent(default) and callable(default) and not _is_data(default):
+        yield (
+            f"its default {_name(default)!r} is something to call, which is not called here; "
+            f"{_FROM_MIDDLEWARE}"
+        )
+
+
+def _of_default_of_anything(annotation: object, default: object) -> Iterator[str]:
+    if isinstance(default, FieldInfo):
+        default = default.default
+    if _is_absent(default) or not takes_anything(annotation):
+        return
+    if (fault := json_fault(default, "its default")) is not None:
+        yield f"{fault}, which is not plain JSON; annotate the parameter, or {_FROM_MIDDLEWARE}"
+
+
+def _of_each(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        yield from _of_default(value)
 
 
 def _advice(found: type) -> str:
-    package = found.__module__.partition(".")[0]
-    instead = _INSTEAD.get(found.__name__, _FROM_MIDDLEWARE)
+    names = (each.__name__ for each in found.__mro__)
+    instead = next((_INSTEAD[name] for name in names if name in _INSTEAD), _FROM_MIDDLEWARE)
     return (
-        f"{found.__name__} of {package} is not injected here, so callers would send it; {instead}"
+        f"{found.__name__} of {_package(found)} is not injected here, so callers would send it; "
+        f"{instead}"
     )
-
-
-def _unknown(extra: object) -> str:
-    name = getattr(extra, "__name__", type(extra).__name__)
-    return (
-        f"{name!r} in Annotated is not a constraint of Pydantic's, so callers would send the "
-        f"value; {_FROM_MIDDLEWARE}"
-    )
-
-
-def _parts(annotation: object, seen: set[int], *, is_own: bool) -> Iterator[tuple[object, bool]]:
-    """Yield an annotation and all that it consists of, fields of models included.
-
-    ``is_own`` says that a part is written at the parameter itself, not in a model that it names.
-    """
-    if id(annotation) in seen:
-        return
-    seen.add(id(annotation))
-    yield annotation, is_own
-    if get_origin(annotation) is Annotated:
-        for extra in get_args(annotation)[1:]:
-            yield extra, False
-    for alias in ("__value__", "__supertype__"):  # `type X = …` and NewType
-        if hasattr(annotation, alias):
-            yield from _parts(getattr(annotation, alias), seen, is_own=is_own)
-    for argument in get_args(annotation):
-        if not isinstance(argument, (str, bytes, int)):  # what a Literal lists
-            yield from _parts(argument, seen, is_own=is_own)
-    if isinstance(annotation, type):
-        for part in _of_fields(annotation):
-            yield from _parts(part, seen, is_own=False)
-
-
-def _of_fields(kind: type) -> Iterator[object]:
-    if issubclass(kind, BaseModel):
-        for field in kind.model_fields.values():
-            yield from (field, field.annotation, field.default, *field.metadata)
-        return
-    is_record = dataclasses.is_dataclass(kind) or hasattr(kind, "__total__")
-    if is_record or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
-        try:
-            hints = get_type_hints(kind, include_extras=True)
-        except NameError:
-            hints = {}  # Pydantic says which name it does not know
-        yield from hints.values()
-        yield from (vars(kind).get(name) for name in hints)
 
 
 def _foreign(value: object) -> type | None:
-    """Return the class by which a value is another framework's, if it is."""
+    """Return the class by which a value belongs to another framework, if it does."""
     kind = value if isinstance(value, type) else type(value)
-    if issubclass(kind, BaseModel):
-        return None  # django-ninja's schemas are Pydantic's models
-    for each in kind.__mro__:
-        if _package(each) in FRAMEWORKS:
-            return each
-    return None
-
-
-def _is_function(value: object) -> bool:
-    return isinstance(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType))
+    if issubclass(kind, (BaseModel, Enum)):
+        return None  # django-ninja's schemas are models, Django's choices are enums
+    return next((each for each in kind.__mro__ if _package(each) in FRAMEWORKS), None)
 
 
 def _describes(extra: object) -> bool:
     """Whether an object in ``Annotated`` says something about the value that Pydantic reads."""
-    if isinstance(extra, (BaseMetadata, GroupedMetadata)):
+    if isinstance(extra, (BaseMetadata, GroupedMetadata, FieldInfo)):
         return True
+    kind = extra if isinstance(extra, type) else type(extra)
+    if issubclass(kind, BaseModel):
+        return False  # it has the hooks, but for a value of its own
     if any(callable(getattr(extra, hook, None)) for hook in _HOOKS):
         return True
-    return not _is_function(extra) and _package(extra) in _DESCRIBING
+    return _package(kind) in _DESCRIBING
 
 
-def _package(value: object) -> str:
-    owner: Callable[..., Any] | object = value if isinstance(value, type) else type(value)
-    return str(getattr(owner, "__module__", "")).partition(".")[0]
+def _is_absent(default: object) -> bool:
+    return default is Parameter.empty or default is PydanticUndefined or default is ...
+
+
+def _is_data(value: object) -> bool:
+    """Whether something that can be called is a value all the same."""
+    if isinstance(value, type):
+        return False
+    has_hooks = any(hasattr(value, hook) for hook in _HOOKS)
+    return has_hooks or isinstance(value, Enum) or dataclasses.is_dataclass(value)
+
+
+def _name(value: object) -> str:
+    return str(getattr(value, "__name__", type(value).__name__))
+
+
+def _package(kind: type) -> str:
+    return str(getattr(kind, "__module__", "")).partition(".")[0]

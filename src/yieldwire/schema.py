@@ -270,7 +270,7 @@ class _Parameters:
                 "Context, Stream[…] or StreamableValue[…] without a union or Annotated around it."
             )
         _check_parameter(name, parameter)
-        if (reason := refusal(hint, parameter.default, parameter.empty)) is not None:
+        if (reason := refusal(hint, parameter.default)) is not None:
             raise InvalidAction(
                 f"{name}: the parameter {parameter.name!r} cannot be an input: {reason}."
             )
