@@ -201,6 +201,7 @@ def test_the_contract_sees_a_fault_in_a_statement(fault: str, promise: str, tmp_
     assert promise in failures_of(broken.misspelt(fault), tmp_path, [promise])
 
 
+@pytest.mark.timeout(240)  # how long a search takes depends on the rules of the machine
 @pytest.mark.parametrize("make", SEEN_BY_THE_MACHINE)
 def test_the_state_machine_sees_a_fault(make: Make) -> None:
     machine = partial(StoreMachine, partial(Harness, make))

@@ -95,7 +95,6 @@ class StoreMachine(RuleBasedStateMachine):
         target=runs,
         key=st.sampled_from([None, None, "k", "l"]),
         fingerprint=st.sampled_from("fg"),
-        feed=st.sampled_from([None, None, None, "x"]),
         retries=st.integers(0, 2),
         keep=st.sampled_from([None, None, 1, 3]),
         detached=st.booleans(),
@@ -107,7 +106,6 @@ class StoreMachine(RuleBasedStateMachine):
         *,
         key: str | None,
         fingerprint: str,
-        feed: str | None,
         retries: int,
         keep: int | None,
         detached: bool,
@@ -117,10 +115,24 @@ class StoreMachine(RuleBasedStateMachine):
         given = record(
             retries=retries, keep=keep, detached=detached, linger=linger, retention=RETENTION
         )
-        run = self.start(Admission(key=key, fingerprint=fingerprint, feed=feed), given)
+        run = self.start(Admission(key=key, fingerprint=fingerprint), given)
         if claims:
             self.claim(run, LEASE)
         return run
+
+    @rule(
+        target=runs, key=st.sampled_from([None, None, "k"]), linger=st.sampled_from([LINGER, None])
+    )
+    def open_a_feed(self, *, key: str | None, linger: float | None) -> str:
+        given = record(linger=linger, retention=RETENTION)
+        run = self.start(Admission(key=key, fingerprint="f", feed="x"), given)
+        self.claim(run, LEASE)
+        return run
+
+    @rule(run=runs)
+    def cancel_a_feed_and_open_it_again(self, run: str) -> None:
+        self.cancel(run, "requested")
+        self.open_a_feed(key=None, linger=None)
 
     def start(self, admission: Admission, given: RunRecord) -> str:
         start = partial(self.store.create, given, admission)
@@ -347,6 +359,11 @@ class StoreMachine(RuleBasedStateMachine):
         begin = max(after, model.first_seq - 1)
         assert events == model.seen[begin : begin + len(events)]
         assert bool(events) == (after < model.seq)
+
+    @rule(run=runs, back=st.integers(0, 4))
+    def read_on(self, run: str, back: int) -> None:
+        if (model := self.models.get(run)) is not None:
+            self.read(run, max(0, model.seq - back), 100_000)
 
     @invariant()
     def every_run_is_as_its_model_says(self) -> None:
