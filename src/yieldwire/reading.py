@@ -19,7 +19,7 @@ from yieldwire.executors.pace import Pace
 from yieldwire.stores import RunStore
 
 Take: TypeAlias = Callable[[Block], bool]
-"""Takes a block at once, and says whether it could; if not, the reader goes on. Never raises."""
+"""Takes a block at once, and says whether it could; if not, or if it raises, `next` does."""
 
 PAGE_BYTES: Final = 65_536
 """About what is sent at a time; a reader that does not read costs a few times that."""

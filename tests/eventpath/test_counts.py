@@ -68,7 +68,7 @@ def test_a_hot_stream_costs_a_send_an_append_and_one_step_of_the_loop_a_block() 
         encodes=EVENTS,
         wakes=2,  # for the first block, and for the end; the others are sent where appended
         tasks=1,  # the run's own
-        timers=1,  # one granule of shared timers: the clock stands still
+        timers=2,  # the reader waits once, the other time it need not; and the watch's
         callbacks=3 + BLOCKS,  # the task's begin, the reader's two; the run's turn for each block
     )
 
@@ -84,7 +84,7 @@ def test_a_hot_stream_on_sqlite_costs_one_write_a_block(
     assert counts.appends == BLOCKS
     assert counts.encodes == EVENTS
     assert counts.tasks == 1  # the run's own
-    assert counts.timers == 1  # shared
+    assert counts.timers == 1 + counts.wakes  # one each time that the reader waits, the watch's
     assert statements["INSERT INTO"] == 2 + BLOCKS  # the run, its input, and each block once
     # Bounds from here, because two threads are at work. A reader that comes late finds more
     # than one block and sends them together, and what the store is asked meanwhile (is there
@@ -108,7 +108,7 @@ def test_a_paced_stream_sends_each_event_without_a_task_or_a_timer_of_its_own() 
         encodes=PACED,
         wakes=5,  # the first event, three ticks of the keepalive, the end
         tasks=2,  # the run's own, and the one that hears of the client's leaving
-        timers=4 + PACED,  # the handler's own, and those that all readers share
+        timers=5 + PACED,  # the handler's own, one each time that the reader waits, the watch's
         callbacks=9 + PACED,  # the run goes on after its pause
     )
 
@@ -135,7 +135,7 @@ def test_a_thread_hands_its_events_over_by_the_thousand() -> None:
         encodes=EVENTS,
         wakes=2,  # for the first block, and for the end
         tasks=1,  # the run's own
-        timers=2,  # shared
+        timers=3,  # the reader waits twice; and the watch's
         callbacks=5 + 2 * HANDED_OVER,  # the thread's news, the run
         calls=1 + HANDED_OVER,  # and the thread's end
     )
@@ -158,9 +158,7 @@ def test_ten_readers_in_three_formats_share_the_bytes_of_one_encoding() -> None:
         appends=BLOCKS,
         encodes=EVENTS,
         wakes=10,  # for the end
-        tasks=2,  # those that hear of clients' leaving
-        timers=1,  # shared
-        callbacks=59 + BLOCKS,  # the run's turn; once, the beginning and the ends
+        callbacks=42 + BLOCKS,  # the run's turn; once, the beginning and the ends
     )
     pieces = [piece for listener in listeners[:8] for piece in listener.bodies or ()]
     openings = 8
@@ -223,20 +221,21 @@ async def listen_together(
     actions: Actions, counts: Counts, gate: asyncio.Event
 ) -> tuple[Counts, list[Listener]]:
     """Stream one run to ten readers who are there from its beginning."""
-    async with actions.lifespan(), asyncio.TaskGroup() as group:
-        listeners = [start("gated", EVENTS, bodies=[])]
-        group.create_task(listeners[0].listen(actions))
-        id_ = await run_id(listeners[0])
-        listeners += [follow(id_, accept) for accept in [SSE] * 7 + [NDJSON, TEXT]]
-        for listener in listeners[1:]:
-            group.create_task(listener.listen(actions))
-            await run_id(listener)
-        await asyncio.sleep(1)  # until everybody waits
-        counts.reset()
-        gate.set()
-    return replace(
-        counts, sends=sum(listener.sends for listener in listeners), encodes=Token.encoded
-    ), listeners
+    async with actions.lifespan():
+        async with asyncio.TaskGroup() as group:
+            listeners = [start("gated", EVENTS, bodies=[])]
+            group.create_task(listeners[0].listen(actions))
+            id_ = await run_id(listeners[0])
+            listeners += [follow(id_, accept) for accept in [SSE] * 7 + [NDJSON, TEXT]]
+            for listener in listeners[1:]:
+                group.create_task(listener.listen(actions))
+                await run_id(listener)
+            await asyncio.sleep(1)  # until everybody waits, and each client is watched
+            counts.reset()
+            gate.set()
+        # Counted before the close, which has tasks of its own.
+        sends = sum(listener.sends for listener in listeners)
+        return replace(counts, sends=sends, encodes=Token.encoded), listeners
 
 
 def hears_once(counts: Counts, statements: Counter[str]) -> bool:

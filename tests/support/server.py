@@ -24,6 +24,7 @@ from yieldwire import Actions
 
 T = TypeVar("T")
 Http = Literal["auto", "h11", "httptools"]
+Loop = Literal["auto", "asyncio", "uvloop"]
 
 ROOT: Final = Path(__file__).parent.parent.parent
 BACKLOG: Final = 2048
@@ -31,7 +32,7 @@ STOP_SECONDS: Final = 10
 """How long a server may take to stop before it is made to."""
 
 
-def config_of(app: ASGIApp | str, http: Http = "auto") -> uvicorn.Config:
+def config_of(app: ASGIApp | str, http: Http = "auto", loop: Loop = "auto") -> uvicorn.Config:
     """Return how every server of the tests is set up."""
     return uvicorn.Config(
         app,
@@ -39,6 +40,7 @@ def config_of(app: ASGIApp | str, http: Http = "auto") -> uvicorn.Config:
         access_log=False,
         ws="none",
         http=http,
+        loop=loop,
         backlog=BACKLOG,
         timeout_graceful_shutdown=2,
     )
@@ -53,10 +55,15 @@ class ThreadServer:
     """An application served by a thread with an event loop of its own."""
 
     def __init__(
-        self, app: ASGIApp, *, actions: Actions | None = None, http: Http = "auto"
+        self,
+        app: ASGIApp,
+        *,
+        actions: Actions | None = None,
+        http: Http = "auto",
+        loop: Loop = "auto",
     ) -> None:
         self._actions = app if isinstance(app, Actions) else actions
-        self._config = config_of(app, http)
+        self._config = config_of(app, http, loop)
         self._server = uvicorn.Server(self._config)
         self._socket = listen()
         self._runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())

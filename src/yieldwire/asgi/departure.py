@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 from starlette.types import Receive
 
 from yieldwire.executors.local import Tasks
-from yieldwire.timer import Timers
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ class Departures:
     """Watches for the clients of one application."""
 
     def __init__(self) -> None:
-        self._tasks, self._timers = Tasks(), Timers()
+        self._tasks = Tasks()
 
     async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         """Return what ``work`` does, cancelled if the client leaves before.
@@ -38,7 +37,7 @@ class Departures:
             Disconnected: If the client left.
         """
         watch = _Watch(receive, self._tasks)
-        timer = self._timers.call_later(WATCH_AFTER, watch.begin)
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, watch.begin)
         try:
             return await work
         except asyncio.CancelledError:

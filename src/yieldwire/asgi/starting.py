@@ -220,7 +220,10 @@ async def follow_run(
         opening = encoder.opening(run.id, after, _state(run.id, status, first_seq))
         streaming = Streaming(exchange, reader, encoder, app.timing, caller)
         work = streaming.run(after, opening, headers, page=page, has_news=last > after)
-        await app.departures.until_disconnect(exchange.receive, work)
+        if page and page[-1].end is not None:
+            await work  # everything is there, and only sends are left: nobody need watch them
+        else:
+            await app.departures.until_disconnect(exchange.receive, work)
 
 
 def _status_after(page: Sequence[Block]) -> Status:

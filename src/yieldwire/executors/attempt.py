@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -34,7 +34,6 @@ from yieldwire.middleware import Around, enter_arounds
 from yieldwire.run import RunRecord
 from yieldwire.schema import Output
 from yieldwire.stores import RunStore
-from yieldwire.timer import Timer, Timers
 
 T = TypeVar("T")
 
@@ -61,7 +60,6 @@ class Services:
     resources: Mapping[Resource[Any], Any]
     checks_chunks: Callable[[], bool]
     """Whether what actions yield is validated."""
-    timers: Timers = field(default_factory=Timers)
 
 
 class Attempt:
@@ -76,7 +74,7 @@ class Attempt:
         self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._timers: list[Timer] = []
+        self._timers: list[asyncio.TimerHandle] = []
         self._has_ended = False
         self.is_lost = False
         """Whether the run is another's now, or nobody's, and its end is not this attempt's."""
@@ -177,7 +175,7 @@ class Attempt:
         self._call_later(self._services.limits.cancel_within, self._abandon)
 
     def _call_later(self, seconds: float, callback: Callable[[], object]) -> None:
-        self._timers.append(self._services.timers.call_later(seconds, callback))
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, callback))
 
     def lose(self) -> None:
         """Stop the action and write nothing more: the run is another's, or its lease is over."""

@@ -5,6 +5,7 @@ implementation passes `yieldwire.testing.StoreContract`; what that suite does no
 not promised.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 
 Deliver = Callable[[Block], bool]
-"""Takes the block that is new to a waiting reader, and says whether it could; never raises."""
+"""Takes the block that is new to a waiting reader, and says whether it could."""
 
 Reach = Literal["process", "machine", "network"]
 
@@ -76,6 +77,34 @@ def too_many(run: RunRecord, admission: Admission, *, same: int, every: int) -> 
     limit = admission.caller_limit
     if limit is not None and every >= limit:
         raise RateLimited(f"At most {limit} runs at a time; wait for one to end.")
+
+
+def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -> bool:
+    """Hand ``block`` to the reader that waits on ``waiter``, and return whether it waits on.
+
+    If ``deliver`` does not take the block, the wait is over. What ``deliver`` raises is raised
+    by that wait, and by nothing else: neither the append nor another reader knows of it.
+    """
+    try:
+        if deliver is not None and deliver(block):
+            return True
+    except StopIteration as exc:
+        error: BaseException = RuntimeError("deliver() raised StopIteration")  # no future takes it
+        error.__cause__ = exc
+    except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
+        error = exc
+    else:
+        resolve(waiter, is_news=True)
+        return False
+    if not waiter.done():
+        waiter.set_exception(error)
+    return False
+
+
+def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
+    """End a wait, unless it is over: because of news, or because its time is over."""
+    if not waiter.done():
+        waiter.set_result(is_news)
 
 
 class Store(Protocol):
@@ -157,6 +186,7 @@ class Store(Protocol):
         ``False`` says that it was the time. It may return early, also when the run is gone:
         whoever waits reads again. A store may hand ``deliver`` each block that is appended, in
         its event loop and in order, instead of returning; the wait goes on where that is true.
+        Whatever ``deliver`` raises, this raises, and no append and no other wait does.
         """
         ...
 

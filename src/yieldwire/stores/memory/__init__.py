@@ -26,9 +26,8 @@ from yieldwire.errors import (
 )
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
-from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
+from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, resolve, too_many
 from yieldwire.stores.memory.entry import Entry
-from yieldwire.timer import Timers
 
 
 class MemoryStore:
@@ -54,7 +53,6 @@ class MemoryStore:
         """Runs by the second in which a sweep looks at them."""
         self._expiries: list[tuple[float, str]] = []
         self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
-        self._timers = Timers()
 
     def _entry(self, run_id: str) -> Entry:
         try:
@@ -160,9 +158,10 @@ class MemoryStore:
         entry = self._entries.get(run_id)
         if entry is None or entry.seq > after or entry.record.ended_at is not None:
             return True
-        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
         entry.waiters[waiter] = deliver
-        timer = self._timers.call_later(timeout, partial(_resolve, waiter, is_news=False))
+        timer = loop.call_later(timeout, partial(resolve, waiter, is_news=False))
         try:
             return await waiter
         finally:
@@ -297,11 +296,6 @@ class MemoryStore:
         """Wake everybody who waits; there is nothing else to let go of."""
         for entry in self._entries.values():
             entry.wake()
-
-
-def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
-    if not waiter.done():
-        waiter.set_result(is_news)
 
 
 def _is_over(record: RunRecord) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from yieldwire.events import Block
 from yieldwire.run import RunRecord
-from yieldwire.stores import Deliver
+from yieldwire.stores import Deliver, offer, resolve
 
 _PACK: Final = 8
 _PACK_BYTES: Final = 8 * 1024
@@ -104,9 +104,7 @@ class Entry:
         """Let waiting readers take what was appended, or look again."""
         for waiter in waiters[:_AT_ONCE]:
             if not waiter.done():
-                deliver = self.waiters.get(waiter)
-                if deliver is None or not deliver(block):
-                    waiter.set_result(True)
+                offer(block, self.waiters.get(waiter), waiter)
         if len(waiters) > _AT_ONCE:
             # So many deliveries take a while: others are let run in between.
             asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
@@ -114,8 +112,7 @@ class Entry:
     def wake(self) -> None:
         """Let every waiting reader look again."""
         for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(True)
+            resolve(waiter, is_news=True)
 
     def stands_already(self, block: Block) -> bool:
         """Whether ``block`` is byte for byte what the log has at its place."""

@@ -15,8 +15,7 @@ from typing import TypeAlias
 
 from yieldwire.errors import StoreError
 from yieldwire.events import Block
-from yieldwire.stores import Deliver
-from yieldwire.timer import Timers
+from yieldwire.stores import Deliver, offer, resolve
 
 Heads: TypeAlias = Mapping[str, int]
 """The last seq of each run that goes on; those that have ended, or are gone, are not in it."""
@@ -38,7 +37,6 @@ class Waiters:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._waiters: dict[str, dict[asyncio.Future[bool], _Waiter]] = {}
-        self._timers = Timers()
         self._unseen: set[str] = set()
         self._is_looking = False
 
@@ -50,10 +48,11 @@ class Waiters:
         self, run_id: str, after: int, timeout: float, deliver: Deliver | None = None
     ) -> Generator[asyncio.Future[bool], None, None]:
         """Give a future that the next block behind ``after`` resolves, or the time."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
         waiters = self._waiters.setdefault(run_id, {})
         waiters[future] = _Waiter(after, deliver)
-        timer = self._timers.call_later(timeout, partial(_resolve, future, is_news=False))
+        timer = loop.call_later(timeout, partial(resolve, future, is_news=False))
         try:
             yield future
         finally:
@@ -101,18 +100,13 @@ class Waiters:
         """
         for future, waiter in list(self._waiters.get(run_id, {}).items()):
             if last is None:
-                _resolve(future, is_news=True)
+                resolve(future, is_news=True)
             elif last > waiter.after and not future.done():
-                if block is not None and waiter.deliver is not None and waiter.deliver(block):
+                if block is None:
+                    resolve(future, is_news=True)
+                elif offer(block, waiter.deliver, future):
                     waiter.after = last
-                else:
-                    future.set_result(True)
 
     def wake_all(self) -> None:
         """Wake everybody."""
         self._wake_each(self._waiters)
-
-
-def _resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
-    if not waiter.done():
-        waiter.set_result(is_news)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from yieldwire.errors import ForeignCursor, NotFound
-from yieldwire.events import EventType
+from yieldwire.errors import ForeignCursor, NotFound, StoreError
+from yieldwire.events import Block, EventType
 from yieldwire.run import RunRecord
-from yieldwire.stores import RunStore
+from yieldwire.stores import Deliver, RunStore
 from yieldwire.testing.contract.harness import (
     SOON,
     StoreHarness,
@@ -182,6 +182,18 @@ class WaitContract:
 
         assert list(await harness.store.read(run.id, 1)) == []
 
+    async def test_thousands_of_waits_of_no_time_all_end(self, harness: StoreHarness) -> None:
+        """However many begin together, and however often they begin again."""
+        run = await written(harness.store, blocks=1, size=1)
+
+        async def wait_twice() -> None:
+            await harness.store.wait(run.id, 1, timeout=0)
+            await harness.store.wait(run.id, 1, timeout=0)
+
+        async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+            for _ in range(2_000):
+                group.create_task(wait_twice())
+
     async def test_an_append_wakes_every_reader(self, harness: StoreHarness) -> None:
         """All who wait for a run's next event are woken by it."""
         run = await written(harness.store, blocks=1, size=1)
@@ -265,6 +277,67 @@ class WaitContract:
             await stayer
 
         assert len(await log_of(harness.store, run.id)) == 2
+
+    async def test_what_a_reader_raises_is_raised_in_its_own_wait(
+        self, harness: StoreHarness
+    ) -> None:
+        """Neither the append nor another reader knows of it. A store need not hand blocks over."""
+        errors = LookupError("mine"), StoreError("mine"), StopIteration(), asyncio.CancelledError()
+        for error in errors:
+            run = await written(harness.store, blocks=1, size=1)
+            heard: list[Block] = []
+            delivers = [raising(error), hearing(heard), raising(error), None, hearing(heard)]
+
+            async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+                waits = [
+                    group.create_task(outcome(harness.store, run.id, 1, deliver))
+                    for deliver in delivers
+                ]
+                # Whoever began to wait before these waits when their time is over.
+                for _ in range(2):
+                    await harness.store.wait(run.id, 1, timeout=0.1)
+                block = chunks(run.id, 2, 1)
+                assert await harness.store.append(run.id, block, after=1, fence=run.fence) == 2
+                await finish(harness.store, run, after=2)
+
+            outcomes = [wait.result() for wait in waits]
+            for index in (0, 2):
+                raised = outcomes[index]
+                cause = raised.__cause__ if isinstance(raised, RuntimeError) else raised
+                assert cause is error or raised is True
+            assert [outcomes[index] for index in (1, 3, 4)] == [True] * 3
+            assert heard in ([], [block, block])
+            assert len(await log_of(harness.store, run.id)) == 3
+
+
+def raising(error: BaseException) -> Deliver:
+    """Return what takes no block and raises ``error``."""
+
+    def deliver(_: Block) -> bool:
+        raise error
+
+    return deliver
+
+
+def hearing(heard: list[Block]) -> Deliver:
+    """Return what takes every block but the last, and notes it."""
+
+    def deliver(block: Block) -> bool:
+        if block.end is None:
+            heard.append(block)
+        return block.end is None
+
+    return deliver
+
+
+async def outcome(
+    store: RunStore, run_id: str, after: int, deliver: Deliver | None
+) -> bool | BaseException:
+    """Wait behind ``after``, and return what that returns or raises."""
+    try:
+        return await store.wait(run_id, after, timeout=10 * SOON, deliver=deliver)
+    except BaseException as exc:  # noqa: BLE001 - it is what is asked for
+        return exc
 
 
 async def wakes(
