@@ -194,3 +194,9 @@ def test_an_action_with_one_answer_has_no_chunks() -> None:
 
     assert (manifest["streams"], manifest["chunk"]) == (False, None)
     assert manifest["result"] == {"type": "integer"}
+
+
+@pytest.mark.parametrize("labels", ["nightly", ("",), (7,), tuple(map(str, range(40)))])
+def test_labels_that_cannot_be_are_refused_with_the_actions_name(labels: Any) -> None:  # noqa: ANN401 - a mistake
+    with pytest.raises(InvalidAction, match=r"^answer: .*label"):
+        Action(answer, Options(labels=labels))

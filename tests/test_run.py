@@ -5,9 +5,18 @@ import re
 import pytest
 
 from yieldwire.cursor import cursor_of, parse_cursor
-from yieldwire.errors import IllegalTransition
+from yieldwire.errors import IllegalTransition, UsageError
 from yieldwire.events import TERMINAL_EVENTS, EventType
-from yieldwire.run import TERMINAL, TRANSITIONS, Status, advance, new_run_id
+from yieldwire.run import (
+    MAX_LABEL_LENGTH,
+    MAX_LABELS,
+    TERMINAL,
+    TRANSITIONS,
+    Status,
+    advance,
+    distinct_labels,
+    new_run_id,
+)
 
 P, R = Status.PENDING, Status.RUNNING
 ROWS = {
@@ -61,3 +70,43 @@ def test_a_run_id_is_long_random_and_fit_for_a_cursor() -> None:
     for run_id in ids:
         assert re.fullmatch(r"r[A-Za-z0-9_-]{20}", run_id, re.ASCII)
         assert parse_cursor(cursor_of(run_id, 3)) == (run_id, 3)
+
+
+def test_a_label_counts_once_in_the_order_of_first_mention() -> None:
+    assert distinct_labels(["b", "a", "b", "ä c", "a"]) == ("b", "a", "ä c")
+    assert distinct_labels(()) == ()
+    assert distinct_labels(["x"] * (MAX_LABELS + 1)) == ("x",)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "",
+        " ",
+        7,
+        None,
+        b"x",
+        True,
+        "a\nb",
+        "a\x00b",
+        "\ud800",
+        "\u2028",
+        "x" * (MAX_LABEL_LENGTH + 1),
+    ],
+)
+def test_what_cannot_be_a_label_is_named(label: object) -> None:
+    with pytest.raises(UsageError, match="cannot be a label") as caught:
+        distinct_labels(["fine", label])
+
+    assert str(caught.value).startswith(repr(label)[:50])
+
+
+@pytest.mark.parametrize("labels", ["nightly", b"nightly", 7, None, {"a", "b"}, {"a": 1}])
+def test_labels_are_a_list(labels: object) -> None:
+    with pytest.raises(UsageError, match=r"labels is a list of texts such as \['nightly'\], not"):
+        distinct_labels(labels)
+
+
+def test_a_run_has_so_many_labels_at_most() -> None:
+    with pytest.raises(UsageError, match="at most 32 labels; these are 33"):
+        distinct_labels([str(number) for number in range(MAX_LABELS + 1)])

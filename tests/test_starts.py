@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from yieldwire.actions import Action, Options
 from yieldwire.chunks import Text
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import ParseError
+from yieldwire.errors import ParseError, UsageError
 from yieldwire.run import RunRecord, Status
 from yieldwire.starts import ANONYMOUS_KEY_LENGTH, admission_of, close_uploads, dump, record_of
 from yieldwire.stores import Admission
@@ -139,3 +139,27 @@ def test_every_file_among_the_arguments_is_let_go() -> None:
     )
 
     assert [file.file.closed for file in files] == [True] * 6
+
+
+def test_a_label_of_the_action_and_of_middleware_is_on_the_run_once() -> None:
+    ctx = Context(
+        run_id="r1", action="act", owner=None, caller="c", request=RequestFacts(method="POST")
+    )
+    ctx.labels += ["own", "more", "own", "more"]
+
+    run = record_of(ACTION, ctx, b"{}", detached=True)
+
+    assert run.labels == ("own", "more")
+
+
+@pytest.mark.parametrize("labels", [["fine", 7], "nightly", [""], None])
+def test_middleware_that_puts_on_what_cannot_be_a_label_is_told_of_which_action(
+    labels: Any,  # noqa: ANN401 - a mistake
+) -> None:
+    ctx = Context(
+        run_id="r1", action="act", owner=None, caller="c", request=RequestFacts(method="POST")
+    )
+    ctx.labels = labels
+
+    with pytest.raises(UsageError, match=r"^act, ctx\.labels: .*label"):
+        record_of(ACTION, ctx, b"{}", detached=True)

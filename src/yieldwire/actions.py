@@ -8,8 +8,9 @@ from typing import Final, Generic, Literal, ParamSpec, TypeVar
 
 from pydantic_core import to_json
 
-from yieldwire.errors import ActionError, InvalidAction, Json
+from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
 from yieldwire.middleware import Around, Middleware
+from yieldwire.run import distinct_labels
 from yieldwire.schema import Signature, inspect_action
 
 P = ParamSpec("P")
@@ -36,7 +37,7 @@ class Options:
         retries: Attempts that may follow the first when a worker is lost.
         retention: Seconds that a run is kept after its end.
         concurrency: Runs of the action that one caller may have at a time.
-        labels: Put on every run, for lists.
+        labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
         middleware: Runs once at each start, after the application's.
         around: Wraps each attempt, inside the application's.
         shared: One run of a feed for all readers with the same input.
@@ -91,6 +92,10 @@ class Action(Generic[P, R, T]):
             raise InvalidAction(
                 f"{self.name}: a feed streams; a function with one answer does not."
             )
+        try:
+            distinct_labels(options.labels)
+        except UsageError as exc:
+            raise InvalidAction(f"{self.name}: {exc}") from exc
         codes = [error["code"] for error in self.declared_errors]
         if len(set(codes)) < len(codes):
             raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")

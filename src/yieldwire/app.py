@@ -298,14 +298,14 @@ class App(Registry):
         await authorize(caller, run, verb, self._access)
         return run
 
-    def reader(self, run_id: str) -> Reader:
-        """Return a new reader of a run."""
+    def reader(self, run_id: str, *, is_needed: bool = True) -> Reader:
+        """Return a new reader of a run, of which the store is told where it ``is_needed``."""
         paces = self._running_executor.paces
-        return Reader(self.store, paces, self.clock, run_id, self._readers)
+        return Reader(self.store, paces, self.clock, run_id, self._readers, is_needed=is_needed)
 
-    def reading(self, run_id: str) -> Reader:
+    def reading(self, run_id: str, *, is_needed: bool = True) -> Reader:
         """Return a reader for an ``async with``, in which it ends early when the server stops."""
-        reader = self.reader(run_id)
+        reader = self.reader(run_id, is_needed=is_needed)
         if self.is_closing:
             reader.leave()
         return reader

@@ -78,8 +78,8 @@ class Context(Injected):
     """One attempt at a run, as its action, its middleware and its arounds see it.
 
     ``state`` is plain JSON: what middleware puts there reaches the action, wherever
-    that runs. ``labels`` that middleware adds are put on the run, for lists. In middleware no
-    attempt has begun: ``attempt`` is 0.
+    that runs. ``labels`` that middleware adds are put on the run, for lists, each once. In
+    middleware no attempt has begun: ``attempt`` is 0.
     """
 
     run_id: str

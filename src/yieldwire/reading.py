@@ -6,6 +6,7 @@ data, so there is no gap between what is replayed and what is live.
 """
 
 import asyncio
+import math
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
+from yieldwire.run import RunRecord
+from yieldwire.steps import needs_readers
 from yieldwire.stores import RunStore
 
 Take: TypeAlias = Callable[[Block], bool]
@@ -23,6 +26,10 @@ Take: TypeAlias = Callable[[Block], bool]
 
 PAGE_BYTES: Final = 65_536
 """About what is sent at a time; a reader that does not read costs a few times that."""
+
+
+MOST_POLLED: Final = 1024
+"""Runs of which is known when they were polled last."""
 
 
 class Reader:
@@ -35,6 +42,8 @@ class Reader:
         clock: Clock,
         run_id: str,
         open_readers: "set[Reader] | None" = None,
+        *,
+        is_needed: bool = True,
     ) -> None:
         self.run_id: Final = run_id
         self._store, self._paces, self._clock = store, paces, clock
@@ -45,7 +54,8 @@ class Reader:
         self._take: Take | None = None
         self._is_interrupted = False
         self._is_behind, self._is_over = True, False
-        self._held_until = 0.0
+        # A run that goes on without readers need not be told of one.
+        self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
         self._has_held = self._has_left = False
         self.is_leaving = False
         """Whether the loop ended because it was asked to, before the run's end."""
@@ -85,10 +95,13 @@ class Reader:
         """Say that this reader has gone. Saying it twice changes nothing."""
         if self._has_left:
             return
-        self._held_until, self._has_left = 0.0, True
+        self._has_left = True
         pace = self._paces.get(self.run_id)
         if pace is not None:
             pace.left(self)
+        if not self._is_needed:
+            return
+        self._held_until = 0.0
         with suppress(StoreError):  # then it counts as here until its time is over
             await self._store.hold(self.run_id, self.id, seconds=0)
 
@@ -106,7 +119,7 @@ class Reader:
         if linger is not None and linger < 2 * tick:
             await self.hold(tick)
         else:
-            self._held_until = self._clock.monotonic() + 1.5 * tick
+            self._held_until = max(self._held_until, self._clock.monotonic() + 1.5 * tick)
         await asyncio.sleep(0)  # most runs have something by then, and some have ended
         loop = asyncio.get_running_loop()
         until = loop.time() + within
@@ -239,6 +252,42 @@ class Reader:
         finally:
             self._waiting = None
         return is_news and not self.is_leaving
+
+
+class Polls:
+    """Says to the store that runs are polled, seldom enough that polling does not cost writes.
+
+    A run that is polled once lingers from then. One that is polled again and again is held for
+    a quarter of its linger at a time, so that it is never stopped too early, and at most that
+    much too late.
+    """
+
+    def __init__(self, store: RunStore, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._id: Final = f"polls-{secrets.token_hex(8)}"
+        self._held_until: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many runs are remembered."""
+        return len(self._held_until)
+
+    async def note(self, run: RunRecord) -> None:
+        """Note that ``run`` is polled."""
+        if not needs_readers(run):
+            return
+        now, quarter = self._clock.monotonic(), (run.linger or 0.0) / 4
+        held_until = self._held_until.pop(run.id, -math.inf)
+        if now < held_until:
+            self._held_until[run.id] = held_until
+            return
+        seconds = quarter if now < held_until + quarter else 0.0
+        self._held_until[run.id] = now + seconds
+        if len(self._held_until) > MOST_POLLED:
+            del self._held_until[next(iter(self._held_until))]  # which costs it a write
+        try:
+            await self._store.hold(run.id, self._id, seconds=seconds)
+        except StoreError:  # what cannot be written may still be read; the next poll tries again
+            self._held_until.pop(run.id, None)
 
 
 def _size(page: Sequence[Block]) -> int:

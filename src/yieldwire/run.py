@@ -6,10 +6,11 @@ Rule 2: this module does no I/O and does not know who drives it.
 """
 
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from yieldwire.errors import IllegalTransition
+from yieldwire.errors import IllegalTransition, UsageError
 from yieldwire.events import EventType
 
 
@@ -110,6 +111,33 @@ class RunRecord(NamedTuple):
 
 SHARED: Final = "feed:"
 """What the ``caller`` of a shared feed's run begins with, before the action's name."""
+
+
+MAX_LABELS: Final = 32
+"""Labels of one run: each is in every snapshot and every list."""
+MAX_LABEL_LENGTH: Final = 100
+
+
+def distinct_labels(labels: object) -> tuple[str, ...]:
+    """Return the labels of a run, each once, in the order of their first mention.
+
+    Raises:
+        UsageError: If one is not a text of 1 to 100 printable characters, if there are more than
+            32, or if ``labels`` is not a list of them.
+    """
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Sequence):
+        raise UsageError(f"labels is a list of texts such as ['nightly'], not {labels!r:.100}.")
+    for label in labels:
+        is_text = isinstance(label, str) and label.isprintable() and not label.isspace()
+        if not (is_text and 1 <= len(label) <= MAX_LABEL_LENGTH):
+            raise UsageError(
+                f"{label!r:.100} cannot be a label: a label is a text of 1 to {MAX_LABEL_LENGTH} "
+                "printable characters."
+            )
+    distinct = tuple(dict.fromkeys(labels))
+    if len(distinct) > MAX_LABELS:
+        raise UsageError(f"A run has at most {MAX_LABELS} labels; these are {len(distinct)}.")
+    return distinct
 
 
 def new_run_id() -> str:

@@ -10,8 +10,8 @@ from pydantic_core import to_json
 
 from yieldwire.actions import Action
 from yieldwire.context import Context
-from yieldwire.errors import ParseError
-from yieldwire.run import SHARED, RunRecord
+from yieldwire.errors import ParseError, UsageError
+from yieldwire.run import SHARED, RunRecord, distinct_labels
 from yieldwire.stores import Admission
 from yieldwire.upload import Upload
 
@@ -22,7 +22,11 @@ ANONYMOUS_KEY_LENGTH: Final = 22
 def record_of(
     action: Action[..., Any, Any], ctx: Context, dumped: bytes, *, detached: bool
 ) -> RunRecord:
-    """Return the record of a new run."""
+    """Return the record of a new run.
+
+    Raises:
+        UsageError: If middleware put something on ``ctx.labels`` that cannot be a label.
+    """
     options = action.options
     return RunRecord(
         id=ctx.run_id,
@@ -32,7 +36,7 @@ def record_of(
         owner=None if options.shared else ctx.owner,
         input=dumped,
         context=to_json({"state": ctx.state, "request": ctx.request.to_dict()}),
-        labels=(*options.labels, *ctx.labels),
+        labels=_labels_of(action, ctx),
         linger=options.linger,
         detached=detached,
         timeout=options.timeout,
@@ -40,6 +44,14 @@ def record_of(
         retention=options.retention,
         keep=options.keep,
     )
+
+
+def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
+    """Return the labels of the action and those that middleware put on ``ctx.labels``."""
+    try:
+        return distinct_labels([*action.options.labels, *distinct_labels(ctx.labels)])
+    except UsageError as exc:
+        raise UsageError(f"{action.name}, ctx.labels: {exc}") from exc
 
 
 def admission_of(

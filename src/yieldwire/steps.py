@@ -104,8 +104,12 @@ def _end_without_worker(
     return end(run._replace(fence=run.fence + 1), block, now), block
 
 
+def needs_readers(run: RunRecord) -> bool:
+    """Whether the run is asked to stop when nobody has followed it for a while."""
+    has_no_end_to_come = run.cancel_reason is None and not run.status.is_terminal
+    return has_no_end_to_come and not run.detached and run.linger is not None
+
+
 def is_forsaken(run: RunRecord, read_until: float, now: float) -> bool:
-    """Whether an attached run has been without readers for longer than it lingers."""
-    if run.detached or run.linger is None or run.cancel_reason is not None:
-        return False
-    return now - read_until > run.linger
+    """Whether a run has been without the readers that it needs for longer than it lingers."""
+    return needs_readers(run) and now - read_until > (run.linger or 0.0)

@@ -3,10 +3,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.calls import Call, get, post, send, stream
+from tests.support.calls import Call, Fields, get, post, send, stream
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, NOBODY, begun, ended, log_of, opened, world
-from yieldwire import Actions, Progress, Result, Text, Timing
+from yieldwire import Actions, Context, Progress, Result, Text, Timing
 from yieldwire.run import Status, new_run_id
 from yieldwire.testing.clock import MovingClock
 
@@ -314,8 +314,10 @@ async def test_a_run_that_goes_on_is_not_forgotten(site: Actions) -> None:
 # Lists.
 
 
-async def listed(site: Actions, query: str = "") -> tuple[list[str], str | None]:
-    answer = (await send(site, get(f"/runs{query}", ALICE))).json()
+async def listed(
+    site: Actions, query: str = "", headers: Fields = ALICE
+) -> tuple[list[str], str | None]:
+    answer = (await send(site, get(f"/runs{query}", headers))).json()
     return [run["id"] for run in answer["runs"]], answer["next"]
 
 
@@ -383,3 +385,41 @@ async def test_waiting_is_cut_where_the_timing_says() -> None:
         answer = await poll(site, await begun(site), "?after=1&wait=9999")
 
     assert answer.json()["events"] == []
+
+
+async def test_a_run_of_a_bad_label_is_not_started_and_its_caller_is_told_an_id_only() -> None:
+    async def put_on(ctx: Context) -> None:
+        ctx.labels.append("fine\n" if ctx.owner == "alice" else "fine")
+
+    async with opened(world(middleware=[put_on])) as site:
+        refused = await send(site, post("/say", {}, ALICE))
+        await ended(site, headers=BOB)
+        lists = [await listed(site, "?label=fine", headers) for headers in (ALICE, BOB)]
+
+    assert code_of(refused) == (500, "INTERNAL_ERROR")
+    assert [len(runs) for runs, _ in lists] == [0, 1]
+
+
+@pytest.mark.parametrize("label", ["none", "sums%00", "%ff", "'", "%25", "x" * 5_000])
+async def test_a_list_by_a_label_that_no_run_has_is_empty(site: Actions, label: str) -> None:
+    await send(site, post("/add", {"a": 1, "b": 2}, ALICE))
+
+    assert await listed(site, f"?label={label}") == ([], None)
+
+
+async def test_a_poll_writes_nothing_about_a_run_that_needs_no_readers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    async def hold(run_id: str, _reader: str, *, seconds: float) -> None:
+        told.append(f"{run_id} {seconds}")
+
+    async with opened(world()) as site:
+        run_ids = [await begun(site), await ended(site)]
+        monkeypatch.setattr(site.store, "hold", hold)
+        for run_id in run_ids:
+            for query in ("", "?after=0", "?after=1&wait=0.01"):
+                await poll(site, run_id, query)
+
+    assert told == []

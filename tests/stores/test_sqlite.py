@@ -105,3 +105,35 @@ async def test_a_run_that_cannot_be_stored_fails_alone(tmp_path: Path, place: in
     kept = {run.id for run in await store.find(Query(everyone=True))}
     assert kept == {run.id for run in runs} - {runs[place].id}
     await store.close()
+
+
+async def test_a_sweep_that_has_nothing_to_do_does_not_wait_for_another_processs_write(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "runs.db"
+    store = SQLiteStore(path, clock=MovingClock(), busy_timeout=0.0)
+    run = await claimed(store, lease=15.0, linger=30.0)
+    await store.hold(run.id, "tab", seconds=45.0)
+    await store.get(run.id)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    swept, purged = await store.sweep(), await store.purge()
+    other.close()
+    await store.close()
+
+    assert (list(swept), list(purged)) == ([], [])
+
+
+async def test_a_sweep_that_has_nothing_to_do_reads_no_input(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    store = SQLiteStore(path, clock=MovingClock())
+    await claimed(store, lease=15.0, linger=30.0)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("DROP TABLE inputs")
+
+    swept = await store.sweep()
+    other.close()
+    await store.close()
+
+    assert list(swept) == []

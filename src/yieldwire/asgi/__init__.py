@@ -23,6 +23,7 @@ from yieldwire.clock import Clock
 from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
+from yieldwire.reading import Polls
 from yieldwire.stores import RunStore
 
 Known: TypeAlias = str | Identity | None
@@ -87,6 +88,7 @@ class Actions(App):
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
         self.departures: Final = Departures()
+        self.polls: Final = Polls(self.store, self.clock)
         self._identify = identify
         self._is_listening = self._is_closed = False
         self._open_streams: Counter[str] = Counter()

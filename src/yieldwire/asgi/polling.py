@@ -16,6 +16,7 @@ from yieldwire.cursor import cursor_of, seq_in
 from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
 from yieldwire.run import RunRecord, Status
 from yieldwire.snapshot import summary
+from yieldwire.steps import needs_readers
 from yieldwire.stores import Query
 
 if TYPE_CHECKING:
@@ -33,26 +34,29 @@ async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: st
     """Answer ``GET {base}/runs/{id}``: the snapshot, or to a browser the page that follows it."""
     run = await _run(app, caller, run_id)
     query = exchange.request.query_params
-    is_page = exchange.wants_page and "after" not in query
-    async with app.reading(run.id) as reader:
-        # A poll is a reader that comes and goes.
-        await reader.release()
-        if is_page:
-            await answer_page(app, exchange, run)
-            return
-        after = seq_in(query["after"], run.id) if query.get("after") else None
-        if after is not None and after > run.seq:
-            raise ForeignCursor
-        wait = seconds(query.get("wait"), app.timing.max_wait)
-        if wait and not run.status.is_terminal:
-            seen = after
-            if seen is None and _fits(exchange, _etag(run)):
-                seen = run.seq
-            if seen is not None:
-                with app.slot(caller):
-                    news = reader.news(seen, wait)
-                    await app.departures.until_disconnect(exchange.receive, news)
+    await app.polls.note(run)  # a poll is a reader that comes and goes
+    if exchange.wants_page and "after" not in query:
+        await answer_page(app, exchange, run)
+        return
+    after = seq_in(query["after"], run.id) if query.get("after") else None
+    if after is not None and after > run.seq:
+        raise ForeignCursor
+    wait = seconds(query.get("wait"), app.timing.max_wait)
+    if wait and not run.status.is_terminal:
+        seen = after
+        if seen is None and _fits(exchange, _etag(run)):
+            seen = run.seq
+        if seen is not None:
+            with app.slot(caller):
+                await _wait_for_news(app, exchange, run, seen, wait)
     await _answer_snapshot(app, exchange, run.id, after)
+
+
+async def _wait_for_news(
+    app: "Actions", exchange: Exchange, run: RunRecord, seen: int, wait: float
+) -> None:
+    async with app.reading(run.id, is_needed=needs_readers(run)) as reader:
+        await app.departures.until_disconnect(exchange.receive, reader.news(seen, wait))
 
 
 async def _answer_snapshot(

@@ -269,49 +269,53 @@ class SQLiteStore:
         """Do what time asks, and return the runs that changed."""
         now, wall = self._clock.monotonic(), self._clock.now()
 
+        def due(connection: sqlite3.Connection, name: str) -> list[str]:
+            return [row["id"] for row in connection.execute(self._sql[name], {"now": now})]
+
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
-            changed: list[RunRecord] = []
-            for row in connection.execute(self._sql["attached"]).fetchall():
-                if steps.is_forsaken(to_record(row), self._last_read(connection, row, now), now):
-                    run, block = steps.ask_to_stop(to_record(row), "unattended", wall)
-                    until = row["lease_until"]
-                    changed.append(self._log.keep(connection, row, run, block, lease_until=until))
-            for row in connection.execute(self._sql["lost"], {"now": now}).fetchall():
+            changed: dict[str, RunRecord] = {}
+            for run_id in due(connection, "forsaken"):
+                row = self._log.row(connection, run_id)
+                run, block = steps.ask_to_stop(to_record(row), "unattended", wall)
+                until = row["lease_until"]
+                changed[run_id] = self._log.keep(connection, row, run, block, lease_until=until)
+            for run_id in due(connection, "lost"):
+                row = self._log.row(connection, run_id)
                 run, block = steps.take_away(to_record(row), wall)
                 until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
-                changed.append(self._log.keep(connection, row, run, block, lease_until=until))
-            return list({run.id: run for run in changed}.values())
+                changed[run_id] = self._log.keep(connection, row, run, block, lease_until=until)
+            return list(changed.values())
 
+        # Looked at first, so that nobody waits for the file's lock while nothing is to be done.
+        if not await self._lanes.read(lambda read: due(read, "forsaken") or due(read, "lost")):
+            return []
         changed = await self._write(work)
         for run in changed:
             self._tails.forget(run.id)
             self._waiters.wake(run.id, run.seq)
         return changed
 
-    def _last_read(self, connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> float:
-        until = self._log.one(connection, "last_read", run=row["n"])[0]
-        if until is None:
-            return float(row["read_until"])
-        connection.execute(self._sql["note_read"], {"n": row["n"], "until": min(until, now)})
-        return float(max(row["read_until"], min(until, now)))
-
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         """Forget runs with their log and key, whole."""
         now = self._clock.monotonic()
 
+        def expired(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+            return connection.execute(self._sql["expired"], {"now": now}).fetchall()
+
         def work(connection: sqlite3.Connection) -> list[str]:
-            if run_id is not None:
-                named = self._log.row(connection, run_id)
-                if not to_record(named).status.is_terminal:
-                    raise Conflict(f"Run {run_id} has not ended; cancel it first.")
-                rows = [named]
+            if run_id is None:
+                rows = expired(connection)
             else:
-                rows = connection.execute(self._sql["expired"], {"now": now}).fetchall()
+                rows = [self._log.row(connection, run_id)]
+                if not to_record(rows[0]).status.is_terminal:
+                    raise Conflict(f"Run {run_id} has not ended; cancel it first.")
             for row in rows:
                 for name in ("forget_blocks", "forget_input", "forget_readers", "forget_run"):
                     connection.execute(self._sql[name], {"run": row["n"]})
             return [row["id"] for row in rows]
 
+        if run_id is None and not await self._lanes.read(expired):
+            return []
         purged = await self._write(work)
         for forgotten in purged:
             self._tails.forget(forgotten)

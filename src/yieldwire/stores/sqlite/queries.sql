@@ -79,17 +79,13 @@ UPDATE runs SET lease_until = :until WHERE id = :id AND fence = :fence AND statu
 RETURNING cancel_reason
 
 -- lost: runs whose lease ran out
-SELECT * FROM records WHERE ended_at IS NULL AND lease_until < :now
+SELECT id FROM runs WHERE ended_at IS NULL AND lease_until < :now
 
--- attached: runs that need readers
-SELECT * FROM records
+-- forsaken: runs that have been without the readers that they need for longer than they linger
+SELECT id FROM runs
 WHERE ended_at IS NULL AND NOT detached AND linger IS NOT NULL AND cancel_reason IS NULL
-
--- last_read: until when a run's readers said that they are here
-SELECT max(until) FROM readers WHERE run = :run
-
--- note_read: keep until when somebody was reading
-UPDATE runs SET read_until = max(read_until, :until) WHERE n = :n
+AND :now - read_until > linger
+AND NOT EXISTS (SELECT 1 FROM readers WHERE run = runs.n AND :now - until <= linger)
 
 -- hold: a reader is here
 INSERT INTO readers (run, reader, until) SELECT n, :reader, :until FROM runs WHERE id = :id
