@@ -125,6 +125,15 @@ class Block(NamedTuple):
         frames = self.frames.split(_FRAME_END, skip)[skip]
         return Block(self.run_id, seq + 1, self.last, frames, self.end)
 
+    def fitting(self, events: int, size: int) -> "Block | None":
+        """Return the part of at most so many first events and bytes; ``None`` where none fits."""
+        stop = self.frames.rfind(_FRAME_END, 0, max(0, size)) + len(_FRAME_END)
+        count = min(events, self.frames.count(_FRAME_END, 0, stop))
+        if count <= 0 or stop < len(_FRAME_END):
+            return None
+        frames = _FRAME_END.join([*self.frames.split(_FRAME_END, count)[:count], b""])
+        return Block(self.run_id, self.first, self.first + count - 1, frames)
+
     def newest(self) -> "Block":
         """Return the block's last event as a block of its own."""
         start = self.frames.rfind(_FRAME_END, 0, -len(_FRAME_END)) + 1

@@ -186,6 +186,8 @@ class Reader:
             if self._is_behind:
                 page = await self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES)
                 if page:
+                    if is_woken:  # the run may have begun since, and is held back from now on
+                        self._note(self._seq)
                     break
                 if is_woken and await self._has_ended(self._seq):
                     return None  # nothing comes behind a terminal event, and nobody waits for it

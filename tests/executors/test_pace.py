@@ -1,9 +1,10 @@
 """A run is held back by its fastest reader in this process, and by nobody where there is none."""
 
 import asyncio
+import sys
 
 from tests.support.runs import SOON
-from yieldwire.executors.pace import Pace
+from yieldwire.executors.pace import MARKS, Pace
 
 
 async def has_room(pace: Pace) -> bool:
@@ -124,3 +125,23 @@ async def test_a_reader_that_was_never_here_may_leave() -> None:
     pace.left("nobody")
 
     assert await has_room(pace)
+
+
+async def test_what_is_noted_of_an_unread_log_is_bounded() -> None:
+    pace, endless = Pace(1_000_000), Pace(sys.maxsize)
+    for each in (pace, endless):
+        each.read("tab", 0)
+    for seq in range(1, 20_001):
+        pace.wrote(seq, 50)
+        endless.wrote(seq, 50)
+
+    at_the_limit = await has_room(pace)
+    pace.wrote(20_001, 50)
+    over = await has_room(pace)
+    pace.read("tab", 2_000)
+
+    assert (at_the_limit, over) == (True, False)
+    assert pace.marks <= 2 * MARKS + 2
+    assert endless.marks == 1
+    assert await has_room(pace)
+    assert await has_room(endless)

@@ -13,7 +13,8 @@ from yieldwire.chunks import Result
 from yieldwire.context import Context
 from yieldwire.errors import ActionError
 from yieldwire.executors import Limits
-from yieldwire.executors.thread import MAX_IN_FLIGHT
+from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
+from yieldwire.executors.writer import BLOCK_BYTES
 
 
 @pytest.fixture
@@ -95,6 +96,43 @@ async def test_a_thread_is_not_run_far_ahead_of_its_log() -> None:
         await app.cancel(record)
 
     assert yielded <= seq + 2 * MAX_IN_FLIGHT + 1
+
+
+async def test_a_thread_is_ahead_of_its_log_by_so_many_bytes_and_no_further() -> None:
+    size, ahead, yielded = 50_000, 500_000, 0
+    is_read, is_over = threading.Event(), threading.Event()
+
+    def act() -> Iterator[str]:
+        nonlocal yielded
+        yield "first"
+        is_read.wait(SOON)
+        for n in range(1_000):
+            if is_over.is_set():
+                return
+            yielded = n + 1
+            yield "x" * size
+
+    limits = Limits(ahead_bytes=ahead, cancel_within=SOON)
+    async with opened(App(limits=limits)) as app:
+        record = await start_attached(app, app.action(act).name)
+        async with asyncio.timeout(SOON):
+            pages = app.reader(record).pages(0, tick=SOON)
+            while not await anext(pages):
+                pass
+            is_read.set()
+            before = -1
+            while before != yielded:  # until the thread stands still
+                before = yielded
+                for _ in range(50):
+                    await asyncio.sleep(0.001)
+            written = (await app.store.get(record)).seq - 1
+            is_over.set()
+            await pages.aclose()
+        await app.cancel(record)
+
+    # What waits is in the log, in the writer, in the bridge and in the thread's hand.
+    assert written * size <= ahead + 3 * (BLOCK_BYTES + size)
+    assert (yielded - written) * size <= 2 * (MAX_IN_FLIGHT_BYTES + size) + size
 
 
 async def start_attached(app: App, name: str) -> str:

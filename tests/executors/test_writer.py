@@ -213,6 +213,35 @@ async def test_what_is_emitted_while_the_store_writes_goes_into_the_next_block()
     assert sizes[0] == 1
 
 
+async def test_while_the_store_writes_helpers_wait_with_about_a_block() -> None:
+    store, sent = SlowStore(), 0
+
+    async def act(stream: Stream[str], ctx: Context) -> None:
+        async def helper() -> None:
+            nonlocal sent
+            for _ in range(50):
+                sent += 1
+                await stream.send("x" * 10_000)
+
+        await asyncio.gather(*[ctx.spawn(helper()) for _ in range(4)])
+
+    async with opened(App(store=store)) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            await store.asked.wait()
+            before = -1
+            while before != sent:
+                before = sent
+                for _ in range(100):
+                    await asyncio.sleep(0)
+        waiting = sent
+        store.may_go.set()
+        heard = await outcome(run)
+
+    assert waiting * 10_000 <= 2 * BLOCK_BYTES + 6 * 10_000
+    assert len(heard.chunks) == 200
+
+
 async def test_a_cancel_while_the_store_writes_reaches_what_the_action_waits_for() -> None:
     store, steps = SlowStore(), list[str]()
 

@@ -17,9 +17,9 @@ class Limits:
     """What one run may cost, and how long its end may take.
 
     Attributes:
-        max_events: Events in one log; a feed that trims its log has no such limit.
-        max_bytes: Bytes of one log.
-        max_event_bytes: Bytes of one event's JSON.
+        max_events: Events in one log, its end included; a feed that trims has no such limit.
+        max_bytes: Bytes of one log, its end included; of a feed that trims, of what it keeps.
+        max_event_bytes: Bytes of one event's JSON, the result's included.
         ahead_bytes: How far a run may be ahead of its fastest reader on the same process.
         cancel_within: Seconds that cleanup may take before the run's end is written anyway.
         store_patience: Seconds for which a store that fails is asked again before the run ends.

@@ -16,6 +16,7 @@ from yieldwire.errors import (
     CallError,
     Fenced,
     InternalError,
+    LimitExceeded,
     NotFound,
     RunCancelled,
     RunError,
@@ -42,6 +43,7 @@ logger = logging.getLogger("yieldwire.worker")
 TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
 LOST: Final = "lost"
+OVER_LIMIT: Final = "limit"
 
 
 _ANYTHING: Final = Output(Any)
@@ -81,6 +83,10 @@ class Attempt:
         self.renewed_at = asyncio.get_running_loop().time()
         """When the lease was last known to be held, by the loop's clock."""
         self.cancel_reason: str | None = None
+
+    def resume(self, log_bytes: int) -> None:
+        """Go on with a log in which an earlier attempt left so many bytes."""
+        self._writer.room.resume(log_bytes)
 
     def _encoder(self) -> Callable[..., bytes]:
         chunk = self._work.action.signature.chunk
@@ -158,6 +164,9 @@ class Attempt:
         """Write what somebody sent who does not wait until it is written."""
         try:
             await self._writer.flush()
+            self._writer.check_limits()
+        except LimitExceeded:
+            self.cancel(OVER_LIMIT)
         except Fenced:
             self.lose()
         except StoreError as exc:
@@ -207,6 +216,8 @@ class Attempt:
             return RunTimedOut(self.run.timeout or 0.0)
         if self.cancel_reason == INTERRUPTED:
             return RunInterrupted()
+        if self.cancel_reason == OVER_LIMIT:
+            return self._writer.room.exceeded()
         return RunCancelled(self.cancel_reason or "requested")
 
     def _cause(self, exc: asyncio.CancelledError) -> BaseException:
@@ -248,7 +259,6 @@ class Attempt:
         if self._has_ended:
             return
         self._has_ended = True
-        logger.info("run ends: %s, %s", self.run.action, kind, extra={"run_id": self.run.id})
         try:
             await self._write_end(kind, data)
         except asyncio.CancelledError:
@@ -260,7 +270,8 @@ class Attempt:
 
     async def _write_end(self, kind: EventType, data: bytes) -> None:
         try:
-            await self._writer.end(kind, data)
+            kind = await self._writer.end(kind, data)
+            logger.info("run ends: %s, %s", self.run.action, kind, extra={"run_id": self.run.id})
         except (Fenced, NotFound):
             self._let_go()
         except StoreError:

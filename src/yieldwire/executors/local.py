@@ -168,8 +168,18 @@ class LocalExecutor:
         pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
         self.paces[run_id] = pace
         attempt = Attempt(self._services, run, work, pace, self._chores.own)
+        if run.seq:
+            attempt.resume(await self._log_bytes(run))
         self._attempts[run_id] = attempt
         return attempt
+
+    async def _log_bytes(self, run: RunRecord) -> int:
+        size, after = 0, run.first_seq - 1
+        while after < run.seq:
+            page = await self._ask(run.id, partial(self._store.read, run.id, after))
+            size += sum(len(block.frames) for block in page)
+            after = page[-1].last if page else run.seq
+        return size
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # What an earlier process validated is not to be had here: an action that is gone, a file.

@@ -2,6 +2,10 @@
 
 import asyncio
 import sys
+from typing import Final
+
+MARKS: Final = 64
+"""About how many marks there are, at most, between a run and its fastest reader."""
 
 
 class Pace:
@@ -12,12 +16,18 @@ class Pace:
 
     def __init__(self, ahead_bytes: int) -> None:
         self._limit = ahead_bytes
-        self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block
+        self._mark_bytes = ahead_bytes // MARKS
+        self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block, or of several
         self._ahead = 0
         self._readers: dict[object, int] = {}
         self._furthest = 0
         """The last seq that some reader has sent on."""
         self._room: asyncio.Event | None = None
+
+    @property
+    def marks(self) -> int:
+        """How many places are noted of what no reader has read."""
+        return len(self._unread)
 
     def wrote(self, seq: int, size: int) -> bool:
         """Note a block that was appended, and return whether the run has to wait for a reader."""
@@ -26,8 +36,12 @@ class Pace:
                 self._unread.clear()
                 self._ahead = 0
             return False
-        self._unread.append((seq, size))
         self._ahead += size
+        unread = self._unread
+        if unread and (both := unread[-1][1] + size) <= self._mark_bytes:
+            unread[-1] = seq, both  # small ones share a mark
+        else:
+            unread.append((seq, size))
         return self._ahead > self._limit
 
     def read(self, reader: object, seq: int) -> None:

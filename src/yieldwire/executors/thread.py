@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from yieldwire.chunks import Result
 from yieldwire.errors import UsageError
-from yieldwire.executors.writer import LogWriter
+from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
 
 MAX_IN_FLIGHT: Final = 1024
-"""Events that a thread may have gathered before it waits for the loop."""
+MAX_IN_FLIGHT_BYTES: Final = 4 * BLOCK_BYTES
+"""Events, and bytes of them, that a thread may have gathered before it waits for the loop."""
 
 
 class Bridge:
@@ -28,6 +29,7 @@ class Bridge:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._news = asyncio.Event()
         self._room = threading.Event()
         self._room.set()
@@ -42,8 +44,12 @@ class Bridge:
         self._room.wait()
         with self._lock:
             self._gathered.append(data)
+            self._gathered_bytes += len(data)
             first = len(self._gathered) == 1
-            if len(self._gathered) >= MAX_IN_FLIGHT and not self.is_stopped:
+            is_full = (
+                len(self._gathered) >= MAX_IN_FLIGHT or self._gathered_bytes >= MAX_IN_FLIGHT_BYTES
+            )
+            if is_full and not self.is_stopped:
                 self._room.clear()
         if first:
             self._wake()
@@ -65,7 +71,7 @@ class Bridge:
         """Return what has gathered, and make room."""
         self._news.clear()
         with self._lock:
-            gathered, self._gathered = self._gathered, []
+            gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
             self._room.set()
         return gathered
 

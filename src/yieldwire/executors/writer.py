@@ -5,6 +5,10 @@ block, when the action suspends: a stream that trickles is written event by even
 delay, and a loop that runs hot fills its blocks by itself. `LogWriter.run` is what sees
 the action suspend: it steps the action's coroutine by hand, and where that waits for
 something, writes first and waits then. So there is no task, queue or timer per event.
+
+What is gathered is bounded. A chunk for which the log has no room is refused where it is put,
+however long nobody awaits; what was taken always fits, and so does the run's end. A block holds
+about `BLOCK_BYTES`: a full one is set aside, and the next chunk begins another.
 """
 
 import asyncio
@@ -15,10 +19,11 @@ from typing import Any, Final, TypeVar
 
 from yieldwire.chunks import Result
 from yieldwire.errors import Fenced, LimitExceeded, StoreError, UsageError
-from yieldwire.events import Block, EventType
+from yieldwire.events import Block, EventType, one_line
 from yieldwire.executors import Limits
 from yieldwire.executors.pace import Pace
 from yieldwire.executors.patience import patiently
+from yieldwire.executors.room import Room
 from yieldwire.run import RunRecord, Status, advance
 from yieldwire.schema import ENCODING
 from yieldwire.stores import RunStore
@@ -28,6 +33,8 @@ T = TypeVar("T")
 BLOCK_EVENTS: Final = 512
 """Enough to make the cost of a block small beside that of its events."""
 BLOCK_BYTES: Final = 64 * 1024
+MOST_BLOCK_EVENTS: Final = 2 * BLOCK_EVENTS
+"""Chunks that a block may have where they came at once."""
 FIRST_SECONDS: Final = 0.0005
 """How long after it waited an action may keep an event to itself: one that is slow to make an
 event may be as slow with the next."""
@@ -50,9 +57,12 @@ class LogWriter:
         self._max_event_bytes = limits.max_event_bytes
         self._pace = pace
         self._seq = run.seq
-        self._bytes = 0
+        self.room: Final = Room(run, limits)
+        """What the log may still hold."""
         self._pending: list[bytes] = []
         self._pending_bytes = 0
+        self._full: list[tuple[list[bytes], int]] = []
+        """Chunks before the pending ones, and their bytes: each a block. Where none pend, empty."""
         self._unsettled: Block | None = None
         """The block of which the store has not said that it is in the log.
 
@@ -60,6 +70,9 @@ class LogWriter:
         repeated before anything follows, which is answered as success if it has.
         """
         self._failure: LimitExceeded | None = None
+        """Why nothing more can be sent, once the log was full."""
+        self._ending: tuple[Block, EventType] | None = None
+        """The block that ends the log, and its last type, once that is settled."""
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -125,23 +138,46 @@ class LogWriter:
         return result.value
 
     def put(self, chunk: object, /) -> None:
-        """Take a chunk; it is written when the action waits, or drains."""
-        self.put_encoded(self.encode(chunk))
+        """Take a chunk; it is written when the action waits, or drains.
+
+        Raises:
+            LimitExceeded: If it is too large, or the log has no room for it.
+        """
+        was_full = self._failure is not None
+        try:
+            self.put_encoded(self.encode(chunk))
+        except LimitExceeded:
+            if was_full or (self._failure is not None and not self._is_stepping):
+                # The action let it pass, or has not heard of it: the run ends all the same.
+                self._loop.call_soon(self._kick)
+            raise
 
     def put_encoded(self, data: bytes) -> None:
-        """Take a chunk's JSON."""
+        """Take a chunk's JSON.
+
+        Raises:
+            LimitExceeded: If the log has no room for it.
+        """
+        if self.is_closed or self._failure is not None:
+            raise self._refusal()
+        if not data.isascii():
+            data = one_line(data)  # so that its size is the one that it has in the log
+        if not self.room.reserve(len(data)):
+            self._failure = self.room.exceeded()
+            raise self._refusal()
         if not self._pending:
-            if self.is_closed or self._failure is not None:
-                raise self._refusal()
             if not self._is_stepping:
                 self._loop.call_soon(self._kick)
+        elif self._pending_bytes >= BLOCK_BYTES or len(self._pending) >= MOST_BLOCK_EVENTS:
+            self._full.append((self._pending, self._pending_bytes))
+            self._pending, self._pending_bytes = [], 0
         self._pending.append(data)
         self._pending_bytes += len(data)
 
     def _refusal(self) -> Exception:
-        return self._failure or Fenced(
-            f"Run {self._run.id} has ended; nothing can be sent any more."
-        )
+        if self._failure is not None:
+            return LimitExceeded(str(self._failure))  # one that is raised again grows
+        return Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
 
     def stop(self) -> None:
         """Let the action be stopped at its next chunk, if it does not wait before."""
@@ -150,7 +186,8 @@ class LogWriter:
 
     def _kick(self) -> None:
         # Somebody outside the action's own coroutines put something: nobody sees them wait.
-        if self._pending and not self._busy and not self.is_closed and self.spawn_flush:
+        has_news = self._failure is not None or (self._pending and not self._busy)
+        if has_news and not self.is_closed and self.spawn_flush:
             self.spawn_flush()
 
     @types.coroutine
@@ -195,6 +232,7 @@ class LogWriter:
         if (
             len(self._pending) >= BLOCK_EVENTS
             or self._pending_bytes >= BLOCK_BYTES
+            or self._full
             or self._time() >= self._due_at
         ):
             await self.turn()
@@ -206,7 +244,9 @@ class LogWriter:
             asyncio.CancelledError: If the run is to stop.
         """
         await self.flush()
-        while self._busy and len(self._pending) >= BLOCK_EVENTS:
+        while self._busy and (
+            len(self._pending) >= BLOCK_EVENTS or self._pending_bytes >= BLOCK_BYTES or self._full
+        ):
             await self._wait_idle()
         await asyncio.sleep(0)
         if self.is_stopping:
@@ -222,12 +262,14 @@ class LogWriter:
         """
         if self._busy:
             return
-        self._busy = True
+        self._busy, failure = True, self._failure
         try:
             while (self._unsettled or self._pending) and not self.is_closed:
                 block = self._unsettled
                 if block is None:
                     block = self._unsettled = self._next_block()
+                    if block is None:
+                        break
                 try:  # what `_settle` does, without the call
                     self._seq = await self._store.append(
                         block.run_id, block, after=self._seq, fence=self._run.fence
@@ -241,20 +283,23 @@ class LogWriter:
             self._busy = False
             if self._idle is not None and not self._idle.done():
                 self._idle.set_result(None)
+        if self._failure is not failure:
+            raise self._refusal()
 
-    def _next_block(self) -> Block:
-        """Return everything that is pending as a block that the limits allow."""
-        run, limits = self._run, self._limits
-        data, self._pending, self._pending_bytes = self._pending, [], 0
-        block = Block.of_chunks(run.id, self._seq + 1, data)
-        self._bytes += len(block.frames)
-        if run.keep is None and (block.last > limits.max_events or self._bytes > limits.max_bytes):
-            self._failure = LimitExceeded(
-                f"The run's log is over its limit of {limits.max_events} events "
-                f"or {limits.max_bytes} bytes."
-            )
-            raise self._failure
-        return block
+    def _next_block(self) -> Block | None:
+        """Return what is pending, or about `BLOCK_BYTES` of it, as far as the log has room."""
+        if self._full:
+            data, size = self._full.pop(0)
+        else:
+            data, self._pending = self._pending, []
+            size, self._pending_bytes = self._pending_bytes, 0
+        block = Block.of_chunks(self._run.id, self._seq + 1, data)
+        if self.room.take(block, size):
+            return block
+        self._failure = self.room.exceeded()
+        self._full.clear()
+        self._pending, self._pending_bytes = [], 0
+        return self.room.take_part(block)
 
     def check_limits(self) -> None:
         """Return if the log is within its limits.
@@ -263,7 +308,7 @@ class LogWriter:
             LimitExceeded: If it is not, also where the action let that pass.
         """
         if self._failure is not None:
-            raise self._failure
+            raise self._refusal()
 
     async def _settle(self, block: Block, end: Status | None = None) -> None:
         run_id, fence = self._run.id, self._run.fence
@@ -292,8 +337,11 @@ class LogWriter:
                 self._idle = self._loop.create_future()
             await self._idle
 
-    async def end(self, kind: EventType, data: bytes) -> None:
-        """Append what is pending and the terminal event, in one step, and close.
+    async def end(self, kind: EventType, data: bytes) -> EventType:
+        """Append what is pending and the terminal event, the last block with it, and close.
+
+        An end for which there is no room is told as `LimitExceeded`. Returns the type of the
+        event that was written.
 
         If it fails or is cancelled, it can be called again with the same arguments.
 
@@ -306,9 +354,22 @@ class LogWriter:
         await self._wait_idle()
         if self._unsettled is not None:
             await self._settle(self._unsettled)
-        run_id, pending, seq = self._run.id, self._pending, self._seq + 1
-        block = Block.of_event(run_id, seq + len(pending), kind, data)
-        if pending:
-            block = Block.of_chunks(run_id, seq, pending).joined(block)
+        if self._ending is None:
+            while self._full and (block := self._next_block()) is not None:
+                self._unsettled = block
+                await self._settle(block)
+            self._ending = self._last_block(kind, data)
+        block, kind = self._ending
         await self._settle(block, advance(Status.RUNNING, kind))
-        self._pending = []
+        return kind
+
+    def _last_block(self, kind: EventType, data: bytes) -> tuple[Block, EventType]:
+        """Return the block that ends the log, as far as there is room, and its last type."""
+        rest = self._next_block() if self._pending else None
+        if self._failure is not None and kind is EventType.DONE:
+            kind, data = self.room.end_as(self._failure)
+        else:
+            kind, data = self.room.end_within(kind, data)
+        seq = (self._seq if rest is None else rest.last) + 1
+        end = Block.of_event(self._run.id, seq, kind, data)
+        return end if rest is None else rest.joined(end), kind
