@@ -5,6 +5,7 @@ import pytest
 from tests.client.script import (
     OPENING,
     UNREACHABLE,
+    Answer,
     chunk,
     end,
     json,
@@ -268,6 +269,63 @@ async def test_an_event_that_is_missing_is_said_to_be_missing() -> None:
 
         with pytest.raises(ProtocolError, match="something is missing"):
             await run.result()
+
+
+async def test_events_of_unknown_types_are_passed_and_moved_past() -> None:
+    strange = end(2, "surprise", {"what": "a later version"})
+    notice = "event: notice\ndata: without a place\n\n"
+    async with serve(stream(OPENING, notice, chunk(1, "a"), strange, chunk(3, "b"), end(4))) as (
+        client,
+        _,
+    ):
+        run = await client.start("count")
+
+        events = [(event.seq, event.type.value) async for event in run]
+
+    assert events == [(1, "chunk"), (3, "chunk"), (4, "done")]
+
+
+async def test_a_run_is_resumed_behind_the_last_event_even_if_its_type_is_unknown() -> None:
+    async with serve(
+        stream(OPENING, chunk(1, "a"), end(2, "surprise"), end(3, "surprise")),
+        stream("id: r1.3\nevent: run\ndata: {}\n\n", chunk(4, "b"), end(5)),
+    ) as (client, server):
+        run = await client.start("count")
+
+        chunks = [value async for value in run.chunks()]
+
+    assert chunks == ["a", "b"]
+    assert server.requests[1].headers["last-event-id"] == "r1.3"
+
+
+async def test_an_event_is_missing_also_behind_one_of_an_unknown_type() -> None:
+    async with serve(stream(OPENING, end(1, "surprise"), chunk(3, "b"))) as (client, _):
+        run = await client.start("count")
+
+        with pytest.raises(ProtocolError, match="something is missing"):
+            await run.result()
+
+
+async def test_only_the_known_terminal_events_end_a_run() -> None:
+    async with serve(
+        stream(OPENING, end(1, "finished", {"result": 1})),
+        stream("id: r1.1\nevent: run\ndata: {}\n\n", end(2, value={"result": 2, "more": [3]})),
+    ) as (client, _):
+        run = await client.start("count")
+
+        assert await run.result() == 2
+
+
+async def test_a_status_of_a_later_version_is_not_an_end() -> None:
+    async with serve(
+        stream(OPENING),
+        Answer(status=204),
+        json({"id": "r1", "status": "hibernating", "seq": 0, "result": None, "mood": "fine"}),
+        stream("id: r1.0\nevent: run\ndata: {}\n\n", end(1, value={"result": 1})),
+    ) as (client, _):
+        run = await client.start("count")
+
+        assert await run.result() == 1
 
 
 async def test_a_reset_says_where_a_trimmed_log_begins() -> None:

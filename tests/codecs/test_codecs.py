@@ -249,8 +249,8 @@ def test_many_small_events_are_no_large_one(
         b'{"seq":"x","type":"chunk","data":1}',
         b'{"seq":1e999,"type":"chunk","data":1}',
         b'{"seq":null,"type":"chunk","data":1}',
-        b'{"seq":1,"type":"no such type","data":1}',
-        b'{"seq":1,"type":"started","data":1}',
+        b'{"seq":1,"type":null,"data":1}',
+        b'{"seq":1,"type":7,"data":1}',
         b'{"seq":1,"type":["chunk"],"data":1}',
         b'{"type":"reset","data":{}}',
         b'{"type":"reset","data":{"firstSeq":1e999}}',
@@ -264,6 +264,54 @@ def test_many_small_events_are_no_large_one(
 def test_a_line_that_is_no_event_is_a_protocol_error(line: bytes) -> None:
     with pytest.raises(ProtocolError, match="no event of this protocol"):
         NDJSONDecoder().feed(line + b"\n")
+
+
+names = st.text("abcdefghijklmnopqrstuvwxyzABC_-é ", min_size=1, max_size=12).filter(
+    lambda name: (
+        name not in {"chunk", "restarted", "done", "error", "cancelled", "reset"}
+        and name not in {"run", "message"}
+    )
+)
+
+
+@given(log=logs(), strange=st.lists(st.tuples(st.integers(0, 9), names, values)), data=st.data())
+def test_events_of_unknown_types_are_passed_wherever_they_are(
+    log: list[Event], strange: list[tuple[int, str, object]], data: st.DataObject
+) -> None:
+    frames: list[tuple[str, bytes]] = [(each.type.value, each.data) for each in log]
+    for place, name, value in strange:
+        frames.insert(min(place, len(frames)), (name, to_json(value)))
+    sse = b"".join(
+        b"id: r1.%d\nevent: %b\nmore: x\ndata: %b\n\n" % (seq, name.encode(), value)
+        for seq, (name, value) in enumerate(frames, 1)
+    )
+    lines = b"".join(
+        b'{"more":[],"seq":%d,"type":%b,"data":%b}\n' % (seq, to_json(name), value)
+        for seq, (name, value) in enumerate(frames, 1)
+    )
+    cuts = data.draw(st.lists(st.integers(0, 600)))
+    decoder, known = SSEDecoder(), [event.type.value for event in log]
+
+    events = read(decoder, sliced(sse, cuts))
+    of_lines = read(NDJSONDecoder(), sliced(lines, cuts))
+
+    assert [event.type.value for event in events] == known
+    assert [event.value for event in events] == [event.value for event in log]
+    assert meaning(of_lines) == meaning(events)
+    assert decoder.cursor == (f"r1.{len(frames)}" if frames else None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"seq":1,"type":"no such type","data":1}',
+        b'{"seq":1,"type":"started","data":1}',
+        b'{"type":"notice"}',
+        b'{"type":"constructor","seq":"x"}',
+    ],
+)
+def test_a_line_of_an_unknown_type_is_passed(line: bytes) -> None:
+    assert list(NDJSONDecoder().feed(line + b"\n")) == []
 
 
 @given(data=st.binary(max_size=200))

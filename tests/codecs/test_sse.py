@@ -193,11 +193,39 @@ def test_a_blocks_frames_are_sent_untouched() -> None:
         b"data: 1\n\n",
         b"id: 1\ndata: 1\n\n",
         b"id: r1.x\ndata: 1\n\n",
-        b"id: r1.1\nevent: no such event\ndata: 1\n\n",
-        b"id: r1.1\nevent: started\ndata: 1\n\n",
+        b"event: run\ndata: {}\n\n",
+        b"id: 1\nevent: reset\ndata: {}\n\n",
+        b"id: 1\nevent: done\ndata: {}\n\n",
     ],
     ids=repr,
 )
 def test_a_frame_of_another_format_is_a_protocol_error(frame: bytes) -> None:
     with pytest.raises(ProtocolError, match="Not a frame of this protocol"):
         SSEDecoder().feed(frame)
+
+
+@pytest.mark.parametrize("name", ["surprise", "started", "Done", "constructor", "é", " done"])
+def test_a_frame_of_an_unknown_type_moves_the_cursor_and_is_no_event(name: str) -> None:
+    decoder = SSEDecoder()
+
+    events = decoder.feed(f"id: r1.1\nevent: {name}\ndata: not JSON\n\n".encode())
+
+    assert list(events) == []
+    assert decoder.cursor == "r1.1"
+
+
+@pytest.mark.parametrize("place", ["", "id: 7\n", "id\n", "id: r1.x\n"])
+def test_a_frame_of_an_unknown_type_without_a_place_moves_nothing(place: str) -> None:
+    decoder = SSEDecoder()
+
+    decoder.feed(b"id: r1.1\ndata: 1\n\n")
+    decoder.feed(f"{place}event: surprise\ndata: 1\n\n".encode())
+
+    assert decoder.cursor == "r1.1"
+
+
+def test_an_event_is_in_one_line_for_every_reader_whoever_sent_it() -> None:
+    (event,) = SSEDecoder().feed('id: r1.1\ndata: "a\u2028b"\n\n'.encode())
+
+    assert event.data == b'"a\\u2028b"'
+    assert event.value == "a\u2028b"

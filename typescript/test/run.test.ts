@@ -174,6 +174,49 @@ test("another run's stream is refused", async () => {
   await expect(client.runs.attach("r1").result()).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
 });
 
+test("events of unknown types are passed, and the run is resumed behind them", async () => {
+  const notice = "event: notice\ndata: without a place\n\n";
+  const { call, asked } = serve([
+    stream(OPENING, notice, chunk(1, "a"), event(2, "surprise", { of: "a later version" }), event(3, "constructor", {})),
+    stream(chunk(4, "b"), event(5, "done", { result: 7, more: [1] })),
+  ]);
+  const run = call();
+
+  const events = await all(run.events());
+
+  expect(events.map(({ seq, type }) => [seq, type])).toEqual([[1, "chunk"], [4, "chunk"], [5, "done"]]);
+  expect(await run.result()).toBe(7);
+  expect(asked[1]?.headers.get("Last-Event-ID")).toBe("r1.3");
+});
+
+test("only the events that are known to end a run end it", async () => {
+  const { call } = serve([stream(OPENING, event(1, "finished", { result: 1 })), stream(done(2, 2))]);
+
+  expect(await call().result()).toBe(2);
+});
+
+test("a poll may bring events, members and a status that are not known", async () => {
+  const snapshot = { id: "r1", firstSeq: 1, mood: "fine", cursor: "r1.2" };
+  const first = [
+    { seq: 1, type: "chunk", data: "a", at: "2030-01-01" },
+    { seq: 2, type: "surprise", data: null },
+  ];
+  const { call, asked } = serve(
+    [
+      json(202, { ...snapshot, status: "hibernating", seq: 0 }, { "Run-Id": "r1" }),
+      json(200, { ...snapshot, status: "hibernating", seq: 2, events: first, retryAfterMs: 500 }),
+      json(200, { ...snapshot, status: "completed", seq: 3, events: [{ seq: 3, type: "done", data: { result: 7 } }], retryAfterMs: null }),
+    ],
+    { transport: "polling" },
+  );
+  const run = call();
+
+  expect(await all(run)).toEqual(["a"]);
+  expect(await run.result()).toBe(7);
+  expect(asked.at(-1)?.path).toContain("after=r1.2");
+  expect(run.status).toBe("completed");
+});
+
 test("a cursor that is none is refused without asking", async () => {
   const { client, asked } = serve([]);
 

@@ -77,7 +77,7 @@ class Terminal:
             self._show_chunk(value, text_of(event.data))
         elif event.type is EventType.RESTARTED:
             self._end_line()
-            note(f"Attempt {value['attempt']} begins; what came before does not count.")
+            note(f"Attempt {value.get('attempt', '')} begins; what came before does not count.")
         elif event.type is EventType.DONE:
             self._show_result(value.get("result"))
         else:

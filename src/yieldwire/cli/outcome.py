@@ -1,5 +1,6 @@
 """How a command ended, as its exit code."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from pydantic_core import to_json
@@ -32,10 +33,11 @@ class Outcome(IntEnum):
     @classmethod
     def of_status(cls, status: str) -> "Outcome":
         """Return the outcome of a run that ended with ``status``."""
-        return {
+        outcomes: Mapping[str, Outcome] = {
             Status.COMPLETED: cls.COMPLETED,
             Status.CANCELLED: cls.CANCELLED,
-        }.get(Status(status), cls.FAILED)
+        }
+        return outcomes.get(status, cls.FAILED)
 
     @classmethod
     def of_error(cls, error: YieldwireError) -> "Outcome":

@@ -23,7 +23,7 @@ from yieldwire.cursor import cursor_of, parse_cursor, seq_in
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.events import Event, EventType
 from yieldwire.failure import error_from
-from yieldwire.run import Status
+from yieldwire.run import TERMINAL
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -46,7 +46,8 @@ class RemoteRun:
         self._answer: Answer | None = None
         self._pieces: AsyncGenerator[bytes, None] | None = None
         self._decoder = SSEDecoder()
-        self._ready: deque[Event] = deque()
+        self._ready: deque[tuple[int, Event | None]] = deque()
+        """Seqs that the answer has moved to, each with its event if that is known here."""
         self._outcome: Mapping[str, Json] | None = None
         self._is_reading = False
         if answer is not None:
@@ -141,16 +142,18 @@ class RemoteRun:
             raise UsageError("Another task is reading this run; attach to it for a second reader.")
         self._is_reading = True
         try:
-            while not self._ready:
-                if self._outcome is not None:
-                    return None
-                await self._fill()
-            return await self._hand_out(self._ready.popleft())
+            while True:
+                while not self._ready:
+                    if self._outcome is not None:
+                        return None
+                    await self._fill()
+                self.seq, event = self._ready.popleft()
+                if event is not None:
+                    return await self._hand_out(event)
         finally:
             self._is_reading = False
 
     async def _hand_out(self, event: Event) -> Event:
-        self.seq = event.seq
         if event.is_terminal:
             value = event.value
             self._outcome = value if event.type is EventType.DONE else {"error": value}
@@ -187,7 +190,7 @@ class RemoteRun:
     async def _conclude(self) -> None:
         # The log has nothing more to say; how the run ended is in its snapshot.
         snapshot = await self.snapshot()
-        if not Status(snapshot["status"]).is_terminal:
+        if snapshot["status"] not in TERMINAL:
             raise Lost("The server had nothing to send.")
         self._outcome = snapshot
 
@@ -200,13 +203,14 @@ class RemoteRun:
 
     def _take(self, piece: bytes) -> None:
         decoder, seq = self._decoder, self.seq
-        for event in decoder.feed(piece):
-            if event.seq <= seq:
+        for step, event in decoder.steps(piece):
+            if step <= seq:
                 continue  # repeated by something on the way
-            if event.seq != seq + 1 and event.seq != decoder.first_seq:
-                raise ProtocolError(f"Event {event.seq} follows {seq}: something is missing.")
-            self._ready.append(event)
-            seq = event.seq
+            # What a frame of an unknown type skips is for a version that knows it.
+            if event is not None and step not in {seq + 1, decoder.first_seq}:
+                raise ProtocolError(f"Event {step} follows {seq}: something is missing.")
+            self._ready.append((step, event))
+            seq = step
         if decoder.cursor is not None and parse_cursor(decoder.cursor)[0] != self.id:
             raise ProtocolError("The answer is about another run.")
         self._backoff.received(events=bool(self._ready))

@@ -5,7 +5,7 @@ in any grouping and a decoder bytes in any slices: the events are the same.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from yieldwire.events import Block, Event, EventType
 
@@ -41,7 +41,11 @@ class Encoder(Protocol):
 
 
 class Decoder(Protocol):
-    """Reads events from one format's bytes, however these are cut."""
+    """Reads events from one format's bytes, however these are cut.
+
+    What a later version of the protocol may add is ignored: events of other types, and fields
+    and members of other names.
+    """
 
     def feed(self, data: bytes, /) -> Sequence[Event]:
         """Return the events that ``data`` completes.
@@ -52,13 +56,5 @@ class Decoder(Protocol):
         ...
 
 
-def log_event(name: str) -> EventType:
-    """Return the type that a log's event of this name has.
-
-    Raises:
-        ValueError: If no log has such events.
-    """
-    kind = EventType(name)
-    if kind is EventType.STARTED:
-        raise ValueError("a start changes a run's status and stands in no log")
-    return kind
+LOG_EVENTS: Final = {kind.value: kind for kind in EventType if kind is not EventType.STARTED}
+"""The types of a log's events by their names on the wire, as far as this version knows them."""

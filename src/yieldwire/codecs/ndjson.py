@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from pydantic_core import from_json, to_json
 
-from yieldwire.codecs import log_event
+from yieldwire.codecs import LOG_EVENTS
 from yieldwire.errors import ProtocolError
 from yieldwire.events import Block, Event, one_line
 
@@ -72,10 +72,15 @@ class NDJSONDecoder:
     def _event(self, line: bytes) -> Sequence[Event]:
         try:
             value = from_json(line)
-            if value["type"] == "reset":
+            name = value["type"]
+            if name == "reset":
                 self.first_seq = int(value["data"]["firstSeq"])
                 return ()
-            data = one_line(to_json(value["data"]))
-            return (Event(int(value["seq"]), log_event(value["type"]), data),)
+            kind = LOG_EVENTS.get(name)
+            if kind is None and isinstance(name, str):
+                return ()  # an event of another version
+            if kind is None:
+                raise TypeError("the type of an event is text")
+            return (Event(int(value["seq"]), kind, one_line(to_json(value["data"]))),)
         except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise ProtocolError("A line is no event of this protocol.") from exc

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from yieldwire.codecs import log_event
+from yieldwire.codecs import LOG_EVENTS
 from yieldwire.cursor import parse_cursor
 from yieldwire.errors import ParseError, ProtocolError
-from yieldwire.events import Block, Event, EventType
+from yieldwire.events import Block, Event, EventType, one_line
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """What a decoder holds of one event that has no end yet; above it lies an attack or a fault."""
+_EVENTS: Final = {"message": EventType.CHUNK, **LOG_EVENTS}
+_FRAMES: Final = frozenset({"run", "reset"})
+"""What is sent beside the events of the log."""
 
 
 class SSEEncoder:
@@ -138,7 +141,7 @@ class SSEParser:
 
 
 class SSEDecoder:
-    """Reads native frames.
+    """Reads native frames, and passes those whose type is not known here.
 
     ``cursor`` is where the reader stands, ``opening`` the data of the last ``run`` frame,
     ``first_seq`` where the log began when a ``reset`` came.
@@ -161,19 +164,33 @@ class SSEDecoder:
         Raises:
             ProtocolError: If a frame is not one of the native format.
         """
-        events: list[Event] = []
+        return [event for _, event in self.steps(data) if event is not None]
+
+    def steps(self, data: bytes, /) -> Sequence[tuple[int, Event | None]]:
+        """Return the seqs to which the frames that ``data`` completes move the reader.
+
+        Each comes with its event; with ``None`` where its type is not known here, so that a
+        reader passes it and misses nothing.
+
+        Raises:
+            ProtocolError: If a frame is not one of the native format.
+        """
+        steps: list[tuple[int, Event | None]] = []
         for message in self._parser.feed(data):
+            name, kind = message.event, _EVENTS.get(message.event)
             try:
                 _, seq = parse_cursor(message.last_event_id)
-                kind = message.event
-                if kind == "run":
-                    self.opening = message.data
-                elif kind == "reset":
-                    self.first_seq = seq + 1
-                else:
-                    known = EventType.CHUNK if kind == "message" else log_event(kind)
-                    events.append(Event(seq, known, message.data.encode()))
-            except (ParseError, ValueError) as exc:
-                raise ProtocolError(f"Not a frame of this protocol: {message.event!r}.") from exc
+            except ParseError as exc:
+                if kind is None and name not in _FRAMES:
+                    continue  # a frame of another version, which may have no place in the log
+                raise ProtocolError(f"Not a frame of this protocol: {name!r}.") from exc
             self.cursor = message.last_event_id
-        return events
+            if name == "run":
+                self.opening = message.data
+            elif name == "reset":
+                self.first_seq = seq + 1
+            elif kind is None:
+                steps.append((seq, None))
+            else:
+                steps.append((seq, Event(seq, kind, one_line(message.data.encode()))))
+        return steps

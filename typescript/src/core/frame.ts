@@ -20,7 +20,7 @@ export interface Reset {
   readonly firstSeq: number;
 }
 
-/** One event of the log. */
+/** One event of the log. One of a type that is not known here has only a place, and perhaps not even that. */
 export interface EventFrame {
   readonly kind: "event";
   readonly event: RunEvent;
@@ -36,7 +36,6 @@ export interface Retry {
 export type Frame = Opening | Reset | EventFrame | Retry;
 
 const CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
-const TYPES: ReadonlySet<unknown> = new Set(["chunk", "restarted", "done", "error", "cancelled"]);
 
 /** The cursor behind an event. */
 export function cursorOf(runId: string, seq: number): string {
@@ -49,30 +48,38 @@ export function readCursor(cursor: string): { readonly runId: string; readonly s
   return runId === undefined ? undefined : { runId, seq: Number(seq) };
 }
 
+/** Whether this is the type of an event that this version of the protocol knows. */
+export function isKnown(type: unknown): boolean {
+  return Object.hasOwn(TRANSITIONS.running, type as string);
+}
+
 /** What a message says. Throws `PROTOCOL_ERROR` where it is no frame of this protocol. */
-export function frameOf({ id, type, data }: Message): Frame {
-  const value = parse(data);
-  if (type === "reset") return resetOf(value);
-  const place = readCursor(id);
-  if (!place) throw protocolError(`The id "${id}" is no cursor.`);
-  if (type === "run") return openingOf(id, value);
-  return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
+export function frameOf({ id, type: name, data }: Message): Frame {
+  const type = name === "message" ? "chunk" : name;
+  const seq = readCursor(id)?.seq;
+  const isOpening = type === "run";
+  if (type === "reset") return resetOf(parse(data));
+  if (!isOpening && !isKnown(type)) return eventOf(seq, type);
+  if (seq === undefined) throw protocolError(`The id "${id}" is no cursor.`);
+  return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
 }
 
 /** What a line of newline-delimited JSON says. Throws `PROTOCOL_ERROR` where it is no event. */
 export function frameOfLine(line: string): Frame {
-  const value = fieldsOf(parse(line));
-  return value["type"] === "reset" ? resetOf(value["data"]) : eventOf(value);
+  const { seq, type, data } = fieldsOf(parse(line));
+  if (type === "reset") return resetOf(data);
+  const isEvent = isKnown(type) ? Number.isSafeInteger(seq) : typeof type === "string";
+  if (!isEvent) throw protocolError(`There is no event "${type as string}".`);
+  return eventOf(seq, type, data);
 }
 
-function eventOf(event: { readonly seq?: unknown; readonly type?: unknown; readonly data?: unknown }): EventFrame {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${event.type as string}".`);
-  return { kind: "event", event: event as RunEvent };
+function eventOf(seq: unknown, type: unknown, data?: unknown): EventFrame {
+  return { kind: "event", event: { seq, type, data } as RunEvent };
 }
 
 function openingOf(cursor: string, value: unknown): Opening {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string" || !(String(status) in TRANSITIONS)) throw protocolError("An opening names no run.");
+  if (typeof id !== "string") throw protocolError("An opening names no run.");
   return {
     kind: "opening",
     cursor,

@@ -7,8 +7,8 @@
 
 import { ActionError, protocolError } from "./error.js";
 import { isProgress, type Progress, type RunEvent, type Snapshot, textOf } from "./event.js";
-import { cursorOf, type Frame, type Opening, readCursor } from "./frame.js";
-import { type RunStatus, TERMINAL, TRANSITIONS } from "./status.js";
+import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
+import { type RunStatus, TRANSITIONS } from "./status.js";
 
 /** How a run ended. */
 export interface Outcome<Result> {
@@ -61,8 +61,8 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   /** Take a status that came without events. */
   takeStatus(status: RunStatus): void {
-    // A terminal status counts only together with the outcome.
-    if (!this.outcome && !TERMINAL.has(status)) this.status = status;
+    // A terminal status counts only together with the outcome, and one that is not known here not at all.
+    if (!this.outcome && TRANSITIONS[status]?.["cancelled"]) this.status = status;
   }
 
   /** Take the outcome from a snapshot, where the log has no more to say. */
@@ -77,8 +77,9 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   #append(event: RunEvent<Chunk, Result>): RunEvent<Chunk, Result> | undefined {
     if (this.outcome || !(event.seq > this.seq)) return undefined;
     this.seq = event.seq;
+    if (!isKnown(event.type)) return undefined; // of a later version
     // An attempt's beginning is no event: its first event says that it has begun.
-    this.status = TRANSITIONS.running[event.type] ?? this.status;
+    this.status = TRANSITIONS.running[event.type];
     if (event.type === "chunk") {
       this.text += textOf(event.data);
       if (isProgress(event.data)) this.progress = event.data;

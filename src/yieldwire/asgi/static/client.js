@@ -314,7 +314,6 @@ var TERMINAL = /* @__PURE__ */ new Set(["completed", "failed", "cancelled"]);
 
 // src/core/frame.ts
 var CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
-var TYPES = /* @__PURE__ */ new Set(["chunk", "restarted", "done", "error", "cancelled"]);
 function cursorOf(runId, seq) {
   return `${runId}.${seq}`;
 }
@@ -322,21 +321,24 @@ function readCursor(cursor) {
   const [, runId, seq] = CURSOR.exec(cursor) ?? [];
   return runId === void 0 ? void 0 : { runId, seq: Number(seq) };
 }
-function frameOf({ id, type, data }) {
-  const value = parse(data);
-  if (type === "reset") return resetOf(value);
-  const place = readCursor(id);
-  if (!place) throw protocolError(`The id "${id}" is no cursor.`);
-  if (type === "run") return openingOf(id, value);
-  return eventOf({ seq: place.seq, type: type === "message" ? "chunk" : type, data: value });
+function isKnown(type) {
+  return Object.hasOwn(TRANSITIONS.running, type);
 }
-function eventOf(event) {
-  if (!Number.isSafeInteger(event.seq) || !TYPES.has(event.type)) throw protocolError(`There is no event "${event.type}".`);
-  return { kind: "event", event };
+function frameOf({ id, type: name, data }) {
+  const type = name === "message" ? "chunk" : name;
+  const seq = readCursor(id)?.seq;
+  const isOpening = type === "run";
+  if (type === "reset") return resetOf(parse(data));
+  if (!isOpening && !isKnown(type)) return eventOf(seq, type);
+  if (seq === void 0) throw protocolError(`The id "${id}" is no cursor.`);
+  return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
+}
+function eventOf(seq, type, data) {
+  return { kind: "event", event: { seq, type, data } };
 }
 function openingOf(cursor, value) {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string" || !(String(status) in TRANSITIONS)) throw protocolError("An opening names no run.");
+  if (typeof id !== "string") throw protocolError("An opening names no run.");
   return {
     kind: "opening",
     cursor,
@@ -397,7 +399,7 @@ var RunLog = class {
   }
   /** Take a status that came without events. */
   takeStatus(status) {
-    if (!this.outcome && !TERMINAL.has(status)) this.status = status;
+    if (!this.outcome && TRANSITIONS[status]?.["cancelled"]) this.status = status;
   }
   /** Take the outcome from a snapshot, where the log has no more to say. */
   conclude(snapshot) {
@@ -410,7 +412,8 @@ var RunLog = class {
   #append(event) {
     if (this.outcome || !(event.seq > this.seq)) return void 0;
     this.seq = event.seq;
-    this.status = TRANSITIONS.running[event.type] ?? this.status;
+    if (!isKnown(event.type)) return void 0;
+    this.status = TRANSITIONS.running[event.type];
     if (event.type === "chunk") {
       this.text += textOf(event.data);
       if (isProgress(event.data)) this.progress = event.data;

@@ -97,7 +97,7 @@ function take({ type, data }) {
   } else if (type === "chunk") {
     pending.text += textOf(data);
     if (data?.type === "progress") pending.progress = data;
-  } else showEnd(type, data);
+  } else if (type === "done" || type === "error" || type === "cancelled") showEnd(type, data);
   if (!pending.isDue) requestAnimationFrame(draw);
   pending.isDue = true;
 }

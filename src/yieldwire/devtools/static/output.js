@@ -119,7 +119,7 @@ export class Output {
     if (type === "chunk") this.#chunk(data);
     else if (type === "restarted") this.#clear();
     else if (type === "done") this.result(data.result);
-    else this.error(data);
+    else if (type === "error" || type === "cancelled") this.error(data);
   }
 
   /** @param {any} data */
