@@ -28,6 +28,7 @@ from yieldwire.errors import (
     UsageError,
     ValidationFailed,
 )
+from yieldwire.executors.local import LocalExecutor
 from yieldwire.handle import Run
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores import Query
@@ -478,11 +479,11 @@ class StumblingApp(App):
 
     seen: list[str]
 
-    async def _swept(self, run: RunRecord) -> None:
+    async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
         self.seen.append(run.id)
         if len(self.seen) == 1:
             raise OSError("its files cannot be deleted")
-        await super()._swept(run)
+        await super()._swept(executor, run)
 
 
 async def test_a_run_that_cannot_be_looked_after_keeps_no_other_from_it() -> None:
@@ -605,7 +606,8 @@ async def test_closing_lets_running_actions_finish_within_the_grace() -> None:
         await asyncio.sleep(0)
         may_end.set()
 
-    assert (await outcome(run)).chunks == [1, 2]
+    async with opened(app):
+        assert (await outcome(run)).chunks == [1, 2]
 
 
 async def test_what_goes_on_longer_than_the_grace_is_interrupted() -> None:
@@ -622,7 +624,8 @@ async def test_what_goes_on_longer_than_the_grace_is_interrupted() -> None:
     await first_chunk(run)
     await app.close()
 
-    assert (await outcome(run)).code == "INTERRUPTED"
+    async with opened(app):
+        assert (await outcome(run)).code == "INTERRUPTED"
     assert steps == ["cleaned up"]
 
 

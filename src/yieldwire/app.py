@@ -11,18 +11,18 @@ from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing  # noqa: PLC0414 - exported from here too
-from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import Json, StoreError, Unavailable, UsageError, YieldwireError
+from yieldwire.context import Context, RequestFacts, Resource
+from yieldwire.errors import Json, Unavailable, UsageError, YieldwireError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
-from yieldwire.executors.local import LocalExecutor, Tasks
+from yieldwire.executors.local import LocalExecutor
 from yieldwire.handle import Run
 from yieldwire.inputs import Inputs
 from yieldwire.middleware import Around, Middleware, run_middleware
+from yieldwire.opening import Lifetime, Opening
 from yieldwire.reading import Reader
 from yieldwire.registry import Registry
-from yieldwire.resources import Resources
 from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.snapshot import Fold, retry_after_ms
 from yieldwire.starts import admission_of, close_uploads, dump, record_of
@@ -41,7 +41,8 @@ FOLDS: Final = 512
 class App(Registry):
     """Actions, the store that keeps their runs, the executor that runs them.
 
-    It opens by itself at the first call, in the event loop of that call; `close` ends it.
+    It opens by itself at the first call, in the event loop of that call. `close` ends that, and
+    `open` begins again, in any event loop.
 
     Args:
         store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or a store of your own.
@@ -72,107 +73,97 @@ class App(Registry):
         self.limits: Final = limits or Limits()
         self.timing = timing or Timing()
         self.checks_chunks = False
-        self.is_closing = False
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
         self._middleware, self._around = tuple(middleware), tuple(around)
         self._inputs = Inputs(self.store.files)
         self._folds: OrderedDict[str, Fold] = OrderedDict()
-        self._readers: set[Reader] = set()
-        self._chores = Tasks()
-        self._executor: LocalExecutor | None = None
-        self._opening: asyncio.Lock = asyncio.Lock()
-        self._resources = Resources()
-        self._keeper: asyncio.Task[None] | None = None
+        self._lifetime = Lifetime(self)
 
     # Opening and closing.
 
     async def open(self) -> None:
-        """Open resources and begin to look after time; every call after the first does nothing.
+        """Open resources and begin to look after time; where it is open, this does nothing.
+
+        An application may be opened again after a close, also in another event loop.
 
         Raises:
             StoreError: If the store cannot be used; a later call tries again.
+            UsageError: If it is open in another event loop, which is running.
         """
-        if self._executor is None:
-            async with self._opening:
-                if self._executor is None:
-                    self._executor = await self._open()
+        await self._lifetime.open()
 
-    async def _open(self) -> LocalExecutor:
-        await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeper = self._chores.own(self._resources.keep(self.declared_resources, ready))
-        await ready
-        self._chores.own(self._look_after_time())
+    async def ready(self) -> Opening:
+        """Return what is open here. The first call of an application opens it.
+
+        Raises:
+            StoreError: If the store cannot be used; a later call tries again.
+            Unavailable: If it is closed.
+            UsageError: If it is open in another event loop, which is running.
+        """
+        return await self._lifetime.ready()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes no new runs: it was told to stop, or is closed."""
+        return self._lifetime.is_closing
+
+    def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
+        """Return an executor of this application's runs in the running loop."""
         services = Services(
             store=self.store,
             limits=self.limits,
             arounds=self._around,
-            resources=self._resources.opened,
+            resources=resources,
             checks_chunks=lambda: self.checks_chunks,
         )
         return LocalExecutor(services, self._load, self._ended, lease=self._lease)
 
-    async def _look_after_time(self) -> None:
-        is_failing = False
-        while not self.is_closing:  # what a stopping process releases is for others to find
-            await asyncio.sleep(self.timing.sweep_every)
-            try:
-                await self.sweep()
-                is_failing = False
-            except StoreError as exc:
-                if not is_failing:  # said once, however long it lasts
-                    logger.warning("a sweep failed, and is tried again: %s", exc)
-                is_failing = True
-            except Exception:
-                logger.exception("a sweep failed; the next one tries again")
+    def enter(self, opening: Opening, /) -> None:
+        """Add nothing to what lives as long as ``opening``."""
 
     async def sweep(self) -> None:
-        """Do what time asks: stop forsaken runs, recover orphaned ones, forget old ones."""
+        """Run time-based maintenance: stop forsaken runs, recover orphaned ones, forget old ones.
+
+        Raises:
+            Unavailable: If the application is closed.
+        """
+        executor = (await self.ready()).executor
         for run in await self.store.sweep(lease=self._lease):
             try:
-                await self._swept(run)
+                await self._swept(executor, run)
             except Exception:  # the others must be looked after all the same
                 logger.exception("a run was not looked after", extra={"run_id": run.id})
         for run_id in await self.store.purge():
             self._folds.pop(run_id, None)
 
-    async def _swept(self, run: RunRecord) -> None:
+    async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
         if run.status.is_terminal:
             await self._ended(run)
         elif run.status is Status.PENDING:
-            self._running_executor.enqueue(run.id, run)
+            executor.enqueue(run.id, run)
         elif run.cancel_reason is not None:
-            self._running_executor.nudge(run.id, run.cancel_reason)
+            executor.nudge(run.id, run.cancel_reason)
 
     def farewell(self) -> None:
         """Take no new runs, and let every reader end at its next block, to come back later."""
-        self.is_closing = True
-        for reader in list(self._readers):
-            reader.leave()
+        self._lifetime.farewell()
 
     def hurry(self) -> None:
         """Let a close that waits for running actions wait no longer."""
-        if self._executor is not None:
-            self._executor.hurry()
+        self._lifetime.hurry()
 
     async def close(self) -> None:
-        """Let running actions finish within the grace time, then close everything."""
-        self.farewell()
-        if self._executor is not None:
-            await self._executor.close(self.timing.grace)
-        self._resources.close()
-        if self._keeper is not None:
-            await asyncio.wait({self._keeper}, timeout=self.timing.grace)
-        await self._chores.cancel()
-        await self.store.close()
+        """Let running actions finish, and close everything, all within the grace time.
+
+        Every verb raises `Unavailable` then, until the application is opened again.
+        """
+        await self._lifetime.close()
 
     @property
     def _running_executor(self) -> LocalExecutor:
-        if self._executor is None:
-            raise UsageError("The application is not open; await app.open() first.")
-        return self._executor
+        return self._lifetime.current.executor
 
     # Starting.
 
@@ -187,7 +178,7 @@ class App(Registry):
         """
         if self.is_closing:
             raise Unavailable
-        await self.open()
+        await self.ready()
         ctx = Context(
             run_id=new_run_id(),
             action=action.name,
@@ -219,6 +210,7 @@ class App(Registry):
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
         """
+        opening = await self.ready()
         arguments = action.signature.validate(data)
         try:
             record = record_of(action, ctx, await dump(action, arguments), detached=detached)
@@ -234,7 +226,7 @@ class App(Registry):
             # The store may have the run, and what it was asked before it does before.
             # To a caller who asks again with its key, or to other readers of the feed.
             is_known = admission.key is not None or admission.feed is not None
-            self._chores.own(
+            opening.tasks.own(
                 self._enter(action, record, admission)
                 if is_known
                 else self._forsake(record.id, action)
@@ -245,12 +237,13 @@ class App(Registry):
         self, action: Action[..., Any, Any], record: RunRecord, admission: Admission
     ) -> RunRecord:
         try:
+            executor = (await self.ready()).executor
             kept = await self.store.create(record, admission)
         except Exception:
             await self._inputs.forget(record.id, action)
             raise
         if kept.id == record.id:
-            self._running_executor.enqueue(kept.id, kept)
+            executor.enqueue(kept.id, kept)
         else:
             await self._inputs.forget(record.id, action)
         return kept
@@ -294,14 +287,16 @@ class App(Registry):
             Unauthorized: If nobody is signed in and the run has an owner.
             Forbidden: If the run is another owner's.
         """
+        await self.ready()
         run = await self.store.get(run_id)
         await authorize(caller, run, verb, self._access)
         return run
 
     def reader(self, run_id: str, *, is_needed: bool = True) -> Reader:
         """Return a new reader of a run, of which the store is told where it ``is_needed``."""
-        paces = self._running_executor.paces
-        return Reader(self.store, paces, self.clock, run_id, self._readers, is_needed=is_needed)
+        opening = self._lifetime.current
+        paces, readers = opening.executor.paces, opening.readers
+        return Reader(self.store, paces, self.clock, run_id, readers, is_needed=is_needed)
 
     def reading(self, run_id: str, *, is_needed: bool = True) -> Reader:
         """Return a reader for an ``async with``, in which it ends early when the server stops."""
@@ -312,6 +307,7 @@ class App(Registry):
 
     async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Yield the events that the log has behind ``after`` at this moment."""
+        await self.ready()
         while page := await self.store.read(run_id, after):
             for block in page:
                 for event in block.events():
@@ -320,6 +316,7 @@ class App(Registry):
 
     async def fold(self, run_id: str) -> Fold:
         """Return what the run's log adds up to at this moment."""
+        await self.ready()
         fold = self._folds.pop(run_id, None)
         if fold is None:
             fold = Fold(keeps_text=(await self.store.get(run_id)).keep is None)
@@ -343,11 +340,12 @@ class App(Registry):
 
     async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
         """Ask a run to stop, and return it as it is then. Asking twice is asking once."""
+        opening = await self.ready()
         run = await self.store.request_cancel(run_id, reason)
         if run.status.is_terminal:
             await self._ended(run)
         else:
-            self._running_executor.nudge(run_id, run.cancel_reason or reason)
+            opening.executor.nudge(run_id, run.cancel_reason or reason)
         return run
 
     async def delete(self, run_id: str) -> None:
@@ -356,11 +354,13 @@ class App(Registry):
         Raises:
             Conflict: If it has not.
         """
+        await self.ready()
         await self.store.purge(run_id)
         self._folds.pop(run_id, None)
 
     async def find(self, query: Query) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""
+        await self.ready()
         return await self.store.find(query)
 
 

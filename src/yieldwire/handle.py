@@ -21,6 +21,10 @@ _TICK: Final = 15.0
 class Verbs(Protocol):
     """What a handle needs of the application."""
 
+    async def ready(self) -> object:
+        """Open the application at its first call."""
+        ...
+
     def reader(self, run_id: str) -> Reader:
         """Return a new reader of a run."""
         ...
@@ -53,6 +57,7 @@ class Run(Generic[T]):
 
     async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
         """Yield the events behind ``after``, as they come, up to the terminal one."""
+        await self._app.ready()
         async with aclosing(self._app.reader(self.id).pages(after, tick=_TICK)) as pages:
             async for page in pages:
                 for block in page:

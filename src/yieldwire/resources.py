@@ -28,8 +28,12 @@ class Resources:
                 for resource in declared:
                     manager = asynccontextmanager(cast("Opener", resource.opener))()
                     self.opened[resource] = await stack.enter_async_context(manager)
-                ready.set_result(None)
+                if not ready.done():
+                    ready.set_result(None)
                 await self._closing.wait()
+        except asyncio.CancelledError:
+            ready.cancel()
+            raise
         except Exception as exc:
             if ready.done():
                 raise

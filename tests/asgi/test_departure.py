@@ -4,6 +4,7 @@ import pytest
 from starlette.types import Message
 
 from yieldwire.asgi.departure import Departures, Disconnected
+from yieldwire.executors.local import Tasks
 
 
 async def gone() -> Message:
@@ -27,7 +28,7 @@ async def test_what_is_waited_for_is_cancelled_when_the_client_leaves() -> None:
             raise
 
     with pytest.raises(Disconnected):
-        await Departures().until_disconnect(gone, work())
+        await Departures(Tasks()).until_disconnect(gone, work())
 
     assert was_cancelled
     task = asyncio.current_task()
@@ -40,7 +41,7 @@ async def test_what_the_work_raises_is_what_is_raised() -> None:
         raise LookupError("as it was")
 
     with pytest.raises(LookupError, match="as it was"):
-        await Departures().until_disconnect(here, work())
+        await Departures(Tasks()).until_disconnect(here, work())
 
 
 async def test_the_rest_of_a_body_is_no_leaving() -> None:
@@ -57,14 +58,14 @@ async def test_the_rest_of_a_body_is_no_leaving() -> None:
         await is_read.wait()
         return "done"
 
-    assert await Departures().until_disconnect(receive, work()) == "done"
+    assert await Departures(Tasks()).until_disconnect(receive, work()) == "done"
     assert messages == []
 
 
 async def test_who_is_cancelled_by_somebody_else_is_cancelled() -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(
-            Departures().until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
+            Departures(Tasks()).until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
         )
         await asyncio.sleep(0)
         task.cancel()
@@ -81,7 +82,7 @@ async def test_an_answer_that_is_over_soon_is_not_watched() -> None:
         tasks.append(len(asyncio.all_tasks()))
         return "done"
 
-    assert await Departures().until_disconnect(here, work()) == "done"
+    assert await Departures(Tasks()).until_disconnect(here, work()) == "done"
 
     assert tasks == [len(asyncio.all_tasks())] * 2
 
@@ -93,7 +94,7 @@ async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
         raise OSError("no connection")
 
     with pytest.raises(Disconnected):
-        await Departures().until_disconnect(broken, asyncio.sleep(3600.0))
+        await Departures(Tasks()).until_disconnect(broken, asyncio.sleep(3600.0))
     await asyncio.sleep(0)
 
     assert "a task failed" in caplog.text

@@ -75,6 +75,30 @@ async def test_who_listens_no_more_is_told_nothing(former: list[int]) -> None:
     assert former == [signal.SIGTERM]
 
 
+async def test_with_the_last_who_listens_the_handlers_that_stood_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in stopping.SIGNALS]
+    ears = [Ear(), Ear()]
+    for ear in ears:
+        stopping.listen(ear.hear)
+
+    stopping.forget(ears[0].hear)
+    between = [signal.getsignal(number) for number in stopping.SIGNALS]
+    stopping.forget(ears[1].hear)
+
+    assert between != before
+    assert [signal.getsignal(number) for number in stopping.SIGNALS] == before
+
+
+async def test_a_handler_that_was_set_since_stays() -> None:
+    ear = Ear()
+    stopping.listen(ear.hear)
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stopping.forget(ear.hear)
+
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
 async def test_who_is_collected_need_not_say_that_he_listens_no_more(former: list[int]) -> None:
     ear = Ear()
     heard = ear.heard

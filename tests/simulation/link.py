@@ -160,5 +160,8 @@ class Link:
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
         await self._pass(lambda: self._store.hold(run_id, reader, seconds=seconds))
 
+    async def open(self) -> None:
+        await asyncio.sleep(0)
+
     async def close(self) -> None:
         await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from inspect import isawaitable
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +23,7 @@ from yieldwire.clock import Clock
 from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
+from yieldwire.opening import Opening
 from yieldwire.reading import Polls
 from yieldwire.stores import RunStore
 
@@ -87,31 +88,22 @@ class Actions(App):
         self.bounds: Final = bounds or Bounds()
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
-        self.departures: Final = Departures()
         self.polls: Final = Polls(self.store, self.clock)
         self._identify = identify
-        self._is_listening = self._is_closed = False
         self._open_streams: Counter[str] = Counter()
 
-    async def open(self) -> None:
-        """Open everything, and hear of the process being told to stop."""
-        if not self._is_listening:
-            self._is_listening = True
-            stopping.listen(self.hear)
-        await super().open()
+    def enter(self, opening: Opening, /) -> None:
+        """Hear of the process being told to stop, for as long as ``opening`` is."""
+        self.departures = Departures(opening.tasks)
+        self._open_streams = Counter()
+        stopping.listen(self.hear)
+        opening.at_end.callback(stopping.forget, self.hear)
 
     def hear(self, number: int) -> None:
         """Begin to stop, as the signal asks; a second SIGINT asks not to wait for actions."""
         if self.is_closing and number == signal.SIGINT:
             self.hurry()
         self.farewell()
-
-    async def close(self) -> None:
-        """Let running actions finish within the grace time, then close everything."""
-        self._is_closed = True
-        await super().close()
-        await self.departures.close()
-        stopping.forget(self.hear)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""
@@ -125,36 +117,29 @@ class Actions(App):
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        try:
-            await self._begin()
-        except Exception as exc:
-            await send({"type": "lifespan.startup.failed", "message": str(exc)})
-            raise
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.close()
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.lifespan())
+            except Exception as exc:
+                await send({"type": "lifespan.startup.failed", "message": str(exc)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
         """Open now and close at the end, for an application that this one is mounted in.
 
-        Raises:
-            UsageError: If it was closed before; an application lives once.
-        """
-        await self._begin()
-        try:
-            yield
-        finally:
-            await self.close()
+        There may be any number of them, one behind the other and in any event loop; of those
+        that overlap the last one to end closes.
 
-    async def _begin(self) -> None:
-        if self._is_closed:
-            raise UsageError(
-                "These actions were closed, and are not opened again: make new ones for each "
-                "lifespan, or keep one lifespan open."
-            )
-        await self.open()
+        Raises:
+            StoreError: If the store cannot be used.
+            UsageError: If it is open in another event loop, which is running.
+        """
+        async with self._lifetime.held():
+            yield
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -205,15 +190,15 @@ class Actions(App):
         Raises:
             RateLimited: If the caller has too many.
         """
-        quota = caller.quota
-        if self._open_streams[quota] >= self.bounds.streams:
+        quota, streams = caller.quota, self._open_streams
+        if streams[quota] >= self.bounds.streams:
             raise RateLimited(
                 f"At most {self.bounds.streams} streams at a time; close one, or poll."
             )
-        self._open_streams[quota] += 1
+        streams[quota] += 1
         try:
             yield
         finally:
-            self._open_streams[quota] -= 1
-            if not self._open_streams[quota]:
-                del self._open_streams[quota]
+            streams[quota] -= 1
+            if not streams[quota]:
+                del streams[quota]

@@ -23,10 +23,10 @@ class Disconnected(Exception):
 
 
 class Departures:
-    """Watches for the clients of one application."""
+    """Watches for the clients of one application, in ``tasks`` that end with it."""
 
-    def __init__(self) -> None:
-        self._tasks = Tasks()
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
 
     async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         """Return what ``work`` does, cancelled if the client leaves before.
@@ -47,10 +47,6 @@ class Departures:
         finally:
             timer.cancel()
             watch.end()
-
-    async def close(self) -> None:
-        """Watch no more."""
-        await self._tasks.cancel()
 
 
 class _Watch:

@@ -173,5 +173,4 @@ def _limit(text: str | None) -> int:
 async def _run(app: "Actions", caller: Caller, run_id: str, verb: str = "read") -> RunRecord:
     if _RUN_ID.fullmatch(run_id) is None:
         raise NotFound("There is no such run.")
-    await app.open()
     return await app.get(run_id, caller, verb)  # type: ignore[arg-type]

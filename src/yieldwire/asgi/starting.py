@@ -55,7 +55,6 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
     prefer = preferences(exchange.headers.get("prefer"))
     if cursor is not None:
         run_id, seq = parse_cursor(cursor)
-        await app.open()
         run = await app.get(run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Callback: TypeAlias = Callable[[int], None]
+Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
 _listeners: set["_Listener"] = set()
 
@@ -38,10 +39,27 @@ def listen(callback: Callback) -> None:
 
 
 def forget(callback: Callback) -> None:
-    """Call ``callback`` no more."""
+    """Call ``callback`` no more; with the last one the handlers that stood before come back."""
     for listener in list(_listeners):
-        if listener.method() in {None, callback}:
+        if listener.method() in {None, callback} or listener.loop.is_closed():
             _listeners.discard(listener)
+    if _listeners or threading.current_thread() is not threading.main_thread():
+        return
+    for number in SIGNALS:
+        handler = signal.getsignal(number)
+        if isinstance(handler, _Chained):
+            signal.signal(number, _former(handler.previous))
+
+
+def _former(handler: Handler) -> Handler:
+    """Return what to give back: of an `asyncio.run` that is over, what it would have given back."""
+    runner = getattr(getattr(handler, "func", None), "__self__", None)
+    if isinstance(runner, asyncio.Runner):
+        try:
+            runner.get_loop()
+        except RuntimeError:  # it is closed
+            return signal.default_int_handler
+    return handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +76,10 @@ class _Listener:
 class _Chained:
     """Tells every listener, then whoever listened before."""
 
-    def __init__(self, previous: Callable[[int, FrameType | None], object]) -> None:
-        self._previous = previous
+    def __init__(self, previous: Handler) -> None:
+        self.previous: Final = previous
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         for listener in list(_listeners):
             listener.tell(number)
-        self._previous(number, frame)
+        self.previous(number, frame)

@@ -44,6 +44,7 @@ TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
 LOST: Final = "lost"
 OVER_LIMIT: Final = "limit"
+GONE: Final = "gone"
 
 
 _ANYTHING: Final = Output(Any)
@@ -109,7 +110,9 @@ class Attempt:
             await self._end(EventType.DONE, data)
         except asyncio.CancelledError as exc:
             await self._end_by(self._cause(exc))
-        except BaseException as exc:  # noqa: BLE001 - the run's task is where errors end
+        except BaseException as exc:
+            if self.cancel_reason == GONE:
+                raise  # there is no event loop any more that would wait for anything
             await self._end_by(exc)
         finally:
             for timer in self._timers:
@@ -192,6 +195,18 @@ class Attempt:
             self.cancel(LOST)
             self._let_go()
 
+    def release(self) -> None:
+        """Stop the action and write nothing more: the process stops, and another goes on."""
+        if not self._has_ended:
+            self.cancel(LOST)
+            self._write_no_more()
+            logger.info("run is released: %s", self.run.action, extra={"run_id": self.run.id})
+
+    def forsake(self) -> None:
+        """Write nothing more: the event loop has gone without a close."""
+        self.cancel_reason = GONE
+        self._write_no_more()
+
     def _let_go(self) -> None:
         logger.warning(
             "the run was taken away: %s, %s; nothing more of it is written here",
@@ -199,9 +214,17 @@ class Attempt:
             self.run.id,
             extra={"run_id": self.run.id},
         )
+        self._write_no_more()
+
+    def _write_no_more(self) -> None:
         self._has_ended = self.is_lost = self._writer.is_closed = True
 
     def _abandon(self) -> None:
+        if not self._has_ended:
+            self._own(self.abandon())
+
+    async def abandon(self) -> None:
+        """Write the end of what was cancelled, without waiting for the action any longer."""
         if not self._has_ended:
             logger.warning(
                 "cleanup of %s takes longer than %g s; its end is written without it",
@@ -209,7 +232,7 @@ class Attempt:
                 self._services.limits.cancel_within,
                 extra={"run_id": self.run.id},
             )
-            self._own(self._end_by(self._stopped()))
+            await self._end_by(self._stopped())
 
     def _stopped(self) -> RunError:
         if self.cancel_reason == TIMED_OUT:

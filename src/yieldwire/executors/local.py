@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from pydantic_core import to_json
 
@@ -24,6 +24,12 @@ from yieldwire.run import RunRecord, Status
 from yieldwire.starts import close_uploads
 
 T = TypeVar("T")
+
+Left: TypeAlias = dict[str, int | None]
+"""Runs that an executor has not ended, each with the fence of its attempt if there was one."""
+
+WRITING: Final = 0.1
+"""Seconds that writing the ends of stopped runs gets at least, at the close."""
 
 logger = logging.getLogger("yieldwire.worker")
 
@@ -61,8 +67,8 @@ class Tasks:
         if then is not None:
             then(task)
 
-    async def wait(self, timeout: float) -> None:
-        """Return when every task has ended, or after ``timeout`` seconds."""
+    async def wait(self, timeout: float | None) -> None:
+        """Return when every task has ended, or after ``timeout`` seconds if there is one."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
 
@@ -72,11 +78,26 @@ class Tasks:
         for task in self._tasks:
             task.cancel()
 
-    async def cancel(self) -> None:
-        """Cancel every task and wait for its end."""
-        tasks = list(self._tasks)
+    async def cancel(self, within: float | None = None) -> None:
+        """Cancel every task, and wait for their ends, ``within`` seconds if that is given.
+
+        A task that ignores its cancellation for longer goes on, and is nobody's.
+        """
         self.stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.wait(within)
+        self._tasks.clear()
+
+    def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up every task of a ``loop`` that has gone; one that may run again cancels them."""
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self.stop)
+            return
+        for task in self._tasks:
+            # Nobody can end it any more, so there is nothing to be told of at its deletion.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+            with suppress(Exception):  # RuntimeError, where its cleanup waits for something
+                cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
+        self._tasks.clear()
 
 
 class LocalExecutor:
@@ -98,6 +119,8 @@ class LocalExecutor:
         self._queued: set[str] = set()
         self._again: set[str] = set()
         """Runs that were enqueued while an older attempt at them was still here."""
+        self._left: Left = {}
+        """Runs that stay pending at the close."""
         self._is_closing = False
         self._is_hurried = asyncio.Event()
         self.paces: Final[dict[str, Pace]] = {}
@@ -108,7 +131,9 @@ class LocalExecutor:
 
     def enqueue(self, run_id: str, run: RunRecord | None = None, /) -> None:
         """Execute a pending run, once the attempt that is still here, if one is, has ended."""
-        if run_id in self._queued:
+        if self._is_closing:
+            self._left[run_id] = None
+        elif run_id in self._queued:
             self._again.add(run_id)
         else:
             self._queued.add(run_id)
@@ -149,6 +174,8 @@ class LocalExecutor:
         has_begun = self._attempts.pop(run_id, None) is not None
         self.paces.pop(run_id, None)
         if self._is_closing:
+            if not has_begun:
+                self._left[run_id] = None
             return
         if run_id in self._again:
             self._again.discard(run_id)
@@ -184,11 +211,13 @@ class LocalExecutor:
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # What an earlier process validated is not to be had here: an action that is gone, a file.
         logger.error("the run cannot be executed", exc_info=exc, extra={"run_id": run_id})
-        run = await self._claim(run_id)
-        data = to_json(RunInterrupted().error_object(run_id).to_dict())
-        block = Block.of_event(run_id, run.seq + 1, EventType.ERROR, data)
+        await self._end_interrupted(await self._claim(run_id))
+
+    async def _end_interrupted(self, run: RunRecord) -> None:
+        data = to_json(RunInterrupted().error_object(run.id).to_dict())
+        block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data)
         append = partial(self._store.append, after=run.seq, fence=run.fence, end=Status.FAILED)
-        await self._ask(run_id, partial(append, run_id, block))
+        await self._ask(run.id, partial(append, run.id, block))
 
     async def _claim(self, run_id: str) -> RunRecord:
         return await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
@@ -241,6 +270,8 @@ class LocalExecutor:
         it over as if this one had died. Elsewhere it ends as ``INTERRUPTED``.
         """
         self._is_closing = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
         cleanup = min(self._limits.cancel_within, grace / 2)
         await self._wait_unless_hurried(grace - cleanup)
         stopped = list(self._attempts.values())
@@ -248,14 +279,49 @@ class LocalExecutor:
             if self._lease is None:
                 attempt.cancel(INTERRUPTED)
             else:
-                attempt.lose()
+                attempt.release()
         await self._runs.wait(cleanup)
-        for attempt in stopped:
-            if attempt.is_lost:
-                await self._release(attempt.run)
+        last = [
+            self._chores.own(self._release(attempt.run) if attempt.is_lost else attempt.abandon())
+            for attempt in stopped
+        ]
+        if last:
+            await asyncio.wait(last, timeout=max(until - loop.time(), WRITING))
         self._chores.stop()  # a run that was cancelled waits for the chore that writes its end
-        await self._runs.cancel()
-        await self._chores.cancel()
+        await self._runs.cancel(max(until - loop.time(), WRITING))
+        await self._chores.cancel(max(until - loop.time(), WRITING))
+
+    async def adopt(self, left: Left) -> None:
+        """Settle what an executor before this one has ``left``: execute it, or end it.
+
+        Where runs are leased, the lease of an attempt that was given up ends now.
+        """
+        for run_id, fence in left.items():
+            with suppress(Fenced, NotFound):
+                run = await self._store.get(run_id)
+                if run.status is Status.PENDING:
+                    self.enqueue(run_id, run)
+                elif run.status is not Status.RUNNING or run.fence != fence:
+                    continue
+                elif self._lease is None:
+                    await self._end_interrupted(run)
+                    await self._ended(run)
+                else:
+                    await self._release(run)
+
+    def left(self) -> Left:
+        """Return what is unfinished, behind a close or in a loop that has gone."""
+        return self._left
+
+    def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up every run, as their ``loop`` has gone."""
+        self._is_closing = True
+        self._left |= dict.fromkeys(self._queued | self._again)
+        for run_id, attempt in self._attempts.items():
+            self._left[run_id] = attempt.run.fence
+            attempt.forsake()
+        self._runs.abandon(loop)
+        self._chores.abandon(loop)
 
     def hurry(self) -> None:
         """Let a close, that has begun or will, give running actions no more time."""

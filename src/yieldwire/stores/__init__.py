@@ -258,6 +258,17 @@ class Leases(Protocol):
 class RunStore(Store, Leases, Protocol):
     """Both contracts, as every shipped store has them."""
 
+    async def open(self) -> None:
+        """Serve the event loop of this call, also after a close, or in another loop than before.
+
+        Whoever still waits in a loop that has gone is forgotten; runs stay. Each call has one
+        `close`, and the last of them closes the store. What is never opened opens by itself.
+        """
+        ...
+
     async def close(self) -> None:
-        """Let go of everything that the store holds open."""
+        """Let go of everything that the store holds open.
+
+        A store that was opened by `open` opens nothing from then on, until the next `open`.
+        """
         ...

@@ -166,7 +166,7 @@ class MemoryStore:
             return await waiter
         finally:
             timer.cancel()
-            del entry.waiters[waiter]
+            entry.waiters.pop(waiter, None)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""
@@ -291,6 +291,13 @@ class MemoryStore:
             entry.read_until = max(entry.read_until, now)
             if not entry.record.status.is_terminal:
                 self._note(entry)
+
+    async def open(self) -> None:
+        """Serve the event loop of this call. Runs stay as they are."""
+        loop = asyncio.get_running_loop()
+        for entry in self._entries.values():
+            for waiter in [waiter for waiter in entry.waiters if waiter.get_loop() is not loop]:
+                del entry.waiters[waiter]  # nobody is left there to be woken
 
     async def close(self) -> None:
         """Wake everybody who waits; there is nothing else to let go of."""

@@ -336,7 +336,14 @@ class SQLiteStore:
 
         await self._write(work)
 
+    async def open(self) -> None:
+        """Serve the event loop of this call, also after a close, or in another loop than before."""
+        if await self._lanes.open():
+            self._waiters.forget_all()
+            self._reads.clear()
+
     async def close(self) -> None:
         """End both threads, after what they were asked for, and wake everybody who waits."""
-        self._waiters.wake_all()
-        await self._lanes.close()
+        if self._lanes.leave():
+            self._waiters.wake_all()
+            await self._lanes.close()

@@ -30,6 +30,8 @@ Explain = Callable[[Exception], StoreError]
 
 MOST_AT_ONCE: Final = 512
 """Things done in one transaction, so that the first of them need not wait for ever."""
+_LOOK_SECONDS: Final = 0.001
+"""How often a close looks whether the thread has ended."""
 _WATCH_SECONDS: Final = 0.02
 """How often a thread that is asked to watch looks whether another process has written."""
 
@@ -161,11 +163,11 @@ class Lane:
         self._queue.put(_NUDGE)
 
     async def close(self) -> None:
-        """End the thread, after everything that was asked for."""
+        """End the thread, after everything that was asked for. Any event loop may do it."""
         self._is_closing = True
         self._queue.put(None)
-        while self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, 1.0)
+        while self._thread.is_alive():  # noqa: ASYNC110 - a join would need a thread of its own
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _run(self) -> None:
         while not self._is_closed:

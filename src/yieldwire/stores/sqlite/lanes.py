@@ -1,4 +1,8 @@
-"""The threads of one store: one writes, one reads. They begin with the first call."""
+"""The threads of one store: one writes, one reads. They begin with the first call.
+
+They belong to the event loop of that call. A store that is opened for another loop ends them,
+and the first call there begins others.
+"""
 
 import asyncio
 import sqlite3
@@ -6,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from yieldwire.clock import Clock
-from yieldwire.errors import StoreError
+from yieldwire.errors import StoreError, UsageError
 from yieldwire.stores.sqlite.failure import explain
 from yieldwire.stores.sqlite.file import Place, connect, prepare
 from yieldwire.stores.sqlite.lane import Joint, Lane
@@ -32,11 +36,47 @@ class Lanes:
         self._clock, self._joint, self._on_foreign_write = clock, joint, on_foreign_write
         self._writer: Lane | None = None
         self._reader: Lane | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opened = 0
+        self._is_closed = False
+
+    async def open(self) -> bool:
+        """Serve the running loop, and return whether that is another one than before.
+
+        Raises:
+            UsageError: If the loop that it served before is running.
+        """
+        loop, former = asyncio.get_running_loop(), self._loop
+        is_other = former is not None and former is not loop
+        if former is not None and is_other:
+            if former.is_running():
+                raise UsageError("The store is open in another event loop, which is running.")
+            self._opened = 0
+            await self.close()
+        self._loop, self._is_closed = loop, False
+        self._opened += 1
+        return is_other
+
+    def leave(self) -> bool:
+        """Take back one `open`, and return whether that was the last."""
+        was_opened, self._opened = self._opened, max(0, self._opened - 1)
+        self._is_closed = self._is_closed or was_opened == 1
+        return not self._opened
+
+    def _begin(self) -> None:
+        if self._is_closed:
+            raise StoreError("The store is closed.")
+        self._loop = asyncio.get_running_loop()
 
     @property
     def writer(self) -> Lane:
-        """The lane that writes. What it fails at may be written or not."""
+        """The lane that writes. What it fails at may be written or not.
+
+        Raises:
+            StoreError: If the store is closed.
+        """
         if self._writer is None:
+            self._begin()
             self._writer = Lane(
                 self._connect_writer,
                 self._explain,
@@ -65,6 +105,7 @@ class Lanes:
         if self._reader is None:
             await self.writer.do(lambda _: None)  # the file is laid out by its first writer
         if self._reader is None:
+            self._begin()
             self._reader = Lane(
                 self._connect_reader, self._explain, name="yieldwire reader", writes=False
             )
@@ -90,10 +131,12 @@ class Lanes:
 
     async def close(self) -> None:
         """End both threads, after what they were asked for."""
-        for lane in (self._reader, self._writer):
-            if lane is not None:
-                await lane.close()
-        self._reader = self._writer = None
+        try:
+            for lane in (self._reader, self._writer):
+                if lane is not None:
+                    await lane.close()
+        finally:
+            self._reader = self._writer = self._loop = None
 
     def _connect_writer(self) -> sqlite3.Connection:
         connection = connect(self.place)

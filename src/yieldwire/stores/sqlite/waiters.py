@@ -57,7 +57,7 @@ class Waiters:
             yield future
         finally:
             timer.cancel()
-            del waiters[future]
+            waiters.pop(future, None)
             if not waiters and self._waiters.get(run_id) is waiters:
                 del self._waiters[run_id]
 
@@ -106,6 +106,12 @@ class Waiters:
                     resolve(future, is_news=True)
                 elif offer(block, waiter.deliver, future):
                     waiter.after = last
+
+    def forget_all(self) -> None:
+        """Forget everybody, as the event loop in which they waited has gone."""
+        self._waiters.clear()
+        self._unseen.clear()
+        self._is_looking = False
 
     def wake_all(self) -> None:
         """Wake everybody."""
