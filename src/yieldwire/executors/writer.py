@@ -78,8 +78,7 @@ class LogWriter:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._due_at = self._time() + FIRST_SECONDS
-        self.is_stopping = False
-        self.is_closed = False
+        self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
         self.has_failed = False
