@@ -190,14 +190,14 @@ async def test_a_key_with_another_input_is_refused(app: App) -> None:
 async def test_keys_of_two_owners_never_meet(app: App) -> None:
     action = app.action(count)
 
-    runs = [await app.start(action, owner=owner, key=KEY) for owner in ("ada", "ben", None)]
+    runs = [await app.start(action, {}, owner=owner, key=KEY) for owner in ("ada", "ben", None)]
 
     assert len({run.id for run in runs}) == 3
 
 
 async def test_an_anonymous_key_must_be_random(app: App) -> None:
     with pytest.raises(ParseError, match="must be random"):
-        await app.start(app.action(count), key="k")
+        await app.start(app.action(count), {}, key="k")
 
 
 async def test_a_repeated_start_lets_its_own_uploads_go(app: App) -> None:
@@ -289,12 +289,12 @@ async def test_a_caller_may_have_so_many_runs_in_all() -> None:
     async with opened(App(max_runs=2, timing=QUIET)) as app:
         action = app.action(hang)
         for _ in range(2):
-            await app.start(action, owner="ada")
+            await app.start(action, {}, owner="ada")
 
         with pytest.raises(RateLimited, match="At most 2 runs at a time"):
-            await app.start(action, owner="ada")
+            await app.start(action, {}, owner="ada")
 
-        await app.start(action, owner="ben")
+        await app.start(action, {}, owner="ben")
 
 
 # Reading, cancelling, deleting.
@@ -359,7 +359,7 @@ async def test_every_verb_asks_whose_run_it_is() -> None:
         return caller.owner == "cleo" and verb == "read"
 
     async with opened(App(access=team, timing=QUIET)) as app:
-        run = await app.start(app.action(count), owner="ada")
+        run = await app.start(app.action(count), {}, owner="ada")
 
         assert (await app.get(run.id, Caller(owner="ada"), "delete")).id == run.id
         assert (await app.get(run.id, Caller(owner="cleo"))).id == run.id

@@ -119,3 +119,38 @@ def test_a_blocks_newest_event_is_its_last(log: list[Event]) -> None:
 
     assert list(newest.events()) == log[-1:]
     assert (newest.first, newest.last, newest.end) == (block.last, block.last, block.end)
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_block_is_told_without_what_is_for_development_only(before: int) -> None:
+    error = b'{"code":"INTERNAL_ERROR","errorId":"e1","debug":{"traceback":"canary"}}'
+    block = Block.of_event("r1", before + 1, EventType.ERROR, error)
+    if before:
+        block = Block.of_chunks("r1", 1, [b'{"debug":1}'] * before).joined(block)
+
+    told = block.without_debug()
+
+    *chunks, end = told.events()
+    assert [event.data for event in chunks] == [b'{"debug":1}'] * before
+    assert end == Event(before + 1, EventType.ERROR, b'{"code":"INTERNAL_ERROR","errorId":"e1"}')
+    assert (told.first, told.last, told.end) == (1, before + 1, EventType.ERROR)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block.of_chunks("r1", 1, [b'{"debug":{"traceback":"mine"}}']),
+        Block.of_event("r1", 1, EventType.DONE, b'{"result":{"debug":{}}}'),
+        Block.of_event("r1", 1, EventType.ERROR, b'{"code":"X","data":{"a":1}}'),
+    ],
+)
+def test_a_block_without_an_error_to_hide_is_told_as_it_is(block: Block) -> None:
+    assert block.without_debug() is block
+
+
+def test_data_of_an_actions_own_error_keeps_what_it_calls_debug() -> None:
+    error = b'{"code":"X","data":{"debug":{"a":1}}}'
+
+    (event,) = Block.of_event("r1", 1, EventType.ERROR, error).without_debug().events()
+
+    assert event.data == error

@@ -5,7 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
@@ -17,12 +17,11 @@ from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
-from yieldwire.handle import Run
+from yieldwire.handle import Handles
 from yieldwire.inputs import Inputs
 from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.opening import Lifetime, Opening
 from yieldwire.reading import Reader
-from yieldwire.registry import Registry
 from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.snapshot import Fold, retry_after_ms
 from yieldwire.starts import admission_of, close_uploads, dump, record_of
@@ -30,15 +29,13 @@ from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
-T = TypeVar("T")
-
 logger = logging.getLogger("yieldwire.app")
 
 FOLDS: Final = 512
 """Snapshots kept folded, so that polling a long log reads only what is new."""
 
 
-class App(Registry):
+class App(Handles):
     """Actions, the store that keeps their runs, the executor that runs them.
 
     It opens by itself at the first call, in the event loop of that call. `close` ends that, and
@@ -52,6 +49,7 @@ class App(Registry):
         limits: What one run may cost.
         timing: How long things may take.
         max_runs: Runs that one caller may have at a time, over all actions.
+        debug: Whether errors show what an unexpected exception was. For development only.
         clock: What tells the time; tests hand in one that they move.
     """
 
@@ -65,6 +63,7 @@ class App(Registry):
         limits: Limits | None = None,
         timing: Timing | None = None,
         max_runs: int | None = 1000,
+        debug: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
@@ -72,7 +71,7 @@ class App(Registry):
         self.store: Final = open_store(store, self.clock)
         self.limits: Final = limits or Limits()
         self.timing = timing or Timing()
-        self.checks_chunks = False
+        self.checks_chunks, self.debug = False, debug
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
@@ -117,6 +116,7 @@ class App(Registry):
             arounds=self._around,
             resources=resources,
             checks_chunks=lambda: self.checks_chunks,
+            shows_debug=lambda: self.debug,
         )
         return LocalExecutor(services, self._load, self._ended, lease=self._lease)
 
@@ -259,24 +259,6 @@ class App(Registry):
     async def _ended(self, run: RunRecord) -> None:
         await self._inputs.forget(run.id, self._names.get(run.action))
 
-    async def start(
-        self,
-        action: Action[..., Any, T],
-        data: Mapping[str, object] | None = None,
-        *,
-        owner: str | None = None,
-        key: str | None = None,
-    ) -> Run[T]:
-        """Start a detached run from Python; it goes on whether it is read or not.
-
-        Raises:
-            ValidationFailed: If the input does not fit.
-            YieldwireError: Whatever a middleware refuses with.
-        """
-        ctx = await self.admit(action, Caller(owner=owner), RequestFacts(method="PYTHON"))
-        record = await self.create(action, ctx, data or {}, key=key, detached=True)
-        return Run(self, record.id, action)
-
     # The other verbs.
 
     async def get(self, run_id: str, caller: Caller, verb: Verb = "read") -> RunRecord:
@@ -295,8 +277,15 @@ class App(Registry):
     def reader(self, run_id: str, *, is_needed: bool = True) -> Reader:
         """Return a new reader of a run, of which the store is told where it ``is_needed``."""
         opening = self._lifetime.current
-        paces, readers = opening.executor.paces, opening.readers
-        return Reader(self.store, paces, self.clock, run_id, readers, is_needed=is_needed)
+        return Reader(
+            self.store,
+            opening.executor.paces,
+            self.clock,
+            run_id,
+            opening.readers,
+            is_needed=is_needed,
+            shows_debug=self.debug,
+        )
 
     def reading(self, run_id: str, *, is_needed: bool = True) -> Reader:
         """Return a reader for an ``async with``, in which it ends early when the server stops."""
@@ -310,7 +299,7 @@ class App(Registry):
         await self.ready()
         while page := await self.store.read(run_id, after):
             for block in page:
-                for event in block.events():
+                for event in (block if self.debug else block.without_debug()).events():
                     yield event
             after = page[-1].last
 
@@ -319,7 +308,8 @@ class App(Registry):
         await self.ready()
         fold = self._folds.pop(run_id, None)
         if fold is None:
-            fold = Fold(keeps_text=(await self.store.get(run_id)).keep is None)
+            is_whole = (await self.store.get(run_id)).keep is None
+            fold = Fold(keeps_text=is_whole, shows_debug=self.debug)
         while page := await self.store.read(run_id, fold.seq):
             for block in page:
                 fold.add(block)

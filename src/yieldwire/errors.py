@@ -3,7 +3,7 @@
     YieldwireError
     ├── UsageError              the developer must act
     │   ├── MissingDependency       (also an ImportError)
-    │   ├── InvalidAction
+    │   ├── InvalidAction, InvalidOutput
     │   └── IllegalTransition
     ├── CallError               the caller must act
     │   ├── ActionError             the action's own, declared errors
@@ -23,60 +23,12 @@ Three facts belong to each: ``code`` (stable, on the wire), ``status`` (HTTP) an
 ``retryable`` (whether the same call is worth repeating).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from collections.abc import Sequence
 
-Json: TypeAlias = Any
-"""Whatever JSON can say. The one place where ``Any`` stands in a public signature."""
-
-FieldErrors: TypeAlias = Mapping[str, Sequence[str]]
-"""Messages by field path (``file_ids.0``); ``_root`` for the input as a whole."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorObject:
-    """An error as callers see it, the same on every transport.
-
-    It is the value of ``error`` in an HTTP answer and the data of a run's last
-    event, ``error`` or ``cancelled``.
-    """
-
-    code: str
-    message: str
-    status: int = 500
-    retryable: bool = False
-    field_errors: FieldErrors | None = None
-    data: Json = None
-    run_id: str | None = None
-    error_id: str | None = None
-
-    def to_dict(self) -> dict[str, Json]:
-        """Return the JSON form, with the wire's names."""
-        return {
-            "code": self.code,
-            "message": self.message,
-            "statusCode": self.status,
-            "retryable": self.retryable,
-            "fieldErrors": self.field_errors,
-            "data": self.data,
-            "runId": self.run_id,
-            "errorId": self.error_id,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Json]) -> Self:
-        """Read the JSON form; fields that are missing take their defaults."""
-        return cls(
-            code=str(value.get("code", "INTERNAL_ERROR")),
-            message=str(value.get("message", "")),
-            status=int(value.get("statusCode", 500)),
-            retryable=bool(value.get("retryable", False)),
-            field_errors=value.get("fieldErrors"),
-            data=value.get("data"),
-            run_id=value.get("runId"),
-            error_id=value.get("errorId"),
-        )
+from yieldwire.errorobject import Debug
+from yieldwire.errorobject import ErrorObject as ErrorObject  # noqa: PLC0414 - found here too
+from yieldwire.errorobject import FieldErrors as FieldErrors  # noqa: PLC0414
+from yieldwire.errorobject import Json as Json  # noqa: PLC0414
 
 
 class YieldwireError(Exception):
@@ -88,6 +40,8 @@ class YieldwireError(Exception):
     field_errors: FieldErrors | None = None
     data: Json = None
     error_id: str | None = None
+    debug: Debug | None = None
+    """What an unexpected exception was; only ever there in development."""
     run_id: str | None = None
     """The run that the error is about, where the server said so."""
 
@@ -102,6 +56,7 @@ class YieldwireError(Exception):
             data=self.data,
             run_id=run_id,
             error_id=self.error_id,
+            debug=self.debug,
         )
 
 
@@ -121,6 +76,15 @@ class MissingDependency(UsageError, ImportError):
 
 class InvalidAction(UsageError):
     """A function cannot be an action as it is written."""
+
+
+class InvalidOutput(UsageError):
+    """A chunk, a result or an error's data does not fit its type, or cannot be written as JSON.
+
+    The message says of which action, where in the value, and of which type that is.
+    """
+
+    tells_place = True
 
 
 class IllegalTransition(UsageError):
@@ -364,12 +328,15 @@ class LimitExceeded(RunError):
 
 
 class InternalError(RunError):
-    """Something unexpected; callers get ``error_id``, which the log has too, and no text."""
+    """Something unexpected; callers get ``error_id``, which the log has too, and no text.
+
+    In development (``debug=True``) they also get ``debug``: its type, message and traceback.
+    """
 
     code = "INTERNAL_ERROR"
 
-    def __init__(self, error_id: str) -> None:
-        self.error_id = error_id
+    def __init__(self, error_id: str, debug: Debug | None = None) -> None:
+        self.error_id, self.debug = error_id, debug
         super().__init__("Something went wrong on the server.")
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.errors import Json
 
@@ -139,6 +139,19 @@ class Block(NamedTuple):
         start = self.frames.rfind(_FRAME_END, 0, -len(_FRAME_END)) + 1
         frame = self.frames[start + 1 :] if start else self.frames
         return Block(self.run_id, self.last, self.last, frame, self.end)
+
+    def without_debug(self) -> "Block":
+        """Return the block without what its error shows in development only."""
+        if self.end is not EventType.ERROR or b'"debug":' not in self.frames:
+            return self
+        newest = self.newest()
+        (event,) = newest.events()
+        told = {name: value for name, value in event.value.items() if name != "debug"}
+        ending = Block.of_event(self.run_id, self.last, event.type, to_json(told))
+        if self.first == self.last:
+            return ending
+        frames = self.frames.removesuffix(newest.frames)
+        return Block(self.run_id, self.first, self.last - 1, frames).joined(ending)
 
     def begins_with(self, other: "Block") -> bool:
         """Whether this block's first events are those of ``other``, byte for byte."""

@@ -46,6 +46,9 @@ def error_from(told: ErrorObject, *, retry_after: float | None = None) -> Yieldw
     error.code, error.status, error.retryable = told.code, told.status, told.retryable
     error.field_errors, error.data = told.field_errors, told.data
     error.run_id, error.error_id = told.run_id, told.error_id
+    if told.debug is not None:
+        error.debug = told.debug
+        error.add_note(f"On the server (shown in development only):\n{told.debug['traceback']}")
     if retry_after and isinstance(error, (RateLimited, Unavailable)):
         error.retry_after = retry_after
     return error

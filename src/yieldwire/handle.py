@@ -1,17 +1,23 @@
-"""A run as Python code holds it."""
+"""Runs as Python code starts, finds and holds them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
+from yieldwire.access import Caller
 from yieldwire.actions import Action
-from yieldwire.errors import ErrorObject, Json
+from yieldwire.context import Context, RequestFacts, Stream, StreamableValue
+from yieldwire.errors import ErrorObject, Json, NotFound, UsageError
 from yieldwire.events import Event, EventType
 from yieldwire.failure import error_from
 from yieldwire.reading import Reader
+from yieldwire.registry import Registry
 from yieldwire.run import RunRecord
 from yieldwire.snapshot import Fold
+from yieldwire.stores import RunStore
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _TICK: Final = 15.0
@@ -21,8 +27,31 @@ _TICK: Final = 15.0
 class Verbs(Protocol):
     """What a handle needs of the application."""
 
+    @property
+    def store(self) -> RunStore:
+        """Where runs are kept."""
+        ...
+
     async def ready(self) -> object:
         """Open the application at its first call."""
+        ...
+
+    async def admit(
+        self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
+    ) -> Context:
+        """Run the middleware of a start, and return the context that it leaves."""
+        ...
+
+    async def create(
+        self,
+        action: Action[..., Any, Any],
+        ctx: Context,
+        data: object,
+        *,
+        key: str | None = None,
+        detached: bool = False,
+    ) -> RunRecord:
+        """Validate the input, keep the run, and see to its execution."""
         ...
 
     def reader(self, run_id: str) -> Reader:
@@ -45,12 +74,13 @@ class Verbs(Protocol):
 class Run(Generic[T]):
     """A run as Python code holds it: iterate it for its events, await its result."""
 
-    def __init__(self, app: Verbs, run_id: str, action: Action[..., Any, T]) -> None:
+    def __init__(self, app: Verbs, record: RunRecord, action: Action[..., Any, T] | None) -> None:
         self._app, self._action = app, action
-        self.id: Final = run_id
+        self._name = record.action
+        self.id: Final = record.id
 
     def __repr__(self) -> str:
-        return f"<Run {self.id} of {self._action.name}>"
+        return f"<Run {self.id} of {self._name}>"
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self.events()
@@ -79,7 +109,9 @@ class Run(Generic[T]):
                     raise error_from(ErrorObject.from_dict(event.value))
 
     async def result(self) -> T:
-        """Return the result when the run has completed.
+        """Return the result when the run has completed, as the type that the action declares.
+
+        Of a run whose action is not one of this application's it is plain JSON.
 
         Raises:
             ActionError: If the run failed with an error of the action's own.
@@ -90,7 +122,10 @@ class Run(Generic[T]):
         outcome = (await self._app.fold(self.id)).outcome()
         if outcome["error"] is not None:
             raise error_from(ErrorObject.from_dict(outcome["error"]))
-        return cast("T", self._action.signature.result.read(outcome["result"]))
+        result = outcome["result"]
+        if self._action is not None:
+            result = self._action.signature.result.read(result)
+        return cast("T", result)
 
     async def cancel(self) -> None:
         """Ask the run to stop. Asking again changes nothing."""
@@ -99,3 +134,181 @@ class Run(Generic[T]):
     async def snapshot(self) -> dict[str, Json]:
         """Return the run's state in one object."""
         return await self._app.snapshot(self.id)
+
+
+class Start:
+    """Starts detached runs from Python: ``run = await actions.start(count, to=3)``.
+
+    A detached run goes on whether it is read or not. The input is given as the action's own
+    parameters, without those that are injected, and type checkers know them where the
+    injected ones come first::
+
+        async def report(ctx: Context, month: str) -> Report: ...
+
+
+        run = await actions.start(report, month="May")
+
+    Elsewhere, and where the input comes as one object, it is given as that, which is checked
+    when the run starts: ``await actions.start(report, {"month": "May"}, owner="ada")``.
+    """
+
+    def __init__(self, app: Verbs, options: Mapping[str, str | None] | None = None) -> None:
+        self._app, self._options = app, options
+
+    def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Start":
+        """Return what starts runs of an owner's, or once for an idempotency key.
+
+        Args:
+            owner: Whose the run is; ``None``: nobody's, open to whoever has its id.
+            key: The same owner, action, key and input is the same run, however often started.
+
+        Example:
+            >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
+            >>> run = await start(report, month="May")  # doctest: +SKIP
+        """
+        return Start(self._app, {"owner": owner, "key": key})
+
+    @overload
+    async def __call__(
+        self, action: Action[P, Any, T], /, *args: P.args, **input: P.kwargs
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self, action: Action[Concatenate[Context, P], Any, T], /, *args: P.args, **input: P.kwargs
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Stream[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[StreamableValue[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Context, Stream[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Context, StreamableValue[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Stream[Any], Context, P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[StreamableValue[Any], Context, P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[..., Any, T],
+        input: Mapping[str, object],
+        /,
+        *,
+        owner: str | None = None,
+        key: str | None = None,
+    ) -> Run[T]: ...
+    async def __call__(self, action: Any, /, *args: Any, **input: Any) -> Run[Any]:
+        """Start a run, and return it.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+            KeyReused: If the key belongs to another input.
+            UsageError: If it cannot be told what is input and what is an option.
+            YieldwireError: Whatever a middleware refuses with.
+        """
+        options, data = self._parted(action, args, input)
+        caller = Caller(owner=options.get("owner"))
+        ctx = await self._app.admit(action, caller, RequestFacts(method="PYTHON"))
+        key = options.get("key")
+        record = await self._app.create(action, ctx, data, key=key, detached=True)
+        return Run(self._app, record, action)
+
+    def _parted(
+        self, action: Action[..., Any, Any], args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[Mapping[str, str | None], object]:
+        """Return the options and the input of a call."""
+        names = _inputs_of(action)
+        has_object = len(args) == 1 and isinstance(args[0], Mapping)
+        options = self._options
+        if options is None:
+            options = {name: named.pop(name) for name in ("owner", "key") if name in named}
+            unclear = set() if has_object else options.keys() & set(names)
+            if unclear:
+                raise UsageError(
+                    f"{action.name} has an input called {min(unclear)!r}, which is also an option "
+                    "of start(): write actions.start.with_options(owner=…, key=…)(…), whose "
+                    "arguments are all input."
+                )
+        if has_object and not named:
+            return options, args[0]
+        if len(args) > len(names):
+            raise UsageError(f"{action.name} has {len(names)} inputs, and {len(args)} were given.")
+        given = {**dict(zip(names, args, strict=False)), **named}
+        body = action.signature.body
+        return options, given.get(body, given) if body is not None else given
+
+
+def _inputs_of(action: Action[..., Any, Any]) -> list[str]:
+    """Return the names of the parameters that are input, in their order."""
+    injected = action.signature.injected
+    return [name for name in inspect.signature(action.function).parameters if name not in injected]
+
+
+class Handles(Registry):
+    """What Python code does with runs, without HTTP."""
+
+    @property
+    def start(self: Verbs) -> Start:
+        """Start a detached run: ``await actions.start(count, to=3)``; see `Start`."""
+        return Start(self)
+
+    @overload
+    async def run(self, run_id: str) -> Run[Any]: ...
+    @overload
+    async def run(self, run_id: str, action: Action[..., Any, T]) -> Run[T]: ...
+    async def run(self, run_id: str, action: Action[..., Any, Any] | None = None) -> Run[Any]:
+        """Return the run of that id, whoever started it and wherever it is executed.
+
+        Nobody's permission is asked: code in the server's process may attach to every run.
+        What a request names must be checked first, with ``await actions.get(run_id, caller)``.
+
+        Args:
+            run_id: The run's id.
+            action: The action whose run it must be, for a result that type checkers know.
+
+        Raises:
+            NotFound: If there is no such run, or it is another action's.
+        """
+        app = cast("Verbs", self)
+        await app.ready()
+        record = await app.store.get(run_id)
+        if action is not None and record.action != action.name:
+            raise NotFound(f"The run {run_id} is not one of {action.name}, but of {record.action}.")
+        return Run(app, record, action or self._names.get(record.action))

@@ -35,7 +35,7 @@ MOST_POLLED: Final = 1024
 class Reader:
     """One reader of one run: holds the run while it is here, and may be asked to leave."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an application hands to each
         self,
         store: RunStore,
         paces: Mapping[str, Pace],
@@ -44,8 +44,10 @@ class Reader:
         open_readers: "set[Reader] | None" = None,
         *,
         is_needed: bool = True,
+        shows_debug: bool = False,
     ) -> None:
         self.run_id: Final = run_id
+        self._shows_debug = shows_debug
         self._store, self._paces, self._clock = store, paces, clock
         self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._waiting: asyncio.Task[object] | None = None
@@ -126,7 +128,7 @@ class Reader:
         page: Sequence[Block] = ()
         while not page and await self._woken_within(0, until - loop.time()):
             page = await self._store.read(self.run_id, 0, max_bytes=PAGE_BYTES)
-        return page
+        return self._shown(page) if page and page[-1].end is not None else page
 
     async def news(self, after: int, within: float) -> None:
         """Return when there is something behind ``after``, or ``within`` so many seconds.
@@ -200,7 +202,10 @@ class Reader:
                 self._is_interrupted = False
                 return ()
         self._note_page(page)
-        return page
+        return self._shown(page) if self._is_over else page
+
+    def _shown(self, page: Sequence[Block]) -> Sequence[Block]:
+        return page if self._shows_debug else [*page[:-1], page[-1].without_debug()]
 
     def _must_end(self) -> bool:
         return self._is_over or self.is_leaving

@@ -29,11 +29,12 @@ class Fold:
 
     Args:
         keeps_text: Whether texts accumulate; a feed that trims its log has no whole text.
+        shows_debug: Whether an error keeps what is for development only.
     """
 
-    def __init__(self, *, keeps_text: bool = True) -> None:
+    def __init__(self, *, keeps_text: bool = True, shows_debug: bool = False) -> None:
         self.seq = 0
-        self._keeps_text = keeps_text
+        self._keeps_text, self._shows_debug = keeps_text, shows_debug
         self._clear()
         self.result: bytes | None = None
         self.error: bytes | None = None
@@ -79,6 +80,8 @@ class Fold:
         """Return ``result`` and ``error``, each ``None`` where there is none."""
         done = from_json(self.result) if self.result is not None else {}
         error = from_json(self.error) if self.error is not None else None
+        if error is not None and not self._shows_debug:
+            error.pop("debug", None)
         return {"result": done.get("result"), "error": error}
 
     def snapshot(self, run: RunRecord, *, with_text: bool) -> dict[str, Json]:

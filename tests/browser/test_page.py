@@ -392,6 +392,20 @@ async def test_an_error_of_the_action_is_shown_beside_what_came_before(
     await expect(page.locator("[data-role=text]")).to_have_text("0 1")
 
 
+async def test_an_exception_is_shown_with_its_traceback_from_the_users_own_line(
+    url: str, page: Page
+) -> None:
+    await open_action(page, url, "break_down")
+
+    await page.click("button#run")
+
+    debug = page.locator("[data-role=debug]")
+    await expect(debug).to_contain_text("Shown in development only")
+    await expect(debug.locator(".error-code")).to_have_text("ValueError")
+    await expect(debug.locator(".traceback")).to_contain_text("in break_down")
+    await expect(debug.locator(".traceback")).not_to_contain_text("attempt.py")
+
+
 async def test_an_action_is_run_and_stopped_by_keyboard_alone(url: str, page: Page) -> None:
     await page.goto(url)
     await page.locator("#list a").first.wait_for()

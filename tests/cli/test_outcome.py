@@ -70,3 +70,19 @@ def test_why_a_run_was_cancelled_is_not_told_as_data() -> None:
     assert lines_of(RunCancelled("requested").error_object()) == [
         "CANCELLED: The run was cancelled."
     ]
+
+
+def test_what_development_shows_is_told_with_its_traceback() -> None:
+    traceback = "Traceback (most recent call last):\n  File 'app.py', line 3\nKeyError: 'x'"
+    error = ErrorObject(
+        code="INTERNAL_ERROR",
+        message="Something went wrong on the server.",
+        error_id="e1",
+        debug={"type": "KeyError", "message": "'x'", "traceback": traceback},
+    )
+
+    lines = lines_of(error)
+
+    assert "  Shown in development only:" in lines
+    assert "  KeyError: 'x'" in lines
+    assert lines[-1] == "  The server's log has the cause under e1."

@@ -577,7 +577,7 @@ async def test_a_context_knows_its_run(app: App) -> None:
         }
 
     action = app.action(middleware=[mark], labels=("early",))(act)
-    run = await app.start(action, owner="ada")
+    run = await app.start(action, {}, owner="ada")
 
     async with asyncio.timeout(SOON):
         result = await run.result()

@@ -127,7 +127,7 @@ async def test_a_start_that_is_cancelled_leaves_no_run_that_nobody_knows(
     async with opened(App(store=f"sqlite:///{tmp_path / 'runs.db'}", timing=QUICK)) as app:
         action = app.action(forever)
         starting = asyncio.ensure_future(  # noqa: TID251 - cancelled by hand
-            app.start(action, owner="ada", key=key)
+            app.start(action, {}, owner="ada", key=key)
         )
         for _ in range(steps):
             await asyncio.sleep(0)
@@ -140,7 +140,7 @@ async def test_a_start_that_is_cancelled_leaves_no_run_that_nobody_knows(
         async with asyncio.timeout(SOON):
             while any(not run.status.is_terminal for run in await kept(app)):
                 if key is not None:
-                    run = await app.start(action, owner="ada", key=key)
+                    run = await app.start(action, {}, owner="ada", key=key)
                     assert [run.id] == [each.id for each in await kept(app)]
                     await run.cancel()
                 await asyncio.sleep(0.01)

@@ -129,6 +129,14 @@ async def measure(files: list[Upload]) -> AsyncIterator[Progress | Result[dict[s
     yield Result(sizes)
 
 
+@actions.action
+async def break_down(price: str = "12 EUR") -> AsyncIterator[Text]:
+    """End with an error that nobody declared."""
+    yield Text("so far")
+    await asyncio.sleep(0.1)
+    yield Text(str(int(price)))
+
+
 @actions.action(errors=["OUT_OF_CREDIT"])
 async def fail(after: int = 2) -> AsyncIterator[Text]:
     """End with an error of its own."""

@@ -52,6 +52,8 @@ class Actions(App):
         limits: What one run may cost.
         timing: How long things may take.
         max_runs: Runs that one caller may have at a time, over all actions.
+        debug: Whether errors show callers what an unexpected exception was: its type, its
+            message, its traceback. For development only.
         clock: What tells the time; tests hand in one that they move.
 
     Raises:
@@ -73,6 +75,7 @@ class Actions(App):
         limits: Limits | None = None,
         timing: Timing | None = None,
         max_runs: int | None = 1000,
+        debug: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -83,6 +86,7 @@ class Actions(App):
             limits=limits,
             timing=timing,
             max_runs=max_runs,
+            debug=debug,
             clock=clock,
         )
         self.bounds: Final = bounds or Bounds()
@@ -160,7 +164,7 @@ class Actions(App):
         except BrokenOff:
             raise
         except Exception as exc:  # noqa: BLE001 - the edge: answered as an error object
-            await exchange.answer_error(exc)
+            await exchange.answer_error(exc, debug=self.debug)
 
     async def _answer_options(self, exchange: Exchange, route: Route) -> None:
         headers = [(b"allow", ", ".join(route.methods).encode())]

@@ -13,6 +13,8 @@ from starlette.datastructures import Headers as HeaderList
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from yieldwire.debug import cut, shown
+from yieldwire.errorobject import Debug
 from yieldwire.errors import (
     CallError,
     ErrorObject,
@@ -25,6 +27,7 @@ from yieldwire.errors import (
     Unavailable,
 )
 from yieldwire.events import one_line
+from yieldwire.misfit import invalid_output
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -147,8 +150,12 @@ class Exchange:
         """Send a JSON value."""
         await self.answer(status, to_json(value), media_type="application/json", headers=headers)
 
-    async def answer_error(self, exc: Exception) -> None:
+    async def answer_error(self, exc: Exception, *, debug: bool = False) -> None:
         """Send an error as its status and its object; what is unexpected only as an id.
+
+        Args:
+            exc: What was raised.
+            debug: Whether what is unexpected is shown, for development.
 
         Raises:
             Exception: ``exc`` itself, if the head has left already: the body breaks off.
@@ -156,8 +163,15 @@ class Exchange:
         if self.has_head:
             raise exc
         if not isinstance(exc, (CallError, RunError)):
-            exc = self._masked(exc)
+            exc = self._masked(exc, debug=debug)
         error, headers = exc.error_object(), list[tuple[bytes, bytes]]()
+        try:
+            to_json(error.to_dict())
+        except ValueError as fault:  # what the error carries is the application's
+            unsaid = invalid_output(self.path, "error", error.to_dict(), fault)
+            unsaid.__cause__ = exc
+            await self.answer_error(unsaid, debug=debug)
+            return
         if isinstance(exc, (RateLimited, Unavailable)):
             headers.append((b"retry-after", b"%d" % max(1, round(exc.retry_after))))
         if isinstance(exc, MethodNotAllowed):
@@ -185,16 +199,16 @@ class Exchange:
         accept = self.headers.get("accept", "")
         return accept.startswith(("text/html", "application/xhtml"))
 
-    def _masked(self, exc: Exception) -> InternalError | Unavailable:
+    def _masked(self, exc: Exception, *, debug: bool) -> InternalError | Unavailable:
         if isinstance(exc, StoreError):
             logger.error("request failed: %s, %s", self.method, exc)
             return Unavailable("Runs cannot be read or written at the moment.")
-        error = InternalError(secrets.token_hex(8))
+        error = InternalError(secrets.token_hex(8), shown(cut(exc)) if debug else None)
         logger.error(
             "request failed: %s, error id %s",
             self.method,
             error.error_id,
-            exc_info=exc,
+            exc_info=cut(exc),
             extra={"error_id": error.error_id},
         )
         return error
@@ -235,9 +249,19 @@ def error_page(error: ErrorObject, base: str) -> bytes:
         f"<main>\n<h1>{html.escape(error.message)}</h1>\n{listed}"
         f'<p class="code">{html.escape(error.code)}'
         f"{' · ' + html.escape(error.error_id) if error.error_id else ''}</p>\n"
-        f"{_advice(error)}</main>\n"
+        f"{debug_part(error.debug)}{_advice(error)}</main>\n"
     )
     return page(error.message, base, body, attributes={"data-status": "refused"})
+
+
+def debug_part(debug: Debug | None) -> str:
+    """Return the part of a page that shows what an unexpected exception was."""
+    if debug is None:
+        return ""
+    return (
+        '<section data-role="debug">\n<h2>Shown in development only</h2>\n'
+        f'<pre class="traceback">{html.escape(debug["traceback"])}</pre>\n</section>\n'
+    )
 
 
 def _advice(error: ErrorObject) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
-from yieldwire.asgi.exchange import PAGE_POLICY, Exchange, page
+from yieldwire.asgi.exchange import PAGE_POLICY, Exchange, debug_part, page
 from yieldwire.cursor import cursor_of
 from yieldwire.errors import Json
 from yieldwire.run import RunRecord, Status
@@ -52,6 +52,7 @@ def _parts(title: str, snapshot: Mapping[str, Json], base: str, *, ended: bool) 
     yield f'<div data-role="error" role="alert"{_hidden(error)}>'
     yield f'<strong data-role="code">{html.escape(str(error.get("code", "")))}</strong> '
     yield f'<span data-role="reason">{html.escape(str(error.get("message", "")))}</span></div>\n'
+    yield debug_part(error.get("debug"))
     for role, content in (("text", snapshot["text"]), ("result", snapshot["result"])):
         shown = "" if content is None else html.escape(_pretty(content))
         yield f'<pre data-role="{role}"{_hidden(shown)}>{shown}</pre>\n'

@@ -73,7 +73,8 @@ async def _answer_snapshot(
     if after is not None:
         encoder = NDJSONEncoder()
         for block in await app.store.read(run_id, after):
-            lines += encoder.encode(block).splitlines()
+            told = block if app.debug else block.without_debug()
+            lines += encoder.encode(told).splitlines()
             read = block.last
     snapshot = await app.snapshot(run_id, with_text=after is None)
     if read is not None:

@@ -146,7 +146,7 @@ async def _answer_when_ended(
         work = _read_to_end(reader, wait, app.timing.keepalive)
         blocks = await app.departures.until_disconnect(exchange.receive, work)
     # From what was read, not from the store: there the run may be past its retention already.
-    fold = Fold()
+    fold = Fold(shows_debug=app.debug)
     for block in blocks:
         fold.add(block)
     end = blocks[-1].end if blocks else None

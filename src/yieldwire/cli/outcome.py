@@ -58,6 +58,10 @@ def lines_of(error: ErrorObject) -> list[str]:
         lines += [f"  {'the input' if field == '_root' else field}: {text}" for text in messages]
     if error.data is not None and error.code != RunCancelled.code:
         lines.append(f"  {to_json(error.data).decode()}")
+    if error.debug is not None:
+        lines += ["  Shown in development only:", ""]
+        lines += [f"  {line}" for line in error.debug["traceback"].splitlines()]
+        lines.append("")
     if error.error_id is not None:
         lines.append(f"  The server's log has the cause under {error.error_id}.")
     if error.code == Outcome.UNREACHABLE.name:

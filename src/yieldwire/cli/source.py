@@ -2,16 +2,14 @@
 
 import importlib.util
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-import yieldwire
 from yieldwire.app import App
+from yieldwire.debug import text_of
 from yieldwire.errors import UsageError
 
-_PACKAGE: Final = str(Path(yieldwire.__file__).parent)
 _USUAL: Final = ("actions", "app")
 
 
@@ -19,7 +17,7 @@ class LoadFailed(UsageError):
     """The file cannot be imported; ``details`` is the traceback of the user's own code."""
 
     def __init__(self, path: Path, error: BaseException) -> None:
-        self.details = _traceback_of(error)
+        self.details = text_of(error)
         super().__init__(f"{path} cannot be imported.")
 
 
@@ -109,15 +107,3 @@ def _import(path: Path) -> ModuleType:
         del sys.modules[name]
         raise LoadFailed(path, exc) from exc
     return module
-
-
-def _traceback_of(error: BaseException) -> str:
-    told = traceback.TracebackException.from_exception(error)
-    told.stack = traceback.StackSummary.from_list(
-        [
-            frame
-            for frame in told.stack
-            if not frame.filename.startswith((_PACKAGE, "<frozen importlib"))
-        ]
-    )
-    return "".join(told.format()).rstrip()

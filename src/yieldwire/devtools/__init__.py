@@ -19,7 +19,10 @@ _NO_CACHE: Final = (b"cache-control", b"no-cache")
 
 
 def attach(actions: Actions) -> None:
-    """Serve the developer page at the application's base path, and check what actions yield."""
+    """Serve the developer page at the application's base path.
+
+    It also checks what actions yield, and lets errors show what an unexpected exception was.
+    """
     assets: dict[tuple[str, ...], dict[str, Handler]] = {
         ("dev", file.name): {"GET": static_file(file.read_bytes(), file.name)}
         for file in _STATIC.iterdir()
@@ -30,7 +33,7 @@ def attach(actions: Actions) -> None:
         ("dev", "runs"): {"GET": _every_run},
     }
     actions.routes = {**pages, **assets, **actions.routes}
-    actions.checks_chunks = True
+    actions.checks_chunks = actions.debug = True
 
 
 async def _index(_app: Actions, exchange: Exchange, _caller: Caller) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 from pydantic_core import to_json
 
 from yieldwire.context import Context, Resource
+from yieldwire.debug import cut, place_of, shown
+from yieldwire.errorobject import Debug
 from yieldwire.errors import (
     CallError,
     Fenced,
@@ -32,6 +34,7 @@ from yieldwire.executors.drive import Drive
 from yieldwire.executors.pace import Pace
 from yieldwire.executors.writer import LogWriter
 from yieldwire.middleware import Around, enter_arounds
+from yieldwire.misfit import invalid_output
 from yieldwire.run import RunRecord
 from yieldwire.schema import Output
 from yieldwire.stores import RunStore
@@ -63,6 +66,8 @@ class Services:
     resources: Mapping[Resource[Any], Any]
     checks_chunks: Callable[[], bool]
     """Whether what actions yield is validated."""
+    shows_debug: Callable[[], bool] = lambda: False
+    """Whether an error shows what an unexpected exception was, for development."""
 
 
 class Attempt:
@@ -161,7 +166,12 @@ class Attempt:
         if result is None and (output.annotation is None or output.annotation is Any):
             return b"{}"
         encode = output.encode_checked if self._services.checks_chunks() else output.encode
-        return b'{"result":%b}' % encode(result)
+        try:
+            return b'{"result":%b}' % encode(result)
+        except Exception as exc:
+            unsaid = invalid_output(self.run.action, "result", result, exc)
+            unsaid.add_note(place_of(self._work.action.function))
+            raise unsaid from exc
 
     async def _flush(self) -> None:
         """Write what somebody sent who does not wait until it is written."""
@@ -268,15 +278,26 @@ class Attempt:
         if isinstance(exc, (CallError, RunError)):
             error: YieldwireError = exc
         else:
-            error = InternalError(secrets.token_hex(8))
+            error = InternalError(secrets.token_hex(8), self._shown(exc))
             logger.error(
                 "run failed: %s, error id %s",
                 self.run.action,
                 error.error_id,
-                exc_info=exc,
+                exc_info=cut(exc),
                 extra={"run_id": self.run.id, "error_id": error.error_id},
             )
-        await self._end(kind, to_json(error.error_object(self.run.id).to_dict()))
+        told = error.error_object(self.run.id).to_dict()
+        try:
+            data = to_json(told)
+        except ValueError as fault:  # what the error carries is the action's: it may be anything
+            unsaid = invalid_output(self.run.action, "error", told, fault)
+            unsaid.__cause__ = exc
+            await self._end_by(unsaid)
+            return
+        await self._end(kind, data)
+
+    def _shown(self, exc: BaseException) -> Debug | None:
+        return shown(cut(exc)) if self._services.shows_debug() else None
 
     async def _end(self, kind: EventType, data: bytes) -> None:
         if self._has_ended:
@@ -335,13 +356,15 @@ def _told(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     every = list(_leaves(errors))
     declared = next((each for each in every if isinstance(each, (CallError, RunError))), None)
     if len(every) > 1 and declared is not None:
-        logger.error("a run failed with more errors than the one it tells", exc_info=errors)
+        logger.error("a run failed with more errors than the one it tells", exc_info=cut(errors))
     return declared or (every[0] if len(every) == 1 else errors)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield error
+    waiting = [error]
+    while waiting:  # a loop, because groups may be nested deeper than calls may be
+        each = waiting.pop()
+        if isinstance(each, BaseExceptionGroup):
+            waiting += reversed(each.exceptions)
+        else:
+            yield each

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from pydantic_core import to_json
 
+from yieldwire.debug import cut
 from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError
 from yieldwire.events import Block, EventType
 from yieldwire.executors import Loader, Work
@@ -63,7 +64,7 @@ class Tasks:
     ) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a task failed", exc_info=error)
+            logger.error("a task failed", exc_info=cut(error))
         if then is not None:
             then(task)
 
@@ -210,7 +211,7 @@ class LocalExecutor:
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # What an earlier process validated is not to be had here: an action that is gone, a file.
-        logger.error("the run cannot be executed", exc_info=exc, extra={"run_id": run_id})
+        logger.error("the run cannot be executed", exc_info=cut(exc), extra={"run_id": run_id})
         await self._end_interrupted(await self._claim(run_id))
 
     async def _end_interrupted(self, run: RunRecord) -> None:

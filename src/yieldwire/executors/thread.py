@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any, Final
 
 from yieldwire.chunks import Result
-from yieldwire.errors import UsageError
+from yieldwire.debug import at_yield
+from yieldwire.errors import InvalidOutput, UsageError
 from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
 
 MAX_IN_FLIGHT: Final = 1024
@@ -161,11 +162,15 @@ def _drive_generator(function: Callable[[], Iterator[object]], bridge: Bridge) -
             except StopIteration as stop:
                 return stop.value if held is None else held.value
             if held is not None:
-                raise UsageError("A Result is the last word: nothing can be yielded after it.")
+                late = UsageError("A Result is the last word: nothing can be yielded after it.")
+                raise at_yield(late, generator)
             if isinstance(chunk, Result):
                 held = chunk
             else:
-                bridge.put(chunk)
+                try:
+                    bridge.put(chunk)
+                except InvalidOutput as exc:
+                    raise at_yield(exc, generator) from exc.__cause__
         return None
     finally:
         if isinstance(generator, Generator):

@@ -13,17 +13,19 @@ about `BLOCK_BYTES`: a full one is set aside, and the next chunk begins another.
 
 import asyncio
 import types
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from yieldwire.chunks import Result
-from yieldwire.errors import Fenced, LimitExceeded, StoreError, UsageError
+from yieldwire.debug import at_yield
+from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError, UsageError
 from yieldwire.events import Block, EventType, one_line
 from yieldwire.executors import Limits
 from yieldwire.executors.pace import Pace
 from yieldwire.executors.patience import patiently
 from yieldwire.executors.room import Room
+from yieldwire.misfit import invalid_output
 from yieldwire.run import RunRecord, Status, advance
 from yieldwire.schema import ENCODING
 from yieldwire.stores import RunStore
@@ -90,12 +92,19 @@ class LogWriter:
         """Return the chunk's JSON. May be called from any thread.
 
         Raises:
+            InvalidOutput: If it does not fit its type, or cannot be written as JSON.
             LimitExceeded: If it is too large.
         """
-        data = self._encode(chunk, **ENCODING)
+        try:
+            data = self._encode(chunk, **ENCODING)
+        except Exception as exc:
+            raise self._refused(chunk, exc) from exc
         if len(data) > self._max_event_bytes:
             raise self._too_large(data)
         return data
+
+    def _refused(self, chunk: object, exc: Exception) -> InvalidOutput:
+        return invalid_output(self._run.action, "chunk", chunk, exc)
 
     def _too_large(self, data: bytes) -> LimitExceeded:
         return LimitExceeded(
@@ -107,6 +116,7 @@ class LogWriter:
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
+            InvalidOutput: If one does not fit its type, or cannot be written as JSON.
             UsageError: If something follows the `Result`.
         """
         # What `put` does, without the call and with `ENCODING` spelt out: this is done for nearly
@@ -116,7 +126,10 @@ class LogWriter:
             async for chunk in chunks:
                 if type(chunk) is Result:
                     return await self._last(chunk, chunks)
-                data = encode(chunk, by_alias=True, warnings=False)
+                try:
+                    data = encode(chunk, by_alias=True, warnings=False)
+                except Exception as exc:
+                    raise at_yield(self._refused(chunk, exc), chunks) from exc
                 size = len(data)
                 if size > most:
                     raise self._too_large(data)
@@ -131,9 +144,10 @@ class LogWriter:
             await chunks.aclose()
         return None
 
-    async def _last(self, result: Result[object], chunks: AsyncIterator[object]) -> object:
+    async def _last(self, result: Result[object], chunks: AsyncGenerator[object]) -> object:
         async for _ in chunks:
-            raise UsageError("A Result is the last word: nothing can be yielded after it.")
+            late = UsageError("A Result is the last word: nothing can be yielded after it.")
+            raise at_yield(late, chunks)
         return result.value
 
     def put(self, chunk: object, /) -> None:

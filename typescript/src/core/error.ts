@@ -1,5 +1,5 @@
 import type { ProtocolCode } from "./code.js";
-import { type ErrorObject, fieldsOf } from "./event.js";
+import { type Debug, type ErrorObject, fieldsOf } from "./event.js";
 
 /** What an `ActionError` is made of; what is missing takes its default. */
 export type ErrorFields = Partial<ErrorObject> & { readonly requestId?: string | null };
@@ -20,6 +20,8 @@ export class ActionError<Code extends string = string> extends Error {
   readonly runId: string | null;
   /** Under which the server's log has the cause. */
   readonly errorId: string | null;
+  /** What an unexpected exception was, where the server is in development; else null. */
+  readonly debug: Debug | null;
   /** The `X-Request-Id` of the answer, if it had one. */
   readonly requestId: string | null;
 
@@ -30,6 +32,7 @@ export class ActionError<Code extends string = string> extends Error {
     this.retryable = fields.retryable === true;
     this.fieldErrors = fields.fieldErrors ?? null;
     this.data = fields.data ?? null;
+    this.debug = fields.debug ?? null;
     this.runId = textIn(fields.runId);
     this.errorId = textIn(fields.errorId);
     this.requestId = textIn(fields.requestId);

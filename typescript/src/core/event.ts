@@ -2,6 +2,13 @@
 
 import type { RunStatus } from "./status.js";
 
+/** What an unexpected exception was. A server shows it in development only. */
+export interface Debug {
+  readonly type: string;
+  readonly message: string;
+  readonly traceback: string;
+}
+
 /** An error object as the protocol writes it, in an answer and in the `error` and `cancelled` events. */
 export interface ErrorObject {
   readonly code: string;
@@ -12,6 +19,8 @@ export interface ErrorObject {
   readonly data: unknown;
   readonly runId: string | null;
   readonly errorId: string | null;
+  /** What an unexpected exception was, from a server in development; no other sends it. */
+  readonly debug?: Debug;
 }
 
 /** One event of a run's log. */

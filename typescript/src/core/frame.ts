@@ -60,7 +60,7 @@ export function frameOf({ id, type: name, data }: Message): Frame {
   const isOpening = type === "run";
   if (type === "reset") return resetOf(parse(data));
   if (!isOpening && !isKnown(type)) return eventOf(seq, type);
-  if (seq === undefined) throw protocolError(`The id "${id}" is no cursor.`);
+  if (seq === undefined) throw protocolError(`Not a cursor: ${id}`);
   return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
 }
 
@@ -79,7 +79,7 @@ function eventOf(seq: unknown, type: unknown, data?: unknown): EventFrame {
 
 function openingOf(cursor: string, value: unknown): Opening {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string") throw protocolError("An opening names no run.");
+  if (typeof id !== "string") throw protocolError("Not an opening.");
   return {
     kind: "opening",
     cursor,
@@ -91,7 +91,7 @@ function openingOf(cursor: string, value: unknown): Opening {
 
 function resetOf(value: unknown): Reset {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw protocolError("A reset says no place.");
+  if (typeof firstSeq !== "number") throw protocolError("Not a reset.");
   return { kind: "reset", firstSeq };
 }
 
@@ -99,6 +99,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw protocolError(`An event's data is not JSON: ${text.slice(0, 80)}`);
+    throw protocolError(`Not JSON: ${text.slice(0, 80)}`);
   }
 }

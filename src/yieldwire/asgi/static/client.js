@@ -205,6 +205,8 @@ var ActionError = class extends Error {
   runId;
   /** Under which the server's log has the cause. */
   errorId;
+  /** What an unexpected exception was, where the server is in development; else null. */
+  debug;
   /** The `X-Request-Id` of the answer, if it had one. */
   requestId;
   constructor(fields = {}) {
@@ -214,6 +216,7 @@ var ActionError = class extends Error {
     this.retryable = fields.retryable === true;
     this.fieldErrors = fields.fieldErrors ?? null;
     this.data = fields.data ?? null;
+    this.debug = fields.debug ?? null;
     this.runId = textIn(fields.runId);
     this.errorId = textIn(fields.errorId);
     this.requestId = textIn(fields.requestId);
@@ -330,7 +333,7 @@ function frameOf({ id, type: name, data }) {
   const isOpening = type === "run";
   if (type === "reset") return resetOf(parse(data));
   if (!isOpening && !isKnown(type)) return eventOf(seq, type);
-  if (seq === void 0) throw protocolError(`The id "${id}" is no cursor.`);
+  if (seq === void 0) throw protocolError(`Not a cursor: ${id}`);
   return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
 }
 function eventOf(seq, type, data) {
@@ -338,7 +341,7 @@ function eventOf(seq, type, data) {
 }
 function openingOf(cursor, value) {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string") throw protocolError("An opening names no run.");
+  if (typeof id !== "string") throw protocolError("Not an opening.");
   return {
     kind: "opening",
     cursor,
@@ -349,14 +352,14 @@ function openingOf(cursor, value) {
 }
 function resetOf(value) {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw protocolError("A reset says no place.");
+  if (typeof firstSeq !== "number") throw protocolError("Not a reset.");
   return { kind: "reset", firstSeq };
 }
 function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw protocolError(`An event's data is not JSON: ${text.slice(0, 80)}`);
+    throw protocolError(`Not JSON: ${text.slice(0, 80)}`);
   }
 }
 

@@ -60,6 +60,20 @@ function showProgress({ current, total, message }) {
   else bar.removeAttribute("value");
 }
 
+/** Show what an unexpected exception was, which a server sends in development only. */
+function showDebug({ traceback }) {
+  if (part("debug")) return;
+  const section = document.createElement("section");
+  section.dataset.role = "debug";
+  const title = document.createElement("h2");
+  title.textContent = "Shown in development only";
+  const text = document.createElement("pre");
+  text.className = "traceback";
+  text.textContent = traceback;
+  section.append(title, text);
+  part("error")?.after(section);
+}
+
 function showEnd(type, data) {
   hasEnded = true;
   part("stop")?.remove();
@@ -69,6 +83,7 @@ function showEnd(type, data) {
     put("code", data.code);
     put("reason", data.message);
     if (part("error")) part("error").hidden = false;
+    if (data.debug) showDebug(data.debug);
   } else if (data?.result !== undefined && data.result !== null) {
     put("result", typeof data.result === "string" ? data.result : JSON.stringify(data.result, null, 2));
   }

@@ -85,7 +85,7 @@ export class Output {
   }
 
   /** Show the error that a run, or the attempt to read it, ended with. @param {any} error */
-  error({ code, message, statusCode, retryable, fieldErrors, data, errorId }) {
+  error({ code, message, statusCode, retryable, fieldErrors, data, errorId, debug }) {
     const facts = [
       statusCode ? `status ${statusCode}` : null,
       retryable ? "worth repeating" : null,
@@ -99,6 +99,20 @@ export class Output {
       fields.length ? el("ul", {}, ...fields) : "",
       data === null || data === undefined ? "" : el("pre", { class: "code", text: JSON.stringify(data, null, 2) }),
       el("p", { class: "muted", text: facts.filter(Boolean).join(" · ") }),
+      debug
+        ? el(
+            "div",
+            { class: "labelled", data: { role: "debug" } },
+            el(
+              "h3",
+              {},
+              "Shown in development only",
+              copyButton(() => debug.traceback),
+            ),
+            el("p", {}, el("strong", { class: "error-code", text: debug.type }), " ", debug.message),
+            el("pre", { class: "code traceback", text: debug.traceback, tabindex: "0", "aria-label": "Traceback" }),
+          )
+        : "",
     );
     this.#error.classList.toggle("is-cancelled", code === "CANCELLED");
     this.#error.hidden = false;
