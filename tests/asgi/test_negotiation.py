@@ -72,6 +72,9 @@ def test_any_accept_chooses_something_that_is_allowed_or_is_refused(accept: str)
         ("wait=inf", False, None),
         ("wait=nan", False, None),
         ("handling=lenient; respond-async", False, None),
+        ("respond-async; why=not, wait=2; x=y", True, 2.0),
+        ("wait=10, respond-async, wait=20", True, 10.0),
+        (", ,respond-async,,", True, None),
     ],
 )
 def test_a_preference_is_read_and_what_is_unknown_is_left_alone(

@@ -147,8 +147,10 @@ class Actions(App):
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
-            exchange.extra += self.safety.cors(exchange.headers)
-            self.safety.check(exchange.scope, exchange.headers)
+            try:
+                self.safety.check(exchange.scope, exchange.headers)
+            finally:
+                exchange.extra += self.safety.cors(exchange.headers)
             route = match(exchange.path, self.routes)
             if exchange.method == "OPTIONS":
                 await self._answer_options(exchange, route)

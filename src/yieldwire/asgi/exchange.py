@@ -3,7 +3,7 @@
 import html
 import logging
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
@@ -51,24 +51,24 @@ PAGE_POLICY: Final = (b"content-security-policy", _POLICY.encode())
 
 
 class RequestHeaders(HeaderList):
-    """The headers of one request; the first of each name is found without looking at the rest."""
+    """The headers of one request. Several of one name are one list (RFC 9110, 5.3)."""
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         super().__init__(raw=raw)
-        self._first: dict[str, str] = {}
-        for name, value in raw:
-            self._first.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        self._fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+        if len(self._fields) != len(raw):
+            self._fields = _joined(self.items())
 
     def __getitem__(self, key: str) -> str:
-        return self._first[key.lower()]
+        return self._fields[key.lower()]
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key.lower() in self._first
+        return isinstance(key, str) and key.lower() in self._fields
 
     @property
-    def first(self) -> Mapping[str, str]:
-        """The first value of each name; names are in lower case, as ASGI gives them."""
-        return self._first
+    def fields(self) -> Mapping[str, str]:
+        """The value of each name; names are in lower case, as ASGI gives them."""
+        return self._fields
 
     @overload
     def get(self, key: str, /) -> str | None: ...
@@ -80,8 +80,16 @@ class RequestHeaders(HeaderList):
     def get(self, key: str, /, default: T) -> str | T: ...
 
     def get(self, key: str, /, default: T | None = None) -> str | T | None:
-        """Return the first header of this name, which is in lower case."""
-        return self._first.get(key, default)
+        """Return the value of this name, which is in lower case."""
+        return self._fields.get(key, default)
+
+
+def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value)
+    # RFC 9113, 8.2.3: the parts of a cookie have a separator of their own.
+    return {name: ("; " if name == "cookie" else ", ").join(values[name]) for name in values}
 
 
 class Exchange:

@@ -94,17 +94,18 @@ _NO_PREFERENCES: Final = Preferences()
 
 
 def preferences(prefer: str | None) -> Preferences:
-    """Read a ``Prefer`` header; what is not known in it is left alone, as the standard says."""
+    """Read a ``Prefer`` header; what is not known in it is left alone, as the standard says.
+
+    The first of several of one name counts, and parameters are not known (RFC 7240, 2).
+    """
     if not prefer:
         return _NO_PREFERENCES
-    respond_async, wait = False, None
-    for part in prefer.split(","):
-        name, _, value = (piece.strip().lower() for piece in part.partition("="))
-        if name == "respond-async":
-            respond_async = True
-        elif name == "wait":
-            wait = _number(value.strip('"'), -1.0)
-    return Preferences(respond_async=respond_async, wait=None if wait == -1.0 else wait)
+    sent: dict[str, str] = {}
+    for part in prefer.lower().split(","):
+        name, _, value = (piece.strip() for piece in part.partition(";")[0].partition("="))
+        sent.setdefault(name, value.strip('"'))
+    wait = _number(sent.get("wait", ""), -1.0)
+    return Preferences(respond_async="respond-async" in sent, wait=None if wait == -1.0 else wait)
 
 
 def seconds(text: str | None, longest: float) -> float:

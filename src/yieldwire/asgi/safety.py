@@ -133,10 +133,15 @@ class Safety:
             raise Forbidden("A form that comes with a cookie must say its origin.")
 
     def cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
-        """Return the headers that let a page of an allowed origin read the answer."""
+        """Return the headers that let a page of an allowed origin read the answer.
+
+        An origin that was sent twice is not one, and is never named.
+        """
         origin = headers.get("origin")
         if not self.origins or origin is None:
             return []
+        if len(headers.getlist("origin")) > 1:
+            return [(b"vary", b"Origin")]
         named = origin in self.origins
         if not named and "*" not in self.origins:
             return [(b"vary", b"Origin")]
