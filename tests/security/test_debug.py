@@ -193,12 +193,17 @@ async def test_an_error_that_cannot_be_written_as_json_is_still_answered(
 
     async with opened(world(middleware=[check])) as site:
         answers = [
-            await send(site, Call(method="POST", target=f"/{action}", headers=[accept]))
-            for action in ("say", "add")
+            await send(site, Call(method="POST", target="/add", headers=[accept]))
+            for accept in (WHOLE, PAGE)
+        ]
+        # What is logged of a text that UTF-8 does not have, pytest could not pass on.
+        caplog.set_level(logging.CRITICAL, logger="yieldwire")
+        answers += [
+            await send(site, Call(method="POST", target="/say", headers=[accept]))
             for accept in (WHOLE, PAGE)
         ]
 
-    assert {answer.status for answer in answers} == {500}
+    assert [answer.status for answer in answers] == [500] * 4
     assert "error.data is of the type object" in caplog.text
 
 
