@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from tests.support.calls import UvicornCycle, post
+from tests.support.calls import post, uvicorns_own
 from tests.support.runs import SOON
 from tests.support.world import opened, world
 from yieldwire import Actions, Text, Timing
@@ -76,7 +76,7 @@ class Paced:
 class Served(Paced):
     """The same, whose `send` is known to be a server's own."""
 
-    __module__ = UvicornCycle.__module__
+    send = uvicorns_own(Paced.send)
 
 
 @pytest.fixture(params=[Paced, Served])

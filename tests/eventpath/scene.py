@@ -7,9 +7,10 @@ A request costs next to nothing here, so that what is counted is the path from a
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any, Final
 
-from tests.support.calls import Call, Message, UvicornCycle
+from tests.support.calls import Call, Message, uvicorns_own
 from yieldwire import Actions, Timing
 from yieldwire.clock import Clock
 from yieldwire.stores import RunStore
@@ -51,7 +52,7 @@ class Listener:
         async def receive() -> Message:
             return requests.pop() if requests else await over
 
-        async def send(message: Message) -> None:
+        async def send(_: object, message: Message) -> None:
             self.sends += 1
             if message["type"] == "http.response.start":
                 self.head.set_result(message)
@@ -63,8 +64,8 @@ class Listener:
             if not message["more_body"] and not over.done():
                 over.set_result({"type": "http.disconnect"})
 
-        vars(send)["__self__"] = UvicornCycle()  # counted is what a server without middleware sees
-        await app(self.call.scope(), receive, send)
+        # Counted is what a server without middleware sees.
+        await app(self.call.scope(), receive, MethodType(uvicorns_own(send), self))
 
 
 async def run_id(listener: Listener) -> str:

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
 
@@ -33,10 +34,12 @@ logger = logging.getLogger("yieldwire.asgi")
 
 T = TypeVar("T")
 
-_SERVERS: Final = frozenset(
+_UVICORN: Final = frozenset(
     {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
 )
-"""Modules of servers whose ``send`` keeps nothing of the task that calls it."""
+"""Where uvicorn defines its ``send``, which keeps nothing of the task that calls it."""
+_GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
+"""The class whose method Granian's is; what it returns belongs to the loop, and to no task."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -117,8 +120,7 @@ class Exchange:
         A middleware around it may set a time limit or a context variable, or open a cancel scope:
         those belong to the task of the response, and would reach into whatever task sends.
         """
-        owner = getattr(self._send, "__self__", None)
-        return type(owner).__module__ in _SERVERS
+        return is_servers_own(self._send)
 
     @cached_property
     def request(self) -> Request:
@@ -220,6 +222,26 @@ class Exchange:
             extra={"error_id": error.error_id},
         )
         return error
+
+
+def is_servers_own(send: object) -> bool:
+    """Whether ``send`` is uvicorn's or Granian's method itself, with nothing around it.
+
+    A proxy shows the attributes of what it wraps, its class among them, and a patched method is
+    still bound to the server's object. So the exact types are looked at, and then the module in
+    which the function was defined, which its wrapper cannot take on.
+    """
+    if type(send) is MethodType:
+        function = send.__func__
+        return (
+            type(function) is FunctionType
+            and function.__globals__.get("__name__") in _UVICORN
+            and function.__qualname__ == "RequestResponseCycle.send"
+        )
+    if type(send) is BuiltinMethodType:
+        owner = type(send.__self__)
+        return send.__name__ == "send" and (owner.__module__, owner.__name__) == _GRANIAN
+    return False
 
 
 def run_headers(run_id: str, base: str) -> Headers:
