@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.chunks import Progress
-from yieldwire.cli.display import JsonLines, Terminal, show_table
+from yieldwire.cli.display import JsonLines, Terminal, show_json, show_table
 from yieldwire.events import Event, EventType
 
 ESCAPE = "\x1b]0;owned\x07"
@@ -109,3 +109,15 @@ def test_without_a_terminal_a_table_is_lines_of_fields(capsys: pytest.CaptureFix
     show_table(["a", "b"], [["1", "x\ny"], ["2", ""]])
 
     assert capsys.readouterr().out == "1\tx y\n2\n"
+
+
+def test_what_is_a_line_of_json_is_one_for_every_reader_of_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    value = {"a\u2028b": "\u0085\u2029\r\n\f\x1c"}
+
+    show(chunk(value))
+    show_json(value)
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert from_json(first) == from_json(second) == value

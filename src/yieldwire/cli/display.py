@@ -21,7 +21,7 @@ from rich.table import Table
 from yieldwire.chunks import text_of
 from yieldwire.cli.outcome import lines_of
 from yieldwire.errors import ErrorObject, Json
-from yieldwire.events import Event, EventType
+from yieldwire.events import Event, EventType, one_line
 
 _CONTROLS: Final = {
     code: "\N{REPLACEMENT CHARACTER}"
@@ -93,7 +93,7 @@ class Terminal:
             self._write(text)
         else:
             self._end_line()
-            self._write(to_json(value).decode() + "\n")
+            self._write(one_line(to_json(value)).decode() + "\n")
 
     def _show_result(self, result: Json) -> None:
         self._end_line()
@@ -214,7 +214,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def show_json(value: Json) -> None:
     """Write a JSON value to stdout, on one line."""
-    sys.stdout.write(to_json(value).decode() + "\n")
+    sys.stdout.write(one_line(to_json(value)).decode() + "\n")
 
 
 def _clean(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 from pydantic_core import to_json
 
 from yieldwire.errors import ErrorObject
+from yieldwire.events import one_line
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -42,7 +43,7 @@ class Mounted:
             message = f"There is nothing at this address; the actions are below {self._base}/."
             error = ErrorObject(code="NOT_FOUND", message=message, status=404)
             content = [(b"content-type", b"application/json")]
-            await _answer(send, 404, content, to_json({"error": error.to_dict()}))
+            await _answer(send, 404, content, one_line(to_json({"error": error.to_dict()})))
 
 
 async def _answer(
