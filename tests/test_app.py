@@ -1,6 +1,7 @@
 """The verbs of an application, whatever the transport."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
 from yieldwire.access import Caller
 from yieldwire.actions import Action
-from yieldwire.app import FOLDS, App, Timing, open_store
+from yieldwire.app import App, Timing, open_store
 from yieldwire.chunks import Progress, Result, Text
 from yieldwire.clock import SystemClock
 from yieldwire.context import Context, RequestFacts, Stream
@@ -31,6 +32,7 @@ from yieldwire.errors import (
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.handle import Run
 from yieldwire.run import RunRecord, Status
+from yieldwire.snapshot import FOLDS_BYTES
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -333,16 +335,45 @@ async def test_a_snapshot_grows_with_the_log(app: App) -> None:
     assert after["cancelRequested"]
 
 
-async def test_only_so_many_snapshots_are_kept_folded(app: App) -> None:
-    action = app.action(count)
-    runs = [await app.start(action) for _ in range(FOLDS + 5)]
+async def test_snapshots_are_kept_folded_in_so_many_bytes(app: App) -> None:
+    async def tell() -> AsyncIterator[Text]:
+        for _ in range(50):
+            yield Text("x" * 70_000)
+
+    action = app.action(tell)
+    runs = [await app.start(action) for _ in range(20)]  # 70 MB of text
     for run in runs:
         await outcome(run)
 
-    snapshots = [await run.snapshot() for run in [*runs, runs[0]]]
+    tracemalloc.start()
+    try:
+        lengths = {len((await run.snapshot())["text"]) for run in [*runs, runs[0]]}
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
-    assert {snapshot["status"] for snapshot in snapshots} == {"completed"}
-    assert {snapshot["result"] for snapshot in snapshots} == {"counted"}
+    assert lengths == {50 * 70_000}
+    assert taken < 1.2 * FOLDS_BYTES
+
+
+async def test_snapshots_at_once_are_one_fold_and_each_is_whole(app: App) -> None:
+    async def tell() -> AsyncIterator[Text]:
+        for n in range(60):
+            yield Text(f"{n} ".ljust(20_000))
+
+    run = await app.start(app.action(tell))
+    await outcome(run)
+
+    tracemalloc.start()
+    try:
+        snapshots = await asyncio.gather(*[run.snapshot() for _ in range(30)])
+        lengths = [len(snapshot["text"]) for snapshot in snapshots]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert lengths == [60 * 20_000] * 30
+    assert taken < 5 * 60 * 20_000  # they share one text
 
 
 async def test_the_log_as_it_is_can_be_read_from_anywhere(app: App) -> None:

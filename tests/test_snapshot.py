@@ -1,5 +1,6 @@
 """A snapshot is what the log adds up to."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from pydantic_core import to_json
 
 from yieldwire.events import Block, EventType
 from yieldwire.run import RunRecord, Status
-from yieldwire.snapshot import FIRST_POLL_MS, SLOWEST_POLL_MS, Fold, retry_after_ms, summary
+from yieldwire.snapshot import (
+    FIRST_POLL_MS,
+    SLOWEST_POLL_MS,
+    Fold,
+    Folds,
+    retry_after_ms,
+    summary,
+)
 
 RUN = "r1"
 
@@ -215,3 +223,86 @@ def test_a_clock_that_jumped_back_polls_fast() -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status.is_terminal])
 def test_an_ended_run_is_not_polled_again(status: Status) -> None:
     assert retry_after_ms(record(status=status), 5.0) is None
+
+
+# What snapshots take.
+
+
+def test_a_block_that_was_taken_in_counts_nothing() -> None:
+    folded = fold(chunks(1, "a", "b"))
+
+    folded.add(chunks(1, "a", "b"))
+    folded.add(chunks(2, "b", "c"))
+
+    assert (folded.text, folded.seq) == ("abc", 3)
+
+
+@pytest.mark.parametrize("text", ["a" * 60, "é" * 30])
+def test_a_snapshot_has_a_text_of_so_many_bytes_and_of_more_none(text: str) -> None:
+    folded = Fold(text_bytes=100)
+    folded.add(chunks(1, text))
+
+    before = folded.text
+    folded.add(chunks(2, text, "b"))
+    after, size = folded.text, folded.size
+    folded.add(event(4, EventType.RESTARTED, {"attempt": 2}))
+    folded.add(chunks(5, text))
+
+    assert (before, after, folded.text) == (text, None, text)
+    assert size < 2_000
+
+
+@pytest.mark.parametrize("count", [1, 100, 20_000])
+@pytest.mark.parametrize("text", ["", "a", "😀" * 5])
+def test_the_size_of_a_fold_is_about_what_it_takes(text: str, count: int) -> None:
+    # Each text is one of its own, as it is where each comes in a block of its own.
+    blocks = [chunks(seq, text) for seq in range(1, count + 1)]
+    folded = Fold()
+
+    tracemalloc.start()
+    try:
+        for block in blocks:
+            folded.add(block)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert folded.size - 2_000 <= taken + 60 * 1024
+    assert taken <= 2 * folded.size + 2_000
+
+
+def test_folds_take_so_many_bytes_and_the_one_asked_for_the_longest_ago_goes_first() -> None:
+    folds = Folds(100_000)
+    for name in "abcd":
+        folds.keep(name, fold(chunks(1, "x" * 15_000)))
+
+    first, second = folds.get("a"), folds.get("b")
+    folds.keep("b", folds.get("b") or Fold())
+    folds.keep("e", fold(chunks(1, "x" * 15_000)))
+
+    assert (first, second is not None) == (None, True)
+    assert [name for name in "abcde" if folds.get(name) is not None] == ["b", "d", "e"]
+    assert 90_000 < folds.size <= 100_000
+
+
+def test_a_fold_that_grows_is_counted_as_it_is() -> None:
+    folds, grown = Folds(100_000), Fold()
+    folds.keep("grown", grown)
+    folds.keep("other", fold(chunks(1, "x" * 30_000)))
+
+    grown.add(chunks(1, "x" * 30_000))
+    folds.keep("grown", grown)
+
+    assert (len(folds), folds.get("grown")) == (1, grown)
+    assert folds.size == grown.size
+
+
+def test_a_fold_that_is_too_large_and_one_that_is_forgotten_take_nothing() -> None:
+    folds = Folds(100_000)
+    folds.keep("small", fold(chunks(1, "x")))
+
+    folds.forget("small")
+    folds.forget("unknown")
+    folds.keep("large", fold(chunks(1, "x" * 200_000)))
+
+    assert (len(folds), folds.size) == (0, 0)

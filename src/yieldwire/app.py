@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -23,16 +22,13 @@ from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.opening import Lifetime, Opening
 from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status, new_run_id
-from yieldwire.snapshot import Fold, retry_after_ms
+from yieldwire.snapshot import Fold, Folds, retry_after_ms
 from yieldwire.starts import admission_of, close_uploads, dump, record_of
 from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
 logger = logging.getLogger("yieldwire.app")
-
-FOLDS: Final = 512
-"""Snapshots kept folded, so that polling a long log reads only what is new."""
 
 
 class App(Handles):
@@ -77,7 +73,7 @@ class App(Handles):
         self._access, self._max_runs = access, max_runs
         self._middleware, self._around = tuple(middleware), tuple(around)
         self._inputs = Inputs(self.store.files)
-        self._folds: OrderedDict[str, Fold] = OrderedDict()
+        self._folds = Folds()
         self._lifetime = Lifetime(self)
 
     # Opening and closing.
@@ -136,7 +132,7 @@ class App(Handles):
             except Exception:  # the others must be looked after all the same
                 logger.exception("a run was not looked after", extra={"run_id": run.id})
         for run_id in await self.store.purge():
-            self._folds.pop(run_id, None)
+            self._folds.forget(run_id)
 
     async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
         if run.status.is_terminal:
@@ -306,17 +302,20 @@ class App(Handles):
     async def fold(self, run_id: str) -> Fold:
         """Return what the run's log adds up to at this moment."""
         await self.ready()
-        fold = self._folds.pop(run_id, None)
+        fold = self._folds.get(run_id)
         if fold is None:
-            is_whole = (await self.store.get(run_id)).keep is None
-            fold = Fold(keeps_text=is_whole, shows_debug=self.debug)
+            is_whole, most = (
+                (await self.store.get(run_id)).keep is None,
+                self.limits.max_event_bytes,
+            )
+            new = Fold(keeps_text=is_whole, text_bytes=most, shows_debug=self.debug)
+            fold = self._folds.get(run_id) or new  # somebody else may have begun meanwhile
+        self._folds.keep(run_id, fold)
         while page := await self.store.read(run_id, fold.seq):
             for block in page:
                 fold.add(block)
+            self._folds.keep(run_id, fold)
             await asyncio.sleep(0)  # a long log takes a while
-        self._folds[run_id] = fold
-        if len(self._folds) > FOLDS:
-            self._folds.popitem(last=False)
         return fold
 
     async def snapshot(self, run_id: str, *, with_text: bool = True) -> dict[str, Json]:
@@ -346,7 +345,7 @@ class App(Handles):
         """
         await self.ready()
         await self.store.purge(run_id)
-        self._folds.pop(run_id, None)
+        self._folds.forget(run_id)
 
     async def find(self, query: Query) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""

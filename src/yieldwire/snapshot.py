@@ -1,5 +1,7 @@
 """A run's state in one object, for whoever polls: folded from its log."""
 
+import sys
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,35 +26,61 @@ _MARKS: Final = (
 """One of these stands in a block in which more counts than the newest chunk."""
 
 
+TEXT_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of text that a snapshot has at most."""
+FOLDS_BYTES: Final = 32 * 1024 * 1024
+"""About what the folds of one application take."""
+_FOLD_BYTES: Final = 1_000
+"""About what a fold takes beside what it holds."""
+_PIECES: Final = 1024
+"""Pieces of text that are joined when there are so many: each takes some memory of its own."""
+
+
 class Fold:
-    """What a log adds up to, as far as it was read. Feed it every block once, in order.
+    """What a log adds up to, as far as it was read. Feed it every block, in order.
 
     Args:
         keeps_text: Whether texts accumulate; a feed that trims its log has no whole text.
+        text_bytes: How much they may have, in UTF-8; of more there is no text at all.
         shows_debug: Whether an error keeps what is for development only.
     """
 
-    def __init__(self, *, keeps_text: bool = True, shows_debug: bool = False) -> None:
+    def __init__(
+        self, *, keeps_text: bool = True, text_bytes: int = TEXT_BYTES, shows_debug: bool = False
+    ) -> None:
         self.seq = 0
-        self._keeps_text, self._shows_debug = keeps_text, shows_debug
+        self._keeps_text, self._most_text = keeps_text, text_bytes
+        self._shows_debug = shows_debug
         self._clear()
         self.result: bytes | None = None
         self.error: bytes | None = None
 
     def _clear(self) -> None:
         self._texts: list[str] = []
+        self._pieces: list[str] = []  # behind `_texts`, not joined yet
+        self._text_bytes = self._held_bytes = 0  # in UTF-8, and in memory
         self._progress: bytes | None = None
         self._chunk: bytes | None = None
 
     @property
     def text(self) -> str | None:
         """The accumulated text; ``None`` where no chunk had any."""
-        if len(self._texts) > 1:
-            self._texts = ["".join(self._texts)]
+        if self._pieces or len(self._texts) > 1:
+            self._texts = ["".join([*self._texts, *self._pieces])]
+            self._pieces, self._held_bytes = [], sys.getsizeof(self._texts[0])
         return self._texts[0] if self._texts else None
 
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory this takes."""
+        held = (self._progress, self._chunk, self.result, self.error)
+        return _FOLD_BYTES + self._held_bytes + sum(len(data) for data in held if data is not None)
+
     def add(self, block: Block) -> None:
-        """Take in the block's events."""
+        """Take in the block's events, but for those that were taken in before."""
+        if block.last <= self.seq:
+            return
+        block = block.after(self.seq)
         # A long log of what does not accumulate is told by the newest chunk alone.
         tells = any(mark in block.frames for mark in _MARKS)
         for event in (block if tells else block.newest()).events():
@@ -66,7 +94,7 @@ class Fold:
                 if b'"progress"' in event.data and _is_progress(event.data):
                     self._progress = event.data
                 elif self._keeps_text and (text := text_of(event.data)) is not None:
-                    self._texts.append(text)
+                    self._append(text)
             case EventType.RESTARTED:
                 self._clear()  # the partial output of an older attempt counts no more
             case EventType.DONE:
@@ -75,6 +103,19 @@ class Fold:
                 self.error = event.data
             case EventType.STARTED:
                 raise AssertionError("no log has this event")
+
+    def _append(self, text: str) -> None:
+        self._text_bytes += len(text) if text.isascii() else len(text.encode())
+        if self._text_bytes > self._most_text:
+            self._texts, self._pieces, self._held_bytes = [], [], 0
+            return
+        self._pieces.append(text)
+        self._held_bytes += sys.getsizeof(text)
+        if len(self._pieces) >= _PIECES:
+            self._held_bytes -= sum(map(sys.getsizeof, self._pieces))
+            self._texts.append("".join(self._pieces))
+            self._held_bytes += sys.getsizeof(self._texts[-1])
+            self._pieces = []
 
     def outcome(self) -> dict[str, Json]:
         """Return ``result`` and ``error``, each ``None`` where there is none."""
@@ -97,6 +138,39 @@ class Fold:
             "cancelRequested": run.cancel_reason is not None,
             "detached": run.detached,
         }
+
+
+class Folds:
+    """Folds by run, kept so that polling a long log reads only what is new.
+
+    They take about ``max_bytes``: those that were asked for the longest ago are dropped first.
+    """
+
+    def __init__(self, max_bytes: int = FOLDS_BYTES) -> None:
+        self._most, self.size = max_bytes, 0
+        self._folds: OrderedDict[str, tuple[Fold, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._folds)
+
+    def get(self, run_id: str) -> Fold | None:
+        """Return a run's fold, which everybody who asks for it feeds."""
+        known = self._folds.get(run_id)
+        return None if known is None else known[0]
+
+    def keep(self, run_id: str, fold: Fold) -> None:
+        """Keep a fold as the one that was asked for last, with the size that it has now."""
+        self.forget(run_id)
+        self._folds[run_id] = fold, fold.size
+        self.size += fold.size
+        while self.size > self._most:
+            _, (_, size) = self._folds.popitem(last=False)
+            self.size -= size
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run's fold."""
+        _, size = self._folds.pop(run_id, (None, 0))
+        self.size -= size
 
 
 def summary(run: RunRecord) -> dict[str, Json]:

@@ -1,4 +1,5 @@
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Context, Forbidden, Text, Timing
+from yieldwire.asgi.bounds import Bounds
 from yieldwire.stores import Query
 
 ASYNC = ("prefer", "respond-async")
@@ -80,6 +82,49 @@ async def test_the_events_come_with_the_json_if_asked(site: Actions) -> None:
         {"seq": 1, "type": "chunk", "data": {"type": "text", "text": "x"}},
         {"seq": 2, "type": "done", "data": {}},
     ]
+
+
+async def flow(mb: int = 1) -> AsyncIterator[Text]:
+    for _ in range(mb * 20):
+        yield Text("x" * 50_000)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("query", ["", "&events=1"])
+async def test_an_answer_that_waits_for_the_end_does_not_keep_the_log(query: str) -> None:
+    site = world(bounds=Bounds(answer_bytes=1_000_000))
+    site.action(method="GET", keep=5)(flow)  # the store keeps little: what is held is the answer's
+
+    async with opened(site):
+        await send(site, get("/flow?mb=0", [*ALICE, WHOLE]))
+        tracemalloc.start()
+        try:
+            await send(site, get(f"/flow?mb=30{query}", [*ALICE, WHOLE]))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 8_000_000
+
+
+async def test_events_that_are_too_many_for_one_answer_are_to_be_streamed() -> None:
+    site = world(bounds=Bounds(answer_bytes=200_000))
+    site.action(flow)
+
+    async with opened(site):
+        answer = await send(site, post("/flow?events=1", {}, [*ALICE, WHOLE]))
+        run_id = answer.headers["run-id"]
+        streamed = await send(site, get(f"/runs/{run_id}/events", [*ALICE, NDJSON]))
+        again = await send(site, get(f"/runs/{run_id}", ALICE))
+
+    assert code_of(answer) == (413, "PAYLOAD_TOO_LARGE")
+    assert answer.json()["error"]["message"] == (
+        "The run's events are over the 200000 bytes of one answer; "
+        f"stream them from /runs/{run_id}/events."
+    )
+    assert answer.json()["error"]["runId"] == run_id
+    assert len(streamed.body.splitlines()) == 21
+    assert again.json()["status"] == "completed"
 
 
 @pytest.mark.parametrize("action", ["send_tree", "sendTree"])

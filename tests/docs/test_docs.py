@@ -232,6 +232,8 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
     assert rows["one event's data"] == mebibytes(limits.max_event_bytes)
     log = f"{limits.max_events:,} events, {mebibytes(limits.max_bytes)}"
     assert rows["one log"].startswith(log)
+    assert rows["the events in one JSON answer"] == mebibytes(bounds.answer_bytes)
+    assert rows["the text in a snapshot"] == mebibytes(limits.max_event_bytes)
     assert rows["time for a reader to take what was sent"] == f"{timing.stall_timeout:g} s"
     assert rows["a run's time after its end"] == f"{options.retention / 3600:g} hour"
 

@@ -1,4 +1,4 @@
-"""How large a request may be, and how many streams one caller may have."""
+"""How large a request and a whole answer may be, and how many streams one caller may have."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from yieldwire.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Limits that are checked before or while a request is read.
+    """Limits of one request and its answer.
 
     Attributes:
         json_bytes: Bytes of a JSON or form body.
@@ -19,6 +19,7 @@ class Bounds:
         body_rate: Bytes per second at which a body must arrive on average, once it has taken
             longer than `Timing.body`; 0 for no lowest rate.
         depth: How deep arrays and objects may nest.
+        answer_bytes: Bytes of the events in one JSON answer; a log that is larger is streamed.
         streams: Streams and waiting answers that one caller may have open at a time.
 
     Raises:
@@ -32,6 +33,7 @@ class Bounds:
     field_bytes: int = 1024 * 1024
     body_rate: float = 240
     depth: int = 32
+    answer_bytes: int = 16 * 1024 * 1024
     streams: int = 5000
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing, nullcontext, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +23,18 @@ from yieldwire.asgi.negotiation import (
     preferences,
 )
 from yieldwire.asgi.streaming import Streaming
+from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.context import RequestFacts
 from yieldwire.cursor import parse_cursor
-from yieldwire.errors import ErrorObject, ForeignCursor, Json, MethodNotAllowed, ParseError
+from yieldwire.errors import (
+    ErrorObject,
+    ForeignCursor,
+    Json,
+    MethodNotAllowed,
+    ParseError,
+    PayloadTooLarge,
+)
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status, advance
@@ -143,37 +151,77 @@ async def _answer_when_ended(
 ) -> None:
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
     async with app.reading(run.id) as reader:
-        work = _read_to_end(reader, wait, app.timing.keepalive)
-        blocks = await app.departures.until_disconnect(exchange.receive, work)
-    # From what was read, not from the store: there the run may be past its retention already.
-    fold = Fold(shows_debug=app.debug)
-    for block in blocks:
-        fold.add(block)
-    end = blocks[-1].end if blocks else None
+        asked = exchange.request.query_params.get("events") in {"true", "1"}
+        most = app.bounds.answer_bytes if asked else None
+        heard = _Heard(most, Fold(keeps_text=False, shows_debug=app.debug))
+        work = _read_to_end(reader, heard, wait, app.timing.keepalive)
+        await app.departures.until_disconnect(exchange.receive, work)
+    headers = run_headers(run.id, exchange.base)
+    if heard.is_over:
+        place = f"{exchange.base}/runs/{run.id}/events"
+        error = PayloadTooLarge(
+            f"The run's events are over the {app.bounds.answer_bytes} bytes of one answer; "
+            f"stream them from {place}."
+        )
+        await exchange.answer_error_object(error.error_object(run.id), headers)
+        return
+    end, outcome = heard.end, heard.outcome()
     status = advance(Status.RUNNING, end) if end else (await app.store.get(run.id)).status
-    outcome = fold.outcome()
-    answer: dict[str, Json] = {"runId": run.id, "status": status.value, **outcome}
-    if exchange.request.query_params.get("events") in {"true", "1"}:
-        answer["events"] = [
-            {"seq": event.seq, "type": event.type.value, "data": event.value}
-            for block in blocks
-            for event in block.events()
-        ]
     code = 202 if end is None else 200
     if outcome["error"] is not None:
         code = ErrorObject.from_dict(outcome["error"]).status
-    await exchange.answer_json(code, answer, run_headers(run.id, exchange.base))
+    body = to_json({"runId": run.id, "status": status.value, **outcome})
+    if asked:
+        body = b'%b,"events":[%b]}' % (body[:-1], heard.events())
+    await exchange.answer(code, body, media_type="application/json", headers=headers)
 
 
-async def _read_to_end(reader: Reader, wait: float, tick: float) -> list[Block]:
-    blocks: list[Block] = []
-    try:
+class _Heard:
+    """What an answer needs of a log that is read for it: its end, and its events if asked for.
+
+    From what was read, not from the store: there the run may be past its retention already.
+    Of events there are at most ``most_bytes``, or ``None``: they are not asked for.
+    """
+
+    def __init__(self, most_bytes: int | None, fold: Fold) -> None:
+        self._encoder = None if most_bytes is None else NDJSONEncoder()
+        self._lines: list[bytes] = []
+        self._left = most_bytes or 0
+        self._fold = fold
+        self.end: EventType | None = None
+        self.is_over = False
+        """Whether there were more bytes of events."""
+
+    def take(self, block: Block) -> None:
+        """Take what is needed of a block."""
+        if block.end is not None:
+            self.end = block.end
+            self._fold.add(block.newest())
+        if self._encoder is None or self.is_over:
+            return
+        lines = self._encoder.encode(block)
+        self._left -= len(lines)
+        if self._left < 0:
+            self.is_over = True
+            self._lines.clear()
+        else:
+            self._lines.append(lines)
+
+    def outcome(self) -> dict[str, Json]:
+        """Return how the run ended."""
+        return self._fold.outcome()
+
+    def events(self) -> bytes:
+        """Return the events as the inside of a JSON array."""
+        return b"".join(self._lines).removesuffix(b"\n").replace(b"\n", b",")
+
+
+async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) -> None:
+    with suppress(TimeoutError):
         async with asyncio.timeout(wait), aclosing(reader.pages(0, tick=tick)) as pages:
             async for page in pages:
-                blocks += page
-    except TimeoutError:
-        pass
-    return blocks
+                for block in page:
+                    heard.take(block)
 
 
 async def follow_run(

@@ -72,7 +72,6 @@ class LogWriter:
         repeated before anything follows, which is answered as success if it has.
         """
         self._failure: LimitExceeded | None = None
-        """Why nothing more can be sent, once the log was full."""
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
         self._busy = False
