@@ -1,6 +1,7 @@
 """What an action may ask of its run, and what it may not."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ import pytest
 
 from yieldwire.chunks import Append, Value
 from yieldwire.context import Context, RequestFacts, Resource, Stream, StreamableValue
-from yieldwire.errors import ActionError, UsageError
+from yieldwire.errors import ActionError, LimitExceeded, UsageError
 
 T = TypeVar("T")
 
@@ -167,6 +168,50 @@ def test_appended_text_grows_the_value() -> None:
 
     assert (grown, value.value) == ("ab", "xy")
     assert sink.chunks == [Append("a"), Append("b"), Value("x"), Append("y")]
+
+
+class FullSink(ListSink):
+    """Has no room for a second chunk."""
+
+    def put(self, chunk: object, /) -> None:
+        if self.chunks:
+            raise LimitExceeded("The log is full.")
+        super().put(chunk)
+
+
+def test_a_value_that_the_log_has_no_room_for_is_what_it_was() -> None:
+    value = StreamableValue[str](FullSink())
+    value.append("a")
+
+    with pytest.raises(LimitExceeded, match="full"):
+        value.append("b")
+    with pytest.raises(LimitExceeded, match="full"):
+        value.update("c")
+    with pytest.raises(LimitExceeded, match="full"):
+        value.done("d")
+
+    assert value.value == "a"
+
+
+class NoSink(ListSink):
+    """Keeps nothing."""
+
+    def put(self, chunk: object, /) -> None: ...
+
+
+def test_text_that_grows_by_the_character_takes_about_its_length() -> None:
+    value = StreamableValue[str](NoSink())
+
+    tracemalloc.start()
+    try:
+        for n in range(200_000):
+            value.append(chr(0x4E00 + n % 20_000))  # each a string of its own
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 10 * 200_000
+    assert len(value.value or "") == 200_000
 
 
 def test_a_value_that_is_no_text_does_not_grow() -> None:

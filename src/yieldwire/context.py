@@ -1,6 +1,7 @@
 """What an action may ask of its run."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
@@ -168,16 +169,16 @@ class StreamableValue(Injected, Generic[V]):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._value: object = _UNSET
-        self._texts: list[str] = []
+        self._grown: io.StringIO | None = None  # what was appended since; a list takes far more
         self._closed = False
         self.failure: ActionError | None = None
 
     @property
     def value(self) -> V | None:
         """The value as it is; ``None`` before the first."""
-        if self._texts:
+        if self._grown is not None:
             start = self._value if isinstance(self._value, str) else ""
-            self._value, self._texts = start + "".join(self._texts), []
+            self._value, self._grown = start + self._grown.getvalue(), None
         return None if self._value is _UNSET else cast("V", self._value)
 
     def _check_open(self) -> None:
@@ -189,22 +190,26 @@ class StreamableValue(Injected, Generic[V]):
 
         Raises:
             UsageError: If the value is done.
+            LimitExceeded: If the run's log has no room for it; the value is what it was.
         """
         self._check_open()
-        self._value, self._texts = value, []
         self._sink.put(Value(value))
+        self._value, self._grown = value, None
 
     def append(self, text: str) -> None:
         """Let the value, which is text or not set yet, grow.
 
         Raises:
             UsageError: If the value is done, or is no text.
+            LimitExceeded: If the run's log has no room for it; the value is what it was.
         """
         self._check_open()
         if self._value is not _UNSET and not isinstance(self._value, str):
             raise UsageError("Only text can be appended to; use update() for other values.")
-        self._texts.append(text)
         self._sink.put(Append(text))
+        if self._grown is None:
+            self._grown = io.StringIO(newline="")
+        self._grown.write(text)
 
     def done(self, value: object = _UNSET) -> None:
         """Say that the value will change no more, with a last value if one is given.

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import math
+import tracemalloc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,7 +20,7 @@ from tests.support.calls import Call
 from tests.support.virtual import run_virtually
 from tests.support.world import say, send_tree, take
 from yieldwire.actions import Action, Options
-from yieldwire.asgi.bodies import read_input
+from yieldwire.asgi.bodies import SPOOL_BYTES, read_input
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.errors import (
     Json,
@@ -166,6 +167,39 @@ async def test_a_multipart_body_that_cannot_be_read_is_refused(kind: str, body: 
 async def test_a_multipart_body_has_limits_for_each_of_its_parts(pieces: list[bytes]) -> None:
     with pytest.raises(PayloadTooLarge, match=r"Too many|Part exceeded|limit of 3000"):
         await read(MULTIPART, *pieces, END)
+
+
+LONG_NAME = b'--B\r\nContent-Disposition: form-data; name="%b"\r\n\r\nx\r\n' % (b"n" * 1_000)
+LONG_HEADER = NOTE.replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * 1_000 + b"\r\n\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[NOTE.replace(b"\xc3\xbc", b"x" * 450)] * 3, [LONG_NAME], [LONG_HEADER]],
+    ids=["fields", "a name", "a header"],
+)
+async def test_what_is_no_file_is_held_up_to_the_limit_of_json(pieces: list[bytes]) -> None:
+    with pytest.raises(PayloadTooLarge, match="Too many bytes in fields"):
+        await read(MULTIPART, *pieces, END)
+
+
+async def test_a_file_in_memory_has_so_many_bytes() -> None:
+    head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    large = Bounds(json_bytes=1_000)
+    pieces = [head, *[b"x" * SPOOL_BYTES] * 12, b"\r\n", END]
+    request = request_of(MULTIPART, *pieces)
+
+    tracemalloc.start()
+    try:
+        fields = await read_input(request.headers, request.receive, TAKE, large, 5.0)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert isinstance(fields, dict)
+    assert fields["file"].size == 12 * SPOOL_BYTES
+    assert taken < 6 * SPOOL_BYTES
+    fields["file"].file.close()
 
 
 @pytest.mark.parametrize("kind", ["application/json", FORM, MULTIPART])

@@ -1,3 +1,6 @@
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from email.utils import formatdate
 
 import httpx
@@ -16,6 +19,8 @@ from tests.client.script import (
     stream,
 )
 from yieldwire.client import AsyncClient, Patience
+from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
+from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import ActionError, ProtocolError, RateLimited, Unreachable, UsageError
 from yieldwire.testing.transport import Message, Receive, Send, StreamingTransport
 
@@ -202,3 +207,91 @@ async def test_an_error_that_is_not_the_networks_is_raised_as_it_is() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(KeyError, match="a fault"):
             await AsyncClient("http://localhost", http=http).call("count")
+
+
+# Answers without an end.
+
+PIECE = b"x" * 65_536
+
+
+class Endless:
+    """Answers everything with a body that goes on until nobody reads it, or for 200 MB."""
+
+    def __init__(self, status: int, kind: str, first: bytes = b"") -> None:
+        self.status, self.kind, self.first, self.sent = status, kind, first, 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        headers = [(b"content-type", self.kind.encode()), (b"run-id", b"r1")]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.first, "more_body": True})
+        gone = asyncio.ensure_future(self._gone(receive))  # noqa: TID251 - cancelled below
+        while not gone.done() and self.sent < 200_000_000:
+            await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+            self.sent += len(PIECE)
+            await asyncio.sleep(0)
+        gone.cancel()
+
+    async def _gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+@asynccontextmanager
+async def client_of(server: Endless) -> AsyncGenerator[AsyncClient, None]:
+    patience = Patience(tries=1, backoff=0.0, backoff_max=0.0)
+    async with httpx2.AsyncClient(transport=StreamingTransport(server)) as http:
+        yield AsyncClient("http://localhost/api", http=http, patience=patience)
+
+
+async def test_a_refusal_without_an_end_is_told_by_its_status() -> None:
+    server = Endless(404, "application/json")
+
+    async with client_of(server) as client:
+        with pytest.raises(ActionError, match="HTTP 404"):
+            await client.call("count")
+
+    assert server.sent < 2 * ERROR_BYTES
+
+
+async def test_a_refusal_that_trickles_without_an_end_is_told_by_its_status() -> None:
+    is_over = asyncio.Event()
+
+    async def trickle(scope: Message, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        while not is_over.is_set():
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.01)
+
+    patience = Patience(tries=1, idle=0.1)
+    async with httpx2.AsyncClient(transport=StreamingTransport(trickle)) as http:
+        client = AsyncClient("http://localhost/api", http=http, patience=patience)
+        try:
+            async with asyncio.timeout(30):
+                with pytest.raises(ActionError, match="HTTP 404"):
+                    await client.call("count")
+        finally:
+            is_over.set()
+
+
+async def test_a_json_answer_without_an_end_is_given_up() -> None:
+    server = Endless(200, "application/json")
+
+    async with client_of(server) as client:
+        with pytest.raises(ProtocolError, match=f"more than {ANSWER_BYTES} bytes"):
+            await client.manifest()
+
+    assert server.sent < ANSWER_BYTES + 10 * len(PIECE)
+
+
+@pytest.mark.parametrize("first", [b"data: ", b": ", b"id: r1.1\ndata: 1\ndata: "])
+async def test_an_event_without_an_end_is_given_up(first: bytes) -> None:
+    server = Endless(200, "text/event-stream", first)
+
+    async with client_of(server) as client:
+        with pytest.raises(ProtocolError, match=f"more than {MAX_EVENT_BYTES} bytes"):
+            await client.call("count")
+
+    assert server.sent < MAX_EVENT_BYTES + 10 * len(PIECE)

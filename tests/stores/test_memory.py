@@ -7,6 +7,7 @@ import pytest
 
 from yieldwire.errors import NotFound
 from yieldwire.run import RunRecord, Status
+from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
@@ -86,6 +87,18 @@ async def test_what_is_forgotten_on_demand_takes_nothing_any_more() -> None:
 
     assert await store.purge() == []
     assert (await store.get(last.id)).status is Status.COMPLETED
+
+
+async def test_what_a_run_was_given_counts_as_what_it_wrote() -> None:
+    store = MemoryStore(clock=MovingClock(), ended_bytes=1_000_000)
+    for _ in range(10):
+        await finished(store, input=b'"%b"' % (b"x" * 200_000), context=b"{}")
+        await finished(store, input=b"{}", context=b'"%b"' % (b"x" * 200_000))
+
+    purged = await store.purge()
+
+    assert len(purged) == 16
+    assert len(await store.find(Query(everyone=True))) == 4
 
 
 class Watched(MemoryStore):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yieldwire.errors import Conflict, StoreError
-from yieldwire.stores.sqlite.lane import Lane
+from yieldwire.stores.sqlite.lane import MOST_BYTES_AT_ONCE, Item, Lane
 from yieldwire.testing.contract.harness import SOON
 
 
@@ -192,3 +192,43 @@ async def test_the_thread_goes_on_where_a_failure_cannot_be_explained() -> None:
                 await lane.do(work)
         assert await lane.do(lambda _: 1) == 1
         await lane.close()
+
+
+class Sized(Item):
+    """Says how much it writes, and notes in which transaction it was done."""
+
+    def __init__(self, size: int, done: list[int], begun: list[str]) -> None:
+        super().__init__(size)
+        self.list, self.begun = done, begun
+
+    def do(self, connection: sqlite3.Connection) -> None:
+        assert connection.in_transaction
+        self.list.append(len(self.begun))
+
+
+async def test_one_transaction_writes_so_many_bytes_and_what_is_left_has_the_next() -> None:
+    begun: list[str] = []
+
+    def connect_and_trace() -> sqlite3.Connection:
+        connection = connect()
+        connection.set_trace_callback(
+            lambda text: begun.append(text) if text.startswith("BEGIN") else None
+        )
+        return connection
+
+    lane = Lane(connect_and_trace, explain, name="lane", writes=True)
+    may_go, done = threading.Event(), list[int]()
+    first = lane.ask(lambda _: may_go.wait(SOON))
+    await asyncio.sleep(0.01)  # until the thread has begun with it
+    items = [Sized(MOST_BYTES_AT_ONCE // 4, done, begun) for _ in range(10)]
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        for item in items:
+            group.create_task(lane.finish(item))
+        await asyncio.sleep(0)
+        may_go.set()
+    await first
+    await lane.close()
+
+    sizes = [done.count(number) for number in sorted(set(done))]
+    assert sum(sizes) == 10
+    assert max(sizes) <= 4

@@ -9,7 +9,7 @@ rate that no line has: a client that keeps a connection busy with a byte now and
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
@@ -31,6 +31,9 @@ from yieldwire.errors import (
 from yieldwire.starts import close_uploads
 from yieldwire.timer import within
 from yieldwire.upload import Upload
+
+SPOOL_BYTES: Final = 64 * 1024
+"""Bytes of an uploaded file that are held in memory; a larger one is on the disk."""
 
 
 class _Departed(Exception):
@@ -159,19 +162,48 @@ def _parse_form(body: bytes, bounds: Bounds) -> Pairs:
     return list(pairs)
 
 
+class _Parser(MultiPartParser):
+    """Holds little of a body in memory: fields and heads together as much as JSON may have."""
+
+    spool_max_size = SPOOL_BYTES
+    fields_left = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Take a piece of a part."""
+        if self._current_part.file is None:
+            self._hold(end - start)
+        super().on_part_data(data, start, end)
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        """Take a piece of a header's name."""
+        self._hold(end - start)
+        super().on_header_field(data, start, end)
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        """Take a piece of a header's value."""
+        self._hold(end - start)
+        super().on_header_value(data, start, end)
+
+    def _hold(self, size: int) -> None:
+        self.fields_left -= size
+        if self.fields_left < 0:
+            raise MultiPartException("Too many bytes in fields; send what is large as files.")
+
+
 async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -> Pairs:
     _, options = parse_options_header(headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         # The parser would look it up among Python's codecs, of which some raise or take long.
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     async with aclosing(_stream(headers, arrival, bounds.upload_bytes)) as pieces:
-        parser = MultiPartParser(
+        parser = _Parser(
             headers,
             pieces,
             max_files=bounds.files,
             max_fields=bounds.fields,
             max_part_size=bounds.field_bytes,
         )
+        parser.fields_left = bounds.json_bytes
         try:
             form = await parser.parse()  # which closes every file if it fails
         except MultiPartException as exc:

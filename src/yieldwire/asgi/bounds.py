@@ -11,7 +11,7 @@ class Bounds:
     """Limits of one request and its answer.
 
     Attributes:
-        json_bytes: Bytes of a JSON or form body.
+        json_bytes: Bytes of a JSON or form body, or of all fields of a multipart one.
         upload_bytes: Bytes of a multipart body, files and all.
         files: Files in a multipart body.
         fields: Fields in a form.

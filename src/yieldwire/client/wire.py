@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -25,6 +26,11 @@ REPEATABLE: Final = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses that may be another one if the same request is sent again."""
 
 NO_CONTENT: Final = 204
+
+ANSWER_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of a JSON answer that is read whole; a log is read as a stream, which has no such limit."""
+ERROR_BYTES: Final = 1024 * 1024
+"""Bytes that are read of a refusal; one that is larger is told by its status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,7 @@ class Wire:
 
         Raises:
             YieldwireError: If it was refused, or the tries are used up.
-            ProtocolError: If the answer is not JSON.
+            ProtocolError: If the answer is not JSON, or has more than `ANSWER_BYTES`.
         """
 
         async def ask() -> Json:
@@ -135,10 +141,23 @@ class Wire:
         except Exception as exc:
             raise self._read_as(exc, "The connection was lost") from exc
 
-    async def body(self, answer: Answer) -> bytes:
-        """Return an answer's whole body, and close it."""
+    async def body(self, answer: Answer, most: int = ANSWER_BYTES) -> bytes:
+        """Return an answer's whole body, and close it.
+
+        Raises:
+            Lost: If it is broken off, or nothing came for too long.
+            ProtocolError: If it has more than ``most`` bytes.
+        """
+        pieces: list[bytes] = []
+        size = 0
         try:
-            return b"".join([piece async for piece in self.pieces(answer)])
+            async with aclosing(self.pieces(answer)) as body:
+                async for piece in body:
+                    pieces.append(piece)
+                    size += len(piece)
+                    if size > most:
+                        raise ProtocolError(f"The answer has more than {most} bytes.")
+            return b"".join(pieces)
         finally:
             await self.close(answer)
 
@@ -179,8 +198,9 @@ class Wire:
 
     async def _body_if_any(self, answer: Answer) -> bytes:
         try:
-            return await self.body(answer)
-        except Lost:
+            async with asyncio.timeout(self.patience.idle):
+                return await self.body(answer, ERROR_BYTES)
+        except (Lost, ProtocolError, TimeoutError):
             return b""  # the status says enough
 
     def _retry_after(self, answer: Answer) -> float:

@@ -16,7 +16,8 @@ _PACK_BYTES: Final = 8 * 1024
 _AT_ONCE: Final = 64
 """Readers that are served before others have a turn."""
 _RUN_BYTES: Final = 3_000
-"""What a run takes beside its log."""
+_BLOCK_BYTES: Final = 200
+"""What a run takes beside its input and its log, and a block beside its frames."""
 
 
 @dataclass(slots=True)
@@ -98,7 +99,10 @@ class Entry:
 
     def size(self) -> int:
         """Return about how many bytes the run takes."""
-        return _RUN_BYTES + sum(len(block.frames) for block in self.blocks)
+        record = self.record
+        log = sum(len(block.frames) + _BLOCK_BYTES for block in self.blocks)
+        facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
+        return _RUN_BYTES + facts + log
 
     def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
         """Let waiting readers take what was appended, or look again."""

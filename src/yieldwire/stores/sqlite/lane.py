@@ -29,7 +29,9 @@ Explain = Callable[[Exception], StoreError]
 """Says in words what a failure means. Called in the thread."""
 
 MOST_AT_ONCE: Final = 512
-"""Things done in one transaction, so that the first of them need not wait for ever."""
+MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
+"""Things done in one transaction, and about the bytes that they write, so that the first of them
+need not wait for ever."""
 _LOOK_SECONDS: Final = 0.001
 """How often a close looks whether the thread has ended."""
 _WATCH_SECONDS: Final = 0.02
@@ -39,9 +41,11 @@ _WATCH_SECONDS: Final = 0.02
 class Item(ABC):
     """Something to be done in the thread, and what comes of it."""
 
-    __slots__ = ("done", "error", "is_joint", "is_over", "result")
+    __slots__ = ("done", "error", "is_joint", "is_over", "result", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
+        """About how many bytes it writes."""
         self.done: asyncio.Future[Any]
         """Hears of the outcome. The lane that is asked sets it."""
         self.is_joint = False
@@ -211,9 +215,10 @@ class Lane:
 
     def _next(self) -> list[Item]:
         items: list[Item] = []
+        size = 0
         timeout = _WATCH_SECONDS if self.is_watching else None
         try:
-            while len(items) < MOST_AT_ONCE:
+            while len(items) < MOST_AT_ONCE and size < MOST_BYTES_AT_ONCE:
                 item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)
                 if item is None:
                     self._is_closed = True
@@ -221,6 +226,7 @@ class Lane:
                 if item is _NUDGE:
                     break
                 items.append(item)
+                size += item.size
         except queue.Empty:
             pass
         return items

@@ -41,7 +41,7 @@ class Append(Item):
         fence: int,
         end: Status | None,
     ) -> None:
-        super().__init__()
+        super().__init__(len(block.frames))
         self.log, self.run_id, self.block = log, run_id, block
         self.after, self.fence, self.end = after, fence, end
 
