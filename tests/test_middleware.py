@@ -2,14 +2,25 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import ClassVar
 
 import pytest
+from limits.aio.storage import MemoryStorage
 
 from yieldwire.context import Context, RequestFacts
 from yieldwire.errors import ActionError, MissingDependency, RateLimited, UsageError
-from yieldwire.middleware import Around, Middleware, RateLimit, enter_arounds, run_middleware
+from yieldwire.middleware import (
+    KEYS,
+    Around,
+    Middleware,
+    RateLimit,
+    Window,
+    enter_arounds,
+    run_middleware,
+)
 
 
 def context(caller: str = "c", action: str = "a") -> Context:
@@ -114,17 +125,6 @@ TWICE, EACH, EVERYBODY, FIRST, SECOND = (
 """Made here, where an application makes them: reading the library's files blocks."""
 
 
-@pytest.fixture
-async def expiry() -> AsyncIterator[None]:
-    """End the task in which the ``limits`` library forgets old starts."""
-    yield
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-
-
-@pytest.mark.usefixtures("expiry")
 async def test_a_rate_lets_so_many_through_and_says_how_long_to_wait() -> None:
     limit = TWICE
     await limit(context())
@@ -136,7 +136,6 @@ async def test_a_rate_lets_so_many_through_and_says_how_long_to_wait() -> None:
     assert 1.0 <= caught.value.retry_after <= 3600
 
 
-@pytest.mark.usefixtures("expiry")
 async def test_a_rate_counts_each_caller_and_action_apart() -> None:
     limit = EACH
     await limit(context("c", "a"))
@@ -148,7 +147,6 @@ async def test_a_rate_counts_each_caller_and_action_apart() -> None:
         await limit(context("c", "a"))
 
 
-@pytest.mark.usefixtures("expiry")
 async def test_a_rate_may_count_whom_its_key_names() -> None:
     limit = EVERYBODY
     await limit(context("c"))
@@ -157,10 +155,76 @@ async def test_a_rate_may_count_whom_its_key_names() -> None:
         await limit(context("d"))
 
 
-@pytest.mark.usefixtures("expiry")
 async def test_two_limits_count_apart() -> None:
     await FIRST(context())
     await SECOND(context())
+
+
+class Counted(MemoryStorage):
+    """A storage that counts its connections, as one on another machine has them."""
+
+    STORAGE_SCHEME = ["async+counted"]  # noqa: RUF012 - as the library declares it
+    made: ClassVar[list[str | None]] = []
+
+    def __init__(self, uri: str | None = None) -> None:
+        super().__init__(uri)
+        self.made.append(uri)
+
+
+async def test_counting_leaves_no_task_and_no_thread() -> None:
+    limit, tasks, threads = RateLimit("2/hour"), asyncio.all_tasks(), threading.active_count()
+
+    await limit(context())
+
+    assert (asyncio.all_tasks(), threading.active_count()) == (tasks, threads)
+
+
+def test_a_rate_counts_over_event_loops() -> None:
+    limit = RateLimit("2/hour")
+    asyncio.run(twice(limit))
+
+    with pytest.raises(RateLimited, match="At most 2"):
+        asyncio.run(twice(limit))
+
+
+async def twice(limit: RateLimit) -> None:
+    await asyncio.gather(limit(context()), limit(context()))
+
+
+def test_a_storage_elsewhere_has_connections_of_each_event_loop() -> None:
+    limit = RateLimit("9/hour", storage="counted://")
+
+    for _ in range(2):
+        asyncio.run(twice(limit))
+        asyncio.run(twice(limit))
+
+    assert len(Counted.made) == 4
+
+
+async def test_a_storage_elsewhere_says_how_long_to_wait() -> None:
+    limit, tasks = RateLimit("1/hour", storage="counted://"), asyncio.all_tasks()
+    await limit(context())
+
+    with pytest.raises(RateLimited, match="At most 1") as caught:
+        await limit(context())
+
+    assert 1.0 <= caught.value.retry_after <= 3600
+    if left := asyncio.all_tasks() - tasks:
+        await asyncio.wait(left)  # the housekeeping of the class that it is made of
+
+
+async def test_a_rate_of_nothing_lets_nobody_through() -> None:
+    with pytest.raises(RateLimited, match="At most 0"):
+        await RateLimit("0/hour")(context())
+
+
+async def test_starts_that_are_over_are_forgotten() -> None:
+    window = Window(amount=1, seconds=0.0)
+
+    for n in range(3 * KEYS):
+        await window.wait_for(f"caller {n}")
+
+    assert len(window) <= KEYS
 
 
 def test_what_is_no_rate_is_told() -> None:

@@ -45,7 +45,7 @@ class Timing:
         max_wait: The longest that it may ask for.
         body: How long a client may be silent while its request's body arrives, and how long
             before the average rate counts that `Bounds.body_rate` asks for.
-        grace: How long running actions may go on when the server stops.
+        grace: How long a close may take; most of it is for running actions to finish.
     """
 
     head_wait: float = 0.5

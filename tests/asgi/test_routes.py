@@ -20,6 +20,11 @@ from yieldwire.errors import NotFound
         ("/runs/r1/events", "runs/{}/events", ["r1"]),
         ("/runs/r1/cancel", "runs/{}/cancel", ["r1"]),
         ("/say", "{}", ["say"]),
+        ("/say/", "{}", ["say"]),
+        ("/runs/", "runs", []),
+        ("/runs/r1/", "runs/{}", ["r1"]),
+        ("/runs/r1/events/", "runs/{}/events", ["r1"]),
+        ("/manifest.json/", "manifest.json", []),
         ("/Runs", "{}", ["Runs"]),
         ("/", "{}", [""]),
         ("", "{}", [""]),
@@ -35,7 +40,7 @@ def test_a_path_leads_to_one_route(path: str, pattern: str, arguments: list[str]
 
 
 @pytest.mark.parametrize(
-    "path", ["/a/b", "/runs/r1/x", "/runs/r1/events/2", "//", "/say/", "/a//b"]
+    "path", ["/a/b", "/runs/r1/x", "/runs/r1/events/2", "//", "/say//", "/a//b"]
 )
 def test_there_is_nothing_anywhere_else(path: str) -> None:
     with pytest.raises(NotFound, match="nothing at this address"):
@@ -50,6 +55,25 @@ def test_a_route_is_given_as_many_arguments_as_it_has_places(path: str) -> None:
         return
 
     assert len(route.arguments) == route.pattern.count("{}")
+
+
+@pytest.mark.parametrize("base", ["", "/base"])
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_an_action_answers_with_and_without_a_slash_at_the_end(
+    site: Actions, base: str, slash: str
+) -> None:
+    call = post(f"/add{slash}", {"a": 1, "b": 2}, root_path=base)
+
+    answer = await send(site, call)
+
+    assert (answer.status, answer.json()["result"]) == (200, 3)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_the_base_is_the_same_with_and_without_a_slash(site: Actions, slash: str) -> None:
+    answer = await send(site, get(slash, ALICE, root_path="/base"))
+
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
 async def test_a_method_that_is_not_answered_is_told_which_are(site: Actions) -> None:

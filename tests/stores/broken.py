@@ -423,6 +423,14 @@ class KeepsTheKeyOfAPurgedRun(MemoryStore):
         return purged
 
 
+class ForgetsAtTheClose(MemoryStore):
+    """Lets go of its runs with everything else."""
+
+    async def close(self) -> None:
+        await super().close()
+        self._entries.clear()
+
+
 class LivesByTheWallClock(MemoryStore):
     """Durations are told by a clock that people set."""
 

@@ -19,6 +19,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "granian": "granian --interface asgi --port {port}",
     "hypercorn": "hypercorn --bind 127.0.0.1:{port} --graceful-timeout 1",
     "hypercorn alone": "hypercorn --bind 127.0.0.1:{port} --graceful-timeout 5 --workers 0",
+    "uvicorn twice": "uvicorn --port {port} --workers 2",
+    "granian twice": "granian --interface asgi --port {port} --workers 2",
+    "hypercorn twice": "hypercorn --bind 127.0.0.1:{port} --workers 2",
 }
 """How each server is told where to listen, before the application's name."""
 _POLL_SECONDS: Final = 0.02

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from yieldwire.access import Access, Caller, Identity
 from yieldwire.app import App, Timing
-from yieldwire.asgi import stopping
+from yieldwire.asgi import stopping, workers
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.departure import Departures, Disconnected
 from yieldwire.asgi.exchange import Exchange
@@ -102,6 +102,8 @@ class Actions(App):
         self._open_streams = Counter()
         stopping.listen(self.hear)
         opening.at_end.callback(stopping.forget, self.hear)
+        if self.store.reach == "process":
+            workers.tell()
 
     def hear(self, number: int) -> None:
         """Begin to stop, as the signal asks; a second SIGINT asks not to wait for actions."""

@@ -89,12 +89,15 @@ class Route:
 
 
 def match(path: str, table: Table) -> Route:
-    """Find the route of a path.
+    """Find the route of a path; a slash at its end changes nothing.
 
     Raises:
         NotFound: If there is none.
     """
-    parts = tuple(path.removeprefix("/").split("/"))
+    below = path.removeprefix("/")
+    if len(below) > 1:
+        below = below.removesuffix("/")
+    parts = tuple(below.split("/"))
     if parts in table and "{}" not in parts:
         return Route(parts, table, [])
     for pattern in table:

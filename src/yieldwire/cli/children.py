@@ -5,56 +5,119 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
+from yieldwire.cli.display import note
+
 PATIENCE: Final = 2.0
 """Seconds that a process may take to end beyond its own time to do so."""
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between the end of a process that does not live and its next start."""
+STEADY: Final = 10.0
+"""Seconds after which a process counts as one that lives."""
 LOOK_EVERY: Final = 0.2
 """Seconds between two looks at whether all are still there."""
+
+
+class BackOff:
+    """How long to wait until a process that ended by itself is started again.
+
+    The first time not at all, then longer and longer, until one has lived for a while.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def after(self, lived: float) -> float:
+        """Return the seconds to wait after a process that ``lived`` so many."""
+        if lived >= STEADY:
+            self._next = 0.0
+        pause, self._next = self._next, min(max(FIRST_PAUSE, 2 * self._next), LONGEST_PAUSE)
+        return pause
+
+
+class _Slot:
+    """A process that is kept up, and when it was started or has to be."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", at: float) -> None:
+        self.process, self.at = process, at
+        self.back_off = BackOff()
+        self.is_down = False
 
 
 class Children:
     """Runs this program with the same arguments again, in one or more processes.
 
     Args:
-        listener: Where they all take connections from. It stays open when one is started anew,
+        listener: Where they all take connections from. It stays open when one is started again,
             so whoever connects meanwhile waits instead of being refused.
         grace: Seconds that a process may take to end.
+        clock: Returns the seconds since some moment.
     """
 
-    def __init__(self, listener: socket.socket, *, grace: float) -> None:
-        self._listener, self._grace = listener, grace
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        grace: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listener, self._grace, self._clock = listener, grace, clock
         program = [sys.executable, "-m", "yieldwire.cli"]
         self._command = [*program, *sys.argv[1:], "--fd", str(listener.fileno())]
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._slots: list[_Slot] = []
+
+    @property
+    def running(self) -> "list[subprocess.Popen[bytes]]":
+        """The processes that have not been seen to end."""
+        return [slot.process for slot in self._slots if not slot.is_down]
 
     def start(self, count: int = 1) -> None:
         """Start so many."""
         for _ in range(count):
-            # The command is this program's own, with the arguments that it was given.
-            self._running.append(
-                subprocess.Popen(self._command, pass_fds=[self._listener.fileno()])  # noqa: S603
-            )
+            self._slots.append(_Slot(self._new(), self._clock()))
+
+    def _new(self) -> "subprocess.Popen[bytes]":
+        # The command is this program's own, with the arguments that it was given.
+        return subprocess.Popen(self._command, pass_fds=[self._listener.fileno()])  # noqa: S603
 
     def stop(self) -> None:
         """End them all, gently first."""
-        for child in self._running:
+        for child in self.running:
             child.terminate()
-        for child in self._running:
+        for child in self.running:
             try:
                 child.wait(self._grace + PATIENCE)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        self._running.clear()
+        self._slots.clear()
 
     def replace_dead(self) -> int:
-        """Start another for each that has ended by itself, and return how many those were."""
-        dead = [child for child in self._running if child.poll() is not None]
-        self._running = [child for child in self._running if child not in dead]
-        self.start(len(dead))
-        return len(dead)
+        """Start another for each that has ended by itself, in its time; return how many."""
+        now, started = self._clock(), 0
+        for slot in self._slots:
+            if not slot.is_down and slot.process.poll() is not None:
+                self._note_end(slot, now)
+            if slot.is_down and slot.at <= now:
+                slot.process, slot.at, slot.is_down = self._new(), now, False
+                started += 1
+        return started
+
+    def _note_end(self, slot: _Slot, now: float) -> None:
+        lived = now - slot.at
+        pause = slot.back_off.after(lived)
+        slot.at, slot.is_down = now + pause, True
+        if pause == 0.0:  # said once, however often it ends from now on
+            note(
+                f"A worker has ended by itself after {lived:.1f} s, with status "
+                f"{slot.process.returncode}, and is started again. Until one lives for "
+                f"{STEADY:g} s, each start waits longer than the last, up to {LONGEST_PAUSE:g} s."
+            )
 
 
 def stop_event() -> threading.Event:

@@ -16,6 +16,7 @@ from yieldwire.testing.contract.appending import AppendContract
 from yieldwire.testing.contract.finding import FindContract
 from yieldwire.testing.contract.harness import StoreHarness as StoreHarness
 from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
+from yieldwire.testing.contract.opening import OpenContract
 from yieldwire.testing.contract.purging import PurgeContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
 from yieldwire.testing.contract.sharing import FeedContract
@@ -35,6 +36,7 @@ class StoreContract(
     LingerContract,
     LostLeaseContract,
     PurgeContract,
+    OpenContract,
 ):
     """Both contracts of `yieldwire.stores`, a promise a test.
 

@@ -1,0 +1,41 @@
+"""Several processes that cannot share runs are told so, once, by real servers."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import CommandServer
+from yieldwire.asgi import workers
+
+TOLD = "processes serve this application, and its store lives in one process"
+
+
+async def logs_of(command: str, log: Path, processes: int) -> str:
+    server = CommandServer("tests.support.memory:actions", log, {}, command=command)
+    with server:
+        async with asyncio.timeout(30):
+            while server.logs().count("a process is open") < processes:
+                assert server.process.poll() is None, server.logs()
+                await asyncio.sleep(0.02)
+        server.stop()
+        await server.wait_until_gone()
+    return server.logs()
+
+
+@pytest.mark.parametrize("command", ["uvicorn twice", "granian twice", "hypercorn twice"])
+async def test_two_workers_on_the_memory_store_are_told_once(tmp_path: Path, command: str) -> None:
+    told = await logs_of(command, tmp_path / "log", 2)
+
+    assert told.count(f"At least 2 {TOLD}") == told.count(TOLD) == 1, told
+
+
+@pytest.mark.parametrize("command", ["uvicorn", "granian", "hypercorn", "hypercorn alone"])
+async def test_one_worker_is_told_nothing(tmp_path: Path, command: str) -> None:
+    told = await logs_of(command, tmp_path / "log", 1)
+
+    assert TOLD not in told
+
+
+def test_without_a_server_there_is_one_process() -> None:
+    assert workers.place() == workers.Place(1, 0)
