@@ -1,5 +1,6 @@
 """Who asks, and whether they may: one place for every transport."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class Caller:
     owner: str | None = None
     address: str = "local"
     expires_at: float | None = None
+    asked_at: float = math.inf
+    """When the request came, by `time.monotonic`: what was revoked after that counts for it."""
 
     @property
     def quota(self) -> str:

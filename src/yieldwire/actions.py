@@ -76,6 +76,10 @@ class Action(Generic[P, R, T]):
         self.signature: Final[Signature] = inspect_action(function)
         update_wrapper(self, function)
         self._check()
+        try:
+            self.labels: Final = distinct_labels(options.labels)
+        except UsageError as exc:
+            raise InvalidAction(f"{self.name}: {exc}") from exc
 
     def _check(self) -> None:
         if _NAME.fullmatch(self.name) is None or {self.name, self.alias} & RESERVED:
@@ -92,10 +96,6 @@ class Action(Generic[P, R, T]):
             raise InvalidAction(
                 f"{self.name}: a feed streams; a function with one answer does not."
             )
-        try:
-            distinct_labels(options.labels)
-        except UsageError as exc:
-            raise InvalidAction(f"{self.name}: {exc}") from exc
         codes = [error["code"] for error in self.declared_errors]
         if len(set(codes)) < len(codes):
             raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")

@@ -46,6 +46,8 @@ class Timing:
         body: How long a client may be silent while its request's body arrives, and how long
             before the average rate counts that `Bounds.body_rate` asks for.
         grace: How long a close may take; most of it is for running actions to finish.
+        reauthorize: How often `identify` and `access` are asked again for a response that is
+            open; ``None``: only when the request comes, and at the expiry of its identity.
     """
 
     head_wait: float = 0.5
@@ -57,3 +59,4 @@ class Timing:
     max_wait: float = 60.0
     body: float = 60.0
     grace: float = 10.0
+    reauthorize: float | None = None

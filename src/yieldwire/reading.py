@@ -13,8 +13,9 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Final, Self, TypeAlias
 
+from yieldwire.access import Caller
 from yieldwire.clock import Clock
-from yieldwire.errors import StoreError
+from yieldwire.errors import StoreError, Unauthorized
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
 from yieldwire.run import RunRecord
@@ -34,6 +35,11 @@ MOST_POLLED: Final = 1024
 
 class Reader:
     """One reader of one run: holds the run while it is here, and may be asked to leave."""
+
+    caller: Caller = Caller()
+    """Who reads."""
+    is_revoked: bool = False
+    """Whether the reader was asked to leave because its caller may not read on."""
 
     def __init__(  # noqa: PLR0913 - what an application hands to each
         self,
@@ -81,6 +87,20 @@ class Reader:
         if self._waiting is not None and not self.is_leaving:
             self._waiting.cancel()
         self.is_leaving = True
+
+    def revoke(self) -> None:
+        """Ask the reader to end, because its caller may not read on."""
+        self.is_revoked = True
+        self.leave()
+
+    def check(self) -> None:
+        """Return if the caller may read on.
+
+        Raises:
+            Unauthorized: If the access was revoked, or has expired.
+        """
+        if self.is_revoked or self.caller.has_expired:
+            raise Unauthorized
 
     async def hold(self, tick: float) -> None:
         """Keep the run attached for a while longer than until the next tick."""

@@ -48,8 +48,10 @@ def record_of(
 
 def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
     """Return the labels of the action and those that middleware put on ``ctx.labels``."""
+    if ctx.labels == []:
+        return action.labels  # as nearly every start has it
     try:
-        return distinct_labels([*action.options.labels, *distinct_labels(ctx.labels)])
+        return distinct_labels([*action.labels, *distinct_labels(ctx.labels)])
     except UsageError as exc:
         raise UsageError(f"{action.name}, ctx.labels: {exc}") from exc
 

@@ -106,8 +106,8 @@ def _end_without_worker(
 
 def needs_readers(run: RunRecord) -> bool:
     """Whether the run is asked to stop when nobody has followed it for a while."""
-    has_no_end_to_come = run.cancel_reason is None and not run.status.is_terminal
-    return has_no_end_to_come and not run.detached and run.linger is not None
+    is_to_go_on = run.cancel_reason is None and run.ended_at is None
+    return is_to_go_on and not run.detached and run.linger is not None
 
 
 def is_forsaken(run: RunRecord, read_until: float, now: float) -> bool:

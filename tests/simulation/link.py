@@ -8,7 +8,7 @@ from typing import ClassVar, Final, TypeVar
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.steps import CLAIM_SECONDS
-from yieldwire.stores import Admission, Deliver, Query, Reach
+from yieldwire.stores import Admission, Deliver, Query, Reach, Revoked
 from yieldwire.stores.memory import MemoryStore
 
 T = TypeVar("T")
@@ -159,6 +159,12 @@ class Link:
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
         await self._pass(lambda: self._store.hold(run_id, reader, seconds=seconds))
+
+    async def revoke(self, owner: str, /) -> float:
+        return await self._pass(lambda: self._store.revoke(owner))
+
+    async def revoked(self, since: int, /) -> Revoked:
+        return await self._pass(lambda: self._store.revoked(since))
 
     async def open(self) -> None:
         await asyncio.sleep(0)

@@ -17,7 +17,7 @@ from yieldwire.errors import (
 )
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
-from yieldwire.stores import Admission, Query
+from yieldwire.stores import Admission, Query, Revoked
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
@@ -449,6 +449,33 @@ class _WallClock:
         return self._clock.now()
 
 
+# Revocations.
+
+
+class ForgetsRevocations(MemoryStore):
+    """What was told once is told to nobody else."""
+
+    async def revoked(self, since: int, /) -> Revoked:
+        told = await super().revoked(since)
+        self._revocations.clear()
+        return told
+
+
+class HidesWhatItForgot(MemoryStore):
+    """Whoever asks too late is told that there was nothing."""
+
+    async def revoked(self, since: int, /) -> Revoked:
+        return replace(await super().revoked(since), is_whole=True)
+
+
+class RevokesByAnotherClock(MemoryStore):
+    """The time of a revocation cannot be compared with that of a request."""
+
+    async def revoke(self, owner: str, /) -> float:
+        await super().revoke(owner)
+        return self._clock.monotonic()
+
+
 # The same in SQL: one statement each, a condition short or a word too much.
 
 STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -476,6 +503,8 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "purges what has not expired": ("expired", "expires_at <= :now", "expires_at IS NOT NULL"),
     "trims what is kept": ("first_kept", "first <= :seq", "1"),
     "forgets when a run ended": ("update_run", "ended_at = :ended_at,", ""),
+    "tells of revocations again": ("revoked", "n > :since", "n >= :since"),
+    "counts owners, not revocations": ("revoked", "count(*)", "1"),
 }
 
 

@@ -137,6 +137,10 @@ BROKEN: Final[Mapping[type[MemoryStore], str]] = {
     broken.LivesByTheWallClock: "test_the_wall_clock_may_jump",
     # Opened again
     broken.ForgetsAtTheClose: "test_a_store_that_was_closed_opens_again_with_its_runs",
+    # R7: access that was revoked
+    broken.ForgetsRevocations: "test_each_revocation_is_told_of_behind_the_one_before",
+    broken.HidesWhatItForgot: "test_whoever_missed_revocations_is_told_so",
+    broken.RevokesByAnotherClock: "test_a_revocation_has_its_owner_and_its_time",
 }
 
 MISSPELT: Final[Mapping[str, str]] = {
@@ -164,6 +168,8 @@ MISSPELT: Final[Mapping[str, str]] = {
     "purges what has not expired": "test_retention_counts_from_the_end",
     "trims what is kept": "test_trimming_keeps_a_block_that_is_still_needed",
     "forgets when a run ended": "test_the_terminal_event_and_the_status_are_one_step",
+    "tells of revocations again": "test_each_revocation_is_told_of_behind_the_one_before",
+    "counts owners, not revocations": "test_of_an_owners_revocations_the_newest_counts",
 }
 
 SEEN_BY_THE_MACHINE: Final = [

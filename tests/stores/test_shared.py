@@ -190,3 +190,13 @@ async def test_a_worker_whose_run_another_process_took_is_refused(
     await finish(second, again, after=1)
 
     assert [event.seq for event in await log_of(first, run.id)] == [1, 2]
+
+
+async def test_a_revocation_is_told_to_every_process(stores: list[SQLiteStore]) -> None:
+    at = [await store.revoke(f"owner {n}") for n, store in enumerate(stores)]
+
+    told = [await store.revoked(0) for store in stores]
+
+    assert [each.last for each in told] == [len(stores)] * len(stores)
+    assert all(each.is_whole for each in told)
+    assert [[*each.at.values()] for each in told] == [at] * len(stores)

@@ -137,3 +137,44 @@ async def test_a_sweep_that_has_nothing_to_do_reads_no_input(tmp_path: Path) -> 
     await store.close()
 
     assert list(swept) == []
+
+
+async def test_revocations_that_no_process_has_to_be_told_of_are_forgotten_by_a_sweep(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "runs.db"
+    store = SQLiteStore(path)
+    for owner in ("ada", "ben", "cleo"):
+        await store.revoke(owner)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("UPDATE revocations SET at = at - 3601 WHERE owner != 'cleo'")
+
+    await store.sweep()
+    rest = other.execute("SELECT n, owner FROM revocations").fetchall()
+    other.execute("UPDATE revocations SET at = at - 3601")
+    await store.sweep()
+    missed, complete = await store.revoked(0), await store.revoked(3)
+    await store.revoke("dan")
+    told = await store.revoked(3)
+    other.close()
+    await store.close()
+
+    assert rest == [(3, "cleo")]
+    assert (missed.last, missed.is_whole, complete.is_whole) == (3, False, True)
+    assert (told.last, [*told.at], told.is_whole) == (4, ["dan"], True)
+
+
+async def test_after_a_restart_of_the_machine_nobody_is_told_of_what_was_revoked_before(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "runs.db"
+    store = SQLiteStore(path)
+    await store.revoke("ada")
+    await store.close()
+
+    await start_the_machine_anew(path)
+    store = SQLiteStore(path)
+    told = await store.revoked(0)
+    await store.close()
+
+    assert (told.last, dict(told.at)) == (1, {})

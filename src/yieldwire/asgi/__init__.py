@@ -1,11 +1,12 @@
 """The application over HTTP: one ASGI application, alone or mounted in another."""
 
 import signal
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from inspect import isawaitable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
@@ -18,14 +19,19 @@ from yieldwire.asgi.departure import Departures, Disconnected
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import Safety
+from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.clock import Clock
-from yieldwire.errors import MethodNotAllowed, RateLimited, Unauthorized, UsageError
+from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
 from yieldwire.opening import Opening
-from yieldwire.reading import Polls
-from yieldwire.stores import RunStore
+from yieldwire.reading import Polls, Reader
+from yieldwire.run import RunRecord, Status
+from yieldwire.steps import needs_readers
+from yieldwire.stores import Query, RunStore
+
+T = TypeVar("T")
 
 Known: TypeAlias = str | Identity | None
 Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
@@ -93,12 +99,14 @@ class Actions(App):
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
         self.polls: Final = Polls(self.store, self.clock)
+        self.sign_outs: Final = SignOuts(self.store)
         self._identify = identify
         self._open_streams: Counter[str] = Counter()
 
     def enter(self, opening: Opening, /) -> None:
         """Hear of the process being told to stop, for as long as ``opening`` is."""
         self.departures = Departures(opening.tasks)
+        self.sign_outs.readers = opening.readers
         self._open_streams = Counter()
         stopping.listen(self.hear)
         opening.at_end.callback(stopping.forget, self.hear)
@@ -179,17 +187,96 @@ class Actions(App):
         address = self.safety.client_address(exchange.scope, exchange.headers)
         if self._identify is None:
             return Caller(address=address)
+        asked_at = time.monotonic()
         known: Any = self._identify(exchange.request)
         if isawaitable(known):
             known = await known
         if isinstance(known, Identity):
-            caller = Caller(owner=known.owner, address=address, expires_at=known.expires_at)
+            caller = Caller(
+                owner=known.owner, address=address, expires_at=known.expires_at, asked_at=asked_at
+            )
             if caller.has_expired:
                 raise Unauthorized
             return caller
         if known is not None and not isinstance(known, str):
             raise UsageError("identify returns a name, an Identity, or None for the anonymous.")
-        return Caller(owner=known, address=address)
+        return Caller(owner=known, address=address, asked_at=asked_at)
+
+    # Access that ends while a response is open.
+
+    async def disconnect(self, owner: str, *, cancel_runs: bool = False) -> None:
+        """End every open response to ``owner``, because their access was revoked.
+
+        Streams end so that their clients come back; answers and polls that wait are 401. The next
+        request meets `identify`, which has to refuse it by then: revoke the session first. In
+        other processes that share the store this holds within two sweeps. What is asked for
+        afterwards, by somebody who has signed in again, is answered.
+
+        The owner's runs go on, and stop as any run that nobody follows; with ``cancel_runs``
+        they are cancelled, in whichever process.
+
+        Raises:
+            UsageError: If ``owner`` is not a name.
+            StoreError: If the store failed. The responses of this process have ended; call again,
+                so that others learn of it.
+        """
+        if not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a mistake
+            raise UsageError(f"disconnect takes a name that identify gave, not {owner!r:.100}.")
+        await self.ready()
+        await self.sign_outs.revoke(owner)
+        if cancel_runs:
+            for status in (Status.PENDING, Status.RUNNING):
+                await self._cancel_runs(owner, status)
+
+    async def _cancel_runs(self, owner: str, status: Status) -> None:
+        before: str | None = None
+        while runs := await self.find(Query(owner=owner, status=status, before=before)):
+            before = runs[-1].id
+            for run in runs:
+                with suppress(NotFound):
+                    await self.cancel(run.id)
+
+    async def sweep(self) -> None:
+        """Run time-based maintenance, of runs and of revoked access."""
+        try:
+            await self.sign_outs.catch_up()
+        finally:
+            await super().sweep()
+
+    def reader_for(self, caller: Caller, run: RunRecord) -> Reader:
+        """Return a reader for an ``async with``, in which it ends when its caller's access does."""
+        reader = self.reading(run.id, is_needed=needs_readers(run))
+        reader.caller = caller
+        if caller.owner is not None and self.sign_outs.has(caller):
+            reader.revoke()
+        return reader
+
+    def attend(
+        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T]
+    ) -> Awaitable[T]:
+        """Return what ``work`` does for an open response.
+
+        Raises:
+            Disconnected: If the client left.
+        """
+        every = self.timing.reauthorize
+        if every is None or reader.caller.owner is None:
+            return self.departures.until_disconnect(exchange.receive, work)
+        return self._attend_and_ask(exchange, reader, work, every)
+
+    async def _attend_and_ask(
+        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T], every: float
+    ) -> T:
+        async def ask() -> Caller:
+            caller = await self._caller(exchange)
+            await self.get(reader.run_id, caller)
+            return caller
+
+        asking = (await self.ready()).tasks.own(ask_again(reader, ask, every))
+        try:
+            return await self.departures.until_disconnect(exchange.receive, work)
+        finally:
+            asking.cancel()
 
     @contextmanager
     def slot(self, caller: Caller) -> Generator[None, None, None]:

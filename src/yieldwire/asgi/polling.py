@@ -16,7 +16,6 @@ from yieldwire.cursor import cursor_of, seq_in
 from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
 from yieldwire.run import RunRecord, Status
 from yieldwire.snapshot import summary
-from yieldwire.steps import needs_readers
 from yieldwire.stores import Query
 
 if TYPE_CHECKING:
@@ -48,15 +47,22 @@ async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: st
             seen = run.seq
         if seen is not None:
             with app.slot(caller):
-                await _wait_for_news(app, exchange, run, seen, wait)
+                await _wait_for_news(app, exchange, caller, run, seen=seen, wait=wait)
     await _answer_snapshot(app, exchange, run.id, after)
 
 
 async def _wait_for_news(
-    app: "Actions", exchange: Exchange, run: RunRecord, seen: int, wait: float
+    app: "Actions",
+    exchange: Exchange,
+    caller: Caller,
+    run: RunRecord,
+    *,
+    seen: int,
+    wait: float,
 ) -> None:
-    async with app.reading(run.id, is_needed=needs_readers(run)) as reader:
-        await app.departures.until_disconnect(exchange.receive, reader.news(seen, wait))
+    async with app.reader_for(caller, run) as reader:
+        await app.attend(exchange, reader, reader.news(seen, wait))
+        reader.check()
 
 
 async def _answer_snapshot(

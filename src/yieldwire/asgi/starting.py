@@ -34,6 +34,7 @@ from yieldwire.errors import (
     MethodNotAllowed,
     ParseError,
     PayloadTooLarge,
+    Unauthorized,
 )
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
@@ -70,7 +71,7 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
             raise ForeignCursor
         with app.slot(caller):
             if wanted is Format.JSON:
-                await _answer_when_ended(app, exchange, run, prefer)
+                await _answer_when_ended(app, exchange, caller, run, prefer)
             else:
                 await follow_run(app, exchange, caller, run, seq, wanted=wanted)
         return
@@ -109,6 +110,8 @@ async def _start(
         headers, receive = exchange.headers, exchange.receive
         data = await read_input(headers, receive, action, app.bounds, app.timing.body)
     try:
+        if caller.owner is not None:
+            app.sign_outs.check(caller)  # a body may have taken a while to arrive
         return await app.create(action, ctx, data, key=key, detached=detached)
     except BaseException:
         close_uploads(data)
@@ -141,21 +144,22 @@ async def _answer_started(
     elif wanted is Format.HTML:
         await exchange.answer(303, headers=run_headers(run.id, exchange.base))
     elif wanted is Format.JSON:
-        await _answer_when_ended(app, exchange, run, prefer)
+        await _answer_when_ended(app, exchange, caller, run, prefer)
     else:
         await follow_run(app, exchange, caller, run, None, wanted=wanted)
 
 
 async def _answer_when_ended(
-    app: "Actions", exchange: Exchange, run: RunRecord, prefer: Preferences
+    app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, prefer: Preferences
 ) -> None:
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
-    async with app.reading(run.id) as reader:
+    async with app.reader_for(caller, run) as reader:
         asked = exchange.request.query_params.get("events") in {"true", "1"}
         most = app.bounds.answer_bytes if asked else None
         heard = _Heard(most, Fold(keeps_text=False, shows_debug=app.debug))
         work = _read_to_end(reader, heard, wait, app.timing.keepalive)
-        await app.departures.until_disconnect(exchange.receive, work)
+        await app.attend(exchange, reader, work)
+        reader.check()
     headers = run_headers(run.id, exchange.base)
     if heard.is_over:
         place = f"{exchange.base}/runs/{run.id}/events"
@@ -220,6 +224,8 @@ async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) 
     with suppress(TimeoutError):
         async with asyncio.timeout(wait), aclosing(reader.pages(0, tick=tick)) as pages:
             async for page in pages:
+                if reader.caller.has_expired:
+                    break
                 for block in page:
                     heard.take(block)
 
@@ -249,11 +255,13 @@ async def follow_run(
         wanted = Format.SSE
     encoder = ENCODERS[wanted]()
     headers = run_headers(run.id, exchange.base)
-    async with app.reading(run.id) as reader:
+    async with app.reader_for(caller, run) as reader:
         page: Sequence[Block] = ()
         if seq is None:
             timing = app.timing
             page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
+            if reader.is_revoked:
+                raise Unauthorized
             error = _early_error(page)
             if error is not None:
                 await exchange.answer_error_object(error, headers)
@@ -270,7 +278,7 @@ async def follow_run(
         if page and page[-1].end is not None:
             await work  # everything is there, and only sends are left: nobody need watch them
         else:
-            await app.departures.until_disconnect(exchange.receive, work)
+            await app.attend(exchange, reader, work)
 
 
 def _status_after(page: Sequence[Block]) -> Status:

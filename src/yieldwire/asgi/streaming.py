@@ -87,7 +87,7 @@ class Streaming:
         try:
             while (page := await reader.next(self._keepalive)) is not None:
                 await self._finish()
-                if self._caller.has_expired:
+                if self._caller.has_expired or reader.is_revoked:
                     break
                 body = ahead + self._encode(page)
                 ahead = b""

@@ -1,4 +1,4 @@
-"""Where runs and their logs are kept: two contracts, and what passes over them.
+"""Where runs and their logs are kept: three contracts, and what passes over them.
 
 A store knows no action: it keeps records, appends blocks and tells time. Every
 implementation passes `yieldwire.testing.StoreContract`; what that suite does not check is
@@ -6,10 +6,10 @@ not promised.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Final, Literal, Protocol
 
 from yieldwire.errors import NotFound, RateLimited
 from yieldwire.events import Block
@@ -50,6 +50,30 @@ class Query:
     label: str | None = None
     before: str | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """Whose access was revoked since a process asked last.
+
+    Attributes:
+        last: The number of the newest revocation: what to ask from next time.
+        at: The owners, each with the time of their newest revocation by `time.monotonic`, which
+            all processes of a machine share. It is not the store's clock, because it orders
+            revocations and requests rather than measuring time.
+        is_whole: Whether these are all of them. Stores keep only so many and only for so long,
+            which a process that was stopped for hours may miss.
+    """
+
+    last: int = 0
+    at: Mapping[str, float] = field(default_factory=dict)
+    is_whole: bool = True
+
+
+REVOCATIONS_KEPT: Final = 10_000
+"""How many revocations a store keeps; processes ask for them every half second."""
+REVOCATION_SECONDS: Final = 3600.0
+"""How long a store keeps a revocation, where that outlives the process."""
 
 
 def no_such_run(run_id: str) -> NotFound:
@@ -255,8 +279,28 @@ class Leases(Protocol):
         ...
 
 
-class RunStore(Store, Leases, Protocol):
-    """Both contracts, as every shipped store has them."""
+class Revocations(Protocol):
+    """Whose access was revoked, for every process that shares the store."""
+
+    async def revoke(self, owner: str, /) -> float:
+        """Keep that the access of ``owner`` was revoked, and return when, by `time.monotonic`.
+
+        Raises:
+            StoreError: If the store failed; whether it was kept is unknown.
+        """
+        ...
+
+    async def revoked(self, since: int, /) -> Revoked:
+        """Return the revocations behind number ``since``; 0 is before the first.
+
+        They are numbered 1, 2, 3, without a gap and over every restart, in the order in which
+        `revoke` kept them.
+        """
+        ...
+
+
+class RunStore(Store, Leases, Revocations, Protocol):
+    """All three contracts, as every shipped store has them."""
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before.

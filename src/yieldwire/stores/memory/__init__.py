@@ -11,8 +11,9 @@ and noted anew when it turns out that somebody has put it off.
 import asyncio
 import heapq
 import math
+import time
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
@@ -26,7 +27,17 @@ from yieldwire.errors import (
 )
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
-from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, resolve, too_many
+from yieldwire.stores import (
+    REVOCATIONS_KEPT,
+    Admission,
+    Deliver,
+    Query,
+    Reach,
+    Revoked,
+    no_such_run,
+    resolve,
+    too_many,
+)
 from yieldwire.stores.memory.entry import Entry
 
 
@@ -53,6 +64,7 @@ class MemoryStore:
         """Runs by the second in which a sweep looks at them."""
         self._expiries: list[tuple[float, str]] = []
         self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
+        self._revocations: deque[tuple[int, str, float]] = deque(maxlen=REVOCATIONS_KEPT)
 
     def _entry(self, run_id: str) -> Entry:
         try:
@@ -291,6 +303,27 @@ class MemoryStore:
             entry.read_until = max(entry.read_until, now)
             if not entry.record.status.is_terminal:
                 self._note(entry)
+
+    async def revoke(self, owner: str, /) -> float:
+        """Keep that the access of ``owner`` was revoked, and return when."""
+        at = time.monotonic()
+        self._revocations.append((self._last_revocation() + 1, owner, at))
+        return at
+
+    async def revoked(self, since: int, /) -> Revoked:
+        """Return the revocations behind number ``since``."""
+        last = self._last_revocation()
+        if since == last:
+            return Revoked(last=last)
+        newer = [each for each in self._revocations if each[0] > since]
+        return Revoked(
+            last=last,
+            at={owner: at for _, owner, at in newer},
+            is_whole=len(newer) == last - since,
+        )
+
+    def _last_revocation(self) -> int:
+        return self._revocations[-1][0] if self._revocations else 0
 
     async def open(self) -> None:
         """Serve the event loop of this call. Runs stay as they are."""

@@ -14,9 +14,10 @@ the process; with ``"FULL"`` also that of the machine, at about four times the c
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic_core import to_json
 
@@ -25,7 +26,17 @@ from yieldwire.clock import Clock, SystemClock
 from yieldwire.errors import Conflict, ForeignCursor, KeyReused
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
-from yieldwire.stores import Admission, Deliver, Query, Reach, no_such_run, too_many
+from yieldwire.stores import (
+    REVOCATION_SECONDS,
+    REVOCATIONS_KEPT,
+    Admission,
+    Deliver,
+    Query,
+    Reach,
+    Revoked,
+    no_such_run,
+    too_many,
+)
 from yieldwire.stores.sqlite.file import (
     Place,
     Synchronous,
@@ -269,8 +280,10 @@ class SQLiteStore:
         """Do what time asks, and return the runs that changed."""
         now, wall = self._clock.monotonic(), self._clock.now()
 
-        def due(connection: sqlite3.Connection, name: str) -> list[str]:
-            return [row["id"] for row in connection.execute(self._sql[name], {"now": now})]
+        times = {"now": now, "before": time.monotonic() - REVOCATION_SECONDS}
+
+        def due(connection: sqlite3.Connection, name: str) -> list[Any]:
+            return [row[0] for row in connection.execute(self._sql[name], times)]
 
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
             changed: dict[str, RunRecord] = {}
@@ -284,10 +297,13 @@ class SQLiteStore:
                 run, block = steps.take_away(to_record(row), wall)
                 until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
                 changed[run_id] = self._log.keep(connection, row, run, block, lease_until=until)
+            for n in due(connection, "old_revocations"):
+                connection.execute(self._sql["forget_revocations"], {"oldest": n})
             return list(changed.values())
 
         # Looked at first, so that nobody waits for the file's lock while nothing is to be done.
-        if not await self._lanes.read(lambda read: due(read, "forsaken") or due(read, "lost")):
+        names = ("forsaken", "lost", "old_revocations")
+        if not await self._lanes.read(lambda read: any(due(read, name) for name in names)):
             return []
         changed = await self._write(work)
         for run in changed:
@@ -335,6 +351,34 @@ class SQLiteStore:
                 connection.execute(self._sql["touch"], values)
 
         await self._write(work)
+
+    async def revoke(self, owner: str, /) -> float:
+        """Keep that the access of ``owner`` was revoked, and return when."""
+
+        def work(connection: sqlite3.Connection) -> float:
+            at = time.monotonic()
+            n = connection.execute(self._sql["revoke"], {"owner": owner, "at": at}).lastrowid or 0
+            oldest = {"oldest": n - REVOCATIONS_KEPT}
+            connection.execute(self._sql["forget_revocations"], oldest)
+            return at
+
+        return await self._write(work)
+
+    async def revoked(self, since: int, /) -> Revoked:
+        """Return the revocations behind number ``since``."""
+
+        def work(connection: sqlite3.Connection) -> Revoked:
+            last = int(self._log.one(connection, "last_revocation")["last"])
+            if last == since:
+                return Revoked(last=last)
+            rows = connection.execute(self._sql["revoked"], {"since": since}).fetchall()
+            return Revoked(
+                last=last,
+                at={row["owner"]: row["at"] for row in rows},
+                is_whole=sum(row["times"] for row in rows) == last - since,
+            )
+
+        return await self._lanes.read(work)
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before."""

@@ -18,7 +18,7 @@ from yieldwire.events import Block, EventType
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores.sqlite.failure import primary
 
-VERSION: Final = 1
+VERSION: Final = 2
 _SWITCH_SECONDS: Final = 0.02
 """How often a new file is tried again while another process makes it."""
 
@@ -128,6 +128,7 @@ def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
             times = {"now": clock.monotonic(), "wall": clock.now()}
             connection.execute(statements()["restart_clock"], times)
             connection.execute(statements()["forget_every_reader"])
+            connection.execute(statements()["forget_every_revocation"])
             connection.execute("UPDATE about SET boot = ?", [boot_id()])
         connection.execute("COMMIT")
     except BaseException:

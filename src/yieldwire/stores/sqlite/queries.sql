@@ -122,3 +122,21 @@ UPDATE runs SET
 
 -- forget_every_reader: nobody who read before the machine's start still does
 DELETE FROM readers
+
+-- revoke: keep that an owner's access was revoked
+INSERT INTO revocations (owner, at) VALUES (:owner, :at)
+
+-- forget_revocations: keep only so many of them
+DELETE FROM revocations WHERE n <= :oldest
+
+-- last_revocation: the number of the newest revocation there ever was
+SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'revocations'
+
+-- revoked: owners whose access was revoked behind a number
+SELECT owner, max(at) AS at, count(*) AS times FROM revocations WHERE n > :since GROUP BY owner
+
+-- old_revocations: those that no process has to be told of any more
+SELECT n FROM revocations WHERE at < :before ORDER BY n DESC LIMIT 1
+
+-- forget_every_revocation: whoever was connected before the machine's start is not any more
+DELETE FROM revocations

@@ -1,4 +1,4 @@
--- Version 1 of the file's layout. Times are seconds: since the epoch where people may read
+-- Version 2 of the file's layout. Times are seconds: since the epoch where people may read
 -- them, otherwise since the machine's start, which every process on it agrees about.
 
 CREATE TABLE about (
@@ -68,3 +68,10 @@ CREATE TABLE readers (
     until REAL NOT NULL,
     PRIMARY KEY (run, reader)
 ) WITHOUT ROWID;
+
+-- A number is never used again, also where the rows before it are gone.
+CREATE TABLE revocations (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner TEXT NOT NULL,
+    at REAL NOT NULL              -- machine's clock
+);

@@ -19,6 +19,7 @@ from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
 from yieldwire.testing.contract.opening import OpenContract
 from yieldwire.testing.contract.purging import PurgeContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
+from yieldwire.testing.contract.revoking import RevocationContract
 from yieldwire.testing.contract.sharing import FeedContract
 from yieldwire.testing.contract.starting import StartContract
 from yieldwire.testing.contract.sweeping import LingerContract, LostLeaseContract
@@ -36,9 +37,10 @@ class StoreContract(
     LingerContract,
     LostLeaseContract,
     PurgeContract,
+    RevocationContract,
     OpenContract,
 ):
-    """Both contracts of `yieldwire.stores`, a promise a test.
+    """The contracts of `yieldwire.stores`, a promise a test.
 
     A subclass gives the fixture ``harness``, a `StoreHarness`; what this suite does not check
     is not promised.

@@ -1,0 +1,123 @@
+"""Ending the open responses of callers whose access was revoked.
+
+Theory of operation. `identify` is asked when a request comes, so what is still open then goes on:
+a stream, an answer that waits, a poll. A revocation is kept in the store, where every process
+that shares it finds it in its next sweep. It ends what was asked for before it and is still open;
+whoever signed in again since was identified later, and stays. So both have their time by one
+clock, `time.monotonic`. A request that is still on its way to being answered has no reader yet,
+and is compared when it gets one.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final, TypeAlias
+
+from yieldwire.access import Caller
+from yieldwire.errors import NotFound, StoreError, Unauthorized, YieldwireError
+from yieldwire.reading import Reader
+from yieldwire.stores import REVOCATIONS_KEPT, RunStore
+
+logger = logging.getLogger("yieldwire.asgi")
+
+Ask: TypeAlias = Callable[[], Awaitable[Caller]]
+"""Says who sends a request, asked anew."""
+
+
+class SignOuts:
+    """Whose access was revoked, as far as this process knows; it ends their ``readers``."""
+
+    def __init__(self, store: RunStore, readers: Collection[Reader] = ()) -> None:
+        self._store: Final = store
+        self.readers = readers
+        self._at: dict[str, float] = {}
+        self._seen: int | None = None
+        self._everybody_until = -math.inf
+        """Until when everybody counts as revoked, because it is not known who was."""
+
+    def __len__(self) -> int:
+        """How many owners are remembered."""
+        return len(self._at)
+
+    def has(self, caller: Caller) -> bool:
+        """Whether the caller's access was revoked after the request came."""
+        if caller.owner is None:
+            return False
+        return caller.asked_at <= self._at.get(caller.owner, self._everybody_until)
+
+    def check(self, caller: Caller) -> None:
+        """Return if the caller may still be answered.
+
+        Raises:
+            Unauthorized: If the access was revoked, or has expired, since the request came.
+        """
+        if caller.has_expired or self.has(caller):
+            raise Unauthorized
+
+    async def revoke(self, owner: str) -> None:
+        """Revoke the access of ``owner``, here and in every process that shares the store.
+
+        Raises:
+            StoreError: If the store failed. Here it is revoked all the same.
+        """
+        try:
+            at = await self._store.revoke(owner)
+        except StoreError:
+            self._note(owner, time.monotonic())
+            raise
+        self._note(owner, at)
+
+    async def catch_up(self) -> None:
+        """Take over what other processes have revoked.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        told = await self._store.revoked(self._seen or 0)
+        # Who never asked missed nothing: what a store has forgotten was long before this process.
+        has_missed_some = not told.is_whole and self._seen is not None
+        self._seen = told.last
+        if has_missed_some:
+            logger.warning(
+                "revocations were missed: every response to an owner ends, to be resumed"
+            )
+            self._forget_until(time.monotonic())
+        for owner, at in told.at.items():
+            self._note(owner, at)
+
+    def _note(self, owner: str, at: float) -> None:
+        self._at[owner] = max(at, self._at.pop(owner, at))
+        if len(self._at) > REVOCATIONS_KEPT:
+            self._forget_until(self._at.pop(next(iter(self._at))))
+        for reader in list(self.readers):
+            if reader.caller.owner == owner and self.has(reader.caller):
+                reader.revoke()
+
+    def _forget_until(self, moment: float) -> None:
+        self._everybody_until = max(moment, self._everybody_until)
+        for reader in list(self.readers):
+            if self.has(reader.caller):
+                reader.revoke()
+
+
+async def ask_again(reader: Reader, ask: Ask, every: float) -> None:
+    """Ask every few seconds who reads, and revoke the reader where that is not its caller any more.
+
+    That holds also where it cannot be said: the client comes back, and meets what fails.
+    """
+    while not reader.is_revoked:
+        await asyncio.sleep(every)
+        try:
+            async with asyncio.timeout(every):
+                is_same = (await ask()).owner == reader.caller.owner
+        except NotFound:  # the run is gone, as the reader will find
+            return
+        except YieldwireError:
+            is_same = False
+        except Exception:
+            logger.exception("identify failed for an open response, which ends to be resumed")
+            is_same = False
+        if not is_same:
+            reader.revoke()
