@@ -53,6 +53,8 @@ def refusal(status: int, code: str, run_id: str | None = None, **headers: str) -
 
 
 UNREACHABLE = Answer(status=0)
+UNHEARD = Answer(status=1)
+"""The request arrives, and its answer does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,8 @@ class Server:
     async def _answer(self, answer: Answer, receive: Receive, send: Send) -> None:
         if answer is UNREACHABLE:
             raise httpx2.ConnectError("connection refused")
+        if answer is UNHEARD:
+            raise httpx2.ReadError("connection reset")
         headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         for piece in answer.pieces:

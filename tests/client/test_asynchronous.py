@@ -3,9 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.script import OPENING, chunk, end, json, refusal, serve, stream
+from tests.client.script import (
+    OPENING,
+    UNHEARD,
+    UNREACHABLE,
+    Answer,
+    chunk,
+    end,
+    json,
+    refusal,
+    serve,
+    stream,
+)
 from yieldwire.client import AsyncClient
-from yieldwire.errors import ProtocolError, Unauthorized
+from yieldwire.errors import NotFound, ProtocolError, Unauthorized, YieldwireError
 
 
 async def test_a_call_returns_the_result() -> None:
@@ -112,6 +123,62 @@ async def test_a_run_is_found_by_its_id() -> None:
         ("POST", "runs/r1/cancel"),
         ("DELETE", "runs/r1"),
     ]
+
+
+GONE = refusal(404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        UNHEARD,
+        refusal(502, "HTTP_ERROR"),
+        refusal(503, "UNAVAILABLE"),
+        refusal(504, "HTTP_ERROR"),
+    ],
+    ids=["no answer", "502", "503", "504"],
+)
+async def test_a_run_that_an_unheard_try_may_have_forgotten_is_forgotten(lost: Answer) -> None:
+    async with serve(UNREACHABLE, lost, refusal(429, "RATE_LIMITED"), GONE) as (client, server):
+        await client.delete("r1")
+
+    assert [seen.method for seen in server.requests] == ["DELETE"] * 4
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        (),
+        (UNREACHABLE,),
+        (refusal(408, "REQUEST_TIMEOUT"), refusal(425, "X"), refusal(429, "RATE_LIMITED")),
+    ],
+    ids=["at first", "behind a connection that was never made", "behind refusals"],
+)
+async def test_a_run_that_was_not_there_before_is_not_found(refused: tuple[Answer, ...]) -> None:
+    async with serve(*refused, GONE) as (client, _):
+        with pytest.raises(NotFound, match=r"No\."):
+            await client.delete("r1")
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 410])
+async def test_another_refusal_is_one_behind_an_unheard_try_too(status: int) -> None:
+    async with serve(UNHEARD, refusal(status, "OTHER")) as (client, _):
+        with pytest.raises(YieldwireError, match=r"No\."):
+            await client.delete("r1")
+
+
+async def test_a_page_in_the_place_of_an_answer_forgets_nothing() -> None:
+    page = Answer(status=404, headers={"content-type": "text/html"}, pieces=["<html>"])
+    async with serve(UNHEARD, page) as (client, _):
+        with pytest.raises(YieldwireError, match="HTTP 404"):
+            await client.delete("r1")
+
+
+async def test_a_call_does_not_know_what_the_one_before_has_done() -> None:
+    async with serve(UNHEARD, json(None, status=204), GONE) as (client, _):
+        await client.delete("r1")
+        with pytest.raises(NotFound, match=r"No\."):
+            await client.delete("r1")
 
 
 async def test_the_manifest_says_what_can_be_called() -> None:

@@ -97,9 +97,7 @@ function runsOf(server: Server): Runs {
     list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf(query)}`)),
     get: async (id) => (await server.wire.ask(pathOf(id))) as Snapshot,
     cancel: async (id) => (await server.wire.ask(`${pathOf(id)}/cancel`, "POST")) as Snapshot,
-    delete: async (id) => {
-      await server.wire.ask(pathOf(id), "DELETE");
-    },
+    delete: async (id) => void (await server.wire.ask(pathOf(id), "DELETE")),
   };
 }
 

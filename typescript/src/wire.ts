@@ -44,7 +44,8 @@ export class Wire {
   /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
   async send(request: Request): Promise<Answer> {
     const answer = await this.#carry(request, false);
-    const isRenewable = [this.#options.token, this.#options.headers].some((source) => typeof source === "function");
+    const { token, headers } = this.#options;
+    const isRenewable = [token, headers].some((source) => source instanceof Function);
     // What was good for the last request may have expired since.
     return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
   }
@@ -56,15 +57,19 @@ export class Wire {
 
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path: string, method: string = "GET"): Promise<unknown> {
-    const body = method === "POST" ? "{}" : undefined;
+    let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, body });
+        return await this.read({ path, method, body: method === "POST" ? "{}" : undefined });
       } catch (reason) {
-        if (!(reason instanceof Lost)) throw reason;
+        // Not there any more, as an earlier try was to have it.
+        if (!(reason instanceof Lost)) {
+          if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
+          throw reason;
+        }
+        mayBeDone ||= !((reason.error?.statusCode as number) < 500); // or no answer at all
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
-        const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
-        await pause(this.#environment, waitMs, undefined, reason.afterMs > 0);
+        await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), undefined, reason.afterMs > 0);
       }
     }
   }
@@ -72,8 +77,7 @@ export class Wire {
   async #carry(request: Request, isRefused: boolean): Promise<Answer> {
     const { path, method = "GET", body, signal, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
-    const { credentials } = this.#options;
-    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials, onUpload };
+    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
       return await carrier(order);
@@ -99,11 +103,9 @@ export class Wire {
   }
 
   async #check(answer: Answer, { starts = false }: Request): Promise<Answer> {
-    const { status, statusText } = answer;
+    const { status } = answer;
     if (status >= 200 && status < 300) return answer;
-    const body: unknown = await jsonOf(answer).catch(() => undefined);
-    const runId = answer.header("Run-Id");
-    const error = errorOf(body, { status, statusText, runId, requestId: answer.header("X-Request-Id") });
+    const error = errorOf(await jsonOf(answer).catch(() => undefined), answer);
     if (isFinal(status, error, starts)) throw error;
     throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
   }

@@ -1,9 +1,9 @@
 /** What a client sends, and what its verbs do. */
 
 import { expect, test } from "vitest";
-import { createClient, readStreamableValue } from "../src/index.js";
+import { ActionError, createClient, readStreamableValue } from "../src/index.js";
 import { all } from "./support/events.js";
-import { chunk, done, event, json, OPENING, refusal, serve, silent, stream } from "./support/script.js";
+import { chunk, done, event, json, OPENING, refusal, serve, silent, stream, unreachable } from "./support/script.js";
 
 const ended = stream(OPENING, done(1));
 
@@ -170,6 +170,44 @@ test("a short request is repeated a few times, and then says what was wrong", as
   await expect(client.runs.get("r1")).rejects.toMatchObject({ code: "UNAVAILABLE" });
 
   expect(page.waitsMs).toEqual([500, 1000, 2000, 4000]);
+});
+
+const gone = refusal(404, { code: "NOT_FOUND" });
+
+test.each([
+  ["no answer", unreachable],
+  ["502", refusal(502, {})],
+  ["503", refusal(503, { code: "UNAVAILABLE" })],
+  ["504", refusal(504, {})],
+])("a run that is gone is forgotten, where an earlier try that was answered with %s may have done so", async (_, lost) => {
+  const { client, asked } = serve([lost, refusal(429, { code: "RATE_LIMITED" }), gone]);
+
+  await expect(client.runs.delete("r1")).resolves.toBeUndefined();
+
+  expect(asked.map(({ method }) => method)).toEqual(["DELETE", "DELETE", "DELETE"]);
+});
+
+test("a run that was not there before is not found", async () => {
+  for (const refused of [[], [refusal(429, { code: "RATE_LIMITED" }), refusal(425, {})]]) {
+    const { client } = serve([...refused, gone]);
+
+    await expect(client.runs.delete("r1")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  }
+});
+
+test("behind a lost answer, what else is refused, and what another server says, is refused", async () => {
+  for (const refused of [refusal(401, { code: "UNAUTHORIZED" }), refusal(409, { code: "CONFLICT" }), () => new Response("<html>", { status: 404 })]) {
+    const { client } = serve([unreachable, refused]);
+
+    await expect(client.runs.delete("r1")).rejects.toBeInstanceOf(ActionError);
+  }
+});
+
+test("a run that is read or cancelled is not found, whatever was lost before", async () => {
+  const { client } = serve([unreachable, gone, unreachable, gone]);
+
+  await expect(client.runs.get("r1")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(client.runs.cancel("r1")).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
 test("polling reads the same events at the pace that the server says", async () => {

@@ -8,10 +8,10 @@ from typing import Self
 
 from yieldwire.client.body import Input, body_of
 from yieldwire.client.http import Http, new_http
-from yieldwire.client.patience import Patience
+from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
 from yieldwire.client.wire import Request, Token, Wire, path_of
-from yieldwire.errors import Json, ProtocolError
+from yieldwire.errors import Json, NotFound, ProtocolError
 
 JSON = {"Accept": "application/json"}
 
@@ -160,9 +160,27 @@ class AsyncClient:
         return await self.attach(run_id).cancel()
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run that has ended, and its log."""
+        """Forget a run that has ended, and its log.
+
+        Raises:
+            NotFound: If there is no such run.
+            YieldwireError: If the call was refused; with ``CONFLICT``, if the run has not ended.
+        """
         request = Request(path=path_of("runs", run_id), method="DELETE", headers=JSON)
-        await self._wire.close(await self._wire.repeat(lambda: self._wire.send(request)))
+        may_be_gone = False
+
+        async def forget() -> None:
+            nonlocal may_be_gone
+            try:
+                await self._wire.close(await self._wire.send(request))
+            except Lost as lost:
+                may_be_gone = may_be_gone or lost.may_be_done
+                raise
+            except NotFound:
+                if not may_be_gone:
+                    raise  # otherwise this is what an earlier try has done, whose answer was lost
+
+        await self._wire.repeat(forget)
 
     async def list(
         self,

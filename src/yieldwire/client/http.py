@@ -11,6 +11,7 @@ TIMEOUTS: Final[Timeouts] = (10.0, None, 60.0, None)
 """Seconds to connect, to read, to write and to get a connection. How long nothing may be
 read is looked after above, where it is known what is being read."""
 
+_NOT_CONNECTED: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
 _NEVER_SENT: Final = frozenset({"LocalProtocolError", "UnsupportedProtocol"})
 
 
@@ -81,6 +82,11 @@ def new_http() -> Http:
         raise MissingDependency("httpx2", "client", "The client") from exc
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     return httpx2.AsyncClient(limits=limits)
+
+
+def was_sent(error: Exception) -> bool:
+    """Whether a request on which the network failed may have reached its server."""
+    return not {kind.__name__ for kind in type(error).__mro__} & _NOT_CONNECTED
 
 
 def is_lost(error: Exception) -> bool:

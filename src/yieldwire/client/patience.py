@@ -44,10 +44,17 @@ class Lost(Exception):
     """The connection was lost, or the server said *later*: worth repeating."""
 
     def __init__(
-        self, message: str, *, after: float = 0.0, error: YieldwireError | None = None
+        self,
+        message: str,
+        *,
+        after: float = 0.0,
+        error: YieldwireError | None = None,
+        may_be_done: bool = True,
     ) -> None:
         super().__init__(message)
         self.after, self._error = after, error
+        self.may_be_done = may_be_done
+        """Whether the server may have done what it was asked for."""
 
     def as_error(self, run_id: str | None) -> YieldwireError:
         """Return what to raise when it is not repeated any more."""

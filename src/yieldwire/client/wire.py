@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from pydantic_core import from_json
 
 from yieldwire.client.body import Body, query_of
-from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost
+from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
 from yieldwire.client.patience import Backoff, Lost, Patience
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.failure import error_from
@@ -24,6 +24,9 @@ Token: TypeAlias = str | Callable[[], Awaitable[str]] | None
 
 REPEATABLE: Final = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses that may be another one if the same request is sent again."""
+
+REFUSED: Final = frozenset({408, 425, 429})
+"""Those of them that say that nothing was done."""
 
 NO_CONTENT: Final = 204
 
@@ -184,7 +187,10 @@ class Wire:
     def _read_as(self, exc: Exception, what: str) -> Exception:
         if isinstance(exc, TimeoutError):
             return Lost(f"{what}: nothing came for {self.patience.idle:g} s.")
-        return Lost(f"{what}: {str(exc) or type(exc).__name__}") if is_lost(exc) else exc
+        if not is_lost(exc):
+            return exc
+        message = f"{what}: {str(exc) or type(exc).__name__}"
+        return Lost(message, may_be_done=was_sent(exc))
 
     async def _refusal(self, answer: Answer, request: Request) -> Exception:
         told = _told(answer, await self._body_if_any(answer))
@@ -194,7 +200,8 @@ class Wire:
         is_final = request.starts and told.run_id is not None
         if is_final or answer.status_code not in REPEATABLE:
             return error
-        return Lost(str(error), after=retry_after, error=error)
+        may_be_done = answer.status_code not in REFUSED
+        return Lost(str(error), after=retry_after, error=error, may_be_done=may_be_done)
 
     async def _body_if_any(self, answer: Answer) -> bytes:
         try:

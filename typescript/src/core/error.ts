@@ -52,16 +52,13 @@ export function protocolError(message: string): ActionError {
 export interface Refusal {
   readonly status: number;
   readonly statusText: string;
-  readonly runId: string | null;
-  readonly requestId: string | null;
+  header(name: string): string | null;
 }
 
 /** The error that an answer's body says; without an error object in it, as proxies answer, `HTTP_ERROR`. */
-export function errorOf(body: unknown, { status, statusText, runId, requestId }: Refusal): ActionError {
+export function errorOf(body: unknown, answer: Refusal): ActionError {
+  const statusCode = answer.status;
   const error = fieldsOf(fieldsOf(body)["error"]) as ErrorFields;
-  if (textIn(error.code)) {
-    return new ActionError({ statusCode: status, ...error, runId: error.runId ?? runId, requestId });
-  }
-  const message = `HTTP ${status} ${statusText}`.trim();
-  return new ActionError({ code: "HTTP_ERROR", message, statusCode: status, runId, requestId });
+  const told = textIn(error.code) ? error : { code: "HTTP_ERROR", message: `HTTP ${statusCode} ${answer.statusText}`.trim() };
+  return new ActionError({ statusCode, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });
 }

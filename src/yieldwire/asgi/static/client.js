@@ -228,13 +228,11 @@ function textIn(value) {
 function protocolError(message) {
   return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
 }
-function errorOf(body, { status, statusText, runId, requestId }) {
+function errorOf(body, answer) {
+  const statusCode = answer.status;
   const error = fieldsOf(fieldsOf(body)["error"]);
-  if (textIn(error.code)) {
-    return new ActionError({ statusCode: status, ...error, runId: error.runId ?? runId, requestId });
-  }
-  const message = `HTTP ${status} ${statusText}`.trim();
-  return new ActionError({ code: "HTTP_ERROR", message, statusCode: status, runId, requestId });
+  const told = textIn(error.code) ? error : { code: "HTTP_ERROR", message: `HTTP ${statusCode} ${answer.statusText}`.trim() };
+  return new ActionError({ statusCode, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });
 }
 
 // src/core/value.ts
@@ -639,7 +637,8 @@ var Wire = class {
   /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
   async send(request) {
     const answer = await this.#carry(request, false);
-    const isRenewable = [this.#options.token, this.#options.headers].some((source) => typeof source === "function");
+    const { token, headers } = this.#options;
+    const isRenewable = [token, headers].some((source) => source instanceof Function);
     return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
   }
   /** One request's JSON. */
@@ -648,23 +647,25 @@ var Wire = class {
   }
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path, method = "GET") {
-    const body = method === "POST" ? "{}" : void 0;
+    let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, body });
+        return await this.read({ path, method, body: method === "POST" ? "{}" : void 0 });
       } catch (reason) {
-        if (!(reason instanceof Lost)) throw reason;
+        if (!(reason instanceof Lost)) {
+          if (mayBeDone && method === "DELETE" && reason.code === "NOT_FOUND") return;
+          throw reason;
+        }
+        mayBeDone ||= !(reason.error?.statusCode < 500);
         if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
-        const waitMs = Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance()));
-        await pause(this.#environment, waitMs, void 0, reason.afterMs > 0);
+        await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), void 0, reason.afterMs > 0);
       }
     }
   }
   async #carry(request, isRefused) {
     const { path, method = "GET", body, signal, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
-    const { credentials } = this.#options;
-    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials, onUpload };
+    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
       return await carrier(order);
@@ -687,11 +688,9 @@ var Wire = class {
     return all;
   }
   async #check(answer, { starts = false }) {
-    const { status, statusText } = answer;
+    const { status } = answer;
     if (status >= 200 && status < 300) return answer;
-    const body = await jsonOf(answer).catch(() => void 0);
-    const runId = answer.header("Run-Id");
-    const error = errorOf(body, { status, statusText, runId, requestId: answer.header("X-Request-Id") });
+    const error = errorOf(await jsonOf(answer).catch(() => void 0), answer);
     if (isFinal(status, error, starts)) throw error;
     throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
   }
@@ -1342,9 +1341,7 @@ function runsOf(server) {
     list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf(query)}`)),
     get: async (id) => await server.wire.ask(pathOf(id)),
     cancel: async (id) => await server.wire.ask(`${pathOf(id)}/cancel`, "POST"),
-    delete: async (id) => {
-      await server.wire.ask(pathOf(id), "DELETE");
-    }
+    delete: async (id) => void await server.wire.ask(pathOf(id), "DELETE")
   };
 }
 function pageOf(answer) {
