@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.support.runs import SOON
 from tests.support.world import opened, world
 from yieldwire import Actions, Text, Timing
 from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.run import Status
+from yieldwire.stores import Query
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 QUIET = Timing(head_wait=SOON, grace=0.0)
@@ -174,6 +177,41 @@ async def test_a_send_that_fails_fails_the_answer_and_not_the_run(kind: type[Pac
     assert run.status == "completed"
 
 
+@pytest.mark.parametrize("error", [LookupError, TimeoutError, asyncio.CancelledError])
+async def test_what_a_send_raises_reaches_neither_the_run_nor_another_reader(
+    kind: type[Paced], error: type[BaseException]
+) -> None:
+    def fail(number: int) -> None:
+        if number == 2:
+            raise error
+
+    client, other = kind(), list[int]()
+    client.on_body = fail
+    async with opened(client.actions) as site, asyncio.timeout(SOON):
+        async with asyncio.TaskGroup() as group:
+            answer = group.create_task(ended(client))
+            await client.step()
+            (run,) = await site.store.find(Query(everyone=True))
+
+            async def read() -> None:
+                async with aclosing(site.reader(run.id).pages(1, tick=SOON)) as pages:
+                    async for page in pages:
+                        other.extend(
+                            seq for block in page for seq in range(block.first, block.last + 1)
+                        )
+
+            reading = group.create_task(read())
+            for _ in range(4):
+                client.go.release()
+                await asyncio.sleep(0)
+            await reading
+        run = await site.store.get(run.id)
+
+    assert answer.result() is not None
+    assert (run.status, run.seq) == (Status.COMPLETED, 6)
+    assert other == [2, 3, 4, 5, 6]
+
+
 async def test_a_stream_that_was_busy_needs_no_keepalive(kind: type[Paced]) -> None:
     client = kind(Timing(head_wait=SOON, keepalive=0.2, grace=0.0))
     async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
@@ -194,3 +232,12 @@ async def broken(client: Paced) -> Exception:
     with pytest.raises((BrokenOff, OSError)) as caught:
         await client.answer()
     return caught.value
+
+
+async def ended(client: Paced) -> BaseException | None:
+    """Return what the answer raises, whatever that is."""
+    try:
+        await client.answer()
+    except BaseException as exc:  # noqa: BLE001 - also a cancellation by nobody
+        return exc
+    return None

@@ -16,6 +16,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -32,8 +33,6 @@ MOST_AT_ONCE: Final = 512
 MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 """Things done in one transaction, and about the bytes that they write, so that the first of them
 need not wait for ever."""
-_LOOK_SECONDS: Final = 0.001
-"""How often a close looks whether the thread has ended."""
 _WATCH_SECONDS: Final = 0.02
 """How often a thread that is asked to watch looks whether another process has written."""
 
@@ -118,6 +117,8 @@ class Lane:
         self.is_watching = False
         """Whether to look for what other processes write; read by the thread."""
         self._is_closing = self._is_closed = False
+        self._over: Future[None] = Future()
+        """Done when the thread has nothing more to do."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -170,10 +171,24 @@ class Lane:
         """End the thread, after everything that was asked for. Any event loop may do it."""
         self._is_closing = True
         self._queue.put(None)
-        while self._thread.is_alive():  # noqa: ASYNC110 - a join would need a thread of its own
-            await asyncio.sleep(_LOOK_SECONDS)
+        loop, is_over = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell(_: object) -> None:
+            with suppress(RuntimeError):  # the loop was closed, and nobody waits there
+                loop.call_soon_threadsafe(is_over.set)
+
+        self._over.add_done_callback(tell)
+        await is_over.wait()
+        while self._thread.is_alive():  # noqa: ASYNC110 - for an instant; a join could block
+            await asyncio.sleep(0)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._over.set_result(None)
+
+    def _work(self) -> None:
         while not self._is_closed:
             items = self._next()
             if items:
