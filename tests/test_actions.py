@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from yieldwire import Stream
 from yieldwire.actions import RESERVED, Action, Options
-from yieldwire.chunks import Progress, Text
+from yieldwire.chunks import Progress, Result, Text
 from yieldwire.errors import ActionError, InvalidAction, Unreachable
 from yieldwire.upload import Upload
 
@@ -200,3 +202,47 @@ def test_an_action_with_one_answer_has_no_chunks() -> None:
 def test_labels_that_cannot_be_are_refused_with_the_actions_name(labels: Any) -> None:  # noqa: ANN401 - a mistake
     with pytest.raises(InvalidAction, match=r"^answer: .*label"):
         Action(answer, Options(labels=labels))
+
+
+class Report(BaseModel):
+    pages: int
+
+
+async def yields_anything() -> AsyncIterator[Text]:
+    yield Text("a")
+
+
+async def yields_report() -> AsyncIterator[Text | Result[Report]]:
+    yield Text("a")
+
+
+async def returns_text() -> str:
+    return ""
+
+
+async def returns_nothing(stream: Stream[Text]) -> None: ...
+
+
+def unannotated(pages):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - that is meant
+    return pages
+
+
+@pytest.mark.parametrize("function", [yields_anything, yields_report, unannotated])
+def test_the_result_is_of_the_type_that_the_option_says(function: Callable[..., Any]) -> None:
+    action: Action[..., Any, Any] = Action(function, Options(result=Report))
+
+    assert action.signature.result.annotation is Report
+    assert action.manifest()["result"]["title"] == "Report"
+
+
+@pytest.mark.parametrize("function", [returns_text, returns_nothing, yields_report])
+def test_an_option_that_contradicts_the_annotations_is_refused(
+    function: Callable[..., Any],
+) -> None:
+    with pytest.raises(InvalidAction, match=r"result=<class 'int'> contradicts"):
+        Action(function, Options(result=int))
+
+
+def test_a_result_that_cannot_be_described_is_refused() -> None:
+    with pytest.raises(InvalidAction, match="yields_anything: result="):
+        Action(yields_anything, Options(result=object.__new__(object)))

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
-from typing import Final, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar
 
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import to_json
 
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
 from yieldwire.middleware import Around, Middleware
 from yieldwire.run import distinct_labels
-from yieldwire.schema import Signature, inspect_action
+from yieldwire.schema import Output, Shape, Signature, inspect_action
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +45,8 @@ class Options:
         keep: How many of its newest events a feed keeps.
         errors: What the action may raise: kinds of `ActionError` with a ``code`` of their own,
             or codes. Callers are told of them; nothing else becomes of it.
+        result: The type of the result, where type checkers cannot know it from the function:
+            where it is yielded. ``None``: as the function's annotations say.
     """
 
     method: Literal["POST", "GET"] = "POST"
@@ -58,6 +61,7 @@ class Options:
     shared: bool = False
     keep: int | None = None
     errors: Sequence[type[ActionError] | str] = ()
+    result: object = None
 
 
 class Action(Generic[P, R, T]):
@@ -73,7 +77,7 @@ class Action(Generic[P, R, T]):
         self.function: Final = function
         self.options: Final = options
         self.name: Final[str] = getattr(function, "__name__", "")
-        self.signature: Final[Signature] = inspect_action(function)
+        self.signature: Final[Signature] = self._with_result(inspect_action(function))
         update_wrapper(self, function)
         self._check()
         try:
@@ -99,6 +103,22 @@ class Action(Generic[P, R, T]):
         codes = [error["code"] for error in self.declared_errors]
         if len(set(codes)) < len(codes):
             raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")
+
+    def _with_result(self, signature: Signature) -> Signature:
+        """Return the signature with the result that the options say."""
+        wanted, said = self.options.result, signature.result.annotation
+        if wanted is None or wanted == said:
+            return signature
+        is_yielded = signature.shape in {Shape.ASYNC_GENERATOR, Shape.GENERATOR}
+        if said is not Any and not (said is None and is_yielded):
+            raise InvalidAction(
+                f"{self.name}: result={wanted!r} contradicts the function's annotations, by which "
+                f"the result is {said!r}; leave out result=, or change one of them."
+            )
+        try:
+            return replace(signature, result=Output(wanted))
+        except (PydanticSchemaGenerationError, PydanticUserError) as exc:
+            raise InvalidAction(f"{self.name}: result={wanted!r}: {exc}") from exc
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, without a run."""

@@ -1,17 +1,41 @@
 """What an application consists of: its actions and resources, by name."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Sequence
-from typing import Any, Final, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from dataclasses import replace
+from typing import (
+    Any,
+    Concatenate,
+    Final,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from yieldwire.actions import Action, Options
-from yieldwire.context import Resource
+from yieldwire.context import Context, Resource, StreamableValue
 from yieldwire.errors import ActionError, InvalidAction, NotFound
 from yieldwire.middleware import Around, Middleware
 
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
+D = TypeVar("D")
+G = TypeVar("G", bound=AsyncIterable[Any] | Iterator[Any])
 T = TypeVar("T")
+V = TypeVar("V")
 
 NAME_SHOWN: Final = 100
 """How much of an unknown name is repeated, in characters: a caller may send any."""
@@ -34,23 +58,74 @@ class ActionOptions(TypedDict, total=False):
     errors: Sequence[type[ActionError] | str]
 
 
-class Declare(Protocol):
-    """Makes an action of a function.
+class DeclareResult(Protocol[D]):
+    """Makes an action of a function, whose runs have a result of the type that ``result=`` says."""
 
-    The type of a run's result is known of functions and of generators that ``return`` it. Of
-    a result that is yielded, ``Result[T]``, type checkers do not agree, so it is ``Any``.
+    def __call__(self, function: Callable[P, R], /) -> Action[P, R, D]:
+        """Make an action of ``function``."""
+        ...
+
+
+class Declare:
+    """Makes actions of functions, as ``@actions.action`` or with options.
+
+    Type checkers know the type of a run's result from the function: what it returns, what its
+    generator returns, and the value's type where a `StreamableValue` is the first parameter, or
+    follows a `Context`. Of a result that is yielded they know no type, unless ``result=`` says it::
+
+        @actions.action(result=Report)
+        async def report(month: str) -> AsyncIterator[Text | Result[Report]]: ...
     """
+
+    def __init__(self, registry: "Registry", options: Options) -> None:
+        self._registry, self._options = registry, options
 
     @overload
     def __call__(
         self, function: Callable[P, Generator[C, Any, T]], /
     ) -> Action[P, Generator[C, Any, T], T]: ...
     @overload
+    def __call__(self, function: Callable[P, G], /) -> Action[P, G, Any]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[Concatenate[StreamableValue[V], P], Coroutine[Any, Any, None]],
+        /,
+    ) -> Action[Concatenate[StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None]],
+        /,
+    ) -> Action[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
+    @overload
+    def __call__(  # of a value that comes later, so nothing is known
+        self, function: Callable[P, Coroutine[Any, Any, None]], /
+    ) -> Action[P, Coroutine[Any, Any, None], Any]: ...
+    @overload
     def __call__(
         self, function: Callable[P, Coroutine[Any, Any, T]], /
     ) -> Action[P, Coroutine[Any, Any, T], T]: ...
     @overload
-    def __call__(self, function: Callable[P, R], /) -> Action[P, R, Any]: ...
+    def __call__(self, function: Callable[P, T], /) -> Action[P, T, T]: ...
+    @overload
+    def __call__(
+        self, /, *, result: type[D], **options: Unpack[ActionOptions]
+    ) -> DeclareResult[D]: ...
+    @overload
+    def __call__(self, /, **options: Unpack[ActionOptions]) -> "Declare": ...
+    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Make an action of a function, or say how the actions that are made are to be treated.
+
+        Raises:
+            InvalidAction: If the function cannot be an action, or its name is taken.
+        """
+        chosen = replace(self._options, **options)
+        if function is None:
+            return Declare(self._registry, chosen)
+        action: Action[..., Any, Any] = Action(function, chosen)
+        self._registry.register(action)
+        return action
 
 
 class Registry:
@@ -81,35 +156,16 @@ class Registry:
                 f"There is no action {name[:NAME_SHOWN]!r}; manifest.json lists what there is."
             ) from None
 
-    @overload
-    def action(
-        self, function: Callable[P, Generator[C, Any, T]], /
-    ) -> Action[P, Generator[C, Any, T], T]: ...
-    @overload
-    def action(
-        self, function: Callable[P, Coroutine[Any, Any, T]], /
-    ) -> Action[P, Coroutine[Any, Any, T], T]: ...
-    @overload
-    def action(self, function: Callable[P, R], /) -> Action[P, R, Any]: ...
-    @overload
-    def action(self, /, **options: Unpack[ActionOptions]) -> Declare: ...
-    def action(
-        self, function: Callable[..., Any] | None = None, /, **options: Unpack[ActionOptions]
-    ) -> Any:
-        """Make an action of a function, as ``@actions.action`` or with options.
+    @property
+    def action(self) -> Declare:
+        """Make an action of a function, as ``@actions.action`` or with options; see `Declare`.
 
         The function stays what it was: calling the action calls it.
 
         Raises:
             InvalidAction: If the function cannot be an action, or its name is taken.
         """
-
-        def declare(function: Callable[..., Any], /) -> Action[..., Any, Any]:
-            action: Action[..., Any, Any] = Action(function, Options(**options))
-            self.register(action)
-            return action
-
-        return declare if function is None else declare(function)
+        return Declare(self, Options())
 
     def register(self, action: Action[..., Any, Any]) -> None:
         """Add an action.

@@ -47,6 +47,10 @@ def function(number: int) -> int:
     return number
 
 
+@actions.action
+def nothing() -> None: ...
+
+
 @actions.action(linger=None, timeout=30.0, labels=("a", "b"))
 async def with_options(number: int) -> str:
     return str(number)
@@ -86,15 +90,137 @@ async def call_the_functions() -> None:
 
 
 async def start_the_actions() -> None:
-    assert_type(await actions.start(generator_with_result, {"rows": 3}), Run[list[str]])
-    assert_type(await (await actions.start(stream_function)).result(), int)
-    assert_type(await (await actions.start(async_function)).result(), dict[str, int])
-    assert_type(await (await actions.start(with_options)).result(), str)
-    assert_type(await (await actions.start(feed)).result(), int)
-    number: int = await (await actions.start(with_options)).result()  # error
-    await actions.start(with_options, 3)  # error
+    assert_type(await actions.start(generator_with_result, rows=3), Run[list[str]])
+    assert_type(await (await actions.start(async_function, number=3)).result(), dict[str, int])
+    assert_type(await (await actions.start(function, number=3)).result(), int)
+    assert_type(await (await actions.start(with_options, number=3)).result(), str)
+    assert_type(await (await actions.start(feed, symbol="A")).result(), int)
+    assert_type(await (await actions.start(nothing)).result(), None)
+    assert_type(await actions.start(generator, rows=3), Run[Any])
+    number: int = await (await actions.start(with_options, number=3)).result()  # error
     await actions.start(call_the_functions)  # error
-    await actions.start(async_function, {"number": number})
+    await actions.start(function, number=number)
+
+
+# It is the last value of a streamable value that comes first, or behind a Context.
+
+
+@actions.action
+async def value_alone(value: StreamableValue[list[int]]) -> None: ...
+
+
+@actions.action(linger=None)
+async def value_behind_context(ctx: Context, value: StreamableValue[float], page: str) -> None: ...
+
+
+@actions.action
+async def value_behind_input(page: str, value: StreamableValue[float]) -> None: ...
+
+
+async def start_the_values() -> None:
+    assert_type(await (await actions.start(value_function)).result(), str)
+    assert_type(await (await actions.start(value_alone)).result(), list[int])
+    assert_type(await actions.start(value_behind_context, page="a"), Run[float])
+    assert_type(await actions.start(value_behind_input, {"page": "a"}), Run[Any])
+    text: str = await (await actions.start(value_alone)).result()  # error
+    await actions.start(value_behind_context, page=text)
+    await actions.start(value_behind_context, page=3)  # error
+
+
+# It is what `result=` says, where the function yields it.
+
+
+@actions.action(result=int)
+async def yielded(page: str) -> AsyncIterator[Text | Result[int]]:
+    yield Text(page)
+    yield Result(3)
+
+
+@actions.action(result=list[str], timeout=3)
+def yielded_by_blocking_code(ctx: Context, page: str) -> Iterator[Text | Result[list[str]]]:
+    yield Text(page)
+    yield Result([page])
+
+
+async def start_what_yields_its_result() -> None:
+    assert_type(await (await actions.start(yielded, page="a")).result(), int)
+    assert_type(await actions.start(yielded_by_blocking_code, page="a"), Run[list[str]])
+    text: str = await (await actions.start(yielded, page="a")).result()  # error
+    await actions.start(yielded, page=text)
+    await actions.start(yielded, page=3)  # error
+
+
+# The input is the action's own parameters, without what is injected first.
+
+
+@actions.action
+async def with_context(ctx: Context, page: str, *, count: int = 3) -> AsyncIterator[Text]:
+    yield Text(page * count)
+
+
+@actions.action
+async def with_both(ctx: Context, stream: Stream[Text], page: str) -> int:
+    return 1
+
+
+@actions.action
+async def with_both_swapped(stream: Stream[Text], ctx: Context, page: str) -> int:
+    return 1
+
+
+@actions.action
+async def with_context_last(page: str, ctx: Context) -> int:
+    return 1
+
+
+async def start_with_input() -> None:
+    await actions.start(async_generator, page="a")
+    await actions.start(async_generator, page="a", count=3)
+    await actions.start(async_generator, "a", count=3)
+    await actions.start(with_context, page="a", count=3)
+    await actions.start(with_both, page="a")
+    await actions.start(with_both_swapped, page="a")
+    await actions.start(async_generator)  # error
+    await actions.start(async_generator, page=3)  # error
+    await actions.start(async_generator, pages="a")  # error
+    await actions.start(async_generator, page="a", count="3")  # error
+    await actions.start(with_context)  # error
+    await actions.start(with_context, page=3)  # error
+    await actions.start(with_context, page="a", counts=3)  # error
+    await actions.start(with_both)  # error
+    await actions.start(with_both, page=3)  # error
+    await actions.start(with_both_swapped, pages="a")  # error
+    await actions.start(with_context_last, page="a")  # error
+    await actions.start(with_options, 3, 4)  # error
+
+
+# It may be one object, next to which options stand; or the options are given before.
+
+
+async def start_with_options() -> None:
+    await actions.start(async_function, {"number": number_of("a")})
+    await actions.start(with_context_last, {"page": "a"}, owner="ada", key="k")
+    start = actions.start.with_options(owner="ada", key="k")
+    assert_type(await start(with_context, page="a"), Run[Any])
+    assert_type(await start(async_function, number=3), Run[dict[str, int]])
+    await start(async_function, number="3")  # error
+    await actions.start(async_function, {"number": 3}, owners="ada")  # error
+    await actions.start(async_function, number=3, owner="ada")  # error
+    actions.start.with_options(owner=3)  # error
+
+
+def number_of(text: str) -> object:
+    return len(text)
+
+
+# A run that is attached to has the result of the action that is named.
+
+
+async def attach() -> None:
+    assert_type(await actions.run("r1"), Run[Any])
+    assert_type(await actions.run("r1", async_function), Run[dict[str, int]])
+    assert_type(await (await actions.run("r1", yielded)).result(), int)
+    await actions.run("r1", call_the_functions)  # error
 
 
 # Options are those that there are.
@@ -113,3 +239,8 @@ async def no_such_method() -> str:
 @actions.action(timeout="30")  # error
 async def timeout_as_text() -> str:
     return ""
+
+
+@actions.action(result="Report")  # error
+async def result_as_text() -> AsyncIterator[Text]:
+    yield Text("a")
