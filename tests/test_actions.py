@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from yieldwire import Stream
 from yieldwire.actions import RESERVED, Action, Options
 from yieldwire.chunks import Progress, Result, Text
-from yieldwire.errors import ActionError, InvalidAction, Unreachable
+from yieldwire.errors import ActionError, InvalidAction, Unreachable, UsageError
 from yieldwire.upload import Upload
 
 
@@ -95,10 +95,10 @@ def test_a_name_is_a_plain_word(name: str) -> None:
     [
         (import_contacts, Options(shared=True), "shared= and keep= are for feeds"),
         (import_contacts, Options(keep=5), "shared= and keep= are for feeds"),
-        (import_contacts, Options(method="GET", keep=0), "at least 1"),
+        (import_contacts, Options(method="GET"), "'file' takes a file, which a GET cannot carry"),
         (answer, Options(method="GET"), "a feed streams"),
     ],
-    ids=["shared", "kept", "keeps nothing", "streams nothing"],
+    ids=["shared", "kept", "takes a file", "streams nothing"],
 )
 def test_options_that_do_not_fit_are_told(
     function: Callable[..., Any], options: Options, message: str
@@ -175,8 +175,8 @@ def test_what_is_no_code_and_has_none_is_no_declared_error(error: Any) -> None: 
 
 
 def test_a_code_alone_is_no_list_of_codes() -> None:
-    with pytest.raises(InvalidAction, match="'T' in errors= is neither a code"):
-        Action(answer, Options(errors="TOO_LATE"))
+    with pytest.raises(UsageError, match=r"'TOO_LATE' is not a list of errors; write \['TOO"):
+        Options(errors="TOO_LATE")
 
 
 def test_a_code_is_declared_once() -> None:

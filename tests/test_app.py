@@ -12,9 +12,10 @@ import pytest
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
 from yieldwire.access import Caller
 from yieldwire.actions import Action
-from yieldwire.app import App, Timing, open_store
+from yieldwire.app import App, Timing
 from yieldwire.chunks import Progress, Result, Text
 from yieldwire.clock import SystemClock
+from yieldwire.configuration import open_store
 from yieldwire.context import Context, RequestFacts, Stream
 from yieldwire.errors import (
     ActionError,
@@ -678,9 +679,3 @@ def test_a_store_is_named_or_handed_in(tmp_path: Path) -> None:
     assert isinstance(open_store("memory", clock), MemoryStore)
     assert isinstance(open_store(f"sqlite:///{tmp_path}/runs.db", clock), SQLiteStore)
     assert open_store(own, clock) is own
-
-
-@pytest.mark.parametrize("name", ["mongo", "sqlite:///", "sqlite://runs.db", "runs.db"])
-def test_a_store_that_nobody_knows_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=f"There is no store '{name}'"):
-        open_store(name, SystemClock())

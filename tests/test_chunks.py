@@ -1,9 +1,13 @@
 """The chunk types that the framework itself knows."""
 
+import math
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter
 
 from yieldwire.chunks import Append, Progress, Result, Text, Value, text_of
+from yieldwire.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,24 @@ from yieldwire.chunks import Append, Progress, Result, Text, Value, text_of
 )
 def test_a_chunk_has_its_form_on_the_wire(chunk: object, json: bytes) -> None:
     assert TypeAdapter(type(chunk)).dump_json(chunk) == json
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"current": "x"}, "current='x' is not a finite number"),
+        ({"current": True}, "current=True is not a finite number"),
+        ({"current": math.nan}, "current=nan is not a finite number"),
+        ({"current": None}, "current=None is not a finite number"),
+        ({"current": 1, "total": "3"}, "total='3' is not a finite number or None"),
+        ({"current": 1, "total": math.inf}, "total=inf is not a finite number or None"),
+        ({"current": 1, "message": 3}, "message=3 is not a string or None"),
+    ],
+    ids=str,
+)
+def test_progress_is_in_numbers(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=rf"^Progress: {message}\.$"):
+        Progress(**given)
 
 
 def test_a_streamable_value_is_sent_whole() -> None:

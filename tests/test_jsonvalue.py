@@ -52,7 +52,7 @@ LOOP.append(LOOP)
         (-math.inf, "state is -inf"),
         ("\ud800", "state has half of a surrogate pair"),
         (object, "state is a type"),
-        ({1: "a"}, "state has the key 1, which is not a text"),
+        ({1: "a"}, "state has the key 1, which is not a string"),
         ({"rows": [1, {"at": {2}}]}, "state['rows'][1]['at'] is a set"),
         (((1, (b"",)),), "state[0][1][0] is a bytes"),
         (LOOP, "state[0][0][0][0][0][0][0][0][0][0][0][0… is nested too deeply"),

@@ -363,7 +363,7 @@ class Order(BaseModel):
         (Annotated[str, BeforeValidator(lower), PlainSerializer(lower)], EMPTY),
         (Annotated[str, deprecated("Use another")], "a"),
         (Money, Money(3)),
-        (Annotated[int, Money], 3),
+        (Annotated[int, Money], EMPTY),
         (Point, Point(1)),
         (Order, Order()),
         (Status, Status.OPEN),

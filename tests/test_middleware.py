@@ -3,9 +3,11 @@
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import ClassVar
+from datetime import date
+from functools import partial, wraps
+from typing import Any, ClassVar
 
 import pytest
 from limits.aio.storage import MemoryStorage
@@ -13,7 +15,9 @@ from limits.aio.storage import MemoryStorage
 from yieldwire.context import Context, RequestFacts
 from yieldwire.errors import ActionError, MissingDependency, RateLimited, UsageError
 from yieldwire.middleware import (
+    AROUND,
     KEYS,
+    MIDDLEWARE,
     Around,
     Middleware,
     RateLimit,
@@ -112,6 +116,108 @@ async def test_an_around_that_fails_to_begin_leaves_those_before_it() -> None:
     assert steps == ["a begins", "a sees NO_DATABASE", "a ends"]
 
 
+async def budget_of_dates(ctx: Context) -> None:
+    ctx.state["budget"] = {"until": [date(2026, 1, 1)]}
+
+
+async def names_a_row(ctx: Context) -> None:
+    ctx.state[3] = "row"  # type: ignore[index]
+
+
+async def leaves_plain_json(ctx: Context) -> None:
+    ctx.state["budget"] = {"left": 2.5, "rows": [1, None, True], "pair": ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("middleware", "message"),
+    [
+        (
+            budget_of_dates,
+            r"^a: ctx\.state\['budget'\]\['until'\]\[0\] is a datetime\.date, which is not plain",
+        ),
+        (names_a_row, r"^a: ctx\.state has the key 3, which is not a string, .* names_a_row "),
+    ],
+)
+async def test_what_cannot_be_kept_with_a_run_is_told_with_its_key(
+    middleware: Middleware, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        await run_middleware([leaves_plain_json, middleware], context())
+
+
+async def test_plain_json_is_kept() -> None:
+    ctx = context()
+
+    await run_middleware([leaves_plain_json], ctx)
+
+    assert ctx.state["budget"]["left"] == 2.5
+
+
+# What may be middleware, and what an around.
+
+
+class Counted:
+    async def __call__(self, ctx: Context) -> None: ...
+
+
+class Ringed:
+    async def __call__(self, ctx: Context) -> AsyncIterator[None]:
+        yield
+
+
+async def counts(by: int, ctx: Context) -> None: ...
+
+
+async def rings(by: int, ctx: Context) -> AsyncIterator[None]:
+    yield
+
+
+def wrapped(function: Callable[[Context], Any]) -> Callable[[Context], Any]:
+    @wraps(function)
+    def call(ctx: Context) -> Any:  # noqa: ANN401 - whatever it returns
+        return function(ctx)
+
+    return call
+
+
+def makes_one(ctx: Context) -> Awaitable[None]:
+    return counts(1, ctx)
+
+
+def makes_a_ring(ctx: Context) -> AsyncIterator[None]:
+    return rings(1, ctx)
+
+
+@pytest.mark.parametrize(
+    "middleware",
+    [
+        leaves_plain_json,
+        Counted(),
+        Counted().__call__,
+        partial(counts, 1),
+        wrapped(leaves_plain_json),
+        makes_one,
+    ],
+)
+def test_whatever_can_be_awaited_may_be_middleware(middleware: Middleware) -> None:
+    assert MIDDLEWARE.fault([middleware]) is None
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        ring("a", []),
+        Ringed(),
+        Ringed().__call__,
+        partial(rings, 1),
+        wrapped(ring("a", [])),
+        makes_a_ring,
+    ],
+)
+def test_whatever_yields_once_may_be_an_around(around: Around) -> None:
+    assert AROUND.fault((around,)) is None
+
+
 # The rate limit.
 
 
@@ -160,7 +266,7 @@ async def test_two_limits_count_apart() -> None:
     await SECOND(context())
 
 
-class Counted(MemoryStorage):
+class CountedStorage(MemoryStorage):
     """A storage that counts its connections, as one on another machine has them."""
 
     STORAGE_SCHEME = ["async+counted"]  # noqa: RUF012 - as the library declares it
@@ -198,7 +304,7 @@ def test_a_storage_elsewhere_has_connections_of_each_event_loop() -> None:
         asyncio.run(twice(limit))
         asyncio.run(twice(limit))
 
-    assert len(Counted.made) == 4
+    assert len(CountedStorage.made) == 4
 
 
 async def test_a_storage_elsewhere_says_how_long_to_wait() -> None:
@@ -213,11 +319,6 @@ async def test_a_storage_elsewhere_says_how_long_to_wait() -> None:
         await asyncio.wait(left)  # the housekeeping of the class that it is made of
 
 
-async def test_a_rate_of_nothing_lets_nobody_through() -> None:
-    with pytest.raises(RateLimited, match="At most 0"):
-        await RateLimit("0/hour")(context())
-
-
 async def test_starts_that_are_over_are_forgotten() -> None:
     window = Window(amount=1, seconds=0.0)
 
@@ -228,7 +329,7 @@ async def test_starts_that_are_over_are_forgotten() -> None:
 
 
 def test_what_is_no_rate_is_told() -> None:
-    with pytest.raises(UsageError, match="'often' is no rate; write for example '10/minute'"):
+    with pytest.raises(UsageError, match="'often' is not a rate; write for example '10/minute'"):
         RateLimit("often")
 
 

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -6,7 +7,7 @@ from yieldwire.actions import Action
 from yieldwire.app import App
 from yieldwire.chunks import Text
 from yieldwire.context import Context
-from yieldwire.errors import InvalidAction, NotFound
+from yieldwire.errors import InvalidAction, NotFound, UsageError
 from yieldwire.registry import Registry
 
 
@@ -68,6 +69,50 @@ def test_another_application_is_included_with_its_actions_and_resources() -> Non
     assert whole.action_named("sayHello") is action
     assert list(whole.actions) == [action]
     assert whole.declared_resources == [pool]
+
+
+async def takes_an_address(url: str) -> AsyncIterator[str]:
+    yield url
+
+
+def opens_at_once() -> str:
+    return "pool"
+
+
+@pytest.mark.parametrize("opener", [takes_an_address, opens_at_once, let_pass, 3])
+def test_a_resource_is_an_async_generator_without_parameters(opener: Any) -> None:  # noqa: ANN401
+    registry = Registry()
+
+    with pytest.raises(UsageError, match=r": it is not an async generator without parameters"):
+        registry.resource(opener)
+    assert registry.declared_resources == []
+
+
+def test_only_an_application_can_be_included() -> None:
+    other: Any = say_hello
+
+    with pytest.raises(UsageError, match="say_hello: only an application's actions can be"):
+        Registry().include(other)
+
+
+def test_an_action_belongs_to_the_application_that_has_it() -> None:
+    registry, other = Registry(), Registry()
+    action, foreign = registry.action(say_hello), other.action(say_hello)
+    bare: Any = say_hello
+
+    assert registry.own(action) is action
+    for wrong in (foreign, bare):
+        with pytest.raises(UsageError, match="say_hello: it is not an action of this application"):
+            registry.own(wrong)
+
+
+def test_an_unknown_option_is_told_with_the_functions_name() -> None:
+    registry = Registry()
+    options: Any = {"retry": 3}
+
+    with pytest.raises(InvalidAction, match=r"^say_hello: .* retry=; did you mean retries=\?$"):
+        registry.action(**options)(say_hello)
+    assert list(registry.actions) == []
 
 
 def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:

@@ -25,7 +25,9 @@ from typing_extensions import TypedDict
 from yieldwire.chunks import Append, Progress, Result, Text, Value
 from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.errors import InvalidAction, ValidationFailed
-from yieldwire.schema import Body, Output, Shape, Signature, inspect_action
+from yieldwire.parameter import Body
+from yieldwire.schema import Output, Signature, inspect_action
+from yieldwire.shape import Shape
 from yieldwire.upload import Upload
 
 
@@ -549,7 +551,10 @@ async def yields_an_opaque_class() -> AsyncIterator[Opaque]:
         (generator_with_a_stream, "goes with `async def` without `yield`"),
         (blocking_with_a_value, "goes with `async def` without `yield`"),
         (two_streams, "one Stream or one StreamableValue"),
-        (takes_an_unknown_type, "types must be known where it is defined"),
+        (
+            takes_an_unknown_type,
+            "parameter 'what' names 'Unknown', which is not known where the function is defined",
+        ),
         (takes_an_opaque_class, "takes_an_opaque_class: .*Opaque"),
         (yields_an_opaque_class, "yields_an_opaque_class: .*Opaque"),
     ],

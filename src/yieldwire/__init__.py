@@ -36,5 +36,5 @@ from yieldwire.events import Event as Event
 from yieldwire.executors import Limits as Limits
 from yieldwire.handle import Run as Run
 from yieldwire.middleware import RateLimit as RateLimit
-from yieldwire.schema import Body as Body
+from yieldwire.parameter import Body as Body
 from yieldwire.upload import Upload as Upload

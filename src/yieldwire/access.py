@@ -5,14 +5,18 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from yieldwire.errors import Forbidden, Unauthorized
 from yieldwire.run import RunRecord
+from yieldwire.setting import SECONDS, TEXT, Rules, optional, settings
 
 Verb = Literal["read", "cancel", "delete"]
 
+IDENTITY: Final[Rules] = {"owner": TEXT, "expires_at": optional(SECONDS)}
 
+
+@settings(IDENTITY)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who asks, where ``identify`` knows more than a name.

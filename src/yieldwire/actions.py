@@ -10,9 +10,22 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import to_json
 
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
-from yieldwire.middleware import Around, Middleware
+from yieldwire.middleware import AROUND, MIDDLEWARE, Around, Middleware
 from yieldwire.run import distinct_labels
-from yieldwire.schema import Output, Shape, Signature, inspect_action
+from yieldwire.schema import BINARY, Output, Signature, inspect_action
+from yieldwire.setting import (
+    ANYTHING,
+    FLAG,
+    SECONDS,
+    SOME_SECONDS,
+    Rules,
+    count,
+    each,
+    one_of,
+    optional,
+    settings,
+)
+from yieldwire.shape import Shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,9 +37,24 @@ RESERVED: Final = frozenset({"runs", "ws", "dev"})
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
 
-Linger = float | None | Literal["default"]
+OPTIONS: Final[Rules] = {
+    "method": one_of("POST", "GET"),
+    "linger": optional(SECONDS),
+    "timeout": optional(SOME_SECONDS),
+    "retries": count(0),
+    "retention": SECONDS,
+    "concurrency": optional(count(1)),
+    "labels": ANYTHING,
+    "middleware": MIDDLEWARE,
+    "around": AROUND,
+    "shared": FLAG,
+    "keep": optional(count(1)),
+    "errors": each(ANYTHING, "errors"),
+    "result": ANYTHING,
+}
 
 
+@settings(OPTIONS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How an action's runs are treated.
@@ -94,8 +122,12 @@ class Action(Generic[P, R, T]):
         options = self.options
         if options.method == "POST" and (options.shared or options.keep is not None):
             raise InvalidAction(f"{self.name}: shared= and keep= are for feeds; add method='GET'.")
-        if options.keep is not None and options.keep < 1:
-            raise InvalidAction(f"{self.name}: keep= is a number of events, at least 1.")
+        if options.method == "GET" and self.takes_files:
+            name = next(iter(self.signature.files()), "")
+            raise InvalidAction(
+                f"{self.name}: the parameter {name!r} takes a file, which a GET cannot carry; "
+                "leave out method='GET'."
+            )
         if options.method == "GET" and not self.signature.shape.streams:
             raise InvalidAction(
                 f"{self.name}: a feed streams; a function with one answer does not."
@@ -168,7 +200,7 @@ class Action(Generic[P, R, T]):
     @cached_property
     def takes_files(self) -> bool:
         """Whether a file may be in the input, at any depth."""
-        return b'"format":"binary"' in to_json(self.input_schema)
+        return BINARY in to_json(self.input_schema)
 
     def manifest(self) -> dict[str, Json]:
         """Return what callers may know of the action."""

@@ -10,8 +10,9 @@ from yieldwire.access import Access, Caller, Verb, authorize
 from yieldwire.actions import Action
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing  # noqa: PLC0414 - exported from here too
+from yieldwire.configuration import APP, open_store
 from yieldwire.context import Context, RequestFacts, Resource
-from yieldwire.errors import Json, Unavailable, UsageError, YieldwireError
+from yieldwire.errors import Json, Unavailable, YieldwireError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
@@ -22,15 +23,15 @@ from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.opening import Lifetime, Opening
 from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status, new_run_id
+from yieldwire.setting import settings
 from yieldwire.snapshot import Fold, Folds, retry_after_ms
 from yieldwire.starts import admission_of, close_uploads, dump, record_of
 from yieldwire.stores import Admission, Query, RunStore
-from yieldwire.stores.memory import MemoryStore
-from yieldwire.stores.sqlite import SQLiteStore
 
 logger = logging.getLogger("yieldwire.app")
 
 
+@settings(APP)
 class App(Handles):
     """Actions, the store that keeps their runs, the executor that runs them.
 
@@ -46,6 +47,7 @@ class App(Handles):
         timing: How long things may take.
         max_runs: Runs that one caller may have at a time, over all actions.
         debug: Whether errors show what an unexpected exception was. For development only.
+        checks_chunks: Whether each chunk is checked against its declared type.
         clock: What tells the time; tests hand in one that they move.
     """
 
@@ -60,6 +62,7 @@ class App(Handles):
         timing: Timing | None = None,
         max_runs: int | None = 1000,
         debug: bool = False,
+        checks_chunks: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__()
@@ -67,7 +70,7 @@ class App(Handles):
         self.store: Final = open_store(store, self.clock)
         self.limits: Final = limits or Limits()
         self.timing = timing or Timing()
-        self.checks_chunks, self.debug = False, debug
+        self.checks_chunks, self.debug = checks_chunks, debug
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
@@ -351,20 +354,3 @@ class App(Handles):
         """Return the runs that fit, newest first."""
         await self.ready()
         return await self.store.find(query)
-
-
-def open_store(store: str | RunStore, clock: Clock) -> RunStore:
-    """Return the store that a setting names.
-
-    Raises:
-        UsageError: If nothing goes by that name.
-    """
-    if store == "memory":
-        return MemoryStore(clock=clock)
-    if isinstance(store, str) and store.startswith("sqlite:///") and store != "sqlite:///":
-        return SQLiteStore(store.removeprefix("sqlite:///"), clock=clock)
-    if not isinstance(store, str):
-        return store
-    raise UsageError(
-        f"There is no store {store!r}; use 'memory', 'sqlite:///runs.db' or a store of your own."
-    )

@@ -6,11 +6,20 @@ them without knowing the action.
 """
 
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from pydantic_core import from_json
 
+from yieldwire.errors import UsageError
+from yieldwire.setting import NUMBER, TEXT, Rules, fault_of, is_number, optional
+
 T = TypeVar("T")
+
+_PROGRESS: Final[Rules] = {
+    "current": NUMBER,
+    "total": optional(NUMBER),
+    "message": optional(TEXT),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,15 @@ class Progress:
     percent: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        """Check what was given, and work out ``percent``.
+
+        Raises:
+            UsageError: If a number is not finite, or the message is not a text.
+        """
+        is_plain = is_number(self.current) and (self.total is None or is_number(self.total))
+        if not is_plain or not (self.message is None or isinstance(self.message, str)):
+            given = {name: getattr(self, name) for name in _PROGRESS}
+            raise UsageError(f"Progress: {fault_of(given, _PROGRESS)}.")
         if self.total:
             percent = min(100.0, max(0.0, round(100 * self.current / self.total, 1)))
             object.__setattr__(self, "percent", percent)

@@ -2,7 +2,25 @@
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+from yieldwire.setting import SECONDS, SOME_SECONDS, Rules, having, optional, settings
+
+CLOCK: Final = having("now", "monotonic", wanted="a clock with now() and monotonic()")
+"""The rule for a setting that is a `Clock`."""
+
+TIMING: Final[Rules] = {
+    "head_wait": SECONDS,
+    "keepalive": SOME_SECONDS,
+    "sweep_every": SOME_SECONDS,
+    "lease": SOME_SECONDS,
+    "stall_timeout": SOME_SECONDS,
+    "wait": SECONDS,
+    "max_wait": SECONDS,
+    "body": SOME_SECONDS,
+    "grace": SECONDS,
+    "reauthorize": optional(SOME_SECONDS),
+}
 
 
 class Clock(Protocol):
@@ -29,6 +47,7 @@ class SystemClock:
         return time.monotonic()
 
 
+@settings(TIMING)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """How long things may take and how often others happen. Seconds.

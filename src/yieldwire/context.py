@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 from yieldwire.chunks import Append, Value
 from yieldwire.errors import ActionError, Json, UsageError
-from yieldwire.schema import Injected
+from yieldwire.parameter import Injected
 
 T = TypeVar("T")
 C = TypeVar("C")

@@ -36,6 +36,10 @@ class Verbs(Protocol):
         """Open the application at its first call."""
         ...
 
+    def own(self, action: Action[P, Any, T], /) -> Action[P, Any, T]:
+        """Return an action of the application's."""
+        ...
+
     async def admit(
         self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
     ) -> Context:
@@ -240,9 +244,11 @@ class Start:
         Raises:
             ValidationFailed: If the input does not fit.
             KeyReused: If the key belongs to another input.
-            UsageError: If it cannot be told what is input and what is an option.
+            UsageError: If ``action`` is not one of the application's, or it cannot be told what
+                is input and what is an option.
             YieldwireError: Whatever a middleware refuses with.
         """
+        action = self._app.own(action)
         options, data = self._parted(action, args, input)
         caller = Caller(owner=options.get("owner"))
         ctx = await self._app.admit(action, caller, RequestFacts(method="PYTHON"))

@@ -32,7 +32,7 @@ def _fault_within(value: Any, path: str, depth: int) -> str | None:  # noqa: ANN
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         if isinstance(value, dict) and not isinstance(key, str):
-            return f"{path} has the key {key!r:.40}, which is not a text"
+            return f"{path} has the key {key!r:.40}, which is not a string"
         fault = json_fault(item, f"{path}[{key!r:.40}]", depth=depth - 1)
         if fault is not None:
             return fault

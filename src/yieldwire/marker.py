@@ -156,6 +156,20 @@ def takes_anything(annotation: object) -> bool:
     return (is_transparent or is_name) and any(map(takes_anything, parts_of(annotation)))
 
 
+def every_part(annotation: object) -> Iterator[object]:
+    """Yield an annotation and everything that it is made of, but not the fields of models."""
+    seen: dict[int, object] = {}
+    waiting = [annotation]
+    while waiting:
+        part = waiting.pop()
+        if id(part) not in seen:
+            seen[id(part)] = part
+            yield part
+            waiting.extend(parts_of(part))
+            if (origin := get_origin(part)) is not None:
+                waiting.append(origin)
+
+
 class _Search:
     """Looks through an annotation for reasons to refuse a parameter."""
 
@@ -234,7 +248,7 @@ def _of_default(default: object) -> Iterator[str]:
         yield from _of_each(default)
     elif not _is_absent(default) and callable(default) and not _is_data(default):
         yield (
-            f"its default {_name(default)!r} is something to call, which is not called here; "
+            f"its default {_name(default)!r} is a callable, which Yieldwire does not call; "
             f"{_FROM_MIDDLEWARE}"
         )
 
@@ -272,8 +286,8 @@ def _foreign(value: object) -> type | None:
 
 def _describes(extra: object) -> bool:
     """Whether an object in ``Annotated`` says something about the value that Pydantic reads."""
-    if isinstance(extra, (BaseMetadata, GroupedMetadata, FieldInfo)):
-        return True
+    if extra is None or isinstance(extra, (BaseMetadata, GroupedMetadata, FieldInfo)):
+        return True  # `conint(ge=1)` and its kind have `None` for what is not asked
     kind = extra if isinstance(extra, type) else type(extra)
     if issubclass(kind, BaseModel):
         return False  # it has the hooks, but for a value of its own

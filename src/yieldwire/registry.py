@@ -8,9 +8,10 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
-from dataclasses import replace
+from inspect import isasyncgenfunction
 from typing import (
     Any,
     Concatenate,
@@ -24,10 +25,12 @@ from typing import (
     overload,
 )
 
-from yieldwire.actions import Action, Options
+from yieldwire.actions import OPTIONS, Action, Options
 from yieldwire.context import Context, Resource, StreamableValue
-from yieldwire.errors import ActionError, InvalidAction, NotFound
+from yieldwire.errors import ActionError, InvalidAction, NotFound, UsageError
+from yieldwire.function import name_of
 from yieldwire.middleware import Around, Middleware
+from yieldwire.setting import accepts, fault_of, sentence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,7 +80,7 @@ class Declare:
         async def report(month: str) -> AsyncIterator[Text | Result[Report]]: ...
     """
 
-    def __init__(self, registry: "Registry", options: Options) -> None:
+    def __init__(self, registry: "Registry", options: Mapping[str, Any]) -> None:
         self._registry, self._options = registry, options
 
     @overload
@@ -120,10 +123,12 @@ class Declare:
         Raises:
             InvalidAction: If the function cannot be an action, or its name is taken.
         """
-        chosen = replace(self._options, **options)
         if function is None:
-            return Declare(self._registry, chosen)
-        action: Action[..., Any, Any] = Action(function, chosen)
+            return Declare(self._registry, {**self._options, **options})
+        chosen = {**self._options, **options}
+        if (fault := fault_of(chosen, OPTIONS)) is not None:
+            raise InvalidAction(sentence(name_of(function), fault))
+        action: Action[..., Any, Any] = Action(function, Options(**chosen))
         self._registry.register(action)
         return action
 
@@ -165,7 +170,7 @@ class Registry:
         Raises:
             InvalidAction: If the function cannot be an action, or its name is taken.
         """
-        return Declare(self, Options())
+        return Declare(self, {})
 
     def register(self, action: Action[..., Any, Any]) -> None:
         """Add an action.
@@ -179,6 +184,19 @@ class Registry:
         self._actions[action.name] = action
         self._names[action.name] = self._names[action.alias] = action
 
+    def own(self, action: Action[P, R, T], /) -> Action[P, R, T]:
+        """Return ``action``, which must be one of this application's.
+
+        Raises:
+            UsageError: If it is not.
+        """
+        if not isinstance(action, Action) or self._actions.get(action.name) is not action:
+            raise UsageError(
+                f"{name_of(action)}: it is not an action of this application; decorate the "
+                "function with @actions.action, and start what that returns."
+            )
+        return action
+
     def include(self, other: "Registry") -> None:
         """Add the actions and resources of another application, each with its own options.
 
@@ -188,6 +206,8 @@ class Registry:
         Raises:
             InvalidAction: If a name is taken, or the other application has middleware or arounds.
         """
+        if not isinstance(other, Registry):
+            raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
         if other._middleware or other._around:  # noqa: SLF001 - the same class's own
             raise InvalidAction(
                 "An application with middleware or arounds of its own cannot be included; give "
@@ -200,12 +220,20 @@ class Registry:
     def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
         """Declare an async generator that opens something once per process, and closes it.
 
+        Raises:
+            UsageError: If it is not an async generator without parameters.
+
         Example:
             >>> @actions.resource  # doctest: +SKIP
             ... async def pool() -> AsyncIterator[Pool]:
             ...     async with Pool() as opened:
             ...         yield opened
         """
+        if not isasyncgenfunction(opener) or not accepts(opener, 0):
+            raise UsageError(
+                f"{name_of(opener)}: it is not an async generator without parameters, which a "
+                "resource is; write `async def` with one `yield`, without @asynccontextmanager."
+            )
         resource = Resource(opener)
         self.declared_resources.append(resource)
         return resource

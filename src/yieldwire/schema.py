@@ -5,119 +5,23 @@ An action's parameters are the fields of its input object, except those whose ty
 chunks are, and where its result is.
 """
 
-import collections.abc
 import inspect
-import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import cached_property
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Final,
-    Literal,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Final, cast
 
-from pydantic import (
-    MISSING,
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    create_model,
-)
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
-from yieldwire.chunks import Append, Result, Value
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
-from yieldwire.marker import refusal
+from yieldwire.function import check_function, hints_of, name_of
+from yieldwire.jsonschema import Wire
+from yieldwire.parameter import PREFIX, Injected, Parameters, reason_of
+from yieldwire.shape import Shape, outputs_of, shape_of
 
-
-class Injected:
-    """Base class of what an action is handed, rather than sent."""
-
-    carries: ClassVar[str | None] = None
-    """``"stream"`` or ``"value"`` where the type's argument is what the action emits."""
-
-
-class Body:
-    """Marks a parameter that takes the whole input: ``chat: Annotated[Chat, Body()]``."""
-
-
-class Shape(StrEnum):
-    """How an action is written."""
-
-    ASYNC_GENERATOR = "async generator"
-    GENERATOR = "generator"
-    STREAM = "stream"
-    VALUE = "value"
-    ASYNC_FUNCTION = "async function"
-    FUNCTION = "function"
-
-    @property
-    def is_blocking(self) -> bool:
-        """Whether the function runs in a thread of its own."""
-        return self in {Shape.GENERATOR, Shape.FUNCTION}
-
-    @property
-    def streams(self) -> bool:
-        """Whether the action has chunks."""
-        return self not in {Shape.ASYNC_FUNCTION, Shape.FUNCTION}
-
-
-_ITERATORS: Final = (
-    collections.abc.AsyncIterator,
-    collections.abc.AsyncIterable,
-    collections.abc.AsyncGenerator,
-    collections.abc.Iterator,
-    collections.abc.Iterable,
-    collections.abc.Generator,
-)
-_RETURN: Final = 2  # of Generator[Y, S, R]
-_PREFIX: Final = "arg-"
-"""Keeps parameters apart from the names that BaseModel itself has; none begins so."""
-
-
-class Wire(GenerateJsonSchema):
-    """Describes a type as it is on the wire.
-
-    Pydantic calls a field with a default optional, which it is for those who send it; those who
-    get it always do. And it calls bytes binary, which are text in JSON: only a file is binary.
-    """
-
-    def field_is_required(
-        self,
-        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
-        total: bool,  # noqa: FBT001 - Pydantic's own signature
-    ) -> bool:
-        """Return whether the field is in every object that is sent."""
-        if self.mode == "validation" or field["type"] == "typed-dict-field":
-            return super().field_is_required(field, total)  # of a dict nothing fills in the rest
-        never_left_out = field.get("serialization_exclude_if") is None
-        return never_left_out and field["schema"].get("default") is not MISSING
-
-    def named_tuple_schema(self, schema: core_schema.NamedTupleSchema) -> JsonSchemaValue:
-        """Return a named tuple's schema; it is sent with all of its items."""
-        described = super().named_tuple_schema(schema)
-        if self.mode == "serialization":
-            described["minItems"] = described["maxItems"]
-        return described
-
-    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:
-        """Return the schema of bytes, which are a string."""
-        described = super().bytes_schema(schema)
-        return {key: value for key, value in described.items() if value != "binary"}
-
+BINARY: Final = b'"format":"binary"'
+"""What a file is in a schema."""
 
 ENCODING: Final[Mapping[str, Any]] = {"by_alias": True, "warnings": False}
 """How values are encoded: as their schema says, and what is not as declared without a warning."""
@@ -133,25 +37,28 @@ class Output:
             self._adapter = TypeAdapter(cast("Any", annotation))
         self.encoder: Final = self._encoder()
         """Makes JSON of a value. It is called as ``encoder(value, **ENCODING)``."""
+        self.encode_checked: Final = self._checked_encoder()
+        """The same, and raises `pydantic.ValidationError` for a value that does not fit."""
 
     def _encoder(self) -> Callable[..., bytes]:
         # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
         adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
         return adapter.serializer.to_json
 
+    def _checked_encoder(self) -> Callable[..., bytes]:
+        encode = self.encoder
+        # The inner validator, as above; a closure, because this may be done for every event.
+        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
+        validate = adapter.validator.validate_python
+
+        def checked(value: object, *, by_alias: bool = True, warnings: bool = False) -> bytes:
+            return encode(validate(value), by_alias=by_alias, warnings=warnings)
+
+        return checked
+
     def encode(self, value: object) -> bytes:
         """Return ``value`` as JSON."""
         return self.encoder(value, **ENCODING)
-
-    def encode_checked(self, value: object, **encoding: Any) -> bytes:  # noqa: ANN401 - passed on
-        """Validate ``value`` against the type, then encode it.
-
-        Raises:
-            pydantic.ValidationError: If it does not fit.
-        """
-        if self._adapter is not None:
-            value = self._adapter.validate_python(value)
-        return self.encoder(value, **(encoding or ENCODING))
 
     def read(self, value: Json) -> object:
         """Return what ``value``, plain JSON, stands for in the type."""
@@ -198,7 +105,7 @@ class Signature:
             raise ValidationFailed(_field_errors(exc)) from exc
         if self.body is not None:
             return Arguments({self.body: model}, model)
-        values = {name.removeprefix(_PREFIX): value for name, value in model.__dict__.items()}
+        values = {name.removeprefix(PREFIX): value for name, value in model.__dict__.items()}
         return Arguments(values, model)
 
     def dump(self, arguments: Mapping[str, Any]) -> bytes:
@@ -208,13 +115,21 @@ class Signature:
         elif self.body is not None:
             model = arguments[self.body]
         else:
-            fields = {_PREFIX + name: value for name, value in arguments.items()}
+            fields = {PREFIX + name: value for name, value in arguments.items()}
             model = self.input.model_construct(**fields)
         return self.input.__pydantic_serializer__.to_json(model, **ENCODING)
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""
         return self.input.model_json_schema(by_alias=True, mode="validation", schema_generator=Wire)
+
+    def files(self) -> list[str]:
+        """Return the fields that a file may be in, at any depth."""
+        return [
+            name.removeprefix(PREFIX)
+            for name, field in self.input.model_fields.items()
+            if BINARY in to_json(_described(field.annotation))
+        ]
 
 
 def inspect_action(function: Callable[..., object]) -> Signature:
@@ -223,148 +138,38 @@ def inspect_action(function: Callable[..., object]) -> Signature:
     Raises:
         InvalidAction: If the function cannot be an action; the message says what to change.
     """
-    name = getattr(function, "__qualname__", repr(function))
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError as exc:
-        raise InvalidAction(f"{name}: {exc}; its types must be known where it is defined.") from exc
-    parameters = _Parameters()
+    check_function(function)
+    name, hints = name_of(function), hints_of(function)
+    parameters = Parameters(name)
     for parameter in inspect.signature(function).parameters.values():
-        parameters.add(name, parameter, hints.get(parameter.name, Any))
-    shape = _shape(name, function, parameters.carries)
-    returned = hints.get("return", Any)
-    if returned is types.NoneType:
-        returned = None
-    chunk, result = _outputs(shape, returned, parameters.emits)
-    try:
-        return Signature(
-            shape=shape,
-            input=_input_model(name, function, parameters.fields, parameters.body),
-            body=parameters.body,
-            injected=parameters.injected,
-            chunk=Output(chunk) if shape.streams else None,
-            result=Output(result),
-        )
-    except (PydanticSchemaGenerationError, PydanticUserError) as exc:
-        raise InvalidAction(f"{name}: {exc}") from exc
-
-
-@dataclass(slots=True)
-class _Parameters:
-    """A function's parameters, sorted into what callers send and what is injected."""
-
-    fields: dict[str, Any] = field(default_factory=dict)
-    injected: dict[str, type[Injected]] = field(default_factory=dict)
-    body: str | None = None
-    emits: object = None
-    carries: str | None = None
-
-    def add(self, name: str, parameter: inspect.Parameter, hint: object) -> None:
-        target = get_origin(hint) or hint
-        if isinstance(target, type) and issubclass(target, Injected):
-            self._inject(name, parameter.name, target, hint)
-            return
-        if _mentions_injected(hint):
-            raise InvalidAction(
-                f"{name}: the parameter {parameter.name!r} is injected by its type alone; write "
-                "Context, Stream[…] or StreamableValue[…] without a union or Annotated around it."
-            )
-        _check_parameter(name, parameter)
-        if (reason := refusal(hint, parameter.default)) is not None:
-            raise InvalidAction(
-                f"{name}: the parameter {parameter.name!r} cannot be an input: {reason}."
-            )
-        if _is_body(hint):
-            self.body = parameter.name
-        default = ... if parameter.default is parameter.empty else parameter.default
-        self.fields[parameter.name] = (hint, default)
-
-    def _inject(self, name: str, parameter: str, target: type[Injected], hint: object) -> None:
-        self.injected[parameter] = target
-        if target.carries is None:
-            return
-        if self.carries is not None:
-            raise InvalidAction(f"{name}: take one Stream or one StreamableValue.")
-        self.carries, self.emits = target.carries, next(iter(get_args(hint)), Any)
-
-
-def _check_parameter(name: str, parameter: inspect.Parameter) -> None:
-    allowed = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
-    if parameter.kind not in allowed:
-        raise InvalidAction(
-            f"{name}: the parameter {parameter.name!r} cannot be given by name; "
-            "an action's input is an object, so *args, **kwargs and / do not fit."
-        )
-
-
-def _mentions_injected(hint: object) -> bool:
-    target = get_origin(hint) or hint
-    if isinstance(target, type) and issubclass(target, Injected):
-        return True
-    return any(map(_mentions_injected, get_args(hint))) if target is not Literal else False
-
-
-def _is_body(hint: object) -> bool:
-    return get_origin(hint) is Annotated and any(
-        isinstance(extra, Body) or extra is Body for extra in get_args(hint)[1:]
+        parameters.add(parameter, hints.get(parameter.name, Any))
+    shape = shape_of(name, function, parameters.carries)
+    chunk, result = outputs_of(name, shape, hints.get("return", Any), parameters.emits)
+    title = "".join(part.title() for part in getattr(function, "__name__", "action").split("_"))
+    return Signature(
+        shape=shape,
+        input=parameters.model(title + "Input"),
+        body=next(iter(parameters.bodies), None),
+        injected=parameters.injected,
+        chunk=_output(name, "chunks", chunk) if shape.streams else None,
+        result=_output(name, "result", result),
     )
 
 
-def _input_model(
-    name: str, function: Callable[..., object], fields: dict[str, Any], body: str | None
-) -> type[BaseModel]:
-    if body is not None:
-        model: type[BaseModel] = get_args(fields[body][0])[0]
-        if len(fields) > 1 or not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise InvalidAction(
-                f"{name}: a parameter marked Body() is a Pydantic model and the only input."
-            )
-        return model
-    title = "".join(part.title() for part in getattr(function, "__name__", "action").split("_"))
-    aliased = {
-        _PREFIX + field: (Annotated[hint, Field(alias=field)], default)
-        for field, (hint, default) in fields.items()
-    }
-    # JSON has no NaN and no infinity, so what a run keeps of its input could not be read again.
-    config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
-    make: Callable[..., type[BaseModel]] = create_model
-    return make(title + "Input", __config__=config, **aliased)
+def _described(annotation: Any) -> dict[str, Json]:  # noqa: ANN401 - a type
+    return TypeAdapter[Any](annotation).json_schema(mode="validation", schema_generator=Wire)
 
 
-def _shape(name: str, function: Callable[..., object], carries: str | None) -> Shape:
-    if inspect.isasyncgenfunction(function):
-        shape = Shape.ASYNC_GENERATOR
-    elif inspect.isgeneratorfunction(function):
-        shape = Shape.GENERATOR
-    elif inspect.iscoroutinefunction(function):
-        shape = {None: Shape.ASYNC_FUNCTION, "stream": Shape.STREAM, "value": Shape.VALUE}[carries]
-    else:
-        shape = Shape.FUNCTION
-    if carries is not None and shape not in {Shape.STREAM, Shape.VALUE}:
+def _output(name: str, what: str, annotation: object) -> Output:
+    try:
+        output = Output(annotation)
+        _ = output.json_schema
+    except Exception as exc:
         raise InvalidAction(
-            f"{name}: a Stream or a StreamableValue goes with `async def` without `yield`."
-        )
-    return shape
-
-
-def _outputs(shape: Shape, returned: object, emits: object) -> tuple[Any, Any]:
-    if shape is Shape.STREAM:
-        return emits, returned
-    if shape is Shape.VALUE:
-        return Union[Value[emits], Append], emits  # type: ignore[valid-type]  # noqa: UP007
-    if not shape.streams:
-        return None, returned
-    arguments: tuple[Any, ...] = get_args(returned) if get_origin(returned) in _ITERATORS else ()
-    chunk: Any = arguments[0] if arguments else Any
-    members = get_args(chunk) if get_origin(chunk) in {Union, types.UnionType} else (chunk,)
-    chunks = [member for member in members if (get_origin(member) or member) is not Result]
-    results = [member for member in members if (get_origin(member) or member) is Result]
-    result: Any = next(iter(get_args(results[0])), Any) if results else None
-    if chunk is Any:
-        result = Any  # whatever it yields, a Result too
-    elif len(arguments) > _RETURN and arguments[_RETURN] not in (None, types.NoneType):
-        result = arguments[_RETURN]
-    return Union[tuple(chunks)] if chunks else None, result  # noqa: UP007
+            f"{name}: the type of its {what} cannot be described: {reason_of(exc)}; write JSON "
+            "types, or a Pydantic model, dataclass or TypedDict defined above the action."
+        ) from exc
+    return output
 
 
 def _field_errors(exc: ValidationError) -> dict[str, list[str]]:

@@ -286,7 +286,7 @@ def test_without_a_lowest_rate_only_silence_ends_a_body() -> None:
 
 @pytest.mark.parametrize("rate", [-1, math.inf, math.nan])
 def test_a_lowest_rate_is_a_number_of_bytes(rate: float) -> None:
-    with pytest.raises(UsageError, match="is not a rate: set bytes per second"):
+    with pytest.raises(UsageError, match="is not a number of bytes per second"):
         Bounds(body_rate=rate)
 
 

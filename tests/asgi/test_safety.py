@@ -19,13 +19,13 @@ def scope_of(method: str = "POST", server: str = "192.0.2.1") -> dict[str, objec
 
 @pytest.mark.parametrize("origin", ["null", "app.example", "https://app.example/", "https://", ""])
 def test_what_is_no_origin_is_refused_at_once(origin: str) -> None:
-    with pytest.raises(UsageError, match="is no origin"):
+    with pytest.raises(UsageError, match="is not an origin: scheme and host"):
         Safety(origins=[origin])
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example", "10.0.0.0/99", ""])
 def test_what_is_no_network_is_refused_at_once(proxy: str) -> None:
-    with pytest.raises(UsageError, match="no address or network"):
+    with pytest.raises(UsageError, match="is not an address or a network"):
         Safety(trusted_proxies=[proxy])
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextvars import ContextVar
 from io import BytesIO
 from typing import Any
@@ -256,6 +256,54 @@ async def test_what_is_yielded_is_checked_where_that_is_asked_for(
     app.checks_chunks = checks
 
     assert (await call(app, wrong_chunk)).code == code
+
+
+async def wrong_result() -> int:
+    return "three"  # type: ignore[return-value]
+
+
+async def wrong_last_word() -> AsyncIterator[Text | Result[int]]:
+    yield Text("a")
+    yield Result("three")  # type: ignore[arg-type]
+
+
+def wrong_return() -> Generator[Text, None, int]:
+    yield Text("a")
+    return "three"  # type: ignore[return-value]
+
+
+async def wrong_value(value: StreamableValue[int]) -> None:
+    value.update("three")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("function", [wrong_result, wrong_last_word, wrong_return, wrong_value])
+async def test_a_result_is_always_checked_against_its_declared_type(
+    app: App, function: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = await call(app, function)
+
+    assert heard.code == "INTERNAL_ERROR"
+    assert "Input should be a valid integer" in caplog.text
+
+
+async def fits_when_read() -> int:
+    return "3"  # type: ignore[return-value]
+
+
+async def test_a_result_is_sent_as_its_declared_type_reads_it(app: App) -> None:
+    assert (await call(app, fits_when_read)).end == ("done", {"result": 3})
+
+
+async def never_set(value: StreamableValue[int]) -> None: ...
+
+
+async def test_a_value_that_is_never_set_has_no_result(app: App) -> None:
+    assert (await call(app, never_set)).end == ("done", {"result": None})
+
+
+async def test_an_application_may_check_chunks_in_production() -> None:
+    async with opened(App(checks_chunks=True)) as app:
+        assert (await call(app, wrong_chunk)).code == "INTERNAL_ERROR"
 
 
 async def test_a_cancellation_that_nobody_asked_for_is_an_error(

@@ -18,16 +18,18 @@ from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.departure import Departures, Disconnected
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
-from yieldwire.asgi.safety import Safety
+from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.clock import Clock
+from yieldwire.configuration import APP
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
 from yieldwire.opening import Opening
 from yieldwire.reading import Polls, Reader
 from yieldwire.run import RunRecord, Status
+from yieldwire.setting import Rules, function_of, instance, optional, settings
 from yieldwire.steps import needs_readers
 from yieldwire.stores import Query, RunStore
 
@@ -38,6 +40,19 @@ Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
 """Says who sends a request: a name, an `Identity`, ``None`` for the anonymous; or raises."""
 
 
+ACTIONS: Final[Rules] = {
+    "identify": optional(function_of("the connection")),
+    **{name: APP[name] for name in ("access", "store", "middleware", "around")},
+    **SAFETY,
+    "bounds": optional(instance(Bounds)),
+    **{
+        name: APP[name]
+        for name in ("limits", "timing", "max_runs", "debug", "checks_chunks", "clock")
+    },
+}
+
+
+@settings(ACTIONS)
 class Actions(App):
     """Actions, as one ASGI application.
 
@@ -60,6 +75,8 @@ class Actions(App):
         max_runs: Runs that one caller may have at a time, over all actions.
         debug: Whether errors show callers what an unexpected exception was: its type, its
             message, its traceback. For development only.
+        checks_chunks: Whether each chunk is checked against its declared type; under
+            ``yieldwire dev`` it always is. A chunk that does not fit fails its run.
         clock: What tells the time; tests hand in one that they move.
 
     Raises:
@@ -82,6 +99,7 @@ class Actions(App):
         timing: Timing | None = None,
         max_runs: int | None = 1000,
         debug: bool = False,
+        checks_chunks: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -93,6 +111,7 @@ class Actions(App):
             timing=timing,
             max_runs=max_runs,
             debug=debug,
+            checks_chunks=checks_chunks,
             clock=clock,
         )
         self.bounds: Final = bounds or Bounds()

@@ -1,11 +1,27 @@
 """How large a request and a whole answer may be, and how many streams one caller may have."""
 
-import math
 from dataclasses import dataclass
+from typing import Final
 
-from yieldwire.errors import UsageError
+from yieldwire.setting import Rule, Rules, count, is_number, settings
+
+BOUNDS: Final[Rules] = {
+    "json_bytes": count(1),
+    "upload_bytes": count(1),
+    "files": count(0),
+    "fields": count(0),
+    "field_bytes": count(1),
+    "body_rate": Rule(
+        lambda value: is_number(value) and value >= 0,
+        "a number of bytes per second (0 for no lowest rate)",
+    ),
+    "depth": count(1),
+    "answer_bytes": count(1),
+    "streams": count(1),
+}
 
 
+@settings(BOUNDS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """Limits of one request and its answer.
@@ -21,9 +37,6 @@ class Bounds:
         depth: How deep arrays and objects may nest.
         answer_bytes: Bytes of the events in one JSON answer; a log that is larger is streamed.
         streams: Streams and waiting answers that one caller may have open at a time.
-
-    Raises:
-        UsageError: If ``body_rate`` is not a rate.
     """
 
     json_bytes: int = 1024 * 1024
@@ -35,10 +48,3 @@ class Bounds:
     depth: int = 32
     answer_bytes: int = 16 * 1024 * 1024
     streams: int = 5000
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.body_rate < math.inf:
-            raise UsageError(
-                f"body_rate={self.body_rate!r} is not a rate: set bytes per second, "
-                "or 0 for no lowest rate."
-            )

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge, UsageError
+from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge
+from yieldwire.setting import Rule, Rules, each, optional, settings
 
 MAX_HEADERS: Final = 200
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -36,8 +37,80 @@ _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Those that nearly everybody uses."""
 _EXPOSED: Final = "Run-Id, Location, Retry-After, ETag"
 _PREFLIGHT_SECONDS: Final = "600"
+_HOST_NAME: Final = re.compile(
+    r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*",
+    re.ASCII | re.IGNORECASE,
+)
+"""What ``hosts`` may have: names without port and closing dot, as requests are compared."""
 
 
+def _is_origin(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+        is_whole = value == f"{parts.scheme}://{parts.netloc}" and bool(parts.hostname)
+    except ValueError:
+        return False
+    # Browsers send an origin in lower case and without credentials.
+    return value == "*" or (is_whole and value == value.lower() and "@" not in value)
+
+
+def _is_host_name(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    return _HOST_NAME.fullmatch(value) is not None or _is_address(value)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False
+
+
+def _is_network(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        return False
+
+
+def _host_hint(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    try:
+        name = urlsplit(value if "://" in value else f"//{value}").hostname or ""
+    except ValueError:
+        return ""
+    return f"write {name!r}" if _is_host_name(name) else ""
+
+
+def _hosts_hint(value: object) -> str:
+    is_empty = isinstance(value, (list, tuple, set, frozenset)) and not value
+    return "an empty list answers nobody" if is_empty else _HOSTS.hint(value)
+
+
+_HOSTS: Final = each(
+    Rule(_is_host_name, "a host name such as 'app.example.com' or '*.example.com'", _host_hint),
+    "host names",
+)
+SAFETY: Final[Rules] = {
+    "origins": each(
+        Rule(_is_origin, "an origin: scheme and host, such as 'https://app.example.com'"),
+        "origins",
+    ),
+    "hosts": optional(
+        Rule(lambda value: _HOSTS.fits(value) and bool(value), _HOSTS.wanted, _hosts_hint)
+    ),
+    "trusted_proxies": each(
+        Rule(_is_network, "an address or a network such as '10.0.0.0/8'"),
+        "addresses and networks",
+    ),
+}
+
+
+@settings(SAFETY)
 @dataclass(frozen=True, slots=True)
 class Safety:
     """What an application allows.
@@ -54,19 +127,6 @@ class Safety:
     origins: Sequence[str] = ()
     hosts: Sequence[str] | None = None
     trusted_proxies: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        for origin in self.origins:
-            parts = urlsplit(origin)
-            if origin != "*" and (not parts.scheme or not parts.netloc or parts.path):
-                raise UsageError(
-                    f"{origin!r} is no origin; write scheme and host: 'https://app.example.com'."
-                )
-        for proxy in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(proxy, strict=False)
-            except ValueError as exc:
-                raise UsageError(f"{proxy!r} is no address or network.") from exc
 
     def check(self, scope: Mapping[str, Any], headers: Headers) -> None:
         """Refuse what must not be answered.

@@ -4,11 +4,35 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from yieldwire.clock import Clock, SystemClock
+from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import Unreachable, YieldwireError
+from yieldwire.setting import (
+    SECONDS,
+    SOME_SECONDS,
+    Rules,
+    count,
+    function_of,
+    optional,
+    settings,
+)
+
+PATIENCE: Final[Rules] = {
+    "tries": count(1),
+    "backoff": SECONDS,
+    "backoff_max": SECONDS,
+    "longest_wait": SECONDS,
+    "idle": SOME_SECONDS,
+    "steady": SECONDS,
+    "sleep": function_of("seconds"),
+    "chance": function_of(),
+    "clock": CLOCK,
+    "notice": optional(function_of("what went wrong", "seconds")),
+}
 
 
+@settings(PATIENCE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a client waits and how often it tries again. Seconds.

@@ -6,12 +6,24 @@ from the store, through `Loader`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from yieldwire.actions import Action
 from yieldwire.run import RunRecord
+from yieldwire.setting import SECONDS, Rules, count, settings
+
+LIMITS: Final[Rules] = {
+    "max_events": count(1),
+    "max_bytes": count(1),
+    "max_event_bytes": count(1),
+    "ahead_bytes": count(1),
+    "cancel_within": SECONDS,
+    "store_patience": SECONDS,
+    "threads": count(1),
+}
 
 
+@settings(LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one run may cost, and how long its end may take.

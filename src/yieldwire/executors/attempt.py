@@ -37,6 +37,7 @@ from yieldwire.middleware import Around, enter_arounds
 from yieldwire.misfit import invalid_output
 from yieldwire.run import RunRecord
 from yieldwire.schema import Output
+from yieldwire.shape import Shape
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -165,9 +166,10 @@ class Attempt:
         output = self._work.action.signature.result
         if result is None and (output.annotation is None or output.annotation is Any):
             return b"{}"
-        encode = output.encode_checked if self._services.checks_chunks() else output.encode
+        if result is None and self._work.action.signature.shape is Shape.VALUE:
+            return b'{"result":null}'  # it was never set
         try:
-            return b'{"result":%b}' % encode(result)
+            return b'{"result":%b}' % output.encode_checked(result)
         except Exception as exc:
             unsaid = invalid_output(self.run.action, "result", result, exc)
             unsaid.add_note(place_of(self._work.action.function))

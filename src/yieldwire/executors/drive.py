@@ -8,7 +8,7 @@ from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter
-from yieldwire.schema import Shape
+from yieldwire.shape import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

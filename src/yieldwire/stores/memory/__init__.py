@@ -16,10 +16,10 @@ from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from yieldwire import steps
-from yieldwire.clock import Clock, SystemClock
+from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import (
     Conflict,
     ForeignCursor,
@@ -27,6 +27,7 @@ from yieldwire.errors import (
 )
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
+from yieldwire.setting import Rules, count, optional, settings
 from yieldwire.stores import (
     REVOCATIONS_KEPT,
     Admission,
@@ -40,7 +41,10 @@ from yieldwire.stores import (
 )
 from yieldwire.stores.memory.entry import Entry
 
+MEMORY: Final[Rules] = {"clock": optional(CLOCK), "ended_bytes": count(0)}
 
+
+@settings(MEMORY)
 class MemoryStore:
     """Keeps runs in this process. It is lost with it, and cannot be shared.
 

@@ -17,15 +17,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic_core import to_json
 
 from yieldwire import steps
-from yieldwire.clock import Clock, SystemClock
+from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import Conflict, ForeignCursor, KeyReused
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
+from yieldwire.setting import SECONDS, Rule, Rules, one_of, optional, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
     REVOCATIONS_KEPT,
@@ -53,6 +54,25 @@ from yieldwire.stores.sqlite.waiters import Heads, Waiters
 T = TypeVar("T")
 
 
+def _is_path(value: object) -> bool:
+    is_written = isinstance(value, str) and value != "" and "://" not in value
+    return is_written or isinstance(value, Path)
+
+
+def _path_hint(value: object) -> str:
+    path = value.partition(":///")[2] if isinstance(value, str) else ""
+    return f"write {path!r}" if path else ""
+
+
+SQLITE: Final[Rules] = {
+    "path": Rule(_is_path, "the path of a file", _path_hint),
+    "synchronous": one_of("NORMAL", "FULL"),
+    "busy_timeout": SECONDS,
+    "clock": optional(CLOCK),
+}
+
+
+@settings(SQLITE)
 class SQLiteStore:
     """Keeps runs in a file, which processes of one machine may share.
 

@@ -1,0 +1,36 @@
+"""Types as JSON Schema, as they are on the wire."""
+
+from pydantic import MISSING
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+
+class Wire(GenerateJsonSchema):
+    """Describes a type as it is on the wire.
+
+    Pydantic calls a field with a default optional, which it is for those who send it; those who
+    get it always do. And it calls bytes binary, which are text in JSON: only a file is binary.
+    """
+
+    def field_is_required(
+        self,
+        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
+        total: bool,  # noqa: FBT001 - Pydantic's own signature
+    ) -> bool:
+        """Return whether the field is in every object that is sent."""
+        if self.mode == "validation" or field["type"] == "typed-dict-field":
+            return super().field_is_required(field, total)  # of a dict nothing fills in the rest
+        never_left_out = field.get("serialization_exclude_if") is None
+        return never_left_out and field["schema"].get("default") is not MISSING
+
+    def named_tuple_schema(self, schema: core_schema.NamedTupleSchema) -> JsonSchemaValue:
+        """Return a named tuple's schema; it is sent with all of its items."""
+        described = super().named_tuple_schema(schema)
+        if self.mode == "serialization":
+            described["minItems"] = described["maxItems"]
+        return described
+
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:
+        """Return the schema of bytes, which are a string."""
+        described = super().bytes_schema(schema)
+        return {key: value for key, value in described.items() if value != "binary"}

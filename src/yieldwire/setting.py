@@ -1,0 +1,250 @@
+"""What settings may be: a table of rules for each class of settings.
+
+A class is decorated with its table, `settings(RULES)`, which has a rule for each of its
+keywords. A keyword that is not in the table and a value that breaks its rule are
+told where they are given, in one line that says what to write. Rules that need more than this
+module knows are made where their subject is.
+"""
+
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
+from typing import Any, Final, TypeAlias, TypeVar
+
+from yieldwire.errors import UsageError
+
+T = TypeVar("T")
+
+_SHOWN: Final = 80
+"""How much of a value a message repeats, in characters."""
+_MOST: Final = 2**63
+"""Whole numbers are below this, so that every store can keep them."""
+_DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(|ms|s|m|min|h|d)\s*")
+_UNITS: Final = {"": 1, "ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def _no_hint(_value: object) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting may be.
+
+    Attributes:
+        fits: Whether a value may be given.
+        wanted: What may be given, in words that follow "is not".
+        hint: What to write instead of a value that does not fit; ``""`` where nobody knows.
+    """
+
+    fits: Callable[[Any], bool]
+    wanted: str
+    hint: Callable[[Any], str] = _no_hint
+
+    def fault(self, value: object) -> str | None:
+        """Return why ``value`` does not fit, and what to write; ``None`` if it fits."""
+        if self.fits(value):
+            return None
+        hint = self.hint(value)
+        return f"is not {self.wanted}" + (f"; {hint}" if hint else "")
+
+
+Rules: TypeAlias = Mapping[str, Rule]
+
+
+def fault_of(given: Mapping[str, object], rules: Rules) -> str | None:
+    """Return what is wrong with settings, in one line; ``None`` if nothing is."""
+    for name, value in given.items():
+        if name not in rules:
+            return f"there is no setting {name}=; {_other(name, rules)}"
+        if (fault := rules[name].fault(value)) is not None:
+            return f"{name}={shown(value)} {fault}"
+    return None
+
+
+def sentence(owner: str, fault: str) -> str:
+    """Return what is wrong with ``owner`` as a message."""
+    return f"{owner}: {fault}" + ("" if fault.endswith("?") else ".")
+
+
+def settings(rules: Rules) -> Callable[[type[T]], type[T]]:
+    """Let a class check what it is made with, by a rule for each parameter.
+
+    Making one raises `UsageError` for what no rule allows.
+    """
+
+    def decorate(kind: type[T]) -> type[T]:
+        make: Callable[..., None] = kind.__init__
+        _self, *parameters = signature(make).parameters.values()
+        by_place = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
+
+        @wraps(make)
+        def __init__(self: T, *args: object, **given: object) -> None:  # noqa: N807 - it is one
+            placed = dict(zip(by_place, args, strict=False))
+            fault = fault_of({**placed, **given}, rules)
+            if fault is not None:
+                raise UsageError(sentence(type(self).__name__, fault))
+            make(self, *args, **given)
+
+        kind.__init__ = __init__  # type: ignore[assignment]
+        return kind
+
+    return decorate
+
+
+def shown(value: object) -> str:
+    """Return a value as a message repeats it: short, in one line, without a URL's password."""
+    if isinstance(value, (list, tuple)):
+        text = f"[{', '.join(map(shown, value))}]"
+    else:
+        text = _CREDENTIALS.sub("…@", " ".join(_written(value).split()))
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _written(value: object) -> str:
+    name = getattr(value, "__qualname__", None)
+    if isinstance(name, str):
+        return name
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - the message is about something else
+        return f"<{type(value).__name__}>"
+
+
+def _other(name: str, rules: Rules) -> str:
+    near = get_close_matches(name, rules, n=1)
+    return f"did you mean {near[0]}=?" if near else f"there are {', '.join(rules)}"
+
+
+# Rules.
+
+
+def is_number(value: object) -> bool:
+    """Return whether ``value`` is a finite number; a `bool`, which is an `int`, is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= sys.float_info.max  # which NaN is not, and an `int` can be above
+
+
+def _seconds_hint(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"write {value.total_seconds():g}"
+    written = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    return f"write {float(written[1]) * _UNITS[written[2]]:g}" if written else ""
+
+
+ANYTHING: Final = Rule(lambda _value: True, "")
+FLAG: Final = Rule(lambda value: isinstance(value, bool), "True or False")
+TEXT: Final = Rule(lambda value: isinstance(value, str), "a string")
+SECONDS: Final = Rule(
+    lambda value: is_number(value) and value >= 0,
+    "a number of seconds (0 or more)",
+    _seconds_hint,
+)
+SOME_SECONDS: Final = Rule(
+    lambda value: is_number(value) and value > 0,
+    "a number of seconds above 0",
+    _seconds_hint,
+)
+NUMBER: Final = Rule(is_number, "a finite number")
+
+
+def count(least: int) -> Rule:
+    """Return the rule for a whole number that is at least ``least``."""
+    return Rule(
+        lambda value: is_number(value) and isinstance(value, int) and least <= value < _MOST,
+        f"a whole number ({least} or more)",
+    )
+
+
+def optional(rule: Rule) -> Rule:
+    """Return a rule that takes ``None`` as well."""
+
+    def hint(value: object) -> str:
+        is_endless = isinstance(value, float) and value == math.inf
+        if is_endless and rule.hint is _seconds_hint:
+            return "write None for no limit"
+        return rule.hint(value)
+
+    return Rule(lambda value: value is None or rule.fits(value), f"{rule.wanted} or None", hint)
+
+
+def one_of(*values: str) -> Rule:
+    """Return the rule for one of a few strings."""
+
+    def hint(value: object) -> str:
+        near = get_close_matches(value.upper(), values, n=1) if isinstance(value, str) else []
+        return f"write {near[0]!r}" if near else ""
+
+    wanted = " or ".join(map(repr, values))
+    return Rule(lambda value: isinstance(value, str) and value in values, wanted, hint)
+
+
+def instance(kind: type) -> Rule:
+    """Return the rule for an object of a class of settings."""
+    name = kind.__name__
+
+    def hint(value: object) -> str:
+        if isinstance(value, dict):
+            return (
+                f"write {name}({', '.join(f'{key}={shown(each)}' for key, each in value.items())})"
+            )
+        return f"write {name}(...)"
+
+    return Rule(lambda value: isinstance(value, kind), f"a {name}", hint)
+
+
+def having(*names: str, wanted: str) -> Rule:
+    """Return the rule for an object, and not a class, that has attributes of these names."""
+    return Rule(
+        lambda value: not isinstance(value, type) and all(hasattr(value, each) for each in names),
+        wanted,
+        lambda value: f"write {value.__name__}(...)" if isinstance(value, type) else "",
+    )
+
+
+def function_of(*parameters: str) -> Rule:
+    """Return the rule for something to call with so many arguments."""
+    wanted = f"a function of {', '.join(parameters) or 'nothing'}"
+    return Rule(lambda value: callable(value) and accepts(value, len(parameters)), wanted)
+
+
+def accepts(function: Callable[..., object], arguments: int) -> bool:
+    """Return whether a function can be called with so many arguments."""
+    try:
+        signature(function).bind(*range(arguments))
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # a built-in function, which does not say
+    return True
+
+
+def each(rule: Rule, wanted: str) -> Rule:
+    """Return the rule for a list of which each fits ``rule``; a text alone is no list."""
+
+    def is_list(value: object) -> bool:
+        return isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (str, bytes))
+
+    def hint(value: object) -> str:
+        if not is_list(value):
+            return f"write [{shown(value)}]" if rule.fits(value) else ""
+        bad = next(item for item in _items(value) if not rule.fits(item))
+        return f"{shown(bad)} {rule.fault(bad)}"
+
+    def fits(value: object) -> bool:
+        return is_list(value) and all(map(rule.fits, _items(value)))
+
+    return Rule(fits, f"a list of {wanted}", hint)
+
+
+def _items(value: Any) -> list[object]:  # noqa: ANN401 - a sequence or a set
+    return list(value)
