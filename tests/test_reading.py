@@ -6,11 +6,11 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.support.runs import SOON
+from tests.support.runs import SOON, CountedStore
 from yieldwire.errors import ForeignCursor, NotFound
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
-from yieldwire.reading import MOST_POLLED, Polls, Reader
+from yieldwire.reading import Reader
 from yieldwire.run import RunRecord
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import MovingClock
@@ -339,113 +339,12 @@ async def next_page(pages: AsyncIterator[Sequence[Block]]) -> Sequence[Block]:
     return await anext(pages)
 
 
-# Polls.
-
-
-class Counted(MemoryStore):
-    """A store that counts what is said to it of readers."""
-
-    holds = 0
-
-    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
-        self.holds += 1
-        await super().hold(run_id, reader, seconds=seconds)
-
-
-class Polled:
-    """A run that is polled, by a clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.clock = MovingClock()
-        self.store = Counted(clock=self.clock)
-        self.polls = Polls(self.store, self.clock)
-
-    async def poll(self, run: RunRecord, *, times: int = 1, every: float = 1.0) -> None:
-        for turn in range(times):
-            if turn:
-                self.clock.advance(every)
-            await self.polls.note(await self.store.get(run.id))
-
-    async def is_asked_to_stop_after(self, run: RunRecord, seconds: float) -> bool:
-        self.clock.advance(seconds)
-        return run.id in [swept.id for swept in await self.store.sweep()]
-
-
-async def test_a_run_that_is_polled_once_lingers_from_then() -> None:
-    polled = Polled()
-    run = await claimed(polled.store, linger=20.0)
-    polled.clock.advance(15.0)
-
-    await polled.poll(run)
-
-    assert not await polled.is_asked_to_stop_after(run, 19.0)
-    assert await polled.is_asked_to_stop_after(run, 2.0)
-
-
-@pytest.mark.parametrize("every", [0.1, 0.5, 2.0, 4.9, 5.1, 19.9])
-async def test_a_run_that_is_polled_goes_on_and_is_stopped_when_that_has_ended(
-    every: float,
-) -> None:
-    polled = Polled()
-    run = await claimed(polled.store, linger=20.0)
-
-    for _ in range(200):
-        await polled.poll(run)
-        assert not await polled.is_asked_to_stop_after(run, every)
-
-    assert not await polled.is_asked_to_stop_after(run, 20.0 - every)
-    assert await polled.is_asked_to_stop_after(run, 5.5)
-
-
-async def test_polling_costs_a_write_for_each_quarter_of_the_linger_at_most() -> None:
-    polled = Polled()
-    run = await claimed(polled.store, linger=20.0)
-
-    await polled.poll(run, times=200, every=0.5)
-
-    assert polled.store.holds <= 1 + 100 / 5.0
-
-
-async def test_polling_a_run_that_needs_no_readers_costs_no_write() -> None:
-    polled = Polled()
-
-    for run in (
-        await claimed(polled.store, detached=True),
-        await created(polled.store, linger=None),
-    ):
-        await polled.poll(run, times=3, every=100.0)
-
-    assert polled.store.holds == 0
-
-
-async def test_polling_a_run_that_has_ended_or_was_asked_to_stop_costs_no_write() -> None:
-    polled = Polled()
-    ended, asked = await claimed(polled.store), await claimed(polled.store)
-    await finish(polled.store, ended)
-    await polled.store.request_cancel(asked.id, "requested")
-
-    for run in (ended, asked):
-        await polled.poll(run, times=3, every=100.0)
-
-    assert polled.store.holds == 0
-
-
-async def test_polling_ever_more_runs_takes_no_more_memory() -> None:
-    polled = Polled()
-    run = await claimed(polled.store, linger=20.0)
-
-    for number in range(2 * MOST_POLLED):
-        await polled.polls.note(run._replace(id=f"r{number}"))
-
-    assert len(polled.polls) == MOST_POLLED
-
-
 async def test_a_reader_that_is_not_needed_is_nothing_that_the_store_is_told_of() -> None:
-    polled = Polled()
-    run = await claimed(polled.store, linger=None)
+    store = CountedStore()
+    run = await claimed(store, linger=None)
     pace = Pace(1)
-    reader = Reader(polled.store, {run.id: pace}, polled.clock, run.id, is_needed=False)
-    await polled.store.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
+    reader = Reader(store, {run.id: pace}, MovingClock(), run.id, is_needed=False)
+    await store.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
 
     await reader.first(0.0, linger=None)
     await reader.news(1, 0.0)
@@ -453,6 +352,6 @@ async def test_a_reader_that_is_not_needed_is_nothing_that_the_store_is_told_of(
         assert [len(page) for page in [await anext(pages), await anext(pages)]] == [1, 0]
         is_waited_for = pace.wrote(2, 100)
 
-    assert polled.store.holds == 0
+    assert store.holds == 0
     assert is_waited_for
     assert not pace.wrote(3, 100)

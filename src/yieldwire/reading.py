@@ -18,8 +18,6 @@ from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, Unauthorized
 from yieldwire.events import Block
 from yieldwire.executors.pace import Pace
-from yieldwire.run import RunRecord
-from yieldwire.steps import needs_readers
 from yieldwire.stores import RunStore
 
 Take: TypeAlias = Callable[[Block], bool]
@@ -27,10 +25,6 @@ Take: TypeAlias = Callable[[Block], bool]
 
 PAGE_BYTES: Final = 65_536
 """About what is sent at a time; a reader that does not read costs a few times that."""
-
-
-MOST_POLLED: Final = 1024
-"""Runs of which is known when they were polled last."""
 
 
 class Reader:
@@ -279,42 +273,6 @@ class Reader:
         finally:
             self._waiting = None
         return is_news and not self.is_leaving
-
-
-class Polls:
-    """Says to the store that runs are polled, seldom enough that polling does not cost writes.
-
-    A run that is polled once lingers from then. One that is polled again and again is held for
-    a quarter of its linger at a time, so that it is never stopped too early, and at most that
-    much too late.
-    """
-
-    def __init__(self, store: RunStore, clock: Clock) -> None:
-        self._store, self._clock = store, clock
-        self._id: Final = f"polls-{secrets.token_hex(8)}"
-        self._held_until: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        """How many runs are remembered."""
-        return len(self._held_until)
-
-    async def note(self, run: RunRecord) -> None:
-        """Note that ``run`` is polled."""
-        if not needs_readers(run):
-            return
-        now, quarter = self._clock.monotonic(), (run.linger or 0.0) / 4
-        held_until = self._held_until.pop(run.id, -math.inf)
-        if now < held_until:
-            self._held_until[run.id] = held_until
-            return
-        seconds = quarter if now < held_until + quarter else 0.0
-        self._held_until[run.id] = now + seconds
-        if len(self._held_until) > MOST_POLLED:
-            del self._held_until[next(iter(self._held_until))]  # which costs it a write
-        try:
-            await self._store.hold(run.id, self._id, seconds=seconds)
-        except StoreError:  # what cannot be written may still be read; the next poll tries again
-            self._held_until.pop(run.id, None)
 
 
 def _size(page: Sequence[Block]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.calls import Call, Fields, get, post, send, stream
+from tests.support.runs import CountedStore
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, NOBODY, begun, ended, log_of, opened, world
 from yieldwire import Actions, Context, Progress, Result, Text, Timing
@@ -423,3 +424,32 @@ async def test_a_poll_writes_nothing_about_a_run_that_needs_no_readers(
                 await poll(site, run_id, query)
 
     assert told == []
+
+
+@pytest.mark.parametrize("query", ["", "?after=0", "?after=1", "?after=1&wait=0.001"])
+async def test_polls_of_a_run_that_needs_readers_do_not_write_each(query: str) -> None:
+    store = CountedStore()
+    async with opened(world(store=store)) as site:
+        async with stream(site, post("/wait", {}, ALICE)) as response:
+            await response.read()
+        before = store.holds
+        for _ in range(40):
+            await poll(site, response.headers["run-id"], query)
+
+        assert 1 <= store.holds - before <= 2
+
+
+async def test_a_run_for_which_a_poll_waited_is_stopped_when_nobody_polls_any_more() -> None:
+    clock = MovingClock()
+    async with opened(world(clock=clock)) as site:
+        async with stream(site, post("/wait", {}, ALICE)) as response:
+            await response.read()
+        run_id = response.headers["run-id"]
+        await poll(site, run_id, "?after=1&wait=0.001")
+        reasons = []
+        for seconds in (7.0, 1.0, 29.0, 2.0):
+            clock.advance(seconds)
+            await site.sweep()
+            reasons.append((await site.store.get(run_id)).cancel_reason)
+
+    assert reasons == [None, None, None, "unattended"]

@@ -37,6 +37,7 @@ from yieldwire.reading import Reader
 from yieldwire.run import Status
 from yieldwire.stores import REVOCATIONS_KEPT, Revoked
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.testing import connect
 from yieldwire.testing.clock import MovingClock
 
 SOON = 30.0
@@ -575,3 +576,18 @@ async def test_the_anonymous_are_not_asked_for_again() -> None:
         await asyncio.sleep(0.05)
 
         assert session.times == times
+
+
+async def test_a_client_that_follows_is_told_that_it_is_signed_out() -> None:
+    session = Session()
+    site = world(identify=session.identify)
+    async with asyncio.timeout(SOON), connect(site) as client, await client.start("wait") as run:
+        chunks = run.chunks()
+        first = await anext(chunks)
+        session.known = Unauthorized()
+        await site.disconnect("alice")
+        with pytest.raises(Unauthorized):
+            await anext(chunks)
+        await chunks.aclose()
+
+    assert first == {"type": "text", "text": "waiting"}

@@ -13,6 +13,7 @@ from yieldwire.app import App
 from yieldwire.errors import Json
 from yieldwire.events import Event
 from yieldwire.handle import Run
+from yieldwire.stores.memory import MemoryStore
 
 TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs
 
@@ -29,6 +30,16 @@ async def opened(app: App) -> AsyncGenerator[App, None]:
     finally:
         async with asyncio.timeout(SOON):
             await app.close()
+
+
+class CountedStore(MemoryStore):
+    """A store that counts what is said to it of readers."""
+
+    holds = 0
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        self.holds += 1
+        await super().hold(run_id, reader, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

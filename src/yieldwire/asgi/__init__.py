@@ -17,6 +17,7 @@ from yieldwire.asgi import stopping, workers
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.departure import Departures, Disconnected
 from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
@@ -27,7 +28,7 @@ from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthoriz
 from yieldwire.executors import Limits
 from yieldwire.middleware import Around, Middleware
 from yieldwire.opening import Opening
-from yieldwire.reading import Polls, Reader
+from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status
 from yieldwire.setting import Rules, function_of, instance, optional, settings
 from yieldwire.steps import needs_readers
@@ -260,11 +261,15 @@ class Actions(App):
         try:
             await self.sign_outs.catch_up()
         finally:
+            await self.polls.settle()
             await super().sweep()
 
-    def reader_for(self, caller: Caller, run: RunRecord) -> Reader:
-        """Return a reader for an ``async with``, in which it ends when its caller's access does."""
-        reader = self.reading(run.id, is_needed=needs_readers(run))
+    def reader_for(self, caller: Caller, run: RunRecord, *, is_needed: bool = True) -> Reader:
+        """Return a reader for an ``async with``, in which it ends when its caller's access does.
+
+        The store is told of it only where it ``is_needed`` to keep the run going.
+        """
+        reader = self.reading(run.id, is_needed=is_needed and needs_readers(run))
         reader.caller = caller
         if caller.owner is not None and self.sign_outs.has(caller):
             reader.revoke()

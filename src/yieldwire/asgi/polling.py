@@ -60,7 +60,8 @@ async def _wait_for_news(
     seen: int,
     wait: float,
 ) -> None:
-    async with app.reader_for(caller, run) as reader:
+    reader = app.reader_for(caller, run, is_needed=False)
+    async with app.polls.waiting(run, wait), reader:
         await app.attend(exchange, reader, reader.news(seen, wait))
         reader.check()
 

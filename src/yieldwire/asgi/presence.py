@@ -1,0 +1,97 @@
+"""Saying to the store that a run is polled, without a write for every poll."""
+
+import math
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from yieldwire.clock import Clock
+from yieldwire.errors import StoreError
+from yieldwire.run import RunRecord
+from yieldwire.steps import needs_readers
+from yieldwire.stores import RunStore
+
+MOST_POLLED: Final = 1024
+"""Runs of which is known when they were polled last."""
+
+
+@dataclass(slots=True)
+class _Polled:
+    """What this process has said of one run that is polled here."""
+
+    quarter: float
+    waiting: int = 0
+    last: float = -math.inf
+    """When a poll was answered last."""
+    held_until: float = -math.inf
+
+
+class Polls:
+    """Says to the store that runs are polled, seldom enough that polling does not cost writes.
+
+    A run that is polled once lingers from then. One that is polled again and again, or by polls
+    that wait, is held for a quarter of its linger longer than need be, so that the next polls
+    need no write. It is never stopped too early, and at most that much too late.
+    """
+
+    def __init__(self, store: RunStore, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._id: Final = f"polls-{secrets.token_hex(8)}"
+        self._polled: dict[str, _Polled] = {}
+
+    def __len__(self) -> int:
+        """How many runs are remembered."""
+        return len(self._polled)
+
+    async def note(self, run: RunRecord) -> None:
+        """Note that ``run`` is polled."""
+        if needs_readers(run):
+            polled, now = self._remember(run), self._clock.monotonic()
+            is_polled_often = now < max(polled.last, polled.held_until) + polled.quarter
+            polled.last = now
+            if now >= polled.held_until:
+                await self._hold(run.id, polled, polled.quarter if is_polled_often else 0.0)
+
+    @asynccontextmanager
+    async def waiting(self, run: RunRecord, seconds: float) -> AsyncGenerator[None, None]:
+        """Keep ``run`` attached while a poll waits, for so many seconds at most."""
+        if not needs_readers(run):
+            yield
+            return
+        polled = self._remember(run)
+        polled.waiting += 1
+        try:
+            if self._clock.monotonic() + seconds > polled.held_until:
+                await self._hold(run.id, polled, seconds + polled.quarter)
+            yield
+        finally:
+            polled.waiting -= 1
+            polled.last = self._clock.monotonic()
+
+    async def settle(self) -> None:
+        """Let runs linger for which a poll waited, but not any more, and forget about others."""
+        now = self._clock.monotonic()
+        for run_id, polled in list(self._polled.items()):
+            if polled.waiting or now <= polled.last + polled.quarter:
+                continue
+            if now < polled.held_until:
+                await self._hold(run_id, polled, 0.0)
+            if not polled.waiting:  # nobody came in between
+                self._polled.pop(run_id, None)
+
+    def _remember(self, run: RunRecord) -> _Polled:
+        polled = self._polled.pop(run.id, None) or _Polled((run.linger or 0.0) / 4)
+        self._polled[run.id] = polled
+        if len(self._polled) > MOST_POLLED:  # whoever is forgotten costs a write more
+            idle = (run_id for run_id, each in self._polled.items() if not each.waiting)
+            del self._polled[next(idle, run.id)]
+        return polled
+
+    async def _hold(self, run_id: str, polled: _Polled, seconds: float) -> None:
+        polled.held_until = self._clock.monotonic() + seconds
+        try:
+            await self._store.hold(run_id, self._id, seconds=seconds)
+        except StoreError:  # what cannot be written may still be read; the next poll tries again
+            polled.held_until = -math.inf
