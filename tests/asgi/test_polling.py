@@ -121,6 +121,20 @@ async def test_a_cursor_does_as_well_as_a_seq(site: Actions) -> None:
     assert by_seq == by_cursor
 
 
+async def test_a_poll_behind_a_seq_has_a_page_of_events_and_says_that_there_are_more(
+    site: Actions,
+) -> None:
+    run_id = await ended(site, value={"times": 20, "text": "x" * 100_000})
+
+    answer = await poll(site, run_id, "?after=0")
+
+    polled = answer.json()
+    assert len(answer.body) < 262_144 + 2 * 65_536 + 3 * 100_000
+    assert 2 <= len(polled["events"]) < 8
+    assert polled["cursor"] == f"{run_id}.{len(polled['events'])}"
+    assert (polled["seq"], polled["retryAfterMs"]) == (21, 0)
+
+
 async def test_polling_with_the_cursor_of_each_answer_gives_every_event_once(
     site: Actions,
 ) -> None:

@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,12 +20,22 @@ import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
 from yieldwire import Actions, Limits, RateLimit, Timing, errors
 from yieldwire.actions import Options
+from yieldwire.asgi.bodies import SPOOL_BYTES
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.chunks import Append, Progress, Text, Value
+from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
+from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
 from yieldwire.events import EventType
+from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
+from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
+from yieldwire.reading import PAGE_BYTES
 from yieldwire.run import Status
+from yieldwire.snapshot import FOLDS_BYTES
+from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
+from yieldwire.stores.sqlite.tails import TAIL_BYTES, TAILS_BYTES
 
 REFERENCE = DOCS / "reference"
 NOT_INSTALLED = {"fastapi"}
@@ -222,6 +232,8 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
         f"{mebibytes(bounds.upload_bytes)}, {bounds.files} files, {bounds.fields} fields, "
         f"{mebibytes(bounds.field_bytes)} for a field that is no file"
     )
+    fields = rows["the fields of a multipart body, with the heads of all parts"]
+    assert fields == f"{mebibytes(bounds.json_bytes)} together"
     assert rows["nesting of JSON"] == f"{bounds.depth} levels"
     assert rows["silence while a body arrives"] == f"{timing.body:g} s"
     assert rows["rate at which a body arrives"].startswith(
@@ -236,6 +248,48 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
     assert rows["the text in a snapshot"] == mebibytes(limits.max_event_bytes)
     assert rows["time for a reader to take what was sent"] == f"{timing.stall_timeout:g} s"
     assert rows["a run's time after its end"] == f"{options.retention / 3600:g} hour"
+
+
+def test_the_bounds_of_what_waits_are_those_that_hold() -> None:
+    bounds, limits = Bounds(), Limits()
+    text = ROOT.joinpath("docs/explanation/guarantees.md").read_text("utf-8")
+    table = text.partition("## What waits")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE))
+
+    assert f"{BLOCK_BYTES >> 10} kB of chunks, {MOST_BLOCK_EVENTS:,} of them" in table
+    told = {
+        "a run's log": f"{mebibytes(limits.max_bytes)} and {limits.max_events:,} events",
+        "the log of a feed with `keep=`": mebibytes(limits.max_bytes),
+        "one event, and the result in the last one": mebibytes(limits.max_event_bytes),
+        "chunks between a blocking function's thread and the loop": (
+            f"{MAX_IN_FLIGHT:,} events or {MAX_IN_FLIGHT_BYTES >> 10} kB, twice"
+        ),
+        "events of an attached run that its fastest reader here has not read": mebibytes(
+            limits.ahead_bytes
+        ),
+        "one transaction of a SQLite file": (
+            f"{MOST_AT_ONCE} writes or reads, or {mebibytes(MOST_BYTES_AT_ONCE)}"
+        ),
+        "blocks that a SQLite store remembers for its readers": (
+            f"{mebibytes(TAIL_BYTES)} a run, {mebibytes(TAILS_BYTES)} in all"
+        ),
+        "runs that have ended, in the memory store": mebibytes(
+            cast("int", defaults_of(MemoryStore)["ended_bytes"])
+        ),
+        "a stream that is not read": f"{PAGE_BYTES >> 10} kB",
+        "a poll with `?after=`": "256 kB",
+        "the same with `?events=1`": mebibytes(bounds.answer_bytes),
+        "the text in a snapshot": mebibytes(limits.max_event_bytes),
+        "snapshots that an application keeps folded": mebibytes(FOLDS_BYTES),
+        "the body of a request: JSON, a form, or the fields of a multipart one": mebibytes(
+            bounds.json_bytes
+        ),
+        "the files of a multipart body": f"{SPOOL_BYTES >> 10} kB each in memory",
+        "in the Python client: one event that has not come whole": mebibytes(MAX_EVENT_BYTES),
+        "a JSON answer": mebibytes(ANSWER_BYTES),
+        "the body of a refusal": mebibytes(ERROR_BYTES),
+    }
+    assert {name: rows[name][: len(bound)] for name, bound in told.items()} == told
 
 
 def mebibytes(size: int) -> str:

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,15 @@ from yieldwire.testing.contract.harness import SOON
 
 def connect() -> sqlite3.Connection:
     return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
+def connect_and_trace(begun: list[str]) -> sqlite3.Connection:
+    """Return a connection, of which each transaction is noted that begins."""
+    connection = connect()
+    connection.set_trace_callback(
+        lambda text: begun.append(text) if text.startswith("BEGIN") else None
+    )
+    return connection
 
 
 def explain(exc: Exception) -> StoreError:
@@ -194,6 +204,22 @@ async def test_the_thread_goes_on_where_a_failure_cannot_be_explained() -> None:
         await lane.close()
 
 
+async def test_reads_of_many_pages_take_more_than_one_transaction() -> None:
+    begun: list[str] = []
+    lane = Lane(partial(connect_and_trace, begun), explain, name="lane", writes=False)
+    may_go = threading.Event()
+    first = lane.ask(lambda _: may_go.wait(SOON))
+    await asyncio.sleep(0.01)  # until the thread has begun with it
+
+    pages = [lane.ask(lambda _: len(begun), size=MOST_BYTES_AT_ONCE // 4) for _ in range(10)]
+    may_go.set()
+    async with asyncio.timeout(SOON):
+        done = await asyncio.gather(first, *pages)
+    await lane.close()
+
+    assert max(done[1:].count(number) for number in done[1:]) <= 4
+
+
 class Sized(Item):
     """Says how much it writes, and notes in which transaction it was done."""
 
@@ -208,15 +234,7 @@ class Sized(Item):
 
 async def test_one_transaction_writes_so_many_bytes_and_what_is_left_has_the_next() -> None:
     begun: list[str] = []
-
-    def connect_and_trace() -> sqlite3.Connection:
-        connection = connect()
-        connection.set_trace_callback(
-            lambda text: begun.append(text) if text.startswith("BEGIN") else None
-        )
-        return connection
-
-    lane = Lane(connect_and_trace, explain, name="lane", writes=True)
+    lane = Lane(partial(connect_and_trace, begun), explain, name="lane", writes=True)
     may_go, done = threading.Event(), list[int]()
     first = lane.ask(lambda _: may_go.wait(SOON))
     await asyncio.sleep(0.01)  # until the thread has begun with it

@@ -199,7 +199,7 @@ class SQLiteStore:
         reading = self._reads.get(place)
         if reading is None:
             reader = await self._lanes.open_reader()
-            reading = self._reads[place] = reader.ask(work)
+            reading = self._reads[place] = reader.ask(work, size=max_bytes)
             reading.add_done_callback(lambda done: self._forget_read(place, done))
         return await asyncio.shield(reading)
 

@@ -31,8 +31,8 @@ Explain = Callable[[Exception], StoreError]
 
 MOST_AT_ONCE: Final = 512
 MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
-"""Things done in one transaction, and about the bytes that they write, so that the first of them
-need not wait for ever."""
+"""Things done in one transaction, and about the bytes that they write or read, so that the first
+of them need not wait for ever."""
 _WATCH_SECONDS: Final = 0.02
 """How often a thread that is asked to watch looks whether another process has written."""
 
@@ -44,7 +44,7 @@ class Item(ABC):
 
     def __init__(self, size: int = 0) -> None:
         self.size = size
-        """About how many bytes it writes."""
+        """About how many bytes it writes or reads."""
         self.done: asyncio.Future[Any]
         """Hears of the outcome. The lane that is asked sets it."""
         self.is_joint = False
@@ -62,8 +62,8 @@ class Item(ABC):
 class _Call(Item):
     __slots__ = ("work",)
 
-    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
-        super().__init__()
+    def __init__(self, work: Callable[[sqlite3.Connection], Any], size: int = 0) -> None:
+        super().__init__(size)
         self.work = work
 
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - as above
@@ -122,13 +122,13 @@ class Lane:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def ask(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
-        """Have ``work`` done in the thread, and return the future of its outcome.
+    def ask(self, work: Callable[[sqlite3.Connection], T], *, size: int = 0) -> "asyncio.Future[T]":
+        """Have ``work``, which moves ``size`` bytes, done in the thread; return its future.
 
         Raises:
             StoreError: If the lane is closed; that the database failed, the future says.
         """
-        return self._ask(_Call(work))
+        return self._ask(_Call(work, size))
 
     def _ask(self, item: Item) -> "asyncio.Future[Any]":
         if self._is_closing:

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 
 from yieldwire.events import Block, EventType
 
-_RUN_BYTES: Final = 1024 * 1024
-_BYTES: Final = 32 * 1024 * 1024
+TAIL_BYTES: Final = 1024 * 1024
+TAILS_BYTES: Final = 32 * 1024 * 1024
 """What is remembered of one run, and of all; the file has the rest."""
 _OVERHEAD: Final = 512
 """About what a block takes beside its frames."""
@@ -31,7 +31,7 @@ class Tails:
         else:
             self._tails.move_to_end(run_id)
         self._size += tail.add(block, first_seq)
-        while self._size > _BYTES and len(self._tails) > 1:
+        while self._size > TAILS_BYTES and len(self._tails) > 1:
             _, oldest = self._tails.popitem(last=False)
             self._size -= oldest.size
 
@@ -71,7 +71,7 @@ class _Tail:
         self.blocks.append((run_id, first, last, frames, end))
         self.first_seq, self.last = first_seq, last
         self.size += _size(frames)
-        while len(self.blocks) > 1 and (self.size > _RUN_BYTES or self.blocks[0][1] < first_seq):
+        while len(self.blocks) > 1 and (self.size > TAIL_BYTES or self.blocks[0][1] < first_seq):
             self.size -= _size(self.blocks.popleft()[3])
         return self.size - before
 
