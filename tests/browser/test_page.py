@@ -477,6 +477,18 @@ async def test_a_hundred_thousand_events_never_hold_the_page_up(url: str, page: 
     )
 
 
+async def test_the_page_keeps_so_many_bytes_of_events_and_says_so(url: str, page: Page) -> None:
+    await open_action(page, url, "pour", events=60)
+
+    await page.click("button#run")
+    await expect(status(page)).to_have_text("completed", timeout=60_000)
+    count = await page.locator("[data-role=event-count]").inner_text()
+
+    kept = re.fullmatch(r"61 · the last (\d+) are kept", count)
+    assert kept is not None
+    assert 30 <= int(kept[1]) <= 40
+
+
 async def test_nothing_is_wider_than_a_phone(url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 375, "height": 812})
     await open_action(page, url, "book_journey")

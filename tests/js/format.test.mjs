@@ -1,7 +1,7 @@
 /** Values as the developer page writes them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, brief, bytes, duration, gist, progressLabel, rate, shortId } from "../../src/yieldwire/devtools/static/format.js";
+import { ago, brief, bytes, duration, gist, progressLabel, rate, shortId, weight } from "../../src/yieldwire/devtools/static/format.js";
 
 test("progress says what is known of it", () => {
     assert.equal(progressLabel({ current: 400, total: 40000, percent: 1 }), "400 of 40,000 · 1 %");
@@ -55,4 +55,14 @@ test("a long id is shortened and a short one is not", () => {
 test("sizes and speeds are told in three figures or so", () => {
     assert.deepEqual([820, 4_200, 3_100_000, 2_000_000_000].map(bytes), ["820 B", "4.2 kB", "3.1 MB", "2.0 GB"]);
     assert.deepEqual([undefined, 2, 12.34, 12_345.6].map(rate), ["", "2/s", "12.3/s", "12,346/s"]);
+});
+
+test("a value weighs about the characters that it has, however deep", () => {
+    let deep = "x";
+    for (let level = 0; level < 100_000; level += 1) deep = [deep];
+
+    assert.ok(weight("x".repeat(1000)) >= 1000);
+    assert.ok(weight({ a: ["x".repeat(500), { b: "y".repeat(500) }], c: null }) >= 1000);
+    assert.ok(weight(deep) >= 100_000);
+    assert.ok(weight(7) < 20);
 });

@@ -110,6 +110,13 @@ async def flood(events: int = 100_000) -> AsyncIterator[dict[str, int | str] | R
 
 
 @actions.action
+async def pour(events: int = 60) -> AsyncIterator[dict[str, int | str]]:
+    """Yield large chunks, a megabyte each."""
+    for n in range(1, events + 1):
+        yield {"row": n, "padding": "x" * 1_000_000}
+
+
+@actions.action
 async def write(
     text: str = "The quick brown fox jumps over the lazy dog.", pause: float = 0.02
 ) -> AsyncIterator[Text]:

@@ -12,6 +12,19 @@ export function progressLabel({ current, total, percent }) {
   return `${number(current)} of ${number(total)}${share === null ? "" : ` · ${Math.floor(share)} %`}`;
 }
 
+/** About how many characters a JSON value has. @param {unknown} value */
+export function weight(value) {
+  const left = [value];
+  let sum = 0;
+  while (left.length) {
+    const each = left.pop();
+    if (typeof each === "string") sum += each.length;
+    else if (each !== null && typeof each === "object") for (const inner of Object.values(each)) left.push(inner);
+    sum += 8;
+  }
+  return sum;
+}
+
 /** A duration: `820 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. @param {number} ms */
 export function duration(ms) {
   if (!(ms >= 0)) return "";

@@ -51,6 +51,7 @@ export class Output {
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });
   /** @type {string[]} */
   #newText = [];
+  #waiting = 0;
   #length = 0;
   /** @type {any} */
   #latest = null;
@@ -140,10 +141,24 @@ export class Output {
   #chunk(data) {
     if (data?.type === "progress") this.#latest = data;
     else if (data?.type === "value") this.#folded = data.value;
-    else if (data?.type === "append" && typeof this.#folded === "string") this.#folded += data.text;
-    else if (textOf(data)) this.#newText.push(textOf(data));
+    else if (data?.type === "append" && typeof this.#folded === "string") this.#grow(data.text);
+    else if (textOf(data)) this.#append(textOf(data));
     else this.#folded = data;
-    if (this.#newText.length > PIECES) this.#newText = [this.#joined()];
+  }
+
+  /** @param {string} text */
+  #grow(text) {
+    this.#folded += text;
+    if (this.#folded.length > 2 * TEXT_SHOWN) this.#folded = this.#folded.slice(-TEXT_SHOWN);
+  }
+
+  /** @param {string} text */
+  #append(text) {
+    this.#newText.push(text);
+    this.#waiting += text.length;
+    if (this.#newText.length <= PIECES && this.#waiting <= 2 * TEXT_SHOWN) return;
+    this.#newText = [this.#joined()];
+    this.#waiting = this.#newText[0]?.length ?? 0;
   }
 
   #joined() {
@@ -152,6 +167,7 @@ export class Output {
 
   #clear() {
     this.#newText = [];
+    this.#waiting = 0;
     this.#length = 0;
     this.#latest = null;
     this.#folded = undefined;
@@ -186,6 +202,7 @@ export class Output {
     const isAtEnd = this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
     const added = this.#joined();
     this.#newText = [];
+    this.#waiting = 0;
     this.#text.append(added);
     this.#text.hidden = false;
     this.#length += added.length;

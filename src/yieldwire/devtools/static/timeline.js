@@ -8,14 +8,15 @@
  */
 
 import { copyButton, el, show } from "./dom.js";
-import { brief, gist, number } from "./format.js";
+import { brief, gist, number, weight } from "./format.js";
 
 /**
  * @typedef {import("../client.js").RunEvent} RunEvent
- * @typedef {{ event: RunEvent, atMs: number, isResumed: boolean }} Entry
+ * @typedef {{ event: RunEvent, atMs: number, isResumed: boolean, size: number }} Entry
  */
 
 const KEPT = 100_000; // events; older ones are dropped from the page, not from the log
+const KEPT_SIZE = 32_000_000; // about the characters of them all
 const ROW = 24; // px, as in run.css
 const MORE = 8; // rows above and below those in sight
 const BUDGET_MS = 6;
@@ -30,6 +31,7 @@ export class Timeline {
   /** @type {Entry[]} */
   #found = [];
   #scanned = 0;
+  #size = 0;
   #seen = 0;
   #isDue = false;
   #isResumed = false;
@@ -92,11 +94,13 @@ export class Timeline {
   add(batch) {
     const atMs = performance.now() - this.#began;
     for (const event of batch) {
-      this.#entries.push({ event, atMs, isResumed: this.#isResumed });
+      const size = weight(event.data);
+      this.#entries.push({ event, atMs, isResumed: this.#isResumed, size });
+      this.#size += size;
       this.#isResumed = false;
     }
     this.#seen += batch.length;
-    if (this.#entries.length > 1.2 * KEPT) this.#trim();
+    if (this.#entries.length > 1.2 * KEPT || this.#size > 1.2 * KEPT_SIZE) this.#trim();
     if (batch.length) this.#due();
   }
 
@@ -112,7 +116,11 @@ export class Timeline {
   }
 
   #trim() {
-    this.#entries.splice(0, this.#entries.length - KEPT);
+    const last = this.#entries.length - 1;
+    let dropped = 0;
+    while (dropped < last && (last - dropped >= KEPT || this.#size > KEPT_SIZE))
+      this.#size -= /** @type {Entry} */ (this.#entries[dropped++]).size;
+    this.#entries.splice(0, dropped);
     this.#refilter();
   }
 
