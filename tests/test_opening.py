@@ -7,11 +7,13 @@ import logging
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import uvloop
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -110,6 +112,13 @@ def in_new_loop(coroutine: Coroutine[Any, Any, T]) -> T:
         loop.close()
 
 
+def in_uvloop(coroutine: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+in_uvloop(asyncio.sleep(0))  # its first loop opens what later ones share
+
 # Again and again.
 
 
@@ -144,7 +153,7 @@ async def reopen_and_close(app: App) -> None:
     await app.close()
 
 
-@pytest.mark.parametrize("run", [asyncio.run, in_new_loop])
+@pytest.mark.parametrize("run", [asyncio.run, in_new_loop, in_uvloop])
 def test_an_application_lives_in_one_loop_after_another(
     store: str, run: Callable[[Coroutine[Any, Any, Any]], Any]
 ) -> None:
@@ -176,22 +185,36 @@ def test_the_runs_of_one_loop_are_read_in_the_next(store: str) -> None:
     assert asyncio.run(read(run_id)) == [0, 1, 2, {}]
 
 
-def test_openings_and_closings_of_one_loop_leave_no_task() -> None:
-    actions = world()
+def test_openings_and_closings_of_one_loop_leave_no_task(store: str) -> None:
+    actions = world(store)
 
-    async def live() -> set[asyncio.Task[Any]]:
+    async def live() -> tuple[list[Any], set[Any]]:
+        chunks: list[Any] = []
         for _ in range(ROUNDS):
-            await actions.open()
-            await actions.close()
-        return asyncio.all_tasks() - {asyncio.current_task()}
+            async with actions.lifespan():
+                run = await actions.start(actions.action_named("count"), {"to": 1})
+                chunks += (await outcome(run)).chunks
+        return chunks, asyncio.all_tasks() - {asyncio.current_task()}
 
-    assert asyncio.run(live()) == set()
+    assert asyncio.run(live()) == ([0] * ROUNDS, set())
+
+
+SHARED = world()
+"""As a project's tests have it: one application for all of them, each in a loop of its own."""
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+async def test_an_application_of_the_module_serves_the_loop_of_each_test(number: int) -> None:
+    async with SHARED.lifespan():
+        run = await SHARED.start(SHARED.action_named("count"), {"to": 2})
+
+        assert (await outcome(run)).chunks == [0, 1]
 
 
 # A loop that has gone without a close.
 
 
-@pytest.mark.parametrize("run", [asyncio.run, in_new_loop])
+@pytest.mark.parametrize("run", [asyncio.run, in_new_loop, in_uvloop])
 def test_after_a_loop_that_has_gone_the_next_one_sweeps_and_lingers(
     store: str, run: Callable[[Coroutine[Any, Any, Any]], Any]
 ) -> None:
@@ -223,11 +246,11 @@ def test_after_a_loop_that_has_gone_the_next_one_sweeps_and_lingers(
     assert run(linger()) == "unattended"
 
 
-@pytest.mark.parametrize("run", [asyncio.run, in_new_loop])
-def test_what_ran_in_a_loop_that_has_gone_is_interrupted_in_memory(
-    run: Callable[[Coroutine[Any, Any, Any]], Any],
+@pytest.mark.parametrize("run", [asyncio.run, in_new_loop, in_uvloop])
+def test_what_ran_in_a_loop_that_has_gone_is_interrupted(
+    store: str, run: Callable[[Coroutine[Any, Any, Any]], Any]
 ) -> None:
-    actions = world()
+    actions = world(store)
 
     @actions.action
     async def hang() -> AsyncIterator[Text]:
@@ -240,12 +263,81 @@ def test_what_ran_in_a_loop_that_has_gone_is_interrupted_in_memory(
         return started.id
 
     async def ended(run_id: str) -> str:
-        async with actions.lifespan():
-            return (await actions.get(run_id, Caller())).status.value
+        async with asyncio.timeout(SOON), actions.lifespan(), actions.reading(run_id) as reader:
+            pages = [page async for page in reader.pages(0, tick=SOON)]
+        return str(pages[-1][-1].end)
 
     run_id = run(leave())
 
-    assert run(ended(run_id)) == "failed"
+    assert run(ended(run_id)) == "error"
+
+
+def test_loops_that_take_turns_may_share_an_application(store: str) -> None:
+    actions, loops = world(store), [asyncio.new_event_loop(), asyncio.new_event_loop()]
+
+    async def live() -> list[Any]:
+        run = await actions.start(actions.action_named("count"), {"to": 2})
+        return (await outcome(run)).chunks
+
+    async def end() -> set[Any]:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    told = [loop.run_until_complete(live()) for loop in 5 * loops]
+    loops[1].run_until_complete(actions.close())
+    left = [loop.run_until_complete(end()) for loop in loops]
+    for loop in loops:
+        loop.close()
+
+    assert (told, left) == ([[0, 1]] * 10, [set(), set()])
+
+
+def test_an_opening_whose_loop_has_gone_is_made_again(store: str) -> None:
+    actions, openings = world(store), list[asyncio.Event]()
+
+    @actions.resource
+    async def slow() -> AsyncIterator[str]:
+        openings[-1].set()
+        if len(openings) == 1:
+            await asyncio.Event().wait()
+        yield "here"
+
+    async def give_up() -> None:
+        openings.append(asyncio.Event())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await actions.open()
+        await openings[-1].wait()
+
+    async def open_again() -> None:
+        openings.append(asyncio.Event())
+        await reopen_and_close(actions)
+
+    in_new_loop(give_up())
+    asyncio.run(open_again())
+
+    assert [opening.is_set() for opening in openings] == [True, True]
+
+
+def test_a_close_whose_loop_has_gone_is_a_close() -> None:
+    actions = world()
+
+    @actions.action
+    async def hang() -> AsyncIterator[Text]:
+        yield Text("here")
+        await asyncio.Event().wait()
+
+    async def leave() -> None:
+        await first_chunk(await actions.start(hang))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await actions.close()
+
+    in_new_loop(leave())
+
+    assert asyncio.run(refused(actions.ready())) == "The server has stopped."
+    asyncio.run(reopen_and_close(actions))
 
 
 def test_a_loop_that_still_runs_keeps_its_application() -> None:
@@ -349,6 +441,33 @@ async def test_a_close_ends_an_opening_that_hangs() -> None:
         await actions.close()
 
     assert opening.result() == "The server has stopped."
+
+
+async def test_a_close_waits_no_longer_than_the_grace_for_an_opening() -> None:
+    may_open, steps = asyncio.Event(), list[str]()
+    actions = world(timing=Timing(grace=0.05))
+
+    @actions.resource
+    async def stubborn() -> AsyncIterator[str]:
+        while not may_open.is_set():
+            try:
+                await may_open.wait()
+            except asyncio.CancelledError:
+                steps.append("goes on")
+        yield "here"
+        steps.append("closes")
+
+    others = asyncio.all_tasks()
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        opening = group.create_task(refused(actions.open()))
+        await asyncio.sleep(0)
+        await actions.close()
+    left = asyncio.all_tasks() - others
+    may_open.set()
+    await asyncio.wait(left)
+
+    assert opening.result() == "The server has stopped."
+    assert steps[-1] == "closes"
 
 
 async def refused(coroutine: Coroutine[Any, Any, Any]) -> str:

@@ -76,7 +76,7 @@ class Opening:
         self._resources = Resources()
         self._keeper: asyncio.Task[None] | None = None
         self._executor: LocalExecutor | None = None
-        self._is_leaving = False
+        self._is_leaving = self._has_gone = False
 
     @property
     def executor(self) -> LocalExecutor:
@@ -143,6 +143,8 @@ class Opening:
 
     async def _close(self, until: float) -> None:
         """Close all but the executor. Each step is bounded, whatever the others took."""
+        if self._has_gone:
+            return
 
         def left() -> float:
             return max(until - self.loop.time(), LEAST)
@@ -154,12 +156,14 @@ class Opening:
             await self.tasks.cancel(left())
         finally:
             self.at_end.close()
-            with suppress(TimeoutError):  # what it was asked for before is done all the same
-                async with asyncio.timeout(left()):
-                    await self._host.store.close()
+            if not self._has_gone:
+                with suppress(TimeoutError):  # what it was asked for before is done all the same
+                    async with asyncio.timeout(left()):
+                        await self._host.store.close()
 
     def abandon(self) -> Left:
         """Give everything up, as the loop has gone; return the runs that are unfinished."""
+        self._has_gone = True  # nothing here can wait any more
         self.at_end.close()
         self.tasks.abandon(self.loop)
         if self._executor is None:
@@ -263,7 +267,11 @@ class Lifetime:
         error: BaseException = Unavailable("The server has stopped.")
         try:
             await opening.begin(self._left)
-            self._opening, self._left = opening, {}
+            if ready.done():  # a close did not wait for it any longer
+                await opening.close()
+            else:
+                self._opening, self._left = opening, {}
+                ready.set_result(opening)
         except asyncio.CancelledError:
             if not self.is_closing:
                 error = UsageError("A resource was cancelled while it was opened.")
@@ -271,12 +279,14 @@ class Lifetime:
         except Exception as exc:  # noqa: BLE001 - raised to everybody who waits for the opening
             error = exc
         finally:
+            self._end_beginning(ready, error)
+
+    def _end_beginning(self, ready: "asyncio.Future[Opening]", error: BaseException) -> None:
+        if not ready.done():
+            ready.set_exception(error)
+            ready.exception()  # nobody has to wait for it
+        if self._ready is ready:
             self._candidate = self._ready = self._beginning = None
-            if self._opening is not None:
-                ready.set_result(self._opening)
-            else:
-                ready.set_exception(error)
-                ready.exception()  # nobody has to wait for it
 
     def farewell(self) -> None:
         """Take no new runs, and let every reader end at its next block."""
@@ -306,9 +316,10 @@ class Lifetime:
 
     async def _close(self) -> None:
         try:
-            if self._beginning is not None:
+            if self._beginning is not None and (ready := self._ready) is not None:
                 self._beginning.cancel()
                 await asyncio.wait({self._beginning}, timeout=self._host.timing.grace)
+                self._end_beginning(ready, Unavailable("The server has stopped."))
             if self._opening is not None:
                 await self._opening.close()
             else:
