@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 
+from tests.support.descriptors import open_files
 from yieldwire.actions import Action, Options
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import ValidationFailed
-from yieldwire.inputs import Inputs
-from yieldwire.run import RunRecord
+from yieldwire.errors import StoreError, ValidationFailed
+from yieldwire.inputs import Inputs, Start
+from yieldwire.stores import Admission
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.upload import Upload
 
 
@@ -21,79 +25,148 @@ async def without_files(n: int) -> None: ...
 
 
 ACTION: Action[..., Any, Any] = Action(act, Options())
-CONTEXT = b'{"state":{"a":1},"request":{"method":"POST"}}'
-CTX = Context(
-    run_id="r1",
-    action="act",
-    owner=None,
-    caller="c",
-    request=RequestFacts(method="POST"),
-    state={"a": 1},
-)
+PLAIN: Action[..., Any, Any] = Action(without_files, Options())
 
 
-def record(arguments: dict[str, Any]) -> RunRecord:
-    data = ACTION.signature.dump(arguments)
-    return RunRecord(id="r1", action="act", caller="c", input=data, context=CONTEXT)
+class FilesStore(MemoryStore):
+    """A memory store with a folder for files, as one has that outlives its process."""
+
+    def __init__(self, files: Path | None) -> None:
+        super().__init__()
+        self.files = files  # type: ignore[assignment]
+
+
+async def started(
+    inputs: Inputs, data: dict[str, Any], action: Action[..., Any, Any] = ACTION
+) -> Start:
+    ctx = Context(
+        run_id="r1",
+        action=action.name,
+        owner=None,
+        caller="c",
+        request=RequestFacts(method="POST"),
+        state={"a": 1},
+    )
+    return await inputs.read(action, ctx, data, detached=False)
 
 
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
-    inputs, arguments = Inputs(None), ACTION.signature.validate({"n": 3})
-    await inputs.keep(record(arguments), CTX, ACTION, arguments)
+    start = await started(Inputs(MemoryStore()), {"n": "3"})
 
-    work = inputs.load(record(arguments), ACTION)
+    work = start.hand_over()
 
-    assert work.arguments is arguments
+    assert work.arguments == {"n": 3, "file": None}
     assert work.context == {"state": {"a": 1}, "request": RequestFacts(method="POST")}
+    assert from_json(start.record.input) == {"n": 3, "file": None}
 
 
 async def test_another_process_reads_them_from_the_runs_record() -> None:
-    arguments = ACTION.signature.validate({"n": 3})
+    inputs = Inputs(MemoryStore())
+    start = await started(inputs, {"n": 3})
 
-    assert Inputs(None).load(record(arguments), ACTION).arguments == {"n": 3, "file": None}
+    work = inputs.load(start.record, ACTION)
+
+    assert work.arguments == {"n": 3, "file": None}
+    assert work.context == {"state": {"a": 1}, "request": RequestFacts(method="POST")}
 
 
 async def test_another_process_finds_the_files_that_were_kept(tmp_path: Path) -> None:
-    arguments = ACTION.signature.validate({"n": 3, "file": Upload(BytesIO(b"abc"))})
-    await Inputs(tmp_path).keep(record(arguments), CTX, ACTION, arguments)
+    start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": BytesIO(b"abc")})
+    await start.keep()
+    start.close()
+    before = open_files()
 
-    work = Inputs(tmp_path).load(record(arguments), ACTION)
+    work = Inputs(FilesStore(tmp_path)).load(start.record, ACTION)
 
     upload = work.arguments["file"]
     assert isinstance(upload, Upload)
     assert upload.file.read() == b"abc"
-    upload.close()
+    work.close()
+    assert upload.file.closed
+    assert open_files() == before
 
 
 async def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
-    arguments = ACTION.signature.validate({"n": 3, "file": Upload(BytesIO(b"abc"))})
+    inputs = Inputs(FilesStore(tmp_path))
+    start = await started(inputs, {"n": 3, "file": Upload(BytesIO(b"abc"))})
 
     with pytest.raises(ValidationFailed, match="not valid"):
-        Inputs(tmp_path).load(record(arguments), ACTION)
+        inputs.load(start.record, ACTION)
 
 
-async def test_forgetting_closes_and_deletes_files(tmp_path: Path) -> None:
-    inputs, upload = Inputs(tmp_path), Upload(BytesIO(b"abc"))
-    arguments = ACTION.signature.validate({"n": 3, "file": upload})
-    await inputs.keep(record(arguments), CTX, ACTION, arguments)
+async def test_a_start_that_is_dropped_closes_and_deletes_files(tmp_path: Path) -> None:
+    upload, before = Upload(BytesIO(b"abc")), open_files()
+    start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": upload})
+    await start.keep()
+    assert files_in(tmp_path) == [tmp_path / "r1"]
 
-    await inputs.forget("r1", ACTION)
-    await inputs.forget("r1", ACTION)
-    await inputs.forget("r1")
+    await start.drop()
+    await start.drop()
 
     assert upload.file.closed
     assert files_in(tmp_path) == []
+    assert open_files() == before
 
 
-async def test_an_action_without_files_touches_no_disk(tmp_path: Path) -> None:
-    plain: Action[..., Any, Any] = Action(without_files, Options())
-    inputs = Inputs(tmp_path / "absent")
+async def test_a_start_that_is_closed_leaves_what_the_run_may_need(tmp_path: Path) -> None:
+    upload, before = Upload(BytesIO(b"abc")), open_files()
+    start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": upload})
+    await start.keep()
 
-    run = RunRecord(id="r1", action="act", caller="c", context=CONTEXT)
-    await inputs.keep(run, CTX, plain, {"n": 3})
-    await inputs.forget("r1", plain)
+    start.close()
+
+    assert upload.file.closed
+    assert files_in(tmp_path) == [tmp_path / "r1"]
+    assert open_files() == before
+
+
+async def test_files_that_cannot_be_written_are_the_stores_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")  # where the folder should be
+    start = await started(Inputs(FilesStore(tmp_path / "file")), {"n": 3, "file": BytesIO(b"a")})
+
+    with pytest.raises(StoreError, match="Files cannot be kept"):
+        await start.keep()
+    await start.drop()
+
+
+async def test_an_input_without_files_touches_no_disk(tmp_path: Path) -> None:
+    inputs = Inputs(FilesStore(tmp_path / "absent"))
+
+    for action in (PLAIN, ACTION):
+        start = await started(inputs, {"n": 3}, action)
+        await start.keep()
+        await inputs.forget_ended(start.record, action)
+        await start.drop()
+    await inputs.forget(["r1"])
+    await inputs.remove_leftovers()
 
     assert files_in(tmp_path) == []
+
+
+# What a crash has left.
+
+
+async def test_files_of_unknown_runs_are_deleted_but_for_those_of_a_start(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "runs.db")
+    inputs, folder = Inputs(store), tmp_path / "runs.db-files"
+    start = await started(inputs, {"n": 3, "file": BytesIO(b"abc")})
+    await start.keep()
+    for n in range(300):
+        (folder / f"r-left-{n}").mkdir()
+        (folder / f"r-left-{n}" / "file").write_bytes(b"abc")
+
+    await inputs.remove_leftovers()
+    assert files_in(folder) == [folder / "r1"]
+    await store.create(start.record, Admission())
+    start.close()
+    await inputs.remove_leftovers()
+    assert files_in(folder) == [folder / "r1"]
+    await store.request_cancel("r1", "requested")
+    await store.purge("r1")
+    await inputs.remove_leftovers()
+
+    assert files_in(folder) == []
+    await store.close()
 
 
 def files_in(folder: Path) -> list[Path]:

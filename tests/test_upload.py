@@ -1,5 +1,6 @@
 """An upload is a file that its run owns, under a name that harms nobody."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from yieldwire.upload import KeptFiles, Upload
+from tests.support.descriptors import open_files
+from yieldwire.upload import Upload, Uploads
 
 
 def test_a_file_tells_its_size_and_stands_at_its_beginning() -> None:
@@ -100,51 +102,64 @@ def test_nothing_that_comes_as_json_is_a_file(value: object) -> None:
         ADAPTER.validate_python(value)
 
 
-# Files that outlive the process.
+# The files of one input.
 
 
-def test_kept_files_are_found_again_by_their_record(tmp_path: Path) -> None:
-    files = KeptFiles(tmp_path / "r1")
-    upload = Upload(BytesIO(b"abc"), filename="a.csv", content_type="text/csv")
-    upload.file.seek(2)
+def test_what_is_made_or_validated_meanwhile_closes_together(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+    given, before = Upload(BytesIO(b"x")), Upload(BytesIO(b"y"))
+    uploads = Uploads([before])
 
-    files.keep([upload, Upload(BytesIO(b"abc"), filename="same.csv")])
-    again = ADAPTER.validate_python(ADAPTER.dump_python(upload), context=files)
+    with uploads.collecting():
+        made = [ADAPTER.validate_python(value) for value in (given, path, BytesIO(b"z"))]
+    after = ADAPTER.validate_python(BytesIO(b"z"))
+    assert not any(upload.file.closed for upload in (*made, before))
+    uploads.close()
+    uploads.close()
 
-    assert upload.file.tell() == 0
-    assert (again.filename, again.content_type, again.file.read()) == ("a.csv", "text/csv", b"abc")
-    assert [path.name for path in (tmp_path / "r1").iterdir()] == [upload.sha256()]
-    again.close()
-
-
-@pytest.mark.parametrize(
-    ("record", "message"),
-    [
-        ({"filename": "a", "contentType": "b", "sha256": "0" * 64}, "not kept any more"),
-        ({"filename": "a", "contentType": "b", "sha256": "../../secret"}, "not kept any more"),
-        ({"filename": "a", "contentType": "b", "sha256": ".."}, "not kept any more"),
-        ({"filename": "a"}, "no record of a file"),
-        ("/etc/passwd", "no record of a file"),
-        (None, "no record of a file"),
-    ],
-)
-def test_what_is_not_kept_is_not_found(tmp_path: Path, record: object, message: str) -> None:
-    (tmp_path / "secret").write_bytes(b"secret")
-    files = KeptFiles(tmp_path / "runs" / "r1")
-    files.keep([Upload(BytesIO(b"abc"))])
-
-    with pytest.raises(ValidationError, match=message):
-        ADAPTER.validate_python(record, context=files)
+    assert all(upload.file.closed for upload in (*made, before))
+    assert not after.file.closed
 
 
-def test_kept_files_are_forgotten_whole(tmp_path: Path) -> None:
-    files = KeptFiles(tmp_path / "r1")
-    files.keep([Upload(BytesIO(b"abc"))])
+def test_what_is_written_into_an_input_is_known_by_its_hash() -> None:
+    uploads, upload = Uploads(), Upload(BytesIO(b"abc"))
 
-    files.forget()
-    files.forget()
+    with uploads.collecting():
+        ADAPTER.dump_json(upload)
 
-    assert list(tmp_path.iterdir()) == []
+    assert uploads.described == {upload.sha256(): upload}
+
+
+def test_a_file_that_cannot_be_closed_keeps_no_other_open() -> None:
+    class Stubborn(BytesIO):
+        def close(self) -> None:
+            raise OSError("the disk is full")
+
+    other = Upload(BytesIO(b"b"))
+    Uploads([Upload(Stubborn(b"a")), other]).close()
+
+    assert other.file.closed
+
+
+def test_a_file_that_another_run_has_closed_is_refused() -> None:
+    upload = Upload(BytesIO(b"abc"))
+    upload.close()
+
+    with pytest.raises(ValidationError, match="open it for each run"):
+        ADAPTER.validate_python(upload)
+
+
+def test_a_path_that_is_no_file_leaves_nothing_open(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    other_end = os.open(tmp_path / "pipe", os.O_RDWR)
+    before = open_files()
+
+    with pytest.raises(ValidationError, match="seek"):
+        ADAPTER.validate_python(tmp_path / "pipe")
+
+    assert open_files() == before
+    os.close(other_end)
 
 
 def test_a_file_is_binary_in_the_schema() -> None:

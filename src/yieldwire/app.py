@@ -12,20 +12,20 @@ from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing  # noqa: PLC0414 - exported from here too
 from yieldwire.configuration import APP, open_store
 from yieldwire.context import Context, RequestFacts, Resource
-from yieldwire.errors import Json, Unavailable, YieldwireError
+from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
 from yieldwire.events import Event
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.handle import Handles
-from yieldwire.inputs import Inputs
+from yieldwire.inputs import Inputs, Start
 from yieldwire.middleware import Around, Middleware, run_middleware
 from yieldwire.opening import Lifetime, Opening
 from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.setting import settings
 from yieldwire.snapshot import Fold, Folds, retry_after_ms
-from yieldwire.starts import admission_of, close_uploads, dump, record_of
+from yieldwire.starts import admission_of, closing_if_refused
 from yieldwire.stores import Admission, Query, RunStore
 
 logger = logging.getLogger("yieldwire.app")
@@ -75,7 +75,7 @@ class App(Handles):
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
         self._middleware, self._around = tuple(middleware), tuple(around)
-        self._inputs = Inputs(self.store.files)
+        self._inputs = Inputs(self.store)
         self._folds = Folds()
         self._lifetime = Lifetime(self)
 
@@ -119,6 +119,15 @@ class App(Handles):
         )
         return LocalExecutor(services, self._load, self._ended, lease=self._lease)
 
+    async def prepare(self) -> None:
+        """See whether the store can be used, and delete what a crash has left of files.
+
+        Raises:
+            StoreError: If the store cannot be used.
+        """
+        await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
+        await self._inputs.remove_leftovers()
+
     def enter(self, opening: Opening, /) -> None:
         """Add nothing to what lives as long as ``opening``."""
 
@@ -134,16 +143,23 @@ class App(Handles):
                 await self._swept(executor, run)
             except Exception:  # the others must be looked after all the same
                 logger.exception("a run was not looked after", extra={"run_id": run.id})
-        for run_id in await self.store.purge():
-            self._folds.forget(run_id)
+        await self._forget(await self.store.purge())
+        if self._inputs.has_doubts:
+            await self._inputs.remove_leftovers()
 
     async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
         if run.status.is_terminal:
+            executor.drop(run.id)
             await self._ended(run)
         elif run.status is Status.PENDING:
             executor.enqueue(run.id, run)
         elif run.cancel_reason is not None:
             executor.nudge(run.id, run.cancel_reason)
+
+    async def _forget(self, purged: Sequence[str]) -> None:
+        for run_id in purged:
+            self._folds.forget(run_id)
+        await self._inputs.forget(purged)
 
     def farewell(self) -> None:
         """Take no new runs, and let every reader end at its next block, to come back later."""
@@ -209,54 +225,55 @@ class App(Handles):
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
         """
-        opening = await self.ready()
-        arguments = action.signature.validate(data)
+        with closing_if_refused(data):
+            await self.ready()
+        start = await self._inputs.read(action, ctx, data, detached=detached)
         try:
-            record = record_of(action, ctx, await dump(action, arguments), detached=detached)
-            admission = admission_of(action, record, key, self._max_runs, self._lease)
-            await self._inputs.keep(record, ctx, action, arguments)
+            admission = admission_of(action, start.record, key, self._max_runs, self._lease)
+            await start.keep()
         except BaseException:
-            close_uploads(arguments)
-            await self._inputs.forget(ctx.run_id, action)
+            await start.drop()
             raise
-        try:
-            return await self._enter(action, record, admission)
-        except asyncio.CancelledError:
-            # The store may have the run, and what it was asked before it does before.
-            # To a caller who asks again with its key, or to other readers of the feed.
-            is_known = admission.key is not None or admission.feed is not None
-            opening.tasks.own(
-                self._enter(action, record, admission)
-                if is_known
-                else self._forsake(record.id, action)
-            )
-            raise
+        return await self._enter(start, admission)
 
-    async def _enter(
-        self, action: Action[..., Any, Any], record: RunRecord, admission: Admission
-    ) -> RunRecord:
+    async def _enter(self, start: Start, admission: Admission) -> RunRecord:
         try:
             executor = (await self.ready()).executor
-            kept = await self.store.create(record, admission)
-        except Exception:
-            await self._inputs.forget(record.id, action)
+            kept = await self.store.create(start.record, admission)
+        except asyncio.CancelledError:
+            # The store may have the run, and what it was asked before it does before.
+            if not start.is_abandoned:
+                start.is_abandoned = True
+                self._lifetime.current.tasks.own(self._settle(start, admission))
             raise
-        if kept.id == record.id:
-            executor.enqueue(kept.id, kept)
+        except StoreError as exc:
+            kept = await self._inputs.find_after(exc, start)
+        except BaseException:  # a refusal: there is no such run
+            await start.drop()
+            raise
+        if kept.id == start.record.id:
+            executor.enqueue(kept.id, kept, start.hand_over())
         else:
-            await self._inputs.forget(record.id, action)
+            await start.drop()
         return kept
 
-    async def _forsake(self, run_id: str, action: Action[..., Any, Any]) -> None:
-        with suppress(YieldwireError):  # NotFound, where the store does not have it
-            await self.cancel(run_id)
-        await self._inputs.forget(run_id, action)
+    async def _settle(self, start: Start, admission: Admission) -> None:
+        """Carry out a start whose caller was cancelled, or cancel its run where nobody knows it."""
+        try:
+            if admission.key is not None or admission.feed is not None:
+                await self._enter(start, admission)
+                return
+            with suppress(YieldwireError):  # NotFound, where the store does not have it
+                await self.cancel(start.record.id)
+            await start.drop()
+        finally:
+            start.close()
 
     def _load(self, run: RunRecord) -> Work:
         return self._inputs.load(run, self.action_named(run.action))
 
     async def _ended(self, run: RunRecord) -> None:
-        await self._inputs.forget(run.id, self._names.get(run.action))
+        await self._inputs.forget_ended(run, self._names.get(run.action))
 
     # The other verbs.
 
@@ -335,6 +352,7 @@ class App(Handles):
         opening = await self.ready()
         run = await self.store.request_cancel(run_id, reason)
         if run.status.is_terminal:
+            opening.executor.drop(run.id)
             await self._ended(run)
         else:
             opening.executor.nudge(run_id, run.cancel_reason or reason)
@@ -347,8 +365,7 @@ class App(Handles):
             Conflict: If it has not.
         """
         await self.ready()
-        await self.store.purge(run_id)
-        self._folds.forget(run_id)
+        await self._forget(await self.store.purge(run_id))
 
     async def find(self, query: Query) -> Sequence[RunRecord]:
         """Return the runs that fit, newest first."""

@@ -15,6 +15,7 @@ from yieldwire.reading import Reader
 from yieldwire.registry import Registry
 from yieldwire.run import RunRecord
 from yieldwire.snapshot import Fold
+from yieldwire.starts import closing_if_refused
 from yieldwire.stores import RunStore
 
 P = ParamSpec("P")
@@ -251,7 +252,8 @@ class Start:
         action = self._app.own(action)
         options, data = self._parted(action, args, input)
         caller = Caller(owner=options.get("owner"))
-        ctx = await self._app.admit(action, caller, RequestFacts(method="PYTHON"))
+        with closing_if_refused(data):
+            ctx = await self._app.admit(action, caller, RequestFacts(method="PYTHON"))
         key = options.get("key")
         record = await self._app.create(action, ctx, data, key=key, detached=True)
         return Run(self._app, record, action)

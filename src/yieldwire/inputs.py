@@ -1,80 +1,192 @@
-"""The arguments and facts of runs that have not begun, or are not over.
+"""The input of runs, from the start that brings it to the last attempt that needs it.
 
-They are at hand in the process that validated them; every other one reads them from the run's
-record and the files that were kept with it.
+The process that validates an input has its arguments at hand; every other one reads them from the
+run's record and from the files that were kept with it. Where the store outlives the process, the
+files are written before the store has the run, so that no attempt ever misses one, and deleted
+when the run has ended, and again when it is purged, in case the process was killed in between.
 """
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json
 
 from yieldwire.actions import Action
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import StoreError
+from yieldwire.errors import NotFound, StoreError
 from yieldwire.executors import Work
+from yieldwire.files import KeptFiles, carry_out, delete, folders_in
 from yieldwire.run import RunRecord
-from yieldwire.starts import close_uploads, uploads_in
-from yieldwire.upload import KeptFiles
+from yieldwire.starts import dump, record_of, uploads_in
+from yieldwire.stores import RunStore
+from yieldwire.upload import Uploads
+
+logger = logging.getLogger("yieldwire.app")
+
+_AT_ONCE: Final = 256
+"""Runs that the store is asked for at a time."""
 
 
-class Inputs:
-    """What runs need, by run. ``folder`` is where uploads outlive the process, if they do."""
+class Start:
+    """A start on its way: the record that it makes, and what its first attempt needs.
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._kept: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    It ends with one of `close`, `drop` and `hand_over`.
+    """
 
-    def _files(self, run_id: str) -> KeptFiles | None:
-        return None if self._folder is None else KeptFiles(self._folder / run_id)
+    def __init__(self, record: RunRecord, work: Work, files: KeptFiles | None) -> None:
+        self.record: Final = record
+        self.is_abandoned = False
+        """Whether its caller was cancelled while the store was asked to keep the run."""
+        self._work, self._files = work, files
 
-    async def keep(
-        self,
-        run: RunRecord,
-        ctx: Context,
-        action: Action[..., Any, Any],
-        arguments: Mapping[str, Any],
-    ) -> None:
-        """Hold what a run needs, and write its uploads down where they can outlive the process.
+    async def keep(self) -> None:
+        """Write the files where they can outlive the process.
 
         Raises:
             StoreError: If they cannot be written.
         """
-        files = self._files(run.id)
-        if files is not None and action.takes_files:
-            try:
-                await asyncio.to_thread(files.keep, list(uploads_in(arguments)))
-            except OSError as exc:
-                raise StoreError(
-                    f"Files cannot be kept in {self._folder}: {exc.strerror or exc}."
-                ) from exc
-        # Read from its JSON where there is any, so that it is the same as for a later attempt.
-        state = from_json(run.context)["state"] if ctx.state else {}
-        self._kept[run.id] = arguments, {"state": state, "request": ctx.request}
+        described = list(self._work.uploads.described.values())
+        if self._files is None or not described:
+            return
+        try:
+            await carry_out(partial(self._files.keep, described))
+        except OSError as exc:
+            raise StoreError(f"Files cannot be kept: {exc.strerror or exc}.") from exc
+
+    def hand_over(self) -> Work:
+        """Return what the first attempt needs: the store has the run, and the files are its own."""
+        if self._files is not None:
+            self._files.release()
+        return self._work
+
+    def close(self) -> None:
+        """Close the files, and leave what was written of them: the store may have the run."""
+        self.hand_over().close()
+
+    async def drop(self) -> None:
+        """Close the files and delete what was written of them: there is no such run."""
+        self._work.close()
+        if self._files is not None and self._work.uploads.described:
+            await carry_out(self._files.forget)
+
+
+class Inputs:
+    """Reads and keeps the input of runs, for one store."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store, self._folder = store, store.files
+        self.has_doubts = False
+        """Whether a start failed in such a way that its files may be left behind."""
+
+    def _files(self, run_id: str) -> KeptFiles | None:
+        return None if self._folder is None else KeptFiles(self._folder / run_id)
+
+    async def read(
+        self, action: Action[..., Any, Any], ctx: Context, data: object, *, detached: bool
+    ) -> Start:
+        """Validate the input of a start.
+
+        Every file in it is the start's from here on, also where this raises.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+        """
+        uploads = Uploads(uploads_in(data))
+        try:
+            with uploads.collecting():
+                arguments = action.signature.validate(data)
+                dumped = await dump(action, arguments)
+            record = record_of(action, ctx, dumped, detached=detached)
+            # Read from its JSON where there is any, so that it is the same as for later attempts.
+            state = from_json(record.context)["state"] if ctx.state else {}
+        except BaseException:
+            uploads.close()
+            raise
+        context = {"state": state, "request": ctx.request}
+        work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
+        return Start(record, work, self._files(record.id))
+
+    async def find_after(self, failure: StoreError, start: Start) -> RunRecord:
+        """Return the run of ``start`` if the store has it, though it failed to say so.
+
+        Raises:
+            StoreError: The ``failure``, if the run is not there or the store cannot be asked.
+        """
+        try:
+            return await self._store.get(start.record.id)
+        except NotFound:
+            await start.drop()
+        except BaseException as exc:
+            start.close()
+            self.has_doubts = True  # the store may have the run, which needs its files then
+            if not isinstance(exc, StoreError):
+                raise
+        raise failure
 
     def load(self, run: RunRecord, action: Action[..., Any, Any]) -> Work:
-        """Return what an attempt at ``run`` needs.
+        """Return what an attempt at ``run`` needs, from the run's record.
 
         Raises:
             ValidationFailed: If the run's input does not fit its action any more, or one of its
                 files is gone.
         """
-        kept = self._kept.pop(run.id, None)
-        if kept is None:
-            arguments = action.signature.validate(from_json(run.input), self._files(run.id))
+        files = self._files(run.id)
+        uploads = Uploads(reopen=None if files is None else files.open)
+        try:
+            with uploads.collecting():
+                arguments = action.signature.validate(from_json(run.input))
             facts = from_json(run.context)
-            kept = arguments, {**facts, "request": RequestFacts(**facts["request"])}
-        return Work(action=action, arguments=kept[0], context=kept[1])
+            context = {**facts, "request": RequestFacts(**facts["request"])}
+        except BaseException:
+            uploads.close()
+            raise
+        return Work(action=action, arguments=arguments, context=context, uploads=uploads)
 
-    async def forget(self, run_id: str, action: Action[..., Any, Any] | None = None) -> None:
-        """Let go of what no attempt will need; of an ``action`` without files there is little."""
-        kept = self._kept.pop(run_id, None)
-        if kept is not None:
-            close_uploads(kept[0])
-        if self._folder is None or (action is not None and not action.takes_files):
+    async def forget(self, run_ids: Sequence[str]) -> None:
+        """Delete the files of runs for which there will be no attempt."""
+        if self._folder is not None and run_ids:
+            folders = [self._folder / run_id for run_id in run_ids]
+            await carry_out(partial(delete, folders))
+
+    async def forget_ended(self, run: RunRecord, action: Action[..., Any, Any] | None) -> None:
+        """Delete the files of a run that has ended, unless its action takes none."""
+        if action is None or action.takes_files:
+            await self.forget([run.id])
+
+    async def remove_leftovers(self) -> None:
+        """Delete the files of runs that the store does not have, and that nobody is creating.
+
+        Raises:
+            StoreError: If the store cannot be asked.
+        """
+        if self._folder is None:
             return
-        files = self._files(run_id)
-        if files is not None:
-            await asyncio.to_thread(files.forget)
+        names = await carry_out(partial(folders_in, self._folder))
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            are_known = await asyncio.gather(*map(self._is_known, some))
+            for name, is_known in zip(some, are_known, strict=True):
+                if not is_known:
+                    await self._remove(self._folder / name)
+        self.has_doubts = False
+
+    async def _is_known(self, run_id: str) -> bool:
+        try:
+            await self._store.get(run_id)
+        except NotFound:
+            return False
+        return True
+
+    async def _remove(self, folder: Path) -> None:
+        files = KeptFiles(folder)
+        try:
+            # Asked again under the lock: the run may have been created since.
+            if await carry_out(files.seize) and not await self._is_known(folder.name):
+                logger.info("deleting files of a run that does not exist: %s", folder)
+                await carry_out(files.forget)
+        finally:
+            files.release()

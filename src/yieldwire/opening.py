@@ -20,7 +20,7 @@ from yieldwire.errors import StoreError, Unavailable, UsageError
 from yieldwire.executors.local import Left, LocalExecutor, Tasks
 from yieldwire.reading import Reader
 from yieldwire.resources import Resources
-from yieldwire.stores import Query, RunStore
+from yieldwire.stores import RunStore
 
 logger = logging.getLogger("yieldwire.app")
 
@@ -46,6 +46,10 @@ class Host(Protocol):
     @property
     def declared_resources(self) -> Sequence[Resource[Any]]:
         """What is opened with it, in order."""
+        ...
+
+    async def prepare(self) -> None:
+        """Make the store ready to be used; raise `StoreError` if it cannot be."""
         ...
 
     def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
@@ -99,7 +103,7 @@ class Opening:
         host = self._host
         try:
             await host.store.open()
-            await host.store.find(Query(everyone=True, limit=1))  # it is better to fail here
+            await host.prepare()
             ready: asyncio.Future[None] = self.loop.create_future()
             keeping = self._resources.keep(host.declared_resources, ready)
             self._keeper = self.tasks.own(keeping)

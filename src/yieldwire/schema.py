@@ -91,16 +91,14 @@ class Signature:
     chunk: Output | None
     result: Output
 
-    def validate(self, data: object, files: object = None) -> dict[str, Any]:
+    def validate(self, data: object) -> dict[str, Any]:
         """Return the function's arguments for an input object.
-
-        ``files`` is where an input that was stored has its uploads: its validators' context.
 
         Raises:
             ValidationFailed: If it does not fit, with the messages by field.
         """
         try:
-            model = self.input.model_validate(data, context=files)
+            model = self.input.model_validate(data)
         except ValidationError as exc:
             raise ValidationFailed(_field_errors(exc)) from exc
         if self.body is not None:

@@ -1,8 +1,12 @@
 """What a start turns into before anything runs: a record, and the terms of its admission."""
 
-import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -11,12 +15,15 @@ from pydantic_core import to_json
 from yieldwire.actions import Action
 from yieldwire.context import Context
 from yieldwire.errors import ParseError, UsageError
+from yieldwire.files import carry_out
 from yieldwire.run import SHARED, RunRecord, distinct_labels
 from yieldwire.stores import Admission
 from yieldwire.upload import Upload
 
 ANONYMOUS_KEY_LENGTH: Final = 22
 """Characters of an idempotency key that nobody else may guess: 128 bits in base 64."""
+
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def record_of(
@@ -100,26 +107,50 @@ def _digest(data: bytes) -> str:
 async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
     """Return validated arguments as JSON; in a thread where files are hashed for it."""
     if action.takes_files:
-        return await asyncio.to_thread(action.signature.dump, arguments)
+        return await carry_out(partial(action.signature.dump, arguments))
     return action.signature.dump(arguments)
 
 
 def uploads_in(value: object) -> Iterator[Upload]:
-    """Yield every file among the arguments."""
-    if value is None or isinstance(value, (str, int, float)):
-        return  # first, because a list may have very many of them
-    if isinstance(value, Upload):
-        yield value
-    elif isinstance(value, BaseModel):
-        yield from uploads_in(value.__dict__)
-    elif isinstance(value, Mapping):
-        yield from uploads_in(list(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from uploads_in(item)
+    """Yield every file in ``value``, in whatever containers, models and dataclasses it is."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Upload):
+            yield each
+        elif id(each) not in seen:
+            seen.add(id(each))
+            # First the scalars, because a list may have very many of them.
+            waiting += [part for part in _parts(each) if type(part) not in _SCALARS]
 
 
-def close_uploads(arguments: object) -> None:
-    """Let go of every file among the arguments."""
-    for upload in uploads_in(arguments):
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, (list, tuple, AbstractSet, deque)):
+        return value
+    if isinstance(value, BaseModel):
+        return [
+            *value.__dict__.values(),
+            *(value.__pydantic_extra__ or {}).values(),
+            *(value.__pydantic_private__ or {}).values(),
+        ]
+    if is_dataclass(value):
+        return [getattr(value, field.name, None) for field in fields(value)]
+    return ()
+
+
+def close_uploads(value: object) -> None:
+    """Close every file in ``value``."""
+    for upload in uploads_in(value):
         upload.close()
+
+
+@contextmanager
+def closing_if_refused(data: object) -> Generator[None, None, None]:
+    """Close every file in the input of a start that is refused or cancelled in this block."""
+    try:
+        yield
+    except BaseException:
+        close_uploads(data)
+        raise

@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Self, cast
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -19,8 +20,9 @@ class Upload:
     """A file that came with the input, on disk where it is large.
 
     The run owns it: it stays open until the run has ended, whatever became of the
-    request that brought it. ``filename`` is what the sender called it, without any folder,
-    for showing only; the file on disk has a name that the server made.
+    request that brought it, and a start that is refused closes it. ``filename`` is what the
+    sender called it, without any folder, for showing only; the file on disk has a name that the
+    server made.
     """
 
     def __init__(
@@ -32,6 +34,8 @@ class Upload:
         self.size = file.seek(0, os.SEEK_END)
         file.seek(0)
         self._sha256: str | None = None
+        if (uploads := _collecting.get()) is not None:
+            uploads.own(self)
 
     def __repr__(self) -> str:
         return f"Upload(filename={self.filename!r}, size={self.size})"
@@ -51,9 +55,24 @@ class Upload:
             self._sha256 = digest.hexdigest()
         return self._sha256
 
+    @classmethod
+    def at(cls, path: Path, *, filename: str, content_type: str | None = None) -> Self:
+        """Open the file at ``path``.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
+        file = path.open("rb")
+        try:
+            return cls(file, filename=filename, content_type=content_type)
+        except BaseException:
+            file.close()
+            raise
+
     def close(self) -> None:
-        """Let the file go; one that lives in a temporary place is deleted."""
-        self.file.close()
+        """Close the file; one that is in a temporary place is deleted."""
+        with suppress(Exception):  # a file that fails here keeps no other open
+            self.file.close()
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -61,7 +80,7 @@ class Upload:
         source: Any,  # noqa: ANN401 - Pydantic's own protocol
         handler: GetCoreSchemaHandler,
     ) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(
+        return core_schema.no_info_plain_validator_function(
             cls._validate,
             serialization=core_schema.plain_serializer_function_ser_schema(cls._describe),
         )
@@ -81,14 +100,19 @@ class Upload:
         return {"type": "object", "properties": fields, "required": list(fields)}
 
     @classmethod
-    def _validate(cls, value: object, info: ValidationInfo) -> "Upload":
+    def _validate(cls, value: object) -> "Upload":
+        uploads = _collecting.get()
         if isinstance(value, Upload):
+            if uploads is not None:
+                uploads.own(value)
+            if value.file.closed:
+                raise ValueError("the file is closed, as a run's files are; open it for each run")
             return value
-        if isinstance(info.context, KeptFiles):
-            return info.context.open(value)
+        if uploads is not None and uploads.reopen is not None:
+            return uploads.reopen(value)
         # Only Python callers can hand in these two: no wire format makes them.
         if isinstance(value, Path):
-            return cls(value.open("rb"), filename=value.name)
+            return cls.at(value, filename=value.name)
         if hasattr(value, "read") and hasattr(value, "seek"):
             file = cast("BinaryIO", value)
             return cls(file, filename=Path(str(getattr(file, "name", "upload"))).name)
@@ -96,54 +120,55 @@ class Upload:
 
     @staticmethod
     def _describe(upload: "Upload") -> dict[str, object]:
+        digest = upload.sha256()
+        if (uploads := _collecting.get()) is not None:
+            uploads.described[digest] = upload
         return {
             "filename": upload.filename,
             "contentType": upload.content_type,
             "size": upload.size,
-            "sha256": upload.sha256(),
+            "sha256": digest,
         }
 
 
-class KeptFiles:
-    """The files of one run's input, kept on disk for as long as an attempt may need them.
+class Uploads:
+    """The files of one start, or of one attempt: wherever they are in the input, they close as one.
 
-    Each is stored by its hash, so that its record in the run's input finds it again.
+    ``reopen`` finds the file that a record in a stored input stands for; without it no record is
+    a file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(
+        self, owned: Iterable[Upload] = (), *, reopen: Callable[[object], Upload] | None = None
+    ) -> None:
+        self._owned = list(owned)
+        self.reopen: Final = reopen
+        self.described: Final[dict[str, Upload]] = {}
+        """What a stored input has records of, by hash: an attempt elsewhere needs these."""
 
-    def keep(self, uploads: Iterable[Upload]) -> None:
-        """Write every upload's content down, safe from the end of the process."""
-        for upload in uploads:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            target = self._folder / upload.sha256()
-            with target.open("wb") as copy:
-                upload.file.seek(0)
-                shutil.copyfileobj(upload.file, copy, _BLOCK_BYTES)
-                copy.flush()
-                os.fsync(copy.fileno())
-            upload.file.seek(0)
+    @contextmanager
+    def collecting(self) -> Generator[None, None, None]:
+        """Own every upload that is made or validated in this context meanwhile.
 
-    def open(self, record: object) -> Upload:
-        """Return the upload that a record in a run's input stands for.
-
-        Raises:
-            ValueError: If it is not kept here.
+        So it does not matter in what it is nested, nor whether the validation succeeds.
         """
-        match record:
-            case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
-                path = self._folder / Path(digest).name
-            case _:
-                raise ValueError("this is no record of a file")
+        token = _collecting.set(self)
         try:
-            return Upload(path.open("rb"), filename=name, content_type=kind)
-        except OSError as exc:
-            raise ValueError(f"the file {name!r} is not kept any more") from exc
+            yield
+        finally:
+            _collecting.reset(token)
 
-    def forget(self) -> None:
-        """Delete what was kept."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def own(self, upload: Upload) -> None:
+        """Close ``upload`` with the others."""
+        self._owned.append(upload)
+
+    def close(self) -> None:
+        """Close every file. Closing again changes nothing."""
+        for upload in self._owned:
+            upload.close()
+
+
+_collecting: Final[ContextVar[Uploads | None]] = ContextVar("yieldwire_uploads", default=None)
 
 
 def _base_name(name: str) -> str:

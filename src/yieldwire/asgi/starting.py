@@ -40,7 +40,7 @@ from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status, advance
 from yieldwire.snapshot import Fold
-from yieldwire.starts import close_uploads
+from yieldwire.starts import closing_if_refused
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions
@@ -109,13 +109,10 @@ async def _start(
     else:
         headers, receive = exchange.headers, exchange.receive
         data = await read_input(headers, receive, action, app.bounds, app.timing.body)
-    try:
+    with closing_if_refused(data):
         if caller.owner is not None:
             app.sign_outs.check(caller)  # a body may have taken a while to arrive
-        return await app.create(action, ctx, data, key=key, detached=detached)
-    except BaseException:
-        close_uploads(data)
-        raise
+    return await app.create(action, ctx, data, key=key, detached=detached)
 
 
 @lru_cache(maxsize=512)  # nearly every request has the same names

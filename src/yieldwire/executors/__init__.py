@@ -5,12 +5,13 @@ from the store, through `Loader`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from yieldwire.actions import Action
 from yieldwire.run import RunRecord
 from yieldwire.setting import SECONDS, Rules, count, settings
+from yieldwire.upload import Uploads
 
 LIMITS: Final[Rules] = {
     "max_events": count(1),
@@ -49,11 +50,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What an attempt runs: the action, its validated arguments, and its context's facts."""
+    """What an attempt runs: the action, its validated arguments, and its context's facts.
+
+    ``uploads`` are the files among the arguments; whoever has the work closes them.
+    """
 
     action: Action[..., Any, Any]
     arguments: Mapping[str, Any]
     context: Mapping[str, Any]
+    uploads: Uploads = field(default_factory=Uploads)
+
+    def close(self) -> None:
+        """Close the files. Closing again changes nothing."""
+        self.uploads.close()
 
 
 Loader = Callable[[RunRecord], Work]
@@ -63,11 +72,18 @@ Loader = Callable[[RunRecord], Work]
 class Executor(Protocol):
     """Decides where runs are executed."""
 
-    def enqueue(self, run_id: str, run: RunRecord | None = None, /) -> None:
+    def enqueue(
+        self, run_id: str, run: RunRecord | None = None, work: Work | None = None, /
+    ) -> None:
         """See to it that a pending run is claimed and executed, at least once asked for.
 
-        ``run`` is its record, where that is at hand.
+        ``run`` is its record and ``work`` what its attempt needs, where that is at hand; the
+        executor closes it.
         """
+        ...
+
+    def drop(self, run_id: str, /) -> None:
+        """Stop waiting for a turn of a run that has ended before it began."""
         ...
 
     def nudge(self, run_id: str, reason: str, /) -> None:

@@ -22,7 +22,6 @@ from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
 from yieldwire.executors.pace import Pace
 from yieldwire.executors.patience import patiently
 from yieldwire.run import RunRecord, Status
-from yieldwire.starts import close_uploads
 
 T = TypeVar("T")
 
@@ -117,7 +116,7 @@ class LocalExecutor:
         self._store, self._limits = services.store, services.limits
         self._runs, self._chores = Tasks(), Tasks()
         self._attempts: dict[str, Attempt] = {}
-        self._queued: set[str] = set()
+        self._queued: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         """Runs that were enqueued while an older attempt at them was still here."""
         self._left: Left = {}
@@ -130,25 +129,30 @@ class LocalExecutor:
         if lease is not None:
             self._chores.own(self._keep_leases(lease))
 
-    def enqueue(self, run_id: str, run: RunRecord | None = None, /) -> None:
+    def enqueue(
+        self, run_id: str, run: RunRecord | None = None, work: Work | None = None, /
+    ) -> None:
         """Execute a pending run, once the attempt that is still here, if one is, has ended."""
-        if self._is_closing:
-            self._left[run_id] = None
-        elif run_id in self._queued:
-            self._again.add(run_id)
+        if self._is_closing or run_id in self._queued:
+            if self._is_closing:
+                self._left[run_id] = None
+            else:
+                self._again.add(run_id)
+            if work is not None:
+                work.close()
         else:
-            self._queued.add(run_id)
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            self._runs.own(self._execute(run_id, run), partial(self._leave, run_id))
+            leave = partial(self._leave, run_id, work)
+            self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
 
-    async def _execute(self, run_id: str, run: RunRecord | None) -> None:
+    async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
         try:
             if run is None:
                 run = await self._ask(run_id, partial(self._store.get, run_id))
                 if run.status is not Status.PENDING:
                     return  # the attempt that was still here has ended it
             try:
-                work = self._load(run)
+                work = work or self._load(run)
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
                 await self._give_up(run_id, exc)
                 return
@@ -163,15 +167,16 @@ class LocalExecutor:
                     if not attempt.is_lost:
                         await self._ended(attempt.run)
             finally:
-                if work.action.takes_files:
-                    close_uploads(work.arguments)
+                work.close()
         except (Fenced, NotFound):
             logger.debug("not pending any more", extra={"run_id": run_id})
         except StoreError:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
 
-    def _leave(self, run_id: str, task: asyncio.Task[None]) -> None:
-        self._queued.discard(run_id)
+    def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
+        if work is not None:
+            work.close()
+        self._queued.pop(run_id, None)
         has_begun = self._attempts.pop(run_id, None) is not None
         self.paces.pop(run_id, None)
         if self._is_closing:
@@ -219,6 +224,7 @@ class LocalExecutor:
         block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data)
         append = partial(self._store.append, after=run.seq, fence=run.fence, end=Status.FAILED)
         await self._ask(run.id, partial(append, run.id, block))
+        await self._ended(run)
 
     async def _claim(self, run_id: str) -> RunRecord:
         return await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
@@ -264,6 +270,12 @@ class LocalExecutor:
         if attempt is not None:
             attempt.cancel(reason)
 
+    def drop(self, run_id: str, /) -> None:
+        """Stop waiting for a turn of a run that has ended before it began."""
+        task = self._queued.get(run_id)
+        if run_id not in self._attempts and task is not None and task is not asyncio.current_task():
+            task.cancel()
+
     async def close(self, grace: float, /) -> None:
         """Let running actions finish, stop those that have not, and be gone within ``grace``.
 
@@ -306,7 +318,6 @@ class LocalExecutor:
                     continue
                 elif self._lease is None:
                     await self._end_interrupted(run)
-                    await self._ended(run)
                 else:
                     await self._release(run)
 
@@ -317,7 +328,7 @@ class LocalExecutor:
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give up every run, as their ``loop`` has gone."""
         self._is_closing = True
-        self._left |= dict.fromkeys(self._queued | self._again)
+        self._left |= dict.fromkeys([*self._queued, *self._again])
         for run_id, attempt in self._attempts.items():
             self._left[run_id] = attempt.run.fence
             attempt.forsake()

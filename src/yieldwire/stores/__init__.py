@@ -139,7 +139,10 @@ class Store(Protocol):
 
     @property
     def files(self) -> Path | None:
-        """The folder where an input's files may outlive the process; ``None`` where they do not."""
+        """The folder where an input's files may outlive the process; ``None`` where they do not.
+
+        It is used for nothing else: the folder of a run that the store does not have is deleted.
+        """
         ...
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
