@@ -9,6 +9,7 @@ when the run has ended, and again when it is purged, in case the process was kil
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ from yieldwire.files import KeptFiles, carry_out, delete, folders_in
 from yieldwire.run import RunRecord
 from yieldwire.starts import dump, record_of, uploads_in
 from yieldwire.stores import RunStore
-from yieldwire.upload import Uploads
+from yieldwire.upload import Upload, Uploads
 
 logger = logging.getLogger("yieldwire.app")
 
@@ -43,17 +44,21 @@ class Start:
         """Whether its caller was cancelled while the store was asked to keep the run."""
         self._work, self._files = work, files
 
+    @property
+    def _described(self) -> Sequence[Upload]:
+        uploads = self._work.uploads
+        return () if uploads is None else list(uploads.described.values())
+
     async def keep(self) -> None:
         """Write the files where they can outlive the process.
 
         Raises:
             StoreError: If they cannot be written.
         """
-        described = list(self._work.uploads.described.values())
-        if self._files is None or not described:
+        if self._files is None or not self._described:
             return
         try:
-            await carry_out(partial(self._files.keep, described))
+            await carry_out(partial(self._files.keep, self._described))
         except OSError as exc:
             raise StoreError(f"Files cannot be kept: {exc.strerror or exc}.") from exc
 
@@ -70,7 +75,7 @@ class Start:
     async def drop(self) -> None:
         """Close the files and delete what was written of them: there is no such run."""
         self._work.close()
-        if self._files is not None and self._work.uploads.described:
+        if self._files is not None and self._described:
             await carry_out(self._files.forget)
 
 
@@ -95,16 +100,18 @@ class Inputs:
         Raises:
             ValidationFailed: If the input does not fit.
         """
-        uploads = Uploads(uploads_in(data))
+        given = uploads_in(data)  # also those that no field of the input takes
+        uploads = Uploads(given) if given or action.takes_files else None
         try:
-            with uploads.collecting():
+            with nullcontext() if uploads is None else uploads.collecting():
                 arguments = action.signature.validate(data)
                 dumped = await dump(action, arguments)
             record = record_of(action, ctx, dumped, detached=detached)
             # Read from its JSON where there is any, so that it is the same as for later attempts.
             state = from_json(record.context)["state"] if ctx.state else {}
         except BaseException:
-            uploads.close()
+            if uploads is not None:
+                uploads.close()
             raise
         context = {"state": state, "request": ctx.request}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
@@ -154,11 +161,13 @@ class Inputs:
 
     async def forget_ended(self, run: RunRecord, action: Action[..., Any, Any] | None) -> None:
         """Delete the files of a run that has ended, unless its action takes none."""
-        if action is None or action.takes_files:
+        if self._folder is not None and (action is None or action.takes_files):
             await self.forget([run.id])
 
     async def remove_leftovers(self) -> None:
-        """Delete the files of runs that the store does not have, and that nobody is creating.
+        """Delete what a crash has left: files of runs that have ended, or were never created.
+
+        Those of a run that somebody is creating stay.
 
         Raises:
             StoreError: If the store cannot be asked.
@@ -168,25 +177,24 @@ class Inputs:
         names = await carry_out(partial(folders_in, self._folder))
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
-            are_known = await asyncio.gather(*map(self._is_known, some))
-            for name, is_known in zip(some, are_known, strict=True):
-                if not is_known:
+            are_needed = await asyncio.gather(*map(self._is_needed, some))
+            for name, is_needed in zip(some, are_needed, strict=True):
+                if not is_needed:
                     await self._remove(self._folder / name)
         self.has_doubts = False
 
-    async def _is_known(self, run_id: str) -> bool:
+    async def _is_needed(self, run_id: str) -> bool:
         try:
-            await self._store.get(run_id)
+            return not (await self._store.get(run_id)).status.is_terminal
         except NotFound:
             return False
-        return True
 
     async def _remove(self, folder: Path) -> None:
         files = KeptFiles(folder)
         try:
             # Asked again under the lock: the run may have been created since.
-            if await carry_out(files.seize) and not await self._is_known(folder.name):
-                logger.info("deleting files of a run that does not exist: %s", folder)
+            if await carry_out(files.seize) and not await self._is_needed(folder.name):
+                logger.info("deleting files that no run needs: %s", folder)
                 await carry_out(files.forget)
         finally:
             files.release()

@@ -1,6 +1,8 @@
 """The files of a run go with the run, whatever they are nested in and whatever becomes of it."""
 
 import asyncio
+import signal
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import suppress
@@ -19,9 +21,12 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from pydantic import dataclasses as checked
 from typing_extensions import TypedDict
 
+from tests.support.crashing import POINTS, take
 from tests.support.descriptors import open_files
 from tests.support.runs import SOON, first_chunk
+from tests.support.server import ROOT
 from yieldwire.app import App, Timing
+from yieldwire.clock import SystemClock
 from yieldwire.context import Context
 from yieldwire.errors import (
     Forbidden,
@@ -516,3 +521,65 @@ def test_a_store_that_fails_at_any_call_leaves_no_file_and_no_descriptor(*, outl
         play(outlives, lambda world: story(world, tree, failures))
 
     search()
+
+
+# Killed.
+
+
+@pytest.mark.parametrize("by_name", [True, False], ids=["delete", "retention"])
+async def test_files_that_another_process_left_go_with_the_purge(
+    tmp_path: Path, *, by_name: bool
+) -> None:
+    world = World(folder=tmp_path, outlives=True)
+    app, start = world.app()
+    run = await start({"n": ENDS, "node": {"file": BytesIO(b"a")}})
+    await end_of(run)
+    await app.close()
+    app, _ = world.app()
+    await app.open()
+    left = tmp_path / "runs.db-files" / run.id
+    left.mkdir()  # as by a process that was killed when it had written the end
+    (left / "file").write_bytes(b"a")
+
+    if by_name:
+        await app.delete(run.id)
+    else:
+        world.clock.advance(3601)
+        await app.sweep()
+
+    world.check()
+    await app.close()
+
+
+class Later(SystemClock):
+    """The machine's clock, after a while."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() + 60.0
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_process_that_is_killed_leaves_files_only_until_nobody_needs_them(
+    point: str, tmp_path: Path
+) -> None:
+    path, clock, taken = tmp_path / "runs.db", Later(), list[object]()
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.crashing", str(path), point, cwd=ROOT
+    )
+    assert await killed.wait() == -signal.SIGKILL
+    world = World(folder=tmp_path, outlives=True)
+    was_kept = world.kept()
+
+    app = App(store=SQLiteStore(path, clock=clock), timing=TIMING, clock=clock)
+    app.action(retries=1)(take)
+    await app.open()
+    if point in {"half", "kept", "ended"}:
+        world.check()
+    await app.sweep()
+    for run in await app.find(Query(everyone=True)):
+        taken += [event.value async for event in Run(app, run.id, app.action_named("take"))]
+    await app.close()
+
+    assert was_kept != []
+    assert (True in taken) == (point in {"created", "running", "ended"})
+    world.check()

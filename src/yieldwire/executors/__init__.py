@@ -5,7 +5,7 @@ from the store, through `Loader`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from yieldwire.actions import Action
@@ -58,11 +58,12 @@ class Work:
     action: Action[..., Any, Any]
     arguments: Mapping[str, Any]
     context: Mapping[str, Any]
-    uploads: Uploads = field(default_factory=Uploads)
+    uploads: Uploads | None = None
 
     def close(self) -> None:
         """Close the files. Closing again changes nothing."""
-        self.uploads.close()
+        if self.uploads is not None:
+            self.uploads.close()
 
 
 Loader = Callable[[RunRecord], Work]

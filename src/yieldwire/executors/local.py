@@ -272,8 +272,10 @@ class LocalExecutor:
 
     def drop(self, run_id: str, /) -> None:
         """Stop waiting for a turn of a run that has ended before it began."""
+        if run_id in self._attempts:
+            return
         task = self._queued.get(run_id)
-        if run_id not in self._attempts and task is not None and task is not asyncio.current_task():
+        if task is not None and task is not asyncio.current_task():
             task.cancel()
 
     async def close(self, grace: float, /) -> None:

@@ -141,7 +141,7 @@ class Store(Protocol):
     def files(self) -> Path | None:
         """The folder where an input's files may outlive the process; ``None`` where they do not.
 
-        It is used for nothing else: the folder of a run that the store does not have is deleted.
+        It is used for nothing else: a folder in it that no run needs is deleted.
         """
         ...
 
