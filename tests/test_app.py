@@ -1,11 +1,12 @@
 """The verbs of an application, whatever the transport."""
 
 import asyncio
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,16 +26,18 @@ from yieldwire.errors import (
     NotFound,
     ParseError,
     RateLimited,
+    StoreError,
     Unauthorized,
     Unavailable,
     UsageError,
     ValidationFailed,
 )
+from yieldwire.executors import Limits
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.handle import Run
 from yieldwire.run import RunRecord, Status
 from yieldwire.snapshot import FOLDS_BYTES
-from yieldwire.stores import Query
+from yieldwire.stores import Admission, Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
@@ -227,6 +230,56 @@ async def test_a_refused_start_lets_its_uploads_go(app: App) -> None:
         await app.start(action, {"file": refused})
 
     assert refused.file.closed
+
+
+async def test_a_run_that_is_cancelled_while_it_waits_for_a_thread_closes_its_files() -> None:
+    may_end = threading.Event()
+
+    def hold(file: Upload) -> None:
+        may_end.wait(SOON)
+
+    async with opened(App(timing=QUIET, limits=Limits(threads=1))) as app:
+        action = app.action(hold)
+        first = await app.start(action, {"file": Upload(BytesIO(b"a"))})
+        waiting = Upload(BytesIO(b"b"))
+        second = await app.start(action, {"file": waiting})
+        await asyncio.sleep(0)
+
+        await second.cancel()
+        ended = await outcome(second)
+        await asyncio.sleep(0)
+
+        assert ended.end[0] == "cancelled"
+        assert waiting.file.closed
+        may_end.set()
+        await outcome(first)
+
+
+async def test_files_whose_run_may_be_in_a_store_that_fails_are_deleted_when_it_answers(
+    tmp_path: Path,
+) -> None:
+    class Unsure(SQLiteStore):
+        fails = False
+
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            raise StoreError("no answer")
+
+        async def get(self, run_id: str, /) -> RunRecord:
+            if self.fails:
+                raise StoreError("no answer")
+            return await super().get(run_id)
+
+    async with opened(App(store=Unsure(tmp_path / "runs.db"), timing=QUIET)) as app:
+        store, upload = cast("Unsure", app.store), Upload(BytesIO(b"a"))
+        store.fails = True
+        with pytest.raises(StoreError, match="no answer"):
+            await app.start(app.action(size_of), {"file": upload})
+        assert upload.file.closed
+
+        store.fails = False
+        await app.sweep()
+
+        assert list((tmp_path / "runs.db-files").iterdir()) == []
 
 
 # A concurrency limit's slot comes back.

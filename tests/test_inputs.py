@@ -1,5 +1,6 @@
 """Arguments are at hand where they were validated, and can be read again elsewhere."""
 
+import asyncio
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from yieldwire.actions import Action, Options
 from yieldwire.context import Context, RequestFacts
 from yieldwire.errors import StoreError, ValidationFailed
 from yieldwire.inputs import Inputs, Start
+from yieldwire.run import RunRecord
 from yieldwire.stores import Admission
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -141,6 +143,62 @@ async def test_an_input_without_files_touches_no_disk(tmp_path: Path) -> None:
     await inputs.remove_leftovers()
 
     assert files_in(tmp_path) == []
+
+
+# A store that fails while it is asked to keep a run.
+
+
+class SilentStore(FilesStore):
+    """A store that cannot be asked, or is cancelled while it is."""
+
+    error: type[BaseException] = StoreError
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        raise self.error("no answer")
+
+
+async def test_a_run_that_was_kept_though_the_store_failed_is_found(tmp_path: Path) -> None:
+    store = FilesStore(tmp_path)
+    start = await started(Inputs(store), {"n": 3, "file": BytesIO(b"a")})
+    await start.keep()
+    await store.create(start.record, Admission())
+
+    kept = await Inputs(store).find_after(StoreError("full"), start)
+
+    assert kept.id == "r1"
+    assert files_in(tmp_path) == [tmp_path / "r1"]
+    await start.drop()
+
+
+async def test_a_run_that_was_not_kept_leaves_no_file(tmp_path: Path) -> None:
+    inputs, upload = Inputs(FilesStore(tmp_path)), Upload(BytesIO(b"a"))
+    start = await started(inputs, {"n": 3, "file": upload})
+    await start.keep()
+
+    with pytest.raises(StoreError, match="full"):
+        await inputs.find_after(StoreError("full"), start)
+
+    assert upload.file.closed
+    assert files_in(tmp_path) == []
+    assert not inputs.has_doubts
+
+
+@pytest.mark.parametrize("error", [StoreError, asyncio.CancelledError])
+async def test_files_stay_while_it_is_unknown_whether_their_run_was_kept(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    store, upload = SilentStore(tmp_path), Upload(BytesIO(b"a"))
+    store.error = error
+    inputs = Inputs(store)
+    start = await started(inputs, {"n": 3, "file": upload})
+    await start.keep()
+
+    with pytest.raises(error, match=r"full|no answer"):
+        await inputs.find_after(StoreError("full"), start)
+
+    assert upload.file.closed
+    assert files_in(tmp_path) == [tmp_path / "r1"]
+    assert inputs.has_doubts
 
 
 # What a crash has left.
