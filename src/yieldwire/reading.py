@@ -16,7 +16,7 @@ from typing import Final, Self, TypeAlias
 from yieldwire.access import Caller
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, Unauthorized
-from yieldwire.events import Block
+from yieldwire.events import Block, EventType
 from yieldwire.executors.pace import Pace
 from yieldwire.stores import RunStore
 
@@ -219,7 +219,9 @@ class Reader:
         return self._shown(page) if self._is_over else page
 
     def _shown(self, page: Sequence[Block]) -> Sequence[Block]:
-        return page if self._shows_debug else [*page[:-1], page[-1].without_debug()]
+        if self._shows_debug or page[-1].end is not EventType.ERROR:
+            return page
+        return [*page[:-1], page[-1].without_debug()]
 
     def _must_end(self) -> bool:
         return self._is_over or self.is_leaving

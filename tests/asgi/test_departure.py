@@ -98,3 +98,28 @@ async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
     await asyncio.sleep(0)
 
     assert "a task failed" in caplog.text
+
+
+async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_each_other() -> None:
+    async def broken() -> Message:
+        raise OSError("no connection")
+
+    departures, may_end = Departures(Tasks()), asyncio.Event()
+    answers = [
+        departures.until_disconnect(receive, may_end.wait())
+        for receive in (broken, here, gone, here, broken)
+    ]
+
+    async with asyncio.TaskGroup() as group:
+        outcomes = group.create_task(
+            asyncio.wait_for(asyncio.gather(*answers, return_exceptions=True), 30.0)
+        )
+        while len(asyncio.all_tasks()) < 2 + len(answers):  # noqa: ASYNC110 - tasks are no event
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # each of them is watched now, and this one from a later moment on
+        with pytest.raises(Disconnected):
+            await departures.until_disconnect(gone, asyncio.sleep(3600.0))
+        may_end.set()
+
+    kinds = [type(outcome) for outcome in outcomes.result()]
+    assert kinds == [Disconnected, bool, Disconnected, bool, Disconnected]

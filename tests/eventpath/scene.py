@@ -7,7 +7,6 @@ A request costs next to nothing here, so that what is counted is the path from a
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MethodType
 from typing import Any, Final
 
 from tests.support.calls import Call, Message, uvicorns_own
@@ -44,28 +43,32 @@ class Listener:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    over: asyncio.Future[Message] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
     async def listen(self, app: Actions) -> None:
         """Make the request, and return at the end of its answer."""
         requests = [{"type": "http.request", "body": b"".join(self.call.body), "more_body": False}]
-        over: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
         async def receive() -> Message:
-            return requests.pop() if requests else await over
+            return requests.pop() if requests else await self.over
 
-        async def send(_: object, message: Message) -> None:
-            self.sends += 1
-            if message["type"] == "http.response.start":
-                self.head.set_result(message)
-                return
-            body: bytes = message["body"]
-            self.size += len(body)
-            if self.bodies is not None and body:
-                self.bodies.append(body)
-            if not message["more_body"] and not over.done():
-                over.set_result({"type": "http.disconnect"})
+        await app(self.call.scope(), receive, self.send)
 
-        # Counted is what a server without middleware sees.
-        await app(self.call.scope(), receive, MethodType(uvicorns_own(send), self))
+    async def _take(self, message: Message) -> None:
+        self.sends += 1
+        if message["type"] == "http.response.start":
+            self.head.set_result(message)
+            return
+        body: bytes = message["body"]
+        self.size += len(body)
+        if self.bodies is not None and body:
+            self.bodies.append(body)
+        if not message["more_body"] and not self.over.done():
+            self.over.set_result({"type": "http.disconnect"})
+
+    send = uvicorns_own(_take)  # counted is what a server without middleware sees
 
 
 async def run_id(listener: Listener) -> str:

@@ -272,10 +272,8 @@ async def follow_run(
         opening = encoder.opening(run.id, after, _state(run.id, status, first_seq))
         streaming = Streaming(exchange, reader, encoder, app.timing, caller)
         work = streaming.run(after, opening, headers, page=page, has_news=last > after)
-        if page and page[-1].end is not None:
-            await work  # everything is there, and only sends are left: nobody need watch them
-        else:
-            await app.attend(exchange, reader, work)
+        # Where everything is there already, only sends are left, which nobody need watch.
+        await (work if page and page[-1].end is not None else app.attend(exchange, reader, work))
 
 
 def _status_after(page: Sequence[Block]) -> Status:
