@@ -577,7 +577,7 @@ async def test_a_process_that_is_killed_leaves_files_only_until_nobody_needs_the
         world.check()
     await app.sweep()
     for run in await app.find(Query(everyone=True)):
-        taken += [event.value async for event in Run(app, run.id, app.action_named("take"))]
+        taken += [event.value async for event in await app.run(run.id)]
     await app.close()
 
     assert was_kept != []
