@@ -179,3 +179,50 @@ async def test_a_poll_of_a_store_that_cannot_write_is_answered_and_the_next_one_
     await polled.poll(run)
 
     assert polled.store.holds == 1
+
+
+async def test_a_poll_that_waits_for_a_run_that_needs_no_readers_costs_no_write() -> None:
+    polled = Polled()
+    run = await claimed(polled.store, detached=True)
+
+    async with polled.polls.waiting(run, 60.0):
+        await polled.polls.settle()
+
+    assert (polled.store.holds, len(polled.polls)) == (0, 0)
+
+
+async def test_a_run_that_is_not_polled_any_more_is_forgotten_without_a_write() -> None:
+    polled = Polled()
+    await polled.poll(await claimed(polled.store, linger=20.0))
+
+    polled.clock.advance(5.0)
+    await polled.polls.settle()
+    kept = len(polled.polls)
+    polled.clock.advance(0.1)
+    await polled.polls.settle()
+
+    assert (kept, len(polled.polls), polled.store.holds) == (1, 0, 1)
+
+
+async def test_a_poll_that_comes_while_another_is_settled_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    polled = Polled()
+    run = await claimed(polled.store, linger=4.0)
+    async with polled.polls.waiting(run, 60.0):
+        pass
+    polled.clock.advance(2.0)
+    hold, late = polled.store.hold, polled.polls.waiting(run, 60.0)
+
+    async def hold_slowly(run_id: str, reader: str, *, seconds: float) -> None:
+        monkeypatch.undo()
+        await hold(run_id, reader, seconds=seconds)
+        await late.__aenter__()
+
+    monkeypatch.setattr(polled.store, "hold", hold_slowly)
+    await polled.polls.settle()
+    await polled.polls.note(run)
+
+    assert len(polled.polls) == 1
+    assert not await polled.is_asked_to_stop_after(run, 59.0)
+    await late.__aexit__(None, None, None)
