@@ -159,12 +159,8 @@ async def _answer_when_ended(
         reader.check()
     headers = run_headers(run.id, exchange.base)
     if heard.is_over:
-        place = f"{exchange.base}/runs/{run.id}/events"
-        error = PayloadTooLarge(
-            f"The run's events are over the {app.bounds.answer_bytes} bytes of one answer; "
-            f"stream them from {place}."
-        )
-        await exchange.answer_error_object(error.error_object(run.id), headers)
+        error = _too_large(run.id, exchange.base, app.bounds.answer_bytes)
+        await exchange.answer_error_object(error, headers)
         return
     end, outcome = heard.end, heard.outcome()
     status = advance(Status.RUNNING, end) if end else (await app.store.get(run.id)).status
@@ -175,6 +171,14 @@ async def _answer_when_ended(
     if asked:
         body = b'%b,"events":[%b]}' % (body[:-1], heard.events())
     await exchange.answer(code, body, media_type="application/json", headers=headers)
+
+
+def _too_large(run_id: str, base: str, most_bytes: int) -> ErrorObject:
+    error = PayloadTooLarge(
+        f"The run's events are over the {most_bytes} bytes of one answer; "
+        f"stream them from {base}/runs/{run_id}/events."
+    )
+    return error.error_object(run_id)
 
 
 class _Heard:
