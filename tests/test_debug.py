@@ -128,11 +128,11 @@ async def test_a_logged_traceback_begins_in_the_users_code_without_debug_too(
 
 
 def test_a_fault_of_the_package_itself_keeps_its_whole_traceback() -> None:
-    error = caught(lambda: App(store="nothing"))
+    error = caught(lambda: App().action(lambda: None))
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
 
-    assert functions_in(text_of(error)) == ["__init__", "open_store"]
+    assert functions_in(text_of(error)) == ["__call__", "__init__", "_check"]
 
 
 def test_a_syntax_error_says_its_own_place_and_nothing_above_it() -> None:

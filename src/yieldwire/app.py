@@ -25,7 +25,7 @@ from yieldwire.reading import Reader
 from yieldwire.run import RunRecord, Status, new_run_id
 from yieldwire.setting import settings
 from yieldwire.snapshot import Fold, Folds, retry_after_ms
-from yieldwire.starts import admission_of, closing_if_refused
+from yieldwire.starts import admission_of
 from yieldwire.stores import Admission, Query, RunStore
 
 logger = logging.getLogger("yieldwire.app")
@@ -225,26 +225,24 @@ class App(Handles):
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
         """
-        with closing_if_refused(data):
-            await self.ready()
         start = await self._inputs.read(action, ctx, data, detached=detached)
         try:
+            opening = self._lifetime.current
             admission = admission_of(action, start.record, key, self._max_runs, self._lease)
             await start.keep()
         except BaseException:
             await start.drop()
             raise
-        return await self._enter(start, admission)
+        return await self._enter(opening, start, admission)
 
-    async def _enter(self, start: Start, admission: Admission) -> RunRecord:
+    async def _enter(self, opening: Opening, start: Start, admission: Admission) -> RunRecord:
         try:
-            executor = (await self.ready()).executor
             kept = await self.store.create(start.record, admission)
         except asyncio.CancelledError:
             # The store may have the run, and what it was asked before it does before.
             if not start.is_abandoned:
                 start.is_abandoned = True
-                self._lifetime.current.tasks.own(self._settle(start, admission))
+                opening.tasks.own(self._settle(opening, start, admission))
             raise
         except StoreError as exc:
             kept = await self._inputs.find_after(exc, start)
@@ -252,16 +250,16 @@ class App(Handles):
             await start.drop()
             raise
         if kept.id == start.record.id:
-            executor.enqueue(kept.id, kept, start.hand_over())
+            opening.executor.enqueue(kept.id, kept, start.hand_over())
         else:
             await start.drop()
         return kept
 
-    async def _settle(self, start: Start, admission: Admission) -> None:
+    async def _settle(self, opening: Opening, start: Start, admission: Admission) -> None:
         """Carry out a start whose caller was cancelled, or cancel its run where nobody knows it."""
         try:
             if admission.key is not None or admission.feed is not None:
-                await self._enter(start, admission)
+                await self._enter(opening, start, admission)
                 return
             with suppress(YieldwireError):  # NotFound, where the store does not have it
                 await self.cancel(start.record.id)

@@ -16,6 +16,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -29,7 +30,6 @@ from yieldwire.run import RunRecord, Status
 from yieldwire.setting import SECONDS, Rule, Rules, one_of, optional, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
-    REVOCATIONS_KEPT,
     Admission,
     Deliver,
     Query,
@@ -48,6 +48,7 @@ from yieldwire.stores.sqlite.file import (
 )
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import Append, Log
+from yieldwire.stores.sqlite.revocations import Revocations
 from yieldwire.stores.sqlite.tails import Tails
 from yieldwire.stores.sqlite.waiters import Heads, Waiters
 
@@ -101,6 +102,7 @@ class SQLiteStore:
         self._clock = clock or SystemClock()
         self._sql = dict(statements())
         self._log = Log(self._sql, self._clock)
+        self._revocations = Revocations(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
         place = Place(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
@@ -374,31 +376,11 @@ class SQLiteStore:
 
     async def revoke(self, owner: str, /) -> float:
         """Keep that the access of ``owner`` was revoked, and return when."""
-
-        def work(connection: sqlite3.Connection) -> float:
-            at = time.monotonic()
-            n = connection.execute(self._sql["revoke"], {"owner": owner, "at": at}).lastrowid or 0
-            oldest = {"oldest": n - REVOCATIONS_KEPT}
-            connection.execute(self._sql["forget_revocations"], oldest)
-            return at
-
-        return await self._write(work)
+        return await self._write(partial(self._revocations.keep, owner=owner))
 
     async def revoked(self, since: int, /) -> Revoked:
         """Return the revocations behind number ``since``."""
-
-        def work(connection: sqlite3.Connection) -> Revoked:
-            last = int(self._log.one(connection, "last_revocation")["last"])
-            if last == since:
-                return Revoked(last=last)
-            rows = connection.execute(self._sql["revoked"], {"since": since}).fetchall()
-            return Revoked(
-                last=last,
-                at={row["owner"]: row["at"] for row in rows},
-                is_whole=sum(row["times"] for row in rows) == last - since,
-            )
-
-        return await self._lanes.read(work)
+        return await self._lanes.read(partial(self._revocations.behind, since=since))
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before."""
