@@ -252,9 +252,7 @@ async def follow_run(
     if seq is not None and seq == run.seq and run.status.is_terminal:
         await exchange.answer(204, headers=run_headers(run.id, exchange.base))
         return
-    if wanted not in STREAMS:
-        wanted = Format.SSE
-    encoder = ENCODERS[wanted]()
+    encoder = ENCODERS[wanted if wanted in STREAMS else Format.SSE]()
     headers = run_headers(run.id, exchange.base)
     async with app.reader_for(caller, run) as reader:
         page: Sequence[Block] = ()
