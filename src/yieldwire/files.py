@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -55,10 +56,10 @@ else:
         return held
 
 
-async def carry_out(work: Callable[[], T]) -> T:
+async def carry_out(work: Callable[[], T], pool: Executor | None = None) -> T:
     """Do ``work`` in a thread. Cancellation waits until it is done, and then comes through."""
     context = copy_context()
-    done = asyncio.get_running_loop().run_in_executor(None, partial(context.run, work))
+    done = asyncio.get_running_loop().run_in_executor(pool, partial(context.run, work))
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:

@@ -9,6 +9,7 @@ when the run has ended, and again when it is purged, in case the process was kil
 import asyncio
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -174,7 +175,11 @@ class Inputs:
         """
         if self._folder is None:
             return
-        names = await carry_out(partial(folders_in, self._folder))
+        pool = ThreadPoolExecutor(1)  # gone at once, for those who never take files
+        try:
+            names = await carry_out(partial(folders_in, self._folder), pool)
+        finally:
+            pool.shutdown(wait=False)
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             are_needed = await asyncio.gather(*map(self._is_needed, some))
