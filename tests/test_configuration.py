@@ -51,7 +51,6 @@ class HalfAStore(MemoryStore):
         (None, ""),
         ({}, ""),
     ],
-    ids=str,
 )
 def test_what_is_not_a_store_is_told_with_what_was_meant(store: Any, hint: str) -> None:  # noqa: ANN401
     told = rf"^App: store=.* is not 'memory', 'sqlite:///runs\.db' or a store object{hint}\.$"

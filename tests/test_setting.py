@@ -195,7 +195,6 @@ def test_values_by_place_are_checked_too() -> None:
         (function_of("x"), lambda x, y=1: None),
         (function_of("x", "y"), lambda *all_of_them: None),
     ],
-    ids=repr,
 )
 def test_a_value_that_fits_has_no_fault(rule: Rule, value: object) -> None:
     assert rule.fault(value) is None
@@ -219,7 +218,6 @@ def test_a_value_that_fits_has_no_fault(rule: Rule, value: object) -> None:
         (function_of("x"), "x", "is not a function of x"),
         (function_of(), lambda x: None, "is not a function of nothing"),
     ],
-    ids=repr,
 )
 def test_a_value_that_does_not_fit_is_told_what_would(
     rule: Rule, value: object, fault: str

@@ -191,9 +191,10 @@ class App(Handles):
             Unavailable: If the server is stopping.
             YieldwireError: Whatever a middleware refuses with.
         """
-        if self.is_closing:
+        if self._lifetime.is_closing:
             raise Unavailable
-        await self.ready()
+        if not self._lifetime.is_open_here:
+            await self.ready()
         ctx = Context(
             run_id=new_run_id(),
             action=action.name,

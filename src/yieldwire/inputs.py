@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -104,9 +103,13 @@ class Inputs:
         given = uploads_in(data)  # also those that no field of the input takes
         uploads = Uploads(given) if given or action.takes_files else None
         try:
-            with nullcontext() if uploads is None else uploads.collecting():
+            if uploads is None:
                 arguments = action.signature.validate(data)
-                dumped = await dump(action, arguments)
+                dumped = action.signature.dump(arguments)
+            else:
+                with uploads.collecting():
+                    arguments = action.signature.validate(data)
+                    dumped = await dump(action, arguments)
             record = record_of(action, ctx, dumped, detached=detached)
             # Read from its JSON where there is any, so that it is the same as for later attempts.
             state = from_json(record.context)["state"] if ctx.state else {}

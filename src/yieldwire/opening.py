@@ -226,6 +226,11 @@ class Lifetime:
             if not opening.holders and self._opening in {opening, None}:
                 await self.close()
 
+    @property
+    def is_open_here(self) -> bool:
+        """Whether there is an opening of the running event loop."""
+        return self._opening is not None and self._opening.loop is asyncio.get_running_loop()
+
     async def ready(self) -> Opening:
         """Return the opening of this event loop; open one unless the application was closed.
 

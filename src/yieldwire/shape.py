@@ -25,12 +25,12 @@ class Shape(StrEnum):
     @property
     def is_blocking(self) -> bool:
         """Whether the function runs in a thread of its own."""
-        return self in {Shape.GENERATOR, Shape.FUNCTION}
+        return self in _BLOCKING
 
     @property
     def streams(self) -> bool:
         """Whether the action has chunks."""
-        return self not in {Shape.ASYNC_FUNCTION, Shape.FUNCTION}
+        return self not in _WHOLE
 
     @property
     def yields(self) -> bool:
@@ -38,6 +38,9 @@ class Shape(StrEnum):
         return self in {Shape.ASYNC_GENERATOR, Shape.GENERATOR}
 
 
+# Outside of the class, where they would be members of it.
+_BLOCKING: Final = frozenset({Shape.GENERATOR, Shape.FUNCTION})
+_WHOLE: Final = frozenset({Shape.ASYNC_FUNCTION, Shape.FUNCTION})
 _ASYNC: Final = (
     collections.abc.AsyncIterator,
     collections.abc.AsyncIterable,

@@ -134,8 +134,7 @@ async def _stream(headers: Headers, arrival: _Arrival, limit: int) -> AsyncGener
 
 
 async def _read(headers: Headers, arrival: _Arrival, limit: int) -> bytes:
-    async with aclosing(_stream(headers, arrival, limit)) as pieces:
-        return b"".join([piece async for piece in pieces])
+    return b"".join([piece async for piece in _stream(headers, arrival, limit)])
 
 
 def _check_size(size: int, limit: int) -> None:

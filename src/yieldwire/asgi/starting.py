@@ -109,8 +109,8 @@ async def _start(
     else:
         headers, receive = exchange.headers, exchange.receive
         data = await read_input(headers, receive, action, app.bounds, app.timing.body)
-    with closing_if_refused(data):
-        if caller.owner is not None:
+    if caller.owner is not None:
+        with closing_if_refused(data):
             app.sign_outs.check(caller)  # a body may have taken a while to arrive
     return await app.create(action, ctx, data, key=key, detached=detached)
 

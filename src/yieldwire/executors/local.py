@@ -174,8 +174,8 @@ class LocalExecutor:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
 
     def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
-        if work is not None:
-            work.close()
+        if work is not None and task.cancelled():
+            work.close()  # before its first step, perhaps
         self._queued.pop(run_id, None)
         has_begun = self._attempts.pop(run_id, None) is not None
         self.paces.pop(run_id, None)
