@@ -25,12 +25,12 @@ class Shape(StrEnum):
     @property
     def is_blocking(self) -> bool:
         """Whether the function runs in a thread of its own."""
-        return self in _BLOCKING
+        return self in _IN_THREADS
 
     @property
     def streams(self) -> bool:
         """Whether the action has chunks."""
-        return self not in _WHOLE
+        return self not in _WITHOUT_CHUNKS
 
     @property
     def yields(self) -> bool:
@@ -39,8 +39,8 @@ class Shape(StrEnum):
 
 
 # Outside of the class, where they would be members of it.
-_BLOCKING: Final = frozenset({Shape.GENERATOR, Shape.FUNCTION})
-_WHOLE: Final = frozenset({Shape.ASYNC_FUNCTION, Shape.FUNCTION})
+_IN_THREADS: Final = frozenset({Shape.GENERATOR, Shape.FUNCTION})
+_WITHOUT_CHUNKS: Final = frozenset({Shape.ASYNC_FUNCTION, Shape.FUNCTION})
 _ASYNC: Final = (
     collections.abc.AsyncIterator,
     collections.abc.AsyncIterable,
