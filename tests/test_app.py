@@ -661,7 +661,7 @@ async def test_a_stopping_application_takes_no_starts_and_lets_readers_go(app: A
     await first_chunk(run)
 
     async def follow() -> bool:
-        async with app.reading(run.id) as reader:
+        async with app.reader(run.id) as reader:
             async for _ in reader.pages(0, tick=SOON):
                 continue
             return reader.is_leaving

@@ -137,7 +137,7 @@ async def test_an_input_without_files_touches_no_disk(tmp_path: Path) -> None:
     for action in (PLAIN, ACTION):
         start = await started(inputs, {"n": 3}, action)
         await start.keep()
-        await inputs.forget_ended(start.record, action)
+        await inputs.forget([start.record.id])
         await start.drop()
     await inputs.forget(["r1"])
     await inputs.remove_leftovers()

@@ -233,7 +233,7 @@ def test_after_a_loop_that_has_gone_the_next_one_sweeps_and_lingers(
         async with asyncio.timeout(SOON), actions.lifespan():
             ctx = await actions.admit(hang, Caller(), RequestFacts(method="POST"))
             run = await actions.create(hang, ctx, {})
-            async with actions.reading(run.id) as reader:
+            async with actions.reader(run.id) as reader:
                 async for page in reader.pages(0, tick=0.01):
                     if page:
                         break
@@ -263,7 +263,7 @@ def test_what_ran_in_a_loop_that_has_gone_is_interrupted(
         return started.id
 
     async def ended(run_id: str) -> str:
-        async with asyncio.timeout(SOON), actions.lifespan(), actions.reading(run_id) as reader:
+        async with asyncio.timeout(SOON), actions.lifespan(), actions.reader(run_id) as reader:
             pages = [page async for page in reader.pages(0, tick=SOON)]
         return str(pages[-1][-1].end)
 

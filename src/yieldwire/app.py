@@ -272,7 +272,9 @@ class App(Handles):
         return self._inputs.load(run, self.action_named(run.action))
 
     async def _ended(self, run: RunRecord) -> None:
-        await self._inputs.forget_ended(run, self._names.get(run.action))
+        action = self._names.get(run.action)
+        if action is None or action.takes_files:
+            await self._inputs.forget([run.id])
 
     # The other verbs.
 
@@ -301,13 +303,6 @@ class App(Handles):
             is_needed=is_needed,
             shows_debug=self.debug,
         )
-
-    def reading(self, run_id: str, *, is_needed: bool = True) -> Reader:
-        """Return a reader for an ``async with``, in which it ends early when the server stops."""
-        reader = self.reader(run_id, is_needed=is_needed)
-        if self.is_closing:
-            reader.leave()
-        return reader
 
     async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Yield the events that the log has behind ``after`` at this moment."""

@@ -163,11 +163,6 @@ class Inputs:
             folders = [self._folder / run_id for run_id in run_ids]
             await carry_out(partial(delete, folders))
 
-    async def forget_ended(self, run: RunRecord, action: Action[..., Any, Any] | None) -> None:
-        """Delete the files of a run that has ended, unless its action takes none."""
-        if self._folder is not None and (action is None or action.takes_files):
-            await self.forget([run.id])
-
     async def remove_leftovers(self) -> None:
         """Delete what a crash has left: files of runs that have ended, or were never created.
 

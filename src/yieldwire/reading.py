@@ -142,7 +142,7 @@ class Reader:
         page: Sequence[Block] = ()
         while not page and await self._woken_within(0, until - loop.time()):
             page = await self._store.read(self.run_id, 0, max_bytes=PAGE_BYTES)
-        return self._shown(page) if page and page[-1].end is not None else page
+        return self._shown(page) if page and page[-1].end is EventType.ERROR else page
 
     async def news(self, after: int, within: float) -> None:
         """Return when there is something behind ``after``, or ``within`` so many seconds.
@@ -216,10 +216,10 @@ class Reader:
                 self._is_interrupted = False
                 return ()
         self._note_page(page)
-        return self._shown(page) if self._is_over else page
+        return self._shown(page) if page[-1].end is EventType.ERROR else page
 
     def _shown(self, page: Sequence[Block]) -> Sequence[Block]:
-        if self._shows_debug or page[-1].end is not EventType.ERROR:
+        if self._shows_debug:
             return page
         return [*page[:-1], page[-1].without_debug()]
 

@@ -57,8 +57,6 @@ def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
     """Return the labels of the action and those that middleware put on ``ctx.labels``."""
     if ctx.labels == []:
         return action.labels  # as nearly every start has it
-    if ctx.labels == [] and not action.options.labels:
-        return ()  # as nearly every run has it
     try:
         return distinct_labels([*action.labels, *distinct_labels(ctx.labels)])
     except UsageError as exc:

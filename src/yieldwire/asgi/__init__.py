@@ -265,12 +265,14 @@ class Actions(App):
             await super().sweep()
 
     def reader_for(self, caller: Caller, run: RunRecord, *, is_needed: bool = True) -> Reader:
-        """Return a reader for an ``async with``, in which it ends when its caller's access does.
+        """Return a reader that ends with its caller's access, and early when the server stops.
 
         The store is told of it only where it ``is_needed`` to keep the run going.
         """
-        reader = self.reading(run.id, is_needed=is_needed and needs_readers(run))
+        reader = self.reader(run.id, is_needed=is_needed and needs_readers(run))
         reader.caller = caller
+        if self._lifetime.is_closing:
+            reader.leave()
         if caller.owner is not None and self.sign_outs.has(caller):
             reader.revoke()
         return reader

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
 from yieldwire.actions import Action
 from yieldwire.asgi.bounds import Bounds
@@ -43,15 +43,44 @@ class _Departed(Exception):
 class _Arrival:
     """One body on its way. Only waiting for the client counts, not what is done with a piece."""
 
-    def __init__(self, receive: Receive, idle: float, rate: float) -> None:
-        self._receive, self._idle, self._rate = receive, idle, rate
+    def __init__(self, receive: Receive, limit: int, idle: float, rate: float) -> None:
+        self._receive, self._limit, self._idle, self._rate = receive, limit, idle, rate
         self._waited, self._size = 0.0, 0
+        self._has_more = True
 
-    async def next(self) -> Message:
+    def expect(self, length: str) -> None:
+        """Take the length that the head declares.
+
+        Raises:
+            PayloadTooLarge: If that is over the limit.
+        """
+        if length.isdecimal() and length.isascii():
+            self._check(int(length[:19]))
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise PayloadTooLarge(f"The body is over the limit of {self._limit} bytes.")
+
+    async def whole(self) -> bytes:
+        """Return all of it. Raises what `_next` does."""
+        pieces = [await self._next()]
+        while self._has_more:
+            pieces.append(await self._next())
+        return b"".join(pieces)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield it as it comes. Raises what `_next` does."""
+        while self._has_more:
+            if piece := await self._next():
+                yield piece
+
+    async def _next(self) -> bytes:
         """Return what the server received next.
 
         Raises:
             RequestTimedOut: If it takes too long, or everything so far arrived too slowly.
+            PayloadTooLarge: If it is over the limit by now.
+            _Departed: If the client left.
         """
         left = self._idle
         if self._rate:
@@ -63,8 +92,13 @@ class _Arrival:
         except TimeoutError:
             raise RequestTimedOut(self._complaint(left)) from None
         self._waited += loop.time() - began
-        self._size += len(message.get("body", b""))
-        return message
+        if message["type"] == "http.disconnect":
+            raise _Departed
+        piece: bytes = message.get("body", b"")
+        self._has_more = message.get("more_body", False)
+        self._size += len(piece)
+        self._check(self._size)
+        return piece
 
     def _complaint(self, left: float) -> str:
         if left < self._idle:
@@ -91,12 +125,15 @@ async def read_input(
             arrives at less than the lowest rate of ``bounds`` on average.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    arrival = _Arrival(receive, idle, bounds.body_rate)
+    is_multipart = kind == "multipart/form-data"
+    limit = bounds.upload_bytes if is_multipart else bounds.json_bytes
+    arrival = _Arrival(receive, limit, idle, bounds.body_rate)
+    arrival.expect(headers.get("content-length", "0"))
     try:
-        if kind == "multipart/form-data":
+        if is_multipart:
             fields = await _read_multipart(headers, arrival, bounds)
             return _coerced(fields, action, bounds)
-        body = await _read(headers, arrival, bounds.json_bytes)
+        body = await arrival.whole()
     except _Departed:
         raise ParseError("The body ends too early.") from None
     if kind == "application/json" or kind.endswith("+json"):
@@ -114,32 +151,6 @@ def _coerced(fields: Pairs, action: Action[..., Any, Any], bounds: Bounds) -> Js
     except BaseException:
         close_uploads([value for _, value in fields])
         raise
-
-
-async def _stream(headers: Headers, arrival: _Arrival, limit: int) -> AsyncGenerator[bytes, None]:
-    declared = headers.get("content-length", "0")
-    if declared.isdecimal() and declared.isascii():
-        _check_size(int(declared[:19]), limit)
-    size, has_more = 0, True
-    while has_more:
-        message = await arrival.next()
-        if message["type"] == "http.disconnect":
-            raise _Departed
-        piece: bytes = message.get("body", b"")
-        has_more = message.get("more_body", False)
-        size += len(piece)
-        _check_size(size, limit)
-        if piece:
-            yield piece
-
-
-async def _read(headers: Headers, arrival: _Arrival, limit: int) -> bytes:
-    return b"".join([piece async for piece in _stream(headers, arrival, limit)])
-
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
 
 
 def _parse_form(body: bytes, bounds: Bounds) -> Pairs:
@@ -194,7 +205,7 @@ async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         # The parser would look it up among Python's codecs, of which some raise or take long.
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
-    async with aclosing(_stream(headers, arrival, bounds.upload_bytes)) as pieces:
+    async with aclosing(arrival.pieces()) as pieces:
         parser = _Parser(
             headers,
             pieces,

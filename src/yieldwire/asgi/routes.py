@@ -102,7 +102,8 @@ def match(path: str, table: Table) -> Route:
         return Route(parts, table, [])
     for pattern in table:
         if len(pattern) == len(parts) and "{}" in pattern:
-            pairs = list(zip(pattern, parts, strict=True))
-            if all(want in {"{}", part} for want, part in pairs):
-                return Route(pattern, table, [part for want, part in pairs if want == "{}"])
+            places = [n for n, want in enumerate(pattern) if want == "{}"]
+            arguments = [parts[n] for n in places]
+            if pattern == tuple(["{}" if n in places else part for n, part in enumerate(parts)]):
+                return Route(pattern, table, arguments)
     raise NotFound("There is nothing at this address.")

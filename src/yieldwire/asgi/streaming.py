@@ -75,7 +75,7 @@ class Streaming:
         if self._exchange.method == "HEAD":
             await self._exchange.send_body(b"")
             return
-        if not has_news:
+        if not has_news and opening:
             await self._send(opening)
             opening = b""
         self._after = after
@@ -94,7 +94,8 @@ class Streaming:
                 if page and page[-1].end is not None:
                     await self._end(body, page[-1].end)
                     return
-                await self._send(body)
+                if body:
+                    await self._send(body)
         except NotFound:
             # Purged under the reader: never a bare end, which would look like success.
             ahead += encoder.reset(reader.run_id, self._after + 1)
@@ -152,13 +153,12 @@ class Streaming:
         if end is EventType.DONE or self._encoder.carries_end:
             await self._send(body, more=False)
             return
-        await self._send(body)
+        if body:
+            await self._send(body)
         raise BrokenOff(f"The run's last event is {end.value!r}, which plain text cannot say.")
 
-    async def _send(self, body: bytes, *, more: bool = True) -> None:
-        if not body and more:
-            return
-        await self._within_time(self._exchange.send_body(body, more=more))
+    def _send(self, body: bytes, *, more: bool = True) -> Awaitable[None]:
+        return self._within_time(self._exchange.send_body(body, more=more))
 
     async def _within_time(self, sending: Awaitable[None]) -> None:
         try:

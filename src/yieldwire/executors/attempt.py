@@ -108,7 +108,8 @@ class Attempt:
             self._call_later(self.run.timeout, partial(self.cancel, TIMED_OUT))
         if self.run.cancel_reason is not None:
             self.cancel(self.run.cancel_reason)
-        logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
         try:
             # Few awaits within awaits: each event that is sent by itself passes all of them.
             data = self._data_of(await self._drive())
@@ -306,24 +307,32 @@ class Attempt:
             return
         self._has_ended = True
         try:
-            await self._write_end(kind, data)
+            kind = await self._writer.end(kind, data)
         except asyncio.CancelledError:
             # The end is written all the same, in a task that this cancellation does not reach.
-            ending = self._own(self._write_end(kind, data))
+            ending = self._own(self._end_again(kind, data))
             while not ending.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.shield(ending)
+        except YieldwireError as exc:
+            self._note_unwritten_end(exc)
+        else:
+            if logger.isEnabledFor(logging.INFO):
+                extra = {"run_id": self.run.id}
+                logger.info("run ends: %s, %s", self.run.action, kind, extra=extra)
 
-    async def _write_end(self, kind: EventType, data: bytes) -> None:
-        try:
-            kind = await self._writer.end(kind, data)
-            logger.info("run ends: %s, %s", self.run.action, kind, extra={"run_id": self.run.id})
-        except (Fenced, NotFound):
+    async def _end_again(self, kind: EventType, data: bytes) -> None:
+        self._has_ended = False
+        await self._end(kind, data)
+
+    def _note_unwritten_end(self, exc: YieldwireError) -> None:
+        if isinstance(exc, (Fenced, NotFound)):
             self._let_go()
-        except StoreError:
-            # Where runs are leased, the sweep ends it when the lease runs out.
-            self.is_lost = True
-            logger.exception("the run's end was not written", extra={"run_id": self.run.id})
+            return
+        # Where runs are leased, the sweep ends it when the lease runs out.
+        self.is_lost = True
+        extra = {"run_id": self.run.id}
+        logger.error("the run's end was not written", exc_info=exc, extra=extra)
 
     # What the action may ask for, through its context.
 

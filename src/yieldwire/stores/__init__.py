@@ -112,17 +112,20 @@ def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -
     try:
         if deliver is not None and deliver(block):
             return True
-    except StopIteration as exc:
-        error: BaseException = RuntimeError("deliver() raised StopIteration")  # no future takes it
-        error.__cause__ = exc
     except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
-        error = exc
+        fail(waiter, exc)
     else:
         resolve(waiter, is_news=True)
-        return False
+    return False
+
+
+def fail(waiter: asyncio.Future[bool], error: BaseException) -> None:
+    """End a wait, unless it is over, by raising what its reader's ``deliver`` raised."""
+    if isinstance(error, StopIteration):  # which no future takes
+        error, cause = RuntimeError("deliver() raised StopIteration"), error
+        error.__cause__ = cause
     if not waiter.done():
         waiter.set_exception(error)
-    return False
 
 
 def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from yieldwire.events import Block
 from yieldwire.run import RunRecord
-from yieldwire.stores import Deliver, offer, resolve
+from yieldwire.stores import Deliver, fail, resolve
 
 _PACK: Final = 8
 _PACK_BYTES: Final = 8 * 1024
@@ -108,7 +108,12 @@ class Entry:
         """Let waiting readers take what was appended, or look again."""
         for waiter in waiters[:_AT_ONCE]:
             if not waiter.done():
-                offer(block, self.waiters.get(waiter), waiter)
+                try:  # what `offer` does, without the call
+                    deliver = self.waiters.get(waiter)
+                    if deliver is None or not deliver(block):
+                        resolve(waiter, is_news=True)
+                except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
+                    fail(waiter, exc)
         if len(waiters) > _AT_ONCE:
             # So many deliveries take a while: others are let run in between.
             asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
