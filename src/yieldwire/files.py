@@ -99,9 +99,15 @@ class KeptFiles:
 
     def _hold(self) -> None:
         while self._lock is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # deleted before it was locked
+            # It may be deleted at any moment before it is locked: then it is made again.
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
                 self._lock = _lock(self._folder, alone=False)
+            except FileNotFoundError:
+                continue
+            except FileExistsError:
+                if self._folder.is_file():
+                    raise
 
     def _write(self, upload: Upload) -> None:
         with (self._folder / upload.sha256()).open("wb") as copy:

@@ -44,7 +44,7 @@ SCRIPT: Final = Path(__file__).with_name("lines.mjs")
 def site_of() -> Actions:
     actions = Actions(identify=identify, timing=BRISK)
 
-    @actions.action(labels=(SPECIAL,))
+    @actions.action
     async def speak(
         kind: Annotated[Literal["x", "a\u2028b"], Field(description=SPECIAL)] = "a\u2028b",
     ) -> AsyncIterator[str | Text | dict[str, str] | Result[list[str]]]:
@@ -216,7 +216,7 @@ def test_every_answer_of_json_is_one_line_for_every_reader_of_lines(
     assert [event["data"] for event in polled["events"][:-1]] == CHUNKS
     assert snapshot["text"] == "".join(text + text for text in TEXTS)
     assert snapshot["chunk"] == CHUNKS[-1]
-    assert listed["runs"][0]["labels"] == [SPECIAL]
+    assert [listed["runs"][-1][name] for name in ("action", "status")] == ["speak", "completed"]
     assert SPECIAL in json.dumps(manifest, ensure_ascii=False)
     assert SPECIAL in json.dumps(openapi, ensure_ascii=False)
     assert [*refused["error"]["fieldErrors"]] == [SPECIAL]
@@ -245,3 +245,15 @@ def test_a_text_is_sent_as_it_is(base: str) -> None:
         text = answer.read().decode()
 
     assert text == "".join(text + text for text in TEXTS)
+
+
+def test_a_page_shows_them_as_they_are(base: str) -> None:
+    with httpx.Client(headers={"Accept": "text/html", "Authorization": "Bearer alice"}) as client:
+        run = client.post(f"{base}/speak", json={}).headers["location"]
+        client.get(f"{base}{run}?after=0&wait=30", headers={"Accept": JSON})
+        page = client.get(f"{base}{run}")
+        refused = client.post(f"{base}/speak", json={SPECIAL: 1})
+
+    assert (page.status_code, refused.status_code) == (200, 422)
+    assert SPECIAL in refused.text
+    assert TEXTS[1] * 2 in page.text

@@ -32,6 +32,8 @@ from yieldwire.starts import close_uploads
 from yieldwire.timer import within
 from yieldwire.upload import Upload
 
+HEAD_BYTES: Final = 1024
+"""Bytes that the headers of one part of a multipart body have on average, at most."""
 SPOOL_BYTES: Final = 64 * 1024
 """Bytes of an uploaded file that are held in memory; a larger one is on the disk."""
 
@@ -173,31 +175,33 @@ def _parse_form(body: bytes, bounds: Bounds) -> Pairs:
 
 
 class _Parser(MultiPartParser):
-    """Holds little of a body in memory: fields and heads together as much as JSON may have."""
+    """Holds little of a body in memory: of fields as much as JSON may have, and their heads."""
 
     spool_max_size = SPOOL_BYTES
-    fields_left = 0
+    fields_left = heads_left = 0
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Take a piece of a part."""
         if self._current_part.file is None:
-            self._hold(end - start)
+            self.fields_left -= end - start
+            if self.fields_left < 0:
+                raise MultiPartException("Too many bytes in fields; send what is large as files.")
         super().on_part_data(data, start, end)
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         """Take a piece of a header's name."""
-        self._hold(end - start)
+        self._hold_head(end - start)
         super().on_header_field(data, start, end)
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         """Take a piece of a header's value."""
-        self._hold(end - start)
+        self._hold_head(end - start)
         super().on_header_value(data, start, end)
 
-    def _hold(self, size: int) -> None:
-        self.fields_left -= size
-        if self.fields_left < 0:
-            raise MultiPartException("Too many bytes in fields; send what is large as files.")
+    def _hold_head(self, size: int) -> None:
+        self.heads_left -= size
+        if self.heads_left < 0:
+            raise MultiPartException("Too many bytes in the heads of parts.")
 
 
 async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -> Pairs:
@@ -214,6 +218,7 @@ async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -
             max_part_size=bounds.field_bytes,
         )
         parser.fields_left = bounds.json_bytes
+        parser.heads_left = HEAD_BYTES * (bounds.files + bounds.fields)
         try:
             form = await parser.parse()  # which closes every file if it fails
         except MultiPartException as exc:
