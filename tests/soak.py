@@ -1,6 +1,7 @@
 """The long form of the tests of what outlives a process: ``make soak``.
 
-It plays simulations, cuts streams, kills and restarts servers, says how far it is, and writes
+It plays simulations, cuts streams, kills and restarts servers, reads slowly behind middlewares,
+says how far it is, and writes
 what came of it to ``build/soak.json``. A seed repeats what was drawn; what the machine did
 meanwhile is its own.
 """
@@ -22,6 +23,9 @@ from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
 from tests.durability.kills import Figures, Killing
 from tests.simulation.play import simulate
+from tests.support.server import ThreadServer
+from tests.support.slowreading import AT_A_TIME, UNHARMED, play_all, random_stacks
+from tests.support.stacked import Stacked
 
 KILLS: Final = 200
 STREAMS: Final = 1000
@@ -30,6 +34,8 @@ SEEDS: Final = 500
 RESTARTS: Final = 20
 ROLLED: Final = 200
 """Streams that are open while servers are restarted in turn."""
+STACKS: Final = 480
+"""Stacks of middlewares that a run is followed through."""
 CROWD_RUNS: Final = 50
 CROWD_READERS: Final = 100
 BACK_WITHIN: Final = 20.0
@@ -103,6 +109,19 @@ def restart(seed: int, part: float) -> Report:
     return kept(rolling.run(share(RESTARTS, part), share(ROLLED, part), seed))
 
 
+def stack(seed: int, part: float) -> Report:
+    """Follow runs slowly, through random stacks of middlewares around a real server's `send`."""
+    app, total, done = Stacked(), share(STACKS, part), 0
+    with ThreadServer(app, actions=app.actions, loop="uvloop", http="httptools") as server:
+        while done < total:
+            say(f"stacks of middlewares: {done} of {total}")
+            stacks = random_stacks(seed + done, min(AT_A_TIME, total - done))
+            outcomes = asyncio.run(play_all(server.port, stacks))
+            assert outcomes == dict.fromkeys(map(", ".join, stacks), UNHARMED), outcomes
+            done += len(stacks)
+    return {"stacks": done}
+
+
 def crowd(seed: int, part: float) -> Report:
     """Kill a server that thousands follow."""
     say("a server is killed under thousands of streams")
@@ -123,6 +142,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "cuts": cut,
     "kills": kill,
     "restarts": restart,
+    "middlewares": stack,
     "crowd": crowd,
 }
 
