@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import CommandServer
+from tests.support.command import CommandServer, served
 from tests.support.wire import Answer, fetch, post, request
 
 SOON = 30.0
@@ -22,15 +21,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[list[CommandServer]]:
         (sessions / token).write_text("ada", "ascii")
     (sessions / "other").write_text("ben", "ascii")
     env = {"RUNS_FILE": str(tmp_path / "runs.db"), "SESSIONS": str(sessions)}
-    with ExitStack() as stack:
-        servers = [
-            CommandServer("tests.support.signed:actions", tmp_path / f"log {n}", env)
-            for n in range(2)
-        ]
-        for server in servers:
-            stack.enter_context(server)
-        for server in servers:
-            await server.wait_until_listening()
+    async with served("tests.support.signed:actions", tmp_path, env) as servers:
         yield servers
 
 

@@ -5,14 +5,13 @@ import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.durability.readers import Log, Reader, read_events, read_lines, read_through, start
 from tests.support.chaos import ChaosProxy, Fault, script_of
-from tests.support.command import CommandServer
+from tests.support.command import CommandServer, served
 from tests.support.notes import LEASE, notes_in
 from tests.support.wire import fetch, request
 
@@ -24,15 +23,7 @@ WITHIN = 10.0
 @pytest.fixture
 async def servers(tmp_path: Path) -> AsyncIterator[list[CommandServer]]:
     env = {"RUNS_FILE": str(tmp_path / "runs.db"), "NOTES_FILE": str(tmp_path / "notes")}
-    with ExitStack() as stack:
-        servers = [
-            CommandServer("tests.support.durable:actions", tmp_path / f"log {n}", env)
-            for n in range(2)
-        ]
-        for server in servers:
-            stack.enter_context(server)
-        for server in servers:
-            await server.wait_until_listening()
+    async with served("tests.support.durable:actions", tmp_path, env) as servers:
         yield servers
 
 

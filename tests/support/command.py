@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -121,3 +121,17 @@ class CommandServer:
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
         return int(line.split()[1]) * 1024
+
+
+@asynccontextmanager
+async def served(
+    target: str, folder: Path, env: Mapping[str, str], *, count: int = 2
+) -> AsyncGenerator[list[CommandServer], None]:
+    """Give so many processes that serve the same application, each on a port of its own."""
+    with ExitStack() as stack:
+        servers = [CommandServer(target, folder / f"log {n}", env) for n in range(count)]
+        for server in servers:
+            stack.enter_context(server)
+        for server in servers:
+            await server.wait_until_listening()
+        yield servers
