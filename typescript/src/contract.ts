@@ -31,7 +31,7 @@ export interface Run<Chunk = unknown, Result = unknown, Code extends string = st
 
   /**
    * The chunks, from the first that this Run has seen of the newest attempt; any number of iterations may run side by side.
-   * Throws the run's ActionError at its end unless it completed.
+   * Throws the run's ActionError at its end unless it completed. When the last reader leaves, the connection is closed.
    */
   [Symbol.asyncIterator](): AsyncIterator<Chunk, undefined>;
   /** Every event from the first that this Run keeps, the terminal one too. Throws only where the log cannot be read on. */

@@ -92,6 +92,18 @@ export class Follower {
     else this.#close(reason);
   }
 
+  /** Nobody reads: let the connection go when the run's id is known. To `go` again continues behind the cursor. */
+  rest(): void {
+    this.#isWanted = false;
+    if (this.#run.id !== undefined) this.#cut();
+  }
+
+  /** End the connection on purpose: what follows is no failure. */
+  #cut(): void {
+    this.#isRerouted = true;
+    this.#link.abort();
+  }
+
   get #nowMs(): number {
     return this.#around.environment.now();
   }
@@ -211,7 +223,7 @@ export class Follower {
     const link = this.#link;
     const quiet = new AbortController();
     link.signal.addEventListener("abort", () => quiet.abort());
-    if (this.#around.transport === "auto") void this.#help(link, quiet.signal);
+    if (this.#around.transport === "auto") void this.#help(quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
@@ -221,7 +233,7 @@ export class Follower {
         if (link.signal.aborted) return 0;
         this.#heard();
         this.#take(frames);
-        if (this.#run.hasEnded) return 0;
+        if (this.#run.hasEnded || !this.#isWanted) return 0;
       }
       throw new Lost("The answer ended before the run did.");
     } finally {
@@ -235,7 +247,7 @@ export class Follower {
   }
 
   /** Ask by polls for what a silent stream may be holding back, until it speaks. */
-  async #help(link: AbortController, quiet: AbortSignal): Promise<void> {
+  async #help(quiet: AbortSignal): Promise<void> {
     const { environment, openingMs, route, wire } = this.#around;
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
@@ -249,8 +261,7 @@ export class Follower {
         if (quiet.aborted) return;
         if (this.#run.takePoll(snapshot)) {
           route.buffered(this.#nowMs);
-          this.#isRerouted = true;
-          return link.abort();
+          return this.#cut();
         }
         waitMs = paceMs(snapshot);
       } catch {

@@ -40,6 +40,8 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   readonly #outcome: Deferred<Result> = new Deferred();
   readonly #over = new AbortController();
   #news: Deferred<void> | undefined;
+  /** How many iterations, listeners and waits for the result there are. */
+  #readers = 0;
   #broken: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
@@ -92,23 +94,22 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     return this.#follower.connection.trouble;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk, undefined> {
     let place = this.#replay.oldest;
     // Looked for rather than remembered: a place holds everything that comes after it.
     for (let at = place; at.next; at = at.next) if (at.next.event?.type === "restarted") place = at;
-    for await (const { type, data } of this.#read(place)) {
-      if (type === "chunk") yield data;
-    }
-    if (this.error) throw this.error;
+    return this.#read(place, (event) => event.type === "chunk" && { value: event.data }, () => this.error);
   }
 
-  events(): AsyncGenerator<RunEvent<Chunk, Result>> {
-    return this.#read(this.#replay.oldest);
+  events(): AsyncIterableIterator<RunEvent<Chunk, Result>, undefined> {
+    return this.#read(this.#replay.oldest, (value) => ({ value }));
   }
 
   result(): Promise<Result> {
-    this.follow();
-    return this.#outcome.promise;
+    const { promise } = this.#outcome;
+    const leave = this.#enter();
+    promise.then(leave, leave);
+    return promise;
   }
 
   async stop(): Promise<void> {
@@ -128,9 +129,12 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {
     const entry = { place: this.#replay.oldest, isDue: false, call: listener };
     this.#listeners.add(entry);
-    this.follow();
+    const leave = this.#enter();
     if (entry.place.next || this.hasEnded) this.#tell(entry);
-    return () => void this.#listeners.delete(entry);
+    return () => {
+      this.#listeners.delete(entry);
+      leave();
+    };
   }
 
   /** Start the run, without following it; resolves when its id is known. */
@@ -207,14 +211,60 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     this.changed();
   }
 
-  async *#read(place: Place<RunEvent<Chunk, Result>>): AsyncGenerator<RunEvent<Chunk, Result>> {
+  /** Read on for somebody. Call what this returns when they have gone: with the last of them the connection goes too. */
+  #enter(): () => void {
+    let isHere = true;
+    this.#readers++;
     this.follow();
-    for (let at = place; ; ) {
-      for (; at.next?.event; at = at.next) yield at.next.event;
-      if (this.hasEnded) break;
-      await (this.#news ??= new Deferred()).promise;
-    }
-    if (this.#broken) throw this.#broken.reason;
+    return () => {
+      if (isHere) this.#readers--;
+      isHere = false;
+      // Not at once: who leaves may come back at once, and the last news may be under way to others.
+      queueMicrotask(() => this.#readers || this.#follower.rest());
+    };
+  }
+
+  /** Iterate over what is picked of the events behind a place; `failure` is thrown at the end, if there is one. */
+  #read<Item>(
+    at: Place<RunEvent<Chunk, Result>>,
+    pick: (event: RunEvent<Chunk, Result>) => { value: Item } | false,
+    failure?: () => unknown,
+  ): AsyncIterableIterator<Item, undefined> {
+    const left = new Deferred<void>();
+    const end = { done: true, value: undefined } as const;
+    let isOver = false;
+    let leave: (() => void) | undefined;
+    const finish = (): void => {
+      isOver = true;
+      leave?.();
+      left.resolve();
+    };
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: async () => {
+        if (!isOver) leave ??= this.#enter();
+        while (!isOver) {
+          const event = at.next?.event;
+          if (at.next && event) {
+            at = at.next;
+            const picked = pick(event);
+            if (picked) return picked;
+          } else if (this.hasEnded) {
+            finish();
+            const reason = this.#broken ? this.#broken.reason : failure?.();
+            if (reason) throw reason;
+          } else await Promise.race([(this.#news ??= new Deferred()).promise, left.promise]);
+        }
+        return end;
+      },
+      // Settled at once, also while `next` waits, which then says that there is no more.
+      return: async () => {
+        finish();
+        return end;
+      },
+    };
   }
 
   /** Each listener hears in a turn of its own, so that its fault ends neither the reading nor the others'. */

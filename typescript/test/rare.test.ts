@@ -7,7 +7,7 @@ import { createClientIn } from "../src/client.js";
 import { PAGE } from "../src/environment.js";
 import { type AnyActions, createClient } from "../src/index.js";
 import { all } from "./support/events.js";
-import { chunk, done, event, json, never, OPENING, serve, stream, unreachable } from "./support/script.js";
+import { chunk, done, event, json, never, OPENING, serve, silent, stream, unreachable } from "./support/script.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -172,11 +172,12 @@ test("an iteration that begins in a later attempt sees none of the one before", 
 });
 
 test("a run that was iterated to its middle can be iterated again", async () => {
-  const { call } = serve([stream(OPENING, chunk(1, "a"), chunk(2, "b"), done(3))]);
+  const { call, asked } = serve([silent(OPENING, chunk(1, "a")), stream(chunk(2, "b"), done(3))]);
   const run = call();
   for await (const _ of run) break;
 
   expect(await all(run)).toEqual(["a", "b"]);
+  expect(asked[1]?.headers.get("Last-Event-ID")).toBe("r1.1");
 });
 
 test("stop of a run that was left before it was known tells nobody", async () => {

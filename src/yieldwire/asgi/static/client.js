@@ -850,6 +850,16 @@ var Follower = class {
     if (this.#isGoing) this.#link.abort();
     else this.#close(reason);
   }
+  /** Nobody reads: let the connection go when the run's id is known. To `go` again continues behind the cursor. */
+  rest() {
+    this.#isWanted = false;
+    if (this.#run.id !== void 0) this.#cut();
+  }
+  /** End the connection on purpose: what follows is no failure. */
+  #cut() {
+    this.#isRerouted = true;
+    this.#link.abort();
+  }
   get #nowMs() {
     return this.#around.environment.now();
   }
@@ -955,7 +965,7 @@ var Follower = class {
     const link = this.#link;
     const quiet = new AbortController();
     link.signal.addEventListener("abort", () => quiet.abort());
-    if (this.#around.transport === "auto") void this.#help(link, quiet.signal);
+    if (this.#around.transport === "auto") void this.#help(quiet.signal);
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
@@ -965,7 +975,7 @@ var Follower = class {
         if (link.signal.aborted) return 0;
         this.#heard();
         this.#take(frames);
-        if (this.#run.hasEnded) return 0;
+        if (this.#run.hasEnded || !this.#isWanted) return 0;
       }
       throw new Lost("The answer ended before the run did.");
     } finally {
@@ -977,7 +987,7 @@ var Follower = class {
     if (this.#run.take(frames)) this.connection.moved();
   }
   /** Ask by polls for what a silent stream may be holding back, until it speaks. */
-  async #help(link, quiet) {
+  async #help(quiet) {
     const { environment, openingMs, route, wire } = this.#around;
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
@@ -990,8 +1000,7 @@ var Follower = class {
         if (quiet.aborted) return;
         if (this.#run.takePoll(snapshot)) {
           route.buffered(this.#nowMs);
-          this.#isRerouted = true;
-          return link.abort();
+          return this.#cut();
         }
         waitMs = paceMs(snapshot);
       } catch {
@@ -1050,6 +1059,8 @@ var LiveRun = class {
   #outcome = new Deferred();
   #over = new AbortController();
   #news;
+  /** How many iterations, listeners and waits for the result there are. */
+  #readers = 0;
   #broken;
   constructor(around, { start, id, cursor, signal, keep }) {
     this.#around = around;
@@ -1091,20 +1102,19 @@ var LiveRun = class {
   get trouble() {
     return this.#follower.connection.trouble;
   }
-  async *[Symbol.asyncIterator]() {
+  [Symbol.asyncIterator]() {
     let place = this.#replay.oldest;
     for (let at = place; at.next; at = at.next) if (at.next.event?.type === "restarted") place = at;
-    for await (const { type, data } of this.#read(place)) {
-      if (type === "chunk") yield data;
-    }
-    if (this.error) throw this.error;
+    return this.#read(place, (event) => event.type === "chunk" && { value: event.data }, () => this.error);
   }
   events() {
-    return this.#read(this.#replay.oldest);
+    return this.#read(this.#replay.oldest, (value) => ({ value }));
   }
   result() {
-    this.follow();
-    return this.#outcome.promise;
+    const { promise } = this.#outcome;
+    const leave = this.#enter();
+    promise.then(leave, leave);
+    return promise;
   }
   async stop() {
     const id = await this.#known.promise.catch(() => void 0);
@@ -1120,9 +1130,12 @@ var LiveRun = class {
   subscribe(listener) {
     const entry = { place: this.#replay.oldest, isDue: false, call: listener };
     this.#listeners.add(entry);
-    this.follow();
+    const leave = this.#enter();
     if (entry.place.next || this.hasEnded) this.#tell(entry);
-    return () => void this.#listeners.delete(entry);
+    return () => {
+      this.#listeners.delete(entry);
+      leave();
+    };
   }
   /** Start the run, without following it; resolves when its id is known. */
   async begin() {
@@ -1187,14 +1200,54 @@ var LiveRun = class {
     }
     this.changed();
   }
-  async *#read(place) {
+  /** Read on for somebody. Call what this returns when they have gone: with the last of them the connection goes too. */
+  #enter() {
+    let isHere = true;
+    this.#readers++;
     this.follow();
-    for (let at = place; ; ) {
-      for (; at.next?.event; at = at.next) yield at.next.event;
-      if (this.hasEnded) break;
-      await (this.#news ??= new Deferred()).promise;
-    }
-    if (this.#broken) throw this.#broken.reason;
+    return () => {
+      if (isHere) this.#readers--;
+      isHere = false;
+      queueMicrotask(() => this.#readers || this.#follower.rest());
+    };
+  }
+  /** Iterate over what is picked of the events behind a place; `failure` is thrown at the end, if there is one. */
+  #read(at, pick, failure) {
+    const left = new Deferred();
+    const end = { done: true, value: void 0 };
+    let isOver = false;
+    let leave;
+    const finish = () => {
+      isOver = true;
+      leave?.();
+      left.resolve();
+    };
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: async () => {
+        if (!isOver) leave ??= this.#enter();
+        while (!isOver) {
+          const event = at.next?.event;
+          if (at.next && event) {
+            at = at.next;
+            const picked = pick(event);
+            if (picked) return picked;
+          } else if (this.hasEnded) {
+            finish();
+            const reason = this.#broken ? this.#broken.reason : failure?.();
+            if (reason) throw reason;
+          } else await Promise.race([(this.#news ??= new Deferred()).promise, left.promise]);
+        }
+        return end;
+      },
+      // Settled at once, also while `next` waits, which then says that there is no more.
+      return: async () => {
+        finish();
+        return end;
+      }
+    };
   }
   /** Each listener hears in a turn of its own, so that its fault ends neither the reading nor the others'. */
   #tell(entry) {
