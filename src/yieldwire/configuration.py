@@ -8,30 +8,14 @@ from yieldwire.executors import Limits
 from yieldwire.middleware import AROUND, MIDDLEWARE
 from yieldwire.setting import FLAG, Rule, Rules, count, function_of, instance, optional
 from yieldwire.stores import RunStore
+from yieldwire.stores.guarded import METHODS, guarded
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
 _SQLITE: Final = "sqlite:///"
-_MEMBERS: Final = (
-    "append",
-    "claim",
-    "close",
-    "create",
-    "files",
-    "find",
-    "get",
-    "heartbeat",
-    "hold",
-    "open",
-    "purge",
-    "reach",
-    "read",
-    "request_cancel",
-    "revoke",
-    "revoked",
-    "sweep",
-    "wait",
-)
+_SHIPPED: Final = frozenset({MemoryStore, SQLiteStore})
+"""Classes that raise nothing but what their contract names."""
+_MEMBERS: Final = METHODS | {"files", "reach"}
 """What `RunStore` has."""
 
 
@@ -79,7 +63,7 @@ APP: Final[Rules] = {
 def open_store(store: str | RunStore, clock: Clock) -> RunStore:
     """Return the store that a setting names, which `STORE` allows."""
     if not isinstance(store, str):
-        return store
+        return store if type(store) in _SHIPPED else guarded(store)
     if store == "memory":
         return MemoryStore(clock=clock)
     return SQLiteStore(store.removeprefix(_SQLITE), clock=clock)

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from starlette.types import Message
 
-from yieldwire.asgi.departure import Departures, Disconnected
+from yieldwire.asgi.departure import WATCH_AFTER, Departures, Disconnected
 from yieldwire.executors.local import Tasks
 
 
@@ -123,3 +123,20 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_e
 
     kinds = [type(outcome) for outcome in outcomes.result()]
     assert kinds == [Disconnected, bool, Disconnected, bool, Disconnected]
+
+
+async def test_a_body_that_is_given_anew_whenever_it_is_asked_for_does_not_take_the_loop() -> None:
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        assert asked < 100
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    async def work() -> str:
+        await asyncio.sleep(3 * WATCH_AFTER)
+        return "done"
+
+    assert await Departures(Tasks()).until_disconnect(receive, work()) == "done"
+    assert asked

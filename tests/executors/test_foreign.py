@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.runs import SOON, first_chunk, opened, tasks_of_runs
 from yieldwire.app import App, Timing
 from yieldwire.context import Context, Stream
-from yieldwire.errors import ActionError, StoreError
+from yieldwire.errors import ActionError, ErrorObject, Fenced, StoreError
 from yieldwire.events import Block
 from yieldwire.handle import Run
 from yieldwire.run import RunRecord, Status
@@ -251,3 +251,63 @@ async def test_a_store_that_never_takes_a_runs_end_does_not_hold_up_the_close() 
 
     async with asyncio.timeout(SOON):
         await app.close()
+
+
+class LateClaims(MemoryStore):
+    """A store that says only after a while that a run was claimed."""
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        run = await super().claim(run_id, lease=lease)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return run
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_run_ends_whose_task_is_cancelled_before_it_hears_of_its_claim(steps: int) -> None:
+    async with opened(App(store=LateClaims(), timing=QUICK)) as app:
+        run = await app.start(app.action(forever))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        await cancel_foreign()
+
+        assert (await end_of(app, run)).status == "failed"
+
+
+async def test_a_run_fails_whose_action_raises_that_another_run_was_taken_away() -> None:
+    async def appends_elsewhere() -> None:
+        raise Fenced("another run is another writer's")
+
+    async with opened(App(timing=QUICK)) as app:
+        run = await app.start(app.action(appends_elsewhere))
+
+        assert (await end_of(app, run)).status == "failed"
+
+
+class Unspeakable(ActionError):
+    """An error that cannot be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Unmade(ActionError):
+    """An error whose object cannot be made."""
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        raise KeyError(run_id)
+
+
+@pytest.mark.parametrize("kind", [Unspeakable, Unmade])
+async def test_a_run_whose_error_cannot_be_told_fails_as_an_internal_error(
+    kind: type[ActionError],
+) -> None:
+    async def fails() -> None:
+        raise kind("NO", "Never told.")
+
+    async with opened(App(timing=QUICK)) as app:
+        run = await app.start(app.action(fails))
+
+        assert (await end_of(app, run)).status == "failed"
+        assert (await run.snapshot())["error"]["code"] == "INTERNAL_ERROR"

@@ -174,14 +174,17 @@ class Exchange:
             raise exc
         if not isinstance(exc, (CallError, RunError)):
             exc = self._masked(exc, debug=debug)
-        error, headers = exc.error_object(), list[tuple[bytes, bytes]]()
+        told: object = exc
         try:
-            to_json(error.to_dict())
-        except ValueError as fault:  # what the error carries is the application's
-            unsaid = invalid_output(self.path, "error", error.to_dict(), fault)
+            error = exc.error_object()
+            told = error.to_dict()
+            to_json(told)
+        except Exception as fault:  # noqa: BLE001 - what the error is and carries is the application's
+            unsaid = invalid_output(self.path, "error", told, fault)
             unsaid.__cause__ = exc
             await self.answer_error(unsaid, debug=debug)
             return
+        headers = list[tuple[bytes, bytes]]()
         if isinstance(exc, (RateLimited, Unavailable)):
             headers.append((b"retry-after", b"%d" % max(1, round(exc.retry_after))))
         if isinstance(exc, MethodNotAllowed):

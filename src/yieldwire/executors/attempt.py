@@ -32,6 +32,7 @@ from yieldwire.events import EventType
 from yieldwire.executors import Limits, Work
 from yieldwire.executors.drive import Drive
 from yieldwire.executors.pace import Pace
+from yieldwire.executors.patience import LONGEST_PAUSE
 from yieldwire.executors.writer import LogWriter
 from yieldwire.middleware import Around, enter_arounds
 from yieldwire.misfit import invalid_output
@@ -87,6 +88,8 @@ class Attempt:
         self._has_ended = False
         self.is_lost = False
         """Whether the run is another's now, or nobody's, and its end is not this attempt's."""
+        self.is_leased = True
+        """Whether a sweep ends the run where this process cannot."""
         self.renewed_at = asyncio.get_running_loop().time()
         """When the lease was last known to be held, by the loop's clock."""
         self.cancel_reason: str | None = None
@@ -269,7 +272,8 @@ class Attempt:
     async def _end_by(self, exc: BaseException) -> None:
         if isinstance(exc, BaseExceptionGroup):
             exc = _told(exc)
-        if isinstance(exc, Fenced) and not self._has_ended:
+        # Only the writer's own: what the action raises may come from another run.
+        if isinstance(exc, Fenced) and self._writer.is_fenced and not self._has_ended:
             self._let_go()
             return
         # Where the action waited for another run that was cancelled, this one has failed.
@@ -289,10 +293,11 @@ class Attempt:
                 exc_info=cut(exc),
                 extra={"run_id": self.run.id, "error_id": error.error_id},
             )
-        told = error.error_object(self.run.id).to_dict()
+        told: object = error
         try:
+            told = error.error_object(self.run.id).to_dict()
             data = to_json(told)
-        except ValueError as fault:  # what the error carries is the action's: it may be anything
+        except Exception as fault:  # noqa: BLE001 - what the error is and carries is the action's
             unsaid = invalid_output(self.run.action, "error", told, fault)
             unsaid.__cause__ = exc
             await self._end_by(unsaid)
@@ -315,7 +320,7 @@ class Attempt:
                 with suppress(asyncio.CancelledError):
                     await asyncio.shield(ending)
         except YieldwireError as exc:
-            self._note_unwritten_end(exc)
+            self._note_unwritten_end(exc, kind, data)
         else:
             if logger.isEnabledFor(logging.INFO):
                 extra = {"run_id": self.run.id}
@@ -325,14 +330,20 @@ class Attempt:
         self._has_ended = False
         await self._end(kind, data)
 
-    def _note_unwritten_end(self, exc: YieldwireError) -> None:
+    async def _end_later(self, kind: EventType, data: bytes) -> None:
+        await asyncio.sleep(LONGEST_PAUSE)
+        await self._end_again(kind, data)
+
+    def _note_unwritten_end(self, exc: YieldwireError, kind: EventType, data: bytes) -> None:
         if isinstance(exc, (Fenced, NotFound)):
             self._let_go()
             return
-        # Where runs are leased, the sweep ends it when the lease runs out.
         self.is_lost = True
         extra = {"run_id": self.run.id}
         logger.error("the run's end was not written", exc_info=exc, extra=extra)
+        # Where runs are leased, the sweep ends it when the lease runs out.
+        if not self.is_leased and exc.retryable:
+            self._own(self._end_later(kind, data))
 
     # What the action may ask for, through its context.
 

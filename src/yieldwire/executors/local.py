@@ -6,6 +6,7 @@ So each has a task of its own, which this executor owns until it has ended.
 
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext, suppress
@@ -114,6 +115,8 @@ class LocalExecutor:
         self._services, self._load, self._lease = services, load, lease
         self._ended = ended
         self._store, self._limits = services.store, services.limits
+        # Where runs are not leased, nobody else would ever end them.
+        self._patience = math.inf if lease is None else services.limits.store_patience
         self._runs, self._chores = Tasks(), Tasks()
         self._attempts: dict[str, Attempt] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
@@ -193,7 +196,11 @@ class LocalExecutor:
 
     async def _interrupt(self, run_id: str) -> None:
         with suppress(Fenced, NotFound):
-            await self._give_up(run_id, RunInterrupted())
+            run = await self._ask(run_id, partial(self._store.get, run_id))
+            if run.status is Status.RUNNING:  # claimed, but the claim was not heard of
+                await self._end_interrupted(run)
+            else:
+                await self._give_up(run_id, RunInterrupted())
 
     async def _begin(self, run_id: str, work: Work) -> Attempt:
         run = await self._claim(run_id)
@@ -201,6 +208,7 @@ class LocalExecutor:
         pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
         self.paces[run_id] = pace
         attempt = Attempt(self._services, run, work, pace, self._chores.own)
+        attempt.is_leased = self._lease is not None
         if run.seq:
             attempt.resume(await self._log_bytes(run))
         self._attempts[run_id] = attempt
@@ -233,7 +241,7 @@ class LocalExecutor:
         try:
             return await call()
         except StoreError as exc:
-            return await patiently(call, self._limits.store_patience, run_id, exc)
+            return await patiently(call, self._patience, run_id, exc)
 
     async def _keep_leases(self, lease: float) -> None:
         """Renew every lease that is held here, three times in its length.

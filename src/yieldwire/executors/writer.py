@@ -84,6 +84,8 @@ class LogWriter:
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
         self.has_failed = False
         """Whether the store did not take what was to be written."""
+        self.is_fenced = False
+        """Whether it said that the run is another writer's now, or has ended."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
@@ -339,8 +341,8 @@ class LogWriter:
         )
         try:
             self._seq = await patiently(append, self._limits.store_patience, run.id, exc)
-        except StoreError:
-            self.has_failed = True
+        except StoreError as failure:
+            self.has_failed, self.is_fenced = True, isinstance(failure, Fenced)
             raise
 
     async def _wait_idle(self) -> None:

@@ -1,0 +1,76 @@
+"""A store of somebody else's, of which nothing is raised but what the contract names.
+
+Whoever calls a store is prepared for `StoreError`, and asks again, ends the run or answers 503.
+What a database's client raises (``ConnectionError``, an error class of its own, a cancellation
+that nobody asked for) becomes that here, in one place.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeVar, cast
+
+from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.stores import RunStore
+
+T = TypeVar("T")
+
+METHODS: Final = frozenset(
+    {
+        "append",
+        "claim",
+        "close",
+        "create",
+        "find",
+        "get",
+        "heartbeat",
+        "hold",
+        "open",
+        "purge",
+        "read",
+        "request_cancel",
+        "revoke",
+        "revoked",
+        "sweep",
+        "wait",
+    }
+)
+"""What a `RunStore` does. All of it is asynchronous."""
+
+
+def guarded(store: RunStore) -> RunStore:
+    """Return ``store``, except that what its methods raise unexpectedly is a `StoreError`."""
+    return cast("RunStore", _Guarded(store))
+
+
+class _Guarded:
+    """Has everything that the store has."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store: Final = store
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        value: Any = getattr(self._store, name)
+        return partial(_call, name, value) if name in METHODS else value
+
+
+async def _call(name: str, method: Callable[..., Awaitable[T]], /, *args: Any, **named: Any) -> T:  # noqa: ANN401 - the method's own
+    try:
+        return await method(*args, **named)
+    except YieldwireError:
+        raise
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _failure(name, exc) from exc  # something that the store waited for was cancelled
+    except Exception as exc:
+        raise _failure(name, exc) from exc
+
+
+def _failure(name: str, exc: BaseException) -> StoreError:
+    try:
+        said = str(exc)
+    except Exception:  # noqa: BLE001 - what an error's own methods raise is not the fault
+        said = ""
+    return StoreError(f"{name}() of the store failed with {type(exc).__name__}: {said}")
