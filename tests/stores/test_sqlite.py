@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,27 @@ async def test_after_a_restart_of_the_machine_nobody_is_told_of_what_was_revoked
     await store.close()
 
     assert (told.last, dict(told.at)) == (1, {})
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("damage", ["labels = '{'", "status = 'of tomorrow'", "fence = 'f'"])
+async def test_a_damaged_run_keeps_no_other_from_being_swept_or_listed(
+    tmp_path: Path, place: int, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, clock = tmp_path / "runs.db", MovingClock()
+    store = SQLiteStore(path, clock=clock)
+    runs = [await claimed(store, lease=1.0, linger=None) for _ in range(5)]
+    damaged = runs.pop(place)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"UPDATE runs SET {damage} WHERE id = ?", (damaged.id,))  # noqa: S608
+    clock.advance(2.0)
+
+    swept = await store.sweep()
+    await store.sweep()
+    listed = await store.find(Query(everyone=True))
+    await store.close()
+
+    assert {run.id for run in swept} == {run.id for run in runs}
+    assert {run.id for run in listed} >= {run.id for run in runs}
+    told = [each for each in caplog.records if damaged.id in each.getMessage()]
+    assert len(told) == 1

@@ -256,7 +256,7 @@ class SQLiteStore:
             values["before"] = query.before
         statement = " ".join([*parts, "ORDER BY n DESC LIMIT :limit"])
         return await self._lanes.read(
-            lambda connection: [to_record(row) for row in connection.execute(statement, values)]
+            lambda connection: self._log.records(connection.execute(statement, values))
         )
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
@@ -308,20 +308,14 @@ class SQLiteStore:
             return [row[0] for row in connection.execute(self._sql[name], times)]
 
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
-            changed: dict[str, RunRecord] = {}
-            for run_id in due(connection, "forsaken"):
-                row = self._log.row(connection, run_id)
-                run, block = steps.ask_to_stop(to_record(row), "unattended", wall)
-                until = row["lease_until"]
-                changed[run_id] = self._log.keep(connection, row, run, block, lease_until=until)
-            for run_id in due(connection, "lost"):
-                row = self._log.row(connection, run_id)
-                run, block = steps.take_away(to_record(row), wall)
-                until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
-                changed[run_id] = self._log.keep(connection, row, run, block, lease_until=until)
+            stop = partial(steps.ask_to_stop, reason="unattended", now=wall)
+            stopped = self._log.step_each(connection, due(connection, "forsaken"), stop)
+            until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
+            take_away, lost = partial(steps.take_away, now=wall), due(connection, "lost")
+            taken = self._log.step_each(connection, lost, take_away, until)
             for n in due(connection, "old_revocations"):
                 connection.execute(self._sql["forget_revocations"], {"oldest": n})
-            return list(changed.values())
+            return list({run.id: run for run in [*stopped, *taken]}.values())
 
         # Looked at first, so that nobody waits for the file's lock while nothing is to be done.
         names = ("forsaken", "lost", "old_revocations")

@@ -9,8 +9,9 @@ log has to be trimmed for it. Where one was skipped, all are put again one at a 
 are in the log are then answered like any append that is made again.
 """
 
+import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from yieldwire import steps
@@ -19,8 +20,11 @@ from yieldwire.errors import Fenced
 from yieldwire.events import Block
 from yieldwire.run import RunRecord, Status
 from yieldwire.stores import no_such_run
+from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
 from yieldwire.stores.sqlite.lane import Item
+
+logger = logging.getLogger("yieldwire.worker")
 
 SMALL: Final = 4096
 """Bytes of a block that is worth putting together with others: SQLite keeps a copy of each until
@@ -70,6 +74,7 @@ class Log:
     def __init__(self, sql: Mapping[str, str], clock: Clock) -> None:
         self._sql, self._clock = sql, clock
         self._texts: dict[int, tuple[str, str]] = {}
+        self._damaged = set[object]()
 
     def one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
         """Return the first row of what a statement finds."""
@@ -125,6 +130,48 @@ class Log:
         columns = {"n": row["n"], "lease_until": lease_until, "expires_at": expires}
         connection.execute(self._sql["update_run"], {**to_row(run), **columns})
         return run
+
+    def step_each(
+        self,
+        connection: sqlite3.Connection,
+        run_ids: Sequence[str],
+        step: Callable[[RunRecord], tuple[RunRecord, Block | None]],
+        lease_until: float | None = None,
+    ) -> list[RunRecord]:
+        """Take one step with each of these runs, and return those that took it.
+
+        One that cannot, because it is damaged, stays as it is, and harms no other. Without
+        ``lease_until`` the leases stay.
+        """
+        kept: list[RunRecord] = []
+        for run_id in run_ids:
+            connection.execute("SAVEPOINT run")
+            try:
+                row = self.row(connection, run_id)
+                until = row["lease_until"] if lease_until is None else lease_until
+                kept.append(self.keep(connection, row, *step(to_record(row)), lease_until=until))
+            except Exception as exc:
+                if not (is_of_item(exc) and connection.in_transaction):
+                    raise
+                connection.execute("ROLLBACK TO run")
+                self._note_damaged(run_id, exc)
+            connection.execute("RELEASE run")
+        return kept
+
+    def records(self, rows: Iterable[sqlite3.Row]) -> list[RunRecord]:
+        """Return the runs of these rows, without those that are damaged."""
+        found: list[RunRecord] = []
+        for row in rows:
+            try:
+                found.append(to_record(row))
+            except Exception as exc:  # noqa: BLE001 - whatever the row's values lead to
+                self._note_damaged(row["id"], exc)
+        return found
+
+    def _note_damaged(self, run_id: object, exc: Exception) -> None:
+        if run_id not in self._damaged:  # said once
+            self._damaged.add(run_id)
+            logger.error("a run in the file is damaged, and left alone: %s, %s", run_id, exc)
 
     def do_all(self, connection: sqlite3.Connection, appends: Sequence[Append]) -> bool:
         """Put every block that may be put as it is, and return whether that was each of them."""
