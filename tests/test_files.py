@@ -121,6 +121,15 @@ def test_a_folder_that_is_deleted_before_it_is_locked_is_made_again(tmp_path: Pa
     assert open_files() == before
 
 
+@pytest.mark.parametrize("target", ["nowhere/deep", "files", "a-file"])
+def test_a_place_that_takes_no_folder_is_told(tmp_path: Path, target: str) -> None:
+    (tmp_path / "a-file").write_bytes(b"")
+    (tmp_path / "files").symlink_to(tmp_path / target)
+
+    with pytest.raises(OSError, match="files"):
+        KeptFiles(tmp_path / "files" / "r1").keep([Upload(BytesIO(b"abc"))])
+
+
 def test_only_folders_are_taken_for_those_of_runs(tmp_path: Path) -> None:
     (tmp_path / "r1").mkdir()
     (tmp_path / "file").write_bytes(b"")

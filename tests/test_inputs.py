@@ -9,9 +9,12 @@ import pytest
 from pydantic_core import from_json
 
 from tests.support.descriptors import open_files
+from tests.support.runs import opened, outcome
 from yieldwire.actions import Action, Options
+from yieldwire.app import App
 from yieldwire.context import Context, RequestFacts
 from yieldwire.errors import StoreError, ValidationFailed
+from yieldwire.events import EventType
 from yieldwire.inputs import Inputs, Start
 from yieldwire.run import RunRecord
 from yieldwire.stores import Admission
@@ -225,6 +228,18 @@ async def test_files_of_unknown_runs_are_deleted_but_for_those_of_a_start(tmp_pa
 
     assert files_in(folder) == []
     await store.close()
+
+
+async def test_a_place_that_takes_no_files_refuses_those_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "runs.db-files").write_bytes(b"no folder")
+    async with opened(App(store=f"sqlite:///{tmp_path / 'runs.db'}")) as app:
+        plain, taking_files = app.action(without_files), app.action(act)
+
+        heard = await outcome(await app.start(plain, {"n": 1}))
+        with pytest.raises(StoreError, match="Files cannot be kept: Not a directory"):
+            await app.start(taking_files, {"n": 1, "file": BytesIO(b"abc")})
+
+    assert heard.events[-1].type is EventType.DONE
 
 
 def files_in(folder: Path) -> list[Path]:

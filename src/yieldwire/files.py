@@ -26,6 +26,8 @@ from yieldwire.upload import Upload
 T = TypeVar("T")
 
 _BLOCK_BYTES: Final = 1024 * 1024
+_TRIES: Final = 100
+"""How often a folder is made that is deleted each time."""
 
 
 if sys.platform == "win32":
@@ -98,16 +100,17 @@ class KeptFiles:
             raise
 
     def _hold(self) -> None:
-        while self._lock is None:
-            # It may be deleted at any moment before it is locked: then it is made again.
+        tries_left = 0 if self._lock is not None else _TRIES
+        while tries_left:
+            tries_left -= 1
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._lock = _lock(self._folder, alone=False)
-            except FileNotFoundError:
-                continue
-            except FileExistsError:
-                if self._folder.is_file():
-                    raise
+                return
+            except (FileNotFoundError, FileExistsError):
+                # It may be deleted at any moment before it is locked: then it is made again.
+                if not tries_left:
+                    raise  # there is something else in its place, or above it
 
     def _write(self, upload: Upload) -> None:
         with (self._folder / upload.sha256()).open("wb") as copy:

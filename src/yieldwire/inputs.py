@@ -176,6 +176,10 @@ class Inputs:
         pool = ThreadPoolExecutor(1)  # gone at once, for those who never take files
         try:
             names = await carry_out(partial(folders_in, self._folder), pool)
+        except OSError as exc:
+            # Runs without files need no folder; a start that has files is told.
+            logger.warning("leftover files cannot be looked for: %s", exc)
+            return
         finally:
             pool.shutdown(wait=False)
         for start in range(0, len(names), _AT_ONCE):

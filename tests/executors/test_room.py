@@ -26,7 +26,7 @@ from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import MovingClock
 from yieldwire.testing.contract.harness import record as run_record
 
-RUN = RunRecord(id="r-of-twenty-characters", action="act", caller="ada")
+RUN = RunRecord(id="r-of-twenty-characters", action="act", caller="ada", attempt=1)
 
 
 # Actions of every shape, which send what they are given without an await of their own.
@@ -316,6 +316,70 @@ async def test_a_later_attempt_counts_the_log_that_is_there() -> None:
     assert page[-1].end is EventType.ERROR
     assert 12 < page[-1].last < 21
     assert sum(len(block.frames) for block in page) <= 2_600
+
+
+@pytest.mark.parametrize("crashes", [1, 3, 8])
+@pytest.mark.parametrize("limits", [Limits(max_events=20), Limits(max_bytes=3_000)])
+async def test_a_log_stays_within_its_limits_however_often_its_run_restarts(
+    limits: Limits, crashes: int
+) -> None:
+    async def act() -> AsyncIterator[str]:
+        for _ in range(100):
+            yield "x" * 10
+
+    clock = MovingClock()
+    store = SharedStore(clock=clock)
+    timing = Timing(sweep_every=10 * SOON)
+    async with opened(App(store=store, limits=limits, timing=timing, clock=clock)) as app:
+        app.action(retries=crashes)(act)
+        record = run_record(action="act", retries=crashes, context=b'{"state":{},"request":{}}')
+        await store.create(record, Admission())
+        for left in reversed(range(crashes)):  # processes that fill the log as far as they may
+            claimed = await store.claim(record.id, lease=1)
+            room = Room(claimed, limits)
+            room.resume(sum(len(b.frames) for b in await store.read(record.id, 0)))
+            block = room.take_part(Block.of_chunks(record.id, claimed.seq + 1, [b"0"] * 100))
+            if block is not None:
+                await store.append(record.id, block, after=claimed.seq, fence=claimed.fence)
+            clock.advance(2)
+            if left:
+                await store.sweep()
+        await app.sweep()
+        async with asyncio.timeout(SOON):
+            while not (run := await store.get(record.id)).status.is_terminal:
+                await store.wait(record.id, run.seq, timeout=SOON)
+        page = await store.read(record.id, 0, max_bytes=10**9)
+
+    assert page[-1].end is EventType.ERROR
+    assert page[-1].last <= limits.max_events
+    assert sum(len(block.frames) for block in page) <= limits.max_bytes
+
+
+@given(
+    sizes=st.lists(st.integers(0, 600), min_size=20, max_size=120),
+    keep=st.integers(1, 12),
+    max_bytes=st.integers(2_000, 6_000),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_feed_never_keeps_more_than_its_limit(
+    sizes: list[int], keep: int, max_bytes: int
+) -> None:
+    async def ticks() -> AsyncIterator[str]:
+        for size in sizes:
+            yield "x" * size
+            await asyncio.sleep(0)
+
+    async def most_kept() -> int:
+        most = 0
+        async with opened(App(limits=Limits(max_bytes=max_bytes))) as app:
+            run = await app.start(app.action(method="GET", keep=keep)(ticks))
+            while not (record := await app.store.get(run.id)).status.is_terminal:
+                page = await app.store.read(run.id, record.first_seq - 1, max_bytes=10**9)
+                most = max(most, sum(len(block.frames) for block in page))
+                await asyncio.sleep(0)
+        return most
+
+    assert asyncio.run(most_kept()) <= max_bytes
 
 
 async def test_a_feed_has_the_limit_for_what_it_keeps() -> None:

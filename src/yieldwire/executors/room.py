@@ -1,4 +1,4 @@
-"""What one run's log may still hold: its limits, to the byte, and the room that its end needs."""
+"""What one run's log may still hold, to the byte, and the room that restarts and its end need."""
 
 import sys
 from collections import deque
@@ -16,6 +16,10 @@ END_BYTES: Final = 512
 _FRAME_BYTES: Final = len(b"id: .\ndata: \n\n") + len(str(sys.maxsize))
 """The most that a frame has beside its data and its run's id."""
 _NAME_BYTES: Final = len(b"event: cancelled\n")
+_RESTART_BYTES: Final = len(b'event: restarted\n{"attempt":}') + len(str(sys.maxsize))
+"""What a store writes for another attempt, beside its frame."""
+_RESTARTS: Final = 1000
+"""Restarts that have their room in a log, at most: the number that is allowed has no bound."""
 
 
 class Room:
@@ -42,10 +46,13 @@ class Room:
         self._run_id, self._keep, self._limits = run.id, run.keep, limits
         self.log_bytes = 0
         """Bytes that the log has, frames and all."""
-        self._most_bytes = limits.max_bytes - END_BYTES
-        self._most_events = limits.max_events - 1 if run.keep is None else sys.maxsize
-        self._last = run.seq
         self._frame_bytes = _FRAME_BYTES + len(run.id)
+        # A store that restarts the run writes that itself, and knows no limits.
+        restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS)
+        kept = END_BYTES + restarts * (self._frame_bytes + _RESTART_BYTES)
+        self._most_bytes = limits.max_bytes - kept
+        self._most_events = limits.max_events - 1 - restarts if run.keep is None else sys.maxsize
+        self._last = run.seq
         self._reserved_events = self._reserved_bytes = 0
         self._kept: deque[tuple[int, int]] | None = None  # (last seq, bytes) of a feed's blocks
 

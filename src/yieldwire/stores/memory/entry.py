@@ -64,6 +64,9 @@ class Entry:
 
     def _pack(self) -> None:
         # A stream that trickles would keep a block for each event, at thrice the memory.
+        if self.record.keep is not None:
+            self.loose = 0  # whole blocks are trimmed: larger ones would keep more than was asked
+            return
         self.loose = min(self.loose, len(self.blocks))
         start = len(self.blocks) - self.loose
         old = self.blocks[start : start + _PACK]
