@@ -13,7 +13,7 @@ from tests.support.calls import post, uvicorns_own
 from tests.support.runs import SOON
 from tests.support.world import opened, world
 from yieldwire import Actions, Text, Timing
-from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.run import Status
 from yieldwire.stores import Query
 

@@ -1,3 +1,4 @@
+import asyncio
 import functools
 from collections.abc import Callable
 from types import MethodType
@@ -10,7 +11,15 @@ from uvicorn.protocols.http import h11_impl, httptools_impl
 
 from tests.support.calls import Call, Message, get, joined, post
 from tests.support.wire import Answer
-from yieldwire.asgi.exchange import Exchange, error_page, is_servers_own, page, run_headers
+from yieldwire.asgi.exchange import (
+    PIECE_BYTES,
+    BrokenOff,
+    Exchange,
+    error_page,
+    is_servers_own,
+    page,
+    run_headers,
+)
 from yieldwire.errors import (
     ErrorObject,
     Fenced,
@@ -97,7 +106,7 @@ class Recorded:
 
     def __init__(self, call: Call) -> None:
         self.messages: list[Message] = []
-        self.exchange = Exchange(call.scope(), self.receive, self.send)
+        self.exchange = Exchange(call.scope(), self.receive, self.send, stall_timeout=0.01)
 
     async def receive(self) -> Message:
         return {"type": "http.disconnect"}
@@ -275,3 +284,42 @@ def test_an_error_page_advises_what_helps(error: ErrorObject, advice: str | None
 )
 def test_a_location_is_a_path_whatever_the_base_is(base: str, location: str) -> None:
     assert dict(run_headers("r1", base))[b"location"].decode() == location
+
+
+# What is large.
+
+
+async def test_a_large_answer_goes_out_in_pieces_that_are_the_whole() -> None:
+    recorded, body = Recorded(get("/say")), bytes(range(250)) * 1000
+
+    await recorded.exchange.answer(200, body)
+
+    _, *bodies = recorded.messages
+    assert recorded.answer.body == body
+    assert recorded.answer.headers["content-length"] == "250000"
+    assert max(len(message["body"]) for message in bodies) == PIECE_BYTES
+    assert [message["more_body"] for message in bodies] == [True, True, True, False]
+
+
+async def test_the_head_of_a_large_answer_has_no_body() -> None:
+    recorded = Recorded(Call(method="HEAD", target="/say"))
+
+    await recorded.exchange.answer(200, b"x" * 250_000)
+
+    assert [message.get("body") for message in recorded.messages] == [None, b""]
+    assert recorded.answer.headers["content-length"] == "250000"
+
+
+async def test_a_reader_who_does_not_read_a_large_answer_is_cut() -> None:
+    class Stalled(Recorded):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
+            if len(self.messages) > 2:
+                await asyncio.Event().wait()
+
+    recorded = Stalled(get("/say"))
+
+    with pytest.raises(BrokenOff, match="does not read"):
+        await recorded.exchange.answer(200, b"x" * 250_000)
+
+    assert len(recorded.messages) == 3

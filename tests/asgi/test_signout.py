@@ -28,8 +28,8 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Caller, Identity, Text, Timing, Unauthorized
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.asgi.signout import SignOuts, ask_again
-from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.clock import SystemClock
 from yieldwire.context import RequestFacts
 from yieldwire.errors import NotFound, StoreError, UsageError

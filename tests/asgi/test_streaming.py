@@ -21,7 +21,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Identity, Text, Timing
-from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.clock import SystemClock
 from yieldwire.codecs.ndjson import NDJSONDecoder
 from yieldwire.codecs.sse import SSEDecoder

@@ -28,7 +28,7 @@ from tests.conformance.transcripts import (
     schema,
 )
 from yieldwire import Actions, errors
-from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.codecs import Decoder, Encoder
 from yieldwire.codecs.ndjson import NDJSONDecoder, NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEParser

@@ -16,7 +16,7 @@ import pytest
 from tests.eventpath.scene import NDJSON, SSE, TEXT, Listener, run_id, site
 from tests.support.calls import JSON, Call
 from yieldwire import ActionError, Context, Stream, StreamableValue
-from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.clock import SystemClock
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore

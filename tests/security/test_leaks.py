@@ -27,7 +27,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Caller, Context
-from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.events import Block
 from yieldwire.run import RunRecord

@@ -16,12 +16,11 @@ from yieldwire.app import App, Timing
 from yieldwire.asgi import stopping, workers
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.departure import Departures, Disconnected
-from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
-from yieldwire.asgi.streaming import BrokenOff
 from yieldwire.clock import Clock
 from yieldwire.configuration import APP
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
@@ -143,7 +142,8 @@ class Actions(App):
         """Answer as an ASGI application."""
         match scope["type"]:
             case "http":
-                await self._answer(Exchange(scope, receive, send))
+                stall_timeout = self.timing.stall_timeout
+                await self._answer(Exchange(scope, receive, send, stall_timeout=stall_timeout))
             case "lifespan":
                 await self._live(receive, send)
             case _:

@@ -26,9 +26,11 @@ from yieldwire.errors import (
     RunError,
     StoreError,
     Unavailable,
+    YieldwireError,
 )
 from yieldwire.events import one_line
 from yieldwire.misfit import invalid_output
+from yieldwire.timer import within
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -43,6 +45,9 @@ _GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+PIECE_BYTES: Final = 65_536
+"""What is sent of a whole answer at a time."""
+
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
 _CLOSING: Final = frozenset({400, 408, 413})
 _AMENDABLE: Final = frozenset({400, 402, 409, 413, 415, 422})  # what the form's sender can change
@@ -51,6 +56,10 @@ _POLICY: Final = (
     "img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 PAGE_POLICY: Final = (b"content-security-policy", _POLICY.encode())
+
+
+class BrokenOff(YieldwireError):
+    """A response was broken off on purpose, so that its end is not taken for the run's."""
 
 
 class RequestHeaders(HeaderList):
@@ -101,11 +110,12 @@ class Exchange:
     ``base`` is the path under which the application is mounted, ``path`` the rest.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, stall_timeout: float) -> None:
         self.scope: Final = scope
         self.headers: Final = RequestHeaders(scope["headers"])
         self.method: Final[str] = scope["method"]
         self.receive, self._send = receive, send
+        self._stall_timeout = stall_timeout
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
         self.path: Final = path.removeprefix(self.base)
@@ -139,10 +149,25 @@ class Exchange:
             body = b""
         return self._send({"type": "http.response.body", "body": body, "more_body": more})
 
+    async def within_time(self, sending: Awaitable[None]) -> None:
+        """Await ``sending`` for as long as a reader may take to take what was sent.
+
+        Raises:
+            BrokenOff: If it takes longer.
+        """
+        try:
+            await within(self._stall_timeout, sending)
+        except TimeoutError:
+            raise BrokenOff("The reader does not read.") from None
+
     async def answer(
         self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()
     ) -> None:
-        """Send a whole answer."""
+        """Send a whole answer, as its reader takes it.
+
+        Raises:
+            BrokenOff: If the reader does not read what is more than a page.
+        """
         named = {name for name, _ in headers}
         every = [*headers]
         if media_type == "application/json":
@@ -154,7 +179,13 @@ class Exchange:
         if b"cache-control" not in named:
             every.append(NO_STORE)
         await self.send_head(status, every)
-        await self.send_body(body)
+        if len(body) <= PIECE_BYTES or self.method == "HEAD":
+            await self.send_body(body)
+            return
+        # A server takes whatever it is given at once, and waits with the piece behind it.
+        for start in range(0, len(body), PIECE_BYTES):
+            end = start + PIECE_BYTES
+            await self.within_time(self.send_body(body[start:end], more=end < len(body)))
 
     async def answer_json(self, status: int, value: Json, headers: Headers = ()) -> None:
         """Send a JSON value."""

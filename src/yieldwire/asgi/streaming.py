@@ -8,21 +8,17 @@ from typing import Final
 
 from yieldwire.access import Caller
 from yieldwire.app import Timing
-from yieldwire.asgi.exchange import NO_STORE, Exchange, Headers
+from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
 from yieldwire.codecs import Encoder
-from yieldwire.errors import NotFound, StoreError, YieldwireError
+from yieldwire.errors import NotFound, StoreError
 from yieldwire.events import Block, EventType
 from yieldwire.reading import Reader
-from yieldwire.timer import Unfinished, within
+from yieldwire.timer import Unfinished
 
 logger = logging.getLogger("yieldwire.asgi")
 
 RETRY_MS: Final = (500, 1500)
 """Between these a reader that is asked to come back does so, spread out."""
-
-
-class BrokenOff(YieldwireError):
-    """A response was broken off on purpose, so that its end is not taken for the run's."""
 
 
 class Streaming:
@@ -37,7 +33,7 @@ class Streaming:
         caller: Caller,
     ) -> None:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
-        self._keepalive, self._stall_timeout = timing.keepalive, timing.stall_timeout
+        self._keepalive = timing.keepalive
         self._caller = caller
         self._may_expire = caller.expires_at is not None
         self._after = 0
@@ -147,7 +143,7 @@ class Streaming:
             raise self._failure
         if self._rest is not None:
             rest, self._rest = self._rest, None
-            await self._within_time(rest)
+            await self._exchange.within_time(rest)
 
     async def _end(self, body: bytes, end: EventType) -> None:
         if end is EventType.DONE or self._encoder.carries_end:
@@ -158,13 +154,7 @@ class Streaming:
         raise BrokenOff(f"The run's last event is {end.value!r}, which plain text cannot say.")
 
     def _send(self, body: bytes, *, more: bool = True) -> Awaitable[None]:
-        return self._within_time(self._exchange.send_body(body, more=more))
-
-    async def _within_time(self, sending: Awaitable[None]) -> None:
-        try:
-            await within(self._stall_timeout, sending)
-        except TimeoutError:
-            raise BrokenOff("The reader does not read.") from None
+        return self._exchange.within_time(self._exchange.send_body(body, more=more))
 
 
 def _restarts(block: Block) -> bool:

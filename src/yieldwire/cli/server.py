@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from yieldwire.asgi import Actions
-from yieldwire.asgi.streaming import BrokenOff
+from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.cli.mounting import BASE, Mounted
 from yieldwire.errors import UsageError
 
