@@ -14,7 +14,7 @@ from yieldwire import Context, Stream, StreamableValue
 from yieldwire.app import App, Timing
 from yieldwire.chunks import Result
 from yieldwire.errors import ActionError, NotFound, RunCancelled, UsageError, ValidationFailed
-from yieldwire.parameter import Body
+from yieldwire.marker import Body
 
 
 @dataclass(frozen=True)

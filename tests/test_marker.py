@@ -1,7 +1,8 @@
 """Nothing that the author meant to be trusted comes from the request."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -10,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import (
     Annotated,
     Any,
+    ClassVar,
     Generic,
     Literal,
     NamedTuple,
@@ -27,10 +29,13 @@ import litestar
 import litestar.datastructures
 import litestar.di
 import litestar.params
+import pydantic.dataclasses
 import pytest
+import typing_extensions
 from annotated_types import Ge, Interval, Len, Predicate
 from django.db.models import TextChoices  # pyright: ignore[reportMissingTypeStubs]
 from fastapi import Cookie, Depends, Header, Path, Query, Security
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -51,7 +56,8 @@ from typing_extensions import Doc, TypeAliasType, deprecated
 
 from tests.support.calls import JSON, Call, send
 from tests.support.world import opened
-from yieldwire import Actions, Body, Context, Upload
+from yieldwire import Actions, Body, Caller, Context, Identity, RateLimit, Upload
+from yieldwire.context import RequestFacts
 from yieldwire.errors import InvalidAction
 
 
@@ -78,6 +84,9 @@ class Wanted:
 
     def __call__(self) -> str:
         return self.name
+
+
+USER = ContextVar[str]("USER")
 
 
 class OwnRequest(Request):
@@ -137,12 +146,75 @@ class Box(BaseModel, Generic[T]):
     value: T
 
 
+@dataclasses.dataclass
+class BoxWithUser(Generic[T]):
+    value: T
+    user: Annotated[str, Depends(current_user)]
+
+
+class TupleWithUser(NamedTuple, Generic[T]):
+    value: T
+    user: Annotated[str, Depends(current_user)]
+
+
+class NamesWhatFollows(BaseModel):
+    hidden: "list[Follows]"
+
+
+class Follows(BaseModel):
+    user: Annotated[str, Depends(current_user)]
+
+
+@pydantic.dataclasses.dataclass
+class AlsoNamesWhatFollows:
+    hidden: "FollowsToo"
+
+
+class FollowsToo(BaseModel):
+    user: Annotated[str, Depends(current_user)]
+
+
+@dataclasses.dataclass
+class InField:
+    user: Annotated[str, Field(default=Depends(current_user))]
+
+
+@pydantic.dataclasses.dataclass
+class InInitVar:
+    user: dataclasses.InitVar[Annotated[str, Depends(current_user)]]
+
+
+class VariableInModel(BaseModel):
+    user: Annotated[str, USER]
+
+
+class BaseSettings(BaseModel):
+    """As a model of pydantic-settings looks."""
+
+    __module__ = "pydantic_settings.main"
+
+    secret: str = ""
+
+
+class OwnSettings(BaseSettings):
+    pass
+
+
 User = NewType("User", Annotated[str, Depends(current_user)])  # pyright: ignore[reportGeneralTypeIssues]
 Named = TypeAliasType("Named", Annotated[str, Depends(current_user)])
 Called = TypeAliasType("Called", Annotated[str, current_user])
 Many = TypeAliasType("Many", list[Annotated[T, Inject()]], type_params=(T,))
+Written = TypeAliasType("Written", "list[Annotated[str, Depends(current_user)]]")
+WrittenDeeper = TypeAliasType("WrittenDeeper", "dict[str, Follows]")
+Default = typing_extensions.TypeVar("Default", default=Annotated[str, Depends(current_user)])
 Bound = TypeVar("Bound", bound=Annotated[str, Depends(current_user)])
 EMPTY: Any = object()
+
+
+@Actions().resource
+async def pool() -> AsyncIterator[str]:
+    yield "pool"
+
 
 MARKED: dict[str, tuple[Any, Any]] = {
     "Depends": (Annotated[str, Depends(current_user)], EMPTY),
@@ -218,6 +290,30 @@ MARKED: dict[str, tuple[Any, Any]] = {
     "a function far inside": (Annotated[CalledDeeper, Body()], EMPTY),
     "a function as a model's default": (FunctionInModel, EMPTY),
     "a function as a dataclass's default": (FunctionInDataclass, EMPTY),
+    "in a dataclass with a parameter": (list[BoxWithUser[int]], EMPTY),
+    "in a named tuple with a parameter": (TupleWithUser[int], EMPTY),
+    "in a model that is defined later": (NamesWhatFollows, EMPTY),
+    "in a body's model that is defined later": (Annotated[NamesWhatFollows, Body()], EMPTY),
+    "in a model that a dataclass names before it is defined": (AlsoNamesWhatFollows, EMPTY),
+    "in an alias's string": (Written, EMPTY),
+    "in a model that an alias's string names": (WrittenDeeper, EMPTY),
+    "in a type variable's default": (Default, EMPTY),
+    "in the Field of a dataclass": (InField, EMPTY),
+    "in an InitVar": (InInitVar, EMPTY),
+    "as a default's factory": (str, Field(default_factory=Depends(current_user))),
+    "a context variable": (Annotated[str, USER], EMPTY),
+    "a context variable as the default": (str, USER),
+    "a context variable as anything's default": (Any, USER),
+    "a context variable in a model": (VariableInModel, EMPTY),
+    "FastAPI's credentials": (HTTPAuthorizationCredentials, EMPTY),
+    "the server's settings": (OwnSettings, EMPTY),
+    "an Identity": (Identity, EMPTY),
+    "a Caller or nothing": (Caller | None, None),
+    "the facts of the request": (list[RequestFacts], EMPTY),
+    "a resource": (Annotated[str, pool], EMPTY),
+    "a resource as the default": (str, pool),
+    "the Context as a mark": (Annotated[str, Context], EMPTY),
+    "a middleware as a mark": (Annotated[str, RateLimit("1/minute")], EMPTY),
     "Litestar's Request": (litestar.Request, EMPTY),
     "Litestar's Request with its types": (litestar.Request[str, str, Any], EMPTY),
     "Litestar's State": (litestar.datastructures.State, EMPTY),
@@ -270,6 +366,10 @@ def test_what_the_author_meant_to_be_injected_is_refused_when_the_action_is_decl
         (Annotated[str, Depends(current_user)], "middleware"),
         (Request, "Context"),
         (UploadFile, "yieldwire.Upload"),
+        (Identity, "ctx.owner"),
+        (Annotated[str, pool], "ctx.resource"),
+        (Annotated[str, USER], "middleware"),
+        (OwnSettings, "outside of the action"),
         (BackgroundTasks, "ctx.spawn"),
         (Annotated[str, Header()], "ctx.request.headers"),
         (django.http.HttpRequest, "Context"),
@@ -327,6 +427,25 @@ def lower(text: str) -> str:
     return text.lower()
 
 
+Tree = TypeAliasType("Tree", "dict[str, Tree] | list[Tree] | str | None")
+"""JSON, as a type that names itself."""
+
+
+@dataclasses.dataclass
+class WithRoutes:
+    n: int = 0
+    routes: ClassVar[fastapi.APIRouter | None] = None
+
+
+class Branch(BaseModel):
+    branches: "list[Branch]" = []
+    leaf: "Leaf | None" = None
+
+
+class Leaf(BaseModel):
+    n: int = 0
+
+
 Page = TypeAliasType("Page", Annotated[str, Len(1, 20), AfterValidator(lower)])
 
 
@@ -372,6 +491,10 @@ class Order(BaseModel):
         (dict[str, Point], {"a": Point()}),
         (TaggedForOthers, EMPTY),
         (Box[int], EMPTY),
+        (Tree, EMPTY),
+        (Branch, EMPTY),
+        (WithRoutes, WithRoutes()),
+        (dict[str, Any], Field(default_factory=lambda: {"a": 1})),
     ],
 )
 def test_what_describes_or_constrains_an_input_is_taken(

@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import pytest
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     HttpUrl,
@@ -24,7 +25,8 @@ from typing_extensions import TypeAliasType
 
 from yieldwire.context import Context, Stream
 from yieldwire.errors import InvalidAction
-from yieldwire.parameter import Body, Parameters
+from yieldwire.marker import Body
+from yieldwire.parameter import Parameters
 from yieldwire.schema import inspect_action
 
 EMPTY: Any = object()
@@ -45,6 +47,19 @@ class Point:
 
 class Opaque:
     pass
+
+
+class FromAttributes(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    amount: int = 1
+
+
+T = TypeVar("T")
+
+
+class Box(BaseModel, Generic[T]):
+    value: T
 
 
 class Late(BaseModel):
@@ -116,6 +131,8 @@ def taking(annotation: object, default: object = EMPTY) -> Callable[..., object]
         (timedelta, timedelta(seconds=1)),
         (Order, Order()),
         (Point, Point()),
+        (Box[int], Box(value=1)),
+        (Box[int], Box[int](value=1)),
         (list[int], []),
         (list[int], (1, 2)),
         (Sequence[int], ()),
@@ -162,6 +179,9 @@ def test_a_default_that_fits_is_taken(annotation: object, default: object) -> No
         (int, Field("many"), "default 'many', which its type refuses"),
         (Annotated[str, AfterValidator(refuses)], "a", r"\('Value error, not this'\)"),
         (float, float("inf"), "default inf, which its type refuses"),
+        (Order, {"amount": 1}, "is of the type dict and not Order; write it as Order"),
+        (Point, {"x": 1}, "is of the type dict and not Point; write it as Point"),
+        (FromAttributes, Point(), "is of the type Point and not FromAttributes"),
         (Annotated[int, Field(default=3)], EMPTY, r"has its default in Field\(default=3\)"),
         (list[Annotated[int, Field(default=3)]], [], r"has its default in Field\(default=3\)"),
     ],

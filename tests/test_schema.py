@@ -25,7 +25,7 @@ from typing_extensions import TypedDict
 from yieldwire.chunks import Append, Progress, Result, Text, Value
 from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.errors import InvalidAction, ValidationFailed
-from yieldwire.parameter import Body
+from yieldwire.marker import Body
 from yieldwire.schema import Output, Signature, inspect_action
 from yieldwire.shape import Shape
 from yieldwire.upload import Upload

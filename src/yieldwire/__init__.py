@@ -35,6 +35,6 @@ from yieldwire.errors import YieldwireError as YieldwireError
 from yieldwire.events import Event as Event
 from yieldwire.executors import Limits as Limits
 from yieldwire.handle import Run as Run
+from yieldwire.marker import Body as Body
 from yieldwire.middleware import RateLimit as RateLimit
-from yieldwire.parameter import Body as Body
 from yieldwire.upload import Upload as Upload

@@ -9,9 +9,9 @@ A parameter is refused for what is in its annotation, in its default, or in a fi
 dataclass, ``TypedDict`` or named tuple that its annotation mentions:
 
 - a class or an object of another framework. They are known by the name of their package, so
-  that no framework is imported.
-- something to call, as a default or in ``Annotated``. It looks like a dependency, and nothing
-  here calls it.
+  that no framework is imported. So are this package's own that only the server makes.
+- something to call, or a context variable, as a default or in ``Annotated``. It looks like a
+  dependency, and nothing here asks it for a value.
 - in the parameter's own ``Annotated``, anything else that Pydantic does not read.
 - for a parameter that takes anything, a default that is not plain JSON.
 """
@@ -20,12 +20,14 @@ import dataclasses
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from enum import Enum
 from inspect import Parameter
 from itertools import chain
 from typing import (
     Annotated,
     Any,
+    ClassVar,
     Final,
     Literal,
     TypeVar,
@@ -37,6 +39,7 @@ from typing import (
 
 from annotated_types import BaseMetadata, GroupedMetadata
 from pydantic import BaseModel
+from pydantic.dataclasses import is_pydantic_dataclass, rebuild_dataclass
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -58,6 +61,7 @@ FRAMEWORKS: Final = frozenset(
         "injector",
         "litestar",
         "ninja",
+        "pydantic_settings",
         "quart",
         "rest_framework",
         "sanic",
@@ -82,10 +86,14 @@ _DESCRIBING: Final = frozenset(
         "pydantic_extra_types",
         "typing_extensions",
         "warnings",  # `deprecated`, from Python 3.13
-        "yieldwire",
     }
 )
 """Packages whose objects in ``Annotated`` describe or constrain a value."""
+
+_OURS: Final = frozenset({"Action", "Caller", "Identity", "RequestFacts", "Resource", "Run"})
+"""Classes of this package that the server makes, and no caller."""
+_INHERITED: Final = frozenset({"pydantic_settings"})
+"""Packages of `FRAMEWORKS` whose models pass on to subclasses what makes them foreign."""
 
 _HOOKS: Final = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__")
 
@@ -94,27 +102,38 @@ _FROM_MIDDLEWARE: Final = (
 )
 _PLAIN: Final = "a plain parameter is an input; request headers are in ctx.request.headers"
 _FACTS: Final = "take a yieldwire.Context; the request's facts are in ctx.request"
+_WHO: Final = "take a yieldwire.Context; ctx.owner is who started the run"
 _INSTEAD: Final[Mapping[str, str]] = {
+    "Action": "name it in the function's body",
     "BackgroundTask": "start helpers with ctx.spawn",
     "BackgroundTasks": "start helpers with ctx.spawn",
     "Body": "write a plain parameter, or Annotated[Model, yieldwire.Body()] for the whole input",
+    "BaseSettings": "read settings outside of the action",
     "BodyKwarg": "write a plain parameter, or Annotated[Model, yieldwire.Body()]",
+    "Caller": _WHO,
     "Cookie": _PLAIN,
     "File": "take a yieldwire.Upload",
     "Form": "write a plain parameter: forms are read as they are",
     "Header": _PLAIN,
     "HTTPConnection": _FACTS,
     "HttpRequest": _FACTS,
+    "Identity": _WHO,
     "ParameterKwarg": _PLAIN,
     "Path": _PLAIN,
     "Query": _PLAIN,
     "Request": _FACTS,
+    "RequestFacts": _FACTS,
+    "Resource": "take a yieldwire.Context, and call ctx.resource(...)",
     "Response": "return or yield values; the transport makes the response",
     "UploadFile": "take a yieldwire.Upload",
     "UploadedFile": "take a yieldwire.Upload",
     "WebSocket": "yield chunks; the transport sends them",
 }
 """What to write in place of a foreign object, by the name of its class."""
+
+
+class Body:
+    """Marks a parameter that takes the whole input: ``chat: Annotated[Chat, Body()]``."""
 
 
 def refusal(annotation: object, default: object = Parameter.empty) -> str | None:
@@ -134,15 +153,27 @@ def refusal(annotation: object, default: object = Parameter.empty) -> str | None
 
 def parts_of(annotation: object) -> Iterator[object]:
     """Yield what an annotation is directly made of: its arguments, or what it is a name for."""
-    for alias in ("__value__", "__supertype__", "__bound__"):  # `type X = …`, NewType, TypeVar
-        with suppress(NameError):  # Python 3.12 evaluates an alias late
+    for alias in ("__value__", "__supertype__", "__bound__", "__default__"):
+        # Of `type X = …`, NewType and TypeVar. Python 3.12 evaluates an alias late.
+        with suppress(NameError):
             if (meant := getattr(annotation, alias, None)) is not None:
-                yield meant
+                yield _resolved(meant, annotation) if alias == "__value__" else meant
     yield from getattr(annotation, "__constraints__", ())
+    if isinstance(annotation, dataclasses.InitVar):
+        yield annotation.type
     if get_origin(annotation) is Literal:
         return
     arguments = get_args(annotation)
     yield from arguments[:1] if get_origin(annotation) is Annotated else arguments
+
+
+def _resolved(annotation: object, alias: object) -> object:
+    """Return what an alias is a name for, with the names in its strings looked up."""
+    scope = {"__module__": getattr(alias, "__module__", ""), "__annotations__": {"": annotation}}
+    try:
+        return get_type_hints(type("Scope", (), scope), include_extras=True)[""]
+    except Exception:  # noqa: BLE001 - Pydantic says what it does not understand
+        return annotation
 
 
 def takes_anything(annotation: object) -> bool:
@@ -192,12 +223,13 @@ class _Search:
                 yield from _of_extra(extra, is_own=is_own)
         for part in parts_of(annotation):
             yield from self.reasons(part, is_own=is_own)
-        if isinstance(annotation, type):
-            yield from self._of_fields(annotation)
+        kind = get_origin(annotation) or annotation
+        if isinstance(kind, type) and (kind is annotation or not issubclass(kind, BaseModel)):
+            yield from self._of_fields(kind)
 
     def _of_fields(self, kind: type) -> Iterator[str]:
-        if issubclass(kind, BaseModel):
-            for field in kind.model_fields.values():
+        if (fields := _fields_of(kind)) is not None:
+            for field in fields.values():
                 yield from _of_default(field)
                 yield from self.reasons(field.annotation, is_own=False)
                 for extra in field.metadata:
@@ -209,14 +241,30 @@ class _Search:
             yield from _of_default(default)
 
 
+def _fields_of(kind: type) -> Mapping[str, FieldInfo] | None:
+    """Return the fields of a model or of a dataclass of Pydantic's, if it is one."""
+    if issubclass(kind, BaseModel):
+        if not kind.__pydantic_complete__:  # it names what was defined later
+            with suppress(Exception):  # Pydantic says what it does not understand
+                kind.model_rebuild(_types_namespace={})
+        return kind.model_fields
+    if is_pydantic_dataclass(kind):
+        if not kind.__pydantic_complete__:
+            with suppress(Exception):
+                rebuild_dataclass(kind, _types_namespace={})
+        return kind.__pydantic_fields__
+    return None
+
+
 def _hints(kind: type) -> Mapping[str, object]:
     is_record = dataclasses.is_dataclass(kind) or hasattr(kind, "__total__")  # a TypedDict
     if not is_record and not (issubclass(kind, tuple) and hasattr(kind, "_fields")):
         return {}
     try:
-        return get_type_hints(kind, include_extras=True)
+        hints = get_type_hints(kind, include_extras=True)
     except (NameError, TypeError):
         return {}  # Pydantic says what it does not understand
+    return {name: hint for name, hint in hints.items() if get_origin(hint) is not ClassVar}
 
 
 def _defaults(kind: type) -> Iterator[object]:
@@ -230,7 +278,9 @@ def _defaults(kind: type) -> Iterator[object]:
 def _of_extra(extra: object, *, is_own: bool) -> Iterator[str]:
     if (found := _foreign(extra)) is not None:
         yield _advice(found)
-    elif not _describes(extra) and (is_own or callable(extra)):
+    elif isinstance(extra, FieldInfo):
+        yield from _of_default(extra)
+    elif not _describes(extra) and (is_own or _gives_values(extra)):
         yield (
             f"{_name(extra)!r} in Annotated is not a constraint that Pydantic reads, so callers "
             f"would send the value; {_FROM_MIDDLEWARE}"
@@ -241,11 +291,18 @@ def _of_default(default: object) -> Iterator[str]:
     if (found := _foreign(default)) is not None:
         yield _advice(found)
     elif isinstance(default, FieldInfo):
+        if (found := _foreign(default.default_factory)) is not None:
+            yield _advice(found)
         yield from _of_default(default.default)
     elif isinstance(default, Mapping):
         yield from _of_each(default.values())
     elif isinstance(default, (list, tuple, set, frozenset)):
         yield from _of_each(default)
+    elif isinstance(default, ContextVar):
+        yield (
+            f"its default {default.name!r} is a context variable, which Yieldwire does not read; "
+            f"{_FROM_MIDDLEWARE}"
+        )
     elif not _is_absent(default) and callable(default) and not _is_data(default):
         yield (
             f"its default {_name(default)!r} is a callable, which Yieldwire does not call; "
@@ -279,9 +336,15 @@ def _advice(found: type) -> str:
 def _foreign(value: object) -> type | None:
     """Return the class by which a value belongs to another framework, if it does."""
     kind = value if isinstance(value, type) else type(value)
-    if issubclass(kind, (BaseModel, Enum)):
-        return None  # django-ninja's schemas are models, Django's choices are enums
-    return next((each for each in kind.__mro__ if _package(each) in FRAMEWORKS), None)
+    packages = FRAMEWORKS
+    if issubclass(kind, (BaseModel, Enum)) and _package(kind) not in FRAMEWORKS:
+        packages = _INHERITED  # schemas of django-ninja are models, Django's choices are enums
+    return next((each for each in kind.__mro__ if _is_of(each, packages)), None)
+
+
+def _is_of(kind: type, packages: frozenset[str]) -> bool:
+    package = _package(kind)
+    return package in packages or (package == "yieldwire" and kind.__name__ in _OURS)
 
 
 def _describes(extra: object) -> bool:
@@ -289,6 +352,8 @@ def _describes(extra: object) -> bool:
     if extra is None or isinstance(extra, (BaseMetadata, GroupedMetadata, FieldInfo)):
         return True  # `conint(ge=1)` and its kind have `None` for what is not asked
     kind = extra if isinstance(extra, type) else type(extra)
+    if kind is Body:
+        return True
     if issubclass(kind, BaseModel):
         return False  # it has the hooks, but for a value of its own
     if any(callable(getattr(extra, hook, None)) for hook in _HOOKS):
@@ -298,6 +363,11 @@ def _describes(extra: object) -> bool:
 
 def _is_absent(default: object) -> bool:
     return default is Parameter.empty or default is PydanticUndefined or default is ...
+
+
+def _gives_values(extra: object) -> bool:
+    """Whether something looks as if the value came from it."""
+    return callable(extra) or isinstance(extra, ContextVar)
 
 
 def _is_data(value: object) -> bool:

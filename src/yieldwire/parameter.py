@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, Final, cast, get_args, get_origin
 
@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError, PydanticUndefined, from_js
 
 from yieldwire.errors import InvalidAction
 from yieldwire.jsonschema import Wire
-from yieldwire.marker import every_part, refusal
+from yieldwire.marker import Body, every_part, refusal
 from yieldwire.setting import shown
 
 PREFIX: Final = "arg-"
@@ -30,10 +30,6 @@ class Injected:
 
     carries: ClassVar[str | None] = None
     """``"stream"`` or ``"value"`` where the type's argument is what the action emits."""
-
-
-class Body:
-    """Marks a parameter that takes the whole input: ``chat: Annotated[Chat, Body()]``."""
 
 
 @dataclass(slots=True)
@@ -235,7 +231,9 @@ def _mistake_of_default(
         return f"its type refuses ({shown(told)}); {cure}"
     except Exception:  # noqa: BLE001 - a validator's own, which may need what is not there yet
         return None
-    if isinstance(default, _SCALARS) and value != default and not _is_of(hint, value, default):
+    is_other = isinstance(default, _SCALARS) and value != default
+    is_made = isinstance(value, BaseModel) or is_dataclass(value)  # of a dict, or of attributes
+    if (is_other or is_made) and not _is_of(hint, value, default):
         kind = type(value).__name__
         return f"is of the type {type(default).__name__} and not {kind}; write it as {kind}"
     return None
