@@ -149,6 +149,30 @@ def test_an_error_object_of_another_make_takes_defaults() -> None:
     assert told == ErrorObject(code="X", message="", status=500)
 
 
+@pytest.mark.parametrize("odd", [None, "teapot", 1.5, [1], {"en": "m"}, True])
+@pytest.mark.parametrize("name", ["code", "message", "statusCode", "retryable", "fieldErrors"])
+def test_a_member_of_another_type_takes_its_default(name: str, odd: object) -> None:
+    told = ErrorObject(code="X", message="m").to_dict()
+    error = ErrorObject.from_dict({**told, name: odd, "hint": "of a later version"})
+
+    assert isinstance(error.code, str)
+    assert isinstance(error.message, str)
+    assert type(error.status) is int
+    assert type(error.retryable) is bool
+    assert error.field_errors in (None, {})
+
+
+@pytest.mark.parametrize("odd", [None, "text", [1], 3])
+def test_an_error_that_is_no_object_is_one_all_the_same(odd: object) -> None:
+    assert ErrorObject.from_dict(odd) == ErrorObject(code="INTERNAL_ERROR", message="")
+
+
+def test_messages_by_field_are_texts() -> None:
+    told = {"a": ["x", {"m": 1}], "b": {"x": 1}, "c": "text", "d": []}
+
+    assert ErrorObject.from_dict({"fieldErrors": told}).field_errors == {"a": ["x"], "d": []}
+
+
 def test_a_client_raises_what_the_server_told() -> None:
     told = ErrorObject(
         code="X",

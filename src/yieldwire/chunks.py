@@ -101,6 +101,7 @@ def text_of(data: bytes) -> str | None:
     Text is what `Text` and `Append` carry, and a chunk that is a string.
     """
     value = from_json(data)
-    if isinstance(value, dict) and value.get("type") in {"text", "append"}:
-        value = value.get("text")
+    if isinstance(value, dict):
+        kind = value.get("type")  # of any type, such as a list
+        value = value.get("text") if kind == "text" or kind == "append" else None  # noqa: PLR1714
     return value if isinstance(value, str) else None

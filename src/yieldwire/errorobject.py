@@ -55,19 +55,39 @@ class ErrorObject:
         return told
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Json]) -> Self:
-        """Read the JSON form; fields that are missing take their defaults."""
+    def from_dict(cls, value: Json) -> Self:
+        """Read the JSON form; what is missing, or not of its type, takes its default.
+
+        Another version may have written it, or something on the way: an error that cannot be
+        read would hide that there was one.
+        """
+        told = value if isinstance(value, Mapping) else {}
+        status = told.get("statusCode")
         return cls(
-            code=str(value.get("code", "INTERNAL_ERROR")),
-            message=str(value.get("message", "")),
-            status=int(value.get("statusCode", 500)),
-            retryable=bool(value.get("retryable", False)),
-            field_errors=value.get("fieldErrors"),
-            data=value.get("data"),
-            run_id=value.get("runId"),
-            error_id=value.get("errorId"),
-            debug=_debug_in(value.get("debug")),
+            code=_text_in(told.get("code")) or "INTERNAL_ERROR",
+            message=_text_in(told.get("message")) or "",
+            status=status if type(status) is int else 500,
+            retryable=told.get("retryable") is True,
+            field_errors=_field_errors_in(told.get("fieldErrors")),
+            data=told.get("data"),
+            run_id=_text_in(told.get("runId")),
+            error_id=_text_in(told.get("errorId")),
+            debug=_debug_in(told.get("debug")),
         )
+
+
+def _text_in(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _field_errors_in(value: Json) -> FieldErrors | None:
+    if not isinstance(value, Mapping):
+        return None
+    return {
+        field: [text for text in messages if isinstance(text, str)]
+        for field, messages in value.items()
+        if isinstance(messages, Sequence) and not isinstance(messages, str)
+    }
 
 
 def _debug_in(value: Json) -> Debug | None:

@@ -38,6 +38,24 @@ def telling() -> tuple[Actions, asyncio.Event]:
 # The snapshot.
 
 
+@pytest.mark.parametrize("kind", [["text"], {"text": 1}, None, 3, True])
+async def test_an_action_may_put_anything_into_its_own_member_type(kind: object) -> None:
+    actions = world()
+
+    @actions.action
+    async def tell() -> AsyncIterator[Text | dict[str, object]]:
+        yield Text("a")
+        yield {"type": kind, "text": "no"}
+        yield Text("b")
+
+    async with opened(actions) as site:
+        read = await send(site, post("/tell", {}, [*ALICE, ("accept", "text/plain")]))
+        snapshot = (await poll(site, read.headers["run-id"])).json()
+
+    assert read.body == b"ab"
+    assert (snapshot["status"], snapshot["text"]) == ("completed", "ab")
+
+
 async def test_a_snapshot_says_all_of_a_run_that_goes_on() -> None:
     actions, _ = telling()
     async with opened(actions) as site:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -554,6 +554,43 @@ async def test_a_stream_by_the_leave_of_access_ends_with_that() -> None:
             allowed[0] = False
 
             assert b"retry: " in await response.rest()
+
+
+class Stop(BaseException):
+    """What is raised to end more than a request."""
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, Stop, BaseExceptionGroup("s", [Stop()])])
+async def test_whatever_ends_the_asking_ends_the_reading(error: Any) -> None:  # noqa: ANN401 - of many kinds
+    async def ask() -> Caller:
+        raise error
+
+    reader = reader_of(Caller(owner="alice"), set())
+
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - what was raised
+        await ask_again(reader, ask, 0.001)
+
+    assert reader.is_revoked
+    assert not isinstance(caught.value, Exception)
+
+
+async def test_an_identify_that_ignores_its_cancellation_keeps_no_reader() -> None:
+    is_over = asyncio.Event()
+
+    async def ask() -> Caller:
+        while not is_over.is_set():
+            with suppress(asyncio.CancelledError):
+                await is_over.wait()
+        return Caller(owner="alice")
+
+    reader = reader_of(Caller(owner="alice"), set())
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        group.create_task(ask_again(reader, ask, 0.001))
+        while not reader.is_revoked:  # noqa: ASYNC110 - it is set in a timer
+            await asyncio.sleep(0.001)
+        is_over.set()
+
+    assert reader.is_leaving
 
 
 async def test_a_run_that_is_gone_revokes_nothing() -> None:

@@ -81,6 +81,43 @@ def test_without_a_total_a_message_is_a_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.splitlines() == ["0 0 read", "2 1 read"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "progress"},
+        {"type": "progress", "current": "half", "percent": 50},
+        {"type": "progress", "current": None},
+        {"type": ["progress"], "current": 1},
+    ],
+)
+def test_a_chunk_that_is_not_the_frameworks_progress_is_shown_as_any_other(
+    value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(chunk(value))
+
+    shown = capsys.readouterr()
+    assert (from_json(shown.out), shown.err) == (value, "")
+
+
+def test_of_a_progress_is_shown_what_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = {"total": "all", "percent": "most", "message": {"en": "m"}, "unit": "rows"}
+    show(chunk({"type": "progress", "current": 3, **odd}))
+
+    assert capsys.readouterr().err == "3\n"
+
+
+def test_an_end_of_another_version_is_shown_as_far_as_it_can_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    odd = {"code": "NEW", "statusCode": "teapot", "fieldErrors": [{"path": "a"}], "hint": "h"}
+    show(Event(1, EventType.RESTARTED, b'"again"'), Event(2, EventType.ERROR, to_json(odd)))
+
+    assert [line.rstrip() for line in capsys.readouterr().err.splitlines()] == [
+        "Attempt  begins; what came before does not count.",
+        "NEW:",
+    ]
+
+
 def test_a_new_attempt_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
     show(chunk("half"), Event(2, EventType.RESTARTED, b'{"attempt":2}'))
 

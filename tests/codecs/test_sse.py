@@ -224,6 +224,16 @@ def test_a_frame_of_an_unknown_type_without_a_place_moves_nothing(place: str) ->
     assert decoder.cursor == "r1.1"
 
 
+def test_a_frame_of_an_unknown_type_with_a_place_in_another_run_moves_nothing() -> None:
+    decoder = SSEDecoder()
+
+    decoder.feed(b"id: r1.0\nevent: run\ndata: {}\n\nid: r1.1\ndata: 1\n\n")
+    steps = decoder.steps(b"id: child.7\nevent: surprise\ndata: 1\n\nid: r1.2\ndata: 2\n\n")
+
+    assert [seq for seq, _ in steps] == [2]
+    assert decoder.cursor == "r1.2"
+
+
 def test_an_event_is_in_one_line_for_every_reader_whoever_sent_it() -> None:
     (event,) = SSEDecoder().feed('id: r1.1\ndata: "a\u2028b"\n\n'.encode())
 

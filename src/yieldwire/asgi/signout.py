@@ -105,19 +105,41 @@ class SignOuts:
 async def ask_again(reader: Reader, ask: Ask, every: float) -> None:
     """Ask every few seconds who reads, and revoke the reader where that is not its caller any more.
 
-    That holds also where it cannot be said: the client comes back, and meets what fails.
+    That holds also where it cannot be said, or not in time: the client comes back, and meets what
+    fails. Nothing but the caller's own name lets the reader go on.
     """
+    loop = asyncio.get_running_loop()
     while not reader.is_revoked:
         await asyncio.sleep(every)
+        # Not by a time limit, which is a cancellation that `identify` could ignore.
+        late = loop.call_later(every, _revoke_late, reader, every)
         try:
-            async with asyncio.timeout(every):
-                is_same = (await ask()).owner == reader.caller.owner
-        except NotFound:  # the run is gone, as the reader will find
+            is_same = await _is_same(reader, ask)
+        finally:
+            late.cancel()
+        if is_same is None:
             return
-        except YieldwireError:
-            is_same = False
-        except Exception:
-            logger.exception("identify failed for an open response, which ends to be resumed")
-            is_same = False
         if not is_same:
             reader.revoke()
+
+
+async def _is_same(reader: Reader, ask: Ask) -> bool | None:
+    """Return whether the reader's caller asks; ``None`` where there is nothing to read any more."""
+    try:
+        return (await ask()).owner == reader.caller.owner
+    except NotFound:  # the run is gone, as the reader will find
+        return None
+    except YieldwireError:
+        return False
+    except Exception:
+        logger.exception("identify failed for an open response, which ends to be resumed")
+        return False
+    except BaseException:
+        # Cancelled perhaps, because the response has ended, to which it makes no difference.
+        reader.revoke()
+        raise
+
+
+def _revoke_late(reader: Reader, seconds: float) -> None:
+    logger.error("identify took over %g s for an open response, which ends to be resumed", seconds)
+    reader.revoke()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol, TextIO
+from typing import Final, NamedTuple, Protocol, TextIO
 
 from pydantic_core import to_json
 from rich.console import Console
@@ -22,6 +22,7 @@ from yieldwire.chunks import text_of
 from yieldwire.cli.outcome import lines_of
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.events import Event, EventType, one_line
+from yieldwire.setting import is_number
 
 _CONTROLS: Final = {
     code: "\N{REPLACEMENT CHARACTER}"
@@ -77,17 +78,19 @@ class Terminal:
             self._show_chunk(value, text_of(event.data))
         elif event.type is EventType.RESTARTED:
             self._end_line()
-            note(f"Attempt {value.get('attempt', '')} begins; what came before does not count.")
+            attempt = _fields(value).get("attempt", "")
+            note(f"Attempt {attempt} begins; what came before does not count.")
         elif event.type is EventType.DONE:
-            self._show_result(value.get("result"))
+            self._show_result(_fields(value).get("result"))
         else:
             self._end_line()
             fail(ErrorObject.from_dict(value))
 
     def _show_chunk(self, value: Json, text: str | None) -> None:
-        if isinstance(value, dict) and value.get("type") == "progress":
+        progress = _progress_in(value)
+        if progress is not None:
             self._end_line()
-            self._bar.show(value)
+            self._bar.show(progress)
         elif text is not None:
             self._bar.hide()
             self._write(text)
@@ -120,8 +123,41 @@ class Terminal:
         self._end_line()
 
 
+class _Shown(NamedTuple):
+    """What a bar shows of a progress."""
+
+    current: float
+    total: float | None
+    percent: float | None
+    message: str
+
+
+def _progress_in(value: Json) -> _Shown | None:
+    """Return what a chunk says of progress; it may be an action's own, with other members."""
+    fields = _fields(value)
+    current = _number_in(fields, "current")
+    if fields.get("type") != "progress" or current is None:
+        return None
+    message = fields.get("message")
+    return _Shown(
+        current,
+        _number_in(fields, "total"),
+        _number_in(fields, "percent"),
+        message if isinstance(message, str) else "",
+    )
+
+
+def _number_in(fields: Mapping[str, Json], name: str) -> float | None:
+    value = fields.get(name)
+    return value if is_number(value) else None
+
+
+def _fields(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
+
+
 class _Bar(Protocol):
-    def show(self, progress: Mapping[str, Json]) -> None: ...
+    def show(self, progress: _Shown) -> None: ...
     def hide(self) -> None: ...
     def close(self) -> None: ...
 
@@ -134,7 +170,7 @@ class _LiveBar:
         self._progress: Progress | None = None
         self._task = TaskID(0)
 
-    def show(self, progress: Mapping[str, Json]) -> None:
+    def show(self, progress: _Shown) -> None:
         if self._progress is None:
             self._progress = Progress(
                 SpinnerColumn(),
@@ -149,9 +185,9 @@ class _LiveBar:
             self._progress.start()
         self._progress.update(
             self._task,
-            completed=progress["current"],
-            total=progress.get("total"),
-            description=_clean(progress.get("message") or ""),
+            completed=progress.current,
+            total=progress.total,
+            description=_clean(progress.message),
         )
 
     def hide(self) -> None:
@@ -171,13 +207,13 @@ class _PlainBar:
     def __init__(self) -> None:
         self._shown: object = None
 
-    def show(self, progress: Mapping[str, Json]) -> None:
-        percent, message = progress.get("percent"), progress.get("message") or ""
-        mark = message or progress["current"] if percent is None else int(percent)
+    def show(self, progress: _Shown) -> None:
+        percent, message = progress.percent, progress.message
+        mark = message or progress.current if percent is None else int(percent)
         if mark == self._shown:
             return
         self._shown = mark
-        head = f"{progress['current']}" if percent is None else f"{percent:5.1f} %"
+        head = f"{progress.current}" if percent is None else f"{percent:5.1f} %"
         note(f"{head} {message}".rstrip())
 
     def hide(self) -> None:

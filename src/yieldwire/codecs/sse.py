@@ -152,6 +152,7 @@ class SSEDecoder:
         self.cursor: str | None = None
         self.opening: str | None = None
         self.first_seq: int | None = None
+        self._run_id: str | None = None
 
     @property
     def retry_ms(self) -> int | None:
@@ -179,11 +180,16 @@ class SSEDecoder:
         for message in self._parser.feed(data):
             name, kind = message.event, _EVENTS.get(message.event)
             try:
-                _, seq = parse_cursor(message.last_event_id)
+                run_id, seq = parse_cursor(message.last_event_id)
             except ParseError as exc:
                 if kind is None and name not in _FRAMES:
                     continue  # a frame of another version, which may have no place in the log
                 raise ProtocolError(f"Not a frame of this protocol: {name!r}.") from exc
+            is_known = kind is not None or name in _FRAMES
+            if not is_known and run_id != (self._run_id or run_id):
+                continue  # its place is in another run's log
+            if is_known:
+                self._run_id = run_id
             self.cursor = message.last_event_id
             if name == "run":
                 self.opening = message.data
