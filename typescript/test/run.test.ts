@@ -189,6 +189,15 @@ test("events of unknown types are passed, and the run is resumed behind them", a
   expect(asked[1]?.headers.get("Last-Event-ID")).toBe("r1.3");
 });
 
+test("an event of an unknown type with its place in another run moves nothing", async () => {
+  const child = "id: child.7\nevent: surprise\ndata: {}\n\n";
+  const { call } = serve([stream(OPENING, child, chunk(1, "a"), child, chunk(2, "b"), done(3, 7))]);
+  const run = call();
+
+  expect(await all(run)).toEqual(["a", "b"]);
+  expect(await run.result()).toBe(7);
+});
+
 test("only the events that are known to end a run end it", async () => {
   const { call } = serve([stream(OPENING, event(1, "finished", { result: 1 })), stream(done(2, 2))]);
 

@@ -23,6 +23,8 @@ export interface Reset {
 /** One event of the log. One of a type that is not known here has only a place, and perhaps not even that. */
 export interface EventFrame {
   readonly kind: "event";
+  /** Where a type that is not known here has its place. */
+  readonly runId?: string | undefined;
   readonly event: RunEvent;
 }
 
@@ -56,10 +58,10 @@ export function isKnown(type: unknown): boolean {
 /** What a message says. Throws `PROTOCOL_ERROR` where it is no frame of this protocol. */
 export function frameOf({ id, type: name, data }: Message): Frame {
   const type = name === "message" ? "chunk" : name;
-  const seq = readCursor(id)?.seq;
+  const { runId, seq } = readCursor(id) ?? {};
   const isOpening = type === "run";
   if (type === "reset") return resetOf(parse(data));
-  if (!isOpening && !isKnown(type)) return eventOf(seq, type);
+  if (!isOpening && !isKnown(type)) return { ...eventOf(seq, type), runId };
   if (seq === undefined) throw protocolError(`Not a cursor: ${id}`);
   return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
 }

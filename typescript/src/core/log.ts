@@ -44,7 +44,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   /** Take a frame; returns the event that is new by it. */
   take(frame: Frame): RunEvent<Chunk, Result> | undefined {
-    if (frame.kind === "event") return this.#append(frame.event as RunEvent<Chunk, Result>);
+    if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) return this.#append(frame.event as RunEvent<Chunk, Result>);
     if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
     if (frame.kind === "opening") this.#open(frame);
     return undefined;

@@ -327,10 +327,10 @@ function isKnown(type) {
 }
 function frameOf({ id, type: name, data }) {
   const type = name === "message" ? "chunk" : name;
-  const seq = readCursor(id)?.seq;
+  const { runId, seq } = readCursor(id) ?? {};
   const isOpening = type === "run";
   if (type === "reset") return resetOf(parse(data));
-  if (!isOpening && !isKnown(type)) return eventOf(seq, type);
+  if (!isOpening && !isKnown(type)) return { ...eventOf(seq, type), runId };
   if (seq === void 0) throw protocolError(`Not a cursor: ${id}`);
   return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
 }
@@ -385,7 +385,7 @@ var RunLog = class {
   }
   /** Take a frame; returns the event that is new by it. */
   take(frame) {
-    if (frame.kind === "event") return this.#append(frame.event);
+    if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) return this.#append(frame.event);
     if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
     if (frame.kind === "opening") this.#open(frame);
     return void 0;
