@@ -82,10 +82,9 @@ class LogWriter:
         self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
-        self.has_failed = False
-        """Whether the store did not take what was to be written."""
-        self.is_fenced = False
-        """Whether it said that the run is another writer's now, or has ended."""
+        self.has_failed = self.is_fenced = False
+        """Whether the store did not take what was to be written, and if so because it said that the
+        run is another writer's now, or has ended."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
