@@ -55,6 +55,25 @@ async def started(
     return await inputs.read(action, ctx, data, detached=False)
 
 
+async def anything(value: object, files: list[Upload]) -> None: ...
+
+
+ANYTHING: Action[..., Any, Any] = Action(anything, Options())
+
+
+@pytest.mark.parametrize("place", ["itself", "nested"])
+async def test_a_file_where_none_is_declared_is_refused_and_closed(place: str) -> None:
+    stray, declared = Upload(BytesIO(b"a")), Upload(BytesIO(b"b"))
+    value = stray if place == "itself" else {"a": [stray]}
+
+    with pytest.raises(ValidationFailed) as refusal:
+        await started(Inputs(MemoryStore()), {"value": value, "files": [declared]}, ANYTHING)
+
+    assert "declare an Upload" in str(refusal.value.field_errors)
+    assert stray.file.closed
+    assert declared.file.closed
+
+
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
     start = await started(Inputs(MemoryStore()), {"n": "3"})
 

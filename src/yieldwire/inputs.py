@@ -8,17 +8,17 @@ when the run has ended, and again when it is purged, in case the process was kil
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json
 
 from yieldwire.actions import Action
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import NotFound, StoreError
+from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Work
 from yieldwire.files import KeptFiles, carry_out, delete, folders_in
 from yieldwire.run import RunRecord
@@ -79,6 +79,15 @@ class Start:
             await carry_out(self._files.forget)
 
 
+async def _dump_with_files(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
+    try:
+        return await dump(action, arguments)
+    except PydanticSerializationError as exc:
+        # A field of any type lets a file pass, but no later attempt could have it back.
+        reason = "A file is where the action does not take one; declare an Upload there."
+        raise ValidationFailed({"_root": [reason]}) from exc
+
+
 class Inputs:
     """Reads and keeps the input of runs, for one store."""
 
@@ -109,7 +118,7 @@ class Inputs:
             else:
                 with uploads.collecting():
                     arguments = action.signature.validate(data)
-                    dumped = await dump(action, arguments)
+                    dumped = await _dump_with_files(action, arguments)
             record = record_of(action, ctx, dumped, detached=detached)
             # Read from its JSON where there is any, so that it is the same as for later attempts.
             state = from_json(record.context)["state"] if ctx.state else {}

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import pytest
@@ -172,6 +173,93 @@ async def test_a_multipart_body_has_limits_for_each_of_its_parts(pieces: list[by
 async def test_fields_are_held_up_to_the_limit_of_json() -> None:
     with pytest.raises(PayloadTooLarge, match="Too many bytes in fields"):
         await read(MULTIPART, *[NOTE.replace(b"\xc3\xbc", b"x" * 450)] * 3, END)
+
+
+def envelope(text: bytes) -> bytes:
+    return b'--B\r\nContent-Disposition: form-data; name=":input"\r\n\r\n%b\r\n' % text
+
+
+PLACED = FILE.replace(b'"file"', b'"0"')
+LISTED = envelope(b'{"input":{"file":"b.csv","note":null},"files":["/file"]}')
+
+
+@pytest.mark.parametrize("pieces", [[LISTED, PLACED, END], [PLACED, LISTED, END]])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_json_with_files_is_read_in_any_order_and_any_pieces(
+    pieces: list[bytes], size: int
+) -> None:
+    body = b"".join(pieces)
+    cut = [body[place : place + size] for place in range(0, len(body), size)]
+
+    data = await read(MULTIPART, *cut, action=TAKE, bounds=replace(BOUNDS, fields=0))
+
+    assert data["note"] is None
+    assert (data["file"].filename, data["file"].size) == ("b.csv", 3)
+    data["file"].close()
+
+
+@pytest.mark.parametrize("length", [999, 1000])
+async def test_json_next_to_files_may_be_as_large_as_json_alone(length: int) -> None:
+    text = b'{"a":"%b"}' % (b"x" * (length - 8))
+    whole = {"a": "x" * (length - 8)}
+
+    assert await read("application/json", text) == whole
+    assert await read(MULTIPART, envelope(b'{"input":%b,"files":[]}' % text), END) == whole
+
+
+async def test_json_next_to_files_has_the_limit_of_json() -> None:
+    text = b'{"input":"%b","files":[]}' % (b"x" * (1000 + HEAD_BYTES))
+    one = replace(BOUNDS, files=1)
+
+    with pytest.raises(PayloadTooLarge, match="Too many bytes in fields"):
+        await read(MULTIPART, envelope(text), END, bounds=one)
+
+
+async def test_json_next_to_files_nests_as_deep_as_json_alone() -> None:
+    text = b'{"a":' * 4 + b"1" + b"}" * 4
+
+    for depth, refused in ((4, False), (3, True)):
+        bounds = replace(BOUNDS, depth=depth)
+        for kind, body in (
+            ("application/json", text),
+            (MULTIPART, envelope(b'{"files":[],"input":%b}' % text) + END),
+        ):
+            if not refused:
+                assert await read(kind, body, bounds=bounds) == {"a": {"a": {"a": {"a": 1}}}}
+                continue
+            with pytest.raises(ParseError, match="deeper than 3 levels"):
+                await read(kind, body, bounds=bounds)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [LISTED],
+        [LISTED, PLACED, PLACED],
+        [LISTED, LISTED, PLACED],
+        [LISTED, PLACED, NOTE],
+        [LISTED, PLACED, FILE],
+        [envelope(b'{"input":{"file":"\xff"},"files":["/file"]}'), PLACED],
+        [envelope(b"{}"), PLACED],
+    ],
+    ids=["none", "twice", "two inputs", "a field", "one more", "no UTF-8", "no envelope"],
+)
+async def test_json_whose_files_are_not_the_other_parts_is_refused_and_they_are_closed(
+    pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[Any]()
+
+    class Kept(SpooledTemporaryFile[bytes]):
+        def __init__(self, max_size: int = 0) -> None:
+            super().__init__(max_size)
+            opened.append(self)
+
+    monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", Kept)
+
+    with pytest.raises(ParseError):
+        await read(MULTIPART, *pieces, END, bounds=replace(BOUNDS, fields=9, files=9))
+
+    assert all(file.closed for file in opened)
 
 
 LONG_NAME = b'--B\r\nContent-Disposition: form-data; name="%b"\r\n\r\nx\r\n' % (b"n" * HEAD_BYTES)

@@ -20,7 +20,7 @@ import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
 from yieldwire import Actions, Limits, RateLimit, Timing, errors
 from yieldwire.actions import Options
-from yieldwire.asgi.bodies import SPOOL_BYTES
+from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.chunks import Append, Progress, Text, Value
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
@@ -234,6 +234,10 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
     )
     fields = rows["the fields of a multipart body, with the heads of all parts"]
     assert fields == f"{mebibytes(bounds.json_bytes)} together"
+    assert rows["the part `:input` of a multipart body"] == (
+        f"{mebibytes(bounds.json_bytes)}, and "
+        f"{HEAD_BYTES >> 10} KiB for each of {bounds.files} files"
+    )
     assert rows["nesting of JSON"] == f"{bounds.depth} levels"
     assert rows["silence while a body arrives"] == f"{timing.body:g} s"
     assert rows["rate at which a body arrives"].startswith(

@@ -1,33 +1,42 @@
 /** The input of a call, as a request carries it. */
 
-const isFile = (value: unknown): value is Blob => value instanceof Blob;
-
-/** JSON text, or a form where a field is a file or a list of files. */
+/**
+ * JSON text. Where there are files anywhere in the input, a form with two kinds of parts (PROTOCOL.md 4):
+ * the same JSON, with each file's name in its place, and the files by the numbers of their places.
+ */
 export function bodyOf(input?: unknown): string | FormData {
   if (input instanceof FormData) return input;
-  const fields = Object.entries(input ?? {}) as [string, unknown][];
-  if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});
+  const files: [Blob, name: string][] = [];
+  const places: string[] = [];
+  // `JSON.stringify` goes through a value right after it was handed over here, so its place is the newest one.
+  const placeOf = new Map<unknown, string>();
+  const text = JSON.stringify(input ?? {}, function (this: unknown, key: string, value: unknown): unknown {
+    const above = placeOf.get(this);
+    const place = above === undefined ? "" : `${above}/${key.replace(/~/g, "~0").replace(/\//g, "~1")}`;
+    if (value instanceof Blob) {
+      const name = (value as Partial<File>).name || "blob"; // Node sends a part without a name as text
+      files.push([value, name]);
+      places.push(place);
+      return name;
+    }
+    const plain = typeof FileList !== "undefined" && value instanceof FileList ? [...value] : value;
+    if (typeof plain === "object") placeOf.set(plain, place);
+    return plain;
+  });
+  if (!files.length) return text;
   const form = new FormData();
-  for (const [name, value] of fields) {
-    for (const one of filesOf(value) ?? textsOf(value)) form.append(name, one);
-  }
+  // Nothing in JSON text is rewritten on the way: its line ends are escaped.
+  form.append(":input", `{"input":${text},"files":${JSON.stringify(places)}}`);
+  for (const [number, file] of files.entries()) form.append(String(number), ...file);
   return form;
 }
 
-/** The input as the query of a feed. */
+/** The input as the query of a feed: scalars as text, lists of them as repeated fields, everything deeper as JSON. */
 export function queryOf(input: unknown): URLSearchParams {
   const fields = Object.entries(input ?? {}) as [string, unknown][];
   return new URLSearchParams(fields.flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
 }
 
-function filesOf(value: unknown): Blob[] | undefined {
-  if (isFile(value)) return [value];
-  const isList = Array.isArray(value) || (typeof FileList !== "undefined" && value instanceof FileList);
-  const items: unknown[] = isList ? [...(value as Iterable<unknown>)] : [];
-  return items[0] && items.every(isFile) ? items : undefined;
-}
-
-/** A field as a form sends it: scalars as text, lists of them as repeated fields, everything deeper as JSON. */
 function textsOf(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (value instanceof Date) return [value.toJSON()];

@@ -1,4 +1,4 @@
-"""From a request's body to an input object: JSON, a form, or multipart with files.
+"""From a request's body to an input object: JSON, JSON with files, or a form.
 
 Sizes, counts and depth are checked before anything is parsed or kept.
 
@@ -7,6 +7,7 @@ rate that no line has: a client that keeps a connection busy with a byte now and
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
@@ -19,6 +20,7 @@ from starlette.types import Receive
 
 from yieldwire.actions import Action
 from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.envelope import INPUT_PART, unwrap
 from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.errors import (
@@ -33,7 +35,8 @@ from yieldwire.timer import within
 from yieldwire.upload import Upload
 
 HEAD_BYTES: Final = 1024
-"""Bytes that the headers of one part of a multipart body have on average, at most."""
+"""Bytes that the headers of one part of a multipart body have on average, at most, and that the
+JSON part may say about one file."""
 SPOOL_BYTES: Final = 64 * 1024
 """Bytes of an uploaded file that are held in memory; a larger one is on the disk."""
 
@@ -133,8 +136,10 @@ async def read_input(
     arrival.expect(headers.get("content-length", "0"))
     try:
         if is_multipart:
-            fields = await _read_multipart(headers, arrival, bounds)
-            return _coerced(fields, action, bounds)
+            part, fields = await _read_multipart(headers, arrival, bounds)
+            if part is None:
+                return _coerced(fields, action, bounds)
+            return _unwrapped(part, fields, bounds)
         body = await arrival.whole()
     except _Departed:
         raise ParseError("The body ends too early.") from None
@@ -152,6 +157,14 @@ def _coerced(fields: Pairs, action: Action[..., Any, Any], bounds: Bounds) -> Js
         return coerce(fields, action.input_schema, max_depth=bounds.depth)
     except BaseException:
         close_uploads([value for _, value in fields])
+        raise
+
+
+def _unwrapped(part: bytes, files: Pairs, bounds: Bounds) -> Json:
+    try:
+        return unwrap(part, files, max_depth=bounds.depth)
+    except BaseException:
+        close_uploads([value for _, value in files])
         raise
 
 
@@ -178,15 +191,43 @@ class _Parser(MultiPartParser):
     """Holds little of a body in memory: of fields as much as JSON may have, and their heads."""
 
     spool_max_size = SPOOL_BYTES
-    fields_left = heads_left = 0
+    fields_left = bytes_left = heads_left = 0
+    input_head = 0
+    """Bytes that the JSON part may have besides the input, for the places of the files in it."""
+    input: bytearray | None = None
+    """The JSON part, byte for byte."""
+
+    def on_headers_finished(self) -> None:
+        """Begin with the content of a part."""
+        super().on_headers_finished()
+        part = self._current_part
+        if part.file is not None:
+            return
+        if part.field_name == INPUT_PART:
+            if self.input is not None:
+                raise MultiPartException("Two parts are the input.")
+            self.input = part.data
+            self.bytes_left += self.input_head
+            return
+        self.fields_left -= 1
+        if self.fields_left < 0:
+            raise MultiPartException("Too many fields.")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Take a piece of a part."""
         if self._current_part.file is None:
-            self.fields_left -= end - start
-            if self.fields_left < 0:
+            self.bytes_left -= end - start
+            if self.bytes_left < 0:
                 raise MultiPartException("Too many bytes in fields; send what is large as files.")
-        super().on_part_data(data, start, end)
+        if self._current_part.data is self.input:
+            self._current_part.data += data[start:end]
+        else:
+            super().on_part_data(data, start, end)
+
+    def on_part_end(self) -> None:
+        """Keep a part that is whole."""
+        if self._current_part.data is not self.input:
+            super().on_part_end()
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         """Take a piece of a header's name."""
@@ -204,7 +245,10 @@ class _Parser(MultiPartParser):
             raise MultiPartException("Too many bytes in the heads of parts.")
 
 
-async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -> Pairs:
+async def _read_multipart(
+    headers: Headers, arrival: _Arrival, bounds: Bounds
+) -> tuple[bytes | None, Pairs]:
+    """Return the JSON part, if there is one, and all other parts."""
     _, options = parse_options_header(headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         # The parser would look it up among Python's codecs, of which some raise or take long.
@@ -214,16 +258,18 @@ async def _read_multipart(headers: Headers, arrival: _Arrival, bounds: Bounds) -
             headers,
             pieces,
             max_files=bounds.files,
-            max_fields=bounds.fields,
+            max_fields=math.inf,  # `_Parser` counts them: the JSON part is not one
             max_part_size=bounds.field_bytes,
         )
-        parser.fields_left = bounds.json_bytes
+        parser.fields_left, parser.bytes_left = bounds.fields, bounds.json_bytes
+        parser.input_head = HEAD_BYTES * bounds.files
         parser.heads_left = HEAD_BYTES * (bounds.files + bounds.fields)
         try:
             form = await parser.parse()  # which closes every file if it fails
         except MultiPartException as exc:
             raise _multipart_error(exc) from exc
-    return [(name, _field(value)) for name, value in form.multi_items()]
+    part = None if parser.input is None else bytes(parser.input)
+    return part, [(name, _field(value)) for name, value in form.multi_items()]
 
 
 def _multipart_error(exc: MultiPartException) -> PayloadTooLarge | ParseError:

@@ -27,11 +27,12 @@ class Bounds:
     """Limits of one request and its answer.
 
     Attributes:
-        json_bytes: Bytes of a JSON or form body, or of all fields of a multipart one.
+        json_bytes: Bytes of a JSON or form body, or of all fields of a multipart one. JSON next
+            to files may have 1 KiB more for each of ``files``, which says where they belong.
         upload_bytes: Bytes of a multipart body, files and all.
         files: Files in a multipart body.
-        fields: Fields in a form.
-        field_bytes: Bytes of one multipart field that is no file.
+        fields: Fields in a form that are not files.
+        field_bytes: Bytes of one field of a multipart form that is not a file.
         body_rate: Bytes per second at which a body must arrive on average, once it has taken
             longer than `Timing.body`; 0 for no lowest rate.
         depth: How deep arrays and objects may nest.

@@ -17,15 +17,15 @@ TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DO
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def parse_json(body: bytes, max_depth: int) -> Json:
-    """Return the JSON value that ``body`` is.
+def parse_json(body: bytes, max_depth: int, *, around: int = 0) -> Json:
+    """Return the JSON value that ``body`` is, which has so many levels ``around`` the input.
 
     Raises:
         ParseError: If it is no JSON, nests too deep, names a key twice, or has a number or a
             string that JSON cannot carry on.
     """
-    if body.count(b"[") + body.count(b"{") > max_depth:
-        _check_depth(body, max_depth)
+    if body.count(b"[") + body.count(b"{") > max_depth + around:
+        _check_depth(body, max_depth, around)
     try:
         if body.startswith(_BOM):
             raise ValueError("it begins with a byte order mark")
@@ -49,8 +49,8 @@ def _reason(exc: Exception) -> str:
     return str(exc) or "it nests too deep"
 
 
-def _check_depth(body: bytes, max_depth: int) -> None:
-    depth = 0
+def _check_depth(body: bytes, max_depth: int, around: int) -> None:
+    depth = -around
     for token in TOKENS.finditer(body):
         first = body[token.start()]
         if first in b"[{":

@@ -1,4 +1,4 @@
-"""An input object as a request's body: JSON, or a multipart form where it has files."""
+"""An input object as a request's body: JSON, or the same JSON as a part beside its files."""
 
 import asyncio
 import io
@@ -8,11 +8,12 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, TypeAlias, runtime_checkable
+from typing import BinaryIO, Final, TypeAlias
 from urllib.parse import urlencode
 
 from pydantic_core import to_json
 
+from yieldwire.client.places import UploadLike, has_files, without_files
 from yieldwire.errors import UsageError
 
 _PIECE_BYTES: Final = 256 * 1024
@@ -20,15 +21,6 @@ _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # WHATW
 
 Input: TypeAlias = Mapping[str, object] | object
 """The input object: a mapping, or whatever Pydantic makes a JSON object of."""
-
-
-@runtime_checkable
-class UploadLike(Protocol):
-    """A file with the name it goes by; `yieldwire.Upload` is one."""
-
-    file: BinaryIO
-    filename: str
-    content_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +50,13 @@ class Body:
 async def body_of(input: Input) -> Body:
     """Return the body that carries ``input``.
 
-    A field that is a `pathlib.Path`, an `Upload` or a file opened in binary mode, or a list
-    of those, makes it a multipart form: scalars are sent as text, lists as repeated fields,
-    and whatever is deeper as JSON.
+    A `pathlib.Path`, an `Upload` or a file opened in binary mode, anywhere in it, is sent as a
+    file; everything else means what it means in JSON without files.
 
     Raises:
         UsageError: If a file is not open in binary mode, or cannot be read twice.
     """
-    if isinstance(input, Mapping) and any(_files_of(value) for value in input.values()):
+    if has_files(input):
         return await asyncio.to_thread(_form, input)
     content = to_json(input if input is not None else {}, by_alias=True)
     return Body(content_type="application/json", length=len(content), parts=[content])
@@ -95,33 +86,38 @@ class _File:
                 await asyncio.to_thread(file.close)
 
 
-def _files_of(value: object) -> Sequence[object]:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return values if values and all(map(_is_file, values)) else ()
-
-
-def _is_file(value: object) -> bool:
-    if isinstance(value, io.TextIOBase):
-        raise UsageError("A file to be sent is opened in binary mode: open(path, 'rb').")
-    is_open = hasattr(value, "read") and hasattr(value, "seek")
-    return is_open or isinstance(value, (Path, UploadLike))
-
-
 def _file(value: object) -> _File:
     if isinstance(value, Path):
         return _File(
             source=value,
-            name=value.name,
+            name=_sendable(value.name),
             content_type=_type_of(value.name),
             size=value.stat().st_size,
         )
     if isinstance(value, UploadLike):
-        size = _size(value.file)
         return _File(
-            source=value.file, name=value.filename, content_type=value.content_type, size=size
+            source=value.file,
+            name=_sendable(value.filename),
+            content_type=_header_text(value.content_type),
+            size=_size(value.file),
         )
     name = Path(str(getattr(value, "name", "upload"))).name
-    return _File(source=value, name=name, content_type=_type_of(name), size=_size(value))  # type: ignore[arg-type]  # it has read and seek
+    return _File(
+        source=value,  # type: ignore[arg-type]  # it has read and seek
+        name=_sendable(name),
+        content_type=_type_of(name),
+        size=_size(value),
+    )
+
+
+def _sendable(name: str) -> str:
+    """Return a file's name without what UTF-8 cannot have, such as undecodable bytes."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _header_text(content_type: str) -> str:
+    is_text = content_type.isascii() and content_type.isprintable()
+    return content_type if is_text else "application/octet-stream"
 
 
 def _size(file: object) -> int:
@@ -149,19 +145,27 @@ def _texts_of(value: object) -> Iterator[str]:
         yield text[1:-1] if text.startswith('"') and "\\" not in text else text
 
 
-def _form(input: Mapping[str, object]) -> Body:
+def _form(input: object) -> Body:
     boundary = secrets.token_hex(16)
-    parts: list[bytes | _File] = []
-    for name, value in input.items():
-        field_name = name.translate(_ESCAPES)
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field_name}"'
-        for item in _files_of(value):
-            file = _file(item)
-            shown = f'; filename="{file.name.translate(_ESCAPES)}"'
-            parts.append(f"{head}{shown}\r\nContent-Type: {file.content_type}\r\n\r\n".encode())
-            parts.extend((file, b"\r\n"))
-        if not _files_of(value):
-            parts.extend(f"{head}\r\n\r\n{text}\r\n".encode() for text in _texts_of(value))
+    head = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    files, places = list[_File](), list[str]()
+
+    def take(value: object, place: str) -> str:
+        files.append(_file(value))
+        places.append(place)
+        return files[-1].name
+
+    text = to_json(without_files(input, take), by_alias=True)
+    opening = f'{head}":input"\r\n\r\n{{"input":'.encode()
+    closing = b',"files":%b}\r\n' % to_json(places)
+    parts: list[bytes | _File] = [opening + text + closing]
+    for number, file in enumerate(files):
+        shown = file.name.translate(_ESCAPES)
+        parts.append(
+            f'{head}"{number}"; filename="{shown}"\r\n'
+            f"Content-Type: {file.content_type}\r\n\r\n".encode()
+        )
+        parts.extend((file, b"\r\n"))
     parts.append(f"--{boundary}--\r\n".encode())
     return Body(
         content_type=f"multipart/form-data; boundary={boundary}",

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 
 import uvicorn
 from starlette.requests import HTTPConnection
+from typing_extensions import TypeAliasType
 
 from yieldwire import (
     ActionError,
@@ -129,6 +130,26 @@ async def load(
         sizes[each.filename] = len(data)
         yield Progress(number, total=len(files))
     yield Result(sizes)
+
+
+Tree = TypeAliasType(
+    "Tree", "Upload | dict[str, Tree] | list[Tree] | str | bool | int | float | None"
+)
+
+
+def shown(value: Tree) -> str:
+    """Return text that tells any two values apart, files by their names and contents."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {shown(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    return f"<{value.filename} {value.sha256()}>" if isinstance(value, Upload) else repr(value)
+
+
+@actions.action
+def tell(value: Tree = "nothing", file: Tree = "nothing") -> list[str]:
+    """Return what arrived, as Python shows it."""
+    return [shown(value), shown(file)]
 
 
 @actions.action(method="GET")

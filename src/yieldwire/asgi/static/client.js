@@ -146,26 +146,33 @@ var init_place = __esm({
 });
 
 // src/body.ts
-var isFile = (value) => value instanceof Blob;
 function bodyOf(input) {
   if (input instanceof FormData) return input;
-  const fields = Object.entries(input ?? {});
-  if (!fields.some(([, value]) => filesOf(value))) return JSON.stringify(input ?? {});
+  const files = [];
+  const places = [];
+  const placeOf = /* @__PURE__ */ new Map();
+  const text = JSON.stringify(input ?? {}, function(key, value) {
+    const above = placeOf.get(this);
+    const place = above === void 0 ? "" : `${above}/${key.replace(/~/g, "~0").replace(/\//g, "~1")}`;
+    if (value instanceof Blob) {
+      const name = value.name || "blob";
+      files.push([value, name]);
+      places.push(place);
+      return name;
+    }
+    const plain = typeof FileList !== "undefined" && value instanceof FileList ? [...value] : value;
+    if (typeof plain === "object") placeOf.set(plain, place);
+    return plain;
+  });
+  if (!files.length) return text;
   const form = new FormData();
-  for (const [name, value] of fields) {
-    for (const one of filesOf(value) ?? textsOf(value)) form.append(name, one);
-  }
+  form.append(":input", `{"input":${text},"files":${JSON.stringify(places)}}`);
+  for (const [number, file] of files.entries()) form.append(String(number), ...file);
   return form;
 }
 function queryOf(input) {
   const fields = Object.entries(input ?? {});
   return new URLSearchParams(fields.flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
-}
-function filesOf(value) {
-  if (isFile(value)) return [value];
-  const isList = Array.isArray(value) || typeof FileList !== "undefined" && value instanceof FileList;
-  const items = isList ? [...value] : [];
-  return items[0] && items.every(isFile) ? items : void 0;
 }
 function textsOf(value) {
   if (value === void 0 || value === null) return [];
