@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from tests.support.runs import SOON, first_chunk, outcome
-from yieldwire import Actions, Limits, Text, Timing
+from yieldwire import Actions, Limits, Stream, Text, Timing
 from yieldwire.access import Caller
 from yieldwire.app import App
 from yieldwire.context import Context, RequestFacts
@@ -270,6 +270,102 @@ def test_what_ran_in_a_loop_that_has_gone_is_interrupted(
     run_id = run(leave())
 
     assert run(ended(run_id)) == "error"
+
+
+def test_what_is_cut_off_with_its_loop_cleans_up_quietly_and_opens_nothing(store: str) -> None:
+    actions, asked = world(store), list[str]()
+
+    @actions.action
+    async def insist(stream: Stream[str]) -> None:
+        try:
+            await stream.send("here")
+            await asyncio.Event().wait()
+        finally:
+            asked.append(await refused(actions.ready()))
+
+    async def leave() -> None:
+        await anext((await actions.start(insist)).chunks())
+
+    async def live() -> list[Any]:
+        run = await actions.start(actions.action_named("count"), {"to": 2})
+        return (await outcome(run)).chunks
+
+    for _ in range(5):
+        in_new_loop(leave())
+        assert in_new_loop(live()) == [0, 1]
+    asyncio.run(reopen_and_close(actions))
+
+    assert asked == ["The server has stopped."] * 5
+
+
+def test_a_sweep_that_is_cut_off_with_its_loop_is_not_told_as_a_failure(
+    store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    actions, is_asked = world(store), [asyncio.Event()]
+
+    async def catch_up() -> None:
+        is_asked[-1].set()
+        await asyncio.Event().wait()
+
+    actions.sign_outs.catch_up = catch_up  # type: ignore[method-assign]
+
+    async def leave() -> None:
+        is_asked.append(asyncio.Event())
+        await actions.open()
+        async with asyncio.timeout(SOON):
+            await is_asked[-1].wait()
+
+    in_new_loop(leave())
+    in_new_loop(leave())
+    asyncio.run(reopen_and_close(actions))
+
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("run", [asyncio.run, in_uvloop])
+def test_a_loop_that_shuts_down_without_a_close_gives_the_signal_handlers_back(
+    run: Callable[[Coroutine[Any, Any, Any]], Any],
+) -> None:
+    actions, before = world(), handlers()
+
+    async def leave() -> list[Any]:
+        await actions.open()
+        return handlers()
+
+    during = run(leave())
+    after = handlers()
+    asyncio.run(reopen_and_close(actions))
+
+    assert (after, during != before) == (before, True)
+
+
+def test_what_one_run_of_a_runner_opened_another_may_close() -> None:
+    actions, before = world(), handlers()
+
+    with asyncio.Runner() as runner:
+        runner.run(actions.open())
+        runner.run(actions.close())
+
+        assert handlers() == before
+
+
+@pytest.mark.parametrize("run", [asyncio.run, in_uvloop])
+def test_applications_that_are_thrown_away_with_their_loop_leave_no_thread_and_no_file_open(
+    tmp_path: Path, run: Callable[[Coroutine[Any, Any, Any]], Any]
+) -> None:
+    before = threading.active_count(), descriptors()
+
+    async def leave(number: int) -> None:
+        actions = world(f"sqlite:///{tmp_path}/{number}.db")
+        await outcome(await actions.start(actions.action_named("count"), {"to": 2}))
+
+    for number in range(5):
+        run(leave(number))
+    threads = [thread for thread in threading.enumerate() if "yieldwire" in thread.name]
+    for thread in threads:
+        thread.join(SOON)
+
+    assert (threading.active_count(), descriptors()) == before
 
 
 def test_loops_that_take_turns_may_share_an_application(store: str) -> None:

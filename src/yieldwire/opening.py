@@ -106,7 +106,8 @@ class Opening:
             await host.prepare()
             ready: asyncio.Future[None] = self.loop.create_future()
             keeping = self._resources.keep(host.declared_resources, ready)
-            self._keeper = self.tasks.own(keeping)
+            # It ends before the close where the loop shuts down without one.
+            self._keeper = self.tasks.own(keeping, lambda _: self.at_end.close())
             await ready
             self._executor = host.new_executor(self._resources.opened)
             await self._executor.adopt(left)
@@ -124,10 +125,12 @@ class Opening:
                 await self._host.sweep()
                 is_failing = False
             except StoreError as exc:
-                if not is_failing:  # said once, however long it lasts
+                if not (is_failing or self._has_gone):  # said once, however long it lasts
                     logger.warning("a sweep failed, and is tried again: %s", exc)
                 is_failing = True
             except Exception:
+                if self._has_gone:  # its cleanup failed, as there is no event loop for it
+                    return
                 logger.exception("a sweep failed; the next one tries again")
 
     def farewell(self) -> None:
@@ -349,12 +352,14 @@ class Lifetime:
                 "The application is open in another event loop, which is running: call it from "
                 "there, or close it there first. From other threads use a client."
             )
-        was_closing = self._closing is not None
-        if (opening := self._opening or self._candidate) is not None:
-            self._left = self._left | opening.abandon()
-        self._tasks.abandon(loop)
-        self._tasks = Tasks()
+        opening, tasks, self._tasks = self._opening or self._candidate, self._tasks, Tasks()
+        was_closed = self.is_closed or self._closing is not None
         self._opening = self._candidate = self._ready = None
         self._beginning = self._closing = self._loop = None
-        self.is_closed = self.is_closed or was_closing
-        self.is_closing = self.is_closed
+        self.is_closed = True  # what is cut off there may clean up, but opens nothing here
+        try:
+            if opening is not None:
+                self._left = self._left | opening.abandon()
+            tasks.abandon(loop)
+        finally:
+            self.is_closed = self.is_closing = was_closed

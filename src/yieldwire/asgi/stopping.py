@@ -53,11 +53,9 @@ def forget(callback: Callback) -> None:
 
 def _former(handler: Handler) -> Handler:
     """Return what to give back: of an `asyncio.run` that is over, what it would have given back."""
-    runner = getattr(getattr(handler, "func", None), "__self__", None)
-    if isinstance(runner, asyncio.Runner):
-        try:
-            runner.get_loop()
-        except RuntimeError:  # it is closed
+    if isinstance(getattr(getattr(handler, "func", None), "__self__", None), asyncio.Runner):
+        main: object = getattr(handler, "keywords", {}).get("main_task")
+        if isinstance(main, asyncio.Future) and main.done():
             return signal.default_int_handler
     return handler
 

@@ -32,6 +32,9 @@ Left: TypeAlias = dict[str, int | None]
 WRITING: Final = 0.1
 """Seconds that writing the ends of stopped runs gets at least, at the close."""
 
+_RAISED_BY_CLEANUP: Final = (Exception, BaseExceptionGroup, asyncio.CancelledError, GeneratorExit)
+"""What a coroutine may raise that is closed: `RuntimeError`, where its cleanup waits, and more."""
+
 logger = logging.getLogger("yieldwire.worker")
 
 
@@ -93,12 +96,13 @@ class Tasks:
         if not loop.is_closed():
             loop.call_soon_threadsafe(self.stop)
             return
-        for task in self._tasks:
+        self._is_stopped, tasks = True, list(self._tasks)
+        self._tasks.clear()
+        for task in tasks:
             # Nobody can end it any more, so there is nothing to be told of at its deletion.
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-            with suppress(Exception):  # RuntimeError, where its cleanup waits for something
+            with suppress(*_RAISED_BY_CLEANUP):
                 cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
-        self._tasks.clear()
 
 
 class LocalExecutor:

@@ -35,6 +35,8 @@ MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 of them need not wait for ever."""
 _WATCH_SECONDS: Final = 0.02
 """How often a thread that is asked to watch looks whether another process has written."""
+_IDLE_SECONDS: Final = 1.0
+"""How often a thread that has nothing to do looks whether its event loop was closed."""
 
 
 class Item(ABC):
@@ -231,7 +233,7 @@ class Lane:
     def _next(self) -> list[Item]:
         items: list[Item] = []
         size = 0
-        timeout = _WATCH_SECONDS if self.is_watching else None
+        timeout = _WATCH_SECONDS if self.is_watching else _IDLE_SECONDS
         try:
             while len(items) < MOST_AT_ONCE and size < MOST_BYTES_AT_ONCE:
                 item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)
@@ -243,7 +245,8 @@ class Lane:
                 items.append(item)
                 size += item.size
         except queue.Empty:
-            pass
+            # Nobody closes the store of an application that is gone with its event loop.
+            self._is_closed = self._is_closed or self._loop.is_closed()
         return items
 
     def _do_all(self, items: list[Item]) -> None:
