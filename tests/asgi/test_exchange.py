@@ -139,6 +139,35 @@ def test_the_base_is_where_the_application_is_mounted(
     assert (exchange.base, exchange.path) == (base, path)
 
 
+@pytest.mark.parametrize(
+    ("outer", "root_path", "seen", "path"),
+    [
+        ("", "/run", "/run", ""),
+        ("", "/run", "/runs", "/runs"),
+        ("", "/run", "/run/runs", "/runs"),
+        ("", "/run", "/runs/run", "/runs/run"),
+        ("/v1", "/v1/api", "/v1/api/say", "/say"),
+        ("/v1", "/v1/api", "/api/say", "/say"),
+        ("/v1", "/v1/api", "/api", ""),
+        ("/v1", "/v1/api", "/api/v1/api", "/v1/api"),
+        ("/v1", "/v1/api", "/apis", "/apis"),
+        ("/v1/", "/v1/api", "/api/say/", "/say/"),
+        ("/v1", "/v1", "/say", "/say"),
+        ("/api", "/api/api", "/api/say", "/say"),
+    ],
+)
+def test_the_path_is_what_is_below_the_base_also_where_a_proxy_takes_the_hosts_part_away(
+    outer: str, root_path: str, seen: str, path: str
+) -> None:
+    call = get("")
+    scope = {**call.scope(), "app_root_path": outer, "root_path": root_path, "path": seen}
+    recorded = Recorded(call)
+
+    exchange = Exchange(scope, recorded.receive, recorded.send)
+
+    assert (exchange.base, exchange.path) == (root_path, path)
+
+
 async def test_an_answer_has_its_length_and_is_kept_by_nobody() -> None:
     recorded = Recorded(get("/"))
 

@@ -1,6 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from tests.support.calls import Call, get, post, send
 from tests.support.world import ALICE, opened, world
@@ -140,6 +143,21 @@ async def test_the_manifest_lists_every_action_with_its_schemas(site: Actions) -
         "format": "binary",
         "title": "File",
     }
+
+
+@pytest.mark.parametrize("path", ["/v1/api/add", "/api/add"])
+async def test_a_host_with_a_root_path_may_be_behind_a_proxy_that_takes_it_away(
+    site: Actions, path: str
+) -> None:
+    host = Starlette(routes=[Mount("/api", site)])
+    call = post(path, {"a": 1, "b": 2})
+
+    async def behind_proxy(scope: Scope, receive: Receive, send: Send) -> None:
+        await host({**scope, "root_path": "/v1"}, receive, send)
+
+    answer = await send(behind_proxy, call)
+
+    assert (answer.status, answer.json()["result"]) == (200, 3)
 
 
 async def test_a_mounted_application_answers_below_its_base(site: Actions) -> None:

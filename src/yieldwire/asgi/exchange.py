@@ -104,6 +104,18 @@ def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: ("; " if name == "cookie" else ", ").join(values[name]) for name in values}
 
 
+def _below(base: str, path: str, scope: Scope) -> str:
+    """Return the rest of ``path`` behind ``base``.
+
+    A proxy may have taken away the part of it that the application around this one has, and that
+    Starlette tells apart.
+    """
+    for prefix in (base, base.removeprefix(scope.get("app_root_path", "").rstrip("/"))):
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return path[len(prefix) :]
+    return path
+
+
 class Exchange:
     """A request, and what has been sent of its answer.
 
@@ -118,7 +130,7 @@ class Exchange:
         self._stall_timeout = stall_timeout
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
-        self.path: Final = path.removeprefix(self.base)
+        self.path: Final = _below(self.base, path, scope) if self.base else path
         self.extra: list[tuple[bytes, bytes]] = []
         """Headers that every answer to this request gets."""
         self.has_head = False
