@@ -1,12 +1,14 @@
 import asyncio
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic_core import from_json
 
 from tests.support.calls import Call, Fields, get, post, send, stream
+from tests.support.runs import SOON
 from tests.support.wire import Answer
 from tests.support.world import (
     ALICE,
@@ -125,6 +127,38 @@ async def test_events_that_are_too_many_for_one_answer_are_to_be_streamed() -> N
     assert answer.json()["error"]["runId"] == run_id
     assert len(streamed.body.splitlines()) == 21
     assert again.json()["status"] == "completed"
+
+
+async def test_answers_that_wait_at_the_same_time_have_one_bound_together() -> None:
+    site, may_end = world(bounds=Bounds(answers_bytes=300_000)), asyncio.Event()
+
+    async def act(size: int, *, waits: bool) -> AsyncIterator[Text]:
+        for _ in range(size // 10_000):
+            yield Text("x" * 10_000)
+        if waits:
+            await may_end.wait()
+
+    def ask(size: int, *, waits: bool) -> Coroutine[Any, Any, Answer]:
+        data = {"size": size, "waits": waits}
+        return send(site, post("/act?events=1", data, [*ALICE, WHOLE]))
+
+    site.action(act)
+    async with opened(site), asyncio.timeout(SOON), asyncio.TaskGroup() as tasks:
+        held = [tasks.create_task(ask(150_000, waits=True)) for _ in range(3)]
+        while site.answers.left > 60_000:  # noqa: ASYNC110 - a number, which tells nobody
+            await asyncio.sleep(0)
+        refused, small = await ask(150_000, waits=False), await ask(40_000, waits=False)
+        may_end.set()
+        statuses = [(await answer).status for answer in held]
+        run_id = refused.headers["run-id"]
+        streamed = await send(site, get(f"/runs/{run_id}/events", [*ALICE, NDJSON]))
+        again = await ask(150_000, waits=False)
+
+    assert code_of(refused) == (413, "PAYLOAD_TOO_LARGE")
+    assert "bytes that all answers may hold together" in refused.json()["error"]["message"]
+    assert len(streamed.body.splitlines()) == 16
+    assert [small.status, *statuses, again.status] == [200] * 5
+    assert site.answers.left == 300_000
 
 
 @pytest.mark.parametrize("action", ["send_tree", "sendTree"])

@@ -283,6 +283,7 @@ def test_the_bounds_of_what_waits_are_those_that_hold() -> None:
         "a stream that is not read": f"{PAGE_BYTES >> 10} kB",
         "a poll with `?after=`": "256 kB",
         "the same with `?events=1`": mebibytes(bounds.answer_bytes),
+        "all of these together": mebibytes(bounds.answers_bytes),
         "the text in a snapshot": mebibytes(limits.max_event_bytes),
         "snapshots that an application keeps folded": mebibytes(FOLDS_BYTES),
         "the body of a request: JSON, a form, or the fields of a multipart one": mebibytes(

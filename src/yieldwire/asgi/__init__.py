@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from yieldwire.access import Access, Caller, Identity
 from yieldwire.app import App, Timing
 from yieldwire.asgi import stopping, workers
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.bounds import Allowance, Bounds
 from yieldwire.asgi.departure import Departures, Disconnected
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.presence import Polls
@@ -115,6 +115,8 @@ class Actions(App):
             clock=clock,
         )
         self.bounds: Final = bounds or Bounds()
+        self.answers: Final = Allowance(self.bounds.answers_bytes)
+        """What the events in JSON answers may take together."""
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
         self.polls: Final = Polls(self.store, self.clock)

@@ -17,6 +17,7 @@ BOUNDS: Final[Rules] = {
     ),
     "depth": count(1),
     "answer_bytes": count(1),
+    "answers_bytes": count(0),
     "streams": count(1),
 }
 
@@ -37,6 +38,8 @@ class Bounds:
             longer than `Timing.body`; 0 for no lowest rate.
         depth: How deep arrays and objects may nest.
         answer_bytes: Bytes of the events in one JSON answer; a log that is larger is streamed.
+        answers_bytes: Bytes of events that all JSON answers of a process hold together, beside the
+            first 64 kB of each.
         streams: Streams and waiting answers that one caller may have open at a time.
     """
 
@@ -48,4 +51,23 @@ class Bounds:
     body_rate: float = 240
     depth: int = 32
     answer_bytes: int = 16 * 1024 * 1024
+    answers_bytes: int = 64 * 1024 * 1024
     streams: int = 5000
+
+
+class Allowance:
+    """Bytes that many share, for as long as each needs them."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def take(self, size: int) -> bool:
+        """Take so many of them, and return whether there were as many."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Leave so many of them to others."""
+        self.left += size

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import aclosing, nullcontext, suppress
+from contextlib import aclosing, closing, nullcontext, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,8 @@ from pydantic_core import to_json
 from yieldwire.access import Caller
 from yieldwire.actions import Action
 from yieldwire.asgi.bodies import read_input
-from yieldwire.asgi.exchange import Exchange, run_headers
+from yieldwire.asgi.bounds import Allowance
+from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.negotiation import (
     ENCODERS,
@@ -150,16 +151,23 @@ async def _answer_when_ended(
     app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, prefer: Preferences
 ) -> None:
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
-    async with app.reader_for(caller, run) as reader:
-        asked = exchange.request.query_params.get("events") in {"true", "1"}
-        most = app.bounds.answer_bytes if asked else None
-        heard = _Heard(most, Fold(keeps_text=False, shows_debug=app.debug))
-        work = _read_to_end(reader, heard, wait, app.timing.keepalive)
-        await app.attend(exchange, reader, work)
-        reader.check()
+    asked = exchange.request.query_params.get("events") in {"true", "1"}
+    most = app.bounds.answer_bytes if asked else None
+    fold = Fold(keeps_text=False, shows_debug=app.debug)
+    with closing(_Heard(most, app.answers, fold)) as heard:
+        async with app.reader_for(caller, run) as reader:
+            work = _read_to_end(reader, heard, wait, app.timing.keepalive)
+            await app.attend(exchange, reader, work)
+            reader.check()
+        await _answer_heard(app, exchange, run, heard)
+
+
+async def _answer_heard(
+    app: "Actions", exchange: Exchange, run: RunRecord, heard: "_Heard"
+) -> None:
     headers = run_headers(run.id, exchange.base)
-    if heard.is_over:
-        error = _too_large(run.id, exchange.base, app.bounds.answer_bytes)
+    if heard.fault is not None:
+        error = _too_large(run.id, exchange.base, heard.fault)
         await exchange.answer_error_object(error, headers)
         return
     end, outcome = heard.end, heard.outcome()
@@ -168,15 +176,14 @@ async def _answer_when_ended(
     if outcome["error"] is not None:
         code = ErrorObject.from_dict(outcome["error"]).status
     body = to_json({"runId": run.id, "status": status.value, **outcome})
-    if asked:
-        body = b'%b,"events":[%b]}' % (body[:-1], heard.events())
+    if heard.has_events:
+        body = b'%b,"events":[%b]}' % (body[:-1], heard.take_events())
     await exchange.answer(code, body, media_type="application/json", headers=headers)
 
 
-def _too_large(run_id: str, base: str, most_bytes: int) -> ErrorObject:
+def _too_large(run_id: str, base: str, fault: str) -> ErrorObject:
     error = PayloadTooLarge(
-        f"The run's events are over the {most_bytes} bytes of one answer; "
-        f"stream them from {base}/runs/{run_id}/events."
+        f"The run's events are over the {fault}; stream them from {base}/runs/{run_id}/events."
     )
     return error.error_object(run_id)
 
@@ -185,40 +192,55 @@ class _Heard:
     """What an answer needs of a log that is read for it: its end, and its events if asked for.
 
     From what was read, not from the store: there the run may be past its retention already.
-    Of events there are at most ``most_bytes``, or ``None``: they are not asked for.
+    Of events there are at most ``most_bytes``, or ``None``: they are not asked for. What is more
+    than one piece of an answer comes from the ``allowance`` of all, until this is closed.
     """
 
-    def __init__(self, most_bytes: int | None, fold: Fold) -> None:
-        self._encoder = None if most_bytes is None else NDJSONEncoder()
+    def __init__(self, most_bytes: int | None, allowance: Allowance, fold: Fold) -> None:
+        self.has_events: Final = most_bytes is not None
+        self._encoder = NDJSONEncoder()
         self._lines: list[bytes] = []
-        self._left = most_bytes or 0
+        self._most, self._size = most_bytes or 0, 0
+        self._allowance, self._taken = allowance, 0
         self._fold = fold
         self.end: EventType | None = None
-        self.is_over = False
-        """Whether there were more bytes of events."""
+        self.fault: str | None = None
+        """Over which bytes the events are, if they are."""
 
     def take(self, block: Block) -> None:
         """Take what is needed of a block."""
         if block.end is not None:
             self.end = block.end
             self._fold.add(block.newest())
-        if self._encoder is None or self.is_over:
+        if not self.has_events or self.fault is not None:
             return
         lines = self._encoder.encode(block)
-        self._left -= len(lines)
-        if self._left < 0:
-            self.is_over = True
-            self._lines.clear()
+        self._size += len(lines)
+        shared = max(0, self._size - PIECE_BYTES)
+        if self._size > self._most:
+            self.fault = f"{self._most} bytes of one answer"
+        elif not self._allowance.take(shared - self._taken):
+            self.fault = "bytes that all answers may hold together"
         else:
+            self._taken = shared
             self._lines.append(lines)
+            return
+        self._lines.clear()
+        self.close()
+
+    def close(self) -> None:
+        """Hold nothing of the allowance any more."""
+        self._allowance.give_back(self._taken)
+        self._taken = 0
 
     def outcome(self) -> dict[str, Json]:
         """Return how the run ended."""
         return self._fold.outcome()
 
-    def events(self) -> bytes:
-        """Return the events as the inside of a JSON array."""
-        return b"".join(self._lines).removesuffix(b"\n").replace(b"\n", b",")
+    def take_events(self) -> bytes:
+        """Return the events as the inside of a JSON array, and hold them no more."""
+        lines, self._lines = b"".join(self._lines), []
+        return lines.removesuffix(b"\n").replace(b"\n", b",")
 
 
 async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) -> None:
