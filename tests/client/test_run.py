@@ -343,12 +343,6 @@ async def test_a_stream_about_another_run_is_refused() -> None:
             await client.attach("r1").result()
 
 
-async def test_an_answer_that_is_no_stream_is_refused() -> None:
-    async with serve(json({"hello": "world"})) as (client, _):
-        with pytest.raises(ProtocolError, match="no event stream"):
-            await client.attach("r1").result()
-
-
 @pytest.mark.parametrize(("cursor", "error"), [("?", ParseError), ("r2.1", ForeignCursor)])
 async def test_a_cursor_must_be_this_runs(cursor: str, error: type[Exception]) -> None:
     async with serve() as (client, _):

@@ -59,20 +59,6 @@ async def test_how_a_run_has_ended_is_not_asked_for_again() -> None:
     assert (caught.value.code, caught.value.run_id) == ("NO_STOCK", "r1")
 
 
-async def test_a_refusal_without_an_error_object_is_told_by_its_status() -> None:
-    async with serve(Answer(status=418, pieces=["<html>"])) as (client, _):
-        with pytest.raises(ActionError, match="HTTP 418") as caught:
-            await client.call("count")
-
-    assert caught.value.code == "HTTP_ERROR"
-
-
-async def test_a_refusal_that_breaks_off_is_told_by_its_status() -> None:
-    async with serve(Answer(status=404, pieces=["{"], breaks=True)) as (client, _):
-        with pytest.raises(ActionError, match="HTTP 404"):
-            await client.call("count")
-
-
 async def test_retry_after_may_be_a_date() -> None:
     class Clock:
         def now(self) -> float:
@@ -162,12 +148,6 @@ async def test_a_token_function_is_asked_again_on_each_connection() -> None:
     assert {seen.headers["x-a"] for seen in server.requests} == {"b"}
 
 
-async def test_an_answer_that_is_no_json_says_whose_it_is_not() -> None:
-    async with serve(Answer(pieces=["<html>"])) as (client, _):
-        with pytest.raises(ProtocolError, match="does not answer as Yieldwire does"):
-            await client.manifest()
-
-
 async def test_a_short_request_whose_answer_breaks_off_is_repeated() -> None:
     async with serve(Answer(pieces=["{"], breaks=True), json({"actions": []})) as (client, server):
         manifest = await client.manifest()
@@ -249,7 +229,7 @@ async def test_a_refusal_without_an_end_is_told_by_its_status() -> None:
     server = Endless(404, "application/json")
 
     async with client_of(server) as client:
-        with pytest.raises(ActionError, match="HTTP 404"):
+        with pytest.raises(Unreachable, match="HTTP 404"):
             await client.call("count")
 
     assert server.sent < 2 * ERROR_BYTES
@@ -270,7 +250,7 @@ async def test_a_refusal_that_trickles_without_an_end_is_told_by_its_status() ->
         client = AsyncClient("http://localhost/api", http=http, patience=patience)
         try:
             async with asyncio.timeout(30):
-                with pytest.raises(ActionError, match="HTTP 404"):
+                with pytest.raises(Unreachable, match="HTTP 404"):
                     await client.call("count")
         finally:
             is_over.set()

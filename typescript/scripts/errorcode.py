@@ -28,7 +28,7 @@ def page() -> str:
     coded = [one for one in classes if issubclass(one, families) and "code" in vars(one)]
     sent = [one for one in coded if one is not Unreachable]
     codes = dict.fromkeys([YieldwireError.code, *(str(vars(one)["code"]) for one in sent)])
-    made = (Unreachable("").code, "PROTOCOL_ERROR", "HTTP_ERROR")
+    made = (Unreachable("").code, "PROTOCOL_ERROR", "HTTP_ERROR", "FILE_UNREADABLE")
     return PAGE.format(sent=_members(codes), made=_members(made))
 
 

@@ -19,6 +19,8 @@ const KEEP = 10_000;
 const IDLE_MS = 45_000;
 /** The server holds a stream's head back for half a second at most; the rest is for the way. */
 const OPENING_MS = 3_000;
+/** A start that reaches no server fails while somebody still waits for it: the address, or what the server allows, may be wrong. */
+const UNMET_MS = 30_000;
 
 /**
  * Make a client of the actions that are mounted at `url`.
@@ -65,7 +67,7 @@ function serverOf(environment: Environment, options: ClientOptions): Server {
   const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
   const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base.origin, options.maxStreams, signal);
-  const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, openingMs };
+  const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
   const around = (own: TransportName = transport): Surroundings => ({ ...shared, transport: own });
   const feeds = new Set<string>();
   return {

@@ -151,8 +151,13 @@ export interface ClientOptions {
   readonly idleMs?: number;
   /** After so long without a stream's first byte polls are tried beside it. */
   readonly openingMs?: number;
-  /** How long a run may be without its server before it is given up with `UNREACHABLE`; for ever unless given. */
+  /**
+   * How long a run may be without its server before it is given up with `UNREACHABLE`.
+   * Unless given, for ever, and 30 s for a start that has reached no server.
+   */
   readonly giveUpMs?: number;
+  /** How long each try of a short request may take: `stop` and `runs`; 15 s unless given. There are five tries. */
+  readonly requestMs?: number;
   /**
    * How many streams to hold open at once, in all tabs together where the page may use Web Locks;
    * 4 in a browser that speaks HTTP/1.1, which has six connections to an origin.

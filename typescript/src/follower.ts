@@ -8,7 +8,7 @@
 
 import type { TransportName } from "./contract.js";
 import { Connection, Lost } from "./core/connection.js";
-import { protocolError } from "./core/error.js";
+import { foreign, protocolError } from "./core/error.js";
 import { fieldsOf, type Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import type { Mode, Route } from "./core/route.js";
@@ -18,7 +18,7 @@ import type { Start } from "./start.js";
 import type { Answer } from "./transports/carrier.js";
 import { paceMs, poll } from "./transports/polling.js";
 import { framesOf } from "./transports/sse.js";
-import { jsonOf, pathOf, unreachable, type Wire } from "./wire.js";
+import { cut, givenUp, jsonOf, pathOf, silence, type Wire } from "./wire.js";
 
 /** What the runs of one client share. */
 export interface Surroundings {
@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly idleMs: number;
   /** After so long without a connection a run is given up. */
   readonly giveUpMs: number;
+  /** The same for a start, for as long as nothing says that there is a server. */
+  readonly unmetMs: number;
   readonly openingMs: number;
   readonly transport: TransportName;
 }
@@ -72,7 +74,7 @@ export class Follower {
   #left: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, run: Followed, start: Start | undefined) {
-    this.connection = new Connection(around.idleMs, around.giveUpMs);
+    this.connection = new Connection(around.idleMs, around.giveUpMs, start ? around.unmetMs : around.giveUpMs);
     this.#around = around;
     this.#run = run;
     this.#start = start;
@@ -166,9 +168,10 @@ export class Follower {
     if (this.#run.hasEnded) return undefined;
     if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
     if (this.#isRerouted) return 0;
+    if (reason.isMet) this.connection.met();
     this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
-    return waitMs ?? this.#close(reason.error ?? unreachable(reason.message, this.#run.id));
+    return waitMs ?? this.#close(givenUp(reason, this.#run.id));
   }
 
   #close(reason: unknown): undefined {
@@ -181,8 +184,10 @@ export class Follower {
     const link = this.#link;
     let stop: (() => void) | undefined;
     const check = (): void => {
+      // Asked each time: once the run is known, it is no upload any more.
+      const uploadMs = (this.#isUpload && this.#start?.uploadMs) || 0;
       const leftMs = this.connection.idleInMs(this.#nowMs);
-      if (leftMs <= 0 && !this.#isUpload) link.abort();
+      if (leftMs + uploadMs <= 0) link.abort(silence(this.#around.idleMs + uploadMs));
       else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
     };
     check();
@@ -204,7 +209,10 @@ export class Follower {
       // An upload cannot be sent again to learn an id that something on the way holds back, so it is answered at once.
       const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
-      if (id) this.#run.identify(id);
+      if (id) {
+        this.connection.met();
+        this.#run.identify(id);
+      }
       return answer;
     };
     return streams ? this.#stream(send) : this.#identify(await send());
@@ -296,7 +304,7 @@ export class Follower {
   /** An answer without a stream names the run; its events are read from the log. */
   async #identify(answer: Answer): Promise<number> {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer)) as { runId?: string; id?: string; status?: RunStatus };
-    if (!id) throw protocolError("The answer names no run.");
+    if (typeof id !== "string") throw new Lost(foreign(answer));
     this.#heard();
     this.#run.identify(id, status);
     return 0;
@@ -307,9 +315,4 @@ export class Follower {
     this.connection.heard(this.#nowMs);
     if (state !== "open") this.#run.changed();
   }
-}
-
-/** Fails when the signal comes: what is waited for may not know of it, as a token does not. */
-function cut(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Lost("The connection was lost"))));
 }

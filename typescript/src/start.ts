@@ -6,6 +6,9 @@ import { ActionError } from "./core/error.js";
 import type { Answer } from "./transports/carrier.js";
 import type { Request, Wire } from "./wire.js";
 
+/** Of an upload it is not told how much has gone, so it is given the time that it takes at 64 kbit/s. */
+const BYTES_PER_MS = 8;
+
 /** One call, which may be sent more than once. */
 export class Start {
   readonly #action: string;
@@ -31,8 +34,14 @@ export class Start {
     return typeof this.#body === "string";
   }
 
+  /** How much longer than others its answer may take. */
+  get uploadMs(): number {
+    return filesIn(this.#body).reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0);
+  }
+
   /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
   async send(wire: Wire, streams: boolean, signal: AbortSignal): Promise<Answer> {
+    await Promise.all(filesIn(this.#body).map(canBeRead));
     const send = (method: "GET" | "POST"): Promise<Answer> => wire.send(this.#request(method, streams, signal));
     if (this.#feeds.has(this.#action)) return send("GET");
     try {
@@ -59,6 +68,21 @@ export class Start {
     const request = { headers, signal, transport, starts: true };
     if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
     return { ...request, path, method, body: this.#body, onUpload };
+  }
+}
+
+/** The files of a form. React Native's form cannot be read. */
+function filesIn(body: string | FormData): Blob[] {
+  return typeof body === "string" ? [] : [...(body.values?.() ?? [])].filter((value) => typeof value !== "string");
+}
+
+/** Throws where a file was deleted or changed since it was chosen, of which a request that carries it says no more than that it failed. */
+async function canBeRead(file: Blob): Promise<void> {
+  try {
+    await file.slice(0, 1).arrayBuffer?.();
+  } catch (reason) {
+    const message = `Cannot read ${(file as File).name}, choose it again: ${reason}`;
+    throw new ActionError({ code: "FILE_UNREADABLE", message, statusCode: 0 });
   }
 }
 

@@ -2,7 +2,8 @@
 
 import type { ClientOptions, TransportName } from "./contract.js";
 import { backoffMs, isFinal, Lost, retryAfterMs } from "./core/connection.js";
-import { ActionError, errorOf, protocolError } from "./core/error.js";
+import { ActionError, errorOf, foreign } from "./core/error.js";
+import { fieldsOf } from "./core/event.js";
 import { type Environment, pause } from "./environment.js";
 import type { Answer, Carrier } from "./transports/carrier.js";
 import { byFetch } from "./transports/fetch.js";
@@ -20,8 +21,11 @@ export interface Request {
   readonly onUpload?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
+const UNREACHED = "The server cannot be reached";
 /** How often a short request is sent: stop, snapshot, list. */
 const TRIES = 5;
+/** How long one of them may take. */
+const REQUEST_MS = 15_000;
 
 /** A client's way to its server. */
 export class Wire {
@@ -50,9 +54,14 @@ export class Wire {
     return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
   }
 
-  /** One request's JSON. */
+  /** One request's JSON: a snapshot, or a page of a list. */
   async read(request: Omit<Request, "headers">): Promise<unknown> {
-    return jsonOf(await this.send({ ...request, headers: { Accept: "application/json" } }));
+    const answer = await this.send({ ...request, headers: { Accept: "application/json" } });
+    const json = await jsonOf(answer);
+    const { status, runs } = fieldsOf(json);
+    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof status === "string" || Array.isArray(runs);
+    if (!isOurs) throw new Lost(foreign(answer));
+    return json;
   }
 
   /** A short request that may be repeated, and is until it is answered; its JSON. */
@@ -60,7 +69,7 @@ export class Wire {
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, body: method === "POST" ? "{}" : undefined });
+        return await this.#inTime((signal) => this.read({ path, method, body: method === "POST" ? "{}" : undefined, signal }));
       } catch (reason) {
         // Not there any more, as an earlier try was to have it.
         if (!(reason instanceof Lost)) {
@@ -68,9 +77,21 @@ export class Wire {
           throw reason;
         }
         mayBeDone ||= !((reason.error?.statusCode as number) < 500); // or no answer at all
-        if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
+        if (failures === TRIES) throw givenUp(reason);
         await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), undefined, reason.afterMs > 0);
       }
+    }
+  }
+
+  /** Cut a try that takes too long, whatever it waits for. */
+  async #inTime<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { requestMs = REQUEST_MS } = this.#options;
+    const link = new AbortController();
+    const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
+    try {
+      return await Promise.race([act(link.signal), cut(link.signal)]);
+    } finally {
+      stop();
     }
   }
 
@@ -82,14 +103,19 @@ export class Wire {
       const carrier = await this.#carrier(request);
       return await carrier(order);
     } catch (reason) {
-      throw Lost.by(reason, "The server cannot be reached");
+      const isForeign = globalThis.location && !order.url.startsWith(location.origin);
+      throw Lost.by(reason, UNREACHED + (isForeign ? ", or refuses this origin" : ""));
     }
   }
 
   async #carrier({ transport, onUpload }: Request): Promise<Carrier> {
     const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
     if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
-    return (await import("./transports/xhr.js")).byXHR; // few need it, so it is loaded by those who do
+    try {
+      return (await import("./transports/xhr.js")).byXHR; // few need it, so it is loaded by those who do
+    } catch {
+      return this.#fetch; // a deploy has taken the file away: nothing is told of the upload, but it is sent
+    }
   }
 
   async #headers({ headers, body }: Request, isRefused: boolean): Promise<Headers> {
@@ -116,22 +142,30 @@ export function pathOf(id: string): string {
   return `runs/${encodeURIComponent(id)}`;
 }
 
-/** What a client says when no server has answered. */
-export function unreachable(message: string, runId: string | null = null): ActionError {
-  return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
+/** What a caller is told when a lost connection is not tried again: what the server has said, or that none has answered. */
+export function givenUp(lost: Lost, runId: string | null = null): ActionError {
+  if (lost.error && lost.isTold) return lost.error;
+  return new ActionError({ code: "UNREACHABLE", message: lost.message, statusCode: 0, retryable: true, runId });
 }
 
-/** The JSON of an answer. Throws `Lost` where it was cut off, and `PROTOCOL_ERROR` where it is something else. */
+/** The JSON of an answer, whatever its headers say, which a proxy may strip. Throws `Lost` where it is cut off, or something else. */
 export async function jsonOf(answer: Answer): Promise<unknown> {
   if (answer.status === 204) return null;
-  const type = answer.header("Content-Type");
-  // A page in the place of an answer: the address is not an application's.
-  if (!type?.includes("json")) throw protocolError(`The answer is ${type ?? "of no type"}, not JSON.`);
   try {
     return JSON.parse(await answer.text()) as unknown;
   } catch (reason) {
-    throw Lost.by(reason, "The answer was cut off");
+    throw Lost.by(reason, answer.header("Content-Type")?.includes("json") ? "The answer was cut off" : foreign(answer));
   }
+}
+
+/** Fails when the signal comes: what is waited for may not know of it, as a token does not. */
+export function cut(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason, "The connection was lost"))));
+}
+
+/** Why a try was cut. */
+export function silence(ms: number): string {
+  return `no answer in ${ms} ms`;
 }
 
 /** What the page gives, or its function. That this does not reach the network either, which `fetch` says by a TypeError, passes. */
@@ -139,7 +173,7 @@ async function given<T>(source: T | ((asked: { isRefused: boolean }) => T | Prom
   try {
     return await (source instanceof Function ? source({ isRefused }) : source);
   } catch (reason) {
-    throw reason instanceof TypeError ? Lost.by(reason, "The server cannot be reached") : reason;
+    throw reason instanceof TypeError ? Lost.by(reason, UNREACHED) : reason;
   }
 }
 

@@ -25,8 +25,8 @@ test("a client of a relative address can be made where there is no page, and say
 
 test("an upload is not begun anew by a page that wakes up", async () => {
   const { call, asked, page } = serve([never, never]);
-  const run = call({ file: new File(["a"], "a.csv") });
-  while (!asked.length) await Promise.resolve();
+  const run = call({ file: new File(["a".repeat(1_000_000)], "a.csv") });
+  while (!asked.length) await turns(1);
 
   page.wake({ afterMs: 30_000 });
   await turns();

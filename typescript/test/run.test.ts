@@ -75,18 +75,6 @@ test.each([400, 401, 403, 404, 409, 410, 413, 415, 422, 500])("%d is final and r
   expect([run.status, run.connection, run.error?.code]).toEqual([undefined, "closed", "SOME_CODE"]);
 });
 
-test("an error without an error object is the proxy's", async () => {
-  const { call } = serve([() => new Response("<h1>No</h1>", { status: 403, statusText: "Forbidden" })]);
-
-  await expect(call().result()).rejects.toMatchObject({ code: "HTTP_ERROR", statusCode: 403, message: "HTTP 403 Forbidden" });
-});
-
-test("a page in the place of an answer is no answer", async () => {
-  const { call } = serve([() => new Response("<h1>Hello</h1>", { headers: { "Content-Type": "text/html" } })]);
-
-  await expect(call().result()).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
-});
-
 test("an answer that passes is not repeated where it is the started run's own end", async () => {
   const { call, asked } = serve([refusal(504, { code: "TIMEOUT", runId: "r1" })]);
   const run = call();

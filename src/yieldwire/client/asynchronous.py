@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from yieldwire.client.body import Input, body_of
-from yieldwire.client.http import Http, new_http
+from yieldwire.client.http import Answer, Http, new_http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
-from yieldwire.client.wire import Request, Token, Wire, path_of
-from yieldwire.errors import Json, NotFound, ProtocolError
+from yieldwire.client.wire import NO_CONTENT, Request, Token, Wire, foreign, path_of
+from yieldwire.errors import Json, NotFound
 
 JSON = {"Accept": "application/json"}
 
@@ -106,11 +106,9 @@ class AsyncClient:
         )
 
     async def _begin(self, request: Request) -> RemoteRun:
-        answer = await self._wire.repeat(lambda: self._wire.send(request))
+        answer = await self._wire.repeat(lambda: self._opened(request))
+        run_id = answer.headers["run-id"]
         try:
-            run_id = answer.headers.get("run-id")
-            if run_id is None:
-                raise ProtocolError("The answer names no run; is the address an application's?")
             if answer.headers.get("content-type", "").startswith(EVENT_STREAM):
                 return RemoteRun(self._wire, run_id, answer=answer)
         except BaseException:
@@ -119,6 +117,13 @@ class AsyncClient:
         # A snapshot, of a detached run: whatever is in it stands in the log too.
         await self._wire.close(answer)
         return RemoteRun(self._wire, run_id)
+
+    async def _opened(self, request: Request) -> Answer:
+        answer = await self._wire.send(request)
+        if "run-id" not in answer.headers:
+            await self._wire.close(answer)
+            raise Lost(foreign(answer))
+        return answer
 
     async def stream(self, action: str, input: Input = None) -> AsyncGenerator[Json, None]:
         """Start a run and yield its chunks.
@@ -172,7 +177,10 @@ class AsyncClient:
         async def forget() -> None:
             nonlocal may_be_gone
             try:
-                await self._wire.close(await self._wire.send(request))
+                answer = await self._wire.send(request)
+                await self._wire.close(answer)
+                if answer.status_code != NO_CONTENT:
+                    raise Lost(foreign(answer))
             except Lost as lost:
                 may_be_gone = may_be_gone or lost.may_be_done
                 raise
@@ -180,7 +188,7 @@ class AsyncClient:
                 if not may_be_gone:
                     raise  # otherwise this is what an earlier try has done, whose answer was lost
 
-        await self._wire.repeat(forget)
+        await self._wire.repeat(lambda: self._wire.in_time(forget))
 
     async def list(
         self,

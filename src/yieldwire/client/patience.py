@@ -24,6 +24,7 @@ PATIENCE: Final[Rules] = {
     "backoff_max": SECONDS,
     "longest_wait": SECONDS,
     "idle": SOME_SECONDS,
+    "request": SOME_SECONDS,
     "steady": SECONDS,
     "sleep": function_of("seconds"),
     "chance": function_of(),
@@ -45,6 +46,8 @@ class Patience:
         backoff_max: The longest wait that comes about in this way.
         longest_wait: The longest that a server may ask for; asked for more, the call fails.
         idle: How long a connection may bring nothing, not even a keepalive.
+        request: How long each try of a short request may take: a cancel, a snapshot, a list, a
+            delete, the manifest.
         steady: A connection that lives this long is a good one: the count starts again.
         sleep: Waits; tests hand in one that does not.
         chance: Returns a random number from 0 to 1.
@@ -57,6 +60,7 @@ class Patience:
     backoff_max: float = 15.0
     longest_wait: float = 300.0
     idle: float = 45.0
+    request: float = 15.0
     steady: float = 5.0
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     chance: Callable[[], float] = random.random

@@ -17,7 +17,7 @@ from typing import Final, Self
 from yieldwire.client.body import Body
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
-from yieldwire.client.wire import NO_CONTENT, Request, Wire, path_of
+from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.cursor import cursor_of, parse_cursor, seq_in
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
@@ -197,7 +197,7 @@ class RemoteRun:
     def _follow(self, answer: Answer) -> None:
         self._answer, self._decoder = answer, SSEDecoder()
         if not answer.headers.get("content-type", "").startswith(EVENT_STREAM):
-            raise ProtocolError("The answer is no event stream; is the address an application's?")
+            raise Lost(foreign(answer))
         self._pieces = self._wire.pieces(answer)
         self._backoff.connected()
 

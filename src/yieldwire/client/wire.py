@@ -1,12 +1,13 @@
 """Requests to one mounted application: who asks, what is worth repeating, what is final."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 from pydantic_core import from_json
@@ -28,10 +29,23 @@ REPEATABLE: Final = frozenset({408, 425, 429, 502, 503, 504})
 REFUSED: Final = frozenset({408, 425, 429})
 """Those of them that say that nothing was done."""
 
+TOO_LARGE: Final = frozenset({413, 414, 431})
+"""What a proxy says of a request that is too large for it; it will be the next time."""
+
+INTERNAL: Final = 500
+
 NO_CONTENT: Final = 204
+
+MEMBERS: Final = frozenset({"status", "runs", "actions"})
+"""What a snapshot, a list or a manifest has one of, and another server's answer has not."""
+
+UPLOAD_BYTES_PER_SECOND: Final = 8_000
+"""Nobody tells how much of an upload has gone, so it has the time that it takes at this speed."""
 
 ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a JSON answer that is read whole; a log is read as a stream, which has no such limit."""
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+
 ERROR_BYTES: Final = 1024 * 1024
 """Bytes that are read of a refusal; one that is larger is told by its status."""
 
@@ -78,18 +92,11 @@ class Wire:
             Lost: If repeating it may help.
             YieldwireError: If it does not.
         """
-        made = self._http.build_request(
-            request.method,
-            self._base + request.path + (f"?{query_of(request.query)}" if request.query else ""),
-            content=None if request.body is None else request.body.content(),
-            headers=await self._headers_of(request),
-            timeout=TIMEOUTS,
-        )
-        # An upload takes the time that it takes; each of its writes has a limit of its own.
         is_upload = request.body is not None and request.body.is_upload
+        length = request.body.length if request.body is not None and is_upload else 0
         try:
-            async with asyncio.timeout(None if is_upload else self.patience.idle):
-                answer = await self._http.send(made, stream=True)
+            async with asyncio.timeout(self.patience.idle + length / UPLOAD_BYTES_PER_SECOND):
+                answer = await self._http.send(await self._made(request), stream=True)
         except Exception as exc:
             raise self._read_as(exc, f"The server at {self._server} cannot be reached") from exc
         self._open.add(answer)
@@ -102,17 +109,34 @@ class Wire:
 
         Raises:
             YieldwireError: If it was refused, or the tries are used up.
-            ProtocolError: If the answer is not JSON, or has more than `ANSWER_BYTES`.
+            ProtocolError: If the answer has more than `ANSWER_BYTES`.
         """
 
         async def ask() -> Json:
             answer = await self.send(request)
-            return from_json(await self.body(answer))
+            body = await self.body(answer)
+            try:
+                told = from_json(body)
+            except ValueError:
+                told = None
+            if not isinstance(told, dict) or not told.keys() & MEMBERS:
+                raise Lost(foreign(answer))
+            return told
 
+        return await self.repeat(lambda: self.in_time(ask))
+
+    async def in_time(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Await ``attempt``, for as long as a short request may take.
+
+        Raises:
+            Lost: If it takes longer.
+        """
         try:
-            return await self.repeat(ask)
-        except ValueError as exc:
-            raise ProtocolError(f"{self._base} does not answer as Yieldwire does.") from exc
+            async with asyncio.timeout(self.patience.request):
+                return await attempt()
+        except TimeoutError as exc:
+            seconds = self.patience.request
+            raise Lost(f"The server at {self._server} did not answer in {seconds:g} s.") from exc
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Await ``attempt`` until it is not lost any more.
@@ -174,6 +198,15 @@ class Wire:
         for answer in list(self._open):
             await self.close(answer)
 
+    async def _made(self, request: Request) -> Any:  # noqa: ANN401 - the HTTP client's own class
+        return self._http.build_request(
+            request.method,
+            self._base + request.path + (f"?{query_of(request.query)}" if request.query else ""),
+            content=None if request.body is None else request.body.content(),
+            headers=await self._headers_of(request),
+            timeout=TIMEOUTS,
+        )
+
     async def _headers_of(self, request: Request) -> dict[str, str]:
         headers = {**self._headers, **request.headers}
         if request.body is not None:
@@ -193,14 +226,17 @@ class Wire:
         return Lost(message, may_be_done=was_sent(exc))
 
     async def _refusal(self, answer: Answer, request: Request) -> Exception:
-        told = _told(answer, await self._body_if_any(answer))
-        retry_after = self._retry_after(answer)
+        status, told = answer.status_code, _told(answer, await self._body_if_any(answer))
+        retry_after, may_be_done = self._retry_after(answer), status not in REFUSED
+        if told is None and status in TOO_LARGE:
+            return error_from(ErrorObject(code="HTTP_ERROR", message=_seen(answer), status=status))
+        if told is None:
+            return Lost(foreign(answer), after=retry_after, may_be_done=may_be_done)
         error = error_from(told, retry_after=retry_after)
         # The same key gives the same run, so repeating cannot change how one has ended.
         is_final = request.starts and told.run_id is not None
-        if is_final or answer.status_code not in REPEATABLE:
+        if is_final or not (status in REPEATABLE or (status == INTERNAL and told.retryable)):
             return error
-        may_be_done = answer.status_code not in REFUSED
         return Lost(str(error), after=retry_after, error=error, may_be_done=may_be_done)
 
     async def _body_if_any(self, answer: Answer) -> bytes:
@@ -222,18 +258,30 @@ class Wire:
         return max(0.0, at.timestamp() - self.patience.clock.now())
 
 
-def _told(answer: Answer, body: bytes) -> ErrorObject:
-    run_id = answer.headers.get("run-id")
+def foreign(answer: Answer) -> str:
+    """Return what is said of an answer that is not of this protocol."""
+    return f"Something else answered in the server's place: {_seen(answer)}."
+
+
+def _seen(answer: Answer) -> str:
+    kind = answer.headers.get("content-type", "")
+    return " ".join(
+        part for part in ("HTTP", str(answer.status_code), answer.reason_phrase, kind) if part
+    )
+
+
+def _told(answer: Answer, body: bytes) -> ErrorObject | None:
+    """Return the error object of an answer, or None where it has none of this protocol."""
     try:
         error = from_json(body)["error"]
-        facts = {"statusCode": answer.status_code, "runId": run_id}
+        # Gateways have error objects too: with numbers as codes, or with words in another case.
+        if not (_CODE.fullmatch(error["code"]) or error.get("statusCode")):
+            return None
+        facts = {"statusCode": answer.status_code, "runId": answer.headers.get("run-id")}
         facts |= {name: value for name, value in error.items() if value is not None}
         return ErrorObject.from_dict(facts)
     except (ValueError, TypeError, KeyError, AttributeError):
-        message = f"HTTP {answer.status_code} {answer.reason_phrase}".strip()
-        return ErrorObject(
-            code="HTTP_ERROR", message=message, status=answer.status_code, run_id=run_id
-        )
+        return None
 
 
 def path_of(*names: str) -> str:

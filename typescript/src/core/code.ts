@@ -28,4 +28,5 @@ export type ProtocolCode =
   // Made by clients and never sent.
   | "UNREACHABLE"
   | "PROTOCOL_ERROR"
-  | "HTTP_ERROR";
+  | "HTTP_ERROR"
+  | "FILE_UNREADABLE";

@@ -16,6 +16,16 @@ export class Lost extends Error {
     this.error = error;
   }
 
+  /** Whether it was the server that spoke, and nothing in its place. */
+  get isTold(): boolean {
+    return this.error !== undefined && this.error.code !== "HTTP_ERROR";
+  }
+
+  /** Whether there is a server: it spoke, or a proxy said that it is away for now. */
+  get isMet(): boolean {
+    return this.isTold || REPEATABLE.has(this.error?.statusCode ?? 0);
+  }
+
   /** What was lost, and why. */
   static by(reason: unknown, what: string): Lost {
     return new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? (reason as string)}`);
@@ -45,6 +55,8 @@ export class Connection {
   trouble: string | undefined;
   readonly #idleMs: number;
   readonly #giveUpMs: number;
+  readonly #unmetMs: number;
+  #isMet = false;
   #retryMs = BACKOFF_MS;
   #failures = 0;
   #beganMs = 0;
@@ -52,10 +64,19 @@ export class Connection {
   #aloneMs: number | undefined;
   #hasEvents = false;
 
-  /** `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is. */
-  constructor(idleMs: number, giveUpMs: number) {
+  /**
+   * `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is;
+   * `unmetMs`: the same for as long as nothing says that there is a server.
+   */
+  constructor(idleMs: number, giveUpMs: number, unmetMs: number = giveUpMs) {
     this.#idleMs = idleMs;
     this.#giveUpMs = giveUpMs;
+    this.#unmetMs = unmetMs;
+  }
+
+  /** There is a server. */
+  met(): void {
+    this.#isMet = true;
   }
 
   /** A request goes out. */
@@ -69,6 +90,7 @@ export class Connection {
   heard(nowMs: number): void {
     this.#heardMs = nowMs;
     this.#aloneMs = undefined;
+    this.met();
     this.state = "open";
     this.trouble = undefined;
   }
@@ -105,7 +127,7 @@ export class Connection {
     this.#aloneMs ??= nowMs;
     this.state = "waiting";
     this.trouble = message;
-    if (nowMs - this.#aloneMs >= this.#giveUpMs) return undefined;
+    if (nowMs - this.#aloneMs >= (this.#isMet ? this.#giveUpMs : this.#unmetMs)) return undefined;
     return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
   }
 
@@ -122,13 +144,17 @@ export class Connection {
 }
 
 const REPEATABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+/** What a proxy says of a body, an address or headers that are too large for it: they will be the next time. */
+const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
 
 /**
  * Whether repeating the request cannot change its answer.
  *
  * The same key gives the same run, so an error that is a started run's own end is one whatever its status.
+ * What something on the way says in the server's place is nothing about the run.
  */
 export function isFinal(status: number, error: ActionError, starts: boolean): boolean {
+  if (error.code === "HTTP_ERROR") return TOO_LARGE.has(status);
   return (starts && error.runId !== null) || !(REPEATABLE.has(status) || (status === 500 && error.retryable));
 }
 

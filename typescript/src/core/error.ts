@@ -55,10 +55,17 @@ export interface Refusal {
   header(name: string): string | null;
 }
 
+/** What was seen of an answer that is not of this protocol. */
+export function foreign({ status, statusText, header }: Refusal): string {
+  return `Not the server's answer: HTTP ${[status, statusText, header("Content-Type")].filter(Boolean).join(" ")}`;
+}
+
 /** The error that an answer's body says; without an error object in it, as proxies answer, `HTTP_ERROR`. */
 export function errorOf(body: unknown, answer: Refusal): ActionError {
   const statusCode = answer.status;
   const error = fieldsOf(fieldsOf(body)["error"]) as ErrorFields;
-  const told = textIn(error.code) ? error : { code: "HTTP_ERROR", message: `HTTP ${statusCode} ${answer.statusText}`.trim() };
+  // Gateways have error objects too: with numbers as codes, or with words in another case.
+  const isOurs = textIn(error.code) && (error.statusCode || /^[A-Z][A-Z\d_]*$/.test(error.code as string));
+  const told = isOurs ? error : { code: "HTTP_ERROR", message: foreign(answer) };
   return new ActionError({ statusCode, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });
 }

@@ -235,10 +235,14 @@ function textIn(value) {
 function protocolError(message) {
   return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
 }
+function foreign({ status, statusText, header }) {
+  return `Not the server's answer: HTTP ${[status, statusText, header("Content-Type")].filter(Boolean).join(" ")}`;
+}
 function errorOf(body, answer) {
   const statusCode = answer.status;
   const error = fieldsOf(fieldsOf(body)["error"]);
-  const told = textIn(error.code) ? error : { code: "HTTP_ERROR", message: `HTTP ${statusCode} ${answer.statusText}`.trim() };
+  const isOurs = textIn(error.code) && (error.statusCode || /^[A-Z][A-Z\d_]*$/.test(error.code));
+  const told = isOurs ? error : { code: "HTTP_ERROR", message: foreign(answer) };
   return new ActionError({ statusCode, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });
 }
 
@@ -494,6 +498,14 @@ var Lost = class _Lost extends Error {
     this.afterMs = afterMs;
     this.error = error;
   }
+  /** Whether it was the server that spoke, and nothing in its place. */
+  get isTold() {
+    return this.error !== void 0 && this.error.code !== "HTTP_ERROR";
+  }
+  /** Whether there is a server: it spoke, or a proxy said that it is away for now. */
+  get isMet() {
+    return this.isTold || REPEATABLE.has(this.error?.statusCode ?? 0);
+  }
   /** What was lost, and why. */
   static by(reason, what) {
     return new _Lost(`${what}: ${reason?.message ?? reason}`);
@@ -513,16 +525,26 @@ var Connection = class {
   trouble;
   #idleMs;
   #giveUpMs;
+  #unmetMs;
+  #isMet = false;
   #retryMs = BACKOFF_MS;
   #failures = 0;
   #beganMs = 0;
   #heardMs = 0;
   #aloneMs;
   #hasEvents = false;
-  /** `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is. */
-  constructor(idleMs, giveUpMs) {
+  /**
+   * `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is;
+   * `unmetMs`: the same for as long as nothing says that there is a server.
+   */
+  constructor(idleMs, giveUpMs, unmetMs = giveUpMs) {
     this.#idleMs = idleMs;
     this.#giveUpMs = giveUpMs;
+    this.#unmetMs = unmetMs;
+  }
+  /** There is a server. */
+  met() {
+    this.#isMet = true;
   }
   /** A request goes out. */
   begin(nowMs) {
@@ -534,6 +556,7 @@ var Connection = class {
   heard(nowMs) {
     this.#heardMs = nowMs;
     this.#aloneMs = void 0;
+    this.met();
     this.state = "open";
     this.trouble = void 0;
   }
@@ -564,7 +587,7 @@ var Connection = class {
     this.#aloneMs ??= nowMs;
     this.state = "waiting";
     this.trouble = message;
-    if (nowMs - this.#aloneMs >= this.#giveUpMs) return void 0;
+    if (nowMs - this.#aloneMs >= (this.#isMet ? this.#giveUpMs : this.#unmetMs)) return void 0;
     return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
   }
   /** Nobody follows for now. */
@@ -578,7 +601,9 @@ var Connection = class {
   }
 };
 var REPEATABLE = /* @__PURE__ */ new Set([408, 425, 429, 502, 503, 504]);
+var TOO_LARGE = /* @__PURE__ */ new Set([413, 414, 431]);
 function isFinal(status, error, starts) {
+  if (error.code === "HTTP_ERROR") return TOO_LARGE.has(status);
   return starts && error.runId !== null || !(REPEATABLE.has(status) || status === 500 && error.retryable);
 }
 function retryAfterMs(value, nowMs) {
@@ -627,7 +652,9 @@ async function turn() {
 }
 
 // src/wire.ts
+var UNREACHED = "The server cannot be reached";
 var TRIES = 5;
+var REQUEST_MS = 15e3;
 var Wire = class {
   #options;
   #environment;
@@ -648,25 +675,41 @@ var Wire = class {
     const isRenewable = [token, headers].some((source) => source instanceof Function);
     return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
   }
-  /** One request's JSON. */
+  /** One request's JSON: a snapshot, or a page of a list. */
   async read(request) {
-    return jsonOf(await this.send({ ...request, headers: { Accept: "application/json" } }));
+    const answer = await this.send({ ...request, headers: { Accept: "application/json" } });
+    const json = await jsonOf(answer);
+    const { status, runs } = fieldsOf(json);
+    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof status === "string" || Array.isArray(runs);
+    if (!isOurs) throw new Lost(foreign(answer));
+    return json;
   }
   /** A short request that may be repeated, and is until it is answered; its JSON. */
   async ask(path, method = "GET") {
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.read({ path, method, body: method === "POST" ? "{}" : void 0 });
+        return await this.#inTime((signal) => this.read({ path, method, body: method === "POST" ? "{}" : void 0, signal }));
       } catch (reason) {
         if (!(reason instanceof Lost)) {
           if (mayBeDone && method === "DELETE" && reason.code === "NOT_FOUND") return;
           throw reason;
         }
         mayBeDone ||= !(reason.error?.statusCode < 500);
-        if (failures === TRIES) throw reason.error ?? unreachable(reason.message);
+        if (failures === TRIES) throw givenUp(reason);
         await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), void 0, reason.afterMs > 0);
       }
+    }
+  }
+  /** Cut a try that takes too long, whatever it waits for. */
+  async #inTime(act) {
+    const { requestMs = REQUEST_MS } = this.#options;
+    const link = new AbortController();
+    const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
+    try {
+      return await Promise.race([act(link.signal), cut(link.signal)]);
+    } finally {
+      stop();
     }
   }
   async #carry(request, isRefused) {
@@ -677,13 +720,18 @@ var Wire = class {
       const carrier = await this.#carrier(request);
       return await carrier(order);
     } catch (reason) {
-      throw Lost.by(reason, "The server cannot be reached");
+      const isForeign = globalThis.location && !order.url.startsWith(location.origin);
+      throw Lost.by(reason, UNREACHED + (isForeign ? ", or refuses this origin" : ""));
     }
   }
   async #carrier({ transport, onUpload }) {
     const isWanted = transport === "xhr" || onUpload || transport !== "sse" && !this.#options.fetch && !fetchStreams();
     if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
-    return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
+    try {
+      return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
+    } catch {
+      return this.#fetch;
+    }
   }
   async #headers({ headers, body }, isRefused) {
     const { headers: source, token } = this.#options;
@@ -705,24 +753,29 @@ var Wire = class {
 function pathOf(id) {
   return `runs/${encodeURIComponent(id)}`;
 }
-function unreachable(message, runId = null) {
-  return new ActionError({ code: "UNREACHABLE", message, statusCode: 0, retryable: true, runId });
+function givenUp(lost, runId = null) {
+  if (lost.error && lost.isTold) return lost.error;
+  return new ActionError({ code: "UNREACHABLE", message: lost.message, statusCode: 0, retryable: true, runId });
 }
 async function jsonOf(answer) {
   if (answer.status === 204) return null;
-  const type = answer.header("Content-Type");
-  if (!type?.includes("json")) throw protocolError(`The answer is ${type ?? "of no type"}, not JSON.`);
   try {
     return JSON.parse(await answer.text());
   } catch (reason) {
-    throw Lost.by(reason, "The answer was cut off");
+    throw Lost.by(reason, answer.header("Content-Type")?.includes("json") ? "The answer was cut off" : foreign(answer));
   }
+}
+function cut(signal) {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason, "The connection was lost"))));
+}
+function silence(ms) {
+  return `no answer in ${ms} ms`;
 }
 async function given(source, isRefused) {
   try {
     return await (source instanceof Function ? source({ isRefused }) : source);
   } catch (reason) {
-    throw reason instanceof TypeError ? Lost.by(reason, "The server cannot be reached") : reason;
+    throw reason instanceof TypeError ? Lost.by(reason, UNREACHED) : reason;
   }
 }
 function fetchStreams() {
@@ -840,7 +893,7 @@ var Follower = class {
   #isAsked = false;
   #left;
   constructor(around, run, start) {
-    this.connection = new Connection(around.idleMs, around.giveUpMs);
+    this.connection = new Connection(around.idleMs, around.giveUpMs, start ? around.unmetMs : around.giveUpMs);
     this.#around = around;
     this.#run = run;
     this.#start = start;
@@ -922,9 +975,10 @@ var Follower = class {
     if (this.#run.hasEnded) return void 0;
     if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
     if (this.#isRerouted) return 0;
+    if (reason.isMet) this.connection.met();
     this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
-    return waitMs ?? this.#close(reason.error ?? unreachable(reason.message, this.#run.id));
+    return waitMs ?? this.#close(givenUp(reason, this.#run.id));
   }
   #close(reason) {
     this.connection.close();
@@ -935,8 +989,9 @@ var Follower = class {
     const link = this.#link;
     let stop;
     const check = () => {
+      const uploadMs = this.#isUpload && this.#start?.uploadMs || 0;
       const leftMs = this.connection.idleInMs(this.#nowMs);
-      if (leftMs <= 0 && !this.#isUpload) link.abort();
+      if (leftMs + uploadMs <= 0) link.abort(silence(this.#around.idleMs + uploadMs));
       else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
     };
     check();
@@ -955,7 +1010,10 @@ var Follower = class {
     const send = async () => {
       const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
-      if (id) this.#run.identify(id);
+      if (id) {
+        this.connection.met();
+        this.#run.identify(id);
+      }
       return answer;
     };
     return streams ? this.#stream(send) : this.#identify(await send());
@@ -1039,7 +1097,7 @@ var Follower = class {
   /** An answer without a stream names the run; its events are read from the log. */
   async #identify(answer) {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
-    if (!id) throw protocolError("The answer names no run.");
+    if (typeof id !== "string") throw new Lost(foreign(answer));
     this.#heard();
     this.#run.identify(id, status);
     return 0;
@@ -1050,9 +1108,6 @@ var Follower = class {
     if (state !== "open") this.#run.changed();
   }
 };
-function cut(signal) {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Lost("The connection was lost"))));
-}
 
 // src/run.ts
 var LiveRun = class {
@@ -1271,6 +1326,7 @@ var LiveRun = class {
 };
 
 // src/start.ts
+var BYTES_PER_MS = 8;
 var Start = class {
   #action;
   #input;
@@ -1292,8 +1348,13 @@ var Start = class {
   get isSmall() {
     return typeof this.#body === "string";
   }
+  /** How much longer than others its answer may take. */
+  get uploadMs() {
+    return filesIn(this.#body).reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0);
+  }
   /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
   async send(wire, streams, signal) {
+    await Promise.all(filesIn(this.#body).map(canBeRead));
     const send = (method) => wire.send(this.#request(method, streams, signal));
     if (this.#feeds.has(this.#action)) return send("GET");
     try {
@@ -1320,6 +1381,17 @@ var Start = class {
     return { ...request, path, method, body: this.#body, onUpload };
   }
 };
+function filesIn(body) {
+  return typeof body === "string" ? [] : [...body.values?.() ?? []].filter((value) => typeof value !== "string");
+}
+async function canBeRead(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer?.();
+  } catch (reason) {
+    const message = `Cannot read ${file.name}, choose it again: ${reason}`;
+    throw new ActionError({ code: "FILE_UNREADABLE", message, statusCode: 0 });
+  }
+}
 function newKey() {
   return crypto.getRandomValues(new Uint8Array(16)).join("-");
 }
@@ -1346,6 +1418,7 @@ function isLimited(origin) {
 var KEEP = 1e4;
 var IDLE_MS = 45e3;
 var OPENING_MS = 3e3;
+var UNMET_MS = 3e4;
 function createClient(options) {
   return createClientIn(PAGE, options);
 }
@@ -1373,7 +1446,7 @@ function serverOf(environment, options) {
   const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
   const take2 = (signal) => takeStream(wire.base.origin, options.maxStreams, signal);
-  const shared = { wire, environment, route: new Route(), takeStream: take2, idleMs, giveUpMs, openingMs };
+  const shared = { wire, environment, route: new Route(), takeStream: take2, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
   const around = (own = transport) => ({ ...shared, transport: own });
   const feeds = /* @__PURE__ */ new Set();
   return {
