@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import math
+import tempfile
 import tracemalloc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from yieldwire.errors import (
     ParseError,
     PayloadTooLarge,
     RequestTimedOut,
+    StoreError,
     UnsupportedMediaType,
     UsageError,
 )
@@ -292,6 +294,20 @@ async def test_a_file_in_memory_has_so_many_bytes() -> None:
     assert fields["file"].size == 12 * SPOOL_BYTES
     assert taken < 6 * SPOOL_BYTES
     fields["file"].file.close()
+
+
+async def test_a_file_for_which_the_disk_has_no_place_can_be_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    pieces = [head, *[b"x" * SPOOL_BYTES] * 3, b"\r\n", END]
+
+    async with no_file_left():
+        with pytest.raises(StoreError, match="Files cannot be received: No such file") as caught:
+            await read(MULTIPART, *pieces, action=TAKE, bounds=Bounds())
+
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("kind", ["application/json", FORM, MULTIPART])

@@ -163,7 +163,7 @@ def test_the_path_is_what_is_below_the_base_also_where_a_proxy_takes_the_hosts_p
     scope = {**call.scope(), "app_root_path": outer, "root_path": root_path, "path": seen}
     recorded = Recorded(call)
 
-    exchange = Exchange(scope, recorded.receive, recorded.send)
+    exchange = Exchange(scope, recorded.receive, recorded.send, stall_timeout=0.01)
 
     assert (exchange.base, exchange.path) == (root_path, path)
 

@@ -28,6 +28,7 @@ from yieldwire.errors import (
     ParseError,
     PayloadTooLarge,
     RequestTimedOut,
+    StoreError,
     UnsupportedMediaType,
 )
 from yieldwire.starts import close_uploads
@@ -128,6 +129,7 @@ async def read_input(
         ParseError: If it cannot be read.
         RequestTimedOut: If nothing of it arrives for ``idle`` seconds, or if after so long it
             arrives at less than the lowest rate of ``bounds`` on average.
+        StoreError: If a file in it cannot be written to the disk.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     is_multipart = kind == "multipart/form-data"
@@ -268,6 +270,8 @@ async def _read_multipart(
             form = await parser.parse()  # which closes every file if it fails
         except MultiPartException as exc:
             raise _multipart_error(exc) from exc
+        except OSError as exc:
+            raise StoreError(f"Files cannot be received: {exc.strerror or exc}.") from exc
     part = None if parser.input is None else bytes(parser.input)
     return part, [(name, _field(value)) for name, value in form.multi_items()]
 
