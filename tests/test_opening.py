@@ -21,11 +21,11 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from tests.support.runs import SOON, first_chunk, outcome
-from yieldwire import Actions, Limits, Stream, Text, Timing
+from yieldwire import Actions, Limits, Run, Stream, Text, Timing
 from yieldwire.access import Caller
 from yieldwire.app import App
 from yieldwire.context import Context, RequestFacts
-from yieldwire.errors import StoreError, Unavailable, UsageError
+from yieldwire.errors import StoreError, Unavailable, UsageError, YieldwireError
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -715,6 +715,59 @@ async def test_a_resource_that_does_not_close_does_not_hold_up_the_close(store: 
     await asyncio.wait(left)
 
     assert len(left) == 1
+
+
+async def test_who_waits_in_python_for_a_run_that_goes_on_elsewhere_is_told_of_the_close(
+    tmp_path: Path,
+) -> None:
+    actions = world(f"sqlite:///{tmp_path}/runs.db", timing=Timing(grace=0.2))
+
+    @actions.action
+    async def hang() -> AsyncIterator[Text]:
+        yield Text("here")
+        await asyncio.Event().wait()
+
+    async def read(started: Run[Any]) -> None:
+        async for _ in started.chunks():
+            pass
+
+    async def told(waiting: Coroutine[Any, Any, Any]) -> type[BaseException] | None:
+        try:
+            await waiting
+        except YieldwireError as exc:
+            return type(exc)
+        return None
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        run = await actions.start(hang)
+        await first_chunk(run)
+        waiting = [group.create_task(told(each)) for each in (run.result(), read(run))]
+        await asyncio.sleep(0)
+        await actions.close()
+
+    assert [each.result() for each in waiting] == [Unavailable, Unavailable]
+
+
+async def test_an_application_whose_resource_broke_hears_of_the_stop_all_the_same() -> None:
+    actions, is_over = world(), asyncio.Event()
+
+    @actions.resource
+    async def broken() -> AsyncIterator[str]:
+        async with asyncio.TaskGroup() as tasks:
+            failing = tasks.create_task(fail())
+            failing.add_done_callback(lambda _: is_over.set())
+            yield "here"
+
+    async def fail() -> None:
+        raise OSError
+
+    async with actions.lifespan():
+        during = handlers()
+        await is_over.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+        assert handlers() == during
 
 
 async def test_a_close_that_nobody_waits_for_any_more_goes_on() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVa
 from yieldwire.access import Caller
 from yieldwire.actions import Action
 from yieldwire.context import Context, RequestFacts, Stream, StreamableValue
-from yieldwire.errors import ErrorObject, Json, NotFound, UsageError
+from yieldwire.errors import ErrorObject, Json, NotFound, StoreError, Unavailable, UsageError
 from yieldwire.events import Event, EventType
 from yieldwire.failure import error_from
 from yieldwire.reading import Reader
@@ -31,6 +31,11 @@ class Verbs(Protocol):
     @property
     def store(self) -> RunStore:
         """Where runs are kept."""
+        ...
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes no new runs."""
         ...
 
     async def ready(self) -> object:
@@ -91,13 +96,23 @@ class Run(Generic[T]):
         return self.events()
 
     async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
-        """Yield the events behind ``after``, as they come, up to the terminal one."""
+        """Yield the events behind ``after``, as they come, up to the terminal one.
+
+        Raises:
+            StoreError: If the store failed.
+            Unavailable: If the application is closed before the run has ended.
+        """
         await self._app.ready()
-        async with aclosing(self._app.reader(self.id).pages(after, tick=_TICK)) as pages:
-            async for page in pages:
-                for block in page:
-                    for event in block.events():
-                        yield event
+        try:
+            async with aclosing(self._app.reader(self.id).pages(after, tick=_TICK)) as pages:
+                async for page in pages:
+                    for block in page:
+                        for event in block.events():
+                            yield event
+        except StoreError as exc:
+            if self._app.is_closing:
+                raise Unavailable from exc
+            raise
 
     async def chunks(self) -> AsyncGenerator[Json, None]:
         """Yield what the action yields, as plain JSON values.

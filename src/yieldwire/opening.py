@@ -106,8 +106,7 @@ class Opening:
             await host.prepare()
             ready: asyncio.Future[None] = self.loop.create_future()
             keeping = self._resources.keep(host.declared_resources, ready)
-            # It ends before the close where the loop shuts down without one.
-            self._keeper = self.tasks.own(keeping, lambda _: self.at_end.close())
+            self._keeper = self.tasks.own(keeping, self._see_keeper_end)
             await ready
             self._executor = host.new_executor(self._resources.opened)
             await self._executor.adopt(left)
@@ -116,6 +115,10 @@ class Opening:
         except BaseException:
             await self._close(self.loop.time())
             raise
+
+    def _see_keeper_end(self, keeper: asyncio.Task[None]) -> None:
+        if keeper.cancelled():  # by a loop that shuts down without a close, as `asyncio.run` does
+            self.at_end.close()
 
     async def _look_after_time(self) -> None:
         is_failing = False
