@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import pytest
-from pydantic import Base64Bytes
+from pydantic import Base64Bytes, PlainSerializer
 from typing_extensions import TypeAliasType
 
 from yieldwire.chunks import Append, Result, Text, Value
@@ -25,6 +25,7 @@ Texts: TypeAlias = AsyncIterator[Text]
 Numbers = TypeAliasType("Numbers", AsyncIterator[int])
 Many = TypeAliasType("Many", AsyncIterator[T | Result[str]], type_params=(T,))
 
+Rows = TypeAliasType("Rows", list[dict[str, T]], type_params=(T,))
 Piece = TypeAliasType("Piece", Text | int | Result[str])
 Last = TypeAliasType("Last", Result[str])
 Plain = TypeAliasType("Plain", Text | int)
@@ -114,6 +115,27 @@ def test_chunks_are_not_binary(binary: Any) -> None:  # noqa: ANN401 - a type
             InvalidAction, match=r"act: its chunks are .*, which JSON does not have"
         ):
             outputs_of("act", shape, returned, emits)
+
+
+@pytest.mark.parametrize(
+    "binary", [list[bytes], dict[str, bytes | None], tuple[int, list[bytearray]], Rows[bytes]]
+)
+def test_chunks_are_not_made_of_what_is_binary(binary: Any) -> None:  # noqa: ANN401 - a type
+    with pytest.raises(InvalidAction, match=r"act: its chunks are made of byte.*, which JSON does"):
+        outputs_of("act", Shape.ASYNC_GENERATOR, AsyncIterator[binary], None)
+
+
+@pytest.mark.parametrize("shape", [*ONE_ANSWER, Shape.STREAM])
+def test_a_result_keeps_what_says_how_it_is_written(shape: Shape) -> None:
+    price = Annotated[float, PlainSerializer("{:.2f}".format)]
+
+    assert outputs_of("act", shape, price, Text)[1] is price
+
+
+@pytest.mark.parametrize("encoded", [Base64Bytes, list[Base64Bytes], dict[str, Base64Bytes]])
+def test_bytes_that_are_encoded_are_sent(encoded: Any) -> None:  # noqa: ANN401 - a type
+    assert outputs_of("act", Shape.FUNCTION, encoded, None) == (None, encoded)
+    assert outputs_of("act", Shape.GENERATOR, Iterator[encoded], None) == (encoded, None)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
 from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar
 
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import to_json
 
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
 from yieldwire.middleware import AROUND, MIDDLEWARE, Around, Middleware
 from yieldwire.run import distinct_labels
-from yieldwire.schema import BINARY, Output, Signature, inspect_action
+from yieldwire.schema import BINARY, Signature, inspect_action, result_of
 from yieldwire.setting import (
     ANYTHING,
     FLAG,
@@ -24,6 +23,7 @@ from yieldwire.setting import (
     one_of,
     optional,
     settings,
+    shown,
 )
 from yieldwire.shape import Shape
 
@@ -144,13 +144,10 @@ class Action(Generic[P, R, T]):
         is_yielded = signature.shape in {Shape.ASYNC_GENERATOR, Shape.GENERATOR}
         if said is not Any and not (said is None and is_yielded):
             raise InvalidAction(
-                f"{self.name}: result={wanted!r} contradicts the function's annotations, by which "
-                f"the result is {said!r}; leave out result=, or change one of them."
+                f"{self.name}: result={shown(wanted)} contradicts the function's annotations, by "
+                f"which the result is {shown(said)}; leave out result=, or change one of them."
             )
-        try:
-            return replace(signature, result=Output(wanted))
-        except (PydanticSchemaGenerationError, PydanticUserError) as exc:
-            raise InvalidAction(f"{self.name}: result={wanted!r}: {exc}") from exc
+        return replace(signature, result=result_of(self.name, wanted))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, without a run."""

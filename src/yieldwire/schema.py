@@ -18,7 +18,8 @@ from yieldwire.errors import InvalidAction, Json, ValidationFailed
 from yieldwire.function import check_function, hints_of, name_of
 from yieldwire.jsonschema import Wire
 from yieldwire.parameter import PREFIX, Injected, Parameters, reason_of
-from yieldwire.shape import Shape, outputs_of, shape_of
+from yieldwire.setting import shown
+from yieldwire.shape import Shape, check_result, outputs_of, shape_of
 
 BINARY: Final = b'"format":"binary"'
 """What a file is in a schema."""
@@ -149,9 +150,19 @@ def inspect_action(function: Callable[..., object]) -> Signature:
         input=parameters.model(title + "Input"),
         body=next(iter(parameters.bodies), None),
         injected=parameters.injected,
-        chunk=_output(name, "chunks", chunk) if shape.streams else None,
-        result=_output(name, "result", result),
+        chunk=_output(name, "the type of its chunks", chunk) if shape.streams else None,
+        result=_output(name, "the type of its result", result),
     )
+
+
+def result_of(name: str, wanted: object) -> Output:
+    """Return the result that an action's option ``result=`` says.
+
+    Raises:
+        InvalidAction: If it is not the type of a value that JSON can say.
+    """
+    check_result(name, wanted)
+    return _output(name, f"result={shown(wanted)}", wanted)
 
 
 def _described(annotation: Any) -> dict[str, Json]:  # noqa: ANN401 - a type
@@ -164,8 +175,8 @@ def _output(name: str, what: str, annotation: object) -> Output:
         _ = output.json_schema
     except Exception as exc:
         raise InvalidAction(
-            f"{name}: the type of its {what} cannot be described: {reason_of(exc)}; write JSON "
-            "types, or a Pydantic model, dataclass or TypedDict defined above the action."
+            f"{name}: {what} cannot be described: {reason_of(exc)}; write JSON types, or a "
+            "Pydantic model, dataclass or TypedDict defined above the action."
         ) from exc
     return output
 

@@ -3,12 +3,13 @@
 import collections.abc
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from yieldwire.chunks import Append, Result, Value
 from yieldwire.errors import InvalidAction
+from yieldwire.marker import parts_of
 from yieldwire.setting import shown
 
 
@@ -80,6 +81,11 @@ def shape_of(name: str, function: Callable[..., object], carries: str | None) ->
 
 def _check_not_hidden(name: str, function: Callable[..., object]) -> None:
     inner = inspect.unwrap(function)
+    if inspect.iscoroutinefunction(inner):
+        raise InvalidAction(
+            f"{name}: a decorator hides its `async def`; write @actions.action directly above the "
+            "function, or let the decorator return an `async def`."
+        )
     if inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
         raise InvalidAction(
             f"{name}: a decorator hides its `yield`; write @actions.action directly above the "
@@ -99,15 +105,16 @@ def outputs_of(name: str, shape: Shape, returned: object, emits: object) -> tupl
     Raises:
         InvalidAction: If the annotation does not go with the shape, or chunks are not JSON.
     """
-    returned = None if returned is types.NoneType else _meant(returned)
-    _check_returned(name, shape, returned)
+    returned = None if returned is types.NoneType else returned
+    meant = _meant(returned)
+    _check_returned(name, shape, meant)
     if shape is Shape.STREAM:
         chunk, result = emits, returned
     elif shape is Shape.VALUE:
         _check_chunk(name, emits)
         chunk, result = Union[Value[emits], Append], emits  # type: ignore[valid-type]  # noqa: UP007
     elif shape.yields:
-        chunk, result = _of_generator(returned)
+        chunk, result = _of_generator(meant)
     else:
         chunk, result = None, returned
     if not shape.yields and any(map(_is_result, [*_members(chunk), *_members(result)])):
@@ -116,6 +123,18 @@ def outputs_of(name: str, shape: Shape, returned: object, emits: object) -> tupl
         )
     _check_chunk(name, chunk)
     return chunk, result
+
+
+def check_result(name: str, result: object) -> None:
+    """Return if ``result`` can be what the option ``result=`` says.
+
+    Raises:
+        InvalidAction: If it is a `Result`.
+    """
+    if any(map(_is_result, _members(result))):
+        raise InvalidAction(
+            f"{name}: result={shown(result)} is what is yielded; write the type of its value."
+        )
 
 
 def _meant(annotation: Any) -> Any:  # noqa: ANN401 - a type
@@ -184,12 +203,25 @@ def _check_returned(name: str, shape: Shape, returned: object) -> None:
 
 
 def _check_chunk(name: str, chunk: object) -> None:
-    for member in _members(chunk):
-        if _meant(member) in _BINARY and get_origin(member) is not Annotated:
+    for part in _plain_parts(chunk):
+        if part in _BINARY:
+            is_inside = all(_meant(member) is not part for member in _members(chunk))
             raise InvalidAction(
-                f"{name}: its chunks are {_shown(member)}, which JSON does not have; send text, or "
-                "pydantic.Base64Bytes."
+                f"{name}: its chunks are {'made of ' if is_inside else ''}{_shown(part)}, which "
+                "JSON does not have; send text, or pydantic.Base64Bytes."
             )
+
+
+def _plain_parts(annotation: object) -> Iterator[Any]:
+    """Yield what an annotation is made of, but not what something in `Annotated` encodes."""
+    seen: list[object] = []
+    waiting = [annotation]
+    while waiting:
+        part = waiting.pop()
+        if get_origin(part) is not Annotated and not any(part is each for each in seen):
+            seen.append(part)
+            yield part
+            waiting.extend(parts_of(part))
 
 
 def _shown(annotation: object) -> str:

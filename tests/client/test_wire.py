@@ -157,8 +157,8 @@ async def test_a_short_request_whose_answer_breaks_off_is_repeated() -> None:
 
 
 @pytest.mark.parametrize("url", ["example.com", "ftp://example.com", "", "http://"])
-async def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="is no address"):
+async def test_what_is_not_an_address_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="is not an address"):
         AsyncClient(url)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -27,7 +27,7 @@ from yieldwire import (
     Timing,
     Upload,
 )
-from yieldwire.client.patience import Patience
+from yieldwire.client import AsyncClient, Client, Patience
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
@@ -96,6 +96,14 @@ def returns_a_list() -> Iterator[int]:
 
 async def yields_bytes() -> AsyncIterator[bytes]:
     yield b""
+
+
+async def yields_lists_of_bytes() -> AsyncIterator[list[bytes]]:
+    yield []
+
+
+async def yields_anything() -> AsyncIterator[Any]:
+    yield Result(1)
 
 
 async def sends_bytes(stream: Stream[Text | bytes]) -> None: ...
@@ -168,11 +176,30 @@ async def has_a_sentinel(user: Any = Connection()) -> None: ...  # noqa: ANN401,
 async def has_a_dependency(user: Annotated[str, Depends(current_user)]) -> None: ...
 
 
+async def has_an_identity(user: Identity) -> None: ...
+
+
+async def has_a_dict(order: Order = {}) -> None: ...  # type: ignore[assignment] # noqa: B006
+
+
 async def has_a_function(user: str = current_user) -> None: ...  # type: ignore[assignment]
 
 
 async def takes_a_file(file: Upload) -> AsyncIterator[Text]:
     yield Text("")
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapper(*args: object, **named: object) -> object:
+        return function(*args, **named)
+
+    return wrapper
+
+
+@logged
+async def hidden(amount: int) -> int:
+    return amount
 
 
 async def wraps_its_answer() -> Result[int]:
@@ -218,10 +245,13 @@ FUNCTIONS: Final[dict[str, Callable[[], object]]] = {
     "`async def … -> Iterator[int]` with a `yield`": declared(is_async),
     "`def … -> AsyncIterator[int]` with a `yield`": declared(is_not_async),
     "`@actions.action` above `@asynccontextmanager`": declared(asynccontextmanager(around)),
+    "`@actions.action` above a decorator whose wrapper is a `def`": declared(hidden),
     "`-> Result[int]` without a `yield`": declared(wraps_its_answer),
     "`-> AsyncIterator[bytes]`": declared(yields_bytes),
     "`stream: Stream[Text | bytes]`": declared(sends_bytes),
     "`value: StreamableValue[bytearray]`": declared(changes_bytes),
+    "`-> AsyncIterator[list[bytes]]`": declared(yields_lists_of_bytes),
+    "`@actions.action(result=Connection)`": declared(yields_anything, result=Connection),
     "`-> AsyncIterator[Connection]`, a class of no known form": declared(yields_a_connection),
     "`-> Connection`": declared(returns_a_connection),
     "`row: Row`, a local class, with `from __future__ import annotations`": declared(
@@ -249,6 +279,8 @@ PARAMETERS: Final[dict[str, Callable[[], object]]] = {
     "`amount: Annotated[int, Field(ge=1)] = 0`": declared(has_too_small_a_default),
     "`user: Any = Connection()`": declared(has_a_sentinel),
     "`user: Annotated[str, Depends(current_user)]`": declared(has_a_dependency),
+    "`user: Identity`": declared(has_an_identity),
+    "`order: Order = {}`": declared(has_a_dict),
     "`user: str = current_user`, a function": declared(has_a_function),
     '`file: Upload` with `method="GET"`': declared(takes_a_file, method="GET"),
 }
@@ -305,8 +337,22 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     "`Identity(owner=7)`": made(Identity, owner=7),
     "`MemoryStore(ended_bytes=-1)`": made(MemoryStore, ended_bytes=-1),
     '`SQLiteStore("sqlite:///runs.db")`': made(SQLiteStore, "sqlite:///runs.db"),
+    '`SQLiteStore(":memory:")`': made(SQLiteStore, ":memory:"),
     '`SQLiteStore("runs.db", synchronous="full")`': made(
         SQLiteStore, "runs.db", synchronous="full"
+    ),
+    '`AsyncClient("example.com")`': made(AsyncClient, "example.com"),
+    '`AsyncClient("https://example.com", timeout=3)`': made(
+        AsyncClient, "https://example.com", timeout=3
+    ),
+    '`Client("https://example.com", token=b"secret")`': made(
+        Client, "https://example.com", token=b"secret"
+    ),
+    '`Client("https://example.com", headers=["X-Team: 1"])`': made(
+        Client, "https://example.com", headers=["X-Team: 1"]
+    ),
+    '`Client("https://example.com", patience={"tries": 3})`': made(
+        Client, "https://example.com", patience={"tries": 3}
     ),
     "`Patience(tries=0)`": made(Patience, tries=0),
     '`RateLimit("often")`': made(RateLimit, "often"),

@@ -10,12 +10,14 @@ from yieldwire.client.body import Input, body_of
 from yieldwire.client.http import Answer, Http, new_http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
-from yieldwire.client.wire import NO_CONTENT, Request, Token, Wire, foreign, path_of
+from yieldwire.client.wire import CLIENT, NO_CONTENT, Request, Token, Wire, foreign, path_of
 from yieldwire.errors import Json, NotFound
+from yieldwire.setting import settings
 
 JSON = {"Accept": "application/json"}
 
 
+@settings(CLIENT)
 class AsyncClient:
     """Calls the actions that are mounted at ``url``.
 
@@ -32,7 +34,7 @@ class AsyncClient:
 
     Raises:
         MissingDependency: If there is no ``http`` and httpx2 is not installed.
-        UsageError: If ``url`` is no address.
+        UsageError: If an argument is not what it should be.
 
     Example:
         >>> async with AsyncClient("https://example.com/api/_actions") as client:

@@ -12,9 +12,10 @@ from yieldwire.client.asynchronous import AsyncClient
 from yieldwire.client.body import Input
 from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
-from yieldwire.client.wire import Token
+from yieldwire.client.wire import CLIENT, Token
 from yieldwire.errors import Json, UsageError
 from yieldwire.events import Event
+from yieldwire.setting import settings
 
 T = TypeVar("T")
 
@@ -152,6 +153,7 @@ class BlockingRun(_Closing):
         self._loop.run(self._run.aclose())
 
 
+@settings({name: rule for name, rule in CLIENT.items() if name != "http"})
 class Client(_Closing):
     """The blocking twin of `AsyncClient`, which describes the arguments and the calls.
 

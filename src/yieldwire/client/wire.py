@@ -17,6 +17,7 @@ from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
 from yieldwire.client.patience import Backoff, Lost, Patience
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.failure import error_from
+from yieldwire.setting import ANYTHING, Rule, Rules, accepts, instance, optional
 
 T = TypeVar("T")
 
@@ -50,6 +51,34 @@ ERROR_BYTES: Final = 1024 * 1024
 """Bytes that are read of a refusal; one that is larger is told by its status."""
 
 
+def _is_address(url: object) -> bool:
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and parts.netloc != ""
+
+
+def _is_headers(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    headers: Mapping[object, object] = value
+    return all(isinstance(each, str) for pair in headers.items() for each in pair)
+
+
+CLIENT: Final[Rules] = {
+    "url": Rule(_is_address, "an address such as 'https://example.com/actions'"),
+    "token": ANYTHING,  # `Wire` looks at it
+    "headers": optional(Rule(_is_headers, "a dict of strings by their names")),
+    "http": ANYTHING,
+    "patience": optional(instance(Patience)),
+}
+"""The rules for what a client is made with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request, relative to where the application is mounted. It can be sent more than once."""
@@ -75,8 +104,9 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
-            raise UsageError(f"{url!r} is no address; it looks like https://example.com/actions.")
+        if not (token is None or isinstance(token, str) or accepts(token, 0)):
+            # It is not repeated: it may be a secret.
+            raise UsageError("Client: the token is not a string or an async function of nothing.")
         self.patience: Final = patience or Patience()
         self._base = url.rstrip("/") + "/"
         # Without a name and password that the address may have.

@@ -56,11 +56,14 @@ T = TypeVar("T")
 
 
 def _is_path(value: object) -> bool:
-    is_written = isinstance(value, str) and value != "" and "://" not in value
-    return is_written or isinstance(value, Path)
+    if isinstance(value, Path):
+        return True
+    return isinstance(value, str) and value not in {"", ":memory:"} and "://" not in value
 
 
 def _path_hint(value: object) -> str:
+    if value == ":memory:":
+        return "write MemoryStore() instead of it"
     path = value.partition(":///")[2] if isinstance(value, str) else ""
     return f"write {path!r}" if path else ""
 
