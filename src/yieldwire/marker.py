@@ -327,10 +327,9 @@ def _of_each(values: Iterable[object]) -> Iterator[str]:
 def _advice(found: type) -> str:
     names = (each.__name__ for each in found.__mro__)
     instead = next((_INSTEAD[name] for name in names if name in _INSTEAD), _FROM_MIDDLEWARE)
-    return (
-        f"{found.__name__} of {_package(found)} is not injected here, so callers would send it; "
-        f"{instead}"
-    )
+    package, name = _package(found), found.__name__
+    shown = f"yieldwire.{name}" if package == "yieldwire" else f"{name} of {package}"
+    return f"{shown} is not injected here, so callers would send it; {instead}"
 
 
 def _foreign(value: object) -> type | None:
