@@ -43,9 +43,13 @@ async def test_a_header_that_must_be_single_is_refused_when_sent_twice(
     assert "sent twice" in answer.json()["error"]["message"]
 
 
-async def test_a_request_without_a_host_cannot_be_read() -> None:
-    async with opened(world()) as site:
-        answer = await send(site, Call(method="GET", target="/manifest.json", host=None))
+@pytest.mark.parametrize("host", [None, "", " "])
+@pytest.mark.parametrize("hosts", [None, ["*"]])
+async def test_a_request_without_a_host_cannot_be_read(
+    host: str | None, hosts: list[str] | None
+) -> None:
+    async with opened(world(hosts=hosts)) as site:
+        answer = await send(site, Call(method="GET", target="/manifest.json", host=host))
 
     assert (answer.status, answer.json()["error"]["code"]) == (400, "PARSE_ERROR")
 
