@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -311,3 +312,38 @@ async def test_a_run_whose_error_cannot_be_told_fails_as_an_internal_error(
 
         assert (await end_of(app, run)).status == "failed"
         assert (await run.snapshot())["error"]["code"] == "INTERNAL_ERROR"
+
+
+async def in_time_limits() -> AsyncIterator[str]:
+    for _ in range(3):
+        try:
+            async with asyncio.timeout(0.01):
+                while True:
+                    yield "in time"
+        except TimeoutError:
+            yield "too late"
+
+
+async def in_cancel_scopes() -> AsyncIterator[str]:
+    for _ in range(3):
+        with anyio.move_on_after(0.01):
+            while True:
+                yield "in time"
+        yield "too late"
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+@pytest.mark.parametrize("function", [in_time_limits, in_cancel_scopes])
+async def test_a_time_limit_within_an_action_reaches_it_though_it_never_waits_but_to_be_written(
+    function: Callable[[], AsyncIterator[str]], store: str, tmp_path: Path
+) -> None:
+    url = store if store == "memory" else f"sqlite:///{tmp_path / 'runs.db'}"
+    async with opened(App(store=url, timing=QUICK)) as app:
+        run = await app.start(app.action(function))
+
+        record = await end_of(app, run)
+
+        chunks = [event.value async for event in run.events() if not event.is_terminal]
+        assert record.status == "completed"
+        assert chunks.count("too late") == 3
+        assert chunks[-1] == "too late"

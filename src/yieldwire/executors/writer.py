@@ -19,9 +19,10 @@ from typing import Any, Final, TypeVar
 
 from yieldwire.chunks import Result
 from yieldwire.debug import at_yield
-from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError, UsageError
+from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError
 from yieldwire.events import Block, EventType, one_line
 from yieldwire.executors import Limits
+from yieldwire.executors.generator import cancelled_at_yield, last_word
 from yieldwire.executors.pace import Pace
 from yieldwire.executors.patience import patiently
 from yieldwire.executors.room import Room
@@ -112,7 +113,7 @@ class LogWriter:
             f"{self._max_event_bytes}; send it in smaller pieces."
         )
 
-    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:
+    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
@@ -122,33 +123,42 @@ class LogWriter:
         # What `put` does, without the call and with `ENCODING` spelt out: this is done for nearly
         # every event there is.
         encode, most, time = self._encode, self._max_event_bytes, self._time
+        rest = chunks
         try:
-            async for chunk in chunks:
-                if type(chunk) is Result:
-                    return await self._last(chunk, chunks)
-                try:
-                    data = encode(chunk, by_alias=True, warnings=False)
-                except Exception as exc:
-                    raise at_yield(self._refused(chunk, exc), chunks) from exc
-                size = len(data)
-                if size > most:
-                    raise self._too_large(data)
-                pending = self._pending
-                if not pending and (self.is_closed or self._failure is not None):
-                    raise self._refusal()
-                pending.append(data)
-                self._pending_bytes = size = self._pending_bytes + size
-                if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or time() >= self._due_at:
-                    await self.turn()
+            while True:
+                async for chunk in rest:
+                    if type(chunk) is Result:
+                        return await last_word(chunk, chunks)
+                    try:
+                        data = encode(chunk, by_alias=True, warnings=False)
+                    except Exception as exc:
+                        raise at_yield(self._refused(chunk, exc), chunks) from exc
+                    size = len(data)
+                    if size > most:
+                        raise self._too_large(data)
+                    pending = self._pending
+                    if not pending and (self.is_closed or self._failure is not None):
+                        raise self._refusal()
+                    pending.append(data)
+                    self._pending_bytes = size = self._pending_bytes + size
+                    if (
+                        len(pending) >= BLOCK_EVENTS
+                        or size >= BLOCK_BYTES
+                        or time() >= self._due_at
+                    ):
+                        try:
+                            await self.turn()
+                        except asyncio.CancelledError as exc:
+                            if self.is_stopping:
+                                raise
+                            last, rest = rest, cancelled_at_yield(chunks, exc)
+                            if last is not chunks:
+                                await last.aclose()
+                            break
+                else:
+                    return None
         finally:
             await chunks.aclose()
-        return None
-
-    async def _last(self, result: Result[object], chunks: AsyncGenerator[object]) -> object:
-        async for _ in chunks:
-            late = UsageError("A Result is the last word: nothing can be yielded after it.")
-            raise at_yield(late, chunks)
-        return result.value
 
     def put(self, chunk: object, /) -> None:
         """Take a chunk; it is written when the action waits, or drains.

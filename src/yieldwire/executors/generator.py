@@ -1,0 +1,36 @@
+"""What is done to an action's generator apart from taking its chunks."""
+
+from collections.abc import AsyncGenerator
+
+from yieldwire.chunks import Result
+from yieldwire.debug import at_yield
+from yieldwire.errors import UsageError
+
+
+async def last_word(result: Result[object], chunks: AsyncGenerator[object, None]) -> object:
+    """Return the value of a generator's `Result`, when the generator has ended.
+
+    Raises:
+        UsageError: If something follows the `Result`.
+    """
+    async for _ in chunks:
+        late = UsageError("A Result is the last word: nothing can be yielded after it.")
+        raise at_yield(late, chunks)
+    return result.value
+
+
+async def cancelled_at_yield(
+    chunks: AsyncGenerator[object, None], cancellation: BaseException
+) -> AsyncGenerator[object, None]:
+    """Yield what a generator does that is cancelled at the `yield` where it is suspended.
+
+    The cancellation came while its chunks were written. It belongs to whatever the generator has
+    around that `yield`, a time limit for example, as if the generator had waited there itself.
+    """
+    try:
+        chunk = await chunks.athrow(cancellation)
+    except StopAsyncIteration:
+        return
+    yield chunk
+    async for chunk in chunks:
+        yield chunk
