@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
@@ -18,6 +18,7 @@ from yieldwire.events import Block
 from yieldwire.executors import Limits
 from yieldwire.executors.patience import LONGEST_PAUSE, patiently
 from yieldwire.run import RunRecord, Status
+from yieldwire.stores import Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
@@ -295,10 +296,16 @@ def test_an_end_that_cannot_be_written_is_left_to_the_lease(
     assert "the run's end was not written" in caplog.text
 
 
-def test_a_run_that_cannot_be_claimed_is_left_to_a_sweep(
+class SharedOutOfOrder(OutOfOrder):
+    """The same, whose runs are leased: other processes could take them over."""
+
+    reach: ClassVar[Reach] = "machine"
+
+
+def test_a_run_that_cannot_be_claimed_is_left_to_a_sweep_where_processes_share_the_store(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store, begun = OutOfOrder(does=False), list[None]()
+    store, begun = SharedOutOfOrder(does=False), list[None]()
 
     async def act() -> None:
         begun.append(None)
@@ -318,6 +325,27 @@ def test_a_run_that_cannot_be_claimed_is_left_to_a_sweep(
     assert [each.message for each in caplog.records if each.levelno == logging.ERROR] == [
         "the run is left to a sweep"
     ]
+
+
+def test_a_run_that_nobody_else_could_claim_is_claimed_when_its_store_works_again() -> None:
+    store = OutOfOrder(does=False)
+
+    async def act() -> str:
+        return "done"
+
+    async def run() -> object:
+        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        await app.open()
+        store.fails = True
+        started = await app.start(app.action(act))
+        await asyncio.sleep(10 * PATIENCE)
+        store.fails = False
+        try:
+            return await started.result()
+        finally:
+            await app.close()
+
+    assert run_virtually(run()) == "done"
 
 
 def test_a_claim_whose_answer_was_lost_does_not_begin_the_action_twice() -> None:

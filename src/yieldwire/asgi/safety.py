@@ -148,7 +148,7 @@ class Safety:
             raise PayloadTooLarge(
                 f"A request may have {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together."
             )
-        if "content-length" in headers and "transfer-encoding" in headers:
+        if b"content-length" in seen and "transfer-encoding" in headers:
             # RFC 9112, 6.3: such a message might be an attempt at request smuggling.
             raise ParseError("A request has Content-Length or Transfer-Encoding, not both.")
         self._check_host(scope, headers)
@@ -198,8 +198,8 @@ class Safety:
 
         An origin that was sent twice is not one, and is never named.
         """
-        origin = headers.get("origin")
-        if not self.origins or origin is None:
+        origin = headers.get("origin") if self.origins else None
+        if origin is None:
             return []
         if len(headers.getlist("origin")) > 1:
             return [(b"vary", b"Origin")]

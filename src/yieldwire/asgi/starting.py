@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
 """A header whose name has one of these in it does not reach the run."""
+_FORMATS: Final = frozenset(Format)
 MAX_KEY_LENGTH: Final = 255
 
 
@@ -60,7 +61,7 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
     if exchange.method != action.options.method:
         raise MethodNotAllowed(exchange.method, [action.options.method, "OPTIONS"])
     default = Format.SSE if action.signature.shape.streams else Format.JSON
-    wanted = choose(exchange.headers.get("accept"), default, frozenset(Format))
+    wanted = choose(exchange.headers.get("accept"), default, _FORMATS)
     cursor = _cursor(exchange)
     prefer = preferences(exchange.headers.get("prefer"))
     if cursor is not None:
