@@ -87,10 +87,6 @@ class Joint(Protocol):
         ...
 
 
-class _ItemFailed(Exception):
-    """One item of a batch cannot be done; the others may well be."""
-
-
 class Lane:
     """Does work on a connection of its own.
 
@@ -251,36 +247,27 @@ class Lane:
 
     def _do_all(self, items: list[Item]) -> None:
         try:
+            connection = self._begin()
             try:
-                self._transact(self._do_quickly, items)
-            except _ItemFailed:
-                self._transact(self._do_apart, items)
+                for item in self._without_joint(connection, items):
+                    try:
+                        item.result = item.do(connection)
+                    except YieldwireError as exc:
+                        item.error = exc
+            except Exception as exc:
+                if not (is_of_item(exc) and connection.in_transaction):
+                    raise
+                # One item cannot be done, and the others may well be.
+                connection.execute("ROLLBACK")
+                self._do_apart(self._begin(), items)
+            connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - told to everybody who asked
             self._fail(items, exc)
 
-    def _transact(
-        self, do: Callable[[sqlite3.Connection, list[Item]], None], items: list[Item]
-    ) -> None:
+    def _begin(self) -> sqlite3.Connection:
         connection = self._open()
         connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
-        try:
-            do(connection, items)
-        except _ItemFailed:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-
-    def _do_quickly(self, connection: sqlite3.Connection, items: list[Item]) -> None:
-        try:
-            for item in self._without_joint(connection, items):
-                try:
-                    item.result = item.do(connection)
-                except YieldwireError as exc:
-                    item.error = exc
-        except Exception as exc:
-            if is_of_item(exc) and connection.in_transaction:
-                raise _ItemFailed from exc
-            raise
+        return connection
 
     def _do_apart(self, connection: sqlite3.Connection, items: list[Item]) -> None:
         """Do each in a savepoint, so that one that fails takes no other with it."""
