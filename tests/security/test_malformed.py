@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support.calls import JSON, Call, Fields, get, post, send
@@ -307,6 +307,7 @@ async def test_only_a_registered_name_is_an_action(site: Actions, name: str) -> 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="?#"), max_size=30))
 def test_no_path_makes_the_server_fail(path: str) -> None:
+    assume(path.strip("/") != "wait")  # that action is answered when it ends, which it never does
     target = "/" + path.encode("utf-8", "replace").decode()
     answers = answered(*(Call(method=method, target=target) for method in ("GET", "POST", "PUT")))
 
