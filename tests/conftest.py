@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
 from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions
+
+# A property fails for what it finds, never for how slow a machine with other work is.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # Where something is put together, and its files are read once: before anybody waits for it.
 READ_ONCE = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.shop import actions as shop
@@ -456,7 +456,7 @@ def compile_all(folder: Path, texts: Sequence[str]) -> list[str]:
 def test_whatever_the_schema_the_types_compile_and_stay_the_same(tmp_path: Path) -> None:
     texts: list[str] = []
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60)
     @given(manifest=manifests)
     def write(manifest: list[dict[str, Json]]) -> None:
         texts.append(typescript(manifest))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypeAliasType
 
@@ -18,9 +18,7 @@ from yieldwire.client import Client
 INPUTS: Final = int(os.environ.get("INPUTS", "100"))
 """How many inputs are drawn; ``INPUTS=1000`` is the long form."""
 
-LONG: Final = settings(
-    max_examples=INPUTS, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+LONG: Final = settings(max_examples=INPUTS)
 
 Tree = TypeAliasType(
     "Tree", "Upload | dict[str, Tree] | list[Tree] | str | bool | int | float | None"

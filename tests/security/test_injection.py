@@ -98,7 +98,9 @@ async def test_a_hostile_chunk_is_one_event_on_every_transport(site: Actions, te
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(value=VALUES)
 def test_the_bytes_of_an_event_are_the_same_on_every_transport(value: object) -> None:

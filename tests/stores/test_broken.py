@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.stores import broken
@@ -29,11 +29,9 @@ Make: TypeAlias = Callable[..., RunStore]
 SEARCH: Final = settings(
     max_examples=1000,
     stateful_step_count=40,
-    deadline=None,
     database=None,
     derandomize=True,  # the same search every time
     phases=[Phase.generate],  # a smaller example would say no more
-    suppress_health_check=[HealthCheck.too_slow],
     print_blob=False,
 )
 
