@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -324,8 +325,10 @@ def test_a_sweep_that_is_cut_off_with_its_loop_is_not_told_as_a_failure(
 
 @pytest.mark.parametrize("run", [asyncio.run, in_uvloop])
 def test_a_loop_that_shuts_down_without_a_close_gives_the_signal_handlers_back(
-    run: Callable[[Coroutine[Any, Any, Any]], Any],
+    run: Callable[[Coroutine[Any, Any, Any]], Any], request: pytest.FixtureRequest
 ) -> None:
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, inherited))
     actions, before = world(), handlers()
 
     async def leave() -> list[Any]:

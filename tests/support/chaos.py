@@ -163,7 +163,7 @@ class ChaosProxy:
 
     async def _connect(self, stack: contextlib.AsyncExitStack) -> tuple[StreamReader, StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
-        stack.callback(writer.transport.abort)
+        stack.callback(abort, writer)  # which keeps it until then
         return reader, writer
 
 
@@ -234,6 +234,11 @@ def end(writer: StreamWriter, cut: Cut) -> None:
         reset(writer)
     else:
         writer.close()
+
+
+def abort(writer: StreamWriter) -> None:
+    """Close a connection at once, with what was not sent."""
+    writer.transport.abort()
 
 
 def reset(writer: StreamWriter) -> None:
