@@ -1,6 +1,7 @@
 /** Who leaves an iteration leaves the run's connection, unless somebody else reads. */
 
 import { expect, test, vi } from "vitest";
+import "../src/place.js"; // loaded before: the time of the page does not wait for it
 import { chunk, done, never, OPENING, serve, silent, stream } from "./support/script.js";
 
 const first = silent(OPENING, chunk(1, "a"));
@@ -92,12 +93,12 @@ test("a loop that is left before the run is known waits for its id, and follows 
   const run = call();
   const chunks = run[Symbol.asyncIterator]();
   void chunks.next();
-  await vi.waitFor(() => expect(answer).toBeDefined());
+  await until(() => answer !== undefined);
   await chunks.return?.();
 
   answer?.();
 
-  await vi.waitFor(() => expect(run.connection).toBe("idle"));
+  await until(() => run.connection === "idle");
   expect(run.id).toBe("r1");
 });
 
@@ -106,7 +107,7 @@ test("abandoned loops leave their places to the next run, which streams", async 
   for (let n = 0; n < 5; n++) {
     const run = call();
     for await (const _ of run) break;
-    await vi.waitFor(() => expect(run.connection).toBe("idle"));
+    await until(() => run.connection === "idle");
   }
 
   await call().result();
