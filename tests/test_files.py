@@ -41,10 +41,10 @@ def test_kept_files_are_found_again_by_their_record(tmp_path: Path) -> None:
         ({"filename": "a", "contentType": "b", "sha256": "0" * 64}, "not kept any more"),
         ({"filename": "a", "contentType": "b", "sha256": "../../secret"}, "not kept any more"),
         ({"filename": "a", "contentType": "b", "sha256": ".."}, "not kept any more"),
-        ({"filename": "a"}, "no record of a file"),
-        ("/etc/passwd", "no record of a file"),
-        (Path("/etc/passwd"), "no record of a file"),
-        (None, "no record of a file"),
+        ({"filename": "a"}, "not a record of a file"),
+        ("/etc/passwd", "not a record of a file"),
+        (Path("/etc/passwd"), "not a record of a file"),
+        (None, "not a record of a file"),
     ],
 )
 def test_what_is_not_kept_is_not_found(tmp_path: Path, record: object, message: str) -> None:

@@ -126,7 +126,7 @@ class Block(NamedTuple):
         return Block(self.run_id, seq + 1, self.last, frames, self.end)
 
     def fitting(self, events: int, size: int) -> "Block | None":
-        """Return the part of at most so many first events and bytes; ``None`` where none fits."""
+        """Return the first ``events`` within ``size`` bytes; ``None`` if not even one fits."""
         stop = self.frames.rfind(_FRAME_END, 0, max(0, size)) + len(_FRAME_END)
         count = min(events, self.frames.count(_FRAME_END, 0, stop))
         if count <= 0 or stop < len(_FRAME_END):

@@ -130,7 +130,7 @@ class KeptFiles:
             case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
                 path = self._folder / Path(digest).name
             case _:
-                raise ValueError("this is no record of a file")
+                raise ValueError("this is not a record of a file")
         try:
             return Upload.at(path, filename=name, content_type=kind)
         except OSError as exc:
@@ -158,7 +158,7 @@ class KeptFiles:
 
 
 def delete(folders: Iterable[Path]) -> None:
-    """Delete folders with what is in them; one that does not exist is no error."""
+    """Delete folders with what is in them; one that does not exist is ignored."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 

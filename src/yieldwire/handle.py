@@ -179,7 +179,7 @@ class Start:
         """Return what starts runs of an owner's, or once for an idempotency key.
 
         Args:
-            owner: Whose the run is; ``None``: nobody's, open to whoever has its id.
+            owner: The run's owner; ``None``: no owner, so anyone with its id can read it.
             key: The same owner, action, key and input is the same run, however often started.
 
         Example:
@@ -317,9 +317,9 @@ class Handles(Registry):
     @overload
     async def run(self, run_id: str, action: Action[..., Any, T]) -> Run[T]: ...
     async def run(self, run_id: str, action: Action[..., Any, Any] | None = None) -> Run[Any]:
-        """Return the run of that id, whoever started it and wherever it is executed.
+        """Return the run with this id, no matter who started it or where it is executed.
 
-        Nobody's permission is asked: code in the server's process may attach to every run.
+        There is no access check: code in the server's process can attach to every run.
         What a request names must be checked first, with ``await actions.get(run_id, caller)``.
 
         Args:
@@ -327,7 +327,7 @@ class Handles(Registry):
             action: The action whose run it must be, for a result that type checkers know.
 
         Raises:
-            NotFound: If there is no such run, or it is another action's.
+            NotFound: If the run does not exist, or belongs to another action.
         """
         app = cast("Verbs", self)
         await app.ready()

@@ -212,13 +212,13 @@ def having(*names: str, wanted: str) -> Rule:
 
 
 def function_of(*parameters: str) -> Rule:
-    """Return the rule for something to call with so many arguments."""
+    """Return the rule for a callable that takes these parameters."""
     wanted = f"a function of {', '.join(parameters) or 'nothing'}"
     return Rule(lambda value: callable(value) and accepts(value, len(parameters)), wanted)
 
 
 def accepts(function: Callable[..., object], arguments: int) -> bool:
-    """Return whether a function can be called with so many arguments."""
+    """Return whether a function can be called with that number of ``arguments``."""
     try:
         signature(function).bind(*range(arguments))
     except TypeError:
@@ -229,7 +229,7 @@ def accepts(function: Callable[..., object], arguments: int) -> bool:
 
 
 def each(rule: Rule, wanted: str) -> Rule:
-    """Return the rule for a list of which each fits ``rule``; a text alone is no list."""
+    """Return the rule for a list of which each fits ``rule``; a string is not a list."""
 
     def is_list(value: object) -> bool:
         return isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (str, bytes))

@@ -33,7 +33,7 @@ FOLDS_BYTES: Final = 32 * 1024 * 1024
 _FOLD_BYTES: Final = 1_000
 """About what a fold takes beside what it holds."""
 _PIECES: Final = 1024
-"""Pieces of text that are joined when there are so many: each takes some memory of its own."""
+"""How many pieces of text are kept before they are joined: each takes memory of its own."""
 
 
 class Fold:
@@ -41,7 +41,7 @@ class Fold:
 
     Args:
         keeps_text: Whether texts accumulate; a feed that trims its log has no whole text.
-        text_bytes: How much they may have, in UTF-8; of more there is no text at all.
+        text_bytes: Their limit in UTF-8 bytes; a longer text is dropped as a whole.
         shows_debug: Whether an error keeps what is for development only.
     """
 

@@ -67,7 +67,7 @@ def waiting_calls(run_id: str, headers: Fields = ALICE) -> list[Call]:
 
 
 async def until_followed(site: Actions, run_id: str, readers: int = 1) -> None:
-    """Return when so many readers wait for a run."""
+    """Return when that number of readers waits for a run."""
     async with asyncio.timeout(SOON):
         while len([each for each in site.sign_outs.readers if each.run_id == run_id]) < readers:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
@@ -214,7 +214,7 @@ async def test_nobody_else_is_disconnected(site: Actions) -> None:
 
 
 @pytest.mark.parametrize("moves", [False, True], ids=["a clock that stands", "a clock that runs"])
-async def test_whoever_signed_in_again_is_answered_and_stays(*, moves: bool) -> None:
+async def test_a_user_who_signed_in_again_is_answered_and_stays(*, moves: bool) -> None:
     clock = SystemClock() if moves else MovingClock()
     async with opened(world(clock=clock)) as site, asyncio.timeout(SOON):
         run_id = await begun(site)
@@ -343,7 +343,7 @@ async def test_runs_are_cancelled_in_every_process_that_shares_the_store(tmp_pat
         assert await status_of(here, run_id) is Status.CANCELLED
 
 
-async def test_whoever_signed_in_again_stays_in_a_process_that_hears_of_it_later(
+async def test_a_user_who_signed_in_again_stays_in_a_process_that_hears_of_it_later(
     tmp_path: Path,
 ) -> None:
     async with two_sites(tmp_path) as (here, there), asyncio.timeout(SOON):
@@ -475,7 +475,7 @@ class Session:
     async def until_asked(self, times: int) -> None:
         times += self.times
         async with asyncio.timeout(SOON):
-            while self.times < times:  # noqa: ASYNC110 - whoever asks says nothing else
+            while self.times < times:  # noqa: ASYNC110 - there is nothing else to wait for
                 await asyncio.sleep(0.001)
 
 

@@ -1,4 +1,4 @@
-"""What is no answer of the server: another's answer, none at all, and a file that is gone."""
+"""Answers that are not the server's: a proxy's, none at all, and a file that is gone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Two processes with one file: whoever is signed out in one of them has nothing open in either."""
+"""Two processes with one file: a user signed out in one of them has nothing open in either."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ async def read_on(server: CommandServer, run_id: str, token: str) -> list[Answer
 
 
 async def until_read(server: CommandServer, readers: int) -> None:
-    """Return when a process has so many readers, beside the one who asks."""
+    """Return when a process has that number of readers, besides the caller."""
     call = post("/count_readers", headers={"Accept": WHOLE})
     while (await fetch(server.port, call)).json()["result"] <= readers:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.02)
@@ -67,7 +67,7 @@ async def sign_out(server: CommandServer, token: str, *, cancel_runs: bool = Fal
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["in this process", "in the other"])
-async def test_whoever_is_signed_out_has_nothing_open_and_their_runs_go_on(
+async def test_a_user_who_is_signed_out_has_nothing_open_and_their_runs_go_on(
     servers: list[CommandServer], place: int
 ) -> None:
     run_id, bens = await begun(servers[0], "first"), await begun(servers[0], "other")
@@ -96,7 +96,7 @@ async def test_whoever_is_signed_out_has_nothing_open_and_their_runs_go_on(
     assert states == ["running", "running"]
 
 
-async def test_whoever_is_signed_out_may_have_their_runs_cancelled_in_both_processes(
+async def test_a_user_who_is_signed_out_can_have_their_runs_cancelled_in_both_processes(
     servers: list[CommandServer],
 ) -> None:
     runs = [await begun(server, "first") for server in servers]

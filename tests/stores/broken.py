@@ -86,7 +86,7 @@ class RefusesTheNeighbours(MemoryStore):
 
 
 class IgnoresTheFence(MemoryStore):
-    """Whoever knows the last seq may write."""
+    """Any caller that knows the last seq can write."""
 
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
@@ -96,7 +96,7 @@ class IgnoresTheFence(MemoryStore):
 
 
 class EndsTwice(MemoryStore):
-    """A run that has ended is written to by whoever held it."""
+    """A run that has ended is written to by its former holder."""
 
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
@@ -181,7 +181,7 @@ class WakesNobody(MemoryStore):
 
 
 class ChangesBytes(MemoryStore):
-    """What is read has been read and written anew on the way."""
+    """What is read has been read and written again on the way."""
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         page = await super().read(run_id, after, max_bytes=max_bytes)
@@ -462,7 +462,7 @@ class ForgetsRevocations(MemoryStore):
 
 
 class HidesWhatItForgot(MemoryStore):
-    """Whoever asks too late is told that there was nothing."""
+    """A caller that asks too late is told that there was nothing."""
 
     async def revoked(self, since: int, /) -> Revoked:
         return replace(await super().revoked(since), is_whole=True)

@@ -137,7 +137,7 @@ BROKEN: Final[Mapping[type[MemoryStore], str]] = {
     broken.ForgetsAtTheClose: "test_a_store_that_was_closed_opens_again_with_its_runs",
     # R7: access that was revoked
     broken.ForgetsRevocations: "test_each_revocation_is_told_of_behind_the_one_before",
-    broken.HidesWhatItForgot: "test_whoever_missed_revocations_is_told_so",
+    broken.HidesWhatItForgot: "test_a_caller_that_missed_revocations_is_told_so",
     broken.RevokesByAnotherClock: "test_a_revocation_has_its_owner_and_its_time",
 }
 

@@ -91,7 +91,7 @@ async def test_what_the_contract_names_is_raised_as_it_is() -> None:
         await guarded(store).append("r", None, after=0, fence=1)  # type: ignore[arg-type]
 
 
-async def test_a_cancellation_of_whoever_asks_comes_through() -> None:
+async def test_a_cancellation_of_the_caller_comes_through() -> None:
     class Slow(MemoryStore):
         async def find(self, query: Query, /) -> Any:  # noqa: ANN401 - never comes to it
             await asyncio.Event().wait()

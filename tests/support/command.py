@@ -127,7 +127,7 @@ class CommandServer:
 async def served(
     target: str, folder: Path, env: Mapping[str, str], *, count: int = 2
 ) -> AsyncGenerator[list[CommandServer], None]:
-    """Give so many processes that serve the same application, each on a port of its own."""
+    """Give ``count`` processes that serve the same application, each on a port of its own."""
     with ExitStack() as stack:
         servers = [CommandServer(target, folder / f"log {n}", env) for n in range(count)]
         for server in servers:

@@ -100,7 +100,7 @@ export class Follower {
     if (this.#run.id !== undefined) this.#cut();
   }
 
-  /** End the connection on purpose: what follows is no failure. */
+  /** End the connection on purpose: what follows is not a failure. */
   #cut(): void {
     this.#isRerouted = true;
     this.#link.abort();
@@ -184,7 +184,7 @@ export class Follower {
     const link = this.#link;
     let stop: (() => void) | undefined;
     const check = (): void => {
-      // Asked each time: once the run is known, it is no upload any more.
+      // Asked each time: once the run is known, it is no longer an upload.
       const uploadMs = (this.#isUpload && this.#start?.uploadMs) || 0;
       const leftMs = this.connection.idleInMs(this.#nowMs);
       if (leftMs + uploadMs <= 0) link.abort(silence(this.#around.idleMs + uploadMs));

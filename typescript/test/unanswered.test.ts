@@ -1,4 +1,4 @@
-/** What is no answer of the server: other answers in its place, none at all, and requests that cannot leave. */
+/** Answers that are not the server's: others in their place, none at all, and requests that cannot leave. */
 
 import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -119,7 +119,7 @@ async def read_input(
     bounds: Bounds,
     idle: float,
 ) -> Json:
-    """Return what the body says, not validated yet. Whoever gets it closes the files in it.
+    """Return what the body says, not validated yet. The caller closes the files in it.
 
     Where this raises, or is cancelled, no file stays open.
 

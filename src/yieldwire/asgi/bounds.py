@@ -62,12 +62,12 @@ class Allowance:
         self.left = size
 
     def take(self, size: int) -> bool:
-        """Take so many of them, and return whether there were as many."""
+        """Take ``size`` bytes, and return whether that many were free."""
         if size > self.left:
             return False
         self.left -= size
         return True
 
     def give_back(self, size: int) -> None:
-        """Leave so many of them to others."""
+        """Give ``size`` bytes back."""
         self.left += size

@@ -68,7 +68,7 @@ class _Watch:
     async def _watch(self) -> None:
         try:
             while (await self._receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - ASGI's
-                # A middleware that has read the body may give it anew whenever it is asked.
+                # A middleware that has read the body may return it again at every call.
                 await asyncio.sleep(WATCH_AFTER)
         except Exception:
             self._leave()  # the server cannot tell any more, so nobody is there for it

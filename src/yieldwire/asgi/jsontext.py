@@ -18,10 +18,10 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 def parse_json(body: bytes, max_depth: int, *, around: int = 0) -> Json:
-    """Return the JSON value that ``body`` is, which has so many levels ``around`` the input.
+    """Return the JSON value of ``body``, whose input is nested ``around`` levels deep.
 
     Raises:
-        ParseError: If it is no JSON, nests too deep, names a key twice, or has a number or a
+        ParseError: If it is not JSON, nests too deep, names a key twice, or has a number or a
             string that JSON cannot carry on.
     """
     if body.count(b"[") + body.count(b"{") > max_depth + around:

@@ -56,7 +56,7 @@ class Polls:
 
     @asynccontextmanager
     async def waiting(self, run: RunRecord, seconds: float) -> AsyncGenerator[None, None]:
-        """Keep ``run`` attached while a poll waits, for so many seconds at most."""
+        """Keep ``run`` attached while a poll waits, for at most ``seconds``."""
         if not needs_readers(run):
             yield
             return
@@ -84,7 +84,7 @@ class Polls:
     def _remember(self, run: RunRecord) -> _Polled:
         polled = self._polled.pop(run.id, None) or _Polled((run.linger or 0.0) / 4)
         self._polled[run.id] = polled
-        if len(self._polled) > MOST_POLLED:  # whoever is forgotten costs a write more
+        if len(self._polled) > MOST_POLLED:  # one that is forgotten costs another write
             idle = (run_id for run_id, each in self._polled.items() if not each.waiting)
             del self._polled[next(idle, run.id)]
         return polled

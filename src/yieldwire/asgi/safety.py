@@ -158,7 +158,7 @@ class Safety:
     def _check_host(self, scope: Mapping[str, Any], headers: Headers) -> None:
         sent = headers.get("host", "")
         # RFC 9112, 3.2: a server must answer 400 to both. Granian gives an empty one where none
-        # came; an empty one is no host of an http address either (RFC 9110, 4.2.1).
+        # came; an empty one is not a valid host of an http address either (RFC 9110, 4.2.1).
         if not sent and scope.get("http_version") == "1.1":
             raise ParseError("An HTTP/1.1 request has a Host header.")
         if _HOST.fullmatch(sent) is None:

@@ -3,7 +3,7 @@
 Theory of operation. `identify` is asked when a request comes, so what is still open then goes on:
 a stream, an answer that waits, a poll. A revocation is kept in the store, where every process
 that shares it finds it in its next sweep. It ends what was asked for before it and is still open;
-whoever signed in again since was identified later, and stays. So both have their time by one
+a user who signed in again since was identified later, and stays. So both have their time by one
 clock, `time.monotonic`. A request that is still on its way to being answered has no reader yet,
 and is compared when it gets one.
 """
@@ -23,7 +23,7 @@ from yieldwire.stores import REVOCATIONS_KEPT, RunStore
 logger = logging.getLogger("yieldwire.asgi")
 
 Ask: TypeAlias = Callable[[], Awaitable[Caller]]
-"""Says who sends a request, asked anew."""
+"""Identifies the sender of a request again."""
 
 
 class SignOuts:

@@ -33,7 +33,7 @@ class BackOff:
         self._next = 0.0
 
     def after(self, lived: float) -> float:
-        """Return the seconds to wait after a process that ``lived`` so many."""
+        """Return the seconds to wait after a process that ran for ``lived`` seconds."""
         if lived >= STEADY:
             self._next = 0.0
         pause, self._next = self._next, min(max(FIRST_PAUSE, 2 * self._next), LONGEST_PAUSE)

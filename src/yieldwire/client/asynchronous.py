@@ -170,7 +170,7 @@ class AsyncClient:
         """Forget a run that has ended, and its log.
 
         Raises:
-            NotFound: If there is no such run.
+            NotFound: If the run does not exist.
             YieldwireError: If the call was refused; with ``CONFLICT``, if the run has not ended.
         """
         request = Request(path=path_of("runs", run_id), method="DELETE", headers=JSON)

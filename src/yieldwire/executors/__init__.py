@@ -52,7 +52,7 @@ class Limits:
 class Work:
     """What an attempt runs: the action, its validated arguments, and its context's facts.
 
-    ``uploads`` are the files among the arguments; whoever has the work closes them.
+    ``uploads`` are the files among the arguments; the holder of the work closes them.
     """
 
     action: Action[..., Any, Any]

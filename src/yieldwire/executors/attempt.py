@@ -95,7 +95,7 @@ class Attempt:
         self.cancel_reason: str | None = None
 
     def resume(self, log_bytes: int) -> None:
-        """Go on with a log in which an earlier attempt left so many bytes."""
+        """Continue a log in which an earlier attempt left ``log_bytes``."""
         self._writer.room.resume(log_bytes)
 
     def _encoder(self) -> Callable[..., bytes]:
@@ -122,7 +122,7 @@ class Attempt:
             await self._end_by(self._cause(exc))
         except BaseException as exc:
             if self.cancel_reason == GONE:
-                raise  # there is no event loop any more that would wait for anything
+                raise  # the event loop is gone, and nothing could be awaited
             await self._end_by(exc)
         finally:
             for timer in self._timers:

@@ -117,7 +117,7 @@ class Room:
         )
 
     def end_within(self, kind: EventType, data: bytes) -> tuple[EventType, bytes]:
-        """Return the terminal event, or where there is no room for it, one that says that."""
+        """Return the terminal event, or if it does not fit, one that says so."""
         size = len(data) if data.isascii() else len(one_line(data))
         most = self._limits.max_event_bytes
         if size > (most if kind is EventType.DONE else max(most, END_BYTES)):

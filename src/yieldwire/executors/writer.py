@@ -363,8 +363,8 @@ class LogWriter:
     async def end(self, kind: EventType, data: bytes) -> EventType:
         """Append what is pending and the terminal event, the last block with it, and close.
 
-        An end for which there is no room is told as `LimitExceeded`. Returns the type of the
-        event that was written.
+        If the log has no room for it, `LimitExceeded` is written as the end instead. Returns
+        the type of the event that was written.
 
         If it fails or is cancelled, it can be called again with the same arguments.
 

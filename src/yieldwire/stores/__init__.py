@@ -61,7 +61,7 @@ class Revoked:
         at: The owners, each with the time of their newest revocation by `time.monotonic`, which
             all processes of a machine share. It is not the store's clock, because it orders
             revocations and requests rather than measuring time.
-        is_whole: Whether these are all of them. Stores keep only so many and only for so long,
+        is_whole: Whether these are all of them. Stores keep a limited number for a limited time,
             which a process that was stopped for hours may miss.
     """
 
@@ -311,7 +311,7 @@ class RunStore(Store, Leases, Revocations, Protocol):
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before.
 
-        Whoever still waits in a loop that has gone is forgotten; runs stay. Each call has one
+        Readers that still wait in a closed loop are dropped; runs stay. Each call has one
         `close`, and the last of them closes the store. What is never opened opens by itself.
         """
         ...

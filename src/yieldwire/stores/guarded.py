@@ -1,6 +1,6 @@
-"""A store of somebody else's, of which nothing is raised but what the contract names.
+"""Wraps a store from outside the package, so that it raises only what the contract names.
 
-Whoever calls a store is prepared for `StoreError`, and asks again, ends the run or answers 503.
+Callers of a store are prepared for `StoreError`: they ask again, end the run or answer 503.
 What a database's client raises (``ConnectionError``, an error class of its own, a cancellation
 that nobody asked for) becomes that here, in one place.
 """

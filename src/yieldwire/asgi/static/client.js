@@ -915,7 +915,7 @@ var Follower = class {
     this.#isWanted = false;
     if (this.#run.id !== void 0) this.#cut();
   }
-  /** End the connection on purpose: what follows is no failure. */
+  /** End the connection on purpose: what follows is not a failure. */
   #cut() {
     this.#isRerouted = true;
     this.#link.abort();

@@ -313,7 +313,7 @@ class SQLiteStore:
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
             stop = partial(steps.ask_to_stop, reason="unattended", now=wall)
             stopped = self._log.step_each(connection, due(connection, "forsaken"), stop)
-            until = now + (lease or steps.CLAIM_SECONDS)  # for whoever is told of it here
+            until = now + (lease or steps.CLAIM_SECONDS)  # for the caller that gets it here
             take_away, lost = partial(steps.take_away, now=wall), due(connection, "lost")
             taken = self._log.step_each(connection, lost, take_away, until)
             for n in due(connection, "old_revocations"):

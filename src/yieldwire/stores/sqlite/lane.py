@@ -90,7 +90,7 @@ class Joint(Protocol):
 class Lane:
     """Does work on a connection of its own.
 
-    What an item raises, only whoever asked for that item hears of, and nothing that the item wrote
+    What an item raises reaches only the caller of that item, and nothing that the item wrote
     is kept. Where the file itself fails, everybody who asked at the time hears of it.
     """
 
@@ -253,7 +253,7 @@ class Lane:
                     try:
                         item.result = item.do(connection)
                     except YieldwireError as exc:
-                        item.error = exc
+                        item.error = exc  # a refusal, raised before anything is written
             except Exception as exc:
                 if not (is_of_item(exc) and connection.in_transaction):
                     raise

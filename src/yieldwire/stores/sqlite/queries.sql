@@ -126,7 +126,7 @@ DELETE FROM readers
 -- revoke: keep that an owner's access was revoked
 INSERT INTO revocations (owner, at) VALUES (:owner, :at)
 
--- forget_revocations: keep only so many of them
+-- forget_revocations: keep a limited number of them
 DELETE FROM revocations WHERE n <= :oldest
 
 -- last_revocation: the number of the newest revocation there ever was
@@ -138,5 +138,5 @@ SELECT owner, max(at) AS at, count(*) AS times FROM revocations WHERE n > :since
 -- old_revocations: those that no process has to be told of any more
 SELECT n FROM revocations WHERE at < :before ORDER BY n DESC LIMIT 1
 
--- forget_every_revocation: whoever was connected before the machine's start is not any more
+-- forget_every_revocation: nobody connected before the machine's start is connected now
 DELETE FROM revocations

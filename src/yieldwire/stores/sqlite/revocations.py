@@ -8,7 +8,7 @@ from yieldwire.stores import REVOCATIONS_KEPT, Revoked
 
 
 class Revocations:
-    """Keeps revocations and reads them, in the transaction of whoever calls.
+    """Keeps revocations and reads them, in the caller's transaction.
 
     ``sql`` has the statements by name.
     """

@@ -210,7 +210,7 @@ class WaitContract:
         block = chunks(run.id, 2, 1)
 
         async def append_and_leave() -> None:
-            # Whoever began to wait before these waits when their time is over.
+            # A reader that began to wait before these still waits when their time is over.
             for _ in range(2):
                 await harness.store.wait(run.id, 1, timeout=0.1)
             async with asyncio.TaskGroup() as group:
@@ -293,7 +293,7 @@ class WaitContract:
                     group.create_task(outcome(harness.store, run.id, 1, deliver))
                     for deliver in delivers
                 ]
-                # Whoever began to wait before these waits when their time is over.
+                # A reader that began to wait before these still waits when their time is over.
                 for _ in range(2):
                     await harness.store.wait(run.id, 1, timeout=0.1)
                 block = chunks(run.id, 2, 1)

@@ -26,7 +26,7 @@ class RevocationContract:
     async def test_each_revocation_is_told_of_behind_the_one_before(
         self, harness: StoreHarness
     ) -> None:
-        """Whoever asks from the last number gets what is new, and later nothing."""
+        """A caller that asks from the last number gets what is new, and later nothing."""
         await harness.store.revoke("ada")
         first = await harness.store.revoked(0)
         await harness.store.revoke("ben")
@@ -38,7 +38,7 @@ class RevocationContract:
         assert await harness.store.revoked(second.last) == Revoked(last=2)
 
     async def test_of_an_owners_revocations_the_newest_counts(self, harness: StoreHarness) -> None:
-        """Whoever signs in again may be signed out again."""
+        """A user who signs in again can be signed out again."""
         for owner in ("ada", "ben", "ada"):
             newest = await harness.store.revoke(owner)
 
@@ -77,7 +77,7 @@ class RevocationContract:
         told = await harness.store.revoked(0)
         assert (told.last, {*told.at}) == (2, {"ada", "ben"})
 
-    async def test_whoever_missed_revocations_is_told_so(self, harness: StoreHarness) -> None:
+    async def test_a_caller_that_missed_revocations_is_told_so(self, harness: StoreHarness) -> None:
         """What was forgotten is not passed over in silence, and what is left is still told of."""
         async with asyncio.TaskGroup() as group:
             for number in range(REVOCATIONS_KEPT + 2):
