@@ -96,6 +96,12 @@ def handlers() -> list[Any]:
     return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
+async def wait_through_cancellations(event: asyncio.Event) -> None:
+    while not event.is_set():
+        with suppress(asyncio.CancelledError):
+            await event.wait()
+
+
 def counted(client: TestClient, base: str) -> str:
     accept = {"accept": "application/x-ndjson"}
     answer = client.post(f"{base}/count", json={"to": 3}, headers=accept)
@@ -663,11 +669,7 @@ async def test_an_action_that_ignores_its_cancellation_does_not_hold_up_the_clos
     @actions.action
     async def stubborn() -> AsyncIterator[Text]:
         yield Text("here")
-        while not may_end.is_set():
-            try:
-                await may_end.wait()
-            except asyncio.CancelledError:
-                continue
+        await wait_through_cancellations(may_end)
 
     @actions.action
     async def stubborn_to_the_end() -> AsyncIterator[Text]:
@@ -675,11 +677,7 @@ async def test_an_action_that_ignores_its_cancellation_does_not_hold_up_the_clos
             yield Text("here")
             await may_end.wait()
         finally:
-            while not may_end.is_set():
-                try:
-                    await may_end.wait()
-                except asyncio.CancelledError:
-                    continue
+            await wait_through_cancellations(may_end)
 
     others = asyncio.all_tasks()
     runs = [await actions.start(action) for action in (stubborn, stubborn_to_the_end)]
@@ -703,11 +701,7 @@ async def test_a_resource_that_does_not_close_does_not_hold_up_the_close(store: 
     @actions.resource
     async def sticky() -> AsyncIterator[str]:
         yield "sticky"
-        while not may_end.is_set():
-            try:
-                await may_end.wait()
-            except asyncio.CancelledError:
-                continue
+        await wait_through_cancellations(may_end)
 
     others = asyncio.all_tasks()
     await actions.open()
