@@ -97,6 +97,18 @@ class Hidden(BaseModel):
     user: Annotated[str, Depends(current_user)]
 
 
+class HiddenInExtras(BaseModel, extra="allow"):
+    __pydantic_extra__: dict[str, Annotated[str, Depends(current_user)]]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class InheritsExtras(HiddenInExtras):
+    n: int = 1
+
+
+class WithExtras(BaseModel, extra="allow"):
+    n: int = 1
+
+
 class HiddenDefault(BaseModel):
     user: str = Query("ada")
 
@@ -250,6 +262,8 @@ MARKED: dict[str, tuple[Any, Any]] = {
     "in a model": (Hidden, EMPTY),
     "as a model's default": (HiddenDefault, EMPTY),
     "in a list of models": (list[Hidden], EMPTY),
+    "in what a model takes beside its fields": (HiddenInExtras, EMPTY),
+    "in what a model inherits to take beside its fields": (InheritsExtras, EMPTY),
     "in the model that is the body": (Annotated[Hidden, Body()], EMPTY),
     "in a dataclass": (HiddenInDataclass, EMPTY),
     "in a TypedDict": (HiddenInDict, EMPTY),
@@ -491,6 +505,7 @@ class Order(BaseModel):
         (dict[str, Point], {"a": Point()}),
         (TaggedForOthers, EMPTY),
         (Box[int], EMPTY),
+        (WithExtras, EMPTY),
         (Tree, EMPTY),
         (Branch, EMPTY),
         (WithRoutes, WithRoutes()),

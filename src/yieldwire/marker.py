@@ -234,6 +234,7 @@ class _Search:
                 yield from self.reasons(field.annotation, is_own=False)
                 for extra in field.metadata:
                     yield from _of_extra(extra, is_own=False)
+            yield from self.reasons(_extra_values(kind), is_own=False)
             return
         for hint in _hints(kind).values():
             yield from self.reasons(hint, is_own=False)
@@ -253,6 +254,15 @@ def _fields_of(kind: type) -> Mapping[str, FieldInfo] | None:
             with suppress(Exception):
                 rebuild_dataclass(kind, _types_namespace={})
         return kind.__pydantic_fields__
+    return None
+
+
+def _extra_values(kind: type) -> object:
+    """Return the annotation of what a model takes beside its fields; ``None`` where that is all."""
+    if not issubclass(kind, BaseModel) or kind.model_config.get("extra") != "allow":
+        return None
+    with suppress(NameError, TypeError):  # Pydantic says what it does not understand
+        return get_type_hints(kind, include_extras=True).get("__pydantic_extra__")
     return None
 
 
