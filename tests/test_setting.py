@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yieldwire.access import IDENTITY, Identity
-from yieldwire.actions import OPTIONS, Options
+from yieldwire.actions.action import OPTIONS, Options
+from yieldwire.actions.middleware import RATE_LIMIT, RateLimit
+from yieldwire.actions.registry import ActionOptions
 from yieldwire.app import App
+from yieldwire.app.configuration import APP
 from yieldwire.asgi import ACTIONS, Actions
 from yieldwire.asgi.bounds import BOUNDS, Bounds
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.client.patience import PATIENCE, Patience
 from yieldwire.clock import TIMING, Timing
-from yieldwire.configuration import APP
 from yieldwire.errors import UsageError
 from yieldwire.executors import LIMITS, Limits
-from yieldwire.middleware import RATE_LIMIT, RateLimit
-from yieldwire.registry import ActionOptions
+from yieldwire.runs.access import IDENTITY, Identity
 from yieldwire.setting import (
     FLAG,
     SECONDS,

@@ -13,28 +13,28 @@
 ``actions`` is an ASGI application; ``yieldwire dev app.py`` serves it with a page to try it.
 """
 
-from yieldwire.access import Caller as Caller
-from yieldwire.access import Identity as Identity
-from yieldwire.actions import Action as Action
+from yieldwire.actions.action import Action as Action
+from yieldwire.actions.context import Context as Context
+from yieldwire.actions.context import Resource as Resource
+from yieldwire.actions.context import Stream as Stream
+from yieldwire.actions.context import StreamableValue as StreamableValue
+from yieldwire.actions.marker import Body as Body
+from yieldwire.actions.middleware import RateLimit as RateLimit
+from yieldwire.actions.upload import Upload as Upload
 from yieldwire.app import Timing as Timing
 from yieldwire.asgi import Actions as Actions
 from yieldwire.asgi.bounds import Bounds as Bounds
-from yieldwire.chunks import Progress as Progress
-from yieldwire.chunks import Result as Result
-from yieldwire.chunks import Text as Text
-from yieldwire.context import Context as Context
-from yieldwire.context import Resource as Resource
-from yieldwire.context import Stream as Stream
-from yieldwire.context import StreamableValue as StreamableValue
 from yieldwire.errors import ActionError as ActionError
 from yieldwire.errors import Forbidden as Forbidden
 from yieldwire.errors import NotFound as NotFound
 from yieldwire.errors import RateLimited as RateLimited
 from yieldwire.errors import Unauthorized as Unauthorized
 from yieldwire.errors import YieldwireError as YieldwireError
-from yieldwire.events import Event as Event
 from yieldwire.executors import Limits as Limits
-from yieldwire.handle import Run as Run
-from yieldwire.marker import Body as Body
-from yieldwire.middleware import RateLimit as RateLimit
-from yieldwire.upload import Upload as Upload
+from yieldwire.log.chunks import Progress as Progress
+from yieldwire.log.chunks import Result as Result
+from yieldwire.log.chunks import Text as Text
+from yieldwire.log.events import Event as Event
+from yieldwire.runs.access import Caller as Caller
+from yieldwire.runs.access import Identity as Identity
+from yieldwire.runs.handle import Run as Run

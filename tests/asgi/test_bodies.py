@@ -21,7 +21,8 @@ from starlette.types import Message
 from tests.support.calls import Call
 from tests.support.virtual import run_virtually
 from tests.support.world import say, send_tree, take
-from yieldwire.actions import Action, Options
+from yieldwire.actions.action import Action, Options
+from yieldwire.actions.upload import Upload
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES, read_input
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.errors import (
@@ -33,7 +34,6 @@ from yieldwire.errors import (
     UnsupportedMediaType,
     UsageError,
 )
-from yieldwire.upload import Upload
 
 SAY: Action[..., Any, Any] = Action(say, Options())
 TAKE: Action[..., Any, Any] = Action(take, Options())

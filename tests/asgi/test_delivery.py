@@ -14,7 +14,7 @@ from tests.support.runs import SOON
 from tests.support.world import opened, world
 from yieldwire import Actions, Text, Timing
 from yieldwire.asgi.exchange import BrokenOff
-from yieldwire.run import Status
+from yieldwire.log.run import Status
 from yieldwire.stores import Query
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")

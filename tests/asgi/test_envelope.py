@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
+from yieldwire.actions.upload import Upload
 from yieldwire.asgi.envelope import unwrap
 from yieldwire.asgi.forms import Pairs
 from yieldwire.errors import ParseError
-from yieldwire.upload import Upload
 
 
 def file(content: bytes = b"x") -> Upload:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from yieldwire.actions.upload import Upload
 from yieldwire.asgi.forms import coerce
-from yieldwire.upload import Upload
 
 
 class Place(BaseModel):

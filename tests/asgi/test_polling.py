@@ -8,7 +8,7 @@ from tests.support.runs import CountedStore
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, NOBODY, begun, ended, log_of, opened, world
 from yieldwire import Actions, Context, Progress, Result, Text, Timing
-from yieldwire.run import Status, new_run_id
+from yieldwire.log.run import Status, new_run_id
 from yieldwire.testing.clock import MovingClock
 
 

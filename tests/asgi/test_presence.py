@@ -5,7 +5,7 @@ import pytest
 from tests.support.runs import CountedStore
 from yieldwire.asgi.presence import MOST_POLLED, Polls
 from yieldwire.errors import StoreError
-from yieldwire.run import RunRecord
+from yieldwire.log.run import RunRecord
 from yieldwire.testing import MovingClock
 from yieldwire.testing.contract.harness import claimed, created, finish
 

@@ -28,13 +28,13 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Caller, Identity, Text, Timing, Unauthorized
+from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.clock import SystemClock
-from yieldwire.context import RequestFacts
 from yieldwire.errors import NotFound, StoreError, UsageError
-from yieldwire.reading import Reader
-from yieldwire.run import Status
+from yieldwire.log.run import Status
+from yieldwire.runs.reader import Reader
 from yieldwire.stores import REVOCATIONS_KEPT, Revoked
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import connect

@@ -26,7 +26,7 @@ from yieldwire.clock import SystemClock
 from yieldwire.codecs.ndjson import NDJSONDecoder
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.errors import NotFound
-from yieldwire.events import Block, EventType
+from yieldwire.log.events import Block, EventType
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 

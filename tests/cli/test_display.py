@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic_core import from_json, to_json
 
-from yieldwire.chunks import Progress
 from yieldwire.cli.display import JsonLines, Terminal, show_json, show_table
-from yieldwire.events import Event, EventType
+from yieldwire.log.chunks import Progress
+from yieldwire.log.events import Event, EventType
 
 ESCAPE = "\x1b]0;owned\x07"
 

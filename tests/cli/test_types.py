@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.terminal import APP, run, running
 from yieldwire.cli.source import load
-from yieldwire.codegen import typescript
+from yieldwire.describe.typescript import typescript
 
 FILE = "actions.gen.ts"
 

@@ -12,7 +12,7 @@ from yieldwire.client import AsyncClient, Client, Patience
 from yieldwire.client.blocking import BlockingRun
 from yieldwire.client.run import RemoteRun
 from yieldwire.errors import ActionError, UsageError
-from yieldwire.events import EventType
+from yieldwire.log.events import EventType
 
 COUNT = OPENING + chunk(1, "a") + chunk(2, "b") + end(3, value={"result": 7})
 SNAPSHOT = {"id": "r1", "status": "running"}

@@ -11,9 +11,9 @@ from pydantic_core import from_json
 from python_multipart import FormParser
 from python_multipart.multipart import Field, File, parse_options_header
 
+from yieldwire.actions.upload import Upload
 from yieldwire.client.body import Body, body_of, query_of
 from yieldwire.errors import UsageError
-from yieldwire.upload import Upload
 
 
 async def bytes_of(body: Body) -> bytes:

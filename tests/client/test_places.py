@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, computed_field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import to_json
 
+from yieldwire.actions.upload import Upload
 from yieldwire.client.places import has_files, is_file, without_files
 from yieldwire.errors import UsageError
-from yieldwire.upload import Upload
 
 FILE = Path("a.csv")
 

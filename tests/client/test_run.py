@@ -22,7 +22,7 @@ from yieldwire.errors import (
     Unreachable,
     UsageError,
 )
-from yieldwire.events import EventType
+from yieldwire.log.events import EventType
 
 DONE = end(3, value={"result": 7})
 

@@ -13,7 +13,7 @@ from yieldwire.codecs.ndjson import NDJSONDecoder, NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder
 from yieldwire.codecs.text import TextEncoder
 from yieldwire.errors import ProtocolError
-from yieldwire.events import Block, Event, EventType
+from yieldwire.log.events import Block, Event, EventType
 
 RUN = "r1"
 

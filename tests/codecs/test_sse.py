@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from yieldwire.codecs.sse import Message, SSEDecoder, SSEEncoder, SSEParser
 from yieldwire.errors import ProtocolError
-from yieldwire.events import Block, EventType
+from yieldwire.log.events import Block, EventType
 
 BOM = b"\xef\xbb\xbf"
 

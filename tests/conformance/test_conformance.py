@@ -33,9 +33,9 @@ from yieldwire.codecs import Decoder, Encoder
 from yieldwire.codecs.ndjson import NDJSONDecoder, NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEParser
 from yieldwire.codecs.text import TextEncoder
-from yieldwire.cursor import parse_cursor, seq_in
 from yieldwire.errors import ErrorObject, ParseError, ProtocolError, YieldwireError
-from yieldwire.events import Block, Event, EventType
+from yieldwire.log.cursor import parse_cursor, seq_in
+from yieldwire.log.events import Block, Event, EventType
 
 SSE, NDJSON, TEXT = load("sse"), load("ndjson"), load("text")
 CURSORS, ERRORS = load("cursors"), load("errors")

@@ -19,19 +19,19 @@ import pytest
 import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
 from yieldwire import Actions, Limits, RateLimit, Timing, errors
-from yieldwire.actions import Options
+from yieldwire.actions.action import Options
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
 from yieldwire.asgi.bounds import Bounds
-from yieldwire.chunks import Append, Progress, Text, Value
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
 from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
-from yieldwire.events import EventType
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
-from yieldwire.reading import PAGE_BYTES
-from yieldwire.run import Status
-from yieldwire.snapshot import FOLDS_BYTES
+from yieldwire.log.chunks import Append, Progress, Text, Value
+from yieldwire.log.events import EventType
+from yieldwire.log.run import Status
+from yieldwire.log.snapshot import FOLDS_BYTES
+from yieldwire.runs.reader import PAGE_BYTES
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE

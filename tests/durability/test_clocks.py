@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.runs import SOON, opened
 from yieldwire.app import App, Timing
-from yieldwire.chunks import Result
-from yieldwire.events import EventType
-from yieldwire.run import Status
+from yieldwire.log.chunks import Result
+from yieldwire.log.events import EventType
+from yieldwire.log.run import Status
 from yieldwire.testing.clock import MovingClock
 
 DAY = 86_400.0

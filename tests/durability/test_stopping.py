@@ -19,7 +19,7 @@ from tests.support.follower import Follower, Tally
 from tests.support.stopping import BASE
 from tests.support.wire import Answer, exchange, fetch, post, request
 from yieldwire.asgi.streaming import RETRY_MS
-from yieldwire.events import Event
+from yieldwire.log.events import Event
 from yieldwire.stores.sqlite import SQLiteStore
 
 GRACE, LEASE = 1.0, 2.0

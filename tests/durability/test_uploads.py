@@ -25,9 +25,10 @@ from tests.support.crashing import POINTS, take
 from tests.support.descriptors import open_files
 from tests.support.runs import SOON, first_chunk
 from tests.support.server import ROOT
+from yieldwire.actions.context import Context
+from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
 from yieldwire.clock import SystemClock
-from yieldwire.context import Context
 from yieldwire.errors import (
     Forbidden,
     KeyReused,
@@ -38,13 +39,12 @@ from yieldwire.errors import (
     YieldwireError,
 )
 from yieldwire.executors import Limits
-from yieldwire.handle import Run
-from yieldwire.starts import uploads_in
+from yieldwire.runs.handle import Run
+from yieldwire.runs.start import uploads_in
 from yieldwire.stores import Query, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
-from yieldwire.upload import Upload
 
 TIMING: Final = Timing(grace=0.1, sweep_every=100 * SOON, lease=SOON)
 EXAMPLES: Final = settings(

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final, TypeVar, TypeVarTuple
 from pydantic import BaseModel, model_serializer
 
 from tests.support.virtual import VirtualLoop
-from yieldwire.events import Block
-from yieldwire.run import Status
+from yieldwire.log.events import Block
+from yieldwire.log.run import Status
 from yieldwire.stores import Deliver
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore

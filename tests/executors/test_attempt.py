@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
+from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.upload import Upload
 from yieldwire.app import App
-from yieldwire.chunks import Progress, Result, Text
-from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.errors import ActionError, Unauthorized
 from yieldwire.executors import Limits
-from yieldwire.upload import Upload
+from yieldwire.log.chunks import Progress, Result, Text
 
 
 @pytest.fixture

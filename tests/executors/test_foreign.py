@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.runs import SOON, first_chunk, opened, tasks_of_runs
+from yieldwire.actions.context import Context, Stream
 from yieldwire.app import App, Timing
-from yieldwire.context import Context, Stream
 from yieldwire.errors import ActionError, ErrorObject, Fenced, StoreError
-from yieldwire.events import Block
-from yieldwire.handle import Run
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.runs.handle import Run
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 

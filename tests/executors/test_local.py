@@ -11,18 +11,18 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
+from yieldwire.actions.context import Context
+from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
-from yieldwire.context import Context
 from yieldwire.errors import StoreError
 from yieldwire.executors import Limits
 from yieldwire.executors.local import LocalExecutor, Tasks
-from yieldwire.run import Status
+from yieldwire.log.run import Status
 from yieldwire.stores import Admission, Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
 from yieldwire.testing.contract.harness import record
-from yieldwire.upload import Upload
 
 QUIET = Timing(sweep_every=10 * SOON, grace=0.1)
 BEATING = replace(QUIET, lease=0.03)

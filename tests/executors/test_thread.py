@@ -8,13 +8,13 @@ from contextvars import ContextVar
 import pytest
 
 from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
+from yieldwire.actions.context import Context
 from yieldwire.app import App
-from yieldwire.chunks import Result
-from yieldwire.context import Context
 from yieldwire.errors import ActionError
 from yieldwire.executors import Limits
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES
+from yieldwire.log.chunks import Result
 
 
 @pytest.fixture
@@ -136,8 +136,8 @@ async def test_a_thread_is_ahead_of_its_log_by_so_many_bytes_and_no_further() ->
 
 
 async def start_attached(app: App, name: str) -> str:
-    from yieldwire.access import Caller  # noqa: PLC0415 - only here
-    from yieldwire.context import RequestFacts  # noqa: PLC0415
+    from yieldwire.actions.context import RequestFacts  # noqa: PLC0415
+    from yieldwire.runs.access import Caller  # noqa: PLC0415 - only here
 
     action = app.action_named(name)
     ctx = await app.admit(action, Caller(), RequestFacts())

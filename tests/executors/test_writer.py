@@ -7,14 +7,14 @@ from contextlib import aclosing
 import pytest
 
 from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
-from yieldwire.access import Caller
+from yieldwire.actions.context import Context, RequestFacts, Stream, StreamableValue
 from yieldwire.app import App
-from yieldwire.context import Context, RequestFacts, Stream, StreamableValue
 from yieldwire.errors import StoreError
-from yieldwire.events import Block
 from yieldwire.executors import Limits
 from yieldwire.executors.writer import BLOCK_BYTES, BLOCK_EVENTS
-from yieldwire.run import Status
+from yieldwire.log.events import Block
+from yieldwire.log.run import Status
+from yieldwire.runs.access import Caller
 from yieldwire.stores.memory import MemoryStore
 
 

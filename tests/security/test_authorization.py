@@ -26,7 +26,7 @@ from tests.support.world import (
 )
 from yieldwire import Actions, devtools
 from yieldwire.asgi.routes import PUBLIC, ROUTES
-from yieldwire.run import new_run_id
+from yieldwire.log.run import new_run_id
 
 
 class Rule(StrEnum):

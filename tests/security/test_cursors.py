@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.support.calls import Call, get, post, send
 from tests.support.world import ALICE, BOB, begun, ended, log_of
 from yieldwire import Actions
-from yieldwire.cursor import CURSOR_LENGTH, parse_cursor, seq_in
 from yieldwire.errors import ForeignCursor, ParseError
-from yieldwire.run import new_run_id
+from yieldwire.log.cursor import CURSOR_LENGTH, parse_cursor, seq_in
+from yieldwire.log.run import new_run_id
 
 Place = Callable[[str, str], Call]
 

@@ -16,7 +16,7 @@ from yieldwire import ActionError, Actions, Context
 from yieldwire.client import AsyncClient
 from yieldwire.devtools import attach
 from yieldwire.errors import ErrorObject, InternalError, RunError
-from yieldwire.failure import error_from
+from yieldwire.errors.lookup import error_from
 from yieldwire.testing import connect
 
 SECRET: Final = "canary-9f8e7d"

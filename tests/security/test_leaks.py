@@ -29,8 +29,8 @@ from tests.support.world import (
 from yieldwire import Actions, Caller, Context
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.errors import StoreError, UsageError
-from yieldwire.events import Block
-from yieldwire.run import RunRecord
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
 from yieldwire.stores.memory import MemoryStore
 
 SECRET: Final = "canary-9f8e7d"

@@ -7,12 +7,12 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.app import App, Timing
-from yieldwire.chunks import Result
 from yieldwire.clock import Clock
-from yieldwire.context import Context, Stream, StreamableValue
 from yieldwire.errors import ActionError
 from yieldwire.executors import Limits
+from yieldwire.log.chunks import Result
 from yieldwire.stores import RunStore
 
 TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import ClassVar, Final, TypeVar
 
-from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
-from yieldwire.steps import CLAIM_SECONDS
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, Deliver, Query, Reach, Revoked
 from yieldwire.stores.memory import MemoryStore
 

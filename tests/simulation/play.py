@@ -14,11 +14,11 @@ from tests.simulation.acting import CANCEL_WITHIN, KEEP, RETRIES, TIME_LIMIT, TI
 from tests.simulation.link import SLOWEST, Link, SharedClock, Witness
 from tests.support.runs import tasks_of_runs
 from tests.support.virtual import run_virtually
-from yieldwire.access import Caller
-from yieldwire.context import RequestFacts
+from yieldwire.actions.context import RequestFacts
 from yieldwire.errors import Conflict, ForeignCursor, NotFound
-from yieldwire.events import Block, Event, EventType
-from yieldwire.run import RunRecord, Status, advance
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.run import RunRecord, Status, advance
+from yieldwire.runs.access import Caller
 
 RUNS: Final = 8
 DURATION: Final = 40.0

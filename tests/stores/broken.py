@@ -15,8 +15,8 @@ from yieldwire.errors import (
     RateLimited,
     StoreError,
 )
-from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, Revoked
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore

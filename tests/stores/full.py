@@ -12,8 +12,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from yieldwire.errors import StoreError
-from yieldwire.events import Block
-from yieldwire.run import RunRecord
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.contract.harness import chunks, claimed, log_of
 

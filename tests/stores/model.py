@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from yieldwire.events import Block, Event, EventType
-from yieldwire.run import RunRecord, Status, advance
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.run import RunRecord, Status, advance
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ from tests.support.runs import SOON, opened
 from yieldwire.app import App, Timing
 from yieldwire.errors import Fenced, StoreError
 from yieldwire.executors import Limits
-from yieldwire.run import Status
+from yieldwire.log.run import Status
 from yieldwire.stores import Query, Reach
 from yieldwire.stores.guarded import METHODS, guarded
 from yieldwire.stores.memory import MemoryStore
@@ -127,7 +127,7 @@ async def test_a_run_ends_when_its_store_works_again_however_long_that_takes(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("yieldwire.executors.attempt.LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr("yieldwire.executors.patience.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("yieldwire.executors.backoff.LONGEST_PAUSE", 0.01)
     store = StumblingStore(method, ConnectionError("away"), range(1_000_000))
     async with opened(App(store=store, timing=BRISK, limits=Limits(store_patience=0.0))) as app:
         store.armed = True

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from yieldwire.errors import NotFound
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing.clock import MovingClock

@@ -23,9 +23,9 @@ from yieldwire.errors import (
     NotFound,
     YieldwireError,
 )
-from yieldwire.events import Block, Event, EventType
-from yieldwire.run import RunRecord, Status, advance
-from yieldwire.steps import CLAIM_SECONDS
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.run import RunRecord, Status, advance
+from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, RunStore
 from yieldwire.testing.contract import StoreHarness
 from yieldwire.testing.contract.harness import chunks, ending, log_of, raises, record

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from yieldwire.errors import Fenced, NotFound
-from yieldwire.run import Status
+from yieldwire.log.run import Status
 from yieldwire.stores import Admission, Query
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock

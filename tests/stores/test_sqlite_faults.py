@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from tests.support.faults import Faults, Lock, When, everything, writing
 from yieldwire.errors import NotFound, StoreError
-from yieldwire.events import Event, EventType
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import Event, EventType
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.contract.harness import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Faults
-from yieldwire.events import Block
-from yieldwire.run import RunRecord
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.log import SMALL
 from yieldwire.testing.contract.harness import chunks, claimed, log_of

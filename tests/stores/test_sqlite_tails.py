@@ -1,6 +1,6 @@
 import pytest
 
-from yieldwire.events import Block
+from yieldwire.log.events import Block
 from yieldwire.stores.sqlite.tails import Tails
 
 PAGE = 65_536

@@ -13,14 +13,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+from yieldwire.actions.context import Context
+from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
-from yieldwire.context import Context
-from yieldwire.events import Block
-from yieldwire.handle import Run
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.runs.handle import Run
 from yieldwire.stores import Admission
 from yieldwire.stores.sqlite import SQLiteStore
-from yieldwire.upload import Upload
 
 POINTS: Final = ("half", "kept", "created", "running", "ended")
 

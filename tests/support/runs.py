@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from yieldwire.actions import Action
+from yieldwire.actions.action import Action
 from yieldwire.app import App
 from yieldwire.errors import Json
-from yieldwire.events import Event
-from yieldwire.handle import Run
+from yieldwire.log.events import Event
+from yieldwire.runs.handle import Run
 from yieldwire.stores.memory import MemoryStore
 
 TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs

@@ -1,4 +1,4 @@
-"""Write `src/core/status.ts`, the life of a run, from the table in `yieldwire.run`.
+"""Write `src/core/status.ts`, the life of a run, from the table in `yieldwire.log.run`.
 
 With ``-`` it is printed.
 """
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from yieldwire.run import TERMINAL, TRANSITIONS, Status
+from yieldwire.log.run import TERMINAL, TRANSITIONS, Status
 
 TARGET: Final = Path(__file__).parent.parent / "src" / "core" / "status.ts"
 
 PAGE: Final = """\
-/** The life of a run. Written by `make generate` from `src/yieldwire/run.py`; change it there. */
+/** A run's life. Written by `make generate` from `src/yieldwire/log/run.py`; change it there. */
 
 /** Where a run is in its life. */
 export type RunStatus = {statuses};

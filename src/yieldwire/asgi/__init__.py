@@ -11,26 +11,26 @@ from typing import Any, Final, TypeAlias, TypeVar
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from yieldwire.access import Access, Caller, Identity
+from yieldwire.actions.middleware import Around, Middleware
 from yieldwire.app import App, Timing
-from yieldwire.asgi import stopping, workers
+from yieldwire.app.configuration import APP
+from yieldwire.app.opening import Opening
+from yieldwire.asgi import signals, workers
 from yieldwire.asgi.bounds import Allowance, Bounds
-from yieldwire.asgi.departure import Departures, Disconnected
+from yieldwire.asgi.disconnect import Departures, Disconnected
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.clock import Clock
-from yieldwire.configuration import APP
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
 from yieldwire.executors import Limits
-from yieldwire.middleware import Around, Middleware
-from yieldwire.opening import Opening
-from yieldwire.reading import Reader
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.transitions import needs_readers
+from yieldwire.runs.access import Access, Caller, Identity
+from yieldwire.runs.reader import Reader
 from yieldwire.setting import Rules, function_of, instance, optional, settings
-from yieldwire.steps import needs_readers
 from yieldwire.stores import Query, RunStore
 
 T = TypeVar("T")
@@ -129,8 +129,8 @@ class Actions(App):
         self.departures = Departures(opening.tasks)
         self.sign_outs.readers = opening.readers
         self._open_streams = Counter()
-        stopping.listen(self.hear)
-        opening.at_end.callback(stopping.forget, self.hear)
+        signals.listen(self.hear)
+        opening.at_end.callback(signals.forget, self.hear)
         if self.store.reach == "process":
             workers.tell()
 

@@ -18,11 +18,13 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Receive
 
-from yieldwire.actions import Action
+from yieldwire.actions.action import Action
+from yieldwire.actions.upload import Upload
 from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.envelope import INPUT_PART, unwrap
 from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
+from yieldwire.deadline import within
 from yieldwire.errors import (
     Json,
     ParseError,
@@ -31,9 +33,7 @@ from yieldwire.errors import (
     StoreError,
     UnsupportedMediaType,
 )
-from yieldwire.starts import close_uploads
-from yieldwire.timer import within
-from yieldwire.upload import Upload
+from yieldwire.runs.start import close_uploads
 
 HEAD_BYTES: Final = 1024
 """Bytes that the headers of one part of a multipart body have on average, at most, and that the

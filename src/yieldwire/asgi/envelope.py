@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from yieldwire.actions.upload import Upload
 from yieldwire.asgi.forms import Pairs
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.errors import Json, ParseError
-from yieldwire.upload import Upload
 
 INPUT_PART: Final = ":input"
 """The name of the JSON part, which no parameter can have."""

@@ -14,8 +14,7 @@ from starlette.datastructures import Headers as HeaderList
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from yieldwire.debug import cut, shown
-from yieldwire.errorobject import Debug
+from yieldwire.deadline import within
 from yieldwire.errors import (
     CallError,
     ErrorObject,
@@ -28,9 +27,10 @@ from yieldwire.errors import (
     Unavailable,
     YieldwireError,
 )
-from yieldwire.events import one_line
-from yieldwire.misfit import invalid_output
-from yieldwire.timer import within
+from yieldwire.errors.debug import cut, shown
+from yieldwire.errors.errorobject import Debug
+from yieldwire.log.events import one_line
+from yieldwire.log.misfit import invalid_output
 
 logger = logging.getLogger("yieldwire.asgi")
 

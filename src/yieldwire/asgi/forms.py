@@ -8,10 +8,10 @@ not sent unless its field takes text. An unticked box, which sends nothing, is `
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from yieldwire.actions.upload import Upload
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.errors import Json, ParseError
-from yieldwire.starts import close_uploads
-from yieldwire.upload import Upload
+from yieldwire.runs.start import close_uploads
 
 Pairs = Sequence[tuple[str, str | Upload]]
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
-from yieldwire.access import Caller
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
-from yieldwire.asgi.follow import answer_page
+from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import Format, choose, seconds
 from yieldwire.asgi.starting import follow_run
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.cursor import cursor_of, seq_in
 from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
-from yieldwire.run import RunRecord, Status
-from yieldwire.snapshot import summary
+from yieldwire.log.cursor import cursor_of, seq_in
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.snapshot import summary
+from yieldwire.runs.access import Caller
 from yieldwire.stores import Query
 
 if TYPE_CHECKING:

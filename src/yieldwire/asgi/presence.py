@@ -9,8 +9,8 @@ from typing import Final
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
-from yieldwire.run import RunRecord
-from yieldwire.steps import needs_readers
+from yieldwire.log.run import RunRecord
+from yieldwire.log.transitions import needs_readers
 from yieldwire.stores import RunStore
 
 MOST_POLLED: Final = 1024

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from yieldwire import openapi
-from yieldwire.access import Caller
 from yieldwire.asgi import polling
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.starting import call_action
+from yieldwire.describe import openapi
 from yieldwire.errors import NotFound
+from yieldwire.runs.access import Caller
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions

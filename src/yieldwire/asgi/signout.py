@@ -15,9 +15,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, TypeAlias
 
-from yieldwire.access import Caller
 from yieldwire.errors import NotFound, StoreError, Unauthorized, YieldwireError
-from yieldwire.reading import Reader
+from yieldwire.runs.access import Caller
+from yieldwire.runs.reader import Reader
 from yieldwire.stores import REVOCATIONS_KEPT, RunStore
 
 logger = logging.getLogger("yieldwire.asgi")

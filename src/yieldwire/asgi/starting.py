@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from yieldwire.access import Caller
-from yieldwire.actions import Action
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.bounds import Allowance
 from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
@@ -26,8 +26,6 @@ from yieldwire.asgi.negotiation import (
 from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
-from yieldwire.context import RequestFacts
-from yieldwire.cursor import parse_cursor
 from yieldwire.errors import (
     ErrorObject,
     ForeignCursor,
@@ -37,11 +35,13 @@ from yieldwire.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
-from yieldwire.events import Block, EventType
-from yieldwire.reading import Reader
-from yieldwire.run import RunRecord, Status, advance
-from yieldwire.snapshot import Fold
-from yieldwire.starts import closing_if_refused
+from yieldwire.log.cursor import parse_cursor
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status, advance
+from yieldwire.log.snapshot import Fold
+from yieldwire.runs.access import Caller
+from yieldwire.runs.reader import Reader
+from yieldwire.runs.start import closing_if_refused
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Sequence
 from contextvars import copy_context
 from typing import Final
 
-from yieldwire.access import Caller
 from yieldwire.app import Timing
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
 from yieldwire.codecs import Encoder
+from yieldwire.deadline import Unfinished
 from yieldwire.errors import NotFound, StoreError
-from yieldwire.events import Block, EventType
-from yieldwire.reading import Reader
-from yieldwire.timer import Unfinished
+from yieldwire.log.events import Block, EventType
+from yieldwire.runs.access import Caller
+from yieldwire.runs.reader import Reader
 
 logger = logging.getLogger("yieldwire.asgi")
 

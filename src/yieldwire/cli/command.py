@@ -19,13 +19,13 @@ from yieldwire.cli.display import (
     show_json,
     show_table,
 )
-from yieldwire.cli.follow import Interrupt, follow, run_until_done
+from yieldwire.cli.following import Interrupt, follow, run_until_done
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.source import LoadFailed, is_url, path_of
 from yieldwire.cli.target import address_of, connect, find_action, target_of
 from yieldwire.cli.typefile import check_types, write_types
-from yieldwire.codegen import typescript
+from yieldwire.describe.typescript import typescript
 from yieldwire.errors import Unreachable, UsageError, YieldwireError
 
 cli: Final = typer.Typer(

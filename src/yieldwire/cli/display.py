@@ -18,10 +18,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from yieldwire.chunks import text_of
 from yieldwire.cli.outcome import lines_of
 from yieldwire.errors import ErrorObject, Json
-from yieldwire.events import Event, EventType, one_line
+from yieldwire.log.chunks import text_of
+from yieldwire.log.events import Event, EventType, one_line
 from yieldwire.setting import is_number
 
 _CONTROLS: Final = {

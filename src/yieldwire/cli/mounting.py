@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 from pydantic_core import to_json
 
 from yieldwire.errors import ErrorObject
-from yieldwire.events import one_line
+from yieldwire.log.events import one_line
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]

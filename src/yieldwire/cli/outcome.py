@@ -15,7 +15,7 @@ from yieldwire.errors import (
     Unreachable,
     YieldwireError,
 )
-from yieldwire.run import Status
+from yieldwire.log.run import Status
 
 
 class Outcome(IntEnum):

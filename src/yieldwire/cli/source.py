@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Final
 
 from yieldwire.app import App
-from yieldwire.debug import text_of
 from yieldwire.errors import UsageError
+from yieldwire.errors.debug import text_of
 
 _USUAL: Final = ("actions", "app")
 

@@ -10,7 +10,7 @@ from yieldwire.cli.display import note
 from yieldwire.cli.source import is_url, load
 from yieldwire.client import AsyncClient, Patience
 from yieldwire.errors import Json, NotFound, UsageError
-from yieldwire.events import Event
+from yieldwire.log.events import Event
 
 
 def _tell(trouble: str, seconds: float) -> None:

@@ -14,7 +14,7 @@ from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
 from yieldwire.client.wire import CLIENT, Token
 from yieldwire.errors import Json, UsageError
-from yieldwire.events import Event
+from yieldwire.log.events import Event
 from yieldwire.setting import settings
 
 T = TypeVar("T")

@@ -19,11 +19,11 @@ from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
 from yieldwire.codecs.sse import SSEDecoder
-from yieldwire.cursor import cursor_of, parse_cursor, seq_in
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
-from yieldwire.events import Event, EventType
-from yieldwire.failure import error_from
-from yieldwire.run import TERMINAL
+from yieldwire.errors.lookup import error_from
+from yieldwire.log.cursor import cursor_of, parse_cursor, seq_in
+from yieldwire.log.events import Event, EventType
+from yieldwire.log.run import TERMINAL
 
 EVENT_STREAM: Final = "text/event-stream"
 

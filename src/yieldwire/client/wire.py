@@ -16,7 +16,7 @@ from yieldwire.client.body import Body, query_of
 from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
 from yieldwire.client.patience import Backoff, Lost, Patience
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
-from yieldwire.failure import error_from
+from yieldwire.errors.lookup import error_from
 from yieldwire.setting import ANYTHING, Rule, Rules, accepts, instance, optional
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ in any grouping and a decoder bytes in any slices: the events are the same.
 from collections.abc import Sequence
 from typing import ClassVar, Final, Protocol
 
-from yieldwire.events import Block, Event, EventType
+from yieldwire.log.events import Block, Event, EventType
 
 
 class Encoder(Protocol):

@@ -7,7 +7,7 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.codecs import LOG_EVENTS
 from yieldwire.errors import ProtocolError
-from yieldwire.events import Block, Event, one_line
+from yieldwire.log.events import Block, Event, one_line
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """What a decoder holds of one line that has no end yet."""

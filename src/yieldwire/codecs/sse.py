@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from yieldwire.codecs import LOG_EVENTS
-from yieldwire.cursor import parse_cursor
 from yieldwire.errors import ParseError, ProtocolError
-from yieldwire.events import Block, Event, EventType, one_line
+from yieldwire.log.cursor import parse_cursor
+from yieldwire.log.events import Block, Event, EventType, one_line
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """What a decoder holds of one event that has no end yet; above it lies an attack or a fault."""

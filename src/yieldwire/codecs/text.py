@@ -6,8 +6,8 @@ transport instead of ended.
 
 from typing import ClassVar
 
-from yieldwire.chunks import text_of
-from yieldwire.events import Block, EventType
+from yieldwire.log.chunks import text_of
+from yieldwire.log.events import Block, EventType
 
 
 class TextEncoder:

@@ -8,11 +8,11 @@ import asyncio
 from importlib.resources import files
 from typing import Final
 
-from yieldwire.access import Caller
 from yieldwire.asgi import Actions
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange
 from yieldwire.asgi.polling import answer_list
 from yieldwire.asgi.routes import Handler, static_file
+from yieldwire.runs.access import Caller
 
 _STATIC: Final = files("yieldwire.devtools").joinpath("static")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")

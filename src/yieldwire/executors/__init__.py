@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from yieldwire.actions import Action
-from yieldwire.run import RunRecord
+from yieldwire.actions.action import Action
+from yieldwire.actions.upload import Uploads
+from yieldwire.log.run import RunRecord
 from yieldwire.setting import SECONDS, Rules, count, settings
-from yieldwire.upload import Uploads
 
 LIMITS: Final[Rules] = {
     "max_events": count(1),

@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
-from yieldwire.context import Context, Resource
-from yieldwire.debug import cut, place_of, shown
-from yieldwire.errorobject import Debug
+from yieldwire.actions.context import Context, Resource
+from yieldwire.actions.middleware import Around, enter_arounds
+from yieldwire.actions.schema import Output
+from yieldwire.actions.shape import Shape
 from yieldwire.errors import (
     CallError,
     Fenced,
@@ -28,17 +29,16 @@ from yieldwire.errors import (
     UsageError,
     YieldwireError,
 )
-from yieldwire.events import EventType
+from yieldwire.errors.debug import cut, place_of, shown
+from yieldwire.errors.errorobject import Debug
 from yieldwire.executors import Limits, Work
+from yieldwire.executors.backoff import LONGEST_PAUSE
+from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.drive import Drive
-from yieldwire.executors.pace import Pace
-from yieldwire.executors.patience import LONGEST_PAUSE
 from yieldwire.executors.writer import LogWriter
-from yieldwire.middleware import Around, enter_arounds
-from yieldwire.misfit import invalid_output
-from yieldwire.run import RunRecord
-from yieldwire.schema import Output
-from yieldwire.shape import Shape
+from yieldwire.log.events import EventType
+from yieldwire.log.misfit import invalid_output
+from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -76,10 +76,12 @@ class Attempt:
     """Runs one claimed run's action. Its end is written exactly once, by whoever is first."""
 
     def __init__(
-        self, services: Services, run: RunRecord, work: Work, pace: Pace, own: Own
+        self, services: Services, run: RunRecord, work: Work, backpressure: Backpressure, own: Own
     ) -> None:
         self._services, self.run, self._work = services, run, work
-        self._writer = LogWriter(services.store, run, self._encoder(), services.limits, pace)
+        self._writer = LogWriter(
+            services.store, run, self._encoder(), services.limits, backpressure
+        )
         self._own = own
         self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
@@ -96,7 +98,7 @@ class Attempt:
 
     def resume(self, log_bytes: int) -> None:
         """Continue a log in which an earlier attempt left ``log_bytes``."""
-        self._writer.room.resume(log_bytes)
+        self._writer.budget.resume(log_bytes)
 
     def _encoder(self) -> Callable[..., bytes]:
         chunk = self._work.action.signature.chunk
@@ -256,7 +258,7 @@ class Attempt:
         if self.cancel_reason == INTERRUPTED:
             return RunInterrupted()
         if self.cancel_reason == OVER_LIMIT:
-            return self._writer.room.exceeded()
+            return self._writer.budget.exceeded()
         return RunCancelled(self.cancel_reason or "requested")
 
     def _cause(self, exc: asyncio.CancelledError) -> BaseException:

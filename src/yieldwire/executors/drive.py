@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from yieldwire.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.shape import Shape
 from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter
-from yieldwire.shape import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

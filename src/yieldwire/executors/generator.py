@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
-from yieldwire.chunks import Result
-from yieldwire.debug import at_yield
 from yieldwire.errors import UsageError
+from yieldwire.errors.debug import at_yield
+from yieldwire.log.chunks import Result
 
 
 async def last_word(result: Result[object], chunks: AsyncGenerator[object, None]) -> object:

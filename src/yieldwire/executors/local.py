@@ -15,14 +15,14 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from pydantic_core import to_json
 
-from yieldwire.debug import cut
 from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError
-from yieldwire.events import Block, EventType
+from yieldwire.errors.debug import cut
 from yieldwire.executors import Loader, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
-from yieldwire.executors.pace import Pace
-from yieldwire.executors.patience import patiently
-from yieldwire.run import RunRecord, Status
+from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.backpressure import Backpressure
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ class LocalExecutor:
         """Runs that stay pending at the close."""
         self._is_closing = False
         self._is_hurried = asyncio.Event()
-        self.paces: Final[dict[str, Pace]] = {}
+        self.backpressures: Final[dict[str, Backpressure]] = {}
         """How far each run that is executed here is ahead of its readers."""
         self._slots = asyncio.Semaphore(services.limits.threads)
         if lease is not None:
@@ -185,7 +185,7 @@ class LocalExecutor:
             work.close()  # before its first step, perhaps
         self._queued.pop(run_id, None)
         has_begun = self._attempts.pop(run_id, None) is not None
-        self.paces.pop(run_id, None)
+        self.backpressures.pop(run_id, None)
         if self._is_closing:
             if not has_begun:
                 self._left[run_id] = None
@@ -209,9 +209,9 @@ class LocalExecutor:
     async def _begin(self, run_id: str, work: Work) -> Attempt:
         run = await self._claim(run_id)
         # A detached run goes on without readers, so it waits for none.
-        pace = Pace(sys.maxsize if run.detached else self._limits.ahead_bytes)
-        self.paces[run_id] = pace
-        attempt = Attempt(self._services, run, work, pace, self._chores.own)
+        backpressure = Backpressure(sys.maxsize if run.detached else self._limits.ahead_bytes)
+        self.backpressures[run_id] = backpressure
+        attempt = Attempt(self._services, run, work, backpressure, self._chores.own)
         attempt.is_leased = self._lease is not None
         if run.seq:
             attempt.resume(await self._log_bytes(run))
@@ -245,7 +245,7 @@ class LocalExecutor:
         try:
             return await call()
         except StoreError as exc:
-            return await patiently(call, self._patience, run_id, exc)
+            return await with_backoff(call, self._patience, run_id, exc)
 
     async def _keep_leases(self, lease: float) -> None:
         """Renew every lease that is held here, three times in its length.

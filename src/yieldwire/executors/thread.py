@@ -12,10 +12,10 @@ from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any, Final
 
-from yieldwire.chunks import Result
-from yieldwire.debug import at_yield
 from yieldwire.errors import InvalidOutput, UsageError
+from yieldwire.errors.debug import at_yield
 from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
+from yieldwire.log.chunks import Result
 
 MAX_IN_FLIGHT: Final = 1024
 MAX_IN_FLIGHT_BYTES: Final = 4 * BLOCK_BYTES

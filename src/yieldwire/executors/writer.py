@@ -17,18 +17,18 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from yieldwire.chunks import Result
-from yieldwire.debug import at_yield
+from yieldwire.actions.schema import ENCODING
 from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError
-from yieldwire.events import Block, EventType, one_line
+from yieldwire.errors.debug import at_yield
 from yieldwire.executors import Limits
+from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.backpressure import Backpressure
+from yieldwire.executors.budget import Budget
 from yieldwire.executors.generator import cancelled_at_yield, last_word
-from yieldwire.executors.pace import Pace
-from yieldwire.executors.patience import patiently
-from yieldwire.executors.room import Room
-from yieldwire.misfit import invalid_output
-from yieldwire.run import RunRecord, Status, advance
-from yieldwire.schema import ENCODING
+from yieldwire.log.chunks import Result
+from yieldwire.log.events import Block, EventType, one_line
+from yieldwire.log.misfit import invalid_output
+from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -54,13 +54,13 @@ class LogWriter:
         run: RunRecord,
         encode: Callable[..., bytes],
         limits: Limits,
-        pace: Pace,
+        backpressure: Backpressure,
     ) -> None:
         self._store, self._run, self._encode, self._limits = store, run, encode, limits
         self._max_event_bytes = limits.max_event_bytes
-        self._pace = pace
+        self._backpressure = backpressure
         self._seq = run.seq
-        self.room: Final = Room(run, limits)
+        self.budget: Final = Budget(run, limits)
         """What the log may still hold."""
         self._pending: list[bytes] = []
         self._pending_bytes = 0
@@ -185,8 +185,8 @@ class LogWriter:
             raise self._refusal()
         if not data.isascii():
             data = one_line(data)  # so that its size is the one that it has in the log
-        if not self.room.reserve(len(data)):
-            self._failure = self.room.exceeded()
+        if not self.budget.reserve(len(data)):
+            self._failure = self.budget.exceeded()
             raise self._refusal()
         if not self._pending:
             if not self._is_stepping:
@@ -300,8 +300,8 @@ class LogWriter:
                 except StoreError as exc:
                     await self._write_patiently(block, None, exc)
                 self._unsettled = None
-                if self._pace.wrote(block.last, len(block.frames)):
-                    await self._pace.wait_for_room()
+                if self._backpressure.wrote(block.last, len(block.frames)):
+                    await self._backpressure.wait_for_room()
         finally:
             self._busy = False
             if self._idle is not None and not self._idle.done():
@@ -317,12 +317,12 @@ class LogWriter:
             data, self._pending = self._pending, []
             size, self._pending_bytes = self._pending_bytes, 0
         block = Block.of_chunks(self._run.id, self._seq + 1, data)
-        if self.room.take(block, size):
+        if self.budget.take(block, size):
             return block
-        self._failure = self.room.exceeded()
+        self._failure = self.budget.exceeded()
         self._full.clear()
         self._pending, self._pending_bytes = [], 0
-        return self.room.take_part(block)
+        return self.budget.take_part(block)
 
     def check_limits(self) -> None:
         """Return if the log is within its limits.
@@ -349,7 +349,7 @@ class LogWriter:
             self._store.append, run.id, block, after=self._seq, fence=run.fence, end=end
         )
         try:
-            self._seq = await patiently(append, self._limits.store_patience, run.id, exc)
+            self._seq = await with_backoff(append, self._limits.store_patience, run.id, exc)
         except StoreError as failure:
             self.has_failed, self.is_fenced = True, isinstance(failure, Fenced)
             raise
@@ -373,7 +373,7 @@ class LogWriter:
             StoreError: If the store failed for longer than is waited for it.
         """
         self.is_closed = True
-        self._pace.close()
+        self._backpressure.close()
         await self._wait_idle()
         if self._unsettled is not None:
             await self._settle(self._unsettled)
@@ -390,9 +390,9 @@ class LogWriter:
         """Return the block that ends the log, as far as there is room, and its last type."""
         rest = self._next_block() if self._pending else None
         if self._failure is not None and kind is EventType.DONE:
-            kind, data = self.room.end_as(self._failure)
+            kind, data = self.budget.end_as(self._failure)
         else:
-            kind, data = self.room.end_within(kind, data)
+            kind, data = self.budget.end_within(kind, data)
         seq = (self._seq if rest is None else rest.last) + 1
         end = Block.of_event(self._run.id, seq, kind, data)
         return end if rest is None else rest.joined(end), kind

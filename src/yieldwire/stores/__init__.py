@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol
 
 from yieldwire.errors import NotFound, RateLimited
-from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
 
 Deliver = Callable[[Block], bool]
 """Takes the block that is new to a waiting reader, and says whether it could."""

@@ -1,4 +1,4 @@
-/** The life of a run. Written by `make generate` from `src/yieldwire/run.py`; change it there. */
+/** A run's life. Written by `make generate` from `src/yieldwire/log/run.py`; change it there. */
 
 /** Where a run is in its life. */
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled";

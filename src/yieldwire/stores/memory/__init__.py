@@ -18,15 +18,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from yieldwire import steps
 from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import (
     Conflict,
     ForeignCursor,
     KeyReused,
 )
-from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.log import transitions
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.setting import Rules, count, optional, settings
 from yieldwire.stores import (
     REVOCATIONS_KEPT,
@@ -141,11 +141,11 @@ class MemoryStore:
         seq, record = entry.seq, entry.record
         if seq != after and record.fence == fence and entry.stands_already(block):
             return block.last
-        steps.check_right(record, fence)
+        transitions.check_right(record, fence)
         if end is None and block.end is None and seq == after == block.first - 1:
             entry.add(block)  # the hot path: the record is not written anew for every block
         else:
-            step = steps.append(entry.current(), block, after, end, self._clock.now())
+            step = transitions.append(entry.current(), block, after, end, self._clock.now())
             self._take(entry, (step, block))
         return block.last
 
@@ -205,7 +205,7 @@ class MemoryStore:
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         """Begin the next attempt of a pending run."""
         entry = self._entry(run_id)
-        entry.record = steps.claim(entry.current(), self._clock.now())
+        entry.record = transitions.claim(entry.current(), self._clock.now())
         entry.lease_until = None if lease is None else self._clock.monotonic() + lease
         self._note(entry)
         return entry.record
@@ -213,7 +213,7 @@ class MemoryStore:
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         """Renew the lease, and return why the run should be cancelled, if it should."""
         entry = self._entry(run_id)
-        steps.check_right(entry.record, fence)
+        transitions.check_right(entry.record, fence)
         entry.lease_until = self._clock.monotonic() + lease
         self._note(entry)
         return entry.record.cancel_reason
@@ -221,7 +221,9 @@ class MemoryStore:
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
         entry = self._entry(run_id)
-        return self._take(entry, steps.ask_to_stop(entry.current(), reason, self._clock.now()))
+        return self._take(
+            entry, transitions.ask_to_stop(entry.current(), reason, self._clock.now())
+        )
 
     def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
         was_live = not entry.record.status.is_terminal
@@ -250,13 +252,13 @@ class MemoryStore:
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
         for entry in self._whose_time_may_have_come(now):
             is_lost = entry.lease_until is not None and entry.lease_until < now
-            is_forsaken = steps.is_forsaken(entry.record, entry.last_read(now), now)
+            is_forsaken = transitions.is_forsaken(entry.record, entry.last_read(now), now)
             # Asked to stop first: what nobody follows is not begun again.
             if is_forsaken:
-                self._take(entry, steps.ask_to_stop(entry.current(), "unattended", wall))
+                self._take(entry, transitions.ask_to_stop(entry.current(), "unattended", wall))
             if is_lost and not entry.record.status.is_terminal:
                 entry.lease_until = None
-                self._take(entry, steps.take_away(entry.current(), wall))
+                self._take(entry, transitions.take_away(entry.current(), wall))
             if is_forsaken or is_lost:
                 changed.append(entry.current())
             if not entry.record.status.is_terminal:

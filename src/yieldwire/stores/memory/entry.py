@@ -6,8 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Final
 
-from yieldwire.events import Block
-from yieldwire.run import RunRecord
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
 from yieldwire.stores import Deliver, fail, resolve
 
 _PACK: Final = 8

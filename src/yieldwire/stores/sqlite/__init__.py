@@ -22,11 +22,11 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic_core import to_json
 
-from yieldwire import steps
 from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import Conflict, ForeignCursor, KeyReused
-from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.log import transitions
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.setting import SECONDS, Rule, Rules, one_of, optional, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
@@ -125,7 +125,8 @@ class SQLiteStore:
                 "key": admission.key,
                 "fingerprint": admission.fingerprint,
                 "feed": admission.feed,
-                "lease_until": self._clock.monotonic() + (admission.lease or steps.CLAIM_SECONDS),
+                "lease_until": self._clock.monotonic()
+                + (admission.lease or transitions.CLAIM_SECONDS),
                 "read_until": self._clock.monotonic(),
             }
             row = {**to_row(run), **columns}
@@ -267,7 +268,7 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             row = self._log.row(connection, run_id)
-            run = steps.claim(to_record(row), self._clock.now())
+            run = transitions.claim(to_record(row), self._clock.now())
             until = None if lease is None else self._clock.monotonic() + lease
             return self._log.keep(connection, row, run, None, lease_until=until)
 
@@ -280,7 +281,7 @@ class SQLiteStore:
         def work(connection: sqlite3.Connection) -> str | None:
             row = self._log.one(connection, "renew_lease", id=run_id, fence=fence, until=until)
             if row is None:
-                steps.check_right(to_record(self._log.row(connection, run_id)), fence)
+                transitions.check_right(to_record(self._log.row(connection, run_id)), fence)
             return None if row is None else row["cancel_reason"]
 
         return await self._write(work)
@@ -290,7 +291,7 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             row = self._log.row(connection, run_id)
-            run, block = steps.ask_to_stop(to_record(row), reason, self._clock.now())
+            run, block = transitions.ask_to_stop(to_record(row), reason, self._clock.now())
             if run == to_record(row):
                 return run
             return self._log.keep(connection, row, run, block, lease_until=row["lease_until"])
@@ -311,10 +312,10 @@ class SQLiteStore:
             return [row[0] for row in connection.execute(self._sql[name], times)]
 
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
-            stop = partial(steps.ask_to_stop, reason="unattended", now=wall)
+            stop = partial(transitions.ask_to_stop, reason="unattended", now=wall)
             stopped = self._log.step_each(connection, due(connection, "forsaken"), stop)
-            until = now + (lease or steps.CLAIM_SECONDS)  # for the caller that gets it here
-            take_away, lost = partial(steps.take_away, now=wall), due(connection, "lost")
+            until = now + (lease or transitions.CLAIM_SECONDS)  # for the caller that gets it here
+            take_away, lost = partial(transitions.take_away, now=wall), due(connection, "lost")
             taken = self._log.step_each(connection, lost, take_away, until)
             for n in due(connection, "old_revocations"):
                 connection.execute(self._sql["forget_revocations"], {"oldest": n})

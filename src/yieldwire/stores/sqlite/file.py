@@ -14,8 +14,8 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
-from yieldwire.events import Block, EventType
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.sqlite.failure import primary
 
 VERSION: Final = 2

@@ -14,11 +14,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from yieldwire import steps
 from yieldwire.clock import Clock
 from yieldwire.errors import Fenced
-from yieldwire.events import Block
-from yieldwire.run import RunRecord, Status
+from yieldwire.log import transitions
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import no_such_run
 from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
@@ -108,8 +108,8 @@ class Log:
             connection.execute(self._sql["advance_head"], values)
             return first_seq
         row = self.row(connection, run_id)
-        steps.check_right(to_record(row), fence)
-        step = steps.append(to_record(row), block, after, append.end, self._clock.now())
+        transitions.check_right(to_record(row), fence)
+        step = transitions.append(to_record(row), block, after, append.end, self._clock.now())
         return self.keep(connection, row, step, block).first_seq
 
     def keep(

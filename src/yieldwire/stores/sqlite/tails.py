@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from yieldwire.events import Block, EventType
+from yieldwire.log.events import Block, EventType
 
 TAIL_BYTES: Final = 1024 * 1024
 TAILS_BYTES: Final = 32 * 1024 * 1024

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeAlias
 
 from yieldwire.errors import StoreError
-from yieldwire.events import Block
+from yieldwire.log.events import Block
 from yieldwire.stores import Deliver, offer, resolve
 
 Heads: TypeAlias = Mapping[str, int]

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from yieldwire.errors import AppendConflict, Fenced, NotFound, StoreError
-from yieldwire.events import Block, EventType
-from yieldwire.run import RunRecord, Status, advance
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import RunStore
 from yieldwire.testing.contract.harness import (
     StoreHarness,

@@ -1,6 +1,6 @@
 """What a store promises of lists of runs."""
 
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.testing.contract.harness import StoreHarness, claimed, created, finish, finished
 

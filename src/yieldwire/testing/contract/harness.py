@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol
 from pydantic_core import to_json
 
 from yieldwire.errors import YieldwireError
-from yieldwire.events import Block, Event, EventType
-from yieldwire.run import RunRecord, Status, advance, new_run_id
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.run import RunRecord, Status, advance, new_run_id
 from yieldwire.stores import Admission, RunStore
 
 SOON: Final = 30.0

@@ -1,7 +1,7 @@
 """What a store promises of forgetting runs."""
 
 from yieldwire.errors import Conflict, NotFound
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query
 from yieldwire.testing.contract.harness import (
     StoreHarness,

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
-from yieldwire.events import Block, EventType
-from yieldwire.run import RunRecord
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord
 from yieldwire.stores import Deliver, RunStore
 from yieldwire.testing.contract.harness import (
     SOON,

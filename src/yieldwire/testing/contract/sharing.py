@@ -3,8 +3,8 @@
 from typing import Final
 
 from yieldwire.errors import KeyReused, NotFound, RateLimited
-from yieldwire.events import EventType
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import EventType
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query
 from yieldwire.testing.contract.harness import StoreHarness, created, finish, raises, record
 from yieldwire.testing.contract.starting import together

@@ -3,7 +3,7 @@
 import asyncio
 
 from yieldwire.errors import KeyReused, NotFound, RateLimited
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query
 from yieldwire.testing.contract.harness import (
     StoreHarness,

@@ -3,8 +3,8 @@
 from pydantic_core import from_json
 
 from yieldwire.errors import Fenced
-from yieldwire.events import EventType
-from yieldwire.run import RunRecord, Status
+from yieldwire.log.events import EventType
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.testing.contract.harness import (
     StoreHarness,
     chunks,

@@ -1,0 +1,222 @@
+"""An action: a function, what its signature says, and how its runs are to be treated."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, update_wrapper
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar
+
+from pydantic_core import to_json
+
+from yieldwire.actions.middleware import AROUND, MIDDLEWARE, Around, Middleware
+from yieldwire.actions.schema import BINARY, Signature, inspect_action, result_of
+from yieldwire.actions.shape import Shape
+from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
+from yieldwire.log.run import distinct_labels
+from yieldwire.setting import (
+    ANYTHING,
+    FLAG,
+    SECONDS,
+    SOME_SECONDS,
+    Rules,
+    count,
+    each,
+    one_of,
+    optional,
+    settings,
+    shown,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+RESERVED: Final = frozenset({"runs", "ws", "dev"})
+"""Names of routes, which no action may have."""
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
+
+OPTIONS: Final[Rules] = {
+    "method": one_of("POST", "GET"),
+    "linger": optional(SECONDS),
+    "timeout": optional(SOME_SECONDS),
+    "retries": count(0),
+    "retention": SECONDS,
+    "concurrency": optional(count(1)),
+    "labels": ANYTHING,
+    "middleware": MIDDLEWARE,
+    "around": AROUND,
+    "shared": FLAG,
+    "keep": optional(count(1)),
+    "errors": each(ANYTHING, "errors"),
+    "result": ANYTHING,
+}
+
+
+@settings(OPTIONS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an action's runs are treated.
+
+    Attributes:
+        method: ``"GET"`` declares a read-only feed, which a native EventSource may open.
+        linger: Seconds that an attached run waits for a reader to come back; ``None``: for ever.
+        timeout: Seconds after which a run fails as ``TIMEOUT``.
+        retries: Attempts that may follow the first when a worker is lost.
+        retention: Seconds that a run is kept after its end.
+        concurrency: Runs of the action that one caller may have at a time.
+        labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
+        middleware: Runs once at each start, after the application's.
+        around: Wraps each attempt, inside the application's.
+        shared: One run of a feed for all readers with the same input.
+        keep: How many of its newest events a feed keeps.
+        errors: What the action may raise: kinds of `ActionError` with a ``code`` of their own,
+            or codes. Callers are told of them; nothing else becomes of it.
+        result: The type of the result, where type checkers cannot know it from the function:
+            where it is yielded. ``None``: as the function's annotations say.
+    """
+
+    method: Literal["POST", "GET"] = "POST"
+    linger: float | None = 30.0
+    timeout: float | None = None
+    retries: int = 0
+    retention: float = 3600.0
+    concurrency: int | None = None
+    labels: tuple[str, ...] = ()
+    middleware: Sequence[Middleware] = ()
+    around: Sequence[Around] = ()
+    shared: bool = False
+    keep: int | None = None
+    errors: Sequence[type[ActionError] | str] = ()
+    result: object = None
+
+
+class Action(Generic[P, R, T]):
+    """A registered action. Calling it calls the function as it was written.
+
+    ``P`` and ``R`` are the function's own signature, ``T`` is the type of a run's result.
+
+    Raises:
+        InvalidAction: If the function or its options do not fit together.
+    """
+
+    def __init__(self, function: Callable[P, R], options: Options) -> None:
+        self.function: Final = function
+        self.options: Final = options
+        self.name: Final[str] = getattr(function, "__name__", "")
+        self.signature: Final[Signature] = self._with_result(inspect_action(function))
+        update_wrapper(self, function)
+        self._check()
+        try:
+            self.labels: Final = distinct_labels(options.labels)
+        except UsageError as exc:
+            raise InvalidAction(f"{self.name}: {exc}") from exc
+
+    def _check(self) -> None:
+        if _NAME.fullmatch(self.name) is None or {self.name, self.alias} & RESERVED:
+            raise InvalidAction(
+                f"{self.name!r} cannot be an action's name: it must begin with a letter, hold "
+                f"only letters, digits and _, and not be one of {', '.join(sorted(RESERVED))}."
+            )
+        options = self.options
+        if options.method == "POST" and (options.shared or options.keep is not None):
+            raise InvalidAction(f"{self.name}: shared= and keep= are for feeds; add method='GET'.")
+        if options.method == "GET" and self.takes_files:
+            name = next(iter(self.signature.files()), "")
+            raise InvalidAction(
+                f"{self.name}: the parameter {name!r} takes a file, which a GET cannot carry; "
+                "leave out method='GET'."
+            )
+        if options.method == "GET" and not self.signature.shape.streams:
+            raise InvalidAction(
+                f"{self.name}: a feed streams; a function with one answer does not."
+            )
+        codes = [error["code"] for error in self.declared_errors]
+        if len(set(codes)) < len(codes):
+            raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")
+
+    def _with_result(self, signature: Signature) -> Signature:
+        """Return the signature with the result that the options say."""
+        wanted, said = self.options.result, signature.result.annotation
+        if wanted is None or wanted == said:
+            return signature
+        is_yielded = signature.shape in {Shape.ASYNC_GENERATOR, Shape.GENERATOR}
+        if said is not Any and not (said is None and is_yielded):
+            raise InvalidAction(
+                f"{self.name}: result={shown(wanted)} contradicts the function's annotations, by "
+                f"which the result is {shown(said)}; leave out result=, or change one of them."
+            )
+        return replace(signature, result=result_of(self.name, wanted))
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, without a run."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Action {self.name}>"
+
+    @property
+    def alias(self) -> str:
+        """The name in camelCase, to which the action answers too."""
+        head, *rest = self.name.split("_")
+        return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+    @property
+    def doc(self) -> str:
+        """The function's docstring, without its indentation."""
+        return _doc_of(self.function.__doc__)
+
+    @cached_property
+    def input_schema(self) -> dict[str, Json]:
+        """The input object as JSON Schema."""
+        return self.signature.input_schema()
+
+    @property
+    def declared_errors(self) -> list[dict[str, Json]]:
+        """What ``errors=`` says, as callers are told; of a mere code nothing more is known.
+
+        Raises:
+            InvalidAction: If an entry is neither a kind of `ActionError` with a code nor a code.
+        """
+        return [self._declared(error) for error in self.options.errors]
+
+    def _declared(self, error: type[ActionError] | str) -> dict[str, Json]:
+        code: object = error
+        status, retryable, doc = None, None, ""
+        if isinstance(error, type) and issubclass(error, ActionError):
+            code, status, retryable = error.code, error.status, error.retryable
+            doc = _doc_of(error.__doc__)
+        if not isinstance(code, str) or not _CODE.fullmatch(code) or code == ActionError.code:
+            raise InvalidAction(
+                f"{self.name}: {error!r} in errors= is neither a code such as 'OUT_OF_CREDIT' nor "
+                "a kind of ActionError that has one as its class attribute."
+            )
+        return {"code": code, "status": status, "retryable": retryable, "doc": doc}
+
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether a file may be in the input, at any depth."""
+        return BINARY in to_json(self.input_schema)
+
+    def manifest(self) -> dict[str, Json]:
+        """Return what callers may know of the action."""
+        chunk = self.signature.chunk
+        return {
+            "name": self.name,
+            "alias": self.alias,
+            "doc": self.doc,
+            "method": self.options.method,
+            "streams": self.signature.shape.streams,
+            "input": self.input_schema,
+            "chunk": chunk.json_schema if chunk is not None else None,
+            "result": self.signature.result.json_schema,
+            "errors": self.declared_errors,
+            "linger": self.options.linger,
+            "timeout": self.options.timeout,
+            "shared": self.options.shared,
+        }
+
+
+def _doc_of(docstring: str | None) -> str:
+    return "\n".join(line.strip() for line in (docstring or "").strip().splitlines())

@@ -1,0 +1,234 @@
+"""What an action may ask of its run."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
+
+from yieldwire.actions.parameter import Injected
+from yieldwire.errors import ActionError, Json, UsageError
+from yieldwire.log.chunks import Append, Value
+
+T = TypeVar("T")
+C = TypeVar("C")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFacts:
+    """The few plain facts of the request that started a run; they reach a worker too.
+
+    ``headers`` has lower-case names and leaves out whatever carries a secret.
+    """
+
+    method: str = ""
+    path: str = ""
+    client: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Json]:
+        """Return the facts as plain JSON."""
+        headers = dict(self.headers)
+        return {"method": self.method, "path": self.path, "client": self.client, "headers": headers}
+
+
+class Resource(Generic[T]):
+    """Something opened once per process: a pool, an HTTP client.
+
+    Made by ``@actions.resource`` of an async generator that yields it once; what follows
+    the ``yield`` closes it.
+    """
+
+    def __init__(self, opener: Callable[[], AsyncIterator[T]]) -> None:
+        self.opener: Final = opener
+        self.name: Final = getattr(opener, "__name__", "resource")
+
+
+class Sink(Protocol):
+    """Where chunks go: the writer of the run's log."""
+
+    def put(self, chunk: object, /) -> object:
+        """Take a chunk; it is written when the action next waits."""
+        ...
+
+    async def drain(self) -> None:
+        """Return when what was put is in the log, or the log is near enough."""
+        ...
+
+
+class Host(Protocol):
+    """What runs an attempt, as far as its action may see it."""
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why the run is to stop, if it is."""
+        ...
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
+        """Run a helper in the run's own group."""
+        ...
+
+    def resource(self, resource: Resource[T], /) -> T:
+        """Return what a resource opened."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Context(Injected):
+    """One attempt at a run, as its action, its middleware and its arounds see it.
+
+    ``state`` is plain JSON: what middleware puts there reaches the action, wherever
+    that runs. ``labels`` that middleware adds are put on the run, for lists, each once. In
+    middleware no attempt has begun: ``attempt`` is 0.
+    """
+
+    run_id: str
+    action: str
+    owner: str | None
+    caller: str
+    request: RequestFacts
+    attempt: int = 0
+    state: dict[str, Json] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    host: Host | None = field(default=None, repr=False)
+
+    def _running(self) -> Host:
+        if self.host is None:
+            raise UsageError("This needs a running attempt; middleware runs before there is one.")
+        return self.host
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self.host is not None and self.host.cancel_reason is not None
+
+    def check_cancelled(self) -> None:
+        """Stop here if the run was asked to: for blocking code between two yields.
+
+        Raises:
+            asyncio.CancelledError: If it was. Let it pass.
+        """
+        if self.is_cancelled:
+            raise asyncio.CancelledError
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
+        """Run a helper in the run's own group: the run ends when it has, and fails if it does.
+
+        Raises:
+            UsageError: If no attempt is running, or the action is blocking code.
+        """
+        return self._running().spawn(coroutine)
+
+    def resource(self, resource: Resource[T], /) -> T:
+        """Return what a resource opened, once per process.
+
+        Raises:
+            UsageError: If no attempt is running, or the resource is another application's.
+        """
+        return self._running().resource(resource)
+
+
+class Stream(Injected, Generic[C]):
+    """A stream that the action pushes to; returning closes it."""
+
+    carries: ClassVar[str | None] = "stream"
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._closed = False
+
+    async def send(self, chunk: C) -> None:
+        """Send a chunk. It waits while the log is too far behind.
+
+        Raises:
+            UsageError: If the stream is closed.
+        """
+        if self._closed:
+            raise UsageError("The stream is closed; nothing can be sent on it.")
+        self._sink.put(chunk)
+        await self._sink.drain()
+
+    def close(self) -> None:
+        """End the stream early; the action may go on and return its result."""
+        self._closed = True
+
+
+_UNSET: Final = object()
+
+
+class StreamableValue(Injected, Generic[V]):
+    """One value that changes while work goes on; returning is `done`.
+
+    The run's result is the last value. The methods do not wait; what they say is sent
+    when the action next does.
+    """
+
+    carries: ClassVar[str | None] = "value"
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._value: object = _UNSET
+        self._grown: io.StringIO | None = None  # what was appended since; a list takes far more
+        self._closed = False
+        self.failure: ActionError | None = None
+
+    @property
+    def value(self) -> V | None:
+        """The value as it is; ``None`` before the first."""
+        if self._grown is not None:
+            start = self._value if isinstance(self._value, str) else ""
+            self._value, self._grown = start + self._grown.getvalue(), None
+        return None if self._value is _UNSET else cast("V", self._value)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("The value is done; it can change no more.")
+
+    def update(self, value: V) -> None:
+        """Replace the value.
+
+        Raises:
+            UsageError: If the value is done.
+            LimitExceeded: If the run's log has no room for it; the value is what it was.
+        """
+        self._check_open()
+        self._sink.put(Value(value))
+        self._value, self._grown = value, None
+
+    def append(self, text: str) -> None:
+        """Let the value, which is text or not set yet, grow.
+
+        Raises:
+            UsageError: If the value is done, or is no text.
+            LimitExceeded: If the run's log has no room for it; the value is what it was.
+        """
+        self._check_open()
+        if self._value is not _UNSET and not isinstance(self._value, str):
+            raise UsageError("Only text can be appended to; use update() for other values.")
+        self._sink.put(Append(text))
+        if self._grown is None:
+            self._grown = io.StringIO(newline="")
+        self._grown.write(text)
+
+    def done(self, value: object = _UNSET) -> None:
+        """Say that the value will change no more, with a last value if one is given.
+
+        Raises:
+            UsageError: If the value is done already.
+        """
+        if value is _UNSET:
+            self._check_open()
+        else:
+            self.update(cast("V", value))
+        self._closed = True
+
+    def error(self, error: ActionError | str) -> None:
+        """End the value with an error, which fails the run when the action returns.
+
+        Raises:
+            UsageError: If the value is done.
+        """
+        self._check_open()
+        self._closed = True
+        self.failure = error if isinstance(error, ActionError) else ActionError("FAILED", error)

@@ -1,0 +1,239 @@
+"""What an application consists of: its actions and resources, by name."""
+
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from inspect import isasyncgenfunction
+from typing import (
+    Any,
+    Concatenate,
+    Final,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
+
+from yieldwire.actions.action import OPTIONS, Action, Options
+from yieldwire.actions.context import Context, Resource, StreamableValue
+from yieldwire.actions.function import name_of
+from yieldwire.actions.middleware import Around, Middleware
+from yieldwire.errors import ActionError, InvalidAction, NotFound, UsageError
+from yieldwire.setting import accepts, fault_of, sentence
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+D = TypeVar("D")
+G = TypeVar("G", bound=AsyncIterable[Any] | Iterator[Any])
+T = TypeVar("T")
+V = TypeVar("V")
+
+NAME_SHOWN: Final = 100
+"""How much of an unknown name is repeated, in characters: a caller may send any."""
+
+
+class ActionOptions(TypedDict, total=False):
+    """What ``@actions.action(...)`` takes; `Options` says what each is for."""
+
+    method: Literal["POST", "GET"]
+    linger: float | None
+    timeout: float | None
+    retries: int
+    retention: float
+    concurrency: int | None
+    labels: tuple[str, ...]
+    middleware: Sequence[Middleware]
+    around: Sequence[Around]
+    shared: bool
+    keep: int | None
+    errors: Sequence[type[ActionError] | str]
+
+
+class DeclareResult(Protocol[D]):
+    """Makes an action of a function, whose runs have a result of the type that ``result=`` says."""
+
+    def __call__(self, function: Callable[P, R], /) -> Action[P, R, D]:
+        """Make an action of ``function``."""
+        ...
+
+
+class Declare:
+    """Makes actions of functions, as ``@actions.action`` or with options.
+
+    Type checkers know the type of a run's result from the function: what it returns, what its
+    generator returns, and the value's type where a `StreamableValue` is the first parameter, or
+    follows a `Context`. Of a result that is yielded they know no type, unless ``result=`` says it::
+
+        @actions.action(result=Report)
+        async def report(month: str) -> AsyncIterator[Text | Result[Report]]: ...
+    """
+
+    def __init__(self, registry: "Registry", options: Mapping[str, Any]) -> None:
+        self._registry, self._options = registry, options
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Generator[C, Any, T]], /
+    ) -> Action[P, Generator[C, Any, T], T]: ...
+    @overload
+    def __call__(self, function: Callable[P, G], /) -> Action[P, G, Any]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[Concatenate[StreamableValue[V], P], Coroutine[Any, Any, None]],
+        /,
+    ) -> Action[Concatenate[StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None]],
+        /,
+    ) -> Action[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
+    @overload
+    def __call__(  # of a value that comes later, so nothing is known
+        self, function: Callable[P, Coroutine[Any, Any, None]], /
+    ) -> Action[P, Coroutine[Any, Any, None], Any]: ...
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Action[P, Coroutine[Any, Any, T], T]: ...
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> Action[P, T, T]: ...
+    @overload
+    def __call__(
+        self, /, *, result: type[D], **options: Unpack[ActionOptions]
+    ) -> DeclareResult[D]: ...
+    @overload
+    def __call__(self, /, **options: Unpack[ActionOptions]) -> "Declare": ...
+    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Make an action of a function, or say how the actions that are made are to be treated.
+
+        Raises:
+            InvalidAction: If the function cannot be an action, or its name is taken.
+        """
+        if function is None:
+            return Declare(self._registry, {**self._options, **options})
+        chosen = {**self._options, **options}
+        if (fault := fault_of(chosen, OPTIONS)) is not None:
+            raise InvalidAction(sentence(name_of(function), fault))
+        action: Action[..., Any, Any] = Action(function, Options(**chosen))
+        self._registry.register(action)
+        return action
+
+
+class Registry:
+    """Actions by their name and by its camelCase form; nothing is found in any other way."""
+
+    def __init__(self) -> None:
+        self._actions: dict[str, Action[..., Any, Any]] = {}
+        self._names: dict[str, Action[..., Any, Any]] = {}
+        self._middleware: tuple[Middleware, ...] = ()
+        self._around: tuple[Around, ...] = ()
+        self.declared_resources: list[Resource[Any]] = []
+
+    @property
+    def actions(self) -> Iterable[Action[..., Any, Any]]:
+        """Every action, in the order of registration."""
+        return self._actions.values()
+
+    def action_named(self, name: str) -> Action[..., Any, Any]:
+        """Return the action of that name, Python's or camelCase.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        try:
+            return self._names[name]
+        except KeyError:
+            raise NotFound(
+                f"There is no action {name[:NAME_SHOWN]!r}; manifest.json lists what there is."
+            ) from None
+
+    @property
+    def action(self) -> Declare:
+        """Make an action of a function, as ``@actions.action`` or with options; see `Declare`.
+
+        The function stays what it was: calling the action calls it.
+
+        Raises:
+            InvalidAction: If the function cannot be an action, or its name is taken.
+        """
+        return Declare(self, {})
+
+    def register(self, action: Action[..., Any, Any]) -> None:
+        """Add an action.
+
+        Raises:
+            InvalidAction: If its name, in either form, is taken.
+        """
+        for name in {action.name, action.alias}:
+            if name in self._names:
+                raise InvalidAction(f"Two actions answer to {name!r}; give one another name.")
+        self._actions[action.name] = action
+        self._names[action.name] = self._names[action.alias] = action
+
+    def own(self, action: Action[P, R, T], /) -> Action[P, R, T]:
+        """Return ``action``, which must be one of this application's.
+
+        Raises:
+            UsageError: If it is not.
+        """
+        if not isinstance(action, Action) or self._actions.get(action.name) is not action:
+            raise UsageError(
+                f"{name_of(action)}: it is not an action of this application; decorate the "
+                "function with @actions.action, and start what that returns."
+            )
+        return action
+
+    def include(self, other: "Registry") -> None:
+        """Add the actions and resources of another application, each with its own options.
+
+        Nothing else of the other one comes along, so one that has middleware or arounds for
+        all of its actions is refused: they would run without what guards them.
+
+        Raises:
+            InvalidAction: If a name is taken, or the other application has middleware or arounds.
+        """
+        if not isinstance(other, Registry):
+            raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
+        if other._middleware or other._around:  # noqa: SLF001 - the same class's own
+            raise InvalidAction(
+                "An application with middleware or arounds of its own cannot be included; give "
+                "them to each action, or to the application that includes it."
+            )
+        for action in other.actions:
+            self.register(action)
+        self.declared_resources.extend(other.declared_resources)
+
+    def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
+        """Declare an async generator that opens something once per process, and closes it.
+
+        Raises:
+            UsageError: If it is not an async generator without parameters.
+
+        Example:
+            >>> @actions.resource  # doctest: +SKIP
+            ... async def pool() -> AsyncIterator[Pool]:
+            ...     async with Pool() as opened:
+            ...         yield opened
+        """
+        if not isasyncgenfunction(opener) or not accepts(opener, 0):
+            raise UsageError(
+                f"{name_of(opener)}: it is not an async generator without parameters, which a "
+                "resource is; write `async def` with one `yield`, without @asynccontextmanager."
+            )
+        resource = Resource(opener)
+        self.declared_resources.append(resource)
+        return resource

@@ -1,0 +1,189 @@
+"""From a function's signature to types, to JSON Schema, to its arguments.
+
+An action's parameters are the fields of its input object, except those whose type is
+*injected*. Its return type, or its `Stream` or `StreamableValue` parameter, says what its
+chunks are, and where its result is.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from yieldwire.actions.function import check_function, hints_of, name_of
+from yieldwire.actions.jsonschema import Wire
+from yieldwire.actions.parameter import PREFIX, Injected, Parameters, reason_of
+from yieldwire.actions.shape import Shape, check_result, outputs_of, shape_of
+from yieldwire.errors import InvalidAction, Json, ValidationFailed
+from yieldwire.setting import shown
+
+BINARY: Final = b'"format":"binary"'
+"""What a file is in a schema."""
+
+ENCODING: Final[Mapping[str, Any]] = {"by_alias": True, "warnings": False}
+"""How values are encoded: as their schema says, and what is not as declared without a warning."""
+
+
+class Output:
+    """One type that an action sends: how to validate it, encode it, describe it."""
+
+    def __init__(self, annotation: object) -> None:
+        self.annotation = annotation
+        self._adapter: TypeAdapter[Any] | None = None
+        if annotation is not Any:
+            self._adapter = TypeAdapter(cast("Any", annotation))
+        self.encoder: Final = self._encoder()
+        """Makes JSON of a value. It is called as ``encoder(value, **ENCODING)``."""
+        self.encode_checked: Final = self._checked_encoder()
+        """The same, and raises `pydantic.ValidationError` for a value that does not fit."""
+
+    def _encoder(self) -> Callable[..., bytes]:
+        # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
+        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
+        return adapter.serializer.to_json
+
+    def _checked_encoder(self) -> Callable[..., bytes]:
+        encode = self.encoder
+        # The inner validator, as above; a closure, because this may be done for every event.
+        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
+        validate = adapter.validator.validate_python
+
+        def checked(value: object, *, by_alias: bool = True, warnings: bool = False) -> bytes:
+            return encode(validate(value), by_alias=by_alias, warnings=warnings)
+
+        return checked
+
+    def encode(self, value: object) -> bytes:
+        """Return ``value`` as JSON."""
+        return self.encoder(value, **ENCODING)
+
+    def read(self, value: Json) -> object:
+        """Return what ``value``, plain JSON, stands for in the type."""
+        return value if self._adapter is None else self._adapter.validate_python(value)
+
+    @cached_property
+    def json_schema(self) -> dict[str, Json]:
+        """The type as JSON Schema, as it is on the wire."""
+        if self._adapter is None:
+            return {}
+        return self._adapter.json_schema(by_alias=True, mode="serialization", schema_generator=Wire)
+
+
+class Arguments(dict[str, Any]):
+    """A function's validated arguments, with the model that they were read from."""
+
+    def __init__(self, values: Mapping[str, Any], model: BaseModel) -> None:
+        super().__init__(values)
+        self.model: Final = model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What is known of an action from its signature."""
+
+    shape: Shape
+    input: type[BaseModel]
+    body: str | None
+    injected: Mapping[str, type[Injected]]
+    chunk: Output | None
+    result: Output
+
+    def validate(self, data: object) -> dict[str, Any]:
+        """Return the function's arguments for an input object.
+
+        Raises:
+            ValidationFailed: If it does not fit, with the messages by field.
+        """
+        try:
+            model = self.input.model_validate(data)
+        except ValidationError as exc:
+            raise ValidationFailed(_field_errors(exc)) from exc
+        if self.body is not None:
+            return Arguments({self.body: model}, model)
+        values = {name.removeprefix(PREFIX): value for name, value in model.__dict__.items()}
+        return Arguments(values, model)
+
+    def dump(self, arguments: Mapping[str, Any]) -> bytes:
+        """Return validated arguments as one JSON object."""
+        if isinstance(arguments, Arguments):
+            model = arguments.model
+        elif self.body is not None:
+            model = arguments[self.body]
+        else:
+            fields = {PREFIX + name: value for name, value in arguments.items()}
+            model = self.input.model_construct(**fields)
+        return self.input.__pydantic_serializer__.to_json(model, **ENCODING)
+
+    def input_schema(self) -> dict[str, Json]:
+        """Return the input object as JSON Schema."""
+        return self.input.model_json_schema(by_alias=True, mode="validation", schema_generator=Wire)
+
+    def files(self) -> list[str]:
+        """Return the fields that a file may be in, at any depth."""
+        return [
+            name.removeprefix(PREFIX)
+            for name, field in self.input.model_fields.items()
+            if BINARY in to_json(_described(field.annotation))
+        ]
+
+
+def inspect_action(function: Callable[..., object]) -> Signature:
+    """Read a function's signature.
+
+    Raises:
+        InvalidAction: If the function cannot be an action; the message says what to change.
+    """
+    check_function(function)
+    name, hints = name_of(function), hints_of(function)
+    parameters = Parameters(name)
+    for parameter in inspect.signature(function).parameters.values():
+        parameters.add(parameter, hints.get(parameter.name, Any))
+    shape = shape_of(name, function, parameters.carries)
+    chunk, result = outputs_of(name, shape, hints.get("return", Any), parameters.emits)
+    title = "".join(part.title() for part in getattr(function, "__name__", "action").split("_"))
+    return Signature(
+        shape=shape,
+        input=parameters.model(title + "Input"),
+        body=next(iter(parameters.bodies), None),
+        injected=parameters.injected,
+        chunk=_output(name, "the type of its chunks", chunk) if shape.streams else None,
+        result=_output(name, "the type of its result", result),
+    )
+
+
+def result_of(name: str, wanted: object) -> Output:
+    """Return the result that an action's option ``result=`` says.
+
+    Raises:
+        InvalidAction: If it is not the type of a value that JSON can say.
+    """
+    check_result(name, wanted)
+    return _output(name, f"result={shown(wanted)}", wanted)
+
+
+def _described(annotation: Any) -> dict[str, Json]:  # noqa: ANN401 - a type
+    return TypeAdapter[Any](annotation).json_schema(mode="validation", schema_generator=Wire)
+
+
+def _output(name: str, what: str, annotation: object) -> Output:
+    try:
+        output = Output(annotation)
+        _ = output.json_schema
+    except Exception as exc:
+        raise InvalidAction(
+            f"{name}: {what} cannot be described: {reason_of(exc)}; write JSON types, or a "
+            "Pydantic model, dataclass or TypedDict defined above the action."
+        ) from exc
+    return output
+
+
+def _field_errors(exc: ValidationError) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        path = ".".join(map(str, error["loc"])) or "_root"
+        errors.setdefault(path, []).append(error["msg"])
+    return errors

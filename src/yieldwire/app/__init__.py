@@ -1,0 +1,367 @@
+"""The application: what can be called, what it needs, and the verbs that every transport uses."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context, RequestFacts, Resource
+from yieldwire.actions.middleware import Around, Middleware, run_middleware
+from yieldwire.app.configuration import APP, open_store
+from yieldwire.app.opening import Lifetime, Opening
+from yieldwire.clock import Clock, SystemClock
+from yieldwire.clock import Timing as Timing
+from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
+from yieldwire.executors import Limits, Work
+from yieldwire.executors.attempt import Services
+from yieldwire.executors.local import LocalExecutor
+from yieldwire.log.events import Event
+from yieldwire.log.run import RunRecord, Status, new_run_id
+from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
+from yieldwire.runs.access import Access, Caller, Verb, authorize
+from yieldwire.runs.handle import Handles
+from yieldwire.runs.inputs import Inputs, Start
+from yieldwire.runs.reader import Reader
+from yieldwire.runs.start import admission_of
+from yieldwire.setting import settings
+from yieldwire.stores import Admission, Query, RunStore
+
+logger = logging.getLogger("yieldwire.app")
+
+
+@settings(APP)
+class App(Handles):
+    """Actions, the store that keeps their runs, the executor that runs them.
+
+    It opens by itself at the first call, in the event loop of that call. `close` ends that, and
+    `open` begins again, in any event loop.
+
+    Args:
+        store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or a store of your own.
+        access: Widens who may see a run beyond its owner.
+        middleware: Runs once at each start, in order.
+        around: Wraps every attempt, in order.
+        limits: What one run may cost.
+        timing: How long things may take.
+        max_runs: Runs that one caller may have at a time, over all actions.
+        debug: Whether errors show what an unexpected exception was. For development only.
+        checks_chunks: Whether each chunk is checked against its declared type.
+        clock: What tells the time; tests hand in one that they move.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, each by its name
+        self,
+        *,
+        store: str | RunStore = "memory",
+        access: Access | None = None,
+        middleware: Sequence[Middleware] = (),
+        around: Sequence[Around] = (),
+        limits: Limits | None = None,
+        timing: Timing | None = None,
+        max_runs: int | None = 1000,
+        debug: bool = False,
+        checks_chunks: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__()
+        self.clock: Final = clock or SystemClock()
+        self.store: Final = open_store(store, self.clock)
+        self.limits: Final = limits or Limits()
+        self.timing = timing or Timing()
+        self.checks_chunks, self.debug = checks_chunks, debug
+        # A store that is lost with its process needs no leases.
+        self._lease = None if self.store.reach == "process" else self.timing.lease
+        self._access, self._max_runs = access, max_runs
+        self._middleware, self._around = tuple(middleware), tuple(around)
+        self._inputs = Inputs(self.store)
+        self._folds = Folds()
+        self._lifetime = Lifetime(self)
+
+    # Opening and closing.
+
+    async def open(self) -> None:
+        """Open resources and begin to look after time; where it is open, this does nothing.
+
+        An application may be opened again after a close, also in another event loop.
+
+        Raises:
+            StoreError: If the store cannot be used; a later call tries again.
+            UsageError: If it is open in another event loop, which is running.
+        """
+        await self._lifetime.open()
+
+    async def ready(self) -> Opening:
+        """Return what is open here. The first call of an application opens it.
+
+        Raises:
+            StoreError: If the store cannot be used; a later call tries again.
+            Unavailable: If it is closed.
+            UsageError: If it is open in another event loop, which is running.
+        """
+        return await self._lifetime.ready()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes no new runs: it was told to stop, or is closed."""
+        return self._lifetime.is_closing
+
+    def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
+        """Return an executor of this application's runs in the running loop."""
+        services = Services(
+            store=self.store,
+            limits=self.limits,
+            arounds=self._around,
+            resources=resources,
+            checks_chunks=lambda: self.checks_chunks,
+            shows_debug=lambda: self.debug,
+        )
+        return LocalExecutor(services, self._load, self._ended, lease=self._lease)
+
+    async def prepare(self) -> None:
+        """See whether the store can be used, and delete what a crash has left of files.
+
+        Raises:
+            StoreError: If the store cannot be used.
+        """
+        await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
+        await self._inputs.remove_leftovers()
+
+    def enter(self, opening: Opening, /) -> None:
+        """Add nothing to what lives as long as ``opening``."""
+
+    async def sweep(self) -> None:
+        """Run time-based maintenance: stop forsaken runs, recover orphaned ones, forget old ones.
+
+        Raises:
+            Unavailable: If the application is closed.
+        """
+        executor = (await self.ready()).executor
+        for run in await self.store.sweep(lease=self._lease):
+            try:
+                await self._swept(executor, run)
+            except Exception:  # the others must be looked after all the same
+                logger.exception("a run was not looked after", extra={"run_id": run.id})
+        await self._forget(await self.store.purge())
+        if self._inputs.has_doubts:
+            await self._inputs.remove_leftovers()
+
+    async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
+        if run.status.is_terminal:
+            executor.drop(run.id)
+            await self._ended(run)
+        elif run.status is Status.PENDING:
+            executor.enqueue(run.id, run)
+        elif run.cancel_reason is not None:
+            executor.nudge(run.id, run.cancel_reason)
+
+    async def _forget(self, purged: Sequence[str]) -> None:
+        for run_id in purged:
+            self._folds.forget(run_id)
+        await self._inputs.forget(purged)
+
+    def farewell(self) -> None:
+        """Take no new runs, and let every reader end at its next block, to come back later."""
+        self._lifetime.farewell()
+
+    def hurry(self) -> None:
+        """Let a close that waits for running actions wait no longer."""
+        self._lifetime.hurry()
+
+    async def close(self) -> None:
+        """Let running actions finish, and close everything, all within the grace time.
+
+        Every verb raises `Unavailable` then, until the application is opened again.
+        """
+        await self._lifetime.close()
+
+    @property
+    def _running_executor(self) -> LocalExecutor:
+        return self._lifetime.current.executor
+
+    # Starting.
+
+    async def admit(
+        self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
+    ) -> Context:
+        """Run the middleware of a start, and return the context that it leaves.
+
+        Raises:
+            Unavailable: If the server is stopping.
+            YieldwireError: Whatever a middleware refuses with.
+        """
+        if self._lifetime.is_closing:
+            raise Unavailable
+        if not self._lifetime.is_open_here:
+            await self.ready()
+        ctx = Context(
+            run_id=new_run_id(),
+            action=action.name,
+            owner=caller.owner,
+            caller=caller.quota,
+            request=request,
+        )
+        await run_middleware((*self._middleware, *action.options.middleware), ctx)
+        return ctx
+
+    async def create(
+        self,
+        action: Action[..., Any, Any],
+        ctx: Context,
+        data: object,
+        *,
+        key: str | None = None,
+        detached: bool = False,
+    ) -> RunRecord:
+        """Validate the input, keep the run, and see to its execution.
+
+        With an idempotency key that was used before, the run that it began is returned, and of a
+        shared feed the run that it has. Where the caller is cancelled while the store keeps the
+        run, that is carried out: with a key, by which the caller can find the run, it goes on, and
+        so does a shared feed; any other is cancelled.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+            KeyReused: If the key belongs to another input.
+            RateLimited: If the caller has too many runs.
+        """
+        start = await self._inputs.read(action, ctx, data, detached=detached)
+        try:
+            opening = self._lifetime.current
+            admission = admission_of(action, start.record, key, self._max_runs, self._lease)
+            await start.keep()
+        except BaseException:
+            await start.drop()
+            raise
+        return await self._enter(opening, start, admission)
+
+    async def _enter(self, opening: Opening, start: Start, admission: Admission) -> RunRecord:
+        try:
+            kept = await self.store.create(start.record, admission)
+        except asyncio.CancelledError:
+            # The store may have the run, and what it was asked before it does before.
+            if not start.is_abandoned:
+                start.is_abandoned = True
+                opening.tasks.own(self._settle(opening, start, admission))
+            raise
+        except StoreError as exc:
+            kept = await self._inputs.find_after(exc, start)
+        except BaseException:  # a refusal: there is no such run
+            await start.drop()
+            raise
+        if kept.id == start.record.id:
+            opening.executor.enqueue(kept.id, kept, start.hand_over())
+        else:
+            await start.drop()
+        return kept
+
+    async def _settle(self, opening: Opening, start: Start, admission: Admission) -> None:
+        """Carry out a start whose caller was cancelled, or cancel its run where nobody knows it."""
+        try:
+            if admission.key is not None or admission.feed is not None:
+                await self._enter(opening, start, admission)
+                return
+            with suppress(YieldwireError):  # NotFound, where the store does not have it
+                await self.cancel(start.record.id)
+            await start.drop()
+        finally:
+            start.close()
+
+    def _load(self, run: RunRecord) -> Work:
+        return self._inputs.load(run, self.action_named(run.action))
+
+    async def _ended(self, run: RunRecord) -> None:
+        action = self._names.get(run.action)
+        if action is None or action.takes_files:
+            await self._inputs.forget([run.id])
+
+    # The other verbs.
+
+    async def get(self, run_id: str, caller: Caller, verb: Verb = "read") -> RunRecord:
+        """Return a run if ``caller`` may do ``verb`` to it. Every transport comes through here.
+
+        Raises:
+            NotFound: If there is no such run.
+            Unauthorized: If nobody is signed in and the run has an owner.
+            Forbidden: If the run is another owner's.
+        """
+        await self.ready()
+        run = await self.store.get(run_id)
+        await authorize(caller, run, verb, self._access)
+        return run
+
+    def reader(self, run_id: str, *, is_needed: bool = True) -> Reader:
+        """Return a new reader of a run, of which the store is told where it ``is_needed``."""
+        opening = self._lifetime.current
+        return Reader(
+            self.store,
+            opening.executor.backpressures,
+            self.clock,
+            run_id,
+            opening.readers,
+            is_needed=is_needed,
+            shows_debug=self.debug,
+        )
+
+    async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the events that the log has behind ``after`` at this moment."""
+        await self.ready()
+        while page := await self.store.read(run_id, after):
+            for block in page:
+                for event in (block if self.debug else block.without_debug()).events():
+                    yield event
+            after = page[-1].last
+
+    async def fold(self, run_id: str) -> Fold:
+        """Return what the run's log adds up to at this moment."""
+        await self.ready()
+        fold = self._folds.get(run_id)
+        if fold is None:
+            is_whole, most = (
+                (await self.store.get(run_id)).keep is None,
+                self.limits.max_event_bytes,
+            )
+            new = Fold(keeps_text=is_whole, text_bytes=most, shows_debug=self.debug)
+            fold = self._folds.get(run_id) or new  # somebody else may have begun meanwhile
+        self._folds.keep(run_id, fold)
+        while page := await self.store.read(run_id, fold.seq):
+            for block in page:
+                fold.add(block)
+            self._folds.keep(run_id, fold)
+            await asyncio.sleep(0)  # a long log takes a while
+        return fold
+
+    async def snapshot(self, run_id: str, *, with_text: bool = True) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        fold, run = await self.fold(run_id), await self.store.get(run_id)
+        while run.status.is_terminal and fold.seq < run.seq:
+            fold = await self.fold(run_id)  # it ended in between: its state is its whole log's
+        snapshot = fold.snapshot(run._replace(seq=fold.seq), with_text=with_text)
+        snapshot["retryAfterMs"] = retry_after_ms(run, self.clock.now())
+        return snapshot
+
+    async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
+        """Ask a run to stop, and return it as it is then. Asking twice is asking once."""
+        opening = await self.ready()
+        run = await self.store.request_cancel(run_id, reason)
+        if run.status.is_terminal:
+            opening.executor.drop(run.id)
+            await self._ended(run)
+        else:
+            opening.executor.nudge(run_id, run.cancel_reason or reason)
+        return run
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run that has ended.
+
+        Raises:
+            Conflict: If it has not.
+        """
+        await self.ready()
+        await self._forget(await self.store.purge(run_id))
+
+    async def find(self, query: Query) -> Sequence[RunRecord]:
+        """Return the runs that fit, newest first."""
+        await self.ready()
+        return await self.store.find(query)

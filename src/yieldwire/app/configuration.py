@@ -1,0 +1,69 @@
+"""How an application is configured: a rule for each setting, and the store that one names."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from yieldwire.actions.middleware import AROUND, MIDDLEWARE
+from yieldwire.clock import CLOCK, Clock, Timing
+from yieldwire.executors import Limits
+from yieldwire.setting import FLAG, Rule, Rules, count, function_of, instance, optional
+from yieldwire.stores import RunStore
+from yieldwire.stores.guarded import METHODS, guarded
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+
+_SQLITE: Final = "sqlite:///"
+_SHIPPED: Final = frozenset({MemoryStore, SQLiteStore})
+"""Classes that raise nothing but what their contract names."""
+_MEMBERS: Final = METHODS | {"files", "reach"}
+"""What `RunStore` has."""
+
+
+def _is_store(value: Any) -> bool:  # noqa: ANN401 - whatever was given
+    if isinstance(value, str):
+        path = value.removeprefix(_SQLITE)
+        return value == "memory" or (value != path and path not in {"", ":memory:"})
+    return not isinstance(value, type) and all(hasattr(value, name) for name in _MEMBERS)
+
+
+def _hint(value: object) -> str:
+    match value:
+        case type():
+            return f"write {value.__name__}(...)"
+        case str() if ":memory:" in value or value == "sqlite://":
+            return "write 'memory'"
+        case str() if value.startswith("sqlite:") and value != _SQLITE:
+            return f"write {_SQLITE + value.removeprefix('sqlite:').lstrip('/')!r}"
+        case str() if "://" in value:
+            return ""
+        case str() | Path() if Path(value).suffix:
+            return f"write {_SQLITE + str(value)!r}"
+        case _:
+            return ""
+
+
+STORE: Final = Rule(_is_store, "'memory', 'sqlite:///runs.db' or a store object", _hint)
+"""The rule for the setting ``store``."""
+
+
+APP: Final[Rules] = {
+    "store": STORE,
+    "access": optional(function_of("the caller", "the run", "the verb")),
+    "middleware": MIDDLEWARE,
+    "around": AROUND,
+    "limits": optional(instance(Limits)),
+    "timing": optional(instance(Timing)),
+    "max_runs": optional(count(1)),
+    "debug": FLAG,
+    "checks_chunks": FLAG,
+    "clock": optional(CLOCK),
+}
+
+
+def open_store(store: str | RunStore, clock: Clock) -> RunStore:
+    """Return the store that a setting names, which `STORE` allows."""
+    if not isinstance(store, str):
+        return store if type(store) in _SHIPPED else guarded(store)
+    if store == "memory":
+        return MemoryStore(clock=clock)
+    return SQLiteStore(store.removeprefix(_SQLITE), clock=clock)

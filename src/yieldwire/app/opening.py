@@ -1,0 +1,368 @@
+"""Opening, closing and opening again, in whatever event loop.
+
+Theory of operation. Everything that an application holds while it is open belongs to one event
+loop, and to one `Opening`: the executor, the tasks, the resources, the readers. It is thrown away
+whole at the close. `Lifetime` knows the current one, and makes and closes it in tasks of its own:
+a request that happens to come first may be cancelled without harm to anybody. A loop that has
+gone without a close takes its opening with it; what was unfinished there is settled by the next.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from contextvars import Context, copy_context
+from typing import Any, Final, Protocol
+
+from yieldwire.actions.context import Resource
+from yieldwire.actions.resources import Resources
+from yieldwire.clock import Timing
+from yieldwire.errors import StoreError, Unavailable, UsageError
+from yieldwire.executors.local import Left, LocalExecutor, Tasks
+from yieldwire.runs.reader import Reader
+from yieldwire.stores import RunStore
+
+logger = logging.getLogger("yieldwire.app")
+
+SHARE: Final = 0.1
+"""The part of the grace time that is kept for closing resources and the store."""
+LEAST: Final = 0.25
+"""Seconds that closing the resources, and then the store, gets at least."""
+
+
+class Host(Protocol):
+    """What an opening needs of its application."""
+
+    @property
+    def store(self) -> RunStore:
+        """Where its runs are kept."""
+        ...
+
+    @property
+    def timing(self) -> Timing:
+        """How long things may take."""
+        ...
+
+    @property
+    def declared_resources(self) -> Sequence[Resource[Any]]:
+        """What is opened with it, in order."""
+        ...
+
+    async def prepare(self) -> None:
+        """Make the store ready to be used; raise `StoreError` if it cannot be."""
+        ...
+
+    def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
+        """Return an executor in the running loop, whose actions may use ``resources``."""
+        ...
+
+    def enter(self, opening: "Opening", /) -> None:
+        """Add what lives as long as ``opening``, which is complete."""
+        ...
+
+    async def sweep(self) -> None:
+        """Run time-based maintenance once."""
+        ...
+
+
+class Opening:
+    """Everything that an application holds in one event loop, from `begin` to `close`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.loop: Final = asyncio.get_running_loop()
+        self.tasks: Final = Tasks()
+        self.readers: Final[set[Reader]] = set()
+        self.at_end: Final = ExitStack()
+        """Undone at the close, also at that of a loop that has gone."""
+        self.holders = 0
+        """How many lifespans share it; the last one to end closes it."""
+        self._resources = Resources()
+        self._keeper: asyncio.Task[None] | None = None
+        self._executor: LocalExecutor | None = None
+        self._is_leaving = self._has_gone = False
+
+    @property
+    def executor(self) -> LocalExecutor:
+        """What executes runs.
+
+        Raises:
+            UsageError: If it has not begun.
+        """
+        if self._executor is None:
+            raise UsageError("The application is not open; await app.open() first.")
+        return self._executor
+
+    async def begin(self, left: Left) -> None:
+        """Open everything, and settle the runs that an earlier opening has ``left``.
+
+        Raises:
+            StoreError: If the store cannot be used.
+            Exception: Whatever a resource raises. Nothing stays open then.
+        """
+        host = self._host
+        try:
+            await host.store.open()
+            await host.prepare()
+            ready: asyncio.Future[None] = self.loop.create_future()
+            keeping = self._resources.keep(host.declared_resources, ready)
+            self._keeper = self.tasks.own(keeping, self._see_keeper_end)
+            await ready
+            self._executor = host.new_executor(self._resources.opened)
+            await self._executor.adopt(left)
+            self.tasks.own(self._look_after_time())
+            host.enter(self)
+        except BaseException:
+            await self._close(self.loop.time())
+            raise
+
+    def _see_keeper_end(self, keeper: asyncio.Task[None]) -> None:
+        if keeper.cancelled():  # by a loop that shuts down without a close, as `asyncio.run` does
+            self.at_end.close()
+
+    async def _look_after_time(self) -> None:
+        is_failing = False
+        while not self._is_leaving:  # what a stopping process releases is for others to find
+            await asyncio.sleep(self._host.timing.sweep_every)
+            try:
+                await self._host.sweep()
+                is_failing = False
+            except StoreError as exc:
+                if not (is_failing or self._has_gone):  # said once, however long it lasts
+                    logger.warning("a sweep failed, and is tried again: %s", exc)
+                is_failing = True
+            except Exception:
+                if self._has_gone:  # its cleanup failed, as there is no event loop for it
+                    return
+                logger.exception("a sweep failed; the next one tries again")
+
+    def farewell(self) -> None:
+        """Let every reader end at its next block; look after time no more."""
+        self._is_leaving = True
+        for reader in list(self.readers):
+            reader.leave()
+
+    async def close(self) -> None:
+        """Let running actions finish, and be gone within the grace time."""
+        grace = self._host.timing.grace
+        until = self.loop.time() + grace
+        try:
+            await self.executor.close(grace * (1 - SHARE))
+        finally:
+            await self._close(until)
+
+    async def _close(self, until: float) -> None:
+        """Close all but the executor. Each step is bounded, whatever the others took."""
+        if self._has_gone:
+            return
+
+        def left() -> float:
+            return max(until - self.loop.time(), LEAST)
+
+        try:
+            self._resources.close()
+            if self._keeper is not None:
+                await asyncio.wait({self._keeper}, timeout=left())
+            await self.tasks.cancel(left())
+        finally:
+            self.at_end.close()
+            if not self._has_gone:
+                with suppress(TimeoutError):  # what it was asked for before is done all the same
+                    async with asyncio.timeout(left()):
+                        await self._host.store.close()
+
+    def abandon(self) -> Left:
+        """Give everything up, as the loop has gone; return the runs that are unfinished."""
+        self._has_gone = True  # nothing here can wait any more
+        self.at_end.close()
+        self.tasks.abandon(self.loop)
+        if self._executor is None:
+            return {}
+        self._executor.abandon(self.loop)
+        return self._executor.left()
+
+
+class Lifetime:
+    """Which opening an application has; that it has one, where it may."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._context = copy_context()
+        self._tasks = Tasks()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: Opening | None = None
+        self._candidate: Opening | None = None
+        self._ready: asyncio.Future[Opening] | None = None
+        self._beginning: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._left: Left = {}
+        self.is_closed = False
+        """Whether it was closed, and not opened since."""
+        self.is_closing = False
+        """Whether it takes no new runs: it was told to stop, or is closed."""
+
+    async def open(self) -> Opening:
+        """Return the opening of this event loop; open one where there is none, after a close too.
+
+        Raises:
+            StoreError: If the store cannot be used; a later call tries again.
+            UsageError: If the application is open in another event loop, which is running.
+        """
+        self._leave_other_loop()
+        while self._closing is not None:
+            await asyncio.shield(self._closing)
+        if self._opening is None and self._ready is None:
+            self.is_closed = self.is_closing = False
+        return await self._begun(copy_context())
+
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[None, None]:
+        """Open now, and close at the end unless somebody else holds it still.
+
+        Raises:
+            StoreError: If the store cannot be used.
+            UsageError: If the application is open in another event loop, which is running.
+        """
+        opening = await self.open()
+        opening.holders += 1
+        try:
+            yield
+        finally:
+            opening.holders -= 1
+            if not opening.holders and self._opening in {opening, None}:
+                await self.close()
+
+    @property
+    def is_open_here(self) -> bool:
+        """Whether there is an opening of the running event loop."""
+        return self._opening is not None and self._opening.loop is asyncio.get_running_loop()
+
+    async def ready(self) -> Opening:
+        """Return the opening of this event loop; open one unless the application was closed.
+
+        Raises:
+            StoreError: If the store cannot be used; a later call tries again.
+            Unavailable: If the application is closed.
+            UsageError: If the application is open in another event loop, which is running.
+        """
+        opening = self._opening
+        if opening is not None and opening.loop is asyncio.get_running_loop():
+            return opening
+        self._leave_other_loop()
+        if self.is_closed or self._closing is not None:
+            raise Unavailable("The server has stopped.")
+        # It belongs to no request, so it has none of what the first one's context holds.
+        return await self._begun(self._context.copy())
+
+    @property
+    def current(self) -> Opening:
+        """The opening.
+
+        Raises:
+            Unavailable: If the application is closed.
+            UsageError: If it was never opened.
+        """
+        if self._opening is not None:
+            return self._opening
+        if self.is_closed:
+            raise Unavailable("The server has stopped.")
+        raise UsageError("The application is not open; await app.open() first.")
+
+    async def _begun(self, context: Context) -> Opening:
+        if self._opening is not None:
+            return self._opening
+        if self._ready is None:
+            self._loop = asyncio.get_running_loop()
+            self._ready = ready = self._loop.create_future()
+            self._beginning = context.run(self._tasks.own, self._begin(ready))
+        return await asyncio.shield(self._ready)
+
+    async def _begin(self, ready: "asyncio.Future[Opening]") -> None:
+        self._candidate = opening = Opening(self._host)
+        error: BaseException = Unavailable("The server has stopped.")
+        try:
+            await opening.begin(self._left)
+            if ready.done():  # a close did not wait for it any longer
+                await opening.close()
+            else:
+                self._opening, self._left = opening, {}
+                ready.set_result(opening)
+        except asyncio.CancelledError:
+            if not self.is_closing:
+                error = UsageError("A resource was cancelled while it was opened.")
+            raise
+        except Exception as exc:  # noqa: BLE001 - raised to everybody who waits for the opening
+            error = exc
+        finally:
+            self._end_beginning(ready, error)
+
+    def _end_beginning(self, ready: "asyncio.Future[Opening]", error: BaseException) -> None:
+        if not ready.done():
+            ready.set_exception(error)
+            ready.exception()  # nobody has to wait for it
+        if self._ready is ready:
+            self._candidate = self._ready = self._beginning = None
+
+    def farewell(self) -> None:
+        """Take no new runs, and let every reader end at its next block."""
+        self.is_closing = True
+        if self._opening is not None and not self._opening.loop.is_closed():
+            self._opening.farewell()
+
+    def hurry(self) -> None:
+        """Let a close that waits for running actions wait no longer."""
+        if self._opening is not None:
+            self._opening.executor.hurry()
+
+    async def close(self) -> None:
+        """Close what is open, in a task of its own: cancelling one who waits changes nothing.
+
+        Raises:
+            UsageError: If the application is open in another event loop, which is running.
+        """
+        self._leave_other_loop()
+        self.farewell()
+        if self._closing is None:
+            if self.is_closed:
+                return
+            self._loop = asyncio.get_running_loop()
+            self._closing = self._tasks.own(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            if self._beginning is not None and (ready := self._ready) is not None:
+                self._beginning.cancel()
+                await asyncio.wait({self._beginning}, timeout=self._host.timing.grace)
+                self._end_beginning(ready, Unavailable("The server has stopped."))
+            if self._opening is not None:
+                await self._opening.close()
+            else:
+                await self._host.store.close()
+        finally:
+            if self._opening is not None:
+                self._left = self._opening.executor.left()
+            self._opening = self._closing = self._loop = None
+            self.is_closed = True
+
+    def _leave_other_loop(self) -> None:
+        """Give up what was open in an event loop that has gone without a close."""
+        loop = self._loop
+        if loop is None or loop is asyncio.get_running_loop():
+            return
+        if loop.is_running():
+            raise UsageError(
+                "The application is open in another event loop, which is running: call it from "
+                "there, or close it there first. From other threads use a client."
+            )
+        opening, tasks, self._tasks = self._opening or self._candidate, self._tasks, Tasks()
+        was_closed = self.is_closed or self._closing is not None
+        self._opening = self._candidate = self._ready = None
+        self._beginning = self._closing = self._loop = None
+        self.is_closed = True  # what is cut off there may clean up, but opens nothing here
+        try:
+            if opening is not None:
+                self._left = self._left | opening.abandon()
+            tasks.abandon(loop)
+        finally:
+            self.is_closed = self.is_closing = was_closed

@@ -1,0 +1,100 @@
+"""Showing a run up to its end, and what Ctrl-C does meanwhile."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+from yieldwire.cli.display import Display, note
+from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.target import FollowedRun
+from yieldwire.errors import YieldwireError
+from yieldwire.log.events import EventType
+from yieldwire.log.run import Status
+
+_ENDS: Final = {
+    EventType.DONE: Status.COMPLETED,
+    EventType.ERROR: Status.FAILED,
+    EventType.CANCELLED: Status.CANCELLED,
+}
+
+
+class Interrupt:
+    """Ctrl-C: pressed once it does what `first` says, pressed again it leaves at once."""
+
+    def __init__(self, leave: Callable[[], object]) -> None:
+        self.first = self._leave = leave
+        self.restore: Callable[[], object] = lambda: None
+        """Leaves the terminal as it was."""
+
+    def press(self) -> None:
+        """Do what the key does now."""
+        first, self.first = self.first, self._quit
+        first()
+
+    def _quit(self) -> None:
+        self.restore()
+        # Nothing is waited for, neither a request nor a thread that does not look up.
+        os._exit(Outcome.CANCELLED)
+
+
+def run_until_done(work: Callable[[Interrupt], Coroutine[Any, Any, Outcome]]) -> Outcome:
+    """Run ``work`` in an event loop of its own, with Ctrl-C in its hands."""
+
+    async def run() -> Outcome:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        interrupt = Interrupt(leave=lambda: task and task.cancel())
+        with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task by itself
+            loop.add_signal_handler(signal.SIGINT, interrupt.press)
+        return await work(interrupt)
+
+    try:
+        return asyncio.run(run())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return Outcome.CANCELLED
+
+
+async def follow(
+    run: FollowedRun, display: Display, interrupt: Interrupt, *, cancels: bool
+) -> Outcome:
+    """Show a run up to its end; with ``cancels``, Ctrl-C stops it rather than the showing.
+
+    Raises:
+        YieldwireError: If the run cannot be read on.
+    """
+    failure: Exception | None = None
+    outcome = Outcome.FAILED
+    leave = interrupt.first
+    interrupt.restore = display.close
+    async with asyncio.TaskGroup() as tasks:
+        if cancels:
+            interrupt.first = lambda: tasks.create_task(_cancel(run))
+        try:
+            outcome = await _show(run, display)
+        except Exception as exc:  # noqa: BLE001 - raised below, outside of the group
+            failure = exc
+        finally:
+            display.close()
+    interrupt.first = leave
+    if failure is not None:
+        raise failure
+    return outcome
+
+
+async def _show(run: FollowedRun, display: Display) -> Outcome:
+    async for event in run.events():
+        display.show(event)
+        if event.type in _ENDS:
+            return Outcome.of_status(_ENDS[event.type])
+    # Everything had been read before; how it ended stands in the snapshot.
+    return Outcome.of_status((await run.snapshot())["status"])
+
+
+async def _cancel(run: FollowedRun) -> None:
+    note("Cancelling. Ctrl-C again leaves at once.")
+    try:
+        await run.cancel()
+    except YieldwireError as exc:
+        note(f"It could not be cancelled: {exc}")

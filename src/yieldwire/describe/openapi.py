@@ -1,0 +1,148 @@
+"""From actions to OpenAPI 3.2."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from yieldwire.actions.action import Action
+from yieldwire.errors import Json
+
+_DEFINITIONS: Final = "#/$defs/"
+_ERROR: Final[Json] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "statusCode", "retryable"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "statusCode": {"type": "integer"},
+                "retryable": {"type": "boolean"},
+                "fieldErrors": {
+                    "type": ["object", "null"],
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                },
+                "data": {},
+                "runId": {"type": ["string", "null"]},
+                "errorId": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+
+def document(actions: Iterable[Action[..., Any, Any]], *, base: str = "") -> dict[str, Json]:
+    """Return the OpenAPI document of ``actions``, served under ``base``."""
+    schemas: dict[str, Json] = {"Error": _ERROR}
+    paths = {f"/{action.name}": _path(action, schemas) for action in actions}
+    return {
+        "openapi": "3.2.0",
+        "info": {"title": "Actions", "version": "1"},
+        "servers": [{"url": base or "/"}],
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:
+    signature, doc = action.signature, action.doc
+    operation: dict[str, Json] = {
+        "operationId": action.name,
+        "summary": doc.partition("\n")[0],
+        "description": doc,
+        "responses": _responses(action, schemas),
+    }
+    schema = _hoisted(action.input_schema, schemas, f"{action.name}.input")
+    if action.options.method == "GET":
+        operation["parameters"] = [
+            {
+                "name": name,
+                "in": "query",
+                "required": name in schema.get("required", ()),
+                "schema": each,
+            }
+            for name, each in schema.get("properties", {}).items()
+        ]
+    else:
+        kind = "multipart/form-data" if action.takes_files else "application/json"
+        operation["requestBody"] = {
+            "required": bool(schema.get("required")),
+            "content": {kind: {"schema": schema}},
+        }
+    if not signature.shape.streams:
+        operation["description"] = doc
+    return {action.options.method.lower(): operation}
+
+
+def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:
+    chunk = action.signature.chunk
+    result = _hoisted(action.signature.result.json_schema, schemas, f"{action.name}.result")
+    answer = {
+        "type": "object",
+        "required": ["runId", "status", "result", "error"],
+        "properties": {
+            "runId": {"type": "string"},
+            "status": {"type": "string"},
+            "result": result or {},
+            "error": {"anyOf": [_ERROR["properties"]["error"], {"type": "null"}]},
+        },
+    }
+    content: dict[str, Json] = {"application/json": {"schema": answer}}
+    if chunk is not None:
+        item = _hoisted(chunk.json_schema, schemas, f"{action.name}.chunk")
+        # Both keywords: generators read `schema`, newer ones `itemSchema`.
+        content["text/event-stream"] = {"schema": item, "itemSchema": item}
+        line = {"type": "object", "properties": {"seq": {"type": "integer"}, "data": item}}
+        content["application/x-ndjson"] = {"schema": line, "itemSchema": line}
+        content["text/plain"] = {"schema": {"type": "string"}}
+    return {
+        "200": {"description": "The run, as it goes or when it has ended.", "content": content},
+        "202": {"description": "The run goes on; poll its Location."},
+        **_errors(action),
+    }
+
+
+def _errors(action: Action[..., Any, Any]) -> dict[str, Json]:
+    """Return the answers that are errors: the declared ones by status, then all others."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    codes: dict[str, list[str]] = {"default": ["An error, before the first event."]}
+    for error in action.declared_errors:
+        status = "default" if error["status"] is None else str(error["status"])
+        codes.setdefault(status, []).append(f"`{error['code']}` {error['doc']}".rstrip())
+    return {
+        status: {"description": "\n\n".join(told), "content": content}
+        for status, told in sorted(codes.items())
+    }
+
+
+def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json], place: str) -> dict[str, Json]:
+    """Return ``schema`` with its definitions moved to the document's components.
+
+    Where a name there stands for something else, the definitions get the ``place`` before
+    theirs: two models of one name are two schemas.
+    """
+    definitions: Mapping[str, Json] = schema.get("$defs", {})
+    names = {name: name for name in definitions}
+    if any(
+        name in schemas and schemas[name] != _referring(definition, names)
+        for name, definition in definitions.items()
+    ):
+        names = {name: f"{place}.{name}" for name in definitions}
+    for name, definition in definitions.items():
+        schemas[names[name]] = _referring(definition, names)
+    moved = {name: value for name, value in schema.items() if name != "$defs"}
+    referring: dict[str, Json] = _referring(moved, names)
+    return referring
+
+
+def _referring(value: Json, names: Mapping[str, str]) -> Json:
+    # In `$ref` and in the mapping of a discriminator; no other string begins so.
+    if isinstance(value, str) and value.startswith(_DEFINITIONS):
+        name = value.removeprefix(_DEFINITIONS)
+        return f"#/components/schemas/{names[name]}"
+    if isinstance(value, dict):
+        return {key: _referring(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_referring(each, names) for each in value]
+    return value

@@ -1,0 +1,364 @@
+"""Everything that this package raises on purpose.
+
+    YieldwireError
+    ├── UsageError              the developer must act
+    │   ├── MissingDependency       (also an ImportError)
+    │   ├── InvalidAction, InvalidOutput
+    │   └── IllegalTransition
+    ├── CallError               the caller must act
+    │   ├── ActionError             the action's own, declared errors
+    │   ├── Unreachable             only in clients: no server answered
+    │   ├── ParseError, ValidationFailed, UnsupportedMediaType, PayloadTooLarge
+    │   ├── RequestTimedOut
+    │   ├── Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable
+    │   ├── Conflict, KeyReused, ForeignCursor
+    │   └── RateLimited, Unavailable
+    ├── RunError                the run ended badly
+    │   └── RunCancelled, RunTimedOut, RunInterrupted, LimitExceeded, InternalError
+    ├── StoreError              operations must act
+    │   └── Fenced, AppendConflict
+    └── ProtocolError           the peer must act
+
+Three facts belong to each: ``code`` (stable, on the wire), ``status`` (HTTP) and
+``retryable`` (whether the same call is worth repeating).
+"""
+
+from collections.abc import Sequence
+
+from yieldwire.errors.errorobject import Debug
+from yieldwire.errors.errorobject import ErrorObject as ErrorObject
+from yieldwire.errors.errorobject import FieldErrors as FieldErrors
+from yieldwire.errors.errorobject import Json as Json
+
+
+class YieldwireError(Exception):
+    """Base class of everything this package raises on purpose."""
+
+    code: str = "INTERNAL_ERROR"
+    status: int = 500
+    retryable: bool = False
+    field_errors: FieldErrors | None = None
+    data: Json = None
+    error_id: str | None = None
+    debug: Debug | None = None
+    """What an unexpected exception was; only ever there in development."""
+    run_id: str | None = None
+    """The run that the error is about, where the server said so."""
+
+    def error_object(self, run_id: str | None = None) -> ErrorObject:
+        """Return what a caller may see of this error."""
+        return ErrorObject(
+            code=self.code,
+            message=str(self),
+            status=self.status,
+            retryable=self.retryable,
+            field_errors=self.field_errors,
+            data=self.data,
+            run_id=run_id,
+            error_id=self.error_id,
+            debug=self.debug,
+        )
+
+
+class UsageError(YieldwireError):
+    """The developer who uses this package must change something."""
+
+
+class MissingDependency(UsageError, ImportError):
+    """An optional dependency is not installed; the message has the ``pip install`` line."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(
+            f"{purpose} needs the package {package!r}: pip install 'yieldwire[{extra}]'"
+        )
+
+
+class InvalidAction(UsageError):
+    """A function cannot be an action as it is written."""
+
+
+class InvalidOutput(UsageError):
+    """A chunk, a result or an error's data does not fit its type, or cannot be written as JSON.
+
+    The message says of which action, where in the value, and of which type that is.
+    """
+
+    tells_place = True
+
+
+class IllegalTransition(UsageError):
+    """A run was asked to take a step that its table does not have."""
+
+
+class CallError(YieldwireError):
+    """The caller must change the call, or wait."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
+class ActionError(CallError):
+    """An error that the action declares: it reaches the caller with all that it says.
+
+    Args:
+        code: An upper-case string that callers can branch on.
+        message: For people.
+        status: The HTTP status, where the error comes before the first event; else the class's.
+        retryable: Whether the same call is worth repeating; else as the class says.
+        data: Plain JSON for the caller's program.
+
+    Example:
+        >>> raise ActionError("OUT_OF_CREDIT", "Your credit is used up.", status=402)
+        Traceback (most recent call last):
+        yieldwire.errors.ActionError: Your credit is used up.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int | None = None,
+        retryable: bool | None = None,
+        data: Json = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.data = code, data
+        self.status = type(self).status if status is None else status
+        self.retryable = type(self).retryable if retryable is None else retryable
+
+
+class Unreachable(CallError):
+    """The server did not answer, or went away and did not come back in time.
+
+    What became of a run that was under way is unknown; it can be attached to later.
+    """
+
+    code = "UNREACHABLE"
+    status = 503
+    retryable = True
+
+    def __init__(self, message: str, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class ParseError(CallError):
+    """The request cannot be read: broken JSON, a malformed cursor, a bad header."""
+
+    code = "PARSE_ERROR"
+
+
+class ValidationFailed(CallError):
+    """The input does not fit the action's parameters; ``field_errors`` says where."""
+
+    code = "VALIDATION_ERROR"
+    status = 422
+
+    def __init__(self, field_errors: FieldErrors, message: str = "The input is not valid.") -> None:
+        super().__init__(message)
+        self.field_errors = field_errors
+
+
+class UnsupportedMediaType(CallError):
+    """The body's content type is not one that an action reads."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+
+
+class PayloadTooLarge(CallError):
+    """The body, one of its parts or one of its counts is over the limit."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413
+
+
+class RequestTimedOut(CallError):
+    """The request's body did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
+    retryable = True
+
+
+class Unauthorized(CallError):
+    """Nobody is signed in, and somebody must be."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+
+    def __init__(self, message: str = "Sign in first.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(CallError):
+    """Whoever asks may not do this."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+    def __init__(self, message: str = "You may not do this.") -> None:
+        super().__init__(message)
+
+
+class NotFound(CallError):
+    """There is no such action, run or page."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class MethodNotAllowed(CallError):
+    """The address exists, but not for this method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+    allowed: tuple[str, ...] = ()
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(f"{method} is not allowed here; use {' or '.join(self.allowed)}.")
+
+
+class NotAcceptable(CallError):
+    """None of the media types that the caller accepts can be made."""
+
+    code = "NOT_ACCEPTABLE"
+    status = 406
+
+
+class Conflict(CallError):
+    """The run is not in a state in which this can be done."""
+
+    code = "CONFLICT"
+    status = 409
+
+
+class KeyReused(CallError):
+    """The idempotency key belongs to a run that was started with another input."""
+
+    code = "KEY_REUSED"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used with another input; take a new key for a new call."
+        )
+
+
+class ForeignCursor(CallError):
+    """The cursor names another run, or a place that this run's log does not have."""
+
+    code = "GONE"
+    status = 410
+
+    def __init__(self, message: str = "The cursor does not belong to this run's log.") -> None:
+        super().__init__(message)
+
+
+class RateLimited(CallError):
+    """Too much at once; ``retry_after`` says how many seconds to wait."""
+
+    code = "RATE_LIMITED"
+    status = 429
+    retryable = True
+    retry_after: float = 1.0
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Unavailable(CallError):
+    """The server is stopping and takes no new runs; another one may."""
+
+    code = "UNAVAILABLE"
+    status = 503
+    retryable = True
+    retry_after: float = 1.0
+
+    def __init__(self, message: str = "The server is stopping.", retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RunError(YieldwireError):
+    """A run ended badly, for a reason that is not the action's own."""
+
+
+class RunCancelled(RunError):
+    """Somebody asked the run to stop, or nobody was reading it any more."""
+
+    code = "CANCELLED"
+    status = 409
+
+    def __init__(self, reason: str = "requested") -> None:
+        self.data = {"reason": reason}
+        super().__init__("The run was cancelled.")
+
+
+class RunTimedOut(RunError):
+    """The run outlived its time limit."""
+
+    code = "TIMEOUT"
+    status = 504
+    timeout: float | None = None
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(f"The run took longer than its limit of {timeout:g} s.")
+
+
+class RunInterrupted(RunError):
+    """The process in which the run was executed is gone, and it may not be run twice."""
+
+    code = "INTERRUPTED"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("The run was interrupted; it is not known how far its work went.")
+
+
+class LimitExceeded(RunError):
+    """The run's log grew past a limit: too many events, too many bytes, or one too large."""
+
+    code = "LIMIT_EXCEEDED"
+
+
+class InternalError(RunError):
+    """Something unexpected; callers get ``error_id``, which the log has too, and no text.
+
+    In development (``debug=True``) they also get ``debug``: its type, message and traceback.
+    """
+
+    code = "INTERNAL_ERROR"
+
+    def __init__(self, error_id: str, debug: Debug | None = None) -> None:
+        self.error_id, self.debug = error_id, debug
+        super().__init__("Something went wrong on the server.")
+
+
+class StoreError(YieldwireError):
+    """The store failed; whether the last write happened is unknown, and it may be repeated."""
+
+    code = "STORE_ERROR"
+    status = 503
+    retryable = True
+
+
+class Fenced(StoreError):
+    """Another writer holds the run, or the run has ended: this one may write no more."""
+
+    retryable = False
+
+
+class AppendConflict(StoreError):
+    """The log's last seq is not the one that the writer believes."""
+
+    retryable = False
+
+
+class ProtocolError(YieldwireError):
+    """The peer sent bytes that the protocol does not allow."""

@@ -1,0 +1,134 @@
+"""What one run's log may still hold, to the byte, and the room that restarts and its end need."""
+
+import sys
+from collections import deque
+from typing import Final
+
+from pydantic_core import to_json
+
+from yieldwire.errors import LimitExceeded
+from yieldwire.executors import Limits
+from yieldwire.log.events import Block, EventType, one_line
+from yieldwire.log.run import RunRecord
+
+END_BYTES: Final = 512
+"""What is kept of a log for its terminal event, whatever the chunks take."""
+_FRAME_BYTES: Final = len(b"id: .\ndata: \n\n") + len(str(sys.maxsize))
+"""The most that a frame has beside its data and its run's id."""
+_NAME_BYTES: Final = len(b"event: cancelled\n")
+_RESTART_BYTES: Final = len(b'event: restarted\n{"attempt":}') + len(str(sys.maxsize))
+"""What a store writes for another attempt, beside its frame."""
+_RESTARTS: Final = 1000
+"""Restarts that have their room in a log, at most: the number that is allowed has no bound."""
+
+
+class Budget:
+    """Counts what a log has, and what is on its way there.
+
+    A feed that keeps its newest events has the limit of bytes for those, and none of events.
+    """
+
+    __slots__ = (
+        "_frame_bytes",
+        "_keep",
+        "_kept",
+        "_last",
+        "_limits",
+        "_most_bytes",
+        "_most_events",
+        "_reserved_bytes",
+        "_reserved_events",
+        "_run_id",
+        "log_bytes",
+    )
+
+    def __init__(self, run: RunRecord, limits: Limits) -> None:
+        self._run_id, self._keep, self._limits = run.id, run.keep, limits
+        self.log_bytes = 0
+        """Bytes that the log has, frames and all."""
+        self._frame_bytes = _FRAME_BYTES + len(run.id)
+        # A store that restarts the run writes that itself, and knows no limits.
+        restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS)
+        kept = END_BYTES + restarts * (self._frame_bytes + _RESTART_BYTES)
+        self._most_bytes = limits.max_bytes - kept
+        self._most_events = limits.max_events - 1 - restarts if run.keep is None else sys.maxsize
+        self._last = run.seq
+        self._reserved_events = self._reserved_bytes = 0
+        self._kept: deque[tuple[int, int]] | None = None  # (last seq, bytes) of a feed's blocks
+
+    def resume(self, log_bytes: int) -> None:
+        """Count what an earlier attempt left in the log."""
+        self.log_bytes = log_bytes
+        self._kept = deque([(self._last, log_bytes)])
+
+    def reserve(self, size: int) -> bool:
+        """Keep room for a chunk whose JSON has ``size`` bytes, and return whether there is any."""
+        events, reserved = self._reserved_events + 1, self._reserved_bytes + size
+        total = reserved + events * self._frame_bytes
+        if self._keep is None:
+            total += self.log_bytes
+        if total > self._most_bytes or self._last + events > self._most_events:
+            return False
+        self._reserved_events, self._reserved_bytes = events, reserved
+        return True
+
+    def take(self, block: Block, size: int) -> bool:
+        """Count a block, of chunks whose JSON has ``size`` bytes, and return whether it fits."""
+        if self._reserved_events:
+            self._reserved_events -= block.size
+            self._reserved_bytes -= size
+        log_bytes = self.log_bytes + len(block.frames)
+        if self._keep is not None:
+            log_bytes -= self._forgotten_for(block, self._keep)
+        if log_bytes > self._most_bytes or block.last > self._most_events:
+            return False
+        self.log_bytes, self._last = log_bytes, block.last
+        return True
+
+    def take_part(self, block: Block) -> Block | None:
+        """Count as many of a block's first events as fit, and return them; ``None``: not one."""
+        events = self._most_events - block.first + 1
+        part = block.fitting(events, self._most_bytes - self.log_bytes)
+        if part is not None:
+            self.log_bytes, self._last = self.log_bytes + len(part.frames), part.last
+        return part
+
+    def _forgotten_for(self, block: Block, keep: int) -> int:
+        """Return how many bytes a feed forgets when ``block`` comes."""
+        if self._kept is None:
+            self._kept = deque()
+        self._kept.append((block.last, len(block.frames)))
+        forgotten = 0
+        while self._kept[0][0] <= block.last - keep:
+            forgotten += self._kept.popleft()[1]
+        return forgotten
+
+    def exceeded(self) -> LimitExceeded:
+        """Return the error for a log that is full."""
+        limits = self._limits
+        if self._keep is not None:
+            return LimitExceeded(
+                f"The {self._keep} events that the feed keeps are over the limit of "
+                f"{limits.max_bytes} bytes; keep fewer of them."
+            )
+        return LimitExceeded(
+            f"The run's log is over its limit of {limits.max_events} events "
+            f"or {limits.max_bytes} bytes."
+        )
+
+    def end_within(self, kind: EventType, data: bytes) -> tuple[EventType, bytes]:
+        """Return the terminal event, or if it does not fit, one that says so."""
+        size = len(data) if data.isascii() else len(one_line(data))
+        most = self._limits.max_event_bytes
+        if size > (most if kind is EventType.DONE else max(most, END_BYTES)):
+            what = "A result" if kind is EventType.DONE else "An error"
+            error = LimitExceeded(f"{what} of {size} bytes is over the limit of {most}.")
+            return self.end_as(error)
+        frame = size + self._frame_bytes + _NAME_BYTES
+        if frame > END_BYTES and self.log_bytes + frame > self._limits.max_bytes:
+            return self.end_as(self.exceeded())
+        return kind, data
+
+    def end_as(self, error: LimitExceeded) -> tuple[EventType, bytes]:
+        """Return the terminal event for an error."""
+        return EventType.ERROR, to_json(error.error_object(self._run_id).to_dict())

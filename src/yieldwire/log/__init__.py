@@ -1,0 +1,5 @@
+"""What a run writes down, as pure data: events, chunks, cursors, the record of a run, its snapshot.
+
+Nothing on this floor does I/O or waits. `run` holds the one table of a run's life, and
+`transitions` the steps that a store takes in it.
+"""

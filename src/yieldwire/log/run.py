@@ -1,0 +1,146 @@
+"""The life of a run, as one table, and the record that a store keeps of it.
+
+Rule 1: every change of status is a row of `TRANSITIONS`. No other module decides which
+status follows another.
+Rule 2: this module does no I/O and does not know who drives it.
+"""
+
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from yieldwire.errors import IllegalTransition, UsageError
+from yieldwire.log.events import EventType
+
+
+class Status(StrEnum):
+    """Where a run is in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self in TERMINAL
+
+
+_ENDS: Final = {
+    EventType.DONE: Status.COMPLETED,
+    EventType.ERROR: Status.FAILED,  # also TIMEOUT, INTERRUPTED, LIMIT_EXCEEDED: codes
+    EventType.CANCELLED: Status.CANCELLED,
+}
+
+TRANSITIONS: Final[dict[Status, dict[EventType, Status]]] = {
+    Status.PENDING: {
+        EventType.STARTED: Status.RUNNING,
+        EventType.CANCELLED: Status.CANCELLED,
+        EventType.ERROR: Status.FAILED,
+    },
+    Status.RUNNING: {
+        EventType.CHUNK: Status.RUNNING,
+        EventType.RESTARTED: Status.PENDING,  # the lease ran out, another attempt is allowed
+        **_ENDS,
+    },
+    Status.COMPLETED: {},
+    Status.FAILED: {},
+    Status.CANCELLED: {},
+}
+
+TERMINAL: Final = frozenset(status for status, row in TRANSITIONS.items() if not row)
+
+
+def advance(status: Status, event: EventType) -> Status:
+    """Return the status after ``event``.
+
+    Raises:
+        IllegalTransition: If the table has no such row.
+    """
+    try:
+        return TRANSITIONS[status][event]
+    except KeyError:
+        raise IllegalTransition(f"{event.value!r} cannot happen while {status.value}") from None
+
+
+class RunRecord(NamedTuple):
+    """One run as a store keeps it. Times are seconds since the epoch, by the store's clock.
+
+    A tuple, because one is made for every change of a run; its fields go by their names.
+    """
+
+    id: str
+    action: str
+    caller: str
+    """Whose quota the run counts against: the owner, or the address of the anonymous."""
+    owner: str | None = None
+    input: bytes = b"{}"
+    """The validated input as JSON; an upload stands there by its name, size and hash."""
+    context: bytes = b"{}"
+    """What middleware put on ``ctx.state``, and the request's facts, as JSON."""
+    labels: tuple[str, ...] = ()
+    linger: float | None = 30.0
+    """Seconds that an attached run waits for a reader to come back; ``None``: for ever."""
+    detached: bool = False
+    timeout: float | None = None
+    retries: int = 0
+    """How many attempts may follow the first when a worker is lost."""
+    retention: float = 3600.0
+    """Seconds that the run is kept after its terminal event."""
+    keep: int | None = None
+    """How many of its newest events a feed keeps; ``None``: all."""
+
+    status: Status = Status.PENDING
+    fence: int = 0
+    attempt: int = 0
+    seq: int = 0
+    first_seq: int = 1
+    cancel_reason: str | None = None
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether this is a feed's one run for all of its readers, which nobody owns."""
+        return self.caller.startswith(SHARED)
+
+
+SHARED: Final = "feed:"
+"""What the ``caller`` of a shared feed's run begins with, before the action's name."""
+
+
+MAX_LABELS: Final = 32
+"""Labels of one run: each is in every snapshot and every list."""
+MAX_LABEL_LENGTH: Final = 100
+
+
+def distinct_labels(labels: object) -> tuple[str, ...]:
+    """Return the labels of a run, each once, in the order of their first mention.
+
+    Raises:
+        UsageError: If one is not a text of 1 to 100 printable characters, if there are more than
+            32, or if ``labels`` is not a list of them.
+    """
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Sequence):
+        raise UsageError(f"labels is a list of texts such as ['nightly'], not {labels!r:.100}.")
+    for label in labels:
+        is_text = isinstance(label, str) and label.isprintable() and not label.isspace()
+        if not (is_text and 1 <= len(label) <= MAX_LABEL_LENGTH):
+            raise UsageError(
+                f"{label!r:.100} cannot be a label: a label is a text of 1 to {MAX_LABEL_LENGTH} "
+                "printable characters."
+            )
+    distinct = tuple(dict.fromkeys(labels))
+    if len(distinct) > MAX_LABELS:
+        raise UsageError(f"A run has at most {MAX_LABELS} labels; these are {len(distinct)}.")
+    return distinct
+
+
+def new_run_id() -> str:
+    """Return a run id: a letter and 20 characters of 6 random bits each, never used before."""
+    # The letter keeps an id from looking like an option on a command line.
+    return "r" + secrets.token_urlsafe(15)

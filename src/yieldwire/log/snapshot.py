@@ -1,0 +1,211 @@
+"""A run's state in one object, for whoever polls: folded from its log."""
+
+import sys
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic_core import from_json
+
+from yieldwire.errors import Json
+from yieldwire.log.chunks import text_of
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.run import RunRecord, Status
+
+FIRST_POLL_MS: Final = 500
+SLOWEST_POLL_MS: Final = 5_000
+
+
+_MARKS: Final = (
+    b"\nevent: ",
+    b'\ndata: "',
+    b'"type":"text"',
+    b'"type":"append"',
+    b'"type":"progress"',
+)
+"""One of these stands in a block in which more counts than the newest chunk."""
+
+
+TEXT_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of text that a snapshot has at most."""
+FOLDS_BYTES: Final = 32 * 1024 * 1024
+"""About what the folds of one application take."""
+_FOLD_BYTES: Final = 1_000
+"""About what a fold takes beside what it holds."""
+_PIECES: Final = 1024
+"""How many pieces of text are kept before they are joined: each takes memory of its own."""
+
+
+class Fold:
+    """What a log adds up to, as far as it was read. Feed it every block, in order.
+
+    Args:
+        keeps_text: Whether texts accumulate; a feed that trims its log has no whole text.
+        text_bytes: Their limit in UTF-8 bytes; a longer text is dropped as a whole.
+        shows_debug: Whether an error keeps what is for development only.
+    """
+
+    def __init__(
+        self, *, keeps_text: bool = True, text_bytes: int = TEXT_BYTES, shows_debug: bool = False
+    ) -> None:
+        self.seq = 0
+        self._keeps_text, self._most_text = keeps_text, text_bytes
+        self._shows_debug = shows_debug
+        self._clear()
+        self.result: bytes | None = None
+        self.error: bytes | None = None
+
+    def _clear(self) -> None:
+        self._texts: list[str] = []
+        self._pieces: list[str] = []  # behind `_texts`, not joined yet
+        self._text_bytes = self._held_bytes = 0  # in UTF-8, and in memory
+        self._progress: bytes | None = None
+        self._chunk: bytes | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The accumulated text; ``None`` where no chunk had any."""
+        if self._pieces or len(self._texts) > 1:
+            self._texts = ["".join([*self._texts, *self._pieces])]
+            self._pieces, self._held_bytes = [], sys.getsizeof(self._texts[0])
+        return self._texts[0] if self._texts else None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory this takes."""
+        held = (self._progress, self._chunk, self.result, self.error)
+        return _FOLD_BYTES + self._held_bytes + sum(len(data) for data in held if data is not None)
+
+    def add(self, block: Block) -> None:
+        """Take in the block's events, but for those that were taken in before."""
+        if block.last <= self.seq:
+            return
+        block = block.after(self.seq)
+        # A long log of what does not accumulate is told by the newest chunk alone.
+        tells = any(mark in block.frames for mark in _MARKS)
+        for event in (block if tells else block.newest()).events():
+            self._take(event)
+        self.seq = block.last
+
+    def _take(self, event: Event) -> None:
+        match event.type:
+            case EventType.CHUNK:
+                self._chunk = event.data
+                if b'"progress"' in event.data and _is_progress(event.data):
+                    self._progress = event.data
+                elif self._keeps_text and (text := text_of(event.data)) is not None:
+                    self._append(text)
+            case EventType.RESTARTED:
+                self._clear()  # the partial output of an older attempt counts no more
+            case EventType.DONE:
+                self.result = event.data
+            case EventType.ERROR | EventType.CANCELLED:
+                self.error = event.data
+            case EventType.STARTED:
+                raise AssertionError("no log has this event")
+
+    def _append(self, text: str) -> None:
+        self._text_bytes += len(text) if text.isascii() else len(text.encode())
+        if self._text_bytes > self._most_text:
+            self._texts, self._pieces, self._held_bytes = [], [], 0
+            return
+        self._pieces.append(text)
+        self._held_bytes += sys.getsizeof(text)
+        if len(self._pieces) >= _PIECES:
+            self._held_bytes -= sum(map(sys.getsizeof, self._pieces))
+            self._texts.append("".join(self._pieces))
+            self._held_bytes += sys.getsizeof(self._texts[-1])
+            self._pieces = []
+
+    def outcome(self) -> dict[str, Json]:
+        """Return ``result`` and ``error``, each ``None`` where there is none."""
+        done = from_json(self.result) if self.result is not None else {}
+        error = from_json(self.error) if self.error is not None else None
+        if error is not None and not self._shows_debug:
+            error.pop("debug", None)
+        return {"result": done.get("result"), "error": error}
+
+    def snapshot(self, run: RunRecord, *, with_text: bool) -> dict[str, Json]:
+        """Return the snapshot of ``run``."""
+        progress, chunk = self._progress, self._chunk
+        return {
+            **summary(run),
+            "firstSeq": run.first_seq,
+            "progress": from_json(progress) if progress is not None else None,
+            **({"text": self.text} if with_text else {}),
+            "chunk": from_json(chunk) if chunk is not None else None,
+            **self.outcome(),
+            "cancelRequested": run.cancel_reason is not None,
+            "detached": run.detached,
+        }
+
+
+class Folds:
+    """Folds by run, kept so that polling a long log reads only what is new.
+
+    They take about ``max_bytes``: those that were asked for the longest ago are dropped first.
+    """
+
+    def __init__(self, max_bytes: int = FOLDS_BYTES) -> None:
+        self._most, self.size = max_bytes, 0
+        self._folds: OrderedDict[str, tuple[Fold, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._folds)
+
+    def get(self, run_id: str) -> Fold | None:
+        """Return a run's fold, which everybody who asks for it feeds."""
+        known = self._folds.get(run_id)
+        return None if known is None else known[0]
+
+    def keep(self, run_id: str, fold: Fold) -> None:
+        """Keep a fold as the one that was asked for last, with the size that it has now."""
+        self.forget(run_id)
+        self._folds[run_id] = fold, fold.size
+        self.size += fold.size
+        while self.size > self._most:
+            _, (_, size) = self._folds.popitem(last=False)
+            self.size -= size
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run's fold."""
+        _, size = self._folds.pop(run_id, (None, 0))
+        self.size -= size
+
+
+def summary(run: RunRecord) -> dict[str, Json]:
+    """Return what a list of runs says of one."""
+    return {
+        "id": run.id,
+        "action": run.action,
+        "status": run.status.value,
+        "labels": list(run.labels),
+        "attempt": run.attempt,
+        "seq": run.seq,
+        "createdAt": _iso(run.created_at),
+        "startedAt": _iso(run.started_at),
+        "endedAt": _iso(run.ended_at),
+    }
+
+
+def retry_after_ms(run: RunRecord, now: float) -> int | None:
+    """Return how soon to poll again: half a second at first, a tenth of the run's age later.
+
+    ``None`` for a run that has ended.
+    """
+    if run.status.is_terminal:
+        return None
+    since = run.started_at if run.status is Status.RUNNING else run.created_at
+    age_ms = 1000 * max(0.0, now - (since or now))
+    return int(min(SLOWEST_POLL_MS, max(FIRST_POLL_MS, age_ms / 10)))
+
+
+def _is_progress(data: bytes) -> bool:
+    value = from_json(data)
+    return isinstance(value, dict) and value.get("type") == "progress"
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

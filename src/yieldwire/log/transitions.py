@@ -1,0 +1,115 @@
+"""The steps that a store itself takes in a run's life, as pure functions of its record.
+
+Each returns the record as it is afterwards, and the block that goes into the log with it, if
+any. A store's part is to do both in one atomic step. Steps that no worker asked for raise the
+fence, so that none can follow them.
+"""
+
+from typing import Final
+
+from pydantic_core import to_json
+
+from yieldwire.errors import AppendConflict, Fenced, RunCancelled, RunInterrupted
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status, advance
+
+_RUNNING: Final = Status.RUNNING
+CLAIM_SECONDS: Final = 30.0
+"""How long a pending run waits for its process before a sweep gives it to another."""
+
+
+def claim(run: RunRecord, now: float) -> RunRecord:
+    """Begin the next attempt.
+
+    Raises:
+        Fenced: If the run is not pending.
+    """
+    if run.status is not Status.PENDING:
+        raise Fenced(f"Run {run.id} is {run.status.value}, not pending.")
+    return run._replace(
+        status=advance(run.status, EventType.STARTED),
+        fence=run.fence + 1,
+        attempt=run.attempt + 1,
+        started_at=now,
+    )
+
+
+def check_right(run: RunRecord, fence: int) -> None:
+    """Return if the holder of ``fence`` may write.
+
+    Raises:
+        Fenced: If another writer holds the run, or it is not running.
+    """
+    if run.fence != fence or run.status is not _RUNNING:
+        raise Fenced(f"Run {run.id} is {run.status.value}, and this writer's right is over.")
+
+
+def append(
+    run: RunRecord, block: Block, after: int, status: Status | None, now: float
+) -> RunRecord:
+    """Put ``block`` behind event ``after``; ``status`` is the end that it brings, if it does.
+
+    Raises:
+        AppendConflict: If the log ends elsewhere, or the block does not bring that end.
+    """
+    if run.seq != after or block.first != after + 1:
+        raise AppendConflict(f"Run {run.id} is at seq {run.seq}, not at {after}.")
+    brings = None if block.end is None else advance(run.status, block.end)
+    if brings is not status:
+        raise AppendConflict(f"The block brings {brings}, and {status} was said of it.")
+    return end(run, block, now) if status is not None else run._replace(seq=block.last)
+
+
+def end(run: RunRecord, block: Block, now: float) -> RunRecord:
+    """End the run by the terminal event that ``block`` ends with."""
+    if block.end is None:
+        raise AppendConflict("A block that ends a run must end with a terminal event.")
+    return run._replace(status=advance(run.status, block.end), seq=block.last, ended_at=now)
+
+
+def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Block | None]:
+    """Note why the run should stop; one that is pending is cancelled at once.
+
+    The first reason stays, and a run that has ended stays as it is.
+    """
+    if run.status.is_terminal or run.cancel_reason is not None:
+        return run, None
+    run = run._replace(cancel_reason=reason)
+    if run.status is not Status.PENDING:
+        return run, None
+    return _end_without_worker(run, EventType.CANCELLED, RunCancelled(reason), now)
+
+
+def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
+    """Take a run from a worker whose lease ran out.
+
+    Where another attempt is allowed it is pending again, with the event ``restarted``;
+    otherwise it fails as ``INTERRUPTED``. One that was not begun yet stays pending.
+    """
+    if run.status is Status.PENDING:
+        return run, None
+    if run.attempt > run.retries or run.cancel_reason is not None:
+        return _end_without_worker(run, EventType.ERROR, RunInterrupted(), now)
+    data = to_json({"attempt": run.attempt + 1})
+    block = Block.of_event(run.id, run.seq + 1, EventType.RESTARTED, data)
+    status = advance(run.status, EventType.RESTARTED)
+    return run._replace(status=status, fence=run.fence + 1, seq=block.last), block
+
+
+def _end_without_worker(
+    run: RunRecord, kind: EventType, error: RunCancelled | RunInterrupted, now: float
+) -> tuple[RunRecord, Block]:
+    data = to_json(error.error_object(run.id).to_dict())
+    block = Block.of_event(run.id, run.seq + 1, kind, data)
+    return end(run._replace(fence=run.fence + 1), block, now), block
+
+
+def needs_readers(run: RunRecord) -> bool:
+    """Whether the run is asked to stop when nobody has followed it for a while."""
+    is_to_go_on = run.cancel_reason is None and run.ended_at is None
+    return is_to_go_on and not run.detached and run.linger is not None
+
+
+def is_forsaken(run: RunRecord, read_until: float, now: float) -> bool:
+    """Whether a run has been without the readers that it needs for longer than it lingers."""
+    return needs_readers(run) and now - read_until > (run.linger or 0.0)

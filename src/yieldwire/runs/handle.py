@@ -1,0 +1,337 @@
+"""Runs as Python code starts, finds and holds them."""
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context, RequestFacts, Stream, StreamableValue
+from yieldwire.actions.registry import Registry
+from yieldwire.errors import ErrorObject, Json, NotFound, StoreError, Unavailable, UsageError
+from yieldwire.errors.lookup import error_from
+from yieldwire.log.events import Event, EventType
+from yieldwire.log.run import RunRecord
+from yieldwire.log.snapshot import Fold
+from yieldwire.runs.access import Caller
+from yieldwire.runs.reader import Reader
+from yieldwire.runs.start import closing_if_refused
+from yieldwire.stores import RunStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TICK: Final = 15.0
+"""Seconds between two signs that a waiting reader is still there."""
+
+
+class Verbs(Protocol):
+    """What a handle needs of the application."""
+
+    @property
+    def store(self) -> RunStore:
+        """Where runs are kept."""
+        ...
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes no new runs."""
+        ...
+
+    async def ready(self) -> object:
+        """Open the application at its first call."""
+        ...
+
+    def own(self, action: Action[P, Any, T], /) -> Action[P, Any, T]:
+        """Return an action of the application's."""
+        ...
+
+    async def admit(
+        self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
+    ) -> Context:
+        """Run the middleware of a start, and return the context that it leaves."""
+        ...
+
+    async def create(
+        self,
+        action: Action[..., Any, Any],
+        ctx: Context,
+        data: object,
+        *,
+        key: str | None = None,
+        detached: bool = False,
+    ) -> RunRecord:
+        """Validate the input, keep the run, and see to its execution."""
+        ...
+
+    def reader(self, run_id: str) -> Reader:
+        """Return a new reader of a run."""
+        ...
+
+    async def fold(self, run_id: str) -> Fold:
+        """Return what the run's log adds up to."""
+        ...
+
+    async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
+        """Ask a run to stop."""
+        ...
+
+    async def snapshot(self, run_id: str) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        ...
+
+
+class Run(Generic[T]):
+    """A run as Python code holds it: iterate it for its events, await its result."""
+
+    def __init__(self, app: Verbs, record: RunRecord, action: Action[..., Any, T] | None) -> None:
+        self._app, self._action = app, action
+        self._name = record.action
+        self.id: Final = record.id
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} of {self._name}>"
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self.events()
+
+    async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Yield the events behind ``after``, as they come, up to the terminal one.
+
+        Raises:
+            StoreError: If the store failed.
+            Unavailable: If the application is closed before the run has ended.
+        """
+        await self._app.ready()
+        try:
+            async with aclosing(self._app.reader(self.id).pages(after, tick=_TICK)) as pages:
+                async for page in pages:
+                    for block in page:
+                        for event in block.events():
+                            yield event
+        except StoreError as exc:
+            if self._app.is_closing:
+                raise Unavailable from exc
+            raise
+
+    async def chunks(self) -> AsyncGenerator[Json, None]:
+        """Yield what the action yields, as plain JSON values.
+
+        Raises:
+            ActionError: If the run fails with an error of the action's own.
+            RunError: If it is cancelled, or fails for another reason.
+        """
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                if event.type is EventType.CHUNK:
+                    yield event.value
+                elif event.is_terminal and event.type is not EventType.DONE:
+                    raise error_from(ErrorObject.from_dict(event.value))
+
+    async def result(self) -> T:
+        """Return the result when the run has completed, as the type that the action declares.
+
+        Of a run whose action is not one of this application's it is plain JSON.
+
+        Raises:
+            ActionError: If the run failed with an error of the action's own.
+            RunError: If it was cancelled, or failed for another reason.
+        """
+        async for _ in self.events():
+            pass
+        outcome = (await self._app.fold(self.id)).outcome()
+        if outcome["error"] is not None:
+            raise error_from(ErrorObject.from_dict(outcome["error"]))
+        result = outcome["result"]
+        if self._action is not None:
+            result = self._action.signature.result.read(result)
+        return cast("T", result)
+
+    async def cancel(self) -> None:
+        """Ask the run to stop. Asking again changes nothing."""
+        await self._app.cancel(self.id)
+
+    async def snapshot(self) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        return await self._app.snapshot(self.id)
+
+
+class Start:
+    """Starts detached runs from Python: ``run = await actions.start(count, to=3)``.
+
+    A detached run goes on whether it is read or not. The input is given as the action's own
+    parameters, without those that are injected, and type checkers know them where the
+    injected ones come first::
+
+        async def report(ctx: Context, month: str) -> Report: ...
+
+
+        run = await actions.start(report, month="May")
+
+    Elsewhere, and where the input comes as one object, it is given as that, which is checked
+    when the run starts: ``await actions.start(report, {"month": "May"}, owner="ada")``.
+    """
+
+    def __init__(self, app: Verbs, options: Mapping[str, str | None] | None = None) -> None:
+        self._app, self._options = app, options
+
+    def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Start":
+        """Return what starts runs of an owner's, or once for an idempotency key.
+
+        Args:
+            owner: The run's owner; ``None``: no owner, so anyone with its id can read it.
+            key: The same owner, action, key and input is the same run, however often started.
+
+        Example:
+            >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
+            >>> run = await start(report, month="May")  # doctest: +SKIP
+        """
+        return Start(self._app, {"owner": owner, "key": key})
+
+    @overload
+    async def __call__(
+        self, action: Action[P, Any, T], /, *args: P.args, **input: P.kwargs
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self, action: Action[Concatenate[Context, P], Any, T], /, *args: P.args, **input: P.kwargs
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Stream[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[StreamableValue[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Context, Stream[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Context, StreamableValue[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[Stream[Any], Context, P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[Concatenate[StreamableValue[Any], Context, P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Run[T]: ...
+    @overload
+    async def __call__(
+        self,
+        action: Action[..., Any, T],
+        input: Mapping[str, object],
+        /,
+        *,
+        owner: str | None = None,
+        key: str | None = None,
+    ) -> Run[T]: ...
+    async def __call__(self, action: Any, /, *args: Any, **input: Any) -> Run[Any]:
+        """Start a run, and return it.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+            KeyReused: If the key belongs to another input.
+            UsageError: If ``action`` is not one of the application's, or it cannot be told what
+                is input and what is an option.
+            YieldwireError: Whatever a middleware refuses with.
+        """
+        action = self._app.own(action)
+        options, data = self._parted(action, args, input)
+        caller = Caller(owner=options.get("owner"))
+        with closing_if_refused(data):
+            ctx = await self._app.admit(action, caller, RequestFacts(method="PYTHON"))
+        key = options.get("key")
+        record = await self._app.create(action, ctx, data, key=key, detached=True)
+        return Run(self._app, record, action)
+
+    def _parted(
+        self, action: Action[..., Any, Any], args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[Mapping[str, str | None], object]:
+        """Return the options and the input of a call."""
+        names = _inputs_of(action)
+        has_object = len(args) == 1 and isinstance(args[0], Mapping)
+        options = self._options
+        if options is None:
+            options = {name: named.pop(name) for name in ("owner", "key") if name in named}
+            unclear = set() if has_object else options.keys() & set(names)
+            if unclear:
+                raise UsageError(
+                    f"{action.name} has an input called {min(unclear)!r}, which is also an option "
+                    "of start(): write actions.start.with_options(owner=…, key=…)(…), whose "
+                    "arguments are all input."
+                )
+        if has_object and not named:
+            return options, args[0]
+        if len(args) > len(names):
+            raise UsageError(f"{action.name} has {len(names)} inputs, and {len(args)} were given.")
+        given = {**dict(zip(names, args, strict=False)), **named}
+        body = action.signature.body
+        return options, given.get(body, given) if body is not None else given
+
+
+def _inputs_of(action: Action[..., Any, Any]) -> list[str]:
+    """Return the names of the parameters that are input, in their order."""
+    injected = action.signature.injected
+    return [name for name in inspect.signature(action.function).parameters if name not in injected]
+
+
+class Handles(Registry):
+    """What Python code does with runs, without HTTP."""
+
+    @property
+    def start(self: Verbs) -> Start:
+        """Start a detached run: ``await actions.start(count, to=3)``; see `Start`."""
+        return Start(self)
+
+    @overload
+    async def run(self, run_id: str) -> Run[Any]: ...
+    @overload
+    async def run(self, run_id: str, action: Action[..., Any, T]) -> Run[T]: ...
+    async def run(self, run_id: str, action: Action[..., Any, Any] | None = None) -> Run[Any]:
+        """Return the run with this id, no matter who started it or where it is executed.
+
+        There is no access check: code in the server's process can attach to every run.
+        What a request names must be checked first, with ``await actions.get(run_id, caller)``.
+
+        Args:
+            run_id: The run's id.
+            action: The action whose run it must be, for a result that type checkers know.
+
+        Raises:
+            NotFound: If the run does not exist, or belongs to another action.
+        """
+        app = cast("Verbs", self)
+        await app.ready()
+        record = await app.store.get(run_id)
+        if action is not None and record.action != action.name:
+            raise NotFound(f"The run {run_id} is not one of {action.name}, but of {record.action}.")
+        return Run(app, record, action or self._names.get(record.action))

@@ -1,0 +1,216 @@
+"""The input of runs, from the start that brings it to the last attempt that needs it.
+
+The process that validates an input has its arguments at hand; every other one reads them from the
+run's record and from the files that were kept with it. Where the store outlives the process, the
+files are written before the store has the run, so that no attempt ever misses one, and deleted
+when the run has ended, and again when it is purged, in case the process was killed in between.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_core import PydanticSerializationError, from_json
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context, RequestFacts
+from yieldwire.actions.upload import Upload, Uploads
+from yieldwire.errors import NotFound, StoreError, ValidationFailed
+from yieldwire.executors import Work
+from yieldwire.log.run import RunRecord
+from yieldwire.runs.files import KeptFiles, carry_out, delete, folders_in
+from yieldwire.runs.start import dump, record_of, uploads_in
+from yieldwire.stores import RunStore
+
+logger = logging.getLogger("yieldwire.app")
+
+_AT_ONCE: Final = 256
+"""Runs that the store is asked for at a time."""
+
+
+class Start:
+    """A start on its way: the record that it makes, and what its first attempt needs.
+
+    It ends with one of `close`, `drop` and `hand_over`.
+    """
+
+    def __init__(self, record: RunRecord, work: Work, files: KeptFiles | None) -> None:
+        self.record: Final = record
+        self.is_abandoned = False
+        """Whether its caller was cancelled while the store was asked to keep the run."""
+        self._work, self._files = work, files
+
+    @property
+    def _described(self) -> Sequence[Upload]:
+        uploads = self._work.uploads
+        return () if uploads is None else list(uploads.described.values())
+
+    async def keep(self) -> None:
+        """Write the files where they can outlive the process.
+
+        Raises:
+            StoreError: If they cannot be written.
+        """
+        if self._files is None or not self._described:
+            return
+        try:
+            await carry_out(partial(self._files.keep, self._described))
+        except OSError as exc:
+            raise StoreError(f"Files cannot be kept: {exc.strerror or exc}.") from exc
+
+    def hand_over(self) -> Work:
+        """Return what the first attempt needs: the store has the run, and the files are its own."""
+        if self._files is not None:
+            self._files.release()
+        return self._work
+
+    def close(self) -> None:
+        """Close the files, and leave what was written of them: the store may have the run."""
+        self.hand_over().close()
+
+    async def drop(self) -> None:
+        """Close the files and delete what was written of them: there is no such run."""
+        self._work.close()
+        if self._files is not None and self._described:
+            await carry_out(self._files.forget)
+
+
+async def _dump_with_files(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
+    try:
+        return await dump(action, arguments)
+    except PydanticSerializationError as exc:
+        # A field of any type lets a file pass, but no later attempt could have it back.
+        reason = "A file is where the action does not take one; declare an Upload there."
+        raise ValidationFailed({"_root": [reason]}) from exc
+
+
+class Inputs:
+    """Reads and keeps the input of runs, for one store."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store, self._folder = store, store.files
+        self.has_doubts = False
+        """Whether a start failed in such a way that its files may be left behind."""
+
+    def _files(self, run_id: str) -> KeptFiles | None:
+        return None if self._folder is None else KeptFiles(self._folder / run_id)
+
+    async def read(
+        self, action: Action[..., Any, Any], ctx: Context, data: object, *, detached: bool
+    ) -> Start:
+        """Validate the input of a start.
+
+        Every file in it is the start's from here on, also where this raises.
+
+        Raises:
+            ValidationFailed: If the input does not fit.
+        """
+        given = uploads_in(data)  # also those that no field of the input takes
+        uploads = Uploads(given) if given or action.takes_files else None
+        try:
+            if uploads is None:
+                arguments = action.signature.validate(data)
+                dumped = action.signature.dump(arguments)
+            else:
+                with uploads.collecting():
+                    arguments = action.signature.validate(data)
+                    dumped = await _dump_with_files(action, arguments)
+            record = record_of(action, ctx, dumped, detached=detached)
+            # Read from its JSON where there is any, so that it is the same as for later attempts.
+            state = from_json(record.context)["state"] if ctx.state else {}
+        except BaseException:
+            if uploads is not None:
+                uploads.close()
+            raise
+        context = {"state": state, "request": ctx.request}
+        work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
+        return Start(record, work, self._files(record.id))
+
+    async def find_after(self, failure: StoreError, start: Start) -> RunRecord:
+        """Return the run of ``start`` if the store has it, though it failed to say so.
+
+        Raises:
+            StoreError: The ``failure``, if the run is not there or the store cannot be asked.
+        """
+        try:
+            return await self._store.get(start.record.id)
+        except NotFound:
+            await start.drop()
+        except BaseException as exc:
+            start.close()
+            self.has_doubts = True  # the store may have the run, which needs its files then
+            if not isinstance(exc, StoreError):
+                raise
+        raise failure
+
+    def load(self, run: RunRecord, action: Action[..., Any, Any]) -> Work:
+        """Return what an attempt at ``run`` needs, from the run's record.
+
+        Raises:
+            ValidationFailed: If the run's input does not fit its action any more, or one of its
+                files is gone.
+        """
+        files = self._files(run.id)
+        uploads = Uploads(reopen=None if files is None else files.open)
+        try:
+            with uploads.collecting():
+                arguments = action.signature.validate(from_json(run.input))
+            facts = from_json(run.context)
+            context = {**facts, "request": RequestFacts(**facts["request"])}
+        except BaseException:
+            uploads.close()
+            raise
+        return Work(action=action, arguments=arguments, context=context, uploads=uploads)
+
+    async def forget(self, run_ids: Sequence[str]) -> None:
+        """Delete the files of runs for which there will be no attempt."""
+        if self._folder is not None and run_ids:
+            folders = [self._folder / run_id for run_id in run_ids]
+            await carry_out(partial(delete, folders))
+
+    async def remove_leftovers(self) -> None:
+        """Delete what a crash has left: files of runs that have ended, or were never created.
+
+        Those of a run that somebody is creating stay.
+
+        Raises:
+            StoreError: If the store cannot be asked.
+        """
+        if self._folder is None:
+            return
+        pool = ThreadPoolExecutor(1)  # gone at once, for those who never take files
+        try:
+            names = await carry_out(partial(folders_in, self._folder), pool)
+        except OSError as exc:
+            # Runs without files need no folder; a start that has files is told.
+            logger.warning("leftover files cannot be looked for: %s", exc)
+            return
+        finally:
+            pool.shutdown(wait=False)
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            are_needed = await asyncio.gather(*map(self._is_needed, some))
+            for name, is_needed in zip(some, are_needed, strict=True):
+                if not is_needed:
+                    await self._remove(self._folder / name)
+        self.has_doubts = False
+
+    async def _is_needed(self, run_id: str) -> bool:
+        try:
+            return not (await self._store.get(run_id)).status.is_terminal
+        except NotFound:
+            return False
+
+    async def _remove(self, folder: Path) -> None:
+        files = KeptFiles(folder)
+        try:
+            # Asked again under the lock: the run may have been created since.
+            if await carry_out(files.seize) and not await self._is_needed(folder.name):
+                logger.info("deleting files that no run needs: %s", folder)
+                await carry_out(files.forget)
+        finally:
+            files.release()

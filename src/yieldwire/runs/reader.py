@@ -1,0 +1,281 @@
+"""Following a run: the one loop that every reader is in.
+
+Read the log behind the cursor; where there is nothing, wait to be woken; again. Live
+streaming, replay, resume, a second reader and polling are this loop. A wake-up carries no
+data, so there is no gap between what is replayed and what is live.
+"""
+
+import asyncio
+import math
+import secrets
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import Final, Self, TypeAlias
+
+from yieldwire.clock import Clock
+from yieldwire.errors import StoreError, Unauthorized
+from yieldwire.executors.backpressure import Backpressure
+from yieldwire.log.events import Block, EventType
+from yieldwire.runs.access import Caller
+from yieldwire.stores import RunStore
+
+Take: TypeAlias = Callable[[Block], bool]
+"""Takes a block at once, and says whether it could; if not, or if it raises, `next` does."""
+
+PAGE_BYTES: Final = 65_536
+"""About what is sent at a time; a reader that does not read costs a few times that."""
+
+
+class Reader:
+    """One reader of one run: holds the run while it is here, and may be asked to leave."""
+
+    caller: Caller = Caller()
+    """Who reads."""
+    is_revoked: bool = False
+    """Whether the reader was asked to leave because its caller may not read on."""
+
+    def __init__(  # noqa: PLR0913 - what an application hands to each
+        self,
+        store: RunStore,
+        backpressures: Mapping[str, Backpressure],
+        clock: Clock,
+        run_id: str,
+        open_readers: "set[Reader] | None" = None,
+        *,
+        is_needed: bool = True,
+        shows_debug: bool = False,
+    ) -> None:
+        self.run_id: Final = run_id
+        self._shows_debug = shows_debug
+        self._store, self._backpressures, self._clock = store, backpressures, clock
+        self._open_readers = set[Reader]() if open_readers is None else open_readers
+        self._waiting: asyncio.Task[object] | None = None
+        self._seq = 0
+        self._page: Sequence[Block] = ()
+        self._take: Take | None = None
+        self._is_interrupted = False
+        self._is_behind, self._is_over = True, False
+        # A run that goes on without readers need not be told of one.
+        self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
+        self._has_held = self._has_left = False
+        self.is_leaving = False
+        """Whether the loop ended because it was asked to, before the run's end."""
+
+    @cached_property
+    def id(self) -> str:
+        """What the store knows this reader by."""
+        return secrets.token_hex(8)
+
+    async def __aenter__(self) -> Self:
+        self._open_readers.add(self)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._open_readers.discard(self)
+        self._take = None  # whose it is holds this reader: a cycle would be freed late
+        await self.release()
+
+    def leave(self) -> None:
+        """Ask the reader to end between two blocks; safe to call at any time in the loop."""
+        if self._waiting is not None and not self.is_leaving:
+            self._waiting.cancel()
+        self.is_leaving = True
+
+    def revoke(self) -> None:
+        """Ask the reader to end, because its caller may not read on."""
+        self.is_revoked = True
+        self.leave()
+
+    def check(self) -> None:
+        """Return if the caller may read on.
+
+        Raises:
+            Unauthorized: If the access was revoked, or has expired.
+        """
+        if self.is_revoked or self.caller.has_expired:
+            raise Unauthorized
+
+    async def hold(self, tick: float) -> None:
+        """Keep the run attached for a while longer than until the next tick."""
+        now = self._clock.monotonic()
+        if now + tick > self._held_until:
+            self._held_until, self._has_held, self._has_left = now + 3 * tick, True, False
+            try:
+                await self._store.hold(self.run_id, self.id, seconds=3 * tick)
+            except StoreError:
+                # What cannot be written, on a full disk for example, may still be read.
+                self._held_until = now + 2 * tick
+
+    async def release(self) -> None:
+        """Say that this reader has gone. Saying it twice changes nothing."""
+        if self._has_left:
+            return
+        self._has_left = True
+        backpressure = self._backpressures.get(self.run_id)
+        if backpressure is not None:
+            backpressure.left(self)
+        if not self._is_needed:
+            return
+        self._held_until = 0.0
+        with suppress(StoreError):  # then it counts as here until its time is over
+            await self._store.hold(self.run_id, self.id, seconds=0)
+
+    async def first(
+        self, within: float, *, tick: float = 15.0, linger: float | None = 0.0
+    ) -> Sequence[Block]:
+        """Return the first page of a log that has just begun, or nothing.
+
+        It waits ``within`` so many seconds. A run that has just begun and may ``linger`` for
+        longer than two ticks is held only when half a tick is over, which most runs never see.
+
+        Raises:
+            NotFound: If the run is gone.
+        """
+        if linger is not None and linger < 2 * tick:
+            await self.hold(tick)
+        else:
+            self._held_until = max(self._held_until, self._clock.monotonic() + 1.5 * tick)
+        await asyncio.sleep(0)  # most runs have something by then, and some have ended
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        page: Sequence[Block] = ()
+        while not page and await self._woken_within(0, until - loop.time()):
+            page = await self._store.read(self.run_id, 0, max_bytes=PAGE_BYTES)
+        return self._shown(page) if page and page[-1].end is EventType.ERROR else page
+
+    async def news(self, after: int, within: float) -> None:
+        """Return when there is something behind ``after``, or ``within`` so many seconds.
+
+        Raises:
+            NotFound: If the run is gone.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        while not await self._store.read(self.run_id, after, max_bytes=1):
+            left = until - loop.time()
+            if left <= 0 or self.is_leaving or await self._has_ended(after):
+                return
+            await self.hold(within)
+            await self._woken_within(after, left)
+
+    async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
+        """Yield everything behind ``after``, as `next` gives it. Close the iterator to leave.
+
+        Raises:
+            NotFound: If the run does not exist, or is gone.
+            ForeignCursor: If ``after`` lies beyond the log's end.
+        """
+        self.begin(after)
+        try:
+            while (page := await self.next(tick)) is not None:
+                yield page
+        finally:
+            await self.release()
+
+    def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
+        """Begin behind ``after``. ``page`` is what was read of that already.
+
+        While the reader waits, what is new goes to ``take`` from wherever it was appended, if
+        the store does so, and `next` returns only where ``take`` says that it has to.
+        """
+        self._seq, self._page, self._take = after, page, take
+        self._is_behind, self._is_over = True, False
+
+    async def next(self, tick: float) -> Sequence[Block] | None:
+        """Return the next page, or ``None`` behind the run's last block, or when asked to leave.
+
+        A page that is empty says that nothing came for ``tick`` seconds, or that ``take`` could
+        not do with what came. What was returned counts as sent when the next page is asked for.
+
+        Raises:
+            NotFound: If the run does not exist, or is gone.
+            ForeignCursor: If the reader began beyond the log's end.
+        """
+        if self._must_end():
+            return None
+        await self.hold(tick)
+        is_woken, page = False, self._page
+        if self._is_behind:
+            self._note(self._seq)
+        while not page:
+            if self._is_behind:
+                page = await self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES)
+                if page:
+                    if is_woken:  # the run may have begun since, and is held back from now on
+                        self._note(self._seq)
+                    break
+                if is_woken and await self._has_ended(self._seq):
+                    return None  # nothing comes behind a terminal event, and nobody waits for it
+                await self.hold(tick)
+            self._is_behind = True
+            is_woken = await self._woken_within(self._seq, tick)
+            if self.is_leaving:
+                return None
+            if self._is_interrupted or not is_woken:
+                self._is_interrupted = False
+                return ()
+        self._note_page(page)
+        return self._shown(page) if page[-1].end is EventType.ERROR else page
+
+    def _shown(self, page: Sequence[Block]) -> Sequence[Block]:
+        if self._shows_debug:
+            return page
+        return [*page[:-1], page[-1].without_debug()]
+
+    def _must_end(self) -> bool:
+        return self._is_over or self.is_leaving
+
+    def _deliver(self, block: Block) -> bool:
+        """Hand on what is new; called by the store, in the task of whoever appended it."""
+        if block.first != self._seq + 1:
+            return block.last <= self._seq
+        if self._take is None or block.end is not None or self.is_leaving:
+            return False
+        self._seq = block.last
+        if not self._take(block):
+            self._is_interrupted = True
+            return False
+        backpressure = self._backpressures.get(self.run_id)
+        if backpressure is not None:
+            backpressure.read(self, block.last)
+        return True
+
+    def _note_page(self, page: Sequence[Block]) -> None:
+        last = page[-1]
+        self._seq, self._page = last.last, ()
+        self._is_behind = _size(page) >= PAGE_BYTES  # so that there is more
+        if last.end is not None:
+            self._is_over = True
+            self._has_left = not self._has_held  # a run that has ended needs nobody
+
+    def _note(self, seq: int) -> None:
+        backpressure = self._backpressures.get(self.run_id)
+        if backpressure is not None:
+            backpressure.read(self, seq)
+
+    async def _has_ended(self, after: int) -> bool:
+        run = await self._store.get(self.run_id)
+        return run.status.is_terminal and run.seq <= after
+
+    async def _woken_within(self, after: int, tick: float) -> bool:
+        self._note(after)
+        self._waiting = task = asyncio.current_task()
+        asked = task.cancelling() if task is not None else 0
+        try:
+            wait = 0.0 if self.is_leaving else tick  # asked to, while the store answered
+            is_news = await self._store.wait(
+                self.run_id, after, timeout=wait, deliver=self._deliver
+            )
+        except asyncio.CancelledError:
+            # `leave` cancelled the wait, unless somebody else wants the whole task to end too.
+            if not self.is_leaving or task is None or task.uncancel() > asked:
+                raise
+            return False
+        finally:
+            self._waiting = None
+        return is_news and not self.is_leaving
+
+
+def _size(page: Sequence[Block]) -> int:
+    return len(page[0].frames) if len(page) == 1 else sum(len(block.frames) for block in page)

@@ -1,0 +1,159 @@
+"""What a start turns into before anything runs: a record, and the terms of its admission."""
+
+import hashlib
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from functools import partial
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context
+from yieldwire.actions.upload import Upload
+from yieldwire.errors import ParseError, UsageError
+from yieldwire.log.run import SHARED, RunRecord, distinct_labels
+from yieldwire.runs.files import carry_out
+from yieldwire.stores import Admission
+
+ANONYMOUS_KEY_LENGTH: Final = 22
+"""Characters of an idempotency key that nobody else may guess: 128 bits in base 64."""
+
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def record_of(
+    action: Action[..., Any, Any], ctx: Context, dumped: bytes, *, detached: bool
+) -> RunRecord:
+    """Return the record of a new run.
+
+    Raises:
+        UsageError: If middleware put something on ``ctx.labels`` that cannot be a label.
+    """
+    options = action.options
+    return RunRecord(
+        id=ctx.run_id,
+        action=action.name,
+        # A feed that all readers share is nobody's: whoever may open it may go on reading it.
+        caller=SHARED + action.name if options.shared else ctx.caller,
+        owner=None if options.shared else ctx.owner,
+        input=dumped,
+        context=to_json({"state": ctx.state, "request": ctx.request.to_dict()}),
+        labels=_labels_of(action, ctx),
+        linger=options.linger,
+        detached=detached,
+        timeout=options.timeout,
+        retries=options.retries,
+        retention=options.retention,
+        keep=options.keep,
+    )
+
+
+def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
+    """Return the labels of the action and those that middleware put on ``ctx.labels``."""
+    if ctx.labels == []:
+        return action.labels  # as nearly every start has it
+    try:
+        return distinct_labels([*action.labels, *distinct_labels(ctx.labels)])
+    except UsageError as exc:
+        raise UsageError(f"{action.name}, ctx.labels: {exc}") from exc
+
+
+def admission_of(
+    action: Action[..., Any, Any],
+    run: RunRecord,
+    key: str | None,
+    max_runs: int | None,
+    lease: float | None,
+) -> Admission:
+    """Return what must hold for ``run`` to be created.
+
+    Raises:
+        ParseError: If an anonymous caller's key could be somebody else's too.
+    """
+    if key is not None and run.owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
+        raise ParseError(
+            f"An anonymous Idempotency-Key must be random, of {ANONYMOUS_KEY_LENGTH} characters "
+            "or more, so that nobody else's can be the same."
+        )
+    # Keys of different owners and actions never meet.
+    scoped = None if key is None else to_json([run.owner, action.name, key])
+    is_shared = action.options.shared
+    # What nobody will compare with anything has none.
+    print_ = fingerprint(run) if key is not None or is_shared else ""
+    return Admission(
+        key=None if scoped is None else _digest(scoped),
+        fingerprint=print_,
+        feed=_digest(to_json([action.name, print_])) if is_shared else None,
+        action_limit=action.options.concurrency,
+        caller_limit=max_runs,
+        lease=lease,
+    )
+
+
+def fingerprint(run: RunRecord) -> str:
+    """Return what stands for a run's input."""
+    return _digest(run.input)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
+    """Return validated arguments as JSON; in a thread where files are hashed for it."""
+    if action.takes_files:
+        return await carry_out(partial(action.signature.dump, arguments))
+    return action.signature.dump(arguments)
+
+
+def uploads_in(value: object) -> Sequence[Upload]:
+    """Return every file in ``value``, in whatever containers, models and dataclasses it is."""
+    if type(value) is dict and _SCALARS.issuperset(map(type, value.values())):
+        return ()  # nearly every input, at nearly no cost
+    waiting, seen, found = [value], set[int](), list[Upload]()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Upload):
+            found.append(each)
+        elif id(each) not in seen:
+            seen.add(id(each))
+            # First the scalars, because a list may have very many of them.
+            waiting += [part for part in _parts(each) if type(part) not in _SCALARS]
+    return found
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, (list, tuple, AbstractSet, deque)):
+        return value
+    if isinstance(value, BaseModel):
+        return [
+            *value.__dict__.values(),
+            *(value.__pydantic_extra__ or {}).values(),
+            *(value.__pydantic_private__ or {}).values(),
+        ]
+    if is_dataclass(value):
+        return [getattr(value, field.name, None) for field in fields(value)]
+    return ()
+
+
+def close_uploads(value: object) -> None:
+    """Close every file in ``value``."""
+    for upload in uploads_in(value):
+        upload.close()
+
+
+@contextmanager
+def closing_if_refused(data: object) -> Generator[None, None, None]:
+    """Close every file in the input of a start that is refused or cancelled in this block."""
+    try:
+        yield
+    except BaseException:
+        close_uploads(data)
+        raise

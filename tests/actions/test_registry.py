@@ -1,0 +1,184 @@
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context
+from yieldwire.actions.registry import Registry
+from yieldwire.app import App
+from yieldwire.errors import InvalidAction, NotFound, UsageError
+from yieldwire.log.chunks import Text
+
+
+async def say_hello() -> AsyncIterator[Text]:
+    yield Text("hello")
+
+
+async def sayHello() -> AsyncIterator[Text]:  # noqa: N802 - the other's camelCase form
+    yield Text("hello")
+
+
+async def open_pool() -> AsyncIterator[str]:
+    yield "pool"
+
+
+async def let_pass(ctx: Context) -> None: ...
+
+
+def test_an_action_answers_to_its_name_and_to_its_camel_case_form() -> None:
+    registry = Registry()
+
+    action = registry.action(say_hello)
+
+    assert registry.action_named("say_hello") is action
+    assert registry.action_named("sayHello") is action
+
+
+def test_nothing_is_found_by_a_name_that_was_not_registered() -> None:
+    registry = Registry()
+
+    with pytest.raises(NotFound, match=r"no action 'say_hello'; manifest\.json lists"):
+        registry.action_named("say_hello")
+
+
+def test_a_name_is_taken_in_both_of_its_forms() -> None:
+    registry = Registry()
+    registry.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="Two actions answer to 'sayHello'"):
+        registry.action(sayHello)
+
+
+def test_options_are_kept_with_the_action() -> None:
+    registry = Registry()
+
+    action = registry.action(linger=None, labels=("kind",))(say_hello)
+
+    assert action.options.linger is None
+    assert action.options.labels == ("kind",)
+
+
+def test_another_application_is_included_with_its_actions_and_resources() -> None:
+    whole, part = Registry(), Registry()
+    action: Action[..., AsyncIterator[Text], object] = part.action(linger=None)(say_hello)
+    pool = part.resource(open_pool)
+
+    whole.include(part)
+
+    assert whole.action_named("sayHello") is action
+    assert list(whole.actions) == [action]
+    assert whole.declared_resources == [pool]
+
+
+async def takes_an_address(url: str) -> AsyncIterator[str]:
+    yield url
+
+
+def opens_at_once() -> str:
+    return "pool"
+
+
+@pytest.mark.parametrize("opener", [takes_an_address, opens_at_once, let_pass, 3])
+def test_a_resource_is_an_async_generator_without_parameters(opener: Any) -> None:  # noqa: ANN401
+    registry = Registry()
+
+    with pytest.raises(UsageError, match=r": it is not an async generator without parameters"):
+        registry.resource(opener)
+    assert registry.declared_resources == []
+
+
+def test_only_an_application_can_be_included() -> None:
+    other: Any = say_hello
+
+    with pytest.raises(UsageError, match="say_hello: only an application's actions can be"):
+        Registry().include(other)
+
+
+def test_an_action_belongs_to_the_application_that_has_it() -> None:
+    registry, other = Registry(), Registry()
+    action, foreign = registry.action(say_hello), other.action(say_hello)
+    bare: Any = say_hello
+
+    assert registry.own(action) is action
+    for wrong in (foreign, bare):
+        with pytest.raises(UsageError, match="say_hello: it is not an action of this application"):
+            registry.own(wrong)
+
+
+def test_an_unknown_option_is_told_with_the_functions_name() -> None:
+    registry = Registry()
+    options: Any = {"retry": 3}
+
+    with pytest.raises(InvalidAction, match=r"^say_hello: .* retry=; did you mean retries=\?$"):
+        registry.action(**options)(say_hello)
+    assert list(registry.actions) == []
+
+
+def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:
+    whole, part = Registry(), Registry()
+    whole.action(say_hello)
+    part.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="Two actions answer to"):
+        whole.include(part)
+
+
+def test_an_application_with_middleware_is_not_included_without_it() -> None:
+    whole, part = Registry(), App(middleware=[let_pass])
+    part.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="middleware or arounds of its own"):
+        whole.include(part)
+    assert list(whole.actions) == []
+
+
+def test_an_action_is_declared_with_options_or_without() -> None:
+    registry = Registry()
+
+    @registry.action
+    async def plain() -> AsyncIterator[Text]:
+        yield Text("a")
+
+    @registry.action()
+    async def empty() -> AsyncIterator[Text]:
+        yield Text("a")
+
+    @registry.action(timeout=3.0, method="GET", shared=True, keep=10)
+    async def ticker() -> AsyncIterator[Text]:
+        yield Text("a")
+
+    assert [action.name for action in registry.actions] == ["plain", "empty", "ticker"]
+    assert plain.options == empty.options
+    assert (ticker.options.timeout, ticker.options.keep) == (3.0, 10)
+
+
+def test_an_action_whose_name_is_taken_is_not_registered_at_all() -> None:
+    registry = Registry()
+    first = registry.action(say_hello)
+
+    with pytest.raises(InvalidAction, match="Two actions answer to"):
+        registry.action(say_hello)
+
+    assert list(registry.actions) == [first]
+    assert registry.action_named("say_hello") is first
+
+
+def test_a_function_that_cannot_be_an_action_leaves_nothing_behind() -> None:
+    registry = Registry()
+
+    with pytest.raises(InvalidAction, match="for feeds"):
+        registry.action(shared=True)(say_hello)
+
+    assert list(registry.actions) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["__class__", "say_hello.__globals__", "SAY_HELLO", "Say_hello", ""]
+)
+def test_no_other_spelling_finds_an_action(name: str) -> None:
+    registry = Registry()
+    registry.action(say_hello)
+
+    with pytest.raises(NotFound, match="There is no action"):
+        registry.action_named(name)

@@ -1,0 +1,59 @@
+"""A store is named by a setting, or handed in."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from yieldwire.app import App
+from yieldwire.app.configuration import STORE, open_store
+from yieldwire.clock import SystemClock
+from yieldwire.errors import UsageError
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+
+
+def test_a_store_is_named_or_handed_in(tmp_path: Path) -> None:
+    clock, own = SystemClock(), MemoryStore()
+
+    assert isinstance(open_store("memory", clock), MemoryStore)
+    assert isinstance(open_store(f"sqlite:///{tmp_path}/runs.db", clock), SQLiteStore)
+    assert open_store(own, clock) is own
+
+
+@pytest.mark.parametrize("value", ["memory", "sqlite:///runs.db", "sqlite:////var/runs.db"])
+def test_a_store_that_has_a_name_fits(value: str) -> None:
+    assert STORE.fits(value)
+
+
+class HalfAStore(MemoryStore):
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - an attribute
+        if name == "sweep":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize(
+    ("store", "hint"),
+    [
+        ("mongo", ""),
+        ("postgres://ada@db/runs", ""),
+        ("sqlite:///", ""),
+        ("sqlite://", "; write 'memory'"),
+        ("sqlite:///:memory:", "; write 'memory'"),
+        ("sqlite://runs.db", "; write 'sqlite:///runs.db'"),
+        ("sqlite:runs.db", "; write 'sqlite:///runs.db'"),
+        ("runs.db", "; write 'sqlite:///runs.db'"),
+        (Path("runs.db"), "; write 'sqlite:///runs.db'"),
+        (Path("/var/runs.db"), "; write 'sqlite:////var/runs.db'"),
+        (MemoryStore, r"; write MemoryStore\(...\)"),
+        (HalfAStore(), ""),
+        (None, ""),
+        ({}, ""),
+    ],
+)
+def test_what_is_not_a_store_is_told_with_what_was_meant(store: Any, hint: str) -> None:  # noqa: ANN401
+    told = rf"^App: store=.* is not 'memory', 'sqlite:///runs\.db' or a store object{hint}\.$"
+
+    with pytest.raises(UsageError, match=told):
+        App(store=store)

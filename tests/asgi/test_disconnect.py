@@ -1,0 +1,142 @@
+import asyncio
+
+import pytest
+from starlette.types import Message
+
+from yieldwire.asgi.disconnect import WATCH_AFTER, Departures, Disconnected
+from yieldwire.executors.local import Tasks
+
+
+async def gone() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def here() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_what_is_waited_for_is_cancelled_when_the_client_leaves() -> None:
+    was_cancelled = False
+
+    async def work() -> None:
+        nonlocal was_cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            was_cancelled = True
+            raise
+
+    with pytest.raises(Disconnected):
+        await Departures(Tasks()).until_disconnect(gone, work())
+
+    assert was_cancelled
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_what_the_work_raises_is_what_is_raised() -> None:
+    async def work() -> None:
+        raise LookupError("as it was")
+
+    with pytest.raises(LookupError, match="as it was"):
+        await Departures(Tasks()).until_disconnect(here, work())
+
+
+async def test_the_rest_of_a_body_is_no_leaving() -> None:
+    messages: list[Message] = [{"type": "http.request", "body": b"x"}] * 3
+    is_read = asyncio.Event()
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop(0)
+        is_read.set()
+        return await here()
+
+    async def work() -> str:
+        await is_read.wait()
+        return "done"
+
+    assert await Departures(Tasks()).until_disconnect(receive, work()) == "done"
+    assert messages == []
+
+
+async def test_who_is_cancelled_by_somebody_else_is_cancelled() -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(
+            Departures(Tasks()).until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
+        )
+        await asyncio.sleep(0)
+        task.cancel()
+
+    assert task.cancelled()
+
+
+async def test_an_answer_that_is_over_soon_is_not_watched() -> None:
+    tasks: list[int] = []
+
+    async def work() -> str:
+        tasks.append(len(asyncio.all_tasks()))
+        await asyncio.sleep(0)
+        tasks.append(len(asyncio.all_tasks()))
+        return "done"
+
+    assert await Departures(Tasks()).until_disconnect(here, work()) == "done"
+
+    assert tasks == [len(asyncio.all_tasks())] * 2
+
+
+async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken() -> Message:
+        raise OSError("no connection")
+
+    with pytest.raises(Disconnected):
+        await Departures(Tasks()).until_disconnect(broken, asyncio.sleep(3600.0))
+    await asyncio.sleep(0)
+
+    assert "a task failed" in caplog.text
+
+
+async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_each_other() -> None:
+    async def broken() -> Message:
+        raise OSError("no connection")
+
+    departures, may_end = Departures(Tasks()), asyncio.Event()
+    answers = [
+        departures.until_disconnect(receive, may_end.wait())
+        for receive in (broken, here, gone, here, broken)
+    ]
+
+    async with asyncio.TaskGroup() as group:
+        outcomes = group.create_task(
+            asyncio.wait_for(asyncio.gather(*answers, return_exceptions=True), 30.0)
+        )
+        while len(asyncio.all_tasks()) < 2 + len(answers):  # noqa: ASYNC110 - tasks are no event
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # each of them is watched now, and this one from a later moment on
+        with pytest.raises(Disconnected):
+            await departures.until_disconnect(gone, asyncio.sleep(3600.0))
+        may_end.set()
+
+    kinds = [type(outcome) for outcome in outcomes.result()]
+    assert kinds == [Disconnected, bool, Disconnected, bool, Disconnected]
+
+
+async def test_a_body_that_is_given_anew_whenever_it_is_asked_for_does_not_take_the_loop() -> None:
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        assert asked < 100
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    async def work() -> str:
+        await asyncio.sleep(3 * WATCH_AFTER)
+        return "done"
+
+    assert await Departures(Tasks()).until_disconnect(receive, work()) == "done"
+    assert asked

@@ -1,0 +1,87 @@
+"""A cursor reads as it was written, and nothing else is one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yieldwire.errors import ForeignCursor, ParseError
+from yieldwire.log.cursor import CURSOR_LENGTH, cursor_of, parse_cursor, seq_in
+
+
+@given(
+    run_id=st.from_regex(r"[A-Za-z0-9_~-]{1,64}", fullmatch=True), seq=st.integers(0, 10**15 - 1)
+)
+def test_a_cursor_reads_as_it_was_written(run_id: str, seq: int) -> None:
+    cursor = cursor_of(run_id, seq)
+
+    assert parse_cursor(cursor) == (run_id, seq)
+    assert seq_in(cursor, run_id) == seq
+    assert len(cursor) <= CURSOR_LENGTH
+
+
+HOSTILE = [
+    "",
+    ".",
+    "r1",
+    "r1.",
+    ".1",
+    "r1.-1",
+    "r1.+1",
+    "r1. 1",
+    " r1.1",
+    "r1.1 ",
+    "r1.1\n",
+    "r1.1\r\n",
+    "r1.1\0",
+    "r\0.1",
+    "r1.1.1",
+    "r1.01",
+    "r1.00",
+    "r1.1e3",
+    "r1.1_000",
+    "r1.0x1",
+    "r1.\u00b2",
+    "r1.\u0661",
+    "r1.\uff11",
+    "r\u00e4.1",
+    "r1/../r2.1",
+    "r1%2e.1",
+    "r1.1000000000000000",
+    "r1." + "9" * 5000,
+    "r" * 65 + ".1",
+    "r" * 5000 + ".1",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(ParseError, match="cursor cannot be read"):
+        parse_cursor(text)
+    with pytest.raises(ParseError, match="cursor cannot be read"):
+        seq_in(text, "r1")
+
+
+@given(text=st.text(max_size=200))
+def test_any_text_is_a_cursor_or_refused(text: str) -> None:
+    try:
+        run_id, seq = parse_cursor(text)
+    except ParseError:
+        return
+    assert cursor_of(run_id, seq) == text
+
+
+def test_a_bare_seq_is_taken_as_the_runs_own() -> None:
+    assert seq_in("0", "r1") == 0
+    assert seq_in("42", "r1") == 42
+    assert seq_in("999999999999999", "r1") == 999_999_999_999_999
+
+
+@pytest.mark.parametrize("text", ["\u0661", "\u00b2", "1" * 16, "-1", "1.5"], ids=ascii)
+def test_a_bare_seq_is_ascii_digits_and_bounded(text: str) -> None:
+    with pytest.raises((ParseError, ForeignCursor), match="cursor"):
+        seq_in(text, "r1")
+
+
+def test_a_cursor_of_another_run_is_foreign() -> None:
+    with pytest.raises(ForeignCursor, match="does not belong"):
+        seq_in("r2.1", "r1")

@@ -1,0 +1,135 @@
+"""The steps that a store itself takes, as pure functions."""
+
+import pytest
+from pydantic_core import from_json
+
+from yieldwire.errors import AppendConflict, Fenced
+from yieldwire.log import transitions
+from yieldwire.log.events import EventType
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.testing.contract.harness import chunks, ending, record
+
+PENDING = record(retries=1)._replace(seq=3, fence=4, attempt=1)
+RUNNING = PENDING._replace(status=Status.RUNNING)
+ENDED = PENDING._replace(status=Status.COMPLETED, ended_at=1.0)
+
+
+def test_a_claim_raises_fence_and_attempt() -> None:
+    run = transitions.claim(PENDING, 7.0)
+
+    assert (run.status, run.fence, run.attempt, run.started_at) == (Status.RUNNING, 5, 2, 7.0)
+
+
+@pytest.mark.parametrize("run", [RUNNING, ENDED])
+def test_only_a_pending_run_is_claimed(run: RunRecord) -> None:
+    with pytest.raises(Fenced, match="not pending"):
+        transitions.claim(run, 7.0)
+
+
+@pytest.mark.parametrize(("run", "fence"), [(RUNNING, 3), (RUNNING, 5), (PENDING, 4), (ENDED, 4)])
+def test_only_the_holder_of_a_running_run_may_write(run: RunRecord, fence: int) -> None:
+    transitions.check_right(RUNNING, 4)
+
+    with pytest.raises(Fenced, match="right is over"):
+        transitions.check_right(run, fence)
+
+
+def test_an_append_moves_the_seq_and_an_end_ends() -> None:
+    wrote = transitions.append(RUNNING, chunks(RUNNING.id, 4, 2), 3, None, 7.0)
+    ended = transitions.append(RUNNING, ending(RUNNING.id, 4), 3, Status.COMPLETED, 7.0)
+
+    assert (wrote.seq, wrote.status) == (5, Status.RUNNING)
+    assert (ended.seq, ended.status, ended.ended_at) == (4, Status.COMPLETED, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "after", "kind", "status"),
+    [
+        (4, 2, None, None),
+        (5, 3, None, None),
+        (5, 4, None, None),
+        (4, 3, None, Status.COMPLETED),
+        (4, 3, EventType.DONE, None),
+        (4, 3, EventType.DONE, Status.FAILED),
+    ],
+)
+def test_an_append_that_does_not_fit_is_a_conflict(
+    first: int, after: int, kind: EventType | None, status: Status | None
+) -> None:
+    block = chunks(RUNNING.id, first, 1) if kind is None else ending(RUNNING.id, first, kind)
+
+    with pytest.raises(AppendConflict, match=r"is at seq|brings"):
+        transitions.append(RUNNING, block, after, status, 7.0)
+
+
+def test_an_end_needs_its_event() -> None:
+    with pytest.raises(AppendConflict, match="terminal event"):
+        transitions.end(RUNNING, chunks(RUNNING.id, 4, 1), 7.0)
+
+
+def test_a_pending_run_that_is_asked_to_stop_is_cancelled() -> None:
+    run, block = transitions.ask_to_stop(PENDING, "requested", 7.0)
+
+    assert block is not None
+    (event,) = block.events()
+    assert (run.status, run.seq, run.fence, run.ended_at) == (Status.CANCELLED, 4, 5, 7.0)
+    assert (event.seq, event.type) == (4, EventType.CANCELLED)
+    assert from_json(event.data)["data"] == {"reason": "requested"}
+
+
+def test_a_running_run_that_is_asked_to_stop_goes_on_with_a_flag() -> None:
+    run, block = transitions.ask_to_stop(RUNNING, "requested", 7.0)
+    again, other = transitions.ask_to_stop(run, "another", 8.0)
+
+    assert (run.cancel_reason, run.status, run.fence, block) == (
+        "requested",
+        Status.RUNNING,
+        4,
+        None,
+    )
+    assert (again, other) == (run, None)
+
+
+def test_an_ended_run_stays_as_it_is() -> None:
+    assert transitions.ask_to_stop(ENDED, "requested", 7.0) == (ENDED, None)
+
+
+def test_a_lost_run_is_begun_again_while_it_may() -> None:
+    run, block = transitions.take_away(RUNNING, 7.0)
+
+    assert block is not None
+    assert [event.type for event in block.events()] == [EventType.RESTARTED]
+    assert (run.status, run.seq, run.fence, run.attempt) == (Status.PENDING, 4, 5, 1)
+
+
+@pytest.mark.parametrize(
+    "run", [RUNNING._replace(attempt=2), RUNNING._replace(cancel_reason="requested")]
+)
+def test_a_lost_run_that_may_not_be_begun_again_fails(run: RunRecord) -> None:
+    lost, block = transitions.take_away(run, 7.0)
+
+    assert block is not None
+    assert (lost.status, lost.fence, lost.ended_at) == (Status.FAILED, 5, 7.0)
+    assert from_json(next(block.events()).data)["code"] == "INTERRUPTED"
+
+
+def test_a_run_that_was_not_begun_cannot_be_lost() -> None:
+    assert transitions.take_away(PENDING, 7.0) == (PENDING, None)
+
+
+@pytest.mark.parametrize(
+    ("run", "forsaken"),
+    [
+        (RUNNING._replace(linger=10.0), True),
+        (RUNNING._replace(linger=20.0), False),
+        (RUNNING._replace(linger=30.0), False),
+        (RUNNING._replace(linger=None), False),
+        (RUNNING._replace(linger=10.0, detached=True), False),
+        (RUNNING._replace(linger=10.0, cancel_reason="requested"), False),
+    ],
+)
+def test_a_run_is_forsaken_when_its_readers_were_away_longer_than_it_lingers(
+    run: RunRecord,
+    forsaken: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    assert transitions.is_forsaken(run, 100.0, 120.0) is forsaken
