@@ -54,7 +54,7 @@ def told(value: object) -> str:
     ("value", "place"),
     [
         (Moment(), "chunk is of the type tests.log.test_misfit.Moment,"),
-        ([1, {"a b": (2, Moment())}], "chunk[1]['a b'][1] is of the type tests.log.test_misfit.Moment"),
+        ([1, {"a b": (2, Moment())}], "chunk[1]['a b'][1] is of the type tests.log.test_misfit."),
         ({"items": [Item(1), Item(2, Moment())]}, "chunk.items[1].when is of the type "),
         ([Row(name=Moment()), Row(name=Moment(), when=Moment())], "chunk[1].when is of the type "),
         (Pair(1, Moment()), "chunk.right is of the type "),

@@ -26,8 +26,8 @@ def tell() -> None:
     if count > 1 and number == 1:
         logger.warning(
             "At least %d processes serve this application, and its store lives in one process: a "
-            "run that one of them starts is unknown to the others, which answer 404 to callers "
-            "reads, resumes or cancels it there. Use one worker, or a store that processes share, "
+            "run that one of them starts is unknown to the others, which answer 404 "
+            "when it is read, resumed or cancelled there. Use one worker, or a store that processes share, "
             "such as Actions(store='sqlite:///runs.db').",
             count,
         )
