@@ -26,13 +26,13 @@ export interface ActionCommands<Input, Chunk, Result, Code extends string> exten
   readonly reset: () => void;
 }
 
-/** The commands of an observer, as functions that can be passed on. */
+/** The commands of the newest observer, as functions that can be passed on and stay the same. */
 export function commandsOf<Input, Chunk, Result, Code extends string>(
-  observer: RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
+  newest: () => RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
 ): ActionCommands<Input, Chunk, Result, Code> {
   return {
-    execute: (...call) => observer.execute((action) => action(...call)),
-    stop: observer.stop,
-    reset: observer.reset,
+    execute: (...call) => newest().execute((action) => action(...call)),
+    stop: () => newest().stop(),
+    reset: () => newest().reset(),
   };
 }

@@ -78,12 +78,12 @@ export class RunObserver<
   Code extends string,
   Source extends RunSource<Chunk, Result, Code> = RunSource<Chunk, Result, Code>,
 > {
-  /** The newest given; a binding sets it again on every render. */
-  source: Source;
-  /** The newest given; a binding sets it again on every render. */
+  /** The newest given; a binding sets it again on every render. A run's id stays where `persist` said at first. */
   options: StreamOptions<Chunk, Result, Code>;
   /** The state before anything has happened, also on a server. */
   readonly initial: RunState<Chunk, Result, Code>;
+  readonly #source: Source;
+  readonly #persist: Persist | undefined;
   readonly #id: string | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #paint: Paint = new Paint(() => this.#show());
@@ -97,8 +97,9 @@ export class RunObserver<
 
   /** With an id, the observer shows that run; otherwise what is executed. */
   constructor(source: RunSource<Chunk, Result, Code> & Source, options: StreamOptions<Chunk, Result, Code> = {}, id?: string) {
-    this.source = source;
+    this.#source = source;
     this.options = options;
+    this.#persist = options.persist;
     this.#id = id;
     this.initial = id === undefined ? IDLE : blank("streaming", id);
     this.#shown = this.initial;
@@ -115,7 +116,7 @@ export class RunObserver<
     return () => {
       this.#listeners.delete(entry);
       // React's StrictMode takes every listener away and puts it back at once.
-      queueMicrotask(() => this.#listeners.size === 0 && this.#leave());
+      queueMicrotask(() => this.#listeners.size === 0 && this.leave());
     };
   };
 
@@ -123,7 +124,7 @@ export class RunObserver<
   resume(): void {
     this.#show();
     if (this.#following || this.#tally?.isOver) return;
-    const kept = this.#id ?? recall(this.options.persist);
+    const kept = this.#id ?? recall(this.#persist);
     const place = this.#left ?? (kept === undefined ? undefined : { id: kept });
     if (place) this.#attach({ ...place, isRecalled: this.#id === undefined && !this.#left });
   }
@@ -139,7 +140,7 @@ export class RunObserver<
       if (following && concurrent === "ignore") return void following.settles.push(resolve);
       const begin = (): void => {
         try {
-          this.#begin(start(this.source), resolve);
+          this.#begin(start(this.#source), resolve);
         } catch (error) {
           reject(error); // the call itself is wrong, and nothing was started
           this.#show();
@@ -163,14 +164,36 @@ export class RunObserver<
   readonly reset = (): void => {
     this.#empty();
     this.#abandon({ stops: this.options.onUnmount === "stop" });
-    forget(this.options.persist);
+    forget(this.#persist);
     this.#left = undefined;
     this.#tally = undefined;
     this.#show();
   };
 
+  /**
+   * Follow no longer, as when the last listener has gone. A run whose id is not known yet is let go when it is: a request that is cut short may
+   * start nothing, or something that nobody finds again.
+   */
+  leave(): void {
+    const following = this.#following;
+    const stops = this.options.onUnmount === "stop";
+    this.#empty();
+    this.#paint.cancel();
+    if (!following) return;
+    const { id, connection } = following.run;
+    this.#isLeaving = id === undefined && connection !== "closed" && !stops;
+    if (this.#isLeaving) return;
+    this.#abandon({ stops });
+    if (stops) return;
+    const isNew = this.#tally?.runId === undefined;
+    if (isNew) this.#tally = undefined;
+    if (id === undefined) return;
+    this.#left = { id, cursor: isNew ? undefined : following.cursor };
+    if (isNew) remember(this.#persist, id);
+  }
+
   #begin(run: Run<Chunk, Result, Code>, settle: Settle<Chunk, Result, Code>): void {
-    forget(this.options.persist);
+    forget(this.#persist);
     this.#tally = new Tally(this.options.keep ?? KEEP);
     this.#follow({ run, settles: [settle], isRecalled: false });
     this.#show();
@@ -178,7 +201,7 @@ export class RunObserver<
 
   #attach({ id, cursor, isRecalled }: Place & { readonly isRecalled: boolean }): void {
     if (cursor === undefined) this.#tally = new Tally(this.options.keep ?? KEEP, id);
-    this.#follow({ run: this.source.attach(id, cursor), settles: [], isRecalled });
+    this.#follow({ run: this.#source.attach(id, cursor), settles: [], isRecalled });
     this.#show();
   }
 
@@ -196,10 +219,10 @@ export class RunObserver<
     const tally = this.#tally;
     if (this.#following !== following || !tally) return;
     const { run } = following;
-    if (this.#isLeaving) return this.#leave();
+    if (this.#isLeaving) return this.leave();
     if (run.id !== undefined && tally.runId === undefined) {
       tally.identify(run.id);
-      remember(this.options.persist, run.id);
+      remember(this.#persist, run.id);
       this.#paint.request(0);
     }
     if (tally.hear(run.trouble)) this.#paint.request(0);
@@ -233,7 +256,7 @@ export class RunObserver<
 
   /** There is no such run for this page any more, so it is as if there had been none. */
   #lose(following: Following<Chunk, Result, Code>): void {
-    forget(this.options.persist);
+    forget(this.#persist);
     this.#following = undefined;
     this.#tally = undefined;
     for (const settle of following.settles) settle(this.initial);
@@ -264,35 +287,13 @@ export class RunObserver<
     for (const { settle } of this.#queue.splice(0)) settle(blank("cancelled", undefined));
   }
 
-  /**
-   * Nobody listens any more. A run whose id is not known yet is let go when it is: a request that is cut short may
-   * start nothing, or something that nobody finds again.
-   */
-  #leave(): void {
-    const following = this.#following;
-    const stops = this.options.onUnmount === "stop";
-    this.#empty();
-    this.#paint.cancel();
-    if (!following) return;
-    const { id, connection } = following.run;
-    this.#isLeaving = id === undefined && connection !== "closed" && !stops;
-    if (this.#isLeaving) return;
-    this.#abandon({ stops });
-    if (stops) return;
-    const isNew = this.#tally?.runId === undefined;
-    if (isNew) this.#tally = undefined;
-    if (id === undefined) return;
-    this.#left = { id, cursor: isNew ? undefined : following.cursor };
-    if (isNew) remember(this.options.persist, id);
-  }
-
   #abandon({ stops }: { readonly stops: boolean }): void {
     const following = this.#following;
     if (!following || !this.#tally) return;
     this.#following = undefined;
     following.unsubscribe();
     if (stops) {
-      forget(this.options.persist);
+      forget(this.#persist);
       this.#tally.cancel();
       void stopAndDetach(following.run);
     } else following.run.detach();

@@ -10,6 +10,11 @@ export interface RunStorage {
 /** A key in `sessionStorage`, or a key and the storage that it is in. */
 export type Persist = string | { readonly key: string; readonly storage: RunStorage };
 
+/** The key and the storage, by which two places are compared: an object is often made again for each render. */
+export function partsOf(persist: Persist | undefined): readonly [key: string | undefined, storage: RunStorage | undefined] {
+  return typeof persist === "object" ? [persist.key, persist.storage] : [persist, undefined];
+}
+
 /** The id that was kept, if any. */
 export function recall(persist: Persist | undefined): string | undefined {
   return using(persist, (storage, key) => storage.getItem(key)) ?? undefined;

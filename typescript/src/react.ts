@@ -2,11 +2,12 @@
 
 /** Actions and their runs in React, 18 and newer. */
 
-import { useEffect, useInsertionEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { type RefObject, useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
+import { partsOf } from "./persistence.js";
 
 export type { ActionCommands, ExecuteArguments, ExecuteOptions, RunCommands } from "./binding.js";
 export type { RunState, StreamStatus } from "./core/state.js";
@@ -18,16 +19,19 @@ export type StreamAction<Input, Chunk, Result, Code extends string> =
   & RunState<Chunk, Result, Code>
   & ActionCommands<Input, Chunk, Result, Code>;
 
-/** Execute an action from a component, and render its run as it goes. */
+/**
+ * Execute an action from a component, and render its run as it goes.
+ *
+ * Another action, or another key to `persist`, is as another component: the run before is left, and nothing of it is shown.
+ */
 export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
   action: Action<Input, Chunk, Result, Code>,
   options: StreamOptions<Chunk, Result, Code> = {},
 ): StreamAction<Input, Chunk, Result, Code> {
-  const [[observer, commands]] = useState(() => {
-    const made = new RunObserver(action, options);
-    return [made, commandsOf(made)] as const;
-  });
-  const state = useObserved(observer, action, options);
+  const observer = useMemo(() => new RunObserver(action, options), [action, ...partsOf(options.persist)]);
+  const newest = useRef(observer);
+  const [commands] = useState(() => commandsOf(() => newest.current));
+  const state = useObserved(observer, newest, options);
   return useMemo(() => ({ ...state, ...commands }), [state, commands]);
 }
 
@@ -37,20 +41,22 @@ export function useRun<Chunk, Result, Code extends string = never>(
   id: string | undefined,
   options: FollowOptions<Chunk, Result, Code> = {},
 ): RunState<Chunk, Result, Code> & RunCommands {
-  // Another run is another observer, so that nothing is ever shown under a wrong id.
-  const observer = useMemo(() => new RunObserver(source, options, id), [id]);
-  const state = useObserved(observer, source, options);
+  const observer = useMemo(() => new RunObserver(source, options, id), [source, id]);
+  const state = useObserved(observer, useRef(observer), options);
   return useMemo(() => ({ ...state, stop: observer.stop }), [state, observer]);
 }
 
+/** Each identity has an observer of its own, so that nothing is ever shown, kept or called for another. */
 function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
   observer: RunObserver<Chunk, Result, Code, Source>,
-  source: Source,
+  newest: RefObject<RunObserver<Chunk, Result, Code, Source>>,
   options: StreamOptions<Chunk, Result, Code>,
 ): RunState<Chunk, Result, Code> {
   // Written when a render is committed and not before: one that React throws away must leave nothing behind.
   useInsertionEffect(() => {
-    Object.assign(observer, { source, options });
+    if (newest.current !== observer) newest.current.leave(); // React takes its listener away later
+    newest.current = observer;
+    observer.options = options;
   });
   const state = useSyncExternalStore(observer.subscribe, observer.snapshot, () => observer.initial);
   useEffect(() => observer.resume(), [observer]);

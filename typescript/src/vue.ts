@@ -1,13 +1,14 @@
 /** Actions and their runs in Vue 3. */
 
 import {
-  computed, type ComputedRef, getCurrentInstance, type MaybeRefOrGetter, onMounted, onScopeDispose, shallowRef,
-  type ShallowRef, toValue, watch,
+  computed, type ComputedRef, getCurrentInstance, type MaybeRef, type MaybeRefOrGetter, onMounted, shallowRef,
+  type ShallowRef, toValue, unref, watch,
 } from "vue";
 import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
-import type { RunState } from "./core/state.js";
+import { IDLE, type RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
+import { partsOf } from "./persistence.js";
 
 export type { ActionCommands, ExecuteArguments, ExecuteOptions, RunCommands } from "./binding.js";
 export type { RunState, StreamStatus } from "./core/state.js";
@@ -24,39 +25,84 @@ export type StreamAction<Input, Chunk, Result, Code extends string> =
   & RunRefs<Chunk, Result, Code>
   & ActionCommands<Input, Chunk, Result, Code>;
 
-/** Execute an action from a component or an effect scope, and show its run as it goes. */
+/** Options as a value, a ref or a getter. Each of them may be one of its own; a callback is a value or a ref. */
+export type OptionRefs<Options> = MaybeRefOrGetter<
+  { readonly [Name in keyof Options]: Name extends Callback ? MaybeRef<Options[Name]> : MaybeRefOrGetter<Options[Name]> }
+>;
+
+type Callback = Exclude<keyof StreamOptions & `on${string}`, "onUnmount">;
+
+/**
+ * Execute an action from a component or an effect scope, and show its run as it goes.
+ *
+ * Another action, or another key to `persist`, starts over: the run before is left, and nothing of it is shown.
+ */
 export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
-  action: Action<Input, Chunk, Result, Code>,
-  options: StreamOptions<Chunk, Result, Code> = {},
+  action: MaybeRefOrGetter<Action<Input, Chunk, Result, Code>>,
+  options: OptionRefs<StreamOptions<Chunk, Result, Code>> = {},
 ): StreamAction<Input, Chunk, Result, Code> {
-  const observer = new RunObserver(action, options);
-  const state = shallowRef(observer.initial);
-  onScopeDispose(show(observer, state));
-  onceMounted(() => observer.resume());
-  return { ...refsOf(state), ...commandsOf(observer) };
+  const { state, newest } = useObserved<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>(action, undefined, options);
+  return { ...refsOf(state), ...commandsOf(newest) };
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, by a click long ago. */
 export function useRun<Chunk, Result, Code extends string = never>(
-  source: RunSource<Chunk, Result, Code>,
+  source: MaybeRefOrGetter<RunSource<Chunk, Result, Code>>,
   id: MaybeRefOrGetter<string | undefined>,
-  options: FollowOptions<Chunk, Result, Code> = {},
+  options: OptionRefs<FollowOptions<Chunk, Result, Code>> = {},
 ): RunRefs<Chunk, Result, Code> & RunCommands {
+  const { state, newest } = useObserved<Chunk, Result, Code, RunSource<Chunk, Result, Code>>(source, id, options);
+  return { ...refsOf(state), stop: () => newest().stop() };
+}
+
+/** Each identity has an observer of its own, so that nothing is ever shown, kept or called for another. */
+function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
+  source: MaybeRefOrGetter<Source>,
+  id: MaybeRefOrGetter<string | undefined>,
+  options: OptionRefs<StreamOptions<Chunk, Result, Code>>,
+): {
+  readonly state: ShallowRef<RunState<Chunk, Result, Code>>;
+  readonly newest: () => RunObserver<Chunk, Result, Code, Source>;
+} {
+  const state = shallowRef<RunState<Chunk, Result, Code>>(IDLE);
+  const live = liveOf(options);
   let isMounted = false;
-  let observer = new RunObserver(source, options, toValue(id));
-  const state = shallowRef(observer.initial);
-  const begin = (newest: string | undefined, _: unknown, onCleanup: (end: () => void) => void): void => {
-    // Another run is another observer, so that nothing is ever shown under a wrong id.
-    observer = new RunObserver(source, options, newest);
-    onCleanup(show(observer, state));
-    if (isMounted) observer.resume();
-  };
-  watch(() => toValue(id), begin, { immediate: true, flush: "sync" });
+  let observer!: RunObserver<Chunk, Result, Code, Source>;
+  const parts = (): ReturnType<typeof partsOf> => partsOf(live.persist);
+  watch(
+    [() => sourceOf(source), () => toValue(id), () => parts()[0], () => parts()[1]] as const,
+    ([newestSource, newestId], _, onCleanup) => {
+      const made = observer = new RunObserver(newestSource, live, newestId);
+      const unsubscribe = show(made, state);
+      onCleanup(() => {
+        unsubscribe();
+        made.leave();
+      });
+      // Not at once: the other half of the change may follow in the same turn.
+      queueMicrotask(() => isMounted && observer === made && made.resume());
+    },
+    { immediate: true, flush: "sync" },
+  );
   onceMounted(() => {
     isMounted = true;
     observer.resume();
   });
-  return { ...refsOf(state), stop: () => observer.stop() };
+  return { state, newest: () => observer };
+}
+
+/** An action is a function itself, and is never called to see what it gives. */
+function sourceOf<Source extends object>(source: MaybeRefOrGetter<Source>): Source {
+  const given = unref(source);
+  return "attach" in given ? (given as Source) : (given as () => Source)();
+}
+
+/** Options that are looked up whenever one is asked for. */
+function liveOf<Options extends object>(options: OptionRefs<Options>): Options {
+  const get = (_: object, name: string): unknown => {
+    const option = toValue(options)[name as keyof Options];
+    return /^on[^U]/.test(name) ? unref(option) : toValue(option);
+  };
+  return new Proxy({}, { get }) as Options;
 }
 
 function show<Chunk, Result, Code extends string>(

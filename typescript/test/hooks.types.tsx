@@ -1,5 +1,6 @@
 /** What the hooks' types allow and what they must not; `tsc` is the test. */
 
+import { computed, ref, type Ref } from "vue";
 import { type Action, type ActionError, type Client, type Progress, type ProtocolCode, RunObserver, type Text } from "../src/index.js";
 import { useRun, useStreamAction } from "../src/react.js";
 import * as vue from "../src/vue.js";
@@ -100,6 +101,25 @@ export function inVue() {
   void execute({ url: "/a" });
   const { data: newest } = vue.useRun(client.load, () => "r1");
   is<Same<typeof newest.value, Chunk | undefined>>();
+}
+
+export function inVueWithRefs(persist: Ref<string>, client: Client<Actions>, load: Ref<Client<Actions>["load"]>) {
+  const { execute, data } = vue.useStreamAction(load, {
+    persist,
+    keep: () => 3,
+    onChunk: (chunk) => is<Same<typeof chunk, Chunk>>(),
+  });
+  const { result } = vue.useStreamAction(() => client.load, () => ({ onDone: ({ rows }) => is<Same<typeof rows, number>>() }));
+  const run = vue.useRun(ref(client.load), "r1", computed(() => ({ keep: 1 })));
+
+  is<Same<typeof data.value, Chunk | undefined>>();
+  is<Same<typeof result.value, { rows: number } | undefined>>();
+  is<Same<typeof run.data.value, Chunk | undefined>>();
+  void execute({ url: "/a" });
+  // @ts-expect-error - the url is required
+  void execute();
+  // @ts-expect-error - a key is text
+  vue.useStreamAction(load, { persist: ref(1) });
 }
 
 export function withoutAFramework() {

@@ -638,6 +638,16 @@ describe("an id", () => {
     expect(onError).not.toHaveBeenCalled();
   });
 
+  test("stays under the key that the observer was made with", () => {
+    const { action, observer, execute } = observed({ persist: "a" });
+    void execute();
+
+    observer.options = { persist: "b" };
+    action.newest.open("r1");
+
+    expect({ ...sessionStorage }).toEqual({ a: "r1" });
+  });
+
   test("that is kept and lost makes way for what was executed meanwhile", async () => {
     sessionStorage.setItem("k", "r1");
     const { observer, action, execute } = observed({ persist: "k", concurrent: "queue" });

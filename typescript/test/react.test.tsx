@@ -1,5 +1,6 @@
 /** The React binding, in StrictMode, under React 18 and the newest, against a real server where one matters. */
 
+import { useLayoutEffect } from "react";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Action, createClient, type Progress, type Text } from "../src/index.js";
 import { type StreamOptions, useRun, useStreamAction } from "../src/react.js";
@@ -204,6 +205,63 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
+  test("shows and calls nothing of the action before, from the commit on in which it has another", async () => {
+    const [count, tokens] = [numbers(), numbers()];
+    const [ofCount, ofTokens] = [vi.fn(), vi.fn()];
+    const listeners: number[] = [];
+    const use = (props: Props & { readonly name: string }) => {
+      useLayoutEffect(() => void (props.name === "tokens" && listeners.push(count.newest.listeners)));
+      return { name: props.name, ...useAction(props) };
+    };
+    const hook = await mount(use, { name: "count", action: count, options: { onChunk: ofCount } });
+    const { execute } = hook.current;
+    const ended = execute();
+    count.newest.open("r1");
+    count.newest.chunk(1);
+    await until(() => hook.current.data === 1);
+
+    hook.rerender({ name: "tokens", action: tokens, options: { onChunk: ofTokens } });
+    await until(() => hook.current.name === "tokens");
+    count.newest.chunk(2);
+    void execute();
+    tokens.newest.open("r2");
+    tokens.newest.chunk(3);
+    await until(() => hook.current.data === 3);
+
+    const shown = hook.commits.filter(({ name }) => name === "tokens").map(({ runId, data }) => `${runId} ${data}`);
+    expect(new Set(shown)).toEqual(new Set(["undefined undefined", "r2 3"]));
+    expect([ofCount.mock.calls, ofTokens.mock.calls]).toEqual([[[1]], [[3]]]);
+    expect(new Set(listeners)).toEqual(new Set([0]));
+    expect([count.newest, (await ended).status]).toMatchObject([{ stops: 0, isDetached: true }, "streaming"]);
+    expect(hook.current.execute).toBe(execute);
+    hook.unmount();
+  });
+
+  test("keeps a run under the key that it began with, and shows what another key has, or nothing", async () => {
+    const action = numbers();
+    const use = (key: string) => ({ key, ...useAction({ action, options: { persist: { key, storage: sessionStorage } } }) });
+    const hook = await mount<string, ReturnType<typeof use>>(use, "a");
+    void hook.current.execute();
+    action.newest.open("r1");
+    action.newest.chunk(1);
+    await until(() => hook.current.data === 1);
+
+    hook.rerender("b");
+    await until(() => hook.current.key === "b");
+    const before = hook.current;
+    void hook.current.execute();
+    hook.rerender("a");
+    await until(() => hook.current.runId === "r1");
+    action.runs[1]!.open("r2");
+
+    expect(before).toMatchObject({ status: "idle", runId: undefined, data: undefined });
+    expect(hook.commits.filter(({ key, runId }) => runId && `${key} ${runId}` !== "a r1")).toEqual([]);
+    expect(action.attached).toEqual([["r1", undefined]]);
+    expect(action.runs.map(({ stops }) => stops)).toEqual([0, 0, 0]);
+    expect({ ...sessionStorage }).toEqual({ a: "r1", b: "r2" });
+    hook.unmount();
+  });
+
   test("lets go of its run when it is unmounted", async () => {
     const action = numbers();
     const hook = await mount(useAction, { action, options: {} });
@@ -265,6 +323,23 @@ describe("useRun", () => {
     ]));
     expect(action.attached).toEqual([["r1", undefined], ["r2", undefined]]);
     expect(action.runs.map((run) => [run.listeners, run.stops])).toEqual([[0, 0], [0, 0]]);
+    hook.unmount();
+  });
+
+  test("follows the source that it is given, and no longer the one before", async () => {
+    const [one, other] = [memoryAction<string>(), memoryAction<string>()];
+    const use = (source: typeof one) => ({ source, ...useRun(source, "r1") });
+    const hook = await mount(use, one);
+    one.newest.chunk("of one");
+    await until(() => hook.current.data === "of one");
+
+    hook.rerender(other);
+    await until(() => hook.current.source === other);
+    other.newest.chunk("of the other");
+    await until(() => hook.current.data === "of the other");
+
+    expect(hook.commits.filter(({ source, data }) => source === other && data === "of one")).toEqual([]);
+    expect([one.newest.listeners, one.attached, other.attached]).toEqual([0, [["r1", undefined]], [["r1", undefined]]]);
     hook.unmount();
   });
 

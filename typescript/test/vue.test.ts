@@ -1,7 +1,7 @@
 /** The Vue binding, against a real server where one matters. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { effectScope, nextTick, ref, toRaw, watchEffect } from "vue";
+import { computed, effectScope, nextTick, ref, shallowRef, toRaw, watchEffect } from "vue";
 import { type Action, createClient, type Progress, type Text } from "../src/index.js";
 import { useRun, useStreamAction } from "../src/vue.js";
 import { memoryAction } from "./support/memory.js";
@@ -127,6 +127,80 @@ describe("useStreamAction", () => {
     expect(action.newest).toMatchObject({ listeners: 0, isDetached: true, stops: 0 });
   });
 
+  test("shows and calls nothing of the action before, from the moment on at which its ref has another", async () => {
+    const [count, tokens] = [memoryAction<number>(), memoryAction<number>()];
+    const [ofCount, ofTokens] = [vi.fn(), vi.fn()];
+    const action = shallowRef(count);
+    const onChunk = computed(() => (action.value === count ? ofCount : ofTokens));
+    const hook = mount(() => useStreamAction(action, { onChunk }));
+    const ended = hook.execute();
+    count.newest.open("r1");
+    count.newest.chunk(1);
+    await until(() => hook.data.value === 1);
+
+    action.value = tokens;
+    const shown = [hook.status.value, hook.data.value, hook.runId.value];
+    count.newest.chunk(2);
+    void hook.execute();
+    tokens.newest.chunk(3);
+    await until(() => hook.data.value === 3);
+
+    expect(shown).toEqual(["idle", undefined, undefined]);
+    expect([ofCount.mock.calls, ofTokens.mock.calls]).toEqual([[[1]], [[3]]]);
+    expect([count.newest, (await ended).status]).toMatchObject([{ stops: 0, isDetached: true, listeners: 0 }, "streaming"]);
+    hook.unmount();
+  });
+
+  test("keeps a run under the key that it began with, and shows what another key has, or nothing", async () => {
+    const action = memoryAction<number>();
+    const persist = ref("a");
+    const hook = mount(() => useStreamAction(() => action, () => ({ persist: persist.value })));
+    void hook.execute();
+    action.newest.open("r1");
+
+    persist.value = "b";
+    const before = [hook.status.value, hook.runId.value];
+    void hook.execute();
+    persist.value = "a";
+    await until(() => hook.runId.value === "r1");
+    action.runs[1]!.open("r2");
+
+    expect(before).toEqual(["idle", undefined]);
+    expect(action.attached).toEqual([["r1", undefined]]);
+    expect(action.runs.map(({ stops }) => stops)).toEqual([0, 0, 0]);
+    expect({ ...sessionStorage }).toEqual({ a: "r1", b: "r2" });
+    hook.unmount();
+  });
+
+  test("follows nothing that is the half of a change", async () => {
+    const [one, other] = [memoryAction<number>(), memoryAction<number>()];
+    Object.assign(sessionStorage, { a: "r1", b: "r2" });
+    const [action, persist] = [shallowRef(one), ref("a")];
+    const hook = mount(() => useStreamAction(action, { persist }));
+
+    action.value = other;
+    persist.value = "b";
+    await until(() => hook.runId.value === "r2");
+
+    expect([one.attached, other.attached]).toEqual([[["r1", undefined]], [["r2", undefined]]]);
+    hook.unmount();
+  });
+
+  test("takes each option from a ref, and starts over for none but `persist`", async () => {
+    const action = memoryAction<number>();
+    const concurrent = ref<"replace" | "ignore">("replace");
+    const hook = mount(() => useStreamAction(action, { concurrent, keep: () => 1 }));
+    void hook.execute();
+    action.newest.chunk(1, 2);
+    await until(() => hook.data.value === 2);
+
+    concurrent.value = "ignore";
+    void hook.execute();
+
+    expect([hook.chunks.value, action.runs.length, action.newest.listeners]).toEqual([[2], 1, 1]);
+    hook.unmount();
+  });
+
   test("is idle on a server, and there is nothing to warn of when the page is taken over", async () => {
     const action = memoryAction<number>();
     sessionStorage.setItem("k", "r1");
@@ -164,6 +238,7 @@ describe("useRun", () => {
 
     for (const each of ["r1", "r2"]) {
       id.value = each;
+      await nextTick();
       action.newest.chunk(`of ${each}`);
       await until(() => hook.data.value === `of ${each}`);
       await nextTick();
@@ -177,6 +252,24 @@ describe("useRun", () => {
     ]);
     expect(action.runs.map((run) => [run.listeners, run.stops])).toEqual([[0, 0], [0, 0]]);
     watching();
+    hook.unmount();
+  });
+
+  test("follows the source that its ref has, and no longer the one before", async () => {
+    const [one, other] = [memoryAction<string>(), memoryAction<string>()];
+    const source = shallowRef(one);
+    const hook = mount(() => useRun(source, "r1"));
+    one.newest.chunk("of one");
+    await until(() => hook.data.value === "of one");
+
+    source.value = other;
+    const before = hook.data.value;
+    await nextTick();
+    other.newest.chunk("of the other");
+    await until(() => hook.data.value === "of the other");
+
+    expect(before).toBeUndefined();
+    expect([one.newest.listeners, one.attached, other.attached]).toEqual([0, [["r1", undefined]], [["r1", undefined]]]);
     hook.unmount();
   });
 
