@@ -257,10 +257,10 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
 def test_the_bounds_of_what_waits_are_those_that_hold() -> None:
     bounds, limits = Bounds(), Limits()
     text = ROOT.joinpath("docs/explanation/guarantees.md").read_text("utf-8")
-    table = text.partition("## What waits")[2].partition("\n## ")[0]
+    table = text.partition("## Limits on waiting data")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE))
 
-    assert f"{BLOCK_BYTES >> 10} kB of chunks, {MOST_BLOCK_EVENTS:,} of them" in table
+    assert f"{BLOCK_BYTES >> 10} kB of chunks, at most {MOST_BLOCK_EVENTS:,}" in table
     told = {
         "a run's log": f"{mebibytes(limits.max_bytes)} and {limits.max_events:,} events",
         "the log of a feed with `keep=`": mebibytes(limits.max_bytes),
@@ -268,16 +268,16 @@ def test_the_bounds_of_what_waits_are_those_that_hold() -> None:
         "chunks between a blocking function's thread and the loop": (
             f"{MAX_IN_FLIGHT:,} events or {MAX_IN_FLIGHT_BYTES >> 10} kB, twice"
         ),
-        "events of an attached run that its fastest reader here has not read": mebibytes(
+        "events of an attached run that its fastest reader in this process has not read": mebibytes(
             limits.ahead_bytes
         ),
         "one transaction of a SQLite file": (
             f"{MOST_AT_ONCE} writes or reads, or {mebibytes(MOST_BYTES_AT_ONCE)}"
         ),
-        "blocks that a SQLite store remembers for its readers": (
+        "blocks that a SQLite store caches for its readers": (
             f"{mebibytes(TAIL_BYTES)} a run, {mebibytes(TAILS_BYTES)} in all"
         ),
-        "runs that have ended, in the memory store": mebibytes(
+        "ended runs in the memory store": mebibytes(
             cast("int", defaults_of(MemoryStore)["ended_bytes"])
         ),
         "a stream that is not read": f"{PAGE_BYTES >> 10} kB",
@@ -285,12 +285,12 @@ def test_the_bounds_of_what_waits_are_those_that_hold() -> None:
         "the same with `?events=1`": mebibytes(bounds.answer_bytes),
         "all of these together": mebibytes(bounds.answers_bytes),
         "the text in a snapshot": mebibytes(limits.max_event_bytes),
-        "snapshots that an application keeps folded": mebibytes(FOLDS_BYTES),
+        "snapshots that an application caches": mebibytes(FOLDS_BYTES),
         "the body of a request: JSON, a form, or the fields of a multipart one": mebibytes(
             bounds.json_bytes
         ),
         "the files of a multipart body": f"{SPOOL_BYTES >> 10} kB each in memory",
-        "in the Python client: one event that has not come whole": mebibytes(MAX_EVENT_BYTES),
+        "in the Python client: one incomplete event": mebibytes(MAX_EVENT_BYTES),
         "a JSON answer": mebibytes(ANSWER_BYTES),
         "the body of a refusal": mebibytes(ERROR_BYTES),
     }

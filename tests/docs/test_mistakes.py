@@ -22,7 +22,7 @@ def rows_of(title: str) -> dict[str, str]:
     """Return what the page says is told, by what is written."""
     section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \| `+ ?(.+?) ?`+ \|$", section, re.MULTILINE)
-    return {plain(written): plain(told) for written, told in rows if told != "told"}
+    return {plain(written): plain(told) for written, told in rows if told != "message"}
 
 
 def plain(cell: str) -> str:
