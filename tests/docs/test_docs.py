@@ -230,7 +230,7 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
     assert rows["a JSON or urlencoded body"] == mebibytes(bounds.json_bytes)
     assert rows["a multipart body"] == (
         f"{mebibytes(bounds.upload_bytes)}, {bounds.files} files, {bounds.fields} fields, "
-        f"{mebibytes(bounds.field_bytes)} for a field that is no file"
+        f"{mebibytes(bounds.field_bytes)} for a field that is not a file"
     )
     fields = rows["the fields of a multipart body, with the heads of all parts"]
     assert fields == f"{mebibytes(bounds.json_bytes)} together"
@@ -244,13 +244,13 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
         f"{bounds.body_rate:g} bytes per second on average, once it has taken {timing.body:g} s"
     )
     assert rows["streams and waiting answers of one caller"] == f"{bounds.streams}"
-    assert rows["runs of one caller that have not ended"] == str(defaults_of(Actions)["max_runs"])
+    assert rows["unfinished runs of one caller"] == str(defaults_of(Actions)["max_runs"])
     assert rows["one event's data"] == mebibytes(limits.max_event_bytes)
     log = f"{limits.max_events:,} events, {mebibytes(limits.max_bytes)}"
     assert rows["one log"].startswith(log)
     assert rows["the events in one JSON answer"] == mebibytes(bounds.answer_bytes)
     assert rows["the text in a snapshot"] == mebibytes(limits.max_event_bytes)
-    assert rows["time for a reader to take what was sent"] == f"{timing.stall_timeout:g} s"
+    assert rows["time for a reader to accept sent data"] == f"{timing.stall_timeout:g} s"
     assert rows["a run's time after its end"] == f"{options.retention / 3600:g} hour"
 
 
