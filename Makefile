@@ -1,17 +1,17 @@
-# `make demo` runs the main job, `make test` passes the tests, `make check` is what CI runs.
-# Each makes its own environment first and needs nothing but Python 3.11 with venv, Node 20, gcc, make and git.
+# `make demo` runs the main job, `make test` runs the tests, `make check` is what CI runs.
+# Each creates its own environment first and needs only Python 3.11 with venv, Node 20, gcc, make and git.
 
 PYTHON ?= python3
 PORT ?= 8765
-# Tests listen on port 0 and share nothing, so workers may run side by side.
-# `loadfile` keeps one file's tests together: a server or a browser starts once for its file.
+# Tests listen on port 0 and share nothing, so several workers can run at once.
+# `loadfile` keeps one file's tests together, so that a server or a browser starts once for its file.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 BIN := .venv/bin
 NPM := typescript/node_modules
 WEB := examples/web
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
-# pip is asked where uv fails: some machines tell only pip where packages come from.
+# pip is the fallback for uv: on some machines only pip is configured with the package index.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
 # hatchling is locked as well, so the package is built with it and without another download.
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
@@ -27,42 +27,42 @@ test: .venv/.dev $(NPM)/.dev $(WEB)/dist | /usr/bin/chromium /usr/bin/valgrind /
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
 
-# The README's own test command is `make test`, so this one run stands for both.
-check: lint types imports test  ## Everything that must hold
+# The README's own test command is `make test`, so `check` runs the tests through it.
+check: lint types imports test  ## Run everything that CI runs
 
-fmt: .venv/.dev  ## Format, and repair what can be repaired
+fmt: .venv/.dev  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: .venv/.dev $(NPM)/.dev  ## Format and rules of Python, syntax of JavaScript, what the npm package is like
+lint: .venv/.dev $(NPM)/.dev  ## Check format and lint rules of Python and JavaScript, and the npm package
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@set -e; for file in $$(find src -name '*.js' | sort); do \
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
 	cd typescript && npm run --silent check
 
-types: .venv/.dev $(NPM)/.dev $(WEB)/dist  ## Two type checkers of Python, and TypeScript's
+types: .venv/.dev $(NPM)/.dev $(WEB)/dist  ## Check types: mypy, basedpyright and tsc
 	$(BIN)/mypy
 	$(BIN)/basedpyright --warnings
 	cd typescript && npm run --silent types
 	cd $(WEB) && npm run --silent types
 
-imports: .venv/.dev  ## Who may import whom
+imports: .venv/.dev  ## Check which module imports which
 	$(BIN)/lint-imports
 
 client: $(NPM)/.dev  ## Build the npm package, and the file that the server hands to browsers
 	cd typescript && npm run --silent build
 
-soak: .venv/.dev  ## The long form of what kills servers, cuts streams and plays simulations
+soak: .venv/.dev  ## Run the long tests that kill servers, cut streams and simulate faults
 	$(BIN)/python -m tests.soak
 
-bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; it makes its own environments
+bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; creates its own environments
 	$(PYTHON) -m benchmarks --results benchmarks/RESULTS.md
 
 bench-full:  ## The same with every framework and longer windows
 	$(PYTHON) -m benchmarks --full --peers all --results benchmarks/RESULTS.md
 
-generate: .venv/.dev  ## Write what is derived: the lock files, the TypeScript of a run's life and of errors
+generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra server --group bench -c requirements/dev.txt -o requirements/bench.txt
@@ -95,7 +95,7 @@ $(NPM)/.dev: typescript/package.json typescript/package-lock.json
 	cd typescript && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# Not `client`: whoever runs the tests finds what is committed untouched.
+# Not `client`: running the tests must not change committed files.
 typescript/dist/index.js: $(NPM)/.dev $(shell find typescript/src typescript/scripts -type f)
 	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
 
@@ -107,8 +107,8 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
-# The browser tests drive Debian's Chromium, with Debian's nginx in between, and tests/eventpath counts with Debian's Valgrind.
-# Runlevel 1 keeps Debian from starting nginx as it is installed.
+# The browser tests use Debian's Chromium, with Debian's nginx in between, and tests/eventpath counts with Debian's Valgrind.
+# RUNLEVEL=1 keeps Debian from starting nginx when it is installed.
 /usr/bin/chromium: PACKAGES := chromium fonts-dejavu-core
 /usr/bin/valgrind: PACKAGES := valgrind
 /usr/sbin/nginx: PACKAGES := nginx-light
@@ -116,4 +116,4 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
 	  $$as_root apt-get install -y -qq --no-install-recommends $(PACKAGES); } </dev/null >&2 \
-	|| echo "There is no $@ and it could not be installed: the tests that need it will fail." >&2
+	|| echo "$@ is missing and could not be installed: the tests that need it will fail." >&2

@@ -1,8 +1,8 @@
-"""Work through a batch that can be stopped, cleans up after itself, and names its bad rows.
+"""Process a batch that can be stopped, cleans up after itself, and reports its bad rows.
 
-Each row is an invoice to be written: ``customer, amount``. Bad rows do not hold up the good
+Each row is an invoice to write: ``customer, amount``. Bad rows do not delay the good
 ones; at the end they are the data of a typed error, so that a program can point at each.
-Spoil an amount to see it, or press stop half way: the drafts are removed either way.
+Enter a wrong amount to see it, or press Stop half way: the drafts are removed either way.
 
     yieldwire dev examples/batch.py
     yieldwire call examples/batch.py write_invoices rows='Ada, 120' rows='Grace, a lot'
@@ -36,7 +36,7 @@ actions = Actions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
-    """A row that could not be worked on, counted from 1, and why."""
+    """A row that could not be processed, counted from 1, and why."""
 
     row: int
     reason: str
@@ -44,7 +44,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What became of the batch."""
+    """The outcome of the batch."""
 
     invoices: int
     total: str
@@ -74,7 +74,7 @@ async def write_invoices(
                 data={"rows": [asdict(row) for row in bad]},
             )
     finally:
-        # This is awaited to its end, also when the run is stopped.
+        # This is awaited to its end, even if the run is stopped.
         await asyncio.to_thread(drafts.cleanup)
     yield Result(Written(invoices=len(rows), total=f"{total:.2f}"))
 
@@ -83,16 +83,16 @@ def draft(row: str, path: Path) -> Decimal:
     """Write one invoice to ``path``, and return its amount.
 
     Raises:
-        ValueError: If the row is no customer with an amount above zero.
+        ValueError: If the row is not a customer with an amount above zero.
     """
     customer, _, amount = row.rpartition(",")
     if not customer.strip():
-        raise ValueError("This is not of the form: customer, amount.")
+        raise ValueError("Write the row as: customer, amount.")
     try:
         price = Decimal(amount.strip())
     except InvalidOperation:
-        raise ValueError(f"{amount.strip()!r} is no amount.") from None
+        raise ValueError(f"{amount.strip()!r} is not an amount.") from None
     if not (price.is_finite() and price > 0):
-        raise ValueError("An amount must be above zero.")
+        raise ValueError("The amount must be above zero.")
     path.write_text(f"To {customer.strip()}: please pay {price:.2f}.\n", "utf-8")
     return price

@@ -1,6 +1,6 @@
 """All the examples in one application: what ``make demo`` serves.
 
-An application can include the actions of others, so that each part lives in a file of its own.
+An application can include the actions of others, so that each part has its own file.
 Run it from the top of the repository::
 
     yieldwire dev examples/demo.py

@@ -1,9 +1,9 @@
 """Import a CSV file into SQLite, with a progress bar and a summary at the end.
 
-The action is ordinary blocking code, a generator that waits for the disk: it runs in a thread
-of its own, and stops between two batches when somebody presses stop.
+The action is ordinary blocking code, a generator that waits for the disk: it runs in its own
+thread, and stops between two batches when somebody presses Stop.
 
-Run it from the top of the repository; ``pip install airportsdata`` brings a file to import::
+Run it from the top of the repository; ``pip install airportsdata`` installs a file to import::
 
     yieldwire dev examples/import_airports.py
     yieldwire call examples/import_airports.py import_airports file=@airports.csv
@@ -35,7 +35,7 @@ CREATE = """
         elevation REAL, lat REAL, lon REAL
     )
 """
-# An airport that is there already is replaced, so importing a file twice does no harm.
+# An existing airport is replaced, so importing a file twice does no harm.
 INSERT = (
     "INSERT OR REPLACE INTO airports VALUES (:icao, :name, :city, :country, :elevation, :lat, :lon)"
 )
@@ -45,7 +45,7 @@ actions = Actions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Country:
-    """How many airports of the file lie in one country."""
+    """How many airports of the file are in one country."""
 
     country: str
     airports: int
@@ -53,7 +53,7 @@ class Country:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What was imported, and where most of it lies."""
+    """What was imported, and the countries with the most airports."""
 
     airports: int
     countries: int
@@ -61,7 +61,7 @@ class Summary:
 
 
 @actions.action(
-    linger=None,  # goes on when the tab is closed
+    linger=None,  # continues when the tab is closed
     errors=["NOT_A_CSV", "MISSING_COLUMNS", "NO_FILE"],
 )
 def import_airports(
@@ -72,14 +72,14 @@ def import_airports(
 
     Without a file, the one that ships with airportsdata is imported: more than 28,000
     airports. SQLite takes them in a fifth of a second, too fast to watch, so the import
-    rests after each hundred, for as many seconds as its pace says.
+    pauses after each hundred, for ``pace`` seconds.
     """
     rows = read_rows(file or shipped())
     with closing(sqlite3.connect(DATABASE, timeout=30)) as database:
         database.execute(CREATE)
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
-            with database:  # one transaction, committed before anybody is told of it
+            with database:  # one transaction, committed before it is reported
                 database.executemany(INSERT, batch)
             done = start + len(batch)
             yield Progress(done, total=len(rows), message=f"{done:,} of {len(rows):,} airports")
@@ -96,7 +96,7 @@ def read_rows(file: Upload) -> list[dict[str, str]]:
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             rows = [] if missing else list(reader)
     except (UnicodeDecodeError, csv.Error) as exc:
-        raise ActionError("NOT_A_CSV", f"{file.filename} is no CSV file in UTF-8.") from exc
+        raise ActionError("NOT_A_CSV", f"{file.filename} is not a CSV file in UTF-8.") from exc
     if missing:
         raise ActionError(
             "MISSING_COLUMNS",
@@ -110,7 +110,7 @@ def read_rows(file: Upload) -> list[dict[str, str]]:
 def shipped() -> Upload:
     """Return the file that the package ``airportsdata`` ships."""
     try:
-        import airportsdata  # noqa: PLC0415 - needed only by whoever brings no file
+        import airportsdata  # noqa: PLC0415 - needed only if no file is given
     except ImportError as exc:
         raise ActionError("NO_FILE", "Choose a file, or pip install airportsdata.") from exc
     path = Path(airportsdata.__file__).with_name("airports.csv")

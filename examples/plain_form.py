@@ -1,7 +1,7 @@
-"""A plain HTML form that starts a run, without a line of JavaScript.
+"""A plain HTML form that starts a run, without JavaScript.
 
-The browser posts the form to the action and is sent on to a small page that follows the run
-to its end. The actions are mounted into a Starlette application, as into any other::
+The browser posts the form to the action and is redirected to a small page that follows the
+run to its end. The actions are mounted into a Starlette application::
 
     uvicorn examples.plain_form:app
 """

@@ -1,7 +1,7 @@
-"""Stream a text word by word, as a model's answer comes.
+"""Stream a text word by word, like a model's answer.
 
-A caller that asks for ``text/plain`` reads it as it is written; the developer page and a
-client that polls see it grow.
+A caller that asks for ``text/plain`` reads it as it is written; the developer page and
+polling clients see it grow.
 
     yieldwire dev examples/typewriter.py
     curl -N -H 'Accept: text/plain' -X POST http://127.0.0.1:8000/api/_actions/typewriter

@@ -6,16 +6,16 @@ import type { Action } from "yieldwire"
 export interface Actions {
   /**
    * Import contacts from a CSV file.
-   * @throws `NOT_A_CSV` The file has no column `name` and `email`, or is no CSV file in UTF-8.
+   * @throws `NOT_A_CSV` The file lacks the column `name` or `email`, or is not a CSV file in UTF-8.
    */
   importContacts: Action<ImportContactsInput, Progress, Summary, "NOT_A_CSV">
   /** Answer a message. */
   chat: Action<ChatInput, Text, null>
-  /** Tell the news; it is made once, for all who listen. */
+  /** Stream the news; produced once for all readers. */
   headlines: Action<HeadlinesInput, Headline, null>
   /**
-   * Order something.
-   * @throws `SOLD_OUT` There is nothing left of a product.
+   * Order products.
+   * @throws `SOLD_OUT` A product is sold out.
    */
   placeOrder: Action<PlaceOrderInput, never, Receipt, "SOLD_OUT">
 }
@@ -24,7 +24,7 @@ export interface ChatInput {
   message: string
 }
 
-/** Who orders. */
+/** The customer. */
 export interface Customer {
   name: string
   email: string
@@ -42,7 +42,7 @@ export interface ImportContactsInput {
   file: File | Blob
 }
 
-/** What is ordered. */
+/** One product and its quantity. */
 export interface Item {
   product: "tea" | "coffee" | "cocoa"
   quantity: number
@@ -67,12 +67,12 @@ export interface Progress {
   readonly percent: number | null
 }
 
-/** What was ordered, and by whom. */
+/** What was ordered, and for whom. */
 export interface Receipt {
   readonly text: string
 }
 
-/** What became of the rows. */
+/** The outcome of the import. */
 export interface Summary {
   readonly imported: number
   readonly skipped: number

@@ -1,8 +1,8 @@
 """One Python file behind three front ends: React, Vue and a plain page.
 
-Each page shows the same four things: an import whose progress bar goes on over a reload, an
-answer that is typed and can be stopped, a feed that all tabs share, and a form whose errors
-stand at its fields. ``README.md`` says how to run it.
+Each page shows the same four things: an import whose progress bar continues after a reload, an
+answer that is typed and can be stopped, a feed that all tabs share, and a form that shows its
+errors next to its fields. ``README.md`` says how to run it.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from yieldwire import ActionError, Actions, Progress, Result, Text, Timing, Uplo
 
 HERE = Path(__file__).parent
 RUNS = os.environ.get("RUNS", "runs.db")
-ROW_SECONDS = 0.03  # stands for the work that one row is
-WORD_SECONDS = 0.03  # a model's pace
+ROW_SECONDS = 0.03  # simulates the work for one row
+WORD_SECONDS = 0.03  # the pace of a model
 ANSWER = "That is what you wrote. A real answer would come from a model, at about this pace."
 
 actions = Actions(
     store=f"sqlite:///{RUNS}",  # runs outlive the server
-    timing=Timing(lease=3),  # what a killed server left is settled within seconds
+    timing=Timing(lease=3),  # the runs of a killed server end or restart within seconds
 )
 
 
@@ -40,23 +40,25 @@ actions = Actions(
 
 
 class NotACSV(ActionError):
-    """The file has no column `name` and `email`, or is no CSV file in UTF-8."""
+    """The file lacks the column `name` or `email`, or is not a CSV file in UTF-8."""
 
     code = "NOT_A_CSV"
     status = 422
 
     def __init__(self, filename: str) -> None:
-        super().__init__(self.code, f"{filename} is no CSV file with the columns name and email.")
+        super().__init__(
+            self.code, f"{filename} is not a CSV file with the columns name and email."
+        )
 
 
 class Summary(BaseModel):
-    """What became of the rows."""
+    """The outcome of the import."""
 
     imported: int
     skipped: int
 
 
-@actions.action(linger=None, errors=[NotACSV])  # goes on when the tab is closed
+@actions.action(linger=None, errors=[NotACSV])  # continues when the tab is closed
 def import_contacts(file: Upload) -> Iterator[Progress | Result[Summary]]:
     """Import contacts from a CSV file."""
     rows = read_rows(file)
@@ -83,7 +85,7 @@ def read_rows(file: Upload) -> list[dict[str, str]]:
 # ---- an answer, word by word
 
 
-@actions.action(retries=2)  # asked again if the server is lost
+@actions.action(retries=2)  # restarted if the server is lost
 async def chat(
     message: Annotated[str, Field(min_length=1, max_length=5000)],
 ) -> AsyncIterator[Text]:
@@ -105,7 +107,7 @@ class Headline(BaseModel):
 
 @actions.action(method="GET", shared=True, keep=20, retries=1000)
 async def headlines() -> AsyncIterator[Headline]:
-    """Tell the news; it is made once, for all who listen."""
+    """Stream the news; produced once for all readers."""
     subjects = ["The ferry", "A heron", "The baker", "Nobody", "The choir"]
     events = ["was late", "has been seen at the pier", "won the race", "is open on Sunday"]
     for n in count(1):
@@ -117,7 +119,7 @@ async def headlines() -> AsyncIterator[Headline]:
 
 
 class SoldOut(ActionError):
-    """There is nothing left of a product."""
+    """A product is sold out."""
 
     code = "SOLD_OUT"
     status = 409
@@ -127,35 +129,35 @@ class SoldOut(ActionError):
 
 
 def email(value: str) -> str:
-    """Refuse what is no e-mail address."""
+    """Refuse an invalid email address."""
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
-        raise PydanticCustomError("email", "This is no e-mail address.")
+        raise PydanticCustomError("email", "Enter a valid email address.")
     return value
 
 
 class Customer(BaseModel):
-    """Who orders."""
+    """The customer."""
 
     name: Annotated[str, Field(min_length=2)]
     email: Annotated[str, AfterValidator(email)]
 
 
 class Item(BaseModel):
-    """What is ordered."""
+    """One product and its quantity."""
 
     product: Literal["tea", "coffee", "cocoa"]
     quantity: Annotated[int, Field(ge=1, le=10)]
 
 
 class Receipt(BaseModel):
-    """What was ordered, and by whom."""
+    """What was ordered, and for whom."""
 
     text: str
 
 
 @actions.action(errors=[SoldOut])
 async def place_order(customer: Customer, items: list[Item]) -> Receipt:
-    """Order something."""
+    """Order products."""
     for item in items:
         if item.product == "cocoa":
             raise SoldOut(item.product)
@@ -164,7 +166,7 @@ async def place_order(customer: Customer, items: list[Item]) -> Receipt:
 
 
 def pages(folder: str) -> StaticFiles:
-    """Serve the files of a folder; one that was not built yet has none."""
+    """Serve the files of a folder, or none if it has not been built yet."""
     return StaticFiles(directory=HERE / folder, html=True, check_dir=False)
 
 

@@ -44,7 +44,7 @@ async def test_a_killed_server_leaves_each_page_in_the_right_state(
 
     mortal.kill()
     status = front.imports.get_by_role("status")
-    await expect(status).to_contain_text("Connecting again.")
+    await expect(status).to_contain_text("Reconnecting.")
     mortal.start()
 
     # An import is not begun twice by itself; an answer is asked for again, from its first word.

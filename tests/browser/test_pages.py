@@ -94,7 +94,7 @@ async def test_a_file_that_cannot_be_imported_is_refused_with_its_code(
     await front.import_file("first,last")
 
     await expect(front.imports.get_by_role("status")).to_have_text(
-        "contacts.csv is no CSV file with the columns name and email. (NOT_A_CSV)"
+        "contacts.csv is not a CSV file with the columns name and email. (NOT_A_CSV)"
     )
     await expect_status(front.imports, "error")
 
@@ -105,24 +105,24 @@ async def test_what_is_wrong_stands_at_its_field_and_a_code_has_its_own_words(
     front = await Front(page).open(pages_url)
     field, said = front.order.get_by_label, front.order.get_by_role("status")
 
-    await field("E-mail").fill("nobody")
+    await field("Email").fill("nobody")
     await field("Quantity").fill("40")
     await press(front.order, "Order")
 
-    await expect(field("E-mail")).to_have_attribute("aria-invalid", "true")
-    await expect(front.order.locator("label", has_text="E-mail")).to_contain_text(
-        "no e-mail address"
+    await expect(field("Email")).to_have_attribute("aria-invalid", "true")
+    await expect(front.order.locator("label", has_text="Email")).to_contain_text(
+        "valid email address"
     )
     await expect(front.order.locator("label", has_text="Quantity")).to_contain_text("equal to 10")
     await expect(field("Product")).not_to_have_attribute("aria-invalid", "true")
 
     await field("Name").fill("Ada")
-    await field("E-mail").fill("ada@example.com")
+    await field("Email").fill("ada@example.com")
     await field("Quantity").fill("4")
     await field("Product").select_option("cocoa")
     await press(front.order, "Order")
-    await expect(said).to_have_text("Sold out. Take something else.")
-    await expect(field("E-mail")).not_to_have_attribute("aria-invalid", "true")
+    await expect(said).to_have_text("Sold out. Choose another product.")
+    await expect(field("Email")).not_to_have_attribute("aria-invalid", "true")
 
     await field("Product").select_option("tea")
     await press(front.order, "Order")

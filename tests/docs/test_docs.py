@@ -233,7 +233,7 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
         f"{mebibytes(bounds.field_bytes)} for a field that is not a file"
     )
     fields = rows["the fields of a multipart body, with the heads of all parts"]
-    assert fields == f"{mebibytes(bounds.json_bytes)} together"
+    assert fields == f"{mebibytes(bounds.json_bytes)} in total"
     assert rows["the part `:input` of a multipart body"] == (
         f"{mebibytes(bounds.json_bytes)}, and "
         f"{HEAD_BYTES >> 10} KiB for each of {bounds.files} files"
@@ -241,7 +241,7 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
     assert rows["nesting of JSON"] == f"{bounds.depth} levels"
     assert rows["silence while a body arrives"] == f"{timing.body:g} s"
     assert rows["rate at which a body arrives"].startswith(
-        f"{bounds.body_rate:g} bytes per second on average, once it has taken {timing.body:g} s"
+        f"{bounds.body_rate:g} bytes per second on average, checked once the body has taken {timing.body:g} s"
     )
     assert rows["streams and waiting answers of one caller"] == f"{bounds.streams}"
     assert rows["unfinished runs of one caller"] == str(defaults_of(Actions)["max_runs"])

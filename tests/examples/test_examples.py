@@ -115,7 +115,7 @@ async def test_a_file_that_is_no_text_is_refused(actions: Actions) -> None:
 
     run = await actions.start(import_airports.import_airports, {"file": file})
 
-    with pytest.raises(ActionError, match=r"photo\.png is no CSV file in UTF-8"):
+    with pytest.raises(ActionError, match=r"photo\.png is not a CSV file in UTF-8"):
         await run.result()
 
 

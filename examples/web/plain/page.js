@@ -7,7 +7,7 @@ const actions = createClient({ url: "/api/_actions" });
 /**
  * A section of the page, which shows one run at a time.
  *
- * `show` is called whenever there is something new: with the events that came, and what is known of the run.
+ * `show` is called for every change: with the new events, and the state of the run.
  * With a `storage` the run's id is kept there, and a reload shows the run again.
  */
 class Card {
@@ -38,7 +38,7 @@ class Card {
     this.#run = run;
     this.find("ol")?.replaceChildren();
     let state = { status: "streaming" };
-    const tell = (events) => this.#run === run && this.#tell({ run, events, ...state }); // unless another took its place
+    const tell = (events) => this.#run === run && this.#tell({ run, events, ...state }); // unless it was replaced
     run.subscribe(tell);
     try {
       state = { status: "done", result: await run.result() };
@@ -50,7 +50,7 @@ class Card {
 
   #tell(state) {
     const { run, status, error } = state;
-    if (error?.code === "NOT_FOUND") this.storage?.removeItem(this.id); // the server has forgotten it
+    if (error?.code === "NOT_FOUND") this.storage?.removeItem(this.id); // the server has deleted it
     else if (run.id) this.storage?.setItem(this.id, run.id);
     this.section.dataset.status = status;
     if (this.stop) this.stop.disabled = status !== "streaming";
@@ -66,15 +66,15 @@ function prepend(list, value, textContent) {
 }
 
 const imports = new Card("import", {
-  storage: localStorage, // there all tabs find it: each follows the same import, and any of them can stop it
+  storage: localStorage, // shared by all tabs: each follows the same import, and any of them can stop it
   start: (form) => actions.importContacts({ file: form.get("file") }),
   show({ run, events, status, result, error }) {
     const { progress, trouble } = run;
-    const count = progress ? `${progress.current} of ${progress.total}` : "It begins.";
+    const count = progress ? `${progress.current} of ${progress.total}` : "Starting.";
     imports.find("progress").value = progress?.percent ?? 0;
     for (const { current, message } of chunksOf(events)) prepend(imports.find("ol"), current, message);
     imports.say({
-      streaming: trouble === undefined ? count : `Connecting again. ${trouble}`,
+      streaming: trouble === undefined ? count : `Reconnecting. ${trouble}`,
       done: `${result?.imported} imported, ${result?.skipped} skipped.`,
       cancelled: "Stopped.",
       error: `${error?.message} (${error?.code})`,
@@ -87,7 +87,7 @@ const chat = new Card("chat", {
   start: (form) => actions.chat({ message: form.get("message") }),
   show({ run, status, error }) {
     chat.find(".answer").textContent = run.text;
-    chat.say({ streaming: "Typing.", done: "That was all.", cancelled: "Stopped.", error: error?.message }[status]);
+    chat.say({ streaming: "Typing.", done: "Done.", cancelled: "Stopped.", error: error?.message }[status]);
   },
 });
 
@@ -110,7 +110,7 @@ const order = new Card("order", {
       label.control.ariaInvalid = String(problems !== undefined);
       label.querySelector("small").textContent = problems?.join(" ") ?? "";
     }
-    // The action's own errors are told apart by their codes.
-    order.say(result?.text ?? (error?.code === "SOLD_OUT" ? "Sold out. Take something else." : (error?.message ?? "")));
+    // The code tells the action's own errors apart.
+    order.say(result?.text ?? (error?.code === "SOLD_OUT" ? "Sold out. Choose another product." : (error?.message ?? "")));
   },
 });

@@ -11,13 +11,13 @@ export function Chat() {
     void execute({ message: String(new FormData(event.currentTarget).get("message")) });
   }
 
-  const says = { idle: "", streaming: "Typing.", done: "That was all.", cancelled: "Stopped.", error: error?.message };
+  const says = { idle: "", streaming: "Typing.", done: "Done.", cancelled: "Stopped.", error: error?.message };
 
   return (
     <section id="chat" data-status={status}>
       <h2>Chat</h2>
       <form onSubmit={submit}>
-        <input name="message" aria-label="Message" placeholder="Say something" autoComplete="off" />
+        <input name="message" aria-label="Message" placeholder="Write a message" autoComplete="off" />
         <button type="submit">Send</button>
         <button type="button" disabled={status !== "streaming"} onClick={stop}>Stop</button>
       </form>

@@ -2,10 +2,10 @@ import type { FormEvent } from "react";
 import { useStreamAction } from "yieldwire/react";
 import { actions } from "./client";
 
-/** In this storage all tabs find it: each follows the same import, and any of them can stop it. */
+/** All tabs share this storage: each follows the same import, and any of them can stop it. */
 const persist = { key: "import", storage: localStorage };
 
-/** An import with progress. It goes on when the tab is closed, and a reload shows it again. */
+/** An import with progress. It continues when the tab is closed, and a reload shows it again. */
 export function Import() {
   const { execute, stop, status, chunks, progress, result, error, trouble } =
     useStreamAction(actions.importContacts, { persist });
@@ -16,10 +16,10 @@ export function Import() {
     if (file instanceof File) void execute({ file });
   }
 
-  const count = progress ? `${progress.current} of ${progress.total}` : "It begins.";
+  const count = progress ? `${progress.current} of ${progress.total}` : "Starting.";
   const says = {
     idle: "Choose a CSV file with the columns name and email.",
-    streaming: trouble === undefined ? count : `Connecting again. ${trouble}`,
+    streaming: trouble === undefined ? count : `Reconnecting. ${trouble}`,
     done: `${result?.imported} imported, ${result?.skipped} skipped.`,
     cancelled: "Stopped.",
     error: `${error?.message} (${error?.code})`,

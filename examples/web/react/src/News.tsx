@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { useStreamAction } from "yieldwire/react";
 import { actions } from "./client";
 
-/** A feed: one run on the server, whoever reads it. */
+/** A feed: one run on the server for all readers. */
 export function News() {
   const { execute, status, chunks } = useStreamAction(actions.headlines, { keep: 20, concurrent: "ignore" });
 

@@ -3,7 +3,7 @@ import { useStreamAction } from "yieldwire/react";
 import type { Item, PlaceOrderInput } from "../../actions.gen";
 import { actions } from "./client";
 
-/** A form with nested fields; what is wrong with one stands there. */
+/** A form with nested fields; errors are shown next to their fields. */
 export function Order() {
   const { execute, status, result, error } = useStreamAction(actions.placeOrder);
 
@@ -22,15 +22,15 @@ export function Order() {
     );
   }
 
-  // The action's own errors are told apart by their codes.
-  const problem = error?.code === "SOLD_OUT" ? "Sold out. Take something else." : error?.message;
+  // The code tells the action's own errors apart.
+  const problem = error?.code === "SOLD_OUT" ? "Sold out. Choose another product." : error?.message;
 
   return (
     <section id="order" data-status={status}>
       <h2>Order</h2>
       <form onSubmit={submit} noValidate>
         {field("Name", "customer.name", (attributes) => <input {...attributes} />)}
-        {field("E-mail", "customer.email", (attributes) => <input type="email" {...attributes} />)}
+        {field("Email", "customer.email", (attributes) => <input type="email" {...attributes} />)}
         {field("Product", "items.0.product", (attributes) => (
           <select {...attributes}>
             <option>tea</option>
