@@ -11,13 +11,13 @@ from benchmarks.table import SHEETS, row, rule, sheet_lines, shown_title
 INTRODUCTION = """\
 # What Yieldwire costs
 
-Written by `make bench`; [README.md](README.md) says how it is measured, and what the scenes are.
-Figures belong to one machine and one day; the ratios, all taken in the same run, say more.
+Written by `make bench`; [README.md](README.md) explains the method and the scenes.
+Figures are from one machine and one day; the ratios, all from the same run, are more reliable.
 
-"Against Yieldwire" is how many times as much CPU a server needs for the same work.
-In scene B it is how many times as many requests Yieldwire answers.
-Rows in italics are what the machine allows at most.
-They parse next to nothing, keep nothing, and send frames that were made beforehand.
+"Against Yieldwire" is the CPU that a server needs for the same work, as a multiple of Yieldwire's.
+In scene B it is the number of requests that Yieldwire answers, as a multiple of the server's.
+Rows in italics are the limits of the machine.
+They parse almost nothing, keep nothing, and send prepared frames.
 An empty field was not measured.
 """
 

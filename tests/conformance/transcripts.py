@@ -1,6 +1,6 @@
-"""The shape of the transcripts in ``conformance/``, as types that read them.
+"""The shape of the transcripts in ``conformance/``, as Pydantic types.
 
-``conformance/schema.json`` is made of them::
+This command generates ``conformance/schema.json`` from them::
 
     python -m tests.conformance.transcripts
 """
@@ -37,7 +37,7 @@ class Message(Strict):
 
 
 class SSEDecodeCase(Strict):
-    """Bytes to messages, and to events where they are native frames."""
+    """Bytes to messages, and to events if they are native frames."""
 
     name: str
     text: list[str]
@@ -60,14 +60,14 @@ class NDJSONDecodeCase(Strict):
 
 
 class Opening(Strict):
-    """What a stream begins with."""
+    """The start of a stream."""
 
     after: int
     state: Any
 
 
 class Part(Strict):
-    """One thing that is sent; exactly one field is given, besides ``first``."""
+    """One sent item; exactly one field is set, in addition to ``first``."""
 
     opening: Opening | None = None
     chunks: list[Any] | None = None
@@ -79,7 +79,7 @@ class Part(Strict):
 
 
 class EncodeCase(Strict):
-    """What is sent, to bytes."""
+    """Sent items to bytes."""
 
     name: str
     runId: str  # noqa: N815
@@ -108,7 +108,7 @@ class PlainText(Strict):
 
 
 class Cursor(Strict):
-    """A cursor and what it names."""
+    """A cursor, its run and its seq."""
 
     cursor: str
     runId: str  # noqa: N815
@@ -133,7 +133,7 @@ class Cursors(Strict):
 
 
 class Code(Strict):
-    """A code of the protocol and its facts."""
+    """A code of the protocol, with its status."""
 
     code: str
     statusCode: int  # noqa: N815
@@ -141,7 +141,7 @@ class Code(Strict):
 
 
 class ErrorCase(Strict):
-    """An error object as it came, and as it is read."""
+    """An error object as received, and as read."""
 
     name: str
     object: dict[str, Any]
@@ -156,7 +156,7 @@ class Errors(Strict):
 
 
 class Request(Strict):
-    """A request; ``json`` is sent as JSON, ``text`` as it is, its pieces joined."""
+    """A request; ``json`` is sent as JSON, ``text`` unchanged, with its pieces joined."""
 
     method: str
     path: str
@@ -168,7 +168,7 @@ class Request(Strict):
 
 
 class Response(Strict):
-    """What is expected; a header that is ``null`` must not be there."""
+    """The expected answer; a header that is ``null`` must be absent."""
 
     status: int
     headers: dict[str, str | None] = {}
@@ -189,7 +189,7 @@ class Step(Strict):
 
 
 class Story(Strict):
-    """Steps of one fresh application, in order."""
+    """Steps on a fresh application, in order."""
 
     name: str
     steps: list[Step]
