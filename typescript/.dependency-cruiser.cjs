@@ -1,4 +1,4 @@
-/** Who may import whom in `src`. */
+/** Which module can import which in `src`. */
 module.exports = {
   forbidden: [
     {
@@ -41,7 +41,7 @@ module.exports = {
   ],
   options: {
     tsPreCompilationDeps: true,
-    parser: "swc", // TypeScript 7 has no compiler to ask
+    parser: "swc", // TypeScript 7 has no compiler API to use
     doNotFollow: { path: "node_modules" },
     enhancedResolveOptions: { extensions: [".ts", ".js"], exportsFields: ["exports"], conditionNames: ["import", "types"] },
   },

@@ -7,7 +7,7 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The same for everything that is built. */
+/** Options for everything that is built. */
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -17,7 +17,7 @@ const shared = {
   legalComments: "none",
 };
 
-/** What `client.js` begins with. */
+/** The first lines of `client.js`. */
 const BANNER = `\
 /**
  * The browser client: calls actions and follows their runs. An ES module without dependencies.
@@ -36,7 +36,7 @@ export function buildServed(outfile) {
   return build({ ...shared, entryPoints: ["src/page.ts"], banner: { js: BANNER }, outfile });
 }
 
-/** The package: a module for each entry, what they share, and types. */
+/** The package: a module for each entry, shared modules, and types. */
 export async function buildPackage() {
   rmSync(`${root}/dist`, { recursive: true, force: true });
   const entryPoints = ["src/index.ts", "src/sharing.ts", "src/react.ts", "src/vue.ts"];

@@ -1,4 +1,4 @@
-/** Everything that must hold of the package beside its types and its tests: what it imports, what it weighs, how it is packed. */
+/** All checks of the package other than its types and tests: imports, size, packaging. */
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -12,19 +12,19 @@ import { buildPackage, buildServed } from "./build.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const SERVED = join(root, "../src/yieldwire/asgi/static/client.js");
 const LINES = 400;
-/** Bytes of what most pages import, minified and gzipped. */
+/** The maximum of bytes that most pages import, minified and gzipped. */
 const CORE_BYTES = 9 * 1024;
 const CORE = 'export { ActionError, createClient, readStreamableValue } from "./src/index.ts"';
 
 const checks = {
-  "who may import whom": () => run("depcruise", "src", "--config", ".dependency-cruiser.cjs"),
+  "modules import only what they are allowed to": () => run("depcruise", "src", "--config", ".dependency-cruiser.cjs"),
   [`no file above ${LINES} lines`]: () => {
     const long = filesIn("src").filter((file) => readFileSync(join(root, file), "utf8").split("\n").length - 1 > LINES);
     if (long.length) throw new Error(long.join(", "));
   },
   "the status table is the one of run.py": () => isGenerated("scripts/status.py", "src/core/status.ts"),
   "the codes are those of errors.py": () => isGenerated("scripts/errorcode.py", "src/core/code.ts"),
-  "client.js is what the sources say": async () => {
+  "client.js matches the sources": async () => {
     const folder = mkdtempSync(join(tmpdir(), "yieldwire-"));
     await buildServed(join(folder, "client.js"));
     const isSame = readFileSync(join(folder, "client.js")).equals(readFileSync(SERVED));
@@ -37,7 +37,7 @@ const checks = {
       stdin: { contents: CORE, resolveDir: root },
       outdir: "size",
       bundle: true,
-      splitting: true, // what is imported when it is needed is not loaded with it
+      splitting: true, // modules imported on demand do not count
       minify: true,
       format: "esm",
       target: "es2022",

@@ -11,11 +11,11 @@ from yieldwire.errors import CallError, RunError, Unreachable, YieldwireError
 TARGET: Final = Path(__file__).parent.parent / "src" / "core" / "code.ts"
 
 PAGE: Final = """\
-/** Codes of errors. Written by `make generate` from `src/yieldwire/errors.py`; change it there. */
+/** Error codes. Written by `make generate` from `src/yieldwire/errors.py`; change it there. */
 
-/** The codes that every action may end with, beside its own. */
+/** The codes that every action can end with, in addition to its own. */
 export type ProtocolCode ={sent}
-  // Of a streamable value that ends with a message alone.
+  // Of a streamable value that ends with only a message.
   | "FAILED"
   // Made by clients and never sent.{made};
 """

@@ -1,14 +1,14 @@
-/** The input of a call, as a request carries it. */
+/** The input of a call, encoded for a request. */
 
 /**
- * JSON text. Where there are files anywhere in the input, a form with two kinds of parts (PROTOCOL.md 4):
- * the same JSON, with each file's name in its place, and the files by the numbers of their places.
+ * JSON text. If there are files anywhere in the input, a form with two kinds of parts (PROTOCOL.md 4):
+ * the same JSON, with each file's name in its place, and the files, named by the numbers of their places.
  */
 export function bodyOf(input?: unknown): string | FormData {
   if (input instanceof FormData) return input;
   const files: [Blob, name: string][] = [];
   const places: string[] = [];
-  // `JSON.stringify` goes through a value right after it was handed over here, so its place is the newest one.
+  // `JSON.stringify` visits a value's members right after it was passed to this function, so its place is the newest one.
   const placeOf = new Map<unknown, string>();
   const text = JSON.stringify(input ?? {}, function (this: unknown, key: string, value: unknown): unknown {
     const above = placeOf.get(this);
@@ -25,7 +25,7 @@ export function bodyOf(input?: unknown): string | FormData {
   });
   if (!files.length) return text;
   const form = new FormData();
-  // Nothing in JSON text is rewritten on the way: its line ends are escaped.
+  // Form encoding does not change JSON text: its line ends are escaped.
   form.append(":input", `{"input":${text},"files":${JSON.stringify(places)}}`);
   for (const [number, file] of files.entries()) form.append(String(number), ...file);
   return form;
@@ -42,7 +42,7 @@ function textsOf(value: unknown): string[] {
   if (value instanceof Date) return [value.toJSON()];
   if (typeof value !== "object") return [String(value)];
   const isPlain = Array.isArray(value) && value.every((item) => typeof (item ?? {}) !== "object");
-  // A list of one that looks like JSON, and an empty one, could not be told from something else.
+  // A list of one item that looks like JSON, and an empty list, would be ambiguous.
   const isRepeated = isPlain && (value.length > 1 || (value.length === 1 && !/^\s*\[/.test(String(value[0]))));
   return isRepeated ? value.map(String) : [JSON.stringify(value)];
 }

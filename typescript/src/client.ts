@@ -1,4 +1,4 @@
-/** Actions as functions: whatever is asked of a client by name is an action of that name. */
+/** Actions as functions: every other property of a client is the action of that name. */
 
 import { queryOf } from "./body.js";
 import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, TransportName } from "./contract.js";
@@ -13,40 +13,40 @@ import { Start } from "./start.js";
 import { takeStream } from "./streams.js";
 import { pathOf, Wire } from "./wire.js";
 
-/** An iteration that begins late sees at most so many past events. */
+/** The maximum of past events that a late iteration sees. */
 const KEEP = 10_000;
-/** Three of the server's keepalives, which come every 15 s. */
+/** Three of the server's keepalives, which are sent every 15 s. */
 const IDLE_MS = 45_000;
-/** The server holds a stream's head back for half a second at most; the rest is for the way. */
+/** The server holds a stream's head back for at most half a second; the rest is for the network. */
 const OPENING_MS = 3_000;
-/** A start that reaches no server fails while somebody still waits for it: the address, or what the server allows, may be wrong. */
+/** A start that reaches no server fails while somebody still waits for it: the URL, or the server's CORS settings, can be wrong. */
 const UNMET_MS = 30_000;
 
 /**
- * Make a client of the actions that are mounted at `url`.
+ * Create a client of the actions that are mounted at `url`.
  *
- * `Actions` is what `yieldwire types` writes; without it every name is an action that takes and gives anything.
+ * `Actions` is what `yieldwire types` writes; without it every name is an action with any input and output.
  */
 export function createClient<Actions extends object = AnyActions>(options: ClientOptions): Client<Actions> {
   return createClientIn<Actions>(PAGE, options);
 }
 
-/** Make a client in a page of one's own; for tests, which move its time. */
+/** Create a client with a given environment; for tests, which control its time. */
 export function createClientIn<Actions extends object>(environment: Environment, options: ClientOptions): Client<Actions> {
   const server = serverOf(environment, options);
   const members = new Map<string, unknown>([["runs", runsOf(server)]]);
   return new Proxy({} as Client<Actions>, {
     get(_, name) {
-      // `await` and `JSON.stringify` ask every object for these two; no action is meant.
+      // `await` and `JSON.stringify` read these two properties of every object; they are not actions.
       if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
       const member = members.get(name) ?? actionOf(server, name);
-      members.set(name, member); // the same each time, as hooks compare it
+      members.set(name, member); // the same function each time, as hooks compare it
       return member;
     },
   });
 }
 
-/** The values of a streamable value, one for each change; where an attempt was lost, they begin anew. */
+/** The values of a streamable value, one per change; if an attempt was lost, they start over. */
 export async function* readStreamableValue<T = unknown>(run: Pick<Run, "events" | "error">): AsyncGenerator<T, undefined> {
   let value: T | undefined;
   for await (const { type, data } of run.events()) {
@@ -56,7 +56,7 @@ export async function* readStreamableValue<T = unknown>(run: Pick<Run, "events" 
   if (run.error) throw run.error;
 }
 
-/** What a client's actions call. */
+/** Called by a client's actions. */
 interface Server {
   readonly wire: Wire;
   call<Chunk, Result, Code extends string>(action: string, input: unknown, options: CallOptions): LiveRun<Chunk, Result, Code>;
@@ -105,6 +105,6 @@ function runsOf(server: Server): Runs {
 
 function pageOf(answer: unknown): RunPage {
   const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw protocolError("The answer is no list of runs.");
+  if (!Array.isArray(runs)) throw protocolError("The answer is not a list of runs.");
   return Object.assign(runs as RunInfo[], { next: typeof next === "string" ? next : null });
 }

@@ -1,4 +1,4 @@
-/** A promise that is settled from outside, and whose rejection nobody has to hear. */
+/** A promise that is settled from outside; its rejection does not have to be handled. */
 export class Deferred<T> {
   readonly promise: Promise<T>;
   resolve!: (value: T) => void;

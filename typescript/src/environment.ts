@@ -1,25 +1,25 @@
-/** What a client asks of the page around it: time, chance, and to be told when the page comes back to life. */
+/** What a client needs from its environment: time, randomness, and to know when the page wakes up. */
 
-/** Time and wake-ups; tests hand in their own. */
+/** Time and wake-ups; tests pass their own. */
 export interface Environment {
   now(): number;
   /** From 0 to 1. */
   chance(): number;
-  /** Call back once, unless the function that this returns is called before. */
+  /** Call back once, unless the returned function is called first. */
   after(ms: number, callback: () => void): () => void;
-  /** Hear of every moment at which a lost connection is worth a try: `isOnline` says that the network came back. */
+  /** Call back whenever a lost connection is worth a retry: `isOnline` says that the network came back. */
   onWake(listener: (isOnline: boolean) => void): () => void;
 }
 
-/** All of them reach the window; a worker hears the first, and other places none. */
+/** The window gets all of them, a worker only the first, other environments none. */
 const WAKES = ["online", "pageshow", "visibilitychange"] as const;
 
-/** A timer that is set for longer goes off at once. */
+/** The maximum of `setTimeout`; a longer timer fires at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** The page, the worker or the process that this runs in. */
+/** The page, worker or process in which this code runs. */
 export const PAGE: Environment = {
-  now: () => Date.now(), // goes on while a machine sleeps, as a monotonic clock need not
+  now: () => Date.now(), // continues while a machine sleeps; a monotonic clock can stop
   chance: () => Math.random(),
   after(ms, callback) {
     const timer = setTimeout(callback, Math.min(ms, LONGEST_MS));
@@ -38,7 +38,7 @@ export const PAGE: Environment = {
   },
 };
 
-/** Wait; the signal ends it early, and a wake-up does unless the wait `isFirm`. */
+/** Wait; the signal ends the wait early, and so does a wake-up unless the wait `isFirm`. */
 export function pause(environment: Environment, ms: number, signal?: AbortSignal, isFirm?: boolean): Promise<void> {
   return new Promise((resolve) => {
     const stops = [environment.after(ms, wake), environment.onWake(() => isFirm || wake())];

@@ -1,9 +1,9 @@
 /**
- * The loop that follows one run over as many connections as it takes.
+ * The loop that follows one run over as many connections as needed.
  *
- * Until the run's id is known it repeats the request that starts the run, always with the same key; from then on it reads on behind the cursor.
- * Only a terminal event, or an answer that repeating cannot change, ends it: the end of a body is never the end of a run.
- * While a stream is silent from its start, polls are tried beside it: what they bring tells a stream that something buffers from a run that is slow.
+ * Until the run's id is known it repeats the request that starts the run, always with the same key; from then on it resumes after the cursor.
+ * Only a terminal event, or an answer that a retry cannot change, ends it: the end of a body is never the end of a run.
+ * While a stream is silent from its start, polls are tried as well: their events show that the stream is buffered, and not that the run is slow.
  */
 
 import type { TransportName } from "./contract.js";
@@ -20,46 +20,46 @@ import { paceMs, poll } from "./transports/polling.js";
 import { framesOf } from "./transports/sse.js";
 import { cut, givenUp, jsonOf, pathOf, silence, type Wire } from "./wire.js";
 
-/** What the runs of one client share. */
+/** Shared by the runs of one client. */
 export interface Surroundings {
   readonly wire: Wire;
   readonly environment: Environment;
   readonly route: Route;
-  /** Whether a connection may be held open, until the signal comes. */
+  /** Whether a connection can be held open, until the signal is aborted. */
   readonly takeStream: (signal: AbortSignal) => Promise<boolean>;
-  /** After so long without a byte a connection is lost. */
+  /** How long without a byte until a connection is lost. */
   readonly idleMs: number;
-  /** After so long without a connection a run is given up. */
+  /** How long without a connection until a run is given up. */
   readonly giveUpMs: number;
-  /** The same for a start, for as long as nothing says that there is a server. */
+  /** The same for a start, until something shows that there is a server. */
   readonly unmetMs: number;
   readonly openingMs: number;
   readonly transport: TransportName;
 }
 
-/** What a run is told, and asked, by the loop that follows it. */
+/** The part of a run that its follower uses. */
 export interface Followed {
   readonly id: string | undefined;
   readonly cursor: string | undefined;
   readonly hasEnded: boolean;
-  /** Learn the id; a terminal status is not taken from here. */
+  /** Set the id; a terminal status is not taken from here. */
   identify(id: string, status?: RunStatus): void;
-  /** Take frames; whether any of them was an event that is new. */
+  /** Take frames; returns whether any of them was a new event. */
   take(frames: readonly Frame[]): boolean;
-  /** Take a poll's answer; whether anything in it is new. */
+  /** Take a poll's answer; returns whether anything in it is new. */
   takePoll(snapshot: Snapshot): boolean;
   /** Take the outcome from a snapshot. */
   conclude(snapshot: Snapshot): void;
-  /** No more will come; why, unless the run has ended by an event. */
+  /** Nothing more will come; the reason is given unless the run has ended by an event. */
   close(reason: unknown): void;
-  /** The connection is in another state. */
+  /** The state of the connection has changed. */
   changed(): void;
 }
 
-/** How often a long upload is asked whether it has been answered. */
+/** How often to check whether a long upload has been answered. */
 const UPLOAD_CHECK_MS = 1_000;
 
-/** Follows one run, as long as somebody wants it followed. */
+/** Follows one run while it has readers. */
 export class Follower {
   readonly connection: Connection;
   readonly #around: Surroundings;
@@ -69,7 +69,7 @@ export class Follower {
   #isGoing = false;
   #isWanted = false;
   #isRerouted = false;
-  /** Whether it was the server that named the wait. */
+  /** Whether the server set the wait. */
   #isAsked = false;
   #left: { readonly reason: unknown } | undefined;
 
@@ -80,13 +80,13 @@ export class Follower {
     this.#start = start;
   }
 
-  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. Resolves when there is no more to do. */
+  /** Start the run if needed; follow it from then on if it is `isFollowed`. Resolves when there is nothing more to do. */
   async go(isFollowed: boolean): Promise<void> {
     this.#isWanted ||= isFollowed;
     if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
 
-  /** Follow no longer; a run that has ended stays as it is. */
+  /** Stop following; a run that has ended does not change. */
   leave(reason: unknown): void {
     if (this.#run.hasEnded) return;
     this.#left ??= { reason };
@@ -94,13 +94,13 @@ export class Follower {
     else this.#close(reason);
   }
 
-  /** Nobody reads: let the connection go when the run's id is known. To `go` again continues behind the cursor. */
+  /** There are no readers: close the connection once the run's id is known. Calling `go` again continues after the cursor. */
   rest(): void {
     this.#isWanted = false;
     if (this.#run.id !== undefined) this.#cut();
   }
 
-  /** End the connection on purpose: what follows is not a failure. */
+  /** Close the connection on purpose: the resulting error is not a failure. */
   #cut(): void {
     this.#isRerouted = true;
     this.#link.abort();
@@ -123,11 +123,11 @@ export class Follower {
 
   #wake(isOnline: boolean): void {
     if (isOnline) this.#around.route.renew();
-    // After a sleep a connection may be dead without a word: not waiting for the watchdog saves up to its time.
+    // After a sleep a connection can be dead without notice: checking now saves waiting for the watchdog.
     if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
   }
 
-  /** An upload may take its time: how much of it has gone is not known. */
+  /** An upload can take long: how much of it was sent is not known. */
   get #isUpload(): boolean {
     return this.#run.id === undefined && !this.#start?.isSmall;
   }
@@ -159,11 +159,11 @@ export class Follower {
   async #exchange(): Promise<number> {
     const { signal } = this.#link;
     const mode = await this.#mode();
-    if (signal.aborted) return 0; // another exchange has begun
+    if (signal.aborted) return 0; // another exchange has started
     return this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode);
   }
 
-  /** How long to wait after a connection that failed; nothing where it was the last. */
+  /** How long to wait after a failed connection; undefined if it was the last. */
   #lost(reason: unknown): number | undefined {
     if (this.#run.hasEnded) return undefined;
     if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
@@ -179,12 +179,12 @@ export class Follower {
     this.#run.close(reason);
   }
 
-  /** Cut a connection over which not even a keepalive comes. */
+  /** Close a connection over which not even a keepalive arrives. */
   #watch(): () => void {
     const link = this.#link;
     let stop: (() => void) | undefined;
     const check = (): void => {
-      // Asked each time: once the run is known, it is no longer an upload.
+      // Evaluated each time: once the run is known, it is no longer an upload.
       const uploadMs = (this.#isUpload && this.#start?.uploadMs) || 0;
       const leftMs = this.connection.idleInMs(this.#nowMs);
       if (leftMs + uploadMs <= 0) link.abort(silence(this.#around.idleMs + uploadMs));
@@ -194,7 +194,7 @@ export class Follower {
     return () => stop?.();
   }
 
-  /** The way that the network allows; the link's end gives back what it takes. */
+  /** The route that the network allows; aborting the link's signal releases what it takes. */
   async #mode(): Promise<Mode> {
     const { transport, route, takeStream } = this.#around;
     if (transport === "polling") return "paced";
@@ -206,7 +206,7 @@ export class Follower {
     if (!start) throw protocolError("There is no run to follow.");
     const streams = this.#isWanted && mode === "stream";
     const send = async (): Promise<Answer> => {
-      // An upload cannot be sent again to learn an id that something on the way holds back, so it is answered at once.
+      // An upload cannot be sent again to learn an id that a proxy holds back, so it is answered at once.
       const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id) {
@@ -226,7 +226,7 @@ export class Follower {
     return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
   }
 
-  /** Read one stream, and help it while it is silent. */
+  /** Read one stream, and poll as well while it is silent. */
   async #stream(send: () => Promise<Answer>): Promise<number> {
     const link = this.#link;
     const quiet = new AbortController();
@@ -254,14 +254,14 @@ export class Follower {
     if (this.#run.take(frames)) this.connection.moved();
   }
 
-  /** Ask by polls for what a silent stream may be holding back, until it speaks. */
+  /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet: AbortSignal): Promise<void> {
     const { environment, openingMs, route, wire } = this.#around;
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
       if (quiet.aborted) return;
       try {
-        // The same call again, without waiting, tells the id of a run whose start was not answered yet.
+        // The same call again, without waiting, returns the id of a run whose start was not answered yet.
         if (this.#run.id === undefined && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
         const { id, cursor } = this.#run;
         if (!id || !cursor) continue;
@@ -273,7 +273,7 @@ export class Follower {
         }
         waitMs = paceMs(snapshot);
       } catch {
-        waitMs = Math.min(waitMs * 2, this.#around.idleMs); // the stream itself will say what is wrong
+        waitMs = Math.min(waitMs * 2, this.#around.idleMs); // the stream itself will report the error
       }
     }
   }
@@ -293,7 +293,7 @@ export class Follower {
     }
   }
 
-  /** The log has no more to say: the outcome is in the snapshot. */
+  /** The log has no more events: the outcome is in the snapshot. */
   async #conclude(): Promise<number> {
     const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
     this.#run.conclude((await this.#around.wire.read(request)) as Snapshot);

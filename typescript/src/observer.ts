@@ -1,9 +1,9 @@
 /**
- * All that a page needs to know of a run, without a framework: a state, when it changes, and what can be done.
+ * Everything that a page needs to show a run, without a framework: a state, a notification of changes, and commands.
  *
- * Theory of operation. An observer follows one run at a time. Events go into its tally as they come, and from there to
- * the callbacks; the state is made, and the listeners are told, once for each picture that is painted. Its life is that
- * of its listeners: when the last has gone, it leaves the run, and no timer, request or reference stays.
+ * Theory of operation. An observer follows one run at a time. Events go into its tally as they arrive, and from there to
+ * the callbacks; the state is built, and the listeners are called, once per browser frame. It lives as long as its
+ * listeners: when the last one is gone, it leaves the run, and no timer, request or reference remains.
  */
 
 import type { Run, RunSource } from "./contract.js";
@@ -14,18 +14,18 @@ import { Paint } from "./paint.js";
 import { forget, type Persist, recall, remember } from "./persistence.js";
 
 const KEEP = 1000;
-/** What is said of a kept id by servers that no longer let this page see its run. */
+/** The codes of servers that no longer let this page see the run of a kept id. */
 const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN", "PARSE_ERROR"]);
 
-/** How a run is shown. Callbacks are looked up whenever one is due, so the newest are called. */
+/** How a run is shown. Callbacks are looked up when they are called, so the newest are used. */
 export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends string = string> {
-  /** How many chunks `chunks` has at most: 1000 unless given. `Infinity` keeps all. */
+  /** The maximum length of `chunks`; default: 1000. `Infinity` keeps all. */
   readonly keep?: number | undefined;
-  /** The least time between two changes of the state; a run's end does not wait for it. */
+  /** The minimum time between two changes of the state; a run's end does not wait for it. */
   readonly throttleMs?: number | undefined;
-  /** Called once for each chunk, as it comes. */
+  /** Called once for each chunk, as it arrives. */
   readonly onChunk?: ((chunk: Chunk) => void) | undefined;
-  /** Called when an attempt was lost and the work begins anew: what `onChunk` was told before does not count. */
+  /** Called when an attempt was lost and the action restarts: what `onChunk` got before no longer counts. */
   readonly onRestarted?: ((attempt: number) => void) | undefined;
   readonly onDone?: ((result: Result) => void) | undefined;
   readonly onError?: ((error: ActionError<Code>) => void) | undefined;
@@ -36,11 +36,11 @@ export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends s
 /** How an action is executed and shown. */
 export interface StreamOptions<Chunk = unknown, Result = unknown, Code extends string = string>
   extends FollowOptions<Chunk, Result, Code> {
-  /** What becomes of a run that nobody here shows any longer: it goes on (`detach`, unless given), or is cancelled. */
+  /** What happens to a run that is no longer shown: it continues (`detach`, the default), or is cancelled. */
   readonly onUnmount?: "detach" | "stop" | undefined;
   /**
-   * What becomes of an `execute` while a run goes on: it cancels that run (`replace`, unless given), waits for its end,
-   * or starts nothing.
+   * What `execute` does while a run is in progress: cancel that run (`replace`, the default), wait for its end,
+   * or start nothing.
    */
   readonly concurrent?: "replace" | "queue" | "ignore" | undefined;
   /** Keep the run's id under this key, so that a reload shows the run again, until `reset` or the next `execute`. */
@@ -49,23 +49,23 @@ export interface StreamOptions<Chunk = unknown, Result = unknown, Code extends s
 
 type Settle<Chunk, Result, Code extends string> = (state: RunState<Chunk, Result, Code>) => void;
 
-/** The run that is followed, and how to tell those who executed it. */
+/** The followed run, and how to resolve the calls that executed it. */
 interface Following<Chunk, Result, Code extends string> {
   readonly run: Run<Chunk, Result, Code>;
   readonly settles: Settle<Chunk, Result, Code>[];
   readonly isRecalled: boolean;
-  /** Behind the events that were taken; the run itself may have more that it has not told yet. */
+  /** After the events that were taken; the run itself can have more that it has not delivered yet. */
   cursor?: string | undefined;
   unsubscribe: () => void;
 }
 
-/** An execute that waits for the run before it. */
+/** An execute that waits for the previous run. */
 interface Waiting<Chunk, Result, Code extends string> {
   readonly begin: () => void;
   readonly settle: Settle<Chunk, Result, Code>;
 }
 
-/** Where to go on in a run's log; without a cursor, at its start. */
+/** Where to continue in a run's log; without a cursor, at its start. */
 interface Place {
   readonly id: string;
   readonly cursor?: string | undefined;
@@ -78,7 +78,7 @@ export class RunObserver<
   Code extends string,
   Source extends RunSource<Chunk, Result, Code> = RunSource<Chunk, Result, Code>,
 > {
-  /** The newest given; a binding sets it again on every render. A run's id stays where `persist` said at first. */
+  /** The newest options; a binding sets them on every render. A run's id stays where the first `persist` said. */
   options: StreamOptions<Chunk, Result, Code>;
   /** The state before anything has happened, also on a server. */
   readonly initial: RunState<Chunk, Result, Code>;
@@ -91,11 +91,11 @@ export class RunObserver<
   #shown: RunState<Chunk, Result, Code>;
   #tally: Tally<Chunk, Result, Code> | undefined;
   #following: Following<Chunk, Result, Code> | undefined;
-  /** Where to go on if somebody listens again after all have left. */
+  /** Where to continue if somebody subscribes after all listeners have left. */
   #left: Place | undefined;
   #isLeaving = false;
 
-  /** With an id, the observer shows that run; otherwise what is executed. */
+  /** With an id, the observer shows that run; otherwise the executed one. */
   constructor(source: RunSource<Chunk, Result, Code> & Source, options: StreamOptions<Chunk, Result, Code> = {}, id?: string) {
     this.#source = source;
     this.options = options;
@@ -105,22 +105,22 @@ export class RunObserver<
     this.#shown = this.initial;
   }
 
-  /** The state as the listeners were last told of; the same object until they are told again. */
+  /** The state last reported to the listeners; the same object until the next report. */
   readonly snapshot = (): RunState<Chunk, Result, Code> => this.#shown;
 
-  /** Be told when the state has changed. When the last listener has gone, the run is left. */
+  /** Call the listener when the state has changed. When the last listener is gone, the run is left. */
   readonly subscribe = (listener: () => void): (() => void) => {
-    const entry = (): void => listener(); // the same function may listen twice
+    const entry = (): void => listener(); // the same function can subscribe twice
     this.#listeners.add(entry);
     this.#isLeaving = false;
     return () => {
       this.#listeners.delete(entry);
-      // React's StrictMode takes every listener away and puts it back at once.
+      // React's StrictMode removes every listener and adds it back at once.
       queueMicrotask(() => this.#listeners.size === 0 && this.leave());
     };
   };
 
-  /** Follow what there is to follow already: the run that was given, left, or kept over a reload. */
+  /** Follow the run that was given, left, or kept over a reload, if there is one. */
   resume(): void {
     this.#show();
     if (this.#following || this.#tally?.isOver) return;
@@ -130,8 +130,8 @@ export class RunObserver<
   }
 
   /**
-   * Start a run and follow it. Resolves with its last state, however it ended, and never rejects for what became of the
-   * run: `status` tells. If the run is left before its end, the state is the one at that moment.
+   * Start a run and follow it. Resolves with its last state, however it ended, and never rejects because of the run's
+   * end: check `status`. If the run is left before its end, the state is the one at that moment.
    */
   execute(start: (source: Source) => Run<Chunk, Result, Code>): Promise<RunState<Chunk, Result, Code>> {
     const { concurrent = "replace" } = this.options;
@@ -154,13 +154,13 @@ export class RunObserver<
     });
   }
 
-  /** Cancel the run, and start nothing that waits. Rejects if the server could not be told. */
+  /** Cancel the run, and drop calls that wait. Rejects if the server could not be reached. */
   readonly stop = async (): Promise<void> => {
     this.#empty();
     await this.#following?.run.stop();
   };
 
-  /** Back to the beginning. A run that has not ended is left, as `onUnmount` says. */
+  /** Go back to `idle`. A run that has not ended is handled as `onUnmount` says. */
   readonly reset = (): void => {
     this.#empty();
     this.#abandon({ stops: this.options.onUnmount === "stop" });
@@ -171,8 +171,8 @@ export class RunObserver<
   };
 
   /**
-   * Follow no longer, as when the last listener has gone. A run whose id is not known yet is let go when it is: a request that is cut short may
-   * start nothing, or something that nobody finds again.
+   * Stop following, as when the last listener has gone. A run whose id is not known yet is left once it is: aborting the
+   * request could start nothing, or a run that nobody finds again.
    */
   leave(): void {
     const following = this.#following;
@@ -238,7 +238,7 @@ export class RunObserver<
     else if (run.connection === "closed") void this.#conclude(following, tally);
   }
 
-  /** A run that was refused, or that cannot be followed on, has no last event: its result tells. */
+  /** A run that was refused, or that cannot be followed, has no last event: its result has the reason. */
   async #conclude(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): Promise<void> {
     following.unsubscribe();
     try {
@@ -254,7 +254,7 @@ export class RunObserver<
     if (this.#following === following) this.#end(following, tally);
   }
 
-  /** There is no such run for this page any more, so it is as if there had been none. */
+  /** The run no longer exists for this page, so the state is as if there had been none. */
   #lose(following: Following<Chunk, Result, Code>): void {
     forget(this.#persist);
     this.#following = undefined;
@@ -282,7 +282,7 @@ export class RunObserver<
     if (!this.#following) this.#queue.shift()?.begin();
   }
 
-  /** What waits is not started. */
+  /** Drop the calls that wait. */
   #empty(): void {
     for (const { settle } of this.#queue.splice(0)) settle(blank("cancelled", undefined));
   }
@@ -307,7 +307,7 @@ export class RunObserver<
     for (const listener of [...this.#listeners]) this.#call(listener);
   }
 
-  /** What a callback throws is the page's to see, and ends nothing here. */
+  /** An error thrown by a callback is reported to the page, and stops nothing here. */
   #call(callback: () => void): void {
     try {
       callback();
@@ -319,12 +319,12 @@ export class RunObserver<
   }
 }
 
-/** The stop goes on by itself, and the run is let go whatever becomes of it. */
+/** The stop runs in the background, and the run is detached whether or not it succeeds. */
 async function stopAndDetach(run: Pick<Run, "stop" | "detach">): Promise<void> {
   try {
     await run.stop();
   } catch {
-    // Nobody is left who could be told; without readers the run ends after its `linger`.
+    // Nobody is left to report to; without readers the run ends after its `linger`.
   } finally {
     run.detach();
   }

@@ -1,4 +1,4 @@
-/** What the server serves as `client.js`: the client alone, and what the server's own pages need beside it. */
+/** What the server serves as `client.js`: the client, and what the server's own pages need in addition. */
 
 export { bodyOf, queryOf } from "./body.js";
 export { createClient, readStreamableValue } from "./client.js";

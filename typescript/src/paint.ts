@@ -1,11 +1,11 @@
-/** When to show what has changed: once for each picture that the browser paints. */
+/** When to show changes: once per browser frame. */
 
 import { PAGE } from "./environment.js";
 
-/** The time of one picture where nothing paints: a hidden page, a server, a test. */
+/** The time between frames if nothing renders: a hidden page, a server, a test. */
 const PICTURE_MS = 16;
 
-/** Calls back before the next paint, however often it is asked to until then. */
+/** Calls back once before the next paint, however often it is requested until then. */
 export class Paint {
   readonly #callback: () => void;
   #cancel: (() => void) | undefined;
@@ -16,7 +16,7 @@ export class Paint {
     this.#callback = callback;
   }
 
-  /** Ask for a call, at least `throttleMs` after the one before. A request that is less patient hurries one that waits. */
+  /** Request a call, at least `throttleMs` after the previous one. A more urgent request brings a waiting one forward. */
   request(throttleMs: number): void {
     const waitMs = this.#paintedAtMs + throttleMs - performance.now();
     if (this.#cancel && !(this.#isPatient && waitMs <= 0)) return;
@@ -25,7 +25,7 @@ export class Paint {
     this.#cancel = this.#isPatient ? after(waitMs, () => this.#await()) : beforePaint(() => this.#call());
   }
 
-  /** Forget the request; no timer stays. */
+  /** Cancel the request; no timer remains. */
   cancel(): void {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -45,7 +45,7 @@ export class Paint {
 
 const { after } = PAGE;
 
-/** A hidden page is never painted and asks for no frames, and a server has none to ask for. */
+/** A hidden page is never painted and gets no animation frames, and a server has none. */
 function beforePaint(callback: () => void): () => void {
   if (typeof requestAnimationFrame !== "function" || isHidden()) return after(PICTURE_MS, callback);
   const page = typeof document === "undefined" ? undefined : document;

@@ -1,4 +1,4 @@
-"use client"; // so that a server component may import a component that uses it
+"use client"; // so that a server component can import a component that uses it
 
 /** Actions and their runs in React, 18 and newer. */
 
@@ -14,15 +14,15 @@ export type { RunState, StreamStatus } from "./core/state.js";
 export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
-/** An action's newest run, and what can be done. `status` narrows `result` and `error`. */
+/** An action's newest run, and its commands. `status` narrows `result` and `error`. */
 export type StreamAction<Input, Chunk, Result, Code extends string> =
   & RunState<Chunk, Result, Code>
   & ActionCommands<Input, Chunk, Result, Code>;
 
 /**
- * Execute an action from a component, and render its run as it goes.
+ * Execute an action from a component, and render its run live.
  *
- * Another action, or another key to `persist`, is as another component: the run before is left, and nothing of it is shown.
+ * Another action, or another key to `persist`, starts over like a new component: the previous run is left and no longer shown.
  */
 export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
   action: Action<Input, Chunk, Result, Code>,
@@ -35,7 +35,7 @@ export function useStreamAction<Input, Chunk, Result, Code extends string = neve
   return useMemo(() => ({ ...state, ...commands }), [state, commands]);
 }
 
-/** Render a run that was started elsewhere: on another page, on the server, by a click long ago. */
+/** Render a run that was started elsewhere: on another page, on the server, or earlier. */
 export function useRun<Chunk, Result, Code extends string = never>(
   source: RunSource<Chunk, Result, Code>,
   id: string | undefined,
@@ -46,15 +46,15 @@ export function useRun<Chunk, Result, Code extends string = never>(
   return useMemo(() => ({ ...state, stop: observer.stop }), [state, observer]);
 }
 
-/** Each identity has an observer of its own, so that nothing is ever shown, kept or called for another. */
+/** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
 function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
   observer: RunObserver<Chunk, Result, Code, Source>,
   newest: RefObject<RunObserver<Chunk, Result, Code, Source>>,
   options: StreamOptions<Chunk, Result, Code>,
 ): RunState<Chunk, Result, Code> {
-  // Written when a render is committed and not before: one that React throws away must leave nothing behind.
+  // Set only when a render is committed: a render that React discards must leave no trace.
   useInsertionEffect(() => {
-    if (newest.current !== observer) newest.current.leave(); // React takes its listener away later
+    if (newest.current !== observer) newest.current.leave(); // React removes its listener later
     newest.current = observer;
     observer.options = options;
   });

@@ -1,4 +1,4 @@
-/** A run as its caller has it: state, iterations and listeners over what the follower brings. */
+/** A run as its caller sees it: state, iterations and listeners over the events from the follower. */
 
 import type { ConnectionState, Run } from "./contract.js";
 import { ActionError } from "./core/error.js";
@@ -12,7 +12,7 @@ import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
 import { pathOf } from "./wire.js";
 
-/** Where a run begins: with a call, or with an id. */
+/** How a run begins: with a call, or with an id. */
 export interface Origin {
   readonly start?: Start;
   readonly id?: string;
@@ -40,7 +40,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   readonly #outcome: Deferred<Result> = new Deferred();
   readonly #over = new AbortController();
   #news: Deferred<void> | undefined;
-  /** How many iterations, listeners and waits for the result there are. */
+  /** The number of iterations, listeners and waits for the result. */
   #readers = 0;
   #broken: { readonly reason: unknown } | undefined;
 
@@ -51,7 +51,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     try {
       if (id !== undefined) this.identify(id, undefined, cursor);
     } catch (reason) {
-      this.#follower.leave(reason); // a cursor that is none
+      this.#follower.leave(reason); // an invalid cursor
     }
     const leave = (): void => this.#follower.leave(signal?.reason);
     signal?.addEventListener("abort", leave, { signal: this.#over.signal });
@@ -96,7 +96,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Chunk, undefined> {
     let place = this.#replay.oldest;
-    // Looked for rather than remembered: a place holds everything that comes after it.
+    // Searched for rather than stored: a place keeps everything after it in memory.
     for (let at = place; at.next; at = at.next) if (at.next.event?.type === "restarted") place = at;
     return this.#read(place, (event) => event.type === "chunk" && { value: event.data }, () => this.error);
   }
@@ -144,12 +144,12 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     return this;
   }
 
-  /** Follow the run, if it is not followed yet. */
+  /** Follow the run, unless it is already followed. */
   follow(): void {
     void this.#follower.go(true);
   }
 
-  // What the follower calls.
+  // Called by the follower.
 
   get hasEnded(): boolean {
     return this.connection === "closed" || this.#log.outcome !== undefined;
@@ -211,7 +211,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     this.changed();
   }
 
-  /** Read on for somebody. Call what this returns when they have gone: with the last of them the connection goes too. */
+  /** Read for one more reader. Call the returned function when the reader has gone: the last one closes the connection. */
   #enter(): () => void {
     let isHere = true;
     this.#readers++;
@@ -219,12 +219,12 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     return () => {
       if (isHere) this.#readers--;
       isHere = false;
-      // Not at once: who leaves may come back at once, and the last news may be under way to others.
+      // Not at once: a reader that leaves can come back at once, and the last events can still be on their way to others.
       queueMicrotask(() => this.#readers || this.#follower.rest());
     };
   }
 
-  /** Iterate over what is picked of the events behind a place; `failure` is thrown at the end, if there is one. */
+  /** Iterate over selected events after a place; `failure` is thrown at the end, if there is one. */
   #read<Item>(
     at: Place<RunEvent<Chunk, Result>>,
     pick: (event: RunEvent<Chunk, Result>) => { value: Item } | false,
@@ -259,7 +259,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
         }
         return end;
       },
-      // Settled at once, also while `next` waits, which then says that there is no more.
+      // Settles at once, also while `next` waits, which then reports the end.
       return: async () => {
         finish();
         return end;
@@ -267,7 +267,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     };
   }
 
-  /** Each listener hears in a turn of its own, so that its fault ends neither the reading nor the others'. */
+  /** Each listener is called in its own turn, so that its error stops neither the reading nor the others. */
   #tell(entry: Listener<RunEvent<Chunk, Result>>): void {
     if (entry.isDue) return;
     entry.isDue = true;

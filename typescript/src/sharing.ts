@@ -1,9 +1,9 @@
 /**
  * Tabs of one origin that follow the same run over one connection.
  *
- * Whoever follows a run asks for a lock of its name. The tab that holds it reads the stream and tells the others each frame;
- * the others ask once for what came before they listened, and again where they missed something. When a tab goes, however it goes,
- * the browser hands its lock to the next one, which reads on behind the last frame that it has heard.
+ * Every tab that follows a run requests a lock with its name. The tab that holds the lock reads the stream and sends each frame to the others;
+ * the others request once what came before they listened, and again if they missed something. When a tab goes, for any reason,
+ * the browser gives its lock to the next one, which resumes after the last frame that it got.
  */
 
 import { fieldsOf, type RunEvent, type Snapshot } from "./core/event.js";
@@ -12,7 +12,7 @@ import { type Message, SSEDecoder } from "./core/sse.js";
 
 /** How streams are shared. */
 export interface SharingOptions {
-  /** Tabs share with those of the same name: give each signed-in user another one. */
+  /** Tabs with the same name share: give each signed-in user a different one. */
   readonly name?: string;
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -23,8 +23,8 @@ const KEEPALIVE = ": keepalive\n\n";
 const TERMINAL: ReadonlySet<string> = new Set(["done", "error", "cancelled"]);
 
 /**
- * Make a `fetch` by which all tabs of this origin follow a run over one connection:
- * `createClient({ url, fetch: shareStreams(), maxStreams: Infinity })`. A tab that hears another holds no connection, and none has to be counted.
+ * Create a `fetch` with which all tabs of this origin follow a run over one connection:
+ * `createClient({ url, fetch: shareStreams(), maxStreams: Infinity })`. A tab that gets its events from another holds no connection, so none has to be counted.
  *
  * It needs Web Locks and BroadcastChannel, which https and localhost have; elsewhere each tab has its own connection.
  */
@@ -42,7 +42,7 @@ export function shareStreams(options: SharingOptions = {}): typeof globalThis.fe
 interface Place {
   readonly name: string;
   readonly url: string;
-  /** The run's own address, which answers polls. */
+  /** The run's own URL, which answers polls. */
   readonly run: string;
   readonly runId: string;
   readonly seq: number;
@@ -50,7 +50,7 @@ interface Place {
   readonly fetch: typeof globalThis.fetch;
 }
 
-/** One stream of this tab: read from the server, or heard from the tab that reads it. */
+/** One stream of this tab: read from the server, or received from the tab that reads it. */
 class Shared {
   readonly #place: Place;
   readonly #channel: BroadcastChannel;
@@ -72,7 +72,7 @@ class Shared {
     place.init.signal?.addEventListener("abort", () => this.#close(place.init.signal?.reason), { signal: this.#over.signal });
   }
 
-  /** The answer: the server's own where it is no stream, and one that goes on through every change of the reader. */
+  /** The answer: the server's own if it is not a stream, otherwise one that continues when another tab becomes the reader. */
   open(): Promise<Response> {
     const { name, url, init, fetch } = this.#place;
     return new Promise((resolve, reject) => {
@@ -84,12 +84,12 @@ class Shared {
       navigator.locks.request(name, { ifAvailable: true }, hold).catch((reason: unknown) => {
         this.#close(reason);
         if (mayAsk) reject(reason as Error);
-        else resolve(fetch(url, init)); // there are no locks for this page, as in a frame without an origin
+        else resolve(fetch(url, init)); // there are no locks for this page, for example in a frame without an origin
       });
     });
   }
 
-  /** Read from the server as long as it sends; the lock is held meanwhile. */
+  /** Read from the server while it sends; the lock is held meanwhile. */
   async #lead(answer?: (response: Response) => void): Promise<void> {
     const { url, init, fetch } = this.#place;
     const headers = new Headers(init.headers);
@@ -116,7 +116,7 @@ class Shared {
     }
   }
 
-  /** Hear what another tab reads, until it goes. */
+  /** Receive what another tab reads, until that tab goes. */
   async #follow(answer: (response: Response) => void): Promise<void> {
     const heard: (readonly Message[])[] = [];
     this.#channel.onmessage = ({ data }: MessageEvent<readonly Message[]>) => void heard.push(data);
@@ -127,24 +127,24 @@ class Shared {
     }
     answer(new Response(this.#body, { headers: { "Content-Type": "text/event-stream" } }));
     this.#channel.onmessage = ({ data }: MessageEvent<readonly Message[]>) => void this.#hear(data);
-    this.#send(KEEPALIVE); // what is heard is a stream that flows, if only later
+    this.#send(KEEPALIVE); // the stream works, even if its first event comes later
     for (const messages of heard) this.#hear(messages);
-    // Not awaited: the callback that this runs in belongs to a lock that was not given.
+    // Not awaited: this callback belongs to a lock that was not granted.
     void navigator.locks
       .request(this.#place.name, { signal: this.#over.signal }, () => this.#takeOver())
       .catch((reason: unknown) => this.#close(reason));
   }
 
   async #takeOver(): Promise<void> {
-    // A lock travels faster than the last words of whoever held it.
+    // The lock can arrive before the last messages of its previous holder.
     await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
     this.#channel.onmessage = null;
     await this.#turn;
-    // The client has its answer; where this one is no stream, it asks again and is told.
+    // The client already has its answer; if this one is not a stream, the client gets it when it asks again.
     if (!this.#over.signal.aborted) await this.#lead();
   }
 
-  /** Take what another tab has read, in order, and ask for what was missed. */
+  /** Take what another tab has read, in order, and request what was missed. */
   #hear(messages: readonly Message[]): void {
     this.#turn = this.#turn.then(async () => {
       const first = messages.find(({ type }) => type !== "run" && type !== "reset");
@@ -154,7 +154,7 @@ class Shared {
     this.#turn.catch((reason: unknown) => this.#close(reason));
   }
 
-  /** Ask for everything behind the cursor. Returns the answer where it is no success, or where there is nothing more to come. */
+  /** Request everything after the cursor. Returns the answer if it failed, or if nothing more will come. */
   async #catchUp(): Promise<Response | undefined> {
     const { run, runId, init, fetch } = this.#place;
     const headers = new Headers(init.headers);
@@ -176,7 +176,7 @@ class Shared {
     this.#send(`id: ${this.#cursor}\nevent: reset\ndata: {"firstSeq":${firstSeq}}\n\n`);
   }
 
-  /** Give frames on to this tab's client, each once. */
+  /** Pass frames to this tab's client, each once. */
   #put(messages: readonly Message[], retryMs?: number): void {
     if (!messages.length) this.#send(KEEPALIVE);
     if (retryMs !== undefined) this.#send(`retry: ${retryMs}\n\n`);
@@ -184,7 +184,7 @@ class Shared {
       const seq = readCursor(id)?.seq ?? 0;
       if (type === "reset") this.#reset(seq + 1);
       if (seq <= this.#seq && type !== "run") continue;
-      if (type !== "run") this.#seq = seq; // where another tab reads on, this one need not be
+      if (type !== "run") this.#seq = seq; // this tab can still be behind where another tab continues
       this.#send(`id: ${id}\n${type === "message" || type === "chunk" ? "" : `event: ${type}\n`}data: ${data}\n\n`);
       if (TERMINAL.has(type)) return this.#close();
     }

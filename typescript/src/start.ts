@@ -1,4 +1,4 @@
-/** The request that starts a run: the same each time that it is sent, key and all, so that repeating it starts nothing twice. */
+/** The request that starts a run: identical each time it is sent, including its key, so that repeating it starts nothing twice. */
 
 import { bodyOf, queryOf } from "./body.js";
 import type { CallOptions } from "./contract.js";
@@ -6,10 +6,10 @@ import { ActionError } from "./core/error.js";
 import type { Answer } from "./transports/carrier.js";
 import type { Request, Wire } from "./wire.js";
 
-/** Of an upload it is not told how much has gone, so it is given the time that it takes at 64 kbit/s. */
+/** How much of an upload was sent is not known, so it gets the time that it takes at 64 kbit/s. */
 const BYTES_PER_MS = 8;
 
-/** One call, which may be sent more than once. */
+/** One call, which can be sent more than once. */
 export class Start {
   readonly #action: string;
   readonly #input: unknown;
@@ -18,7 +18,7 @@ export class Start {
   readonly #body: string | FormData;
   readonly #key: string;
 
-  /** `feeds`: the actions that are known to be opened by GET. */
+  /** `feeds`: the actions that are known to be started by GET. */
   constructor(action: string, input: unknown, options: CallOptions, feeds: Set<string>) {
     this.#action = action;
     this.#input = input;
@@ -29,17 +29,17 @@ export class Start {
     if (options.method === "GET") feeds.add(action);
   }
 
-  /** Whether sending it again costs as little as asking would. */
+  /** Whether sending it again is as cheap as polling. */
   get isSmall(): boolean {
     return typeof this.#body === "string";
   }
 
-  /** How much longer than others its answer may take. */
+  /** How much longer than usual its answer can take. */
   get uploadMs(): number {
     return filesIn(this.#body).reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0);
   }
 
-  /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
+  /** Send it. Unless it `streams` it is answered at once, with only the run's id. */
   async send(wire: Wire, streams: boolean, signal: AbortSignal): Promise<Answer> {
     await Promise.all(filesIn(this.#body).map(canBeRead));
     const send = (method: "GET" | "POST"): Promise<Answer> => wire.send(this.#request(method, streams, signal));
@@ -49,7 +49,7 @@ export class Start {
     } catch (reason) {
       const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
       if (!isWrongMethod || this.#options.method || !this.isSmall) throw reason;
-      // What a POST does not start may be a feed; a GET starts nothing else.
+      // An action that refuses POST can be a feed; GET starts nothing else.
       const answer = await send("GET");
       this.#feeds.add(this.#action);
       return answer;
@@ -71,12 +71,12 @@ export class Start {
   }
 }
 
-/** The files of a form. React Native's form cannot be read. */
+/** The files of a form. The form of React Native cannot be read. */
 function filesIn(body: string | FormData): Blob[] {
   return typeof body === "string" ? [] : [...(body.values?.() ?? [])].filter((value) => typeof value !== "string");
 }
 
-/** Throws where a file was deleted or changed since it was chosen, of which a request that carries it says no more than that it failed. */
+/** Throws if a file was deleted or changed since it was chosen; the request itself would only report a failure. */
 async function canBeRead(file: Blob): Promise<void> {
   try {
     await file.slice(0, 1).arrayBuffer?.();
@@ -86,7 +86,7 @@ async function canBeRead(file: Blob): Promise<void> {
   }
 }
 
-/** 128 random bits; `crypto.randomUUID` is missing on http origins, and this is not. */
+/** 128 random bits; `crypto.randomUUID` does not exist on http origins, this does. */
 function newKey(): string {
   return crypto.getRandomValues(new Uint8Array(16)).join("-");
 }

@@ -1,9 +1,9 @@
-/** How many connections are held open. Over HTTP/1.1 a browser has six to an origin, for all tabs together, and the seventh request of any kind waits. */
+/** How many connections are held open. Over HTTP/1.1 a browser opens six to an origin, for all tabs together, and the seventh request of any kind waits. */
 
-/** Two of six stay free, for polls and for what else the pages ask. */
+/** Two of six stay free, for polls and for the page's other requests. */
 const LIMIT = 4;
 
-/** Whether there is a place for one more stream to an origin, which is then taken until the signal comes. */
+/** Whether there is a place for one more stream to an origin, which is then taken until the signal is aborted. */
 export async function takeStream(origin: string, maxStreams: number | undefined, signal: AbortSignal): Promise<boolean> {
   const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Infinity);
   if (limit === Infinity) return true;
@@ -11,11 +11,11 @@ export async function takeStream(origin: string, maxStreams: number | undefined,
     const { takePlace } = await import("./place.js"); // over HTTP/2 nobody needs it
     return await takePlace(origin, limit, signal);
   } catch {
-    return true; // it cannot be loaded: the stream itself will say whether the server can be reached
+    return true; // it cannot be loaded: the stream itself will show whether the server can be reached
   }
 }
 
-/** Whether this is a browser that speaks HTTP/1.1 to the origin, as far as it tells. */
+/** Whether this browser speaks HTTP/1.1 to the origin, as far as it reports. */
 function isLimited(origin: string): boolean {
   if (typeof location === "undefined") return false;
   const entries = performance.getEntries() as PerformanceResourceTiming[];

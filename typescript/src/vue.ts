@@ -20,12 +20,12 @@ export type RunRefs<Chunk, Result, Code extends string> = {
   readonly [Field in keyof RunState]: ComputedRef<RunState<Chunk, Result, Code>[Field]>;
 };
 
-/** An action's newest run as refs, and what can be done. */
+/** An action's newest run as refs, and its commands. */
 export type StreamAction<Input, Chunk, Result, Code extends string> =
   & RunRefs<Chunk, Result, Code>
   & ActionCommands<Input, Chunk, Result, Code>;
 
-/** Options as a value, a ref or a getter. Each of them may be one of its own; a callback is a value or a ref. */
+/** Options as a value, a ref or a getter. Each option can be one too; a callback is a value or a ref. */
 export type OptionRefs<Options> = MaybeRefOrGetter<
   { readonly [Name in keyof Options]: Name extends Callback ? MaybeRef<Options[Name]> : MaybeRefOrGetter<Options[Name]> }
 >;
@@ -33,9 +33,9 @@ export type OptionRefs<Options> = MaybeRefOrGetter<
 type Callback = Exclude<keyof StreamOptions & `on${string}`, "onUnmount">;
 
 /**
- * Execute an action from a component or an effect scope, and show its run as it goes.
+ * Execute an action from a component or an effect scope, and show its run live.
  *
- * Another action, or another key to `persist`, starts over: the run before is left, and nothing of it is shown.
+ * Another action, or another key to `persist`, starts over: the previous run is left and no longer shown.
  */
 export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
   action: MaybeRefOrGetter<Action<Input, Chunk, Result, Code>>,
@@ -45,7 +45,7 @@ export function useStreamAction<Input, Chunk, Result, Code extends string = neve
   return { ...refsOf(state), ...commandsOf(newest) };
 }
 
-/** Show a run that was started elsewhere: on another page, on the server, by a click long ago. */
+/** Show a run that was started elsewhere: on another page, on the server, or earlier. */
 export function useRun<Chunk, Result, Code extends string = never>(
   source: MaybeRefOrGetter<RunSource<Chunk, Result, Code>>,
   id: MaybeRefOrGetter<string | undefined>,
@@ -55,7 +55,7 @@ export function useRun<Chunk, Result, Code extends string = never>(
   return { ...refsOf(state), stop: () => newest().stop() };
 }
 
-/** Each identity has an observer of its own, so that nothing is ever shown, kept or called for another. */
+/** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
 function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
   source: MaybeRefOrGetter<Source>,
   id: MaybeRefOrGetter<string | undefined>,
@@ -78,7 +78,7 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
         unsubscribe();
         made.leave();
       });
-      // Not at once: the other half of the change may follow in the same turn.
+      // Not at once: the other half of the change can follow in the same turn.
       queueMicrotask(() => isMounted && observer === made && made.resume());
     },
     { immediate: true, flush: "sync" },
@@ -90,13 +90,13 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   return { state, newest: () => observer };
 }
 
-/** An action is a function itself, and is never called to see what it gives. */
+/** An action is itself a function, so it is never called as a getter. */
 function sourceOf<Source extends object>(source: MaybeRefOrGetter<Source>): Source {
   const given = unref(source);
   return "attach" in given ? (given as Source) : (given as () => Source)();
 }
 
-/** Options that are looked up whenever one is asked for. */
+/** Options that are read when they are used. */
 function liveOf<Options extends object>(options: OptionRefs<Options>): Options {
   const get = (_: object, name: string): unknown => {
     const option = toValue(options)[name as keyof Options];
@@ -114,7 +114,7 @@ function show<Chunk, Result, Code extends string>(
   return observer.subscribe(update);
 }
 
-/** Nothing is followed on a server, nor before the server's page has been taken over; a bare scope has neither. */
+/** Nothing is followed on a server, nor before hydration is complete; a bare scope has neither. */
 function onceMounted(callback: () => void): void {
   if (getCurrentInstance()) onMounted(callback);
   else callback();

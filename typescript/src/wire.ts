@@ -1,4 +1,4 @@
-/** Requests to one mounted application, and what their answers mean. */
+/** Requests to one mounted application, and the meaning of their answers. */
 
 import type { ClientOptions, TransportName } from "./contract.js";
 import { backoffMs, isFinal, Lost, retryAfterMs } from "./core/connection.js";
@@ -8,23 +8,23 @@ import { type Environment, pause } from "./environment.js";
 import type { Answer, Carrier } from "./transports/carrier.js";
 import { byFetch } from "./transports/fetch.js";
 
-/** One request below the base. */
+/** One request; its path is relative to the base. */
 export interface Request {
   readonly path: string;
   readonly method?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | FormData | undefined;
   readonly signal?: AbortSignal;
-  /** Whether it starts a run: then an error of a run is that run's own end. */
+  /** Whether it starts a run: then the error of a run is that run's own end. */
   readonly starts?: boolean;
   readonly transport?: TransportName | undefined;
   readonly onUpload?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
 const UNREACHED = "The server cannot be reached";
-/** How often a short request is sent: stop, snapshot, list. */
+/** How many times a short request is tried: stop, snapshot, list. */
 const TRIES = 5;
-/** How long one of them may take. */
+/** How long one try can take. */
 const REQUEST_MS = 15_000;
 
 /** A client's way to its server. */
@@ -39,18 +39,18 @@ export class Wire {
     this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
   }
 
-  /** Not made before it is needed: pages are also rendered on servers, where nothing is asked, and a relative address is none. */
+  /** Computed when needed: pages are also rendered on servers, where no request is sent, and where a relative URL is invalid. */
   get base(): URL {
-    // Not by `pathname`, which React Native's URL does not let change.
+    // Not by `pathname`, which is read-only in React Native's URL.
     return new URL(String(this.#options.url).replace(/\/?$/, "/"), globalThis.location?.href);
   }
 
-  /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
+  /** One request. Throws `Lost` if a retry can help, and an `ActionError` if it cannot. */
   async send(request: Request): Promise<Answer> {
     const answer = await this.#carry(request, false);
     const { token, headers } = this.#options;
     const isRenewable = [token, headers].some((source) => source instanceof Function);
-    // What was good for the last request may have expired since.
+    // What was valid for the last request can have expired.
     return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
   }
 
@@ -64,14 +64,14 @@ export class Wire {
     return json;
   }
 
-  /** A short request that may be repeated, and is until it is answered; its JSON. */
+  /** A short request that is safe to repeat, retried until it is answered; returns its JSON. */
   async ask(path: string, method: string = "GET"): Promise<unknown> {
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
         return await this.#inTime((signal) => this.read({ path, method, body: method === "POST" ? "{}" : undefined, signal }));
       } catch (reason) {
-        // Not there any more, as an earlier try was to have it.
+        // Already gone: an earlier try deleted it.
         if (!(reason instanceof Lost)) {
           if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
           throw reason;
@@ -83,7 +83,7 @@ export class Wire {
     }
   }
 
-  /** Cut a try that takes too long, whatever it waits for. */
+  /** Abort a try that takes too long, at any stage. */
   async #inTime<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { requestMs = REQUEST_MS } = this.#options;
     const link = new AbortController();
@@ -112,9 +112,9 @@ export class Wire {
     const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
     if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
     try {
-      return (await import("./transports/xhr.js")).byXHR; // few need it, so it is loaded by those who do
+      return (await import("./transports/xhr.js")).byXHR; // rarely needed, so it is loaded on demand
     } catch {
-      return this.#fetch; // a deploy has taken the file away: nothing is told of the upload, but it is sent
+      return this.#fetch; // a deploy has removed the file: the upload is sent, without progress
     }
   }
 
@@ -137,18 +137,18 @@ export class Wire {
   }
 }
 
-/** Where a run is. */
+/** The URL of a run. */
 export function pathOf(id: string): string {
   return `runs/${encodeURIComponent(id)}`;
 }
 
-/** What a caller is told when a lost connection is not tried again: what the server has said, or that none has answered. */
+/** The caller's error when a lost connection is not retried: the server's own, or that no server has answered. */
 export function givenUp(lost: Lost, runId: string | null = null): ActionError {
   if (lost.error && lost.isTold) return lost.error;
   return new ActionError({ code: "UNREACHABLE", message: lost.message, statusCode: 0, retryable: true, runId });
 }
 
-/** The JSON of an answer, whatever its headers say, which a proxy may strip. Throws `Lost` where it is cut off, or something else. */
+/** The JSON of an answer, whatever its headers say (a proxy can strip them). Throws `Lost` if it is cut off, or not JSON. */
 export async function jsonOf(answer: Answer): Promise<unknown> {
   if (answer.status === 204) return null;
   try {
@@ -158,17 +158,17 @@ export async function jsonOf(answer: Answer): Promise<unknown> {
   }
 }
 
-/** Fails when the signal comes: what is waited for may not know of it, as a token does not. */
+/** Rejects when the signal is aborted: not everything that is awaited supports signals, for example a token function. */
 export function cut(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason, "The connection was lost"))));
 }
 
-/** Why a try was cut. */
+/** Why a try was aborted. */
 export function silence(ms: number): string {
   return `no answer in ${ms} ms`;
 }
 
-/** What the page gives, or its function. That this does not reach the network either, which `fetch` says by a TypeError, passes. */
+/** The option's value, or the result of its function. If the function cannot reach the network, which `fetch` reports by a TypeError, the error is temporary. */
 async function given<T>(source: T | ((asked: { isRefused: boolean }) => T | Promise<T>), isRefused: boolean): Promise<T> {
   try {
     return await (source instanceof Function ? source({ isRefused }) : source);
@@ -177,7 +177,7 @@ async function given<T>(source: T | ((asked: { isRefused: boolean }) => T | Prom
   }
 }
 
-/** React Native's own fetch hands over an answer when it is complete. */
+/** React Native's own fetch returns an answer only when it is complete. */
 function fetchStreams(): boolean {
   return typeof Response !== "undefined" && "body" in Response.prototype;
 }

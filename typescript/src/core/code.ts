@@ -1,6 +1,6 @@
-/** Codes of errors. Written by `make generate` from `src/yieldwire/errors.py`; change it there. */
+/** Error codes. Written by `make generate` from `src/yieldwire/errors.py`; change it there. */
 
-/** The codes that every action may end with, beside its own. */
+/** The codes that every action can end with, in addition to its own. */
 export type ProtocolCode =
   | "INTERNAL_ERROR"
   | "BAD_REQUEST"
@@ -23,7 +23,7 @@ export type ProtocolCode =
   | "TIMEOUT"
   | "INTERRUPTED"
   | "LIMIT_EXCEEDED"
-  // Of a streamable value that ends with a message alone.
+  // Of a streamable value that ends with only a message.
   | "FAILED"
   // Made by clients and never sent.
   | "UNREACHABLE"

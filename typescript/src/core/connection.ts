@@ -1,11 +1,11 @@
-/** What a connection is like over time: when it counts as lost, how long to wait then, and what an answer means. */
+/** A connection over time: when it counts as lost, how long to wait then, and what an answer means. */
 
 import type { ActionError } from "./error.js";
 
-/** What a page has of its server: `idle` before it is followed, `waiting` for the next try, `closed` for good. */
+/** The connection of a page to its server: `idle` before the run is followed, `waiting` for the next try, `closed` for good. */
 export type ConnectionState = "idle" | "connecting" | "open" | "waiting" | "closed";
 
-/** The connection was lost, or the server said "later": worth repeating. Never leaves the client. */
+/** The connection was lost, or the server asked to retry later. Never leaves the client. */
 export class Lost extends Error {
   readonly afterMs: number;
   readonly error: ActionError | undefined;
@@ -16,12 +16,12 @@ export class Lost extends Error {
     this.error = error;
   }
 
-  /** Whether it was the server that spoke, and nothing in its place. */
+  /** Whether the server itself answered, and not something in its place. */
   get isTold(): boolean {
     return this.error !== undefined && this.error.code !== "HTTP_ERROR";
   }
 
-  /** Whether there is a server: it spoke, or a proxy said that it is away for now. */
+  /** Whether there is a server: it answered, or a proxy said that it is temporarily away. */
   get isMet(): boolean {
     return this.isTold || REPEATABLE.has(this.error?.statusCode ?? 0);
   }
@@ -32,24 +32,24 @@ export class Lost extends Error {
   }
 }
 
-/** The first wait; each is twice the one before, less up to half of it, at random. */
+/** The first wait; each is twice the previous one, minus a random part of up to half of it. */
 const BACKOFF_MS = 500;
-/** The longest wait that comes about in this way. */
+/** The longest wait by back-off. */
 const BACKOFF_MAX_MS = 15_000;
-/** A server that asks for more is asked again after this long. */
+/** The longest wait that a server can ask for. */
 const LONGEST_WAIT_MS = 3_600_000;
-/** A connection that lives this long is a good one, and back-off begins anew. */
+/** A connection that lives this long is a good one, and back-off starts over. */
 const STEADY_MS = 5_000;
-/** What has been silent for this long when a page wakes up is not waited for: a keepalive is overdue. */
+/** A connection that has been silent for this long when a page wakes up is dropped: a keepalive is overdue. */
 const STALE_MS = 20_000;
 
-/** How long to wait after so many failures in a row; `chance` is from 0 to 1. */
+/** How long to wait after this many failures in a row; `chance` is from 0 to 1. */
 export function backoffMs(failures: number, chance: number, baseMs: number = BACKOFF_MS): number {
   const longestMs = Math.max(baseMs, BACKOFF_MAX_MS);
   return Math.min(baseMs * 2 ** (failures - 1), longestMs) * (0.5 + chance / 2);
 }
 
-/** One run's connection, over all of its tries. Told what happens and when; decides, and does nothing itself. */
+/** One run's connection, over all of its tries. It is told what happens and when; it decides, and has no effects. */
 export class Connection {
   state: ConnectionState = "idle";
   trouble: string | undefined;
@@ -65,8 +65,8 @@ export class Connection {
   #hasEvents = false;
 
   /**
-   * `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is;
-   * `unmetMs`: the same for as long as nothing says that there is a server.
+   * `idleMs`: how long without a byte until a connection is lost; `giveUpMs`: how long without a connection until the run is given up;
+   * `unmetMs`: the same until something shows that there is a server.
    */
   constructor(idleMs: number, giveUpMs: number, unmetMs: number = giveUpMs) {
     this.#idleMs = idleMs;
@@ -79,14 +79,14 @@ export class Connection {
     this.#isMet = true;
   }
 
-  /** A request goes out. */
+  /** A request is sent. */
   begin(nowMs: number): void {
     this.#beganMs = this.#heardMs = nowMs;
     this.#hasEvents = false;
     if (this.state !== "open") this.state = "connecting";
   }
 
-  /** Something came, if only a keepalive. */
+  /** Something arrived, even if only a keepalive. */
   heard(nowMs: number): void {
     this.#heardMs = nowMs;
     this.#aloneMs = undefined;
@@ -95,32 +95,32 @@ export class Connection {
     this.trouble = undefined;
   }
 
-  /** What came were events. */
+  /** Events arrived. */
   moved(): void {
     this.#hasEvents = true;
   }
 
-  /** The server named how long to wait before coming back. */
+  /** The server set the wait before the next connection. */
   retry(ms: number): void {
     this.#retryMs = Math.min(ms || BACKOFF_MS, LONGEST_WAIT_MS);
   }
 
-  /** In how long the connection counts as lost if nothing comes. */
+  /** How soon the connection counts as lost if nothing arrives. */
   idleInMs(nowMs: number): number {
     return this.#heardMs + this.#idleMs - nowMs;
   }
 
-  /** Whether a page that wakes up should rather connect anew. */
+  /** Whether a page that wakes up should reconnect. */
   isStale(nowMs: number): boolean {
     return nowMs - this.#heardMs > STALE_MS;
   }
 
-  /** A poll was answered: the next comes in its own time. */
+  /** A poll was answered: the next one is sent at its own time. */
   answered(): void {
     this.#failures = 0;
   }
 
-  /** The connection is gone. How long to wait before the next; undefined to give up. */
+  /** The connection is gone. Returns how long to wait before the next, or undefined to give up. */
   lost(nowMs: number, { message, afterMs }: Pick<Lost, "message" | "afterMs">, chance: number): number | undefined {
     const wasGood = this.#hasEvents || (this.state === "open" && nowMs - this.#beganMs > STEADY_MS);
     this.#failures = wasGood ? 1 : this.#failures + 1;
@@ -131,12 +131,12 @@ export class Connection {
     return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
   }
 
-  /** Nobody follows for now. */
+  /** The run is not followed for now. */
   rest(): void {
     this.state = "idle";
   }
 
-  /** Nothing follows. */
+  /** The run is no longer followed. */
   close(): void {
     this.state = "closed";
     this.trouble = undefined;
@@ -144,21 +144,21 @@ export class Connection {
 }
 
 const REPEATABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
-/** What a proxy says of a body, an address or headers that are too large for it: they will be the next time. */
+/** A proxy's answers to a body, URL or headers that are too large for it: a retry gets the same answer. */
 const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
 
 /**
  * Whether repeating the request cannot change its answer.
  *
- * The same key gives the same run, so an error that is a started run's own end is one whatever its status.
- * What something on the way says in the server's place is nothing about the run.
+ * The same key gives the same run, so an error that is a started run's own end is final whatever its status.
+ * An answer from something in the server's place says nothing about the run.
  */
 export function isFinal(status: number, error: ActionError, starts: boolean): boolean {
   if (error.code === "HTTP_ERROR") return TOO_LARGE.has(status);
   return (starts && error.runId !== null) || !(REPEATABLE.has(status) || (status === 500 && error.retryable));
 }
 
-/** What `Retry-After` says, in seconds or as a date; 0 where it says nothing. */
+/** The value of `Retry-After`, in seconds or as a date; 0 if there is none. */
 export function retryAfterMs(value: string | null, nowMs: number): number {
   const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value ?? "") - nowMs;
   return Math.max(0, ms || 0);

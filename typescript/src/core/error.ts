@@ -1,26 +1,26 @@
 import type { ProtocolCode } from "./code.js";
 import { type Debug, type ErrorObject, fieldsOf } from "./event.js";
 
-/** What an `ActionError` is made of; what is missing takes its default. */
+/** The fields of an `ActionError`; missing ones get their defaults. */
 export type ErrorFields = Partial<ErrorObject> & { readonly requestId?: string | null };
 
-/** What went wrong, as the server said it. `code` is stable and for programs, `message` is for people. */
+/** An error as the server sent it. `code` is stable and for programs, `message` is for people. */
 export class ActionError<Code extends string = string> extends Error {
   override readonly name: string = "ActionError";
   readonly code: Code | ProtocolCode;
-  /** The HTTP status, also where the error came as an event; 0 where no server spoke. */
+  /** The HTTP status, also if the error came as an event; 0 if no server answered. */
   readonly statusCode: number;
   /** Whether the same call is worth repeating. */
   readonly retryable: boolean;
   /** Messages by field; `_root` has those about the input as a whole. */
   readonly fieldErrors: Readonly<Record<string, readonly string[]>> | null;
-  /** What the action sent along. */
+  /** What the action sent with it. */
   readonly data: unknown;
   /** The run that ended with it. */
   readonly runId: string | null;
-  /** Under which the server's log has the cause. */
+  /** Identifies the cause in the server's log. */
   readonly errorId: string | null;
-  /** What an unexpected exception was, where the server is in development; else null. */
+  /** The details of an unexpected exception, from a server in development; else null. */
   readonly debug: Debug | null;
   /** The `X-Request-Id` of the answer, if it had one. */
   readonly requestId: string | null;
@@ -43,28 +43,28 @@ function textIn(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** What a client says to bytes that the protocol does not allow. */
+/** The error for bytes that the protocol does not allow. */
 export function protocolError(message: string): ActionError {
   return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
 }
 
-/** What is known of an answer that is no success, beside its body. */
+/** The facts about an unsuccessful answer, without its body. */
 export interface Refusal {
   readonly status: number;
   readonly statusText: string;
   header(name: string): string | null;
 }
 
-/** What was seen of an answer that is not of this protocol. */
+/** Describes an answer that does not follow this protocol. */
 export function foreign({ status, statusText, header }: Refusal): string {
   return `Not the server's answer: HTTP ${[status, statusText, header("Content-Type")].filter(Boolean).join(" ")}`;
 }
 
-/** The error that an answer's body says; without an error object in it, as proxies answer, `HTTP_ERROR`. */
+/** The error in an answer's body; without an error object, as in a proxy's answer, `HTTP_ERROR`. */
 export function errorOf(body: unknown, answer: Refusal): ActionError {
   const statusCode = answer.status;
   const error = fieldsOf(fieldsOf(body)["error"]) as ErrorFields;
-  // Gateways have error objects too: with numbers as codes, or with words in another case.
+  // Gateways also send error objects: with numeric codes, or with codes in another case.
   const isOurs = textIn(error.code) && (error.statusCode || /^[A-Z][A-Z\d_]*$/.test(error.code as string));
   const told = isOurs ? error : { code: "HTTP_ERROR", message: foreign(answer) };
   return new ActionError({ statusCode, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });

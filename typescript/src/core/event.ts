@@ -1,8 +1,8 @@
-/** What stands in a run's log, as every transport brings it. */
+/** The content of a run's log, the same for every transport. */
 
 import type { RunStatus } from "./status.js";
 
-/** What an unexpected exception was. A server shows it in development only. */
+/** The details of an unexpected exception. Sent only by a server in development. */
 export interface Debug {
   readonly type: string;
   readonly message: string;
@@ -19,7 +19,7 @@ export interface ErrorObject {
   readonly data: unknown;
   readonly runId: string | null;
   readonly errorId: string | null;
-  /** What an unexpected exception was, from a server in development; no other sends it. */
+  /** The details of an unexpected exception, sent only by a server in development. */
   readonly debug?: Debug;
 }
 
@@ -31,7 +31,7 @@ export type RunEvent<Chunk = unknown, Result = unknown> =
   | { readonly seq: number; readonly type: "error"; readonly data: ErrorObject }
   | { readonly seq: number; readonly type: "cancelled"; readonly data: ErrorObject };
 
-/** A chunk that says how far the work is; the newest counts. */
+/** A chunk that says how far the work is; the newest one counts. */
 export interface Progress {
   readonly type: "progress";
   readonly current: number;
@@ -40,7 +40,7 @@ export interface Progress {
   readonly percent: number | null;
 }
 
-/** A chunk of text; the texts of a run accumulate. */
+/** A chunk of text; the texts of a run are concatenated. */
 export interface Text {
   readonly type: "text";
   readonly text: string;
@@ -52,7 +52,7 @@ export interface Value<T = unknown> {
   readonly value: T;
 }
 
-/** Text by which a streamable value grows. */
+/** Text appended to a streamable value. */
 export interface Append {
   readonly type: "append";
   readonly text: string;
@@ -79,7 +79,7 @@ export interface Snapshot<Chunk = unknown, Result = unknown> {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly retryAfterMs: number | null;
-  /** The events after the cursor that a poll named, and where it goes on. */
+  /** The events after the cursor of a poll, and the cursor to continue from. */
   readonly events?: readonly RunEvent<Chunk, Result>[];
   readonly cursor?: string;
 }
@@ -102,7 +102,7 @@ export function isProgress(chunk: unknown): chunk is Progress {
   return fieldsOf(chunk)["type"] === "progress";
 }
 
-/** The fields of an object, and none of anything else. */
+/** The fields of an object, or none for any other value. */
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

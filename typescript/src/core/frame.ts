@@ -1,11 +1,11 @@
-/** The frames of the native protocol: what the messages of its event streams, and its lines, say. */
+/** The frames of the native protocol, from the messages of its event streams and from its lines. */
 
 import { protocolError } from "./error.js";
 import { fieldsOf, type RunEvent } from "./event.js";
 import type { Message } from "./sse.js";
 import { type RunStatus, TRANSITIONS } from "./status.js";
 
-/** Begins every answer: which run this is, and the cursor that the answer continues from. */
+/** Starts every answer: names the run, and the cursor from which the answer continues. */
 export interface Opening {
   readonly kind: "opening";
   readonly cursor: string;
@@ -14,37 +14,37 @@ export interface Opening {
   readonly firstSeq: number | undefined;
 }
 
-/** The log begins later than what was asked for. */
+/** The log starts later than requested. */
 export interface Reset {
   readonly kind: "reset";
   readonly firstSeq: number;
 }
 
-/** One event of the log. One of a type that is not known here has only a place, and perhaps not even that. */
+/** One event of the log. An event of an unknown type has only a place, or not even that. */
 export interface EventFrame {
   readonly kind: "event";
-  /** Where a type that is not known here has its place. */
+  /** The place of an event of an unknown type. */
   readonly runId?: string | undefined;
   readonly event: RunEvent;
 }
 
-/** How long to wait before coming back. */
+/** How long to wait before reconnecting. */
 export interface Retry {
   readonly kind: "retry";
   readonly retryMs: number;
 }
 
-/** What a connection brings, whole. */
+/** A complete frame of a connection. */
 export type Frame = Opening | Reset | EventFrame | Retry;
 
 const CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
 
-/** The cursor behind an event. */
+/** The cursor after an event. */
 export function cursorOf(runId: string, seq: number): string {
   return `${runId}.${seq}`;
 }
 
-/** The two halves of a cursor, or undefined where it is none. */
+/** The two halves of a cursor, or undefined if it is invalid. */
 export function readCursor(cursor: string): { readonly runId: string; readonly seq: number } | undefined {
   const [, runId, seq] = CURSOR.exec(cursor) ?? [];
   return runId === undefined ? undefined : { runId, seq: Number(seq) };
@@ -55,7 +55,7 @@ export function isKnown(type: unknown): boolean {
   return Object.hasOwn(TRANSITIONS.running, type as string);
 }
 
-/** What a message says. Throws `PROTOCOL_ERROR` where it is no frame of this protocol. */
+/** The frame in a message. Throws `PROTOCOL_ERROR` if it is not a frame of this protocol. */
 export function frameOf({ id, type: name, data }: Message): Frame {
   const type = name === "message" ? "chunk" : name;
   const { runId, seq } = readCursor(id) ?? {};
@@ -66,12 +66,12 @@ export function frameOf({ id, type: name, data }: Message): Frame {
   return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
 }
 
-/** What a line of newline-delimited JSON says. Throws `PROTOCOL_ERROR` where it is no event. */
+/** The event in a line of newline-delimited JSON. Throws `PROTOCOL_ERROR` if it is not an event. */
 export function frameOfLine(line: string): Frame {
   const { seq, type, data } = fieldsOf(parse(line));
   if (type === "reset") return resetOf(data);
   const isEvent = isKnown(type) ? Number.isSafeInteger(seq) : typeof type === "string";
-  if (!isEvent) throw protocolError(`There is no event "${type as string}".`);
+  if (!isEvent) throw protocolError(`Not an event type: "${type as string}".`);
   return eventOf(seq, type, data);
 }
 

@@ -1,8 +1,8 @@
 /**
- * A run's log as a client has seen it, and what follows from it: status, text, progress, outcome.
+ * A run's log as a client has seen it, and the state derived from it: status, text, progress, outcome.
  *
- * The cursor moves with whole frames only, because nothing else is taken here, and never backwards:
- * an event that something on the way repeated is left out.
+ * The cursor moves with complete frames only, because incomplete ones never get here, and never backwards:
+ * an event that was repeated on the way is dropped.
  */
 
 import { ActionError, protocolError } from "./error.js";
@@ -12,12 +12,12 @@ import { type RunStatus, TRANSITIONS } from "./status.js";
 
 /** How a run ended. */
 export interface Outcome<Result> {
-  /** What it failed with, or was cancelled with. */
+  /** The error of a failed or cancelled run. */
   readonly error: ActionError | undefined;
   readonly result: Result | undefined;
 }
 
-/** What has been seen of one run. */
+/** The part of one run that has been seen. */
 export class RunLog<Chunk = unknown, Result = unknown> {
   id: string | undefined;
   status: RunStatus | undefined;
@@ -34,15 +34,15 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     return this.id === undefined ? undefined : cursorOf(this.id, this.seq);
   }
 
-  /** Begin at a run's id, and behind a cursor of it. Throws `PARSE_ERROR` where that is none. */
+  /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid. */
   identify(id: string, cursor: string = cursorOf(id, 0)): void {
     const place = readCursor(cursor);
-    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor is not the run's.", statusCode: 400 });
+    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor belongs to another run.", statusCode: 400 });
     this.id = id;
     this.seq = place.seq;
   }
 
-  /** Take a frame; returns the event that is new by it. */
+  /** Take a frame; returns its event if it is new. */
   take(frame: Frame): RunEvent<Chunk, Result> | undefined {
     if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) return this.#append(frame.event as RunEvent<Chunk, Result>);
     if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
@@ -50,7 +50,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     return undefined;
   }
 
-  /** Take a poll's answer; returns the events that are new by it. */
+  /** Take a poll's answer; returns its new events. */
   takePoll(snapshot: Snapshot<Chunk, Result>): RunEvent<Chunk, Result>[] {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
     const events = (snapshot.events ?? []).flatMap((event) => this.#append(event) ?? []);
@@ -61,11 +61,11 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   /** Take a status that came without events. */
   takeStatus(status: RunStatus): void {
-    // A terminal status counts only together with the outcome, and one that is not known here not at all.
+    // A terminal status counts only together with the outcome, and an unknown one not at all.
     if (!this.outcome && TRANSITIONS[status]?.["cancelled"]) this.status = status;
   }
 
-  /** Take the outcome from a snapshot, where the log has no more to say. */
+  /** Take the outcome from a snapshot, if the log has no more events. */
   conclude(snapshot: Snapshot<Chunk, Result>): void {
     this.status = snapshot.status;
     this.seq = snapshot.seq;
@@ -78,7 +78,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     if (this.outcome || !(event.seq > this.seq)) return undefined;
     this.seq = event.seq;
     if (!isKnown(event.type)) return undefined; // of a later version
-    // An attempt's beginning is no event: its first event says that it has begun.
+    // The start of an attempt is not an event: its first event shows that it has started.
     this.status = TRANSITIONS.running[event.type];
     if (event.type === "chunk") {
       this.text += textOf(event.data);
@@ -96,7 +96,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     this.outcome = { error, result };
   }
 
-  /** Take the error that a start was answered with, where it is the run's own end. */
+  /** Take the error with which a start was answered, if it is the run's own end. */
   refuse(error: ActionError): void {
     if (!error.runId || (this.id ?? error.runId) !== error.runId) return;
     this.id = error.runId;

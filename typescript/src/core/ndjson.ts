@@ -2,11 +2,11 @@
 
 import { type Frame, frameOfLine } from "./frame.js";
 
-/** Incremental decoder of one answer. A line that the end of the input cuts off is never given out. */
+/** Incremental decoder of one answer. A line that the end of the input cuts off is discarded. */
 export class NDJSONDecoder {
   #pieces: string[] = [];
 
-  /** Take text, return the frames that it completes. Throws `PROTOCOL_ERROR` where a line is none. */
+  /** Take text, return the frames that it completes. Throws `PROTOCOL_ERROR` if a line is not a frame. */
   feed(text: string): Frame[] {
     const frames: Frame[] = [];
     let start = 0;

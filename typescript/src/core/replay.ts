@@ -1,6 +1,6 @@
 /**
- * The events that a run keeps for iterations that begin late: a linked list, so that any number of readers go at their own pace,
- * and what is cut off its head stays with those who are still reading it.
+ * The events that a run keeps for iterations that start late: a linked list, so that each reader has its own pace,
+ * and items removed from its head stay available to those who are still reading them.
  */
 
 /** A place between two events; `event` is the one before it. */
@@ -11,7 +11,7 @@ export interface Place<Event> {
 
 /** The newest events, up to a number. */
 export class Replay<Event> {
-  /** Before the first event that is kept. */
+  /** The place before the first kept event. */
   oldest: Place<Event> = { event: undefined, next: undefined };
   #newest: Place<Event> = this.oldest;
   #kept = 0;

@@ -1,8 +1,8 @@
 /**
- * Server-sent events as WHATWG HTML 9.2.6 reads them: pieces of text in, whole messages out.
+ * Server-sent events as WHATWG HTML 9.2.6 reads them: pieces of text in, complete messages out.
  *
- * Linear in its input however that is cut: the pieces of a line are joined once, when the line ends.
- * A message that the end of the input cuts off is never given out, and its id counts for nothing.
+ * Linear in its input however the input is cut: the pieces of a line are joined once, when the line ends.
+ * A message that the end of the input cuts off is discarded together with its id.
  */
 
 import { protocolError } from "./error.js";
@@ -11,15 +11,15 @@ import { protocolError } from "./error.js";
 export interface Message {
   /** The last event id. */
   readonly id: string;
-  /** `message` if the stream named none. */
+  /** `message` if the stream named no type. */
   readonly type: string;
   readonly data: string;
 }
 
-/** Characters of one message; the server's own limit for an event is far below. */
+/** The maximum of characters in one message; the server's own limit for an event is far below. */
 const LIMIT = 64 * 1024 * 1024;
 
-/** Incremental decoder of one event stream. The text must still have its byte order mark, if it came with one. */
+/** Incremental decoder of one event stream. The text must include its byte order mark, if there is one. */
 export class SSEDecoder {
   /** The newest `retry:`, if there was one. */
   retryMs: number | undefined;
@@ -36,7 +36,7 @@ export class SSEDecoder {
     this.#limit = limit;
   }
 
-  /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` where one grows too large. */
+  /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` if one is too large. */
   feed(text: string): Message[] {
     const messages: Message[] = [];
     let start = text ? this.#begin(text) : 0;
@@ -54,7 +54,7 @@ export class SSEDecoder {
     }
   }
 
-  /** Where a piece's own text begins: behind the byte order mark, or the LF of a CR LF that was cut in two. */
+  /** Where a piece's own text starts: after the byte order mark, or after the LF of a CR LF that was cut in two. */
   #begin(text: string): number {
     const isSkipped = (this.#isFirst && text[0] === "\uFEFF") || (this.#afterCR && text[0] === "\n");
     this.#isFirst = this.#afterCR = false;

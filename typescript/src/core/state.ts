@@ -1,13 +1,13 @@
-/** What a page shows of a run: events folded into one immutable state. */
+/** The state of a run for a page: events folded into one immutable object. */
 
 import { ActionError } from "./error.js";
 import { type ErrorObject, isProgress, type Progress, type RunEvent, textOf } from "./event.js";
 
-/** What all states have. */
+/** The fields of every state. */
 interface Seen<Chunk> {
-  /** The chunks of the newest attempt, the oldest first; at most as many as `keep` says. */
+  /** The chunks of the newest attempt, oldest first; at most `keep`. */
   readonly chunks: readonly Chunk[];
-  /** How many older chunks are no longer in `chunks`: `dropped + index` names a chunk for good. */
+  /** How many older chunks are no longer in `chunks`: `dropped + index` is a stable key for a chunk. */
   readonly dropped: number;
   /** The newest chunk. */
   readonly data: Chunk | undefined;
@@ -17,22 +17,22 @@ interface Seen<Chunk> {
   readonly progress: Progress | undefined;
   /** Known once the server has answered. */
   readonly runId: string | undefined;
-  /** Why nothing comes at the moment, for people: the connection was lost, and is tried again. */
+  /** Why nothing arrives at the moment, for people: the connection was lost, and is being retried. */
   readonly trouble: string | undefined;
 }
 
-/** How far it has come, with what each status brings. */
+/** The statuses, with the fields of each. */
 type Stage<Result, Code extends string> =
   | { readonly status: "idle" | "streaming" | "cancelled"; readonly result: undefined; readonly error: undefined }
   | { readonly status: "done"; readonly result: Result; readonly error: undefined }
   | { readonly status: "error"; readonly result: undefined; readonly error: ActionError<Code> };
 
-/** What a page shows of a run. A state never changes; `status` tells what else is there. */
+/** The state of a run for a page. A state is immutable; `status` says which other fields are set. */
 export type RunState<Chunk = unknown, Result = unknown, Code extends string = string> =
   & Seen<Chunk>
   & Stage<Result, Code>;
 
-/** A run that waits, works or streams is `streaming`; a cancelled one keeps what it has sent. */
+/** A run that is pending or running is `streaming`; a cancelled one keeps what it has sent. */
 export type StreamStatus = RunState["status"];
 
 const UNSET = { result: undefined, error: undefined } as const;
@@ -41,7 +41,7 @@ const NONE: readonly never[] = Object.freeze([]);
 /** The state before anything was executed. */
 export const IDLE: RunState<never, never, never> = blank("idle", undefined);
 
-/** The state of a run that nothing is known of. */
+/** The state of a run about which nothing is known. */
 export function blank<Status extends "idle" | "streaming" | "cancelled">(
   status: Status,
   runId: string | undefined,
@@ -51,9 +51,9 @@ export function blank<Status extends "idle" | "streaming" | "cancelled">(
 }
 
 /**
- * Takes a run's events and gives its state.
+ * Takes a run's events and returns its state.
  *
- * Taking costs the same however much was taken before; the kept chunks are copied once for each state that is asked for.
+ * Taking costs the same however many events came before; the kept chunks are copied once for each requested state.
  */
 export class Tally<Chunk, Result, Code extends string> {
   readonly #keep: number;
@@ -78,17 +78,17 @@ export class Tally<Chunk, Result, Code extends string> {
     return this.#runId;
   }
 
-  /** Why there is no result, also where the run was cancelled. */
+  /** Why there is no result, also if the run was cancelled. */
   get error(): ActionError<Code> | undefined {
     return this.#error;
   }
 
-  /** Whether nothing follows. */
+  /** Whether the run has ended. */
   get isOver(): boolean {
     return this.#stage.status !== "streaming";
   }
 
-  /** The same object until something is taken. */
+  /** The state; the same object until something is taken. */
   get state(): RunState<Chunk, Result, Code> {
     return (this.#state ??= this.#made());
   }
@@ -98,7 +98,7 @@ export class Tally<Chunk, Result, Code extends string> {
     this.#state = undefined;
   }
 
-  /** Say what is the matter with the connection, and return whether that is new. */
+  /** Set what is wrong with the connection, and return whether that has changed. */
   hear(trouble: string | undefined): boolean {
     if (trouble === this.#trouble) return false;
     this.#trouble = trouble;
@@ -119,7 +119,7 @@ export class Tally<Chunk, Result, Code extends string> {
     this.#end({ status: "done", result, error: undefined });
   }
 
-  /** Being cancelled is no error of the run's: the state has none. */
+  /** Being cancelled is not an error of the run: the state has none. */
   fail(error: ActionError<Code>): void {
     this.#error = error;
     if (error.code === "CANCELLED") this.cancel();
@@ -143,7 +143,7 @@ export class Tally<Chunk, Result, Code extends string> {
     if (isProgress(chunk)) this.#progress = chunk;
     this.#kept.push(chunk);
     this.#chunks = undefined;
-    // Cut at twice the size, so that a chunk costs two moves at most and not `keep`.
+    // Cut at twice the size, so that a chunk costs at most two moves and not `keep`.
     if (this.#kept.length > 2 * this.#keep) this.#kept = this.#newest();
   }
 
@@ -151,7 +151,7 @@ export class Tally<Chunk, Result, Code extends string> {
     return this.#kept.slice(Math.max(0, this.#kept.length - this.#keep));
   }
 
-  /** What a lost attempt said does not count: the new one says it again. */
+  /** The chunks of a lost attempt do not count: the new one sends them again. */
   #restart(): void {
     this.#kept = [];
     this.#count = 0;

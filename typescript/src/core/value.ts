@@ -2,7 +2,7 @@
 
 import { fieldsOf } from "./event.js";
 
-/** The value after a chunk, alone; nothing where the chunk is of another kind and leaves it as it was. */
+/** The value after a chunk, alone; empty if the chunk is of another kind and does not change it. */
 export function valuesOf<T>(value: T | undefined, chunk: unknown): T[] {
   const { type, value: next, text } = fieldsOf(chunk);
   if (type === "value") return [next as T];

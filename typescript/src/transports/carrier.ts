@@ -1,4 +1,4 @@
-/** How a request goes out and its answer comes in, whatever carries them. */
+/** How a request is sent and its answer received, independent of the mechanism. */
 
 /** One request. */
 export interface Order {
@@ -11,16 +11,16 @@ export interface Order {
   readonly onUpload: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
-/** One answer, whose head has come. */
+/** One answer, whose head has arrived. */
 export interface Answer {
   readonly status: number;
   readonly statusText: string;
   header(name: string): string | null;
   /** The whole body. */
   text(): Promise<string>;
-  /** The body as it comes, with its byte order mark. Leaving the iteration closes the connection. */
+  /** The body as it arrives, with its byte order mark. Leaving the iteration closes the connection. */
   pieces(): AsyncIterable<string>;
 }
 
-/** Sends a request; rejects where there is no answer. */
+/** Sends a request; rejects if there is no answer. */
 export type Carrier = (order: Order) => Promise<Answer>;

@@ -1,11 +1,11 @@
 import type { Answer, Carrier } from "./carrier.js";
 
-/** After so long without a turn of the event loop a page feels stuck: two pictures were not painted. */
+/** How long a page can go without a turn of the event loop before it feels stuck: two missed frames. */
 const TURN_MS = 30;
-/** How much is read at a time of a part, which may have megabytes; some hundred events. */
+/** How much is read at a time of a part, which can have megabytes; some hundred events. */
 const PIECE_BYTES = 64 * 1024;
 
-/** Carry requests by `fetch`. */
+/** Send requests with `fetch`. */
 export function byFetch(fetch: typeof globalThis.fetch): Carrier {
   return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" } as RequestInit));
 }
@@ -21,7 +21,7 @@ function answerOf(response: Response): Answer {
 }
 
 async function* piecesOf(response: Response): AsyncGenerator<string> {
-  if (!response.body) return yield await response.text(); // where fetch cannot stream, the answer comes as one piece
+  if (!response.body) return yield await response.text(); // if fetch cannot stream, the answer arrives as one piece
   const reader = response.body.getReader();
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true }); // the decoder of the stream drops the mark
   try {
@@ -35,11 +35,11 @@ async function* piecesOf(response: Response): AsyncGenerator<string> {
       }
     }
   } finally {
-    reader.cancel().catch(() => undefined); // it may be broken already
+    reader.cancel().catch(() => undefined); // it can be broken already
   }
 }
 
-/** What has come already is read without a turn of the event loop: a page would neither paint nor answer meanwhile. */
+/** Data that has already arrived is read without a turn of the event loop: meanwhile a page could neither render nor handle input. */
 async function turn(): Promise<0> {
   if (typeof document !== "undefined" && document.visibilityState !== "hidden") {
     await new Promise((resolve) => setTimeout(resolve));

@@ -1,12 +1,12 @@
 import type { Snapshot } from "../core/event.js";
 import { pathOf, type Wire } from "../wire.js";
 
-/** How long a server may hold a poll; below the idle time-outs of common proxies. */
+/** How long a server can hold a poll; below the idle timeouts of common proxies. */
 const HOLD_S = 25;
-/** Before the server has said how soon to ask again. */
+/** Used until the server has said when to poll again. */
 const PACE_MS = 500;
 
-/** What is behind the cursor; where `isHeld`, the server answers when there is something. */
+/** The events after the cursor; if `isHeld`, the server answers when there are some. */
 export async function poll<Chunk, Result>(
   wire: Wire,
   id: string,
@@ -16,7 +16,7 @@ export async function poll<Chunk, Result>(
   return (await wire.read({ path: `${pathOf(id)}?${query}`, signal })) as Snapshot<Chunk, Result>;
 }
 
-/** How long to wait before the next poll, as the server says. */
+/** How long to wait before the next poll, according to the server. */
 export function paceMs({ retryAfterMs }: Snapshot): number {
   return retryAfterMs === null ? 0 : (retryAfterMs ?? PACE_MS);
 }

@@ -5,8 +5,8 @@ import { SSEDecoder } from "../core/sse.js";
 import type { Answer } from "./carrier.js";
 
 /**
- * The frames of a stream, as many at once as came at once; an empty batch is a keepalive or a part of a frame.
- * Throws `Lost` where the connection breaks, and `PROTOCOL_ERROR` where what comes is no frame.
+ * The frames of a stream, as many at once as arrived at once; an empty batch is a keepalive or a part of a frame.
+ * Throws `Lost` if the connection breaks, and `PROTOCOL_ERROR` if something else than a frame arrives.
  */
 export async function* framesOf(answer: Answer): AsyncGenerator<readonly Frame[]> {
   const decoder = new SSEDecoder();
@@ -18,7 +18,7 @@ export async function* framesOf(answer: Answer): AsyncGenerator<readonly Frame[]
         for (const message of decoder.feed(piece)) batch.push(frameOf(message));
         if (decoder.retryMs !== retryMs) batch.push({ kind: "retry", retryMs: (retryMs = decoder.retryMs as number) });
       } finally {
-        yield batch; // what came whole before a fault counts
+        yield batch; // frames completed before an error count
       }
     }
   } catch (reason) {

@@ -1,9 +1,9 @@
 import type { Answer, Carrier, Order } from "./carrier.js";
 
-/** An answer's text stays in memory as a whole, so a longer one is broken off; its run is resumed where it stood. */
+/** An answer's text is kept in memory as a whole, so a longer one is aborted; its run is resumed at the same place. */
 const LONGEST = 16 * 1024 * 1024;
 
-/** Carry requests by XMLHttpRequest: it streams where `fetch` does not, and tells how much of a body was sent. */
+/** Send requests with XMLHttpRequest: it streams in environments where `fetch` does not, and reports how much of a body was sent. */
 export const byXHR: Carrier = (order) =>
   new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
@@ -63,7 +63,7 @@ async function* piecesOf(xhr: XMLHttpRequest, changes: Changes): AsyncGenerator<
   }
 }
 
-/** That there is more to read, or no more; failures throw where they are waited for. */
+/** A signal that there is more to read, or that the end is reached; failures throw at the waiting reader. */
 class Changes {
   hasEnded = false;
   #failure: Error | undefined;

@@ -200,19 +200,19 @@ function fieldsOf(value) {
 var ActionError = class extends Error {
   name = "ActionError";
   code;
-  /** The HTTP status, also where the error came as an event; 0 where no server spoke. */
+  /** The HTTP status, also if the error came as an event; 0 if no server answered. */
   statusCode;
   /** Whether the same call is worth repeating. */
   retryable;
   /** Messages by field; `_root` has those about the input as a whole. */
   fieldErrors;
-  /** What the action sent along. */
+  /** What the action sent with it. */
   data;
   /** The run that ended with it. */
   runId;
-  /** Under which the server's log has the cause. */
+  /** Identifies the cause in the server's log. */
   errorId;
-  /** What an unexpected exception was, where the server is in development; else null. */
+  /** The details of an unexpected exception, from a server in development; else null. */
   debug;
   /** The `X-Request-Id` of the answer, if it had one. */
   requestId;
@@ -258,13 +258,13 @@ var AGAIN_MS = 12e4;
 var Route = class {
   #streamsFromMs = 0;
   #heldFromMs = 0;
-  /** The way to take. `isCrowded`: no connection is to spare, not even for a poll that is held. */
+  /** The route to take. `isCrowded`: there is no spare connection, not even for a held poll. */
   choose(nowMs, isCrowded) {
     if (isCrowded) return "paced";
     if (nowMs >= this.#streamsFromMs) return "stream";
     return nowMs >= this.#heldFromMs ? "held" : "paced";
   }
-  /** A poll brought what a stream did not. */
+  /** A poll delivered what a stream did not. */
   buffered(nowMs) {
     this.#streamsFromMs = nowMs + AGAIN_MS;
   }
@@ -272,7 +272,7 @@ var Route = class {
   cutOff(nowMs) {
     this.#heldFromMs = nowMs + AGAIN_MS;
   }
-  /** The network is another, or back: everything is worth a try. */
+  /** The network has changed or is back: every route is worth a try. */
   renew() {
     this.#streamsFromMs = this.#heldFromMs = 0;
   }
@@ -283,7 +283,7 @@ var WAKES = ["online", "pageshow", "visibilitychange"];
 var LONGEST_MS = 2 ** 31 - 1;
 var PAGE = {
   now: () => Date.now(),
-  // goes on while a machine sleeps, as a monotonic clock need not
+  // continues while a machine sleeps; a monotonic clock can stop
   chance: () => Math.random(),
   after(ms, callback) {
     const timer = setTimeout(callback, Math.min(ms, LONGEST_MS));
@@ -387,21 +387,21 @@ var RunLog = class {
   get cursor() {
     return this.id === void 0 ? void 0 : cursorOf(this.id, this.seq);
   }
-  /** Begin at a run's id, and behind a cursor of it. Throws `PARSE_ERROR` where that is none. */
+  /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid. */
   identify(id, cursor = cursorOf(id, 0)) {
     const place = readCursor(cursor);
-    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor is not the run's.", statusCode: 400 });
+    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor belongs to another run.", statusCode: 400 });
     this.id = id;
     this.seq = place.seq;
   }
-  /** Take a frame; returns the event that is new by it. */
+  /** Take a frame; returns its event if it is new. */
   take(frame) {
     if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) return this.#append(frame.event);
     if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
     if (frame.kind === "opening") this.#open(frame);
     return void 0;
   }
-  /** Take a poll's answer; returns the events that are new by it. */
+  /** Take a poll's answer; returns its new events. */
   takePoll(snapshot) {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
     const events = (snapshot.events ?? []).flatMap((event) => this.#append(event) ?? []);
@@ -413,7 +413,7 @@ var RunLog = class {
   takeStatus(status) {
     if (!this.outcome && TRANSITIONS[status]?.["cancelled"]) this.status = status;
   }
-  /** Take the outcome from a snapshot, where the log has no more to say. */
+  /** Take the outcome from a snapshot, if the log has no more events. */
   conclude(snapshot) {
     this.status = snapshot.status;
     this.seq = snapshot.seq;
@@ -440,7 +440,7 @@ var RunLog = class {
   #end(error, result) {
     this.outcome = { error, result };
   }
-  /** Take the error that a start was answered with, where it is the run's own end. */
+  /** Take the error with which a start was answered, if it is the run's own end. */
   refuse(error) {
     if (!error.runId || (this.id ?? error.runId) !== error.runId) return;
     this.id = error.runId;
@@ -460,7 +460,7 @@ var RunLog = class {
 
 // src/core/replay.ts
 var Replay = class {
-  /** Before the first event that is kept. */
+  /** The place before the first kept event. */
   oldest = { event: void 0, next: void 0 };
   #newest = this.oldest;
   #kept = 0;
@@ -498,11 +498,11 @@ var Lost = class _Lost extends Error {
     this.afterMs = afterMs;
     this.error = error;
   }
-  /** Whether it was the server that spoke, and nothing in its place. */
+  /** Whether the server itself answered, and not something in its place. */
   get isTold() {
     return this.error !== void 0 && this.error.code !== "HTTP_ERROR";
   }
-  /** Whether there is a server: it spoke, or a proxy said that it is away for now. */
+  /** Whether there is a server: it answered, or a proxy said that it is temporarily away. */
   get isMet() {
     return this.isTold || REPEATABLE.has(this.error?.statusCode ?? 0);
   }
@@ -534,8 +534,8 @@ var Connection = class {
   #aloneMs;
   #hasEvents = false;
   /**
-   * `idleMs`: after so long without a byte a connection is lost; `giveUpMs`: after so long without a connection the run is;
-   * `unmetMs`: the same for as long as nothing says that there is a server.
+   * `idleMs`: how long without a byte until a connection is lost; `giveUpMs`: how long without a connection until the run is given up;
+   * `unmetMs`: the same until something shows that there is a server.
    */
   constructor(idleMs, giveUpMs, unmetMs = giveUpMs) {
     this.#idleMs = idleMs;
@@ -546,13 +546,13 @@ var Connection = class {
   met() {
     this.#isMet = true;
   }
-  /** A request goes out. */
+  /** A request is sent. */
   begin(nowMs) {
     this.#beganMs = this.#heardMs = nowMs;
     this.#hasEvents = false;
     if (this.state !== "open") this.state = "connecting";
   }
-  /** Something came, if only a keepalive. */
+  /** Something arrived, even if only a keepalive. */
   heard(nowMs) {
     this.#heardMs = nowMs;
     this.#aloneMs = void 0;
@@ -560,27 +560,27 @@ var Connection = class {
     this.state = "open";
     this.trouble = void 0;
   }
-  /** What came were events. */
+  /** Events arrived. */
   moved() {
     this.#hasEvents = true;
   }
-  /** The server named how long to wait before coming back. */
+  /** The server set the wait before the next connection. */
   retry(ms) {
     this.#retryMs = Math.min(ms || BACKOFF_MS, LONGEST_WAIT_MS);
   }
-  /** In how long the connection counts as lost if nothing comes. */
+  /** How soon the connection counts as lost if nothing arrives. */
   idleInMs(nowMs) {
     return this.#heardMs + this.#idleMs - nowMs;
   }
-  /** Whether a page that wakes up should rather connect anew. */
+  /** Whether a page that wakes up should reconnect. */
   isStale(nowMs) {
     return nowMs - this.#heardMs > STALE_MS;
   }
-  /** A poll was answered: the next comes in its own time. */
+  /** A poll was answered: the next one is sent at its own time. */
   answered() {
     this.#failures = 0;
   }
-  /** The connection is gone. How long to wait before the next; undefined to give up. */
+  /** The connection is gone. Returns how long to wait before the next, or undefined to give up. */
   lost(nowMs, { message, afterMs }, chance) {
     const wasGood = this.#hasEvents || this.state === "open" && nowMs - this.#beganMs > STEADY_MS;
     this.#failures = wasGood ? 1 : this.#failures + 1;
@@ -590,11 +590,11 @@ var Connection = class {
     if (nowMs - this.#aloneMs >= (this.#isMet ? this.#giveUpMs : this.#unmetMs)) return void 0;
     return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
   }
-  /** Nobody follows for now. */
+  /** The run is not followed for now. */
   rest() {
     this.state = "idle";
   }
-  /** Nothing follows. */
+  /** The run is no longer followed. */
   close() {
     this.state = "closed";
     this.trouble = void 0;
@@ -664,11 +664,11 @@ var Wire = class {
     this.#environment = environment;
     this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
   }
-  /** Not made before it is needed: pages are also rendered on servers, where nothing is asked, and a relative address is none. */
+  /** Computed when needed: pages are also rendered on servers, where no request is sent, and where a relative URL is invalid. */
   get base() {
     return new URL(String(this.#options.url).replace(/\/?$/, "/"), globalThis.location?.href);
   }
-  /** One request. Throws `Lost` where repeating it may help, and an `ActionError` where it cannot. */
+  /** One request. Throws `Lost` if a retry can help, and an `ActionError` if it cannot. */
   async send(request) {
     const answer = await this.#carry(request, false);
     const { token, headers } = this.#options;
@@ -684,7 +684,7 @@ var Wire = class {
     if (!isOurs) throw new Lost(foreign(answer));
     return json;
   }
-  /** A short request that may be repeated, and is until it is answered; its JSON. */
+  /** A short request that is safe to repeat, retried until it is answered; returns its JSON. */
   async ask(path, method = "GET") {
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
@@ -701,7 +701,7 @@ var Wire = class {
       }
     }
   }
-  /** Cut a try that takes too long, whatever it waits for. */
+  /** Abort a try that takes too long, at any stage. */
   async #inTime(act) {
     const { requestMs = REQUEST_MS } = this.#options;
     const link = new AbortController();
@@ -809,7 +809,7 @@ var SSEDecoder = class {
   constructor(limit = LIMIT) {
     this.#limit = limit;
   }
-  /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` where one grows too large. */
+  /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` if one is too large. */
   feed(text) {
     const messages = [];
     let start = text ? this.#begin(text) : 0;
@@ -826,7 +826,7 @@ var SSEDecoder = class {
       this.#afterCR = found[0] === "\r" && start === text.length;
     }
   }
-  /** Where a piece's own text begins: behind the byte order mark, or the LF of a CR LF that was cut in two. */
+  /** Where a piece's own text starts: after the byte order mark, or after the LF of a CR LF that was cut in two. */
   #begin(text) {
     const isSkipped = this.#isFirst && text[0] === "\uFEFF" || this.#afterCR && text[0] === "\n";
     this.#isFirst = this.#afterCR = false;
@@ -889,7 +889,7 @@ var Follower = class {
   #isGoing = false;
   #isWanted = false;
   #isRerouted = false;
-  /** Whether it was the server that named the wait. */
+  /** Whether the server set the wait. */
   #isAsked = false;
   #left;
   constructor(around, run, start) {
@@ -898,24 +898,24 @@ var Follower = class {
     this.#run = run;
     this.#start = start;
   }
-  /** Start the run if it is to be started; follow it from then on where it is `isFollowed`. Resolves when there is no more to do. */
+  /** Start the run if needed; follow it from then on if it is `isFollowed`. Resolves when there is nothing more to do. */
   async go(isFollowed) {
     this.#isWanted ||= isFollowed;
     if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
-  /** Follow no longer; a run that has ended stays as it is. */
+  /** Stop following; a run that has ended does not change. */
   leave(reason) {
     if (this.#run.hasEnded) return;
     this.#left ??= { reason };
     if (this.#isGoing) this.#link.abort();
     else this.#close(reason);
   }
-  /** Nobody reads: let the connection go when the run's id is known. To `go` again continues behind the cursor. */
+  /** There are no readers: close the connection once the run's id is known. Calling `go` again continues after the cursor. */
   rest() {
     this.#isWanted = false;
     if (this.#run.id !== void 0) this.#cut();
   }
-  /** End the connection on purpose: what follows is not a failure. */
+  /** Close the connection on purpose: the resulting error is not a failure. */
   #cut() {
     this.#isRerouted = true;
     this.#link.abort();
@@ -937,7 +937,7 @@ var Follower = class {
     if (isOnline) this.#around.route.renew();
     if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
   }
-  /** An upload may take its time: how much of it has gone is not known. */
+  /** An upload can take long: how much of it was sent is not known. */
   get #isUpload() {
     return this.#run.id === void 0 && !this.#start?.isSmall;
   }
@@ -970,7 +970,7 @@ var Follower = class {
     if (signal.aborted) return 0;
     return this.#run.id === void 0 ? this.#begin(mode) : this.#resume(this.#run.id, mode);
   }
-  /** How long to wait after a connection that failed; nothing where it was the last. */
+  /** How long to wait after a failed connection; undefined if it was the last. */
   #lost(reason) {
     if (this.#run.hasEnded) return void 0;
     if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
@@ -984,7 +984,7 @@ var Follower = class {
     this.connection.close();
     this.#run.close(reason);
   }
-  /** Cut a connection over which not even a keepalive comes. */
+  /** Close a connection over which not even a keepalive arrives. */
   #watch() {
     const link = this.#link;
     let stop;
@@ -997,7 +997,7 @@ var Follower = class {
     check();
     return () => stop?.();
   }
-  /** The way that the network allows; the link's end gives back what it takes. */
+  /** The route that the network allows; aborting the link's signal releases what it takes. */
   async #mode() {
     const { transport, route, takeStream: takeStream2 } = this.#around;
     if (transport === "polling") return "paced";
@@ -1025,7 +1025,7 @@ var Follower = class {
     const { wire, transport } = this.#around;
     return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
   }
-  /** Read one stream, and help it while it is silent. */
+  /** Read one stream, and poll as well while it is silent. */
   async #stream(send) {
     const link = this.#link;
     const quiet = new AbortController();
@@ -1051,7 +1051,7 @@ var Follower = class {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
     if (this.#run.take(frames)) this.connection.moved();
   }
-  /** Ask by polls for what a silent stream may be holding back, until it speaks. */
+  /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet) {
     const { environment, openingMs, route, wire } = this.#around;
     for (let waitMs = openingMs; ; ) {
@@ -1087,7 +1087,7 @@ var Follower = class {
       throw reason;
     }
   }
-  /** The log has no more to say: the outcome is in the snapshot. */
+  /** The log has no more events: the outcome is in the snapshot. */
   async #conclude() {
     const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
     this.#run.conclude(await this.#around.wire.read(request));
@@ -1121,7 +1121,7 @@ var LiveRun = class {
   #outcome = new Deferred();
   #over = new AbortController();
   #news;
-  /** How many iterations, listeners and waits for the result there are. */
+  /** The number of iterations, listeners and waits for the result. */
   #readers = 0;
   #broken;
   constructor(around, { start, id, cursor, signal, keep }) {
@@ -1205,11 +1205,11 @@ var LiveRun = class {
     await this.#known.promise;
     return this;
   }
-  /** Follow the run, if it is not followed yet. */
+  /** Follow the run, unless it is already followed. */
   follow() {
     void this.#follower.go(true);
   }
-  // What the follower calls.
+  // Called by the follower.
   get hasEnded() {
     return this.connection === "closed" || this.#log.outcome !== void 0;
   }
@@ -1262,7 +1262,7 @@ var LiveRun = class {
     }
     this.changed();
   }
-  /** Read on for somebody. Call what this returns when they have gone: with the last of them the connection goes too. */
+  /** Read for one more reader. Call the returned function when the reader has gone: the last one closes the connection. */
   #enter() {
     let isHere = true;
     this.#readers++;
@@ -1273,7 +1273,7 @@ var LiveRun = class {
       queueMicrotask(() => this.#readers || this.#follower.rest());
     };
   }
-  /** Iterate over what is picked of the events behind a place; `failure` is thrown at the end, if there is one. */
+  /** Iterate over selected events after a place; `failure` is thrown at the end, if there is one. */
   #read(at, pick, failure) {
     const left = new Deferred();
     const end = { done: true, value: void 0 };
@@ -1304,14 +1304,14 @@ var LiveRun = class {
         }
         return end;
       },
-      // Settled at once, also while `next` waits, which then says that there is no more.
+      // Settles at once, also while `next` waits, which then reports the end.
       return: async () => {
         finish();
         return end;
       }
     };
   }
-  /** Each listener hears in a turn of its own, so that its fault ends neither the reading nor the others'. */
+  /** Each listener is called in its own turn, so that its error stops neither the reading nor the others. */
   #tell(entry) {
     if (entry.isDue) return;
     entry.isDue = true;
@@ -1334,7 +1334,7 @@ var Start = class {
   #feeds;
   #body;
   #key;
-  /** `feeds`: the actions that are known to be opened by GET. */
+  /** `feeds`: the actions that are known to be started by GET. */
   constructor(action, input, options, feeds) {
     this.#action = action;
     this.#input = input;
@@ -1344,15 +1344,15 @@ var Start = class {
     this.#key = options.idempotencyKey ?? newKey();
     if (options.method === "GET") feeds.add(action);
   }
-  /** Whether sending it again costs as little as asking would. */
+  /** Whether sending it again is as cheap as polling. */
   get isSmall() {
     return typeof this.#body === "string";
   }
-  /** How much longer than others its answer may take. */
+  /** How much longer than usual its answer can take. */
   get uploadMs() {
     return filesIn(this.#body).reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0);
   }
-  /** Send it. Unless it `streams` it is answered at once, with no more than the run's id. */
+  /** Send it. Unless it `streams` it is answered at once, with only the run's id. */
   async send(wire, streams, signal) {
     await Promise.all(filesIn(this.#body).map(canBeRead));
     const send = (method) => wire.send(this.#request(method, streams, signal));
@@ -1479,7 +1479,7 @@ function runsOf(server) {
 }
 function pageOf(answer) {
   const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw protocolError("The answer is no list of runs.");
+  if (!Array.isArray(runs)) throw protocolError("The answer is not a list of runs.");
   return Object.assign(runs, { next: typeof next === "string" ? next : null });
 }
 export {
