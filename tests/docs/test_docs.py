@@ -241,7 +241,8 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
     assert rows["nesting of JSON"] == f"{bounds.depth} levels"
     assert rows["silence while a body arrives"] == f"{timing.body:g} s"
     assert rows["rate at which a body arrives"].startswith(
-        f"{bounds.body_rate:g} bytes per second on average, checked once the body has taken {timing.body:g} s"
+        f"{bounds.body_rate:g} bytes per second on average, "
+        f"checked once the body has taken {timing.body:g} s"
     )
     assert rows["streams and waiting answers of one caller"] == f"{bounds.streams}"
     assert rows["unfinished runs of one caller"] == str(defaults_of(Actions)["max_runs"])

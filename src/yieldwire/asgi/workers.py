@@ -27,8 +27,8 @@ def tell() -> None:
         logger.warning(
             "At least %d processes serve this application, and its store lives in one process: a "
             "run that one of them starts is unknown to the others, which answer 404 "
-            "when it is read, resumed or cancelled there. Use one worker, or a store that processes share, "
-            "such as Actions(store='sqlite:///runs.db').",
+            "when it is read, resumed or cancelled there. Use one worker, or a store that "
+            "processes share, such as Actions(store='sqlite:///runs.db').",
             count,
         )
 
