@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import pytest
 from pydantic import BaseModel, ConfigDict, PlainSerializer, TypeAdapter, ValidationError
 
-from tests.support.runs import call, opened
+from tests.support.runs import call, opened, outcome
 from yieldwire import ActionError, Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.log.misfit import invalid_output
@@ -147,6 +147,84 @@ async def test_debug_and_the_log_say_what_and_where_and_in_which_line(
     assert message in caplog.text
     assert f"in {function.__name__}\n" in error["debug"]["traceback"] + "\n"
     assert "/src/yieldwire/" not in error["debug"]["traceback"]
+
+
+LONG = 10**4300
+
+
+async def long_in_async_generator() -> AsyncIterator[object]:
+    yield {"rows": [1, LONG]}
+
+
+def long_in_generator() -> Iterator[object]:
+    yield {"rows": [1, LONG]}
+
+
+async def long_in_stream(stream: Stream[object]) -> None:
+    await stream.send({"rows": [1, -LONG]})
+
+
+async def long_in_result() -> object:
+    return {"rows": [1, LONG]}
+
+
+async def long_in_error() -> None:
+    raise ActionError("BAD", "m", data={"rows": [1, LONG]})
+
+
+def deep(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+async def deep_in_async_generator() -> AsyncIterator[object]:
+    yield deep(191)
+
+
+async def deep_in_result() -> object:
+    return deep(191)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (long_in_async_generator, "chunk.rows[1] has a number of more than 4300 digits"),
+        (long_in_generator, "chunk.rows[1] has a number of more than 4300 digits"),
+        (long_in_stream, "chunk.rows[1] has a number of more than 4300 digits"),
+        (long_in_result, "result.rows[1] has a number of more than 4300 digits"),
+        (long_in_error, "error.data.rows[1] has a number of more than 4300 digits"),
+        (deep_in_async_generator, "chunk nests deeper than 190 levels"),
+        (deep_in_result, "result nests deeper than 190 levels"),
+    ],
+)
+async def test_what_could_be_written_but_not_read_back_is_refused(
+    function: Callable[..., object], reason: str
+) -> None:
+    async with opened(App(debug=True)) as app:
+        run = await app.start(app.action(function))
+        kind, error = (await outcome(run)).end
+        snapshot = await app.snapshot(run.id)
+
+    assert (kind, error["code"], snapshot["status"]) == ("error", "INTERNAL_ERROR", "failed")
+    message = f"{function.__name__}: {reason}, which cannot be read back."
+    assert error["debug"]["message"] == message
+    assert f"in {function.__name__}\n" in error["debug"]["traceback"] + "\n"
+
+
+async def test_what_nests_as_deep_and_has_as_many_digits_as_can_be_read_is_sent() -> None:
+    async def act() -> AsyncIterator[object]:
+        yield deep(190)
+        yield LONG - 1
+
+    async with opened(App()) as app:
+        run = await app.start(app.action(act))
+        log = await outcome(run)
+        snapshot = await app.snapshot(run.id)
+
+    assert log.chunks == [deep(190), LONG - 1]
+    assert snapshot["chunk"] == LONG - 1
 
 
 @pytest.mark.parametrize("checks", [False, True])

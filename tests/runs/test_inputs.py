@@ -74,6 +74,16 @@ async def test_a_file_where_none_is_declared_is_refused_and_closed(place: str) -
     assert declared.file.closed
 
 
+@pytest.mark.parametrize("value", [10**4300, [{"a": -(10**5000)}]], ids=["long", "within"])
+async def test_an_input_that_could_not_be_read_again_is_refused(value: object) -> None:
+    with pytest.raises(ValidationFailed) as refusal:
+        await started(Inputs(MemoryStore()), {"value": value, "files": []}, ANYTHING)
+
+    assert refusal.value.field_errors == {
+        "_root": ["The input has a number of more than 4300 digits."]
+    }
+
+
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
     start = await started(Inputs(MemoryStore()), {"n": "3"})
 

@@ -30,6 +30,7 @@ from yieldwire.errors import (
 from yieldwire.errors.debug import cut, shown
 from yieldwire.errors.errorobject import Debug
 from yieldwire.log.events import one_line
+from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 
 logger = logging.getLogger("yieldwire.asgi")
@@ -221,7 +222,7 @@ class Exchange:
         try:
             error = exc.error_object()
             told = error.to_dict()
-            to_json(told)
+            check_readable(to_json(told))
         except Exception as fault:  # noqa: BLE001 - what the error is and carries is the application's
             unsaid = invalid_output(self.path, "error", told, fault)
             unsaid.__cause__ = exc

@@ -37,6 +37,7 @@ from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.drive import Drive
 from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import EventType
+from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
@@ -175,7 +176,9 @@ class Attempt:
         if result is None and self._work.action.signature.shape is Shape.VALUE:
             return b'{"result":null}'  # it was never set
         try:
-            return b'{"result":%b}' % output.encode_checked(result)
+            data = output.encode_checked(result)
+            check_readable(data)
+            return b'{"result":%b}' % data
         except Exception as exc:
             unsaid = invalid_output(self.run.action, "result", result, exc)
             unsaid.add_note(place_of(self._work.action.function))
@@ -299,6 +302,7 @@ class Attempt:
         try:
             told = error.error_object(self.run.id).to_dict()
             data = to_json(told)
+            check_readable(data)
         except Exception as fault:  # noqa: BLE001 - what the error is and carries is the action's
             unsaid = invalid_output(self.run.action, "error", told, fault)
             unsaid.__cause__ = exc

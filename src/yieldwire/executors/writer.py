@@ -27,7 +27,8 @@ from yieldwire.executors.budget import Budget
 from yieldwire.executors.generator import cancelled_at_yield, last_word
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
-from yieldwire.log.misfit import invalid_output
+from yieldwire.log.jsonvalue import UNCHECKED_BYTES
+from yieldwire.log.misfit import invalid_output, unreadable_output
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import RunStore
 
@@ -57,7 +58,7 @@ class LogWriter:
         backpressure: Backpressure,
     ) -> None:
         self._store, self._run, self._encode, self._limits = store, run, encode, limits
-        self._max_event_bytes = limits.max_event_bytes
+        self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
         self._backpressure = backpressure
         self._seq = run.seq
         self.budget: Final = Budget(run, limits)
@@ -100,17 +101,18 @@ class LogWriter:
             data = self._encode(chunk, **ENCODING)
         except Exception as exc:
             raise self._refused(chunk, exc) from exc
-        if len(data) > self._max_event_bytes:
-            raise self._too_large(data)
+        if len(data) > self._checked_bytes and (refusal := self._refusal_of(chunk, data)):
+            raise refusal
         return data
 
     def _refused(self, chunk: object, exc: Exception) -> InvalidOutput:
         return invalid_output(self._run.action, "chunk", chunk, exc)
 
-    def _too_large(self, data: bytes) -> LimitExceeded:
+    def _refusal_of(self, chunk: object, data: bytes) -> Exception | None:
+        if len(data) <= (most := self._limits.max_event_bytes):
+            return unreadable_output(self._run.action, "chunk", chunk, data)
         return LimitExceeded(
-            f"A chunk of {len(data)} bytes is over the limit of "
-            f"{self._max_event_bytes}; send it in smaller pieces."
+            f"A chunk of {len(data)} bytes is over the limit of {most}; send it in smaller pieces."
         )
 
     async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
@@ -122,7 +124,7 @@ class LogWriter:
         """
         # What `put` does, without the call and with `ENCODING` spelt out: this is done for nearly
         # every event there is.
-        encode, most, time = self._encode, self._max_event_bytes, self._time
+        encode, most, time = self._encode, self._checked_bytes, self._time
         rest = chunks
         try:
             while True:
@@ -134,8 +136,8 @@ class LogWriter:
                     except Exception as exc:
                         raise at_yield(self._refused(chunk, exc), chunks) from exc
                     size = len(data)
-                    if size > most:
-                        raise self._too_large(data)
+                    if size > most and (refusal := self._refusal_of(chunk, data)):
+                        raise at_yield(refusal, chunks)
                     pending = self._pending
                     if not pending and (self.is_closed or self._failure is not None):
                         raise self._refusal()

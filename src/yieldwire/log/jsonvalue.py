@@ -1,10 +1,48 @@
-"""Which Python values are plain JSON, and which part of a value is not."""
+"""Which Python values are plain JSON, which part of a value is not, and what can be read back."""
 
 import math
+import re
 from typing import Any, Final
+
+from pydantic_core import from_json
+
+MOST_DIGITS: Final = 4_300
+"""Digits of an integer that Python reads; longer ones are written, and then nobody reads them."""
+MOST_LEVELS: Final = 190
+"""How deep a value may nest in what is written. 200 levels can be read, some of them around it."""
+UNCHECKED_BYTES: Final = 2 * MOST_LEVELS
+"""JSON of this size is always readable."""
+
+_SPARE: Final = 200 - MOST_LEVELS
+_STRIDE: Final = MOST_DIGITS // 10
+_DIGITS: Final = re.compile(rb"[0-9]{10}")
+
+_TOO_LONG: Final = 10**MOST_DIGITS
 
 _DEPTH: Final = 100
 """How deep a value may nest. A value that contains itself has no end."""
+
+
+class Unreadable(ValueError):
+    """JSON that can be written but not read back. The message says why."""
+
+
+def check_readable(data: bytes) -> None:
+    """Return if ``data``, valid JSON, can be read back.
+
+    Raises:
+        Unreadable: If it nests too deep or has a number that is too long.
+    """
+    # Both tests are cheap, and what they suspect is rare: then it is read to know.
+    if data.count(b"[") + data.count(b"{") > MOST_LEVELS or _DIGITS.search(data[::_STRIDE]):
+        try:
+            from_json(b"[" * _SPARE + data + b"]" * _SPARE, cache_strings=False)
+        except ValueError as exc:
+            if "number" in str(exc):
+                reason = f"has a number of more than {MOST_DIGITS} digits"
+            else:
+                reason = f"nests deeper than {MOST_LEVELS} levels"
+            raise Unreadable(reason) from exc
 
 
 def json_fault(value: object, path: str = "", *, depth: int = _DEPTH) -> str | None:
@@ -23,7 +61,9 @@ def json_fault(value: object, path: str = "", *, depth: int = _DEPTH) -> str | N
         return None if _is_text(value) else f"{path} has half of a surrogate pair"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{path} is {value}"
-    return None if value is None or isinstance(value, int) else f"{path} is a {_type_of(value)}"
+    if isinstance(value, int):
+        return None if abs(value) < _TOO_LONG else f"{path} has more than {MOST_DIGITS} digits"
+    return None if value is None else f"{path} is a {_type_of(value)}"
 
 
 def _fault_within(value: Any, path: str, depth: int) -> str | None:  # noqa: ANN401 - of three kinds

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from yieldwire.errors import InvalidOutput
+from yieldwire.log.jsonvalue import Unreadable, check_readable
 
 Encode: TypeAlias = Callable[..., bytes]
 """Makes JSON of a value, of a part of it with ``include=``."""
@@ -39,8 +40,20 @@ def invalid_output(action: str, what: str, value: object, error: Exception) -> I
             f"{action}: {place} does not fit its declared type: {first['msg']}. "
             f"It is of the type {kind}."
         )
+    if isinstance(error, Unreadable):
+        path = () if "levels" in str(error) else _misfit(value)[0]
+        return InvalidOutput(f"{action}: {_place(what, path)} {error}, which cannot be read back.")
     path, part, reason = _misfit(value)
     return InvalidOutput(f"{action}: {_place(what, path)} {reason.format(_kind(part))}")
+
+
+def unreadable_output(action: str, what: str, value: object, data: bytes) -> InvalidOutput | None:
+    """Return why ``data``, the JSON of ``value``, cannot be read back; ``None`` if it can."""
+    try:
+        check_readable(data)
+    except Unreadable as exc:
+        return invalid_output(action, what, value, exc)
+    return None
 
 
 _NOT_JSON: Final = (
@@ -100,7 +113,7 @@ def _can_encode(parent: object, step: str | int, member: object) -> bool:
     if serializer is None:
         return _is_json(member)
     try:  # as the model itself writes its field
-        serializer.to_json(parent, include={step}, by_alias=True, warnings=False)
+        check_readable(serializer.to_json(parent, include={step}, by_alias=True, warnings=False))
     except Exception:  # noqa: BLE001 - a serializer of the user's may raise anything
         return False
     return True
@@ -108,7 +121,7 @@ def _can_encode(parent: object, step: str | int, member: object) -> bool:
 
 def _is_json(value: object) -> bool:
     try:
-        to_json(value)
+        check_readable(to_json(value))
     except Exception:  # noqa: BLE001 - as above
         return False
     return True

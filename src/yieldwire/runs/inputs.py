@@ -21,6 +21,7 @@ from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.upload import Upload, Uploads
 from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Work
+from yieldwire.log.jsonvalue import UNCHECKED_BYTES, Unreadable, check_readable
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.files import KeptFiles, carry_out, delete, folders_in
 from yieldwire.runs.start import dump, record_of, uploads_in
@@ -88,6 +89,14 @@ async def _dump_with_files(action: Action[..., Any, Any], arguments: Mapping[str
         raise ValidationFailed({"_root": [reason]}) from exc
 
 
+def _check_readable(dumped: bytes) -> None:
+    if len(dumped) > UNCHECKED_BYTES:
+        try:
+            check_readable(dumped)
+        except Unreadable as exc:
+            raise ValidationFailed({"_root": [f"The input {exc}."]}) from exc
+
+
 class Inputs:
     """Reads and keeps the input of runs, for one store."""
 
@@ -119,6 +128,7 @@ class Inputs:
                 with uploads.collecting():
                     arguments = action.signature.validate(data)
                     dumped = await _dump_with_files(action, arguments)
+            _check_readable(dumped)
             record = record_of(action, ctx, dumped, detached=detached)
             # Read from its JSON where there is any, so that it is the same as for later attempts.
             state = from_json(record.context)["state"] if ctx.state else {}
