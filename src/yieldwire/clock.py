@@ -1,4 +1,4 @@
-"""Time as something that is handed in, so that tests can move it."""
+"""Time as an argument, so that tests can control it."""
 
 import time
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ TIMING: Final[Rules] = {
 
 
 class Clock(Protocol):
-    """Tells the time twice: for people and for durations. Both in seconds."""
+    """Tells the time in two ways: for people and for durations. Both in seconds."""
 
     def now(self) -> float:
-        """Return the seconds since the epoch; it may jump."""
+        """Return the seconds since the epoch; it can jump."""
         ...
 
     def monotonic(self) -> float:
-        """Return the seconds since some moment; it never goes back."""
+        """Return the seconds since some fixed moment; it never goes back."""
         ...
 
 
@@ -40,7 +40,7 @@ class SystemClock:
 
     def now(self) -> float:
         """Return the seconds since the epoch."""
-        return time.time()  # noqa: TID251 - the one place that asks the machine
+        return time.time()  # noqa: TID251 - the only place that reads the system clock
 
     def monotonic(self) -> float:
         """Return the machine's monotonic time."""
@@ -50,23 +50,23 @@ class SystemClock:
 @settings(TIMING)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long things may take and how often others happen. Seconds.
+    """How long things can take and how often others happen. Seconds.
 
     Attributes:
         head_wait: How long a response's head waits for the first event, so that an early
             error is a status.
-        keepalive: How often an idle stream says that it is alive.
-        sweep_every: How often time is looked after: lingering, lost leases, retention.
-        lease: How long a run's process may be silent before the run is taken away from it. A
-            store that is lost with its process needs none.
-        stall_timeout: How long a reader may take to take what was sent.
-        wait: The longest that a poll or a waiting answer is held without being asked for longer.
-        max_wait: The longest that it may ask for.
-        body: How long a client may be silent while its request's body arrives, and how long
-            before the average rate counts that `Bounds.body_rate` asks for.
-        grace: How long a close may take; most of it is for running actions to finish.
-        reauthorize: How often `identify` and `access` are asked again for a response that is
-            open; ``None``: only when the request comes, and at the expiry of its identity.
+        keepalive: How often an idle stream sends a keepalive.
+        sweep_every: How often time-based work is done: lingering, lost leases, retention.
+        lease: How long a run's process can be silent before the run is taken away from it. A
+            store that is lost with its process does not use it.
+        stall_timeout: How long a reader can leave sent data unread.
+        wait: How long a poll or a waiting answer is held by default.
+        max_wait: The longest wait that a request can ask for.
+        body: How long a client can be silent while its request's body arrives, and how long
+            before `Bounds.body_rate` applies to the average rate.
+        grace: How long a close can take; most of it is for running actions to finish.
+        reauthorize: How often `identify` and `access` are called again for an open response;
+            ``None``: only at the request, and when its identity expires.
     """
 
     head_wait: float = 0.5

@@ -1,4 +1,4 @@
-"""A time limit that costs nothing where there is nothing to wait for."""
+"""A time limit that costs nothing if there is nothing to wait for."""
 
 import asyncio
 from collections.abc import Awaitable, Generator
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Unfinished(Exception, Awaitable[Any]):
-    """Something waits. Whoever awaits this goes on with it, and whoever closes it gives it up."""
+    """Something waits. Await this to continue it, or close it to abandon it."""
 
     def __init__(self, steps: Generator[Any, Any, Any], waited: object) -> None:
         super().__init__()
@@ -18,14 +18,14 @@ class Unfinished(Exception, Awaitable[Any]):
         return _go_on(self._steps, self._waited)
 
     def close(self) -> None:
-        """Let nobody go on with it."""
+        """Abandon it: nobody can continue it afterwards."""
         close = getattr(self._steps, "close", None)
         if close is not None:
             close()
 
 
 def at_once(awaitable: Awaitable[T]) -> T:
-    """Return what ``awaitable`` gives, if it need not wait for that.
+    """Return the result of ``awaitable``, if it does not have to wait.
 
     Raises:
         Unfinished: If it waits.
@@ -40,10 +40,10 @@ def at_once(awaitable: Awaitable[T]) -> T:
 
 
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
-    """Return what ``awaitable`` gives. Where it need not wait for that, this takes no timer.
+    """Return the result of ``awaitable``. If it does not have to wait, no timer is used.
 
     Raises:
-        TimeoutError: If it waits for longer than so many seconds.
+        TimeoutError: If it waits for longer than ``seconds``.
     """
     try:
         return at_once(awaitable)
@@ -54,13 +54,13 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
 
 
 def _go_on(steps: Generator[Any, Any, T], waited: object) -> Generator[Any, Any, T]:
-    """Go on with what waits already, as if nobody stood between."""
+    """Continue something that already waits, as if it had been awaited directly."""
     while True:
         try:
             yield waited
         except BaseException as exc:
             throw = getattr(steps, "throw", None)
-            if throw is None:  # a server's own awaitable is an iterator, and need be no more
+            if throw is None:  # a server's own awaitable is an iterator, and can lack `throw`
                 raise
             try:
                 waited = throw(exc)

@@ -1,9 +1,9 @@
-"""What settings may be: a table of rules for each class of settings.
+"""Validation of settings: a table of rules for each class of settings.
 
 A class is decorated with its table, `settings(RULES)`, which has a rule for each of its
-keywords. A keyword that is not in the table and a value that breaks its rule are
-told where they are given, in one line that says what to write. Rules that need more than this
-module knows are made where their subject is.
+keywords. A keyword that is not in the table and a value that breaks its rule are reported
+where they are given, in one line that says what to write. Rules that need more than this
+module knows are defined next to their subject.
 """
 
 import math
@@ -23,7 +23,7 @@ from yieldwire.errors import UsageError
 T = TypeVar("T")
 
 _SHOWN: Final = 80
-"""How much of a value a message repeats, in characters."""
+"""The maximum length of a value in a message, in characters."""
 _MOST: Final = 2**63
 """Whole numbers are below this, so that every store can keep them."""
 _DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(|ms|s|m|min|h|d)\s*")
@@ -37,12 +37,12 @@ def _no_hint(_value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a setting may be.
+    """The rule for a setting.
 
     Attributes:
-        fits: Whether a value may be given.
-        wanted: What may be given, in words that follow "is not".
-        hint: What to write instead of a value that does not fit; ``""`` where nobody knows.
+        fits: Whether a value is valid.
+        wanted: What is valid, in words that follow "is not".
+        hint: What to write instead of an invalid value; ``""`` if unknown.
     """
 
     fits: Callable[[Any], bool]
@@ -50,7 +50,7 @@ class Rule:
     hint: Callable[[Any], str] = _no_hint
 
     def fault(self, value: object) -> str | None:
-        """Return why ``value`` does not fit, and what to write; ``None`` if it fits."""
+        """Return why ``value`` is invalid, and what to write; ``None`` if it is valid."""
         if self.fits(value):
             return None
         hint = self.hint(value)
@@ -71,14 +71,14 @@ def fault_of(given: Mapping[str, object], rules: Rules) -> str | None:
 
 
 def sentence(owner: str, fault: str) -> str:
-    """Return what is wrong with ``owner`` as a message."""
+    """Return the message for a fault of ``owner``."""
     return f"{owner}: {fault}" + ("" if fault.endswith("?") else ".")
 
 
 def settings(rules: Rules) -> Callable[[type[T]], type[T]]:
-    """Let a class check what it is made with, by a rule for each parameter.
+    """Make a class check its arguments, by a rule for each parameter.
 
-    Making one raises `UsageError` for what no rule allows.
+    Creating an instance raises `UsageError` for an argument that no rule allows.
     """
 
     def decorate(kind: type[T]) -> type[T]:
@@ -101,7 +101,7 @@ def settings(rules: Rules) -> Callable[[type[T]], type[T]]:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message repeats it: short, in one line, without a URL's password."""
+    """Return a value for a message: short, in one line, without a URL's password."""
     if isinstance(value, (list, tuple)):
         text = f"[{', '.join(map(shown, value))}]"
     else:
@@ -128,10 +128,10 @@ def _other(name: str, rules: Rules) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Return whether ``value`` is a finite number; a `bool`, which is an `int`, is none."""
+    """Return whether ``value`` is a finite number; a `bool`, although an `int`, is not."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return abs(value) <= sys.float_info.max  # which NaN is not, and an `int` can be above
+    return abs(value) <= sys.float_info.max  # false for NaN and for a larger `int`
 
 
 def _seconds_hint(value: object) -> str:
@@ -166,7 +166,7 @@ def count(least: int) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """Return a rule that takes ``None`` as well."""
+    """Return a rule that also accepts ``None``."""
 
     def hint(value: object) -> str:
         is_endless = isinstance(value, float) and value == math.inf
@@ -224,12 +224,12 @@ def accepts(function: Callable[..., object], arguments: int) -> bool:
     except TypeError:
         return False
     except ValueError:
-        return True  # a built-in function, which does not say
+        return True  # a built-in function without a signature
     return True
 
 
 def each(rule: Rule, wanted: str) -> Rule:
-    """Return the rule for a list of which each fits ``rule``; a string is not a list."""
+    """Return the rule for a list whose items match ``rule``; a string is not a list."""
 
     def is_list(value: object) -> bool:
         return isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (str, bytes))

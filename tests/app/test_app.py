@@ -189,7 +189,7 @@ async def test_a_key_with_another_input_is_refused(app: App) -> None:
     action = app.action(count)
     await app.start(action, {"to": 1}, owner="ada", key="k")
 
-    with pytest.raises(KeyReused, match="take a new key"):
+    with pytest.raises(KeyReused, match="use a new key"):
         await app.start(action, {"to": 2}, owner="ada", key="k")
 
 

@@ -262,7 +262,7 @@ def test_many_small_events_are_no_large_one(
     ids=lambda line: repr(line[:40]),
 )
 def test_a_line_that_is_no_event_is_a_protocol_error(line: bytes) -> None:
-    with pytest.raises(ProtocolError, match="no event of this protocol"):
+    with pytest.raises(ProtocolError, match="not an event of this protocol"):
         NDJSONDecoder().feed(line + b"\n")
 
 

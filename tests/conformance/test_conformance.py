@@ -84,7 +84,7 @@ def test_native_frames_are_the_same_events_however_they_are_cut(case: SSEDecodeC
 @named(NDJSON.decode)
 def test_lines_are_the_same_events_however_they_are_cut(case: NDJSONDecodeCase) -> None:
     if case.refused:
-        with pytest.raises(ProtocolError, match="no event"):
+        with pytest.raises(ProtocolError, match="not an event"):
             fed(NDJSONDecoder(), ["".join(case.text).encode()])
         return
     for pieces in slicings("".join(case.text).encode()):

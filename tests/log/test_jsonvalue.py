@@ -52,7 +52,7 @@ LONG = [-(10**4300)]
         (math.nan, "state is nan"),
         (LONG, "state[0] has more than 4300 digits"),
         (-math.inf, "state is -inf"),
-        ("\ud800", "state has half of a surrogate pair"),
+        ("\ud800", "state has a lone surrogate"),
         (object, "state is a type"),
         ({1: "a"}, "state has the key 1, which is not a string"),
         ({"rows": [1, {"at": {2}}]}, "state['rows'][1]['at'] is a set"),

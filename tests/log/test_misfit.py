@@ -63,8 +63,8 @@ def told(value: object) -> str:
         ([range(3)], "chunk[0] is of the type range,"),
         (deque([1, Moment()]), "chunk[1] is of the type "),
         ([ValueError("x")], "chunk[0] is of the type ValueError,"),
-        (["fine", "\ud800"], "chunk[1] is a str that UTF-8 cannot say"),
-        ([b"\xff"], "chunk[0] is a bytes that UTF-8 cannot say"),
+        (["fine", "\ud800"], "chunk[1] is a str that is not valid in UTF-8"),
+        ([b"\xff"], "chunk[0] is a bytes that is not valid in UTF-8"),
         (circular(), "chunk[0].inner is a list that contains itself"),
         ({3: Moment()}, "chunk[3] is of the type "),
     ],
@@ -87,8 +87,8 @@ def test_a_value_that_does_not_fit_its_declared_type_is_told_by_its_place() -> N
 
     message = str(invalid_output("act", "result", None, caught.value))
 
-    assert message.startswith("act: result[0].number does not fit its declared type: Input should")
-    assert message.endswith("It is of the type str.")
+    assert message.startswith("act: result[0].number does not match its declared type: Input")
+    assert message.endswith("Its type is str.")
 
 
 # Wherever an action gives it out.

@@ -103,7 +103,7 @@ def test_what_cannot_be_a_label_is_named(label: object) -> None:
 
 @pytest.mark.parametrize("labels", ["nightly", b"nightly", 7, None, {"a", "b"}, {"a": 1}])
 def test_labels_are_a_list(labels: object) -> None:
-    with pytest.raises(UsageError, match=r"labels is a list of texts such as \['nightly'\], not"):
+    with pytest.raises(UsageError, match=r"labels is a list of strings such as \['nightly'\], not"):
         distinct_labels(labels)
 
 

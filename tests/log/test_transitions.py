@@ -30,7 +30,7 @@ def test_only_a_pending_run_is_claimed(run: RunRecord) -> None:
 def test_only_the_holder_of_a_running_run_may_write(run: RunRecord, fence: int) -> None:
     transitions.check_right(RUNNING, 4)
 
-    with pytest.raises(Fenced, match="right is over"):
+    with pytest.raises(Fenced, match="this writer has lost it"):
         transitions.check_right(run, fence)
 
 

@@ -1,6 +1,6 @@
 """Pure translation between a log's events and the bytes of a format, both ways.
 
-Nothing here does I/O, knows a run's life or asks a store. An encoder may be fed blocks
+Nothing here does I/O, knows a run's life or accesses a store. An encoder can be fed blocks
 in any grouping and a decoder bytes in any slices: the events are the same.
 """
 
@@ -11,16 +11,16 @@ from yieldwire.log.events import Block, Event, EventType
 
 
 class Encoder(Protocol):
-    """Makes one format's bytes of blocks, for one reader."""
+    """Encodes blocks as bytes of one format, for one reader."""
 
     media_type: ClassVar[str]
     """The value of ``Content-Type``."""
     carries_end: ClassVar[bool]
-    """Whether the bytes say how the run ended. Where they cannot, a run that did not
-    complete is broken off, so that nobody takes the end of the body for success."""
+    """Whether the bytes say how the run ended. If they do not, a run that did not
+    complete is aborted, so that nobody mistakes the end of the body for success."""
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
-        """Return what stands before the first event; ``state`` is JSON about the run."""
+        """Return the bytes before the first event; ``state`` is JSON about the run."""
         ...
 
     def encode(self, block: Block, /) -> bytes:
@@ -28,30 +28,30 @@ class Encoder(Protocol):
         ...
 
     def keepalive(self) -> bytes:
-        """Return bytes that mean nothing, perhaps none."""
+        """Return bytes without meaning; can be empty."""
         ...
 
     def reset(self, run_id: str, first_seq: int, /) -> bytes:
-        """Return what tells a reader that the log begins at ``first_seq`` only."""
+        """Return the bytes that tell a reader that the log starts at ``first_seq``."""
         ...
 
     def farewell(self, retry_ms: int, /) -> bytes:
-        """Return what asks a reader to come back after ``retry_ms``."""
+        """Return the bytes that ask a reader to reconnect after ``retry_ms``."""
         ...
 
 
 class Decoder(Protocol):
-    """Reads events from one format's bytes, however these are cut.
+    """Reads events from one format's bytes, however they are cut.
 
-    What a later version of the protocol may add is ignored: events of other types, and fields
-    and members of other names.
+    Additions of later protocol versions are ignored: events of other types, and fields and
+    members with other names.
     """
 
     def feed(self, data: bytes, /) -> Sequence[Event]:
         """Return the events that ``data`` completes.
 
         Raises:
-            ProtocolError: If the bytes are not of the format, or one event is too large.
+            ProtocolError: If the bytes are not in the format, or one event is too large.
         """
         ...
 

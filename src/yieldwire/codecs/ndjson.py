@@ -1,4 +1,4 @@
-"""Newline-delimited JSON: one event a line, ``{"seq":…,"type":…,"data":…}``."""
+"""Newline-delimited JSON: one event per line, ``{"seq":…,"type":…,"data":…}``."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -10,17 +10,17 @@ from yieldwire.errors import ProtocolError
 from yieldwire.log.events import Block, Event, one_line
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""What a decoder holds of one line that has no end yet."""
+"""The most bytes that a decoder holds of one unfinished line."""
 
 
 class NDJSONEncoder:
-    """Makes one line of each event."""
+    """Encodes each event as one line."""
 
     media_type: ClassVar[str] = "application/x-ndjson"
     carries_end: ClassVar[bool] = True
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
-        """Return nothing: the run's id stands in the response's headers."""
+        """Return nothing: the run's id is in the response's headers."""
         return b""
 
     def encode(self, block: Block, /) -> bytes:
@@ -35,7 +35,7 @@ class NDJSONEncoder:
         return b" "
 
     def reset(self, run_id: str, first_seq: int, /) -> bytes:
-        """Return a line of the type ``reset``, which is in no log."""
+        """Return a line of the type ``reset``, which is not in the log."""
         return b'{"type":"reset","data":{"firstSeq":%d}}\n' % first_seq
 
     def farewell(self, retry_ms: int, /) -> bytes:
@@ -44,7 +44,7 @@ class NDJSONEncoder:
 
 
 class NDJSONDecoder:
-    """Reads lines of events; ``first_seq`` is where the log began when a ``reset`` came."""
+    """Reads lines of events; ``first_seq`` is where the log starts according to a ``reset``."""
 
     def __init__(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self.first_seq: int | None = None
@@ -56,7 +56,7 @@ class NDJSONDecoder:
         """Return the events whose lines ``data`` completes.
 
         Raises:
-            ProtocolError: If a line is no event, or is larger than the limit.
+            ProtocolError: If a line is not an event, or is larger than the limit.
         """
         head, *rest = data.split(b"\n")
         self._tail.append(head)
@@ -80,7 +80,7 @@ class NDJSONDecoder:
             if kind is None and isinstance(name, str):
                 return ()  # an event of another version
             if kind is None:
-                raise TypeError("the type of an event is text")
+                raise TypeError("the type of an event is not a string")
             return (Event(int(value["seq"]), kind, one_line(to_json(value["data"]))),)
         except (ValueError, KeyError, TypeError, OverflowError) as exc:
-            raise ProtocolError("A line is no event of this protocol.") from exc
+            raise ProtocolError("A line is not an event of this protocol.") from exc

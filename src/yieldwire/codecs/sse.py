@@ -1,6 +1,6 @@
 """Server-sent events: the native format.
 
-The rules of the decoder are those of WHATWG HTML 9.2.6, *Interpreting an event stream*.
+The decoder follows WHATWG HTML 9.2.6, *Interpreting an event stream*.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from yieldwire.log.cursor import parse_cursor
 from yieldwire.log.events import Block, Event, EventType, one_line
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
-"""What a decoder holds of one event that has no end yet; above it lies an attack or a fault."""
+"""The most bytes of one unfinished event; a larger one is an attack or a fault."""
 _EVENTS: Final = {"message": EventType.CHUNK, **LOG_EVENTS}
 _FRAMES: Final = frozenset({"run", "reset"})
-"""What is sent beside the events of the log."""
+"""Frames that are sent in addition to the events of the log."""
 
 
 class SSEEncoder:
-    """Sends a block's own frames, untouched."""
+    """Sends a block's own frames, unchanged."""
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     carries_end: ClassVar[bool] = True
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
-        """Return the ``run`` frame, whose id lets a stream resume that is cut before an event."""
+        """Return the ``run`` frame; its id lets a stream resume that is cut before an event."""
         return b"id: %b.%d\nevent: run\ndata: %b\n\n" % (run_id.encode(), after, state)
 
     def encode(self, block: Block, /) -> bytes:
@@ -52,7 +52,7 @@ class SSEEncoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One dispatched message of an event stream, whatever it means."""
+    """One dispatched message of an event stream, of any type."""
 
     event: str
     data: str
@@ -62,15 +62,15 @@ class Message:
 class SSEParser:
     """Splits an event stream into messages, however its bytes are cut.
 
-    ``retry_ms`` is the reconnection time that the stream asked for last.
+    ``retry_ms`` is the latest reconnection time of the stream.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.retry_ms: int | None = None
         self._limit = max_event_bytes
-        self._tail: list[bytes] = []  # pieces of a line without its end, joined once
+        self._tail: list[bytes] = []  # pieces of an unfinished line, joined once
         self._tail_size = 0
-        self._held = 0  # bytes of the event's whole lines so far
+        self._held = 0  # bytes of the event's complete lines so far
         self._started = self._after_cr = False
         self._event, self._data = "", list[str]()
         self._next_id = self._last_id = ""
@@ -102,7 +102,7 @@ class SSEParser:
             if data.startswith(b"\n"):
                 data = data[1:]
         if data.endswith(b"\r"):
-            self._after_cr = True  # a LF at the head of the next slice belongs to it
+            self._after_cr = True  # a LF at the start of the next slice belongs to it
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if b"\n" not in data:
@@ -141,10 +141,10 @@ class SSEParser:
 
 
 class SSEDecoder:
-    """Reads native frames, and passes those whose type is not known here.
+    """Reads native frames, and skips those of unknown types.
 
-    ``cursor`` is where the reader stands, ``opening`` the data of the last ``run`` frame,
-    ``first_seq`` where the log began when a ``reset`` came.
+    ``cursor`` is the reader's place, ``opening`` the data of the last ``run`` frame,
+    ``first_seq`` where the log starts according to a ``reset``.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -156,7 +156,7 @@ class SSEDecoder:
 
     @property
     def retry_ms(self) -> int | None:
-        """The reconnection time that the server asked for, if it did."""
+        """The reconnection time that the server asked for, if any."""
         return self._parser.retry_ms
 
     def feed(self, data: bytes, /) -> Sequence[Event]:
@@ -170,8 +170,8 @@ class SSEDecoder:
     def steps(self, data: bytes, /) -> Sequence[tuple[int, Event | None]]:
         """Return the seqs to which the frames that ``data`` completes move the reader.
 
-        Each comes with its event; with ``None`` where its type is not known here, so that a
-        reader passes it and misses nothing.
+        Each comes with its event, or with ``None`` if the event's type is unknown, so that a
+        reader skips it and misses nothing.
 
         Raises:
             ProtocolError: If a frame is not one of the native format.
@@ -183,7 +183,7 @@ class SSEDecoder:
                 run_id, seq = parse_cursor(message.last_event_id)
             except ParseError as exc:
                 if kind is None and name not in _FRAMES:
-                    continue  # a frame of another version, which may have no place in the log
+                    continue  # a frame of another version; it need not have a place in the log
                 raise ProtocolError(f"Not a frame of this protocol: {name!r}.") from exc
             is_known = kind is not None or name in _FRAMES
             if not is_known and run_id != (self._run_id or run_id):

@@ -1,7 +1,7 @@
-"""Plain text: the run's text alone, as it comes.
+"""Plain text: only the run's text, as it arrives.
 
-Nothing but text fits into it, so a run that did not complete is broken off by the
-transport instead of ended.
+It can carry only text, so the transport aborts a run that did not complete instead of ending
+it cleanly.
 """
 
 from typing import ClassVar
@@ -11,7 +11,7 @@ from yieldwire.log.events import Block, EventType
 
 
 class TextEncoder:
-    """Makes the concatenation of the texts: `Text`, `Append` and plain string chunks."""
+    """Concatenates the texts: `Text`, `Append` and plain string chunks."""
 
     media_type: ClassVar[str] = "text/plain; charset=utf-8"
     carries_end: ClassVar[bool] = False
@@ -27,7 +27,7 @@ class TextEncoder:
         ).encode()
 
     def keepalive(self) -> bytes:
-        """Return nothing: whatever stood here would be part of the text."""
+        """Return nothing: anything here would be part of the text."""
         return b""
 
     def reset(self, run_id: str, first_seq: int, /) -> bytes:

@@ -1,1 +1,1 @@
-"""What can be called, for machines: OpenAPI documents and TypeScript types."""
+"""The actions, described for machines: OpenAPI documents and TypeScript types."""

@@ -1,4 +1,4 @@
-"""From actions to OpenAPI 3.2."""
+"""Converts actions to OpenAPI 3.2."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -91,20 +91,20 @@ def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[
     content: dict[str, Json] = {"application/json": {"schema": answer}}
     if chunk is not None:
         item = _hoisted(chunk.json_schema, schemas, f"{action.name}.chunk")
-        # Both keywords: generators read `schema`, newer ones `itemSchema`.
+        # Both keywords: older generators read `schema`, newer ones `itemSchema`.
         content["text/event-stream"] = {"schema": item, "itemSchema": item}
         line = {"type": "object", "properties": {"seq": {"type": "integer"}, "data": item}}
         content["application/x-ndjson"] = {"schema": line, "itemSchema": line}
         content["text/plain"] = {"schema": {"type": "string"}}
     return {
-        "200": {"description": "The run, as it goes or when it has ended.", "content": content},
-        "202": {"description": "The run goes on; poll its Location."},
+        "200": {"description": "The run, live or when it has ended.", "content": content},
+        "202": {"description": "The run has not ended; poll its Location."},
         **_errors(action),
     }
 
 
 def _errors(action: Action[..., Any, Any]) -> dict[str, Json]:
-    """Return the answers that are errors: the declared ones by status, then all others."""
+    """Return the error answers: the declared ones by status, then all others."""
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     codes: dict[str, list[str]] = {"default": ["An error, before the first event."]}
     for error in action.declared_errors:
@@ -119,8 +119,8 @@ def _errors(action: Action[..., Any, Any]) -> dict[str, Json]:
 def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json], place: str) -> dict[str, Json]:
     """Return ``schema`` with its definitions moved to the document's components.
 
-    Where a name there stands for something else, the definitions get the ``place`` before
-    theirs: two models of one name are two schemas.
+    If a name is already used for another schema, the definitions get ``place`` as a prefix:
+    two models with one name are two schemas.
     """
     definitions: Mapping[str, Json] = schema.get("$defs", {})
     names = {name: name for name in definitions}
@@ -137,7 +137,7 @@ def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json], place: str) -
 
 
 def _referring(value: Json, names: Mapping[str, str]) -> Json:
-    # In `$ref` and in the mapping of a discriminator; no other string begins so.
+    # In `$ref` and in the mapping of a discriminator; no other string starts like this.
     if isinstance(value, str) and value.startswith(_DEFINITIONS):
         name = value.removeprefix(_DEFINITIONS)
         return f"#/components/schemas/{names[name]}"

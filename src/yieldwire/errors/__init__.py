@@ -19,7 +19,7 @@
     │   └── Fenced, AppendConflict
     └── ProtocolError           the peer must act
 
-Three facts belong to each: ``code`` (stable, on the wire), ``status`` (HTTP) and
+Each has three facts: ``code`` (stable, on the wire), ``status`` (HTTP) and
 ``retryable`` (whether the same call is worth repeating).
 """
 
@@ -41,12 +41,12 @@ class YieldwireError(Exception):
     data: Json = None
     error_id: str | None = None
     debug: Debug | None = None
-    """What an unexpected exception was; only ever there in development."""
+    """The details of an unexpected exception; set only in development."""
     run_id: str | None = None
-    """The run that the error is about, where the server said so."""
+    """The run that the error is about, if the server said so."""
 
     def error_object(self, run_id: str | None = None) -> ErrorObject:
-        """Return what a caller may see of this error."""
+        """Return what a caller can see of this error."""
         return ErrorObject(
             code=self.code,
             message=str(self),
@@ -75,20 +75,20 @@ class MissingDependency(UsageError, ImportError):
 
 
 class InvalidAction(UsageError):
-    """A function cannot be an action as it is written."""
+    """A function cannot be used as an action."""
 
 
 class InvalidOutput(UsageError):
-    """A chunk, a result or an error's data does not fit its type, or cannot be written as JSON.
+    """A chunk, a result or an error's data does not match its type, or cannot be sent as JSON.
 
-    The message says of which action, where in the value, and of which type that is.
+    The message names the action, the place in the value, and the type at that place.
     """
 
     tells_place = True
 
 
 class IllegalTransition(UsageError):
-    """A run was asked to take a step that its table does not have."""
+    """A run was asked to take a step that the table does not allow."""
 
 
 class CallError(YieldwireError):
@@ -99,13 +99,13 @@ class CallError(YieldwireError):
 
 
 class ActionError(CallError):
-    """An error that the action declares: it reaches the caller with all that it says.
+    """An error that the action declares: the caller gets all of it.
 
     Args:
         code: An upper-case string that callers can branch on.
         message: For people.
-        status: The HTTP status, where the error comes before the first event; else the class's.
-        retryable: Whether the same call is worth repeating; else as the class says.
+        status: The HTTP status, if the error comes before the first event; default: the class's.
+        retryable: Whether the same call is worth repeating; default: the class's.
         data: Plain JSON for the caller's program.
 
     Example:
@@ -132,7 +132,7 @@ class ActionError(CallError):
 class Unreachable(CallError):
     """The server did not answer, or went away and did not come back in time.
 
-    What became of a run that was under way is unknown; it can be attached to later.
+    The outcome of a run in progress is unknown; a client can attach to it later.
     """
 
     code = "UNREACHABLE"
@@ -151,7 +151,7 @@ class ParseError(CallError):
 
 
 class ValidationFailed(CallError):
-    """The input does not fit the action's parameters; ``field_errors`` says where."""
+    """The input does not match the action's parameters; ``field_errors`` says where."""
 
     code = "VALIDATION_ERROR"
     status = 422
@@ -162,14 +162,14 @@ class ValidationFailed(CallError):
 
 
 class UnsupportedMediaType(CallError):
-    """The body's content type is not one that an action reads."""
+    """The body's content type is not supported."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
 
 
 class PayloadTooLarge(CallError):
-    """The body, one of its parts or one of its counts is over the limit."""
+    """The body, one of its parts or one of its counts exceeds a limit."""
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
@@ -184,7 +184,7 @@ class RequestTimedOut(CallError):
 
 
 class Unauthorized(CallError):
-    """Nobody is signed in, and somebody must be."""
+    """The caller is anonymous and must sign in."""
 
     code = "UNAUTHORIZED"
     status = 401
@@ -194,12 +194,12 @@ class Unauthorized(CallError):
 
 
 class Forbidden(CallError):
-    """Whoever asks may not do this."""
+    """The caller is not allowed to do this."""
 
     code = "FORBIDDEN"
     status = 403
 
-    def __init__(self, message: str = "You may not do this.") -> None:
+    def __init__(self, message: str = "You are not allowed to do this.") -> None:
         super().__init__(message)
 
 
@@ -211,7 +211,7 @@ class NotFound(CallError):
 
 
 class MethodNotAllowed(CallError):
-    """The address exists, but not for this method."""
+    """The URL exists, but not for this method."""
 
     code = "METHOD_NOT_ALLOWED"
     status = 405
@@ -223,14 +223,14 @@ class MethodNotAllowed(CallError):
 
 
 class NotAcceptable(CallError):
-    """None of the media types that the caller accepts can be made."""
+    """None of the media types that the caller accepts is supported."""
 
     code = "NOT_ACCEPTABLE"
     status = 406
 
 
 class Conflict(CallError):
-    """The run is not in a state in which this can be done."""
+    """The run's state does not allow this."""
 
     code = "CONFLICT"
     status = 409
@@ -244,7 +244,7 @@ class KeyReused(CallError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key was used with another input; take a new key for a new call."
+            "This Idempotency-Key was used with another input; use a new key for a new call."
         )
 
 
@@ -272,7 +272,7 @@ class RateLimited(CallError):
 
 
 class Unavailable(CallError):
-    """The server is stopping and takes no new runs; another one may."""
+    """The server is stopping and accepts no new runs; another one can."""
 
     code = "UNAVAILABLE"
     status = 503
@@ -289,7 +289,7 @@ class RunError(YieldwireError):
 
 
 class RunCancelled(RunError):
-    """Somebody asked the run to stop, or nobody was reading it any more."""
+    """The run was asked to stop, or nobody was reading it."""
 
     code = "CANCELLED"
     status = 409
@@ -300,7 +300,7 @@ class RunCancelled(RunError):
 
 
 class RunTimedOut(RunError):
-    """The run outlived its time limit."""
+    """The run exceeded its time limit."""
 
     code = "TIMEOUT"
     status = 504
@@ -312,7 +312,7 @@ class RunTimedOut(RunError):
 
 
 class RunInterrupted(RunError):
-    """The process in which the run was executed is gone, and it may not be run twice."""
+    """The process that executed the run is gone, and the run must not be repeated."""
 
     code = "INTERRUPTED"
     retryable = True
@@ -322,13 +322,13 @@ class RunInterrupted(RunError):
 
 
 class LimitExceeded(RunError):
-    """The run's log grew past a limit: too many events, too many bytes, or one too large."""
+    """The run's log exceeded a limit: too many events, too many bytes, or one too large."""
 
     code = "LIMIT_EXCEEDED"
 
 
 class InternalError(RunError):
-    """Something unexpected; callers get ``error_id``, which the log has too, and no text.
+    """An unexpected error; callers get ``error_id``, which is also in the log, and no text.
 
     In development (``debug=True``) they also get ``debug``: its type, message and traceback.
     """
@@ -341,7 +341,7 @@ class InternalError(RunError):
 
 
 class StoreError(YieldwireError):
-    """The store failed; whether the last write happened is unknown, and it may be repeated."""
+    """The store failed; whether the last write happened is unknown, and it can be repeated."""
 
     code = "STORE_ERROR"
     status = 503
@@ -349,13 +349,13 @@ class StoreError(YieldwireError):
 
 
 class Fenced(StoreError):
-    """Another writer holds the run, or the run has ended: this one may write no more."""
+    """Another writer holds the run, or the run has ended: this one must not write."""
 
     retryable = False
 
 
 class AppendConflict(StoreError):
-    """The log's last seq is not the one that the writer believes."""
+    """The log's last seq is not the one that the writer expects."""
 
     retryable = False
 

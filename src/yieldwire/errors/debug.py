@@ -1,7 +1,7 @@
-"""What development shows of an unexpected exception: its type, its message and its traceback.
+"""The details of an unexpected exception in development: type, message and traceback.
 
-A traceback begins in the user's code. The frames above it are those of the machinery that
-called it (this package, asyncio, Starlette), the same in every traceback.
+A traceback starts in the user's code. The frames above it belong to the code that called it
+(this package, asyncio, Starlette), and are the same in every traceback.
 """
 
 import inspect
@@ -16,7 +16,7 @@ E = TypeVar("E", bound=BaseException)
 
 MESSAGE_BYTES: Final = 4_096
 TRACEBACK_BYTES: Final = 32_768
-"""How much of a traceback is shown: half of its beginning, half of its end."""
+"""The maximum length of a shown traceback: half from its start, half from its end."""
 
 _LEFT_OUT: Final = "\n[… the middle is left out …]\n"
 _OURS: Final = "yieldwire"
@@ -34,15 +34,15 @@ _MACHINERY: Final = frozenset(
         "threading",
     }
 )
-"""Packages whose frames are left out where they come before the user's first."""
+"""Packages whose frames are left out before the user's first frame."""
 
 
 def cut(error: E) -> E:
-    """Let the tracebacks of ``error``, its causes and its members begin in the user's code.
+    """Cut the tracebacks of ``error``, its causes and its members to start in the user's code.
 
-    It is changed and returned, for a log's ``exc_info``. Frames of this package are left out
-    everywhere. Where no traceback has a frame of the user's, all are left whole, because the
-    fault is in this package, unless ``error`` says by itself where it is.
+    Changes the error and returns it, for a log's ``exc_info``. Frames of this package are left
+    out everywhere. If no traceback has a frame of the user's, all are kept whole, because the
+    fault is in this package, unless ``error`` itself says where it is.
     """
     every = list(_family(error))
     frames = [_frames(each.__traceback__) for each in every]
@@ -54,7 +54,7 @@ def cut(error: E) -> E:
 
 
 def at_yield(error: E, generator: object) -> E:
-    """Let the traceback of ``error`` name the `yield` at which ``generator`` is suspended."""
+    """Add the `yield` at which ``generator`` is suspended to the traceback of ``error``."""
     frame = getattr(generator, "ag_frame", None) or getattr(generator, "gi_frame", None)
     if frame is None:
         return error
@@ -62,7 +62,7 @@ def at_yield(error: E, generator: object) -> E:
 
 
 def place_of(function: Callable[..., object]) -> str:
-    """Return where ``function`` is defined, written as in a traceback."""
+    """Return where ``function`` is defined, in the format of a traceback."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return f"  in {function!r}"
@@ -70,7 +70,7 @@ def place_of(function: Callable[..., object]) -> str:
 
 
 def shown(error: BaseException) -> Debug:
-    """Return what development shows of ``error``, whose tracebacks are cut, within bounds."""
+    """Return the details of ``error``, whose tracebacks are cut, within the size limits."""
     kind = type(error)
     module = "" if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}."
     return {
@@ -85,7 +85,7 @@ def text_of(error: BaseException) -> str:
     cut(error)
     try:
         return "".join(traceback.format_exception(error)).rstrip()
-    except BaseException:  # noqa: BLE001 - what an error's own methods raise is not the fault
+    except BaseException:  # noqa: BLE001 - an error in the exception's own methods is not the fault
         return f"{type(error).__qualname__}: {_message(error)}"
 
 
@@ -97,7 +97,7 @@ def _message(error: BaseException) -> str:
 
 
 def _within(text: str, most: int) -> str:
-    """Return ``text`` as UTF-8 can say it, in ``most`` bytes: of a long one its two ends."""
+    """Return ``text`` as valid UTF-8 in at most ``most`` bytes; if longer, its two ends."""
     data = text[: most + 1].encode("utf-8", "backslashreplace")
     if len(data) <= most:
         return data.decode()
@@ -134,7 +134,7 @@ def _names(links: list[TracebackType]) -> list[str]:
 
 
 def _kept(packages: list[str]) -> list[int]:
-    """Return the indices of the frames that are shown; none where no frame is the user's."""
+    """Return the indices of the shown frames; empty if no frame is the user's."""
     first = next((at for at, name in enumerate(packages) if name not in _MACHINERY), len(packages))
     return [index for index in range(first, len(packages)) if packages[index] != _OURS]
 

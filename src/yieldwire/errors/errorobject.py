@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, TypedDict
 
 Json: TypeAlias = Any
-"""Whatever JSON can say. The one place where ``Any`` stands in a public signature."""
+"""Any JSON value. The only place with ``Any`` in a public signature."""
 
 FieldErrors: TypeAlias = Mapping[str, Sequence[str]]
 """Messages by field path (``file_ids.0``); ``_root`` for the input as a whole."""
 
 
 class Debug(TypedDict):
-    """An unexpected exception as development shows it: its type, its message, its traceback."""
+    """The details of an unexpected exception in development: type, message and traceback."""
 
     type: str
     message: str
@@ -23,9 +23,9 @@ class Debug(TypedDict):
 class ErrorObject:
     """An error as callers see it, the same on every transport.
 
-    It is the value of ``error`` in an HTTP answer and the data of a run's last
-    event, ``error`` or ``cancelled``. ``debug`` is what an unexpected exception was, and is there
-    only where the server was told to show it (``Actions(debug=True)``).
+    It is the value of ``error`` in an HTTP answer and the data of a run's last event, ``error``
+    or ``cancelled``. ``debug`` has the details of an unexpected exception, and is set only if
+    the server is configured to show them (``Actions(debug=True)``).
     """
 
     code: str
@@ -39,7 +39,7 @@ class ErrorObject:
     debug: Debug | None = None
 
     def to_dict(self) -> dict[str, Json]:
-        """Return the JSON form, with the wire's names; ``debug`` only where there is one."""
+        """Return the JSON form, with the wire's names; ``debug`` only if it is set."""
         told: dict[str, Json] = {
             "code": self.code,
             "message": self.message,
@@ -56,10 +56,10 @@ class ErrorObject:
 
     @classmethod
     def from_dict(cls, value: Json) -> Self:
-        """Read the JSON form; what is missing, or not of its type, takes its default.
+        """Read the JSON form; missing or wrongly typed members get their defaults.
 
-        Another version may have written it, or something on the way: an error that cannot be
-        read would hide that there was one.
+        It can come from another version, or from something on the way: if it could not be
+        read, the error itself would be hidden.
         """
         told = value if isinstance(value, Mapping) else {}
         status = told.get("statusCode")

@@ -1,4 +1,4 @@
-"""Errors as their classes again, read from what a server or a run's log says."""
+"""Error classes, restored from a server's answer or a run's log."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -27,21 +27,21 @@ def _kinds(kind: type[YieldwireError]) -> Iterator[tuple[str, type[YieldwireErro
 _KINDS: Final[dict[str, type[YieldwireError]]] = {
     code: kind for root in (CallError, RunError, StoreError) for code, kind in _kinds(root)
 }
-"""The class of each code that the framework gives. Every other code is an action's own."""
+"""The class for each code of the framework. Every other code is an action's own."""
 
 
 def error_from(told: ErrorObject, *, retry_after: float | None = None) -> YieldwireError:
-    """Return the error that ``told`` describes, with all of its facts, to be raised.
+    """Return the error that ``told`` describes, with all of its facts, ready to raise.
 
     A code of the framework gives its class (``UNAUTHORIZED``: `Unauthorized`); every other
     code gives an `ActionError`.
 
     Args:
-        told: What the server said.
-        retry_after: Seconds to wait, where the server said how many.
+        told: The error object from the server.
+        retry_after: Seconds to wait, if the server said so.
     """
     kind = _KINDS.get(told.code, ActionError)
-    # Their constructors make the message; here it is known.
+    # Their constructors build the message; here it is given.
     error = kind.__new__(kind, told.message)
     error.code, error.status, error.retryable = told.code, told.status, told.retryable
     error.field_errors, error.data = told.field_errors, told.data

@@ -1,8 +1,8 @@
-"""The chunk types that the framework itself knows.
+"""The chunk types that the framework itself defines.
 
-An action may yield anything that Pydantic can describe. These few have a meaning
-of their own, so that a polling client, the developer page and a terminal can show
-them without knowing the action.
+An action can yield anything that Pydantic can describe. These few have a defined meaning,
+so that a polling client, the developer page and a terminal can show them without knowing
+the action.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ _PROGRESS: Final[Rules] = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text; the pieces of a run accumulate.
+    """A piece of text; the pieces of a run are concatenated.
 
     Example:
         >>> Text("Hel")
@@ -37,10 +37,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work is; the newest one wins.
+    """How far the work is; the newest one counts.
 
     ``percent`` is ``current`` of ``total`` from 0 to 100, rounded to one decimal,
-    and ``None`` where the total is not known.
+    and ``None`` if the total is not known.
 
     Example:
         >>> Progress(1, total=3).percent
@@ -54,10 +54,10 @@ class Progress:
     percent: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Check what was given, and work out ``percent``.
+        """Check the arguments, and compute ``percent``.
 
         Raises:
-            UsageError: If a number is not finite, or the message is not a text.
+            UsageError: If a number is not finite, or the message is not a string.
         """
         is_plain = is_number(self.current) and (self.total is None or is_number(self.total))
         if not is_plain or not (self.message is None or isinstance(self.message, str)):
@@ -70,7 +70,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Value(Generic[T]):
-    """A streamable value's new value; it replaces the one before."""
+    """A streamable value's new value; it replaces the previous one."""
 
     type: Literal["value"] = field(default="value", init=False, repr=False)
     value: T
@@ -78,7 +78,7 @@ class Value(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Text that a streamable value's text grows by."""
+    """Text appended to a streamable value."""
 
     type: Literal["append"] = field(default="append", init=False, repr=False)
     text: str
@@ -86,10 +86,10 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
-    """A generator's final value, as its last word.
+    """A generator's final value.
 
-    It is no chunk: it is held until the generator and its ``finally`` have ended,
-    and then stands in the run's ``done`` event. Yielding anything after it fails the run.
+    It is not a chunk: it is held until the generator and its ``finally`` have ended, and
+    becomes part of the run's ``done`` event. Yielding anything after it fails the run.
     """
 
     value: T
@@ -102,6 +102,6 @@ def text_of(data: bytes) -> str | None:
     """
     value = from_json(data)
     if isinstance(value, dict):
-        kind = value.get("type")  # of any type, such as a list
+        kind = value.get("type")  # can be of any type, such as a list
         value = value.get("text") if kind == "text" or kind == "append" else None  # noqa: PLR1714
     return value if isinstance(value, str) else None

@@ -1,7 +1,7 @@
 """What a client keeps to continue: ``<run id>.<seq>``, opaque to it.
 
-A run's id is never used again, so it is also the log's identity: a cursor of another run, or
-of a log that was lost, is known as such.
+A run's id is never reused, so it also identifies the log: a cursor of another run, or of a
+log that was lost, is recognized.
 """
 
 import re
@@ -11,11 +11,11 @@ from yieldwire.errors import ForeignCursor, ParseError
 
 _CURSOR: Final = re.compile(r"([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})", re.ASCII)
 CURSOR_LENGTH: Final = 128
-"""Bytes; the longest cursor that is looked at."""
+"""Bytes; a longer cursor is refused without parsing."""
 
 
 def cursor_of(run_id: str, seq: int) -> str:
-    """Return the cursor behind event ``seq``."""
+    """Return the cursor after event ``seq``."""
     return f"{run_id}.{seq}"
 
 
@@ -23,7 +23,7 @@ def parse_cursor(text: str) -> tuple[str, int]:
     """Return the run id and the seq that a cursor names.
 
     Raises:
-        ParseError: If ``text`` is no cursor.
+            ParseError: If ``text`` is not a cursor.
     """
     match = _CURSOR.fullmatch(text) if len(text) <= CURSOR_LENGTH else None
     if match is None:
@@ -32,10 +32,10 @@ def parse_cursor(text: str) -> tuple[str, int]:
 
 
 def seq_in(text: str, run_id: str) -> int:
-    """Return the seq of a cursor that must belong to ``run_id``; a bare seq is taken as its own.
+    """Return the seq of a cursor that must belong to ``run_id``, or of a bare seq.
 
     Raises:
-        ParseError: If ``text`` is neither.
+            ParseError: If ``text`` is neither.
         ForeignCursor: If the cursor names another run.
     """
     if text.isascii() and text.isdigit() and len(text) <= 15:  # noqa: PLR2004 - as in a cursor

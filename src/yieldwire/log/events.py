@@ -3,9 +3,9 @@
 A log's events are numbered 1, 2, 3 without a gap and never change. They are kept in
 *blocks*: contiguous events as one piece of bytes, which is the unit of commit, of
 storage, of waking readers and of sending. A block's bytes are the native frames
-themselves (``PROTOCOL.md``, *Server-sent events*), made once, when the events are
-appended: a live reader, a late reader and a replay send the same bytes untouched. A
-resume that falls inside a block cuts it at a frame.
+themselves (``PROTOCOL.md``, *Server-sent events*), encoded once, when the events are
+appended: a live reader, a late reader and a replay send the same bytes unchanged. A
+resume inside a block cuts it between two frames.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,10 @@ from yieldwire.errors import Json
 
 
 class EventType(StrEnum):
-    """What an event says. Every member but ``STARTED`` stands in logs."""
+    """The type of an event. Every member but ``STARTED`` can be in logs."""
 
     STARTED = "started"
-    """An attempt began. It changes the run's status and is no event of the log."""
+    """An attempt has started. It changes the run's status and is not an event of the log."""
     CHUNK = "chunk"
     RESTARTED = "restarted"
     DONE = "done"
@@ -44,10 +44,10 @@ TERMINAL_EVENTS: Final = frozenset({EventType.DONE, EventType.ERROR, EventType.C
 
 
 def one_line(json: bytes) -> bytes:
-    """Return JSON, or frames of it, in which nothing but LF and CR ends a line.
+    """Return JSON, or frames of it, in which only LF and CR end a line.
 
     U+0085, U+2028 and U+2029 are escaped: `str.splitlines`, httpx's ``iter_lines`` and other
-    readers take them for line breaks, although JSON allows them in strings (RFC 8259, 7).
+    readers treat them as line breaks, although JSON allows them in strings (RFC 8259, 7).
     """
     if json.isascii():
         return json
@@ -58,7 +58,7 @@ def one_line(json: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One immutable record of a log. ``data`` is JSON in one line, as `one_line` gives it."""
+    """One immutable record of a log. ``data`` is JSON in one line, as `one_line` returns it."""
 
     seq: int
     type: EventType
@@ -66,7 +66,7 @@ class Event:
 
     @property
     def value(self) -> Json:
-        """The event's data, read: the chunk, or the terminal event's object."""
+        """The event's data, parsed: the chunk, or the terminal event's object."""
         return from_json(self.data)
 
     @property
@@ -79,10 +79,10 @@ class Block(NamedTuple):
     """Contiguous events of one run as one piece of bytes.
 
     ``first`` and ``last`` are the seqs of its first and last event, ``frames`` the native
-    frames, ``end`` the type of the terminal event with which the block ends, if it does.
+    frames, ``end`` the type of the terminal event at the block's end, if there is one.
     """
 
-    # A named tuple, because a stream that trickles makes one for each of its events.
+    # A named tuple, because a slow stream creates one for each of its events.
     run_id: str
     first: int
     last: int
@@ -91,23 +91,23 @@ class Block(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many events there are."""
+        """The number of events."""
         return self.last - self.first + 1
 
     @classmethod
     def of_chunks(cls, run_id: str, first: int, data: Sequence[bytes]) -> "Block":
-        """Make a block of chunks, each given as its JSON. At least one."""
+        """Create a block of chunks, each given as its JSON. At least one."""
         if len(data) == 1:
             frame = b"id: %b.%d\ndata: %b\n\n" % (run_id.encode(), first, data[0])
             return _tuple(cls, (run_id, first, first, one_line(frame), None))  # in half the time
-        # One step for all of them: a frame at a time takes twice as long.
+        # All in one step: one frame at a time takes twice as long.
         frames = b"id: %b.%%d\ndata: %%b\n\n" % run_id.encode() * len(data)
         values = tuple(chain.from_iterable(enumerate(data, first)))
         return cls(run_id, first, first + len(data) - 1, one_line(frames % values))
 
     @classmethod
     def of_event(cls, run_id: str, seq: int, kind: EventType, data: bytes) -> "Block":
-        """Make a block of one event of any type."""
+        """Create a block of one event of any type."""
         name = b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
         frame = one_line(b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data))
         return cls(run_id, seq, seq, frame, kind if kind in TERMINAL_EVENTS else None)
@@ -117,11 +117,11 @@ class Block(NamedTuple):
         return Block(self.run_id, self.first, other.last, self.frames + other.frames, other.end)
 
     def after(self, seq: int) -> "Block":
-        """Return the part behind ``seq``, which must not be behind the block's last."""
+        """Return the part after ``seq``, which must be before the block's last."""
         skip = seq - self.first + 1
         if skip <= 0:
             return self
-        # A frame ends with the only empty line in it: JSON has no line breaks of its own.
+        # A frame ends with the only empty line in it: its JSON has no line breaks.
         frames = self.frames.split(_FRAME_END, skip)[skip]
         return Block(self.run_id, seq + 1, self.last, frames, self.end)
 
@@ -135,13 +135,13 @@ class Block(NamedTuple):
         return Block(self.run_id, self.first, self.first + count - 1, frames)
 
     def newest(self) -> "Block":
-        """Return the block's last event as a block of its own."""
+        """Return the block's last event as a separate block."""
         start = self.frames.rfind(_FRAME_END, 0, -len(_FRAME_END)) + 1
         frame = self.frames[start + 1 :] if start else self.frames
         return Block(self.run_id, self.last, self.last, frame, self.end)
 
     def without_debug(self) -> "Block":
-        """Return the block without what its error shows in development only."""
+        """Return the block without the error details that are for development only."""
         if self.end is not EventType.ERROR or b'"debug":' not in self.frames:
             return self
         newest = self.newest()
@@ -160,7 +160,7 @@ class Block(NamedTuple):
     def events(self) -> Iterator[Event]:
         """Yield the block's events, read from its frames."""
         for seq, frame in enumerate(self.frames.split(_FRAME_END)[:-1], self.first):
-            # "id: …\n", then perhaps "event: …\n", then "data: …".
+            # "id: …\n", then optionally "event: …\n", then "data: …".
             line = frame.index(b"\n") + 1
             kind = EventType.CHUNK
             if frame.startswith(b"event: ", line):

@@ -20,7 +20,7 @@ _DIGITS: Final = re.compile(rb"[0-9]{10}")
 _TOO_LONG: Final = 10**MOST_DIGITS
 
 _DEPTH: Final = 100
-"""How deep a value may nest. A value that contains itself has no end."""
+"""How deep a value can nest. A value that contains itself would never end."""
 
 
 class Unreadable(ValueError):
@@ -58,7 +58,7 @@ def json_fault(value: object, path: str = "", *, depth: int = _DEPTH) -> str | N
     if isinstance(value, (dict, list, tuple)):
         return _fault_within(value, path, depth)
     if isinstance(value, str):
-        return None if _is_text(value) else f"{path} has half of a surrogate pair"
+        return None if _is_text(value) else f"{path} has a lone surrogate"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{path} is {value}"
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Where in a value the part is that cannot be sent, and of which type it is."""
+"""Finds the part of a value that cannot be sent, and its type."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,33 +12,33 @@ from yieldwire.errors import InvalidOutput
 from yieldwire.log.jsonvalue import Unreadable, check_readable
 
 Encode: TypeAlias = Callable[..., bytes]
-"""Makes JSON of a value, of a part of it with ``include=``."""
+"""Encodes a value as JSON, or a part of it with ``include=``."""
 
 Path: TypeAlias = tuple[str | int, ...]
 
 DEPTH: Final = 64
-"""How deep is looked; what lies deeper is told by the place above it."""
+"""How deep to search; a fault deeper than this is reported by the place above it."""
 WIDTH: Final = 10_000
-"""At how many members of one container is looked."""
+"""How many members of one container are searched."""
 NAME_SHOWN: Final = 200
-"""How much of the place is told, in characters: keys may be of any length."""
+"""The maximum length of a place in a message, in characters: keys can have any length."""
 
 
 def invalid_output(action: str, what: str, value: object, error: Exception) -> InvalidOutput:
     """Return the error that says what is wrong with ``value``, which ``error`` refused.
 
     Args:
-        action: The action that made the value.
+        action: The action that created the value.
         what: What the value is: ``chunk``, ``result``.
         value: The value.
-        error: Raised as it was validated or encoded.
+        error: Raised when it was validated or encoded.
     """
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_context=False, include_input=True)[0]
         place, kind = _place(what, first["loc"]), _kind(first["input"])
         return InvalidOutput(
-            f"{action}: {place} does not fit its declared type: {first['msg']}. "
-            f"It is of the type {kind}."
+            f"{action}: {place} does not match its declared type: {first['msg']}. "
+            f"Its type is {kind}."
         )
     if isinstance(error, Unreadable):
         path = () if "levels" in str(error) else _misfit(value)[0]
@@ -60,9 +60,9 @@ _NOT_JSON: Final = (
     "is of the type {}, which cannot be written as JSON. "
     "Use plain JSON, a dataclass, a TypedDict or a Pydantic model."
 )
-_BAD_KEY: Final = "has a key of the type {}, which cannot be written as JSON. Use text."
+_BAD_KEY: Final = "has a key of the type {}, which cannot be written as JSON. Use strings."
 _CIRCULAR: Final = "is a {} that contains itself, which cannot be written as JSON."
-_BAD_TEXT: Final = "is a {} that UTF-8 cannot say, so it cannot be written as JSON."
+_BAD_TEXT: Final = "is a {} that is not valid in UTF-8, so it cannot be written as JSON."
 
 
 def _misfit(value: object) -> tuple[Path, object, str]:
@@ -112,9 +112,9 @@ def _can_encode(parent: object, step: str | int, member: object) -> bool:
     serializer: Any = getattr(type(parent), "__pydantic_serializer__", None)
     if serializer is None:
         return _is_json(member)
-    try:  # as the model itself writes its field
+    try:  # the way the model itself serializes its field
         check_readable(serializer.to_json(parent, include={step}, by_alias=True, warnings=False))
-    except Exception:  # noqa: BLE001 - a serializer of the user's may raise anything
+    except Exception:  # noqa: BLE001 - a serializer of the user's can raise anything
         return False
     return True
 

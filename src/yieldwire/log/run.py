@@ -2,7 +2,7 @@
 
 Rule 1: every change of status is a row of `TRANSITIONS`. No other module decides which
 status follows another.
-Rule 2: this module does no I/O and does not know who drives it.
+Rule 2: this module does no I/O and does not know its callers.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from yieldwire.log.events import EventType
 
 
 class Status(StrEnum):
-    """Where a run is in its life."""
+    """The status of a run."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -69,25 +69,25 @@ def advance(status: Status, event: EventType) -> Status:
 class RunRecord(NamedTuple):
     """One run as a store keeps it. Times are seconds since the epoch, by the store's clock.
 
-    A tuple, because one is made for every change of a run; its fields go by their names.
+    A tuple, because one is created for every change of a run; access its fields by name.
     """
 
     id: str
     action: str
     caller: str
-    """Whose quota the run counts against: the owner, or the address of the anonymous."""
+    """Whose quota the run counts against: the owner, or the address of an anonymous caller."""
     owner: str | None = None
     input: bytes = b"{}"
-    """The validated input as JSON; an upload stands there by its name, size and hash."""
+    """The validated input as JSON; an upload is replaced by its name, size and hash."""
     context: bytes = b"{}"
-    """What middleware put on ``ctx.state``, and the request's facts, as JSON."""
+    """What middleware put on ``ctx.state``, and facts about the request, as JSON."""
     labels: tuple[str, ...] = ()
     linger: float | None = 30.0
-    """Seconds that an attached run waits for a reader to come back; ``None``: for ever."""
+    """Seconds that an attached run waits for a reader to come back; ``None``: forever."""
     detached: bool = False
     timeout: float | None = None
     retries: int = 0
-    """How many attempts may follow the first when a worker is lost."""
+    """How many attempts can follow the first when a worker is lost."""
     retention: float = 3600.0
     """Seconds that the run is kept after its terminal event."""
     keep: int | None = None
@@ -105,12 +105,12 @@ class RunRecord(NamedTuple):
 
     @property
     def is_shared(self) -> bool:
-        """Whether this is a feed's one run for all of its readers, which nobody owns."""
+        """Whether this is a feed's one run for all of its readers, which has no owner."""
         return self.caller.startswith(SHARED)
 
 
 SHARED: Final = "feed:"
-"""What the ``caller`` of a shared feed's run begins with, before the action's name."""
+"""The prefix of ``caller`` of a shared feed's run, before the action's name."""
 
 
 MAX_LABELS: Final = 32
@@ -122,16 +122,16 @@ def distinct_labels(labels: object) -> tuple[str, ...]:
     """Return the labels of a run, each once, in the order of their first mention.
 
     Raises:
-        UsageError: If one is not a text of 1 to 100 printable characters, if there are more than
-            32, or if ``labels`` is not a list of them.
+        UsageError: If one is not a string of 1 to 100 printable characters, if there are more
+            than 32, or if ``labels`` is not a list of them.
     """
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Sequence):
-        raise UsageError(f"labels is a list of texts such as ['nightly'], not {labels!r:.100}.")
+        raise UsageError(f"labels is a list of strings such as ['nightly'], not {labels!r:.100}.")
     for label in labels:
         is_text = isinstance(label, str) and label.isprintable() and not label.isspace()
         if not (is_text and 1 <= len(label) <= MAX_LABEL_LENGTH):
             raise UsageError(
-                f"{label!r:.100} cannot be a label: a label is a text of 1 to {MAX_LABEL_LENGTH} "
+                f"{label!r:.100} cannot be a label: a label is a string of 1 to {MAX_LABEL_LENGTH} "
                 "printable characters."
             )
     distinct = tuple(dict.fromkeys(labels))

@@ -1,4 +1,4 @@
-"""A run's state in one object, for whoever polls: folded from its log."""
+"""A run's state in one object, for polling: folded from its log."""
 
 import sys
 from collections import OrderedDict
@@ -23,26 +23,26 @@ _MARKS: Final = (
     b'"type":"append"',
     b'"type":"progress"',
 )
-"""One of these stands in a block in which more counts than the newest chunk."""
+"""A block with one of these has more that matters than its newest chunk."""
 
 
 TEXT_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of text that a snapshot has at most."""
+"""The maximum of bytes of text in a snapshot."""
 FOLDS_BYTES: Final = 32 * 1024 * 1024
-"""About what the folds of one application take."""
+"""The approximate maximum of bytes for the folds of one application."""
 _FOLD_BYTES: Final = 1_000
-"""About what a fold takes beside what it holds."""
+"""The approximate size of a fold without its contents."""
 _PIECES: Final = 1024
-"""How many pieces of text are kept before they are joined: each takes memory of its own."""
+"""How many pieces of text are kept before they are joined: each has its own overhead."""
 
 
 class Fold:
-    """What a log adds up to, as far as it was read. Feed it every block, in order.
+    """The state that a log adds up to, as far as it was read. Feed it every block, in order.
 
     Args:
-        keeps_text: Whether texts accumulate; a feed that trims its log has no whole text.
-        text_bytes: Their limit in UTF-8 bytes; a longer text is dropped as a whole.
-        shows_debug: Whether an error keeps what is for development only.
+        keeps_text: Whether texts are concatenated; a feed that trims its log has no whole text.
+        text_bytes: Their limit in UTF-8 bytes; a longer text is dropped entirely.
+        shows_debug: Whether an error keeps its details for development.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Fold:
 
     def _clear(self) -> None:
         self._texts: list[str] = []
-        self._pieces: list[str] = []  # behind `_texts`, not joined yet
+        self._pieces: list[str] = []  # after `_texts`, not joined yet
         self._text_bytes = self._held_bytes = 0  # in UTF-8, and in memory
         self._progress: bytes | None = None
         self._chunk: bytes | None = None
 
     @property
     def text(self) -> str | None:
-        """The accumulated text; ``None`` where no chunk had any."""
+        """The text so far; ``None`` if no chunk had any."""
         if self._pieces or len(self._texts) > 1:
             self._texts = ["".join([*self._texts, *self._pieces])]
             self._pieces, self._held_bytes = [], sys.getsizeof(self._texts[0])
@@ -72,16 +72,16 @@ class Fold:
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory this takes."""
+        """The approximate size in memory, in bytes."""
         held = (self._progress, self._chunk, self.result, self.error)
         return _FOLD_BYTES + self._held_bytes + sum(len(data) for data in held if data is not None)
 
     def add(self, block: Block) -> None:
-        """Take in the block's events, but for those that were taken in before."""
+        """Add the block's events, except those that were added before."""
         if block.last <= self.seq:
             return
         block = block.after(self.seq)
-        # A long log of what does not accumulate is told by the newest chunk alone.
+        # Of many events that do not add up, only the newest chunk matters.
         tells = any(mark in block.frames for mark in _MARKS)
         for event in (block if tells else block.newest()).events():
             self._take(event)
@@ -96,13 +96,13 @@ class Fold:
                 elif self._keeps_text and (text := text_of(event.data)) is not None:
                     self._append(text)
             case EventType.RESTARTED:
-                self._clear()  # the partial output of an older attempt counts no more
+                self._clear()  # the partial output of an older attempt no longer counts
             case EventType.DONE:
                 self.result = event.data
             case EventType.ERROR | EventType.CANCELLED:
                 self.error = event.data
             case EventType.STARTED:
-                raise AssertionError("no log has this event")
+                raise AssertionError("a log never has this event")
 
     def _append(self, text: str) -> None:
         self._text_bytes += len(text) if text.isascii() else len(text.encode())
@@ -118,7 +118,7 @@ class Fold:
             self._pieces = []
 
     def outcome(self) -> dict[str, Json]:
-        """Return ``result`` and ``error``, each ``None`` where there is none."""
+        """Return ``result`` and ``error``, each ``None`` if there is none."""
         done = from_json(self.result) if self.result is not None else {}
         error = from_json(self.error) if self.error is not None else None
         if error is not None and not self._shows_debug:
@@ -141,9 +141,9 @@ class Fold:
 
 
 class Folds:
-    """Folds by run, kept so that polling a long log reads only what is new.
+    """Folds by run, cached so that polling a long log reads only what is new.
 
-    They take about ``max_bytes``: those that were asked for the longest ago are dropped first.
+    They take about ``max_bytes``: the least recently used are dropped first.
     """
 
     def __init__(self, max_bytes: int = FOLDS_BYTES) -> None:
@@ -154,12 +154,12 @@ class Folds:
         return len(self._folds)
 
     def get(self, run_id: str) -> Fold | None:
-        """Return a run's fold, which everybody who asks for it feeds."""
+        """Return a run's fold, which all of its readers share and feed."""
         known = self._folds.get(run_id)
         return None if known is None else known[0]
 
     def keep(self, run_id: str, fold: Fold) -> None:
-        """Keep a fold as the one that was asked for last, with the size that it has now."""
+        """Keep a fold as the most recently used one, with its current size."""
         self.forget(run_id)
         self._folds[run_id] = fold, fold.size
         self.size += fold.size
@@ -174,7 +174,7 @@ class Folds:
 
 
 def summary(run: RunRecord) -> dict[str, Json]:
-    """Return what a list of runs says of one."""
+    """Return the entry of one run in a list."""
     return {
         "id": run.id,
         "action": run.action,
@@ -189,7 +189,7 @@ def summary(run: RunRecord) -> dict[str, Json]:
 
 
 def retry_after_ms(run: RunRecord, now: float) -> int | None:
-    """Return how soon to poll again: half a second at first, a tenth of the run's age later.
+    """Return how soon to poll again: half a second at first, later a tenth of the run's age.
 
     ``None`` for a run that has ended.
     """

@@ -1,8 +1,8 @@
 """The steps that a store itself takes in a run's life, as pure functions of its record.
 
-Each returns the record as it is afterwards, and the block that goes into the log with it, if
-any. A store's part is to do both in one atomic step. Steps that no worker asked for raise the
-fence, so that none can follow them.
+Each returns the new record, and the block to append to the log with it, if any. The store
+must do both in one atomic step. Steps that no worker asked for raise the fence, so that none
+can follow them.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ CLAIM_SECONDS: Final = 30.0
 
 
 def claim(run: RunRecord, now: float) -> RunRecord:
-    """Begin the next attempt.
+    """Start the next attempt.
 
     Raises:
         Fenced: If the run is not pending.
@@ -35,42 +35,42 @@ def claim(run: RunRecord, now: float) -> RunRecord:
 
 
 def check_right(run: RunRecord, fence: int) -> None:
-    """Return if the holder of ``fence`` may write.
+    """Return if the holder of ``fence`` is allowed to write.
 
     Raises:
         Fenced: If another writer holds the run, or it is not running.
     """
     if run.fence != fence or run.status is not _RUNNING:
-        raise Fenced(f"Run {run.id} is {run.status.value}, and this writer's right is over.")
+        raise Fenced(f"Run {run.id} is {run.status.value}, and this writer has lost it.")
 
 
 def append(
     run: RunRecord, block: Block, after: int, status: Status | None, now: float
 ) -> RunRecord:
-    """Put ``block`` behind event ``after``; ``status`` is the end that it brings, if it does.
+    """Append ``block`` after event ``after``; ``status`` is the end that it brings, if any.
 
     Raises:
-        AppendConflict: If the log ends elsewhere, or the block does not bring that end.
+            AppendConflict: If the log ends elsewhere, or the block does not bring that end.
     """
     if run.seq != after or block.first != after + 1:
         raise AppendConflict(f"Run {run.id} is at seq {run.seq}, not at {after}.")
     brings = None if block.end is None else advance(run.status, block.end)
     if brings is not status:
-        raise AppendConflict(f"The block brings {brings}, and {status} was said of it.")
+        raise AppendConflict(f"The block brings {brings}, but the caller said {status}.")
     return end(run, block, now) if status is not None else run._replace(seq=block.last)
 
 
 def end(run: RunRecord, block: Block, now: float) -> RunRecord:
-    """End the run by the terminal event that ``block`` ends with."""
+    """End the run by the terminal event at the end of ``block``."""
     if block.end is None:
         raise AppendConflict("A block that ends a run must end with a terminal event.")
     return run._replace(status=advance(run.status, block.end), seq=block.last, ended_at=now)
 
 
 def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Block | None]:
-    """Note why the run should stop; one that is pending is cancelled at once.
+    """Record why the run should stop; a pending run is cancelled at once.
 
-    The first reason stays, and a run that has ended stays as it is.
+    The first reason is kept, and a run that has ended does not change.
     """
     if run.status.is_terminal or run.cancel_reason is not None:
         return run, None
@@ -83,8 +83,8 @@ def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Blo
 def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
     """Take a run from a worker whose lease ran out.
 
-    Where another attempt is allowed it is pending again, with the event ``restarted``;
-    otherwise it fails as ``INTERRUPTED``. One that was not begun yet stays pending.
+    If another attempt is allowed it becomes pending again, with the event ``restarted``;
+    otherwise it fails as ``INTERRUPTED``. A run that has not started yet stays pending.
     """
     if run.status is Status.PENDING:
         return run, None
@@ -105,11 +105,11 @@ def _end_without_worker(
 
 
 def needs_readers(run: RunRecord) -> bool:
-    """Whether the run is asked to stop when nobody has followed it for a while."""
+    """Whether the run is asked to stop when it has had no reader for a while."""
     is_to_go_on = run.cancel_reason is None and run.ended_at is None
     return is_to_go_on and not run.detached and run.linger is not None
 
 
 def is_forsaken(run: RunRecord, read_until: float, now: float) -> bool:
-    """Whether a run has been without the readers that it needs for longer than it lingers."""
+    """Whether a run that needs readers has been without them for longer than its linger."""
     return needs_readers(run) and now - read_until > (run.linger or 0.0)
