@@ -5,7 +5,7 @@ import type { RunState } from "./core/state.js";
 import type { RunObserver } from "./observer.js";
 
 /** The options of one `execute`. There is no `signal`: `stop`, `reset` and unmounting replace it. */
-export type ExecuteOptions = Omit<CallOptions, "signal">;
+export type ExecuteOptions = Omit<CallOptions, "signal" | "keep">;
 
 /** The arguments of `execute`; the input is optional if all its fields are. */
 export type ExecuteArguments<Input> = Record<never, never> extends Input
@@ -31,7 +31,8 @@ export function commandsOf<Input, Chunk, Result, Code extends string>(
   newest: () => RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
 ): ActionCommands<Input, Chunk, Result, Code> {
   return {
-    execute: (...call) => newest().execute((action) => action(...call)),
+    // The observer keeps what is shown, so the run keeps nothing.
+    execute: (...[input, options]) => newest().execute((action) => action(input as Input, { ...options, keep: 0 })),
     stop: () => newest().stop(),
     reset: () => newest().reset(),
   };

@@ -13,8 +13,6 @@ import { Start } from "./start.js";
 import { takeStream } from "./streams.js";
 import { pathOf, Wire } from "./wire.js";
 
-/** The maximum of past events that a late iteration sees. */
-const KEEP = 10_000;
 /** Three of the server's keepalives, which are sent every 15 s. */
 const IDLE_MS = 45_000;
 /** The server holds a stream's head back for at most half a second; the rest is for the network. */
@@ -64,7 +62,7 @@ interface Server {
 }
 
 function serverOf(environment: Environment, options: ClientOptions): Server {
-  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
+  const { keep, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
   const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base.origin, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
@@ -73,9 +71,9 @@ function serverOf(environment: Environment, options: ClientOptions): Server {
   return {
     wire,
     call: (action, input, call) =>
-      new LiveRun(around(call.transport), { start: new Start(action, input, { transport, ...call }, feeds), signal: call.signal, keep }),
-    attach<Chunk, Result, Code extends string>(id: string, cursor?: string, { signal, transport: own }: AttachOptions = {}) {
-      const run = new LiveRun<Chunk, Result, Code>(around(own), { id, cursor, signal, keep });
+      new LiveRun(around(call.transport), { keep, ...call, start: new Start(action, input, { transport, ...call }, feeds) }),
+    attach<Chunk, Result, Code extends string>(id: string, cursor?: string, options: AttachOptions = {}) {
+      const run = new LiveRun<Chunk, Result, Code>(around(options.transport), { keep, ...options, id, cursor });
       run.follow();
       return run;
     },

@@ -64,6 +64,8 @@ export interface CallOptions {
   readonly transport?: TransportName;
   /** `GET` for a feed; otherwise detected. */
   readonly method?: "GET" | "POST";
+  /** How many events this run keeps for iterations that start late; with 0 it has no `text` either. Default: the client's `keep`. */
+  readonly keep?: number;
   /** Called with how much of the input was sent, if the browser reports it. */
   readonly onUpload?: (sentBytes: number, totalBytes: number) => void;
 }
@@ -80,7 +82,7 @@ export interface RunSource<Chunk = unknown, Result = unknown, Code extends strin
 }
 
 /** The options of an attach. */
-export type AttachOptions = Pick<CallOptions, "signal" | "transport">;
+export type AttachOptions = Pick<CallOptions, "signal" | "transport" | "keep">;
 
 /** A server action, as listed in a generated `Actions` interface. */
 export interface Action<Input, Chunk, Result, Code extends string = never> extends RunSource<Chunk, Result, Code> {
@@ -163,6 +165,6 @@ export interface ClientOptions {
    * 4 in a browser that speaks HTTP/1.1, which opens six connections to an origin.
    */
   readonly maxStreams?: number;
-  /** How many events a run keeps for iterations that start late. */
+  /** How many events a run keeps for iterations that start late; default: 10,000, but at most 4 MiB. */
   readonly keep?: number;
 }

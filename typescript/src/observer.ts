@@ -9,12 +9,11 @@
 import type { Run, RunSource } from "./contract.js";
 import type { ActionError } from "./core/error.js";
 import type { RunEvent } from "./core/event.js";
-import { blank, IDLE, type RunState, Tally } from "./core/state.js";
+import { blank, type RunState, Tally } from "./core/state.js";
 import { Paint } from "./paint.js";
 import { forget, type Persist, recall, remember } from "./persistence.js";
 
-const KEEP = 1000;
-/** The codes of servers that no longer let this page see the run of a kept id. */
+/** The codes by which a server says that this page can no longer see the run of a kept id. */
 const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN", "PARSE_ERROR"]);
 
 /** How a run is shown. Callbacks are looked up when they are called, so the newest are used. */
@@ -78,7 +77,7 @@ export class RunObserver<
   Code extends string,
   Source extends RunSource<Chunk, Result, Code> = RunSource<Chunk, Result, Code>,
 > {
-  /** The newest options; a binding sets them on every render. A run's id stays where the first `persist` said. */
+  /** The newest options; a binding sets them on every render. The first `persist` is used for good. */
   options: StreamOptions<Chunk, Result, Code>;
   /** The state before anything has happened, also on a server. */
   readonly initial: RunState<Chunk, Result, Code>;
@@ -101,7 +100,7 @@ export class RunObserver<
     this.options = options;
     this.#persist = options.persist;
     this.#id = id;
-    this.initial = id === undefined ? IDLE : blank("streaming", id);
+    this.initial = blank(id === undefined ? "idle" : "streaming", id);
     this.#shown = this.initial;
   }
 
@@ -124,9 +123,11 @@ export class RunObserver<
   resume(): void {
     this.#show();
     if (this.#following || this.#tally?.isOver) return;
-    const kept = this.#id ?? recall(this.#persist);
-    const place = this.#left ?? (kept === undefined ? undefined : { id: kept });
-    if (place) this.#attach({ ...place, isRecalled: this.#id === undefined && !this.#left });
+    const left = this.#left;
+    const id = left?.id ?? this.#id ?? recall(this.#persist);
+    if (id === undefined) return;
+    if (!left?.cursor) this.#tally = new Tally(this.options.keep, id);
+    this.#follow(this.#source.attach(id, left?.cursor, { keep: 0 }), [], !left && this.#id === undefined);
   }
 
   /**
@@ -140,7 +141,10 @@ export class RunObserver<
       if (following && concurrent === "ignore") return void following.settles.push(resolve);
       const begin = (): void => {
         try {
-          this.#begin(start(this.#source), resolve);
+          const run = start(this.#source);
+          forget(this.#persist);
+          this.#tally = new Tally(this.options.keep);
+          this.#follow(run, [resolve], false);
         } catch (error) {
           reject(error); // the call itself is wrong, and nothing was started
           this.#show();
@@ -192,27 +196,15 @@ export class RunObserver<
     if (isNew) remember(this.#persist, id);
   }
 
-  #begin(run: Run<Chunk, Result, Code>, settle: Settle<Chunk, Result, Code>): void {
-    forget(this.#persist);
-    this.#tally = new Tally(this.options.keep ?? KEEP);
-    this.#follow({ run, settles: [settle], isRecalled: false });
-    this.#show();
-  }
-
-  #attach({ id, cursor, isRecalled }: Place & { readonly isRecalled: boolean }): void {
-    if (cursor === undefined) this.#tally = new Tally(this.options.keep ?? KEEP, id);
-    this.#follow({ run: this.#source.attach(id, cursor), settles: [], isRecalled });
-    this.#show();
-  }
-
-  #follow(given: Omit<Following<Chunk, Result, Code>, "unsubscribe">): void {
-    const following: Following<Chunk, Result, Code> = { ...given, unsubscribe: () => undefined };
+  #follow(run: Run<Chunk, Result, Code>, settles: Settle<Chunk, Result, Code>[], isRecalled: boolean): void {
+    const following: Following<Chunk, Result, Code> = { run, settles, isRecalled, unsubscribe: () => undefined };
     this.#following = following;
     this.#left = undefined;
     this.#isLeaving = false;
-    const unsubscribe = given.run.subscribe((batch) => this.#take(following, batch));
+    const unsubscribe = run.subscribe((batch) => this.#take(following, batch));
     if (this.#following === following) following.unsubscribe = unsubscribe;
     else unsubscribe(); // it had ended already
+    this.#show();
   }
 
   #take(following: Following<Chunk, Result, Code>, batch: readonly RunEvent<Chunk, Result>[]): void {
@@ -221,11 +213,9 @@ export class RunObserver<
     const { run } = following;
     if (this.#isLeaving) return this.leave();
     if (run.id !== undefined && tally.runId === undefined) {
-      tally.identify(run.id);
       remember(this.#persist, run.id);
-      this.#paint.request(0);
     }
-    if (tally.hear(run.trouble)) this.#paint.request(0);
+    if (tally.hear(run)) this.#paint.request(0);
     following.cursor = run.cursor;
     for (const event of batch) tally.take(event);
     if (batch.length > 0) this.#paint.request(tally.isOver ? 0 : (this.options.throttleMs ?? 0));
@@ -241,34 +231,26 @@ export class RunObserver<
   /** A run that was refused, or that cannot be followed, has no last event: its result has the reason. */
   async #conclude(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): Promise<void> {
     following.unsubscribe();
-    try {
-      const result = await following.run.result();
-      if (this.#following === following) tally.complete(result);
-    } catch (reason) {
-      const error = reason as ActionError<Code>;
-      if (this.#following === following) {
-        if (following.isRecalled && LOST.has(error.code)) return this.#lose(following);
-        tally.fail(error);
-      }
-    }
-    if (this.#following === following) this.#end(following, tally);
+    const isNewest = (): boolean => this.#following === following;
+    const fail = (error: ActionError<Code>): unknown => isNewest() && tally.fail(error);
+    await following.run.result().then((result) => isNewest() && tally.complete(result), fail);
+    if (!isNewest()) return;
+    if (following.isRecalled && LOST.has(tally.error?.code as string)) this.#lose(following);
+    else this.#end(following, tally);
   }
 
   /** The run no longer exists for this page, so the state is as if there had been none. */
   #lose(following: Following<Chunk, Result, Code>): void {
     forget(this.#persist);
-    this.#following = undefined;
     this.#tally = undefined;
-    for (const settle of following.settles) settle(this.initial);
+    this.#release(following, this.initial);
     this.#show();
     this.#next();
   }
 
   #end(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): void {
     const { state, error } = tally;
-    this.#following = undefined;
-    following.unsubscribe();
-    for (const settle of following.settles) settle(state);
+    this.#release(following, state);
     this.#paint.request(0);
     this.#call(() => {
       if (state.status === "done") this.options.onDone?.(state.result);
@@ -290,14 +272,21 @@ export class RunObserver<
   #abandon({ stops }: { readonly stops: boolean }): void {
     const following = this.#following;
     if (!following || !this.#tally) return;
-    this.#following = undefined;
-    following.unsubscribe();
+    const { run } = following;
     if (stops) {
       forget(this.#persist);
       this.#tally.cancel();
-      void stopAndDetach(following.run);
-    } else following.run.detach();
-    for (const settle of following.settles) settle(this.#tally.state);
+    }
+    this.#release(following, this.#tally.state);
+    // A stop that fails has no caller to reject; without readers the run ends after its `linger`.
+    if (stops) void run.stop().catch(() => undefined).finally(() => run.detach());
+    else run.detach();
+  }
+
+  #release(following: Following<Chunk, Result, Code>, state: RunState<Chunk, Result, Code>): void {
+    this.#following = undefined;
+    following.unsubscribe();
+    for (const settle of following.settles) settle(state);
   }
 
   #show(): void {
@@ -316,16 +305,5 @@ export class RunObserver<
         throw error;
       });
     }
-  }
-}
-
-/** The stop runs in the background, and the run is detached whether or not it succeeds. */
-async function stopAndDetach(run: Pick<Run, "stop" | "detach">): Promise<void> {
-  try {
-    await run.stop();
-  } catch {
-    // Nobody is left to report to; without readers the run ends after its `linger`.
-  } finally {
-    run.detach();
   }
 }

@@ -2,15 +2,16 @@
 
 import { PAGE } from "./environment.js";
 
-/** The time between frames if nothing renders: a hidden page, a server, a test. */
-const PICTURE_MS = 16;
+/** How long to wait for a frame that may never come, as in a hidden page, on a server or in a test. */
+const UNPAINTED_MS = 50;
 
 /** Calls back once before the next paint, however often it is requested until then. */
 export class Paint {
   readonly #callback: () => void;
   #cancel: (() => void) | undefined;
-  #isPatient = false;
-  #paintedAtMs = -Infinity;
+  #paintedMs = -Infinity;
+  /** The earliest time of the requested call. */
+  #dueMs = Infinity;
 
   constructor(callback: () => void) {
     this.#callback = callback;
@@ -18,55 +19,41 @@ export class Paint {
 
   /** Request a call, at least `throttleMs` after the previous one. A more urgent request brings a waiting one forward. */
   request(throttleMs: number): void {
-    const waitMs = this.#paintedAtMs + throttleMs - performance.now();
-    if (this.#cancel && !(this.#isPatient && waitMs <= 0)) return;
+    const dueMs = this.#paintedMs + throttleMs;
+    if (this.#dueMs <= dueMs) return;
     this.cancel();
-    this.#isPatient = waitMs > 0;
-    this.#cancel = this.#isPatient ? after(waitMs, () => this.#await()) : beforePaint(() => this.#call());
+    this.#dueMs = dueMs;
+    const waitMs = dueMs - performance.now();
+    const paint = (): void => void (this.#cancel = beforePaint(() => this.#call()));
+    if (waitMs > 0) this.#cancel = PAGE.after(waitMs, paint);
+    else paint();
   }
 
   /** Cancel the request; no timer remains. */
   cancel(): void {
     this.#cancel?.();
-    this.#cancel = undefined;
-  }
-
-  #await(): void {
-    this.#isPatient = false;
-    this.#cancel = beforePaint(() => this.#call());
+    this.#dueMs = Infinity;
   }
 
   #call(): void {
-    this.#cancel = undefined;
-    this.#paintedAtMs = performance.now();
+    this.#dueMs = Infinity;
+    this.#paintedMs = performance.now();
     this.#callback();
   }
 }
 
-const { after } = PAGE;
-
-/** A hidden page is never painted and gets no animation frames, and a server has none. */
+/** Call back before the next frame. A page that is hidden meanwhile has none, so a timer is set too. */
 function beforePaint(callback: () => void): () => void {
-  if (typeof requestAnimationFrame !== "function" || isHidden()) return after(PICTURE_MS, callback);
-  const page = typeof document === "undefined" ? undefined : document;
-  let cancelTimer: (() => void) | undefined;
-  const end = (): void => {
-    cancelAnimationFrame(frame);
-    cancelTimer?.();
-    page?.removeEventListener("visibilitychange", hide);
-  };
-  const call = (): void => {
-    end();
+  const scope: Partial<typeof globalThis> = globalThis;
+  const cancelTimer = PAGE.after(UNPAINTED_MS, call);
+  const frame = scope.requestAnimationFrame?.(call);
+  function cancel(): void {
+    cancelTimer();
+    scope.cancelAnimationFrame?.(frame as number);
+  }
+  function call(): void {
+    cancel();
     callback();
-  };
-  const hide = (): void => {
-    if (isHidden()) cancelTimer ??= after(PICTURE_MS, call);
-  };
-  const frame = requestAnimationFrame(call);
-  page?.addEventListener("visibilitychange", hide);
-  return end;
-}
-
-function isHidden(): boolean {
-  return typeof document !== "undefined" && document.visibilityState === "hidden";
+  }
+  return cancel;
 }

@@ -10,33 +10,32 @@ export interface RunStorage {
 /** A key in `sessionStorage`, or a key and its storage. */
 export type Persist = string | { readonly key: string; readonly storage: RunStorage };
 
-/** The key and the storage; two values are compared by them, since an object is often created again for each render. */
-export function partsOf(persist: Persist | undefined): readonly [key: string | undefined, storage: RunStorage | undefined] {
-  return typeof persist === "object" ? [persist.key, persist.storage] : [persist, undefined];
+/** The key and the storage, to compare two values of `persist`: components often create a new object for each render. */
+export function partsOf(persist: Persist | undefined): readonly [key?: string | undefined, storage?: RunStorage | undefined] {
+  return typeof persist === "object" ? [persist.key, persist.storage] : [persist];
 }
 
 /** Return the kept id, if any. */
 export function recall(persist: Persist | undefined): string | undefined {
-  return using(persist, (storage, key) => storage.getItem(key)) ?? undefined;
+  return using(persist, "getItem") ?? undefined;
 }
 
 /** Keep an id. */
 export function remember(persist: Persist | undefined, runId: string): void {
-  using(persist, (storage, key) => storage.setItem(key, runId));
+  using(persist, "setItem", runId);
 }
 
 /** Remove the id. */
 export function forget(persist: Persist | undefined): void {
-  using(persist, (storage, key) => storage.removeItem(key));
+  using(persist, "removeItem");
 }
 
-/** A page whose storage is forbidden or full throws on every access, and works without it. */
-function using<T>(persist: Persist | undefined, use: (storage: RunStorage, key: string) => T): T | undefined {
-  if (persist === undefined) return undefined;
+/** If the storage is forbidden or full, every access throws, and the page works without it. */
+function using(persist: Persist | undefined, act: keyof RunStorage, value: string = ""): string | null | void {
   try {
-    const { key, storage } = typeof persist === "string" ? { key: persist, storage: globalThis.sessionStorage } : persist;
-    return use(storage, key);
+    const [key, storage = globalThis.sessionStorage] = partsOf(persist);
+    if (key !== undefined) return storage[act](key, value);
   } catch {
-    return undefined;
+    // Nothing is kept.
   }
 }

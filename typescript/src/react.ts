@@ -2,7 +2,7 @@
 
 /** Actions and their runs in React, 18 and newer. */
 
-import { type RefObject, useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
 import type { RunState } from "./core/state.js";
@@ -28,10 +28,8 @@ export function useStreamAction<Input, Chunk, Result, Code extends string = neve
   action: Action<Input, Chunk, Result, Code>,
   options: StreamOptions<Chunk, Result, Code> = {},
 ): StreamAction<Input, Chunk, Result, Code> {
-  const observer = useMemo(() => new RunObserver(action, options), [action, ...partsOf(options.persist)]);
-  const newest = useRef(observer);
-  const [commands] = useState(() => commandsOf(() => newest.current));
-  const state = useObserved(observer, newest, options);
+  const [state, newest] = useObserved(action, options);
+  const [commands] = useState(() => commandsOf(newest));
   return useMemo(() => ({ ...state, ...commands }), [state, commands]);
 }
 
@@ -41,24 +39,29 @@ export function useRun<Chunk, Result, Code extends string = never>(
   id: string | undefined,
   options: FollowOptions<Chunk, Result, Code> = {},
 ): RunState<Chunk, Result, Code> & RunCommands {
-  const observer = useMemo(() => new RunObserver(source, options, id), [source, id]);
-  const state = useObserved(observer, useRef(observer), options);
-  return useMemo(() => ({ ...state, stop: observer.stop }), [state, observer]);
+  const [state, newest] = useObserved(source, options, id);
+  const [stop] = useState(() => () => newest().stop());
+  return useMemo(() => ({ ...state, stop }), [state, stop]);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
 function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
-  observer: RunObserver<Chunk, Result, Code, Source>,
-  newest: RefObject<RunObserver<Chunk, Result, Code, Source>>,
+  source: RunSource<Chunk, Result, Code> & Source,
   options: StreamOptions<Chunk, Result, Code>,
-): RunState<Chunk, Result, Code> {
-  // Set only when a render is committed: a render that React discards must leave no trace.
+  id?: string,
+): readonly [state: RunState<Chunk, Result, Code>, newest: () => RunObserver<Chunk, Result, Code, Source>] {
+  const observer = useMemo(
+    () => new RunObserver<Chunk, Result, Code, Source>(source, options, id),
+    [source, id, ...partsOf(options.persist)],
+  );
+  const { current } = useRef({ observer });
+  // Written only when a render is committed: a discarded render must have no effect.
   useInsertionEffect(() => {
-    if (newest.current !== observer) newest.current.leave(); // React removes its listener later
-    newest.current = observer;
+    if (current.observer !== observer) current.observer.leave(); // React removes its listener later
+    current.observer = observer;
     observer.options = options;
   });
   const state = useSyncExternalStore(observer.subscribe, observer.snapshot, () => observer.initial);
   useEffect(() => observer.resume(), [observer]);
-  return state;
+  return [state, () => current.observer];
 }

@@ -12,14 +12,17 @@ import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
 import { pathOf } from "./wire.js";
 
-/** How a run begins: with a call, or with an id. */
+/** The default maximum of past events that a late iteration sees. */
+const KEEP = 10_000;
+
+/** Where a run begins: with a call, or with an id. */
 export interface Origin {
   readonly start?: Start;
   readonly id?: string;
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How many events are kept. */
-  readonly keep: number;
+  readonly keep?: number | undefined;
 }
 
 interface Listener<Event> {
@@ -46,7 +49,8 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
 
   constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
     this.#around = around;
-    this.#replay = new Replay(keep);
+    this.#replay = new Replay(keep, KEEP);
+    this.#log.keepsText = keep !== 0;
     this.#follower = new Follower(around, this, start);
     try {
       if (id !== undefined) this.identify(id, undefined, cursor);

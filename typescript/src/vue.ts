@@ -6,7 +6,7 @@ import {
 } from "vue";
 import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
-import { IDLE, type RunState } from "./core/state.js";
+import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { partsOf } from "./persistence.js";
 
@@ -64,29 +64,29 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   readonly state: ShallowRef<RunState<Chunk, Result, Code>>;
   readonly newest: () => RunObserver<Chunk, Result, Code, Source>;
 } {
-  const state = shallowRef<RunState<Chunk, Result, Code>>(IDLE);
+  const state = shallowRef() as ShallowRef<RunState<Chunk, Result, Code>>;
   const live = liveOf(options);
-  let isMounted = false;
+  // Nothing is followed on a server or before hydration; a bare effect scope has neither.
+  const mounted = new Promise<void>((resolve) => (getCurrentInstance() ? onMounted(resolve) : resolve()));
   let observer!: RunObserver<Chunk, Result, Code, Source>;
-  const parts = (): ReturnType<typeof partsOf> => partsOf(live.persist);
   watch(
-    [() => sourceOf(source), () => toValue(id), () => parts()[0], () => parts()[1]] as const,
+    [() => sourceOf(source), () => toValue(id), () => partsOf(live.persist)[0], () => partsOf(live.persist)[1]] as const,
     ([newestSource, newestId], _, onCleanup) => {
       const made = observer = new RunObserver(newestSource, live, newestId);
-      const unsubscribe = show(made, state);
+      const update = (): void => void (state.value = made.snapshot());
+      const unsubscribe = made.subscribe(update);
+      let isShown = true;
       onCleanup(() => {
+        isShown = false;
         unsubscribe();
         made.leave();
       });
-      // Not at once: the other half of the change can follow in the same turn.
-      queueMicrotask(() => isMounted && observer === made && made.resume());
+      update();
+      // Not at once: another ref can change in the same turn.
+      void mounted.then(() => isShown && made.resume());
     },
     { immediate: true, flush: "sync" },
   );
-  onceMounted(() => {
-    isMounted = true;
-    observer.resume();
-  });
   return { state, newest: () => observer };
 }
 
@@ -103,21 +103,6 @@ function liveOf<Options extends object>(options: OptionRefs<Options>): Options {
     return /^on[^U]/.test(name) ? unref(option) : toValue(option);
   };
   return new Proxy({}, { get }) as Options;
-}
-
-function show<Chunk, Result, Code extends string>(
-  observer: Pick<RunObserver<Chunk, Result, Code>, "subscribe" | "snapshot">,
-  state: ShallowRef<RunState<Chunk, Result, Code>>,
-): () => void {
-  const update = (): void => void (state.value = observer.snapshot());
-  update();
-  return observer.subscribe(update);
-}
-
-/** Nothing is followed on a server, nor before hydration is complete; a bare scope has neither. */
-function onceMounted(callback: () => void): void {
-  if (getCurrentInstance()) onMounted(callback);
-  else callback();
 }
 
 function refsOf<Chunk, Result, Code extends string>(

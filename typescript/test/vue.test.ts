@@ -177,6 +177,7 @@ describe("useStreamAction", () => {
     Object.assign(sessionStorage, { a: "r1", b: "r2" });
     const [action, persist] = [shallowRef(one), ref("a")];
     const hook = mount(() => useStreamAction(action, { persist }));
+    await nextTick();
 
     action.value = other;
     persist.value = "b";
@@ -259,6 +260,7 @@ describe("useRun", () => {
     const [one, other] = [memoryAction<string>(), memoryAction<string>()];
     const source = shallowRef(one);
     const hook = mount(() => useRun(source, "r1"));
+    await nextTick();
     one.newest.chunk("of one");
     await until(() => hook.data.value === "of one");
 

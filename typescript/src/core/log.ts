@@ -25,6 +25,8 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   seq = 0;
   firstSeq = 1;
   text = "";
+  /** Whether `text` is collected; for a run whose text nobody reads it would only use memory. */
+  keepsText = true;
   progress: Progress | undefined;
   /** Set when the terminal event, or a snapshot in its place, was taken. */
   outcome: Outcome<Result> | undefined;
@@ -81,7 +83,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     // The start of an attempt is not an event: its first event shows that it has started.
     this.status = TRANSITIONS.running[event.type];
     if (event.type === "chunk") {
-      this.text += textOf(event.data);
+      if (this.keepsText) this.text += textOf(event.data);
       if (isProgress(event.data)) this.progress = event.data;
     } else if (event.type === "restarted") {
       this.attempt = event.data.attempt;

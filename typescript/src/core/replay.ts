@@ -3,27 +3,34 @@
  * and items removed from its head stay available to those who are still reading them.
  */
 
+/** The maximum size of the kept events, in characters of JSON, if `keep` is not set. */
+const KEPT_BYTES = 2 ** 22;
+
 /** A place between two events; `event` is the one before it. */
 export interface Place<Event> {
   readonly event: Event | undefined;
+  /** The number of events up to here. A large event counts as several, so that the limit holds for bytes too. */
+  readonly count: number;
   next: Place<Event> | undefined;
 }
 
-/** The newest events, up to a number. */
+/** The newest events: at most `keep`, or a default number and 4 MiB if that is not set. */
 export class Replay<Event> {
   /** The place before the first kept event. */
-  oldest: Place<Event> = { event: undefined, next: undefined };
+  oldest: Place<Event> = { event: undefined, count: 0, next: undefined };
   #newest: Place<Event> = this.oldest;
-  #kept = 0;
+  readonly #isGiven: boolean;
   readonly #limit: number;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(keep: number | undefined, most: number) {
+    this.#isGiven = keep !== undefined;
+    this.#limit = keep ?? most;
   }
 
   /** Keep an event. */
   add(event: Event): void {
-    this.#newest = this.#newest.next = { event, next: undefined };
-    if (++this.#kept > this.#limit && this.oldest.next) this.oldest = this.oldest.next;
+    const weight = this.#isGiven ? 1 : Math.max(1, (JSON.stringify(event).length * this.#limit) / KEPT_BYTES);
+    this.#newest = this.#newest.next = { event, count: this.#newest.count + weight, next: undefined };
+    while (this.oldest.next && this.#newest.count - this.oldest.count > this.#limit) this.oldest = this.oldest.next;
   }
 }

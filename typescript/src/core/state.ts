@@ -2,16 +2,17 @@
 
 import { ActionError } from "./error.js";
 import { type ErrorObject, isProgress, type Progress, type RunEvent, textOf } from "./event.js";
+import { Replay } from "./replay.js";
 
 /** The fields of every state. */
 interface Seen<Chunk> {
-  /** The chunks of the newest attempt, oldest first; at most `keep`. */
+  /** The newest chunks of the newest attempt, oldest first; at most `keep`, or 1000 and 4 MiB if that is not set. */
   readonly chunks: readonly Chunk[];
   /** How many older chunks are no longer in `chunks`: `dropped + index` is a stable key for a chunk. */
   readonly dropped: number;
   /** The newest chunk. */
   readonly data: Chunk | undefined;
-  /** The texts of all chunks, dropped ones too. */
+  /** The text of all chunks, dropped ones too; if it is longer, only the newest 2 to 4 million characters. */
   readonly text: string;
   /** The newest progress chunk. */
   readonly progress: Progress | undefined;
@@ -35,20 +36,33 @@ export type RunState<Chunk = unknown, Result = unknown, Code extends string = st
 /** A run that is pending or running is `streaming`; a cancelled one keeps what it has sent. */
 export type StreamStatus = RunState["status"];
 
-const UNSET = { result: undefined, error: undefined } as const;
-const NONE: readonly never[] = Object.freeze([]);
+/** The default maximum of shown chunks. */
+const KEEP = 1000;
+/** Text is dropped in pieces of this many characters, and at least as much is kept. */
+const PAGE = 2 ** 21;
 
-/** The state before anything was executed. */
-export const IDLE: RunState<never, never, never> = blank("idle", undefined);
+const NOTHING = {
+  chunks: Object.freeze([]), dropped: 0, data: undefined, text: "", progress: undefined, trouble: undefined, result: undefined, error: undefined,
+} as const;
 
-/** The state of a run about which nothing is known. */
+/** The state of a run about which nothing is known, or of no run. */
 export function blank<Status extends "idle" | "streaming" | "cancelled">(
   status: Status,
   runId: string | undefined,
 ): RunState<never, never, never> & { readonly status: Status } {
-  const seen = { chunks: NONE, dropped: 0, data: undefined, text: "", progress: undefined, runId, trouble: undefined };
-  return Object.freeze({ ...seen, ...UNSET, status });
+  return Object.freeze({ ...NOTHING, status, runId });
 }
+
+/** The fields of the next state. */
+type Draft<Chunk, Result, Code extends string> = Omit<Seen<Chunk>, "chunks" | "dropped"> & {
+  /** Undefined until the next state is requested. */
+  chunks: readonly Chunk[] | undefined;
+  /** How many chunks there were, kept ones too. */
+  dropped: number;
+  status: StreamStatus;
+  result: Result | undefined;
+  error: ActionError<Code> | undefined;
+};
 
 /**
  * Takes a run's events and returns its state.
@@ -56,36 +70,28 @@ export function blank<Status extends "idle" | "streaming" | "cancelled">(
  * Taking costs the same however many events came before; the kept chunks are copied once for each requested state.
  */
 export class Tally<Chunk, Result, Code extends string> {
-  readonly #keep: number;
-  #runId: string | undefined;
-  #trouble: string | undefined;
-  #kept: Chunk[] = [];
-  #count = 0;
-  #data: Chunk | undefined;
-  #text = "";
-  #progress: Progress | undefined;
-  #stage: Stage<Result, Code> = { ...UNSET, status: "streaming" };
-  #chunks: readonly Chunk[] | undefined = NONE;
+  /** Why there is no result, also if the run was cancelled. */
+  error: ActionError<Code> | undefined;
+  readonly #keep: number | undefined;
+  readonly #draft: Draft<Chunk, Result, Code>;
+  #kept!: Replay<{ readonly data: Chunk }>;
+  /** The older part of the text, kept apart so that dropping it copies nothing. */
+  #older!: string;
   #state: RunState<Chunk, Result, Code> | undefined;
-  #error: ActionError<Code> | undefined;
 
-  constructor(keep: number, runId?: string) {
-    this.#keep = Math.max(0, keep);
-    this.#runId = runId;
+  constructor(keep?: number, runId?: string) {
+    this.#keep = keep;
+    this.#draft = { ...blank("streaming", runId) };
+    this.#begin();
   }
 
   get runId(): string | undefined {
-    return this.#runId;
-  }
-
-  /** Why there is no result, also if the run was cancelled. */
-  get error(): ActionError<Code> | undefined {
-    return this.#error;
+    return this.#draft.runId;
   }
 
   /** Whether the run has ended. */
   get isOver(): boolean {
-    return this.#stage.status !== "streaming";
+    return this.#draft.status !== "streaming";
   }
 
   /** The state; the same object until something is taken. */
@@ -93,85 +99,69 @@ export class Tally<Chunk, Result, Code extends string> {
     return (this.#state ??= this.#made());
   }
 
-  identify(runId: string): void {
-    this.#runId = runId;
-    this.#state = undefined;
-  }
-
-  /** Set what is wrong with the connection, and return whether that has changed. */
-  hear(trouble: string | undefined): boolean {
-    if (trouble === this.#trouble) return false;
-    this.#trouble = trouble;
-    this.#state = undefined;
-    return true;
+  /** Take the run's id and the trouble of its connection, and return whether one has changed. */
+  hear({ id: runId = this.runId, trouble }: { readonly id: string | undefined; readonly trouble: string | undefined }): boolean {
+    const isNew = runId !== this.runId || trouble !== this.#draft.trouble;
+    if (isNew) this.#set({ runId, trouble });
+    return isNew;
   }
 
   take(event: RunEvent<Chunk, Result>): void {
-    this.#state = undefined;
-    if (event.type === "chunk") this.#append(event.data);
-    else if (event.type === "restarted") this.#restart();
+    if (event.type === "chunk") this.#append(event);
+    else if (event.type === "restarted") this.#begin();
     // An action without a result ends with `{}`, and its result is null.
     else if (event.type === "done") this.complete((event.data.result ?? null) as Result);
     else this.fail(new ActionError<Code>(event.data satisfies ErrorObject));
   }
 
   complete(result: Result): void {
-    this.#end({ status: "done", result, error: undefined });
+    this.#set({ status: "done", result, trouble: undefined });
   }
 
   /** Being cancelled is not an error of the run: the state has none. */
   fail(error: ActionError<Code>): void {
-    this.#error = error;
+    this.error = error;
     if (error.code === "CANCELLED") this.cancel();
-    else this.#end({ status: "error", result: undefined, error });
+    else this.#set({ status: "error", error, trouble: undefined });
   }
 
   cancel(): void {
-    this.#end({ ...UNSET, status: "cancelled" });
+    this.#set({ status: "cancelled", trouble: undefined });
   }
 
-  #end(stage: Stage<Result, Code>): void {
-    this.#stage = stage;
-    this.#trouble = undefined;
+  #set(fields: Partial<Draft<Chunk, Result, Code>>): void {
+    Object.assign(this.#draft, fields);
     this.#state = undefined;
   }
 
-  #append(chunk: Chunk): void {
-    this.#count += 1;
-    this.#data = chunk;
-    this.#text += textOf(chunk);
-    if (isProgress(chunk)) this.#progress = chunk;
-    this.#kept.push(chunk);
-    this.#chunks = undefined;
-    // Cut at twice the size, so that a chunk costs at most two moves and not `keep`.
-    if (this.#kept.length > 2 * this.#keep) this.#kept = this.#newest();
+  /** Start an attempt. The chunks of a lost attempt do not count: the new one sends them again. */
+  #begin(): void {
+    this.#kept = new Replay(this.#keep, KEEP);
+    this.#older = "";
+    this.#set(NOTHING);
   }
 
-  #newest(): Chunk[] {
-    return this.#kept.slice(Math.max(0, this.#kept.length - this.#keep));
-  }
-
-  /** The chunks of a lost attempt do not count: the new one sends them again. */
-  #restart(): void {
-    this.#kept = [];
-    this.#count = 0;
-    this.#data = undefined;
-    this.#text = "";
-    this.#progress = undefined;
-    this.#chunks = NONE;
+  #append(event: { readonly data: Chunk }): void {
+    const { data } = event;
+    let text = this.#draft.text + textOf(data);
+    if (text.length > PAGE && this.#keep !== Infinity) {
+      this.#older = text;
+      text = "";
+    }
+    this.#kept.add(event);
+    this.#set({ chunks: undefined, dropped: this.#draft.dropped + 1, data, text, ...(isProgress(data) && { progress: data }) });
   }
 
   #made(): RunState<Chunk, Result, Code> {
-    const chunks = (this.#chunks ??= this.#newest());
-    return Object.freeze({
-      ...this.#stage,
-      chunks,
-      dropped: this.#count - chunks.length,
-      data: this.#data,
-      text: this.#text,
-      progress: this.#progress,
-      runId: this.#runId,
-      trouble: this.#trouble,
-    });
+    const { text, dropped } = this.#draft;
+    const chunks = (this.#draft.chunks ??= this.#listed());
+    const seen = { chunks, dropped: dropped - chunks.length, text: this.#older + text };
+    return Object.freeze({ ...this.#draft, ...seen }) as RunState<Chunk, Result, Code>;
+  }
+
+  #listed(): Chunk[] {
+    const chunks: Chunk[] = [];
+    for (let at = this.#kept.oldest.next; at?.event; at = at.next) chunks.push(at.event.data);
+    return chunks;
   }
 }

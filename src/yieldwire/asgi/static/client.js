@@ -380,6 +380,8 @@ var RunLog = class {
   seq = 0;
   firstSeq = 1;
   text = "";
+  /** Whether `text` is collected; for a run whose text nobody reads it would only use memory. */
+  keepsText = true;
   progress;
   /** Set when the terminal event, or a snapshot in its place, was taken. */
   outcome;
@@ -427,7 +429,7 @@ var RunLog = class {
     if (!isKnown(event.type)) return void 0;
     this.status = TRANSITIONS.running[event.type];
     if (event.type === "chunk") {
-      this.text += textOf(event.data);
+      if (this.keepsText) this.text += textOf(event.data);
       if (isProgress(event.data)) this.progress = event.data;
     } else if (event.type === "restarted") {
       this.attempt = event.data.attempt;
@@ -459,19 +461,22 @@ var RunLog = class {
 };
 
 // src/core/replay.ts
+var KEPT_BYTES = 2 ** 22;
 var Replay = class {
   /** The place before the first kept event. */
-  oldest = { event: void 0, next: void 0 };
+  oldest = { event: void 0, count: 0, next: void 0 };
   #newest = this.oldest;
-  #kept = 0;
+  #isGiven;
   #limit;
-  constructor(limit) {
-    this.#limit = limit;
+  constructor(keep, most) {
+    this.#isGiven = keep !== void 0;
+    this.#limit = keep ?? most;
   }
   /** Keep an event. */
   add(event) {
-    this.#newest = this.#newest.next = { event, next: void 0 };
-    if (++this.#kept > this.#limit && this.oldest.next) this.oldest = this.oldest.next;
+    const weight = this.#isGiven ? 1 : Math.max(1, JSON.stringify(event).length * this.#limit / KEPT_BYTES);
+    this.#newest = this.#newest.next = { event, count: this.#newest.count + weight, next: void 0 };
+    while (this.oldest.next && this.#newest.count - this.oldest.count > this.#limit) this.oldest = this.oldest.next;
   }
 };
 
@@ -1110,6 +1115,7 @@ var Follower = class {
 };
 
 // src/run.ts
+var KEEP = 1e4;
 var LiveRun = class {
   error;
   #around;
@@ -1126,7 +1132,8 @@ var LiveRun = class {
   #broken;
   constructor(around, { start, id, cursor, signal, keep }) {
     this.#around = around;
-    this.#replay = new Replay(keep);
+    this.#replay = new Replay(keep, KEEP);
+    this.#log.keepsText = keep !== 0;
     this.#follower = new Follower(around, this, start);
     try {
       if (id !== void 0) this.identify(id, void 0, cursor);
@@ -1415,7 +1422,6 @@ function isLimited(origin) {
 }
 
 // src/client.ts
-var KEEP = 1e4;
 var IDLE_MS = 45e3;
 var OPENING_MS = 3e3;
 var UNMET_MS = 3e4;
@@ -1443,7 +1449,7 @@ async function* readStreamableValue(run) {
   if (run.error) throw run.error;
 }
 function serverOf(environment, options) {
-  const { keep = KEEP, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
+  const { keep, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
   const take2 = (signal) => takeStream(wire.base.origin, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take2, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
@@ -1451,9 +1457,9 @@ function serverOf(environment, options) {
   const feeds = /* @__PURE__ */ new Set();
   return {
     wire,
-    call: (action, input, call) => new LiveRun(around(call.transport), { start: new Start(action, input, { transport, ...call }, feeds), signal: call.signal, keep }),
-    attach(id, cursor, { signal, transport: own } = {}) {
-      const run = new LiveRun(around(own), { id, cursor, signal, keep });
+    call: (action, input, call) => new LiveRun(around(call.transport), { keep, ...call, start: new Start(action, input, { transport, ...call }, feeds) }),
+    attach(id, cursor, options2 = {}) {
+      const run = new LiveRun(around(options2.transport), { keep, ...options2, id, cursor });
       run.follow();
       return run;
     }
