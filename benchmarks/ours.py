@@ -14,12 +14,12 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from yieldwire import Actions, Bounds, Text
+from yieldwire import Actions, RequestLimits, Text
 
 # One load client is one caller here, so what a caller may have is raised to what the scenes need.
 actions = Actions(
     store=os.environ.get("BENCH_STORE", "memory"),
-    bounds=Bounds(streams=20_000),
+    request_limits=RequestLimits(streams=20_000),
     max_runs=None,
 )
 

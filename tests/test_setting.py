@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yieldwire.actions.action import OPTIONS, Options
-from yieldwire.actions.middleware import RATE_LIMIT, RateLimit
+from yieldwire.actions.ratelimit import RATE_LIMIT, RateLimit
 from yieldwire.actions.registry import ActionOptions
 from yieldwire.app import App
 from yieldwire.app.configuration import APP
 from yieldwire.asgi import ACTIONS, Actions
-from yieldwire.asgi.bounds import BOUNDS, Bounds
+from yieldwire.asgi.requestlimits import REQUEST_LIMITS, RequestLimits
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.client.patience import PATIENCE, Patience
 from yieldwire.clock import TIMING, Timing
 from yieldwire.errors import UsageError
-from yieldwire.executors import LIMITS, Limits
+from yieldwire.executors import RUN_LIMITS, RunLimits
 from yieldwire.runs.access import IDENTITY, Identity
 from yieldwire.setting import (
     FLAG,
@@ -46,9 +46,9 @@ from yieldwire.stores.sqlite import SQLITE, SQLiteStore
 CLASSES: list[tuple[Any, Rules]] = [
     (Actions, ACTIONS),
     (App, APP),
-    (Bounds, BOUNDS),
+    (RequestLimits, REQUEST_LIMITS),
     (Identity, IDENTITY),
-    (Limits, LIMITS),
+    (RunLimits, RUN_LIMITS),
     (MemoryStore, MEMORY),
     (Options, OPTIONS),
     (Patience, PATIENCE),

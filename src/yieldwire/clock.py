@@ -63,7 +63,7 @@ class Timing:
         wait: How long a poll or a waiting answer is held by default.
         max_wait: The longest wait that a request can ask for.
         body: How long a client can be silent while its request's body arrives, and how long
-            before `Bounds.body_rate` applies to the average rate.
+            before `RequestLimits.body_rate` applies to the average rate.
         grace: How long a close can take; most of it is for running actions to finish.
         reauthorize: How often `identify` and `access` are called again for an open response;
             ``None``: only at the request, and when its identity expires.

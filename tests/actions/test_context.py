@@ -60,14 +60,14 @@ async def pool() -> AsyncIterator[str]:
 # The context.
 
 
-def test_in_middleware_no_attempt_has_begun() -> None:
+def test_in_a_guard_no_attempt_has_begun() -> None:
     ctx = context()
 
     assert (ctx.attempt, ctx.state, ctx.labels, ctx.is_cancelled) == (0, {}, [], False)
     ctx.check_cancelled()
 
 
-def test_what_needs_a_running_attempt_says_so_in_middleware() -> None:
+def test_what_needs_a_running_attempt_says_so_in_a_guard() -> None:
     ctx, coroutine = context(), helper()
 
     with pytest.raises(UsageError, match="running attempt"):

@@ -327,7 +327,7 @@ MARKED: dict[str, tuple[Any, Any]] = {
     "a resource": (Annotated[str, pool], EMPTY),
     "a resource as the default": (str, pool),
     "the Context as a mark": (Annotated[str, Context], EMPTY),
-    "a middleware as a mark": (Annotated[str, RateLimit("1/minute")], EMPTY),
+    "a guard as a mark": (Annotated[str, RateLimit("1/minute")], EMPTY),
     "Litestar's Request": (litestar.Request, EMPTY),
     "Litestar's Request with its types": (litestar.Request[str, str, Any], EMPTY),
     "Litestar's State": (litestar.datastructures.State, EMPTY),
@@ -377,12 +377,12 @@ def test_what_the_author_meant_to_be_injected_is_refused_when_the_action_is_decl
 @pytest.mark.parametrize(
     ("annotation", "advice"),
     [
-        (Annotated[str, Depends(current_user)], "middleware"),
+        (Annotated[str, Depends(current_user)], "a guard"),
         (Request, "Context"),
         (UploadFile, "yieldwire.Upload"),
         (Identity, "ctx.owner"),
         (Annotated[str, pool], "ctx.resource"),
-        (Annotated[str, USER], "middleware"),
+        (Annotated[str, USER], "a guard"),
         (OwnSettings, "outside of the action"),
         (BackgroundTasks, "ctx.spawn"),
         (Annotated[str, Header()], "ctx.request.headers"),

@@ -124,11 +124,11 @@ def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:
         whole.include(part)
 
 
-def test_an_application_with_middleware_is_not_included_without_it() -> None:
-    whole, part = Registry(), App(middleware=[let_pass])
+def test_an_application_with_guards_is_not_included_without_them() -> None:
+    whole, part = Registry(), App(guards=[let_pass])
     part.action(say_hello)
 
-    with pytest.raises(InvalidAction, match="middleware or arounds of its own"):
+    with pytest.raises(InvalidAction, match="guards or middleware of its own"):
         whole.include(part)
     assert list(whole.actions) == []
 

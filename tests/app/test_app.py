@@ -31,7 +31,7 @@ from yieldwire.errors import (
     UsageError,
     ValidationFailed,
 )
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.log.chunks import Progress, Result, Text
 from yieldwire.log.run import RunRecord, Status
@@ -108,7 +108,7 @@ async def test_an_input_that_does_not_fit_starts_nothing(app: App) -> None:
     assert list(await app.find(Query(everyone=True))) == []
 
 
-async def test_middleware_comes_before_the_input_is_looked_at() -> None:
+async def test_guards_come_before_the_input_is_looked_at() -> None:
     steps: list[str] = []
 
     async def first(ctx: Context) -> None:
@@ -118,8 +118,8 @@ async def test_middleware_comes_before_the_input_is_looked_at() -> None:
         steps.append("action")
         raise Unauthorized
 
-    async with opened(App(middleware=[first], timing=QUIET)) as app:
-        action = app.action(middleware=[second])(count)
+    async with opened(App(guards=[first], timing=QUIET)) as app:
+        action = app.action(guards=[second])(count)
 
         with pytest.raises(Unauthorized, match="Sign in"):
             await app.start(action, {"to": "many"})
@@ -238,7 +238,7 @@ async def test_a_run_that_is_cancelled_while_it_waits_for_a_thread_closes_its_fi
     def hold(file: Upload) -> None:
         may_end.wait(SOON)
 
-    async with opened(App(timing=QUIET, limits=Limits(threads=1))) as app:
+    async with opened(App(timing=QUIET, run_limits=RunLimits(threads=1))) as app:
         action = app.action(hold)
         first = await app.start(action, {"file": Upload(BytesIO(b"a"))})
         waiting = Upload(BytesIO(b"b"))
@@ -330,7 +330,7 @@ async def test_a_start_that_is_refused_takes_no_slot(app: App) -> None:
         if not ctx.state:
             raise Unauthorized
 
-    refused = app.action(concurrency=1, middleware=[refuse])(hang)
+    refused = app.action(concurrency=1, guards=[refuse])(hang)
     invalid = app.action(concurrency=1)(count)
     for _ in range(3):
         with pytest.raises(Unauthorized, match="Sign in"):
@@ -670,7 +670,7 @@ async def test_a_stopping_application_takes_no_starts_and_lets_readers_go(app: A
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         following = group.create_task(follow())
         await asyncio.sleep(0)
-        app.farewell()
+        app.drain()
 
     assert following.result()
     with pytest.raises(Unavailable, match="stopping"):

@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from tests.support.runs import SOON, first_chunk, outcome
-from yieldwire import Actions, Limits, Run, Stream, Text, Timing
+from yieldwire import Actions, Run, RunLimits, Stream, Text, Timing
 from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.app import App
 from yieldwire.errors import StoreError, Unavailable, UsageError, YieldwireError
@@ -38,9 +38,9 @@ BRISK = Timing(grace=SOON, sweep_every=0.01)
 
 
 def world(
-    store: str = "memory", *, timing: Timing = BRISK, limits: Limits | None = None
+    store: str = "memory", *, timing: Timing = BRISK, run_limits: RunLimits | None = None
 ) -> Actions:
-    actions = Actions(store=store, hosts=("testserver",), timing=timing, limits=limits)
+    actions = Actions(store=store, hosts=("testserver",), timing=timing, run_limits=run_limits)
 
     @actions.resource
     async def pool() -> AsyncIterator[str]:
@@ -664,7 +664,7 @@ async def test_an_action_that_ignores_its_cancellation_does_not_hold_up_the_clos
     store: str, grace: float
 ) -> None:
     may_end = asyncio.Event()
-    actions = world(store, timing=Timing(grace=grace), limits=Limits(cancel_within=0.1))
+    actions = world(store, timing=Timing(grace=grace), run_limits=RunLimits(cancel_within=0.1))
 
     @actions.action
     async def stubborn() -> AsyncIterator[Text]:
@@ -808,7 +808,7 @@ async def test_an_opening_that_is_asked_for_during_a_close_follows_it() -> None:
 
 async def test_a_run_that_waited_for_a_thread_at_the_close_is_executed_after_it() -> None:
     may_end = threading.Event()
-    actions = world(limits=Limits(threads=1), timing=Timing(grace=0.2))
+    actions = world(run_limits=RunLimits(threads=1), timing=Timing(grace=0.2))
 
     @actions.action
     def block() -> Iterator[Text]:

@@ -9,7 +9,7 @@ from starlette.routing import Mount
 from tests.support.calls import Call, Message, get, post, send
 from tests.support.world import BRISK, WHOLE, opened, world
 from yieldwire import Actions, Identity, Text, Unauthorized
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.clock import SystemClock
 
 
@@ -153,7 +153,7 @@ async def test_an_identify_may_refuse_with_a_status() -> None:
 
 
 async def test_the_client_is_forgotten_with_its_last_stream() -> None:
-    async with opened(world(bounds=Bounds(streams=1))) as site:
+    async with opened(world(request_limits=RequestLimits(streams=1))) as site:
         for port in range(3):
             assert (await send(site, post("/say", {}, client=("192.0.2.1", port)))).status == 200
 

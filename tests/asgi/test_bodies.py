@@ -24,7 +24,7 @@ from tests.support.world import say, send_tree, take
 from yieldwire.actions.action import Action, Options
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES, read_input
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.errors import (
     Json,
     ParseError,
@@ -38,7 +38,7 @@ from yieldwire.errors import (
 SAY: Action[..., Any, Any] = Action(say, Options())
 TAKE: Action[..., Any, Any] = Action(take, Options())
 TREE: Action[..., Any, Any] = Action(send_tree, Options())
-BOUNDS = Bounds(json_bytes=1000, upload_bytes=3000, files=2, fields=3, field_bytes=500)
+LIMITS = RequestLimits(json_bytes=1000, upload_bytes=3000, files=2, fields=3, field_bytes=500)
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"
 FILE = (
@@ -71,10 +71,10 @@ async def read(
     content_type: str | None,
     *pieces: bytes,
     action: Action[..., Any, Any] = SAY,
-    bounds: Bounds = BOUNDS,
+    limits: RequestLimits = LIMITS,
 ) -> Json:
     request = request_of(content_type, *pieces)
-    return await read_input(request.headers, request.receive, action, bounds, 5.0)
+    return await read_input(request.headers, request.receive, action, limits, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ async def test_json_with_files_is_read_in_any_order_and_any_pieces(
     body = b"".join(pieces)
     cut = [body[place : place + size] for place in range(0, len(body), size)]
 
-    data = await read(MULTIPART, *cut, action=TAKE, bounds=replace(BOUNDS, fields=0))
+    data = await read(MULTIPART, *cut, action=TAKE, limits=replace(LIMITS, fields=0))
 
     assert data["note"] is None
     assert (data["file"].filename, data["file"].size) == ("b.csv", 3)
@@ -211,26 +211,26 @@ async def test_json_next_to_files_may_be_as_large_as_json_alone(length: int) -> 
 
 async def test_json_next_to_files_has_the_limit_of_json() -> None:
     text = b'{"input":"%b","files":[]}' % (b"x" * (1000 + HEAD_BYTES))
-    one = replace(BOUNDS, files=1)
+    one = replace(LIMITS, files=1)
 
     with pytest.raises(PayloadTooLarge, match="Too many bytes in fields"):
-        await read(MULTIPART, envelope(text), END, bounds=one)
+        await read(MULTIPART, envelope(text), END, limits=one)
 
 
 async def test_json_next_to_files_nests_as_deep_as_json_alone() -> None:
     text = b'{"a":' * 4 + b"1" + b"}" * 4
 
     for depth, refused in ((4, False), (3, True)):
-        bounds = replace(BOUNDS, depth=depth)
+        limits = replace(LIMITS, depth=depth)
         for kind, body in (
             ("application/json", text),
             (MULTIPART, envelope(b'{"files":[],"input":%b}' % text) + END),
         ):
             if not refused:
-                assert await read(kind, body, bounds=bounds) == {"a": {"a": {"a": {"a": 1}}}}
+                assert await read(kind, body, limits=limits) == {"a": {"a": {"a": {"a": 1}}}}
                 continue
             with pytest.raises(ParseError, match="deeper than 3 levels"):
-                await read(kind, body, bounds=bounds)
+                await read(kind, body, limits=limits)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ async def test_json_whose_files_are_not_the_other_parts_is_refused_and_they_are_
     monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", Kept)
 
     with pytest.raises(ParseError):
-        await read(MULTIPART, *pieces, END, bounds=replace(BOUNDS, fields=9, files=9))
+        await read(MULTIPART, *pieces, END, limits=replace(LIMITS, fields=9, files=9))
 
     assert all(file.closed for file in opened)
 
@@ -271,7 +271,7 @@ LONG_HEADER = NOTE.replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * HEAD_BYTES + b"
 @pytest.mark.parametrize("piece", [LONG_NAME, LONG_HEADER], ids=["a name", "a header"])
 async def test_the_heads_of_parts_are_held_up_to_a_limit(piece: bytes) -> None:
     request = request_of(MULTIPART, piece, END)
-    one = Bounds(files=0, fields=1)
+    one = RequestLimits(files=0, fields=1)
 
     with pytest.raises(PayloadTooLarge, match="Too many bytes in the heads of parts"):
         await read_input(request.headers, request.receive, SAY, one, 60.0)
@@ -279,7 +279,7 @@ async def test_the_heads_of_parts_are_held_up_to_a_limit(piece: bytes) -> None:
 
 async def test_a_file_in_memory_has_so_many_bytes() -> None:
     head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-    large = Bounds(json_bytes=1_000)
+    large = RequestLimits(json_bytes=1_000)
     pieces = [head, *[b"x" * SPOOL_BYTES] * 12, b"\r\n", END]
     request = request_of(MULTIPART, *pieces)
 
@@ -305,7 +305,7 @@ async def test_a_file_for_which_the_disk_has_no_place_can_be_sent_again(
 
     async with no_file_left():
         with pytest.raises(StoreError, match="Files cannot be received: No such file") as caught:
-            await read(MULTIPART, *pieces, action=TAKE, bounds=Bounds())
+            await read(MULTIPART, *pieces, action=TAKE, limits=RequestLimits())
 
     assert caught.value.retryable
 
@@ -315,7 +315,7 @@ async def test_a_client_that_leaves_sent_no_body(kind: str) -> None:
     request = request_of(kind, b"--B\r\n", leaves=True)
 
     with pytest.raises(ParseError, match="ends too early"):
-        await read_input(request.headers, request.receive, SAY, BOUNDS, 5.0)
+        await read_input(request.headers, request.receive, SAY, LIMITS, 5.0)
 
 
 BODIES = {
@@ -345,7 +345,7 @@ def arrive(
         time = asyncio.get_running_loop().time
         began = time()
         try:
-            read = await read_input(headers, receive, SAY, Bounds(body_rate=rate), 60.0)
+            read = await read_input(headers, receive, SAY, RequestLimits(body_rate=rate), 60.0)
         except RequestTimedOut as refusal:
             read = str(refusal)
         return read, time() - began
@@ -395,7 +395,7 @@ def test_without_a_lowest_rate_only_silence_ends_a_body() -> None:
 @pytest.mark.parametrize("rate", [-1, math.inf, math.nan])
 def test_a_lowest_rate_is_a_number_of_bytes(rate: float) -> None:
     with pytest.raises(UsageError, match="is not a number of bytes per second"):
-        Bounds(body_rate=rate)
+        RequestLimits(body_rate=rate)
 
 
 LARGE = FILE.replace(b"a,b", b"x" * 1024 * 1024 * 2)
@@ -444,11 +444,11 @@ async def test_a_form_that_is_not_read_to_its_end_leaves_no_file(
         is_body = isinstance(piece, bytes)
         return {"type": "http.request", "body": piece, "more_body": True} if is_body else piece
 
-    bounds = replace(BOUNDS, upload_bytes=4_000_000)
+    limits = replace(LIMITS, upload_bytes=4_000_000)
     headers = Headers({"content-type": MULTIPART})
     async with no_file_left():
         with pytest.raises(refusal) as caught:
-            await read_input(headers, receive, TAKE, bounds, 0.5)
+            await read_input(headers, receive, TAKE, limits, 0.5)
         assert caught.value is not None  # and with it every frame it came through
 
 
@@ -465,7 +465,7 @@ async def test_a_form_whose_reading_is_cancelled_leaves_no_file() -> None:
     headers = Headers({"content-type": MULTIPART})
     async with no_file_left():
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read_input(headers, receive, TAKE, Bounds(), 60.0))
+            reading = group.create_task(read_input(headers, receive, TAKE, RequestLimits(), 60.0))
             await reached.wait()
             reading.cancel()
         assert reading.cancelled()
@@ -479,7 +479,7 @@ async def test_a_form_that_no_input_can_be_made_of_leaves_no_file(
 
     async with no_file_left():
         with pytest.raises(KeyError) as caught:
-            await read(MULTIPART, LARGE, END, action=TAKE, bounds=Bounds())
+            await read(MULTIPART, LARGE, END, action=TAKE, limits=RequestLimits())
         assert caught.value.args == ("nowhere",)
 
 
@@ -488,7 +488,7 @@ async def test_files_that_do_not_get_into_the_input_are_closed() -> None:
     first, empty = LARGE, unnamed
 
     async with no_file_left():
-        data = await read(MULTIPART, first, empty, FILE, END, action=TAKE, bounds=Bounds())
+        data = await read(MULTIPART, first, empty, FILE, END, action=TAKE, limits=RequestLimits())
 
     assert data["file"].size == len(b"a,b")
     data["file"].close()

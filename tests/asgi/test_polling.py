@@ -424,7 +424,7 @@ async def test_a_run_of_a_bad_label_is_not_started_and_its_caller_is_told_an_id_
     async def put_on(ctx: Context) -> None:
         ctx.labels.append("fine\n" if ctx.owner == "alice" else "fine")
 
-    async with opened(world(middleware=[put_on])) as site:
+    async with opened(world(guards=[put_on])) as site:
         refused = await send(site, post("/say", {}, ALICE))
         await ended(site, headers=BOB)
         lists = [await listed(site, "?label=fine", headers) for headers in (ALICE, BOB)]

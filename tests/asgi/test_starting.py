@@ -24,7 +24,7 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Context, Forbidden, Text, Timing
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.stores import Query
 
 ASYNC = ("prefer", "respond-async")
@@ -94,7 +94,7 @@ async def flow(mb: int = 1) -> AsyncIterator[Text]:
 
 @pytest.mark.parametrize("query", ["", "&events=1"])
 async def test_an_answer_that_waits_for_the_end_does_not_keep_the_log(query: str) -> None:
-    site = world(bounds=Bounds(answer_bytes=1_000_000))
+    site = world(request_limits=RequestLimits(answer_bytes=1_000_000))
     site.action(method="GET", keep=5)(flow)  # the store keeps little: what is held is the answer's
 
     async with opened(site):
@@ -110,7 +110,7 @@ async def test_an_answer_that_waits_for_the_end_does_not_keep_the_log(query: str
 
 
 async def test_events_that_are_too_many_for_one_answer_are_to_be_streamed() -> None:
-    site = world(bounds=Bounds(answer_bytes=200_000))
+    site = world(request_limits=RequestLimits(answer_bytes=200_000))
     site.action(flow)
 
     async with opened(site):
@@ -130,7 +130,7 @@ async def test_events_that_are_too_many_for_one_answer_are_to_be_streamed() -> N
 
 
 async def test_answers_that_wait_at_the_same_time_have_one_bound_together() -> None:
-    site, may_end = world(bounds=Bounds(answers_bytes=300_000)), asyncio.Event()
+    site, may_end = world(request_limits=RequestLimits(answers_bytes=300_000)), asyncio.Event()
 
     async def act(size: int, *, waits: bool) -> AsyncIterator[Text]:
         for _ in range(size // 10_000):
@@ -221,11 +221,11 @@ async def test_an_input_that_does_not_fit_is_told_by_field(site: Actions) -> Non
     assert await runs_of(site) == []
 
 
-async def test_middleware_refuses_with_a_status_before_the_body_is_read() -> None:
+async def test_a_guard_refuses_with_a_status_before_the_body_is_read() -> None:
     async def refuse(ctx: Context) -> None:
         raise Forbidden("Not today.")
 
-    async with opened(world(middleware=[refuse])) as site:
+    async with opened(world(guards=[refuse])) as site:
         call = Call(method="POST", target="/say", headers=[NDJSON], body=[b"no json"], stalls=True)
         answer = await send(site, call)
 
@@ -234,7 +234,7 @@ async def test_middleware_refuses_with_a_status_before_the_body_is_read() -> Non
 
 async def test_a_server_that_stops_takes_no_new_runs() -> None:
     async with opened(world()) as site:
-        site.farewell()
+        site.drain()
 
         answer = await send(site, post("/say", {}))
 

@@ -27,7 +27,7 @@ from tests.support.world import (
     opened,
     world,
 )
-from yieldwire import Actions, Limits
+from yieldwire import Actions, RunLimits
 from yieldwire.errors import StoreError
 from yieldwire.stores.sqlite import SQLiteStore
 
@@ -53,9 +53,9 @@ async def site(path: Path, faults: Faults) -> AsyncIterator[Actions]:
     store = SQLiteStore(path, busy_timeout=BRIEF)
     async with AsyncExitStack() as stack:
         stack.callback(faults.repair)
-        limits = Limits(store_patience=0.0, cancel_within=0.1)
+        limits = RunLimits(store_patience=0.0, cancel_within=0.1)
         timing = replace(BRISK, keepalive=BRIEF)
-        actions = world(store=store, limits=limits, timing=timing)
+        actions = world(store=store, run_limits=limits, timing=timing)
         yield await stack.enter_async_context(opened(actions))
         faults.repair()  # so that runs that go on can end
 

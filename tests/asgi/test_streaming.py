@@ -149,7 +149,7 @@ async def test_a_server_that_stops_ends_streams_at_a_frame_and_asks_them_back() 
     async with opened(actions) as site, stream(site, post("/count", {}, ALICE)) as response:
         go.release()
         body = await response.read()
-        site.farewell()
+        site.drain()
         body += await response.rest()
 
     *_, last, tail = body.split(b"\n\n")
@@ -164,7 +164,7 @@ async def test_a_server_that_stops_ends_streams_at_a_frame_and_asks_them_back() 
 async def test_a_server_that_stops_breaks_text_off() -> None:
     actions, _ = counting()
     async with opened(actions) as site, stream(site, post("/count", {}, [*ALICE, TEXT])) as it:
-        site.farewell()
+        site.drain()
         await it.rest()
 
     assert isinstance(it.error, BrokenOff)

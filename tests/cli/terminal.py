@@ -74,7 +74,7 @@ async def never(ctx: object) -> None:
     raise RateLimited("Not today.", retry_after=3600)
 
 
-@actions.action(middleware=[never])
+@actions.action(guards=[never])
 async def closed() -> None: ...
 
 

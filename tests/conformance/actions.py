@@ -21,7 +21,7 @@ from yieldwire import (
     Timing,
     Upload,
 )
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.requestlimits import RequestLimits
 
 
 def new_actions() -> Actions:
@@ -30,7 +30,7 @@ def new_actions() -> Actions:
         identify=identify,
         origins=["https://friend.example"],
         hosts=["conformance.example"],
-        bounds=Bounds(json_bytes=256),
+        request_limits=RequestLimits(json_bytes=256),
         timing=Timing(grace=0),
     )
     for function in (greet, refuse, fail, crash):

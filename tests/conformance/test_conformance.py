@@ -184,7 +184,7 @@ async def test_the_application_answers_as_the_transcripts_say(case: Story) -> No
     actions, known = new_actions(), dict[str, str]()
     async with actions.lifespan():
         for step in case.steps:
-            stop = actions.farewell if step.meanwhile is not None else None
+            stop = actions.drain if step.meanwhile is not None else None
 
             answer = await exchange(actions, step.request, known, stop)
 

@@ -45,7 +45,7 @@ def failing(serve: Serve) -> ThreadServer:
         yield Text("a beginning")
         raise RuntimeError("a secret of the server")
 
-    @actions.action(middleware=[only_known])
+    @actions.action(guards=[only_known])
     async def guarded() -> AsyncIterator[Text]:
         yield Text("for the known")
 
@@ -83,7 +83,7 @@ async def test_input_that_does_not_fit_is_refused_field_by_field(
 
 
 @ACCEPT
-async def test_what_middleware_refuses_never_becomes_a_stream(
+async def test_what_a_guard_refuses_never_becomes_a_stream(
     failing: ThreadServer, accept: str
 ) -> None:
     answer = await call(failing, "guarded", accept)
@@ -93,7 +93,7 @@ async def test_what_middleware_refuses_never_becomes_a_stream(
     assert answer.json()["error"]["message"] == "Say who you are."
 
 
-async def test_whom_middleware_lets_through_is_served(failing: ThreadServer) -> None:
+async def test_whom_a_guard_lets_through_is_served(failing: ThreadServer) -> None:
     answer = await fetch(failing.port, post("/guarded", headers={"X-Known": "yes"}))
 
     assert answer.status == 200

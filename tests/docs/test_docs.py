@@ -18,10 +18,10 @@ import pytest
 
 import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
-from yieldwire import Actions, Limits, RateLimit, Timing, errors
+from yieldwire import Actions, RateLimit, RunLimits, Timing, errors
 from yieldwire.actions.action import Options
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
 from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
@@ -189,8 +189,8 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("Actions", Actions),
         ("@actions.action", Options),
         ("Timing", Timing),
-        ("Limits", Limits),
-        ("Bounds", Bounds),
+        ("RunLimits", RunLimits),
+        ("RequestLimits", RequestLimits),
         ("SQLiteStore", partial(SQLiteStore, "runs.db")),
     ],
 )
@@ -223,7 +223,7 @@ def type_of(chunk: type) -> str:
 
 
 def test_the_limits_of_the_wire_are_the_defaults() -> None:
-    bounds, limits, timing, options = Bounds(), Limits(), Timing(), Options()
+    bounds, limits, timing, options = RequestLimits(), RunLimits(), Timing(), Options()
     text = ROOT.joinpath("PROTOCOL.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", text.partition("## 19.")[2], re.MULTILINE))
 
@@ -256,7 +256,7 @@ def test_the_limits_of_the_wire_are_the_defaults() -> None:
 
 
 def test_the_bounds_of_what_waits_are_those_that_hold() -> None:
-    bounds, limits = Bounds(), Limits()
+    bounds, limits = RequestLimits(), RunLimits()
     text = ROOT.joinpath("docs/explanation/guarantees.md").read_text("utf-8")
     table = text.partition("## Limits on waiting data")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE))

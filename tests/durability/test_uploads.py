@@ -38,7 +38,7 @@ from yieldwire.errors import (
     ValidationFailed,
     YieldwireError,
 )
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.runs.handle import Run
 from yieldwire.runs.start import uploads_in
 from yieldwire.stores import Query, RunStore
@@ -211,8 +211,8 @@ class World:
         app = App(
             store=store or self.store(),
             timing=TIMING,
-            limits=Limits(store_patience=0.0),
-            middleware=[self.guard],
+            run_limits=RunLimits(store_patience=0.0),
+            guards=[self.guard],
             clock=self.clock,
         )
 

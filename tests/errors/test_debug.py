@@ -85,7 +85,7 @@ async def test_a_traceback_through_an_around_has_no_frame_of_the_machinery() -> 
     async def session(ctx: Context) -> AsyncGenerator[None, None]:
         yield
 
-    async with opened(App(debug=True, around=[session])) as app:
+    async with opened(App(debug=True, middleware=[session])) as app:
         debug = (await call(app, in_async_generator)).end[1]["debug"]
 
     assert functions_in(debug["traceback"]) == ["in_async_generator", "fails"]

@@ -14,13 +14,13 @@ from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.errors import ActionError, Unauthorized
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.log.chunks import Progress, Result, Text
 
 
 @pytest.fixture
 async def app() -> AsyncIterator[App]:
-    async with opened(App(limits=Limits(cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(cancel_within=SOON))) as app:
         yield app
 
 
@@ -402,7 +402,7 @@ async def test_a_cleanup_that_takes_too_long_does_not_hold_back_the_end() -> Non
             tried.set()
             await stream.send("after the end")
 
-    async with opened(App(limits=Limits(cancel_within=0.05))) as app:
+    async with opened(App(run_limits=RunLimits(cancel_within=0.05))) as app:
         run = await app.start(app.action(act))
         await first_chunk(run)
         await run.cancel()
@@ -551,11 +551,14 @@ async def test_a_run_that_ends_in_time_has_no_timeout(app: App) -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [Limits(max_events=10), Limits(max_bytes=1000), Limits(max_event_bytes=20)],
+    [RunLimits(max_events=10), RunLimits(max_bytes=1000), RunLimits(max_event_bytes=20)],
     ids=["events", "bytes", "event bytes"],
 )
 @pytest.mark.parametrize("blocking", [False, True])
-async def test_a_run_over_its_limit_fails_and_no_other_does(limits: Limits, blocking: bool) -> None:  # noqa: FBT001
+async def test_a_run_over_its_limit_fails_and_no_other_does(
+    limits: RunLimits,
+    blocking: bool,  # noqa: FBT001
+) -> None:
     async def act(size: int) -> AsyncIterator[str]:
         for _ in range(100):
             yield "x" * size
@@ -565,7 +568,7 @@ async def test_a_run_over_its_limit_fails_and_no_other_does(limits: Limits, bloc
         for _ in range(100):
             yield "x" * size
 
-    async with opened(App(limits=limits)) as app:
+    async with opened(App(run_limits=limits)) as app:
         heard = await call(app, act_blocking if blocking else act, size=30)
         other = await call(app, as_async_generator, n=3)
 
@@ -583,7 +586,7 @@ async def test_a_limit_cannot_be_swallowed() -> None:
             except Exception:  # noqa: BLE001, S112 - the point
                 continue
 
-    async with opened(App(limits=Limits(max_events=10))) as app:
+    async with opened(App(run_limits=RunLimits(max_events=10))) as app:
         heard = await call(app, act)
 
     assert heard.code == "LIMIT_EXCEEDED"
@@ -595,7 +598,7 @@ async def test_a_feed_that_trims_its_log_has_no_limit_of_events() -> None:
             yield n
             await asyncio.sleep(0)
 
-    async with opened(App(limits=Limits(max_events=10))) as app:
+    async with opened(App(run_limits=RunLimits(max_events=10))) as app:
         run = await app.start(app.action(method="GET", keep=5)(ticks))
         async with asyncio.timeout(SOON):
             await run.result()
@@ -624,7 +627,7 @@ async def test_a_context_knows_its_run(app: App) -> None:
             "method": ctx.request.method,
         }
 
-    action = app.action(middleware=[mark], labels=("early",))(act)
+    action = app.action(guards=[mark], labels=("early",))(act)
     run = await app.start(action, {}, owner="ada")
 
     async with asyncio.timeout(SOON):
@@ -749,7 +752,7 @@ SPAN: ContextVar[str] = ContextVar("SPAN", default="none")
 
 
 def ring(name: str, steps: list[str]) -> Callable[[Context], AsyncIterator[None]]:
-    async def around(ctx: Context) -> AsyncIterator[None]:
+    async def wrap(ctx: Context) -> AsyncIterator[None]:
         steps.append(f"{name} begins {ctx.attempt}")
         token = SPAN.set(name)
         try:
@@ -762,13 +765,13 @@ def ring(name: str, steps: list[str]) -> Callable[[Context], AsyncIterator[None]
         finally:
             SPAN.reset(token)
 
-    return around
+    return wrap
 
 
 @pytest.mark.parametrize("blocking", [False, True])
-async def test_arounds_wrap_the_attempt_in_its_own_task(blocking: bool) -> None:  # noqa: FBT001
+async def test_middleware_wraps_the_attempt_in_its_own_task(blocking: bool) -> None:  # noqa: FBT001
     steps: list[str] = []
-    app = App(around=[ring("app", steps)])
+    app = App(middleware=[ring("app", steps)])
 
     async def act() -> AsyncIterator[str]:
         yield SPAN.get()
@@ -777,7 +780,7 @@ async def test_arounds_wrap_the_attempt_in_its_own_task(blocking: bool) -> None:
         yield SPAN.get()
 
     async with opened(app):
-        action = app.action(around=[ring("action", steps)])(act_blocking if blocking else act)
+        action = app.action(middleware=[ring("action", steps)])(act_blocking if blocking else act)
         heard = await call(app, action)
 
     assert heard.chunks == ["action"]
@@ -786,7 +789,7 @@ async def test_arounds_wrap_the_attempt_in_its_own_task(blocking: bool) -> None:
 
 async def test_an_around_sees_why_an_attempt_failed() -> None:
     steps: list[str] = []
-    app = App(around=[ring("app", steps)])
+    app = App(middleware=[ring("app", steps)])
 
     async def act() -> None:
         raise ActionError("NO", "No.")
@@ -803,7 +806,7 @@ async def test_an_around_that_fails_fails_the_run() -> None:
         yield
         raise ActionError("NOT_COMMITTED", "The commit failed.")
 
-    async with opened(App(around=[broken])) as app:
+    async with opened(App(middleware=[broken])) as app:
         heard = await call(app, as_async_generator, n=2)
 
     assert (heard.chunks, heard.code) == ([0, 1], "NOT_COMMITTED")

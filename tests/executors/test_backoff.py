@@ -14,7 +14,7 @@ from tests.support.virtual import run_virtually
 from yieldwire.actions.context import StreamableValue
 from yieldwire.app import App, Timing
 from yieldwire.errors import AppendConflict, Fenced, StoreError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
@@ -138,7 +138,7 @@ def run_with(store: OutOfOrder, action: Callable[..., Any], patience: float = PA
     """Run an action in virtual time; when its store has failed for good, it works again."""
 
     async def run() -> Outcome:
-        app = App(store=store, limits=Limits(store_patience=patience))
+        app = App(store=store, run_limits=RunLimits(store_patience=patience))
         await app.open()
         try:
             return await call(app, action)
@@ -181,7 +181,7 @@ def test_a_thread_waits_for_the_store_too(store: OutOfOrder) -> None:
         yield from (2, 3)
 
     async def run() -> Outcome:
-        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        app = App(store=store, run_limits=RunLimits(store_patience=PATIENCE))
         await app.open()
         try:
             started = await app.start(app.action(act))
@@ -254,7 +254,7 @@ def test_a_cancelled_run_does_not_wait_for_its_store_twice(store: OutOfOrder) ->
         await asyncio.sleep(1_000)
 
     async def run() -> Outcome:
-        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        app = App(store=store, run_limits=RunLimits(store_patience=PATIENCE))
         await app.open()
         try:
             started = await app.start(app.action(act))
@@ -283,7 +283,7 @@ def test_an_end_that_cannot_be_written_is_left_to_the_lease(
         store.fails = True
 
     async def run() -> Status:
-        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        app = App(store=store, run_limits=RunLimits(store_patience=PATIENCE))
         await app.open()
         started = await app.start(app.action(act))
         await asyncio.sleep(2 * PATIENCE)
@@ -311,7 +311,7 @@ def test_a_run_that_cannot_be_claimed_is_left_to_a_sweep_where_processes_share_t
         begun.append(None)
 
     async def run() -> Status:
-        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        app = App(store=store, run_limits=RunLimits(store_patience=PATIENCE))
         await app.open()
         store.fails = True
         started = await app.start(app.action(act))
@@ -334,7 +334,7 @@ def test_a_run_that_nobody_else_could_claim_is_claimed_when_its_store_works_agai
         return "done"
 
     async def run() -> object:
-        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        app = App(store=store, run_limits=RunLimits(store_patience=PATIENCE))
         await app.open()
         store.fails = True
         started = await app.start(app.action(act))
@@ -355,7 +355,7 @@ def test_a_claim_whose_answer_was_lost_does_not_begin_the_action_twice() -> None
         begun.append(None)
 
     async def run() -> None:
-        app = App(store=store, limits=Limits(store_patience=PATIENCE))
+        app = App(store=store, run_limits=RunLimits(store_patience=PATIENCE))
         await app.open()
         repair(store, after=1.0)
         await app.start(app.action(act))
@@ -379,8 +379,8 @@ async def test_a_run_on_a_full_disk_ends_when_there_is_room_and_its_lease_is_ove
 
     with Faults().installed() as faults:
         store = SQLiteStore(tmp_path / "runs.db", clock=clock)
-        limits, timing = Limits(store_patience=0.0), Timing(lease=15.0, sweep_every=3600.0)
-        async with opened(App(store=store, limits=limits, timing=timing)) as app:
+        limits, timing = RunLimits(store_patience=0.0), Timing(lease=15.0, sweep_every=3600.0)
+        async with opened(App(store=store, run_limits=limits, timing=timing)) as app:
             run = await app.start(app.action(act))
             await first_chunk(run)
             faults.fails = writing

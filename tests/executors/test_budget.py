@@ -14,7 +14,7 @@ from tests.support.runs import SOON, Outcome, block_sizes, opened, outcome
 from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.app import App, Timing
 from yieldwire.errors import ActionError, LimitExceeded
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.budget import END_BYTES, Budget
 from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
 from yieldwire.log.chunks import Result
@@ -98,10 +98,10 @@ def quiet() -> Iterator[None]:
 def test_a_log_never_passes_its_limits_and_holds_what_they_allow(
     function: Callable[..., object], chunks: list[str], max_bytes: int, max_events: int
 ) -> None:
-    limits = Limits(max_bytes=max_bytes, max_events=max_events, cancel_within=SOON)
+    limits = RunLimits(max_bytes=max_bytes, max_events=max_events, cancel_within=SOON)
 
     async def act() -> tuple[Outcome, int]:
-        async with opened(App(limits=limits)) as app:
+        async with opened(App(run_limits=limits)) as app:
             run = await app.start(app.action(function), {"chunks": chunks})
             return await outcome(run), await bytes_of(app, run)
 
@@ -123,8 +123,8 @@ def test_a_log_never_passes_its_limits_and_holds_what_they_allow(
 async def test_every_shape_ends_at_the_limit_and_what_was_written_before_is_there(
     function: Callable[..., object],
 ) -> None:
-    limits = Limits(max_bytes=1_000_000, cancel_within=SOON)
-    async with opened(App(limits=limits)) as app:
+    limits = RunLimits(max_bytes=1_000_000, cancel_within=SOON)
+    async with opened(App(run_limits=limits)) as app:
         run = await app.start(app.action(function), {"chunks": ["x" * 100_000] * 50})
         heard = await outcome(run)
         size = await bytes_of(app, run)
@@ -146,7 +146,9 @@ async def test_a_producer_that_never_waits_is_refused_where_it_would_pass_the_li
                 refused_at.append(n)
                 raise
 
-    async with opened(App(limits=Limits(max_bytes=5_000_000, max_event_bytes=2_000_000))) as app:
+    async with opened(
+        App(run_limits=RunLimits(max_bytes=5_000_000, max_event_bytes=2_000_000))
+    ) as app:
         run = await app.start(app.action(act))
         heard = await outcome(run)
 
@@ -161,7 +163,7 @@ async def test_a_run_that_lets_the_limit_pass_ends_all_the_same() -> None:
                 value.update("x" * 100)
             await asyncio.sleep(0)
 
-    async with opened(App(limits=Limits(max_bytes=2_000, cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(max_bytes=2_000, cancel_within=SOON))) as app:
         heard = await outcome(await app.start(app.action(act)))
 
     assert heard.code == "LIMIT_EXCEEDED"
@@ -172,7 +174,7 @@ async def test_a_callback_that_passes_the_limit_ends_the_run_that_waits() -> Non
         asyncio.get_running_loop().call_soon(value.update, "x" * 3_000)
         await asyncio.Event().wait()
 
-    async with opened(App(limits=Limits(max_bytes=2_000, cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(max_bytes=2_000, cancel_within=SOON))) as app:
         heard = await outcome(await app.start(app.action(act)))
 
     assert heard.code == "LIMIT_EXCEEDED"
@@ -189,7 +191,7 @@ async def test_cleanup_after_the_limit_may_wait() -> None:
             await asyncio.sleep(0)
             steps.append("cleaned up")
 
-    async with opened(App(limits=Limits(max_bytes=2_000))) as app:
+    async with opened(App(run_limits=RunLimits(max_bytes=2_000))) as app:
         heard = await outcome(await app.start(app.action(act)))
 
     assert (heard.code, steps) == ("LIMIT_EXCEEDED", ["cleaned up"])
@@ -208,12 +210,12 @@ async def results_at_length() -> AsyncIterator[str | Result[str]]:
     yield Result("x" * 10_000)
 
 
-@pytest.mark.parametrize("limits", [Limits(max_bytes=5_000), Limits(max_event_bytes=5_000)])
+@pytest.mark.parametrize("limits", [RunLimits(max_bytes=5_000), RunLimits(max_event_bytes=5_000)])
 @pytest.mark.parametrize("function", [fails_at_length, results_at_length])
 async def test_an_end_that_does_not_fit_is_told_as_that(
-    function: Callable[..., object], limits: Limits
+    function: Callable[..., object], limits: RunLimits
 ) -> None:
-    async with opened(App(limits=limits)) as app:
+    async with opened(App(run_limits=limits)) as app:
         run = await app.start(app.action(function))
         heard = await outcome(run)
         size = await bytes_of(app, run)
@@ -225,7 +227,7 @@ async def test_an_end_that_does_not_fit_is_told_as_that(
 
 @pytest.mark.parametrize("kind", [EventType.DONE, EventType.ERROR, EventType.CANCELLED])
 def test_an_end_that_fits_is_left_as_it_is(kind: EventType) -> None:
-    room = Budget(RUN, Limits(max_bytes=5_000))
+    room = Budget(RUN, RunLimits(max_bytes=5_000))
 
     end = room.end_within(kind, b'{"result":"%b"}' % (b"x" * 4_000))
 
@@ -233,7 +235,7 @@ def test_an_end_that_fits_is_left_as_it_is(kind: EventType) -> None:
 
 
 def test_the_end_for_a_log_that_is_full_has_its_room() -> None:
-    room = Budget(RUN, Limits())
+    room = Budget(RUN, RunLimits())
 
     kind, data = room.end_as(room.exceeded())
 
@@ -277,7 +279,7 @@ async def test_a_block_holds_about_what_it_may(function: Callable[..., object], 
 
 
 async def test_a_later_attempt_has_what_the_earlier_ones_left() -> None:
-    room = Budget(RUN._replace(seq=3), Limits(max_bytes=2_000))
+    room = Budget(RUN._replace(seq=3), RunLimits(max_bytes=2_000))
 
     room.resume(1_400)
 
@@ -298,8 +300,8 @@ async def test_a_later_attempt_counts_the_log_that_is_there() -> None:
 
     clock = MovingClock()
     store = SharedStore(clock=clock)
-    limits, timing = Limits(max_bytes=2_600), Timing(sweep_every=10 * SOON)
-    async with opened(App(store=store, limits=limits, timing=timing, clock=clock)) as app:
+    limits, timing = RunLimits(max_bytes=2_600), Timing(sweep_every=10 * SOON)
+    async with opened(App(store=store, run_limits=limits, timing=timing, clock=clock)) as app:
         app.action(retries=1)(act)
         record = run_record(action="act", retries=1, context=b'{"state":{},"request":{}}')
         await store.create(record, Admission())
@@ -319,9 +321,9 @@ async def test_a_later_attempt_counts_the_log_that_is_there() -> None:
 
 
 @pytest.mark.parametrize("crashes", [1, 3, 8])
-@pytest.mark.parametrize("limits", [Limits(max_events=20), Limits(max_bytes=3_000)])
+@pytest.mark.parametrize("limits", [RunLimits(max_events=20), RunLimits(max_bytes=3_000)])
 async def test_a_log_stays_within_its_limits_however_often_its_run_restarts(
-    limits: Limits, crashes: int
+    limits: RunLimits, crashes: int
 ) -> None:
     async def act() -> AsyncIterator[str]:
         for _ in range(100):
@@ -330,7 +332,7 @@ async def test_a_log_stays_within_its_limits_however_often_its_run_restarts(
     clock = MovingClock()
     store = SharedStore(clock=clock)
     timing = Timing(sweep_every=10 * SOON)
-    async with opened(App(store=store, limits=limits, timing=timing, clock=clock)) as app:
+    async with opened(App(store=store, run_limits=limits, timing=timing, clock=clock)) as app:
         app.action(retries=crashes)(act)
         record = run_record(action="act", retries=crashes, context=b'{"state":{},"request":{}}')
         await store.create(record, Admission())
@@ -371,7 +373,7 @@ def test_a_feed_never_keeps_more_than_its_limit(
 
     async def most_kept() -> int:
         most = 0
-        async with opened(App(limits=Limits(max_bytes=max_bytes))) as app:
+        async with opened(App(run_limits=RunLimits(max_bytes=max_bytes))) as app:
             run = await app.start(app.action(method="GET", keep=keep)(ticks))
             while not (record := await app.store.get(run.id)).status.is_terminal:
                 page = await app.store.read(run.id, record.first_seq - 1, max_bytes=10**9)
@@ -388,7 +390,7 @@ async def test_a_feed_has_the_limit_for_what_it_keeps() -> None:
             yield "x" * size
             await asyncio.sleep(0)
 
-    async with opened(App(limits=Limits(max_bytes=3_000))) as app:
+    async with opened(App(run_limits=RunLimits(max_bytes=3_000))) as app:
         action = app.action(method="GET", keep=10)(ticks)
         small = await app.start(action, {"size": 100})
         large = await app.start(action, {"size": 1_000})

@@ -15,7 +15,7 @@ from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
 from yieldwire.errors import StoreError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.local import LocalExecutor, Tasks
 from yieldwire.log.run import Status
 from yieldwire.stores import Admission, Reach
@@ -400,7 +400,7 @@ async def test_a_run_that_waits_for_a_thread_is_not_begun_while_closing() -> Non
             continue
         return file.size
 
-    app = App(timing=QUIET, limits=Limits(threads=1))
+    app = App(timing=QUIET, run_limits=RunLimits(threads=1))
     action = app.action(act)
     runs = [await app.start(action, {"file": upload}) for upload in uploads]
     async with asyncio.timeout(SOON):

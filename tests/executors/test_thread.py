@@ -11,7 +11,7 @@ from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, out
 from yieldwire.actions.context import Context
 from yieldwire.app import App
 from yieldwire.errors import ActionError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES
 from yieldwire.log.chunks import Result
@@ -19,7 +19,7 @@ from yieldwire.log.chunks import Result
 
 @pytest.fixture
 async def app() -> AsyncIterator[App]:
-    async with opened(App(limits=Limits(cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(cancel_within=SOON))) as app:
         yield app
 
 
@@ -77,7 +77,7 @@ async def test_a_thread_is_not_run_far_ahead_of_its_log() -> None:
             yielded = n
             yield "x" * 100
 
-    async with opened(App(limits=Limits(ahead_bytes=10_000, cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(ahead_bytes=10_000, cancel_within=SOON))) as app:
         action = app.action(act)
         record = await start_attached(app, action.name)
         reader = app.reader(record)
@@ -112,8 +112,8 @@ async def test_a_thread_is_ahead_of_its_log_by_so_many_bytes_and_no_further() ->
             yielded = n + 1
             yield "x" * size
 
-    limits = Limits(ahead_bytes=ahead, cancel_within=SOON)
-    async with opened(App(limits=limits)) as app:
+    limits = RunLimits(ahead_bytes=ahead, cancel_within=SOON)
+    async with opened(App(run_limits=limits)) as app:
         record = await start_attached(app, app.action(act).name)
         async with asyncio.timeout(SOON):
             pages = app.reader(record).pages(0, tick=SOON)
@@ -175,7 +175,7 @@ async def test_code_that_never_yields_does_not_hold_back_the_end() -> None:
         yield 2
         ended.set()
 
-    async with opened(App(limits=Limits(cancel_within=0.05))) as app:
+    async with opened(App(run_limits=RunLimits(cancel_within=0.05))) as app:
         run = await app.start(app.action(act))
         await first_chunk(run)
         await run.cancel()
@@ -193,7 +193,7 @@ async def test_a_thread_keeps_its_slot_until_it_stops() -> None:
         yield 1
         may_end.wait(SOON)
 
-    async with opened(App(limits=Limits(cancel_within=0.01, threads=1))) as app:
+    async with opened(App(run_limits=RunLimits(cancel_within=0.01, threads=1))) as app:
         action = app.action(act)
         first, second = await app.start(action), await app.start(action)
         await first_chunk(first)
@@ -215,7 +215,7 @@ async def test_a_run_cancelled_while_it_waits_for_a_thread_never_starts() -> Non
         yield 1
         may_end.wait(SOON)
 
-    async with opened(App(limits=Limits(threads=1, cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(threads=1, cancel_within=SOON))) as app:
         action = app.action(act)
         first = await app.start(action, {"name": "first"})
         await first_chunk(first)
@@ -233,7 +233,7 @@ SPAN: ContextVar[str] = ContextVar("SPAN", default="none")
 
 
 async def test_context_variables_are_carried_into_the_thread() -> None:
-    async def around(ctx: Context) -> AsyncIterator[None]:
+    async def wrap(ctx: Context) -> AsyncIterator[None]:
         SPAN.set("attempt")
         yield
 
@@ -242,7 +242,7 @@ async def test_context_variables_are_carried_into_the_thread() -> None:
         SPAN.set("thread")
         yield SPAN.get()
 
-    async with opened(App(around=[around])) as app:
+    async with opened(App(middleware=[wrap])) as app:
         heard = await call(app, act)
 
     assert heard.chunks == ["attempt", "thread"]

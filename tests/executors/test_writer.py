@@ -10,7 +10,7 @@ from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, out
 from yieldwire.actions.context import Context, RequestFacts, Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.writer import BLOCK_BYTES, BLOCK_EVENTS
 from yieldwire.log.events import Block
 from yieldwire.log.run import Status
@@ -20,7 +20,7 @@ from yieldwire.stores.memory import MemoryStore
 
 @pytest.fixture
 async def app() -> AsyncIterator[App]:
-    async with opened(App(limits=Limits(cancel_within=SOON))) as app:
+    async with opened(App(run_limits=RunLimits(cancel_within=SOON))) as app:
         yield app
 
 
@@ -127,8 +127,8 @@ async def test_a_reader_that_stands_still_does_not_hold_back_the_end() -> None:
         tick(5)
         await asyncio.Event().wait()
 
-    limits = Limits(ahead_bytes=50, cancel_within=0.05)
-    async with opened(App(limits=limits)) as app:
+    limits = RunLimits(ahead_bytes=50, cancel_within=0.05)
+    async with opened(App(run_limits=limits)) as app:
         action = app.action(act)
         ctx = await app.admit(action, Caller(), RequestFacts())
         record = await app.create(action, ctx, {})
@@ -157,7 +157,7 @@ async def test_what_was_emitted_last_is_in_the_log_before_the_end(app: App) -> N
 
 # A store that takes its time, or fails.
 
-IMPATIENT = Limits(store_patience=0.0)
+IMPATIENT = RunLimits(store_patience=0.0)
 
 
 class SlowStore(MemoryStore):
@@ -257,7 +257,7 @@ async def test_a_cancel_while_the_store_writes_reaches_what_the_action_waits_for
         async for n in act():
             yield n
 
-    async with opened(App(store=store, limits=Limits(cancel_within=SOON))) as app:
+    async with opened(App(store=store, run_limits=RunLimits(cancel_within=SOON))) as app:
         run = await app.start(app.action(act_slowly))
         async with asyncio.timeout(SOON):
             await store.asked.wait()
@@ -277,7 +277,7 @@ async def test_a_store_that_fails_fails_the_run_and_nothing_is_missing_silently(
             yield n
             await asyncio.sleep(0)
 
-    async with opened(App(store=FailingStore(3), limits=IMPATIENT)) as app:
+    async with opened(App(store=FailingStore(3), run_limits=IMPATIENT)) as app:
         heard = await call(app, act)
 
     assert heard.chunks == [0, 1, 2]
@@ -294,7 +294,7 @@ async def test_an_action_that_outlives_a_failure_of_the_store_loses_nothing() ->
             except Exception:  # noqa: BLE001, S112 - the point
                 continue
 
-    async with opened(App(store=FailingStore(3), limits=IMPATIENT)) as app:
+    async with opened(App(store=FailingStore(3), run_limits=IMPATIENT)) as app:
         heard = await call(app, act)
 
     assert (heard.chunks, heard.code) == ([0, 1, 2, 3, 4], None)
@@ -325,7 +325,7 @@ async def test_a_lost_answer_doubles_nothing() -> None:
                 except StoreError:
                     continue
 
-    async with opened(App(store=ForgetfulStore(), limits=IMPATIENT)) as app:
+    async with opened(App(store=ForgetfulStore(), run_limits=IMPATIENT)) as app:
         heard = await call(app, act)
 
     assert [event.seq for event in heard.events] == [*range(1, len(heard.events) + 1)]
@@ -338,7 +338,7 @@ async def test_an_end_that_cannot_be_written_is_logged(caplog: pytest.LogCapture
         yield 1
         await asyncio.sleep(0)
 
-    async with opened(App(store=store, limits=IMPATIENT)) as app:
+    async with opened(App(store=store, run_limits=IMPATIENT)) as app:
         run = await app.start(app.action(act))
         async with asyncio.timeout(SOON):
             while store.calls < 2:  # noqa: ASYNC110 - the store's own count

@@ -145,7 +145,7 @@ def test_every_file_among_the_arguments_is_let_go() -> None:
     assert [file.file.closed for file in files] == [True] * 6
 
 
-def test_a_label_of_the_action_and_of_middleware_is_on_the_run_once() -> None:
+def test_a_label_of_the_action_and_of_a_guard_is_on_the_run_once() -> None:
     ctx = Context(
         run_id="r1", action="act", owner=None, caller="c", request=RequestFacts(method="POST")
     )
@@ -157,7 +157,7 @@ def test_a_label_of_the_action_and_of_middleware_is_on_the_run_once() -> None:
 
 
 @pytest.mark.parametrize("labels", [["fine", 7], "nightly", [""], None])
-def test_middleware_that_puts_on_what_cannot_be_a_label_is_told_of_which_action(
+def test_a_guard_that_puts_on_what_cannot_be_a_label_is_told_of_which_action(
     labels: Any,  # noqa: ANN401 - a mistake
 ) -> None:
     ctx = Context(

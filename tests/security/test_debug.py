@@ -124,11 +124,11 @@ def failing_identify(request: HTTPConnection) -> str:
     raise LookupError(SECRET)
 
 
-async def failing_middleware(ctx: Context) -> None:
+async def failing_guard(ctx: Context) -> None:
     raise LookupError(SECRET)
 
 
-async def failing_around(ctx: Context) -> AsyncGenerator[None, None]:
+async def failing_middleware(ctx: Context) -> AsyncGenerator[None, None]:
     if ctx.action:
         raise LookupError(SECRET)
     yield
@@ -136,8 +136,8 @@ async def failing_around(ctx: Context) -> AsyncGenerator[None, None]:
 
 PLACES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "identify": ({"identify": failing_identify}, "failing_identify"),
+    "guards": ({"guards": [failing_guard]}, "failing_guard"),
     "middleware": ({"middleware": [failing_middleware]}, "failing_middleware"),
-    "around": ({"around": [failing_around]}, "failing_around"),
 }
 
 
@@ -191,7 +191,7 @@ async def test_an_error_that_cannot_be_written_as_json_is_still_answered(
     async def check(ctx: Context) -> None:
         raise ActionError("ODD", "\ud800" if ctx.action == "say" else "m", data=object())
 
-    async with opened(world(middleware=[check])) as site:
+    async with opened(world(guards=[check])) as site:
         answers = [
             await send(site, Call(method="POST", target="/add", headers=[accept]))
             for accept in (WHOLE, PAGE)

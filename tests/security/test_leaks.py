@@ -79,13 +79,13 @@ async def test_an_identify_that_fails_says_nothing(
 
 
 @each_fault
-async def test_a_middleware_that_fails_says_nothing(
+async def test_a_guard_that_fails_says_nothing(
     fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def check(ctx: Context) -> None:
         raise fault
 
-    async with opened(world(middleware=[check])) as site:
+    async with opened(world(guards=[check])) as site:
         answer = await send(site, post("/say", {}))
 
     assert_masked(answer, caplog)
@@ -152,13 +152,13 @@ async def test_an_action_that_fails_says_nothing(
 async def test_an_around_that_fails_says_nothing(
     fault: Exception, place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def around(ctx: Context) -> AsyncGenerator[None, None]:
+    async def wrap(ctx: Context) -> AsyncGenerator[None, None]:
         if place == "before":
             raise fault
         yield
         raise fault
 
-    async with opened(world(around=[around])) as site:
+    async with opened(world(middleware=[wrap])) as site:
         answer = await send(site, post("/say", {}, [WHOLE]))
 
     assert_masked(answer, caplog)

@@ -26,13 +26,13 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Timing
-from yieldwire.asgi.bounds import Bounds
+from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.safety import MAX_HEADER_BYTES, MAX_HEADERS
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 
 FORM: Final = ("content-type", "application/x-www-form-urlencoded")
 MULTIPART: Final = ("content-type", "multipart/form-data; boundary=B")
-SMALL: Final = Bounds(
+SMALL: Final = RequestLimits(
     json_bytes=1000, upload_bytes=5000, files=2, fields=3, field_bytes=500, streams=2
 )
 
@@ -59,7 +59,7 @@ async def runs_of(site: Actions, who: Fields = ALICE) -> list[str]:
 async def test_a_body_that_says_it_is_too_large_is_refused_unread(kind: tuple[str, str]) -> None:
     headers = [kind, *ALICE, ("content-length", "1001")]
     call = Call(method="POST", target="/say", headers=headers, body=[b""], stalls=True)
-    async with opened(world(bounds=SMALL)) as site:
+    async with opened(world(request_limits=SMALL)) as site:
         answer = await send(site, call)
 
     assert (answer.status, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
@@ -69,7 +69,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_unread(kind: tuple[st
 async def test_an_upload_that_says_it_is_too_large_is_refused_unread() -> None:
     headers = [MULTIPART, *ALICE, ("content-length", "9" * 30)]
     call = Call(method="POST", target="/take", headers=headers, body=[b""], stalls=True)
-    async with opened(world(bounds=SMALL)) as site:
+    async with opened(world(request_limits=SMALL)) as site:
         answer = await send(site, call)
 
     assert answer.status == 413
@@ -85,7 +85,7 @@ async def test_a_body_is_counted_whatever_it_says(kind: tuple[str, str], said: F
         body=[b"x" * 600, b"x" * 600],
         stalls=True,
     )
-    async with opened(world(bounds=SMALL)) as site:
+    async with opened(world(request_limits=SMALL)) as site:
         answer = await send(site, call)
 
         assert answer.status == 413
@@ -94,7 +94,7 @@ async def test_a_body_is_counted_whatever_it_says(kind: tuple[str, str], said: F
 
 async def test_a_body_of_just_the_limit_is_read() -> None:
     text = "x" * (1000 - len(b'{"text":""}'))
-    async with opened(world(bounds=SMALL)) as site:
+    async with opened(world(request_limits=SMALL)) as site:
         answer = await send(site, post("/say", {"text": text}, ALICE))
 
     assert answer.status == 200
@@ -110,7 +110,7 @@ TOO_MUCH: Final = {
 
 @pytest.mark.parametrize("what", TOO_MUCH)
 async def test_a_multipart_body_of_too_much_is_refused(what: str) -> None:
-    async with opened(world(bounds=SMALL)) as site:
+    async with opened(world(request_limits=SMALL)) as site:
         answer = await send(site, multipart(*TOO_MUCH[what]))
 
         assert (answer.status, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
@@ -119,7 +119,7 @@ async def test_a_multipart_body_of_too_much_is_refused(what: str) -> None:
 
 async def test_a_form_of_too_many_fields_is_refused() -> None:
     call = Call(method="POST", target="/say", headers=[FORM], body=[b"text=x&" * 4])
-    async with opened(world(bounds=SMALL)) as site:
+    async with opened(world(request_limits=SMALL)) as site:
         assert (await send(site, call)).status == 413
 
 
@@ -161,16 +161,16 @@ async def test_headers_are_limited_whatever_the_server_lets_through(
 @pytest.mark.parametrize(
     ("limits", "value"),
     [
-        (Limits(max_events=300), {"times": 5000}),
-        (Limits(max_bytes=20_000), {"times": 5000}),
-        (Limits(max_event_bytes=100), {"text": "x" * 200}),
+        (RunLimits(max_events=300), {"times": 5000}),
+        (RunLimits(max_bytes=20_000), {"times": 5000}),
+        (RunLimits(max_event_bytes=100), {"text": "x" * 200}),
     ],
     ids=["events", "bytes", "one event"],
 )
 async def test_a_run_that_writes_too_much_ends_and_nobody_elses_does(
-    limits: Limits, value: object
+    limits: RunLimits, value: object
 ) -> None:
-    async with opened(world(limits=limits)) as site:
+    async with opened(world(run_limits=limits)) as site:
         other = await begun(site, headers=BOB)
 
         run_id = await ended(site, "say", value)
@@ -212,7 +212,7 @@ async def test_nobody_waits_longer_than_the_longest_wait(asked: str) -> None:
 
 
 async def test_a_caller_has_so_many_streams_and_no_more() -> None:
-    async with opened(world(bounds=SMALL)) as site, AsyncExitStack() as stack:
+    async with opened(world(request_limits=SMALL)) as site, AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(stream(site, post("/wait", {}, ALICE)))
         before = await runs_of(site)
@@ -231,7 +231,7 @@ async def test_a_caller_has_so_many_streams_and_no_more() -> None:
 
 @pytest.mark.parametrize("how", ["events", "events, NDJSON", "resume", "held poll", "feed"])
 async def test_every_stream_counts_however_it_is_asked_for(how: str) -> None:
-    async with opened(world(bounds=SMALL)) as site, AsyncExitStack() as stack:
+    async with opened(world(request_limits=SMALL)) as site, AsyncExitStack() as stack:
         run_id = await begun(site)
         calls = {
             "events": get(f"/runs/{run_id}/events", ALICE),
@@ -250,7 +250,7 @@ async def test_every_stream_counts_however_it_is_asked_for(how: str) -> None:
 
 @pytest.mark.parametrize("how", ["form", "detached", "snapshot", "cancel"])
 async def test_what_is_no_stream_does_not_count_as_one(how: str) -> None:
-    async with opened(world(bounds=SMALL)) as site, AsyncExitStack() as stack:
+    async with opened(world(request_limits=SMALL)) as site, AsyncExitStack() as stack:
         run_id = await begun(site)
         calls = {
             "form": post("/wait", {}, [*ALICE, PAGE]),
@@ -282,7 +282,7 @@ ENDINGS: Final = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_slot_comes_back_when_its_stream(ending: str) -> None:
-    async with opened(world(bounds=Bounds(streams=1))) as site:
+    async with opened(world(request_limits=RequestLimits(streams=1))) as site:
         await send(site, ENDINGS[ending])
 
         assert (await send(site, post("/say", {}, ALICE))).status == 200
@@ -291,7 +291,7 @@ async def test_a_slot_comes_back_when_its_stream(ending: str) -> None:
 @pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT, WHOLE])
 async def test_a_slot_comes_back_when_its_client_leaves(accept: tuple[str, str]) -> None:
     timing = Timing(head_wait=0.01, wait=60.0, grace=0.0)
-    async with opened(world(bounds=Bounds(streams=1), timing=timing)) as site:
+    async with opened(world(request_limits=RequestLimits(streams=1), timing=timing)) as site:
         if accept is WHOLE:
             # Gone before the answer: there is no head to wait for.
             await site(post("/wait", {}, [*ALICE, accept]).scope(), gone_after(b"{}"), ignore)

@@ -11,7 +11,7 @@ from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.app import App, Timing
 from yieldwire.clock import Clock
 from yieldwire.errors import ActionError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.log.chunks import Result
 from yieldwire.stores import RunStore
 
@@ -32,7 +32,7 @@ class Process:
         self.app = App(
             store=store,
             timing=TIMING,
-            limits=Limits(cancel_within=CANCEL_WITHIN, ahead_bytes=2_000),
+            run_limits=RunLimits(cancel_within=CANCEL_WITHIN, ahead_bytes=2_000),
             max_runs=None,
             clock=clock,
         )

@@ -9,7 +9,7 @@ import pytest
 from tests.support.runs import SOON, opened
 from yieldwire.app import App, Timing
 from yieldwire.errors import Fenced, StoreError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.log.run import Status
 from yieldwire.stores import Query, Reach
 from yieldwire.stores.guarded import METHODS, guarded
@@ -109,7 +109,9 @@ async def test_no_run_goes_on_for_ever_whichever_call_of_a_store_raises_whatever
     method: str, first: int, kind: type[StumblingStore], error: BaseException
 ) -> None:
     store = kind(method, error, range(first, first + 1))
-    async with opened(App(store=store, timing=BRISK, limits=Limits(cancel_within=0.1))) as app:
+    async with opened(
+        App(store=store, timing=BRISK, run_limits=RunLimits(cancel_within=0.1))
+    ) as app:
         counting, answering = app.action(count), app.action(answer)
         store.armed = True
         await app.start(counting, {}, owner="ada")
@@ -129,7 +131,9 @@ async def test_a_run_ends_when_its_store_works_again_however_long_that_takes(
     monkeypatch.setattr("yieldwire.executors.attempt.LONGEST_PAUSE", 0.01)
     monkeypatch.setattr("yieldwire.executors.backoff.LONGEST_PAUSE", 0.01)
     store = StumblingStore(method, ConnectionError("away"), range(1_000_000))
-    async with opened(App(store=store, timing=BRISK, limits=Limits(store_patience=0.0))) as app:
+    async with opened(
+        App(store=store, timing=BRISK, run_limits=RunLimits(store_patience=0.0))
+    ) as app:
         store.armed = True
         run = await app.start(app.action(count), {}, owner="ada")
         await asyncio.sleep(0.1)

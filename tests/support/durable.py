@@ -8,13 +8,13 @@ import os
 from collections.abc import AsyncIterator
 
 from tests.support.notes import LEASE, SWEEP
-from yieldwire import Actions, Bounds, Context, Result, Timing
+from yieldwire import Actions, Context, RequestLimits, Result, Timing
 from yieldwire.stores.sqlite import SQLiteStore
 
 actions = Actions(
     store=SQLiteStore(os.environ["RUNS_FILE"]),
     timing=Timing(lease=LEASE, sweep_every=SWEEP, keepalive=0.3, grace=0.0),
-    bounds=Bounds(streams=10_000),
+    request_limits=RequestLimits(streams=10_000),
     max_runs=None,
 )
 _notes = os.open(os.environ["NOTES_FILE"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)

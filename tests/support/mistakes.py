@@ -14,13 +14,13 @@ from pydantic import BaseModel, Field
 from yieldwire import (
     Actions,
     Body,
-    Bounds,
     Context,
     Identity,
-    Limits,
     Progress,
     RateLimit,
+    RequestLimits,
     Result,
+    RunLimits,
     Stream,
     StreamableValue,
     Text,
@@ -225,7 +225,7 @@ def blocking(ctx: Context) -> None: ...
 async def guard(ctx: Context) -> None: ...
 
 
-async def around(ctx: Context) -> AsyncGenerator[None]:
+async def transaction(ctx: Context) -> AsyncGenerator[None]:
     yield
 
 
@@ -244,7 +244,7 @@ FUNCTIONS: Final[dict[str, Callable[[], object]]] = {
     "`def … -> Iterator[int]` without a `yield`": declared(returns_a_list),
     "`async def … -> Iterator[int]` with a `yield`": declared(is_async),
     "`def … -> AsyncIterator[int]` with a `yield`": declared(is_not_async),
-    "`@actions.action` above `@asynccontextmanager`": declared(asynccontextmanager(around)),
+    "`@actions.action` above `@asynccontextmanager`": declared(asynccontextmanager(transaction)),
     "`@actions.action` above a decorator whose wrapper is a `def`": declared(hidden),
     "`-> Result[int]` without a `yield`": declared(wraps_its_answer),
     "`-> AsyncIterator[bytes]`": declared(yields_bytes),
@@ -298,13 +298,15 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
     '`method="PUT"`': declared(pay, method="PUT"),
     '`method="get"`': declared(pay, method="get"),
     '`labels="import"`': declared(pay, labels="import"),
-    "`middleware=guard`": declared(pay, middleware=guard),
-    "`middleware=[blocking]`, a `def`": declared(pay, middleware=[blocking]),
-    "`middleware=[RateLimit]`, the class": declared(pay, middleware=[RateLimit]),
-    "`middleware=[around]`": declared(pay, middleware=[around]),
-    "`middleware=[takes_more]`": declared(pay, middleware=[takes_more]),
-    "`around=[guard]`": declared(pay, around=[guard]),
-    "`around=[asynccontextmanager(around)]`": declared(pay, around=[asynccontextmanager(around)]),
+    "`guards=guard`": declared(pay, guards=guard),
+    "`guards=[blocking]`, a `def`": declared(pay, guards=[blocking]),
+    "`guards=[RateLimit]`, the class": declared(pay, guards=[RateLimit]),
+    "`guards=[transaction]`": declared(pay, guards=[transaction]),
+    "`guards=[takes_more]`": declared(pay, guards=[takes_more]),
+    "`middleware=[guard]`": declared(pay, middleware=[guard]),
+    "`middleware=[asynccontextmanager(transaction)]`": declared(
+        pay, middleware=[asynccontextmanager(transaction)]
+    ),
     '`errors="TOO_LATE"`': declared(pay, errors="TOO_LATE"),
     '`shared=True` without `method="GET"`': declared(pay, shared=True),
 }
@@ -320,7 +322,7 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     ),
     '`Actions(trusted_proxies="10.0.0.1")`': made(Actions, trusted_proxies="10.0.0.1"),
     '`Actions(identify="ada")`': made(Actions, identify="ada"),
-    "`Actions(middleware=[blocking])`": made(Actions, middleware=[blocking]),
+    "`Actions(guards=[blocking])`": made(Actions, guards=[blocking]),
     '`Actions(timing={"grace": 3})`': made(Actions, timing={"grace": 3}),
     "`Actions(max_runs=0)`": made(Actions, max_runs=0),
     '`Actions(store="redis://localhost")`': made(Actions, store="redis://localhost"),
@@ -331,9 +333,9 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     "`Timing(grace=-1)`": made(Timing, grace=-1),
     "`Timing(grace=math.nan)`": made(Timing, grace=math.nan),
     "`Timing(grace=True)`": made(Timing, grace=True),
-    "`Limits(threads=0)`": made(Limits, threads=0),
-    "`Limits(max_event=10)`": made(Limits, max_event=10),
-    "`Bounds(json_bytes=1.5)`": made(Bounds, json_bytes=1.5),
+    "`RunLimits(threads=0)`": made(RunLimits, threads=0),
+    "`RunLimits(max_event=10)`": made(RunLimits, max_event=10),
+    "`RequestLimits(json_bytes=1.5)`": made(RequestLimits, json_bytes=1.5),
     "`Identity(owner=7)`": made(Identity, owner=7),
     "`MemoryStore(ended_bytes=-1)`": made(MemoryStore, ended_bytes=-1),
     '`SQLiteStore("sqlite:///runs.db")`': made(SQLiteStore, "sqlite:///runs.db"),

@@ -82,7 +82,7 @@ class ThreadServer:
 
     def __exit__(self, *_: object) -> None:
         if self._actions is not None:
-            self.loop.call_soon_threadsafe(self._actions.farewell)
+            self.loop.call_soon_threadsafe(self._actions.drain)
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._socket.close()

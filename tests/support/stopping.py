@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
-from yieldwire import Actions, Context, Limits, Text, Timing, Upload
-from yieldwire.asgi.bounds import Bounds
+from yieldwire import Actions, Context, RunLimits, Text, Timing, Upload
+from yieldwire.asgi.requestlimits import RequestLimits
 
 MANY = 1_000_000
 """Attempts or streams, where a test wants no limit on them."""
@@ -39,8 +39,8 @@ actions = Actions(
         lease=float(os.environ.get("LEASE", "2")),
         sweep_every=0.1,
     ),
-    limits=Limits(cancel_within=0.5),
-    bounds=Bounds(streams=MANY),
+    run_limits=RunLimits(cancel_within=0.5),
+    request_limits=RequestLimits(streams=MANY),
     max_runs=None,
 )
 mounted = Starlette(routes=[Mount(BASE, actions)], lifespan=actions.lifespan)

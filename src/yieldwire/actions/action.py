@@ -8,7 +8,8 @@ from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar
 
 from pydantic_core import to_json
 
-from yieldwire.actions.middleware import AROUND, MIDDLEWARE, Around, Middleware
+from yieldwire.actions.guard import GUARDS, Guard
+from yieldwire.actions.middleware import MIDDLEWARE, Middleware
 from yieldwire.actions.schema import BINARY, Signature, inspect_action, result_of
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
@@ -45,8 +46,8 @@ OPTIONS: Final[Rules] = {
     "retention": SECONDS,
     "concurrency": optional(count(1)),
     "labels": ANYTHING,
+    "guards": GUARDS,
     "middleware": MIDDLEWARE,
-    "around": AROUND,
     "shared": FLAG,
     "keep": optional(count(1)),
     "errors": each(ANYTHING, "errors"),
@@ -67,8 +68,8 @@ class Options:
         retention: Seconds that a run is kept after its end.
         concurrency: Runs of the action that one caller may have at a time.
         labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
-        middleware: Runs once at each start, after the application's.
-        around: Wraps each attempt, inside the application's.
+        guards: Runs once at each start, after the application's.
+        middleware: Wraps each attempt, inside the application's.
         shared: One run of a feed for all readers with the same input.
         keep: How many of its newest events a feed keeps.
         errors: What the action may raise: kinds of `ActionError` with a ``code`` of their own,
@@ -84,8 +85,8 @@ class Options:
     retention: float = 3600.0
     concurrency: int | None = None
     labels: tuple[str, ...] = ()
+    guards: Sequence[Guard] = ()
     middleware: Sequence[Middleware] = ()
-    around: Sequence[Around] = ()
     shared: bool = False
     keep: int | None = None
     errors: Sequence[type[ActionError] | str] = ()

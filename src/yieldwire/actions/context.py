@@ -76,11 +76,11 @@ class Host(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Context(Injected):
-    """One attempt at a run, as its action, its middleware and its arounds see it.
+    """One attempt at a run, as its action, its guards and its middleware see it.
 
-    ``state`` is plain JSON: what middleware puts there reaches the action, wherever
-    that runs. ``labels`` that middleware adds are put on the run, for lists, each once. In
-    middleware no attempt has begun: ``attempt`` is 0.
+    ``state`` is plain JSON: what guards put there reaches the action, wherever
+    that runs. ``labels`` that guards add are put on the run, for lists, each once. In
+    guards no attempt has begun: ``attempt`` is 0.
     """
 
     run_id: str
@@ -95,7 +95,7 @@ class Context(Injected):
 
     def _running(self) -> Host:
         if self.host is None:
-            raise UsageError("This needs a running attempt; middleware runs before there is one.")
+            raise UsageError("This needs a running attempt; guards run before there is one.")
         return self.host
 
     @property

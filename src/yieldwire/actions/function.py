@@ -1,4 +1,4 @@
-"""The function that is to be an action: whether it can be one, and what its annotations mean."""
+"""What is known of a function: whether it can be an action, and what its annotations mean."""
 
 import inspect
 import re
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, get_type_hints
 
 from yieldwire.errors import InvalidAction
-from yieldwire.setting import shown
+from yieldwire.setting import accepts, shown
 
 _SELVES: Final = frozenset({"self", "cls"})
 _FROM_FUTURE: Final = (
@@ -99,3 +99,25 @@ def _place_of(function: Callable[..., object], name: str) -> str:
         if word.search(annotation if isinstance(annotation, str) else repr(annotation)):
             return "its return type" if parameter == "return" else f"the parameter {parameter!r}"
     return "an annotation"
+
+
+def written(function: Any) -> tuple[Any, Any]:  # noqa: ANN401 - whatever was given
+    """Return the functions that run when ``function`` is called, as far as that shows."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.unwrap(function), inspect.getattr_static(type(function), "__call__", None)
+
+
+def promises(function: Callable[..., object], *names: str) -> bool:
+    """Whether the function's return annotation mentions one of ``names``."""
+    returned = str(getattr(function, "__annotations__", {}).get("return", ""))
+    return any(name in returned for name in names)
+
+
+def hint_of_function(value: Any) -> str:  # noqa: ANN401 - whatever was given
+    """Return what to write instead of ``value``, where a function of the context is wanted."""
+    if isinstance(value, type):
+        return f"write {value.__name__}(...)"
+    if not callable(value):
+        return ""
+    return "" if accepts(value, 1) else f"{shown(value)} must take the Context alone"

@@ -97,8 +97,8 @@ _INHERITED: Final = frozenset({"pydantic_settings"})
 
 _HOOKS: Final = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__")
 
-_FROM_MIDDLEWARE: Final = (
-    "resolve it in middleware and put it on ctx.state, or read ctx.owner from a Context parameter"
+_FROM_GUARD: Final = (
+    "resolve it in a guard and put it on ctx.state, or read ctx.owner from a Context parameter"
 )
 _PLAIN: Final = "a plain parameter is an input; request headers are in ctx.request.headers"
 _FACTS: Final = "take a yieldwire.Context; the request's facts are in ctx.request"
@@ -293,7 +293,7 @@ def _of_extra(extra: object, *, is_own: bool) -> Iterator[str]:
     elif not _describes(extra) and (is_own or _gives_values(extra)):
         yield (
             f"{_name(extra)!r} in Annotated is not a constraint that Pydantic reads, so callers "
-            f"would send the value; {_FROM_MIDDLEWARE}"
+            f"would send the value; {_FROM_GUARD}"
         )
 
 
@@ -311,12 +311,12 @@ def _of_default(default: object) -> Iterator[str]:
     elif isinstance(default, ContextVar):
         yield (
             f"its default {default.name!r} is a context variable, which Yieldwire does not read; "
-            f"{_FROM_MIDDLEWARE}"
+            f"{_FROM_GUARD}"
         )
     elif not _is_absent(default) and callable(default) and not _is_data(default):
         yield (
             f"its default {_name(default)!r} is a callable, which Yieldwire does not call; "
-            f"{_FROM_MIDDLEWARE}"
+            f"{_FROM_GUARD}"
         )
 
 
@@ -326,7 +326,7 @@ def _of_default_of_anything(annotation: object, default: object) -> Iterator[str
     if _is_absent(default) or not takes_anything(annotation):
         return
     if (fault := json_fault(default, "its default")) is not None:
-        yield f"{fault}, which is not plain JSON; annotate the parameter, or {_FROM_MIDDLEWARE}"
+        yield f"{fault}, which is not plain JSON; annotate the parameter, or {_FROM_GUARD}"
 
 
 def _of_each(values: Iterable[object]) -> Iterator[str]:
@@ -336,7 +336,7 @@ def _of_each(values: Iterable[object]) -> Iterator[str]:
 
 def _advice(found: type) -> str:
     names = (each.__name__ for each in found.__mro__)
-    instead = next((_INSTEAD[name] for name in names if name in _INSTEAD), _FROM_MIDDLEWARE)
+    instead = next((_INSTEAD[name] for name in names if name in _INSTEAD), _FROM_GUARD)
     package, name = _package(found), found.__name__
     shown = f"yieldwire.{name}" if package == "yieldwire" else f"{name} of {package}"
     return f"{shown} is not injected here, so callers would send it; {instead}"

@@ -28,7 +28,8 @@ from typing import (
 from yieldwire.actions.action import OPTIONS, Action, Options
 from yieldwire.actions.context import Context, Resource, StreamableValue
 from yieldwire.actions.function import name_of
-from yieldwire.actions.middleware import Around, Middleware
+from yieldwire.actions.guard import Guard
+from yieldwire.actions.middleware import Middleware
 from yieldwire.errors import ActionError, InvalidAction, NotFound, UsageError
 from yieldwire.setting import accepts, fault_of, sentence
 
@@ -54,8 +55,8 @@ class ActionOptions(TypedDict, total=False):
     retention: float
     concurrency: int | None
     labels: tuple[str, ...]
+    guards: Sequence[Guard]
     middleware: Sequence[Middleware]
-    around: Sequence[Around]
     shared: bool
     keep: int | None
     errors: Sequence[type[ActionError] | str]
@@ -139,8 +140,8 @@ class Registry:
     def __init__(self) -> None:
         self._actions: dict[str, Action[..., Any, Any]] = {}
         self._names: dict[str, Action[..., Any, Any]] = {}
+        self._guards: tuple[Guard, ...] = ()
         self._middleware: tuple[Middleware, ...] = ()
-        self._around: tuple[Around, ...] = ()
         self.declared_resources: list[Resource[Any]] = []
 
     @property
@@ -200,17 +201,17 @@ class Registry:
     def include(self, other: "Registry") -> None:
         """Add the actions and resources of another application, each with its own options.
 
-        Nothing else of the other one comes along, so one that has middleware or arounds for
+        Nothing else of the other one comes along, so one that has guards or middleware for
         all of its actions is refused: they would run without what guards them.
 
         Raises:
-            InvalidAction: If a name is taken, or the other application has middleware or arounds.
+            InvalidAction: If a name is taken, or the other application has guards or middleware.
         """
         if not isinstance(other, Registry):
             raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
-        if other._middleware or other._around:  # noqa: SLF001 - the same class's own
+        if other._guards or other._middleware:  # noqa: SLF001 - the same class's own
             raise InvalidAction(
-                "An application with middleware or arounds of its own cannot be included; give "
+                "An application with guards or middleware of its own cannot be included; give "
                 "them to each action, or to the application that includes it."
             )
         for action in other.actions:

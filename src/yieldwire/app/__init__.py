@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts, Resource
-from yieldwire.actions.middleware import Around, Middleware, run_middleware
+from yieldwire.actions.guard import Guard, run_guards
+from yieldwire.actions.middleware import Middleware
 from yieldwire.app.configuration import APP, open_store
 from yieldwire.app.opening import Lifetime, Opening
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing
 from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
-from yieldwire.executors import Limits, Work
+from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.log.events import Event
@@ -41,9 +42,9 @@ class App(Handles):
     Args:
         store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or a store of your own.
         access: Widens who may see a run beyond its owner.
-        middleware: Runs once at each start, in order.
-        around: Wraps every attempt, in order.
-        limits: What one run may cost.
+        guards: Runs once at each start, in order.
+        middleware: Wraps every attempt, in order.
+        run_limits: What one run may cost.
         timing: How long things may take.
         max_runs: Runs that one caller may have at a time, over all actions.
         debug: Whether errors show what an unexpected exception was. For development only.
@@ -56,9 +57,9 @@ class App(Handles):
         *,
         store: str | RunStore = "memory",
         access: Access | None = None,
+        guards: Sequence[Guard] = (),
         middleware: Sequence[Middleware] = (),
-        around: Sequence[Around] = (),
-        limits: Limits | None = None,
+        run_limits: RunLimits | None = None,
         timing: Timing | None = None,
         max_runs: int | None = 1000,
         debug: bool = False,
@@ -68,13 +69,13 @@ class App(Handles):
         super().__init__()
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, self.clock)
-        self.limits: Final = limits or Limits()
+        self.run_limits: Final = run_limits or RunLimits()
         self.timing = timing or Timing()
         self.checks_chunks, self.debug = checks_chunks, debug
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
-        self._middleware, self._around = tuple(middleware), tuple(around)
+        self._guards, self._middleware = tuple(guards), tuple(middleware)
         self._inputs = Inputs(self.store)
         self._folds = Folds()
         self._lifetime = Lifetime(self)
@@ -111,8 +112,8 @@ class App(Handles):
         """Return an executor of this application's runs in the running loop."""
         services = Services(
             store=self.store,
-            limits=self.limits,
-            arounds=self._around,
+            limits=self.run_limits,
+            middleware=self._middleware,
             resources=resources,
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
@@ -161,13 +162,13 @@ class App(Handles):
             self._folds.forget(run_id)
         await self._inputs.forget(purged)
 
-    def farewell(self) -> None:
+    def drain(self) -> None:
         """Take no new runs, and let every reader end at its next block, to come back later."""
-        self._lifetime.farewell()
+        self._lifetime.drain()
 
-    def hurry(self) -> None:
-        """Let a close that waits for running actions wait no longer."""
-        self._lifetime.hurry()
+    def force_shutdown(self) -> None:
+        """Give running actions no more time, in a close that has begun or will."""
+        self._lifetime.force_shutdown()
 
     async def close(self) -> None:
         """Let running actions finish, and close everything, all within the grace time.
@@ -185,11 +186,11 @@ class App(Handles):
     async def admit(
         self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
     ) -> Context:
-        """Run the middleware of a start, and return the context that it leaves.
+        """Run the guards of a start, and return the context that it leaves.
 
         Raises:
             Unavailable: If the server is stopping.
-            YieldwireError: Whatever a middleware refuses with.
+            YieldwireError: Whatever a guard refuses with.
         """
         if self._lifetime.is_closing:
             raise Unavailable
@@ -202,7 +203,7 @@ class App(Handles):
             caller=caller.quota,
             request=request,
         )
-        await run_middleware((*self._middleware, *action.options.middleware), ctx)
+        await run_guards((*self._guards, *action.options.guards), ctx)
         return ctx
 
     async def create(
@@ -320,7 +321,7 @@ class App(Handles):
         if fold is None:
             is_whole, most = (
                 (await self.store.get(run_id)).keep is None,
-                self.limits.max_event_bytes,
+                self.run_limits.max_event_bytes,
             )
             new = Fold(keeps_text=is_whole, text_bytes=most, shows_debug=self.debug)
             fold = self._folds.get(run_id) or new  # somebody else may have begun meanwhile

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any, Final
 
-from yieldwire.actions.middleware import AROUND, MIDDLEWARE
+from yieldwire.actions.guard import GUARDS
+from yieldwire.actions.middleware import MIDDLEWARE
 from yieldwire.clock import CLOCK, Clock, Timing
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.setting import FLAG, Rule, Rules, count, function_of, instance, optional
 from yieldwire.stores import RunStore
 from yieldwire.stores.guarded import METHODS, guarded
@@ -49,9 +50,9 @@ STORE: Final = Rule(_is_store, "'memory', 'sqlite:///runs.db' or a store object"
 APP: Final[Rules] = {
     "store": STORE,
     "access": optional(function_of("the caller", "the run", "the verb")),
+    "guards": GUARDS,
     "middleware": MIDDLEWARE,
-    "around": AROUND,
-    "limits": optional(instance(Limits)),
+    "run_limits": optional(instance(RunLimits)),
     "timing": optional(instance(Timing)),
     "max_runs": optional(count(1)),
     "debug": FLAG,

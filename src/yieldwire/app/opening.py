@@ -136,7 +136,7 @@ class Opening:
                     return
                 logger.exception("a sweep failed; the next one tries again")
 
-    def farewell(self) -> None:
+    def drain(self) -> None:
         """Let every reader end at its next block; look after time no more."""
         self._is_leaving = True
         for reader in list(self.readers):
@@ -303,16 +303,16 @@ class Lifetime:
         if self._ready is ready:
             self._candidate = self._ready = self._beginning = None
 
-    def farewell(self) -> None:
+    def drain(self) -> None:
         """Take no new runs, and let every reader end at its next block."""
         self.is_closing = True
         if self._opening is not None and not self._opening.loop.is_closed():
-            self._opening.farewell()
+            self._opening.drain()
 
-    def hurry(self) -> None:
-        """Let a close that waits for running actions wait no longer."""
+    def force_shutdown(self) -> None:
+        """Give running actions no more time, in a close that has begun or will."""
         if self._opening is not None:
-            self._opening.executor.hurry()
+            self._opening.executor.force_shutdown()
 
     async def close(self) -> None:
         """Close what is open, in a task of its own: cancelling one who waits changes nothing.
@@ -321,7 +321,7 @@ class Lifetime:
             UsageError: If the application is open in another event loop, which is running.
         """
         self._leave_other_loop()
-        self.farewell()
+        self.drain()
         if self._closing is None:
             if self.is_closed:
                 return

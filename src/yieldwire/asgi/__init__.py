@@ -11,21 +11,22 @@ from typing import Any, Final, TypeAlias, TypeVar
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from yieldwire.actions.middleware import Around, Middleware
+from yieldwire.actions.guard import Guard
+from yieldwire.actions.middleware import Middleware
 from yieldwire.app import App, Timing
 from yieldwire.app.configuration import APP
 from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
-from yieldwire.asgi.bounds import Allowance, Bounds
 from yieldwire.asgi.disconnect import Departures, Disconnected
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.presence import Polls
+from yieldwire.asgi.requestlimits import Allowance, RequestLimits
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.clock import Clock
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Access, Caller, Identity
@@ -42,12 +43,12 @@ Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
 
 ACTIONS: Final[Rules] = {
     "identify": optional(function_of("the connection")),
-    **{name: APP[name] for name in ("access", "store", "middleware", "around")},
+    **{name: APP[name] for name in ("access", "store", "guards", "middleware")},
     **SAFETY,
-    "bounds": optional(instance(Bounds)),
+    "request_limits": optional(instance(RequestLimits)),
     **{
         name: APP[name]
-        for name in ("limits", "timing", "max_runs", "debug", "checks_chunks", "clock")
+        for name in ("run_limits", "timing", "max_runs", "debug", "checks_chunks", "clock")
     },
 }
 
@@ -64,13 +65,13 @@ class Actions(App):
         identify: Who asks, on every request. Without it everybody is anonymous.
         access: Widens who may see a run beyond its owner.
         store: Where runs are kept.
-        middleware: Runs once at each start, in order.
-        around: Wraps every attempt, in order.
+        guards: Runs once at each start, in order.
+        middleware: Wraps every attempt, in order.
         origins: Other origins whose pages may call, ``("https://app.example.com",)``.
         hosts: ``Host`` names that are answered; on loopback only loopback names by default.
         trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is believed.
-        bounds: How large a request may be.
-        limits: What one run may cost.
+        request_limits: How large a request may be.
+        run_limits: What one run may cost.
         timing: How long things may take.
         max_runs: Runs that one caller may have at a time, over all actions.
         debug: Whether errors show callers what an unexpected exception was: its type, its
@@ -89,13 +90,13 @@ class Actions(App):
         identify: Identify | None = None,
         access: Access | None = None,
         store: str | RunStore = "memory",
+        guards: Sequence[Guard] = (),
         middleware: Sequence[Middleware] = (),
-        around: Sequence[Around] = (),
         origins: Sequence[str] = (),
         hosts: Sequence[str] | None = None,
         trusted_proxies: Sequence[str] = (),
-        bounds: Bounds | None = None,
-        limits: Limits | None = None,
+        request_limits: RequestLimits | None = None,
+        run_limits: RunLimits | None = None,
         timing: Timing | None = None,
         max_runs: int | None = 1000,
         debug: bool = False,
@@ -105,17 +106,17 @@ class Actions(App):
         super().__init__(
             store=store,
             access=access,
+            guards=guards,
             middleware=middleware,
-            around=around,
-            limits=limits,
+            run_limits=run_limits,
             timing=timing,
             max_runs=max_runs,
             debug=debug,
             checks_chunks=checks_chunks,
             clock=clock,
         )
-        self.bounds: Final = bounds or Bounds()
-        self.answers: Final = Allowance(self.bounds.answers_bytes)
+        self.request_limits: Final = request_limits or RequestLimits()
+        self.answers: Final = Allowance(self.request_limits.answers_bytes)
         """What the events in JSON answers may take together."""
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
@@ -137,8 +138,8 @@ class Actions(App):
     def hear(self, number: int) -> None:
         """Begin to stop, as the signal asks; a second SIGINT asks not to wait for actions."""
         if self.is_closing and number == signal.SIGINT:
-            self.hurry()
-        self.farewell()
+            self.force_shutdown()
+        self.drain()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application."""
@@ -314,9 +315,9 @@ class Actions(App):
             RateLimited: If the caller has too many.
         """
         quota, streams = caller.quota, self._open_streams
-        if streams[quota] >= self.bounds.streams:
+        if streams[quota] >= self.request_limits.streams:
             raise RateLimited(
-                f"At most {self.bounds.streams} streams at a time; close one, or poll."
+                f"At most {self.request_limits.streams} streams at a time; close one, or poll."
             )
         streams[quota] += 1
         try:

@@ -20,10 +20,10 @@ from starlette.types import Receive
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Upload
-from yieldwire.asgi.bounds import Bounds
 from yieldwire.asgi.envelope import INPUT_PART, unwrap
 from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
+from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.deadline import within
 from yieldwire.errors import (
     Json,
@@ -116,7 +116,7 @@ async def read_input(
     headers: Headers,
     receive: Receive,
     action: Action[..., Any, Any],
-    bounds: Bounds,
+    limits: RequestLimits,
     idle: float,
 ) -> Json:
     """Return what the body says, not validated yet. The caller closes the files in it.
@@ -128,49 +128,49 @@ async def read_input(
         PayloadTooLarge: If it is over a limit.
         ParseError: If it cannot be read.
         RequestTimedOut: If nothing of it arrives for ``idle`` seconds, or if after so long it
-            arrives at less than the lowest rate of ``bounds`` on average.
+            arrives at less than the lowest rate of ``limits`` on average.
         StoreError: If a file in it cannot be written to the disk.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     is_multipart = kind == "multipart/form-data"
-    limit = bounds.upload_bytes if is_multipart else bounds.json_bytes
-    arrival = _Arrival(receive, limit, idle, bounds.body_rate)
+    limit = limits.upload_bytes if is_multipart else limits.json_bytes
+    arrival = _Arrival(receive, limit, idle, limits.body_rate)
     arrival.expect(headers.get("content-length", "0"))
     try:
         if is_multipart:
-            part, fields = await _read_multipart(headers, arrival, bounds)
+            part, fields = await _read_multipart(headers, arrival, limits)
             if part is None:
-                return _coerced(fields, action, bounds)
-            return _unwrapped(part, fields, bounds)
+                return _coerced(fields, action, limits)
+            return _unwrapped(part, fields, limits)
         body = await arrival.whole()
     except _Departed:
         raise ParseError("The body ends too early.") from None
     if kind == "application/json" or kind.endswith("+json"):
-        return parse_json(body, bounds.depth) if body else {}
+        return parse_json(body, limits.depth) if body else {}
     if kind == "application/x-www-form-urlencoded":
-        return _coerced(_parse_form(body, bounds), action, bounds)
+        return _coerced(_parse_form(body, limits), action, limits)
     if not kind and not body:
         return {}
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
 
 
-def _coerced(fields: Pairs, action: Action[..., Any, Any], bounds: Bounds) -> Json:
+def _coerced(fields: Pairs, action: Action[..., Any, Any], limits: RequestLimits) -> Json:
     try:
-        return coerce(fields, action.input_schema, max_depth=bounds.depth)
+        return coerce(fields, action.input_schema, max_depth=limits.depth)
     except BaseException:
         close_uploads([value for _, value in fields])
         raise
 
 
-def _unwrapped(part: bytes, files: Pairs, bounds: Bounds) -> Json:
+def _unwrapped(part: bytes, files: Pairs, limits: RequestLimits) -> Json:
     try:
-        return unwrap(part, files, max_depth=bounds.depth)
+        return unwrap(part, files, max_depth=limits.depth)
     except BaseException:
         close_uploads([value for _, value in files])
         raise
 
 
-def _parse_form(body: bytes, bounds: Bounds) -> Pairs:
+def _parse_form(body: bytes, limits: RequestLimits) -> Pairs:
     if body[:1] == b"{":
         raise UnsupportedMediaType(
             "This looks like JSON sent as a form; add the header Content-Type: application/json."
@@ -179,13 +179,13 @@ def _parse_form(body: bytes, bounds: Bounds) -> Pairs:
         pairs = parse_qsl(
             body.decode("utf-8"),
             keep_blank_values=True,
-            max_num_fields=bounds.fields,
+            max_num_fields=limits.fields,
             errors="strict",
         )
     except UnicodeDecodeError as exc:
         raise ParseError("The form is not UTF-8.") from exc
     except ValueError as exc:
-        raise PayloadTooLarge(f"A form may have {bounds.fields} fields.") from exc
+        raise PayloadTooLarge(f"A form may have {limits.fields} fields.") from exc
     return list(pairs)
 
 
@@ -248,7 +248,7 @@ class _Parser(MultiPartParser):
 
 
 async def _read_multipart(
-    headers: Headers, arrival: _Arrival, bounds: Bounds
+    headers: Headers, arrival: _Arrival, limits: RequestLimits
 ) -> tuple[bytes | None, Pairs]:
     """Return the JSON part, if there is one, and all other parts."""
     _, options = parse_options_header(headers["content-type"])
@@ -259,13 +259,13 @@ async def _read_multipart(
         parser = _Parser(
             headers,
             pieces,
-            max_files=bounds.files,
+            max_files=limits.files,
             max_fields=math.inf,  # `_Parser` counts them: the JSON part is not one
-            max_part_size=bounds.field_bytes,
+            max_part_size=limits.field_bytes,
         )
-        parser.fields_left, parser.bytes_left = bounds.fields, bounds.json_bytes
-        parser.input_head = HEAD_BYTES * bounds.files
-        parser.heads_left = HEAD_BYTES * (bounds.files + bounds.fields)
+        parser.fields_left, parser.bytes_left = limits.fields, limits.json_bytes
+        parser.input_head = HEAD_BYTES * limits.files
+        parser.heads_left = HEAD_BYTES * (limits.files + limits.fields)
         try:
             form = await parser.parse()  # which closes every file if it fails
         except MultiPartException as exc:

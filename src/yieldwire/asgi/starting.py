@@ -12,7 +12,6 @@ from pydantic_core import to_json
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.bodies import read_input
-from yieldwire.asgi.bounds import Allowance
 from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.negotiation import (
@@ -23,6 +22,7 @@ from yieldwire.asgi.negotiation import (
     choose,
     preferences,
 )
+from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
@@ -107,10 +107,10 @@ async def _start(
     if exchange.method == "GET":
         query = exchange.request.query_params.multi_items()
         pairs = [(name, value) for name, value in query if name != "lastEventId"]
-        data: Json = coerce(pairs, action.input_schema, max_depth=app.bounds.depth)
+        data: Json = coerce(pairs, action.input_schema, max_depth=app.request_limits.depth)
     else:
         headers, receive = exchange.headers, exchange.receive
-        data = await read_input(headers, receive, action, app.bounds, app.timing.body)
+        data = await read_input(headers, receive, action, app.request_limits, app.timing.body)
     if caller.owner is not None:
         with closing_if_refused(data):
             app.sign_outs.check(caller)  # a body may have taken a while to arrive
@@ -153,7 +153,7 @@ async def _answer_when_ended(
 ) -> None:
     wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
     asked = exchange.request.query_params.get("events") in {"true", "1"}
-    most = app.bounds.answer_bytes if asked else None
+    most = app.request_limits.answer_bytes if asked else None
     fold = Fold(keeps_text=False, shows_debug=app.debug)
     with closing(_Heard(most, app.answers, fold)) as heard:
         async with app.reader_for(caller, run) as reader:

@@ -81,7 +81,7 @@ def serve(
         proxy_headers=how.proxy_headers,
         forwarded_allow_ips=how.proxies,
         root_path=how.root_path,
-        # Streams have ended by then, at the farewell. This is for whatever else hangs.
+        # Streams have ended by then, as the application drains. This is for whatever else hangs.
         timeout_graceful_shutdown=math.ceil(app.timing.grace) + 1,
     )
     logging.getLogger("uvicorn.error").addFilter(_in_one_line)
@@ -94,7 +94,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Says farewell to every reader before it waits for their connections to close."""
+    """Drains the application before it waits for connections to close."""
 
     def __init__(
         self, config: uvicorn.Config, app: Actions, on_ready: Callable[[], object]
@@ -124,7 +124,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._app.farewell)
+            self._loop.call_soon_threadsafe(self._app.drain)
         super().handle_exit(sig, frame)
 
 

@@ -13,7 +13,7 @@ from yieldwire.actions.upload import Uploads
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import SECONDS, Rules, count, settings
 
-LIMITS: Final[Rules] = {
+RUN_LIMITS: Final[Rules] = {
     "max_events": count(1),
     "max_bytes": count(1),
     "max_event_bytes": count(1),
@@ -24,9 +24,9 @@ LIMITS: Final[Rules] = {
 }
 
 
-@settings(LIMITS)
+@settings(RUN_LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RunLimits:
     """What one run may cost, and how long its end may take.
 
     Attributes:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from pydantic_core import to_json
 
 from yieldwire.actions.context import Context, Resource
-from yieldwire.actions.middleware import Around, enter_arounds
+from yieldwire.actions.middleware import Middleware, enter_middleware
 from yieldwire.actions.schema import Output
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import (
@@ -31,7 +31,7 @@ from yieldwire.errors import (
 )
 from yieldwire.errors.debug import cut, place_of, shown
 from yieldwire.errors.errorobject import Debug
-from yieldwire.executors import Limits, Work
+from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.backoff import LONGEST_PAUSE
 from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.drive import Drive
@@ -64,8 +64,8 @@ class Services:
     """What every attempt in this process shares."""
 
     store: RunStore
-    limits: Limits
-    arounds: tuple[Around, ...]
+    limits: RunLimits
+    middleware: tuple[Middleware, ...]
     resources: Mapping[Resource[Any], Any]
     checks_chunks: Callable[[], bool]
     """Whether what actions yield is validated."""
@@ -146,16 +146,16 @@ class Attempt:
             **self._work.context,
         )
         drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
-        arounds = (*self._services.arounds, *self._work.action.options.around)
-        if arounds:
-            return self._drive_within(arounds, drive)
+        middleware = (*self._services.middleware, *self._work.action.options.middleware)
+        if middleware:
+            return self._drive_within(middleware, drive)
         # Helpers are begun through the context: who has none needs no group for them.
         may_spawn = Context in self._work.action.signature.injected.values()
         return self._drive_with_helpers(drive) if may_spawn else drive.run()
 
-    async def _drive_within(self, arounds: Sequence[Around], drive: Drive) -> object:
+    async def _drive_within(self, middleware: Sequence[Middleware], drive: Drive) -> object:
         async with AsyncExitStack() as stack:
-            await enter_arounds(stack, arounds, drive.ctx)
+            await enter_middleware(stack, middleware, drive.ctx)
             return await self._drive_with_helpers(drive)
 
     async def _drive_with_helpers(self, drive: Drive) -> object:

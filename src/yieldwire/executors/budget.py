@@ -7,7 +7,7 @@ from typing import Final
 from pydantic_core import to_json
 
 from yieldwire.errors import LimitExceeded
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.run import RunRecord
 
@@ -42,7 +42,7 @@ class Budget:
         "log_bytes",
     )
 
-    def __init__(self, run: RunRecord, limits: Limits) -> None:
+    def __init__(self, run: RunRecord, limits: RunLimits) -> None:
         self._run_id, self._keep, self._limits = run.id, run.keep, limits
         self.log_bytes = 0
         """Bytes that the log has, frames and all."""

@@ -129,7 +129,7 @@ class LocalExecutor:
         self._left: Left = {}
         """Runs that stay pending at the close."""
         self._is_closing = False
-        self._is_hurried = asyncio.Event()
+        self._is_forced = asyncio.Event()
         self.backpressures: Final[dict[str, Backpressure]] = {}
         """How far each run that is executed here is ahead of its readers."""
         self._slots = asyncio.Semaphore(services.limits.threads)
@@ -300,7 +300,7 @@ class LocalExecutor:
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
         cleanup = min(self._limits.cancel_within, grace / 2)
-        await self._wait_unless_hurried(grace - cleanup)
+        await self._wait_unless_forced(grace - cleanup)
         stopped = list(self._attempts.values())
         for attempt in stopped:
             if self._lease is None:
@@ -349,14 +349,14 @@ class LocalExecutor:
         self._runs.abandon(loop)
         self._chores.abandon(loop)
 
-    def hurry(self) -> None:
+    def force_shutdown(self) -> None:
         """Let a close, that has begun or will, give running actions no more time."""
-        self._is_hurried.set()
+        self._is_forced.set()
 
-    async def _wait_unless_hurried(self, seconds: float) -> None:
+    async def _wait_unless_forced(self, seconds: float) -> None:
         waits = [
             self._chores.own(self._runs.wait(seconds)),
-            self._chores.own(self._is_hurried.wait()),
+            self._chores.own(self._is_forced.wait()),
         ]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 

@@ -128,7 +128,7 @@ async def run_blocking(
     except BaseException:
         bridge.stop()
         # A thread cannot be stopped from outside: it is waited for, and whoever asked for
-        # the end is not kept waiting by that (`Limits.cancel_within`).
+        # the end is not kept waiting by that (`RunLimits.cancel_within`).
         while not bridge.is_done:
             await bridge.wait_for_news()
             bridge.take()

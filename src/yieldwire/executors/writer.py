@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 from yieldwire.actions.schema import ENCODING
 from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
-from yieldwire.executors import Limits
+from yieldwire.executors import RunLimits
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.budget import Budget
@@ -54,7 +54,7 @@ class LogWriter:
         store: RunStore,
         run: RunRecord,
         encode: Callable[..., bytes],
-        limits: Limits,
+        limits: RunLimits,
         backpressure: Backpressure,
     ) -> None:
         self._store, self._run, self._encode, self._limits = store, run, encode, limits

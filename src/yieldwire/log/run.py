@@ -80,7 +80,7 @@ class RunRecord(NamedTuple):
     input: bytes = b"{}"
     """The validated input as JSON; an upload is replaced by its name, size and hash."""
     context: bytes = b"{}"
-    """What middleware put on ``ctx.state``, and facts about the request, as JSON."""
+    """What guards put on ``ctx.state``, and facts about the request, as JSON."""
     labels: tuple[str, ...] = ()
     linger: float | None = 30.0
     """Seconds that an attached run waits for a reader to come back; ``None``: forever."""

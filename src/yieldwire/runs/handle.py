@@ -49,7 +49,7 @@ class Verbs(Protocol):
     async def admit(
         self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
     ) -> Context:
-        """Run the middleware of a start, and return the context that it leaves."""
+        """Run the guards of a start, and return the context that it leaves."""
         ...
 
     async def create(
@@ -262,7 +262,7 @@ class Start:
             KeyReused: If the key belongs to another input.
             UsageError: If ``action`` is not one of the application's, or it cannot be told what
                 is input and what is an option.
-            YieldwireError: Whatever a middleware refuses with.
+            YieldwireError: Whatever a guard refuses with.
         """
         action = self._app.own(action)
         options, data = self._parted(action, args, input)

@@ -32,7 +32,7 @@ def record_of(
     """Return the record of a new run.
 
     Raises:
-        UsageError: If middleware put something on ``ctx.labels`` that cannot be a label.
+        UsageError: If a guard put something on ``ctx.labels`` that cannot be a label.
     """
     options = action.options
     return RunRecord(
@@ -54,7 +54,7 @@ def record_of(
 
 
 def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
-    """Return the labels of the action and those that middleware put on ``ctx.labels``."""
+    """Return the labels of the action and those that guards put on ``ctx.labels``."""
     if ctx.labels == []:
         return action.labels  # as nearly every start has it
     try:

@@ -1,4 +1,4 @@
-"""Middleware, arounds and resources have types of their own; `# error` marks misuse."""
+"""Guards, middleware and resources have types of their own; `# error` marks misuse."""
 
 from collections.abc import AsyncIterator
 from typing import assert_type
@@ -19,7 +19,7 @@ async def transaction(ctx: Context) -> AsyncIterator[None]:
 def blocking(ctx: Context) -> None: ...
 
 
-actions = Actions(middleware=[signed_in, RateLimit("10/minute")], around=[transaction])
+actions = Actions(guards=[signed_in, RateLimit("10/minute")], middleware=[transaction])
 
 
 @actions.resource
@@ -27,19 +27,19 @@ async def pool() -> AsyncIterator[list[str]]:
     yield ["a"]
 
 
-@actions.action(middleware=[signed_in], around=[transaction])
+@actions.action(guards=[signed_in], middleware=[transaction])
 async def use(ctx: Context) -> AsyncIterator[Text]:
     assert_type(ctx.resource(pool), list[str])
     yield Text("a")
 
 
-@actions.action(middleware=[blocking])  # error
+@actions.action(guards=[blocking])  # error
 async def guarded_by_blocking_code() -> str:
     return ""
 
 
-@actions.action(around=[signed_in])  # error
-async def wrapped_in_middleware() -> str:
+@actions.action(middleware=[signed_in])  # error
+async def wrapped_in_a_guard() -> str:
     return ""
 
 
@@ -59,4 +59,4 @@ async def opened_without_a_yield() -> str:
 
 
 Actions(store=3)  # error
-Actions(middleware=signed_in)  # error
+Actions(guards=signed_in)  # error

@@ -104,7 +104,7 @@ async def slow(wait: float) -> AsyncIterator[Text | Result[str]]:
     yield Result("late")
 
 
-@actions.action(middleware=[at_second_try])
+@actions.action(guards=[at_second_try])
 async def crowded() -> int:
     """Start at the second try only."""
     return 2

@@ -5,7 +5,7 @@ from typing import Final
 
 from yieldwire.setting import Rule, Rules, count, is_number, settings
 
-BOUNDS: Final[Rules] = {
+REQUEST_LIMITS: Final[Rules] = {
     "json_bytes": count(1),
     "upload_bytes": count(1),
     "files": count(0),
@@ -22,9 +22,9 @@ BOUNDS: Final[Rules] = {
 }
 
 
-@settings(BOUNDS)
+@settings(REQUEST_LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class RequestLimits:
     """Limits of one request and its answer.
 
     Attributes:
