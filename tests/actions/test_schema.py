@@ -548,8 +548,8 @@ async def yields_an_opaque_class() -> AsyncIterator[Opaque]:
         (takes_by_place, "'number' cannot be given by name"),
         (body_and_more, "the only input"),
         (body_of_no_model, "a Pydantic model"),
-        (generator_with_a_stream, "goes with `async def` without `yield`"),
-        (blocking_with_a_value, "goes with `async def` without `yield`"),
+        (generator_with_a_stream, "needs an `async def` without `yield`"),
+        (blocking_with_a_value, "needs an `async def` without `yield`"),
         (two_streams, "one Stream or one StreamableValue"),
         (
             takes_an_unknown_type,

@@ -148,7 +148,7 @@ def test_bytes_that_are_encoded_are_sent(encoded: Any) -> None:  # noqa: ANN401 
     ],
 )
 def test_a_result_is_a_generators(shape: Shape, returned: object, emits: object) -> None:
-    with pytest.raises(InvalidAction, match="act: Result is the last word of a generator"):
+    with pytest.raises(InvalidAction, match="act: Result is for the last value of a generator"):
         outputs_of("act", shape, returned, emits)
 
 
@@ -180,7 +180,7 @@ def test_a_yield_is_not_hidden_by_a_decorator(function: Callable[[], object]) ->
 
 @pytest.mark.parametrize("function", [trickles, blocks, len])
 def test_a_stream_goes_with_an_async_function_alone(function: Callable[..., object]) -> None:
-    with pytest.raises(InvalidAction, match="goes with `async def` without `yield`"):
+    with pytest.raises(InvalidAction, match="needs an `async def` without `yield`"):
         shape_of("act", function, "stream")
 
 

@@ -127,7 +127,7 @@ def test_a_place_where_no_file_can_be_made_is_refused() -> None:
 
 
 def test_what_is_only_in_memory_is_refused() -> None:
-    assert "it has to be a file" in refusal_of(Path(":memory:"))
+    assert "it must be a file" in refusal_of(Path(":memory:"))
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
@@ -304,7 +304,7 @@ async def test_a_full_disk_loses_nothing_and_hides_nothing(path: Path) -> None:
 
     seen = json.loads(answer.stdout)
     acknowledged = list(range(1, seen["refused"]))
-    assert "It may be full" in seen["reason"]
+    assert "It is full" in seen["reason"]
     assert seen["read"] == acknowledged
     assert seen["status"] == "running"
     assert seen["last"] > acknowledged[-1]
@@ -437,7 +437,7 @@ async def test_a_connection_that_failed_is_not_used_again(
     run = await claimed(store)
     before = faults.connections
     faults.plan.append(When.BEFORE)
-    with pytest.raises(StoreError, match="the disk refuses"):
+    with pytest.raises(StoreError, match="reading or writing the disk failed"):
         await store.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
 
     await store.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
@@ -451,7 +451,7 @@ async def test_what_cannot_be_written_can_still_be_read(store: SQLiteStore, faul
 
     assert await store.get(run.id) == run
     assert len(await log_of(store, run.id)) == 1
-    with pytest.raises(StoreError, match="the disk refuses"):
+    with pytest.raises(StoreError, match="reading or writing the disk failed"):
         await created(store)
 
 
@@ -460,9 +460,9 @@ async def test_a_store_that_works_again_needs_nobody_to_say_so(
 ) -> None:
     run = await finished(store)
     faults.fails = everything
-    with pytest.raises(StoreError, match="the disk refuses"):
+    with pytest.raises(StoreError, match="reading or writing the disk failed"):
         await store.get(run.id)
-    with pytest.raises(StoreError, match="the disk refuses"):
+    with pytest.raises(StoreError, match="reading or writing the disk failed"):
         await created(store)
 
     faults.repair()

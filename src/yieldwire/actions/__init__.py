@@ -1,4 +1,4 @@
 """What a developer declares: actions, their signatures, guards, middleware and resources.
 
-Nothing on this floor knows where an action runs or how it is called.
+Nothing in this package knows where an action runs or how it is called.
 """

@@ -1,4 +1,4 @@
-"""An action: a function, what its signature says, and how its runs are to be treated."""
+"""An action: a function, its signature, and the options of its runs."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 RESERVED: Final = frozenset({"runs", "ws", "dev"})
-"""Names of routes, which no action may have."""
+"""Names of routes, which no action can have."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
@@ -58,13 +58,13 @@ OPTIONS: Final[Rules] = {
 @settings(OPTIONS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How an action's runs are treated.
+    """The options of an action's runs.
 
     Attributes:
-        method: ``"GET"`` declares a read-only feed, which a native EventSource may open.
-        linger: Seconds that an attached run waits for a reader to come back; ``None``: for ever.
+        method: ``"GET"`` declares a read-only feed, which a native EventSource can open.
+        linger: Seconds that an attached run waits for a reader to come back; ``None``: forever.
         timeout: Seconds after which a run fails as ``TIMEOUT``.
-        retries: Attempts that may follow the first when a worker is lost.
+        retries: Attempts that can follow the first when a worker is lost.
         retention: Seconds that a run is kept after its end.
         concurrency: Runs of the action that one caller may have at a time.
         labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
@@ -72,10 +72,10 @@ class Options:
         middleware: Wraps each attempt, inside the application's.
         shared: One run of a feed for all readers with the same input.
         keep: How many of its newest events a feed keeps.
-        errors: What the action may raise: kinds of `ActionError` with a ``code`` of their own,
-            or codes. Callers are told of them; nothing else becomes of it.
-        result: The type of the result, where type checkers cannot know it from the function:
-            where it is yielded. ``None``: as the function's annotations say.
+        errors: What the action can raise: subclasses of `ActionError` with a ``code``, or codes.
+            They are shown to callers; they have no other effect.
+        result: The type of the result, if type checkers cannot know it from the function because
+            it is yielded. ``None``: according to the function's annotations.
     """
 
     method: Literal["POST", "GET"] = "POST"
@@ -94,12 +94,12 @@ class Options:
 
 
 class Action(Generic[P, R, T]):
-    """A registered action. Calling it calls the function as it was written.
+    """A registered action. Calling it calls the original function.
 
     ``P`` and ``R`` are the function's own signature, ``T`` is the type of a run's result.
 
     Raises:
-        InvalidAction: If the function or its options do not fit together.
+        InvalidAction: If the function or its options are invalid or do not match.
     """
 
     def __init__(self, function: Callable[P, R], options: Options) -> None:
@@ -138,7 +138,7 @@ class Action(Generic[P, R, T]):
             raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")
 
     def _with_result(self, signature: Signature) -> Signature:
-        """Return the signature with the result that the options say."""
+        """Return the signature with the result type from the options."""
         wanted, said = self.options.result, signature.result.annotation
         if wanted is None or wanted == said:
             return signature
@@ -159,7 +159,7 @@ class Action(Generic[P, R, T]):
 
     @property
     def alias(self) -> str:
-        """The name in camelCase, to which the action answers too."""
+        """The name in camelCase, which also identifies the action."""
         head, *rest = self.name.split("_")
         return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
@@ -175,7 +175,7 @@ class Action(Generic[P, R, T]):
 
     @property
     def declared_errors(self) -> list[dict[str, Json]]:
-        """What ``errors=`` says, as callers are told; of a mere code nothing more is known.
+        """The errors in ``errors=``, as shown to callers; a plain code has no details.
 
         Raises:
             InvalidAction: If an entry is neither a kind of `ActionError` with a code nor a code.
@@ -197,11 +197,11 @@ class Action(Generic[P, R, T]):
 
     @cached_property
     def takes_files(self) -> bool:
-        """Whether a file may be in the input, at any depth."""
+        """Whether the input can contain a file, at any depth."""
         return BINARY in to_json(self.input_schema)
 
     def manifest(self) -> dict[str, Json]:
-        """Return what callers may know of the action."""
+        """Return the description of the action for callers."""
         chunk = self.signature.chunk
         return {
             "name": self.name,

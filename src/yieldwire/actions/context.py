@@ -1,4 +1,4 @@
-"""What an action may ask of its run."""
+"""What an action can use of its run."""
 
 import asyncio
 import io
@@ -17,9 +17,9 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
-    """The few plain facts of the request that started a run; they reach a worker too.
+    """Plain facts about the request that started a run; they also reach a worker.
 
-    ``headers`` has lower-case names and leaves out whatever carries a secret.
+    ``headers`` has lower-case names and leaves out every header that carries a secret.
     """
 
     method: str = ""
@@ -36,7 +36,7 @@ class RequestFacts:
 class Resource(Generic[T]):
     """Something opened once per process: a pool, an HTTP client.
 
-    Made by ``@actions.resource`` of an async generator that yields it once; what follows
+    Created by ``@actions.resource`` from an async generator that yields it once; the code after
     the ``yield`` closes it.
     """
 
@@ -46,23 +46,23 @@ class Resource(Generic[T]):
 
 
 class Sink(Protocol):
-    """Where chunks go: the writer of the run's log."""
+    """Receives chunks: the writer of the run's log."""
 
     def put(self, chunk: object, /) -> object:
         """Take a chunk; it is written when the action next waits."""
         ...
 
     async def drain(self) -> None:
-        """Return when what was put is in the log, or the log is near enough."""
+        """Return when the chunks are in the log, or the log is close enough behind."""
         ...
 
 
 class Host(Protocol):
-    """What runs an attempt, as far as its action may see it."""
+    """Runs an attempt; the part that its action uses."""
 
     @property
     def cancel_reason(self) -> str | None:
-        """Why the run is to stop, if it is."""
+        """Why the run must stop, or ``None``."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
@@ -70,7 +70,7 @@ class Host(Protocol):
         ...
 
     def resource(self, resource: Resource[T], /) -> T:
-        """Return what a resource opened."""
+        """Return the opened value of a resource."""
         ...
 
 
@@ -104,16 +104,16 @@ class Context(Injected):
         return self.host is not None and self.host.cancel_reason is not None
 
     def check_cancelled(self) -> None:
-        """Stop here if the run was asked to: for blocking code between two yields.
+        """Raise if the run was asked to stop: for blocking code between two yields.
 
         Raises:
-            asyncio.CancelledError: If it was. Let it pass.
+            asyncio.CancelledError: If it was. Do not catch it.
         """
         if self.is_cancelled:
             raise asyncio.CancelledError
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
-        """Run a helper in the run's own group: the run ends when it has, and fails if it does.
+        """Run a helper in the run's own group: the run waits for it, and fails if it does.
 
         Raises:
             UsageError: If no attempt is running, or the action is blocking code.
@@ -121,10 +121,10 @@ class Context(Injected):
         return self._running().spawn(coroutine)
 
     def resource(self, resource: Resource[T], /) -> T:
-        """Return what a resource opened, once per process.
+        """Return the value of a resource, which is opened once per process.
 
         Raises:
-            UsageError: If no attempt is running, or the resource is another application's.
+            UsageError: If no attempt is running, or the resource belongs to another application.
         """
         return self._running().resource(resource)
 
@@ -139,7 +139,7 @@ class Stream(Injected, Generic[C]):
         self._closed = False
 
     async def send(self, chunk: C) -> None:
-        """Send a chunk. It waits while the log is too far behind.
+        """Send a chunk. Waits while the log is too far behind.
 
         Raises:
             UsageError: If the stream is closed.
@@ -150,7 +150,7 @@ class Stream(Injected, Generic[C]):
         await self._sink.drain()
 
     def close(self) -> None:
-        """End the stream early; the action may go on and return its result."""
+        """End the stream early; the action can continue and return its result."""
         self._closed = True
 
 
@@ -158,10 +158,10 @@ _UNSET: Final = object()
 
 
 class StreamableValue(Injected, Generic[V]):
-    """One value that changes while work goes on; returning is `done`.
+    """One value that changes while the action runs; returning is `done`.
 
-    The run's result is the last value. The methods do not wait; what they say is sent
-    when the action next does.
+    The run's result is the last value. The methods do not wait; their changes are sent when the
+    action next waits.
     """
 
     carries: ClassVar[str | None] = "value"
@@ -169,13 +169,13 @@ class StreamableValue(Injected, Generic[V]):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._value: object = _UNSET
-        self._grown: io.StringIO | None = None  # what was appended since; a list takes far more
+        self._grown: io.StringIO | None = None  # the appended text; a list takes far more memory
         self._closed = False
         self.failure: ActionError | None = None
 
     @property
     def value(self) -> V | None:
-        """The value as it is; ``None`` before the first."""
+        """The current value; ``None`` before the first."""
         if self._grown is not None:
             start = self._value if isinstance(self._value, str) else ""
             self._value, self._grown = start + self._grown.getvalue(), None
@@ -183,25 +183,25 @@ class StreamableValue(Injected, Generic[V]):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise UsageError("The value is done; it can change no more.")
+            raise UsageError("The value is done; it cannot change any more.")
 
     def update(self, value: V) -> None:
         """Replace the value.
 
         Raises:
             UsageError: If the value is done.
-            LimitExceeded: If the run's log has no room for it; the value is what it was.
+            LimitExceeded: If the run's log has no room for it; the value does not change.
         """
         self._check_open()
         self._sink.put(Value(value))
         self._value, self._grown = value, None
 
     def append(self, text: str) -> None:
-        """Let the value, which is text or not set yet, grow.
+        """Append to the value, which must be text or not set yet.
 
         Raises:
-            UsageError: If the value is done, or is no text.
-            LimitExceeded: If the run's log has no room for it; the value is what it was.
+            UsageError: If the value is done, or is not text.
+            LimitExceeded: If the run's log has no room for it; the value does not change.
         """
         self._check_open()
         if self._value is not _UNSET and not isinstance(self._value, str):
@@ -212,10 +212,10 @@ class StreamableValue(Injected, Generic[V]):
         self._grown.write(text)
 
     def done(self, value: object = _UNSET) -> None:
-        """Say that the value will change no more, with a last value if one is given.
+        """Declare the value final, with a last value if one is given.
 
         Raises:
-            UsageError: If the value is done already.
+            UsageError: If the value is already done.
         """
         if value is _UNSET:
             self._check_open()

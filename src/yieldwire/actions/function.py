@@ -17,7 +17,7 @@ _FROM_FUTURE: Final = (
 
 
 def name_of(function: object) -> str:
-    """Return the function's name as messages show it."""
+    """Return the function's name for messages."""
     name = getattr(function, "__qualname__", None)
     if isinstance(name, str):
         return name
@@ -25,7 +25,7 @@ def name_of(function: object) -> str:
 
 
 def check_function(function: Callable[..., object]) -> None:
-    """Return if ``function`` is a function that an action can be made of.
+    """Return if ``function`` is a function that can become an action.
 
     Raises:
         InvalidAction: If it is not; the message says what to write.
@@ -45,7 +45,7 @@ def check_function(function: Callable[..., object]) -> None:
         )
 
 
-def _not_a_function(function: Any) -> str | None:  # noqa: ANN401 - whatever was decorated
+def _not_a_function(function: Any) -> str | None:  # noqa: ANN401 - any decorated object
     kind = type(function).__name__
     match function:
         case partial():
@@ -73,10 +73,10 @@ def _is_self(function: Callable[..., object], first: inspect.Parameter) -> bool:
 
 
 def hints_of(function: Callable[..., object]) -> Mapping[str, Any]:
-    """Return the types that the function's annotations mean, by parameter and ``return``.
+    """Return the types in the function's annotations, by parameter and ``return``.
 
     Raises:
-        InvalidAction: If one is not known where the function is defined.
+            InvalidAction: If one is not known where the function is defined.
     """
     try:
         return get_type_hints(function, include_extras=True)
@@ -93,7 +93,7 @@ def hints_of(function: Callable[..., object]) -> Mapping[str, Any]:
 
 
 def _place_of(function: Callable[..., object], name: str) -> str:
-    """Return which annotation mentions a name."""
+    """Return which annotation contains a name."""
     word = re.compile(rf"\b{re.escape(name)}\b")
     for parameter, annotation in inspect.get_annotations(inspect.unwrap(function)).items():
         if word.search(annotation if isinstance(annotation, str) else repr(annotation)):

@@ -1,4 +1,4 @@
-"""Types as JSON Schema, as they are on the wire."""
+"""Types as JSON Schema, matching the wire."""
 
 from pydantic import MISSING
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -8,8 +8,8 @@ from pydantic_core import core_schema
 class Wire(GenerateJsonSchema):
     """Describes a type as it is on the wire.
 
-    Pydantic calls a field with a default optional, which it is for those who send it; those who
-    get it always do. And it calls bytes binary, which are text in JSON: only a file is binary.
+    In Pydantic a field with a default is optional, which is true for senders; receivers always
+    get it. And Pydantic's bytes are binary, but they are text in JSON: only a file is binary.
     """
 
     def field_is_required(
@@ -19,12 +19,12 @@ class Wire(GenerateJsonSchema):
     ) -> bool:
         """Return whether the field is in every object that is sent."""
         if self.mode == "validation" or field["type"] == "typed-dict-field":
-            return super().field_is_required(field, total)  # of a dict nothing fills in the rest
+            return super().field_is_required(field, total)  # in a dict nothing fills in defaults
         never_left_out = field.get("serialization_exclude_if") is None
         return never_left_out and field["schema"].get("default") is not MISSING
 
     def named_tuple_schema(self, schema: core_schema.NamedTupleSchema) -> JsonSchemaValue:
-        """Return a named tuple's schema; it is sent with all of its items."""
+        """Return a named tuple's schema; all of its items are always sent."""
         described = super().named_tuple_schema(schema)
         if self.mode == "serialization":
             described["minItems"] = described["maxItems"]

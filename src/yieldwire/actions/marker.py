@@ -1,19 +1,19 @@
-"""Which parameters callers must not fill in.
+"""Detects parameters that callers must not fill in.
 
 Other frameworks inject values into parameters. They find them by a marker (``Depends``,
-``Security``, ``Header``) or by a type (``Request``, ``UploadFile``). Nothing here resolves these,
-so such a parameter would be an ordinary input, and a caller could send the signed-in user. It is
-refused when the action is declared.
+``Security``, ``Header``) or by a type (``Request``, ``UploadFile``). Yieldwire does not resolve
+these, so such a parameter would be an ordinary input, and a caller could send the signed-in
+user. It is refused when the action is declared.
 
-A parameter is refused for what is in its annotation, in its default, or in a field of a model,
-dataclass, ``TypedDict`` or named tuple that its annotation mentions:
+A parameter is refused if one of these is in its annotation, in its default, or in a field of a
+model, dataclass, ``TypedDict`` or named tuple in its annotation:
 
-- a class or an object of another framework. They are known by the name of their package, so
-  that no framework is imported. So are this package's own that only the server makes.
-- something to call, or a context variable, as a default or in ``Annotated``. It looks like a
-  dependency, and nothing here asks it for a value.
+- a class or an object of another framework, recognized by the name of its package, so that no
+  framework is imported; or a class of this package that only the server creates.
+- a callable, or a context variable, as a default or in ``Annotated``. It looks like a
+  dependency, but Yieldwire does not ask it for a value.
 - in the parameter's own ``Annotated``, anything else that Pydantic does not read.
-- for a parameter that takes anything, a default that is not plain JSON.
+- for a parameter that accepts anything, a default that is not plain JSON.
 """
 
 import dataclasses
@@ -91,9 +91,9 @@ _DESCRIBING: Final = frozenset(
 """Packages whose objects in ``Annotated`` describe or constrain a value."""
 
 _OURS: Final = frozenset({"Action", "Caller", "Identity", "RequestFacts", "Resource", "Run"})
-"""Classes of this package that the server makes, and no caller."""
+"""Classes of this package that only the server creates."""
 _INHERITED: Final = frozenset({"pydantic_settings"})
-"""Packages of `FRAMEWORKS` whose models pass on to subclasses what makes them foreign."""
+"""Packages of `FRAMEWORKS` whose subclassed models can still be ordinary inputs."""
 
 _HOOKS: Final = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__")
 
@@ -129,7 +129,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "UploadedFile": "take a yieldwire.Upload",
     "WebSocket": "yield chunks; the transport sends them",
 }
-"""What to write in place of a foreign object, by the name of its class."""
+"""What to write instead of a foreign object, by the name of its class."""
 
 
 class Body:
@@ -137,11 +137,11 @@ class Body:
 
 
 def refusal(annotation: object, default: object = Parameter.empty) -> str | None:
-    """Return why a parameter must not be an input and what to do; ``None`` if it may be one.
+    """Return why a parameter must not be an input and what to do; ``None`` if it can be one.
 
     Args:
         annotation: The parameter's type, with its extras.
-        default: Its default; ``Parameter.empty`` where it has none.
+        default: Its default; ``Parameter.empty`` if it has none.
     """
     reasons = chain(
         _of_default(default),
@@ -152,9 +152,9 @@ def refusal(annotation: object, default: object = Parameter.empty) -> str | None
 
 
 def parts_of(annotation: object) -> Iterator[object]:
-    """Yield what an annotation is directly made of: its arguments, or what it is a name for."""
+    """Yield the direct parts of an annotation: its arguments, or the target of an alias."""
     for alias in ("__value__", "__supertype__", "__bound__", "__default__"):
-        # Of `type X = …`, NewType and TypeVar. Python 3.12 evaluates an alias late.
+        # For `type X = …`, NewType and TypeVar. Python 3.12 evaluates an alias late.
         with suppress(NameError):
             if (meant := getattr(annotation, alias, None)) is not None:
                 yield _resolved(meant, annotation) if alias == "__value__" else meant
@@ -168,16 +168,16 @@ def parts_of(annotation: object) -> Iterator[object]:
 
 
 def _resolved(annotation: object, alias: object) -> object:
-    """Return what an alias is a name for, with the names in its strings looked up."""
+    """Return the target of an alias, with the names in its strings looked up."""
     scope = {"__module__": getattr(alias, "__module__", ""), "__annotations__": {"": annotation}}
     try:
         return get_type_hints(type("Scope", (), scope), include_extras=True)[""]
-    except Exception:  # noqa: BLE001 - Pydantic says what it does not understand
+    except Exception:  # noqa: BLE001 - Pydantic reports what it does not understand
         return annotation
 
 
 def takes_anything(annotation: object) -> bool:
-    """Return whether a parameter of this type takes any JSON, unchecked."""
+    """Return whether a parameter of this type accepts any JSON, unchecked."""
     if annotation is Any or annotation is object:
         return True
     if isinstance(annotation, TypeVar) and annotation.__bound__ is None:
@@ -188,7 +188,7 @@ def takes_anything(annotation: object) -> bool:
 
 
 def every_part(annotation: object) -> Iterator[object]:
-    """Yield an annotation and everything that it is made of, but not the fields of models."""
+    """Yield an annotation and all of its parts, but not the fields of models."""
     seen: dict[int, object] = {}
     waiting = [annotation]
     while waiting:
@@ -202,16 +202,16 @@ def every_part(annotation: object) -> Iterator[object]:
 
 
 class _Search:
-    """Looks through an annotation for reasons to refuse a parameter."""
+    """Searches an annotation for reasons to refuse a parameter."""
 
     def __init__(self) -> None:
         self._seen: dict[int, object] = {}
         """Kept alive, so that no other part gets the id of one that was seen."""
 
     def reasons(self, annotation: object, *, is_own: bool) -> Iterator[str]:
-        """Yield why ``annotation`` is not an input's.
+        """Yield why ``annotation`` cannot be an input.
 
-        ``is_own`` says that it is written at the parameter, not in a model that this names.
+        ``is_own`` says that it is written at the parameter, not in a model that it names.
         """
         if id(annotation) in self._seen:
             return
@@ -243,10 +243,10 @@ class _Search:
 
 
 def _fields_of(kind: type) -> Mapping[str, FieldInfo] | None:
-    """Return the fields of a model or of a dataclass of Pydantic's, if it is one."""
+    """Return the fields of a model or of a Pydantic dataclass, if it is one."""
     if issubclass(kind, BaseModel):
-        if not kind.__pydantic_complete__:  # it names what was defined later
-            with suppress(Exception):  # Pydantic says what it does not understand
+        if not kind.__pydantic_complete__:  # it names something that was defined later
+            with suppress(Exception):  # Pydantic reports what it does not understand
                 kind.model_rebuild(_types_namespace={})
         return kind.model_fields
     if is_pydantic_dataclass(kind):
@@ -258,10 +258,10 @@ def _fields_of(kind: type) -> Mapping[str, FieldInfo] | None:
 
 
 def _extra_values(kind: type) -> object:
-    """Return the annotation of what a model takes beside its fields; ``None`` where that is all."""
+    """Return the annotation of a model's extra fields; ``None`` if it has none."""
     if not issubclass(kind, BaseModel) or kind.model_config.get("extra") != "allow":
         return None
-    with suppress(NameError, TypeError):  # Pydantic says what it does not understand
+    with suppress(NameError, TypeError):  # Pydantic reports what it does not understand
         return get_type_hints(kind, include_extras=True).get("__pydantic_extra__")
     return None
 
@@ -273,7 +273,7 @@ def _hints(kind: type) -> Mapping[str, object]:
     try:
         hints = get_type_hints(kind, include_extras=True)
     except (NameError, TypeError):
-        return {}  # Pydantic says what it does not understand
+        return {}  # Pydantic reports what it does not understand
     return {name: hint for name, hint in hints.items() if get_origin(hint) is not ClassVar}
 
 
@@ -343,7 +343,7 @@ def _advice(found: type) -> str:
 
 
 def _foreign(value: object) -> type | None:
-    """Return the class by which a value belongs to another framework, if it does."""
+    """Return the class by which a value belongs to another framework, if any."""
     kind = value if isinstance(value, type) else type(value)
     packages = FRAMEWORKS
     if issubclass(kind, (BaseModel, Enum)) and _package(kind) not in FRAMEWORKS:
@@ -357,14 +357,14 @@ def _is_of(kind: type, packages: frozenset[str]) -> bool:
 
 
 def _describes(extra: object) -> bool:
-    """Whether an object in ``Annotated`` says something about the value that Pydantic reads."""
+    """Whether an object in ``Annotated`` tells Pydantic something about the value."""
     if extra is None or isinstance(extra, (BaseMetadata, GroupedMetadata, FieldInfo)):
-        return True  # `conint(ge=1)` and its kind have `None` for what is not asked
+        return True  # `conint(ge=1)` and similar have `None` for omitted constraints
     kind = extra if isinstance(extra, type) else type(extra)
     if kind is Body:
         return True
     if issubclass(kind, BaseModel):
-        return False  # it has the hooks, but for a value of its own
+        return False  # it has the hooks, but for its own value
     if any(callable(getattr(extra, hook, None)) for hook in _HOOKS):
         return True
     return _package(kind) in _DESCRIBING
@@ -375,12 +375,12 @@ def _is_absent(default: object) -> bool:
 
 
 def _gives_values(extra: object) -> bool:
-    """Whether something looks as if the value came from it."""
+    """Whether the value looks like something that produces the real value."""
     return callable(extra) or isinstance(extra, ContextVar)
 
 
 def _is_data(value: object) -> bool:
-    """Whether something that can be called is a value all the same."""
+    """Whether a callable is nevertheless a value."""
     if isinstance(value, type):
         return False
     has_hooks = any(hasattr(value, hook) for hook in _HOOKS)

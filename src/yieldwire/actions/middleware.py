@@ -18,7 +18,7 @@ def _is_manager(function: Any) -> bool:  # noqa: ANN401 - whatever was given
     return getattr(function, "__globals__", {}).get("__name__") == "contextlib"
 
 
-def _is_middleware(value: Any) -> bool:  # noqa: ANN401 - whatever was given
+def _is_middleware(value: Any) -> bool:  # noqa: ANN401 - any given value
     if not callable(value) or isinstance(value, type) or not accepts(value, 1):
         return False
     if _is_manager(value):

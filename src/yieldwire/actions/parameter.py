@@ -1,4 +1,4 @@
-"""A function's parameters: what callers send, what is injected, and the model of the input."""
+"""A function's parameters: which are inputs, which are injected, and the model of the input."""
 
 import inspect
 import re
@@ -17,24 +17,24 @@ from yieldwire.errors import InvalidAction
 from yieldwire.setting import shown
 
 PREFIX: Final = "arg-"
-"""Keeps parameters apart from the names that BaseModel itself has; none begins so."""
+"""Keeps parameters apart from BaseModel's own names; none of those starts like this."""
 
 _BY_TYPE: Final = frozenset({"context", "ctx", "request"})
-"""Names that mean the context, which is found by its type."""
+"""Names that suggest the context, which is found by its type."""
 
 _SCALARS: Final = (str, bytes, int, float)
 
 
 class Injected:
-    """Base class of what an action is handed, rather than sent."""
+    """Base class of parameter types that are injected, not sent."""
 
     carries: ClassVar[str | None] = None
-    """``"stream"`` or ``"value"`` where the type's argument is what the action emits."""
+    """``"stream"`` or ``"value"`` if the type's argument is what the action emits."""
 
 
 @dataclass(slots=True)
 class Parameters:
-    """A function's parameters, sorted into what callers send and what is injected."""
+    """A function's parameters, sorted into inputs and injected ones."""
 
     function: str
     fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class Parameters:
 
 
 def reason_of(exc: Exception) -> str:
-    """Return the first sentence of an error of Pydantic's."""
+    """Return the first sentence of a Pydantic error."""
     first = str(exc).partition("\n")[0]
     return re.split(r"\. (?=[A-Z])", first)[0].rstrip(".") or type(exc).__name__
 
@@ -166,7 +166,7 @@ def _model_of(title: str, fields: dict[str, tuple[Any, Any]]) -> type[BaseModel]
         PREFIX + name: (Annotated[hint, Field(alias=name)], default)
         for name, (hint, default) in fields.items()
     }
-    # JSON has no NaN and no infinity, so what a run keeps of its input could not be read again.
+    # JSON has no NaN and no infinity, so a stored input with one could not be read again.
     config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
     make: Callable[..., type[BaseModel]] = create_model
     return make(title, __config__=config, **aliased)
@@ -220,7 +220,7 @@ def _hides_body(hint: object) -> bool:
 def _mistake_of_default(
     model: type[BaseModel], name: str, hint: object, default: object
 ) -> str | None:
-    """Return why a default cannot be kept with a run and read again as this input."""
+    """Return why a default cannot be stored with a run and read again as this input."""
     try:
         value = _read(model, name, hint, default)
     except PydanticSerializationError as exc:
@@ -229,7 +229,7 @@ def _mistake_of_default(
         told = exc.errors(include_url=False, include_context=False, include_input=False)[0]["msg"]
         cure = "write its type with `| None`" if default is None else "write one that fits"
         return f"its type refuses ({shown(told)}); {cure}"
-    except Exception:  # noqa: BLE001 - a validator's own, which may need what is not there yet
+    except Exception:  # noqa: BLE001 - a custom validator, which can need something not ready yet
         return None
     is_other = isinstance(default, _SCALARS) and value != default
     is_made = isinstance(value, BaseModel) or is_dataclass(value)  # of a dict, or of attributes
@@ -240,9 +240,9 @@ def _mistake_of_default(
 
 
 def _read(model: type[BaseModel], name: str, hint: object, default: object) -> object:
-    """Return the value of a default, once it was written as JSON.
+    """Return the value of a default after a round trip through JSON.
 
-    A class may be read from JSON alone, and not from an object of its own.
+    Some classes can only be read from JSON, and not from their own objects.
     """
     blank = model.model_construct(None, **{name: default})
     encode = model.__pydantic_serializer__.to_json
@@ -256,13 +256,13 @@ def _read(model: type[BaseModel], name: str, hint: object, default: object) -> o
 
 
 def _is_own(hint: object, default: object) -> bool:
-    """Whether a default is an object of a class of the author's, which Pydantic reads from JSON."""
+    """Whether a default is an object of a custom class that Pydantic reads from JSON."""
     kinds = [part for part in every_part(hint) if hasattr(part, "__get_pydantic_core_schema__")]
     return any(isinstance(kind, type) and isinstance(default, kind) for kind in kinds)
 
 
 def _is_of(hint: object, value: object, default: object) -> bool:
-    """Whether a default has the parameter's type, and is not only read as one."""
+    """Whether a default already has the parameter's type, and is not only converted to it."""
     said = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     is_said = isinstance(said, type) and isinstance(default, said)
     return is_said or isinstance(value, type(default))

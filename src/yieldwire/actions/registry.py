@@ -1,4 +1,4 @@
-"""What an application consists of: its actions and resources, by name."""
+"""An application's actions and resources, by name."""
 
 from collections.abc import (
     AsyncIterable,
@@ -42,11 +42,11 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 NAME_SHOWN: Final = 100
-"""How much of an unknown name is repeated, in characters: a caller may send any."""
+"""How many characters of an unknown name are repeated: a caller can send any name."""
 
 
 class ActionOptions(TypedDict, total=False):
-    """What ``@actions.action(...)`` takes; `Options` says what each is for."""
+    """The keywords of ``@actions.action(...)``; `Options` explains them."""
 
     method: Literal["POST", "GET"]
     linger: float | None
@@ -63,19 +63,19 @@ class ActionOptions(TypedDict, total=False):
 
 
 class DeclareResult(Protocol[D]):
-    """Makes an action of a function, whose runs have a result of the type that ``result=`` says."""
+    """Turns a function into an action whose result has the type given by ``result=``."""
 
     def __call__(self, function: Callable[P, R], /) -> Action[P, R, D]:
-        """Make an action of ``function``."""
+        """Turn ``function`` into an action."""
         ...
 
 
 class Declare:
-    """Makes actions of functions, as ``@actions.action`` or with options.
+    """Turns functions into actions, as ``@actions.action`` or with options.
 
-    Type checkers know the type of a run's result from the function: what it returns, what its
-    generator returns, and the value's type where a `StreamableValue` is the first parameter, or
-    follows a `Context`. Of a result that is yielded they know no type, unless ``result=`` says it::
+    Type checkers infer the type of a run's result from the function: what it returns, what its
+    generator returns, and the value's type if a `StreamableValue` is the first parameter, or
+    follows a `Context`. They cannot infer a yielded result; ``result=`` declares it::
 
         @actions.action(result=Report)
         async def report(month: str) -> AsyncIterator[Text | Result[Report]]: ...
@@ -103,7 +103,7 @@ class Declare:
         /,
     ) -> Action[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
     @overload
-    def __call__(  # of a value that comes later, so nothing is known
+    def __call__(  # for a value that comes later, so nothing is known
         self, function: Callable[P, Coroutine[Any, Any, None]], /
     ) -> Action[P, Coroutine[Any, Any, None], Any]: ...
     @overload
@@ -119,7 +119,7 @@ class Declare:
     @overload
     def __call__(self, /, **options: Unpack[ActionOptions]) -> "Declare": ...
     def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-        """Make an action of a function, or say how the actions that are made are to be treated.
+        """Turn a function into an action, or return a decorator with these options.
 
         Raises:
             InvalidAction: If the function cannot be an action, or its name is taken.
@@ -135,7 +135,7 @@ class Declare:
 
 
 class Registry:
-    """Actions by their name and by its camelCase form; nothing is found in any other way."""
+    """Actions by their name and by its camelCase form; there is no other way to find one."""
 
     def __init__(self) -> None:
         self._actions: dict[str, Action[..., Any, Any]] = {}
@@ -159,14 +159,14 @@ class Registry:
             return self._names[name]
         except KeyError:
             raise NotFound(
-                f"There is no action {name[:NAME_SHOWN]!r}; manifest.json lists what there is."
+                f"There is no action {name[:NAME_SHOWN]!r}; manifest.json lists the actions."
             ) from None
 
     @property
     def action(self) -> Declare:
-        """Make an action of a function, as ``@actions.action`` or with options; see `Declare`.
+        """Turn a function into an action, as ``@actions.action`` or with options; see `Declare`.
 
-        The function stays what it was: calling the action calls it.
+        The function still works as before: calling the action calls it.
 
         Raises:
             InvalidAction: If the function cannot be an action, or its name is taken.
@@ -181,15 +181,15 @@ class Registry:
         """
         for name in {action.name, action.alias}:
             if name in self._names:
-                raise InvalidAction(f"Two actions answer to {name!r}; give one another name.")
+                raise InvalidAction(f"Two actions answer to {name!r}; rename one of them.")
         self._actions[action.name] = action
         self._names[action.name] = self._names[action.alias] = action
 
     def own(self, action: Action[P, R, T], /) -> Action[P, R, T]:
-        """Return ``action``, which must be one of this application's.
+        """Return ``action``, which must belong to this application.
 
         Raises:
-            UsageError: If it is not.
+            UsageError: If it does not.
         """
         if not isinstance(action, Action) or self._actions.get(action.name) is not action:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""What is opened once per process, and closed in the same task."""
+"""Resources, which are opened once per process, and closed in the same task."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -11,17 +11,17 @@ Opener: TypeAlias = Callable[[], AsyncGenerator[Any, None]]
 
 
 class Resources:
-    """Every resource of an application, open between `keep` being ready and `close`."""
+    """Every resource of an application, open from when `keep` is ready until `close`."""
 
     def __init__(self) -> None:
         self.opened: Final[dict[Resource[Any], Any]] = {}
         self._closing = asyncio.Event()
 
     async def keep(self, declared: Sequence[Resource[Any]], ready: asyncio.Future[None]) -> None:
-        """Open every resource in order, say so, and close them in reverse when told to.
+        """Open every resource in order, set ``ready``, and close them in reverse when told to.
 
-        One task does both, as task groups and cancel scopes inside a resource demand. What
-        an opening raises is given to ``ready``.
+        One task does both, as task groups and cancel scopes inside a resource require. An error
+        while opening is passed to ``ready``.
         """
         try:
             async with AsyncExitStack() as stack:

@@ -1,8 +1,8 @@
 """From a function's signature to types, to JSON Schema, to its arguments.
 
 An action's parameters are the fields of its input object, except those whose type is
-*injected*. Its return type, or its `Stream` or `StreamableValue` parameter, says what its
-chunks are, and where its result is.
+*injected*. Its return type, or its `Stream` or `StreamableValue` parameter, gives the types of
+its chunks and of its result.
 """
 
 import inspect
@@ -22,10 +22,10 @@ from yieldwire.errors import InvalidAction, Json, ValidationFailed
 from yieldwire.setting import shown
 
 BINARY: Final = b'"format":"binary"'
-"""What a file is in a schema."""
+"""The schema of a file."""
 
 ENCODING: Final[Mapping[str, Any]] = {"by_alias": True, "warnings": False}
-"""How values are encoded: as their schema says, and what is not as declared without a warning."""
+"""How values are encoded: according to their schema, without warnings for mismatches."""
 
 
 class Output:
@@ -37,9 +37,9 @@ class Output:
         if annotation is not Any:
             self._adapter = TypeAdapter(cast("Any", annotation))
         self.encoder: Final = self._encoder()
-        """Makes JSON of a value. It is called as ``encoder(value, **ENCODING)``."""
+        """Encodes a value as JSON. Called as ``encoder(value, **ENCODING)``."""
         self.encode_checked: Final = self._checked_encoder()
-        """The same, and raises `pydantic.ValidationError` for a value that does not fit."""
+        """The same, but raises `pydantic.ValidationError` for a value that does not match."""
 
     def _encoder(self) -> Callable[..., bytes]:
         # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
@@ -48,7 +48,7 @@ class Output:
 
     def _checked_encoder(self) -> Callable[..., bytes]:
         encode = self.encoder
-        # The inner validator, as above; a closure, because this may be done for every event.
+        # The inner validator, as above; a closure, because it can be called for every event.
         adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
         validate = adapter.validator.validate_python
 
@@ -62,7 +62,7 @@ class Output:
         return self.encoder(value, **ENCODING)
 
     def read(self, value: Json) -> object:
-        """Return what ``value``, plain JSON, stands for in the type."""
+        """Return ``value``, plain JSON, converted to the type."""
         return value if self._adapter is None else self._adapter.validate_python(value)
 
     @cached_property
@@ -74,7 +74,7 @@ class Output:
 
 
 class Arguments(dict[str, Any]):
-    """A function's validated arguments, with the model that they were read from."""
+    """A function's validated arguments, with the model from which they were read."""
 
     def __init__(self, values: Mapping[str, Any], model: BaseModel) -> None:
         super().__init__(values)
@@ -83,7 +83,7 @@ class Arguments(dict[str, Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What is known of an action from its signature."""
+    """The facts about an action that its signature gives."""
 
     shape: Shape
     input: type[BaseModel]
@@ -96,7 +96,7 @@ class Signature:
         """Return the function's arguments for an input object.
 
         Raises:
-            ValidationFailed: If it does not fit, with the messages by field.
+            ValidationFailed: If it is invalid, with the messages by field.
         """
         try:
             model = self.input.model_validate(data)
@@ -123,7 +123,7 @@ class Signature:
         return self.input.model_json_schema(by_alias=True, mode="validation", schema_generator=Wire)
 
     def files(self) -> list[str]:
-        """Return the fields that a file may be in, at any depth."""
+        """Return the fields that can contain a file, at any depth."""
         return [
             name.removeprefix(PREFIX)
             for name, field in self.input.model_fields.items()
@@ -156,10 +156,10 @@ def inspect_action(function: Callable[..., object]) -> Signature:
 
 
 def result_of(name: str, wanted: object) -> Output:
-    """Return the result that an action's option ``result=`` says.
+    """Return the result type for an action's option ``result=``.
 
     Raises:
-        InvalidAction: If it is not the type of a value that JSON can say.
+        InvalidAction: If it is not the type of a JSON value.
     """
     check_result(name, wanted)
     return _output(name, f"result={shown(wanted)}", wanted)

@@ -1,4 +1,4 @@
-"""How an action is written: its shape, and the types that it emits."""
+"""The shape of an action's function, and the types that it emits."""
 
 import collections.abc
 import inspect
@@ -14,7 +14,7 @@ from yieldwire.setting import shown
 
 
 class Shape(StrEnum):
-    """How an action is written."""
+    """The kind of function."""
 
     ASYNC_GENERATOR = "async generator"
     GENERATOR = "generator"
@@ -25,7 +25,7 @@ class Shape(StrEnum):
 
     @property
     def is_blocking(self) -> bool:
-        """Whether the function runs in a thread of its own."""
+        """Whether the function runs in its own thread."""
         return self in _IN_THREADS
 
     @property
@@ -39,7 +39,7 @@ class Shape(StrEnum):
         return self in {Shape.ASYNC_GENERATOR, Shape.GENERATOR}
 
 
-# Outside of the class, where they would be members of it.
+# Outside of the class, where they would be enum members.
 _IN_THREADS: Final = frozenset({Shape.GENERATOR, Shape.FUNCTION})
 _WITHOUT_CHUNKS: Final = frozenset({Shape.ASYNC_FUNCTION, Shape.FUNCTION})
 _ASYNC: Final = (
@@ -58,10 +58,10 @@ _UNIONS: Final = (Union, types.UnionType)
 
 
 def shape_of(name: str, function: Callable[..., object], carries: str | None) -> Shape:
-    """Return how ``function`` is written; ``carries`` is its `Stream` or `StreamableValue`.
+    """Return the shape of ``function``; ``carries`` is its `Stream` or `StreamableValue`.
 
     Raises:
-        InvalidAction: If such a parameter does not go with the rest.
+        InvalidAction: If such a parameter does not match the rest.
     """
     if inspect.isasyncgenfunction(function):
         shape = Shape.ASYNC_GENERATOR
@@ -74,7 +74,7 @@ def shape_of(name: str, function: Callable[..., object], carries: str | None) ->
         _check_not_hidden(name, function)
     if carries is not None and shape not in {Shape.STREAM, Shape.VALUE}:
         raise InvalidAction(
-            f"{name}: a Stream or a StreamableValue goes with `async def` without `yield`."
+            f"{name}: a Stream or a StreamableValue needs an `async def` without `yield`."
         )
     return shape
 
@@ -98,12 +98,12 @@ def outputs_of(name: str, shape: Shape, returned: object, emits: object) -> tupl
 
     Args:
         name: The function's name, for messages.
-        shape: How it is written.
-        returned: Its return annotation; ``Any`` where it has none.
+        shape: Its shape.
+        returned: Its return annotation; ``Any`` if it has none.
         emits: What its `Stream` or `StreamableValue` carries.
 
     Raises:
-        InvalidAction: If the annotation does not go with the shape, or chunks are not JSON.
+        InvalidAction: If the annotation does not match the shape, or chunks are not JSON.
     """
     returned = None if returned is types.NoneType else returned
     meant = _meant(returned)
@@ -119,14 +119,14 @@ def outputs_of(name: str, shape: Shape, returned: object, emits: object) -> tupl
         chunk, result = None, returned
     if not shape.yields and any(map(_is_result, [*_members(chunk), *_members(result)])):
         raise InvalidAction(
-            f"{name}: Result is the last word of a generator; annotate and return the value itself."
+            f"{name}: Result is for the last value of a generator; annotate and return the value."
         )
     _check_chunk(name, chunk)
     return chunk, result
 
 
 def check_result(name: str, result: object) -> None:
-    """Return if ``result`` can be what the option ``result=`` says.
+    """Return if ``result`` is valid for the option ``result=``.
 
     Raises:
         InvalidAction: If it is a `Result`.
@@ -138,7 +138,7 @@ def check_result(name: str, result: object) -> None:
 
 
 def _meant(annotation: Any) -> Any:  # noqa: ANN401 - a type
-    """Return what an annotation is behind ``Annotated`` and the names of aliases."""
+    """Return an annotation without its ``Annotated`` and its aliases."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _meant(get_args(annotation)[0])
@@ -157,14 +157,14 @@ def _of_generator(returned: object) -> tuple[Any, Any]:
     results = [next(iter(get_args(member)), Any) for member in members if _is_result(member)]
     result: Any = Union[tuple(results)] if results else None  # noqa: UP007
     if chunk is Any:
-        result = Any  # whatever it yields, a Result too
+        result = Any  # it can yield anything, including a Result
     elif len(arguments) > _RETURN and arguments[_RETURN] not in (None, types.NoneType):
         result = arguments[_RETURN]
     return Union[tuple(chunks)] if chunks else None, result  # noqa: UP007
 
 
 def _members(annotation: object) -> list[Any]:
-    """Return what a union consists of; one behind a name only where a `Result` is in it."""
+    """Return the members of a union; an alias is expanded only if a `Result` is in it."""
     meant = _meant(annotation)
     if _is_result(meant):
         return [meant]
@@ -213,7 +213,7 @@ def _check_chunk(name: str, chunk: object) -> None:
 
 
 def _plain_parts(annotation: object) -> Iterator[Any]:
-    """Yield what an annotation is made of, but not what something in `Annotated` encodes."""
+    """Yield the parts of an annotation, but not of what something in `Annotated` encodes."""
     seen: list[object] = []
     waiting = [annotation]
     while waiting:

@@ -1,4 +1,4 @@
-"""A file that came with the input."""
+"""An uploaded file."""
 
 import asyncio
 import hashlib
@@ -17,11 +17,11 @@ _BLOCK_BYTES: Final = 1024 * 1024
 
 
 class Upload:
-    """A file that came with the input, on disk where it is large.
+    """An uploaded file, on disk if it is large.
 
-    The run owns it: it stays open until the run has ended, whatever became of the
-    request that brought it, and a start that is refused closes it. ``filename`` is what the
-    sender called it, without any folder, for showing only; the file on disk has a name that the
+    The run owns it: it stays open until the run has ended, whatever happens to the request, and
+    a refused start closes it. ``filename`` is the sender's name for it, without folders, for
+    display only; the file on disk has a name created by the server.
     server made.
     """
 
@@ -41,11 +41,11 @@ class Upload:
         return f"Upload(filename={self.filename!r}, size={self.size})"
 
     async def read(self, size: int = -1) -> bytes:
-        """Return up to ``size`` bytes from where the file stands; all of it where negative."""
+        """Return up to ``size`` bytes from the current position; all of it if negative."""
         return await asyncio.to_thread(self.file.read, size)
 
     def sha256(self) -> str:
-        """Return the content's SHA-256 as hexadecimal digits; the position stays."""
+        """Return the content's SHA-256 as hexadecimal digits; the position does not change."""
         if self._sha256 is None:
             digest, place = hashlib.sha256(), self.file.tell()
             self.file.seek(0)
@@ -70,8 +70,8 @@ class Upload:
             raise
 
     def close(self) -> None:
-        """Close the file; one that is in a temporary place is deleted."""
-        with suppress(Exception):  # a file that fails here keeps no other open
+        """Close the file; a temporary file is deleted."""
+        with suppress(Exception):  # a file that fails here does not keep another one open
             self.file.close()
 
     @classmethod
@@ -110,7 +110,7 @@ class Upload:
             return value
         if uploads is not None and uploads.reopen is not None:
             return uploads.reopen(value)
-        # Only Python callers can hand in these two: no wire format makes them.
+        # Only Python callers can pass these two: no wire format creates them.
         if isinstance(value, Path):
             return cls.at(value, filename=value.name)
         if hasattr(value, "read") and hasattr(value, "seek"):
@@ -132,10 +132,10 @@ class Upload:
 
 
 class Uploads:
-    """The files of one start, or of one attempt: wherever they are in the input, they close as one.
+    """The files of one start, or of one attempt: wherever in the input, they close together.
 
-    ``reopen`` finds the file that a record in a stored input stands for; without it no record is
-    a file.
+    ``reopen`` opens the file for a record in a stored input; without it a record is not treated
+    as a file.
     """
 
     def __init__(
@@ -144,13 +144,13 @@ class Uploads:
         self._owned = list(owned)
         self.reopen: Final = reopen
         self.described: Final[dict[str, Upload]] = {}
-        """What a stored input has records of, by hash: an attempt elsewhere needs these."""
+        """The records in a stored input, by hash: an attempt in another process needs these."""
 
     @contextmanager
     def collecting(self) -> Generator[None, None, None]:
-        """Own every upload that is made or validated in this context meanwhile.
+        """Own every upload that is created or validated in this context meanwhile.
 
-        So it does not matter in what it is nested, nor whether the validation succeeds.
+        So neither its nesting nor the success of the validation matters.
         """
         token = _collecting.set(self)
         try:
@@ -163,7 +163,7 @@ class Uploads:
         self._owned.append(upload)
 
     def close(self) -> None:
-        """Close every file. Closing again changes nothing."""
+        """Close every file. Calling it again has no effect."""
         for upload in self._owned:
             upload.close()
 

@@ -1,6 +1,6 @@
-"""Where runs and their logs are kept: three contracts, and what passes over them.
+"""Where runs and their logs are kept: the contracts, and the data that they exchange.
 
-A store knows no action: it keeps records, appends blocks and tells time. Every
+A store does not know actions: it keeps records, appends blocks and checks times. Every
 implementation passes `yieldwire.testing.StoreContract`; what that suite does not check is
 not promised.
 """
@@ -16,19 +16,19 @@ from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 
 Deliver = Callable[[Block], bool]
-"""Takes the block that is new to a waiting reader, and says whether it could."""
+"""Takes a new block for a waiting reader, and returns whether the reader keeps waiting."""
 
 Reach = Literal["process", "machine", "network"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What must hold for a run to be created, checked in the same step that creates it.
+    """The conditions for creating a run, checked in the same step that creates it.
 
-    ``key`` is one idempotency key within its owner and action, ``fingerprint`` stands for
-    the input. ``feed`` identifies a feed that all of its readers share. The limits count runs of
-    the same caller that have not ended. ``lease`` is how many seconds the process that creates
-    the run has to claim it; ``None``: what the store thinks right.
+    ``key`` is one idempotency key within its owner and action, ``fingerprint`` identifies the
+    input. ``feed`` identifies a feed that all of its readers share. The limits count unfinished
+    runs of the same caller. ``lease`` is how many seconds the process that creates the run has
+    to claim it; ``None``: the store's default.
     """
 
     key: str | None = None
@@ -41,7 +41,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which runs to find. ``everyone`` looks past the owner; ``before`` is a run's id."""
+    """Which runs to find. ``everyone`` ignores the owner; ``before`` is a run's id."""
 
     owner: str | None = None
     everyone: bool = False
@@ -54,15 +54,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
-    """Whose access was revoked since a process asked last.
+    """The revocations since a process last asked.
 
     Attributes:
-        last: The number of the newest revocation: what to ask from next time.
+        last: The number of the newest revocation, to pass to the next call.
         at: The owners, each with the time of their newest revocation by `time.monotonic`, which
             all processes of a machine share. It is not the store's clock, because it orders
             revocations and requests rather than measuring time.
         is_whole: Whether these are all of them. Stores keep a limited number for a limited time,
-            which a process that was stopped for hours may miss.
+            so a process that was suspended for hours can miss some.
     """
 
     last: int = 0
@@ -71,29 +71,29 @@ class Revoked:
 
 
 REVOCATIONS_KEPT: Final = 10_000
-"""How many revocations a store keeps; processes ask for them every half second."""
+"""How many revocations a store keeps; processes read them every half second."""
 REVOCATION_SECONDS: Final = 3600.0
-"""How long a store keeps a revocation, where that outlives the process."""
+"""How long a store keeps a revocation, if it outlives the process."""
 
 
 def no_such_run(run_id: str) -> NotFound:
     """Return the error for a run that a store does not have."""
     return NotFound(
-        f"There is no run {run_id}; it may have ended long ago, or the server was started anew."
+        f"There is no run {run_id}; it may have ended long ago, or the server was restarted."
     )
 
 
 def too_many(run: RunRecord, admission: Admission, *, same: int, every: int) -> None:
-    """Return if ``run`` may begin beside the caller's other runs that have not ended.
+    """Return if ``run`` can start in addition to the caller's other unfinished runs.
 
     Args:
         run: The run to create.
         admission: The limits.
-        same: How many of the others are of the same action.
-        every: How many there are.
+        same: How many of the others are runs of the same action.
+        every: How many others there are.
 
     Raises:
-        RateLimited: If it may not.
+        RateLimited: If it would exceed a limit.
     """
     limit = admission.action_limit
     if limit is not None and same >= limit:
@@ -104,10 +104,10 @@ def too_many(run: RunRecord, admission: Admission, *, same: int, every: int) -> 
 
 
 def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -> bool:
-    """Hand ``block`` to the reader that waits on ``waiter``, and return whether it waits on.
+    """Offer ``block`` to the reader that waits on ``waiter``; return whether it keeps waiting.
 
     If ``deliver`` does not take the block, the wait is over. What ``deliver`` raises is raised
-    by that wait, and by nothing else: neither the append nor another reader knows of it.
+    by that wait, and by nothing else: neither the append nor another reader sees it.
     """
     try:
         if deliver is not None and deliver(block):
@@ -121,7 +121,7 @@ def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -
 
 def fail(waiter: asyncio.Future[bool], error: BaseException) -> None:
     """End a wait, unless it is over, by raising what its reader's ``deliver`` raised."""
-    if isinstance(error, StopIteration):  # which no future takes
+    if isinstance(error, StopIteration):  # a future does not accept it
         error, cause = RuntimeError("deliver() raised StopIteration"), error
         error.__cause__ = cause
     if not waiter.done():
@@ -129,33 +129,33 @@ def fail(waiter: asyncio.Future[bool], error: BaseException) -> None:
 
 
 def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
-    """End a wait, unless it is over: because of news, or because its time is over."""
+    """End a wait, unless it is over: because there is something new, or because of its timeout."""
     if not waiter.done():
         waiter.set_result(is_news)
 
 
 class Store(Protocol):
-    """Runs, and for each an append-only log without gaps."""
+    """Runs, each with an append-only log without gaps."""
 
     reach: ClassVar[Reach]
     """Which processes can share the store: those of the same process, machine or network."""
 
     @property
     def files(self) -> Path | None:
-        """The folder where an input's files may outlive the process; ``None`` where they do not.
+        """The folder for input files that can outlive the process; ``None`` if they do not.
 
-        It is used for nothing else: a folder in it that no run needs is deleted.
+        It must have no other use: a folder in it that no run needs is deleted.
         """
         ...
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Keep a new run, or return the one that the idempotency key or the feed already has.
+        """Create a run, or return the one that the idempotency key or the feed already has.
 
-        The record that comes back has the id of ``run`` exactly when the run is new. A key's
-        run is returned whatever became of it. A feed has one run at a time: the run is
-        returned while it has not ended and was not asked to stop, and counts as read at this
-        moment, so that a new reader has the whole linger time to come. A known key goes before
-        the feed; a key that comes with a feed which already has a run is not kept.
+        The returned record has the id of ``run`` exactly if the run is new. A key's run is
+        returned whatever its status. A feed has one run at a time: the run is returned until it
+        has ended or was asked to stop, and counts as read at this moment, so that a new reader
+        has the whole linger time to connect. A known key takes precedence over the feed; a key
+        that arrives with a feed that already has a run is not kept.
 
         Raises:
             KeyReused: If the key's run has another fingerprint. Nothing was created.
@@ -164,7 +164,7 @@ class Store(Protocol):
         ...
 
     async def get(self, run_id: str, /) -> RunRecord:
-        """Return the run as it is.
+        """Return the run's current record.
 
         Raises:
             NotFound: If there is no such run.
@@ -174,64 +174,64 @@ class Store(Protocol):
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
-        """Add ``block`` in one step, all or none, and return the last seq.
+        """Append ``block`` in one step, all or nothing, and return the last seq.
 
-        Once begun it is carried out: cancellation waits for that, and comes through after.
+        Once started it is completed: a cancellation waits for that, and is raised afterwards.
 
         Args:
-            run_id: A run made by `create`.
+            run_id: A run created by `create`.
             block: At least one event, in order.
-            after: The seq that the writer believes is the last one.
+            after: The seq that the writer expects to be the last one.
             fence: The writer's right to write, as `Leases.claim` gave it.
-            end: The terminal status that the block's last event brings, if it does.
+            end: The terminal status that the block's last event brings, if any.
 
         Raises:
             NotFound: If there is no such run.
             Fenced: If another writer holds the run, or it is not running.
-            AppendConflict: If ``after`` is not the last seq, unless what stands there is byte
-                for byte the same, which is answered as success; or if ``end`` is not what the
-                block's last event brings.
+            AppendConflict: If ``after`` is not the last seq, unless the log already has the same
+                bytes there, which counts as success; or if ``end`` does not match the block's
+                last event.
             StoreError: If the store failed; whether it was written is unknown, and the same
-                call may be repeated.
+                call can be repeated.
         """
         ...
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        """Return the blocks behind ``after``, the first one cut there, about ``max_bytes`` of them.
+        """Return the blocks after ``after``, the first one cut there, about ``max_bytes`` of them.
 
-        Empty where there is nothing yet. A first block that begins later than ``after + 1``
-        means that the log was trimmed.
+        Empty if there is nothing yet. A first block that starts later than ``after + 1`` means
+        that the log was trimmed.
 
         Raises:
             NotFound: If there is no such run.
-            ForeignCursor: If ``after`` lies beyond the log's end.
+            ForeignCursor: If ``after`` is beyond the log's end.
         """
         ...
 
     async def wait(
         self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
     ) -> bool:
-        """Return when the log has something behind ``after``, or after ``timeout`` seconds.
+        """Return when the log has something after ``after``, or after ``timeout`` seconds.
 
-        ``False`` says that it was the time. It may return early, also when the run is gone:
-        whoever waits reads again. A store may hand ``deliver`` each block that is appended, in
-        its event loop and in order, instead of returning; the wait goes on where that is true.
-        Whatever ``deliver`` raises, this raises, and no append and no other wait does.
+        ``False`` means the timeout. It can return early, also if the run is gone: the caller
+        reads again. A store can pass each appended block to ``deliver``, in its event loop and
+        in order, instead of returning; if that returns true, the wait continues. An error raised
+        by ``deliver`` is raised here, and by no append and no other wait.
         """
         ...
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
-        """Return the runs that fit, newest first, at most ``query.limit``."""
+        """Return the matching runs, newest first, at most ``query.limit``."""
         ...
 
 
 class Leases(Protocol):
-    """Who may write to a run, who reads it, and what time does to it."""
+    """Who is allowed to write to a run, who reads it, and what happens to it over time."""
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
-        """Begin the next attempt of a pending run: fence and attempt rise, the status is running.
+        """Start the next attempt of a pending run: fence and attempt rise, the status is running.
 
-        ``lease`` is how many seconds the right lasts without a heartbeat; ``None``: for ever.
+        ``lease`` is how many seconds it is valid without a heartbeat; ``None``: forever.
 
         Raises:
             NotFound: If there is no such run.
@@ -240,17 +240,17 @@ class Leases(Protocol):
         ...
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
-        """Renew the lease, and return why the run should be cancelled, if it should.
+        """Renew the lease, and return why the run must be cancelled, if it must.
 
         Raises:
-            Fenced: If the lease is another's, or the run has ended.
+            Fenced: If another worker has the lease, or the run has ended.
         """
         ...
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
-        """Ask a run to stop: a pending one is cancelled at once, an ended one stays as it is.
+        """Ask a run to stop: a pending run is cancelled at once, an ended run does not change.
 
-        The first reason stays.
+        The first reason is kept.
 
         Raises:
             NotFound: If there is no such run.
@@ -258,67 +258,67 @@ class Leases(Protocol):
         ...
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
-        """Do what time asks, and return the runs that changed.
+        """Run time-based maintenance, and return the runs that changed.
 
-        An attached run whose readers have been away longer than it lingers is asked to stop.
+        An attached run that has had no reader for longer than its linger is asked to stop.
         A run whose lease ran out fails as ``INTERRUPTED``, or is pending again, with the event
-        ``restarted``, where its record allows another attempt. A pending one that nobody claimed
-        in time, where processes share the store, is handed to whoever sweeps. Who is handed
-        a pending run has ``lease`` seconds to claim it, by default what the store thinks right.
+        ``restarted``, if its record allows another attempt. If processes share the store, a
+        pending run that nobody claimed in time is handed to the caller of this method, which
+        has ``lease`` seconds to claim it (default: the store's).
         """
         ...
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
-        """Forget runs with their log and key, whole: those past their retention, or the one named.
+        """Delete runs with their log and key: those past their retention, or the given one.
 
         Raises:
-            NotFound: If the run that is named does not exist.
+            NotFound: If the given run does not exist.
             Conflict: If it has not ended.
         """
         ...
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
-        """Say that ``reader`` follows the run for the next ``seconds``; 0: it has left.
+        """Record that ``reader`` follows the run for the next ``seconds``; 0: it has left.
 
-        A run that is gone is no error: its readers learn of that when they read.
+        It is not an error if the run is gone: its readers notice when they read.
         """
         ...
 
 
 class Revocations(Protocol):
-    """Whose access was revoked, for every process that shares the store."""
+    """Revocations of access, for every process that shares the store."""
 
     async def revoke(self, owner: str, /) -> float:
-        """Keep that the access of ``owner`` was revoked, and return when, by `time.monotonic`.
+        """Record that the access of ``owner`` was revoked, and return when, by `time.monotonic`.
 
         Raises:
-            StoreError: If the store failed; whether it was kept is unknown.
+            StoreError: If the store failed; whether it was recorded is unknown.
         """
         ...
 
     async def revoked(self, since: int, /) -> Revoked:
-        """Return the revocations behind number ``since``; 0 is before the first.
+        """Return the revocations after number ``since``; 0 is before the first.
 
-        They are numbered 1, 2, 3, without a gap and over every restart, in the order in which
-        `revoke` kept them.
+        They are numbered 1, 2, 3, without a gap and across restarts, in the order in which
+        `revoke` recorded them.
         """
         ...
 
 
 class RunStore(Store, Leases, Revocations, Protocol):
-    """All three contracts, as every shipped store has them."""
+    """All three contracts together; every included store implements them."""
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before.
 
-        Readers that still wait in a closed loop are dropped; runs stay. Each call has one
-        `close`, and the last of them closes the store. What is never opened opens by itself.
+        Readers that still wait in a closed loop are dropped; runs are kept. Each call needs one
+        `close`, and the last of them closes the store. A store that was never opened opens itself.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of everything that the store holds open.
+        """Release everything that the store holds open.
 
-        A store that was opened by `open` opens nothing from then on, until the next `open`.
+        A store that was opened by `open` then stays closed until the next `open`.
         """
         ...

@@ -1,8 +1,8 @@
-"""Wraps a store from outside the package, so that it raises only what the contract names.
+"""Wraps a third-party store, so that it raises only what the contract names.
 
-Callers of a store are prepared for `StoreError`: they ask again, end the run or answer 503.
-What a database's client raises (``ConnectionError``, an error class of its own, a cancellation
-that nobody asked for) becomes that here, in one place.
+Callers of a store handle `StoreError`: they retry, end the run or answer 503. Whatever else a
+database client raises (``ConnectionError``, an error class of its own, an unrequested
+cancellation) is converted to that here, in one place.
 """
 
 import asyncio
@@ -35,21 +35,21 @@ METHODS: Final = frozenset(
         "wait",
     }
 )
-"""What a `RunStore` does. All of it is asynchronous."""
+"""The methods of a `RunStore`. All of them are asynchronous."""
 
 
 def guarded(store: RunStore) -> RunStore:
-    """Return ``store``, except that what its methods raise unexpectedly is a `StoreError`."""
+    """Return ``store``, with unexpected errors of its methods converted to `StoreError`."""
     return cast("RunStore", _Guarded(store))
 
 
 class _Guarded:
-    """Has everything that the store has."""
+    """Has every attribute of the store."""
 
     def __init__(self, store: RunStore) -> None:
         self._store: Final = store
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of the store
         value: Any = getattr(self._store, name)
         return partial(_call, name, value) if name in METHODS else value
 
@@ -71,6 +71,6 @@ async def _call(name: str, method: Callable[..., Awaitable[T]], /, *args: Any, *
 def _failure(name: str, exc: BaseException) -> StoreError:
     try:
         said = str(exc)
-    except Exception:  # noqa: BLE001 - what an error's own methods raise is not the fault
+    except Exception:  # noqa: BLE001 - an error in the exception's own methods is not the fault
         said = ""
     return StoreError(f"{name}() of the store failed with {type(exc).__name__}: {said}")

@@ -1,11 +1,11 @@
-"""Runs kept in this process: nothing to install, and gone with the process.
+"""Runs kept in this process: nothing to install, and lost with the process.
 
 Theory of operation. Everything happens between two awaits of one event loop, so each
-method is one atomic step. An entry holds the run's record, whose few fields that change
-with every block are kept beside it and written into the record only when somebody asks.
-Readers wait on futures of their own, which the next append resolves. A sweep looks only at
-runs whose time may have come: each is noted under the second in which that is at the earliest,
-and noted anew when it turns out that somebody has put it off.
+method is one atomic step. An entry holds the run's record; the few fields that change
+with every block are kept separately and written into the record only on request. Each
+reader waits on its own future, which the next append resolves. A sweep looks only at runs
+that can be due: each run is listed under the second at which it can be due at the earliest,
+and listed again if that has been postponed.
 """
 
 import asyncio
@@ -46,11 +46,11 @@ MEMORY: Final[Rules] = {"clock": optional(CLOCK), "ended_bytes": count(0)}
 
 @settings(MEMORY)
 class MemoryStore:
-    """Keeps runs in this process. It is lost with it, and cannot be shared.
+    """Keeps runs in this process. It is lost with the process, and cannot be shared.
 
-    Every method is atomic for the one event loop that uses the store. Memory has an end, so
-    runs that have ended are forgotten before their retention is over, the first to expire
-    first, where they take more than ``ended_bytes``.
+    Every method is atomic for the one event loop that uses the store. Memory is limited: if
+    ended runs take more than ``ended_bytes``, the first to expire are deleted before their
+    retention is over.
     """
 
     reach: ClassVar[Reach] = "process"
@@ -63,7 +63,7 @@ class MemoryStore:
         self._feeds: dict[str, str] = {}
         """The run of each shared feed, until it ends or is asked to stop."""
         self._live: Counter[tuple[str, str | None]] = Counter()
-        """How many runs have not ended, by caller and by caller and action."""
+        """How many unfinished runs there are, by caller and by caller and action."""
         self._looks: dict[float, dict[str, Entry]] = {}
         """Runs by the second in which a sweep looks at them."""
         self._expiries: list[tuple[float, str]] = []
@@ -77,7 +77,7 @@ class MemoryStore:
             raise no_such_run(run_id) from None
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Keep a new run, or return the one that the idempotency key or the feed already has."""
+        """Create a run, or return the one that the idempotency key or the feed already has."""
         known = self._known(admission)
         if known is not None:
             return known.current()
@@ -96,7 +96,7 @@ class MemoryStore:
         return entry.record
 
     def _known(self, admission: Admission) -> Entry | None:
-        """Return the run that a start finds instead of creating one."""
+        """Return the existing run for a start, if there is one."""
         if admission.key is not None and admission.key in self._keys:
             entry = self._entries[self._keys[admission.key]]
             if entry.fingerprint != admission.fingerprint:
@@ -113,10 +113,10 @@ class MemoryStore:
         too_many(run, admission, same=same, every=every)
 
     def _note(self, entry: Entry) -> None:
-        """See to it that a sweep looks at the run when its time may have come."""
+        """Make a sweep look at the run when it can be due."""
         at = entry.due_at()
         if at >= entry.look_at:
-            return  # it is looked at before, and put off then
+            return  # a sweep looks at it earlier, and postpones it then
         self._unnote(entry)
         entry.look_at = math.floor(at)
         self._looks.setdefault(entry.look_at, {})[entry.record.id] = entry
@@ -130,27 +130,27 @@ class MemoryStore:
             entry.look_at = math.inf
 
     async def get(self, run_id: str, /) -> RunRecord:
-        """Return the run as it is."""
+        """Return the run's current record."""
         return self._entry(run_id).current()
 
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
-        """Add ``block`` in one step, all or none, and return the last seq."""
+        """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entry(run_id)
         seq, record = entry.seq, entry.record
         if seq != after and record.fence == fence and entry.stands_already(block):
             return block.last
         transitions.check_right(record, fence)
         if end is None and block.end is None and seq == after == block.first - 1:
-            entry.add(block)  # the hot path: the record is not written anew for every block
+            entry.add(block)  # the hot path: the record is not rebuilt for every block
         else:
             step = transitions.append(entry.current(), block, after, end, self._clock.now())
             self._take(entry, (step, block))
         return block.last
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        """Return the blocks behind ``after``, the first one cut there."""
+        """Return the blocks after ``after``, the first one cut there."""
         entry = self._entry(run_id)
         if after >= entry.seq:
             if after > entry.seq:
@@ -170,7 +170,7 @@ class MemoryStore:
     async def wait(
         self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
     ) -> bool:
-        """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
+        """Return when the log has something after ``after``, or after ``timeout`` seconds."""
         entry = self._entries.get(run_id)
         if entry is None or entry.seq > after or entry.record.ended_at is not None:
             return True
@@ -185,7 +185,7 @@ class MemoryStore:
             entry.waiters.pop(waiter, None)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
-        """Return the runs that fit, newest first."""
+        """Return the matching runs, newest first."""
         found: list[RunRecord] = []
         for entry in self._newest(query.before):
             if len(found) == query.limit:
@@ -203,7 +203,7 @@ class MemoryStore:
         yield from entries
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
-        """Begin the next attempt of a pending run."""
+        """Start the next attempt of a pending run."""
         entry = self._entry(run_id)
         entry.record = transitions.claim(entry.current(), self._clock.now())
         entry.lease_until = None if lease is None else self._clock.monotonic() + lease
@@ -211,7 +211,7 @@ class MemoryStore:
         return entry.record
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
-        """Renew the lease, and return why the run should be cancelled, if it should."""
+        """Renew the lease, and return why the run must be cancelled, if it must."""
         entry = self._entry(run_id)
         transitions.check_right(entry.record, fence)
         entry.lease_until = self._clock.monotonic() + lease
@@ -235,7 +235,7 @@ class MemoryStore:
             entry.feed = None  # the next run of the feed can begin before this one ends
         if was_live and entry.record.status.is_terminal:
             self._end(entry)
-        return entry.current()  # the block may have trimmed the log
+        return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:
         record, entry.lease_until = entry.record, None
@@ -248,12 +248,12 @@ class MemoryStore:
         heapq.heappush(self._expiries, (self._clock.monotonic() + record.retention, record.id))
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
-        """Do what time asks, and return the runs that changed."""
+        """Run time-based maintenance, and return the runs that changed."""
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
         for entry in self._whose_time_may_have_come(now):
             is_lost = entry.lease_until is not None and entry.lease_until < now
             is_forsaken = transitions.is_forsaken(entry.record, entry.last_read(now), now)
-            # Asked to stop first: what nobody follows is not begun again.
+            # Asked to stop first: a run without readers is not restarted.
             if is_forsaken:
                 self._take(entry, transitions.ask_to_stop(entry.current(), "unattended", wall))
             if is_lost and not entry.record.status.is_terminal:
@@ -273,7 +273,7 @@ class MemoryStore:
         return entries
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
-        """Forget runs with their log and key, whole."""
+        """Delete runs with their log and key."""
         if run_id is not None:
             if not self._entry(run_id).record.status.is_terminal:
                 raise Conflict(f"Run {run_id} has not ended; cancel it first.")
@@ -297,7 +297,7 @@ class MemoryStore:
         entry.wake()
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
-        """Say that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
+        """Record that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
         entry = self._entries.get(run_id)
         if entry is None:
             return
@@ -311,13 +311,13 @@ class MemoryStore:
                 self._note(entry)
 
     async def revoke(self, owner: str, /) -> float:
-        """Keep that the access of ``owner`` was revoked, and return when."""
+        """Record that the access of ``owner`` was revoked, and return when."""
         at = time.monotonic()
         self._revocations.append((self._last_revocation() + 1, owner, at))
         return at
 
     async def revoked(self, since: int, /) -> Revoked:
-        """Return the revocations behind number ``since``."""
+        """Return the revocations after number ``since``."""
         last = self._last_revocation()
         if since == last:
             return Revoked(last=last)
@@ -332,14 +332,14 @@ class MemoryStore:
         return self._revocations[-1][0] if self._revocations else 0
 
     async def open(self) -> None:
-        """Serve the event loop of this call. Runs stay as they are."""
+        """Serve the event loop of this call. Runs do not change."""
         loop = asyncio.get_running_loop()
         for entry in self._entries.values():
             for waiter in [waiter for waiter in entry.waiters if waiter.get_loop() is not loop]:
-                del entry.waiters[waiter]  # nobody is left there to be woken
+                del entry.waiters[waiter]  # nobody is left in that loop to wake
 
     async def close(self) -> None:
-        """Wake everybody who waits; there is nothing else to let go of."""
+        """Wake all waiting readers; there is nothing else to release."""
         for entry in self._entries.values():
             entry.wake()
 

@@ -1,4 +1,4 @@
-"""One run in memory: its record, its log, and whoever waits for more of it."""
+"""One run in memory: its record, its log, and its waiting readers."""
 
 import asyncio
 import math
@@ -12,17 +12,17 @@ from yieldwire.stores import Deliver, fail, resolve
 
 _PACK: Final = 8
 _PACK_BYTES: Final = 8 * 1024
-"""As many small blocks are joined into one when they are not the newest any more."""
+"""This many small blocks are joined into one when newer ones follow."""
 _AT_ONCE: Final = 64
-"""Readers that are served before others have a turn."""
+"""How many readers are served before others get a turn."""
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
-"""What a run takes beside its input and its log, and a block beside its frames."""
+"""The size of a run without its input and log, and of a block without its frames."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """A run as it is kept. Its record is brought up to date when somebody asks for it."""
+    """A run as it is kept. Its record is updated when it is requested."""
 
     record: RunRecord
     key: str | None
@@ -35,21 +35,21 @@ class Entry:
     waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
     readers: dict[str, float] = field(default_factory=dict)
     loose: int = 0
-    """How many of the newest blocks are as they were appended."""
+    """How many of the newest blocks are still as they were appended."""
     read_until: float = 0.0
     lease_until: float | None = None
     look_at: float = math.inf
-    """The second in which a sweep looks at this run; infinite where none does."""
+    """The second in which a sweep looks at this run; infinite if none does."""
 
     def current(self) -> RunRecord:
-        """Return the record with the seqs of this moment."""
+        """Return the record with the current seqs."""
         record = self.record
         if record.seq != self.seq or record.first_seq != self.first_seq:
             record = self.record = record._replace(seq=self.seq, first_seq=self.first_seq)
         return record
 
     def add(self, block: Block) -> None:
-        """Put ``block`` at the log's end and wake whoever waits for it."""
+        """Append ``block`` to the log and wake the waiting readers."""
         self.blocks.append(block)
         self.firsts.append(block.first)
         self.seq = block.last
@@ -63,9 +63,9 @@ class Entry:
             self._deliver(block, list(self.waiters))
 
     def _pack(self) -> None:
-        # A stream that trickles would keep a block for each event, at thrice the memory.
+        # A slow stream would keep a block for each event, at three times the memory.
         if self.record.keep is not None:
-            self.loose = 0  # whole blocks are trimmed: larger ones would keep more than was asked
+            self.loose = 0  # whole blocks are trimmed: larger ones would keep more than requested
             return
         self.loose = min(self.loose, len(self.blocks))
         start = len(self.blocks) - self.loose
@@ -78,20 +78,20 @@ class Entry:
             self.firsts[start : start + _PACK] = [packed.first]
 
     def _trim(self, first_seq: int) -> None:
-        # Whole blocks go; the one that holds `first_seq` stays, so a little more is kept.
+        # Whole blocks are removed; the one with `first_seq` stays, so a little more is kept.
         drop = bisect_right(self.firsts, first_seq) - 1
         if drop > 0:
             del self.blocks[:drop], self.firsts[:drop]
             self.first_seq = self.firsts[0]
 
     def last_read(self, now: float) -> float:
-        """Return until when somebody was reading, as far as that is known ``now``."""
+        """Return until when somebody was reading, as far as known at ``now``."""
         if self.readers:
             self.read_until = max(self.read_until, min(now, max(self.readers.values())))
         return self.read_until
 
     def due_at(self) -> float:
-        """Return when time may ask something of this run, at the earliest."""
+        """Return the earliest time at which this run needs maintenance."""
         record, due = self.record, math.inf
         if self.lease_until is not None:
             due = self.lease_until
@@ -108,26 +108,26 @@ class Entry:
         return _RUN_BYTES + facts + log
 
     def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
-        """Let waiting readers take what was appended, or look again."""
+        """Offer the appended block to the waiting readers, or wake them."""
         for waiter in waiters[:_AT_ONCE]:
             if not waiter.done():
-                try:  # what `offer` does, without the call
+                try:  # the same as `offer`, without the call
                     deliver = self.waiters.get(waiter)
                     if deliver is None or not deliver(block):
                         resolve(waiter, is_news=True)
                 except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
                     fail(waiter, exc)
         if len(waiters) > _AT_ONCE:
-            # So many deliveries take a while: others are let run in between.
+            # That many deliveries take a while, so others get a turn in between.
             asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
 
     def wake(self) -> None:
-        """Let every waiting reader look again."""
+        """Wake all waiting readers."""
         for waiter in self.waiters:
             resolve(waiter, is_news=True)
 
     def stands_already(self, block: Block) -> bool:
-        """Whether ``block`` is byte for byte what the log has at its place."""
+        """Whether the log has exactly the bytes of ``block`` at its place."""
         place = bisect_right(self.firsts, block.first) - 1
         if place < 0 or block.last > self.seq:
             return False

@@ -1,15 +1,15 @@
-"""Runs kept in one SQLite file: nothing to install, and there again after a restart.
+"""Runs kept in one SQLite file: nothing to install, and kept over a restart.
 
-Theory of operation. One thread writes, and commits everything that was asked for while the
-last commit went on; one thread reads. WAL lets both go on at once. Every method is one
-transaction or part of one, so the steps are atomic for all processes that share the file.
-Blocks that this process wrote last are kept in memory for its own readers. A reader waits on a
-future, which an append of this process resolves; what another process appends is noticed by
-the file's ``data_version``, which is looked at only while somebody waits, and then looked up
-for everybody who waits at once.
+Theory of operation. One thread writes, and commits everything that was requested during the
+last commit; one thread reads. With WAL both work at the same time. Every method is one
+transaction or part of one, so its steps are atomic for all processes that share the file.
+The blocks that this process wrote last are cached in memory for its own readers. A reader waits
+on a future, which an append of this process resolves. Appends of other processes are noticed by
+the file's ``data_version``, which is checked only while somebody waits; then one look-up serves
+all who wait.
 
-What it promises: with ``synchronous="NORMAL"`` everything acknowledged survives the death of
-the process; with ``"FULL"`` also that of the machine, at about four times the cost of a commit.
+Guarantee: with ``synchronous="NORMAL"`` everything acknowledged survives the death of the
+process; with ``"FULL"`` also that of the machine, at about four times the cost of a commit.
 """
 
 import asyncio
@@ -78,13 +78,13 @@ SQLITE: Final[Rules] = {
 
 @settings(SQLITE)
 class SQLiteStore:
-    """Keeps runs in a file, which processes of one machine may share.
+    """Keeps runs in a file, which processes on the same machine can share.
 
     Args:
-        path: The file; it is made if it does not exist. Its folder must.
+        path: The file; it is created if it does not exist. Its folder must exist.
         synchronous: ``"NORMAL"``: acknowledged events survive the process; ``"FULL"``: the machine.
-        busy_timeout: How many seconds a write waits for another process's.
-        clock: What tells the time.
+        busy_timeout: How many seconds a write waits for another process's write.
+        clock: The source of time.
 
     Raises:
         StoreError: From the first call, if the file cannot be used; the message says why.
@@ -112,7 +112,7 @@ class SQLiteStore:
         self._lanes = Lanes(place, self._clock, self._log, self._waiters.look_for_all)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Keep a new run, or return the one that the idempotency key or the feed already has."""
+        """Create a run, or return the one that the idempotency key or the feed already has."""
         run = run._replace(created_at=self._clock.now())
 
         def work(connection: sqlite3.Connection) -> RunRecord:
@@ -137,7 +137,7 @@ class SQLiteStore:
         return await self._write(work)
 
     def _known(self, connection: sqlite3.Connection, admission: Admission) -> sqlite3.Row | None:
-        """Return the run that a start finds instead of creating one."""
+        """Return the existing run for a start, if there is one."""
         if admission.key is not None:
             known: sqlite3.Row | None = self._log.one(connection, "run_by_key", key=admission.key)
             if known is not None:
@@ -153,7 +153,7 @@ class SQLiteStore:
         return known
 
     async def get(self, run_id: str, /) -> RunRecord:
-        """Return the run as it is."""
+        """Return the run's current record."""
         return await self._lanes.read(
             lambda connection: to_record(self._log.row(connection, run_id))
         )
@@ -161,23 +161,23 @@ class SQLiteStore:
     async def append(
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
-        """Add ``block`` in one step, all or none, and return the last seq."""
+        """Append ``block`` in one step, all or nothing, and return the last seq."""
         append = Append(self._log, run_id, block, after, fence, end)
         append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
         try:
             first_seq = await self._lanes.writer.finish(append)
         except BaseException:
-            # Also where this is cancelled: the block stands there all the same.
+            # Also if this call is cancelled: the block is in the log anyway.
             self._waiters.wake(run_id, block.last)
             raise
         finally:
-            self._reads.clear()  # whoever reads from now on sees what was written
+            self._reads.clear()  # later reads see what was written
         self._tails.add(run_id, block, first_seq)
         self._waiters.wake(run_id, block.last, block)
         return block.last
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        """Return the blocks behind ``after``, the first one cut there."""
+        """Return the blocks after ``after``, the first one cut there."""
         if page := self._tails.page(run_id, after, max_bytes):
             return page
 
@@ -200,7 +200,7 @@ class SQLiteStore:
                     break
             return page
 
-        # A run's readers stand at the same place, mostly: what one of them reads, all of them do.
+        # The readers of a run are mostly at the same place: one read serves all of them.
         place = (run_id, after, max_bytes)
         reading = self._reads.get(place)
         if reading is None:
@@ -219,14 +219,14 @@ class SQLiteStore:
         try:
             return await self._lanes.writer.do(work)
         finally:
-            self._reads.clear()  # whoever reads from now on sees what was written
+            self._reads.clear()  # later reads see what was written
 
     async def wait(
         self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
     ) -> bool:
-        """Return when the log has something behind ``after``, or after ``timeout`` seconds."""
+        """Return when the log has something after ``after``, or after ``timeout`` seconds."""
         await self._lanes.open_reader()
-        # Looked at after the waiter stands, so that no append falls between.
+        # Checked after the waiter is registered, so that no append is missed in between.
         with self._waiters.waiter(run_id, after, timeout, deliver) as waiter:
             self._watch()
             self._waiters.look([run_id])
@@ -243,7 +243,7 @@ class SQLiteStore:
         self._lanes.watch(is_awaited=bool(self._waiters))
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
-        """Return the runs that fit, newest first."""
+        """Return the matching runs, newest first."""
         parts, values = ["SELECT * FROM records WHERE 1"], dict[str, object](limit=query.limit)
         for column, value in (("status", query.status), ("action", query.action)):
             if value is not None:
@@ -264,7 +264,7 @@ class SQLiteStore:
         )
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
-        """Begin the next attempt of a pending run."""
+        """Start the next attempt of a pending run."""
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             row = self._log.row(connection, run_id)
@@ -275,7 +275,7 @@ class SQLiteStore:
         return await self._write(work)
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
-        """Renew the lease, and return why the run should be cancelled, if it should."""
+        """Renew the lease, and return why the run must be cancelled, if it must."""
         until = self._clock.monotonic() + lease
 
         def work(connection: sqlite3.Connection) -> str | None:
@@ -299,11 +299,11 @@ class SQLiteStore:
         try:
             return await self._write(work)
         finally:
-            self._tails.forget(run_id)  # the log may have been trimmed
+            self._tails.forget(run_id)  # the log can have been trimmed
             self._waiters.wake(run_id)
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
-        """Do what time asks, and return the runs that changed."""
+        """Run time-based maintenance, and return the runs that changed."""
         now, wall = self._clock.monotonic(), self._clock.now()
 
         times = {"now": now, "before": time.monotonic() - REVOCATION_SECONDS}
@@ -321,7 +321,7 @@ class SQLiteStore:
                 connection.execute(self._sql["forget_revocations"], {"oldest": n})
             return list({run.id: run for run in [*stopped, *taken]}.values())
 
-        # Looked at first, so that nobody waits for the file's lock while nothing is to be done.
+        # Checked first, so that nobody waits for the file's lock if there is nothing to do.
         names = ("forsaken", "lost", "old_revocations")
         if not await self._lanes.read(lambda read: any(due(read, name) for name in names)):
             return []
@@ -332,7 +332,7 @@ class SQLiteStore:
         return changed
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
-        """Forget runs with their log and key, whole."""
+        """Delete runs with their log and key."""
         now = self._clock.monotonic()
 
         def expired(connection: sqlite3.Connection) -> list[sqlite3.Row]:
@@ -359,7 +359,7 @@ class SQLiteStore:
         return purged
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
-        """Say that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
+        """Record that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
         now = self._clock.monotonic()
 
         def work(connection: sqlite3.Connection) -> None:
@@ -373,11 +373,11 @@ class SQLiteStore:
         await self._write(work)
 
     async def revoke(self, owner: str, /) -> float:
-        """Keep that the access of ``owner`` was revoked, and return when."""
+        """Record that the access of ``owner`` was revoked, and return when."""
         return await self._write(partial(self._revocations.keep, owner=owner))
 
     async def revoked(self, since: int, /) -> Revoked:
-        """Return the revocations behind number ``since``."""
+        """Return the revocations after number ``since``."""
         return await self._lanes.read(partial(self._revocations.behind, since=since))
 
     async def open(self) -> None:
@@ -387,7 +387,7 @@ class SQLiteStore:
             self._reads.clear()
 
     async def close(self) -> None:
-        """End both threads, after what they were asked for, and wake everybody who waits."""
+        """End both threads, after their queued work, and wake all waiting readers."""
         if self._lanes.leave():
             self._waiters.wake_all()
             await self._lanes.close()

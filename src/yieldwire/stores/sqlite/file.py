@@ -1,4 +1,4 @@
-"""The database file: opened, laid out, and brought up to the machine's start."""
+"""The database file: opening, layout, and the restart of its clock after a reboot."""
 
 import re
 import sqlite3
@@ -20,11 +20,11 @@ from yieldwire.stores.sqlite.failure import primary
 
 VERSION: Final = 2
 _SWITCH_SECONDS: Final = 0.02
-"""How often a new file is tried again while another process makes it."""
+"""How often to retry a new file while another process creates it."""
 
 _CHECKPOINT_PAGES: Final = 4000
-"""How many pages of 4 KB are written before they are brought into the file. Runs that append side
-by side write the same pages again and again, of which only the last has to be brought there."""
+"""How many pages of 4 KB are written before a checkpoint. Runs that append at the same time write
+the same pages again and again, and only the last version has to be copied into the file."""
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -39,12 +39,12 @@ def statements() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the file is, and how it is written.
+    """The location of the file, and how it is written.
 
     Attributes:
         path: The file.
         synchronous: What acknowledged events survive.
-        busy_timeout: How many seconds a write waits for another process's.
+        busy_timeout: How many seconds a write waits for another process's write.
     """
 
     path: Path
@@ -76,7 +76,7 @@ def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def _look_into(connection: sqlite3.Connection, path: Path) -> None:
-    # Before anything is changed: what is another application's stays as it is.
+    # Before anything is changed: the database of another application stays untouched.
     tables = _tables(connection)
     if tables and "about" not in tables:
         raise StoreError(
@@ -90,13 +90,13 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
 
 
 def _share(connection: sqlite3.Connection, place: Place) -> None:
-    """Have the file written in a way that lets others read meanwhile."""
+    """Set the file's journal mode so that others can read during a write."""
     until = time.monotonic() + place.busy_timeout
     while True:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as exc:
-            # For this one statement SQLite does not wait by itself.
+            # SQLite's own busy timeout does not apply to this one statement.
             if primary(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(_SWITCH_SECONDS)
@@ -104,15 +104,15 @@ def _share(connection: sqlite3.Connection, place: Place) -> None:
             break
     if mode != "wal":
         raise StoreError(
-            f"Runs cannot be kept in {place.path}: it has to be a file on a disk of this machine."
+            f"Runs cannot be kept in {place.path}: it must be a file on a disk of this machine."
         )
 
 
 def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
-    """Lay the file out if it is new; where the machine was started since, restart its clock.
+    """Create the layout of a new file; after a reboot of the machine, restart its clock.
 
     Raises:
-        StoreError: If the file is of another version.
+        StoreError: If the file has another version.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -147,11 +147,11 @@ def _lay_out(connection: sqlite3.Connection) -> None:
 
 @cache
 def boot_id() -> str:
-    """Return what is the same in every process until the machine starts anew."""
+    """Return a value that is the same in every process until the machine restarts."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
-        # To within ten seconds, the moment at which the monotonic clock was zero.
+        # When the monotonic clock was zero, to within ten seconds.
         return str(round((time.time() - time.monotonic()) / 10))  # noqa: TID251
 
 

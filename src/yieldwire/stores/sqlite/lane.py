@@ -1,12 +1,12 @@
-"""One thread with one connection, which does what the loop asks of it, many things at a time.
+"""One thread with one connection, which does the loop's database work, many items at a time.
 
-Everything that was asked for while the thread was busy is done in one go, and for the writer
-in one transaction: a group commit. Nobody has heard of the one before having asked for the other
-then, so it may be done in any order, and what can be done together comes first. The loop hears of
-the outcomes in one call.
+Everything that was requested while the thread was busy is done at once, and by the writer in
+one transaction: a group commit. None of these items was requested after the outcome of another
+was known, so their order does not matter, and those that can be done together come first. The
+loop gets all outcomes in one call.
 
-A connection that failed is not used again. The next work makes a new one, so that a disk that
-has room again, or a file that is there again, is noticed by itself.
+A connection that failed is not used again. The next item opens a new one, so that a disk with
+free space again, or a restored file, is noticed automatically.
 """
 
 import asyncio
@@ -27,20 +27,20 @@ from yieldwire.stores.sqlite.failure import is_of_item
 T = TypeVar("T")
 
 Explain = Callable[[Exception], StoreError]
-"""Says in words what a failure means. Called in the thread."""
+"""Explains a failure in words. Called in the thread."""
 
 MOST_AT_ONCE: Final = 512
 MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
-"""Things done in one transaction, and about the bytes that they write or read, so that the first
-of them need not wait for ever."""
+"""Items done in one transaction, and about the bytes that they write or read, so that the first
+of them does not wait too long."""
 _WATCH_SECONDS: Final = 0.02
-"""How often a thread that is asked to watch looks whether another process has written."""
+"""How often a watching thread checks whether another process has written."""
 _IDLE_SECONDS: Final = 1.0
-"""How often a thread that has nothing to do looks whether its event loop was closed."""
+"""How often an idle thread checks whether its event loop was closed."""
 
 
 class Item(ABC):
-    """Something to be done in the thread, and what comes of it."""
+    """Work to do in the thread, and its outcome."""
 
     __slots__ = ("done", "error", "is_joint", "is_over", "result", "size")
 
@@ -48,16 +48,16 @@ class Item(ABC):
         self.size = size
         """About how many bytes it writes or reads."""
         self.done: asyncio.Future[Any]
-        """Hears of the outcome. The lane that is asked sets it."""
+        """Resolved with the outcome. Set by the lane."""
         self.is_joint = False
-        """Whether it may be done together with others of its kind."""
+        """Whether it can be done together with others of its kind."""
         self.is_over = False
-        """Whether the loop has heard of the outcome."""
+        """Whether the loop knows the outcome."""
         self.result: Any = None
         self.error: YieldwireError | None = None
 
     @abstractmethod
-    def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - whatever is asked for
+    def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - any result
         """Do it."""
 
 
@@ -73,25 +73,25 @@ class _Call(Item):
 
 
 _NUDGE: Final = _Call(lambda _: None)
-"""Nothing to be done, and so nothing for which the file would be locked."""
+"""Nothing to do, so the file is not locked for it."""
 
 
 class Joint(Protocol):
-    """What can be done for many at once."""
+    """Does the work of many items at once."""
 
     def do_all(self, connection: sqlite3.Connection, items: Sequence[Any], /) -> bool:
-        """Do what was asked for with each of these, and say whether all of it is done.
+        """Do the work of all of these items, and return whether all of it is done.
 
-        Where it is not, each of them is done by itself, as if it were asked for again.
+        If not, each of them is done separately, as if it were requested again.
         """
         ...
 
 
 class Lane:
-    """Does work on a connection of its own.
+    """Does work on its own connection.
 
-    What an item raises reaches only the caller of that item, and nothing that the item wrote
-    is kept. Where the file itself fails, everybody who asked at the time hears of it.
+    An error of an item reaches only the caller of that item, and nothing that the item wrote is
+    kept. If the file itself fails, all callers at that time get the error.
     """
 
     def __init__(
@@ -113,18 +113,18 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self.is_watching = False
-        """Whether to look for what other processes write; read by the thread."""
+        """Whether to watch for writes of other processes; read by the thread."""
         self._is_closing = self._is_closed = False
         self._over: Future[None] = Future()
-        """Done when the thread has nothing more to do."""
+        """Resolved when the thread has nothing more to do."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def ask(self, work: Callable[[sqlite3.Connection], T], *, size: int = 0) -> "asyncio.Future[T]":
-        """Have ``work``, which moves ``size`` bytes, done in the thread; return its future.
+        """Queue ``work``, which moves ``size`` bytes, for the thread; return its future.
 
         Raises:
-            StoreError: If the lane is closed; that the database failed, the future says.
+            StoreError: If the lane is closed. If the database fails, the future has the error.
         """
         return self._ask(_Call(work, size))
 
@@ -136,14 +136,14 @@ class Lane:
         return done
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do ``work`` in the thread. Cancellation waits until it is done, and then comes through.
+        """Do ``work`` in the thread. A cancellation waits until it is done.
 
         Raises:
             StoreError: If the database failed, or the lane is closed.
         """
         return cast("T", await self.finish(_Call(work)))
 
-    async def finish(self, item: Item) -> Any:  # noqa: ANN401 - whatever is asked for
+    async def finish(self, item: Item) -> Any:  # noqa: ANN401 - any result
         """Do an item, as `do` does.
 
         Raises:
@@ -154,19 +154,19 @@ class Lane:
             return await done
         except asyncio.CancelledError:
             if not item.is_over:
-                # What was cancelled is the waiting: the work goes on, and is waited for again.
+                # Only the waiting was cancelled: the work continues, and is awaited again.
                 item.done = self._loop.create_future()
                 await asyncio.wait({item.done})
             if not item.done.cancelled():
-                item.done.exception()  # nobody else asks for it
+                item.done.exception()  # marks it as retrieved
             raise
 
     def nudge(self) -> None:
-        """Let the thread see that it is to watch."""
+        """Make the thread notice that it has to watch."""
         self._queue.put(_NUDGE)
 
     async def close(self) -> None:
-        """End the thread, after everything that was asked for. Any event loop may do it."""
+        """End the thread, after its queued work. Can be called from any event loop."""
         self._is_closing = True
         self._queue.put(None)
         loop, is_over = asyncio.get_running_loop(), asyncio.Event()
@@ -192,7 +192,7 @@ class Lane:
             if items:
                 self._do_all(items)
                 self._call(partial(_resolve, items))
-            # Also between two commits: whoever writes without a pause has readers as well.
+            # Also between two commits: a process that writes without a pause can have readers too.
             if self.is_watching and self._on_foreign_write is not None:
                 self._look(self._on_foreign_write)
         self._drop()
@@ -205,21 +205,21 @@ class Lane:
     def _drop(self) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
-                # Closing alone may leave a lock behind, where a cursor is still alive.
+                # Closing alone can leave a lock behind if a cursor is still alive.
                 self._connection.rollback()
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
 
     def _look(self, on_foreign_write: Callable[[], None]) -> None:
-        """Tell if another process has written since the last look, which was a while ago."""
+        """Report if another process has written since the last, not too recent, check."""
         now = time.monotonic()
         if now - self._looked_at < _WATCH_SECONDS:
             return
         self._looked_at = now
         try:
             (version,) = self._open().execute("PRAGMA data_version").fetchone()
-        except Exception:  # noqa: BLE001 - whoever asks for something next is told
+        except Exception:  # noqa: BLE001 - the next request gets the error
             self._drop()
             return
         if version != self._seen:
@@ -257,11 +257,11 @@ class Lane:
             except Exception as exc:
                 if not (is_of_item(exc) and connection.in_transaction):
                     raise
-                # One item cannot be done, and the others may well be.
+                # One item failed, and the others can still succeed.
                 connection.execute("ROLLBACK")
                 self._do_apart(self._begin(), items)
             connection.execute("COMMIT")
-        except Exception as exc:  # noqa: BLE001 - told to everybody who asked
+        except Exception as exc:  # noqa: BLE001 - passed to all callers
             self._fail(items, exc)
 
     def _begin(self) -> sqlite3.Connection:
@@ -270,7 +270,7 @@ class Lane:
         return connection
 
     def _do_apart(self, connection: sqlite3.Connection, items: list[Item]) -> None:
-        """Do each in a savepoint, so that one that fails takes no other with it."""
+        """Do each in a savepoint, so that one that fails does not affect the others."""
         for item in items:
             item.error = None
             connection.execute("SAVEPOINT item")
@@ -295,13 +295,13 @@ class Lane:
     def _explained(self, exc: Exception) -> StoreError:
         try:
             return self._explain(exc)
-        except Exception as unexplained:  # noqa: BLE001 - the thread must go on
+        except Exception as unexplained:  # noqa: BLE001 - the thread must continue
             error = StoreError(f"The store failed with {type(exc).__name__}, and {unexplained}.")
             error.__cause__ = exc
             return error
 
     def _without_joint(self, connection: sqlite3.Connection, items: list[Item]) -> list[Item]:
-        """Do at once what can be done at once, and return what is left."""
+        """Do the items that can be done together, and return the rest."""
         if self._joint is None:
             return items
         joint = [item for item in items if item.is_joint]
@@ -313,7 +313,7 @@ class Lane:
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
-            return  # the loop is closed: nobody is left to be told
+            return  # the loop is closed: nobody waits for the outcome
 
 
 def _resolve(items: list[Item]) -> None:

@@ -1,7 +1,7 @@
-"""The threads of one store: one writes, one reads. They begin with the first call.
+"""The threads of one store: one writes, one reads. They start with the first call.
 
 They belong to the event loop of that call. A store that is opened for another loop ends them,
-and the first call there begins others.
+and the first call there starts new ones.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ T = TypeVar("T")
 class Lanes:
     """Both lanes of one file.
 
-    ``joint`` writes what many ask for at once, and ``on_foreign_write`` hears of what other
-    processes write.
+    ``joint`` writes what many request at once, and ``on_foreign_write`` is called when other
+    processes have written.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Lanes:
         self._is_closed = False
 
     async def open(self) -> bool:
-        """Serve the running loop, and return whether that is another one than before.
+        """Serve the running loop, and return whether it is another one than before.
 
         Raises:
-            UsageError: If the loop that it served before is running.
+            UsageError: If the loop that it served before is still running.
         """
         loop, former = asyncio.get_running_loop(), self._loop
         is_other = former is not None and former is not loop
@@ -58,7 +58,7 @@ class Lanes:
         return is_other
 
     def leave(self) -> bool:
-        """Take back one `open`, and return whether that was the last."""
+        """Undo one `open`, and return whether that was the last."""
         was_opened, self._opened = self._opened, max(0, self._opened - 1)
         self._is_closed = self._is_closed or was_opened == 1
         return not self._opened
@@ -70,7 +70,7 @@ class Lanes:
 
     @property
     def writer(self) -> Lane:
-        """The lane that writes. What it fails at may be written or not.
+        """The lane that writes. If it fails, whether the data was written is unknown.
 
         Raises:
             StoreError: If the store is closed.
@@ -88,7 +88,7 @@ class Lanes:
         return self._writer
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do ``work`` in a transaction that reads, whoever writes meanwhile.
+        """Do ``work`` in a read transaction, independent of concurrent writes.
 
         Raises:
             StoreError: If the file failed.
@@ -97,13 +97,13 @@ class Lanes:
         return await reader.do(work)
 
     async def open_reader(self) -> Lane:
-        """Begin to read, and return the lane that does; every call after the first is quick.
+        """Start to read, and return the lane that does; every call after the first is fast.
 
         Raises:
             StoreError: If the file failed.
         """
         if self._reader is None:
-            await self.writer.do(lambda _: None)  # the file is laid out by its first writer
+            await self.writer.do(lambda _: None)  # the first writer creates the layout
         if self._reader is None:
             self._begin()
             self._reader = Lane(
@@ -112,17 +112,17 @@ class Lanes:
         return self._reader
 
     def ask(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
-        """Have ``work`` done by the lane that reads, and return the future of its outcome.
+        """Queue ``work`` for the lane that reads, and return its future.
 
         Raises:
-            StoreError: If nothing is read yet, or any more.
+            StoreError: If the lane has not started, or is closed.
         """
         if self._reader is None:
             raise StoreError("The store is closed.")
         return self._reader.ask(work)
 
     def watch(self, *, is_awaited: bool) -> None:
-        """Look for what other processes write as long as that ``is_awaited``."""
+        """Watch for writes of other processes while ``is_awaited``."""
         writer = self._writer
         if writer is not None and writer.is_watching != is_awaited:
             writer.is_watching = is_awaited
@@ -130,7 +130,7 @@ class Lanes:
                 writer.nudge()
 
     async def close(self) -> None:
-        """End both threads, after what they were asked for."""
+        """End both threads, after their queued work."""
         try:
             for lane in (self._reader, self._writer):
                 if lane is not None:

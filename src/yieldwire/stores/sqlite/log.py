@@ -1,12 +1,12 @@
-"""Blocks on their way into a log: one at a time, or those of many runs at once.
+"""Appends blocks to logs: one at a time, or those of many runs at once.
 
-Theory of operation. Where thousands of streams trickle, a group commit holds hundreds of small
-blocks, each of another run. Most of what they cost is not the file: between any two statements
-the thread that writes gives the interpreter away, and has to wait until it gets it back. So all
-of them together take two statements, however many they are. Both skip a block that may not be
-put as it is, be it that its writer's right is over, that it stands there already or that the
-log has to be trimmed for it. Where one was skipped, all are put again one at a time: those that
-are in the log are then answered like any append that is made again.
+Theory of operation. With thousands of slow streams, a group commit holds hundreds of small
+blocks, each of another run. Most of their cost is not the file: between any two statements the
+writer thread releases the interpreter, and must wait until it gets it back. So all of them
+together take two statements, however many they are. Both statements skip a block that cannot
+be appended unchanged, because its writer has lost the run, because it is already there, or
+because the log must be trimmed for it. If one was skipped, all are appended again one at a
+time: those already in the log are then answered like any repeated append.
 """
 
 import logging
@@ -27,12 +27,12 @@ from yieldwire.stores.sqlite.lane import Item
 logger = logging.getLogger("yieldwire.worker")
 
 SMALL: Final = 4096
-"""Bytes of a block that is worth putting together with others: SQLite keeps a copy of each until
+"""Bytes of a block that is worth joining with others: SQLite keeps a copy of each until
 the next ones take its place."""
 
 
 class Append(Item):
-    """A block, and the right to put it into its log. Its result is the log's first seq."""
+    """A block, and the right to append it to its log. Its result is the log's first seq."""
 
     __slots__ = ("after", "block", "end", "fence", "log", "run_id")
 
@@ -51,7 +51,7 @@ class Append(Item):
 
     @property
     def is_simple(self) -> bool:
-        """Whether there is nothing about it but a small block that goes on with its log."""
+        """Whether it is only a small block that continues its log."""
         block = self.block
         return (
             self.end is None
@@ -61,12 +61,12 @@ class Append(Item):
         )
 
     def do(self, connection: sqlite3.Connection) -> int:
-        """Put the block by itself."""
+        """Append the block by itself."""
         return self.log.append(connection, self)
 
 
 class Log:
-    """Writes runs and their logs, in the transaction of whoever calls.
+    """Writes runs and their logs, in the caller's transaction.
 
     ``sql`` has the statements by name.
     """
@@ -77,7 +77,7 @@ class Log:
         self._damaged = set[object]()
 
     def one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
-        """Return the first row of what a statement finds."""
+        """Return the first row of a statement's result."""
         return connection.execute(self._sql[name], values).fetchone()
 
     def row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
@@ -102,7 +102,7 @@ class Log:
                 return int(head["first_seq"])
         elif head["seq"] == after == block.first - 1 and append.end is None and block.end is None:
             if head["fence"] != fence or head["status"] != Status.RUNNING.value:
-                raise Fenced(f"Run {run_id} is {head['status']}; this writer's right is over.")
+                raise Fenced(f"Run {run_id} is {head['status']}, and this writer has lost it.")
             first_seq = self._put(connection, head, block)
             values = {"n": head["n"], "seq": block.last, "first_seq": first_seq}
             connection.execute(self._sql["advance_head"], values)
@@ -121,7 +121,7 @@ class Log:
         *,
         lease_until: float | None = None,
     ) -> RunRecord:
-        """Write what a step changed, in the transaction that read ``row``."""
+        """Write the changes of a step, in the transaction that read ``row``."""
         if block is not None:
             run = run._replace(first_seq=self._put(connection, row, block))
         expires = None
@@ -138,10 +138,10 @@ class Log:
         step: Callable[[RunRecord], tuple[RunRecord, Block | None]],
         lease_until: float | None = None,
     ) -> list[RunRecord]:
-        """Take one step with each of these runs, and return those that took it.
+        """Take one step for each of these runs, and return those that took it.
 
-        One that cannot, because it is damaged, stays as it is, and harms no other. Without
-        ``lease_until`` the leases stay.
+        A damaged run that cannot take it does not change, and does not affect the others.
+        Without ``lease_until`` the leases do not change.
         """
         kept: list[RunRecord] = []
         for run_id in run_ids:
@@ -159,7 +159,7 @@ class Log:
         return kept
 
     def records(self, rows: Iterable[sqlite3.Row]) -> list[RunRecord]:
-        """Return the runs of these rows, without those that are damaged."""
+        """Return the runs of these rows, without damaged ones."""
         found: list[RunRecord] = []
         for row in rows:
             try:
@@ -169,14 +169,14 @@ class Log:
         return found
 
     def _note_damaged(self, run_id: object, exc: Exception) -> None:
-        if run_id not in self._damaged:  # said once
+        if run_id not in self._damaged:  # logged once
             self._damaged.add(run_id)
-            logger.error("a run in the file is damaged, and left alone: %s, %s", run_id, exc)
+            logger.error("a run in the file is damaged and is ignored: %s, %s", run_id, exc)
 
     def do_all(self, connection: sqlite3.Connection, appends: Sequence[Append]) -> bool:
-        """Put every block that may be put as it is, and return whether that was each of them."""
+        """Append the blocks that can be appended unchanged; return whether that was all."""
         if len({append.run_id for append in appends}) < len(appends):
-            return False  # one of them comes behind another
+            return False  # one of them follows another in the same log
         blocks: list[object] = []
         heads: list[object] = []
         for append in appends:
@@ -185,7 +185,7 @@ class Log:
             heads += head
             blocks += (*head, block.frames)
             append.result = 1  # as none of their logs was ever trimmed
-        # Rows of nothing fill up to a power of two, so that there are few texts to prepare.
+        # Padded with empty rows to a power of two, so that there are few statements to prepare.
         size = 1 << (len(appends) - 1).bit_length()
         blocks += (None,) * (5 * (size - len(appends)))
         heads += (None,) * (4 * (size - len(appends)))
@@ -203,7 +203,7 @@ class Log:
         return texts
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
-        """Put a block, trim the log where it keeps only so many, and return its first seq."""
+        """Append a block, trim the log if it keeps a limited number, and return its first seq."""
         n, keep, first_seq = head["n"], head["keep"], head["first_seq"]
         connection.execute(self._sql["insert_block"], block_row(n, block))
         if keep is not None and block.last - first_seq + 1 > keep:
@@ -215,7 +215,7 @@ class Log:
         return int(first_seq)
 
     def _has(self, connection: sqlite3.Connection, n: int, block: Block) -> bool:
-        """Whether the block stands in the log of run ``n``, byte for byte."""
+        """Whether the log of run ``n`` has exactly the bytes of the block at its place."""
         values = {"run": n, "after": block.first - 1}
         there: Block | None = None
         for row in connection.execute(self._sql["blocks_behind"], values):

@@ -1,4 +1,4 @@
--- insert_run: keep a new run
+-- insert_run: create a run
 INSERT INTO runs (
     id, key, fingerprint, feed, action, caller, owner, labels, linger, detached,
     timeout, retries, retention, keep, status, fence, attempt, seq, first_seq, cancel_reason,
@@ -9,44 +9,44 @@ INSERT INTO runs (
     :first_seq, :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
 )
 
--- insert_input: keep what a new run was started with
+-- insert_input: store the input of a new run
 INSERT INTO inputs (run, input, context) VALUES (:run, :input, :context)
 
 -- run_by_id: one run
 SELECT * FROM records WHERE id = :id
 
--- run_by_key: the run that an idempotency key has
+-- run_by_key: the run of an idempotency key
 SELECT * FROM records WHERE key = :key
 
--- run_by_feed: the run that a shared feed has
+-- run_by_feed: the run of a shared feed
 SELECT * FROM records WHERE feed = :feed AND ended_at IS NULL AND cancel_reason IS NULL
 
--- count_live: how many runs of a caller have not ended, and how many of them are of one action
+-- count_live: how many unfinished runs a caller has, and how many of them are of one action
 SELECT count(*) AS every, coalesce(sum(action = :action), 0) AS same
 FROM runs WHERE caller = :caller AND ended_at IS NULL
 
--- update_run: write what a step changed
+-- update_run: write the changes of a step
 UPDATE runs SET
     status = :status, fence = :fence, attempt = :attempt, seq = :seq, first_seq = :first_seq,
     cancel_reason = :cancel_reason, started_at = :started_at, ended_at = :ended_at,
     lease_until = :lease_until, expires_at = :expires_at
 WHERE n = :n
 
--- head: what an append has to know
+-- head: what an append needs to know
 SELECT n, status, fence, seq, first_seq, keep FROM runs WHERE id = :id
 
--- heads: the last seqs of those runs of a JSON array that go on
+-- heads: the last seqs of the unfinished runs in a JSON array
 SELECT runs.id, runs.seq FROM json_each(:ids) AS asked CROSS JOIN runs ON runs.id = asked.value
 WHERE runs.ended_at IS NULL
 
--- advance_head: write what an append changed
+-- advance_head: write the changes of an append
 UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
 
--- insert_block: put a block into the log
+-- insert_block: append a block to the log
 INSERT INTO blocks (run, first, last, ending, frames)
 VALUES (:run, :first, :last, :ending, :frames)
 
--- put_blocks: put many blocks, each of another run; instead of :rows come as many of these
+-- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
 INSERT OR FAIL INTO blocks (run, first, last, frames)
 WITH puts (id, fence, after, last, frames) AS (VALUES :rows)
 SELECT runs.n, puts.after + 1, puts.last, puts.frames
@@ -54,24 +54,24 @@ FROM puts CROSS JOIN runs ON runs.id = puts.id
 WHERE runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
 AND (runs.keep IS NULL OR runs.keep >= puts.last)
 
--- advance_heads: write what putting many blocks changed
+-- advance_heads: write the changes of appending many blocks
 UPDATE OR FAIL runs SET seq = puts.last
 FROM (WITH puts (id, fence, after, last) AS (VALUES :rows) SELECT * FROM puts) AS puts
 WHERE runs.id = puts.id
 AND runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
 AND (runs.keep IS NULL OR runs.keep >= puts.last)
 
--- blocks_behind: the log behind a seq, from the block that it cuts
+-- blocks_behind: the log after a seq, from the block that it cuts
 SELECT first, last, ending, frames FROM blocks
 WHERE run = :run AND first >= (
     SELECT coalesce(max(first), 0) FROM blocks WHERE run = :run AND first <= :after + 1
 )
 ORDER BY first
 
--- first_kept: the block in which a trimmed log begins
+-- first_kept: the first block of a trimmed log
 SELECT max(first) FROM blocks WHERE run = :run AND first <= :seq
 
--- trim: drop whole blocks from a log's beginning
+-- trim: delete whole blocks from a log's beginning
 DELETE FROM blocks WHERE run = :run AND first < :first
 
 -- renew_lease: a heartbeat
@@ -81,38 +81,38 @@ RETURNING cancel_reason
 -- lost: runs whose lease ran out
 SELECT id FROM runs WHERE ended_at IS NULL AND lease_until < :now
 
--- forsaken: runs that have been without the readers that they need for longer than they linger
+-- forsaken: runs that need readers and have had none for longer than their linger
 SELECT id FROM runs
 WHERE ended_at IS NULL AND NOT detached AND linger IS NOT NULL AND cancel_reason IS NULL
 AND :now - read_until > linger
 AND NOT EXISTS (SELECT 1 FROM readers WHERE run = runs.n AND :now - until <= linger)
 
--- hold: a reader is here
+-- hold: a reader is present
 INSERT INTO readers (run, reader, until) SELECT n, :reader, :until FROM runs WHERE id = :id
 ON CONFLICT (run, reader) DO UPDATE SET until = excluded.until
 
 -- leave: a reader has left
 DELETE FROM readers WHERE reader = :reader AND run = (SELECT n FROM runs WHERE id = :id)
 
--- touch: somebody was reading until now
+-- touch: a run was read until now
 UPDATE runs SET read_until = max(read_until, :now) WHERE id = :id
 
 -- expired: runs past their retention
 SELECT n, id FROM runs WHERE expires_at <= :now LIMIT 500
 
--- forget_blocks: drop a log
+-- forget_blocks: delete a log
 DELETE FROM blocks WHERE run = :run
 
--- forget_input: drop what a run was started with
+-- forget_input: delete the input of a run
 DELETE FROM inputs WHERE run = :run
 
--- forget_readers: drop a run's readers
+-- forget_readers: delete a run's readers
 DELETE FROM readers WHERE run = :run
 
--- forget_run: drop a run, and with it its key
+-- forget_run: delete a run, and its key
 DELETE FROM runs WHERE n = :run
 
--- restart_clock: the machine was started anew, so its clock begins again; the wall clock says how
+-- restart_clock: the machine was restarted, so its clock starts over; the wall clock says how
 -- much of a retention is left
 UPDATE runs SET
     lease_until = CASE WHEN lease_until IS NULL THEN NULL ELSE :now - 1 END,
@@ -120,23 +120,23 @@ UPDATE runs SET
     expires_at = CASE WHEN ended_at IS NULL THEN NULL
                  ELSE :now + max(0, ended_at + retention - :wall) END
 
--- forget_every_reader: nobody who read before the machine's start still does
+-- forget_every_reader: nobody has been reading since before the machine's restart
 DELETE FROM readers
 
--- revoke: keep that an owner's access was revoked
+-- revoke: record that an owner's access was revoked
 INSERT INTO revocations (owner, at) VALUES (:owner, :at)
 
 -- forget_revocations: keep a limited number of them
 DELETE FROM revocations WHERE n <= :oldest
 
--- last_revocation: the number of the newest revocation there ever was
+-- last_revocation: the number of the newest revocation ever
 SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'revocations'
 
--- revoked: owners whose access was revoked behind a number
+-- revoked: owners whose access was revoked after a number
 SELECT owner, max(at) AS at, count(*) AS times FROM revocations WHERE n > :since GROUP BY owner
 
--- old_revocations: those that no process has to be told of any more
+-- old_revocations: those that no process needs any more
 SELECT n FROM revocations WHERE at < :before ORDER BY n DESC LIMIT 1
 
--- forget_every_revocation: nobody connected before the machine's start is connected now
+-- forget_every_revocation: no connection survives the machine's restart
 DELETE FROM revocations

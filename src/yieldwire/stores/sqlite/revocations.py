@@ -1,4 +1,4 @@
-"""Whose access was revoked, in the file that processes share."""
+"""Revocations of access, in the file that processes share."""
 
 import sqlite3
 import time
@@ -17,7 +17,7 @@ class Revocations:
         self._sql = sql
 
     def keep(self, connection: sqlite3.Connection, *, owner: str) -> float:
-        """Keep that the access of ``owner`` was revoked, and return when, by `time.monotonic`."""
+        """Record that the access of ``owner`` was revoked, and return when, by `time.monotonic`."""
         at = time.monotonic()
         n = connection.execute(self._sql["revoke"], {"owner": owner, "at": at}).lastrowid or 0
         oldest = {"oldest": n - REVOCATIONS_KEPT}
@@ -25,7 +25,7 @@ class Revocations:
         return at
 
     def behind(self, connection: sqlite3.Connection, *, since: int) -> Revoked:
-        """Return the revocations behind number ``since``."""
+        """Return the revocations after number ``since``."""
         last = int(connection.execute(self._sql["last_revocation"]).fetchone()["last"])
         if last == since:
             return Revoked(last=last)

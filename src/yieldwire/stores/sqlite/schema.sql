@@ -1,9 +1,9 @@
--- Version 2 of the file's layout. Times are seconds: since the epoch where people may read
+-- Version 2 of the file's layout. Times are seconds: since the epoch if people can read
 -- them, otherwise since the machine's start, which every process on it agrees about.
 
 CREATE TABLE about (
     version INTEGER NOT NULL,
-    boot TEXT NOT NULL            -- the start of the machine that the other clock counts from
+    boot TEXT NOT NULL            -- the machine start from which the other clock counts
 );
 
 CREATE TABLE runs (
@@ -11,7 +11,7 @@ CREATE TABLE runs (
     id TEXT NOT NULL UNIQUE,
     key TEXT UNIQUE,              -- the idempotency key, within its owner and action
     fingerprint TEXT NOT NULL,
-    feed TEXT,                    -- which feed the run is, where all readers share it
+    feed TEXT,                    -- the identity of a feed that all readers share
     action TEXT NOT NULL,
     caller TEXT NOT NULL,
     owner TEXT,
@@ -36,7 +36,7 @@ CREATE TABLE runs (
     expires_at REAL
 );
 
--- What is never written again, and may be large: an append writes the whole row of its run.
+-- Never written again, and possibly large: an append writes the whole row of its run.
 CREATE TABLE inputs (
     run INTEGER PRIMARY KEY,
     input BLOB NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE inputs (
 CREATE VIEW records AS
 SELECT runs.*, inputs.input, inputs.context FROM runs CROSS JOIN inputs ON inputs.run = runs.n;
 
--- A feed has one run at a time: the next can begin when the last has ended or was asked to stop.
+-- A feed has one run at a time: the next can start when the last has ended or was asked to stop.
 CREATE UNIQUE INDEX runs_feed ON runs (feed)
 WHERE feed IS NOT NULL AND ended_at IS NULL AND cancel_reason IS NULL;
 CREATE INDEX runs_live ON runs (caller, action) WHERE ended_at IS NULL;
@@ -57,7 +57,7 @@ CREATE TABLE blocks (
     run INTEGER NOT NULL,
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
-    ending TEXT,                  -- the type of the terminal event that the block ends with
+    ending TEXT,                  -- the type of the terminal event at the block's end
     frames BLOB NOT NULL,
     PRIMARY KEY (run, first)
 ) WITHOUT ROWID;
@@ -69,7 +69,7 @@ CREATE TABLE readers (
     PRIMARY KEY (run, reader)
 ) WITHOUT ROWID;
 
--- A number is never used again, also where the rows before it are gone.
+-- A number is never reused, even if the rows before it are deleted.
 CREATE TABLE revocations (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     owner TEXT NOT NULL,

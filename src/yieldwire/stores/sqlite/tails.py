@@ -1,4 +1,4 @@
-"""The newest blocks that this process wrote, for its own readers: they need not ask the file."""
+"""The newest blocks that this process wrote, cached for its own readers."""
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ from yieldwire.log.events import Block, EventType
 
 TAIL_BYTES: Final = 1024 * 1024
 TAILS_BYTES: Final = 32 * 1024 * 1024
-"""What is remembered of one run, and of all; the file has the rest."""
+"""The cache limits for one run, and for all; the file has the rest."""
 _OVERHEAD: Final = 512
-"""About what a block takes beside its frames."""
+"""The approximate size of a block without its frames."""
 
 _Plain: TypeAlias = tuple[str, int, int, bytes, EventType | None]
 
 
 class Tails:
-    """Blocks never change, so what is remembered here is what the file has."""
+    """Blocks never change, so the cache always matches the file."""
 
     def __init__(self) -> None:
         self._tails: OrderedDict[str, _Tail] = OrderedDict()
         self._size = 0
 
     def add(self, run_id: str, block: Block, first_seq: int) -> None:
-        """Remember a block that was committed; the log begins at ``first_seq`` now."""
+        """Cache a committed block; the log now starts at ``first_seq``."""
         tail = self._tails.get(run_id)
         if tail is None or block.first != tail.last + 1:
             self.forget(run_id)
@@ -36,17 +36,17 @@ class Tails:
             self._size -= oldest.size
 
     def page(self, run_id: str, after: int, max_bytes: int) -> Sequence[Block]:
-        """Return what is remembered behind ``after``, without a gap; empty where nothing is."""
+        """Return the cached blocks after ``after``, without a gap; empty if there are none."""
         tail = self._tails.get(run_id)
         return () if tail is None else tail.page(after, max_bytes)
 
     def is_trimmed(self, run_id: str) -> bool:
-        """Whether the log is known not to begin with its first event any more."""
+        """Whether the log is known to start after its first event."""
         tail = self._tails.get(run_id)
         return tail is not None and tail.first_seq > 1
 
     def forget(self, run_id: str) -> None:
-        """Forget a run."""
+        """Drop a run from the cache."""
         tail = self._tails.pop(run_id, None)
         if tail is not None:
             self._size -= tail.size
@@ -58,14 +58,14 @@ class _Tail:
     __slots__ = ("blocks", "first_seq", "last", "size")
 
     def __init__(self) -> None:
-        # Each block as a plain tuple. Of those there may be very many, and they are what the
-        # garbage collector looks at once and leaves alone from then on.
+        # Each block as a plain tuple. There can be very many, and the garbage collector
+        # stops tracking plain tuples after the first look.
         self.blocks: Final[deque[_Plain]] = deque()
         self.size = self.last = 0
         self.first_seq = 1
 
     def add(self, block: Block, first_seq: int) -> int:
-        """Remember a block, forget what there is no room for, and return what that adds."""
+        """Cache a block, drop blocks over the limit, and return the change in size."""
         before = self.size
         run_id, first, last, frames, end = block
         self.blocks.append((run_id, first, last, frames, end))
@@ -78,7 +78,7 @@ class _Tail:
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         if not self.blocks[0][1] <= after + 1 <= self.last:
             return ()
-        # Most readers are near the end, and the tail may be long.
+        # Most readers are near the end, and the tail can be long.
         wanted: deque[Block] = deque()
         for plain in reversed(self.blocks):
             block = Block._make(plain)

@@ -1,9 +1,9 @@
-"""Who waits for which run's next block, and the looking on behalf of all of them.
+"""Waiting readers by run, and the file look-ups that serve all of them.
 
-Whoever begins to wait has the file looked into once, because something may have come between
-his reading and his waiting; and so has everybody when another process has written. One look
-answers for every run that was asked about while the last one went on, so that it costs the same
-whether a run has one reader or a thousand.
+A new wait causes one look-up in the file, because something can have been appended between
+reading and waiting; a write of another process causes one for all who wait. One look-up
+serves every run that was requested during the previous one, so its cost does not depend on
+the number of readers.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from yieldwire.log.events import Block
 from yieldwire.stores import Deliver, offer, resolve
 
 Heads: TypeAlias = Mapping[str, int]
-"""The last seq of each run that goes on; those that have ended, or are gone, are not in it."""
+"""The last seq of each unfinished run; runs that have ended, or are gone, are not in it."""
 Ask: TypeAlias = Callable[[set[str]], "asyncio.Future[Heads]"]
 
 
@@ -29,7 +29,7 @@ class _Waiter:
 
 
 class Waiters:
-    """Futures by run, each with the seq behind which its reader waits.
+    """Futures by run, each with the seq after which its reader waits.
 
     ``ask`` reads the heads of runs from the file.
     """
@@ -47,7 +47,7 @@ class Waiters:
     def waiter(
         self, run_id: str, after: int, timeout: float, deliver: Deliver | None = None
     ) -> Generator[asyncio.Future[bool], None, None]:
-        """Give a future that the next block behind ``after`` resolves, or the time."""
+        """Return a future that the next block after ``after`` resolves, or the timeout."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         waiters = self._waiters.setdefault(run_id, {})
@@ -62,7 +62,7 @@ class Waiters:
                 del self._waiters[run_id]
 
     def look(self, run_ids: Iterable[str]) -> None:
-        """Have the file looked into for these runs, and wake those for whom there is news."""
+        """Look up these runs in the file, and wake the readers for whom there is something new."""
         self._unseen.update(run_ids)
         if self._is_looking or not self._unseen:
             return
@@ -70,13 +70,13 @@ class Waiters:
         try:
             heads = self._ask(asked)
         except StoreError:
-            self._wake_each(asked)  # whoever reads now is told
+            self._wake_each(asked)  # the readers get the error when they read
             return
         self._is_looking = True
         heads.add_done_callback(lambda _: self._see(asked, heads))
 
     def look_for_all(self) -> None:
-        """Have the file looked into for every run that somebody waits for."""
+        """Look up every run for which somebody waits."""
         self.look(self._waiters)
 
     def _see(self, asked: set[str], looked: "asyncio.Future[Heads]") -> None:
@@ -94,9 +94,9 @@ class Waiters:
             self.wake(run_id)
 
     def wake(self, run_id: str, last: int | None = None, block: Block | None = None) -> None:
-        """Wake whoever waits for something that ``last`` is not before; without it, everybody.
+        """Wake the readers that wait for a seq up to ``last``; without it, all of them.
 
-        Where ``block`` is what was appended, whoever takes it waits on.
+        If ``block`` is what was appended, readers that take it keep waiting.
         """
         for future, waiter in list(self._waiters.get(run_id, {}).items()):
             if last is None:
@@ -108,11 +108,11 @@ class Waiters:
                     waiter.after = last
 
     def forget_all(self) -> None:
-        """Forget everybody, as the event loop in which they waited has gone."""
+        """Drop all waits, as their event loop is gone."""
         self._waiters.clear()
         self._unseen.clear()
         self._is_looking = False
 
     def wake_all(self) -> None:
-        """Wake everybody."""
+        """Wake all readers."""
         self._wake_each(self._waiters)
