@@ -123,7 +123,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_place_where_no_file_can_be_made_is_refused() -> None:
-    assert "cannot be opened or made" in refusal_of(Path("/proc/runs.db"))
+    assert "cannot be opened or created" in refusal_of(Path("/proc/runs.db"))
 
 
 def test_what_is_only_in_memory_is_refused() -> None:
