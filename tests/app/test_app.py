@@ -556,7 +556,7 @@ async def test_time_is_looked_after_by_itself_and_again_after_a_failure(
         async with asyncio.timeout(SOON):
             await swept.wait()
 
-    assert "a sweep failed, and is tried again" in caplog.text
+    assert "a sweep failed, and is retried" in caplog.text
     assert "OSError: the disk is full" in caplog.text
 
 

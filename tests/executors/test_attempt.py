@@ -174,7 +174,7 @@ async def test_a_yield_after_the_result_fails_the_run(
     heard = await call(app, function)
 
     assert (heard.code, heard.chunks) == ("INTERNAL_ERROR", [])
-    assert "A Result is the last word" in caplog.text
+    assert "A Result is the last value" in caplog.text
 
 
 # Errors.

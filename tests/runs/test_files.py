@@ -38,9 +38,9 @@ def test_kept_files_are_found_again_by_their_record(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"filename": "a", "contentType": "b", "sha256": "0" * 64}, "not kept any more"),
-        ({"filename": "a", "contentType": "b", "sha256": "../../secret"}, "not kept any more"),
-        ({"filename": "a", "contentType": "b", "sha256": ".."}, "not kept any more"),
+        ({"filename": "a", "contentType": "b", "sha256": "0" * 64}, "no longer exists"),
+        ({"filename": "a", "contentType": "b", "sha256": "../../secret"}, "no longer exists"),
+        ({"filename": "a", "contentType": "b", "sha256": ".."}, "no longer exists"),
         ({"filename": "a"}, "not a record of a file"),
         ("/etc/passwd", "not a record of a file"),
         (Path("/etc/passwd"), "not a record of a file"),

@@ -1,4 +1,4 @@
-"""The application: what can be called, what it needs, and the verbs that every transport uses."""
+"""The application: its actions, what they need, and the verbs that every transport uses."""
 
 import asyncio
 import logging
@@ -34,25 +34,25 @@ logger = logging.getLogger("yieldwire.app")
 
 @settings(APP)
 class App(Handles):
-    """Actions, the store that keeps their runs, the executor that runs them.
+    """Actions, the store that keeps their runs, and the executor that runs them.
 
-    It opens by itself at the first call, in the event loop of that call. `close` ends that, and
-    `open` begins again, in any event loop.
+    It opens itself at the first call, in the event loop of that call. `close` ends that, and
+    `open` opens it again, in any event loop.
 
     Args:
-        store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or a store of your own.
-        access: Widens who may see a run beyond its owner.
+        store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or your own store.
+        access: Widens who can see a run beyond its owner.
         guards: Runs once at each start, in order.
         middleware: Wraps every attempt, in order.
-        run_limits: What one run may cost.
-        timing: How long things may take.
-        max_runs: Runs that one caller may have at a time, over all actions.
-        debug: Whether errors show what an unexpected exception was. For development only.
+        run_limits: The limits for one run.
+        timing: How long things can take.
+        max_runs: Runs that one caller can have at a time, over all actions.
+        debug: Whether errors show details of an unexpected exception. For development only.
         checks_chunks: Whether each chunk is checked against its declared type.
-        clock: What tells the time; tests hand in one that they move.
+        clock: The source of time; tests pass one that they control.
     """
 
-    def __init__(  # noqa: PLR0913 - settings, each by its name
+    def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         *,
         store: str | RunStore = "memory",
@@ -83,9 +83,9 @@ class App(Handles):
     # Opening and closing.
 
     async def open(self) -> None:
-        """Open resources and begin to look after time; where it is open, this does nothing.
+        """Open resources and start time-based maintenance; if it is open, this does nothing.
 
-        An application may be opened again after a close, also in another event loop.
+        An application can be opened again after a close, also in another event loop.
 
         Raises:
             StoreError: If the store cannot be used; a later call tries again.
@@ -94,7 +94,7 @@ class App(Handles):
         await self._lifetime.open()
 
     async def ready(self) -> Opening:
-        """Return what is open here. The first call of an application opens it.
+        """Return the current opening. The first call opens the application.
 
         Raises:
             StoreError: If the store cannot be used; a later call tries again.
@@ -105,7 +105,7 @@ class App(Handles):
 
     @property
     def is_closing(self) -> bool:
-        """Whether it takes no new runs: it was told to stop, or is closed."""
+        """Whether it accepts no new runs: it is stopping, or is closed."""
         return self._lifetime.is_closing
 
     def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
@@ -121,7 +121,7 @@ class App(Handles):
         return LocalExecutor(services, self._load, self._ended, lease=self._lease)
 
     async def prepare(self) -> None:
-        """See whether the store can be used, and delete what a crash has left of files.
+        """Check whether the store can be used, and delete files that a crash has left.
 
         Raises:
             StoreError: If the store cannot be used.
@@ -130,10 +130,10 @@ class App(Handles):
         await self._inputs.remove_leftovers()
 
     def enter(self, opening: Opening, /) -> None:
-        """Add nothing to what lives as long as ``opening``."""
+        """Add nothing; subclasses add objects that live as long as ``opening``."""
 
     async def sweep(self) -> None:
-        """Run time-based maintenance: stop forsaken runs, recover orphaned ones, forget old ones.
+        """Run time-based maintenance: stop unread runs, recover lost ones, delete old ones.
 
         Raises:
             Unavailable: If the application is closed.
@@ -142,8 +142,8 @@ class App(Handles):
         for run in await self.store.sweep(lease=self._lease):
             try:
                 await self._swept(executor, run)
-            except Exception:  # the others must be looked after all the same
-                logger.exception("a run was not looked after", extra={"run_id": run.id})
+            except Exception:  # the other runs must be maintained anyway
+                logger.exception("the maintenance of a run failed", extra={"run_id": run.id})
         await self._forget(await self.store.purge())
         if self._inputs.has_doubts:
             await self._inputs.remove_leftovers()
@@ -163,17 +163,17 @@ class App(Handles):
         await self._inputs.forget(purged)
 
     def drain(self) -> None:
-        """Take no new runs, and let every reader end at its next block, to come back later."""
+        """Accept no new runs, and let every reader end at its next block, to reconnect later."""
         self._lifetime.drain()
 
     def force_shutdown(self) -> None:
-        """Give running actions no more time, in a close that has begun or will."""
+        """Make the current or the next close give running actions no more time."""
         self._lifetime.force_shutdown()
 
     async def close(self) -> None:
         """Let running actions finish, and close everything, all within the grace time.
 
-        Every verb raises `Unavailable` then, until the application is opened again.
+        Every verb then raises `Unavailable`, until the application is opened again.
         """
         await self._lifetime.close()
 
@@ -186,11 +186,11 @@ class App(Handles):
     async def admit(
         self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
     ) -> Context:
-        """Run the guards of a start, and return the context that it leaves.
+        """Run the guards of a start, and return the resulting context.
 
         Raises:
             Unavailable: If the server is stopping.
-            YieldwireError: Whatever a guard refuses with.
+            YieldwireError: Any error with which a guard refuses.
         """
         if self._lifetime.is_closing:
             raise Unavailable
@@ -215,15 +215,15 @@ class App(Handles):
         key: str | None = None,
         detached: bool = False,
     ) -> RunRecord:
-        """Validate the input, keep the run, and see to its execution.
+        """Validate the input, create the run, and start its execution.
 
-        With an idempotency key that was used before, the run that it began is returned, and of a
-        shared feed the run that it has. Where the caller is cancelled while the store keeps the
-        run, that is carried out: with a key, by which the caller can find the run, it goes on, and
-        so does a shared feed; any other is cancelled.
+        If an idempotency key was used before, its run is returned; for a shared feed, the
+        feed's run. If the caller is cancelled while the store creates the run, that is completed:
+        with a key, by which the caller can find the run, it continues, and so does a shared feed;
+        any other run is cancelled.
 
         Raises:
-            ValidationFailed: If the input does not fit.
+            ValidationFailed: If the input is invalid.
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
         """
@@ -241,14 +241,14 @@ class App(Handles):
         try:
             kept = await self.store.create(start.record, admission)
         except asyncio.CancelledError:
-            # The store may have the run, and what it was asked before it does before.
+            # The store can have the run, and executes requests in order.
             if not start.is_abandoned:
                 start.is_abandoned = True
                 opening.tasks.own(self._settle(opening, start, admission))
             raise
         except StoreError as exc:
             kept = await self._inputs.find_after(exc, start)
-        except BaseException:  # a refusal: there is no such run
+        except BaseException:  # a refusal: the run does not exist
             await start.drop()
             raise
         if kept.id == start.record.id:
@@ -258,12 +258,12 @@ class App(Handles):
         return kept
 
     async def _settle(self, opening: Opening, start: Start, admission: Admission) -> None:
-        """Carry out a start whose caller was cancelled, or cancel its run where nobody knows it."""
+        """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""
         try:
             if admission.key is not None or admission.feed is not None:
                 await self._enter(opening, start, admission)
                 return
-            with suppress(YieldwireError):  # NotFound, where the store does not have it
+            with suppress(YieldwireError):  # NotFound, if the store does not have it
                 await self.cancel(start.record.id)
             await start.drop()
         finally:
@@ -280,11 +280,11 @@ class App(Handles):
     # The other verbs.
 
     async def get(self, run_id: str, caller: Caller, verb: Verb = "read") -> RunRecord:
-        """Return a run if ``caller`` may do ``verb`` to it. Every transport comes through here.
+        """Return a run if ``caller`` is allowed to do ``verb`` to it. All transports use this.
 
         Raises:
             NotFound: If there is no such run.
-            Unauthorized: If nobody is signed in and the run has an owner.
+            Unauthorized: If the caller is anonymous and the run has an owner.
             Forbidden: If the run is another owner's.
         """
         await self.ready()
@@ -293,7 +293,7 @@ class App(Handles):
         return run
 
     def reader(self, run_id: str, *, is_needed: bool = True) -> Reader:
-        """Return a new reader of a run, of which the store is told where it ``is_needed``."""
+        """Return a new reader of a run; the store is told about it if it ``is_needed``."""
         opening = self._lifetime.current
         return Reader(
             self.store,
@@ -306,7 +306,7 @@ class App(Handles):
         )
 
     async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Yield the events that the log has behind ``after`` at this moment."""
+        """Yield the events that the log has after ``after`` at this moment."""
         await self.ready()
         while page := await self.store.read(run_id, after):
             for block in page:
@@ -315,7 +315,7 @@ class App(Handles):
             after = page[-1].last
 
     async def fold(self, run_id: str) -> Fold:
-        """Return what the run's log adds up to at this moment."""
+        """Return the state of the run's log at this moment."""
         await self.ready()
         fold = self._folds.get(run_id)
         if fold is None:
@@ -324,7 +324,7 @@ class App(Handles):
                 self.run_limits.max_event_bytes,
             )
             new = Fold(keeps_text=is_whole, text_bytes=most, shows_debug=self.debug)
-            fold = self._folds.get(run_id) or new  # somebody else may have begun meanwhile
+            fold = self._folds.get(run_id) or new  # another call can have started meanwhile
         self._folds.keep(run_id, fold)
         while page := await self.store.read(run_id, fold.seq):
             for block in page:
@@ -337,13 +337,13 @@ class App(Handles):
         """Return the run's state in one object."""
         fold, run = await self.fold(run_id), await self.store.get(run_id)
         while run.status.is_terminal and fold.seq < run.seq:
-            fold = await self.fold(run_id)  # it ended in between: its state is its whole log's
+            fold = await self.fold(run_id)  # it ended in between: read the rest of its log
         snapshot = fold.snapshot(run._replace(seq=fold.seq), with_text=with_text)
         snapshot["retryAfterMs"] = retry_after_ms(run, self.clock.now())
         return snapshot
 
     async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
-        """Ask a run to stop, and return it as it is then. Asking twice is asking once."""
+        """Ask a run to stop, and return its current record. It is idempotent."""
         opening = await self.ready()
         run = await self.store.request_cancel(run_id, reason)
         if run.status.is_terminal:
@@ -354,7 +354,7 @@ class App(Handles):
         return run
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run that has ended.
+        """Delete a run that has ended.
 
         Raises:
             Conflict: If it has not.
@@ -363,6 +363,6 @@ class App(Handles):
         await self._forget(await self.store.purge(run_id))
 
     async def find(self, query: Query) -> Sequence[RunRecord]:
-        """Return the runs that fit, newest first."""
+        """Return the matching runs, newest first."""
         await self.ready()
         return await self.store.find(query)

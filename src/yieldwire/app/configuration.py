@@ -1,4 +1,4 @@
-"""How an application is configured: a rule for each setting, and the store that one names."""
+"""The configuration of an application: a rule for each setting, and the store for a name."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +15,12 @@ from yieldwire.stores.sqlite import SQLiteStore
 
 _SQLITE: Final = "sqlite:///"
 _SHIPPED: Final = frozenset({MemoryStore, SQLiteStore})
-"""Classes that raise nothing but what their contract names."""
+"""Classes that raise only what their contract names."""
 _MEMBERS: Final = METHODS | {"files", "reach"}
-"""What `RunStore` has."""
+"""The methods of `RunStore`."""
 
 
-def _is_store(value: Any) -> bool:  # noqa: ANN401 - whatever was given
+def _is_store(value: Any) -> bool:  # noqa: ANN401 - any given value
     if isinstance(value, str):
         path = value.removeprefix(_SQLITE)
         return value == "memory" or (value != path and path not in {"", ":memory:"})
@@ -62,7 +62,7 @@ APP: Final[Rules] = {
 
 
 def open_store(store: str | RunStore, clock: Clock) -> RunStore:
-    """Return the store that a setting names, which `STORE` allows."""
+    """Return the store for a setting, which `STORE` allows."""
     if not isinstance(store, str):
         return store if type(store) in _SHIPPED else guarded(store)
     if store == "memory":

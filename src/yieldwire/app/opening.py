@@ -1,10 +1,10 @@
-"""Opening, closing and opening again, in whatever event loop.
+"""Opening, closing and opening again, in any event loop.
 
 Theory of operation. Everything that an application holds while it is open belongs to one event
-loop, and to one `Opening`: the executor, the tasks, the resources, the readers. It is thrown away
-whole at the close. `Lifetime` knows the current one, and makes and closes it in tasks of its own:
-a request that happens to come first may be cancelled without harm to anybody. A loop that has
-gone without a close takes its opening with it; what was unfinished there is settled by the next.
+loop, and to one `Opening`: the executor, the tasks, the resources, the readers. It is discarded
+as a whole at the close. `Lifetime` holds the current one, and opens and closes it in separate
+tasks: the request that happens to come first can be cancelled without affecting others. A loop
+that is gone without a close takes its opening with it; the next one settles its unfinished runs.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from yieldwire.stores import RunStore
 logger = logging.getLogger("yieldwire.app")
 
 SHARE: Final = 0.1
-"""The part of the grace time that is kept for closing resources and the store."""
+"""The part of the grace time that is reserved for closing resources and the store."""
 LEAST: Final = 0.25
-"""Seconds that closing the resources, and then the store, gets at least."""
+"""Minimum seconds for closing the resources, and then the store."""
 
 
 class Host(Protocol):
@@ -40,24 +40,24 @@ class Host(Protocol):
 
     @property
     def timing(self) -> Timing:
-        """How long things may take."""
+        """How long things can take."""
         ...
 
     @property
     def declared_resources(self) -> Sequence[Resource[Any]]:
-        """What is opened with it, in order."""
+        """The resources to open with it, in order."""
         ...
 
     async def prepare(self) -> None:
-        """Make the store ready to be used; raise `StoreError` if it cannot be."""
+        """Make the store ready to use; raise `StoreError` if it cannot be."""
         ...
 
     def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
-        """Return an executor in the running loop, whose actions may use ``resources``."""
+        """Return an executor in the running loop, whose actions can use ``resources``."""
         ...
 
     def enter(self, opening: "Opening", /) -> None:
-        """Add what lives as long as ``opening``, which is complete."""
+        """Add objects that live as long as ``opening``, which is complete."""
         ...
 
     async def sweep(self) -> None:
@@ -74,7 +74,7 @@ class Opening:
         self.tasks: Final = Tasks()
         self.readers: Final[set[Reader]] = set()
         self.at_end: Final = ExitStack()
-        """Undone at the close, also at that of a loop that has gone."""
+        """Undone at the close, also when the loop is gone."""
         self.holders = 0
         """How many lifespans share it; the last one to end closes it."""
         self._resources = Resources()
@@ -84,10 +84,10 @@ class Opening:
 
     @property
     def executor(self) -> LocalExecutor:
-        """What executes runs.
+        """The executor of its runs.
 
         Raises:
-            UsageError: If it has not begun.
+            UsageError: If it has not started.
         """
         if self._executor is None:
             raise UsageError("The application is not open; await app.open() first.")
@@ -98,7 +98,7 @@ class Opening:
 
         Raises:
             StoreError: If the store cannot be used.
-            Exception: Whatever a resource raises. Nothing stays open then.
+            Exception: Any error of a resource. Nothing stays open then.
         """
         host = self._host
         try:
@@ -117,33 +117,33 @@ class Opening:
             raise
 
     def _see_keeper_end(self, keeper: asyncio.Task[None]) -> None:
-        if keeper.cancelled():  # by a loop that shuts down without a close, as `asyncio.run` does
+        if keeper.cancelled():  # by a loop that shuts down without a close, like `asyncio.run`
             self.at_end.close()
 
     async def _look_after_time(self) -> None:
         is_failing = False
-        while not self._is_leaving:  # what a stopping process releases is for others to find
+        while not self._is_leaving:  # runs that a stopping process releases are for others
             await asyncio.sleep(self._host.timing.sweep_every)
             try:
                 await self._host.sweep()
                 is_failing = False
             except StoreError as exc:
-                if not (is_failing or self._has_gone):  # said once, however long it lasts
-                    logger.warning("a sweep failed, and is tried again: %s", exc)
+                if not (is_failing or self._has_gone):  # logged once, however long it lasts
+                    logger.warning("a sweep failed, and is retried: %s", exc)
                 is_failing = True
             except Exception:
-                if self._has_gone:  # its cleanup failed, as there is no event loop for it
+                if self._has_gone:  # its cleanup failed, because its event loop is gone
                     return
                 logger.exception("a sweep failed; the next one tries again")
 
     def drain(self) -> None:
-        """Let every reader end at its next block; look after time no more."""
+        """Let every reader end at its next block; stop the maintenance."""
         self._is_leaving = True
         for reader in list(self.readers):
             reader.leave()
 
     async def close(self) -> None:
-        """Let running actions finish, and be gone within the grace time."""
+        """Let running actions finish, and be done within the grace time."""
         grace = self._host.timing.grace
         until = self.loop.time() + grace
         try:
@@ -152,7 +152,7 @@ class Opening:
             await self._close(until)
 
     async def _close(self, until: float) -> None:
-        """Close all but the executor. Each step is bounded, whatever the others took."""
+        """Close everything but the executor. Each step has its own time limit."""
         if self._has_gone:
             return
 
@@ -167,12 +167,12 @@ class Opening:
         finally:
             self.at_end.close()
             if not self._has_gone:
-                with suppress(TimeoutError):  # what it was asked for before is done all the same
+                with suppress(TimeoutError):  # its queued work is done anyway
                     async with asyncio.timeout(left()):
                         await self._host.store.close()
 
     def abandon(self) -> Left:
-        """Give everything up, as the loop has gone; return the runs that are unfinished."""
+        """Abandon everything, as the loop is gone; return the unfinished runs."""
         self._has_gone = True  # nothing here can wait any more
         self.at_end.close()
         self.tasks.abandon(self.loop)
@@ -183,7 +183,7 @@ class Opening:
 
 
 class Lifetime:
-    """Which opening an application has; that it has one, where it may."""
+    """The current opening of an application, opened on demand."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -199,10 +199,10 @@ class Lifetime:
         self.is_closed = False
         """Whether it was closed, and not opened since."""
         self.is_closing = False
-        """Whether it takes no new runs: it was told to stop, or is closed."""
+        """Whether it accepts no new runs: it is stopping, or is closed."""
 
     async def open(self) -> Opening:
-        """Return the opening of this event loop; open one where there is none, after a close too.
+        """Return the opening of this event loop; if there is none, open one, also after a close.
 
         Raises:
             StoreError: If the store cannot be used; a later call tries again.
@@ -217,7 +217,7 @@ class Lifetime:
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[None, None]:
-        """Open now, and close at the end unless somebody else holds it still.
+        """Open now, and close at the end unless another holder remains.
 
         Raises:
             StoreError: If the store cannot be used.
@@ -251,7 +251,7 @@ class Lifetime:
         self._leave_other_loop()
         if self.is_closed or self._closing is not None:
             raise Unavailable("The server has stopped.")
-        # It belongs to no request, so it has none of what the first one's context holds.
+        # It belongs to no request, so it must not inherit the first request's context.
         return await self._begun(self._context.copy())
 
     @property
@@ -282,7 +282,7 @@ class Lifetime:
         error: BaseException = Unavailable("The server has stopped.")
         try:
             await opening.begin(self._left)
-            if ready.done():  # a close did not wait for it any longer
+            if ready.done():  # a close stopped waiting for it
                 await opening.close()
             else:
                 self._opening, self._left = opening, {}
@@ -299,23 +299,23 @@ class Lifetime:
     def _end_beginning(self, ready: "asyncio.Future[Opening]", error: BaseException) -> None:
         if not ready.done():
             ready.set_exception(error)
-            ready.exception()  # nobody has to wait for it
+            ready.exception()  # marks it as retrieved
         if self._ready is ready:
             self._candidate = self._ready = self._beginning = None
 
     def drain(self) -> None:
-        """Take no new runs, and let every reader end at its next block."""
+        """Accept no new runs, and let every reader end at its next block."""
         self.is_closing = True
         if self._opening is not None and not self._opening.loop.is_closed():
             self._opening.drain()
 
     def force_shutdown(self) -> None:
-        """Give running actions no more time, in a close that has begun or will."""
+        """Make the current or the next close give running actions no more time."""
         if self._opening is not None:
             self._opening.executor.force_shutdown()
 
     async def close(self) -> None:
-        """Close what is open, in a task of its own: cancelling one who waits changes nothing.
+        """Close what is open, in a separate task: cancelling a caller changes nothing.
 
         Raises:
             UsageError: If the application is open in another event loop, which is running.
@@ -346,7 +346,7 @@ class Lifetime:
             self.is_closed = True
 
     def _leave_other_loop(self) -> None:
-        """Give up what was open in an event loop that has gone without a close."""
+        """Abandon what was open in an event loop that is gone without a close."""
         loop = self._loop
         if loop is None or loop is asyncio.get_running_loop():
             return
@@ -359,7 +359,7 @@ class Lifetime:
         was_closed = self.is_closed or self._closing is not None
         self._opening = self._candidate = self._ready = None
         self._beginning = self._closing = self._loop = None
-        self.is_closed = True  # what is cut off there may clean up, but opens nothing here
+        self.is_closed = True  # code that is cut off there can clean up, but opens nothing here
         try:
             if opening is not None:
                 self._left = self._left | opening.abandon()

@@ -1,7 +1,7 @@
 """Where and how an action runs: from its function to the events of its run's log.
 
-An executor is told a run's id and nothing else; what it needs to know of the run it gets
-from the store, through `Loader`.
+An executor gets a run's id and nothing else; everything else that it needs to know about the
+run comes from the store, through `Loader`.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,16 +27,16 @@ RUN_LIMITS: Final[Rules] = {
 @settings(RUN_LIMITS)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
-    """What one run may cost, and how long its end may take.
+    """The limits for one run, and for the time that its end can take.
 
     Attributes:
-        max_events: Events in one log, its end included; a feed that trims has no such limit.
-        max_bytes: Bytes of one log, its end included; of a feed that trims, of what it keeps.
-        max_event_bytes: Bytes of one event's JSON, the result's included.
-        ahead_bytes: How far a run may be ahead of its fastest reader on the same process.
-        cancel_within: Seconds that cleanup may take before the run's end is written anyway.
-        store_patience: Seconds for which a store that fails is asked again before the run ends.
-        threads: Blocking actions that run at a time; more of them wait as pending.
+        max_events: Events in one log, including its end; a feed that trims has no such limit.
+        max_bytes: Bytes of one log, including its end; for a feed that trims, of what it keeps.
+        max_event_bytes: Bytes of one event's JSON, including the result's.
+        ahead_bytes: How far a run can be ahead of its fastest reader in the same process.
+        cancel_within: Seconds that cleanup can take before the run's end is written anyway.
+        store_patience: Seconds for which a failing store is retried before the run ends.
+        threads: Blocking actions that can run at the same time; others wait as pending.
     """
 
     max_events: int = 5_000_000
@@ -50,7 +50,7 @@ class RunLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What an attempt runs: the action, its validated arguments, and its context's facts.
+    """What an attempt runs: the action, its validated arguments, and facts for its context.
 
     ``uploads`` are the files among the arguments; the holder of the work closes them.
     """
@@ -61,13 +61,13 @@ class Work:
     uploads: Uploads | None = None
 
     def close(self) -> None:
-        """Close the files. Closing again changes nothing."""
+        """Close the files. Calling it again has no effect."""
         if self.uploads is not None:
             self.uploads.close()
 
 
 Loader = Callable[[RunRecord], Work]
-"""Finds what a run's record stands for."""
+"""Loads the work of a run from its record."""
 
 
 class Executor(Protocol):
@@ -76,19 +76,19 @@ class Executor(Protocol):
     def enqueue(
         self, run_id: str, run: RunRecord | None = None, work: Work | None = None, /
     ) -> None:
-        """See to it that a pending run is claimed and executed, at least once asked for.
+        """Make sure that a pending run is claimed and executed, at least once requested.
 
-        ``run`` is its record and ``work`` what its attempt needs, where that is at hand; the
-        executor closes it.
+        ``run`` is its record and ``work`` what its attempt needs, if available; the executor
+        closes it.
         """
         ...
 
     def drop(self, run_id: str, /) -> None:
-        """Stop waiting for a turn of a run that has ended before it began."""
+        """Stop waiting for a run that has ended before it started."""
         ...
 
     def nudge(self, run_id: str, reason: str, /) -> None:
-        """Stop the run now if it is executed here; elsewhere its heartbeat tells."""
+        """Stop the run now if it is executed here; in other processes its heartbeat does."""
         ...
 
     async def close(self, grace: float, /) -> None:

@@ -1,4 +1,4 @@
-"""One attempt at a run: from its claim to its terminal event, in one task of its own."""
+"""One attempt at a run: from its claim to its terminal event, in its own task."""
 
 import asyncio
 import logging
@@ -61,20 +61,20 @@ Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What every attempt in this process shares."""
+    """Shared by all attempts in this process."""
 
     store: RunStore
     limits: RunLimits
     middleware: tuple[Middleware, ...]
     resources: Mapping[Resource[Any], Any]
     checks_chunks: Callable[[], bool]
-    """Whether what actions yield is validated."""
+    """Whether the chunks of actions are validated."""
     shows_debug: Callable[[], bool] = lambda: False
-    """Whether an error shows what an unexpected exception was, for development."""
+    """Whether an error shows the details of an unexpected exception, for development."""
 
 
 class Attempt:
-    """Runs one claimed run's action. Its end is written exactly once, by whoever is first."""
+    """Runs one claimed run's action. Its end is written exactly once, by the first code to try."""
 
     def __init__(
         self, services: Services, run: RunRecord, work: Work, backpressure: Backpressure, own: Own
@@ -90,15 +90,15 @@ class Attempt:
         self._timers: list[asyncio.TimerHandle] = []
         self._has_ended = False
         self.is_lost = False
-        """Whether the run is another's now, or nobody's, and its end is not this attempt's."""
+        """Whether this attempt has lost the run and must not write its end."""
         self.is_leased = True
-        """Whether a sweep ends the run where this process cannot."""
+        """Whether a sweep ends the run if this process cannot."""
         self.renewed_at = asyncio.get_running_loop().time()
         """When the lease was last known to be held, by the loop's clock."""
         self.cancel_reason: str | None = None
 
     def resume(self, log_bytes: int) -> None:
-        """Continue a log in which an earlier attempt left ``log_bytes``."""
+        """Continue a log in which an earlier attempt wrote ``log_bytes``."""
         self._writer.budget.resume(log_bytes)
 
     def _encoder(self) -> Callable[..., bytes]:
@@ -117,7 +117,7 @@ class Attempt:
         if logger.isEnabledFor(logging.INFO):
             logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
         try:
-            # Few awaits within awaits: each event that is sent by itself passes all of them.
+            # Few nested awaits: each event that is sent alone passes through all of them.
             data = self._data_of(await self._drive())
             self._writer.check_limits()
             await self._end(EventType.DONE, data)
@@ -130,7 +130,7 @@ class Attempt:
         finally:
             for timer in self._timers:
                 timer.cancel()
-            # These hold this attempt, and a cycle waits for the garbage collector.
+            # These refer to this attempt, and a cycle would wait for the garbage collector.
             self._timers.clear()
             self._writer.spawn_flush = None
 
@@ -149,7 +149,7 @@ class Attempt:
         middleware = (*self._services.middleware, *self._work.action.options.middleware)
         if middleware:
             return self._drive_within(middleware, drive)
-        # Helpers are begun through the context: who has none needs no group for them.
+        # Helpers are started through the context: without a context no group is needed.
         may_spawn = Context in self._work.action.signature.injected.values()
         return self._drive_with_helpers(drive) if may_spawn else drive.run()
 
@@ -185,7 +185,7 @@ class Attempt:
             raise unsaid from exc
 
     async def _flush(self) -> None:
-        """Write what somebody sent who does not wait until it is written."""
+        """Write what a sender emitted that does not wait for the write."""
         try:
             await self._writer.flush()
             self._writer.check_limits()
@@ -198,7 +198,7 @@ class Attempt:
             self.cancel(INTERRUPTED)
 
     def cancel(self, reason: str) -> None:
-        """Stop the action; after ``cancel_within`` seconds the end is written without it."""
+        """Stop the action; after ``cancel_within`` seconds the end is written without waiting."""
         if self.cancel_reason is not None or self._has_ended:
             return
         self.cancel_reason = reason
@@ -211,20 +211,20 @@ class Attempt:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, callback))
 
     def lose(self) -> None:
-        """Stop the action and write nothing more: the run is another's, or its lease is over."""
+        """Stop the action and write nothing more: the run was taken over, or its lease is over."""
         if not self._has_ended:
             self.cancel(LOST)
             self._let_go()
 
     def release(self) -> None:
-        """Stop the action and write nothing more: the process stops, and another goes on."""
+        """Stop the action and write nothing more: the process stops, and another continues."""
         if not self._has_ended:
             self.cancel(LOST)
             self._write_no_more()
             logger.info("run is released: %s", self.run.action, extra={"run_id": self.run.id})
 
     def forsake(self) -> None:
-        """Write nothing more: the event loop has gone without a close."""
+        """Write nothing more: the event loop is gone without a close."""
         self.cancel_reason = GONE
         self._write_no_more()
 
@@ -245,7 +245,7 @@ class Attempt:
             self._own(self.abandon())
 
     async def abandon(self) -> None:
-        """Write the end of what was cancelled, without waiting for the action any longer."""
+        """Write the end of a cancelled run, without waiting for the action any longer."""
         if not self._has_ended:
             logger.warning(
                 "cleanup of %s takes longer than %g s; its end is written without it",
@@ -265,11 +265,11 @@ class Attempt:
         return RunCancelled(self.cancel_reason or "requested")
 
     def _cause(self, exc: asyncio.CancelledError) -> BaseException:
-        """Return why the run ends when something was cancelled."""
+        """Return why the run ends after a cancellation."""
         if self.cancel_reason is None:
             if self._task is None or not self._task.cancelling():
                 return exc  # the action's own: something that it waited for was cancelled
-            # The task itself, by somebody else: a library, the action, a loop that shuts down.
+            # The task itself, by other code: a library, the action, a loop that shuts down.
             self.cancel_reason = INTERRUPTED
             self._writer.stop()
         return self._stopped()
@@ -277,11 +277,11 @@ class Attempt:
     async def _end_by(self, exc: BaseException) -> None:
         if isinstance(exc, BaseExceptionGroup):
             exc = _told(exc)
-        # Only the writer's own: what the action raises may come from another run.
+        # Only the writer's own: what the action raises can come from another run.
         if isinstance(exc, Fenced) and self._writer.is_fenced and not self._has_ended:
             self._let_go()
             return
-        # Where the action waited for another run that was cancelled, this one has failed.
+        # If the action waited for another run that was cancelled, this one has failed.
         is_cancelled = isinstance(exc, RunCancelled) and self.cancel_reason is not None
         kind = EventType.CANCELLED if is_cancelled else EventType.ERROR
         if isinstance(exc, StoreError) and self._writer.has_failed:
@@ -303,7 +303,7 @@ class Attempt:
             told = error.error_object(self.run.id).to_dict()
             data = to_json(told)
             check_readable(data)
-        except Exception as fault:  # noqa: BLE001 - what the error is and carries is the action's
+        except Exception as fault:  # noqa: BLE001 - the action's own error object can be faulty
             unsaid = invalid_output(self.run.action, "error", told, fault)
             unsaid.__cause__ = exc
             await self._end_by(unsaid)
@@ -320,7 +320,7 @@ class Attempt:
         try:
             kind = await self._writer.end(kind, data)
         except asyncio.CancelledError:
-            # The end is written all the same, in a task that this cancellation does not reach.
+            # The end is written anyway, in a task that this cancellation does not reach.
             ending = self._own(self._end_again(kind, data))
             while not ending.done():
                 with suppress(asyncio.CancelledError):
@@ -347,14 +347,14 @@ class Attempt:
         self.is_lost = True
         extra = {"run_id": self.run.id}
         logger.error("the run's end was not written", exc_info=exc, extra=extra)
-        # Where runs are leased, the sweep ends it when the lease runs out.
+        # If runs are leased, the sweep ends it when the lease runs out.
         if not self.is_leased and exc.retryable:
             self._own(self._end_later(kind, data))
 
-    # What the action may ask for, through its context.
+    # What the action can use, through its context.
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
-        """Run a helper in the run's own group; what it emits is written when it waits."""
+        """Run a helper in the run's own group; its output is written when it waits."""
         if self._group is None or asyncio._get_running_loop() is None:  # noqa: SLF001
             coroutine.close()
             raise UsageError("spawn() needs a running loop: blocking actions have no helpers.")
@@ -365,7 +365,7 @@ class Attempt:
         return self._group.create_task(helper())
 
     def resource(self, resource: Resource[T], /) -> T:
-        """Return what a resource opened."""
+        """Return the opened value of a resource."""
         try:
             value: T = self._services.resources[resource]
         except KeyError:
@@ -377,20 +377,20 @@ class Attempt:
 
 
 def _told(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what a group says of the run: its one error, a declared one, or all of them.
+    """Return the error of the run for a group: its one error, a declared one, or all of them.
 
-    Where a declared error is told, the others are logged.
+    If a declared error is chosen, the others are logged.
     """
     every = list(_leaves(errors))
     declared = next((each for each in every if isinstance(each, (CallError, RunError))), None)
     if len(every) > 1 and declared is not None:
-        logger.error("a run failed with more errors than the one it tells", exc_info=cut(errors))
+        logger.error("a run failed with more errors than the one it reports", exc_info=cut(errors))
     return declared or (every[0] if len(every) == 1 else errors)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     waiting = [error]
-    while waiting:  # a loop, because groups may be nested deeper than calls may be
+    while waiting:  # a loop, because groups can be nested deeper than the recursion limit
         each = waiting.pop()
         if isinstance(each, BaseExceptionGroup):
             waiting += reversed(each.exceptions)

@@ -1,4 +1,4 @@
-"""Asking a store again that failed, for as long as that is worth it."""
+"""Retries calls to a failing store, as long as that is useful."""
 
 import asyncio
 import logging
@@ -21,12 +21,12 @@ async def with_backoff(
     run_id: str,
     failure: StoreError | None = None,
 ) -> T:
-    """Return what ``call`` does; where the store failed, it is made again for so many seconds.
+    """Return the result of ``call``; if the store fails, retry for the given seconds.
 
-    They are counted from the first failure, which may be the ``failure`` of a call before.
+    They are counted from the first failure, which can be the ``failure`` of an earlier call.
 
     Raises:
-        StoreError: If it still fails then, or for a reason that no repetition changes.
+        StoreError: If it still fails then, or for a reason that a retry cannot change.
     """
     until, pause = None, FIRST_PAUSE
     while True:
@@ -41,7 +41,7 @@ async def with_backoff(
             if not exc.retryable or now + pause > until:
                 raise
             logger.warning(
-                "the store failed, and is asked again: %s", exc, extra={"run_id": run_id}
+                "the store failed, and is being retried: %s", exc, extra={"run_id": run_id}
             )
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

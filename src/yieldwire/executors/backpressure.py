@@ -5,13 +5,13 @@ import sys
 from typing import Final
 
 MARKS: Final = 64
-"""About how many marks there are, at most, between a run and its fastest reader."""
+"""About the maximum of marks between a run and its fastest reader."""
 
 
 class Backpressure:
-    """Holds a run back while it is too many bytes ahead of every reader it has here.
+    """Pauses a run while it is too many bytes ahead of all of its readers in this process.
 
-    With no reader it goes on: what was read before, or never will be, holds nothing up.
+    Without readers it continues: what was read before, or never will be, does not count.
     """
 
     def __init__(self, ahead_bytes: int) -> None:
@@ -21,16 +21,16 @@ class Backpressure:
         self._ahead = 0
         self._readers: dict[object, int] = {}
         self._furthest = 0
-        """The last seq that some reader has sent on."""
+        """The last seq that any reader has sent on."""
         self._room: asyncio.Event | None = None
 
     @property
     def marks(self) -> int:
-        """How many places are noted of what no reader has read."""
+        """The number of marks for blocks that no reader has read."""
         return len(self._unread)
 
     def wrote(self, seq: int, size: int) -> bool:
-        """Note a block that was appended, and return whether the run has to wait for a reader."""
+        """Record an appended block, and return whether the run must wait for a reader."""
         if not self._readers or seq <= self._furthest:
             if self._unread:
                 self._unread.clear()
@@ -45,7 +45,7 @@ class Backpressure:
         return self._ahead > self._limit
 
     def read(self, reader: object, seq: int) -> None:
-        """Note that ``reader`` has sent on everything up to ``seq``."""
+        """Record that ``reader`` has sent everything up to ``seq``."""
         self._readers[reader] = seq
         if seq <= self._furthest:
             return
@@ -65,13 +65,13 @@ class Backpressure:
             self._release()
 
     def left(self, reader: object) -> None:
-        """Note that ``reader`` is gone."""
+        """Record that ``reader`` is gone."""
         self._readers.pop(reader, None)
         if not self._readers:
             self._release()
 
     def close(self) -> None:
-        """Hold the run back no more: its end waits for nobody."""
+        """Stop pausing the run: its end waits for nobody."""
         self._limit = sys.maxsize
         self._release()
 
@@ -81,7 +81,7 @@ class Backpressure:
             self._room = None
 
     async def wait_for_room(self) -> None:
-        """Return when the run may write on."""
+        """Return when the run can continue to write."""
         while self._ahead > self._limit and self._readers:
             if self._room is None:
                 self._room = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What one run's log may still hold, to the byte, and the room that restarts and its end need."""
+"""The space left in one run's log, to the byte, with space reserved for restarts and its end."""
 
 import sys
 from collections import deque
@@ -12,20 +12,20 @@ from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.run import RunRecord
 
 END_BYTES: Final = 512
-"""What is kept of a log for its terminal event, whatever the chunks take."""
+"""Reserved in a log for its terminal event, whatever the chunks take."""
 _FRAME_BYTES: Final = len(b"id: .\ndata: \n\n") + len(str(sys.maxsize))
-"""The most that a frame has beside its data and its run's id."""
+"""The maximum size of a frame without its data and its run's id."""
 _NAME_BYTES: Final = len(b"event: cancelled\n")
 _RESTART_BYTES: Final = len(b'event: restarted\n{"attempt":}') + len(str(sys.maxsize))
-"""What a store writes for another attempt, beside its frame."""
+"""What a store writes for another attempt, without its frame."""
 _RESTARTS: Final = 1000
-"""Restarts that have their room in a log, at most: the number that is allowed has no bound."""
+"""The maximum of restarts with reserved space: the number of retries has no limit."""
 
 
 class Budget:
-    """Counts what a log has, and what is on its way there.
+    """Counts what a log has, and what is about to be appended.
 
-    A feed that keeps its newest events has the limit of bytes for those, and none of events.
+    For a feed that keeps its newest events the byte limit applies to those; it has no event limit.
     """
 
     __slots__ = (
@@ -45,9 +45,9 @@ class Budget:
     def __init__(self, run: RunRecord, limits: RunLimits) -> None:
         self._run_id, self._keep, self._limits = run.id, run.keep, limits
         self.log_bytes = 0
-        """Bytes that the log has, frames and all."""
+        """Bytes that the log has, including frames."""
         self._frame_bytes = _FRAME_BYTES + len(run.id)
-        # A store that restarts the run writes that itself, and knows no limits.
+        # A store that restarts the run writes that itself, and does not know the limits.
         restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS)
         kept = END_BYTES + restarts * (self._frame_bytes + _RESTART_BYTES)
         self._most_bytes = limits.max_bytes - kept
@@ -57,12 +57,12 @@ class Budget:
         self._kept: deque[tuple[int, int]] | None = None  # (last seq, bytes) of a feed's blocks
 
     def resume(self, log_bytes: int) -> None:
-        """Count what an earlier attempt left in the log."""
+        """Count what an earlier attempt wrote to the log."""
         self.log_bytes = log_bytes
         self._kept = deque([(self._last, log_bytes)])
 
     def reserve(self, size: int) -> bool:
-        """Keep room for a chunk whose JSON has ``size`` bytes, and return whether there is any."""
+        """Reserve space for a chunk whose JSON has ``size`` bytes; return whether there is any."""
         events, reserved = self._reserved_events + 1, self._reserved_bytes + size
         total = reserved + events * self._frame_bytes
         if self._keep is None:
@@ -73,7 +73,7 @@ class Budget:
         return True
 
     def take(self, block: Block, size: int) -> bool:
-        """Count a block, of chunks whose JSON has ``size`` bytes, and return whether it fits."""
+        """Count a block of chunks whose JSON has ``size`` bytes, and return whether it fits."""
         if self._reserved_events:
             self._reserved_events -= block.size
             self._reserved_bytes -= size
@@ -86,7 +86,7 @@ class Budget:
         return True
 
     def take_part(self, block: Block) -> Block | None:
-        """Count as many of a block's first events as fit, and return them; ``None``: not one."""
+        """Count as many of a block's first events as fit, and return them; ``None``: none fits."""
         events = self._most_events - block.first + 1
         part = block.fitting(events, self._most_bytes - self.log_bytes)
         if part is not None:
@@ -94,7 +94,7 @@ class Budget:
         return part
 
     def _forgotten_for(self, block: Block, keep: int) -> int:
-        """Return how many bytes a feed forgets when ``block`` comes."""
+        """Return how many bytes a feed drops when ``block`` is appended."""
         if self._kept is None:
             self._kept = deque()
         self._kept.append((block.last, len(block.frames)))
@@ -104,7 +104,7 @@ class Budget:
         return forgotten
 
     def exceeded(self) -> LimitExceeded:
-        """Return the error for a log that is full."""
+        """Return the error for a full log."""
         limits = self._limits
         if self._keep is not None:
             return LimitExceeded(
@@ -117,7 +117,7 @@ class Budget:
         )
 
     def end_within(self, kind: EventType, data: bytes) -> tuple[EventType, bytes]:
-        """Return the terminal event, or if it does not fit, one that says so."""
+        """Return the terminal event, or one that says that it is too large."""
         size = len(data) if data.isascii() else len(one_line(data))
         most = self._limits.max_event_bytes
         if size > (most if kind is EventType.DONE else max(most, END_BYTES)):

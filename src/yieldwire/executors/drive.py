@@ -1,4 +1,4 @@
-"""The one place where an action's function becomes events, whatever its shape."""
+"""Turns an action's function into events, whatever its shape."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from yieldwire.executors.writer import LogWriter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drive:
-    """One attempt's work with everything it needs, until it returns its result."""
+    """One attempt's work with everything that it needs, until it returns its result."""
 
     work: Work
     ctx: Context
@@ -23,14 +23,14 @@ class Drive:
         """Run the action to its end, and return its result; every chunk goes to the writer.
 
         Raises:
-            BaseException: Whatever the action raised.
+            BaseException: Any error of the action.
         """
         shape = self.work.action.signature.shape
         driver = _DRIVERS[shape]
         return driver(self) if shape.is_blocking else self.writer.run(driver(self))
 
-    def call(self, **injected: object) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Call the action's function with its arguments and what is injected."""
+    def call(self, **injected: object) -> Any:  # noqa: ANN401 - any result of the function
+        """Call the action's function with its arguments and the injected values."""
         if not self.work.action.signature.injected:
             return self.work.action.function(**self.work.arguments)
         kinds: Mapping[type, object] = {

@@ -1,4 +1,4 @@
-"""What is done to an action's generator apart from taking its chunks."""
+"""Operations on an action's generator other than taking its chunks."""
 
 from collections.abc import AsyncGenerator
 
@@ -8,13 +8,13 @@ from yieldwire.log.chunks import Result
 
 
 async def last_word(result: Result[object], chunks: AsyncGenerator[object, None]) -> object:
-    """Return the value of a generator's `Result`, when the generator has ended.
+    """Return the value of a generator's `Result`, once the generator has ended.
 
     Raises:
         UsageError: If something follows the `Result`.
     """
     async for _ in chunks:
-        late = UsageError("A Result is the last word: nothing can be yielded after it.")
+        late = UsageError("A Result is the last value: nothing can be yielded after it.")
         raise at_yield(late, chunks)
     return result.value
 
@@ -22,10 +22,10 @@ async def last_word(result: Result[object], chunks: AsyncGenerator[object, None]
 async def cancelled_at_yield(
     chunks: AsyncGenerator[object, None], cancellation: BaseException
 ) -> AsyncGenerator[object, None]:
-    """Yield what a generator does that is cancelled at the `yield` where it is suspended.
+    """Yield what a generator yields when it is cancelled at the `yield` where it is suspended.
 
     The cancellation came while its chunks were written. It belongs to whatever the generator has
-    around that `yield`, a time limit for example, as if the generator had waited there itself.
+    around that `yield`, for example a time limit, as if the generator itself had waited there.
     """
     try:
         chunk = await chunks.athrow(cancellation)

@@ -1,7 +1,7 @@
-"""Runs executed as tasks of this process: the one room where tasks are made without a group.
+"""Runs executed as tasks of this process: the one module that creates tasks without a group.
 
-A run belongs to nobody's request and to no other run: one run's failure is nobody else's.
-So each has a task of its own, which this executor owns until it has ended.
+A run belongs to no request and to no other run: a run that fails affects no other. So each
+has its own task, which this executor owns until it has ended.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ from yieldwire.log.run import RunRecord, Status
 T = TypeVar("T")
 
 Left: TypeAlias = dict[str, int | None]
-"""Runs that an executor has not ended, each with the fence of its attempt if there was one."""
+"""Unfinished runs of an executor, each with the fence of its attempt if there was one."""
 
 WRITING: Final = 0.1
-"""Seconds that writing the ends of stopped runs gets at least, at the close."""
+"""Minimum seconds for writing the ends of stopped runs during a close."""
 
 _RAISED_BY_CLEANUP: Final = (Exception, BaseExceptionGroup, asyncio.CancelledError, GeneratorExit)
-"""What a coroutine may raise that is closed: `RuntimeError`, where its cleanup waits, and more."""
+"""What a closed coroutine can raise: `RuntimeError`, if its cleanup waits, and more."""
 
 logger = logging.getLogger("yieldwire.worker")
 
 
 class Tasks:
-    """Tasks with an owner: kept until they end, waited for or cancelled at the close."""
+    """Tasks with an owner: kept until they end, awaited or cancelled at the close."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -53,12 +53,12 @@ class Tasks:
         coroutine: Coroutine[Any, Any, Any],
         then: Callable[[asyncio.Task[Any]], object] | None = None,
     ) -> asyncio.Task[Any]:
-        """Run ``coroutine`` in a task, ``then`` call that; an error nobody handles is logged."""
-        task = asyncio.create_task(coroutine)  # noqa: TID251 - the room where it is allowed
+        """Run ``coroutine`` in a task, then call ``then``; an unhandled error is logged."""
+        task = asyncio.create_task(coroutine)  # noqa: TID251 - the one module that is allowed to
         if self._is_stopped:
             task.cancel()
         self._tasks.add(task)
-        # One callback for both: each is a step of the loop, for every run.
+        # One callback for both: each callback is a step of the loop, for every run.
         task.add_done_callback(self._end if then is None else partial(self._end, then=then))
         return task
 
@@ -77,29 +77,29 @@ class Tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
 
     def stop(self) -> None:
-        """Cancel every task, also those that are made from now on."""
+        """Cancel every task, also those that are created from now on."""
         self._is_stopped = True
         for task in self._tasks:
             task.cancel()
 
     async def cancel(self, within: float | None = None) -> None:
-        """Cancel every task, and wait for their ends, ``within`` seconds if that is given.
+        """Cancel every task, and wait for their ends, at most ``within`` seconds if given.
 
-        A task that ignores its cancellation for longer goes on, and is nobody's.
+        A task that ignores its cancellation for longer continues without an owner.
         """
         self.stop()
         await self.wait(within)
         self._tasks.clear()
 
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give up every task of a ``loop`` that has gone; one that may run again cancels them."""
+        """Abandon every task of a ``loop`` that is gone; in a loop that can resume, cancel them."""
         if not loop.is_closed():
             loop.call_soon_threadsafe(self.stop)
             return
         self._is_stopped, tasks = True, list(self._tasks)
         self._tasks.clear()
         for task in tasks:
-            # Nobody can end it any more, so there is nothing to be told of at its deletion.
+            # Nobody can end it any more, so its deletion must not log a warning.
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
             with suppress(*_RAISED_BY_CLEANUP):
                 cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
@@ -119,13 +119,13 @@ class LocalExecutor:
         self._services, self._load, self._lease = services, load, lease
         self._ended = ended
         self._store, self._limits = services.store, services.limits
-        # Where runs are not leased, nobody else would ever end them.
+        # If runs are not leased, nobody else would ever end them.
         self._patience = math.inf if lease is None else services.limits.store_patience
         self._runs, self._chores = Tasks(), Tasks()
         self._attempts: dict[str, Attempt] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        """Runs that were enqueued while an older attempt at them was still here."""
+        """Runs that were enqueued while an older attempt at them was still running here."""
         self._left: Left = {}
         """Runs that stay pending at the close."""
         self._is_closing = False
@@ -139,7 +139,7 @@ class LocalExecutor:
     def enqueue(
         self, run_id: str, run: RunRecord | None = None, work: Work | None = None, /
     ) -> None:
-        """Execute a pending run, once the attempt that is still here, if one is, has ended."""
+        """Execute a pending run, after the attempt that is still running here, if any."""
         if self._is_closing or run_id in self._queued:
             if self._is_closing:
                 self._left[run_id] = None
@@ -157,7 +157,7 @@ class LocalExecutor:
             if run is None:
                 run = await self._ask(run_id, partial(self._store.get, run_id))
                 if run.status is not Status.PENDING:
-                    return  # the attempt that was still here has ended it
+                    return  # the earlier attempt has ended it
             try:
                 work = work or self._load(run)
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
@@ -165,7 +165,7 @@ class LocalExecutor:
                 return
             try:
                 is_blocking = work.action.signature.shape.is_blocking
-                # Where it needs a thread, it is pending until there is one for it.
+                # If it needs a thread, it is pending until there is one.
                 async with self._slots if is_blocking else nullcontext():
                     if self._is_closing:
                         return  # it stays pending, for another process
@@ -176,13 +176,13 @@ class LocalExecutor:
             finally:
                 work.close()
         except (Fenced, NotFound):
-            logger.debug("not pending any more", extra={"run_id": run_id})
+            logger.debug("no longer pending", extra={"run_id": run_id})
         except StoreError:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
 
     def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
         if work is not None and task.cancelled():
-            work.close()  # before its first step, perhaps
+            work.close()  # possibly before its first step
         self._queued.pop(run_id, None)
         has_begun = self._attempts.pop(run_id, None) is not None
         self.backpressures.pop(run_id, None)
@@ -194,21 +194,21 @@ class LocalExecutor:
             self._again.discard(run_id)
             self.enqueue(run_id)
         elif task.cancelled() and not has_begun and self._lease is None:
-            # By somebody else, before there was an attempt that would write the run's end; where
-            # runs are leased, a sweep sees to it.
+            # By other code, before there was an attempt that could write the run's end; if runs
+            # are leased, a sweep does.
             self._chores.own(self._interrupt(run_id))
 
     async def _interrupt(self, run_id: str) -> None:
         with suppress(Fenced, NotFound):
             run = await self._ask(run_id, partial(self._store.get, run_id))
-            if run.status is Status.RUNNING:  # claimed, but the claim was not heard of
+            if run.status is Status.RUNNING:  # claimed, but the answer was lost
                 await self._end_interrupted(run)
             else:
                 await self._give_up(run_id, RunInterrupted())
 
     async def _begin(self, run_id: str, work: Work) -> Attempt:
         run = await self._claim(run_id)
-        # A detached run goes on without readers, so it waits for none.
+        # A detached run does not need readers, so it does not wait for them.
         backpressure = Backpressure(sys.maxsize if run.detached else self._limits.ahead_bytes)
         self.backpressures[run_id] = backpressure
         attempt = Attempt(self._services, run, work, backpressure, self._chores.own)
@@ -227,7 +227,7 @@ class LocalExecutor:
         return size
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
-        # What an earlier process validated is not to be had here: an action that is gone, a file.
+        # It needs something that no longer exists: an action, a file.
         logger.error("the run cannot be executed", exc_info=cut(exc), extra={"run_id": run_id})
         await self._end_interrupted(await self._claim(run_id))
 
@@ -248,9 +248,9 @@ class LocalExecutor:
             return await with_backoff(call, self._patience, run_id, exc)
 
     async def _keep_leases(self, lease: float) -> None:
-        """Renew every lease that is held here, three times in its length.
+        """Renew every lease that is held here, three times per lease period.
 
-        A store that does not answer for one run keeps no other from being renewed.
+        If the store does not answer for one run, the others are still renewed.
         """
         loop, renewing = asyncio.get_running_loop(), dict[str, asyncio.Task[None]]()
         while True:
@@ -283,7 +283,7 @@ class LocalExecutor:
             attempt.cancel(reason)
 
     def drop(self, run_id: str, /) -> None:
-        """Stop waiting for a turn of a run that has ended before it began."""
+        """Stop waiting for a run that has ended before it started."""
         if run_id in self._attempts:
             return
         task = self._queued.get(run_id)
@@ -291,10 +291,10 @@ class LocalExecutor:
             task.cancel()
 
     async def close(self, grace: float, /) -> None:
-        """Let running actions finish, stop those that have not, and be gone within ``grace``.
+        """Let running actions finish, stop those that have not, and be done within ``grace``.
 
-        What is stopped is released, where its log outlives the process: another process takes
-        it over as if this one had died. Elsewhere it ends as ``INTERRUPTED``.
+        A stopped run is released if its log outlives the process: another process takes it over
+        as if this one had died. Otherwise it ends as ``INTERRUPTED``.
         """
         self._is_closing = True
         loop = asyncio.get_running_loop()
@@ -314,14 +314,14 @@ class LocalExecutor:
         ]
         if last:
             await asyncio.wait(last, timeout=max(until - loop.time(), WRITING))
-        self._chores.stop()  # a run that was cancelled waits for the chore that writes its end
+        self._chores.stop()  # a cancelled run waits for the chore that writes its end
         await self._runs.cancel(max(until - loop.time(), WRITING))
         await self._chores.cancel(max(until - loop.time(), WRITING))
 
     async def adopt(self, left: Left) -> None:
-        """Settle what an executor before this one has ``left``: execute it, or end it.
+        """Settle the runs that an earlier executor has ``left``: execute them, or end them.
 
-        Where runs are leased, the lease of an attempt that was given up ends now.
+        If runs are leased, the lease of an abandoned attempt ends now.
         """
         for run_id, fence in left.items():
             with suppress(Fenced, NotFound):
@@ -336,11 +336,11 @@ class LocalExecutor:
                     await self._release(run)
 
     def left(self) -> Left:
-        """Return what is unfinished, behind a close or in a loop that has gone."""
+        """Return the unfinished runs, after a close or when the loop is gone."""
         return self._left
 
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give up every run, as their ``loop`` has gone."""
+        """Abandon every run, as their ``loop`` is gone."""
         self._is_closing = True
         self._left |= dict.fromkeys([*self._queued, *self._again])
         for run_id, attempt in self._attempts.items():
@@ -350,7 +350,7 @@ class LocalExecutor:
         self._chores.abandon(loop)
 
     def force_shutdown(self) -> None:
-        """Let a close, that has begun or will, give running actions no more time."""
+        """Make the current or the next close give running actions no more time."""
         self._is_forced.set()
 
     async def _wait_unless_forced(self, seconds: float) -> None:
@@ -364,4 +364,4 @@ class LocalExecutor:
         try:
             await self._store.heartbeat(run.id, fence=run.fence, lease=0)
         except (Fenced, NotFound, StoreError):
-            logger.warning("the run is left to its lease", extra={"run_id": run.id})
+            logger.warning("the run is left until its lease runs out", extra={"run_id": run.id})

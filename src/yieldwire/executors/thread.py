@@ -1,8 +1,8 @@
 """Blocking actions: a generator or a function, driven by a thread.
 
-The thread encodes and gathers chunks and wakes the loop once for whatever has gathered by
-then; the loop appends them as blocks. The thread waits while it is too far ahead, and stops
-at its next yield when the run is cancelled: its generator is closed in the thread itself.
+The thread encodes and collects chunks and wakes the loop once for all that it has collected;
+the loop appends them as blocks. The thread waits while it is too far ahead, and stops at its
+next yield when the run is cancelled: its generator is closed in the thread itself.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from yieldwire.log.chunks import Result
 
 MAX_IN_FLIGHT: Final = 1024
 MAX_IN_FLIGHT_BYTES: Final = 4 * BLOCK_BYTES
-"""Events, and bytes of them, that a thread may have gathered before it waits for the loop."""
+"""Events, and their bytes, that a thread can collect before it waits for the loop."""
 
 
 class Bridge:
-    """What one thread and the loop share."""
+    """Shared by one thread and the loop."""
 
     def __init__(self, writer: LogWriter) -> None:
         self._writer = writer
@@ -40,7 +40,7 @@ class Bridge:
     # The thread's side.
 
     def put(self, chunk: object) -> None:
-        """Hand a chunk over; wait for room before."""
+        """Hand over a chunk; wait for space first."""
         data = self._writer.encode(chunk)
         self._room.wait()
         with self._lock:
@@ -56,7 +56,7 @@ class Bridge:
             self._wake()
 
     def finish(self) -> None:
-        """Say that nothing more comes."""
+        """Signal that nothing more comes."""
         self.is_done = True
         self._wake()
 
@@ -64,12 +64,12 @@ class Bridge:
         try:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
-            self.is_stopped = True  # the loop is closed: nobody is left to hand over to
+            self.is_stopped = True  # the loop is closed: nobody takes the chunks
 
     # The loop's side.
 
     def take(self) -> list[bytes]:
-        """Return what has gathered, and make room."""
+        """Return the collected chunks, and make space."""
         self._news.clear()
         with self._lock:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
@@ -77,7 +77,7 @@ class Bridge:
         return gathered
 
     async def wait_for_news(self) -> None:
-        """Return when something has gathered, or the thread is done."""
+        """Return when there are collected chunks, or the thread is done."""
         await self._news.wait()
 
     def stop(self) -> None:
@@ -88,14 +88,14 @@ class Bridge:
 
 
 class _Thread:
-    """Runs one blocking function; what came of it is there when the bridge is done."""
+    """Runs one blocking function; its outcome is set when the bridge is done."""
 
     def __init__(self, run: Callable[[], object], bridge: Bridge) -> None:
         self._run, self._bridge = run, bridge
         self.result: object = None
         self.error: BaseException | None = None
         context = contextvars.copy_context()
-        # A daemon: one that never comes to its next yield must not keep the process from ending.
+        # A daemon: a function that never reaches its next yield must not block the exit.
         threading.Thread(
             target=context.run, args=(self._main,), name="yieldwire action", daemon=True
         ).start()
@@ -103,7 +103,7 @@ class _Thread:
     def _main(self) -> None:
         try:
             self.result = self._run()
-        except BaseException as exc:  # noqa: BLE001 - raised again by whoever waits for the thread
+        except BaseException as exc:  # noqa: BLE001 - raised again where the thread is awaited
             self.error = exc
         finally:
             self._bridge.finish()
@@ -115,7 +115,7 @@ async def run_blocking(
     """Run a blocking function or generator in a thread, and return its result.
 
     Raises:
-        asyncio.CancelledError: If the run is to stop, once the thread has.
+        asyncio.CancelledError: If the run must stop, once the thread has.
     """
     bridge = Bridge(writer)
     target = _drive_generator if is_generator else _call
@@ -127,8 +127,8 @@ async def run_blocking(
         await _hand_over(bridge, writer)
     except BaseException:
         bridge.stop()
-        # A thread cannot be stopped from outside: it is waited for, and whoever asked for
-        # the end is not kept waiting by that (`RunLimits.cancel_within`).
+        # A thread cannot be stopped from outside: it is awaited, and the caller that cancelled
+        # the run does not wait for it (`RunLimits.cancel_within`).
         while not bridge.is_done:
             await bridge.wait_for_news()
             bridge.take()
@@ -162,7 +162,7 @@ def _drive_generator(function: Callable[[], Iterator[object]], bridge: Bridge) -
             except StopIteration as stop:
                 return stop.value if held is None else held.value
             if held is not None:
-                late = UsageError("A Result is the last word: nothing can be yielded after it.")
+                late = UsageError("A Result is the last value: nothing can be yielded after it.")
                 raise at_yield(late, generator)
             if isinstance(chunk, Result):
                 held = chunk

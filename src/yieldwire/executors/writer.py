@@ -1,14 +1,14 @@
-"""What an action emits, on its way into the log.
+"""Writes what an action emits into the log.
 
-Theory of operation. Chunks are encoded as they come and gathered. They are appended, as one
-block, when the action suspends: a stream that trickles is written event by event with no
-delay, and a loop that runs hot fills its blocks by itself. `LogWriter.run` is what sees
-the action suspend: it steps the action's coroutine by hand, and where that waits for
-something, writes first and waits then. So there is no task, queue or timer per event.
+Theory of operation. Chunks are encoded as they come and collected. They are appended, as one
+block, when the action suspends: a slow stream is written event by event without delay, and a
+hot loop fills its blocks. `LogWriter.run` detects when the action suspends: it steps the
+action's coroutine by hand, and if that waits for something, writes first and waits then. So
+there is no task, queue or timer per event.
 
-What is gathered is bounded. A chunk for which the log has no room is refused where it is put,
-however long nobody awaits; what was taken always fits, and so does the run's end. A block holds
-about `BLOCK_BYTES`: a full one is set aside, and the next chunk begins another.
+The collected chunks are limited. A chunk for which the log has no space is refused where it is
+put, however long nobody awaits; accepted chunks always fit, and so does the run's end. A block
+holds about `BLOCK_BYTES`: a full one is set aside, and the next chunk starts another.
 """
 
 import asyncio
@@ -35,15 +35,15 @@ from yieldwire.stores import RunStore
 T = TypeVar("T")
 
 BLOCK_EVENTS: Final = 512
-"""Enough to make the cost of a block small beside that of its events."""
+"""Large enough to make the cost of a block small compared with that of its events."""
 BLOCK_BYTES: Final = 64 * 1024
 MOST_BLOCK_EVENTS: Final = 2 * BLOCK_EVENTS
-"""Chunks that a block may have where they came at once."""
+"""The maximum of chunks in a block."""
 FIRST_SECONDS: Final = 0.0005
-"""How long after it waited an action may keep an event to itself: one that is slow to make an
-event may be as slow with the next."""
+"""How long after a wait an action can keep an event back: if producing one event is slow, the
+next can be as slow."""
 BLOCK_SECONDS: Final = 0.005
-"""How long an action that never waits may keep an event, and the loop, to itself."""
+"""How long an action that never waits can keep an event, and the loop, to itself."""
 
 
 class LogWriter:
@@ -62,16 +62,16 @@ class LogWriter:
         self._backpressure = backpressure
         self._seq = run.seq
         self.budget: Final = Budget(run, limits)
-        """What the log may still hold."""
+        """The space left in the log."""
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._full: list[tuple[list[bytes], int]] = []
-        """Chunks before the pending ones, and their bytes: each a block. Where none pend, empty."""
+        """Full blocks of chunks before the pending ones, with their bytes. Empty if none pend."""
         self._unsettled: Block | None = None
-        """The block of which the store has not said that it is in the log.
+        """The block that the store has not confirmed yet.
 
-        Where a write fails or is cancelled, the store may have it or not. The same append is
-        repeated before anything follows, which is answered as success if it has.
+        If a write fails or is cancelled, the store can have it or not. The same append is
+        repeated before anything follows, which counts as success if it has.
         """
         self._failure: LimitExceeded | None = None
         self._ending: tuple[Block, EventType] | None = None
@@ -85,16 +85,16 @@ class LogWriter:
         self.spawn_flush: Callable[[], object] | None = None
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
         self.has_failed = self.is_fenced = False
-        """Whether the store did not take what was to be written, and if so because it said that the
-        run is another writer's now, or has ended."""
+        """Whether the store refused a write, and whether that was because the run has another
+        writer now, or has ended."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
     def encode(self, chunk: object) -> bytes:
-        """Return the chunk's JSON. May be called from any thread.
+        """Return the chunk's JSON. Can be called from any thread.
 
         Raises:
-            InvalidOutput: If it does not fit its type, or cannot be written as JSON.
+            InvalidOutput: If it does not match its type, or cannot be written as JSON.
             LimitExceeded: If it is too large.
         """
         try:
@@ -119,11 +119,11 @@ class LogWriter:
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
-            InvalidOutput: If one does not fit its type, or cannot be written as JSON.
+            InvalidOutput: If one does not match its type, or cannot be written as JSON.
             UsageError: If something follows the `Result`.
         """
-        # What `put` does, without the call and with `ENCODING` spelt out: this is done for nearly
-        # every event there is.
+        # The same as `put`, without the call and with `ENCODING` written out: this runs for
+        # nearly every event.
         encode, most, time = self._encode, self._checked_bytes, self._time
         rest = chunks
         try:
@@ -166,14 +166,14 @@ class LogWriter:
         """Take a chunk; it is written when the action waits, or drains.
 
         Raises:
-            LimitExceeded: If it is too large, or the log has no room for it.
+            LimitExceeded: If it is too large, or the log has no space for it.
         """
         was_full = self._failure is not None
         try:
             self.put_encoded(self.encode(chunk))
         except LimitExceeded:
             if was_full or (self._failure is not None and not self._is_stepping):
-                # The action let it pass, or has not heard of it: the run ends all the same.
+                # The action ignored it, or has not seen it yet: the run ends anyway.
                 self._loop.call_soon(self._kick)
             raise
 
@@ -181,12 +181,12 @@ class LogWriter:
         """Take a chunk's JSON.
 
         Raises:
-            LimitExceeded: If the log has no room for it.
+            LimitExceeded: If the log has no space for it.
         """
         if self.is_closed or self._failure is not None:
             raise self._refusal()
         if not data.isascii():
-            data = one_line(data)  # so that its size is the one that it has in the log
+            data = one_line(data)  # so that it has the same size as in the log
         if not self.budget.reserve(len(data)):
             self._failure = self.budget.exceeded()
             raise self._refusal()
@@ -205,12 +205,12 @@ class LogWriter:
         return Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
 
     def stop(self) -> None:
-        """Let the action be stopped at its next chunk, if it does not wait before."""
+        """Stop the action at its next chunk, unless it waits before that."""
         self.is_stopping = True
         self._due_at = 0.0
 
     def _kick(self) -> None:
-        # Somebody outside the action's own coroutines put something: nobody sees them wait.
+        # Code outside the action's own coroutines put something: nothing detects its waits.
         has_news = self._failure is not None or (self._pending and not self._busy)
         if has_news and not self.is_closed and self.spawn_flush:
             self.spawn_flush()
@@ -219,8 +219,8 @@ class LogWriter:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """Run ``coroutine``; whenever it suspends, first write what it has emitted.
 
-        What it waits for is then waited for as if nobody stood between, so cancellation,
-        time limits and task groups inside it work as ever.
+        Its awaitable is then awaited as if directly, so cancellation, time limits and task
+        groups inside it work as usual.
         """
         value: object = None
         error: BaseException | None = None
@@ -238,7 +238,7 @@ class LogWriter:
                     yield from self.flush().__await__()
                 except asyncio.CancelledError as exc:
                     # The cancellation was meant for what the action waits for: pass it on there,
-                    # and where that is over already, to the action itself.
+                    # or, if that is already over, to the action itself.
                     if waited is None or not waited.cancel():
                         error = exc
                         continue
@@ -249,11 +249,11 @@ class LogWriter:
                 value = yield waited
             except BaseException as exc:  # noqa: BLE001 - as above
                 error = exc
-            if not self.is_stopping:  # it has waited, and with it let others run
+            if not self.is_stopping:  # it has waited, so others have had a turn
                 self._due_at = self._time() + FIRST_SECONDS
 
     async def drain(self) -> None:
-        """Write if it is time to, and let others run; wait while the log is too far behind."""
+        """Write if it is time to, and give others a turn; wait while the log is too far behind."""
         if (
             len(self._pending) >= BLOCK_EVENTS
             or self._pending_bytes >= BLOCK_BYTES
@@ -263,10 +263,10 @@ class LogWriter:
             await self.turn()
 
     async def turn(self) -> None:
-        """Write what there is, and give every other task a turn.
+        """Write everything pending, and give every other task a turn.
 
         Raises:
-            asyncio.CancelledError: If the run is to stop.
+            asyncio.CancelledError: If the run must stop.
         """
         await self.flush()
         while self._busy and (
@@ -276,14 +276,14 @@ class LogWriter:
         await asyncio.sleep(0)
         if self.is_stopping:
             raise asyncio.CancelledError
-        self._due_at = self._time() + BLOCK_SECONDS  # it did not wait for anything of its own
+        self._due_at = self._time() + BLOCK_SECONDS  # it did not wait for anything itself
 
     async def flush(self) -> None:
-        """Append everything that is pending. If somebody else is at it, they take it along.
+        """Append everything pending. If another task is already writing, it includes this.
 
         Raises:
             LimitExceeded: If the log would be too large.
-            StoreError: If the store failed for longer than is waited for it.
+            StoreError: If the store failed for longer than `store_patience`.
         """
         if self._busy:
             return
@@ -295,7 +295,7 @@ class LogWriter:
                     block = self._unsettled = self._next_block()
                     if block is None:
                         break
-                try:  # what `_settle` does, without the call
+                try:  # the same as `_settle`, without the call
                     self._seq = await self._store.append(
                         block.run_id, block, after=self._seq, fence=self._run.fence
                     )
@@ -312,7 +312,7 @@ class LogWriter:
             raise self._refusal()
 
     def _next_block(self) -> Block | None:
-        """Return what is pending, or about `BLOCK_BYTES` of it, as far as the log has room."""
+        """Return the pending chunks, or about `BLOCK_BYTES`, as far as the log has space."""
         if self._full:
             data, size = self._full.pop(0)
         else:
@@ -330,7 +330,7 @@ class LogWriter:
         """Return if the log is within its limits.
 
         Raises:
-            LimitExceeded: If it is not, also where the action let that pass.
+            LimitExceeded: If it is not, even if the action ignored that.
         """
         if self._failure is not None:
             raise self._refusal()
@@ -363,16 +363,16 @@ class LogWriter:
             await self._idle
 
     async def end(self, kind: EventType, data: bytes) -> EventType:
-        """Append what is pending and the terminal event, the last block with it, and close.
+        """Append everything pending and the terminal event in the last block, and close.
 
-        If the log has no room for it, `LimitExceeded` is written as the end instead. Returns
+        If the log has no space for it, `LimitExceeded` is written as the end instead. Returns
         the type of the event that was written.
 
         If it fails or is cancelled, it can be called again with the same arguments.
 
         Raises:
             Fenced: If the run was taken away.
-            StoreError: If the store failed for longer than is waited for it.
+            StoreError: If the store failed for longer than `store_patience`.
         """
         self.is_closed = True
         self._backpressure.close()
@@ -389,7 +389,7 @@ class LogWriter:
         return kind
 
     def _last_block(self, kind: EventType, data: bytes) -> tuple[Block, EventType]:
-        """Return the block that ends the log, as far as there is room, and its last type."""
+        """Return the block that ends the log, as far as there is space, and its last type."""
         rest = self._next_block() if self._pending else None
         if self._failure is not None and kind is EventType.DONE:
             kind, data = self.budget.end_as(self._failure)

@@ -1,1 +1,1 @@
-"""A run from outside: its start, its input, its readers, its handle, and who may touch it."""
+"""A run from outside: its start, its input, its readers, its handle, and access to it."""

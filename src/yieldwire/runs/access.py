@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: one place for every transport."""
+"""The caller, and what it is allowed to do: one place for every transport."""
 
 import math
 import time
@@ -19,9 +19,9 @@ IDENTITY: Final[Rules] = {"owner": TEXT, "expires_at": optional(SECONDS)}
 @settings(IDENTITY)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who asks, where ``identify`` knows more than a name.
+    """The identity of a caller, if ``identify`` knows more than a name.
 
-    ``expires_at`` is in seconds since the epoch: a stream that outlives it asks again.
+    ``expires_at`` is in seconds since the epoch: a stream that outlives it is identified again.
     """
 
     owner: str
@@ -30,37 +30,37 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whoever sent a request: an owner, or an address when anonymous."""
+    """The sender of a request: an owner, or an address if anonymous."""
 
     owner: str | None = None
     address: str = "local"
     expires_at: float | None = None
     asked_at: float = math.inf
-    """When the request came, by `time.monotonic`: what was revoked after that counts for it."""
+    """When the request arrived, by `time.monotonic`: later revocations apply to it."""
 
     @property
     def quota(self) -> str:
-        """Whose limits a start counts against."""
+        """The caller against whose limits a start counts."""
         return f"owner:{self.owner}" if self.owner is not None else f"address:{self.address}"
 
     @property
     def has_expired(self) -> bool:
-        """Whether the identity has to be asked for again."""
+        """Whether the caller must be identified again."""
         return self.expires_at is not None and self.expires_at <= time.time()  # noqa: TID251
 
 
 Access: TypeAlias = Callable[[Caller, RunRecord, Verb], bool | Awaitable[bool]]
-"""Widens ownership: an admin, a team, a share token. Asked only where the owner rule says no."""
+"""Widens ownership: an admin, a team, a share token. Called only if the owner rule refuses."""
 
 
 async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access | None) -> None:
-    """Return if ``caller`` may do ``verb`` to ``run``.
+    """Return if ``caller`` is allowed to do ``verb`` to ``run``.
 
-    A run belongs to whoever started it. One that nobody owns is open to whoever has its id, but
-    a feed that all readers share is ended by none of them.
+    A run belongs to the caller who started it. A run without an owner is open to everyone who has
+    its id, but none of its readers can end a shared feed.
 
     Raises:
-        Unauthorized: If nobody is signed in and the run has an owner.
+        Unauthorized: If the caller is anonymous and the run has an owner.
         Forbidden: If the run is another owner's.
     """
     is_open = run.owner is None and (verb == "read" or not run.is_shared)

@@ -1,12 +1,12 @@
 """The files of runs on disk: kept while an attempt can need them, and no longer.
 
-Theory of operation. Each run has a folder of its own, which is complete before the store has the
+Theory of operation. Each run has its own folder, which is complete before the store has the
 run. A crash between the two leaves the folder of a run that no store knows. The process that
 creates the run holds a shared lock on the folder from its first byte until the store has the run,
 and the system releases the lock when the process dies. So a folder whose run is unknown, and
-whose lock can be taken alone, belongs to nobody and can be deleted. No clock is involved.
+which can be locked exclusively, belongs to nobody and can be deleted. No clock is involved.
 
-Where the system has no such locks, on Windows, a folder that a crash left is not deleted.
+On systems without such locks (Windows), a folder that a crash left is not deleted.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _TRIES: Final = 100
-"""How often a folder is made that is deleted each time."""
+"""How often to create a folder that is deleted each time."""
 
 
 if sys.platform == "win32":
@@ -45,7 +45,7 @@ else:
 
         Raises:
             FileNotFoundError: If it was deleted meanwhile.
-            OSError: If another process holds a lock on it and this one is to be ``alone``.
+            OSError: If another process holds a lock on it and the lock must be exclusive.
         """
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -59,7 +59,7 @@ else:
 
 
 async def carry_out(work: Callable[[], T], pool: Executor | None = None) -> T:
-    """Do ``work`` in a thread. Cancellation waits until it is done, and then comes through."""
+    """Do ``work`` in a thread. A cancellation waits until it is done."""
     context = copy_context()
     done = asyncio.get_running_loop().run_in_executor(pool, partial(context.run, work))
     try:
@@ -69,12 +69,12 @@ async def carry_out(work: Callable[[], T], pool: Executor | None = None) -> T:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({done})
         if not done.cancelled():
-            done.exception()  # nobody else asks for it
+            done.exception()  # marks it as retrieved
         raise
 
 
 class KeptFiles:
-    """The files of one run's input, in a folder of their own.
+    """The files of one run's input, in their own folder.
 
     Each is stored by its hash, so that its record in the run's input finds it again.
     """
@@ -86,10 +86,10 @@ class KeptFiles:
     def keep(self, uploads: Iterable[Upload]) -> None:
         """Write every upload's content, safe from the end of the process; all of them or none.
 
-        Until `release`, no other process takes the folder for one that a crash has left.
+        Until `release`, no other process treats the folder as left by a crash.
 
         Raises:
-            OSError: If one cannot be written. Nothing is left of the others then.
+            OSError: If one cannot be written. The others are deleted then.
         """
         try:
             for upload in uploads:
@@ -108,7 +108,7 @@ class KeptFiles:
                 self._lock = _lock(self._folder, alone=False)
                 return
             except (FileNotFoundError, FileExistsError):
-                # It may be deleted at any moment before it is locked: then it is made again.
+                # It can be deleted at any moment before it is locked; then it is created again.
                 if not tries_left:
                     raise  # there is something else in its place, or above it
 
@@ -121,7 +121,7 @@ class KeptFiles:
         upload.file.seek(0)
 
     def open(self, record: object) -> Upload:
-        """Return the upload that a record in a run's input stands for.
+        """Return the upload for a record in a run's input.
 
         Raises:
             ValueError: If it is not kept here.
@@ -134,12 +134,12 @@ class KeptFiles:
         try:
             return Upload.at(path, filename=name, content_type=kind)
         except OSError as exc:
-            raise ValueError(f"the file {name!r} is not kept any more") from exc
+            raise ValueError(f"the file {name!r} no longer exists") from exc
 
     def seize(self) -> bool:
-        """Lock the folder alone, and return whether that succeeded.
+        """Lock the folder exclusively, and return whether that succeeded.
 
-        It does not while the run that the folder belongs to is being created.
+        It fails while the run that the folder belongs to is being created.
         """
         with suppress(OSError):
             self._lock = _lock(self._folder, alone=True)
@@ -152,13 +152,13 @@ class KeptFiles:
             self._lock = None
 
     def forget(self) -> None:
-        """Delete what was kept."""
+        """Delete the files."""
         delete([self._folder])
         self.release()
 
 
 def delete(folders: Iterable[Path]) -> None:
-    """Delete folders with what is in them; one that does not exist is ignored."""
+    """Delete folders with their contents; one that does not exist is ignored."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Runs as Python code starts, finds and holds them."""
+"""Starts, finds and holds runs from Python code."""
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _TICK: Final = 15.0
-"""Seconds between two signs that a waiting reader is still there."""
+"""Seconds between two signals that a waiting reader is still present."""
 
 
 class Verbs(Protocol):
@@ -35,7 +35,7 @@ class Verbs(Protocol):
 
     @property
     def is_closing(self) -> bool:
-        """Whether it takes no new runs."""
+        """Whether it accepts no new runs."""
         ...
 
     async def ready(self) -> object:
@@ -49,7 +49,7 @@ class Verbs(Protocol):
     async def admit(
         self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
     ) -> Context:
-        """Run the guards of a start, and return the context that it leaves."""
+        """Run the guards of a start, and return the resulting context."""
         ...
 
     async def create(
@@ -61,7 +61,7 @@ class Verbs(Protocol):
         key: str | None = None,
         detached: bool = False,
     ) -> RunRecord:
-        """Validate the input, keep the run, and see to its execution."""
+        """Validate the input, create the run, and start its execution."""
         ...
 
     def reader(self, run_id: str) -> Reader:
@@ -69,7 +69,7 @@ class Verbs(Protocol):
         ...
 
     async def fold(self, run_id: str) -> Fold:
-        """Return what the run's log adds up to."""
+        """Return the state of the run's log."""
         ...
 
     async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
@@ -82,7 +82,7 @@ class Verbs(Protocol):
 
 
 class Run(Generic[T]):
-    """A run as Python code holds it: iterate it for its events, await its result."""
+    """A run in Python code: iterate it for its events, await its result."""
 
     def __init__(self, app: Verbs, record: RunRecord, action: Action[..., Any, T] | None) -> None:
         self._app, self._action = app, action
@@ -96,7 +96,7 @@ class Run(Generic[T]):
         return self.events()
 
     async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
-        """Yield the events behind ``after``, as they come, up to the terminal one.
+        """Yield the events after ``after``, as they come, up to the terminal one.
 
         Raises:
             StoreError: If the store failed.
@@ -115,7 +115,7 @@ class Run(Generic[T]):
             raise
 
     async def chunks(self) -> AsyncGenerator[Json, None]:
-        """Yield what the action yields, as plain JSON values.
+        """Yield the chunks of the action, as plain JSON values.
 
         Raises:
             ActionError: If the run fails with an error of the action's own.
@@ -131,7 +131,7 @@ class Run(Generic[T]):
     async def result(self) -> T:
         """Return the result when the run has completed, as the type that the action declares.
 
-        Of a run whose action is not one of this application's it is plain JSON.
+        If the run's action is not one of this application's, the result is plain JSON.
 
         Raises:
             ActionError: If the run failed with an error of the action's own.
@@ -148,7 +148,7 @@ class Run(Generic[T]):
         return cast("T", result)
 
     async def cancel(self) -> None:
-        """Ask the run to stop. Asking again changes nothing."""
+        """Ask the run to stop. Calling it again has no effect."""
         await self._app.cancel(self.id)
 
     async def snapshot(self) -> dict[str, Json]:
@@ -159,28 +159,28 @@ class Run(Generic[T]):
 class Start:
     """Starts detached runs from Python: ``run = await actions.start(count, to=3)``.
 
-    A detached run goes on whether it is read or not. The input is given as the action's own
-    parameters, without those that are injected, and type checkers know them where the
-    injected ones come first::
+    A detached run continues with or without readers. Pass the input as the action's own
+    parameters, without the injected ones; type checkers know them if the injected ones come
+    first::
 
         async def report(ctx: Context, month: str) -> Report: ...
 
 
         run = await actions.start(report, month="May")
 
-    Elsewhere, and where the input comes as one object, it is given as that, which is checked
-    when the run starts: ``await actions.start(report, {"month": "May"}, owner="ada")``.
+    Otherwise, and if the input is one object, pass that; it is checked when the run starts:
+    ``await actions.start(report, {"month": "May"}, owner="ada")``.
     """
 
     def __init__(self, app: Verbs, options: Mapping[str, str | None] | None = None) -> None:
         self._app, self._options = app, options
 
     def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Start":
-        """Return what starts runs of an owner's, or once for an idempotency key.
+        """Return a starter with an owner or an idempotency key.
 
         Args:
             owner: The run's owner; ``None``: no owner, so anyone with its id can read it.
-            key: The same owner, action, key and input is the same run, however often started.
+            key: The same owner, action, key and input give the same run, however often started.
 
         Example:
             >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
@@ -258,11 +258,11 @@ class Start:
         """Start a run, and return it.
 
         Raises:
-            ValidationFailed: If the input does not fit.
+            ValidationFailed: If the input is invalid.
             KeyReused: If the key belongs to another input.
-            UsageError: If ``action`` is not one of the application's, or it cannot be told what
-                is input and what is an option.
-            YieldwireError: Whatever a guard refuses with.
+            UsageError: If ``action`` is not one of the application's, or input and options
+                cannot be told apart.
+            YieldwireError: Any error with which a guard refuses.
         """
         action = self._app.own(action)
         options, data = self._parted(action, args, input)
@@ -305,7 +305,7 @@ def _inputs_of(action: Action[..., Any, Any]) -> list[str]:
 
 
 class Handles(Registry):
-    """What Python code does with runs, without HTTP."""
+    """Run operations for Python code, without HTTP."""
 
     @property
     def start(self: Verbs) -> Start:
@@ -320,11 +320,11 @@ class Handles(Registry):
         """Return the run with this id, no matter who started it or where it is executed.
 
         There is no access check: code in the server's process can attach to every run.
-        What a request names must be checked first, with ``await actions.get(run_id, caller)``.
+        Check an id from a request first, with ``await actions.get(run_id, caller)``.
 
         Args:
             run_id: The run's id.
-            action: The action whose run it must be, for a result that type checkers know.
+            action: The action of the run, so that type checkers know the result.
 
         Raises:
             NotFound: If the run does not exist, or belongs to another action.

@@ -1,9 +1,9 @@
 """The input of runs, from the start that brings it to the last attempt that needs it.
 
-The process that validates an input has its arguments at hand; every other one reads them from the
-run's record and from the files that were kept with it. Where the store outlives the process, the
-files are written before the store has the run, so that no attempt ever misses one, and deleted
-when the run has ended, and again when it is purged, in case the process was killed in between.
+The process that validates an input has its arguments in memory; every other one reads them from
+the run's record and from the files stored with it. If the store outlives the process, the files
+are written before the store has the run, so that no attempt ever misses one, and deleted when
+the run has ended, and again when it is purged, in case the process was killed in between.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ from yieldwire.stores import RunStore
 logger = logging.getLogger("yieldwire.app")
 
 _AT_ONCE: Final = 256
-"""Runs that the store is asked for at a time."""
+"""How many runs are requested from the store at a time."""
 
 
 class Start:
-    """A start on its way: the record that it makes, and what its first attempt needs.
+    """A start in progress: the record that it creates, and what its first attempt needs.
 
     It ends with one of `close`, `drop` and `hand_over`.
     """
@@ -42,7 +42,7 @@ class Start:
     def __init__(self, record: RunRecord, work: Work, files: KeptFiles | None) -> None:
         self.record: Final = record
         self.is_abandoned = False
-        """Whether its caller was cancelled while the store was asked to keep the run."""
+        """Whether its caller was cancelled while the store was creating the run."""
         self._work, self._files = work, files
 
     @property
@@ -51,7 +51,7 @@ class Start:
         return () if uploads is None else list(uploads.described.values())
 
     async def keep(self) -> None:
-        """Write the files where they can outlive the process.
+        """Write the files if they can outlive the process.
 
         Raises:
             StoreError: If they cannot be written.
@@ -64,17 +64,17 @@ class Start:
             raise StoreError(f"Files cannot be kept: {exc.strerror or exc}.") from exc
 
     def hand_over(self) -> Work:
-        """Return what the first attempt needs: the store has the run, and the files are its own."""
+        """Return what the first attempt needs: the store has the run, which now owns the files."""
         if self._files is not None:
             self._files.release()
         return self._work
 
     def close(self) -> None:
-        """Close the files, and leave what was written of them: the store may have the run."""
+        """Close the files, but do not delete them: the store can have the run."""
         self.hand_over().close()
 
     async def drop(self) -> None:
-        """Close the files and delete what was written of them: there is no such run."""
+        """Close and delete the files: the run does not exist."""
         self._work.close()
         if self._files is not None and self._described:
             await carry_out(self._files.forget)
@@ -84,8 +84,8 @@ async def _dump_with_files(action: Action[..., Any, Any], arguments: Mapping[str
     try:
         return await dump(action, arguments)
     except PydanticSerializationError as exc:
-        # A field of any type lets a file pass, but no later attempt could have it back.
-        reason = "A file is where the action does not take one; declare an Upload there."
+        # A field of any type accepts a file, but no later attempt could read it back.
+        reason = "The action does not take a file here; declare an Upload for it."
         raise ValidationFailed({"_root": [reason]}) from exc
 
 
@@ -98,12 +98,12 @@ def _check_readable(dumped: bytes) -> None:
 
 
 class Inputs:
-    """Reads and keeps the input of runs, for one store."""
+    """Reads and stores the input of runs, for one store."""
 
     def __init__(self, store: RunStore) -> None:
         self._store, self._folder = store, store.files
         self.has_doubts = False
-        """Whether a start failed in such a way that its files may be left behind."""
+        """Whether a failed start can have left files behind."""
 
     def _files(self, run_id: str) -> KeptFiles | None:
         return None if self._folder is None else KeptFiles(self._folder / run_id)
@@ -113,10 +113,10 @@ class Inputs:
     ) -> Start:
         """Validate the input of a start.
 
-        Every file in it is the start's from here on, also where this raises.
+        The start owns every file in it from here on, even if this raises.
 
         Raises:
-            ValidationFailed: If the input does not fit.
+            ValidationFailed: If the input is invalid.
         """
         given = uploads_in(data)  # also those that no field of the input takes
         uploads = Uploads(given) if given or action.takes_files else None
@@ -130,7 +130,7 @@ class Inputs:
                     dumped = await _dump_with_files(action, arguments)
             _check_readable(dumped)
             record = record_of(action, ctx, dumped, detached=detached)
-            # Read from its JSON where there is any, so that it is the same as for later attempts.
+            # Read from its JSON if possible, so that it is the same as for later attempts.
             state = from_json(record.context)["state"] if ctx.state else {}
         except BaseException:
             if uploads is not None:
@@ -141,10 +141,10 @@ class Inputs:
         return Start(record, work, self._files(record.id))
 
     async def find_after(self, failure: StoreError, start: Start) -> RunRecord:
-        """Return the run of ``start`` if the store has it, though it failed to say so.
+        """Return the run of ``start`` if the store has it, although it failed to say so.
 
         Raises:
-            StoreError: The ``failure``, if the run is not there or the store cannot be asked.
+            StoreError: The ``failure``, if the run does not exist or the store cannot be asked.
         """
         try:
             return await self._store.get(start.record.id)
@@ -152,7 +152,7 @@ class Inputs:
             await start.drop()
         except BaseException as exc:
             start.close()
-            self.has_doubts = True  # the store may have the run, which needs its files then
+            self.has_doubts = True  # the store can have the run, which then needs its files
             if not isinstance(exc, StoreError):
                 raise
         raise failure
@@ -161,7 +161,7 @@ class Inputs:
         """Return what an attempt at ``run`` needs, from the run's record.
 
         Raises:
-            ValidationFailed: If the run's input does not fit its action any more, or one of its
+            ValidationFailed: If the run's input no longer matches its action, or one of its
                 files is gone.
         """
         files = self._files(run.id)
@@ -177,27 +177,27 @@ class Inputs:
         return Work(action=action, arguments=arguments, context=context, uploads=uploads)
 
     async def forget(self, run_ids: Sequence[str]) -> None:
-        """Delete the files of runs for which there will be no attempt."""
+        """Delete the files of runs that will have no further attempt."""
         if self._folder is not None and run_ids:
             folders = [self._folder / run_id for run_id in run_ids]
             await carry_out(partial(delete, folders))
 
     async def remove_leftovers(self) -> None:
-        """Delete what a crash has left: files of runs that have ended, or were never created.
+        """Delete files left by a crash: of runs that have ended, or were never created.
 
-        Those of a run that somebody is creating stay.
+        Files of a run that is being created are kept.
 
         Raises:
             StoreError: If the store cannot be asked.
         """
         if self._folder is None:
             return
-        pool = ThreadPoolExecutor(1)  # gone at once, for those who never take files
+        pool = ThreadPoolExecutor(1)  # removed at once, as many applications never take files
         try:
             names = await carry_out(partial(folders_in, self._folder), pool)
         except OSError as exc:
-            # Runs without files need no folder; a start that has files is told.
-            logger.warning("leftover files cannot be looked for: %s", exc)
+            # Runs without files need no folder; a start with files gets an error.
+            logger.warning("cannot search for leftover files: %s", exc)
             return
         finally:
             pool.shutdown(wait=False)
@@ -218,7 +218,7 @@ class Inputs:
     async def _remove(self, folder: Path) -> None:
         files = KeptFiles(folder)
         try:
-            # Asked again under the lock: the run may have been created since.
+            # Checked again under the lock: the run can have been created since.
             if await carry_out(files.seize) and not await self._is_needed(folder.name):
                 logger.info("deleting files that no run needs: %s", folder)
                 await carry_out(files.forget)

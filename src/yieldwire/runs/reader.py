@@ -1,8 +1,8 @@
-"""Following a run: the one loop that every reader is in.
+"""Following a run: the one loop that every reader runs.
 
-Read the log behind the cursor; where there is nothing, wait to be woken; again. Live
-streaming, replay, resume, a second reader and polling are this loop. A wake-up carries no
-data, so there is no gap between what is replayed and what is live.
+Read the log after the cursor; if there is nothing, wait to be woken; repeat. Live streaming,
+replay, resume, a second reader and polling are this loop. A wake-up carries no data, so there
+is no gap between replayed and live events.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ from yieldwire.runs.access import Caller
 from yieldwire.stores import RunStore
 
 Take: TypeAlias = Callable[[Block], bool]
-"""Takes a block at once, and says whether it could; if not, or if it raises, `next` does."""
+"""Takes a block at once, and returns whether it could; if not, or if it raises, `next` does."""
 
 PAGE_BYTES: Final = 65_536
-"""About what is sent at a time; a reader that does not read costs a few times that."""
+"""About the bytes sent at a time; a reader that does not read costs a few times that."""
 
 
 class Reader:
-    """One reader of one run: holds the run while it is here, and may be asked to leave."""
+    """One reader of one run: holds the run while it is present, and can be asked to leave."""
 
     caller: Caller = Caller()
-    """Who reads."""
+    """The caller that reads."""
     is_revoked: bool = False
-    """Whether the reader was asked to leave because its caller may not read on."""
+    """Whether the reader was asked to leave because its caller lost access."""
 
-    def __init__(  # noqa: PLR0913 - what an application hands to each
+    def __init__(  # noqa: PLR0913 - values that an application passes to each
         self,
         store: RunStore,
         backpressures: Mapping[str, Backpressure],
@@ -56,7 +56,7 @@ class Reader:
         self._take: Take | None = None
         self._is_interrupted = False
         self._is_behind, self._is_over = True, False
-        # A run that goes on without readers need not be told of one.
+        # A run that does not need readers is not told about them.
         self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
         self._has_held = self._has_left = False
         self.is_leaving = False
@@ -64,7 +64,7 @@ class Reader:
 
     @cached_property
     def id(self) -> str:
-        """What the store knows this reader by."""
+        """The store's id for this reader."""
         return secrets.token_hex(8)
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class Reader:
 
     async def __aexit__(self, *_: object) -> None:
         self._open_readers.discard(self)
-        self._take = None  # whose it is holds this reader: a cycle would be freed late
+        self._take = None  # its owner refers to this reader: a cycle would be freed late
         await self.release()
 
     def leave(self) -> None:
@@ -83,12 +83,12 @@ class Reader:
         self.is_leaving = True
 
     def revoke(self) -> None:
-        """Ask the reader to end, because its caller may not read on."""
+        """Ask the reader to end, because its caller lost access."""
         self.is_revoked = True
         self.leave()
 
     def check(self) -> None:
-        """Return if the caller may read on.
+        """Return if the caller is allowed to read on.
 
         Raises:
             Unauthorized: If the access was revoked, or has expired.
@@ -104,11 +104,11 @@ class Reader:
             try:
                 await self._store.hold(self.run_id, self.id, seconds=3 * tick)
             except StoreError:
-                # What cannot be written, on a full disk for example, may still be read.
+                # What cannot be written, for example on a full disk, can often still be read.
                 self._held_until = now + 2 * tick
 
     async def release(self) -> None:
-        """Say that this reader has gone. Saying it twice changes nothing."""
+        """Report that this reader has gone. Calling it again has no effect."""
         if self._has_left:
             return
         self._has_left = True
@@ -118,16 +118,16 @@ class Reader:
         if not self._is_needed:
             return
         self._held_until = 0.0
-        with suppress(StoreError):  # then it counts as here until its time is over
+        with suppress(StoreError):  # then it counts as present until its time is over
             await self._store.hold(self.run_id, self.id, seconds=0)
 
     async def first(
         self, within: float, *, tick: float = 15.0, linger: float | None = 0.0
     ) -> Sequence[Block]:
-        """Return the first page of a log that has just begun, or nothing.
+        """Return the first page of a log that has just started, or nothing.
 
-        It waits ``within`` so many seconds. A run that has just begun and may ``linger`` for
-        longer than two ticks is held only when half a tick is over, which most runs never see.
+        Waits at most ``within`` seconds. A run that has just started and can ``linger`` for
+        longer than two ticks is held only after half a tick, which most runs never reach.
 
         Raises:
             NotFound: If the run is gone.
@@ -145,7 +145,7 @@ class Reader:
         return self._shown(page) if page and page[-1].end is EventType.ERROR else page
 
     async def news(self, after: int, within: float) -> None:
-        """Return when there is something behind ``after``, or ``within`` so many seconds.
+        """Return when there is something after ``after``, or after ``within`` seconds.
 
         Raises:
             NotFound: If the run is gone.
@@ -160,11 +160,11 @@ class Reader:
             await self._woken_within(after, left)
 
     async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
-        """Yield everything behind ``after``, as `next` gives it. Close the iterator to leave.
+        """Yield everything after ``after``, as `next` returns it. Close the iterator to leave.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
-            ForeignCursor: If ``after`` lies beyond the log's end.
+            ForeignCursor: If ``after`` is beyond the log's end.
         """
         self.begin(after)
         try:
@@ -174,23 +174,23 @@ class Reader:
             await self.release()
 
     def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
-        """Begin behind ``after``. ``page`` is what was read of that already.
+        """Start after ``after``. ``page`` is what was already read from there.
 
-        While the reader waits, what is new goes to ``take`` from wherever it was appended, if
-        the store does so, and `next` returns only where ``take`` says that it has to.
+        While the reader waits, new blocks are passed to ``take`` where they are appended, if the
+        store does so, and `next` returns only if ``take`` says that it must.
         """
         self._seq, self._page, self._take = after, page, take
         self._is_behind, self._is_over = True, False
 
     async def next(self, tick: float) -> Sequence[Block] | None:
-        """Return the next page, or ``None`` behind the run's last block, or when asked to leave.
+        """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
-        A page that is empty says that nothing came for ``tick`` seconds, or that ``take`` could
-        not do with what came. What was returned counts as sent when the next page is asked for.
+        An empty page means that nothing came for ``tick`` seconds, or that ``take`` could not
+        handle what came. A returned page counts as sent when the next page is requested.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
-            ForeignCursor: If the reader began beyond the log's end.
+            ForeignCursor: If the reader started beyond the log's end.
         """
         if self._must_end():
             return None
@@ -202,11 +202,11 @@ class Reader:
             if self._is_behind:
                 page = await self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES)
                 if page:
-                    if is_woken:  # the run may have begun since, and is held back from now on
+                    if is_woken:  # the run can have started since, and is paused from now on
                         self._note(self._seq)
                     break
                 if is_woken and await self._has_ended(self._seq):
-                    return None  # nothing comes behind a terminal event, and nobody waits for it
+                    return None  # nothing follows a terminal event, and nobody waits for it
                 await self.hold(tick)
             self._is_behind = True
             is_woken = await self._woken_within(self._seq, tick)
@@ -227,7 +227,7 @@ class Reader:
         return self._is_over or self.is_leaving
 
     def _deliver(self, block: Block) -> bool:
-        """Hand on what is new; called by the store, in the task of whoever appended it."""
+        """Pass on a new block; called by the store, in the task that appended it."""
         if block.first != self._seq + 1:
             return block.last <= self._seq
         if self._take is None or block.end is not None or self.is_leaving:
@@ -244,10 +244,10 @@ class Reader:
     def _note_page(self, page: Sequence[Block]) -> None:
         last = page[-1]
         self._seq, self._page = last.last, ()
-        self._is_behind = _size(page) >= PAGE_BYTES  # so that there is more
+        self._is_behind = _size(page) >= PAGE_BYTES  # there is more to read
         if last.end is not None:
             self._is_over = True
-            self._has_left = not self._has_held  # a run that has ended needs nobody
+            self._has_left = not self._has_held  # a run that has ended needs no readers
 
     def _note(self, seq: int) -> None:
         backpressure = self._backpressures.get(self.run_id)
@@ -263,12 +263,12 @@ class Reader:
         self._waiting = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
         try:
-            wait = 0.0 if self.is_leaving else tick  # asked to, while the store answered
+            wait = 0.0 if self.is_leaving else tick  # asked to leave while the store answered
             is_news = await self._store.wait(
                 self.run_id, after, timeout=wait, deliver=self._deliver
             )
         except asyncio.CancelledError:
-            # `leave` cancelled the wait, unless somebody else wants the whole task to end too.
+            # `leave` cancelled the wait, unless the whole task was cancelled too.
             if not self.is_leaving or task is None or task.uncancel() > asked:
                 raise
             return False

@@ -1,4 +1,4 @@
-"""What a start turns into before anything runs: a record, and the terms of its admission."""
+"""What a start creates before anything runs: a record, and the conditions of its admission."""
 
 import hashlib
 from collections import deque
@@ -21,7 +21,7 @@ from yieldwire.runs.files import carry_out
 from yieldwire.stores import Admission
 
 ANONYMOUS_KEY_LENGTH: Final = 22
-"""Characters of an idempotency key that nobody else may guess: 128 bits in base 64."""
+"""Minimum length of an anonymous idempotency key: 128 bits in base 64, so it cannot be guessed."""
 
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -38,7 +38,7 @@ def record_of(
     return RunRecord(
         id=ctx.run_id,
         action=action.name,
-        # A feed that all readers share is nobody's: whoever may open it may go on reading it.
+        # A shared feed has no owner: a reader who can open it can always continue to read it.
         caller=SHARED + action.name if options.shared else ctx.caller,
         owner=None if options.shared else ctx.owner,
         input=dumped,
@@ -56,7 +56,7 @@ def record_of(
 def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
     """Return the labels of the action and those that guards put on ``ctx.labels``."""
     if ctx.labels == []:
-        return action.labels  # as nearly every start has it
+        return action.labels  # as in nearly every start
     try:
         return distinct_labels([*action.labels, *distinct_labels(ctx.labels)])
     except UsageError as exc:
@@ -70,10 +70,10 @@ def admission_of(
     max_runs: int | None,
     lease: float | None,
 ) -> Admission:
-    """Return what must hold for ``run`` to be created.
+    """Return the conditions for creating ``run``.
 
     Raises:
-        ParseError: If an anonymous caller's key could be somebody else's too.
+        ParseError: If an anonymous caller's key could also be another caller's.
     """
     if key is not None and run.owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
         raise ParseError(
