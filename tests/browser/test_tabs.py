@@ -1,7 +1,10 @@
 """The TypeScript client in real tabs: uploads, few connections, and tabs that share them."""
 
 import asyncio
+import os
+import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from yieldwire import Actions, Progress, Result, Text, Upload
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGE = HTMLResponse("<!doctype html><title>Tabs</title><script type=module src=/tabs.js></script>")
+FEW_SECONDS = 8
 COUNTED = [f"{number} " for number in range(1, 41)]
 
 
@@ -120,9 +124,9 @@ async def follow(page: Page, run: str) -> None:
     await page.wait_for_function("seen.length > 2")
 
 
-async def start(page: Page) -> str:
+async def start(page: Page, to: int = 40) -> str:
     run: str = await page.evaluate(
-        "async () => (await createClient({ url: '/api' }).count.start()).id"
+        "async to => (await createClient({ url: '/api' }).count.start({ to })).id", to
     )
     return run
 
@@ -216,3 +220,54 @@ async def test_when_the_tab_that_reads_is_closed_another_reads_on(
     assert [await page.evaluate("end") for page in pages[1:]] == [40] * 2
     assert [await page.evaluate("seen") for page in pages[1:]] == [COUNTED] * 2
     assert sum(path.endswith("/events") for path in watched.opened) == 2
+
+
+async def renderer_of(page: Page) -> int:
+    """Return the process that runs a tab's scripts: the one that a script keeps busy."""
+    browser = page.context.browser
+    assert browser
+    session = await browser.new_browser_cdp_session()
+
+    async def times() -> dict[int, float]:
+        told = await session.send("SystemInfo.getProcessInfo")
+        return {
+            process["id"]: process["cpuTime"]
+            for process in told["processInfo"]
+            if process["type"] == "renderer"
+        }
+
+    before = await times()
+    await page.evaluate("() => { for (const end = Date.now() + 500; Date.now() < end; ); }")
+    after = await times()
+    await session.detach()
+    return max(after, key=lambda pid: after[pid] - before.get(pid, after[pid]))
+
+
+async def test_a_tab_that_is_suspended_while_it_reads_starves_no_other(
+    context: BrowserContext, server: ThreadServer, watched: Watched
+) -> None:
+    pages = [await tab(context, server) for _ in range(3)]
+    run = await start(pages[0], to=1000)
+    for page in pages:
+        await follow(page, run)
+    suspended, *others = [await renderer_of(page) for page in pages]
+    assert suspended not in others
+
+    os.kill(suspended, signal.SIGSTOP)
+    try:
+        before: int = await pages[1].evaluate("seen.length")
+        began = time.monotonic()
+        for page in pages[1:]:
+            await page.wait_for_function(f"seen.length > {before + 20}")  # no more is on its way
+        starved = time.monotonic() - began
+    finally:
+        os.kill(suspended, signal.SIGCONT)
+    await pages[0].wait_for_function(f"seen.length > {before + 40}")
+    async with asyncio.timeout(FEW_SECONDS):
+        while len(watched.open) > 1:  # noqa: ASYNC110 - the server says it, not an event
+            await asyncio.sleep(0.05)
+
+    assert starved < FEW_SECONDS
+    for page in pages:
+        seen: list[str] = await page.evaluate("seen")
+        assert seen == [f"{number} " for number in range(1, len(seen) + 1)]

@@ -4,6 +4,8 @@
  * Every tab that follows a run requests a lock with its name. The tab that holds the lock reads the stream and sends each frame to the others;
  * the others request once what came before they listened, and again if they missed something. When a tab goes, for any reason,
  * the browser gives its lock to the next one, which resumes after the last frame that it got.
+ * A tab that the system has suspended keeps its lock and reads nothing. So a tab that gets nothing asks the one with the lock for a sign of life,
+ * and takes the lock if there is none. The suspended tab is told so when it runs again, and follows the others.
  */
 
 import { fieldsOf, type RunEvent, type Snapshot } from "./core/event.js";
@@ -19,6 +21,10 @@ export interface SharingOptions {
 
 const EVENTS = /^(.*\/runs\/[^/?]+)\/events$/;
 const LAST_WORDS_MS = 100;
+/** How often a tab that gets nothing asks the reading tab for a sign of life. */
+const ASK_MS = 1_000;
+/** How many of these waits pass before it takes the lock. */
+const PATIENCE = 2;
 const KEEPALIVE = ": keepalive\n\n";
 const TERMINAL: ReadonlySet<string> = new Set(["done", "error", "cancelled"]);
 
@@ -38,6 +44,9 @@ export function shareStreams(options: SharingOptions = {}): typeof globalThis.fe
     return new Shared({ name: `${name} ${url}`, url, run, init, fetch, ...cursor }).open();
   };
 }
+
+/** What tabs send each other: frames, a request for a sign of life, and the sign. */
+type Sent = readonly Message[] | "ask" | "here";
 
 interface Place {
   readonly name: string;
@@ -60,11 +69,16 @@ class Shared {
   #out!: ReadableStreamDefaultController<Uint8Array>;
   #seq: number;
   #turn: Promise<unknown> = Promise.resolve();
+  /** How many waits have passed without a sign of life from the reading tab. */
+  #silence = 0;
+  #isAsked = false;
+  #leading: Promise<void> | undefined;
 
   constructor(place: Place) {
     this.#place = place;
     this.#seq = place.seq;
     this.#channel = new BroadcastChannel(place.name);
+    this.#receive(() => undefined);
     this.#body = new ReadableStream({
       start: (controller) => void (this.#out = controller),
       cancel: () => this.#close(),
@@ -79,7 +93,7 @@ class Shared {
       let mayAsk = false;
       const hold = (lock: Lock | null): Promise<void> => {
         mayAsk = true;
-        return lock ? this.#lead(resolve) : this.#follow(resolve);
+        return lock ? (this.#leading = this.#lead(resolve)) : this.#follow(resolve);
       };
       navigator.locks.request(name, { ifAvailable: true }, hold).catch((reason: unknown) => {
         this.#close(reason);
@@ -108,7 +122,7 @@ class Shared {
     try {
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
         const messages = decoder.feed(utf8.decode(part.value, { stream: true }));
-        this.#channel.postMessage(messages); // an empty list says that the stream is alive
+        this.#tell(messages); // an empty list says that the stream is alive
         this.#put(messages, decoder.retryMs);
       }
     } catch (reason) {
@@ -119,29 +133,71 @@ class Shared {
   /** Receive what another tab reads, until that tab goes. */
   async #follow(answer: (response: Response) => void): Promise<void> {
     const heard: (readonly Message[])[] = [];
-    this.#channel.onmessage = ({ data }: MessageEvent<readonly Message[]>) => void heard.push(data);
+    this.#receive((messages) => heard.push(messages));
     const refused = await this.#catchUp();
     if (refused) {
       answer(refused);
       return this.#close();
     }
     answer(new Response(this.#body, { headers: { "Content-Type": "text/event-stream" } }));
-    this.#channel.onmessage = ({ data }: MessageEvent<readonly Message[]>) => void this.#hear(data);
+    this.#receive((messages) => this.#hear(messages));
     this.#send(KEEPALIVE); // the stream works, even if its first event comes later
     for (const messages of heard) this.#hear(messages);
-    // Not awaited: this callback belongs to a lock that was not granted.
-    void navigator.locks
-      .request(this.#place.name, { signal: this.#over.signal }, () => this.#takeOver())
-      .catch((reason: unknown) => this.#close(reason));
+    this.#succeed();
+  }
+
+  /** Wait for the lock, or take it from a tab that shows no sign of life. */
+  #succeed(): void {
+    const { name } = this.#place;
+    if (this.#over.signal.aborted) return;
+    const queue = new AbortController();
+    const lead = (): Promise<void> => {
+      clearInterval(timer);
+      return (this.#leading ??= this.#takeOver());
+    };
+    const request = (options: LockOptions): void => {
+      // Not awaited: the callback that calls this belongs to a lock that was not granted.
+      navigator.locks.request(name, options, lead).catch((reason: unknown) => options.signal?.aborted || this.#close(reason));
+    };
+    const timer = setInterval(() => {
+      if (!this.#isAsked) this.#tell("ask"); // one question is enough for all tabs
+      this.#isAsked = false;
+      if (this.#silence++ < PATIENCE) return;
+      clearInterval(timer);
+      queue.abort();
+      request({ steal: true });
+    }, ASK_MS);
+    this.#over.signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      queue.abort();
+    });
+    request({ signal: queue.signal });
   }
 
   async #takeOver(): Promise<void> {
     // The lock can arrive before the last messages of its previous holder.
     await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
-    this.#channel.onmessage = null;
+    this.#receive(() => undefined);
     await this.#turn;
     // The client already has its answer; if this one is not a stream, the client gets it when it asks again.
     if (!this.#over.signal.aborted) await this.#lead();
+  }
+
+  /** Set what is done with frames from other tabs, and answer their questions. */
+  #receive(take: (messages: readonly Message[]) => void): void {
+    this.#channel.onmessage = ({ data }: MessageEvent<Sent>) => {
+      if (data === "ask") {
+        this.#isAsked = true;
+        if (this.#leading) this.#tell("here");
+        return;
+      }
+      this.#silence = 0;
+      if (data !== "here") take(data);
+    };
+  }
+
+  #tell(what: Sent): void {
+    this.#channel.postMessage(what);
   }
 
   /** Take what another tab has read, in order, and request what was missed. */
