@@ -45,7 +45,7 @@ class GroupHost:
 
 def context(host: GroupHost | None = None) -> Context:
     return Context(
-        run_id="r1", action="a", owner=None, caller="c", request=RequestFacts(), host=host
+        run_id="r1", action="a", owner=None, quota_key="c", request=RequestFacts(), host=host
     )
 
 

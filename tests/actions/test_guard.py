@@ -13,7 +13,7 @@ from yieldwire.errors import ActionError, UsageError
 
 
 def context() -> Context:
-    return Context(run_id="r1", action="a", owner=None, caller="c", request=RequestFacts())
+    return Context(run_id="r1", action="a", owner=None, quota_key="c", request=RequestFacts())
 
 
 def step(name: str, steps: list[str], *, refuses: bool = False) -> Guard:

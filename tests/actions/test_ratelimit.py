@@ -14,7 +14,7 @@ from yieldwire.errors import MissingDependency, RateLimited, UsageError
 
 
 def context(caller: str = "c", action: str = "a") -> Context:
-    return Context(run_id="r1", action=action, owner=None, caller=caller, request=RequestFacts())
+    return Context(run_id="r1", action=action, owner=None, quota_key=caller, request=RequestFacts())
 
 
 TWICE, EACH, EVERYBODY, FIRST, SECOND = (

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from starlette.types import Message
 
-from yieldwire.asgi.disconnect import WATCH_AFTER, Departures, Disconnected
+from yieldwire.asgi.disconnect import WATCH_AFTER, Disconnected, Disconnects
 from yieldwire.executors.local import Tasks
 
 
@@ -28,7 +28,7 @@ async def test_what_is_waited_for_is_cancelled_when_the_client_leaves() -> None:
             raise
 
     with pytest.raises(Disconnected):
-        await Departures(Tasks()).until_disconnect(gone, work())
+        await Disconnects(Tasks()).until_disconnect(gone, work())
 
     assert was_cancelled
     task = asyncio.current_task()
@@ -41,7 +41,7 @@ async def test_what_the_work_raises_is_what_is_raised() -> None:
         raise LookupError("as it was")
 
     with pytest.raises(LookupError, match="as it was"):
-        await Departures(Tasks()).until_disconnect(here, work())
+        await Disconnects(Tasks()).until_disconnect(here, work())
 
 
 async def test_the_rest_of_a_body_is_no_leaving() -> None:
@@ -58,14 +58,14 @@ async def test_the_rest_of_a_body_is_no_leaving() -> None:
         await is_read.wait()
         return "done"
 
-    assert await Departures(Tasks()).until_disconnect(receive, work()) == "done"
+    assert await Disconnects(Tasks()).until_disconnect(receive, work()) == "done"
     assert messages == []
 
 
 async def test_who_is_cancelled_by_somebody_else_is_cancelled() -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(
-            Departures(Tasks()).until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
+            Disconnects(Tasks()).until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
         )
         await asyncio.sleep(0)
         task.cancel()
@@ -82,7 +82,7 @@ async def test_an_answer_that_is_over_soon_is_not_watched() -> None:
         tasks.append(len(asyncio.all_tasks()))
         return "done"
 
-    assert await Departures(Tasks()).until_disconnect(here, work()) == "done"
+    assert await Disconnects(Tasks()).until_disconnect(here, work()) == "done"
 
     assert tasks == [len(asyncio.all_tasks())] * 2
 
@@ -94,7 +94,7 @@ async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
         raise OSError("no connection")
 
     with pytest.raises(Disconnected):
-        await Departures(Tasks()).until_disconnect(broken, asyncio.sleep(3600.0))
+        await Disconnects(Tasks()).until_disconnect(broken, asyncio.sleep(3600.0))
     await asyncio.sleep(0)
 
     assert "a task failed" in caplog.text
@@ -104,9 +104,9 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_e
     async def broken() -> Message:
         raise OSError("no connection")
 
-    departures, may_end = Departures(Tasks()), asyncio.Event()
+    disconnects, may_end = Disconnects(Tasks()), asyncio.Event()
     answers = [
-        departures.until_disconnect(receive, may_end.wait())
+        disconnects.until_disconnect(receive, may_end.wait())
         for receive in (broken, here, gone, here, broken)
     ]
 
@@ -118,7 +118,7 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_e
             await asyncio.sleep(0)
         await asyncio.sleep(0)  # each of them is watched now, and this one from a later moment on
         with pytest.raises(Disconnected):
-            await departures.until_disconnect(gone, asyncio.sleep(3600.0))
+            await disconnects.until_disconnect(gone, asyncio.sleep(3600.0))
         may_end.set()
 
     kinds = [type(outcome) for outcome in outcomes.result()]
@@ -138,5 +138,5 @@ async def test_a_body_that_is_given_anew_whenever_it_is_asked_for_does_not_take_
         await asyncio.sleep(3 * WATCH_AFTER)
         return "done"
 
-    assert await Departures(Tasks()).until_disconnect(receive, work()) == "done"
+    assert await Disconnects(Tasks()).until_disconnect(receive, work()) == "done"
     assert asked

@@ -2,7 +2,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from yieldwire import Actions
-from yieldwire.cli.mounting import Mounted
+from yieldwire.cli.mounting import mounted
 from yieldwire.testing import StreamingTransport
 
 
@@ -20,7 +20,7 @@ def actions() -> Actions:
 def http_of(
     actions: Actions, base: str, *, redirects: bool = False, root_path: str = ""
 ) -> AsyncClient:
-    app = Mounted(actions, base, redirects=redirects)
+    app = mounted(actions, base, redirects=redirects)
     transport = StreamingTransport(app, root_path=root_path)
     return AsyncClient(transport=transport, base_url="http://localhost")
 

@@ -7,10 +7,11 @@ from typing import TypeAlias
 
 import httpx2
 from pydantic_core import to_json
+from starlette.types import Message, Receive, Send
 
 from yieldwire.client import AsyncClient, Patience
 from yieldwire.errors import Json
-from yieldwire.testing.transport import Message, Receive, Send, StreamingTransport
+from yieldwire.testing.transport import StreamingTransport
 
 Sender: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
 

@@ -12,11 +12,11 @@ from python_multipart import FormParser
 from python_multipart.multipart import Field, File, parse_options_header
 
 from yieldwire.actions.upload import Upload
-from yieldwire.client.body import Body, body_of, query_of
+from yieldwire.client.body import Content, body_of, query_of
 from yieldwire.errors import UsageError
 
 
-async def bytes_of(body: Body) -> bytes:
+async def bytes_of(body: Content) -> bytes:
     content = body.content()
     if isinstance(content, bytes):
         return content

@@ -7,11 +7,12 @@ from pathlib import Path
 import httpx2
 import pytest
 from pydantic_core import to_json
+from starlette.types import Message, Receive, Send
 
 from tests.client.script import OPENING, Answer, Server, chunk, end, json, refusal, serve, stream
 from yieldwire.client import AsyncClient, Patience
 from yieldwire.errors import ActionError, InternalError, Json, Unreachable
-from yieldwire.testing.transport import Message, Receive, Send, StreamingTransport
+from yieldwire.testing.transport import StreamingTransport
 
 SNAPSHOT = {"id": "r1", "status": "cancelled"}
 

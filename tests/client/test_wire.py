@@ -6,6 +6,7 @@ from email.utils import formatdate
 import httpx
 import httpx2
 import pytest
+from starlette.types import Message, Receive, Send
 
 from tests.client.script import (
     OPENING,
@@ -22,7 +23,7 @@ from yieldwire.client import AsyncClient, Patience
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
 from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import ActionError, ProtocolError, RateLimited, Unreachable, UsageError
-from yieldwire.testing.transport import Message, Receive, Send, StreamingTransport
+from yieldwire.testing.transport import StreamingTransport
 
 
 async def test_a_start_whose_answer_was_lost_is_repeated_under_the_same_key() -> None:

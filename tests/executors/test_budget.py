@@ -26,7 +26,7 @@ from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import MovingClock
 from yieldwire.testing.contract.harness import record as run_record
 
-RUN = RunRecord(id="r-of-twenty-characters", action="act", caller="ada", attempt=1)
+RUN = RunRecord(id="r-of-twenty-characters", action="act", quota_key="ada", attempt=1)
 
 
 # Actions of every shape, which send what they are given without an await of their own.

@@ -23,7 +23,7 @@ RUN = "r1"
 
 
 def record(**fields: Any) -> RunRecord:  # noqa: ANN401 - a record's own fields
-    return RunRecord(id=RUN, action="count", caller="c")._replace(**fields)
+    return RunRecord(id=RUN, action="count", quota_key="c")._replace(**fields)
 
 
 def chunks(first: int, *values: object) -> Block:

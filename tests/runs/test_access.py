@@ -13,7 +13,7 @@ VERBS: list[Verb] = ["read", "cancel", "delete"]
 
 
 def run_of(owner: str | None) -> RunRecord:
-    return RunRecord(id="r1", action="count", caller="c", owner=owner)
+    return RunRecord(id="r1", action="count", quota_key="c", owner=owner)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -77,7 +77,7 @@ async def test_access_is_asked_only_where_the_owner_rule_says_no() -> None:
 
 
 def test_owners_and_addresses_have_quotas_apart() -> None:
-    quotas = {ADA.quota, BEN.quota, ANONYMOUS.quota, Caller(address="ada").quota}
+    quotas = {ADA.quota_key, BEN.quota_key, ANONYMOUS.quota_key, Caller(address="ada").quota_key}
 
     assert len(quotas) == 4
 
@@ -90,7 +90,7 @@ def test_an_identity_without_an_end_does_not_expire() -> None:
 
 @pytest.mark.parametrize("caller", [ANONYMOUS, ADA])
 async def test_a_shared_feed_is_read_by_everybody_and_ended_by_nobody(caller: Caller) -> None:
-    feed = RunRecord(id="r1", action="clock", caller=SHARED + "clock")
+    feed = RunRecord(id="r1", action="clock", quota_key=SHARED + "clock")
 
     await authorize(caller, feed, "read", None)
 
@@ -100,6 +100,6 @@ async def test_a_shared_feed_is_read_by_everybody_and_ended_by_nobody(caller: Ca
 
 
 async def test_access_may_let_somebody_end_a_shared_feed() -> None:
-    feed = RunRecord(id="r1", action="clock", caller=SHARED + "clock")
+    feed = RunRecord(id="r1", action="clock", quota_key=SHARED + "clock")
 
     await authorize(ADA, feed, "cancel", lambda caller, run, verb: caller.owner == "ada")

@@ -48,7 +48,7 @@ async def started(
         run_id="r1",
         action=action.name,
         owner=None,
-        caller="c",
+        quota_key="c",
         request=RequestFacts(method="POST"),
         state={"a": 1},
     )

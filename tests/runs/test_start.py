@@ -40,7 +40,7 @@ def record(owner: str | None = "ada", data: bytes = b"{}") -> RunRecord:
         run_id="r1",
         action="act",
         owner=owner,
-        caller="c",
+        quota_key="c",
         request=RequestFacts(method="POST", headers={"x": "y"}),
     )
     ctx.state["n"] = 1
@@ -55,7 +55,7 @@ def admission(key: str | None, owner: str | None = "ada", data: bytes = b"{}") -
 def test_a_record_has_the_starts_facts_and_the_actions_options() -> None:
     run = record(data=b'{"x":1}')
 
-    assert (run.id, run.action, run.owner, run.caller) == ("r1", "act", "ada", "c")
+    assert (run.id, run.action, run.owner, run.quota_key) == ("r1", "act", "ada", "c")
     assert (run.input, run.labels, run.status) == (b'{"x":1}', ("own", "more"), Status.PENDING)
     assert (run.linger, run.timeout, run.retries, run.retention) == (5.0, 7.0, 1, 9.0)
     assert run.detached
@@ -147,7 +147,7 @@ def test_every_file_among_the_arguments_is_let_go() -> None:
 
 def test_a_label_of_the_action_and_of_a_guard_is_on_the_run_once() -> None:
     ctx = Context(
-        run_id="r1", action="act", owner=None, caller="c", request=RequestFacts(method="POST")
+        run_id="r1", action="act", owner=None, quota_key="c", request=RequestFacts(method="POST")
     )
     ctx.labels += ["own", "more", "own", "more"]
 
@@ -161,7 +161,7 @@ def test_a_guard_that_puts_on_what_cannot_be_a_label_is_told_of_which_action(
     labels: Any,  # noqa: ANN401 - a mistake
 ) -> None:
     ctx = Context(
-        run_id="r1", action="act", owner=None, caller="c", request=RequestFacts(method="POST")
+        run_id="r1", action="act", owner=None, quota_key="c", request=RequestFacts(method="POST")
     )
     ctx.labels = labels
 

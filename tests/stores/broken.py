@@ -498,7 +498,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "takes every feed for the same": ("run_by_feed", "feed = :feed", "feed IS NOT NULL"),
     "does not wait for who joins": ("touch", "max(read_until, :now)", "read_until"),
     "counts runs that have ended": ("count_live", "AND ended_at IS NULL", ""),
-    "counts everybody's runs": ("count_live", "caller = :caller AND", ""),
+    "counts everybody's runs": ("count_live", "quota_key = :quota_key AND", ""),
     "misses that a reader leaves": ("leave", "reader = :reader", "0"),
     "purges what has not expired": ("expired", "expires_at <= :now", "expires_at IS NOT NULL"),
     "trims what is kept": ("first_kept", "first <= :seq", "1"),

@@ -152,11 +152,11 @@ def test_another_applications_database_is_refused_and_left_alone(path: Path) -> 
 def test_a_layout_of_another_version_is_refused(path: Path) -> None:
     asyncio.run(filled(path))
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE about SET version = 3")
+    connection.execute("UPDATE about SET version = 2")
     connection.commit()
     connection.close()
 
-    assert "it has layout 3, and this version of Yieldwire reads 2" in refusal_of(path)
+    assert "it has layout 2, and this version of Yieldwire reads 3" in refusal_of(path)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.01])

@@ -3,8 +3,9 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Send
 
-from yieldwire.testing.transport import ASGIApp, Message, Receive, Send, StreamingTransport
+from yieldwire.testing.transport import StreamingTransport
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"x-kind", b"test")]}
 

@@ -86,7 +86,7 @@ class Context(Injected):
     run_id: str
     action: str
     owner: str | None
-    caller: str
+    quota_key: str
     request: RequestFacts
     attempt: int = 0
     state: dict[str, Json] = field(default_factory=dict)

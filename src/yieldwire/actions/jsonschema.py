@@ -5,7 +5,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 
-class Wire(GenerateJsonSchema):
+class WireSchema(GenerateJsonSchema):
     """Describes a type as it is on the wire.
 
     In Pydantic a field with a default is optional, which is true for senders; receivers always

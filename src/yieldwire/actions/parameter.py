@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, PydanticUndefined, from_json
 
-from yieldwire.actions.jsonschema import Wire
+from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.marker import Body, every_part, refusal
 from yieldwire.errors import InvalidAction
 from yieldwire.setting import shown
@@ -158,7 +158,7 @@ def reason_of(exc: Exception) -> str:
 
 
 def _describe(model: type[BaseModel]) -> None:
-    model.model_json_schema(by_alias=True, mode="validation", schema_generator=Wire)
+    model.model_json_schema(by_alias=True, mode="validation", schema_generator=WireSchema)
 
 
 def _model_of(title: str, fields: dict[str, tuple[Any, Any]]) -> type[BaseModel]:

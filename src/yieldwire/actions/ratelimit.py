@@ -20,7 +20,7 @@ KEYS: Final = 1024
 
 def default_key(ctx: Context) -> str:
     """Return whom a rate counts: the caller, for each action apart."""
-    return f"{ctx.action}/{ctx.caller}"
+    return f"{ctx.action}/{ctx.quota_key}"
 
 
 RATE_LIMIT: Final[Rules] = {"rate": TEXT, "key": function_of("the Context"), "storage": TEXT}

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from yieldwire.actions.function import check_function, hints_of, name_of
-from yieldwire.actions.jsonschema import Wire
+from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.parameter import PREFIX, Injected, Parameters, reason_of
 from yieldwire.actions.shape import Shape, check_result, outputs_of, shape_of
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
@@ -70,7 +70,9 @@ class Output:
         """The type as JSON Schema, as it is on the wire."""
         if self._adapter is None:
             return {}
-        return self._adapter.json_schema(by_alias=True, mode="serialization", schema_generator=Wire)
+        return self._adapter.json_schema(
+            by_alias=True, mode="serialization", schema_generator=WireSchema
+        )
 
 
 class Arguments(dict[str, Any]):
@@ -120,7 +122,9 @@ class Signature:
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""
-        return self.input.model_json_schema(by_alias=True, mode="validation", schema_generator=Wire)
+        return self.input.model_json_schema(
+            by_alias=True, mode="validation", schema_generator=WireSchema
+        )
 
     def files(self) -> list[str]:
         """Return the fields that can contain a file, at any depth."""
@@ -166,7 +170,7 @@ def result_of(name: str, wanted: object) -> Output:
 
 
 def _described(annotation: Any) -> dict[str, Json]:  # noqa: ANN401 - a type
-    return TypeAdapter[Any](annotation).json_schema(mode="validation", schema_generator=Wire)
+    return TypeAdapter[Any](annotation).json_schema(mode="validation", schema_generator=WireSchema)
 
 
 def _output(name: str, what: str, annotation: object) -> Output:

@@ -200,7 +200,7 @@ class App(Handles):
             run_id=new_run_id(),
             action=action.name,
             owner=caller.owner,
-            caller=caller.quota,
+            quota_key=caller.quota_key,
             request=request,
         )
         await run_guards((*self._guards, *action.options.guards), ctx)

@@ -17,7 +17,7 @@ from yieldwire.app import App, Timing
 from yieldwire.app.configuration import APP
 from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
-from yieldwire.asgi.disconnect import Departures, Disconnected
+from yieldwire.asgi.disconnect import Disconnected, Disconnects
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.requestlimits import Allowance, RequestLimits
@@ -127,7 +127,7 @@ class Actions(App):
 
     def enter(self, opening: Opening, /) -> None:
         """Hear of the process being told to stop, for as long as ``opening`` is."""
-        self.departures = Departures(opening.tasks)
+        self.disconnects = Disconnects(opening.tasks)
         self.sign_outs.readers = opening.readers
         self._open_streams = Counter()
         signals.listen(self.hear)
@@ -290,7 +290,7 @@ class Actions(App):
         """
         every = self.timing.reauthorize
         if every is None or reader.caller.owner is None:
-            return self.departures.until_disconnect(exchange.receive, work)
+            return self.disconnects.until_disconnect(exchange.receive, work)
         return self._attend_and_ask(exchange, reader, work, every)
 
     async def _attend_and_ask(
@@ -303,7 +303,7 @@ class Actions(App):
 
         asking = (await self.ready()).tasks.own(ask_again(reader, ask, every))
         try:
-            return await self.departures.until_disconnect(exchange.receive, work)
+            return await self.disconnects.until_disconnect(exchange.receive, work)
         finally:
             asking.cancel()
 
@@ -314,7 +314,7 @@ class Actions(App):
         Raises:
             RateLimited: If the caller has too many.
         """
-        quota, streams = caller.quota, self._open_streams
+        quota, streams = caller.quota_key, self._open_streams
         if streams[quota] >= self.request_limits.streams:
             raise RateLimited(
                 f"At most {self.request_limits.streams} streams at a time; close one, or poll."

@@ -20,6 +20,7 @@ from starlette.types import Receive
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Upload
+from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.envelope import INPUT_PART, unwrap
 from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
@@ -40,10 +41,6 @@ HEAD_BYTES: Final = 1024
 JSON part may say about one file."""
 SPOOL_BYTES: Final = 64 * 1024
 """Bytes of an uploaded file that are held in memory; a larger one is on the disk."""
-
-
-class _Departed(Exception):
-    """The client left in the middle of its request."""
 
 
 class _Arrival:
@@ -86,7 +83,7 @@ class _Arrival:
         Raises:
             RequestTimedOut: If it takes too long, or everything so far arrived too slowly.
             PayloadTooLarge: If it is over the limit by now.
-            _Departed: If the client left.
+            Disconnected: If the client left.
         """
         left = self._idle
         if self._rate:
@@ -99,7 +96,7 @@ class _Arrival:
             raise RequestTimedOut(self._complaint(left)) from None
         self._waited += loop.time() - began
         if message["type"] == "http.disconnect":
-            raise _Departed
+            raise Disconnected
         piece: bytes = message.get("body", b"")
         self._has_more = message.get("more_body", False)
         self._size += len(piece)
@@ -143,7 +140,7 @@ async def read_input(
                 return _coerced(fields, action, limits)
             return _unwrapped(part, fields, limits)
         body = await arrival.whole()
-    except _Departed:
+    except Disconnected:
         raise ParseError("The body ends too early.") from None
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(body, limits.depth) if body else {}

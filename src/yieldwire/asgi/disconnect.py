@@ -15,14 +15,14 @@ from yieldwire.executors.local import Tasks
 T = TypeVar("T")
 
 WATCH_AFTER: Final = 0.1
-"""Seconds after which an answer that is not over is watched for its client's leaving."""
+"""Seconds after which an answer that is not over is watched for its disconnect."""
 
 
 class Disconnected(Exception):
     """The client has gone."""
 
 
-class Departures:
+class Disconnects:
     """Watches for the clients of one application, in ``tasks`` that end with it."""
 
     def __init__(self, tasks: Tasks) -> None:
@@ -31,7 +31,7 @@ class Departures:
     async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         """Return what ``work`` does, cancelled if the client leaves before.
 
-        The request's body must have been read: what ``receive`` gives then is the leaving.
+        The request's body must have been read: what ``receive`` gives then is the disconnect.
 
         Raises:
             Disconnected: If the client left.
@@ -62,7 +62,7 @@ class _Watch:
         self._has_left = False
 
     def begin(self) -> None:
-        """Wait for the client's leaving, in a task."""
+        """Wait for the disconnect, in a task."""
         self._watching = self._tasks.own(self._watch())
 
     async def _watch(self) -> None:

@@ -148,10 +148,10 @@ def dev(  # noqa: PLR0913 - options, each by its name
     The page lists the actions, each with a form, and every run. It is for this machine:
     whoever can open it sees all runs.
     """
-    from yieldwire.cli.serving import Place, develop  # noqa: PLC0415 - needs the extra `server`
+    from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - needs the extra `server`
 
-    place = Place(host=host, port=port, fd=fd)
-    develop(app, place, base=base, reloads=reload, opens=open_page)
+    where = Listening(host=host, port=port, fd=fd)
+    develop(app, where, base=base, reloads=reload, opens=open_page)
 
 
 @cli.command(
@@ -183,7 +183,7 @@ def serve(  # noqa: PLR0913 - options, each by its name
     actions may finish within their time of grace.
     """
     from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
-    from yieldwire.cli.serving import Place, publish  # noqa: PLC0415 - the same
+    from yieldwire.cli.serving import Listening, publish  # noqa: PLC0415 - the same
 
     how = Serving(
         base=base,
@@ -192,7 +192,7 @@ def serve(  # noqa: PLR0913 - options, each by its name
         proxies=proxies,
         root_path=root_path,
     )
-    publish(app, Place(host=host, port=port, fd=fd), how, workers=workers)
+    publish(app, Listening(host=host, port=port, fd=fd), how, workers=workers)
 
 
 @cli.command(

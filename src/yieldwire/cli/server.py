@@ -16,7 +16,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from yieldwire.asgi import Actions
 from yieldwire.asgi.exchange import BrokenOff
-from yieldwire.cli.mounting import BASE, Mounted
+from yieldwire.cli.mounting import BASE, mounted
 from yieldwire.errors import UsageError
 
 
@@ -74,7 +74,7 @@ def serve(
 ) -> bool:
     """Serve until a signal says to stop, and return whether it could be started."""
     config = uvicorn.Config(
-        Mounted(app, how.base, redirects=how.redirects),
+        mounted(app, how.base, redirects=how.redirects),
         lifespan="on",
         log_config=_logging(how.log_level),
         access_log=how.access_log,

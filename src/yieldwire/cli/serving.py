@@ -27,7 +27,7 @@ HAS_CHILDREN: Final = sys.platform != "win32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Listening:
     """Where to listen; ``fd`` is a socket that a process above has opened there."""
 
     host: str
@@ -44,31 +44,31 @@ class Place:
         return listen(self.host, self.port) if self.fd is None else socket.socket(fileno=self.fd)
 
 
-def develop(target: str, place: Place, *, base: str, reloads: bool, opens: bool) -> None:
+def develop(target: str, where: Listening, *, base: str, reloads: bool, opens: bool) -> None:
     """Serve with the developer page, anew at every change if it ``reloads``."""
     file = path_of(target)
     if not file.is_file():
         raise UsageError(f"There is no file {file}; write app.py or app.py:name.")
-    with place.open() as listener:
-        if opens and not place.is_given:
+    with where.open() as listener:
+        if opens and not where.is_given:
             webbrowser.open(url_of(listener, base))  # it waits until there is an answer
-        if reloads and not place.is_given and HAS_CHILDREN:
+        if reloads and not where.is_given and HAS_CHILDREN:
             reload_on_change(Children(listener, grace=DEV_GRACE), file)
         else:
             _serve_page(target, listener, base, is_watched=reloads and HAS_CHILDREN)
 
 
-def publish(target: str, place: Place, how: Serving, *, workers: int) -> None:
+def publish(target: str, where: Listening, how: Serving, *, workers: int) -> None:
     """Serve without the page, in as many processes as there are ``workers``."""
     app = _load(target)
     _check_workers(app, workers)
-    with place.open() as listener:
-        if workers > 1 and not place.is_given:
+    with where.open() as listener:
+        if workers > 1 and not where.is_given:
             note(f"{workers} workers serve {target} at {url_of(listener, how.base)}")
             keep_running(Children(listener, grace=app.timing.grace), workers)
         else:
-            where = f"Yieldwire serves {target} at {url_of(listener, how.base)}"
-            _serve(app, listener, how, on_ready=lambda: note(where))
+            line = f"Yieldwire serves {target} at {url_of(listener, how.base)}"
+            _serve(app, listener, how, on_ready=lambda: note(line))
 
 
 def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: bool) -> None:

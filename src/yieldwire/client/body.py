@@ -24,7 +24,7 @@ Input: TypeAlias = Mapping[str, object] | object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class Content:
     """A request's body, which can be sent more than once."""
 
     content_type: str
@@ -47,7 +47,7 @@ class Body:
                     yield piece
 
 
-async def body_of(input: Input) -> Body:
+async def body_of(input: Input) -> Content:
     """Return the body that carries ``input``.
 
     A `pathlib.Path`, an `Upload` or a file opened in binary mode, anywhere in it, is sent as a
@@ -59,7 +59,7 @@ async def body_of(input: Input) -> Body:
     if has_files(input):
         return await asyncio.to_thread(_form, input)
     content = to_json(input if input is not None else {}, by_alias=True)
-    return Body(content_type="application/json", length=len(content), parts=[content])
+    return Content(content_type="application/json", length=len(content), parts=[content])
 
 
 def query_of(input: Mapping[str, object]) -> str:
@@ -145,7 +145,7 @@ def _texts_of(value: object) -> Iterator[str]:
         yield text[1:-1] if text.startswith('"') and "\\" not in text else text
 
 
-def _form(input: object) -> Body:
+def _form(input: object) -> Content:
     boundary = secrets.token_hex(16)
     head = f"--{boundary}\r\nContent-Disposition: form-data; name="
     files, places = list[_File](), list[str]()
@@ -167,7 +167,7 @@ def _form(input: object) -> Body:
         )
         parts.extend((file, b"\r\n"))
     parts.append(f"--{boundary}--\r\n".encode())
-    return Body(
+    return Content(
         content_type=f"multipart/form-data; boundary={boundary}",
         length=sum(len(part) if isinstance(part, bytes) else part.size for part in parts),
         parts=parts,

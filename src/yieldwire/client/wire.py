@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic_core import from_json
 
-from yieldwire.client.body import Body, query_of
+from yieldwire.client.body import Content, query_of
 from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
 from yieldwire.client.patience import Backoff, Lost, Patience
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
@@ -87,7 +87,7 @@ class Request:
     method: str = "GET"
     query: Mapping[str, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Body | None = None
+    body: Content | None = None
     starts: bool = False
     """Whether it starts a run, under an idempotency key."""
 

@@ -47,10 +47,10 @@ def typescript(actions: Iterable[Schema]) -> str:
     """Return a TypeScript module with the interface ``Actions``, given a manifest's actions."""
     listed, page = list(actions), _Page()
     outputs = [
-        [page.root(one.get(kind), _Place(one["alias"], kind)) for kind in ("chunk", "result")]
+        [page.root(one.get(kind), _Part(one["alias"], kind)) for kind in ("chunk", "result")]
         for one in listed
     ]
-    inputs = [page.root(one["input"], _Place(one["alias"], "input")) for one in listed]
+    inputs = [page.root(one["input"], _Part(one["alias"], "input")) for one in listed]
     members: list[str] = []
     for one, taken, sent in zip(listed, inputs, outputs, strict=True):
         codes = [_literal(error["code"]) for error in one.get("errors", ())]
@@ -68,7 +68,7 @@ def typescript(actions: Iterable[Schema]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Part:
     """Which of an action's types is being written."""
 
     alias: str
@@ -92,16 +92,16 @@ class _Page:
     names: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def root(self, schema: Schema | None, place: _Place) -> str:
+    def root(self, schema: Schema | None, part: _Part) -> str:
         """Return the type of a whole input, chunk or result."""
         if schema is None:
             return "never"  # an action that does not stream has no chunks
-        scope = _Scope(self, schema.get("$defs", {}), place)
+        scope = _Scope(self, schema.get("$defs", {}), part)
         whole = {key: value for key, value in schema.items() if key != "$defs"}
         title = whole.get("title")
-        is_of_use = place.is_input or (place.kind == "chunk" and _COMBINED & whole.keys())
+        is_of_use = part.is_input or (part.kind == "chunk" and _COMBINED & whole.keys())
         if not title and is_of_use and "$ref" not in whole:
-            title = f"{_pascal(place.alias)}{place.kind.title()}"
+            title = f"{_pascal(part.alias)}{part.kind.title()}"
         return scope.named(title, whole, scope.meaning(whole)) if title else scope.type_of(whole)
 
 
@@ -111,7 +111,7 @@ class _Scope:
 
     page: _Page
     definitions: Mapping[str, Schema]
-    place: _Place
+    part: _Part
     meanings: dict[str, str] = field(default_factory=dict)
 
     def meaning(self, schema: Schema) -> str:
@@ -124,7 +124,7 @@ class _Scope:
         if meaning not in names:
             free = (
                 name
-                for name in self.place.names(_pascal(title))
+                for name in self.part.names(_pascal(title))
                 if name not in _TAKEN and name not in texts
             )
             names[meaning] = name = next(free)
@@ -255,7 +255,7 @@ class _Scope:
     @property
     def _readonly(self) -> str:
         # Values from the server are shared by all readers; inputs belong to the caller.
-        return "" if self.place.is_input else "readonly "
+        return "" if self.part.is_input else "readonly "
 
 
 class _Loose(str):

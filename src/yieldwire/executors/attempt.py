@@ -139,7 +139,7 @@ class Attempt:
             run_id=self.run.id,
             action=self.run.action,
             owner=self.run.owner,
-            caller=self.run.caller,
+            quota_key=self.run.quota_key,
             attempt=self.run.attempt,
             labels=list(self.run.labels),
             host=self,

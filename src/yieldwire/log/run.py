@@ -74,7 +74,7 @@ class RunRecord(NamedTuple):
 
     id: str
     action: str
-    caller: str
+    quota_key: str
     """Whose quota the run counts against: the owner, or the address of an anonymous caller."""
     owner: str | None = None
     input: bytes = b"{}"
@@ -106,7 +106,7 @@ class RunRecord(NamedTuple):
     @property
     def is_shared(self) -> bool:
         """Whether this is a feed's one run for all of its readers, which has no owner."""
-        return self.caller.startswith(SHARED)
+        return self.quota_key.startswith(SHARED)
 
 
 SHARED: Final = "feed:"

@@ -39,7 +39,7 @@ class Caller:
     """When the request arrived, by `time.monotonic`: later revocations apply to it."""
 
     @property
-    def quota(self) -> str:
+    def quota_key(self) -> str:
         """The caller against whose limits a start counts."""
         return f"owner:{self.owner}" if self.owner is not None else f"address:{self.address}"
 

@@ -4,8 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from starlette.types import ASGIApp
+
 from yieldwire.client import AsyncClient, Patience
-from yieldwire.testing.transport import ASGIApp, http_of
+from yieldwire.testing.transport import http_of
 
 PATIENCE: Final = Patience(tries=3, backoff=0.0, backoff_max=0.0, longest_wait=0.0)
 """Tries again at once, and raises where the server asks for a wait: a test does not wait."""

@@ -7,10 +7,12 @@ taken, and a reader who leaves is told to the application as ``http.disconnect``
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Message
 
 from yieldwire.errors import MissingDependency
 
@@ -18,11 +20,6 @@ try:
     import httpx2
 except ImportError as exc:
     raise MissingDependency("httpx2", "client", "The streaming test transport") from exc
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 GRACE: Final = 5.0
 """Seconds that requests may take to end when the transport closes, before they are cancelled."""

@@ -86,8 +86,8 @@ class MemoryStore:
         entry = Entry(run, admission.key, admission.fingerprint, admission.feed)
         entry.read_until = self._clock.monotonic()
         self._entries[run.id] = entry
-        self._live[run.caller, None] += 1
-        self._live[run.caller, run.action] += 1
+        self._live[run.quota_key, None] += 1
+        self._live[run.quota_key, run.action] += 1
         self._note(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
@@ -109,7 +109,7 @@ class MemoryStore:
         return None
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
-        same, every = self._live[run.caller, run.action], self._live[run.caller, None]
+        same, every = self._live[run.quota_key, run.action], self._live[run.quota_key, None]
         too_many(run, admission, same=same, every=every)
 
     def _note(self, entry: Entry) -> None:
@@ -239,7 +239,7 @@ class MemoryStore:
 
     def _end(self, entry: Entry) -> None:
         record, entry.lease_until = entry.record, None
-        for place in ((record.caller, None), (record.caller, record.action)):
+        for place in ((record.quota_key, None), (record.quota_key, record.action)):
             self._live[place] -= 1
             if not self._live[place]:
                 del self._live[place]

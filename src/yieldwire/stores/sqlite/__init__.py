@@ -39,7 +39,7 @@ from yieldwire.stores import (
     too_many,
 )
 from yieldwire.stores.sqlite.file import (
-    Place,
+    FileSettings,
     Synchronous,
     statements,
     to_block,
@@ -108,8 +108,8 @@ class SQLiteStore:
         self._revocations = Revocations(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
-        place = Place(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
-        self._lanes = Lanes(place, self._clock, self._log, self._waiters.look_for_all)
+        settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
+        self._lanes = Lanes(settings, self._clock, self._log, self._waiters.look_for_all)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
@@ -119,7 +119,9 @@ class SQLiteStore:
             known = self._known(connection, admission)
             if known is not None:
                 return to_record(known)
-            live = self._log.one(connection, "count_live", caller=run.caller, action=run.action)
+            live = self._log.one(
+                connection, "count_live", quota_key=run.quota_key, action=run.action
+            )
             too_many(run, admission, same=live["same"], every=live["every"])
             columns = {
                 "key": admission.key,

@@ -18,7 +18,7 @@ from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.sqlite.failure import primary
 
-VERSION: Final = 2
+VERSION: Final = 3
 _SWITCH_SECONDS: Final = 0.02
 """How often to retry a new file while another process creates it."""
 
@@ -38,7 +38,7 @@ def statements() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FileSettings:
     """The location of the file, and how it is written.
 
     Attributes:
@@ -52,7 +52,7 @@ class Place:
     busy_timeout: float
 
 
-def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(settings: FileSettings, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection for one thread.
 
     Raises:
@@ -60,13 +60,13 @@ def connect(place: Place, *, read_only: bool = False) -> sqlite3.Connection:
         StoreError: If it is another application's, or two processes could not share it.
     """
     connection = sqlite3.connect(
-        place.path, timeout=place.busy_timeout, isolation_level=None, check_same_thread=False
+        settings.path, timeout=settings.busy_timeout, isolation_level=None, check_same_thread=False
     )
     try:
         connection.row_factory = sqlite3.Row
-        _look_into(connection, place.path)
-        _share(connection, place)
-        connection.execute(f"PRAGMA synchronous = {place.synchronous}")
+        _look_into(connection, settings.path)
+        _share(connection, settings)
+        connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA query_only = {int(read_only)}")
     except BaseException:
@@ -89,9 +89,9 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
 
 
-def _share(connection: sqlite3.Connection, place: Place) -> None:
+def _share(connection: sqlite3.Connection, settings: FileSettings) -> None:
     """Set the file's journal mode so that others can read during a write."""
-    until = time.monotonic() + place.busy_timeout
+    until = time.monotonic() + settings.busy_timeout
     while True:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -104,7 +104,7 @@ def _share(connection: sqlite3.Connection, place: Place) -> None:
             break
     if mode != "wal":
         raise StoreError(
-            f"Runs cannot be kept in {place.path}: it must be a file on a disk of this machine."
+            f"Runs cannot be kept in {settings.path}: it must be a file on a disk of this machine."
         )
 
 

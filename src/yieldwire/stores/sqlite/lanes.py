@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.stores.sqlite.failure import explain
-from yieldwire.stores.sqlite.file import Place, connect, prepare
+from yieldwire.stores.sqlite.file import FileSettings, connect, prepare
 from yieldwire.stores.sqlite.lane import Joint, Lane
 
 T = TypeVar("T")
@@ -27,12 +27,12 @@ class Lanes:
 
     def __init__(
         self,
-        place: Place,
+        settings: FileSettings,
         clock: Clock,
         joint: Joint,
         on_foreign_write: Callable[[], None],
     ) -> None:
-        self.place: Final = place
+        self.settings: Final = settings
         self._clock, self._joint, self._on_foreign_write = clock, joint, on_foreign_write
         self._writer: Lane | None = None
         self._reader: Lane | None = None
@@ -139,16 +139,16 @@ class Lanes:
             self._reader = self._writer = self._loop = None
 
     def _connect_writer(self) -> sqlite3.Connection:
-        connection = connect(self.place)
+        connection = connect(self.settings)
         try:
-            prepare(connection, self.place.path, self._clock)
+            prepare(connection, self.settings.path, self._clock)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _connect_reader(self) -> sqlite3.Connection:
-        return connect(self.place, read_only=True)
+        return connect(self.settings, read_only=True)
 
     def _explain(self, exc: Exception) -> StoreError:
-        return explain(exc, self.place.path)
+        return explain(exc, self.settings.path)

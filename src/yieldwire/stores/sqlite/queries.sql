@@ -1,10 +1,10 @@
 -- insert_run: create a run
 INSERT INTO runs (
-    id, key, fingerprint, feed, action, caller, owner, labels, linger, detached,
+    id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
     timeout, retries, retention, keep, status, fence, attempt, seq, first_seq, cancel_reason,
     created_at, started_at, ended_at, lease_until, read_until
 ) VALUES (
-    :id, :key, :fingerprint, :feed, :action, :caller, :owner, :labels, :linger,
+    :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
     :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt, :seq,
     :first_seq, :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
 )
@@ -23,7 +23,7 @@ SELECT * FROM records WHERE feed = :feed AND ended_at IS NULL AND cancel_reason 
 
 -- count_live: how many unfinished runs a caller has, and how many of them are of one action
 SELECT count(*) AS every, coalesce(sum(action = :action), 0) AS same
-FROM runs WHERE caller = :caller AND ended_at IS NULL
+FROM runs WHERE quota_key = :quota_key AND ended_at IS NULL
 
 -- update_run: write the changes of a step
 UPDATE runs SET

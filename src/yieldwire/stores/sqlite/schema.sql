@@ -13,7 +13,7 @@ CREATE TABLE runs (
     fingerprint TEXT NOT NULL,
     feed TEXT,                    -- the identity of a feed that all readers share
     action TEXT NOT NULL,
-    caller TEXT NOT NULL,
+    quota_key TEXT NOT NULL,
     owner TEXT,
     labels TEXT NOT NULL,         -- a JSON array
     linger REAL,
@@ -49,7 +49,7 @@ SELECT runs.*, inputs.input, inputs.context FROM runs CROSS JOIN inputs ON input
 -- A feed has one run at a time: the next can start when the last has ended or was asked to stop.
 CREATE UNIQUE INDEX runs_feed ON runs (feed)
 WHERE feed IS NOT NULL AND ended_at IS NULL AND cancel_reason IS NULL;
-CREATE INDEX runs_live ON runs (caller, action) WHERE ended_at IS NULL;
+CREATE INDEX runs_live ON runs (quota_key, action) WHERE ended_at IS NULL;
 CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX runs_owner ON runs (owner, n);
 

@@ -54,7 +54,7 @@ def raises(error: type[YieldwireError]) -> Generator[None, None, None]:
 
 def record(**fields: Any) -> RunRecord:  # noqa: ANN401 - a record's own fields
     """Return a new run of the action *count*, started by *ada*, with ``fields`` changed."""
-    run = RunRecord(id=new_run_id(), action="count", caller="owner:ada", owner="ada")
+    run = RunRecord(id=new_run_id(), action="count", quota_key="owner:ada", owner="ada")
     return run._replace(**fields)
 
 

@@ -45,7 +45,7 @@ class StartContract:
         await harness.store.create(given, Admission())
         kept = await harness.store.get(given.id)
 
-        for name in ("id", "action", "caller", "owner", "input", "context", "labels", "linger"):
+        for name in ("id", "action", "quota_key", "owner", "input", "context", "labels", "linger"):
             assert getattr(kept, name) == getattr(given, name), name
         for name in ("detached", "timeout", "retries", "retention", "keep", "status", "seq"):
             assert getattr(kept, name) == getattr(given, name), name
@@ -179,7 +179,7 @@ class StartContract:
 
     async def test_limits_count_each_caller_apart(self, harness: StoreHarness) -> None:
         """Another caller's runs take nobody's place."""
-        await created(harness.store, caller="owner:ben")
+        await created(harness.store, quota_key="owner:ben")
         limits = Admission(action_limit=1, caller_limit=1)
 
         run = await harness.store.create(record(), limits)
