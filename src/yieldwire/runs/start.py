@@ -38,13 +38,8 @@ def record_of(
     return RunRecord(
         id=ctx.run_id,
         action=action.name,
-<<<<<<< HEAD
         # A shared feed has no owner: a reader who can open it can always continue to read it.
-        caller=SHARED + action.name if options.shared else ctx.caller,
-=======
-        # A feed that all readers share is nobody's: whoever may open it may go on reading it.
         quota_key=SHARED + action.name if options.shared else ctx.quota_key,
->>>>>>> 6b585f5 (Give each word one meaning: quota key, disconnect, and names that several things had)
         owner=None if options.shared else ctx.owner,
         input=dumped,
         context=to_json({"state": ctx.state, "request": ctx.request.to_dict()}),
