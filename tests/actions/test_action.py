@@ -73,14 +73,15 @@ def test_the_alias_is_the_name_in_camel_case(name: str, alias: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_routes_name_is_no_actions_name(name: str) -> None:
+def test_a_name_of_a_route_or_of_every_javascript_object_is_refused(name: str) -> None:
     with pytest.raises(InvalidAction, match=f"'{name}' cannot be an action's name"):
         Action(named(name), Options())
 
 
-def test_a_routes_name_is_no_actions_alias() -> None:
-    with pytest.raises(InvalidAction, match="'runs_' cannot be an action's name"):
-        Action(named("runs_"), Options())
+@pytest.mark.parametrize("name", ["runs_", "then_", "to_string", "value_of", "has_own_property"])
+def test_a_name_whose_alias_is_reserved_is_refused(name: str) -> None:
+    with pytest.raises(InvalidAction, match=f"{name!r} cannot be an action's name"):
+        Action(named(name), Options())
 
 
 @pytest.mark.parametrize(

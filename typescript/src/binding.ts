@@ -9,8 +9,8 @@ export type ExecuteOptions = Omit<CallOptions, "signal" | "keep">;
 
 /** The arguments of `execute`; the input is optional if all its fields are. */
 export type ExecuteArguments<Input> = Record<never, never> extends Input
-  ? [input?: Input, options?: ExecuteOptions]
-  : [input: Input, options?: ExecuteOptions];
+  ? [input?: Input | FormData, options?: ExecuteOptions]
+  : [input: Input | FormData, options?: ExecuteOptions];
 
 /** Commands for a followed run. The functions stay the same for the life of the component. */
 export interface RunCommands {
@@ -26,13 +26,23 @@ export interface ActionCommands<Input, Chunk, Result, Code extends string> exten
   readonly reset: () => void;
 }
 
+const GIVEN_EVENT = "execute was called with an event as its input; write onClick={() => execute()}, with the input in the parentheses.";
+
+/** Whether it is an event of the page, or one of React's. */
+function isEvent(input: unknown): boolean {
+  return typeof (input as Partial<Event> | undefined)?.preventDefault === "function";
+}
+
 /** The commands of the newest observer, as bound functions that stay the same. */
 export function commandsOf<Input, Chunk, Result, Code extends string>(
   newest: () => RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
 ): ActionCommands<Input, Chunk, Result, Code> {
   return {
     // The observer keeps what is shown, so the run keeps nothing.
-    execute: (...[input, options]) => newest().execute((action) => action(input as Input, { ...options, keep: 0 })),
+    execute: (...[input, options]) =>
+      isEvent(input)
+        ? Promise.reject(new TypeError(GIVEN_EVENT))
+        : newest().execute((action) => action(input as Input, { ...options, keep: 0 })),
     stop: () => newest().stop(),
     reset: () => newest().reset(),
   };

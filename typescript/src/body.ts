@@ -33,8 +33,9 @@ export function bodyOf(input?: unknown): string | FormData {
 
 /** The input as the query of a feed: scalars as text, lists of them as repeated fields, everything deeper as JSON. */
 export function queryOf(input: unknown): URLSearchParams {
-  const fields = Object.entries(input ?? {}) as [string, unknown][];
-  return new URLSearchParams(fields.flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
+  const query = new URLSearchParams(); // React Native's takes no list
+  for (const [name, value] of Object.entries(input ?? {})) for (const text of textsOf(value)) query.append(name, text);
+  return query;
 }
 
 function textsOf(value: unknown): string[] {

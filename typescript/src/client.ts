@@ -1,7 +1,7 @@
 /** Actions as functions: every other property of a client is the action of that name. */
 
 import { queryOf } from "./body.js";
-import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, TransportName } from "./contract.js";
+import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, StreamedValue, TransportName } from "./contract.js";
 import { protocolError } from "./core/error.js";
 import { fieldsOf, type RunInfo, type Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
@@ -17,6 +17,8 @@ import { pathOf, Wire } from "./wire.js";
 const IDLE_MS = 45_000;
 /** The server holds a stream's head back for at most half a second; the rest is for the network. */
 const OPENING_MS = 3_000;
+/** What `await`, `JSON.stringify`, test runners and frameworks read of every object; these are not actions. */
+const PROBED = /^([$@_]|(then|toJSON|asymmetricMatch)$)/;
 /** A start that reaches no server fails while somebody still waits for it: the URL, or the server's CORS settings, can be wrong. */
 const UNMET_MS = 30_000;
 
@@ -32,24 +34,21 @@ export function createClient<Actions extends object = AnyActions>(options: Clien
 /** Create a client with a given environment; for tests, which control its time. */
 export function createClientIn<Actions extends object>(environment: Environment, options: ClientOptions): Client<Actions> {
   const server = serverOf(environment, options);
-  const members = new Map<string, unknown>([["runs", runsOf(server)]]);
-  return new Proxy({} as Client<Actions>, {
-    get(_, name) {
-      // `await` and `JSON.stringify` read these two properties of every object; they are not actions.
-      if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
-      const member = members.get(name) ?? actionOf(server, name);
-      members.set(name, member); // the same function each time, as hooks compare it
-      return member;
-    },
+  // Each action is kept, as hooks compare it. What every object has, such as `toString`, is not an action.
+  const members: Record<string, unknown> = { runs: runsOf(server) };
+  return new Proxy(members as Client<Actions>, {
+    get: (_, name) => (typeof name === "symbol" || PROBED.test(name) ? undefined : (members[name] ??= actionOf(server, name))),
   });
 }
 
 /** The values of a streamable value, one per change; if an attempt was lost, they start over. */
-export async function* readStreamableValue<T = unknown>(run: Pick<Run, "events" | "error">): AsyncGenerator<T, undefined> {
-  let value: T | undefined;
+export async function* readStreamableValue<T = never, Chunk = unknown>(
+  run: Pick<Run<Chunk>, "events" | "error">,
+): AsyncGenerator<[T] extends [never] ? StreamedValue<Chunk> : T, undefined> {
+  let value: unknown;
   for await (const { type, data } of run.events()) {
     if (type === "restarted") value = undefined;
-    for (value of valuesOf(value, data)) yield value as T;
+    for (value of valuesOf(value, data)) yield value as [T] extends [never] ? StreamedValue<Chunk> : T;
   }
   if (run.error) throw run.error;
 }
@@ -64,16 +63,16 @@ interface Server {
 function serverOf(environment: Environment, options: ClientOptions): Server {
   const { keep, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
-  const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base.origin, options.maxStreams, signal);
+  const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
   const around = (own: TransportName = transport): Surroundings => ({ ...shared, transport: own });
   const feeds = new Set<string>();
   return {
     wire,
     call: (action, input, call) =>
-      new LiveRun(around(call.transport), { keep, ...call, start: new Start(action, input, { transport, ...call }, feeds) }),
+      new LiveRun(around(call.transport), { ...call, keep: call.keep ?? keep, start: new Start(action, input, { ...call, transport: call.transport ?? transport }, feeds) }),
     attach<Chunk, Result, Code extends string>(id: string, cursor?: string, options: AttachOptions = {}) {
-      const run = new LiveRun<Chunk, Result, Code>(around(options.transport), { keep, ...options, id, cursor });
+      const run = new LiveRun<Chunk, Result, Code>(around(options.transport), { ...options, keep: options.keep ?? keep, id, cursor });
       run.follow();
       return run;
     },

@@ -2,7 +2,7 @@
 
 import type { ConnectionState } from "./core/connection.js";
 import type { ActionError } from "./core/error.js";
-import type { Progress, RunEvent, RunInfo, Snapshot } from "./core/event.js";
+import type { Progress, RunEvent, RunInfo, Snapshot, Value } from "./core/event.js";
 import type { RunStatus } from "./core/status.js";
 
 export type { ConnectionState };
@@ -26,7 +26,7 @@ export interface Run<Chunk = unknown, Result = unknown, Code extends string = st
   /** The error of the run, or why it could not be started or followed; undefined otherwise. */
   readonly error: ActionError<Code> | undefined;
   readonly connection: ConnectionState;
-  /** Why the connection is `waiting`, for people; undefined otherwise. */
+  /** Why nothing arrives, for people, once that has lasted a second or the server has set a wait; otherwise undefined. */
   readonly trouble: string | undefined;
 
   /**
@@ -56,24 +56,33 @@ export type TransportName = "auto" | "sse" | "xhr" | "polling";
 /** The options of one call. */
 export interface CallOptions {
   /** Stops following; does not cancel the run. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The same key, input and caller give the same run. Default: a new key for each call. */
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
   /** Let the run keep running without readers. `start` always does. */
-  readonly detached?: boolean;
-  readonly transport?: TransportName;
+  readonly detached?: boolean | undefined;
+  readonly transport?: TransportName | undefined;
   /** `GET` for a feed; otherwise detected. */
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | undefined;
   /** How many events this run keeps for iterations that start late; with 0 it has no `text` either. Default: the client's `keep`. */
-  readonly keep?: number;
+  readonly keep?: number | undefined;
   /** Called with how much of the input was sent, if the browser reports it. */
-  readonly onUpload?: (sentBytes: number, totalBytes: number) => void;
+  readonly onUpload?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
-/** A call's arguments; the input is optional if all its fields are. */
+/** A list of files in an input: an array, or the `files` of `<input type="file" multiple>`. */
+export type Files = readonly Blob[] | PageFiles;
+
+/** A `FileList`; outside a page there is no such type. */
+interface PageFiles {
+  readonly length: number;
+  item(index: number): Blob | null;
+}
+
+/** A call's arguments: an input, which is optional if all its fields are, or a form with the same fields. */
 export type CallArguments<Input> = Record<never, never> extends Input
-  ? [input?: Input, options?: CallOptions]
-  : [input: Input, options?: CallOptions];
+  ? [input?: Input | FormData, options?: CallOptions]
+  : [input: Input | FormData, options?: CallOptions];
 
 /** Follows runs by their id: one action, or `client.runs`. */
 export interface RunSource<Chunk = unknown, Result = unknown, Code extends string = string> {
@@ -99,13 +108,13 @@ export interface Action<Input, Chunk, Result, Code extends string = never> exten
 
 /** Which runs to list. */
 export interface RunQuery {
-  readonly status?: RunStatus;
-  readonly action?: string;
-  readonly label?: string;
+  readonly status?: RunStatus | undefined;
+  readonly action?: string | undefined;
+  readonly label?: string | undefined;
   /** 1 to 200; default: 50. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** The `next` of the previous page. */
-  readonly before?: string;
+  readonly before?: string | undefined;
 }
 
 /** Runs, newest first; `next` is the following page's `before`, or null on the last page. */
@@ -121,8 +130,21 @@ export interface Runs extends RunSource {
   delete(id: string): Promise<void>;
 }
 
-/** Any actions, by name: for a client without generated types. */
-export type AnyActions = Readonly<Record<string, Action<Readonly<Record<string, unknown>>, unknown, unknown, string>>>;
+/** The values of a streamable value, from the chunks of its run. */
+export type StreamedValue<Chunk> = unknown extends Chunk
+  ? unknown
+  : [Extract<Chunk, Value>] extends [never] ? string : Extract<Chunk, Value>["value"];
+
+/** An action without generated types. */
+export type AnyAction = Action<Readonly<Record<string, unknown>>, unknown, unknown, string>;
+
+declare const names: Readonly<Record<string, true>>;
+
+/**
+ * Any actions, by name: for a client without generated types.
+ * `noUncheckedIndexedAccess` makes every member possibly undefined, which no action is; only `any` stays callable.
+ */
+export type AnyActions = Readonly<Record<string, undefined extends typeof names.any ? any : AnyAction>>;
 
 /** The actions of one server, and the caller's runs. */
 export type Client<Actions = AnyActions> = { readonly [Name in keyof Actions]: Actions[Name] } & { readonly runs: Runs };
@@ -143,28 +165,28 @@ export type TokenSource = (asked: { readonly isRefused: boolean }) => string | u
 export interface ClientOptions {
   /** Where the actions are mounted, relative to the page or absolute: `/api/_actions`. */
   readonly url: string | URL;
-  readonly headers?: HeadersSource;
+  readonly headers?: HeadersSource | undefined;
   /** The bearer token, requested before every request, so that it can expire and be renewed. */
-  readonly token?: string | TokenSource;
-  readonly credentials?: "include" | "omit" | "same-origin";
-  readonly fetch?: typeof globalThis.fetch;
-  readonly transport?: TransportName;
+  readonly token?: string | TokenSource | undefined;
+  readonly credentials?: "include" | "omit" | "same-origin" | undefined;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  readonly transport?: TransportName | undefined;
   /** How long without a byte until a connection counts as lost; default: three of the server's keepalives. */
-  readonly idleMs?: number;
+  readonly idleMs?: number | undefined;
   /** How long without a stream's first byte until polls are tried as well. */
-  readonly openingMs?: number;
+  readonly openingMs?: number | undefined;
   /**
    * How long a run can be without its server before it fails with `UNREACHABLE`.
    * Default: forever, and 30 s for a start that has reached no server.
    */
-  readonly giveUpMs?: number;
+  readonly giveUpMs?: number | undefined;
   /** How long each try of a short request (`stop` and `runs`) can take; default: 15 s. There are five tries. */
-  readonly requestMs?: number;
+  readonly requestMs?: number | undefined;
   /**
    * How many streams to hold open at once, counted over all tabs if the page can use Web Locks;
    * 4 in a browser that speaks HTTP/1.1, which opens six connections to an origin.
    */
-  readonly maxStreams?: number;
+  readonly maxStreams?: number | undefined;
   /** How many events a run keeps for iterations that start late; default: 10,000, but at most 4 MiB. */
-  readonly keep?: number;
+  readonly keep?: number | undefined;
 }

@@ -44,8 +44,8 @@ export interface Followed {
   readonly hasEnded: boolean;
   /** Set the id; a terminal status is not taken from here. */
   identify(id: string, status?: RunStatus): void;
-  /** Take frames; returns whether any of them was a new event. */
-  take(frames: readonly Frame[]): boolean;
+  /** Take frames. */
+  take(frames: readonly Frame[]): void;
   /** Take a poll's answer; returns whether anything in it is new. */
   takePoll(snapshot: Snapshot): boolean;
   /** Take the outcome from a snapshot. */
@@ -251,7 +251,7 @@ export class Follower {
 
   #take(frames: readonly Frame[]): void {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    if (this.#run.take(frames)) this.connection.moved();
+    this.#run.take(frames);
   }
 
   /** Poll for the events that a silent stream could be holding back, until the stream starts. */
@@ -260,6 +260,8 @@ export class Follower {
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
       if (quiet.aborted) return;
+      this.connection.worry();
+      this.#run.changed();
       try {
         // The same call again, without waiting, returns the id of a run whose start was not answered yet.
         if (this.#run.id === undefined && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));

@@ -58,7 +58,9 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
       this.#follower.leave(reason); // an invalid cursor
     }
     const leave = (): void => this.#follower.leave(signal?.reason);
-    signal?.addEventListener("abort", leave, { signal: this.#over.signal });
+    // Node warns of a leak if eleven listen to one signal.
+    const own = signal && (AbortSignal.any?.([signal]) ?? signal);
+    own?.addEventListener("abort", leave, { signal: this.#over.signal });
     if (signal?.aborted) leave();
   }
 
@@ -165,12 +167,11 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     this.#known.resolve(id);
   }
 
-  take(frames: readonly Frame[]): boolean {
+  take(frames: readonly Frame[]): void {
     const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
     if (this.#log.id) this.#known.resolve(this.#log.id);
     for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
-    return events.length > 0;
   }
 
   takePoll(snapshot: Snapshot): boolean {

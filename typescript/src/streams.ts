@@ -4,7 +4,8 @@
 const LIMIT = 4;
 
 /** Whether there is a place for one more stream to an origin, which is then taken until the signal is aborted. */
-export async function takeStream(origin: string, maxStreams: number | undefined, signal: AbortSignal): Promise<boolean> {
+export async function takeStream({ href }: URL, maxStreams: number | undefined, signal: AbortSignal): Promise<boolean> {
+  const origin = href.split("/", 3).join("/"); // React Native's URL has no `origin` before 0.80
   const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Infinity);
   if (limit === Infinity) return true;
   try {
@@ -18,6 +19,7 @@ export async function takeStream(origin: string, maxStreams: number | undefined,
 /** Whether this browser speaks HTTP/1.1 to the origin, as far as it reports. */
 function isLimited(origin: string): boolean {
   if (typeof location === "undefined") return false;
-  const entries = performance.getEntries() as PerformanceResourceTiming[];
+  // jsdom, for one, measures nothing.
+  const entries = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType?.(type) ?? []) as PerformanceResourceTiming[];
   return !entries.some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
 }

@@ -98,7 +98,7 @@ export class Wire {
   async #carry(request: Request, isRefused: boolean): Promise<Answer> {
     const { path, method = "GET", body, signal, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
-    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
+    const order = { url: this.base.href + path, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
       return await carrier(order);

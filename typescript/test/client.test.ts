@@ -1,9 +1,16 @@
 /** What a client sends, and what its verbs do. */
 
-import { expect, test } from "vitest";
+import { format, inspect } from "node:util";
+import { expect, onTestFinished, test, vi } from "vitest";
+import * as vue from "vue";
 import { ActionError, createClient, readStreamableValue } from "../src/index.js";
 import { all } from "./support/events.js";
+import { NativeURL, NativeURLSearchParams } from "./support/reactnative.js";
 import { chunk, done, event, json, OPENING, refusal, serve, silent, stream, unreachable } from "./support/script.js";
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 const ended = stream(OPENING, done(1));
 
@@ -292,6 +299,85 @@ test("awaiting or serialising a client starts nothing", async () => {
   Object.prototype.toString.call(client);
 
   expect(asked).toEqual([]);
+});
+
+test("showing, comparing or copying a client starts nothing", async () => {
+  const { client, asked } = serve([]);
+  const other = client as unknown as Record<string, unknown>;
+
+  const shown = [`${client}`, String(client), client + "", format(client), inspect(client), (other["toLocaleString"] as () => string)()];
+  expect(client).toEqual(client);
+  expect(() => expect({ client }).toEqual({ client: expect.objectContaining({ runs: 1 }) })).toThrow();
+  expect([vue.toRaw(client), vue.isRef(client), vue.isReactive(client), vue.reactive(client)]).toEqual([client, false, false, client]);
+  for (const name of ["then", "toJSON", "asymmetricMatch", "$$typeof", "@@__IMMUTABLE_ITERABLE__@@", "_", Symbol.iterator]) {
+    expect(other[name as string]).toBeUndefined();
+  }
+
+  expect(shown.slice(0, 3)).toEqual(Array(3).fill("[object Object]"));
+  expect({ ...client }.runs).toBe(client.runs);
+  await turns();
+  expect(asked).toEqual([]);
+});
+
+test("React Native's URL, of which only the whole is implemented, is enough", async () => {
+  await import("../src/place.js"); // loading takes time, and none passes here
+  vi.stubGlobal("URL", NativeURL);
+  vi.stubGlobal("URLSearchParams", NativeURLSearchParams);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const page = { runs: [], next: null };
+  const snapshot = { id: "r1", status: "completed", firstSeq: 1, retryAfterMs: null, events: [{ seq: 1, type: "done", data: {} }] };
+  const { client, call, asked } = serve([ended, ended, json(200, page), json(200, snapshot)], { url: "http://test/count", maxStreams: 1 });
+
+  await call({ n: 1 }).result();
+  await call({ tags: ["a b", "c"] }, { method: "GET" }).result();
+  await client.runs.list({ limit: 2, label: "x&y" });
+  await client.runs.attach("r1", "r1.0", { transport: "polling" }).result();
+
+  expect(asked.map(({ path }) => path.replace("http://test/count/", ""))).toEqual([
+    "count", "count?tags=a%20b&tags=c", "runs?limit=2&label=x%26y", "runs/r1?after=r1.0",
+  ]);
+});
+
+test("a page that measures nothing counts its streams as one that speaks HTTP/1.1 does", async () => {
+  vi.stubGlobal("location", new URL("http://unmeasured/"));
+  vi.stubGlobal("performance", { now: () => 0 });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const { client, asked } = serve([...Array(4).fill(silent(OPENING)), json(200, {})], { url: "http://unmeasured/" });
+
+  const runs = Array.from({ length: 5 }, () => client.runs.attach("r1"));
+  while (asked.length < 5) await turns();
+
+  expect(asked.slice(0, 5).map(({ path }) => path.replace(/^.*runs.r1/, ""))).toEqual([...Array(4).fill("/events"), "?after=r1.0"]);
+  for (const run of runs) run.detach();
+});
+
+test("the page's own document tells that it speaks HTTP/2, whatever else it has loaded", async () => {
+  const measured = { navigation: [{ name: "http://two/index.html", nextHopProtocol: "h2" }] } as Record<string, unknown>;
+  vi.stubGlobal("location", new URL("http://two/"));
+  vi.stubGlobal("performance", { now: () => 0, getEntriesByType: (type: string) => measured[type] ?? [] });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const { client, asked } = serve(Array(5).fill(silent(OPENING)), { url: "http://two/" });
+
+  const runs = Array.from({ length: 5 }, () => client.runs.attach("r1"));
+  while (asked.length < 5) await turns();
+
+  expect(asked.every(({ path }) => path.endsWith("/events"))).toBe(true);
+  for (const run of runs) run.detach();
+});
+
+test("eleven runs and more may have one signal", async () => {
+  const warned = vi.fn();
+  process.on("warning", warned);
+  onTestFinished(() => void process.off("warning", warned));
+  const { call } = serve(Array(20).fill(silent(OPENING)));
+  const abort = new AbortController();
+
+  const runs = Array.from({ length: 20 }, () => call({}, { signal: abort.signal }));
+  await turns();
+  abort.abort();
+
+  for (const run of runs) await expect(run.result()).rejects.toMatchObject({ name: "AbortError" });
+  expect(warned).not.toHaveBeenCalled();
 });
 
 test("more streams than a browser has connections for become polls, and streams again when there is room", async () => {

@@ -121,21 +121,28 @@ describe("a connection", () => {
     );
   });
 
-  test("begins its back-off anew when events came, or when it lived for a while", () => {
+  test("starts its back-off over when it lived for a while, or longer than it was waited for", () => {
     const connection = opened();
-    connection.lost(0, lost, 1);
-    connection.lost(0, lost, 1);
+    const waitsMs = [0, 0, 1_001, 501, 0, 0, 0, 0, 5_001].map((livedMs) => {
+      connection.begin(0);
+      connection.heard(0);
+      return connection.lost(livedMs, lost, 1);
+    });
 
-    connection.begin(0);
-    connection.heard(0);
-    connection.moved();
-    const afterEvents = connection.lost(0, lost, 1);
-    connection.lost(0, lost, 1);
-    connection.begin(0);
-    connection.heard(10);
-    const afterAWhile = connection.lost(6_000, lost, 1);
+    expect(waitsMs).toEqual([500, 1000, 500, 500, 1000, 2000, 4000, 8000, 500]);
+  });
 
-    expect([afterEvents, afterAWhile]).toEqual([500, 500]);
+  test("is in trouble once it has been gone for a second, or when the server sets the wait", () => {
+    const [connection, told] = [opened(), opened()];
+    const troubles = [0, 999, 1_000].map((nowMs) => {
+      connection.lost(nowMs, lost, 1);
+      return connection.trouble;
+    });
+    told.lost(0, new Lost("busy", 100), 1);
+    connection.heard(1_001);
+
+    expect(troubles).toEqual([undefined, undefined, lost.message]);
+    expect([told.trouble, connection.trouble]).toEqual(["busy", undefined]);
   });
 
   test("does not begin its back-off anew for a head alone", () => {

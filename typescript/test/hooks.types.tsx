@@ -49,6 +49,9 @@ export function InReact() {
   void execute({ url: 1 });
   // @ts-expect-error - stop, reset and unmounting do what a signal would
   void execute({ url: "/a" }, { signal: AbortSignal.timeout(1) });
+  void execute(new FormData());
+  // @ts-expect-error - an event is not an input
+  void (<button onClick={execute} />);
   void execute({ url: "/a" }).then((end) => {
     if (end.status === "done") is<Same<typeof end.result.rows, number>>();
   });

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { type Action, createClient, type Progress, type Text } from "../src/index.js";
 import { type StreamOptions, useRun, useStreamAction } from "../src/react.js";
 import { memoryAction } from "./support/memory.js";
-import { hydrate, mount } from "./support/react.js";
+import { click, hydrate, mount } from "./support/react.js";
 import { Server } from "./support/server.js";
 import { until } from "./support/until.js";
 
@@ -259,6 +259,22 @@ describe("useStreamAction", () => {
     expect(action.attached).toEqual([["r1", undefined]]);
     expect(action.runs.map(({ stops }) => stops)).toEqual([0, 0, 0]);
     expect({ ...sessionStorage }).toEqual({ a: "r1", b: "r2" });
+    hook.unmount();
+  });
+
+  test("says what to write instead where a click hands its event over as the input, and goes on with its run", async () => {
+    const action = numbers();
+    const hook = await mount(useAction, { action, options: {} });
+    void hook.current.execute();
+    const clicked: Promise<unknown>[] = [];
+    const wrong = hook.current.execute as unknown as (event: unknown) => Promise<unknown>;
+    const button = await click((event) => clicked.push(wrong(event)));
+    button.addEventListener("click", (event) => clicked.push(wrong(event)));
+    button.click();
+
+    expect(clicked).toHaveLength(2);
+    for (const refused of clicked) await expect(refused).rejects.toThrow("execute was called with an event as its input; write onClick={() => execute()}");
+    expect(action.runs.map(({ stops }) => stops)).toEqual([0]);
     hook.unmount();
   });
 

@@ -46,14 +46,14 @@ test("answers that pass are waited for, longer each time and within bounds", asy
 
 test("Retry-After and the stream's own retry are waited for", async () => {
   const { call, page } = serve([
-    json(503, {}, { "Retry-After": "7" }),
     stream(OPENING, chunk(1, "a"), "retry: 2000\n\n"),
+    json(503, {}, { "Retry-After": "7" }),
     stream(done(2)),
   ]);
 
   await call().result();
 
-  expect(page.waitsMs).toEqual([7000, 2000]);
+  expect(page.waitsMs).toEqual([2000, 7000]);
 });
 
 test("a Retry-After may be a date", async () => {
@@ -277,8 +277,38 @@ test("a listener hears of a batch at once, and no more when it was taken away", 
   expect(heard).toEqual([2]);
 });
 
+test("connections that each bring one event and are cut are further and further apart", async () => {
+  const { call, page } = serve([stream(OPENING, chunk(1, 1)), ...[2, 3, 4].map((seq) => stream(chunk(seq, seq))), stream(done(5))]);
+
+  await call().result();
+
+  expect(page.waitsMs).toEqual([500, 1000, 2000, 4000]);
+});
+
+test("a stream that is cut cleanly and read on is never in trouble", async () => {
+  const { call } = serve([stream(OPENING, chunk(1, "a")), stream(chunk(2, "b"), done(3))]);
+  const run = call();
+  const heard = new Set<string | undefined>();
+  run.subscribe(() => heard.add(run.trouble));
+
+  await run.result();
+
+  expect([...heard]).toEqual([undefined]);
+});
+
+test("a cut whose next connection is not answered is in trouble as soon as polls are tried", async () => {
+  const { call, page } = serve([stream(OPENING, chunk(1, "a")), never, never, never]);
+  const run = call();
+
+  const trouble = await new Promise((resolve) => run.subscribe(() => run.trouble && resolve(run.trouble)));
+
+  expect(trouble).toBe("The answer ended before the run did.");
+  expect(page.now()).toBe(1_000_000 + 500 + 3000);
+  run.detach();
+});
+
 test("a listener hears why the connection waits", async () => {
-  const { call } = serve([unreachable, stream(OPENING, done(1))]);
+  const { call } = serve([unreachable, unreachable, unreachable, stream(OPENING, done(1))]);
   const run = call();
   const heard = new Set<string>();
   run.subscribe(() => heard.add(`${run.connection} ${run.trouble ?? ""}`.trim()));
@@ -287,6 +317,8 @@ test("a listener hears why the connection waits", async () => {
   await Promise.resolve();
 
   expect([...heard]).toEqual([
+    "waiting",
+    "connecting",
     "waiting The server cannot be reached: Failed to fetch",
     "connecting The server cannot be reached: Failed to fetch",
     "open",

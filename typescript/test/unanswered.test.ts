@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { createClientIn } from "../src/client.js";
 import { type Environment, PAGE } from "../src/environment.js";
-import type { AnyActions, ClientOptions } from "../src/index.js";
+import type { AnyAction, AnyActions, ClientOptions } from "../src/index.js";
 import { all } from "./support/events.js";
 import { chunk, done, json, never, OPENING, refusal, type Scripted, serve, silent, stream, unreachable } from "./support/script.js";
 
@@ -210,7 +210,7 @@ function inRealTime(answers: readonly Scripted[], options: Partial<ClientOptions
   const page: Environment = { ...PAGE, after: (ms, callback) => PAGE.after(ms, () => (waitsMs.push(ms), callback())) };
   const fetch = vi.fn<typeof globalThis.fetch>(async (_, init = {}) => left.shift()!(init));
   const client = createClientIn<AnyActions>(page, { url: "http://test/api", fetch, ...options });
-  return { call: client["count"] as AnyActions[string], fetch, waitsMs };
+  return { call: client["count"] as AnyAction, fetch, waitsMs };
 }
 
 /** A file on disk that is read from there each time, as one that a user has chosen is. */

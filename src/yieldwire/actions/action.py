@@ -32,8 +32,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-RESERVED: Final = frozenset({"runs", "ws", "dev"})
-"""Names of routes, which no action can have."""
+_ROUTES: Final = frozenset({"runs", "ws", "dev"})
+_MEMBERS: Final = frozenset(
+    {
+        "asymmetricMatch",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "then",
+        "toJSON",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    }
+)
+"""What JavaScript and its tools read of every object; a client's members are its actions."""
+
+RESERVED: Final = _ROUTES | _MEMBERS
+"""Names that an action cannot have, in either form."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)

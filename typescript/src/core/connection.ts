@@ -38,8 +38,10 @@ const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 15_000;
 /** The longest wait that a server can ask for. */
 const LONGEST_WAIT_MS = 3_600_000;
-/** A connection that lives this long is a good one, and back-off starts over. */
+/** A connection that lives this long, or longer than the wait before it, is a good one, and back-off starts over. */
 const STEADY_MS = 5_000;
+/** How long a connection is gone until this counts as trouble: a clean cut by a proxy does not. */
+const GRACE_MS = 1_000;
 /** A connection that has been silent for this long when a page wakes up is dropped: a keepalive is overdue. */
 const STALE_MS = 20_000;
 
@@ -59,10 +61,11 @@ export class Connection {
   #isMet = false;
   #retryMs = BACKOFF_MS;
   #failures = 0;
+  #waitMs = 0;
+  #cause: string | undefined;
   #beganMs = 0;
   #heardMs = 0;
   #aloneMs: number | undefined;
-  #hasEvents = false;
 
   /**
    * `idleMs`: how long without a byte until a connection is lost; `giveUpMs`: how long without a connection until the run is given up;
@@ -82,7 +85,6 @@ export class Connection {
   /** A request is sent. */
   begin(nowMs: number): void {
     this.#beganMs = this.#heardMs = nowMs;
-    this.#hasEvents = false;
     if (this.state !== "open") this.state = "connecting";
   }
 
@@ -92,12 +94,7 @@ export class Connection {
     this.#aloneMs = undefined;
     this.met();
     this.state = "open";
-    this.trouble = undefined;
-  }
-
-  /** Events arrived. */
-  moved(): void {
-    this.#hasEvents = true;
+    this.trouble = this.#cause = undefined;
   }
 
   /** The server set the wait before the next connection. */
@@ -122,13 +119,20 @@ export class Connection {
 
   /** The connection is gone. Returns how long to wait before the next, or undefined to give up. */
   lost(nowMs: number, { message, afterMs }: Pick<Lost, "message" | "afterMs">, chance: number): number | undefined {
-    const wasGood = this.#hasEvents || (this.state === "open" && nowMs - this.#beganMs > STEADY_MS);
+    const wasGood = this.state === "open" && nowMs - this.#beganMs > Math.min(this.#waitMs, STEADY_MS);
     this.#failures = wasGood ? 1 : this.#failures + 1;
     this.#aloneMs ??= nowMs;
     this.state = "waiting";
-    this.trouble = message;
+    this.#cause = message;
+    if (afterMs || nowMs - this.#aloneMs >= GRACE_MS) this.worry();
     if (nowMs - this.#aloneMs >= (this.#isMet ? this.#giveUpMs : this.#unmetMs)) return undefined;
-    return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
+    this.#waitMs = Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
+    return this.#waitMs;
+  }
+
+  /** If the connection is gone, say why: it has been gone for long enough. */
+  worry(): void {
+    this.trouble = this.#cause;
   }
 
   /** The run is not followed for now. */

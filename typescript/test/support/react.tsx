@@ -43,6 +43,14 @@ export async function mount<Props, Value>(use: (props: Props) => Value, props: P
   };
 }
 
+/** A button with a handler of React's, in the page. */
+export async function click(handler: (event: unknown) => void): Promise<HTMLElement> {
+  const page = document.body.appendChild(document.createElement("main"));
+  createRoot(page).render(<button onClick={handler} />);
+  await until(() => page.firstChild);
+  return page.firstChild as HTMLElement;
+}
+
 /** Render on a server, and take the page over in a browser; the server's page, and what React had to say against it. */
 export async function hydrate<Props, Value>(use: (props: Props) => Value, props: Props) {
   const { commits, element } = host(use);

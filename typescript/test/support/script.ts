@@ -1,6 +1,6 @@
 /** A server that gives scripted answers in order, and remembers what it was asked. */
 
-import type { AnyActions, Client, ClientOptions } from "../../src/index.js";
+import type { AnyAction, AnyActions, Client, ClientOptions } from "../../src/index.js";
 import { createClientIn } from "../../src/client.js";
 import { VirtualPage } from "./page.js";
 
@@ -81,7 +81,7 @@ function streamOf(pieces: readonly string[], finish: (controller: ReadableStream
 export function serve(
   answers: readonly Scripted[],
   options: Partial<ClientOptions> = {},
-): { client: Client<AnyActions>; asked: Asked[]; page: VirtualPage; call: AnyActions[string] } {
+): { client: Client<AnyActions>; asked: Asked[]; page: VirtualPage; call: AnyAction } {
   const left = [...answers];
   const asked: Asked[] = [];
   const page = new VirtualPage();
@@ -93,5 +93,5 @@ export function serve(
     return answer(init);
   };
   const client = createClientIn<AnyActions>(page, { url: "http://test/api", fetch, ...options });
-  return { client, asked, page, call: client["count"] as AnyActions[string] };
+  return { client, asked, page, call: client["count"] as AnyAction };
 }

@@ -1,6 +1,6 @@
 /** What generated types allow; that this file compiles is the test. */
 
-import type { ActionError, Client, ProtocolCode } from "yieldwire";
+import { type ActionError, type AnyAction, type Append, type Client, createClient, type Files, type ProtocolCode, readStreamableValue, type Run, type Runs, type Value } from "yieldwire";
 import type { Actions, Circle, Deep, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
 
 declare const client: Client<Actions>;
@@ -20,6 +20,46 @@ export function inputs(): void {
   client.keep(order);
   client.keep({ ...order, both: [1, null], pair: [1], size: "m", counts: { a: null }, by_colour: { red: 1 } });
   client.echoOdd({ odd: { "a-b": 1, 'say "x\\\u2028': "", more: true }, loop: 1, deep: [1, { a: [2] }], file: { path: "" } });
+}
+
+/** A form may be sent as it is, and what a page chose as a list of files. */
+export function forms(form: FormData, chosen: FileList): void {
+  client.importContacts(form);
+  void client.importContacts.start(form, { detached: true });
+  client.ping(form);
+  client.importContacts({ file, extra: chosen });
+  chosen satisfies Files;
+  [file] satisfies Files;
+}
+
+/** What may be missing may be handed on, also under `exactOptionalPropertyTypes`. */
+export async function maybe(signal: AbortSignal | undefined, label: string | undefined): Promise<void> {
+  const token: string | undefined = label;
+  client.ping({}, { signal, idempotencyKey: label, detached: undefined, transport: undefined, method: undefined, keep: undefined, onUpload: undefined });
+  client.ping.attach("id", label, { signal, transport: undefined });
+  await client.runs.list({ label, status: undefined, action: label, limit: undefined, before: label });
+  createClient({ url: "/", token, headers: undefined, credentials: undefined, fetch: undefined, giveUpMs: undefined, keep: undefined });
+}
+
+/** Without generated types every name is an action, also under `noUncheckedIndexedAccess`. */
+export async function untyped(): Promise<void> {
+  const anything = createClient({ url: "/" });
+  const run: Run = anything.count({ to: 3 });
+  for await (const chunk of anything.count()) void chunk;
+  for await (const chunk of run) is<Same<typeof chunk, unknown>>();
+  const count: AnyAction = anything.count;
+  is<Same<Awaited<ReturnType<ReturnType<typeof count>["result"]>>, unknown>>();
+  is<Same<typeof anything.runs, Runs>>();
+}
+
+/** A streamable value has the type that its chunks say, or one that is told. */
+export async function values(run: Run): Promise<void> {
+  for await (const value of readStreamableValue(client.countUp({ step: 1 }))) is<Same<typeof value, number>>();
+  for await (const value of readStreamableValue({} as Run<Value<"a" | "b"> | Value<null> | Append>)) is<Same<typeof value, "a" | "b" | null>>();
+  for await (const value of readStreamableValue({} as Run<Append>)) is<Same<typeof value, string>>();
+  for await (const value of readStreamableValue(run)) is<Same<typeof value, unknown>>();
+  for await (const value of readStreamableValue<Plan>(run)) is<Same<typeof value, Plan>>();
+  for await (const value of readStreamableValue<number>(client.countUp({ step: 1 }))) is<Same<typeof value, number>>();
 }
 
 /** An input that is optional as a whole may be left out. */

@@ -13,13 +13,13 @@ declare const order: OrderInput;
 export function inputs(): void {
   // @ts-expect-error TS2554: an input with a required field is required
   client.importContacts();
-  // @ts-expect-error TS2741: the file is required
+  // @ts-expect-error TS2345: the file is required
   client.importContacts({});
   // @ts-expect-error TS2322: a file is no path
   client.importContacts({ file: "contacts.csv" });
-  // @ts-expect-error TS2561: there is no such field
+  // @ts-expect-error TS2353: there is no such field
   client.importContacts({ file, dryRun: true });
-  // @ts-expect-error TS2379: a field that may be left out is not undefined
+  // @ts-expect-error TS2345: a field that may be left out is not undefined
   client.watch({ limit: undefined });
   // @ts-expect-error TS2322: an action without parameters takes none
   client.ping({ limit: 1 });

@@ -171,8 +171,9 @@ function bodyOf(input) {
   return form;
 }
 function queryOf(input) {
-  const fields = Object.entries(input ?? {});
-  return new URLSearchParams(fields.flatMap(([name, value]) => textsOf(value).map((text) => [name, text])));
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(input ?? {})) for (const text of textsOf(value)) query.append(name, text);
+  return query;
 }
 function textsOf(value) {
   if (value === void 0 || value === null) return [];
@@ -520,6 +521,7 @@ var BACKOFF_MS = 500;
 var BACKOFF_MAX_MS = 15e3;
 var LONGEST_WAIT_MS = 36e5;
 var STEADY_MS = 5e3;
+var GRACE_MS = 1e3;
 var STALE_MS = 2e4;
 function backoffMs(failures, chance, baseMs = BACKOFF_MS) {
   const longestMs = Math.max(baseMs, BACKOFF_MAX_MS);
@@ -534,10 +536,11 @@ var Connection = class {
   #isMet = false;
   #retryMs = BACKOFF_MS;
   #failures = 0;
+  #waitMs = 0;
+  #cause;
   #beganMs = 0;
   #heardMs = 0;
   #aloneMs;
-  #hasEvents = false;
   /**
    * `idleMs`: how long without a byte until a connection is lost; `giveUpMs`: how long without a connection until the run is given up;
    * `unmetMs`: the same until something shows that there is a server.
@@ -554,7 +557,6 @@ var Connection = class {
   /** A request is sent. */
   begin(nowMs) {
     this.#beganMs = this.#heardMs = nowMs;
-    this.#hasEvents = false;
     if (this.state !== "open") this.state = "connecting";
   }
   /** Something arrived, even if only a keepalive. */
@@ -563,11 +565,7 @@ var Connection = class {
     this.#aloneMs = void 0;
     this.met();
     this.state = "open";
-    this.trouble = void 0;
-  }
-  /** Events arrived. */
-  moved() {
-    this.#hasEvents = true;
+    this.trouble = this.#cause = void 0;
   }
   /** The server set the wait before the next connection. */
   retry(ms) {
@@ -587,13 +585,19 @@ var Connection = class {
   }
   /** The connection is gone. Returns how long to wait before the next, or undefined to give up. */
   lost(nowMs, { message, afterMs }, chance) {
-    const wasGood = this.#hasEvents || this.state === "open" && nowMs - this.#beganMs > STEADY_MS;
+    const wasGood = this.state === "open" && nowMs - this.#beganMs > Math.min(this.#waitMs, STEADY_MS);
     this.#failures = wasGood ? 1 : this.#failures + 1;
     this.#aloneMs ??= nowMs;
     this.state = "waiting";
-    this.trouble = message;
+    this.#cause = message;
+    if (afterMs || nowMs - this.#aloneMs >= GRACE_MS) this.worry();
     if (nowMs - this.#aloneMs >= (this.#isMet ? this.#giveUpMs : this.#unmetMs)) return void 0;
-    return Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
+    this.#waitMs = Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
+    return this.#waitMs;
+  }
+  /** If the connection is gone, say why: it has been gone for long enough. */
+  worry() {
+    this.trouble = this.#cause;
   }
   /** The run is not followed for now. */
   rest() {
@@ -720,7 +724,7 @@ var Wire = class {
   async #carry(request, isRefused) {
     const { path, method = "GET", body, signal, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
-    const order = { url: new URL(path, this.base).href, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
+    const order = { url: this.base.href + path, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
       return await carrier(order);
@@ -1054,7 +1058,7 @@ var Follower = class {
   }
   #take(frames) {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    if (this.#run.take(frames)) this.connection.moved();
+    this.#run.take(frames);
   }
   /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet) {
@@ -1062,6 +1066,8 @@ var Follower = class {
     for (let waitMs = openingMs; ; ) {
       await pause(environment, waitMs, quiet);
       if (quiet.aborted) return;
+      this.connection.worry();
+      this.#run.changed();
       try {
         if (this.#run.id === void 0 && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
         const { id, cursor } = this.#run;
@@ -1141,7 +1147,8 @@ var LiveRun = class {
       this.#follower.leave(reason);
     }
     const leave = () => this.#follower.leave(signal?.reason);
-    signal?.addEventListener("abort", leave, { signal: this.#over.signal });
+    const own = signal && (AbortSignal.any?.([signal]) ?? signal);
+    own?.addEventListener("abort", leave, { signal: this.#over.signal });
     if (signal?.aborted) leave();
   }
   get id() {
@@ -1230,7 +1237,6 @@ var LiveRun = class {
     if (this.#log.id) this.#known.resolve(this.#log.id);
     for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
-    return events.length > 0;
   }
   takePoll(snapshot) {
     const { seq } = this.#log;
@@ -1405,7 +1411,8 @@ function newKey() {
 
 // src/streams.ts
 var LIMIT2 = 4;
-async function takeStream(origin, maxStreams, signal) {
+async function takeStream({ href }, maxStreams, signal) {
+  const origin = href.split("/", 3).join("/");
   const limit = maxStreams ?? (isLimited(origin) ? LIMIT2 : Infinity);
   if (limit === Infinity) return true;
   try {
@@ -1417,27 +1424,23 @@ async function takeStream(origin, maxStreams, signal) {
 }
 function isLimited(origin) {
   if (typeof location === "undefined") return false;
-  const entries = performance.getEntries();
+  const entries = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType?.(type) ?? []);
   return !entries.some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
 }
 
 // src/client.ts
 var IDLE_MS = 45e3;
 var OPENING_MS = 3e3;
+var PROBED = /^([$@_]|(then|toJSON|asymmetricMatch)$)/;
 var UNMET_MS = 3e4;
 function createClient(options) {
   return createClientIn(PAGE, options);
 }
 function createClientIn(environment, options) {
   const server = serverOf(environment, options);
-  const members = /* @__PURE__ */ new Map([["runs", runsOf(server)]]);
-  return new Proxy({}, {
-    get(_, name) {
-      if (typeof name === "symbol" || name === "then" || name === "toJSON") return void 0;
-      const member = members.get(name) ?? actionOf(server, name);
-      members.set(name, member);
-      return member;
-    }
+  const members = { runs: runsOf(server) };
+  return new Proxy(members, {
+    get: (_, name) => typeof name === "symbol" || PROBED.test(name) ? void 0 : members[name] ??= actionOf(server, name)
   });
 }
 async function* readStreamableValue(run) {
@@ -1451,15 +1454,15 @@ async function* readStreamableValue(run) {
 function serverOf(environment, options) {
   const { keep, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
   const wire = new Wire(options, environment);
-  const take2 = (signal) => takeStream(wire.base.origin, options.maxStreams, signal);
+  const take2 = (signal) => takeStream(wire.base, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take2, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
   const around = (own = transport) => ({ ...shared, transport: own });
   const feeds = /* @__PURE__ */ new Set();
   return {
     wire,
-    call: (action, input, call) => new LiveRun(around(call.transport), { keep, ...call, start: new Start(action, input, { transport, ...call }, feeds) }),
+    call: (action, input, call) => new LiveRun(around(call.transport), { ...call, keep: call.keep ?? keep, start: new Start(action, input, { ...call, transport: call.transport ?? transport }, feeds) }),
     attach(id, cursor, options2 = {}) {
-      const run = new LiveRun(around(options2.transport), { keep, ...options2, id, cursor });
+      const run = new LiveRun(around(options2.transport), { ...options2, keep: options2.keep ?? keep, id, cursor });
       run.follow();
       return run;
     }

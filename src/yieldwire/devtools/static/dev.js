@@ -83,7 +83,7 @@ function onRun(action, input, isDetached) {
     detached: isDetached,
     ...(hasFiles(input) && { onUpload: (sent, total) => panel.sent(sent, total) }),
   };
-  const run = /** @type {NonNullable<typeof client[string]>} */ (client[action.name])(input, options);
+  const run = /** @type {import("../client.js").AnyAction} */ (client[action.name])(input, options);
   const panel = panels.add(run, action.name);
   run.result().catch((reason) => panel.run === run && view?.form.showErrors(reason.fieldErrors));
   if (innerWidth < 1180) panel.element.scrollIntoView({ block: "start" });
