@@ -16,6 +16,7 @@ from yieldwire.actions.context import Context, RequestFacts, Stream
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
 from yieldwire.app.configuration import open_store
+from yieldwire.app.opening import Opening
 from yieldwire.clock import SystemClock
 from yieldwire.errors import (
     ActionError,
@@ -32,7 +33,6 @@ from yieldwire.errors import (
     ValidationFailed,
 )
 from yieldwire.executors import RunLimits
-from yieldwire.executors.local import LocalExecutor
 from yieldwire.log.chunks import Progress, Result, Text
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import FOLDS_BYTES
@@ -565,11 +565,11 @@ class StumblingApp(App):
 
     seen: list[str]
 
-    async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
+    async def _swept(self, opening: Opening, run: RunRecord) -> None:
         self.seen.append(run.id)
         if len(self.seen) == 1:
             raise OSError("its files cannot be deleted")
-        await super()._swept(executor, run)
+        await super()._swept(opening, run)
 
 
 async def test_a_run_that_cannot_be_looked_after_keeps_no_other_from_it() -> None:

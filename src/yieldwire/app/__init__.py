@@ -15,9 +15,10 @@ from yieldwire.app.opening import Lifetime, Opening
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing
 from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
-from yieldwire.executors import RunLimits, Work
+from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
+from yieldwire.executors.worker import Worker
 from yieldwire.log.events import Event
 from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
@@ -34,13 +35,14 @@ logger = logging.getLogger("yieldwire.app")
 
 @settings(APP)
 class App(Handles):
-    """Actions, the store that keeps their runs, and the executor that runs them.
+    """Actions, the store that keeps their runs, and the executor that decides where they run.
 
     It opens itself at the first call, in the event loop of that call. `close` ends that, and
     `open` opens it again, in any event loop.
 
     Args:
         store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or your own store.
+        executor: Decides where runs are executed; by default in the process that starts them.
         access: Widens who can see a run beyond its owner.
         guards: Runs once at each start, in order.
         middleware: Wraps every attempt, in order.
@@ -56,6 +58,7 @@ class App(Handles):
         self,
         *,
         store: str | RunStore = "memory",
+        executor: Executor | None = None,
         access: Access | None = None,
         guards: Sequence[Guard] = (),
         middleware: Sequence[Middleware] = (),
@@ -69,6 +72,7 @@ class App(Handles):
         super().__init__()
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, self.clock)
+        self.executor: Final = executor or LocalExecutor()
         self.run_limits: Final = run_limits or RunLimits()
         self.timing = timing or Timing()
         self.checks_chunks, self.debug = checks_chunks, debug
@@ -108,8 +112,8 @@ class App(Handles):
         """Whether it accepts no new runs: it is stopping, or is closed."""
         return self._lifetime.is_closing
 
-    def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
-        """Return an executor of this application's runs in the running loop."""
+    def new_worker(self, resources: Mapping[Resource[Any], Any]) -> Worker:
+        """Return a worker for this application's runs in the running loop."""
         services = Services(
             store=self.store,
             limits=self.run_limits,
@@ -118,7 +122,7 @@ class App(Handles):
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
         )
-        return LocalExecutor(services, self._load, self._ended, lease=self._lease)
+        return Worker(services, self._load, self._ended, lease=self._lease)
 
     async def prepare(self) -> None:
         """Check whether the store can be used, and delete files that a crash has left.
@@ -138,24 +142,24 @@ class App(Handles):
         Raises:
             Unavailable: If the application is closed.
         """
-        executor = (await self.ready()).executor
+        opening = await self.ready()
         for run in await self.store.sweep(lease=self._lease):
             try:
-                await self._swept(executor, run)
+                await self._swept(opening, run)
             except Exception:  # the other runs must be maintained anyway
                 logger.exception("the maintenance of a run failed", extra={"run_id": run.id})
         await self._forget(await self.store.purge())
         if self._inputs.has_doubts:
             await self._inputs.remove_leftovers()
 
-    async def _swept(self, executor: LocalExecutor, run: RunRecord) -> None:
+    async def _swept(self, opening: Opening, run: RunRecord) -> None:
         if run.status.is_terminal:
-            executor.drop(run.id)
+            opening.worker.drop(run.id)
             await self._ended(run)
         elif run.status is Status.PENDING:
-            executor.enqueue(run.id, run)
+            await opening.enqueue(run.id)
         elif run.cancel_reason is not None:
-            executor.nudge(run.id, run.cancel_reason)
+            opening.worker.nudge(run.id, run.cancel_reason)
 
     async def _forget(self, purged: Sequence[str]) -> None:
         for run_id in purged:
@@ -178,8 +182,8 @@ class App(Handles):
         await self._lifetime.close()
 
     @property
-    def _running_executor(self) -> LocalExecutor:
-        return self._lifetime.current.executor
+    def _running_worker(self) -> Worker:
+        return self._lifetime.current.worker
 
     # Starting.
 
@@ -252,7 +256,7 @@ class App(Handles):
             await start.drop()
             raise
         if kept.id == start.record.id:
-            opening.executor.enqueue(kept.id, kept, start.hand_over())
+            await opening.enqueue(kept.id, Prepared(kept, start.hand_over()))
         else:
             await start.drop()
         return kept
@@ -297,7 +301,7 @@ class App(Handles):
         opening = self._lifetime.current
         return Reader(
             self.store,
-            opening.executor.backpressures,
+            opening.worker.backpressures,
             self.clock,
             run_id,
             opening.readers,
@@ -347,10 +351,10 @@ class App(Handles):
         opening = await self.ready()
         run = await self.store.request_cancel(run_id, reason)
         if run.status.is_terminal:
-            opening.executor.drop(run.id)
+            opening.worker.drop(run.id)
             await self._ended(run)
         else:
-            opening.executor.nudge(run_id, run.cancel_reason or reason)
+            opening.worker.nudge(run_id, run.cancel_reason or reason)
         return run
 
     async def delete(self, run_id: str) -> None:

@@ -47,8 +47,16 @@ STORE: Final = Rule(_is_store, "'memory', 'sqlite:///runs.db' or a store object"
 """The rule for the setting ``store``."""
 
 
+EXECUTOR: Final = Rule(
+    lambda value: not isinstance(value, type) and callable(getattr(value, "enqueue", None)),
+    "an executor, which has open(), enqueue() and close()",
+    lambda value: f"write {value.__name__}(...)" if isinstance(value, type) else "",
+)
+"""The rule for the setting ``executor``."""
+
 APP: Final[Rules] = {
     "store": STORE,
+    "executor": optional(EXECUTOR),
     "access": optional(function_of("the caller", "the run", "the verb")),
     "guards": GUARDS,
     "middleware": MIDDLEWARE,

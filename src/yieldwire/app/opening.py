@@ -1,7 +1,7 @@
 """Opening, closing and opening again, in any event loop.
 
 Theory of operation. Everything that an application holds while it is open belongs to one event
-loop, and to one `Opening`: the executor, the tasks, the resources, the readers. It is discarded
+loop, and to one `Opening`: the worker, the tasks, the resources, the readers. It is discarded
 as a whole at the close. `Lifetime` holds the current one, and opens and closes it in separate
 tasks: the request that happens to come first can be cancelled without affecting others. A loop
 that is gone without a close takes its opening with it; the next one settles its unfinished runs.
@@ -18,7 +18,9 @@ from yieldwire.actions.context import Resource
 from yieldwire.actions.resources import Resources
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError, Unavailable, UsageError
-from yieldwire.executors.local import Left, LocalExecutor, Tasks
+from yieldwire.executors import Executor, Prepared
+from yieldwire.executors.tasks import Tasks
+from yieldwire.executors.worker import Left, Worker
 from yieldwire.runs.reader import Reader
 from yieldwire.stores import RunStore
 
@@ -52,8 +54,13 @@ class Host(Protocol):
         """Make the store ready to use; raise `StoreError` if it cannot be."""
         ...
 
-    def new_executor(self, resources: Mapping[Resource[Any], Any]) -> LocalExecutor:
-        """Return an executor in the running loop, whose actions can use ``resources``."""
+    @property
+    def executor(self) -> Executor:
+        """Decides where its runs are executed."""
+        ...
+
+    def new_worker(self, resources: Mapping[Resource[Any], Any]) -> Worker:
+        """Return a worker in the running loop, whose actions can use ``resources``."""
         ...
 
     def enter(self, opening: "Opening", /) -> None:
@@ -79,19 +86,30 @@ class Opening:
         """How many lifespans share it; the last one to end closes it."""
         self._resources = Resources()
         self._keeper: asyncio.Task[None] | None = None
-        self._executor: LocalExecutor | None = None
+        self._worker: Worker | None = None
+        self._executor: Executor | None = None
         self._is_leaving = self._has_gone = False
 
     @property
-    def executor(self) -> LocalExecutor:
-        """The executor of its runs.
+    def worker(self) -> Worker:
+        """The worker of this process.
 
         Raises:
             UsageError: If it has not started.
         """
-        if self._executor is None:
+        if self._worker is None:
             raise UsageError("The application is not open; await app.open() first.")
-        return self._executor
+        return self._worker
+
+    async def enqueue(self, run_id: str, prepared: Prepared | None = None) -> None:
+        """Make sure that a pending run is executed; if the executor fails, a sweep tries again."""
+        try:
+            await self._host.executor.enqueue(run_id, prepared)
+        except Exception:
+            logger.exception("the run was not enqueued", extra={"run_id": run_id})
+        finally:
+            if prepared is not None:
+                prepared.close()
 
     async def begin(self, left: Left) -> None:
         """Open everything, and settle the runs that an earlier opening has ``left``.
@@ -108,11 +126,15 @@ class Opening:
             keeping = self._resources.keep(host.declared_resources, ready)
             self._keeper = self.tasks.own(keeping, self._see_keeper_end)
             await ready
-            self._executor = host.new_executor(self._resources.opened)
-            await self._executor.adopt(left)
+            self._worker = host.new_worker(self._resources.opened)
+            await host.executor.open(self._worker)
+            self._executor = host.executor
+            await self._worker.adopt(left)
             self.tasks.own(self._look_after_time())
             host.enter(self)
         except BaseException:
+            if self._worker is not None:
+                await self._worker.close(0)
             await self._close(self.loop.time())
             raise
 
@@ -147,12 +169,12 @@ class Opening:
         grace = self._host.timing.grace
         until = self.loop.time() + grace
         try:
-            await self.executor.close(grace * (1 - SHARE))
+            await self.worker.close(grace * (1 - SHARE))
         finally:
             await self._close(until)
 
     async def _close(self, until: float) -> None:
-        """Close everything but the executor. Each step has its own time limit."""
+        """Close everything but the worker. Each step has its own time limit."""
         if self._has_gone:
             return
 
@@ -160,6 +182,10 @@ class Opening:
             return max(until - self.loop.time(), LEAST)
 
         try:
+            if self._executor is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left()):
+                        await self._executor.close()
             self._resources.close()
             if self._keeper is not None:
                 await asyncio.wait({self._keeper}, timeout=left())
@@ -176,10 +202,10 @@ class Opening:
         self._has_gone = True  # nothing here can wait any more
         self.at_end.close()
         self.tasks.abandon(self.loop)
-        if self._executor is None:
+        if self._worker is None:
             return {}
-        self._executor.abandon(self.loop)
-        return self._executor.left()
+        self._worker.abandon(self.loop)
+        return self._worker.left()
 
 
 class Lifetime:
@@ -312,7 +338,7 @@ class Lifetime:
     def force_shutdown(self) -> None:
         """Make the current or the next close give running actions no more time."""
         if self._opening is not None:
-            self._opening.executor.force_shutdown()
+            self._opening.worker.force_shutdown()
 
     async def close(self) -> None:
         """Close what is open, in a separate task: cancelling a caller changes nothing.
@@ -341,7 +367,7 @@ class Lifetime:
                 await self._host.store.close()
         finally:
             if self._opening is not None:
-                self._left = self._opening.executor.left()
+                self._left = self._opening.worker.left()
             self._opening = self._closing = self._loop = None
             self.is_closed = True
 

@@ -26,7 +26,7 @@ from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.clock import Clock
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
-from yieldwire.executors import RunLimits
+from yieldwire.executors import Executor, RunLimits
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Access, Caller, Identity
@@ -43,7 +43,7 @@ Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
 
 ACTIONS: Final[Rules] = {
     "identify": optional(function_of("the connection")),
-    **{name: APP[name] for name in ("access", "store", "guards", "middleware")},
+    **{name: APP[name] for name in ("access", "store", "executor", "guards", "middleware")},
     **SAFETY,
     "request_limits": optional(instance(RequestLimits)),
     **{
@@ -65,6 +65,7 @@ class Actions(App):
         identify: Who asks, on every request. Without it everybody is anonymous.
         access: Widens who may see a run beyond its owner.
         store: Where runs are kept.
+        executor: Decides where runs are executed; by default in the process that starts them.
         guards: Runs once at each start, in order.
         middleware: Wraps every attempt, in order.
         origins: Other origins whose pages may call, ``("https://app.example.com",)``.
@@ -90,6 +91,7 @@ class Actions(App):
         identify: Identify | None = None,
         access: Access | None = None,
         store: str | RunStore = "memory",
+        executor: Executor | None = None,
         guards: Sequence[Guard] = (),
         middleware: Sequence[Middleware] = (),
         origins: Sequence[str] = (),
@@ -105,6 +107,7 @@ class Actions(App):
     ) -> None:
         super().__init__(
             store=store,
+            executor=executor,
             access=access,
             guards=guards,
             middleware=middleware,
@@ -116,14 +119,12 @@ class Actions(App):
             clock=clock,
         )
         self.request_limits: Final = request_limits or RequestLimits()
-        self.answers: Final = Allowance(self.request_limits.answers_bytes)
-        """What the events in JSON answers may take together."""
+        self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
         self.routes: Table = ROUTES
         self.polls: Final = Polls(self.store, self.clock)
         self.sign_outs: Final = SignOuts(self.store)
-        self._identify = identify
-        self._open_streams: Counter[str] = Counter()
+        self._identify, self._open_streams = identify, Counter[str]()
 
     def enter(self, opening: Opening, /) -> None:
         """Hear of the process being told to stop, for as long as ``opening`` is."""

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from starlette.types import Receive
 
-from yieldwire.executors.local import Tasks
+from yieldwire.executors.tasks import Tasks
 
 T = TypeVar("T")
 

@@ -1,17 +1,20 @@
 """Where and how an action runs: from its function to the events of its run's log.
 
-An executor gets a run's id and nothing else; everything else that it needs to know about the
-run comes from the store, through `Loader`.
+An `Executor` decides where, and gets a run's id and nothing else. A `Worker` executes it;
+everything else that it needs to know about the run comes from the store, through `Loader`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Uploads
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import SECONDS, Rules, count, settings
+
+if TYPE_CHECKING:
+    from yieldwire.executors.worker import Worker
 
 RUN_LIMITS: Final[Rules] = {
     "max_events": count(1),
@@ -70,27 +73,57 @@ Loader = Callable[[RunRecord], Work]
 """Loads the work of a run from its record."""
 
 
+class Prepared:
+    """A run that this process has just created: its record, and the work of its first attempt.
+
+    An executor that executes the run in this process takes it; the caller of `enqueue` closes it.
+    """
+
+    __slots__ = ("_run", "_work")
+
+    def __init__(self, run: RunRecord, work: Work) -> None:
+        self._run = run
+        self._work: Work | None = work
+
+    def take(self) -> tuple[RunRecord, Work | None]:
+        """Return both. The caller closes the work."""
+        work, self._work = self._work, None
+        return self._run, work
+
+    def close(self) -> None:
+        """Close the work, unless it was taken."""
+        if self._work is not None:
+            self._work.close()
+
+
 class Executor(Protocol):
-    """Decides where runs are executed."""
+    """Decides where runs are executed: in this process, or in the workers of an engine.
 
-    def enqueue(
-        self, run_id: str, run: RunRecord | None = None, work: Work | None = None, /
-    ) -> None:
-        """Make sure that a pending run is claimed and executed, at least once requested.
+    It carries ids only. Leases, fences and the request to cancel are in the store, so an engine
+    can deliver an id late, twice, or to a process that is stopping, as long as it delivers it at
+    least once to a process that calls `Worker.execute`. Such a process has the same application
+    with the same store; `open` passes it its own worker.
+    """
 
-        ``run`` is its record and ``work`` what its attempt needs, if available; the executor
-        closes it.
+    async def open(self, worker: "Worker", /) -> None:
+        """Serve the event loop of this call, in which ``worker`` executes the application's runs.
+
+        It can be called again after a `close`, and without a `close` if the event loop is gone.
         """
         ...
 
-    def drop(self, run_id: str, /) -> None:
-        """Stop waiting for a run that has ended before it started."""
+    async def enqueue(self, run_id: str, prepared: Prepared | None = None, /) -> None:
+        """Make sure that some process executes a pending run.
+
+        Called when a run is created, and by a sweep if a run is recovered, or if no process has
+        claimed it within its lease. So it is called more than once for a run that waits for long:
+        if an engine can keep one job per key, use the id as the key. An exception is logged, and
+        the next such sweep tries again.
+
+        With ``prepared``, the process that started the run can execute it without loading it.
+        """
         ...
 
-    def nudge(self, run_id: str, reason: str, /) -> None:
-        """Stop the run now if it is executed here; in other processes its heartbeat does."""
-        ...
-
-    async def close(self, grace: float, /) -> None:
-        """Let running actions finish for ``grace`` seconds, then end them as ``INTERRUPTED``."""
+    async def close(self) -> None:
+        """End. The worker has stopped already."""
         ...

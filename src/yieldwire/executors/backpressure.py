@@ -1,4 +1,10 @@
-"""How far a run is ahead of its fastest reader in this process."""
+"""How far a run is ahead of its fastest reader in this process.
+
+Back-pressure ends at the process. A reader in another process reads from the store, at its own
+pace, and is unknown here: a run whose readers are all in other processes does not wait, and one
+with readers in both waits for those here only. Then the limits of its log bound the run:
+``max_events`` and ``max_bytes``, or, for a feed, ``keep``.
+"""
 
 import asyncio
 import sys

@@ -11,11 +11,10 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Final, Self, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, Unauthorized
-from yieldwire.executors.backpressure import Backpressure
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.stores import RunStore
@@ -25,6 +24,18 @@ Take: TypeAlias = Callable[[Block], bool]
 
 PAGE_BYTES: Final = 65_536
 """About the bytes sent at a time; a reader that does not read costs a few times that."""
+
+
+class Paced(Protocol):
+    """A run that is executed in this process, and waits for its fastest reader in it."""
+
+    def read(self, reader: object, seq: int, /) -> None:
+        """Note that ``reader`` has sent on everything up to ``seq``."""
+        ...
+
+    def left(self, reader: object, /) -> None:
+        """Note that ``reader`` is gone."""
+        ...
 
 
 class Reader:
@@ -38,7 +49,7 @@ class Reader:
     def __init__(  # noqa: PLR0913 - values that an application passes to each
         self,
         store: RunStore,
-        backpressures: Mapping[str, Backpressure],
+        paced: Mapping[str, Paced],
         clock: Clock,
         run_id: str,
         open_readers: "set[Reader] | None" = None,
@@ -48,7 +59,7 @@ class Reader:
     ) -> None:
         self.run_id: Final = run_id
         self._shows_debug = shows_debug
-        self._store, self._backpressures, self._clock = store, backpressures, clock
+        self._store, self._paced, self._clock = store, paced, clock
         self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._waiting: asyncio.Task[object] | None = None
         self._seq = 0
@@ -112,9 +123,9 @@ class Reader:
         if self._has_left:
             return
         self._has_left = True
-        backpressure = self._backpressures.get(self.run_id)
-        if backpressure is not None:
-            backpressure.left(self)
+        run = self._paced.get(self.run_id)
+        if run is not None:
+            run.left(self)
         if not self._is_needed:
             return
         self._held_until = 0.0
@@ -236,9 +247,9 @@ class Reader:
         if not self._take(block):
             self._is_interrupted = True
             return False
-        backpressure = self._backpressures.get(self.run_id)
-        if backpressure is not None:
-            backpressure.read(self, block.last)
+        run = self._paced.get(self.run_id)
+        if run is not None:
+            run.read(self, block.last)
         return True
 
     def _note_page(self, page: Sequence[Block]) -> None:
@@ -250,9 +261,9 @@ class Reader:
             self._has_left = not self._has_held  # a run that has ended needs no readers
 
     def _note(self, seq: int) -> None:
-        backpressure = self._backpressures.get(self.run_id)
-        if backpressure is not None:
-            backpressure.read(self, seq)
+        run = self._paced.get(self.run_id)
+        if run is not None:
+            run.read(self, seq)
 
     async def _has_ended(self, after: int) -> bool:
         run = await self._store.get(self.run_id)

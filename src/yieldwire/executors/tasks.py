@@ -1,0 +1,86 @@
+"""Tasks with an owner: the one module that creates tasks without a group.
+
+A run belongs to no request and to no other run: a run that fails affects no other. So each
+has its own task, which its worker owns until it has ended.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, cast
+
+from yieldwire.errors.debug import cut
+
+_RAISED_BY_CLEANUP: Final = (Exception, BaseExceptionGroup, asyncio.CancelledError, GeneratorExit)
+"""What a closed coroutine can raise: `RuntimeError`, if its cleanup waits, and more."""
+
+logger = logging.getLogger("yieldwire.worker")
+
+
+class Tasks:
+    """Tasks with an owner: kept until they end, waited for or cancelled at the close."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_stopped = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def own(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        then: Callable[[asyncio.Task[Any]], object] | None = None,
+    ) -> asyncio.Task[Any]:
+        """Run ``coroutine`` in a task, then call ``then``; an unhandled error is logged."""
+        task = asyncio.create_task(coroutine)  # noqa: TID251 - the one module that is allowed to
+        if self._is_stopped:
+            task.cancel()
+        self._tasks.add(task)
+        # One callback for both: each callback is a step of the loop, for every run.
+        task.add_done_callback(self._end if then is None else partial(self._end, then=then))
+        return task
+
+    def _end(
+        self, task: asyncio.Task[Any], then: Callable[[asyncio.Task[Any]], object] | None = None
+    ) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a task failed", exc_info=cut(error))
+        if then is not None:
+            then(task)
+
+    async def wait(self, timeout: float | None) -> None:
+        """Return when every task has ended, or after ``timeout`` seconds if there is one."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout)
+
+    def stop(self) -> None:
+        """Cancel every task, also those that are created from now on."""
+        self._is_stopped = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def cancel(self, within: float | None = None) -> None:
+        """Cancel every task, and wait for their ends, at most ``within`` seconds if given.
+
+        A task that ignores its cancellation for longer continues without an owner.
+        """
+        self.stop()
+        await self.wait(within)
+        self._tasks.clear()
+
+    def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Abandon every task of a ``loop`` that is gone; in a loop that can resume, cancel them."""
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self.stop)
+            return
+        self._is_stopped, tasks = True, list(self._tasks)
+        self._tasks.clear()
+        for task in tasks:
+            # Nobody can end it any more, so its deletion must not log a warning.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+            with suppress(*_RAISED_BY_CLEANUP):
+                cast("Coroutine[Any, Any, Any]", task.get_coro()).close()

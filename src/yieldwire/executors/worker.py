@@ -1,0 +1,332 @@
+"""Executes runs in this process: claim, lease, heartbeat, input, action, end.
+
+A worker needs a run's id and nothing else. An `Executor` decides which process gets the id.
+"""
+
+import asyncio
+import logging
+import math
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext, suppress
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
+
+from pydantic_core import to_json
+
+from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError, Unavailable
+from yieldwire.errors.debug import cut
+from yieldwire.executors import Loader, Prepared, Work
+from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
+from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.backpressure import Backpressure
+from yieldwire.executors.tasks import Tasks
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status
+
+T = TypeVar("T")
+
+Left: TypeAlias = dict[str, int | None]
+"""Unfinished runs of a worker, each with the fence of its attempt if there was one."""
+
+WRITING: Final = 0.1
+"""Minimum seconds for writing the ends of stopped runs during a close."""
+
+logger = logging.getLogger("yieldwire.worker")
+
+
+class Worker:
+    """Executes runs in this process, each in a task of its own."""
+
+    def __init__(
+        self,
+        services: Services,
+        load: Loader,
+        ended: Callable[[RunRecord], Awaitable[None]],
+        *,
+        lease: float | None,
+    ) -> None:
+        self._services, self._load, self._lease = services, load, lease
+        self._ended = ended
+        self._store, self._limits = services.store, services.limits
+        # If runs are not leased, nobody else would ever end them.
+        self._patience = math.inf if lease is None else services.limits.store_patience
+        self._runs, self._chores = Tasks(), Tasks()
+        self._attempts: dict[str, Attempt] = {}
+        self._queued: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        """Runs that were enqueued while an older attempt at them was still running here."""
+        self._left: Left = {}
+        """Runs that stay pending at the close."""
+        self._is_closing = False
+        self._is_forced = asyncio.Event()
+        self.backpressures: Final[dict[str, Backpressure]] = {}
+        """How far each run that is executed here is ahead of its readers."""
+        self._slots = asyncio.Semaphore(services.limits.threads)
+        if lease is not None:
+            self._chores.own(self._keep_leases(lease))
+
+    def begin(self, run_id: str, prepared: Prepared | None = None, /) -> None:
+        """Execute a pending run, after the attempt that is still running here, if any."""
+        if self._is_closing:
+            self._left[run_id] = None
+        elif run_id in self._queued:
+            self._again.add(run_id)
+        else:
+            run, work = (None, None) if prepared is None else prepared.take()
+            # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
+            leave = partial(self._leave, run_id, work)
+            self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
+
+    async def execute(self, run_id: str, /) -> None:
+        """Execute a run, and return when this process is done with it.
+
+        An engine calls this for each id that it delivers, in the event loop of the application.
+        It can deliver an id several times, in several processes: a run that is not pending is not
+        changed. An error of the action is in the run's log, and is not raised here.
+
+        Cancelling this call stops the attempt: another process takes the run over, or, if runs
+        are not leased, it ends as ``INTERRUPTED``.
+
+        Raises:
+            Unavailable: If this process is stopping; another one must execute the run.
+        """
+        while (task := self._queued.get(run_id)) is not None:
+            await asyncio.wait({task})
+        if self._is_closing:
+            raise Unavailable
+        self.begin(run_id)
+        task = self._queued[run_id]
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            await asyncio.shield(self._chores.own(self._give_back(run_id, task)))
+            raise
+
+    async def _give_back(self, run_id: str, task: asyncio.Task[None]) -> None:
+        attempt = self._attempts.get(run_id)
+        if attempt is None:
+            task.cancel()
+            return
+        self._stop(attempt)
+        await asyncio.wait({task}, timeout=self._limits.cancel_within)
+        await self._settle(attempt)
+
+    def _stop(self, attempt: Attempt) -> None:
+        """Stop an attempt: release its run if another process can take it over, or interrupt it."""
+        if self._lease is None:
+            attempt.cancel(INTERRUPTED)
+        else:
+            attempt.release()
+
+    async def _settle(self, attempt: Attempt) -> None:
+        """Give up the lease of a stopped attempt, or write its end without waiting for cleanup."""
+        await (self._release(attempt.run) if attempt.is_lost else attempt.abandon())
+
+    async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
+        try:
+            if run is None:
+                run = await self._ask(run_id, partial(self._store.get, run_id))
+                if run.status is not Status.PENDING:
+                    return  # the earlier attempt has ended it
+            try:
+                work = work or self._load(run)
+            except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
+                await self._give_up(run_id, exc)
+                return
+            try:
+                is_blocking = work.action.signature.shape.is_blocking
+                # If it needs a thread, it is pending until there is one.
+                async with self._slots if is_blocking else nullcontext():
+                    if self._is_closing:
+                        return  # it stays pending, for another process
+                    attempt = await self._claimed(run_id, work)
+                    await attempt.execute()
+                    if not attempt.is_lost:
+                        await self._ended(attempt.run)
+            finally:
+                work.close()
+        except (Fenced, NotFound):
+            logger.debug("no longer pending", extra={"run_id": run_id})
+        except StoreError:
+            logger.exception("the run is left to a sweep", extra={"run_id": run_id})
+
+    def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
+        if work is not None and task.cancelled():
+            work.close()  # possibly before its first step
+        self._queued.pop(run_id, None)
+        has_begun = self._attempts.pop(run_id, None) is not None
+        self.backpressures.pop(run_id, None)
+        if self._is_closing:
+            if not has_begun:
+                self._left[run_id] = None
+            return
+        if run_id in self._again:
+            self._again.discard(run_id)
+            self.begin(run_id)
+        elif task.cancelled() and not has_begun and self._lease is None:
+            # By other code, before there was an attempt that could write the run's end; if runs
+            # are leased, a sweep does.
+            self._chores.own(self._interrupt(run_id))
+
+    async def _interrupt(self, run_id: str) -> None:
+        with suppress(Fenced, NotFound):
+            run = await self._ask(run_id, partial(self._store.get, run_id))
+            if run.status is Status.RUNNING:  # claimed, but the answer was lost
+                await self._end_interrupted(run)
+            else:
+                await self._give_up(run_id, RunInterrupted())
+
+    async def _claimed(self, run_id: str, work: Work) -> Attempt:
+        run = await self._claim(run_id)
+        # A detached run does not need readers, so it does not wait for them.
+        backpressure = Backpressure(sys.maxsize if run.detached else self._limits.ahead_bytes)
+        self.backpressures[run_id] = backpressure
+        attempt = Attempt(self._services, run, work, backpressure, self._chores.own)
+        attempt.is_leased = self._lease is not None
+        if run.seq:
+            attempt.resume(await self._log_bytes(run))
+        self._attempts[run_id] = attempt
+        return attempt
+
+    async def _log_bytes(self, run: RunRecord) -> int:
+        size, after = 0, run.first_seq - 1
+        while after < run.seq:
+            page = await self._ask(run.id, partial(self._store.read, run.id, after))
+            size += sum(len(block.frames) for block in page)
+            after = page[-1].last if page else run.seq
+        return size
+
+    async def _give_up(self, run_id: str, exc: Exception) -> None:
+        # It needs something that no longer exists: an action, a file.
+        logger.error("the run cannot be executed", exc_info=cut(exc), extra={"run_id": run_id})
+        await self._end_interrupted(await self._claim(run_id))
+
+    async def _end_interrupted(self, run: RunRecord) -> None:
+        data = to_json(RunInterrupted().error_object(run.id).to_dict())
+        block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data)
+        append = partial(self._store.append, after=run.seq, fence=run.fence, end=Status.FAILED)
+        await self._ask(run.id, partial(append, run.id, block))
+        await self._ended(run)
+
+    async def _claim(self, run_id: str) -> RunRecord:
+        return await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
+
+    async def _ask(self, run_id: str, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await call()
+        except StoreError as exc:
+            return await with_backoff(call, self._patience, run_id, exc)
+
+    async def _keep_leases(self, lease: float) -> None:
+        """Renew every lease that is held here, three times per lease period.
+
+        If the store does not answer for one run, the others are still renewed.
+        """
+        loop, renewing = asyncio.get_running_loop(), dict[str, asyncio.Task[None]]()
+        while True:
+            await asyncio.sleep(lease / 3)
+            renewing = {key: task for key, task in renewing.items() if not task.done()}
+            for run_id, attempt in list(self._attempts.items()):
+                if run_id not in renewing:
+                    renewing[run_id] = self._chores.own(self._renew(attempt, lease))
+                elif loop.time() - attempt.renewed_at > lease:
+                    attempt.lose()
+
+    async def _renew(self, attempt: Attempt, lease: float) -> None:
+        run, now = attempt.run, asyncio.get_running_loop().time()
+        try:
+            reason = await self._store.heartbeat(run.id, fence=run.fence, lease=lease)
+        except (Fenced, NotFound):
+            attempt.lose()
+        except StoreError:
+            if now - attempt.renewed_at > lease:
+                attempt.lose()
+        else:
+            attempt.renewed_at = now
+            if reason is not None:
+                attempt.cancel(reason)
+
+    def nudge(self, run_id: str, reason: str, /) -> None:
+        """Stop the run now, if it is executed here."""
+        attempt = self._attempts.get(run_id)
+        if attempt is not None:
+            attempt.cancel(reason)
+
+    def drop(self, run_id: str, /) -> None:
+        """Stop waiting for a run that has ended before it started."""
+        if run_id in self._attempts:
+            return
+        task = self._queued.get(run_id)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    async def close(self, grace: float, /) -> None:
+        """Let running actions finish, stop those that have not, and be done within ``grace``.
+
+        A stopped run is released if its log outlives the process: another process takes it over
+        as if this one had died. Otherwise it ends as ``INTERRUPTED``.
+        """
+        self._is_closing = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
+        cleanup = min(self._limits.cancel_within, grace / 2)
+        await self._wait_unless_forced(grace - cleanup)
+        stopped = list(self._attempts.values())
+        for attempt in stopped:
+            self._stop(attempt)
+        await self._runs.wait(cleanup)
+        last = [self._chores.own(self._settle(attempt)) for attempt in stopped]
+        if last:
+            await asyncio.wait(last, timeout=max(until - loop.time(), WRITING))
+        self._chores.stop()  # a cancelled run waits for the chore that writes its end
+        await self._runs.cancel(max(until - loop.time(), WRITING))
+        await self._chores.cancel(max(until - loop.time(), WRITING))
+
+    async def adopt(self, left: Left) -> None:
+        """Settle the runs that an earlier worker has ``left``: execute them, or end them.
+
+        If runs are leased, the lease of an abandoned attempt ends now.
+        """
+        for run_id, fence in left.items():
+            with suppress(Fenced, NotFound):
+                run = await self._store.get(run_id)
+                if run.status is Status.PENDING:
+                    self.begin(run_id)
+                elif run.status is not Status.RUNNING or run.fence != fence:
+                    continue
+                elif self._lease is None:
+                    await self._end_interrupted(run)
+                else:
+                    await self._release(run)
+
+    def left(self) -> Left:
+        """Return the unfinished runs, after a close or when the loop is gone."""
+        return self._left
+
+    def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Abandon every run, as their ``loop`` is gone."""
+        self._is_closing = True
+        self._left |= dict.fromkeys([*self._queued, *self._again])
+        for run_id, attempt in self._attempts.items():
+            self._left[run_id] = attempt.run.fence
+            attempt.forsake()
+        self._runs.abandon(loop)
+        self._chores.abandon(loop)
+
+    def force_shutdown(self) -> None:
+        """Make the current or the next close give running actions no more time."""
+        self._is_forced.set()
+
+    async def _wait_unless_forced(self, seconds: float) -> None:
+        waits = [
+            self._chores.own(self._runs.wait(seconds)),
+            self._chores.own(self._is_forced.wait()),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _release(self, run: RunRecord) -> None:
+        try:
+            await self._store.heartbeat(run.id, fence=run.fence, lease=0)
+        except (Fenced, NotFound, StoreError):
+            logger.warning("the run is left until its lease runs out", extra={"run_id": run.id})
