@@ -71,7 +71,7 @@ _production: Final = Production()
 _started: Final = asyncio.Event()
 
 
-@actions.action(method="GET", shared=True)
+@actions.feed(shared=True)
 async def feed() -> AsyncIterator[dict[str, str]]:
     """Produce for all readers at once, from when `feed_start` says so (scene D)."""
     await _started.wait()

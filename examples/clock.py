@@ -33,7 +33,7 @@ class Tick:
     at: datetime
 
 
-@actions.action(method="GET", shared=True, keep=100, linger=10)
+@actions.feed(shared=True, keep=100, linger=10)
 async def clock(
     every: Annotated[float, Field(ge=0.01, le=60, description="Seconds.")] = 1,
     ticks: Annotated[int | None, Field(ge=1, description="How many; empty: no limit.")] = None,

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yieldwire.actions.action import OPTIONS, Options
+from yieldwire.actions.declare import FeedOptions
 from yieldwire.actions.ratelimit import RATE_LIMIT, RateLimit
-from yieldwire.actions.registry import ActionOptions
 from yieldwire.app import App
 from yieldwire.app.configuration import APP
 from yieldwire.asgi import ACTIONS, Actions
@@ -74,7 +74,7 @@ def test_every_setting_has_a_rule(kind: Any, rules: Rules) -> None:  # noqa: ANN
 
 def test_every_option_of_an_action_has_a_rule() -> None:
     # Of `result`, which has a form of its own, type checkers learn the type of the result.
-    assert set(OPTIONS) == {*ActionOptions.__annotations__, "result"}
+    assert set(OPTIONS) == {*FeedOptions.__annotations__, "result", "is_feed"}
 
 
 @each_class

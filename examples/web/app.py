@@ -105,7 +105,7 @@ class Headline(BaseModel):
     title: str
 
 
-@actions.action(method="GET", shared=True, keep=20, retries=1000)
+@actions.feed(shared=True, keep=20, retries=1000)
 async def headlines() -> AsyncIterator[Headline]:
     """Stream the news; produced once for all readers."""
     subjects = ["The ferry", "A heron", "The baker", "Nobody", "The choir"]

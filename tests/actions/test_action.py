@@ -97,8 +97,8 @@ def test_a_name_is_a_plain_word(name: str) -> None:
     [
         (import_contacts, Options(shared=True), "shared= and keep= are for feeds"),
         (import_contacts, Options(keep=5), "shared= and keep= are for feeds"),
-        (import_contacts, Options(method="GET"), "'file' takes a file, which a GET cannot carry"),
-        (answer, Options(method="GET"), "a feed streams"),
+        (import_contacts, Options(is_feed=True), "'file' takes a file, which a GET cannot carry"),
+        (answer, Options(is_feed=True), "a feed streams"),
     ],
     ids=["shared", "kept", "takes a file", "streams nothing"],
 )
@@ -111,7 +111,7 @@ def test_options_that_do_not_fit_are_told(
 
 def test_a_feed_may_be_shared_and_keep_its_newest_events() -> None:
     action: Action[..., Any, Any] = Action(
-        named("ticker"), Options(method="GET", shared=True, keep=1)
+        named("ticker"), Options(is_feed=True, shared=True, keep=1)
     )
 
     assert (action.options.shared, action.options.keep) == (True, 1)

@@ -133,26 +133,6 @@ def test_an_application_with_guards_is_not_included_without_them() -> None:
     assert list(whole.actions) == []
 
 
-def test_an_action_is_declared_with_options_or_without() -> None:
-    registry = Registry()
-
-    @registry.action
-    async def plain() -> AsyncIterator[Text]:
-        yield Text("a")
-
-    @registry.action()
-    async def empty() -> AsyncIterator[Text]:
-        yield Text("a")
-
-    @registry.action(timeout=3.0, method="GET", shared=True, keep=10)
-    async def ticker() -> AsyncIterator[Text]:
-        yield Text("a")
-
-    assert [action.name for action in registry.actions] == ["plain", "empty", "ticker"]
-    assert plain.options == empty.options
-    assert (ticker.options.timeout, ticker.options.keep) == (3.0, 10)
-
-
 def test_an_action_whose_name_is_taken_is_not_registered_at_all() -> None:
     registry = Registry()
     first = registry.action(say_hello)
@@ -162,15 +142,6 @@ def test_an_action_whose_name_is_taken_is_not_registered_at_all() -> None:
 
     assert list(registry.actions) == [first]
     assert registry.action_named("say_hello") is first
-
-
-def test_a_function_that_cannot_be_an_action_leaves_nothing_behind() -> None:
-    registry = Registry()
-
-    with pytest.raises(InvalidAction, match="for feeds"):
-        registry.action(shared=True)(say_hello)
-
-    assert list(registry.actions) == []
 
 
 @pytest.mark.parametrize(

@@ -597,7 +597,7 @@ async def test_a_shared_feed_is_one_run_for_all_with_the_same_input(app: App) ->
         yield 1
         await asyncio.Event().wait()
 
-    action = app.action(method="GET", shared=True)(ticks)
+    action = app.feed(shared=True)(ticks)
     first = await app.start(action, {"symbol": "A"}, owner="ada")
     second = await app.start(action, {"symbol": "A"}, owner="ben")
     other = await app.start(action, {"symbol": "B"}, owner="ada")
@@ -610,7 +610,7 @@ async def test_a_shared_feed_is_one_run_for_all_with_the_same_input(app: App) ->
 async def test_starts_that_race_for_a_shared_feed_make_one_run(store: str, tmp_path: Path) -> None:
     path = store if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
     async with opened(App(store=path, timing=QUIET)) as app:
-        action = app.action(method="GET", shared=True)(hang)
+        action = app.feed(shared=True)(hang)
 
         runs = await asyncio.gather(*(app.start(action) for _ in range(20)))
 
@@ -623,7 +623,7 @@ async def test_a_shared_feed_goes_on_though_who_started_it_was_cancelled(
     steps: int, tmp_path: Path
 ) -> None:
     async with opened(App(store=f"sqlite:///{tmp_path}/runs.db", timing=QUIET)) as app:
-        action = app.action(method="GET", shared=True)(hang)
+        action = app.feed(shared=True)(hang)
         starts = [
             asyncio.ensure_future(app.start(action))  # noqa: TID251 - cancelled by hand
             for _ in range(2)
@@ -640,7 +640,7 @@ async def test_a_shared_feed_goes_on_though_who_started_it_was_cancelled(
 
 
 async def test_a_shared_feed_that_ended_or_is_stopping_begins_anew(app: App) -> None:
-    action = app.action(method="GET", shared=True)(hang)
+    action = app.feed(shared=True)(hang)
     first = await app.start(action)
     await first_chunk(first)
     await first.cancel()

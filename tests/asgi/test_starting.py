@@ -95,7 +95,7 @@ async def flow(mb: int = 1) -> AsyncIterator[Text]:
 @pytest.mark.parametrize("query", ["", "&events=1"])
 async def test_an_answer_that_waits_for_the_end_does_not_keep_the_log(query: str) -> None:
     site = world(request_limits=RequestLimits(answer_bytes=1_000_000))
-    site.action(method="GET", keep=5)(flow)  # the store keeps little: what is held is the answer's
+    site.feed(keep=5)(flow)  # the store keeps little: what is held is the answer's
 
     async with opened(site):
         await send(site, get("/flow?mb=0", [*ALICE, WHOLE]))
@@ -420,7 +420,7 @@ async def test_a_head_of_a_feed_starts_nothing(site: Actions) -> None:
 async def test_a_shared_feed_is_one_run_that_every_reader_may_resume(who: Fields) -> None:
     actions = world(timing=Timing(head_wait=0.2, grace=0.0))
 
-    @actions.action(method="GET", shared=True)
+    @actions.feed(shared=True)
     async def news() -> AsyncIterator[int]:
         yield 1
         await asyncio.Event().wait()
@@ -444,7 +444,7 @@ async def test_gets_that_race_for_a_shared_feed_read_one_run(store: str, tmp_pat
     path = store if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
     actions = world(store=path)
 
-    @actions.action(method="GET", shared=True)
+    @actions.feed(shared=True)
     async def news(topic: str) -> AsyncIterator[int]:
         yield len(topic)
         await asyncio.Event().wait()

@@ -215,7 +215,7 @@ async def test_a_feed_that_was_trimmed_says_where_its_log_begins() -> None:
     actions = world(timing=QUICK)
     go = asyncio.Event()
 
-    @actions.action(method="GET", keep=300)
+    @actions.feed(keep=300)
     async def numbers() -> AsyncIterator[int]:
         for number in range(2_000):
             yield number

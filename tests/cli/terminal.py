@@ -78,7 +78,7 @@ async def never(ctx: object) -> None:
 async def closed() -> None: ...
 
 
-@actions.action(method="GET")
+@actions.feed
 async def feed(n: int) -> AsyncIterator[int]:
     for number in range(n):
         yield number

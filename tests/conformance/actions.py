@@ -39,8 +39,8 @@ def new_actions() -> Actions:
     actions.action(draft)
     actions.action(describe)
     actions.action(linger=None, concurrency=1, labels=("slow",))(hang)
-    actions.action(method="GET")(ticks)
-    actions.action(method="GET", keep=2)(news)
+    actions.feed(ticks)
+    actions.feed(keep=2)(news)
     return actions
 
 

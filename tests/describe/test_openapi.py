@@ -52,7 +52,7 @@ def whole() -> Actions:
         yield Circle(kind="circle", radius=1)
         yield Result(drawing)
 
-    @actions.action(method="GET")
+    @actions.feed
     async def watch(name: str, limit: int = 5) -> AsyncIterator[Text]:
         yield Text(name)
 
@@ -98,8 +98,7 @@ def test_every_action_is_one_operation_of_its_own(described: dict[str, Json]) ->
     }
 
     assert operations == {
-        (action.options.method.lower(), f"/{action.name}"): action.name
-        for action in whole().actions
+        (action.method.lower(), f"/{action.name}"): action.name for action in whole().actions
     }
 
 

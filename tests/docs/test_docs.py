@@ -20,6 +20,7 @@ import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
 from yieldwire import Actions, RateLimit, RunLimits, Timing, errors
 from yieldwire.actions.action import Options
+from yieldwire.actions.declare import ActionOptions, FeedOptions
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
@@ -187,7 +188,6 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
     ("title", "owner"),
     [
         ("Actions", Actions),
-        ("@actions.action", Options),
         ("Timing", Timing),
         ("RunLimits", RunLimits),
         ("RequestLimits", RequestLimits),
@@ -198,6 +198,20 @@ def test_every_setting_stands_with_its_default(title: str, owner: object) -> Non
     written = {name: eval(default) for name, default in rows_of(title).items()}  # noqa: S307
 
     assert written == defaults_of(owner)
+
+
+def test_every_option_of_an_action_and_of_a_feed_stands_with_its_default() -> None:
+    tables = {title: rows_of(title) for title in ("@actions.action", "@actions.feed")}
+    defaults = defaults_of(Options)
+
+    assert tables["@actions.feed"].keys() == FeedOptions.__annotations__.keys() - (
+        ActionOptions.__annotations__.keys()
+    )
+    for rows in tables.values():
+        assert {name: eval(default) for name, default in rows.items()} == {  # noqa: S307
+            name: defaults[name] for name in rows
+        }
+    assert defaults.keys() - {"is_feed"} == {name for rows in tables.values() for name in rows}
 
 
 def test_every_argument_of_a_rate_limit_is_described() -> None:

@@ -599,7 +599,7 @@ async def test_a_feed_that_trims_its_log_has_no_limit_of_events() -> None:
             await asyncio.sleep(0)
 
     async with opened(App(run_limits=RunLimits(max_events=10))) as app:
-        run = await app.start(app.action(method="GET", keep=5)(ticks))
+        run = await app.start(app.feed(keep=5)(ticks))
         async with asyncio.timeout(SOON):
             await run.result()
         snapshot = await run.snapshot()

@@ -374,7 +374,7 @@ def test_a_feed_never_keeps_more_than_its_limit(
     async def most_kept() -> int:
         most = 0
         async with opened(App(run_limits=RunLimits(max_bytes=max_bytes))) as app:
-            run = await app.start(app.action(method="GET", keep=keep)(ticks))
+            run = await app.start(app.feed(keep=keep)(ticks))
             while not (record := await app.store.get(run.id)).status.is_terminal:
                 page = await app.store.read(run.id, record.first_seq - 1, max_bytes=10**9)
                 most = max(most, sum(len(block.frames) for block in page))
@@ -391,7 +391,7 @@ async def test_a_feed_has_the_limit_for_what_it_keeps() -> None:
             await asyncio.sleep(0)
 
     async with opened(App(run_limits=RunLimits(max_bytes=3_000))) as app:
-        action = app.action(method="GET", keep=10)(ticks)
+        action = app.feed(keep=10)(ticks)
         small = await app.start(action, {"size": 100})
         large = await app.start(action, {"size": 1_000})
         async with asyncio.timeout(SOON):

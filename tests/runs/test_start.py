@@ -95,7 +95,7 @@ def test_another_input_has_another_fingerprint() -> None:
 
 
 def feed(function: Callable[..., Any], data: bytes = b"{}", owner: str = "ada") -> str | None:
-    action: Action[..., Any, Any] = Action(function, Options(method="GET", shared=True))
+    action: Action[..., Any, Any] = Action(function, Options(is_feed=True, shared=True))
     return admission_of(action, record(owner, data), None, None, None).feed
 
 

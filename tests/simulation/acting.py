@@ -43,7 +43,7 @@ class Process:
         declare(linger=3.0, retention=20.0)(self.push)
         declare(linger=None)(self.change)
         declare(linger=4.0)(self.answer)
-        declare(method="GET", linger=2.0, keep=KEEP)(self.feed)
+        self.app.feed(linger=2.0, keep=KEEP)(self.feed)
         declare(linger=8.0)(self.clean_up_slowly)
         declare(linger=None)(self.fail)
 

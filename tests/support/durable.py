@@ -41,7 +41,7 @@ async def count_again(
         yield chunk
 
 
-@actions.action(method="GET", shared=True, linger=None)
+@actions.feed(shared=True, linger=None)
 async def follow(ctx: Context, topic: str) -> AsyncIterator[str]:
     """Follow a topic: one run for all readers."""
     note("started", ctx)

@@ -17,7 +17,7 @@ async def wait() -> AsyncIterator[Text]:
     await asyncio.Event().wait()
 
 
-@actions.action(method="GET", shared=True, linger=0.1)
+@actions.feed(shared=True, linger=0.1)
 async def silence() -> AsyncIterator[Text]:
     """Say one word to everybody, then nothing more."""
     yield Text("silence")

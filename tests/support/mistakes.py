@@ -65,9 +65,18 @@ def declared(function: Any, /, **options: Any) -> Callable[[], object]:  # noqa:
     return lambda: Actions().action(**options)(function)
 
 
+def fed(function: Any, /, **options: Any) -> Callable[[], object]:  # noqa: ANN401 - anything wrong
+    """Return what declares a feed."""
+    return lambda: Actions().feed(**options)(function)
+
+
 def made(kind: Any, /, *arguments: object, **settings: object) -> Callable[[], object]:  # noqa: ANN401
     """Return what makes an object of a class of settings."""
     return lambda: kind(*arguments, **settings)
+
+
+async def answers_once() -> str:
+    return "42"
 
 
 async def pay(amount: int = 1) -> AsyncIterator[Text]:
@@ -282,7 +291,7 @@ PARAMETERS: Final[dict[str, Callable[[], object]]] = {
     "`user: Identity`": declared(has_an_identity),
     "`order: Order = {}`": declared(has_a_dict),
     "`user: str = current_user`, a function": declared(has_a_function),
-    '`file: Upload` with `method="GET"`': declared(takes_a_file, method="GET"),
+    "`file: Upload` of a feed": fed(takes_a_file),
 }
 
 OPTIONS: Final[dict[str, Callable[[], object]]] = {
@@ -295,8 +304,6 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
     "`retries=-2`": declared(pay, retries=-2),
     "`retries=True`": declared(pay, retries=True),
     "`concurrency=0`": declared(pay, concurrency=0),
-    '`method="PUT"`': declared(pay, method="PUT"),
-    '`method="get"`': declared(pay, method="get"),
     '`labels="import"`': declared(pay, labels="import"),
     "`guards=guard`": declared(pay, guards=guard),
     "`guards=[blocking]`, a `def`": declared(pay, guards=[blocking]),
@@ -308,7 +315,9 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
         pay, middleware=[asynccontextmanager(transaction)]
     ),
     '`errors="TOO_LATE"`': declared(pay, errors="TOO_LATE"),
-    '`shared=True` without `method="GET"`': declared(pay, shared=True),
+    "`shared=True` without `@actions.feed`": declared(pay, shared=True),
+    "`keep=0` of a feed": fed(pay, keep=0),
+    "`@actions.feed` above a function with one answer": fed(answers_once),
 }
 
 SETTINGS: Final[dict[str, Callable[[], object]]] = {

@@ -174,7 +174,7 @@ async def ping() -> None:
     """Take nothing, and answer nothing."""
 
 
-@actions.action(method="GET")
+@actions.feed
 async def watch(limit: int = 5) -> AsyncIterator[Any]:
     yield limit
 

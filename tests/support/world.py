@@ -60,7 +60,7 @@ def world(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own s
     for function in (say, wait, echo, send_tree, take, take_boxed, fail, fail_late):
         actions.action(function)
     actions.action(linger=None, labels=("sums",))(add)
-    actions.action(method="GET")(tick)
+    actions.feed(tick)
     return actions
 
 

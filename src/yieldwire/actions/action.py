@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
-from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 from pydantic_core import to_json
 
@@ -22,7 +22,6 @@ from yieldwire.setting import (
     Rules,
     count,
     each,
-    one_of,
     optional,
     settings,
     shown,
@@ -56,7 +55,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
 
 OPTIONS: Final[Rules] = {
-    "method": one_of("POST", "GET"),
+    "is_feed": FLAG,
     "linger": optional(SECONDS),
     "timeout": optional(SOME_SECONDS),
     "retries": count(0),
@@ -78,7 +77,7 @@ class Options:
     """The options of an action's runs.
 
     Attributes:
-        method: ``"GET"`` declares a read-only feed, which a native EventSource can open.
+        is_feed: Whether it is a read-only feed, which a GET opens, also from a native EventSource.
         linger: Seconds that an attached run waits for a reader to come back; ``None``: forever.
         timeout: Seconds after which a run fails as ``TIMEOUT``.
         retries: Attempts that can follow the first when a worker is lost.
@@ -95,7 +94,7 @@ class Options:
             it is yielded. ``None``: according to the function's annotations.
     """
 
-    method: Literal["POST", "GET"] = "POST"
+    is_feed: bool = False
     linger: float | None = 30.0
     timeout: float | None = None
     retries: int = 0
@@ -138,15 +137,17 @@ class Action(Generic[P, R, T]):
                 f"only letters, digits and _, and not be one of {', '.join(sorted(RESERVED))}."
             )
         options = self.options
-        if options.method == "POST" and (options.shared or options.keep is not None):
-            raise InvalidAction(f"{self.name}: shared= and keep= are for feeds; add method='GET'.")
-        if options.method == "GET" and self.takes_files:
+        if not options.is_feed and (options.shared or options.keep is not None):
+            raise InvalidAction(
+                f"{self.name}: shared= and keep= are for feeds; declare it with @actions.feed."
+            )
+        if options.is_feed and self.takes_files:
             name = next(iter(self.signature.files()), "")
             raise InvalidAction(
                 f"{self.name}: the parameter {name!r} takes a file, which a GET cannot carry; "
-                "leave out method='GET'."
+                "declare it with @actions.action."
             )
-        if options.method == "GET" and not self.signature.shape.streams:
+        if options.is_feed and not self.signature.shape.streams:
             raise InvalidAction(
                 f"{self.name}: a feed streams; a function with one answer does not."
             )
@@ -179,6 +180,11 @@ class Action(Generic[P, R, T]):
         """The name in camelCase, which also identifies the action."""
         head, *rest = self.name.split("_")
         return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+    @property
+    def method(self) -> str:
+        """The HTTP method that starts a run: ``GET`` of a feed, ``POST`` of any other action."""
+        return "GET" if self.options.is_feed else "POST"
 
     @property
     def doc(self) -> str:
@@ -224,7 +230,7 @@ class Action(Generic[P, R, T]):
             "name": self.name,
             "alias": self.alias,
             "doc": self.doc,
-            "method": self.options.method,
+            "method": self.method,
             "streams": self.signature.shape.streams,
             "input": self.input_schema,
             "chunk": chunk.json_schema if chunk is not None else None,

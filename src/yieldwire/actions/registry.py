@@ -4,34 +4,25 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
-    Coroutine,
-    Generator,
     Iterable,
     Iterator,
-    Mapping,
-    Sequence,
 )
 from inspect import isasyncgenfunction
 from typing import (
     Any,
-    Concatenate,
     Final,
-    Literal,
     ParamSpec,
-    Protocol,
-    TypedDict,
     TypeVar,
-    Unpack,
-    overload,
 )
 
-from yieldwire.actions.action import OPTIONS, Action, Options
-from yieldwire.actions.context import Context, Resource, StreamableValue
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Resource
+from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guard
 from yieldwire.actions.middleware import Middleware
-from yieldwire.errors import ActionError, InvalidAction, NotFound, UsageError
-from yieldwire.setting import accepts, fault_of, sentence
+from yieldwire.errors import InvalidAction, NotFound, UsageError
+from yieldwire.setting import accepts
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,95 +34,6 @@ V = TypeVar("V")
 
 NAME_SHOWN: Final = 100
 """How many characters of an unknown name are repeated: a caller can send any name."""
-
-
-class ActionOptions(TypedDict, total=False):
-    """The keywords of ``@actions.action(...)``; `Options` explains them."""
-
-    method: Literal["POST", "GET"]
-    linger: float | None
-    timeout: float | None
-    retries: int
-    retention: float
-    concurrency: int | None
-    labels: tuple[str, ...]
-    guards: Sequence[Guard]
-    middleware: Sequence[Middleware]
-    shared: bool
-    keep: int | None
-    errors: Sequence[type[ActionError] | str]
-
-
-class DeclareResult(Protocol[D]):
-    """Turns a function into an action whose result has the type given by ``result=``."""
-
-    def __call__(self, function: Callable[P, R], /) -> Action[P, R, D]:
-        """Turn ``function`` into an action."""
-        ...
-
-
-class Declare:
-    """Turns functions into actions, as ``@actions.action`` or with options.
-
-    Type checkers infer the type of a run's result from the function: what it returns, what its
-    generator returns, and the value's type if a `StreamableValue` is the first parameter, or
-    follows a `Context`. They cannot infer a yielded result; ``result=`` declares it::
-
-        @actions.action(result=Report)
-        async def report(month: str) -> AsyncIterator[Text | Result[Report]]: ...
-    """
-
-    def __init__(self, registry: "Registry", options: Mapping[str, Any]) -> None:
-        self._registry, self._options = registry, options
-
-    @overload
-    def __call__(
-        self, function: Callable[P, Generator[C, Any, T]], /
-    ) -> Action[P, Generator[C, Any, T], T]: ...
-    @overload
-    def __call__(self, function: Callable[P, G], /) -> Action[P, G, Any]: ...
-    @overload
-    def __call__(
-        self,
-        function: Callable[Concatenate[StreamableValue[V], P], Coroutine[Any, Any, None]],
-        /,
-    ) -> Action[Concatenate[StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
-    @overload
-    def __call__(
-        self,
-        function: Callable[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None]],
-        /,
-    ) -> Action[Concatenate[Context, StreamableValue[V], P], Coroutine[Any, Any, None], V]: ...
-    @overload
-    def __call__(  # for a value that comes later, so nothing is known
-        self, function: Callable[P, Coroutine[Any, Any, None]], /
-    ) -> Action[P, Coroutine[Any, Any, None], Any]: ...
-    @overload
-    def __call__(
-        self, function: Callable[P, Coroutine[Any, Any, T]], /
-    ) -> Action[P, Coroutine[Any, Any, T], T]: ...
-    @overload
-    def __call__(self, function: Callable[P, T], /) -> Action[P, T, T]: ...
-    @overload
-    def __call__(
-        self, /, *, result: type[D], **options: Unpack[ActionOptions]
-    ) -> DeclareResult[D]: ...
-    @overload
-    def __call__(self, /, **options: Unpack[ActionOptions]) -> "Declare": ...
-    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-        """Turn a function into an action, or return a decorator with these options.
-
-        Raises:
-            InvalidAction: If the function cannot be an action, or its name is taken.
-        """
-        if function is None:
-            return Declare(self._registry, {**self._options, **options})
-        chosen = {**self._options, **options}
-        if (fault := fault_of(chosen, OPTIONS)) is not None:
-            raise InvalidAction(sentence(name_of(function), fault))
-        action: Action[..., Any, Any] = Action(function, Options(**chosen))
-        self._registry.register(action)
-        return action
 
 
 class Registry:
@@ -171,7 +73,19 @@ class Registry:
         Raises:
             InvalidAction: If the function cannot be an action, or its name is taken.
         """
-        return Declare(self, {})
+        return Declare(self.register, {})
+
+    @property
+    def feed(self) -> DeclareFeed:
+        """Turn a function that streams into a feed: a read-only action that a GET opens.
+
+        ``@actions.feed`` or with options: ``shared=True`` has one run for all readers with the
+        same input, ``keep=100`` keeps that many of its newest events; see `DeclareFeed`.
+
+        Raises:
+            InvalidAction: If the function cannot be a feed, or its name is taken.
+        """
+        return DeclareFeed(self.register, {})
 
     def register(self, action: Action[..., Any, Any]) -> None:
         """Add an action.

@@ -55,11 +55,11 @@ MAX_KEY_LENGTH: Final = 255
 async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: str) -> None:
     """Answer ``POST {base}/{action}``, or GET of a feed."""
     action = app.action_named(name)
-    if exchange.method == "HEAD" and action.options.method == "GET":
+    if exchange.method == "HEAD" and action.method == "GET":
         await exchange.answer(200, media_type=SSEEncoder.media_type)
         return
-    if exchange.method != action.options.method:
-        raise MethodNotAllowed(exchange.method, [action.options.method, "OPTIONS"])
+    if exchange.method != action.method:
+        raise MethodNotAllowed(exchange.method, [action.method, "OPTIONS"])
     default = Format.SSE if action.signature.shape.streams else Format.JSON
     wanted = choose(exchange.headers.get("accept"), default, _FORMATS)
     cursor = _cursor(exchange)

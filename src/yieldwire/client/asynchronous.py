@@ -97,7 +97,7 @@ class AsyncClient:
         )
 
     async def open(self, action: str, input: Mapping[str, object] | None = None) -> RemoteRun:
-        """Read a feed: an action that is declared with ``method="GET"``.
+        """Read a feed, an action that is declared with ``@actions.feed``.
 
         Raises:
             YieldwireError: If the call was refused.

@@ -186,7 +186,7 @@ class Client(_Closing):
         return BlockingRun(self._loop, run)
 
     def open(self, action: str, input: Mapping[str, object] | None = None) -> BlockingRun:
-        """Read a feed: an action that is declared with ``method="GET"``."""
+        """Read a feed, an action that is declared with ``@actions.feed``."""
         return BlockingRun(self._loop, self._loop.run(self._client.open(action, input)))
 
     def stream(self, action: str, input: Input = None) -> Iterator[Json]:

@@ -54,7 +54,7 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
         "responses": _responses(action, schemas),
     }
     schema = _hoisted(action.input_schema, schemas, f"{action.name}.input")
-    if action.options.method == "GET":
+    if action.method == "GET":
         operation["parameters"] = [
             {
                 "name": name,
@@ -72,7 +72,7 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
         }
     if not signature.shape.streams:
         operation["description"] = doc
-    return {action.options.method.lower(): operation}
+    return {action.method.lower(): operation}
 
 
 def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:

@@ -56,9 +56,33 @@ async def with_options(number: int) -> str:
     return str(number)
 
 
-@actions.action(method="GET", shared=True, keep=100)
+@actions.feed(shared=True, keep=100)
 def feed(symbol: str) -> Generator[float, None, int]:
     yield 1.0
+    return 3
+
+
+@actions.feed
+async def plain_feed(symbol: str) -> AsyncIterator[float]:
+    yield 1.0
+
+
+@actions.feed(keep=3)
+async def changing(value: StreamableValue[list[int]], symbol: str) -> None: ...
+
+
+@actions.feed(result=int)
+async def feed_with_result(symbol: str) -> AsyncIterator[Text | Result[int]]:
+    yield Result(3)
+
+
+@actions.action(shared=True)  # error
+async def shared_without_a_feed() -> AsyncIterator[Text]:
+    yield Text("a")
+
+
+@actions.feed  # error
+def feed_with_one_answer() -> int:
     return 3
 
 
@@ -95,6 +119,10 @@ async def start_the_actions() -> None:
     assert_type(await (await actions.start(function, number=3)).result(), int)
     assert_type(await (await actions.start(with_options, number=3)).result(), str)
     assert_type(await (await actions.start(feed, symbol="A")).result(), int)
+    assert_type(await (await actions.start(changing, symbol="A")).result(), list[int])
+    assert_type(await (await actions.start(feed_with_result, symbol="A")).result(), int)
+    assert_type(await actions.start(plain_feed, symbol="A"), Run[Any])
+    await actions.start(plain_feed, symbol=3)  # error
     assert_type(await (await actions.start(nothing)).result(), None)
     assert_type(await actions.start(generator, rows=3), Run[Any])
     number: int = await (await actions.start(with_options, number=3)).result()  # error

@@ -152,7 +152,7 @@ def tell(value: Tree = "nothing", file: Tree = "nothing") -> list[str]:
     return [shown(value), shown(file)]
 
 
-@actions.action(method="GET")
+@actions.feed
 async def ticks(to: int = 2) -> AsyncIterator[int]:
     """Count, for whoever opens it."""
     for number in range(1, to + 1):
