@@ -98,8 +98,8 @@ def test_where_no_upload_is_taken_the_files_content_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["word"], "'word' is no argument; write key=value"),
-        (["=1"], "is no argument"),
+        (["word"], "'word' is not an argument; write key=value"),
+        (["=1"], "is not an argument"),
         (["n=x"], "n: 'x' cannot be read as integer"),
         (["n:={"], "cannot be read"),
         (["n=1", "n=2"], "n is given 2 times and takes one value"),

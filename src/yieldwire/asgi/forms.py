@@ -5,31 +5,32 @@ that may stand several times becomes an array, and a control that was left empty
 not sent unless its field takes text. An unticked box, which sends nothing, is ``false``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.jsontext import parse_json
+from yieldwire.describe.schema import Field, Schema, definitions_of, resolved
 from yieldwire.errors import Json, ParseError
 from yieldwire.runs.start import close_uploads
 
 Pairs = Sequence[tuple[str, str | Upload]]
 
 
-def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[str, Any]:
+def coerce(pairs: Pairs, schema: Schema, *, max_depth: int) -> dict[str, Any]:
     """Return the input object for a form's fields, to be validated next.
 
     A file that does not get into it, because nothing was chosen or a later one counts, is closed.
     """
-    definitions: Mapping[str, Any] = schema.get("$defs", {})
-    schema = _resolved(schema, definitions)
-    properties: Mapping[str, Any] = schema.get("properties", {})
+    definitions = definitions_of(schema)
+    schema = resolved(schema, definitions)
+    properties = schema.get("properties", {})
     sent: dict[str, list[str | Upload]] = {}
     for name, value in pairs:
         sent.setdefault(name, []).append(value)
     data: dict[str, Any] = {}
     for name, values in sent.items():
-        types = _types(properties.get(name, {}), definitions)
+        types = Field.of(properties.get(name, {}), definitions).kinds
         kept = [value for value in values if not _is_empty(value, types)]
         close_uploads([value for value in values if _is_empty(value, types)])
         if "array" in types and not (len(kept) == 1 and _looks_like(kept[0], "[")):
@@ -38,27 +39,9 @@ def coerce(pairs: Pairs, schema: Mapping[str, Json], *, max_depth: int) -> dict[
             data[name] = _read(kept[-1], types, max_depth)
             close_uploads(kept[:-1])
     for name in schema.get("required", ()):
-        types = _types(properties[name], definitions)
-        if name not in data and types == {"boolean"}:
+        if name not in data and Field.of(properties[name], definitions).kinds == {"boolean"}:
             data[name] = False
     return data
-
-
-def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in schema:
-        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
-    return schema
-
-
-def _types(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> frozenset[str]:
-    schema = _resolved(schema, definitions)
-    for union in ("anyOf", "oneOf", "allOf"):
-        if union in schema:
-            return frozenset().union(*(_types(each, definitions) for each in schema[union]))
-    if "enum" in schema or "const" in schema:
-        return frozenset({str(schema.get("type", "string"))})
-    declared = schema.get("type")
-    return frozenset({declared}) if isinstance(declared, str) else frozenset(declared or ())
 
 
 def _is_empty(value: str | Upload, types: frozenset[str]) -> bool:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from yieldwire.actions.action import Action
+from yieldwire.describe.schema import definitions_of, properties_of, with_references
 from yieldwire.errors import Json
 
-_DEFINITIONS: Final = "#/$defs/"
 _ERROR: Final[Json] = {
     "type": "object",
     "required": ["error"],
@@ -62,7 +62,7 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
                 "required": name in schema.get("required", ()),
                 "schema": each,
             }
-            for name, each in schema.get("properties", {}).items()
+            for name, each in properties_of(schema).items()
         ]
     else:
         kind = "multipart/form-data" if action.takes_files else "application/json"
@@ -122,7 +122,7 @@ def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json], place: str) -
     If a name is already used for another schema, the definitions get ``place`` as a prefix:
     two models with one name are two schemas.
     """
-    definitions: Mapping[str, Json] = schema.get("$defs", {})
+    definitions = definitions_of(schema)
     names = {name: name for name in definitions}
     if any(
         name in schemas and schemas[name] != _referring(definition, names)
@@ -137,12 +137,4 @@ def _hoisted(schema: Mapping[str, Json], schemas: dict[str, Json], place: str) -
 
 
 def _referring(value: Json, names: Mapping[str, str]) -> Json:
-    # In `$ref` and in the mapping of a discriminator; no other string starts like this.
-    if isinstance(value, str) and value.startswith(_DEFINITIONS):
-        name = value.removeprefix(_DEFINITIONS)
-        return f"#/components/schemas/{names[name]}"
-    if isinstance(value, dict):
-        return {key: _referring(each, names) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_referring(each, names) for each in value]
-    return value
+    return with_references(value, lambda name: f"#/components/schemas/{names[name]}")
