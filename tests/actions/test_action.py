@@ -124,27 +124,6 @@ def test_the_doc_is_the_docstring_without_its_indentation() -> None:
     assert Action(answer, Options()).doc == ""
 
 
-def test_the_manifest_tells_callers_what_they_may_know() -> None:
-    manifest = Action(import_contacts, Options(linger=None, timeout=5.0)).manifest()
-
-    properties = manifest.pop("input")["properties"]
-    assert properties["file"]["format"] == "binary"
-    assert list(properties) == ["file", "dry_run"]
-    assert manifest.pop("chunk")["title"] == "Progress"
-    assert manifest.pop("result") == {"type": "null"}
-    assert manifest == {
-        "errors": [],
-        "name": "import_contacts",
-        "alias": "importContacts",
-        "doc": "Import contacts.\n\nOne row at a time,\nin order.",
-        "method": "POST",
-        "streams": True,
-        "linger": None,
-        "timeout": 5.0,
-        "shared": False,
-    }
-
-
 class OutOfCredit(ActionError):
     """The caller's credit
     is used up.
@@ -157,7 +136,7 @@ class OutOfCredit(ActionError):
 def test_the_manifest_tells_callers_which_errors_to_expect() -> None:
     action: Action[..., Any, Any] = Action(answer, Options(errors=[OutOfCredit, "TOO_LATE"]))
 
-    assert action.manifest()["errors"] == [
+    assert action.declared_errors == [
         {
             "code": "OUT_OF_CREDIT",
             "status": 402,
@@ -191,13 +170,6 @@ def test_an_action_knows_whether_it_takes_files() -> None:
     without: Action[..., Any, Any] = Action(answer, Options())
 
     assert (with_files.takes_files, without.takes_files) == (True, False)
-
-
-def test_an_action_with_one_answer_has_no_chunks() -> None:
-    manifest = Action(answer, Options()).manifest()
-
-    assert (manifest["streams"], manifest["chunk"]) == (False, None)
-    assert manifest["result"] == {"type": "integer"}
 
 
 @pytest.mark.parametrize("labels", ["nightly", ("",), (7,), tuple(map(str, range(40)))])
@@ -234,7 +206,7 @@ def test_the_result_is_of_the_type_that_the_option_says(function: Callable[..., 
     action: Action[..., Any, Any] = Action(function, Options(result=Report))
 
     assert action.signature.result.annotation is Report
-    assert action.manifest()["result"]["title"] == "Report"
+    assert action.signature.result.json_schema["title"] == "Report"
 
 
 @pytest.mark.parametrize("function", [returns_text, returns_nothing, yields_report])

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.terminal import APP, run, running
 from yieldwire.cli.source import load
+from yieldwire.describe.manifest import description_of
 from yieldwire.describe.typescript import typescript
 
 FILE = "actions.gen.ts"
@@ -19,7 +20,7 @@ def text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The types of the application in the folder."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
-    yield typescript(action.manifest() for action in load(f"{folder}/app.py").actions)
+    yield typescript(map(description_of, load(f"{folder}/app.py").actions))
     for name in set(sys.modules) - before:
         del sys.modules[name]
 

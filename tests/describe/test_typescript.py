@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.shop import actions as shop
+from yieldwire.describe.manifest import manifest
 from yieldwire.describe.typescript import typescript
 from yieldwire.errors import Json
 
@@ -57,17 +58,17 @@ def input_type(schema: Schema, **definitions: Json) -> str:
 
 
 def test_the_types_of_an_application_are_those_that_typescript_is_tested_with() -> None:
-    text = typescript(action.manifest() for action in shop.actions)
+    text = typescript(manifest(shop.actions)["actions"])
 
     assert text == GOLDEN.read_text("utf-8")
 
 
 def test_a_manifest_that_was_sent_says_the_same() -> None:
-    manifest = [action.manifest() for action in shop.actions]
+    whole = manifest(shop.actions)
 
-    sent = json.loads(json.dumps(manifest))
+    sent = json.loads(json.dumps(whole))
 
-    assert typescript(sent) == typescript(manifest)
+    assert typescript(sent["actions"]) == typescript(whole["actions"])
 
 
 def test_no_actions_import_nothing() -> None:

@@ -223,24 +223,6 @@ class Action(Generic[P, R, T]):
         """Whether the input can contain a file, at any depth."""
         return BINARY in to_json(self.input_schema)
 
-    def manifest(self) -> dict[str, Json]:
-        """Return the description of the action for callers."""
-        chunk = self.signature.chunk
-        return {
-            "name": self.name,
-            "alias": self.alias,
-            "doc": self.doc,
-            "method": self.method,
-            "streams": self.signature.shape.streams,
-            "input": self.input_schema,
-            "chunk": chunk.json_schema if chunk is not None else None,
-            "result": self.signature.result.json_schema,
-            "errors": self.declared_errors,
-            "linger": self.options.linger,
-            "timeout": self.options.timeout,
-            "shared": self.options.shared,
-        }
-
 
 def _doc_of(docstring: str | None) -> str:
     return "\n".join(line.strip() for line in (docstring or "").strip().splitlines())

@@ -12,6 +12,7 @@ from yieldwire.asgi import polling
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.starting import call_action
 from yieldwire.describe import openapi
+from yieldwire.describe.manifest import manifest
 from yieldwire.errors import NotFound
 from yieldwire.runs.access import Caller
 
@@ -32,12 +33,12 @@ _MEDIA_TYPES: Final = {
 }
 
 
-async def manifest(app: "Actions", exchange: Exchange, _caller: Caller) -> None:
-    """Answer ``GET {base}/manifest.json``: what can be called."""
-    await exchange.answer_json(200, {"actions": [action.manifest() for action in app.actions]})
-
-
 async def describe(app: "Actions", exchange: Exchange, _caller: Caller) -> None:
+    """Answer ``GET {base}/manifest.json``: what can be called."""
+    await exchange.answer_json(200, manifest(app.actions))
+
+
+async def document(app: "Actions", exchange: Exchange, _caller: Caller) -> None:
     """Answer ``GET {base}/openapi.json``."""
     await exchange.answer_json(200, openapi.document(app.actions, base=exchange.base))
 
@@ -59,8 +60,8 @@ def _asset(name: str) -> Mapping[str, Handler]:
 
 ROUTES: Final[Table] = {
     ("{}",): {"GET": call_action, "POST": call_action},  # first, as it is asked for most
-    ("manifest.json",): {"GET": manifest},
-    ("openapi.json",): {"GET": describe},
+    ("manifest.json",): {"GET": describe},
+    ("openapi.json",): {"GET": document},
     ("client.js",): _asset("client.js"),
     ("follow.js",): _asset("follow.js"),
     ("follow.css",): _asset("follow.css"),

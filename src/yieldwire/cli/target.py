@@ -9,6 +9,7 @@ from yieldwire.app import App
 from yieldwire.cli.display import note
 from yieldwire.cli.source import is_url, load
 from yieldwire.client import AsyncClient, Patience
+from yieldwire.describe.manifest import description_of
 from yieldwire.errors import Json, NotFound, UsageError
 from yieldwire.log.events import Event
 
@@ -151,7 +152,7 @@ class _Local:
         await self._app.close()
 
     async def manifest(self) -> Sequence[dict[str, Json]]:
-        return [action.manifest() for action in self._app.actions]
+        return list(map(description_of, self._app.actions))
 
     async def start(
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
