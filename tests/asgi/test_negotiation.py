@@ -45,7 +45,7 @@ def test_any_application_type_is_the_default_where_that_is_one() -> None:
 
 @pytest.mark.parametrize("accept", ["image/png", "application/json", "text/html", "*/*;q=0", "x"])
 def test_what_cannot_be_made_is_refused_with_what_can(accept: str) -> None:
-    with pytest.raises(NotAcceptable, match="there are: application/x-ndjson, text/event-stream"):
+    with pytest.raises(NotAcceptable, match="choose from: application/x-ndjson, text/event-stream"):
         choose(accept, Format.SSE, STREAMS)
 
 

@@ -46,7 +46,7 @@ def test_a_path_leads_to_one_route(path: str, pattern: str, arguments: list[str]
     "path", ["/a/b", "/runs/r1/x", "/runs/r1/events/2", "//", "/say//", "/a//b"]
 )
 def test_there_is_nothing_anywhere_else(path: str) -> None:
-    with pytest.raises(NotFound, match="nothing at this address"):
+    with pytest.raises(NotFound, match="nothing at this URL"):
         match(path, ROUTES)
 
 

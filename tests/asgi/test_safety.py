@@ -32,7 +32,7 @@ def test_what_is_no_network_is_refused_at_once(proxy: str) -> None:
 def test_a_request_has_a_length_or_a_coding() -> None:
     headers = headers_of(content_length="1", transfer_encoding="chunked")
 
-    with pytest.raises(ParseError, match="not both"):
+    with pytest.raises(ParseError, match="must not have both"):
         Safety().check(scope_of(), headers)
 
 

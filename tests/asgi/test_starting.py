@@ -155,7 +155,7 @@ async def test_answers_that_wait_at_the_same_time_have_one_bound_together() -> N
         again = await ask(150_000, waits=False)
 
     assert code_of(refused) == (413, "PAYLOAD_TOO_LARGE")
-    assert "bytes that all answers may hold together" in refused.json()["error"]["message"]
+    assert "bytes that all answers can hold together" in refused.json()["error"]["message"]
     assert len(streamed.body.splitlines()) == 16
     assert [small.status, *statuses, again.status] == [200] * 5
     assert site.answers.left == 300_000

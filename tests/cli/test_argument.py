@@ -102,7 +102,7 @@ def test_where_no_upload_is_taken_the_files_content_is(tmp_path: Path) -> None:
         (["=1"], "is not an argument"),
         (["n=x"], "n: 'x' cannot be read as integer"),
         (["n:={"], "cannot be read"),
-        (["n=1", "n=2"], "n is given 2 times and takes one value"),
+        (["n=1", "n=2"], "n is given 2 times but takes one value"),
         (["file=a.csv"], "file is a file: write file=@a.csv"),
         (["file=@/nowhere/at/all"], "there is no file /nowhere/at/all"),
     ],

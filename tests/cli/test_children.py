@@ -91,8 +91,8 @@ def test_what_ends_again_and_again_is_said_once(
 
     told = capfd.readouterr().err
 
-    assert told.count("A worker has ended by itself after 0.0 s, with status 2") == 1
-    assert told.count("A worker has ended") == 1
+    assert told.count("A worker exited after 0.0 s, with status 2") == 1
+    assert told.count("A worker exited") == 1
 
 
 def test_the_pauses_have_a_longest() -> None:

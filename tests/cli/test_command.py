@@ -84,7 +84,7 @@ def test_a_feed_is_called_too(target: str, folder: Path) -> None:
         (["add"], 3, "VALIDATION_ERROR: The input is not valid.\n  a: Field required"),
         (["add", "a=1", "kind=even"], 3, "  kind: Input should be 'plain' or 'odd'"),
         (["add", "a=word"], 2, "a: 'word' cannot be read as integer."),
-        (["nothing"], 3, "There is no action 'nothing'; there are: count, add"),
+        (["nothing"], 3, "There is no action 'nothing'; the actions are: count, add"),
         (["closed"], 3, "RATE_LIMITED: Not today."),
     ],
 )
@@ -105,7 +105,7 @@ def test_ctrl_c_cancels_the_run_and_waits_for_its_end(target: str, folder: Path)
 
     assert ended.code == 130
     assert ended.err.splitlines() == [
-        "Cancelling. Ctrl-C again leaves at once.",
+        "Cancelling. Press Ctrl-C again to exit at once.",
         "CANCELLED: The run was cancelled.",
     ]
 
@@ -151,7 +151,7 @@ def test_a_server_that_is_not_there_is_unreachable(
     told = capsys.readouterr().err.splitlines()
     assert all("cannot be reached: All connection attempts failed; trying" in _ for _ in told[:-2])
     assert told[-2].startswith("UNREACHABLE: The server at 127.0.0.1:9 cannot be reached")
-    assert told[-1] == "  Is it running, and is that its address?"
+    assert told[-1] == "  Check that it is running, and that the URL is right."
 
 
 def test_an_address_of_something_else_says_so(url: str, folder: Path) -> None:
@@ -203,10 +203,10 @@ def test_leaving_a_tail_lets_the_run_go_on(url: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["runs", "app.py"], "'app.py' is no address"),
-        (["call", "app.py", "add", "a=1", "--detach"], "--detach is for an address"),
+        (["runs", "app.py"], "'app.py' is not a URL"),
+        (["call", "app.py", "add", "a=1", "--detach"], "--detach needs a URL"),
         (["call", "nowhere.py", "add"], "There is no file nowhere.py"),
-        (["runs", "http://127.0.0.1:9", "-H", "word"], "'word' is no header"),
+        (["runs", "http://127.0.0.1:9", "-H", "word"], "'word' is not a header"),
         (["call", "app.py"], "Missing argument"),
         (["tail", "http://127.0.0.1:9", "r1", "--limit"], "No such option"),
     ],

@@ -113,7 +113,7 @@ def test_an_end_of_another_version_is_shown_as_far_as_it_can_be_read(
     show(Event(1, EventType.RESTARTED, b'"again"'), Event(2, EventType.ERROR, to_json(odd)))
 
     assert [line.rstrip() for line in capsys.readouterr().err.splitlines()] == [
-        "Attempt  begins; what came before does not count.",
+        "Attempt  starts; earlier output no longer counts.",
         "NEW:",
     ]
 
@@ -123,7 +123,7 @@ def test_a_new_attempt_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
 
     shown = capsys.readouterr()
     assert shown.out == "half\n"
-    assert shown.err == "Attempt 2 begins; what came before does not count.\n"
+    assert shown.err == "Attempt 2 starts; earlier output no longer counts.\n"
 
 
 def test_a_result_that_is_text_is_written_as_text(capsys: pytest.CaptureFixture[str]) -> None:

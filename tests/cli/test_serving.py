@@ -171,7 +171,7 @@ def test_a_port_that_is_taken_is_said_to_be(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = run("dev", "app.py", "--port", str(taken.getsockname()[1]), cwd=folder)
 
-    assert (ended.code, "cannot be listened on" in ended.err) == (2, True)
+    assert (ended.code, "Cannot listen on" in ended.err) == (2, True)
 
 
 def test_serve_has_no_page(folder: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_text_stream_that_is_broken_off_is_one_line_in_the_log(folder: Path) -
             stream.read()
         ended = stopped(command)
 
-    assert "A response was broken off, as its run did not complete." in ended.err
+    assert "A response was aborted, as its run did not complete." in ended.err
     assert "Traceback" not in ended.err
 
 

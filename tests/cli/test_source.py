@@ -70,11 +70,11 @@ def test_a_file_may_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> 
         ("", "", "has no application; it needs `actions = Actions"),
         (MAKE + "a = Actions()\nb = Actions()", "", "several applications; name one: .*:a"),
         (MAKE + "a = Actions()", ":b", "has no 'b'"),
-        ("a = 1", ":a", "is no Actions.* but of the type int"),
+        ("a = 1", ":a", "is of the type int, not Actions"),
         (
             MAKE + "import asyncio\nactions = Actions()\nasyncio.run(actions.close())",
             "",
-            "has closed its application as it was imported",
+            "has closed its application during the import",
         ),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_file_that_is_not_there_is_said_not_to_be() -> None:
 
 
 def test_what_is_no_python_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no Python file"):
+    with pytest.raises(UsageError, match="is not a Python file"):
         load(write(tmp_path / "served.txt", ""))
 
 

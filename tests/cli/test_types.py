@@ -34,7 +34,7 @@ def test_types_go_to_stdout_where_no_file_is_named(folder: Path, text: str) -> N
 def test_types_are_written_into_a_file(folder: Path, text: str) -> None:
     ended = run("types", "app.py", "-o", FILE, cwd=folder)
 
-    assert (ended.code, ended.out, ended.err) == (0, "", f"{FILE} is written.\n")
+    assert (ended.code, ended.out, ended.err) == (0, "", f"Wrote {FILE}.\n")
     assert folder.joinpath(FILE).read_bytes() == text.encode()
 
 
@@ -76,11 +76,11 @@ def test_check_shows_what_differs_and_writes_nothing(folder: Path, text: str) ->
     assert ended.code == 1
     assert [line[:20] for line in ended.out.splitlines() if line[0] in "+-"] == [
         f"--- {FILE}",
-        "+++ what would be wr",
+        "+++ generated types",
         "-  counted: Action<C",
         "+  count: Action<Cou",
     ]
-    assert ended.err == f"{FILE} is not what would be written; run it again without --check.\n"
+    assert ended.err == f"{FILE} is out of date; run it again without --check.\n"
     assert folder.joinpath(FILE).read_text("utf-8") == old
 
 
@@ -97,12 +97,12 @@ def test_watch_writes_again_at_each_change_until_it_is_stopped(
 ) -> None:
     app = folder / "app.py"
     with running("types", "app.py", "-o", FILE, "--watch", cwd=folder) as command:
-        command.wait_for_note("is written")
+        command.wait_for_note("Wrote")
 
         app.write_text(APP + "\nbroken =\n")
         command.wait_for_note("app.py cannot be imported.")
         app.write_text(APP + "\n@actions.action\nasync def added() -> None: ...\n")
-        command.wait_for_note("is written")
+        command.wait_for_note("Wrote")
 
         command.send(number)
         assert command.finish().code == 0
@@ -130,4 +130,4 @@ def test_a_server_is_not_watched(folder: Path) -> None:
     ended = run("types", "http://127.0.0.1:9", "-o", FILE, "--watch", cwd=folder)
 
     assert ended.code == 2
-    assert "--watch is for a Python file" in ended.err
+    assert "--watch needs a Python file" in ended.err

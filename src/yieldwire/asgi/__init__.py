@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 Known: TypeAlias = str | Identity | None
 Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
-"""Says who sends a request: a name, an `Identity`, ``None`` for the anonymous; or raises."""
+"""Identifies the sender of a request: a name, an `Identity`, ``None`` if anonymous; or raises."""
 
 
 ACTIONS: Final[Rules] = {
@@ -55,37 +55,37 @@ ACTIONS: Final[Rules] = {
 
 @settings(ACTIONS)
 class Actions(App):
-    """Actions, as one ASGI application.
+    """Actions as one ASGI application.
 
     Mount it anywhere (``app.mount("/api/_actions", actions)``) or serve it alone. Mounted
     applications are not told when the server stops: compose ``actions.lifespan`` into yours,
-    so that running actions may finish.
+    so that running actions can finish.
 
     Args:
-        identify: Who asks, on every request. Without it everybody is anonymous.
-        access: Widens who may see a run beyond its owner.
+        identify: Identifies the caller of every request. Without it everybody is anonymous.
+        access: Widens who can see a run beyond its owner.
         store: Where runs are kept.
         executor: Decides where runs are executed; by default in the process that starts them.
         guards: Runs once at each start, in order.
         middleware: Wraps every attempt, in order.
-        origins: Other origins whose pages may call, ``("https://app.example.com",)``.
+        origins: Other origins whose pages can call, ``("https://app.example.com",)``.
         hosts: ``Host`` names that are answered; on loopback only loopback names by default.
-        trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is believed.
-        request_limits: How large a request may be.
-        run_limits: What one run may cost.
-        timing: How long things may take.
-        max_runs: Runs that one caller may have at a time, over all actions.
-        debug: Whether errors show callers what an unexpected exception was: its type, its
+        trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is trusted.
+        request_limits: How large a request can be.
+        run_limits: The limits for one run.
+        timing: How long things can take.
+        max_runs: Runs that one caller can have at a time, over all actions.
+        debug: Whether errors show callers the details of an unexpected exception: its type, its
             message, its traceback. For development only.
-        checks_chunks: Whether each chunk is checked against its declared type; under
-            ``yieldwire dev`` it always is. A chunk that does not fit fails its run.
-        clock: What tells the time; tests hand in one that they move.
+        checks_chunks: Whether each chunk is checked against its declared type; always on under
+            ``yieldwire dev``. A chunk that does not match fails its run.
+        clock: The source of time; tests pass one that they control.
 
     Raises:
-        UsageError: If a setting cannot be read.
+        UsageError: If a setting is invalid.
     """
 
-    def __init__(  # noqa: PLR0913 - settings, each by its name
+    def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         *,
         identify: Identify | None = None,
@@ -137,7 +137,7 @@ class Actions(App):
             workers.tell()
 
     def hear(self, number: int) -> None:
-        """Begin to stop, as the signal asks; a second SIGINT asks not to wait for actions."""
+        """Start to stop, as the signal asks; after a second SIGINT, do not wait for actions."""
         if self.is_closing and number == signal.SIGINT:
             self.force_shutdown()
         self.drain()
@@ -167,10 +167,10 @@ class Actions(App):
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
-        """Open now and close at the end, for an application that this one is mounted in.
+        """Open now and close at the end, for the application in which this one is mounted.
 
-        There may be any number of them, one behind the other and in any event loop; of those
-        that overlap the last one to end closes.
+        It can be used any number of times and in any event loop; of overlapping lifespans, the
+        last one to end closes the application.
 
         Raises:
             StoreError: If the store cannot be used.
@@ -199,7 +199,7 @@ class Actions(App):
             pass
         except BrokenOff:
             raise
-        except Exception as exc:  # noqa: BLE001 - the edge: answered as an error object
+        except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it
             await exchange.answer_error(exc, debug=self.debug)
 
     async def _answer_options(self, exchange: Exchange, route: Route) -> None:
@@ -231,18 +231,18 @@ class Actions(App):
     async def disconnect(self, owner: str, *, cancel_runs: bool = False) -> None:
         """End every open response to ``owner``, because their access was revoked.
 
-        Streams end so that their clients come back; answers and polls that wait are 401. The next
-        request meets `identify`, which has to refuse it by then: revoke the session first. In
-        other processes that share the store this holds within two sweeps. What is asked for
-        afterwards, by somebody who has signed in again, is answered.
+        Streams end so that their clients reconnect; waiting answers and polls are 401. The next
+        request is identified again and must be refused: revoke the session first. In other
+        processes that share the store this takes effect within two sweeps. Later requests, by
+        somebody who has signed in again, are answered.
 
-        The owner's runs go on, and stop as any run that nobody follows; with ``cancel_runs``
-        they are cancelled, in whichever process.
+        The owner's runs continue, and stop like any run without readers; with ``cancel_runs``
+        they are cancelled, in every process.
 
         Raises:
             UsageError: If ``owner`` is not a name.
-            StoreError: If the store failed. The responses of this process have ended; call again,
-                so that others learn of it.
+            StoreError: If the store failed. The responses of this process have ended; call again
+                to inform the others.
         """
         if not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a mistake
             raise UsageError(f"disconnect takes a name that identify gave, not {owner!r:.100}.")
@@ -271,7 +271,7 @@ class Actions(App):
     def reader_for(self, caller: Caller, run: RunRecord, *, is_needed: bool = True) -> Reader:
         """Return a reader that ends with its caller's access, and early when the server stops.
 
-        The store is told of it only where it ``is_needed`` to keep the run going.
+        The store is told about it only if it ``is_needed`` to keep the run alive.
         """
         reader = self.reader(run.id, is_needed=is_needed and needs_readers(run))
         reader.caller = caller
@@ -284,7 +284,7 @@ class Actions(App):
     def attend(
         self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T]
     ) -> Awaitable[T]:
-        """Return what ``work`` does for an open response.
+        """Return the result of ``work`` for an open response.
 
         Raises:
             Disconnected: If the client left.
@@ -310,7 +310,7 @@ class Actions(App):
 
     @contextmanager
     def slot(self, caller: Caller) -> Generator[None, None, None]:
-        """Count an open stream of the caller's for as long as it lasts.
+        """Count an open stream of the caller's while it lasts.
 
         Raises:
             RateLimited: If the caller has too many.

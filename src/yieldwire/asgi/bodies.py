@@ -1,9 +1,9 @@
 """From a request's body to an input object: JSON, JSON with files, or a form.
 
-Sizes, counts and depth are checked before anything is parsed or kept.
+Size, counts and depth are checked before anything is parsed or kept.
 
-A body may take as long as its size needs on a slow line. What ends it is silence, or an average
-rate that no line has: a client that keeps a connection busy with a byte now and then.
+A body can take as long as its size needs on a slow connection. It is ended by silence, or by an
+average rate below that of any real connection: a client that only sends a byte now and then.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ from yieldwire.errors import (
 from yieldwire.runs.start import close_uploads
 
 HEAD_BYTES: Final = 1024
-"""Bytes that the headers of one part of a multipart body have on average, at most, and that the
-JSON part may say about one file."""
+"""The maximum average size of the headers of one part of a multipart body, and of the JSON part's
+entry for one file."""
 SPOOL_BYTES: Final = 64 * 1024
-"""Bytes of an uploaded file that are held in memory; a larger one is on the disk."""
+"""Bytes of an uploaded file that are held in memory; a larger one is written to disk."""
 
 
 class _Arrival:
-    """One body on its way. Only waiting for the client counts, not what is done with a piece."""
+    """One body being received. Only the wait for the client counts, not the processing."""
 
     def __init__(self, receive: Receive, limit: int, idle: float, rate: float) -> None:
         self._receive, self._limit, self._idle, self._rate = receive, limit, idle, rate
@@ -52,10 +52,10 @@ class _Arrival:
         self._has_more = True
 
     def expect(self, length: str) -> None:
-        """Take the length that the head declares.
+        """Check the length that the head declares.
 
         Raises:
-            PayloadTooLarge: If that is over the limit.
+            PayloadTooLarge: If it is over the limit.
         """
         if length.isdecimal() and length.isascii():
             self._check(int(length[:19]))
@@ -65,20 +65,20 @@ class _Arrival:
             raise PayloadTooLarge(f"The body is over the limit of {self._limit} bytes.")
 
     async def whole(self) -> bytes:
-        """Return all of it. Raises what `_next` does."""
+        """Return the whole body. Raises what `_next` does."""
         pieces = [await self._next()]
         while self._has_more:
             pieces.append(await self._next())
         return b"".join(pieces)
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Yield it as it comes. Raises what `_next` does."""
+        """Yield the body as it comes. Raises what `_next` does."""
         while self._has_more:
             if piece := await self._next():
                 yield piece
 
     async def _next(self) -> bytes:
-        """Return what the server received next.
+        """Return the next part that the server received.
 
         Raises:
             RequestTimedOut: If it takes too long, or everything so far arrived too slowly.
@@ -116,16 +116,16 @@ async def read_input(
     limits: RequestLimits,
     idle: float,
 ) -> Json:
-    """Return what the body says, not validated yet. The caller closes the files in it.
+    """Return the content of the body, not validated yet. The caller closes the files in it.
 
-    Where this raises, or is cancelled, no file stays open.
+    If this raises, or is cancelled, no file stays open.
 
     Raises:
-        UnsupportedMediaType: If it is of no type that is read here.
+        UnsupportedMediaType: If its type is not supported.
         PayloadTooLarge: If it is over a limit.
         ParseError: If it cannot be read.
-        RequestTimedOut: If nothing of it arrives for ``idle`` seconds, or if after so long it
-            arrives at less than the lowest rate of ``limits`` on average.
+        RequestTimedOut: If nothing of it arrives for ``idle`` seconds, or if after that time its
+            average rate is below the minimum rate of ``limits``.
         StoreError: If a file in it cannot be written to the disk.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -182,22 +182,22 @@ def _parse_form(body: bytes, limits: RequestLimits) -> Pairs:
     except UnicodeDecodeError as exc:
         raise ParseError("The form is not UTF-8.") from exc
     except ValueError as exc:
-        raise PayloadTooLarge(f"A form may have {limits.fields} fields.") from exc
+        raise PayloadTooLarge(f"A form can have at most {limits.fields} fields.") from exc
     return list(pairs)
 
 
 class _Parser(MultiPartParser):
-    """Holds little of a body in memory: of fields as much as JSON may have, and their heads."""
+    """Holds little of a body in memory: fields up to the JSON limit, and the heads of parts."""
 
     spool_max_size = SPOOL_BYTES
     fields_left = bytes_left = heads_left = 0
     input_head = 0
-    """Bytes that the JSON part may have besides the input, for the places of the files in it."""
+    """Bytes that the JSON part can have in addition to the input, for the places of the files."""
     input: bytearray | None = None
     """The JSON part, byte for byte."""
 
     def on_headers_finished(self) -> None:
-        """Begin with the content of a part."""
+        """Start the content of a part."""
         super().on_headers_finished()
         part = self._current_part
         if part.file is not None:
@@ -213,28 +213,28 @@ class _Parser(MultiPartParser):
             raise MultiPartException("Too many fields.")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Take a piece of a part."""
+        """Add a piece of a part."""
         if self._current_part.file is None:
             self.bytes_left -= end - start
             if self.bytes_left < 0:
-                raise MultiPartException("Too many bytes in fields; send what is large as files.")
+                raise MultiPartException("Too many bytes in fields; send large values as files.")
         if self._current_part.data is self.input:
             self._current_part.data += data[start:end]
         else:
             super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:
-        """Keep a part that is whole."""
+        """Keep a complete part."""
         if self._current_part.data is not self.input:
             super().on_part_end()
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Take a piece of a header's name."""
+        """Add a piece of a header's name."""
         self._hold_head(end - start)
         super().on_header_field(data, start, end)
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Take a piece of a header's value."""
+        """Add a piece of a header's value."""
         self._hold_head(end - start)
         super().on_header_value(data, start, end)
 
@@ -250,21 +250,21 @@ async def _read_multipart(
     """Return the JSON part, if there is one, and all other parts."""
     _, options = parse_options_header(headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
-        # The parser would look it up among Python's codecs, of which some raise or take long.
+        # The parser would look it up among Python's codecs, and some of those raise or are slow.
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     async with aclosing(arrival.pieces()) as pieces:
         parser = _Parser(
             headers,
             pieces,
             max_files=limits.files,
-            max_fields=math.inf,  # `_Parser` counts them: the JSON part is not one
+            max_fields=math.inf,  # `_Parser` counts them: the JSON part is not a field
             max_part_size=limits.field_bytes,
         )
         parser.fields_left, parser.bytes_left = limits.fields, limits.json_bytes
         parser.input_head = HEAD_BYTES * limits.files
         parser.heads_left = HEAD_BYTES * (limits.files + limits.fields)
         try:
-            form = await parser.parse()  # which closes every file if it fails
+            form = await parser.parse()  # closes every file if it fails
         except MultiPartException as exc:
             raise _multipart_error(exc) from exc
         except OSError as exc:

@@ -1,7 +1,7 @@
-"""Noticing that a client has left, while something is done for it.
+"""Detects that a client has left during the work for its request.
 
-ASGI tells of it through `receive`, for which somebody has to wait: a task. Most answers are
-over before such a task would be of any use, so it begins only when one has lasted for a moment.
+ASGI reports it through `receive`, for which a task must wait. Most answers are over before such a
+task would be useful, so it starts only when an answer has lasted for a moment.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Disconnects:
         self._tasks = tasks
 
     async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-        """Return what ``work`` does, cancelled if the client leaves before.
+        """Return the result of ``work``; cancel it if the client leaves first.
 
         The request's body must have been read: what ``receive`` gives then is the disconnect.
 
@@ -50,7 +50,7 @@ class Disconnects:
 
 
 class _Watch:
-    """One request's watch. It cancels the task that made it."""
+    """The watch for one request. It cancels the task that created it."""
 
     __slots__ = ("_asked", "_has_left", "_receive", "_task", "_tasks", "_watching")
 
@@ -68,10 +68,10 @@ class _Watch:
     async def _watch(self) -> None:
         try:
             while (await self._receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - ASGI's
-                # A middleware that has read the body may return it again at every call.
+                # Middleware that has read the body can return it again at every call.
                 await asyncio.sleep(WATCH_AFTER)
         except Exception:
-            self._leave()  # the server cannot tell any more, so nobody is there for it
+            self._leave()  # the server cannot report it any more, so nobody is there
             raise
         self._leave()
 
@@ -82,11 +82,11 @@ class _Watch:
 
     @property
     def is_cause(self) -> bool:
-        """Whether the task was cancelled because the client left, and for nothing else."""
+        """Whether the task was cancelled because the client left, and for no other reason."""
         return self._has_left and self._task is not None and self._task.uncancel() <= self._asked
 
     def end(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()

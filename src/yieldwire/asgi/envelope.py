@@ -1,9 +1,9 @@
-"""JSON with files: the input as one part of a multipart body, each file as a part of its own.
+"""JSON with files: the input as one part of a multipart body, and each file as another part.
 
 The JSON part is ``{"input": …, "files": ["/file", "/pages/0/scan"]}``. At each place that
 ``files`` lists, as a JSON pointer (RFC 6901), the input has the file's name, and the file itself
-is the part that is named by the number of that place. So the JSON means what a JSON body means,
-and no string of it can be mistaken for a file.
+is the part named by the number of that place. So the JSON means the same as a JSON body, and no
+string in it can be mistaken for a file.
 """
 
 import re
@@ -23,10 +23,10 @@ _BAD_ESCAPE: Final = re.compile(r"~(?![01])")
 
 
 def unwrap(part: bytes, parts: Pairs, *, max_depth: int) -> Json:
-    """Return the input that the JSON ``part`` is, with the files of the other parts in it.
+    """Return the input in the JSON ``part``, with the files of the other parts in it.
 
     Raises:
-        ParseError: If it is not such JSON, or the files that it lists are not the other parts.
+        ParseError: If it is not such JSON, or its list of files does not match the other parts.
             The files stay open.
     """
     envelope = parse_json(part, max_depth, around=1)
@@ -41,7 +41,7 @@ def unwrap(part: bytes, parts: Pairs, *, max_depth: int) -> Json:
 
 
 def _numbered(parts: Pairs, count: int) -> Sequence[Upload]:
-    """Return the files by their numbers, each of which is there once."""
+    """Return the files by their numbers; each number must be there once."""
     files = dict[str, Upload]()
     for name, file in parts:
         if not isinstance(file, Upload):
@@ -74,7 +74,7 @@ def _put(whole: Json, place: str, file: Upload, number: int) -> None:
 
 
 def _key_in(holder: Json, token: str) -> str | int | None:
-    """Return where ``token`` points in ``holder``, or ``None`` where there is nothing."""
+    """Return where ``token`` points in ``holder``, or ``None`` if there is nothing."""
     if isinstance(holder, dict):
         return token if token in holder else None
     if isinstance(holder, list) and _INDEX.fullmatch(token) and int(token) < len(holder):

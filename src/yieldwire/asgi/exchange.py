@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, as every handler sees them."""
+"""One HTTP request and its answer, as passed to every handler."""
 
 import html
 import logging
@@ -42,16 +42,16 @@ _UVICORN: Final = frozenset(
 )
 """Where uvicorn defines its ``send``, which keeps nothing of the task that calls it."""
 _GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
-"""The class whose method Granian's is; what it returns belongs to the loop, and to no task."""
+"""The class of Granian's method; what it returns belongs to the loop, and to no task."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 PIECE_BYTES: Final = 65_536
-"""What is sent of a whole answer at a time."""
+"""The piece size of a whole answer."""
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
 _CLOSING: Final = frozenset({400, 408, 413})
-_AMENDABLE: Final = frozenset({400, 402, 409, 413, 415, 422})  # what the form's sender can change
+_AMENDABLE: Final = frozenset({400, 402, 409, 413, 415, 422})  # the form's sender can fix these
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -60,11 +60,11 @@ PAGE_POLICY: Final = (b"content-security-policy", _POLICY.encode())
 
 
 class BrokenOff(YieldwireError):
-    """A response was broken off on purpose, so that its end is not taken for the run's."""
+    """A response was aborted on purpose, so that its end is not mistaken for the run's."""
 
 
 class RequestHeaders(HeaderList):
-    """The headers of one request. Several of one name are one list (RFC 9110, 5.3)."""
+    """The headers of one request. Several with one name are one list (RFC 9110, 5.3)."""
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         super().__init__(raw=raw)
@@ -80,7 +80,7 @@ class RequestHeaders(HeaderList):
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """The value of each name; names are in lower case, as ASGI gives them."""
+        """The value of each name; names are in lower case, as in ASGI."""
         return self._fields
 
     @overload
@@ -93,7 +93,7 @@ class RequestHeaders(HeaderList):
     def get(self, key: str, /, default: T) -> str | T: ...
 
     def get(self, key: str, /, default: T | None = None) -> str | T | None:
-        """Return the value of this name, which is in lower case."""
+        """Return the value for this lower-case name."""
         return self._fields.get(key, default)
 
 
@@ -101,15 +101,15 @@ def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     for name, value in headers:
         values.setdefault(name, []).append(value)
-    # RFC 9113, 8.2.3: the parts of a cookie have a separator of their own.
+    # RFC 9113, 8.2.3: the parts of a cookie have their own separator.
     return {name: ("; " if name == "cookie" else ", ").join(values[name]) for name in values}
 
 
 def _below(base: str, path: str, scope: Scope) -> str:
-    """Return the rest of ``path`` behind ``base``.
+    """Return the rest of ``path`` after ``base``.
 
-    A proxy may have taken away the part of it that the application around this one has, and that
-    Starlette tells apart.
+    A proxy can have stripped the part of it that belongs to the outer application, which
+    Starlette keeps separately.
     """
     for prefix in (base, base.removeprefix(scope.get("app_root_path", "").rstrip("/"))):
         if path == prefix or path.startswith(f"{prefix}/"):
@@ -118,9 +118,9 @@ def _below(base: str, path: str, scope: Scope) -> str:
 
 
 class Exchange:
-    """A request, and what has been sent of its answer.
+    """A request, and the state of its answer.
 
-    ``base`` is the path under which the application is mounted, ``path`` the rest.
+    ``base`` is the path at which the application is mounted, ``path`` is the rest.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, stall_timeout: float) -> None:
@@ -133,21 +133,21 @@ class Exchange:
         path: str = scope["path"]
         self.path: Final = _below(self.base, path, scope) if self.base else path
         self.extra: list[tuple[bytes, bytes]] = []
-        """Headers that every answer to this request gets."""
+        """Headers of every answer to this request."""
         self.has_head = False
 
     @property
     def sends_from_any_task(self) -> bool:
-        """Whether ``send`` is known to be the server's own, which any task may call.
+        """Whether ``send`` is known to be the server's own, which any task can call.
 
-        A middleware around it may set a time limit or a context variable, or open a cancel scope:
-        those belong to the task of the response, and would reach into whatever task sends.
+        Middleware around it can set a time limit or a context variable, or open a cancel scope:
+        those belong to the task of the response, and would affect any other task that sends.
         """
         return is_servers_own(self._send)
 
     @cached_property
     def request(self) -> Request:
-        """The request as Starlette reads it."""
+        """The request as a Starlette object."""
         return Request(self.scope, self.receive)
 
     async def send_head(self, status: int, headers: Headers) -> None:
@@ -163,7 +163,7 @@ class Exchange:
         return self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def within_time(self, sending: Awaitable[None]) -> None:
-        """Await ``sending`` for as long as a reader may take to take what was sent.
+        """Await ``sending`` for as long as a reader can leave sent data unread.
 
         Raises:
             BrokenOff: If it takes longer.
@@ -176,10 +176,10 @@ class Exchange:
     async def answer(
         self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()
     ) -> None:
-        """Send a whole answer, as its reader takes it.
+        """Send a whole answer at its reader's pace.
 
         Raises:
-            BrokenOff: If the reader does not read what is more than a page.
+            BrokenOff: If the reader does not read an answer larger than a page.
         """
         named = {name for name, _ in headers}
         every = [*headers]
@@ -195,7 +195,7 @@ class Exchange:
         if len(body) <= PIECE_BYTES or self.method == "HEAD":
             await self.send_body(body)
             return
-        # A server takes whatever it is given at once, and waits with the piece behind it.
+        # A server accepts any piece at once, and waits at the next one.
         for start in range(0, len(body), PIECE_BYTES):
             end = start + PIECE_BYTES
             await self.within_time(self.send_body(body[start:end], more=end < len(body)))
@@ -205,14 +205,14 @@ class Exchange:
         await self.answer(status, to_json(value), media_type="application/json", headers=headers)
 
     async def answer_error(self, exc: Exception, *, debug: bool = False) -> None:
-        """Send an error as its status and its object; what is unexpected only as an id.
+        """Send an error as its status and its object; an unexpected one only as an id.
 
         Args:
             exc: What was raised.
-            debug: Whether what is unexpected is shown, for development.
+            debug: Whether details of unexpected errors are shown, for development.
 
         Raises:
-            Exception: ``exc`` itself, if the head has left already: the body breaks off.
+            Exception: ``exc`` itself, if the head was already sent: the body is aborted.
         """
         if self.has_head:
             raise exc
@@ -223,7 +223,7 @@ class Exchange:
             error = exc.error_object()
             told = error.to_dict()
             check_readable(to_json(told))
-        except Exception as fault:  # noqa: BLE001 - what the error is and carries is the application's
+        except Exception as fault:  # noqa: BLE001 - the application's error object can be faulty
             unsaid = invalid_output(self.path, "error", told, fault)
             unsaid.__cause__ = exc
             await self.answer_error(unsaid, debug=debug)
@@ -238,7 +238,7 @@ class Exchange:
         await self.answer_error_object(error, headers)
 
     async def answer_error_object(self, error: ErrorObject, headers: Headers = ()) -> None:
-        """Send an error object with its status, to a browser's navigation as a small page."""
+        """Send an error object with its status; for a browser's navigation, as a small page."""
         if self.wants_page:
             page = error_page(error, self.base)
             await self.answer(
@@ -274,9 +274,9 @@ class Exchange:
 def is_servers_own(send: object) -> bool:
     """Whether ``send`` is uvicorn's or Granian's method itself, with nothing around it.
 
-    A proxy shows the attributes of what it wraps, its class among them, and a patched method is
-    still bound to the server's object. So the exact types are looked at, and then the module in
-    which the function was defined, which its wrapper cannot take on.
+    A proxy has the attributes of the object that it wraps, including its class, and a patched
+    method is still bound to the server's object. So this checks the exact types, and then the
+    module in which the function was defined, which a wrapper cannot imitate.
     """
     if type(send) is MethodType:
         function = send.__func__
@@ -295,7 +295,7 @@ def run_headers(run_id: str, base: str) -> Headers:
     """Return the headers that name a run."""
     return [
         (b"run-id", run_id.encode()),
-        # The base may hold what a caller sent, where it is mounted below a path parameter.
+        # The base can contain data from a caller, if it is mounted below a path parameter.
         (b"location", f"{quote(base)}/runs/{run_id}".encode()),
     ]
 
@@ -332,7 +332,7 @@ def error_page(error: ErrorObject, base: str) -> bytes:
 
 
 def debug_part(debug: Debug | None) -> str:
-    """Return the part of a page that shows what an unexpected exception was."""
+    """Return the part of a page with the details of an unexpected exception."""
     if debug is None:
         return ""
     return (

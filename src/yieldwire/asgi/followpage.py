@@ -1,6 +1,6 @@
-"""The small page that follows one run: where a plain HTML form's post ends up.
+"""The small page that follows one run: the target of a plain HTML form's redirect.
 
-It works without JavaScript, by asking again, and with it follows live.
+It works without JavaScript, by reloading, and with it updates live.
 """
 
 import html
@@ -21,7 +21,7 @@ REFRESH_SECONDS: Final = 1
 
 
 async def answer_page(app: "Actions", exchange: Exchange, run: RunRecord) -> None:
-    """Answer with the page of ``run`` as it is now."""
+    """Answer with the page of ``run`` in its current state."""
     snapshot = await app.snapshot(run.id)
     title = run.action.replace("_", " ").capitalize()
     ended = snapshot["error"] is not None or snapshot["status"] == Status.COMPLETED
@@ -74,7 +74,7 @@ def _progress(progress: Mapping[str, Json] | None) -> str:
 
 
 def _shown(value: Json) -> str:
-    # An action may yield any JSON and call it progress.
+    # An action can yield any JSON and call it progress.
     return html.escape(str(value))
 
 

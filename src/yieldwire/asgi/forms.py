@@ -1,8 +1,8 @@
 """From the strings of a form or a query to an input object, by the action's schema.
 
-A form knows only text. What a field's type cannot take as text is read as JSON, a field
-that may stand several times becomes an array, and a control that was left empty counts as
-not sent unless its field takes text. An unticked box, which sends nothing, is ``false``.
+A form has only text. If a field's type cannot be text, its text is read as JSON. A field that
+can be repeated becomes an array, and an empty control counts as not sent unless its field takes
+text. An unticked box, which sends nothing, is ``false``.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Pairs = Sequence[tuple[str, str | Upload]]
 def coerce(pairs: Pairs, schema: Schema, *, max_depth: int) -> dict[str, Any]:
     """Return the input object for a form's fields, to be validated next.
 
-    A file that does not get into it, because nothing was chosen or a later one counts, is closed.
+    A file that is not used, because nothing was chosen or a later one counts, is closed.
     """
     definitions = definitions_of(schema)
     schema = resolved(schema, definitions)
@@ -64,7 +64,7 @@ def _read(value: str | Upload, types: frozenset[str], max_depth: int) -> Json:
         try:
             return parse_json(value.encode(), max_depth)
         except ParseError:
-            return value  # validation says what is wrong with it
+            return value  # validation reports what is wrong with it
     if types == {"boolean"} and value == "on":
-        return True  # what a ticked box without a value sends
+        return True  # a ticked box without a value sends this
     return value

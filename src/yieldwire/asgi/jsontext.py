@@ -1,4 +1,4 @@
-"""JSON from a stranger, read strictly: what two parsers could read differently is refused."""
+"""Strict JSON for untrusted input: anything that two parsers could read differently is refused."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from yieldwire.errors import Json, ParseError
 
-# A string that the body's end cuts, even behind a backslash, is one token too: were it none,
-# the search would begin anew at each quote in it, which takes quadratic time.
+# A string that the body's end cuts, even after a backslash, is one token too. Otherwise the
+# search would restart at each quote in it, which takes quadratic time.
 TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -22,7 +22,7 @@ def parse_json(body: bytes, max_depth: int, *, around: int = 0) -> Json:
 
     Raises:
         ParseError: If it is not JSON, nests too deep, names a key twice, or has a number or a
-            string that JSON cannot carry on.
+            string that JSON cannot represent.
     """
     if body.count(b"[") + body.count(b"{") > max_depth + around:
         _check_depth(body, max_depth, around)
@@ -31,7 +31,7 @@ def parse_json(body: bytes, max_depth: int, *, around: int = 0) -> Json:
             raise ValueError("it begins with a byte order mark")
         value = _DECODER.decode(body.decode("utf-8"))
         if b"\\u" in body:
-            to_json(value)  # a lone surrogate could be read, but never be sent on
+            to_json(value)  # a lone surrogate can be read, but never sent
     except (ValueError, RecursionError, PydanticSerializationError) as exc:
         raise ParseError(f"The body is not valid JSON: {_reason(exc)}.") from exc
     return value
@@ -43,9 +43,9 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, UnicodeDecodeError):
         return "it is not UTF-8"
     if isinstance(exc, PydanticSerializationError):
-        return "a string has half of a surrogate pair"
+        return "a string has a lone surrogate"
     if "digits" in str(exc):
-        return "a number is too large"  # Python's own limit, whose message is for developers
+        return "a number is too large"  # Python's own limit, with a message for developers
     return str(exc) or "it nests too deep"
 
 
@@ -64,12 +64,12 @@ def _check_depth(body: bytes, max_depth: int, around: int) -> None:
 def _object(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("an object has the same key twice")
     return value
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _float(text: str) -> float:

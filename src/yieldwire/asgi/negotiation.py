@@ -1,4 +1,4 @@
-"""What a request asks for: the format of the answer, and preferences about it."""
+"""What a request asks for: the format of the answer, and its preferences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,14 +40,14 @@ _RANGES: Final = {"text/*": Format.SSE, "application/*": Format.JSON}
 
 
 def choose(accept: str | None, default: Format, allowed: frozenset[Format]) -> Format:
-    """Return the format that an ``Accept`` header likes best among ``allowed``.
+    """Return the format among ``allowed`` that an ``Accept`` header prefers.
 
     Raises:
-        NotAcceptable: If it likes none of them.
+        NotAcceptable: If it accepts none of them.
     """
     wanted = _NAMES.get(accept or "")
     if wanted is not None and wanted in allowed:
-        return wanted  # one type and nothing else, as programs ask
+        return wanted  # a single type, as programs send
     for media_type in _by_preference(accept or "*/*"):
         if media_type == "*/*":
             return default
@@ -57,7 +57,7 @@ def choose(accept: str | None, default: Format, allowed: frozenset[Format]) -> F
         if wanted is not None and wanted in allowed:
             return wanted
     known = ", ".join(sorted(member.value for member in allowed))
-    raise NotAcceptable(f"None of the accepted media types can be made here; there are: {known}.")
+    raise NotAcceptable(f"None of the accepted media types is supported; choose from: {known}.")
 
 
 def _by_preference(accept: str) -> list[str]:
@@ -84,7 +84,7 @@ def _number(text: str, default: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a ``Prefer`` header asks for (RFC 7240): ``respond-async`` and ``wait``, in seconds."""
+    """The content of a ``Prefer`` header (RFC 7240): ``respond-async`` and ``wait``, in seconds."""
 
     respond_async: bool = False
     wait: float | None = None
@@ -94,9 +94,9 @@ _NO_PREFERENCES: Final = Preferences()
 
 
 def preferences(prefer: str | None) -> Preferences:
-    """Read a ``Prefer`` header; what is not known in it is left alone, as the standard says.
+    """Read a ``Prefer`` header; unknown preferences are ignored, as the standard requires.
 
-    The first of several of one name counts, and parameters are not known (RFC 7240, 2).
+    The first of several with one name counts, and parameters are ignored (RFC 7240, 2).
     """
     if not prefer:
         return _NO_PREFERENCES
@@ -109,14 +109,14 @@ def preferences(prefer: str | None) -> Preferences:
 
 
 def seconds(text: str | None, longest: float) -> float:
-    """Read a query parameter of seconds, at most ``longest``; 0 where there is none.
+    """Read a query parameter of seconds, at most ``longest``; 0 if there is none.
 
     Raises:
-        ParseError: If it is no number.
+        ParseError: If it is not a number.
     """
     if not text:
         return 0.0
     number = _number(text, -1.0)
     if number < 0:
-        raise ParseError("wait= is a number of seconds.")
+        raise ParseError("wait= must be a number of seconds.")
     return min(number, longest)

@@ -1,4 +1,4 @@
-"""A run as one object, for whoever cannot hold a stream open; and lists of runs."""
+"""A run as one object, for clients that cannot hold a stream open; and lists of runs."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ MAX_LISTED: Final = 200
 
 
 async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
-    """Answer ``GET {base}/runs/{id}``: the snapshot, or to a browser the page that follows it."""
+    """Answer ``GET {base}/runs/{id}``: the snapshot, or for a browser the page that follows it."""
     run = await _run(app, caller, run_id)
     query = exchange.request.query_params
     await app.polls.note(run)  # a poll is a reader that comes and goes
@@ -69,7 +69,7 @@ async def _wait_for_news(
 async def _answer_snapshot(
     app: "Actions", exchange: Exchange, run_id: str, after: int | None
 ) -> None:
-    # Of the state before the body is made: one that is newer would hide what came between.
+    # Of the state before the body is built: a newer one would hide changes in between.
     etag = _etag(await app.store.get(run_id))
     headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
     if after is None and _fits(exchange, etag):
@@ -117,7 +117,7 @@ async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id:
 
 
 async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
-    """Answer ``POST {base}/runs/{id}/cancel``, however often it is asked."""
+    """Answer ``POST {base}/runs/{id}/cancel``; it is idempotent."""
     run = await _run(app, caller, run_id, "cancel")
     await app.cancel(run.id)
     if exchange.wants_page:
@@ -128,7 +128,7 @@ async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id:
 
 
 async def delete_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
-    """Answer ``DELETE {base}/runs/{id}``: forget an ended run and its log."""
+    """Answer ``DELETE {base}/runs/{id}``: delete an ended run and its log."""
     run = await _run(app, caller, run_id, "delete")
     await app.delete(run.id)
     await exchange.answer(204)
@@ -137,21 +137,21 @@ async def delete_run(app: "Actions", exchange: Exchange, caller: Caller, run_id:
 async def list_runs(app: "Actions", exchange: Exchange, caller: Caller) -> None:
     """Answer ``GET {base}/runs``: the caller's own, newest first."""
     if caller.owner is None:
-        raise Unauthorized("Sign in first: a run that nobody owns is on nobody's list.")
+        raise Unauthorized("Sign in first: anonymous runs are not listed.")
     await answer_list(app, exchange, caller.owner, everyone=False)
 
 
 async def answer_list(
     app: "Actions", exchange: Exchange, owner: str | None, *, everyone: bool
 ) -> None:
-    """Answer with the runs that the query parameters ask for, a page of them."""
+    """Answer with one page of the runs that match the query parameters."""
     query = exchange.request.query_params
     limit = _limit(query.get("limit"))
     try:
         status = Status(query["status"]) if query.get("status") else None
     except ValueError as exc:
         names = ", ".join(status.value for status in Status)
-        raise ParseError(f"status= is one of {names}.") from exc
+        raise ParseError(f"status= must be one of {names}.") from exc
     runs = await app.find(
         Query(
             owner=owner,
@@ -174,7 +174,7 @@ def _limit(text: str | None) -> int:
     if not text:
         return 50
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LISTED):
-        raise ParseError(f"limit= is a number from 1 to {MAX_LISTED}.")
+        raise ParseError(f"limit= must be a number from 1 to {MAX_LISTED}.")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Saying to the store that a run is polled, without a write for every poll."""
+"""Tells the store that a run is polled, without a write for every poll."""
 
 import math
 import secrets
@@ -14,26 +14,26 @@ from yieldwire.log.transitions import needs_readers
 from yieldwire.stores import RunStore
 
 MOST_POLLED: Final = 1024
-"""Runs of which is known when they were polled last."""
+"""How many polled runs are remembered."""
 
 
 @dataclass(slots=True)
 class _Polled:
-    """What this process has said of one run that is polled here."""
+    """What this process has told the store about one run that is polled here."""
 
     quarter: float
     waiting: int = 0
     last: float = -math.inf
-    """When a poll was answered last."""
+    """When a poll was last answered."""
     held_until: float = -math.inf
 
 
 class Polls:
-    """Says to the store that runs are polled, seldom enough that polling does not cost writes.
+    """Tells the store that runs are polled, rarely enough that polling causes few writes.
 
-    A run that is polled once lingers from then. One that is polled again and again, or by polls
-    that wait, is held for a quarter of its linger longer than need be, so that the next polls
-    need no write. It is never stopped too early, and at most that much too late.
+    A run that is polled once lingers from then. A run that is polled repeatedly, or by waiting
+    polls, is held for a quarter of its linger longer than necessary, so that the next polls need
+    no write. It is never stopped too early, and at most that much too late.
     """
 
     def __init__(self, store: RunStore, clock: Clock) -> None:
@@ -42,11 +42,11 @@ class Polls:
         self._polled: dict[str, _Polled] = {}
 
     def __len__(self) -> int:
-        """How many runs are remembered."""
+        """The number of remembered runs."""
         return len(self._polled)
 
     async def note(self, run: RunRecord) -> None:
-        """Note that ``run`` is polled."""
+        """Record that ``run`` is polled."""
         if needs_readers(run):
             polled, now = self._remember(run), self._clock.monotonic()
             is_polled_often = now < max(polled.last, polled.held_until) + polled.quarter
@@ -71,20 +71,20 @@ class Polls:
             polled.last = self._clock.monotonic()
 
     async def settle(self) -> None:
-        """Let runs linger for which a poll waited, but not any more, and forget about others."""
+        """Let runs linger that no poll waits for any more, and drop others."""
         now = self._clock.monotonic()
         for run_id, polled in list(self._polled.items()):
             if polled.waiting or now <= polled.last + polled.quarter:
                 continue
             if now < polled.held_until:
                 await self._hold(run_id, polled, 0.0)
-            if not polled.waiting:  # nobody came in between
+            if not polled.waiting:  # no new poll arrived in between
                 self._polled.pop(run_id, None)
 
     def _remember(self, run: RunRecord) -> _Polled:
         polled = self._polled.pop(run.id, None) or _Polled((run.linger or 0.0) / 4)
         self._polled[run.id] = polled
-        if len(self._polled) > MOST_POLLED:  # one that is forgotten costs another write
+        if len(self._polled) > MOST_POLLED:  # a dropped run costs another write
             idle = (run_id for run_id, each in self._polled.items() if not each.waiting)
             del self._polled[next(idle, run.id)]
         return polled
@@ -93,5 +93,5 @@ class Polls:
         polled.held_until = self._clock.monotonic() + seconds
         try:
             await self._store.hold(run_id, self._id, seconds=seconds)
-        except StoreError:  # what cannot be written may still be read; the next poll tries again
+        except StoreError:  # if writing fails, reading can still work; the next poll retries
             polled.held_until = -math.inf

@@ -1,4 +1,4 @@
-"""How large a request and a whole answer may be, and how many streams one caller may have."""
+"""How large a request and a whole answer can be, and how many streams one caller can have."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ REQUEST_LIMITS: Final[Rules] = {
     "field_bytes": count(1),
     "body_rate": Rule(
         lambda value: is_number(value) and value >= 0,
-        "a number of bytes per second (0 for no lowest rate)",
+        "a number of bytes per second (0 for no minimum rate)",
     ),
     "depth": count(1),
     "answer_bytes": count(1),
@@ -29,18 +29,18 @@ class RequestLimits:
 
     Attributes:
         json_bytes: Bytes of a JSON or form body, or of all fields of a multipart one. JSON next
-            to files may have 1 KiB more for each of ``files``, which says where they belong.
-        upload_bytes: Bytes of a multipart body, files and all.
+            to files can have 1 KiB more for each of ``files``, which says where they belong.
+        upload_bytes: Bytes of a multipart body, including files.
         files: Files in a multipart body.
         fields: Fields in a form that are not files.
         field_bytes: Bytes of one field of a multipart form that is not a file.
         body_rate: Bytes per second at which a body must arrive on average, once it has taken
-            longer than `Timing.body`; 0 for no lowest rate.
-        depth: How deep arrays and objects may nest.
-        answer_bytes: Bytes of the events in one JSON answer; a log that is larger is streamed.
-        answers_bytes: Bytes of events that all JSON answers of a process hold together, beside the
-            first 64 kB of each.
-        streams: Streams and waiting answers that one caller may have open at a time.
+            longer than `Timing.body`; 0 for no minimum rate.
+        depth: How deep arrays and objects can nest.
+        answer_bytes: Bytes of the events in one JSON answer; stream a larger log.
+        answers_bytes: Bytes of events that all JSON answers of a process hold together, not
+            counting the first 64 kB of each.
+        streams: Streams and waiting answers that one caller can have open at a time.
     """
 
     json_bytes: int = 1024 * 1024
@@ -56,7 +56,7 @@ class RequestLimits:
 
 
 class Allowance:
-    """Bytes that many share, for as long as each needs them."""
+    """A shared number of bytes, which callers take for as long as they need them."""
 
     def __init__(self, size: int) -> None:
         self.left = size

@@ -1,7 +1,7 @@
-"""Every address that the application answers, in one table.
+"""Every URL that the application answers, in one table.
 
-Safety and identity come before any of them, in `yieldwire.asgi.Actions`: no route can be
-reached around them.
+Safety checks and identification come before all of them, in `yieldwire.asgi.Actions`: no route
+can be reached without them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yieldwire.asgi import Actions
 
 Handler: TypeAlias = Callable[..., Awaitable[None]]
-"""Called with the application, the exchange, the caller, and what stands at the path's ``{}``."""
+"""Called with the application, the exchange, the caller, and the value for the path's ``{}``."""
 
 Table: TypeAlias = Mapping[tuple[str, ...], Mapping[str, Handler]]
 
@@ -71,11 +71,11 @@ ROUTES: Final[Table] = {
     ("runs", "{}", "cancel"): {"POST": polling.cancel_run},
 }
 PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
-"""Files of the package itself, for which nobody has to be known."""
+"""Files of the package itself, which are public."""
 
 
 class Route:
-    """What a path led to: its handlers by method, and what stands at its ``{}``."""
+    """The result of a path look-up: its handlers by method, and the value for its ``{}``."""
 
     def __init__(self, pattern: tuple[str, ...], table: Table, arguments: list[str]) -> None:
         self.pattern: Final = pattern
@@ -90,7 +90,7 @@ class Route:
 
 
 def match(path: str, table: Table) -> Route:
-    """Find the route of a path; a slash at its end changes nothing.
+    """Find the route of a path; a trailing slash makes no difference.
 
     Raises:
         NotFound: If there is none.
@@ -107,4 +107,4 @@ def match(path: str, table: Table) -> Route:
             arguments = [parts[n] for n in places]
             if pattern == tuple(["{}" if n in places else part for n, part in enumerate(parts)]):
                 return Route(pattern, table, arguments)
-    raise NotFound("There is nothing at this address.")
+    raise NotFound("There is nothing at this URL.")

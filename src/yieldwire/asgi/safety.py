@@ -14,7 +14,7 @@ from yieldwire.setting import Rule, Rules, each, optional, settings
 
 MAX_HEADERS: Final = 200
 MAX_HEADER_BYTES: Final = 64 * 1024
-"""Names and values together; not every server has a limit of its own."""
+"""Names and values together; not every server has its own limit."""
 SINGLE: Final = frozenset(
     {
         b"access-control-request-method",
@@ -28,20 +28,20 @@ SINGLE: Final = frozenset(
         b"sec-fetch-site",
     }
 )
-"""Headers that have one value. Sent twice, two readers of the request could disagree on it."""
+"""Headers with a single value. If one is sent twice, two readers could interpret it differently."""
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]*)(:[0-9]*)?", re.ASCII)
 """The authority of a Host header: RFC 9110 7.2, without the comma that joins two headers."""
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Those that nearly everybody uses."""
+"""The names that are usual for loopback addresses."""
 _EXPOSED: Final = "Run-Id, Location, Retry-After, ETag"
 _PREFLIGHT_SECONDS: Final = "600"
 _HOST_NAME: Final = re.compile(
     r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*",
     re.ASCII | re.IGNORECASE,
 )
-"""What ``hosts`` may have: names without port and closing dot, as requests are compared."""
+"""Valid ``hosts``: names without port and trailing dot, in the form that requests are compared."""
 
 
 def _is_origin(value: object) -> bool:
@@ -113,15 +113,15 @@ SAFETY: Final[Rules] = {
 @settings(SAFETY)
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """What an application allows.
+    """The requests that an application allows.
 
     Attributes:
-        origins: Other origins whose pages may call: ``("https://app.example.com",)``. ``"*"``
+        origins: Other origins whose pages can call: ``("https://app.example.com",)``. ``"*"``
             lets every page call, without credentials.
-        hosts: ``Host`` names that are answered, ``*.example.com`` for all below one. ``None``:
-            every one, but on a loopback address only loopback names, so that no page of the
-            web reaches a local tool by a name that resolves to it.
-        trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is believed.
+        hosts: ``Host`` names that are answered, ``*.example.com`` for all subdomains. ``None``:
+            every name, but on a loopback address only loopback names, so that no web page can
+            reach a local tool by a name that resolves to it.
+        trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is trusted.
     """
 
     origins: Sequence[str] = ()
@@ -129,13 +129,13 @@ class Safety:
     trusted_proxies: Sequence[str] = ()
 
     def check(self, scope: Mapping[str, Any], headers: Headers) -> None:
-        """Refuse what must not be answered.
+        """Refuse requests that must not be answered.
 
         Raises:
             ParseError: If the body's framing is ambiguous, a header that must be single was sent
                 twice, or the host is missing or malformed.
             PayloadTooLarge: If the headers are too many or too large.
-            Forbidden: If the host is not one of ours, or the origin may not do this.
+            Forbidden: If the host is not one of ours, or the origin is not allowed to do this.
         """
         raw, size, seen = headers.raw, 0, set[bytes]()
         for name, value in raw:
@@ -146,21 +146,21 @@ class Safety:
                 seen.add(name)
         if len(raw) > MAX_HEADERS or size > MAX_HEADER_BYTES:
             raise PayloadTooLarge(
-                f"A request may have {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together."
+                f"A request can have at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes."
             )
         if b"content-length" in seen and "transfer-encoding" in headers:
-            # RFC 9112, 6.3: such a message might be an attempt at request smuggling.
-            raise ParseError("A request has Content-Length or Transfer-Encoding, not both.")
+            # RFC 9112, 6.3: such a message can be an attempt at request smuggling.
+            raise ParseError("A request must not have both Content-Length and Transfer-Encoding.")
         self._check_host(scope, headers)
         if scope["method"] in _UNSAFE:
             self._check_origin(headers)
 
     def _check_host(self, scope: Mapping[str, Any], headers: Headers) -> None:
         sent = headers.get("host", "")
-        # RFC 9112, 3.2: a server must answer 400 to both. Granian gives an empty one where none
-        # came; an empty one is not a valid host of an http address either (RFC 9110, 4.2.1).
+        # RFC 9112, 3.2: a server must answer 400 to both. Granian passes an empty one if none
+        # came; an empty one is not a valid host of an http URL either (RFC 9110, 4.2.1).
         if not sent and scope.get("http_version") == "1.1":
-            raise ParseError("An HTTP/1.1 request has a Host header.")
+            raise ParseError("An HTTP/1.1 request must have a Host header.")
         if _HOST.fullmatch(sent) is None:
             raise ParseError("The Host header is malformed.")
         host = _host_name(sent)
@@ -187,11 +187,11 @@ class Safety:
         if origin is not None:
             is_same = _same_host(origin, headers.get("host", ""))
             if not is_same or site in {"cross-site", "same-site"}:
-                raise Forbidden("Pages of this origin may not call; see origins=.")
+                raise Forbidden("Pages of this origin are not allowed to call; see origins=.")
         elif site is not None:
-            raise Forbidden("Pages of other sites may not call; see origins=.")
+            raise Forbidden("Pages of other sites are not allowed to call; see origins=.")
         elif has_cookie and _is_form(headers):
-            raise Forbidden("A form that comes with a cookie must say its origin.")
+            raise Forbidden("A form that is sent with a cookie must state its origin.")
 
     def cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         """Return the headers that let a page of an allowed origin read the answer.
@@ -216,7 +216,7 @@ class Safety:
         return allowed
 
     def preflight(self, headers: Headers, methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
-        """Return what a preflight's answer says beyond `cors`."""
+        """Return the headers of a preflight's answer in addition to `cors`."""
         if "access-control-request-method" not in headers or len(self.cors(headers)) <= 1:
             return []
         asked = headers.get("access-control-request-headers", "")
@@ -227,12 +227,12 @@ class Safety:
         ]
 
     def client_address(self, scope: Mapping[str, Any], headers: Headers) -> str:
-        """Return whose request this is: the nearest address that is no trusted proxy."""
+        """Return the client's address: the nearest one that is not a trusted proxy."""
         client = scope.get("client") or ("unknown", 0)
         address = str(client[0])
         if not self.trusted_proxies:
             return address
-        # Some proxies add a header of their own behind the one that came: all of them count.
+        # Some proxies add another header after the received one: all of them count.
         every = ",".join(headers.getlist("x-forwarded-for"))
         forwarded = [part.strip() for part in every.split(",")]
         while self._is_trusted(address) and forwarded and forwarded[-1]:

@@ -1,8 +1,8 @@
-"""Hearing that the process is told to stop, beside whoever else listens.
+"""Handles stop signals of the process, in addition to other handlers.
 
-Servers wait for open responses before they tell an application of the stop, and a stream that
-follows a long run would keep them waiting. So the signal itself is listened to: readers are
-asked to leave at once, and the server finds nothing to wait for.
+Servers wait for open responses before they tell an application about a stop, and a stream that
+follows a long run would keep them waiting. So the application handles the signal itself: readers
+are asked to leave at once, and the server finds nothing to wait for.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ _listeners: set["_Listener"] = set()
 
 
 def listen(callback: Callback) -> None:
-    """Call the bound method ``callback`` in this loop, with the signal, at each that says stop.
+    """Call the bound method ``callback`` in this loop, with the signal, at every stop signal.
 
-    Handlers that stand already are called after. Where nobody handles a signal, or outside
-    of the main thread, which alone may set handlers, nothing changes. The method's object may
-    be collected as if nobody listened.
+    Existing handlers are called afterwards. If nobody handles a signal, or outside of the main
+    thread, the only one that can set handlers, nothing changes. The method's object can still
+    be garbage-collected.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -39,7 +39,7 @@ def listen(callback: Callback) -> None:
 
 
 def forget(callback: Callback) -> None:
-    """Call ``callback`` no more; with the last one the handlers that stood before come back."""
+    """Stop calling ``callback``; after the last one the previous handlers are restored."""
     for listener in list(_listeners):
         if listener.method() in {None, callback} or listener.loop.is_closed():
             _listeners.discard(listener)
@@ -52,7 +52,7 @@ def forget(callback: Callback) -> None:
 
 
 def _former(handler: Handler) -> Handler:
-    """Return what to give back: of an `asyncio.run` that is over, what it would have given back."""
+    """Return the handler to restore: for a finished `asyncio.run`, the one it would restore."""
     if isinstance(getattr(getattr(handler, "func", None), "__self__", None), asyncio.Runner):
         main: object = getattr(handler, "keywords", {}).get("main_task")
         if isinstance(main, asyncio.Future) and main.done():
@@ -72,7 +72,7 @@ class _Listener:
 
 
 class _Chained:
-    """Tells every listener, then whoever listened before."""
+    """Calls every listener, then the previous handler."""
 
     def __init__(self, previous: Handler) -> None:
         self.previous: Final = previous

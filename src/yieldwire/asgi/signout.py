@@ -1,10 +1,10 @@
-"""Ending the open responses of callers whose access was revoked.
+"""Ends the open responses of callers whose access was revoked.
 
-Theory of operation. `identify` is asked when a request comes, so what is still open then goes on:
-a stream, an answer that waits, a poll. A revocation is kept in the store, where every process
-that shares it finds it in its next sweep. It ends what was asked for before it and is still open;
-a user who signed in again since was identified later, and stays. So both have their time by one
-clock, `time.monotonic`. A request that is still on its way to being answered has no reader yet,
+Theory of operation. `identify` is called when a request arrives, so a response that is already
+open continues: a stream, a waiting answer, a poll. A revocation is kept in the store, where every
+process that shares it finds it in its next sweep. It ends responses that were requested before it
+and are still open; a user who has signed in again was identified later, and is not affected. So
+both times come from one clock, `time.monotonic`. A request that is not answered yet has no reader,
 and is compared when it gets one.
 """
 
@@ -27,7 +27,7 @@ Ask: TypeAlias = Callable[[], Awaitable[Caller]]
 
 
 class SignOuts:
-    """Whose access was revoked, as far as this process knows; it ends their ``readers``."""
+    """The revoked owners that this process knows of; ends their ``readers``."""
 
     def __init__(self, store: RunStore, readers: Collection[Reader] = ()) -> None:
         self._store: Final = store
@@ -35,20 +35,20 @@ class SignOuts:
         self._at: dict[str, float] = {}
         self._seen: int | None = None
         self._everybody_until = -math.inf
-        """Until when everybody counts as revoked, because it is not known who was."""
+        """Until when everybody counts as revoked, because revocations were missed."""
 
     def __len__(self) -> int:
         """How many owners are remembered."""
         return len(self._at)
 
     def has(self, caller: Caller) -> bool:
-        """Whether the caller's access was revoked after the request came."""
+        """Whether the caller's access was revoked after the request arrived."""
         if caller.owner is None:
             return False
         return caller.asked_at <= self._at.get(caller.owner, self._everybody_until)
 
     def check(self, caller: Caller) -> None:
-        """Return if the caller may still be answered.
+        """Return if the caller can still be answered.
 
         Raises:
             Unauthorized: If the access was revoked, or has expired, since the request came.
@@ -60,7 +60,7 @@ class SignOuts:
         """Revoke the access of ``owner``, here and in every process that shares the store.
 
         Raises:
-            StoreError: If the store failed. Here it is revoked all the same.
+            StoreError: If the store failed. In this process it is revoked anyway.
         """
         try:
             at = await self._store.revoke(owner)
@@ -70,13 +70,13 @@ class SignOuts:
         self._note(owner, at)
 
     async def catch_up(self) -> None:
-        """Take over what other processes have revoked.
+        """Load the revocations of other processes.
 
         Raises:
             StoreError: If the store failed.
         """
         told = await self._store.revoked(self._seen or 0)
-        # Who never asked missed nothing: what a store has forgotten was long before this process.
+        # The first call misses nothing: what the store has dropped is older than this process.
         has_missed_some = not told.is_whole and self._seen is not None
         self._seen = told.last
         if has_missed_some:
@@ -103,10 +103,10 @@ class SignOuts:
 
 
 async def ask_again(reader: Reader, ask: Ask, every: float) -> None:
-    """Ask every few seconds who reads, and revoke the reader where that is not its caller any more.
+    """Identify the reader's caller again every few seconds; revoke the reader if it has changed.
 
-    That holds also where it cannot be said, or not in time: the client comes back, and meets what
-    fails. Nothing but the caller's own name lets the reader go on.
+    The same if identification fails or takes too long: the client reconnects and gets the error.
+    The reader continues only if its caller's own name is returned.
     """
     loop = asyncio.get_running_loop()
     while not reader.is_revoked:
@@ -124,7 +124,7 @@ async def ask_again(reader: Reader, ask: Ask, every: float) -> None:
 
 
 async def _is_same(reader: Reader, ask: Ask) -> bool | None:
-    """Return whether the reader's caller asks; ``None`` where there is nothing to read any more."""
+    """Return whether it is still the reader's caller; ``None`` if the run is gone."""
     try:
         return (await ask()).owner == reader.caller.owner
     except NotFound:  # the run is gone, as the reader will find
@@ -135,7 +135,7 @@ async def _is_same(reader: Reader, ask: Ask) -> bool | None:
         logger.exception("identify failed for an open response, which ends to be resumed")
         return False
     except BaseException:
-        # Cancelled perhaps, because the response has ended, to which it makes no difference.
+        # Possibly cancelled because the response has ended; then this makes no difference.
         reader.revoke()
         raise
 

@@ -1,4 +1,4 @@
-"""Starting a run, or resuming one by the request that began it, and answering in any format."""
+"""Starts a run, or resumes one by a repeated request, and answers in any format."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from yieldwire.asgi import Actions
 
 _SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
-"""A header whose name has one of these in it does not reach the run."""
+"""A header with one of these in its name is not passed to the run."""
 _FORMATS: Final = frozenset(Format)
 MAX_KEY_LENGTH: Final = 255
 
@@ -78,14 +78,14 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
                 await follow_run(app, exchange, caller, run, seq, wanted=wanted)
         return
     is_held = not prefer.respond_async and wanted is not Format.HTML
-    # Whoever has too many streams is refused before a run begins that he could not read.
+    # A caller with too many streams is refused before a run starts that it could not read.
     with app.slot(caller) if is_held else nullcontext():
         run = await _start(app, exchange, caller, action, detached=prefer.respond_async)
         await _answer_started(app, exchange, caller, run, wanted, prefer)
 
 
 def _cursor(exchange: Exchange) -> str | None:
-    # A header wins over the query, which is for EventSource's first connection.
+    # A header takes precedence over the query, which is for EventSource's first connection.
     cursor = exchange.headers.get("last-event-id")
     if cursor is None and exchange.method == "GET":
         cursor = exchange.request.query_params.get("lastEventId")
@@ -102,7 +102,7 @@ async def _start(
 ) -> RunRecord:
     key = exchange.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii()):
-        raise ParseError(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} ASCII characters.")
+        raise ParseError(f"An Idempotency-Key must have 1 to {MAX_KEY_LENGTH} ASCII characters.")
     ctx = await app.admit(action, caller, _facts(exchange, caller))
     if exchange.method == "GET":
         query = exchange.request.query_params.multi_items()
@@ -113,7 +113,7 @@ async def _start(
         data = await read_input(headers, receive, action, app.request_limits, app.timing.body)
     if caller.owner is not None:
         with closing_if_refused(data):
-            app.sign_outs.check(caller)  # a body may have taken a while to arrive
+            app.sign_outs.check(caller)  # the body can have taken a while to arrive
     return await app.create(action, ctx, data, key=key, detached=detached)
 
 
@@ -190,11 +190,11 @@ def _too_large(run_id: str, base: str, fault: str) -> ErrorObject:
 
 
 class _Heard:
-    """What an answer needs of a log that is read for it: its end, and its events if asked for.
+    """What an answer needs of a log: its end, and its events if requested.
 
-    From what was read, not from the store: there the run may be past its retention already.
-    Of events there are at most ``most_bytes``, or ``None``: they are not asked for. What is more
-    than one piece of an answer comes from the ``allowance`` of all, until this is closed.
+    From the blocks that were read, not from the store: there the run can be past its retention.
+    It holds at most ``most_bytes`` of events, or ``None`` if they are not requested. Everything
+    above one piece of an answer is taken from the shared ``allowance``, until this is closed.
     """
 
     def __init__(self, most_bytes: int | None, allowance: Allowance, fold: Fold) -> None:
@@ -206,10 +206,10 @@ class _Heard:
         self._fold = fold
         self.end: EventType | None = None
         self.fault: str | None = None
-        """Over which bytes the events are, if they are."""
+        """The limit that the events exceed, if they do."""
 
     def take(self, block: Block) -> None:
-        """Take what is needed of a block."""
+        """Take what is needed from a block."""
         if block.end is not None:
             self.end = block.end
             self._fold.add(block.newest())
@@ -221,7 +221,7 @@ class _Heard:
         if self._size > self._most:
             self.fault = f"{self._most} bytes of one answer"
         elif not self._allowance.take(shared - self._taken):
-            self.fault = "bytes that all answers may hold together"
+            self.fault = "bytes that all answers can hold together"
         else:
             self._taken = shared
             self._lines.append(lines)
@@ -230,7 +230,7 @@ class _Heard:
         self.close()
 
     def close(self) -> None:
-        """Hold nothing of the allowance any more."""
+        """Release what is held of the allowance."""
         self._allowance.give_back(self._taken)
         self._taken = 0
 
@@ -239,7 +239,7 @@ class _Heard:
         return self._fold.outcome()
 
     def take_events(self) -> bytes:
-        """Return the events as the inside of a JSON array, and hold them no more."""
+        """Return the events as the inside of a JSON array, and release them."""
         lines, self._lines = b"".join(self._lines), []
         return lines.removesuffix(b"\n").replace(b"\n", b",")
 
@@ -263,12 +263,12 @@ async def follow_run(
     *,
     wanted: Format,
 ) -> None:
-    """Stream a run: from the start (``seq`` is ``None``) or behind a cursor.
+    """Stream a run: from the start (``seq`` is ``None``) or from a cursor.
 
     The caller of this function holds a slot for it.
 
     Raises:
-        ForeignCursor: If the cursor lies beyond the log's end.
+        ForeignCursor: If the cursor is beyond the log's end.
     """
     if seq is not None and seq > run.seq:
         raise ForeignCursor
@@ -297,7 +297,7 @@ async def follow_run(
         opening = encoder.opening(run.id, after, _state(run.id, status, first_seq))
         streaming = Streaming(exchange, reader, encoder, app.timing, caller)
         work = streaming.run(after, opening, headers, page=page, has_news=last > after)
-        # Where everything is there already, only sends are left, which nobody need watch.
+        # If everything is there already, only sends are left, and need no watch.
         await (work if page and page[-1].end is not None else app.attend(exchange, reader, work))
 
 
@@ -310,7 +310,7 @@ def _status_after(page: Sequence[Block]) -> Status:
 def _state(run_id: str, status: Status, first_seq: int) -> bytes:
     state: dict[str, Json] = {"id": run_id, "status": status.value}
     if first_seq > 1:
-        state["firstSeq"] = first_seq  # before the first event, where the log was trimmed
+        state["firstSeq"] = first_seq  # before the first event, if the log was trimmed
     return to_json(state)
 
 

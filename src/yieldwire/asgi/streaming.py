@@ -1,4 +1,4 @@
-"""One loop for every streaming format: what is ready goes out as one message."""
+"""One loop for every streaming format: everything that is ready is sent as one message."""
 
 import logging
 import random
@@ -18,7 +18,7 @@ from yieldwire.runs.reader import Reader
 logger = logging.getLogger("yieldwire.asgi")
 
 RETRY_MS: Final = (500, 1500)
-"""Between these a reader that is asked to come back does so, spread out."""
+"""A reader that is asked to reconnect does so after a random time between these."""
 
 
 class Streaming:
@@ -39,7 +39,7 @@ class Streaming:
         self._after = 0
         self._context = copy_context()
         self._rest: Awaitable[None] | None = None
-        """What is left of a send that could not be done at once."""
+        """The rest of a send that could not be completed at once."""
         self._failure: Exception | None = None
         self._is_quiet = True
         """Whether nothing was sent since the last tick."""
@@ -53,10 +53,10 @@ class Streaming:
         page: Sequence[Block] = (),
         has_news: bool,
     ) -> None:
-        """Send the head, then everything behind ``after`` until the run ends.
+        """Send the head, then everything after ``after`` until the run ends.
 
-        ``page`` is what was read of that already; ``has_news`` says that there is something, so
-        that it and ``opening`` go out as one message.
+        ``page`` is what was already read of that; ``has_news`` says that there is something, so
+        that it and ``opening`` are sent as one message.
 
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
@@ -93,10 +93,10 @@ class Streaming:
                 if body:
                     await self._send(body)
         except NotFound:
-            # Purged under the reader: never a bare end, which would look like success.
+            # Purged during the read: never a plain end, which would look like success.
             ahead += encoder.reset(reader.run_id, self._after + 1)
         except StoreError as exc:
-            # The reader comes back for the rest: nothing says that this is the end.
+            # The reader reconnects for the rest: nothing says that this is the end.
             logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
         if not encoder.carries_end:
             raise BrokenOff("The stream ends before the run does.")
@@ -105,7 +105,7 @@ class Streaming:
     def _encode(self, page: Sequence[Block]) -> bytes:
         encoder = self._encoder
         if not encoder.carries_end and any(map(_restarts, page)):
-            raise BrokenOff("The run restarted, which plain text cannot say.")
+            raise BrokenOff("The run restarted, which plain text cannot express.")
         if not page:
             is_quiet, self._is_quiet = self._is_quiet, True
             return encoder.keepalive() if is_quiet else b""
@@ -116,11 +116,11 @@ class Streaming:
         return body
 
     def _take(self, block: Block) -> bool:
-        # Called while `_follow` waits, by the appender of the block: one task switch less an event.
+        # Called while `_follow` waits, by the block's appender: one task switch less per event.
         if self._may_expire and self._caller.has_expired:
             return False
         if not self._encoder.carries_end and _restarts(block):
-            self._failure = BrokenOff("The run restarted, which plain text cannot say.")
+            self._failure = BrokenOff("The run restarted, which plain text cannot express.")
             return False
         body = self._encoder.encode(block)
         self._after, self._is_quiet = block.last, False
@@ -138,7 +138,7 @@ class Streaming:
         return False
 
     async def _finish(self) -> None:
-        """End what `_take` began and could not end."""
+        """End what `_take` started and could not end."""
         if self._failure is not None:
             raise self._failure
         if self._rest is not None:
@@ -151,12 +151,12 @@ class Streaming:
             return
         if body:
             await self._send(body)
-        raise BrokenOff(f"The run's last event is {end.value!r}, which plain text cannot say.")
+        raise BrokenOff(f"The run's last event is {end.value!r}, which plain text cannot express.")
 
     def _send(self, body: bytes, *, more: bool = True) -> Awaitable[None]:
         return self._exchange.within_time(self._exchange.send_body(body, more=more))
 
 
 def _restarts(block: Block) -> bool:
-    """Whether another attempt begins in the block; the text before it is not the run's text."""
+    """Whether another attempt starts in the block; the text before it is not the run's text."""
     return b"\nevent: restarted\n" in block.frames

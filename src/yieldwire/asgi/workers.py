@@ -1,7 +1,7 @@
-"""Noticing that a server runs several processes of an application that keeps runs in one.
+"""Detects that a server runs several processes of an application whose store lives in one.
 
-A run that one process starts is unknown to the others then. No server says how many processes it
-has, but the functions in which it runs this one are at the bottom of its stack, and know.
+A run that one process starts is then unknown to the others. No server reports how many processes
+it has, but the functions in which it runs this one are at the bottom of its stack, and know.
 """
 
 import inspect

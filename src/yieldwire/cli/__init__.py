@@ -1,4 +1,4 @@
-"""The command line: ``yieldwire dev``, ``serve``, ``call`` and their siblings."""
+"""The command line: ``yieldwire dev``, ``serve``, ``call`` and others."""
 
 import sys
 
@@ -6,9 +6,9 @@ from yieldwire.errors import MissingDependency
 
 
 def main() -> None:
-    """Run the command that the arguments name, and leave with its exit code."""
+    """Run the command in the arguments, and exit with its code."""
     try:
-        from yieldwire.cli.command import run  # noqa: PLC0415 - it needs what may be missing
+        from yieldwire.cli.command import run  # noqa: PLC0415 - it imports optional dependencies
 
         run()
     except ImportError as exc:

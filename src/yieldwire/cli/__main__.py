@@ -1,4 +1,4 @@
-"""``python -m yieldwire.cli``, for where the script is not on the path."""
+"""``python -m yieldwire.cli``, if the script is not on the path."""
 
 from yieldwire.cli import main
 

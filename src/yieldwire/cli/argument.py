@@ -1,9 +1,9 @@
-"""What stands behind an action's name on the command line: its input, field by field.
+"""The arguments after an action's name on the command line: its input, field by field.
 
-``key=value`` is read as the action's schema says: where a string may stand it is one, and
-anything else is JSON. ``key:=json`` is JSON whatever the schema says, and ``key=@path`` is a
-file: sent as one where the action takes uploads, its content elsewhere. A field that takes a
-list may be given more than once.
+``key=value`` is read according to the action's schema: if a string is allowed it is one, and
+otherwise it is JSON. ``key:=json`` is JSON whatever the schema says, and ``key=@path`` is a
+file: sent as a file if the action takes uploads, otherwise its content is sent. A list field
+can be given several times.
 """
 
 import re
@@ -29,14 +29,14 @@ from yieldwire.errors import Json, UsageError
 _ARGUMENT: Final = re.compile(r"([^=:@]+)(:=|=@|=)(.*)", re.DOTALL)
 
 LONGEST_DEFAULT: Final = 30
-"""Characters of a default that a list of parameters has room for."""
+"""The maximum length of a default in a list of parameters."""
 
 
 def read_arguments(arguments: Sequence[str], schema: Schema) -> dict[str, object]:
-    """Return the input object that arguments stand for.
+    """Return the input object for the arguments.
 
     Raises:
-        UsageError: If one cannot be read; the message says what to write instead.
+        UsageError: If one is invalid; the message says what to write instead.
     """
     values: dict[str, list[object]] = {}
     properties, definitions = properties_of(schema), definitions_of(schema)

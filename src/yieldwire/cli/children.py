@@ -1,4 +1,4 @@
-"""Processes that serve on one socket, while this one looks after them."""
+"""Worker processes that share one socket, and the process that supervises them."""
 
 import signal
 import socket
@@ -13,20 +13,20 @@ from typing import Final
 from yieldwire.cli.display import note
 
 PATIENCE: Final = 2.0
-"""Seconds that a process may take to end beyond its own time to do so."""
+"""Extra seconds that a process can take to end, in addition to its own time to do so."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
-"""Seconds between the end of a process that does not live and its next start."""
+"""Seconds between the end of a process that keeps exiting and its next start."""
 STEADY: Final = 10.0
-"""Seconds after which a process counts as one that lives."""
+"""Seconds after which a process counts as steady."""
 LOOK_EVERY: Final = 0.2
-"""Seconds between two looks at whether all are still there."""
+"""Seconds between two checks of all processes."""
 
 
 class BackOff:
-    """How long to wait until a process that ended by itself is started again.
+    """How long to wait before a process that exited is restarted.
 
-    The first time not at all, then longer and longer, until one has lived for a while.
+    Not at all the first time, then longer and longer, until one has lived for a while.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class BackOff:
 
 
 class _Slot:
-    """A process that is kept up, and when it was started or has to be."""
+    """A supervised process, and when it was started or is due to start."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", at: float) -> None:
         self.process, self.at = process, at
@@ -53,10 +53,10 @@ class Children:
     """Runs this program with the same arguments again, in one or more processes.
 
     Args:
-        listener: Where they all take connections from. It stays open when one is started again,
-            so whoever connects meanwhile waits instead of being refused.
-        grace: Seconds that a process may take to end.
-        clock: Returns the seconds since some moment.
+        listener: The socket that they all accept connections from. It stays open during a
+            restart, so clients that connect meanwhile wait instead of being refused.
+        grace: Seconds that a process can take to end.
+        clock: Returns the seconds since some fixed moment.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class Children:
 
     @property
     def running(self) -> "list[subprocess.Popen[bytes]]":
-        """The processes that have not been seen to end."""
+        """The processes that are not known to have ended."""
         return [slot.process for slot in self._slots if not slot.is_down]
 
     def start(self, count: int = 1) -> None:
-        """Start so many."""
+        """Start ``count`` processes."""
         for _ in range(count):
             self._slots.append(_Slot(self._new(), self._clock()))
 
     def _new(self) -> "subprocess.Popen[bytes]":
-        # The command is this program's own, with the arguments that it was given.
+        # The command is this program itself, with its own arguments.
         return subprocess.Popen(self._command, pass_fds=[self._listener.fileno()])  # noqa: S603
 
     def stop(self) -> None:
@@ -98,7 +98,7 @@ class Children:
         self._slots.clear()
 
     def replace_dead(self) -> int:
-        """Start another for each that has ended by itself, in its time; return how many."""
+        """Restart each process that has exited, after its pause; return how many."""
         now, started = self._clock(), 0
         for slot in self._slots:
             if not slot.is_down and slot.process.poll() is not None:
@@ -112,10 +112,10 @@ class Children:
         lived = now - slot.at
         pause = slot.back_off.after(lived)
         slot.at, slot.is_down = now + pause, True
-        if pause == 0.0:  # said once, however often it ends from now on
+        if pause == 0.0:  # logged once, however often it exits from now on
             note(
-                f"A worker has ended by itself after {lived:.1f} s, with status "
-                f"{slot.process.returncode}, and is started again. Until one lives for "
+                f"A worker exited after {lived:.1f} s, with status "
+                f"{slot.process.returncode}, and is restarted. Until one lives for "
                 f"{STEADY:g} s, each start waits longer than the last, up to {LONGEST_PAUSE:g} s."
             )
 
@@ -133,7 +133,7 @@ def stop_event() -> threading.Event:
 
 
 def keep_running(children: Children, count: int) -> None:
-    """Keep ``count`` processes up until a signal asks to stop."""
+    """Supervise ``count`` processes until a signal asks to stop."""
     stop = stop_event()
     children.start(count)
     try:

@@ -52,10 +52,10 @@ Token: TypeAlias = Annotated[
 Header: TypeAlias = Annotated[
     list[str] | None, typer.Option("--header", "-H", help="'Name: value', for a URL; repeatable.")
 ]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Write JSON, for scripts.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Host: TypeAlias = Annotated[str, typer.Option(help="The address to listen on.")]
-Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 takes a free one.")]
-Base: TypeAlias = Annotated[str, typer.Option(help="The path below which the actions answer.")]
+Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 picks a free one.")]
+Base: TypeAlias = Annotated[str, typer.Option(help="The path prefix for actions.")]
 Fd: TypeAlias = Annotated[int | None, typer.Option(hidden=True)]
 
 EXIT_CODES: Final = """
@@ -64,9 +64,9 @@ EXIT_CODES: Final = """
 Exit codes:
   0    the run completed
   1    it failed
-  2    the command is not right
+  2    the command line is wrong
   3    it was refused before it started: input, 401, 403, 404, 429 ...
-  4    the server cannot be reached, or is no Yieldwire application
+  4    the server cannot be reached, or is not a Yieldwire application
   130  it was cancelled, by Ctrl-C or by somebody else
 """
 
@@ -82,12 +82,12 @@ In TypeScript:
 
 
 def examples(*lines: str) -> str:
-    """Return what stands below a command's help."""
+    """Return the text below a command's help."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def run() -> None:
-    """Run the command that the arguments name, and leave with its exit code."""
+    """Run the command in the arguments, and exit with its code."""
     try:
         cli()
     except LoadFailed as exc:
@@ -99,10 +99,10 @@ def run() -> None:
         else:
             fail(exc.error_object())
             if isinstance(exc, Unreachable) and exc.run_id is not None:
-                note(f"The run {exc.run_id} may go on; `yieldwire tail` follows it again.")
+                note(f"Run {exc.run_id} may still be running; `yieldwire tail` follows it.")
         sys.exit(Outcome.of_error(exc))
     except BrokenPipeError:
-        # Whoever read the output has read enough; Python would complain at its exit.
+        # The reader of the output closed it; Python would complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Outcome.FAILED)
 
@@ -118,9 +118,7 @@ def run() -> None:
 )
 def main(
     *,
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.")
-    ] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     """Write typed Python functions that yield; serve them, call them, watch them run."""
     if show_version:
@@ -133,20 +131,20 @@ def main(
         "yieldwire dev app.py:actions --port 8080 --open",
     ),
 )
-def dev(  # noqa: PLR0913 - options, each by its name
+def dev(  # noqa: PLR0913 - options, passed by name
     app: File,
     *,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     base: Base = BASE,
-    reload: Annotated[bool, typer.Option(help="Begin anew when a Python file changes.")] = True,
+    reload: Annotated[bool, typer.Option(help="Restart when a Python file changes.")] = True,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     fd: Fd = None,
 ) -> None:
-    """Serve an application while it is written, with a page to try its actions.
+    """Serve an application during development, with a page to try its actions.
 
-    The page lists the actions, each with a form, and every run. It is for this machine:
-    whoever can open it sees all runs.
+    The page lists the actions, each with a form, and every run. It is for this machine only:
+    everyone who can open it sees all runs.
     """
     from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - needs the extra `server`
 
@@ -160,27 +158,27 @@ def dev(  # noqa: PLR0913 - options, each by its name
         "yieldwire serve app.py --proxy-headers --proxies 10.0.0.0/8 --access-log",
     ),
 )
-def serve(  # noqa: PLR0913 - options, each by its name
+def serve(  # noqa: PLR0913 - options, passed by name
     app: File,
     *,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     base: Base = BASE,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of server processes.")] = 1,
     proxy_headers: Annotated[
-        bool, typer.Option(help="Believe X-Forwarded-For and -Proto of --proxies.")
+        bool, typer.Option(help="Trust X-Forwarded-For and -Proto from --proxies.")
     ] = False,
     proxies: Annotated[
-        str, typer.Option(help="Addresses of proxies in front, parted by commas.")
+        str, typer.Option(help="Comma-separated addresses of trusted proxies.")
     ] = "127.0.0.1",
-    root_path: Annotated[str, typer.Option(help="A path that a proxy in front takes away.")] = "",
+    root_path: Annotated[str, typer.Option(help="The path prefix that a proxy strips.")] = "",
     access_log: Annotated[bool, typer.Option(help="Log each request.")] = False,
     fd: Fd = None,
 ) -> None:
     """Serve an application, without the page.
 
-    At SIGTERM no new runs are taken, streams are sent away to come back elsewhere, and running
-    actions may finish within their time of grace.
+    On SIGTERM it accepts no new runs, asks readers to reconnect, and gives running actions their
+    grace period to finish.
     """
     from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
     from yieldwire.cli.serving import Listening, publish  # noqa: PLC0415 - the same
@@ -204,7 +202,7 @@ def serve(  # noqa: PLR0913 - options, each by its name
     )
     + EXIT_CODES,
 )
-def call(  # noqa: PLR0913 - options, each by its name
+def call(  # noqa: PLR0913 - options, passed by name
     target: Anywhere,
     action: Annotated[str, typer.Argument(help="The action's name.")],
     arguments: Annotated[
@@ -215,14 +213,14 @@ def call(  # noqa: PLR0913 - options, each by its name
     header: Header = None,
     as_json: AsJson = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Start it, write the run's id, and leave it running.")
+        bool, typer.Option("--detach", help="Start it, print the run's id, and leave it running.")
     ] = False,
 ) -> None:
-    """Call an action and watch its run: progress, text as it comes, the result.
+    """Call an action and follow its run: progress, text as it arrives, the result.
 
-    Values are read as the action's schema says. key:=json is JSON, key=@path a file, and a
-    field that takes a list may be given more than once. Ctrl-C cancels the run; pressed again
-    it leaves at once. With --json each event is a line of JSON, and nothing else is on stdout.
+    Values are read according to the action's schema. key:=json is JSON, key=@path is a file, and
+    a list field can be given several times. Ctrl-C cancels the run; a second Ctrl-C exits at
+    once. With --json each event is a line of JSON, and nothing else is on stdout.
     """
     opening = target_of(address_of(target, token, header))
 
@@ -248,7 +246,7 @@ def call(  # noqa: PLR0913 - options, each by its name
 def actions(
     target: Anywhere, *, token: Token = None, header: Header = None, as_json: AsJson = False
 ) -> None:
-    """List what can be called, with its parameters."""
+    """List the actions with their parameters."""
     opening = target_of(address_of(target, token, header))
 
     async def work(_interrupt: Interrupt) -> Outcome:
@@ -279,23 +277,23 @@ def types(
     target: Anywhere,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; else stdout.")
+        Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Write it again when a Python file changes.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; show what differs, and end with 1.")
+        bool, typer.Option("--check", help="Write nothing; show differences, exit with 1 if any.")
     ] = False,
     token: Token = None,
     header: Header = None,
 ) -> None:
     """Write the actions as TypeScript types, for the client in a browser."""
     if output is None and (watch or check):
-        raise UsageError("--watch and --check are about a file; name it with -o.")
+        raise UsageError("--watch and --check need a file; name it with -o.")
     if watch and output is not None:
         if is_url(target) or check:
-            raise UsageError("--watch is for a Python file, and goes without --check.")
+            raise UsageError("--watch needs a Python file, and cannot be combined with --check.")
         from yieldwire.cli.reload import repeat_on_change  # noqa: PLC0415 - needs watchfiles
 
         return repeat_on_change(["types", target, "-o", str(output)], path_of(target))
@@ -314,7 +312,7 @@ def types(
         'yieldwire runs https://example.com/api/_actions --status running --token "$TOKEN"',
     ),
 )
-def runs(  # noqa: PLR0913 - options, each by its name
+def runs(  # noqa: PLR0913 - options, passed by name
     url: Url,
     *,
     status: Annotated[
@@ -322,7 +320,7 @@ def runs(  # noqa: PLR0913 - options, each by its name
     ] = None,
     action: Annotated[str | None, typer.Option(help="Only those of one action.")] = None,
     label: Annotated[str | None, typer.Option(help="Only those with one label.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
     token: Token = None,
     header: Header = None,
     as_json: AsJson = False,
@@ -355,13 +353,13 @@ def tail(
     run: RunId,
     *,
     after: Annotated[
-        str | None, typer.Option(help="A cursor, behind which to begin; else the run's start.")
+        str | None, typer.Option(help="A cursor to start after; default: the run's start.")
     ] = None,
     token: Token = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run from its start, and what comes, up to its end. Ctrl-C leaves it running."""
+    """Show a run from its start, and follow it to its end. Ctrl-C leaves it running."""
     address = address_of(url, token, header)
 
     async def work(interrupt: Interrupt) -> Outcome:
@@ -378,7 +376,7 @@ def tail(
     ),
 )
 def cancel(url: Url, run: RunId, *, token: Token = None, header: Header = None) -> None:
-    """Ask a run to stop, and say where it is in its life."""
+    """Ask a run to stop, and print its status."""
     address = address_of(url, token, header)
 
     async def work(_interrupt: Interrupt) -> Outcome:

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: bars, texts, lines of JSON. Without a terminal, plain lines."""
+"""The terminal's view of a run: bars, texts, lines of JSON. Without a terminal, plain lines."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _CONTROLS: Final = {
     for code in (*range(32), *range(127, 160))
     if chr(code) not in "\n\t"
 }
-"""Characters by which a text could take over a terminal."""
+"""Characters with which a text could control a terminal."""
 
 
 class Display(Protocol):
@@ -40,12 +40,12 @@ class Display(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
 
 class JsonLines:
-    """One JSON object a line for each event, as in NDJSON on the wire, and nothing else."""
+    """Prints one JSON object per event and line, as in NDJSON on the wire, and nothing else."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
@@ -61,7 +61,7 @@ class JsonLines:
 
 
 class Terminal:
-    """Progress as a bar, text as it comes, other chunks as lines of JSON, the result at the end.
+    """Progress as a bar, text as it arrives, other chunks as lines of JSON, the result at the end.
 
     Output goes to stdout; progress, notes and errors go to stderr.
     """
@@ -79,7 +79,7 @@ class Terminal:
         elif event.type is EventType.RESTARTED:
             self._end_line()
             attempt = _fields(value).get("attempt", "")
-            note(f"Attempt {attempt} begins; what came before does not count.")
+            note(f"Attempt {attempt} starts; earlier output no longer counts.")
         elif event.type is EventType.DONE:
             self._show_result(_fields(value).get("result"))
         else:
@@ -118,13 +118,13 @@ class Terminal:
             self._write("\n")
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._bar.close()
         self._end_line()
 
 
 class _Shown(NamedTuple):
-    """What a bar shows of a progress."""
+    """The values of a bar, from a progress."""
 
     current: float
     total: float | None
@@ -133,7 +133,7 @@ class _Shown(NamedTuple):
 
 
 def _progress_in(value: Json) -> _Shown | None:
-    """Return what a chunk says of progress; it may be an action's own, with other members."""
+    """Return the progress in a chunk; it can be an action's own, with other members."""
     fields = _fields(value)
     current = _number_in(fields, "current")
     if fields.get("type") != "progress" or current is None:
@@ -163,7 +163,7 @@ class _Bar(Protocol):
 
 
 class _LiveBar:
-    """A bar that moves."""
+    """A moving bar."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -202,7 +202,7 @@ class _LiveBar:
 
 
 class _PlainBar:
-    """A line for each whole percent, or for each message where the total is not known."""
+    """A line for each whole percent, or for each message if the total is not known."""
 
     def __init__(self) -> None:
         self._shown: object = None
@@ -236,7 +236,7 @@ def fail(error: ErrorObject) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table to stdout; without a terminal, lines of fields parted by tabs."""
+    """Write a table to stdout; without a terminal, tab-separated lines."""
     if not sys.stdout.isatty():
         for row in rows:
             line = "\t".join(_clean(cell).replace("\n", " ") for cell in row)

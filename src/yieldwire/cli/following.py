@@ -1,4 +1,4 @@
-"""Showing a run up to its end, and what Ctrl-C does meanwhile."""
+"""Shows a run until its end, and handles Ctrl-C meanwhile."""
 
 import asyncio
 import os
@@ -22,31 +22,31 @@ _ENDS: Final = {
 
 
 class Interrupt:
-    """Ctrl-C: pressed once it does what `first` says, pressed again it leaves at once."""
+    """Ctrl-C: the first one does what `first` says, the second exits at once."""
 
     def __init__(self, leave: Callable[[], object]) -> None:
         self.first = self._leave = leave
         self.restore: Callable[[], object] = lambda: None
-        """Leaves the terminal as it was."""
+        """Restores the terminal."""
 
     def press(self) -> None:
-        """Do what the key does now."""
+        """Handle the key."""
         first, self.first = self.first, self._quit
         first()
 
     def _quit(self) -> None:
         self.restore()
-        # Nothing is waited for, neither a request nor a thread that does not look up.
+        # Nothing is awaited, neither a request nor a thread that does not check for it.
         os._exit(Outcome.CANCELLED)
 
 
 def run_until_done(work: Callable[[Interrupt], Coroutine[Any, Any, Outcome]]) -> Outcome:
-    """Run ``work`` in an event loop of its own, with Ctrl-C in its hands."""
+    """Run ``work`` in its own event loop, which handles Ctrl-C."""
 
     async def run() -> Outcome:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         interrupt = Interrupt(leave=lambda: task and task.cancel())
-        with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task by itself
+        with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task itself
             loop.add_signal_handler(signal.SIGINT, interrupt.press)
         return await work(interrupt)
 
@@ -59,10 +59,10 @@ def run_until_done(work: Callable[[Interrupt], Coroutine[Any, Any, Outcome]]) ->
 async def follow(
     run: FollowedRun, display: Display, interrupt: Interrupt, *, cancels: bool
 ) -> Outcome:
-    """Show a run up to its end; with ``cancels``, Ctrl-C stops it rather than the showing.
+    """Show a run until its end; with ``cancels``, Ctrl-C stops the run rather than the display.
 
     Raises:
-        YieldwireError: If the run cannot be read on.
+        YieldwireError: If the run cannot be read further.
     """
     failure: Exception | None = None
     outcome = Outcome.FAILED
@@ -88,13 +88,13 @@ async def _show(run: FollowedRun, display: Display) -> Outcome:
         display.show(event)
         if event.type in _ENDS:
             return Outcome.of_status(_ENDS[event.type])
-    # Everything had been read before; how it ended stands in the snapshot.
+    # Everything had been read before; the snapshot says how it ended.
     return Outcome.of_status((await run.snapshot())["status"])
 
 
 async def _cancel(run: FollowedRun) -> None:
-    note("Cancelling. Ctrl-C again leaves at once.")
+    note("Cancelling. Press Ctrl-C again to exit at once.")
     try:
         await run.cancel()
     except YieldwireError as exc:
-        note(f"It could not be cancelled: {exc}")
+        note(f"The run could not be cancelled: {exc}")

@@ -1,4 +1,4 @@
-"""An application under a path, as ``dev`` and ``serve`` have it."""
+"""Mounts an application at a path, for ``dev`` and ``serve``."""
 
 from typing import Final
 

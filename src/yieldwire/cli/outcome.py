@@ -25,7 +25,7 @@ class Outcome(IntEnum):
     FAILED = 1
     USAGE = 2
     REFUSED = 3
-    """Refused before it started: the input, who asks, how often."""
+    """Refused before it started: by input, access or rate."""
     UNREACHABLE = 4
     CANCELLED = 130
     """As after Ctrl-C in a shell."""
@@ -41,7 +41,7 @@ class Outcome(IntEnum):
 
     @classmethod
     def of_error(cls, error: YieldwireError) -> "Outcome":
-        """Return the outcome of a command that an error ended."""
+        """Return the outcome of a command that ended with an error."""
         if isinstance(error, (Unreachable, ProtocolError)):
             return cls.UNREACHABLE
         if error.code == RunCancelled.code:
@@ -52,7 +52,7 @@ class Outcome(IntEnum):
 
 
 def lines_of(error: ErrorObject) -> list[str]:
-    """Return what to tell a person of an error: its code, its message, and where it lies."""
+    """Return the description of an error for a person: its code, message and place."""
     lines = [f"{error.code}: {error.message}"]
     for field, messages in (error.field_errors or {}).items():
         lines += [f"  {'the input' if field == '_root' else field}: {text}" for text in messages]
@@ -65,5 +65,5 @@ def lines_of(error: ErrorObject) -> list[str]:
     if error.error_id is not None:
         lines.append(f"  The server's log has the cause under {error.error_id}.")
     if error.code == Outcome.UNREACHABLE.name:
-        lines.append("  Is it running, and is that its address?")
+        lines.append("  Check that it is running, and that the URL is right.")
     return lines

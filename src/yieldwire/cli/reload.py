@@ -1,4 +1,4 @@
-"""Doing anew what a command does, whenever a Python file changes."""
+"""Repeats a command whenever a Python file changes."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from yieldwire.cli.children import Children, stop_event
 
 
 def reload_on_change(children: Children, file: Path) -> None:
-    """Keep one process up until a signal asks to stop, and begin it anew at each change."""
+    """Supervise one process until a signal asks to stop, and restart it at each change."""
     stop = stop_event()
     children.start()
     try:
@@ -26,11 +26,11 @@ def reload_on_change(children: Children, file: Path) -> None:
 def repeat_on_change(arguments: Sequence[str], file: Path) -> None:
     """Run a command of this program, and again at each change until a signal asks to stop.
 
-    Each time is a process of its own, as a module is imported only once in one.
+    Each time in a new process, as a process imports a module only once.
     """
     command = [sys.executable, "-m", "yieldwire.cli", *arguments]
     stop = stop_event()
-    # The watch begins while the first one runs, so that no change is missed.
+    # Watching starts while the first one runs, so that no change is missed.
     running = subprocess.Popen(command)  # noqa: S603 - this program's own
     try:
         for _ in _changes(file, stop):
@@ -41,7 +41,7 @@ def repeat_on_change(arguments: Sequence[str], file: Path) -> None:
 
 
 def _changes(file: Path, stop: threading.Event) -> Iterator[object]:
-    """Yield at each change below the current directory, or below the file's own if elsewhere."""
+    """Yield at each change below the current directory, or the file's own if it is elsewhere."""
     here = Path.cwd()
     folder = here if file.resolve().is_relative_to(here) else file.resolve().parent
     yield from watch(folder, watch_filter=PythonFilter(), stop_event=stop, raise_interrupt=False)

@@ -1,4 +1,4 @@
-"""uvicorn, taught to stop although streams are open."""
+"""uvicorn, adapted to stop even if streams are open."""
 
 import asyncio
 import copy
@@ -25,12 +25,12 @@ class Serving:
     """How an application is served.
 
     Attributes:
-        base: The path below which it answers.
-        log_level: The least level that is logged.
+        base: The path prefix for actions.
+        log_level: The minimum level that is logged.
         access_log: Whether each request is logged.
-        proxy_headers: Whether ``X-Forwarded-Proto`` and ``-For`` of ``proxies`` are believed.
-        proxies: Addresses of proxies in front, parted by commas; ``*`` for all.
-        root_path: A path that a proxy in front takes away.
+        proxy_headers: Whether ``X-Forwarded-Proto`` and ``-For`` from ``proxies`` are trusted.
+        proxies: Comma-separated addresses of trusted proxies; ``*`` for all.
+        root_path: The path prefix that a proxy strips.
         redirects: Whether ``/`` leads to the page.
     """
 
@@ -44,25 +44,25 @@ class Serving:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 takes a free one.
+    """Return a listening socket; port 0 picks a free one.
 
     Raises:
-        UsageError: If the address cannot be had.
+        UsageError: If the address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
         raise UsageError(
-            f"{host}:{port} cannot be listened on: {exc.strerror or exc}. "
-            "Another --port may be free; --port 0 takes one that is."
+            f"Cannot listen on {host}:{port}: {exc.strerror or exc}. "
+            "Try another --port; --port 0 picks a free one."
         ) from exc
     listener.set_inheritable(True)
     return listener
 
 
 def url_of(listener: socket.socket, base: str) -> str:
-    """Return the address under which a browser on this machine reaches ``base``."""
+    """Return the URL at which a browser on this machine reaches ``base``."""
     host, port = str(listener.getsockname()[0]), listener.getsockname()[1]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared
     shown = f"[{shown}]" if ":" in shown else shown
@@ -81,7 +81,7 @@ def serve(
         proxy_headers=how.proxy_headers,
         forwarded_allow_ips=how.proxies,
         root_path=how.root_path,
-        # Streams have ended by then, as the application drains. This is for whatever else hangs.
+        # Streams have ended by then, as the application drains. This is for other hangs.
         timeout_graceful_shutdown=math.ceil(app.timing.grace) + 1,
     )
     logging.getLogger("uvicorn.error").addFilter(_in_one_line)
@@ -89,7 +89,7 @@ def serve(
     try:
         server.run(sockets=[listener])
     except SystemExit:
-        return False  # uvicorn has logged what was wrong
+        return False  # uvicorn has logged the reason
     return True
 
 
@@ -111,7 +111,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        # Unlike uvicorn's, it does not raise the signal again: to be stopped is no failure.
+        # Unlike uvicorn's, it does not raise the signal again: being stopped is not a failure.
         former = {
             number: signal.signal(number, self.handle_exit)
             for number in (signal.SIGINT, signal.SIGTERM)
@@ -141,10 +141,10 @@ def _logging(level: str) -> dict[str, object]:
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Tell of a response that was broken off on purpose without a traceback."""
+    """Report a response that was aborted on purpose without a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, BrokenOff):
-        record.msg, record.args = "A response was broken off, as its run did not complete.", ()
+        record.msg, record.args = "A response was aborted, as its run did not complete.", ()
         record.exc_info, record.exc_text = None, None
         record.levelno, record.levelname = logging.INFO, "INFO"
     return True

@@ -1,4 +1,4 @@
-"""What ``dev`` and ``serve`` do: one process that serves, or one that looks after others."""
+"""The work of ``dev`` and ``serve``: one process that serves, or one that supervises others."""
 
 import asyncio
 import socket
@@ -20,10 +20,10 @@ from yieldwire.errors import StoreError, UsageError
 from yieldwire.stores import Query, RunStore
 
 DEV_GRACE: Final = 0.5
-"""Seconds that running actions may go on when ``dev`` stops: nobody wants to wait for them."""
+"""Seconds that running actions have when ``dev`` stops: nobody wants to wait for them."""
 
 HAS_CHILDREN: Final = sys.platform != "win32"
-"""Whether a process can hand a socket that listens to those that it starts."""
+"""Whether a process can pass a listening socket to the processes that it starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Listening:
 
     @property
     def is_given(self) -> bool:
-        """Whether this process was started by one that looks after it."""
+        """Whether this process was started by a supervisor."""
         return self.fd is not None
 
     def open(self) -> socket.socket:
@@ -93,7 +93,7 @@ def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: 
 def _greeting(app: Actions, target: str, url: str, *, is_watched: bool) -> str:
     width = max((len(action.name) for action in app.actions), default=0)
     told = [f"  {one.name:<{width}}  {one.doc.partition(chr(10))[0]}" for one in app.actions]
-    end = "; a change to a Python file begins it anew" if is_watched else ""
+    end = "; it restarts when a Python file changes" if is_watched else ""
     lines = [
         f"Yieldwire serves {target} at {url}",
         "",
@@ -114,8 +114,8 @@ def _serve(
 def _load(target: str) -> Actions:
     app = load(target)
     if not isinstance(app, Actions):
-        raise UsageError(f"{target} is an App, which is not served; make it Actions().")
-    # Said once and here, rather than by every process that is started.
+        raise UsageError(f"{target} is an App, which cannot be served; use Actions().")
+    # Reported once and here, rather than by every process that is started.
     asyncio.run(_ask(app.store))
     return app
 
@@ -137,4 +137,4 @@ def _check_workers(app: Actions, workers: int) -> None:
             "Use one worker, or a store that more than one process can reach."
         )
     if not HAS_CHILDREN:
-        raise UsageError("On Windows there is one worker.")
+        raise UsageError("On Windows only one worker is supported.")

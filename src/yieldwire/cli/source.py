@@ -1,4 +1,4 @@
-"""The application in a Python file."""
+"""Loads the application from a Python file."""
 
 import importlib.util
 import sys
@@ -22,7 +22,7 @@ class LoadFailed(UsageError):
 
 
 def is_url(target: str) -> bool:
-    """Whether a command's target is an address, and not a file."""
+    """Whether a command's target is a URL, and not a file."""
     return target.startswith(("http://", "https://"))
 
 
@@ -43,8 +43,8 @@ def load(target: str) -> App:
     app = _found(target)
     if app.is_closing:
         raise UsageError(
-            f"{target} has closed its application as it was imported: put what opens it below "
-            '`if __name__ == "__main__":`, or into a file of its own.'
+            f"{target} has closed its application during the import: put what opens it below "
+            '`if __name__ == "__main__":`, or into another file.'
         )
     return app
 
@@ -53,7 +53,7 @@ def _found(target: str) -> App:
     file, name = _split(target)
     path = Path(file)
     if not path.is_file():
-        raise UsageError(f"There is no file {path}; write app.py, app.py:name or an address.")
+        raise UsageError(f"There is no file {path}; write app.py, app.py:name or a URL.")
     module = _import(path.resolve())
     if name:
         return _named(module, name, path)
@@ -76,13 +76,13 @@ def _named(module: ModuleType, name: str, path: Path) -> App:
         value = getattr(value, part)
     if not isinstance(value, App):
         kind = type(value).__name__
-        raise UsageError(f"{name!r} in {path} is no Actions() but of the type {kind}.")
+        raise UsageError(f"{name!r} in {path} is of the type {kind}, not Actions().")
     return value
 
 
 def _split(target: str) -> tuple[str, str]:
     file, colon, name = target.rpartition(":")
-    # The colon of a Windows drive is followed by a path, which is no name.
+    # The colon of a Windows drive is followed by a path, which is not a name.
     return (file, name) if colon and name.replace(".", "_").isidentifier() else (target, "")
 
 
@@ -95,10 +95,10 @@ def _import(path: Path) -> ModuleType:
         if place not in sys.path:
             sys.path.insert(0, place)
     if name in sys.modules:
-        name = f"{name}_"  # something else goes by that name
+        name = f"{name}_"  # another module has that name
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file.")
+        raise UsageError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -1,4 +1,4 @@
-"""What a command talks to: an application in a file, or one behind an address."""
+"""The target of a command: an application in a file, or one at a URL."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,20 +15,20 @@ from yieldwire.log.events import Event
 
 
 def _tell(trouble: str, seconds: float) -> None:
-    note(f"{trouble.rstrip('.')}; trying again in {seconds:.1f} s.")
+    note(f"{trouble.rstrip('.')}; retrying in {seconds:.1f} s.")
 
 
 PATIENCE: Final = Patience(tries=5, longest_wait=10.0, notice=_tell)
-"""A person at a terminal is told after a few seconds that a server is away, and is told to come
-back rather than made to wait for long."""
+"""A person at a terminal is told after a few seconds that a server is away, and is not made to
+wait for long."""
 
 
 GRACE: Final = 1.0
-"""Seconds for what a run in this process leaves behind, such as a thread that does not look up."""
+"""Seconds for leftovers of a run in this process, such as a thread that does not check."""
 
 
 class FollowedRun(Protocol):
-    """A run that a terminal shows."""
+    """A run shown in a terminal."""
 
     @property
     def id(self) -> str:
@@ -50,7 +50,7 @@ class FollowedRun(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where to call, and as whom."""
+    """Where to call, and with which credentials."""
 
     target: str
     token: str | None = None
@@ -59,22 +59,22 @@ class Address:
 
 
 def address_of(target: str, token: str | None, headers: Sequence[str] | None) -> Address:
-    """Return where to call, with headers that are given as ``Name: value``.
+    """Return where to call, with headers given as ``Name: value``.
 
     Raises:
-        UsageError: If one is no header.
+        UsageError: If one is not a header.
     """
     named: dict[str, str] = {}
     for header in headers or []:
         name, colon, value = header.partition(":")
         if not colon or not name.strip():
-            raise UsageError(f"{header!r} is no header; write 'Name: value'.")
+            raise UsageError(f"{header!r} is not a header; write 'Name: value'.")
         named[name.strip()] = value.strip()
     return Address(target=target, token=token, headers=named)
 
 
 class Target(Protocol):
-    """What can be called."""
+    """The actions of a target."""
 
     async def manifest(self) -> Sequence[dict[str, Json]]:
         """Return the actions."""
@@ -83,14 +83,14 @@ class Target(Protocol):
     async def start(
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
     ) -> FollowedRun:
-        """Start a run of an action that `manifest` names."""
+        """Start a run of an action in the `manifest`."""
         ...
 
 
 def target_of(address: Address) -> AbstractAsyncContextManager[Target]:
-    """Return what opens the application in a file, or a client of the one behind an address.
+    """Return an opener for the application in a file, or for a client of the one at a URL.
 
-    A file is imported here: outside of any event loop, as its own code may expect.
+    A file is imported here: outside of any event loop, as its own code can require.
     """
     return _remote(address) if is_url(address.target) else _local(load(address.target))
 
@@ -113,14 +113,14 @@ async def _local(app: App) -> AsyncGenerator[Target, None]:
 
 @asynccontextmanager
 async def connect(address: Address) -> AsyncGenerator[AsyncClient, None]:
-    """Open a client of the application behind an address.
+    """Open a client of the application at a URL.
 
     Raises:
         UsageError: If it is a file.
     """
     if not is_url(address.target):
         raise UsageError(
-            f"{address.target!r} is no address: runs are asked for where they are served."
+            f"{address.target!r} is not a URL; name the URL where the runs are served."
         )
     async with AsyncClient(
         address.target, token=address.token, headers=address.headers, patience=address.patience
@@ -132,13 +132,13 @@ def find_action(actions: Sequence[dict[str, Json]], name: str) -> dict[str, Json
     """Return the action of that name, Python's or camelCase.
 
     Raises:
-        NotFound: If there is none; the message lists those that there are.
+        NotFound: If it does not exist; the message lists the existing ones.
     """
     for action in actions:
         if name in {action["name"], action["alias"]}:
             return action
     known = ", ".join(action["name"] for action in actions) or "none"
-    raise NotFound(f"There is no action {name!r}; there are: {known}.")
+    raise NotFound(f"There is no action {name!r}; the actions are: {known}.")
 
 
 class _Local:
@@ -148,7 +148,7 @@ class _Local:
 
     async def close(self) -> None:
         if self._run is not None:
-            await self._run.cancel()  # whoever leaves before its end leaves it to nobody
+            await self._run.cancel()  # nobody could reach it after this process has ended
         await self._app.close()
 
     async def manifest(self) -> Sequence[dict[str, Json]]:
@@ -158,7 +158,7 @@ class _Local:
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
     ) -> FollowedRun:
         if detached:
-            raise UsageError("A run in this process ends with it; --detach is for an address.")
+            raise UsageError("A run in this process ends with it; --detach needs a URL.")
         run = await self._app.start(self._app.action_named(action["name"]), input)
         self._run = run
         return run

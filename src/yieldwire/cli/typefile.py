@@ -1,4 +1,4 @@
-"""The file that an application's TypeScript types are written into."""
+"""Writes the file with an application's TypeScript types."""
 
 import sys
 from difflib import unified_diff
@@ -10,9 +10,9 @@ from yieldwire.errors import UsageError
 
 
 def write_types(text: str, file: Path | None) -> Outcome:
-    """Write the types into ``file`` unless they are there already, or to stdout without one.
+    """Write the types into ``file`` unless it already has them, or to stdout without one.
 
-    A file that stays the same is not touched: whatever watches it has nothing to do.
+    A file that does not change is not touched, so nothing that watches it has to run.
 
     Raises:
         UsageError: If it cannot be written.
@@ -26,12 +26,12 @@ def write_types(text: str, file: Path | None) -> Outcome:
             file.write_bytes(text.encode())
         except OSError as exc:
             raise UsageError(f"{file} cannot be written: {exc.strerror}.") from exc
-        note(f"{file} is written.")
+        note(f"Wrote {file}.")
     return Outcome.COMPLETED
 
 
 def check_types(text: str, file: Path) -> Outcome:
-    """Say whether ``file`` holds the types, with the difference where it does not.
+    """Return whether ``file`` holds the types, and print the difference if it does not.
 
     Raises:
         UsageError: If it cannot be read.
@@ -41,14 +41,14 @@ def check_types(text: str, file: Path) -> Outcome:
         note(f"{file} is up to date.")
         return Outcome.COMPLETED
     old, new = (found or "").splitlines(keepends=True), text.splitlines(keepends=True)
-    sys.stdout.writelines(unified_diff(old, new, str(file), "what would be written"))
-    state = "does not exist" if found is None else "is not what would be written"
+    sys.stdout.writelines(unified_diff(old, new, str(file), "generated types"))
+    state = "does not exist" if found is None else "is out of date"
     note(f"{file} {state}; run it again without --check.")
     return Outcome.FAILED
 
 
 def read_types(file: Path) -> str | None:
-    """Return what ``file`` holds, whatever ends its lines; ``None`` if it does not exist.
+    """Return the content of ``file`` with LF as line ends; ``None`` if it does not exist.
 
     Raises:
         UsageError: If it cannot be read.

@@ -1,4 +1,4 @@
-"""The client: starts runs on a server, and finds those that are there."""
+"""The client: starts runs on a server, and finds existing ones."""
 
 import secrets
 from collections.abc import AsyncGenerator, Mapping
@@ -21,20 +21,20 @@ JSON = {"Accept": "application/json"}
 class AsyncClient:
     """Calls the actions that are mounted at ``url``.
 
-    A call survives lost connections: its first request carries an idempotency key and is
-    repeated with the same one, and a stream goes on behind the last event that was read.
+    A call survives lost connections: its first request has an idempotency key and is repeated
+    with the same one, and a stream resumes after the last event that was read.
 
     Args:
         url: Where the application is mounted.
-        token: A bearer token, or an async function that is asked for one on each connection.
+        token: A bearer token, or an async function that returns one for each connection.
         headers: Sent with every request.
-        http: An ``httpx2.AsyncClient`` (or httpx's) of your own, which you close; by default
-            there is one that this client closes.
-        patience: How long to wait and how often to try again.
+        http: Your own ``httpx2.AsyncClient`` (or httpx's), which you close; by default there is
+            one that this client closes.
+        patience: How long to wait and how often to retry.
 
     Raises:
         MissingDependency: If there is no ``http`` and httpx2 is not installed.
-        UsageError: If an argument is not what it should be.
+        UsageError: If an argument is invalid.
 
     Example:
         >>> async with AsyncClient("https://example.com/api/_actions") as client:
@@ -67,7 +67,7 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop reading every run, and close the HTTP client unless it was handed in."""
+        """Stop reading every run, and close the HTTP client unless you passed it."""
         await self._wire.aclose()
         if self._owns_http:
             await self._http.aclose()
@@ -81,8 +81,8 @@ class AsyncClient:
             action: The action's name.
             input: Its fields; a `pathlib.Path`, an `Upload` or a file opened in binary mode,
                 or a list of those, is sent as a file.
-            key: Calls with the same key and input are one run; by default each is its own.
-            detached: The run goes on without readers.
+            key: Calls with the same key and input give one run; default: a new key per call.
+            detached: Whether the run keeps running without readers.
 
         Raises:
             YieldwireError: If the call was refused, or the run failed before its first event;
@@ -116,7 +116,7 @@ class AsyncClient:
         except BaseException:
             await self._wire.close(answer)
             raise
-        # A snapshot, of a detached run: whatever is in it stands in the log too.
+        # A snapshot, of a detached run: everything in it is also in the log.
         await self._wire.close(answer)
         return RemoteRun(self._wire, run_id)
 
@@ -130,8 +130,8 @@ class AsyncClient:
     async def stream(self, action: str, input: Input = None) -> AsyncGenerator[Json, None]:
         """Start a run and yield its chunks.
 
-        Leaving the loop early does not cancel the run: it waits for a reader as long as its
-        action's ``linger`` says.
+        Leaving the loop early does not cancel the run: it waits for a reader for its action's
+        ``linger``.
 
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
@@ -150,11 +150,11 @@ class AsyncClient:
             return await run.result()
 
     def attach(self, run_id: str, cursor: str | None = None) -> RemoteRun:
-        """Return a run that was started before, to be read from its start, or behind ``cursor``.
+        """Return an existing run, to be read from its start, or from after ``cursor``.
 
         Raises:
-            ParseError: If ``cursor`` is none.
-            ForeignCursor: If it is another run's.
+            ParseError: If ``cursor`` is invalid.
+            ForeignCursor: If it belongs to another run.
         """
         return RemoteRun(self._wire, run_id, cursor=cursor)
 
@@ -163,11 +163,11 @@ class AsyncClient:
         return await self.attach(run_id).snapshot()
 
     async def cancel(self, run_id: str) -> dict[str, Json]:
-        """Ask a run to stop, and return its snapshot. Asking twice is asking once."""
+        """Ask a run to stop, and return its snapshot. It is idempotent."""
         return await self.attach(run_id).cancel()
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run that has ended, and its log.
+        """Delete a run that has ended, and its log.
 
         Raises:
             NotFound: If the run does not exist.
@@ -188,7 +188,7 @@ class AsyncClient:
                 raise
             except NotFound:
                 if not may_be_gone:
-                    raise  # otherwise this is what an earlier try has done, whose answer was lost
+                    raise  # otherwise an earlier try did this, and its answer was lost
 
         await self._wire.repeat(lambda: self._wire.in_time(forget))
 
@@ -204,11 +204,11 @@ class AsyncClient:
         """Return a page of the caller's own runs, newest first: ``runs``, and ``next`` if any.
 
         Args:
-            status: Only those that are.
-            action: Only those of one action.
-            label: Only those that bear it.
-            limit: At most so many.
-            before: The ``next`` of the page before.
+            status: Only runs with this status.
+            action: Only runs of this action.
+            label: Only runs with this label.
+            limit: The maximum number of runs.
+            before: The ``next`` of the previous page.
         """
         query = {
             "status": status,
@@ -223,7 +223,7 @@ class AsyncClient:
         return page
 
     async def manifest(self) -> dict[str, Json]:
-        """Return what can be called, under ``actions``, with JSON Schemas."""
+        """Return the actions, under ``actions``, with JSON Schemas."""
         manifest: dict[str, Json] = await self._wire.json(
             Request(path="manifest.json", headers=JSON)
         )

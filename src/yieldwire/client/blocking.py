@@ -1,4 +1,4 @@
-"""The client's blocking twin, for scripts: the same client, on a loop in a thread of its own."""
+"""The client's blocking twin, for scripts: the same client, on a loop in its own thread."""
 
 import asyncio
 import threading
@@ -44,7 +44,7 @@ class _Loop:
         try:
             return future.result()
         except BaseException:
-            future.cancel()  # Ctrl-C in this thread stops what it waits for in the other
+            future.cancel()  # Ctrl-C in this thread cancels the work in the other one
             raise
 
     def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
@@ -92,7 +92,7 @@ class _Closing(ABC):
 
 
 class BlockingRun(_Closing):
-    """A run on a server, as blocking code holds it. See `RemoteRun`."""
+    """A run on a server, for blocking code. See `RemoteRun`."""
 
     def __init__(self, loop: _Loop, run: RemoteRun) -> None:
         self._loop, self._run = loop, run
@@ -104,7 +104,7 @@ class BlockingRun(_Closing):
 
     @property
     def cursor(self) -> str:
-        """What to keep in order to continue elsewhere: ``client.attach(run.id, run.cursor)``."""
+        """Keep this to resume elsewhere: ``client.attach(run.id, run.cursor)``."""
         return self._run.cursor
 
     @property
@@ -114,29 +114,29 @@ class BlockingRun(_Closing):
 
     @property
     def first_seq(self) -> int:
-        """The first event that the log still has; above 1 where older ones were trimmed."""
+        """The first event that the log still has; above 1 if older ones were trimmed."""
         return self._run.first_seq
 
     def __iter__(self) -> Iterator[Event]:
         return self.events()
 
     def events(self) -> Iterator[Event]:
-        """Yield the events behind the cursor, as they come, up to the terminal one."""
+        """Yield the events after the cursor, as they come, up to the terminal one."""
         return self._loop.iterate(self._run.events())
 
     def chunks(self) -> Iterator[Json]:
-        """Yield what the action yields, as plain JSON values.
+        """Yield the chunks of the action, as plain JSON values.
 
         Raises:
-            YieldwireError: If the run fails or is cancelled, or its log cannot be read on.
+            YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
         """
         return self._loop.iterate(self._run.chunks())
 
     def result(self) -> Json:
-        """Wait for the run's end, and return the value that it ended with.
+        """Wait for the run's end, and return its result.
 
         Raises:
-            YieldwireError: If the run failed or was cancelled, or its log cannot be read on.
+            YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
         """
         return self._loop.run(self._run.result())
 
@@ -198,7 +198,7 @@ class Client(_Closing):
         return self._loop.run(self._client.call(action, input))
 
     def attach(self, run_id: str, cursor: str | None = None) -> BlockingRun:
-        """Return a run that was started before."""
+        """Return an existing run."""
         return BlockingRun(self._loop, self._client.attach(run_id, cursor))
 
     def snapshot(self, run_id: str) -> dict[str, Json]:
@@ -210,7 +210,7 @@ class Client(_Closing):
         return self._loop.run(self._client.cancel(run_id))
 
     def delete(self, run_id: str) -> None:
-        """Forget a run that has ended, and its log."""
+        """Delete a run that has ended, and its log."""
         self._loop.run(self._client.delete(run_id))
 
     def list(
@@ -228,5 +228,5 @@ class Client(_Closing):
         )
 
     def manifest(self) -> dict[str, Json]:
-        """Return what can be called, with JSON Schemas."""
+        """Return the actions, with JSON Schemas."""
         return self._loop.run(self._client.manifest())

@@ -1,4 +1,4 @@
-"""An input object as a request's body: JSON, or the same JSON as a part beside its files."""
+"""Encodes an input object as a request's body: JSON, or the same JSON as a part next to files."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ _PIECE_BYTES: Final = 256 * 1024
 _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # WHATWG HTML 4.10.22.8
 
 Input: TypeAlias = Mapping[str, object] | object
-"""The input object: a mapping, or whatever Pydantic makes a JSON object of."""
+"""The input object: a mapping, or an object that Pydantic serializes as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Content:
     is_upload: bool = False
 
     def content(self) -> bytes | AsyncIterator[bytes]:
-        """Return what to send, from the start."""
+        """Return the content to send, from the start."""
         if not self.is_upload:
             return b"".join(part for part in self.parts if isinstance(part, bytes))
         return self._pieces()
@@ -51,7 +51,7 @@ async def body_of(input: Input) -> Content:
     """Return the body that carries ``input``.
 
     A `pathlib.Path`, an `Upload` or a file opened in binary mode, anywhere in it, is sent as a
-    file; everything else means what it means in JSON without files.
+    file; everything else means the same as in JSON without files.
 
     Raises:
         UsageError: If a file is not open in binary mode, or cannot be read twice.
@@ -111,7 +111,7 @@ def _file(value: object) -> _File:
 
 
 def _sendable(name: str) -> str:
-    """Return a file's name without what UTF-8 cannot have, such as undecodable bytes."""
+    """Return a file's name without characters that are invalid in UTF-8."""
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -141,7 +141,7 @@ def _texts_of(value: object) -> Iterator[str]:
         yield value
     elif value is not None:
         text = to_json(value, by_alias=True).decode()
-        # What is a string in JSON, such as a date, is sent as the text itself.
+        # A value that is a string in JSON, such as a date, is sent as plain text.
         yield text[1:-1] if text.startswith('"') and "\\" not in text else text
 
 

@@ -1,4 +1,4 @@
-"""What is needed of an HTTP client: httpx2's, or httpx's, which has the same shape."""
+"""The required interface of an HTTP client: httpx2's, or httpx's, which has the same methods."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Protocol, TypeAlias
@@ -8,8 +8,8 @@ from yieldwire.errors import MissingDependency
 Timeouts: TypeAlias = tuple[float | None, float | None, float | None, float | None]
 
 TIMEOUTS: Final[Timeouts] = (10.0, None, 60.0, None)
-"""Seconds to connect, to read, to write and to get a connection. How long nothing may be
-read is looked after above, where it is known what is being read."""
+"""Seconds to connect, to read, to write and to get a connection. The time without data is
+limited at a higher level, where it is known what is being read."""
 
 _NOT_CONNECTED: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
 _NEVER_SENT: Final = frozenset({"LocalProtocolError", "UnsupportedProtocol"})
@@ -25,12 +25,12 @@ class Answer(Protocol):
 
     @property
     def reason_phrase(self) -> str:
-        """What HTTP/1.1 says beside the status."""
+        """The reason phrase of HTTP/1.1."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The response's headers, whose names ignore case."""
+        """The response's headers, with case-insensitive names."""
         ...
 
     def aiter_bytes(self) -> AsyncIterator[bytes]:
@@ -42,7 +42,7 @@ class Answer(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let the connection go."""
+        """Release the connection."""
         ...
 
 
@@ -71,13 +71,13 @@ class Http(Protocol):
 
 
 def new_http() -> Http:
-    """Return an HTTP client that holds as many streams open as are asked for.
+    """Return an HTTP client without a limit on open streams.
 
     Raises:
         MissingDependency: If httpx2 is not installed.
     """
     try:
-        import httpx2  # noqa: PLC0415 - whoever brings an HTTP client of their own does without
+        import httpx2  # noqa: PLC0415 - not needed with your own HTTP client
     except ImportError as exc:
         raise MissingDependency("httpx2", "client", "The client") from exc
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
@@ -85,11 +85,11 @@ def new_http() -> Http:
 
 
 def was_sent(error: Exception) -> bool:
-    """Whether a request on which the network failed may have reached its server."""
+    """Whether a request that failed on the network can have reached its server."""
     return not {kind.__name__ for kind in type(error).__mro__} & _NOT_CONNECTED
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether the network failed, as httpx2 and httpx say it."""
+    """Whether the exception is a network failure of httpx2 or httpx."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return "TransportError" in names and not names & _NEVER_SENT

@@ -1,4 +1,4 @@
-"""How long a client waits, how often it tries again, and what it does about time."""
+"""How long a client waits, how often it retries, and its source of time."""
 
 import asyncio
 import random
@@ -36,23 +36,23 @@ PATIENCE: Final[Rules] = {
 @settings(PATIENCE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a client waits and how often it tries again. Seconds.
+    """How long a client waits and how often it retries. Seconds.
 
     Attributes:
-        tries: How many times in a row a request may fail; what comes in between starts the count
+        tries: How many times in a row a request can fail; received events restart the count.
             again.
-        backoff: How long the first wait is, if the server names no other; each is twice the one
-            before, less up to half of it, at random.
-        backoff_max: The longest wait that comes about in this way.
-        longest_wait: The longest that a server may ask for; asked for more, the call fails.
-        idle: How long a connection may bring nothing, not even a keepalive.
-        request: How long each try of a short request may take: a cancel, a snapshot, a list, a
+        backoff: How long the first wait is, if the server does not set one; each is twice the
+            previous one, minus a random part of up to half of it.
+        backoff_max: The longest wait by back-off.
+        longest_wait: The longest wait that a server can ask for; above it, the call fails.
+        idle: How long a connection can be silent, without even a keepalive.
+        request: How long each try of a short request can take: a cancel, a snapshot, a list, a
             delete, the manifest.
-        steady: A connection that lives this long is a good one: the count starts again.
-        sleep: Waits; tests hand in one that does not.
+        steady: A connection that lives this long is a good one: the count restarts.
+        sleep: Waits; tests pass one that does not.
         chance: Returns a random number from 0 to 1.
-        clock: What tells the time.
-        notice: Is told of each wait: what went wrong, and for how long.
+        clock: The source of time.
+        notice: Called at each wait with what went wrong, and for how long.
     """
 
     tries: int = 10
@@ -69,7 +69,7 @@ class Patience:
 
 
 class Lost(Exception):
-    """The connection was lost, or the server said *later*: worth repeating."""
+    """The connection was lost, or the server asked to retry later."""
 
     def __init__(
         self,
@@ -82,10 +82,10 @@ class Lost(Exception):
         super().__init__(message)
         self.after, self._error = after, error
         self.may_be_done = may_be_done
-        """Whether the server may have done what it was asked for."""
+        """Whether the server has possibly executed the request."""
 
     def as_error(self, run_id: str | None) -> YieldwireError:
-        """Return what to raise when it is not repeated any more."""
+        """Return the error to raise when there are no more retries."""
         return self._error or Unreachable(str(self), run_id=run_id)
 
 
@@ -99,16 +99,16 @@ class Backoff:
         self._since = 0.0
 
     def connected(self) -> None:
-        """Note that a connection has begun."""
+        """Record that a connection has started."""
         self._since = self._patience.clock.monotonic()
 
     def received(self, *, events: bool) -> None:
-        """Note that bytes came: the count starts again if they were events, or came late."""
+        """Record that bytes came: the count restarts if they were events, or came late."""
         if events or self._patience.clock.monotonic() - self._since > self._patience.steady:
             self._failures = 0
 
     def asked(self, retry_ms: int | None) -> None:
-        """Note the reconnection time that the server asks for, if it does."""
+        """Record the reconnection time that the server asks for, if any."""
         if retry_ms is not None:
             self._base = min(retry_ms / 1000, self._patience.longest_wait)
 
@@ -116,7 +116,7 @@ class Backoff:
         """Wait before the next try.
 
         Raises:
-            YieldwireError: If there is none.
+            YieldwireError: If there is no next try.
         """
         patience = self._patience
         self._failures += 1

@@ -1,4 +1,4 @@
-"""Where files are in an input: in whatever mappings, lists, models and dataclasses."""
+"""Finds files in an input: in mappings, lists, models and dataclasses."""
 
 import io
 from collections import deque
@@ -18,7 +18,7 @@ _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 @runtime_checkable
 class UploadLike(Protocol):
-    """A file with the name it goes by; `yieldwire.Upload` is one."""
+    """A file with its name for the sender; `yieldwire.Upload` is one."""
 
     file: BinaryIO
     filename: str
@@ -30,7 +30,7 @@ Take = Callable[[object, str], str]
 
 
 def has_files(value: object) -> bool:
-    """Whether ``value`` is a file, or has one anywhere in it.
+    """Whether ``value`` is a file, or contains one.
 
     Raises:
         UsageError: If a file is open in text mode.
@@ -49,7 +49,7 @@ def has_files(value: object) -> bool:
 def without_files(value: object, take: Take, place: str = "") -> object:
     """Return ``value`` with a name in the place of each file.
 
-    What has no files in it stays as it is, so that it becomes the same JSON.
+    Parts without files do not change, so that they give the same JSON.
 
     Raises:
         UsageError: If a file is open in text mode, or something contains itself.

@@ -1,11 +1,11 @@
 """One run on a server, followed until its end, however often the connection is lost.
 
-Theory of operation. A `RemoteRun` is one reader: a cursor, and perhaps an open answer. Asked for
-the next event, it reads on in the answer; where that ends before the run does, or breaks, it
-asks for the log behind its cursor. Only a terminal event, or a refusal that repeating cannot
+Theory of operation. A `RemoteRun` is one reader: a cursor, and optionally an open answer. For
+the next event, it reads on in the answer; if that ends before the run does, or breaks, it
+requests the log after its cursor. Only a terminal event, or a refusal that a retry cannot
 change, ends it: the end of a body is never the end of a run. The cursor moves when an event is
-handed out, and the decoder gives out whole frames alone. There is no task, so there is nothing
-that goes on where nobody reads.
+handed out, and the decoder returns only complete frames. There is no task, so nothing continues
+when nobody reads.
 """
 
 from collections import deque
@@ -31,8 +31,8 @@ EVENT_STREAM: Final = "text/event-stream"
 class RemoteRun:
     """A run on a server: iterate it for its events, await its result.
 
-    It is one reader, which goes on from where it stands: what was handed out once does not
-    come again. To read a run from its start, or twice at a time, attach to it again.
+    It is one reader, which continues from its cursor: each event is handed out only once. To
+    read a run from its start, or twice at the same time, attach to it again.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class RemoteRun:
         self.id: Final = run_id
         self.seq = 0 if cursor is None else seq_in(cursor, run_id)
         self.first_seq = 1
-        """The first event that the log still has; above 1 where older ones were trimmed."""
+        """The first event that the log still has; above 1 if older ones were trimmed."""
         self._wire, self._backoff = wire, Backoff(wire.patience)
         self._answer: Answer | None = None
         self._pieces: AsyncGenerator[bytes, None] | None = None
         self._decoder = SSEDecoder()
         self._ready: deque[tuple[int, Event | None]] = deque()
-        """Seqs that the answer has moved to, each with its event if that is known here."""
+        """Seqs that the answer has moved to, each with its event if its type is known."""
         self._outcome: Mapping[str, Json] | None = None
         self._is_reading = False
         if answer is not None:
@@ -58,7 +58,7 @@ class RemoteRun:
 
     @property
     def cursor(self) -> str:
-        """What to keep in order to go on elsewhere: ``client.attach(run.id, run.cursor)``."""
+        """Keep this to resume elsewhere: ``client.attach(run.id, run.cursor)``."""
         return cursor_of(self.id, self.seq)
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class RemoteRun:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop reading, without cancelling; reading again goes on from the cursor."""
+        """Stop reading, without cancelling; reading again continues from the cursor."""
         pieces, self._pieces = self._pieces, None
         answer, self._answer = self._answer, None
         self._ready.clear()
@@ -86,20 +86,20 @@ class RemoteRun:
         return self.events()
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield the events behind the cursor, as they come, up to the terminal one.
+        """Yield the events after the cursor, as they come, up to the terminal one.
 
         Raises:
-            YieldwireError: If the log cannot be read on.
+            YieldwireError: If the log cannot be read further.
             UsageError: If another task is reading this run.
         """
         while (event := await self._next()) is not None:
             yield event
 
     async def chunks(self) -> AsyncGenerator[Json, None]:
-        """Yield what the action yields, as plain JSON values.
+        """Yield the chunks of the action, as plain JSON values.
 
         Raises:
-            YieldwireError: If the run fails or is cancelled, or its log cannot be read on.
+            YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
         """
         async with aclosing(self.events()) as events:
             async for event in events:
@@ -108,10 +108,10 @@ class RemoteRun:
         self._result()
 
     async def result(self) -> Json:
-        """Read on to the run's end, and return the value that it ended with.
+        """Read on to the run's end, and return its result.
 
         Raises:
-            YieldwireError: If the run failed or was cancelled, or its log cannot be read on.
+            YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
         """
         while await self._next() is not None:
             pass
@@ -173,7 +173,7 @@ class RemoteRun:
             await self.aclose()
             await self._backoff.pause(lost, self.id)
         except BaseException:
-            # Also when cancelled: a body of which a piece was lost cannot be read on.
+            # Also when cancelled: a body of which a piece was lost cannot be continued.
             await self.aclose()
             raise
 
@@ -188,7 +188,7 @@ class RemoteRun:
             self._follow(answer)
 
     async def _conclude(self) -> None:
-        # The log has nothing more to say; how the run ended is in its snapshot.
+        # The log has no more events; the snapshot says how the run ended.
         snapshot = await self.snapshot()
         if snapshot["status"] not in TERMINAL:
             raise Lost("The server had nothing to send.")
@@ -205,14 +205,14 @@ class RemoteRun:
         decoder, seq = self._decoder, self.seq
         for step, event in decoder.steps(piece):
             if step <= seq:
-                continue  # repeated by something on the way
-            # What a frame of an unknown type skips is for a version that knows it.
+                continue  # repeated on the way
+            # An event of an unknown type is for a version that knows it.
             if event is not None and step not in {seq + 1, decoder.first_seq}:
                 raise ProtocolError(f"Event {step} follows {seq}: something is missing.")
             self._ready.append((step, event))
             seq = step
         if decoder.cursor is not None and parse_cursor(decoder.cursor)[0] != self.id:
-            raise ProtocolError("The answer is about another run.")
+            raise ProtocolError("The answer belongs to another run.")
         self._backoff.received(events=bool(self._ready))
         self._backoff.asked(decoder.retry_ms)
         self.first_seq = decoder.first_seq or self.first_seq

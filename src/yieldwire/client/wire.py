@@ -1,4 +1,4 @@
-"""Requests to one mounted application: who asks, what is worth repeating, what is final."""
+"""Requests to one mounted application: authentication, retries, and final errors."""
 
 import asyncio
 import re
@@ -22,33 +22,33 @@ from yieldwire.setting import ANYTHING, Rule, Rules, accepts, instance, optional
 T = TypeVar("T")
 
 Token: TypeAlias = str | Callable[[], Awaitable[str]] | None
-"""A bearer token, or an async function that is asked for one on each connection."""
+"""A bearer token, or an async function that returns one for each connection."""
 
 REPEATABLE: Final = frozenset({408, 425, 429, 502, 503, 504})
-"""Statuses that may be another one if the same request is sent again."""
+"""Statuses that can change if the same request is sent again."""
 
 REFUSED: Final = frozenset({408, 425, 429})
-"""Those of them that say that nothing was done."""
+"""Those of them that mean that nothing was done."""
 
 TOO_LARGE: Final = frozenset({413, 414, 431})
-"""What a proxy says of a request that is too large for it; it will be the next time."""
+"""A proxy's answers to a request that is too large for it; a retry gets the same answer."""
 
 INTERNAL: Final = 500
 
 NO_CONTENT: Final = 204
 
 MEMBERS: Final = frozenset({"status", "runs", "actions"})
-"""What a snapshot, a list or a manifest has one of, and another server's answer has not."""
+"""A snapshot, a list and a manifest have one of these; another server's answer does not."""
 
 UPLOAD_BYTES_PER_SECOND: Final = 8_000
-"""Nobody tells how much of an upload has gone, so it has the time that it takes at this speed."""
+"""How much of an upload was sent is not known, so it gets the time that it takes at this speed."""
 
 ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of a JSON answer that is read whole; a log is read as a stream, which has no such limit."""
+"""Bytes of a JSON answer that is read whole; a log is read as a stream, which has no limit."""
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 ERROR_BYTES: Final = 1024 * 1024
-"""Bytes that are read of a refusal; one that is larger is told by its status."""
+"""Bytes that are read of a refusal; a larger one is reported by its status."""
 
 
 def _is_address(url: object) -> bool:
@@ -76,7 +76,7 @@ CLIENT: Final[Rules] = {
     "http": ANYTHING,
     "patience": optional(instance(Patience)),
 }
-"""The rules for what a client is made with."""
+"""The rules for the arguments of a client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Request:
 
 
 class Wire:
-    """Sends requests, and knows what their answers mean."""
+    """Sends requests, and interprets their answers."""
 
     def __init__(
         self,
@@ -105,21 +105,21 @@ class Wire:
         patience: Patience | None = None,
     ) -> None:
         if not (token is None or isinstance(token, str) or accepts(token, 0)):
-            # It is not repeated: it may be a secret.
+            # The value is left out: it can be a secret.
             raise UsageError("Client: the token is not a string or an async function of nothing.")
         self.patience: Final = patience or Patience()
         self._base = url.rstrip("/") + "/"
-        # Without a name and password that the address may have.
+        # Without the name and password that the URL can have.
         self._server: Final = urlsplit(url).netloc.rpartition("@")[2]
         self._http, self._token = http, token
         self._headers = dict(headers or {})
         self._open: set[Answer] = set()
 
     async def send(self, request: Request) -> Answer:
-        """Send a request once; the answer is one that succeeded, and is closed with `close`.
+        """Send a request once; return an answer that succeeded. Close it with `close`.
 
         Raises:
-            Lost: If repeating it may help.
+            Lost: If a retry can help.
             YieldwireError: If it does not.
         """
         is_upload = request.body is not None and request.body.is_upload
@@ -135,7 +135,7 @@ class Wire:
         raise await self._refusal(answer, request)
 
     async def json(self, request: Request) -> Json:
-        """Send a short request, again where that may help, and return its JSON answer.
+        """Send a short request, with retries, and return its JSON answer.
 
         Raises:
             YieldwireError: If it was refused, or the tries are used up.
@@ -156,7 +156,7 @@ class Wire:
         return await self.repeat(lambda: self.in_time(ask))
 
     async def in_time(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Await ``attempt``, for as long as a short request may take.
+        """Await ``attempt``, for as long as a short request can take.
 
         Raises:
             Lost: If it takes longer.
@@ -169,7 +169,7 @@ class Wire:
             raise Lost(f"The server at {self._server} did not answer in {seconds:g} s.") from exc
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Await ``attempt`` until it is not lost any more.
+        """Await ``attempt`` until it is no longer lost.
 
         Raises:
             YieldwireError: If it was refused, or the tries are used up.
@@ -185,7 +185,7 @@ class Wire:
         """Yield an answer's body as it comes.
 
         Raises:
-            Lost: If it is broken off, or nothing came for too long.
+            Lost: If it is cut off, or nothing came for too long.
         """
         pieces = answer.aiter_bytes()
         try:
@@ -202,7 +202,7 @@ class Wire:
         """Return an answer's whole body, and close it.
 
         Raises:
-            Lost: If it is broken off, or nothing came for too long.
+            Lost: If it is cut off, or nothing came for too long.
             ProtocolError: If it has more than ``most`` bytes.
         """
         pieces: list[bytes] = []
@@ -219,12 +219,12 @@ class Wire:
             await self.close(answer)
 
     async def close(self, answer: Answer) -> None:
-        """Let an answer's connection go."""
+        """Release an answer's connection."""
         self._open.discard(answer)
         await answer.aclose()
 
     async def aclose(self) -> None:
-        """Let every connection go that is still held."""
+        """Release every connection that is still held."""
         for answer in list(self._open):
             await self.close(answer)
 
@@ -263,7 +263,7 @@ class Wire:
         if told is None:
             return Lost(foreign(answer), after=retry_after, may_be_done=may_be_done)
         error = error_from(told, retry_after=retry_after)
-        # The same key gives the same run, so repeating cannot change how one has ended.
+        # The same key gives the same run, so a retry cannot change how one has ended.
         is_final = request.starts and told.run_id is not None
         if is_final or not (status in REPEATABLE or (status == INTERNAL and told.retryable)):
             return error
@@ -274,7 +274,7 @@ class Wire:
             async with asyncio.timeout(self.patience.idle):
                 return await self.body(answer, ERROR_BYTES)
         except (Lost, ProtocolError, TimeoutError):
-            return b""  # the status says enough
+            return b""  # the status is enough
 
     def _retry_after(self, answer: Answer) -> float:
         value = answer.headers.get("retry-after", "")
@@ -289,7 +289,7 @@ class Wire:
 
 
 def foreign(answer: Answer) -> str:
-    """Return what is said of an answer that is not of this protocol."""
+    """Return the message for an answer that does not follow this protocol."""
     return f"Something else answered in the server's place: {_seen(answer)}."
 
 
@@ -301,10 +301,10 @@ def _seen(answer: Answer) -> str:
 
 
 def _told(answer: Answer, body: bytes) -> ErrorObject | None:
-    """Return the error object of an answer, or None where it has none of this protocol."""
+    """Return the error object of an answer, or None if it has none of this protocol."""
     try:
         error = from_json(body)["error"]
-        # Gateways have error objects too: with numbers as codes, or with words in another case.
+        # Gateways also send error objects: with numeric codes, or with codes in another case.
         if not (_CODE.fullmatch(error["code"]) or error.get("statusCode")):
             return None
         facts = {"statusCode": answer.status_code, "runId": answer.headers.get("run-id")}
@@ -315,5 +315,5 @@ def _told(answer: Answer, body: bytes) -> ErrorObject | None:
 
 
 def path_of(*names: str) -> str:
-    """Return the path that names lead to."""
+    """Return the path with these segments."""
     return "/".join(quote(name, safe="") for name in names)
