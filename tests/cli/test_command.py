@@ -149,7 +149,9 @@ def test_a_server_that_is_not_there_is_unreachable(
         main()
 
     told = capsys.readouterr().err.splitlines()
-    assert all("cannot be reached: All connection attempts failed; trying" in _ for _ in told[:-2])
+    assert all(
+        "cannot be reached: All connection attempts failed; retrying" in _ for _ in told[:-2]
+    )
     assert told[-2].startswith("UNREACHABLE: The server at 127.0.0.1:9 cannot be reached")
     assert told[-1] == "  Check that it is running, and that the URL is right."
 

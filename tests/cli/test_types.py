@@ -114,7 +114,7 @@ def test_watch_writes_again_at_each_change_until_it_is_stopped(
     [
         (["--watch"], "name it with -o"),
         (["--check"], "name it with -o"),
-        (["-o", FILE, "--watch", "--check"], "goes without --check"),
+        (["-o", FILE, "--watch", "--check"], "cannot be combined with --check"),
         (["-o", "gone/x.ts"], "gone/x.ts cannot be written: No such file or directory."),
         (["-o", "."], ". cannot be read, so it is not written either"),
     ],
