@@ -430,15 +430,6 @@ async def test_snapshots_at_once_are_one_fold_and_each_is_whole(app: App) -> Non
     assert taken < 5 * 60 * 20_000  # they share one text
 
 
-async def test_the_log_as_it_is_can_be_read_from_anywhere(app: App) -> None:
-    run = await app.start(app.action(count), {"to": 5})
-    await outcome(run)
-
-    seqs = [event.seq async for event in app.events_of(run.id, 2)]
-
-    assert seqs == [3, 4, 5, 6]
-
-
 async def test_every_verb_asks_whose_run_it_is() -> None:
     def team(caller: Caller, run: object, verb: str) -> bool:
         return caller.owner == "cleo" and verb == "read"

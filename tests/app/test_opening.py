@@ -185,7 +185,7 @@ def test_the_runs_of_one_loop_are_read_in_the_next(store: str) -> None:
 
     async def read(run_id: str) -> list[Any]:
         async with actions.lifespan():
-            return [event.value async for event in actions.events_of(run_id)]
+            return [event.value async for event in (await actions.run(run_id)).events()]
 
     run_id = asyncio.run(start())
 

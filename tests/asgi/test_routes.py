@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from tests.support.calls import Call, get, post, send
 from tests.support.world import ALICE, opened, world
 from yieldwire import Actions, devtools
+from yieldwire.actions.action import RESERVED
 from yieldwire.asgi.routes import ROUTES, match
 from yieldwire.errors import NotFound
 
@@ -165,3 +166,12 @@ async def test_a_mounted_application_answers_below_its_base(site: Actions) -> No
 
     run_id = answer.headers["run-id"]
     assert answer.headers["location"] == f"/api/_actions/runs/{run_id}"
+
+
+def test_no_action_can_have_the_name_of_a_route() -> None:
+    actions = Actions()
+    devtools.attach(actions)
+
+    first = {pattern[0] for pattern in actions.routes}
+
+    assert {name for name in first if name.isidentifier()} <= RESERVED

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yieldwire.errors import ForeignCursor, ParseError
-from yieldwire.log.cursor import CURSOR_LENGTH, cursor_of, parse_cursor, seq_in
+from yieldwire.log.cursor import CURSOR_LENGTH, check_within, cursor_of, parse_cursor, seq_in
 
 
 @given(
@@ -85,3 +85,10 @@ def test_a_bare_seq_is_ascii_digits_and_bounded(text: str) -> None:
 def test_a_cursor_of_another_run_is_foreign() -> None:
     with pytest.raises(ForeignCursor, match="does not belong"):
         seq_in("r2.1", "r1")
+
+
+def test_a_cursor_beyond_the_logs_end_is_foreign() -> None:
+    check_within(0, 3)
+    check_within(3, 3)
+    with pytest.raises(ForeignCursor):
+        check_within(4, 3)

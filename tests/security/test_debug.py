@@ -93,7 +93,7 @@ async def test_what_development_kept_in_a_file_is_not_shown_when_it_is_served(
         calls.append(get(f"/runs/{run_id}", [PAGE]))
         calls.append(get(f"/runs/{run_id}/events", [SSE, ("last-event-id", f"{run_id}.0")]))
         answers = [await send(site, call) for call in calls]
-        logged = [event.data async for event in site.events_of(run_id)]
+        logged = [event.data async for event in (await site.run(run_id)).events()]
         with pytest.raises(RunError) as caught:
             await (await site.run(run_id)).result()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
-from yieldwire.log.events import Event
 from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
 from yieldwire.runs.access import Access, Caller, Verb, authorize
@@ -308,15 +307,6 @@ class App(Handles):
             is_needed=is_needed,
             shows_debug=self.debug,
         )
-
-    async def events_of(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Yield the events that the log has after ``after`` at this moment."""
-        await self.ready()
-        while page := await self.store.read(run_id, after):
-            for block in page:
-                for event in (block if self.debug else block.without_debug()).events():
-                    yield event
-            after = page[-1].last
 
     async def fold(self, run_id: str) -> Fold:
         """Return the state of the run's log at this moment."""

@@ -11,8 +11,8 @@ from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import Format, choose, seconds
 from yieldwire.asgi.starting import follow_run
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.errors import ForeignCursor, Json, NotFound, ParseError, Unauthorized
-from yieldwire.log.cursor import cursor_of, seq_in
+from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
+from yieldwire.log.cursor import check_within, cursor_of, seq_in
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import summary
 from yieldwire.runs.access import Caller
@@ -38,8 +38,8 @@ async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: st
         await answer_page(app, exchange, run)
         return
     after = seq_in(query["after"], run.id) if query.get("after") else None
-    if after is not None and after > run.seq:
-        raise ForeignCursor
+    if after is not None:
+        check_within(after, run.seq)
     wait = seconds(query.get("wait"), app.timing.max_wait)
     if wait and not run.status.is_terminal:
         seen = after

@@ -35,7 +35,7 @@ from yieldwire.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
-from yieldwire.log.cursor import parse_cursor
+from yieldwire.log.cursor import check_within, parse_cursor
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
@@ -69,8 +69,7 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
         run = await app.get(run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
-        if seq > run.seq:
-            raise ForeignCursor
+        check_within(seq, run.seq)
         with app.slot(caller):
             if wanted is Format.JSON:
                 await _answer_when_ended(app, exchange, caller, run, prefer)
@@ -270,11 +269,11 @@ async def follow_run(
     Raises:
         ForeignCursor: If the cursor is beyond the log's end.
     """
-    if seq is not None and seq > run.seq:
-        raise ForeignCursor
-    if seq is not None and seq == run.seq and run.status.is_terminal:
-        await exchange.answer(204, headers=run_headers(run.id, exchange.base))
-        return
+    if seq is not None:
+        check_within(seq, run.seq)
+        if seq == run.seq and run.status.is_terminal:
+            await exchange.answer(204, headers=run_headers(run.id, exchange.base))
+            return
     encoder = ENCODERS[wanted if wanted in STREAMS else Format.SSE]()
     headers = run_headers(run.id, exchange.base)
     async with app.reader_for(caller, run) as reader:

@@ -5,20 +5,13 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from yieldwire.cli.display import Display, note
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.target import FollowedRun
 from yieldwire.errors import YieldwireError
-from yieldwire.log.events import EventType
-from yieldwire.log.run import Status
-
-_ENDS: Final = {
-    EventType.DONE: Status.COMPLETED,
-    EventType.ERROR: Status.FAILED,
-    EventType.CANCELLED: Status.CANCELLED,
-}
+from yieldwire.log.run import Status, advance
 
 
 class Interrupt:
@@ -86,8 +79,8 @@ async def follow(
 async def _show(run: FollowedRun, display: Display) -> Outcome:
     async for event in run.events():
         display.show(event)
-        if event.type in _ENDS:
-            return Outcome.of_status(_ENDS[event.type])
+        if event.is_terminal:
+            return Outcome.of_status(advance(Status.RUNNING, event.type))
     # Everything had been read before; the snapshot says how it ended.
     return Outcome.of_status((await run.snapshot())["status"])
 

@@ -23,7 +23,7 @@ def parse_cursor(text: str) -> tuple[str, int]:
     """Return the run id and the seq that a cursor names.
 
     Raises:
-            ParseError: If ``text`` is not a cursor.
+        ParseError: If ``text`` is not a cursor.
     """
     match = _CURSOR.fullmatch(text) if len(text) <= CURSOR_LENGTH else None
     if match is None:
@@ -35,7 +35,7 @@ def seq_in(text: str, run_id: str) -> int:
     """Return the seq of a cursor that must belong to ``run_id``, or of a bare seq.
 
     Raises:
-            ParseError: If ``text`` is neither.
+        ParseError: If ``text`` is neither.
         ForeignCursor: If the cursor names another run.
     """
     if text.isascii() and text.isdigit() and len(text) <= 15:  # noqa: PLR2004 - as in a cursor
@@ -44,3 +44,13 @@ def seq_in(text: str, run_id: str) -> int:
     if named != run_id:
         raise ForeignCursor
     return seq
+
+
+def check_within(seq: int, last: int) -> None:
+    """Return if a cursor with ``seq`` is not beyond the end of a log, whose last event is ``last``.
+
+    Raises:
+        ForeignCursor: If it is: the cursor comes from a log that was lost.
+    """
+    if seq > last:
+        raise ForeignCursor

@@ -1,7 +1,7 @@
 """Finds the part of a value that cannot be sent, and its type."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias
 
@@ -10,9 +10,6 @@ from pydantic_core import to_json
 
 from yieldwire.errors import InvalidOutput
 from yieldwire.log.jsonvalue import Unreadable, check_readable
-
-Encode: TypeAlias = Callable[..., bytes]
-"""Encodes a value as JSON, or a part of it with ``include=``."""
 
 Path: TypeAlias = tuple[str | int, ...]
 

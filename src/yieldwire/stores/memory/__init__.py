@@ -21,10 +21,10 @@ from typing import ClassVar, Final
 from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import (
     Conflict,
-    ForeignCursor,
     KeyReused,
 )
 from yieldwire.log import transitions
+from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.setting import Rules, count, optional, settings
@@ -153,8 +153,7 @@ class MemoryStore:
         """Return the blocks after ``after``, the first one cut there."""
         entry = self._entry(run_id)
         if after >= entry.seq:
-            if after > entry.seq:
-                raise ForeignCursor
+            check_within(after, entry.seq)
             return ()
         place = max(0, bisect_right(entry.firsts, after + 1) - 1)
         first = entry.blocks[place].after(after)

@@ -23,8 +23,9 @@ from typing import Any, ClassVar, Final, TypeVar
 from pydantic_core import to_json
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
-from yieldwire.errors import Conflict, ForeignCursor, KeyReused
+from yieldwire.errors import Conflict, KeyReused
 from yieldwire.log import transitions
+from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.setting import SECONDS, Rule, Rules, one_of, optional, settings
@@ -187,9 +188,8 @@ class SQLiteStore:
             head = self._log.one(connection, "head", id=run_id)
             if head is None:
                 raise no_such_run(run_id)
-            if after > head["seq"]:
-                raise ForeignCursor
-            if after == head["seq"]:
+            if after >= head["seq"]:
+                check_within(after, head["seq"])
                 return ()
             page: list[Block] = []
             size = 0
