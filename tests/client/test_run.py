@@ -71,7 +71,7 @@ async def test_a_broken_connection_is_resumed() -> None:
 
         assert [value async for value in run.chunks()] == ["a", "b"]
 
-    assert server.notices == ["The connection was lost: The body was broken off."]
+    assert server.notices == ["The connection was lost: The body was cut off."]
 
 
 async def test_a_stream_that_was_cut_before_its_first_event_is_resumed_from_the_start() -> None:

@@ -1,7 +1,7 @@
-"""The developer page: what can be called, forms to call it with, and every run.
+"""The developer page: the actions, forms to call them with, and every run.
 
-For development only. It shows all runs to whoever can reach it, so it is never part of an
-application by itself: ``yieldwire dev`` attaches it.
+For development only. It shows all runs to everyone who can reach it, so it is never part of an
+application by default: ``yieldwire dev`` attaches it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _NO_CACHE: Final = (b"cache-control", b"no-cache")
 def attach(actions: Actions) -> None:
     """Serve the developer page at the application's base path.
 
-    It also checks what actions yield, and lets errors show what an unexpected exception was.
+    It also makes the application check chunks, and show the details of unexpected exceptions.
     """
     assets: dict[tuple[str, ...], dict[str, Handler]] = {
         ("dev", file.name): {"GET": static_file(file.read_bytes(), file.name)}
@@ -38,7 +38,7 @@ def attach(actions: Actions) -> None:
 
 async def _index(_app: Actions, exchange: Exchange, _caller: Caller) -> None:
     if not exchange.path:
-        # The page's own addresses are relative to the base with its slash.
+        # The page's own URLs are relative to the base with its slash.
         await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
         return
     page = await asyncio.to_thread(_STATIC.joinpath("index.html").read_bytes)

@@ -1,4 +1,4 @@
-"""What applications and third-party stores are tested with."""
+"""Tools for testing applications and third-party stores."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    # These need httpx2, which somebody who tests a store does not.
+    # These need httpx2, which is not needed for testing a store.
     if name == "connect":
         from yieldwire.testing.client import connect  # noqa: PLC0415
 

@@ -10,12 +10,12 @@ from yieldwire.client import AsyncClient, Patience
 from yieldwire.testing.transport import http_of
 
 PATIENCE: Final = Patience(tries=3, backoff=0.0, backoff_max=0.0, longest_wait=0.0)
-"""Tries again at once, and raises where the server asks for a wait: a test does not wait."""
+"""Retries at once, and raises if the server asks for a wait: a test does not wait."""
 
 
 @asynccontextmanager
 async def connect(actions: ASGIApp, **headers: str) -> AsyncGenerator[AsyncClient, None]:
-    """Open an application and give a client of it, without a network.
+    """Open an application and return a client of it, without a network.
 
     Args:
         actions: The application.

@@ -1,13 +1,13 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that only moves when a test moves it."""
 
 from typing import Final
 
 EPOCH: Final = 1_750_000_000.0
-"""Where a clock begins, in seconds since 1970: some moment, and always the same one."""
+"""The start of a clock, in seconds since 1970: an arbitrary, fixed moment."""
 
 
 class MovingClock:
-    """Tells the time that a test set. It implements `yieldwire.clock.Clock`.
+    """Returns the time that a test has set. It implements `yieldwire.clock.Clock`.
 
     Example:
         >>> clock = MovingClock()
@@ -22,11 +22,11 @@ class MovingClock:
         self._monotonic = 1_000.0
 
     def now(self) -> float:
-        """Return the seconds since the epoch, as the test has them."""
+        """Return the seconds since the epoch, as set by the test."""
         return self._now
 
     def monotonic(self) -> float:
-        """Return the seconds since some moment; only `advance` moves them."""
+        """Return the seconds since some fixed moment; only `advance` changes them."""
         return self._monotonic
 
     def advance(self, seconds: float) -> None:
@@ -37,7 +37,7 @@ class MovingClock:
                 clock does, by `jump`.
         """
         if seconds < 0:
-            raise ValueError("Time does not go back; jump() moves the wall clock alone.")
+            raise ValueError("Time does not go back; use jump() to move the wall clock alone.")
         self._now += seconds
         self._monotonic += seconds
 

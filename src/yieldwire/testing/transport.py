@@ -1,9 +1,9 @@
 """An ASGI application called in process, whose answers arrive as they are sent.
 
-The in-process transports of httpx and Starlette hand over a body whole, so that a stream
-seems to come all at its end, and a test of one that has no end never returns. This one
-passes each piece on when it is sent, as a socket would: a sender waits until its piece is
-taken, and a reader who leaves is told to the application as ``http.disconnect``.
+The in-process transports of httpx and Starlette return a body only as a whole, so a stream
+seems to arrive all at its end, and a test of an endless stream never returns. This one passes
+each piece on when it is sent, as a socket would: a sender waits until its piece is taken, and
+when a reader leaves, the application gets ``http.disconnect``.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ except ImportError as exc:
     raise MissingDependency("httpx2", "client", "The streaming test transport") from exc
 
 GRACE: Final = 5.0
-"""Seconds that requests may take to end when the transport closes, before they are cancelled."""
+"""Seconds that requests can take to end when the transport closes, before they are cancelled."""
 
 
 class StreamingTransport(httpx2.AsyncBaseTransport):
-    """Calls an ASGI application, one task a request; for httpx2's ``AsyncClient(transport=…)``.
+    """Calls an ASGI application, one task per request; for httpx2's ``AsyncClient(transport=…)``.
 
     Entering it starts the application's lifespan, leaving it disconnects every reader, waits
-    for the requests to end and shuts the application down. What the application raises
-    before its response starts is raised to whoever sent the request; what it raises later
-    breaks the body off.
+    for the requests to end and shuts the application down. An error of the application before
+    its response starts is raised to the sender of the request; a later error breaks the body
+    off.
 
     Args:
-        client: The address that the requests come from.
-        server: The address that they go to; ``None``: what each URL says.
+        client: The address from which the requests come.
+        server: The address of the server; ``None``: from each URL.
         root_path: Where the application is mounted.
 
     Example:
@@ -58,7 +58,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
         self._exchanges: dict[asyncio.Task[None], _Exchange] = {}
         self._lifespan = _Lifespan(app)
         self.errors: Final[list[Exception]] = []
-        """What was wrong with responses, raised by the application or left unsaid, in order."""
+        """Errors of responses, raised by the application or not reported, in order."""
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
@@ -91,7 +91,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
             await tasks.__aexit__(None, None, None)
 
     async def wait_idle(self, *, timeout: float | None = None) -> None:
-        """Return when the application is through with every request, or after ``timeout``."""
+        """Return when the application has finished every request, or after ``timeout``."""
         if self._exchanges:
             await asyncio.wait(set(self._exchanges), timeout=timeout)
 
@@ -167,7 +167,7 @@ class _Exchange(httpx2.AsyncByteStream):
     # The application's side.
 
     async def run(self, app: ASGIApp, scope: dict[str, Any]) -> None:
-        """Call the application, and keep what it raises for whoever reads the response."""
+        """Call the application, and keep its error for the reader of the response."""
         try:
             await app(scope, self._receive, self._send)
             if not self._over.is_set():
@@ -175,12 +175,12 @@ class _Exchange(httpx2.AsyncByteStream):
         except asyncio.CancelledError:
             self.error = self._broken("The application was cancelled.")
             raise
-        except Exception as exc:  # noqa: BLE001 - a server survives whatever its application does
+        except Exception as exc:  # noqa: BLE001 - a server survives every error of its application
             self.error = exc
         finally:
             if not self.head.done():
                 self.head.set_exception(self.error or self._broken("There is no response."))
-                self.head.exception()  # whoever waited may have left
+                self.head.exception()  # the waiting sender can have left
             self.end()
 
     async def _receive(self) -> Message:
@@ -205,7 +205,7 @@ class _Exchange(httpx2.AsyncByteStream):
                 self.end()
 
     async def _hand_over(self, piece: bytes) -> None:
-        await self._taken.wait()  # a piece whose send was cancelled is still to be taken
+        await self._taken.wait()  # a piece whose send was cancelled still has to be taken
         self._piece = piece
         self._taken.clear()
         self._filled.set()
@@ -214,7 +214,7 @@ class _Exchange(httpx2.AsyncByteStream):
         await self._taken.wait()
 
     def end(self) -> None:
-        """Let both sides know that no more will be sent or taken."""
+        """Tell both sides that no more will be sent or taken."""
         for event in (self._over, self._filled, self._taken):
             event.set()
 
@@ -231,10 +231,10 @@ class _Exchange(httpx2.AsyncByteStream):
             self._taken.set()
             yield piece
         if self.error is not None:
-            raise self._broken("The body was broken off.") from self.error
+            raise self._broken("The body was cut off.") from self.error
 
     async def aclose(self) -> None:
-        """Leave: the application hears of it as a disconnect."""
+        """Leave: the application gets a disconnect."""
         self.end()
 
     def _broken(self, message: str) -> Exception:
@@ -242,7 +242,7 @@ class _Exchange(httpx2.AsyncByteStream):
 
 
 class _Lifespan:
-    """The application's lifespan, where it has one."""
+    """The application's lifespan, if it has one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

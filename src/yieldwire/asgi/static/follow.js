@@ -1,6 +1,6 @@
 /**
- * The small page that follows one run, after a plain HTML form was posted. The server writes the page with the run's state as
- * it is; without JavaScript it reloads itself while the run is not ended, with it this file takes over. The page's HTML,
+ * The small page that follows one run, after a plain HTML form was posted. The server writes the page with the run's current
+ * state; without JavaScript it reloads until the run has ended, with JavaScript this file takes over. The page's HTML,
  * at `{base}/runs/{id}`, everything escaped, nothing inline:
  *
  *     <!doctype html>
@@ -26,7 +26,7 @@
  *       </body>
  *     </html>
  *
- * Any of the elements may be missing. Without `data-cursor` the run is read from its first event and the text written anew.
+ * Any of the elements can be missing. Without `data-cursor` the run is read from its first event and the text is rebuilt.
  */
 
 import { createClient, textOf } from "./client.js";
@@ -36,7 +36,7 @@ const { run: id, status, cursor } = document.body.dataset;
 const part = (role) => document.querySelector(`[data-role="${role}"]`);
 const pending = { text: "", progress: null, isDue: false };
 let hasEnded = false;
-let isStale = !cursor; // the text that the server wrote will come again
+let isStale = !cursor; // the text that the server wrote will be sent again
 
 function put(role, text) {
   const element = part(role);
@@ -60,7 +60,7 @@ function showProgress({ current, total, message }) {
   else bar.removeAttribute("value");
 }
 
-/** Show what an unexpected exception was, which a server sends in development only. */
+/** Show the details of an unexpected exception, which only a server in development sends. */
 function showDebug({ traceback }) {
   if (part("debug")) return;
   const section = document.createElement("section");
@@ -78,7 +78,7 @@ function showEnd(type, data) {
   hasEnded = true;
   part("stop")?.remove();
   const bar = part("progress");
-  if (bar && !bar.hasAttribute("value")) bar.hidden = true; // how far it was is not known
+  if (bar && !bar.hasAttribute("value")) bar.hidden = true; // the last progress is not known
   if (type !== "done") {
     put("code", data.code);
     put("reason", data.message);
@@ -89,7 +89,7 @@ function showEnd(type, data) {
   }
 }
 
-/** Draw at most once per frame of the screen, however fast the chunks come. */
+/** Draw at most once per browser frame, however fast the chunks arrive. */
 function draw() {
   pending.isDue = false;
   if (pending.progress) showProgress(pending.progress);
@@ -119,10 +119,10 @@ function take({ type, data }) {
 
 function stopFailed(reason) {
   part("stop").querySelector("button").disabled = false;
-  put("message", `It could not be stopped: ${reason.message}`);
+  put("message", `The run could not be stopped: ${reason.message}`);
 }
 
-/** The run ended between the making of this page and its first event: the outcome is the snapshot's. */
+/** The run ended between the creation of this page and its first event: take the outcome from the snapshot. */
 async function showOutcome(run) {
   if (run.error) showEnd("error", run.error);
   else showEnd("done", { result: await run.result() });

@@ -31,12 +31,12 @@ export class ActionList {
     autocomplete: "off",
   });
   #list = el("ul", { class: "actions" });
-  #none = el("p", { class: "empty-note", hidden: true, text: "No action has this in its name or its docs." });
+  #none = el("p", { class: "empty-note", hidden: true, text: "No action matches the search." });
   #found = el("p", { class: "off-screen", role: "status" });
 
   /**
    * @param {ActionInfo[]} actions
-   * @param {(name: string) => void} onOpen Told of an action that is to be opened, and to have the focus.
+   * @param {(name: string) => void} onOpen Called with the action to open and focus.
    */
   constructor(actions, onOpen) {
     this.#onOpen = onOpen;
@@ -55,7 +55,7 @@ export class ActionList {
   }
 
   /**
-   * Show which action is open, and where it links to.
+   * Show which action is open, and where its link leads.
    * @param {string | undefined} name
    * @param {string[]} runs
    */
@@ -68,7 +68,7 @@ export class ActionList {
   }
 
   /**
-   * The name of the action that stands so many places from another, among those that are shown.
+   * The name of the action `by` places after another, among those that are shown.
    * @param {string | undefined} name
    * @param {number} by
    */

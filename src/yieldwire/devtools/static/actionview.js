@@ -1,4 +1,4 @@
-/** One action: what it does, its form, and the same call from elsewhere. */
+/** One action: its description, its form, and the same call from other places. */
 
 import { bodyOf, queryOf } from "../client.js";
 import { curlOf } from "./curl.js";
@@ -38,7 +38,7 @@ export class ActionView {
     this.draw();
   }
 
-  /** Write the same call down, as the form stands. */
+  /** Write the same call as code, with the form's input. */
   draw() {
     const { action } = this;
     const { input } = this.form.read();
@@ -82,7 +82,7 @@ export class ActionView {
       ["Yields", streams && chunk?.type !== "null" ? typeName(chunk) : "no chunks"],
       ["Returns", result?.type === "null" ? "" : typeName(result)],
       ["Fails with", codes.join(", ")],
-      ["Readers", linger === null ? "goes on without" : `lingers ${linger} s without`],
+      ["Readers", linger === null ? "not needed" : `lingers ${linger} s without readers`],
       ["Time limit", timeout ? `${timeout} s` : ""],
       ["Shared", shared ? "one run for all readers" : ""],
     ];
@@ -93,5 +93,5 @@ export class ActionView {
   }
 }
 
-/** A paragraph as wide as there is room, but for lines that are lists or code. @param {string} text */
+/** A paragraph reflowed to the available width, except lists and code. @param {string} text */
 const unwrapped = (text) => text.replaceAll(/\n(?![\s*-])/g, " ");

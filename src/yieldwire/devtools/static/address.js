@@ -1,4 +1,4 @@
-/** What the page's address says: the action that is shown, and the runs that are followed. Pure. */
+/** The state in the page's URL: the shown action, and the followed runs. Pure. */
 
 /** @typedef {{ action: string | undefined, runs: string[] }} Place */
 
@@ -25,7 +25,7 @@ export function hashOf({ action, runs }) {
 /** @param {string} id */
 export const hashOfRun = (id) => `#/run/${encodeURIComponent(id)}`;
 
-/** Whatever somebody typed is a place, if only one that does not exist. @param {string} text */
+/** Any typed text is a valid place, even if it does not exist. @param {string} text */
 function decoded(text) {
   try {
     return decodeURIComponent(text);

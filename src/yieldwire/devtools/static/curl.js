@@ -4,14 +4,14 @@
  * @typedef {object} CurlCall
  * @property {string} url
  * @property {"GET" | "POST"} [method]
- * @property {Record<string, unknown>} [input] What goes as JSON, unless there are entries.
+ * @property {Record<string, unknown>} [input] Sent as JSON, unless there are entries.
  * @property {[string, FormDataEntryValue][] | null} [entries] The multipart parts.
  * @property {string} [query]
  * @property {boolean} [isDetached]
  * @property {boolean} [isAuthorized]
  */
 
-/** One argument, so that a shell takes it as it is. @param {string} text */
+/** One shell argument, quoted if necessary. @param {string} text */
 export function quote(text) {
   return /^[A-Za-z0-9_\-./:=@%+,]+$/.test(text) ? text : quoteAlways(text);
 }
@@ -34,14 +34,14 @@ export function curlOf({
   return lines.join(" \\\n  ");
 }
 
-/** `curl` for following a run that exists. @param {{ url: string, isAuthorized?: boolean }} run */
+/** `curl` for following an existing run. @param {{ url: string, isAuthorized?: boolean }} run */
 export function curlOfRun({ url, isAuthorized = false }) {
   return curlOf({ url, method: "GET", isAuthorized });
 }
 
 /** @param {[string, FormDataEntryValue]} entry */
 function partOf([name, value]) {
-  // In -F a leading @ or < reads a file and a ; begins an option; --form-string takes the text as it is.
+  // In -F a leading @ or < reads a file and a ; starts an option; --form-string takes the text literally.
   if (typeof value === "string")
     return `${/^[@<]|[;"]/.test(value) ? "--form-string" : "-F"} ${quoteAlways(`${name}=${value}`)}`;
   const file = /[;,"\\]/.test(value.name)

@@ -1,8 +1,8 @@
 /**
- * The developer page: actions on the left, the chosen one's form, the runs that are followed, and all runs.
+ * The developer page: actions on the left, the chosen one's form, the followed runs, and all runs.
  *
- * Where the page is mounted is known from this file's own address: it is `{base}/dev/dev.js`. What the server sends is
- * shown as text nodes only. The page's own address says what is shown, so that a reload and a link show it again.
+ * The page's base is derived from this file's own URL: it is `{base}/dev/dev.js`. Data from the server is shown only as
+ * text nodes. The page's URL holds what is shown, so that a reload and a link show it again.
  */
 
 import { createClient } from "../client.js";
@@ -31,7 +31,7 @@ const views = new Map();
 /** @type {ActionInfo[]} */
 let actions = [];
 let list = new ActionList([], open);
-/** The action that the address names, which there need not be. @type {string | undefined} */
+/** The action in the URL, which need not exist. @type {string | undefined} */
 let chosen;
 /** @type {ActionView | undefined} */
 let shown;
@@ -106,11 +106,11 @@ function showAction(name) {
     (views.get(action.name) ?? new ActionView(action, { urlOf, isAuthorized: () => authorization !== "", onRun }));
   if (action && shown) views.set(action.name, shown);
   const missing = () =>
-    notice(`There is no action ${name}.`, "It may have been renamed, or its module is not imported.");
+    notice(`There is no action ${name}.`, "Check that it was not renamed, and that its module is imported.");
   place("action").replaceChildren(shown?.element ?? missing());
 }
 
-/** Show what the address says; where it names no action, the one of its run, or the first. */
+/** Show what the URL says; if it names no action, that of its run, or the first. */
 async function route() {
   const { action, runs: ids } = placeOf(location.hash);
   if (action !== undefined) showAction(action);
@@ -150,7 +150,7 @@ async function begin() {
 }
 
 /**
- * Show other actions than before; a form stays as it is filled in, unless its own action has changed.
+ * Show the new list of actions; a form keeps its values, unless its own action has changed.
  * @param {ActionInfo[]} found
  */
 function takeActions(found) {
@@ -170,9 +170,9 @@ function takeActions(found) {
 const isSame = (/** @type {unknown} */ one, /** @type {unknown} */ other) =>
   JSON.stringify(one) === JSON.stringify(other);
 
-/** Whoever comes back from the editor finds the actions as they are written there. */
+/** When the window gets the focus, load the current actions. */
 async function refresh() {
-  const manifest = await load("manifest.json").catch(() => undefined); // the table of runs says that the server is away
+  const manifest = await load("manifest.json").catch(() => undefined); // the table of runs reports that the server is away
   if (manifest && !isSame(manifest.actions, actions)) await begin();
 }
 
@@ -204,14 +204,14 @@ const keys = new Keys([
   { key: "/", text: "Search actions", press: () => list.focus() },
   { key: "j", text: "Next action", press: () => goTo(list.beside(chosen, 1)) },
   { key: "k", text: "Previous action", press: () => goTo(list.beside(chosen, -1)) },
-  { key: "f", text: "To the form", press: () => shown?.form.focus() },
+  { key: "f", text: "Go to the form", press: () => shown?.form.focus() },
   { key: "Ctrl Enter", text: "Run, from anywhere in the form" },
-  { key: "r", text: "To the newest run", press: () => panels.newest?.focus() },
-  { key: "s", text: "Stop the run that has the focus, or the newest", press: () => panels.current?.stop() },
+  { key: "r", text: "Go to the newest run", press: () => panels.newest?.focus() },
+  { key: "s", text: "Stop the focused run, or the newest", press: () => panels.current?.stop() },
   { key: "d", text: "Detach from that run, or resume it", press: () => panels.current?.toggle() },
   { key: "x", text: "Close its panel", press: () => panels.closeCurrent() },
-  { key: "l", text: "To the table of runs", press: () => runs.focus() },
-  { key: "t", text: "Light, dark, or as the system has it", press: nextTheme },
+  { key: "l", text: "Go to the table of runs", press: () => runs.focus() },
+  { key: "t", text: "Switch the theme: light, dark or system", press: nextTheme },
 ]);
 
 place("runs-place").append(runs.element);
@@ -229,7 +229,7 @@ place("authorization").addEventListener("change", ({ target }) => {
   void begin();
   runs.hurry();
 });
-addEventListener("hashchange", () => isLoaded && void route()); // what it says while the page loads is read then
+addEventListener("hashchange", () => isLoaded && void route()); // while the page loads, it is read afterwards
 addEventListener("focus", () => void refresh());
 showTheme();
 runs.hurry();

@@ -1,4 +1,4 @@
-/** Making elements. Text is only ever put in as text nodes, and styles only through classes. */
+/** Creates elements. Text is only inserted as text nodes, and styles only through classes. */
 
 /**
  * @typedef {string | number | boolean | null | undefined} Attribute
@@ -16,8 +16,8 @@ export const ICONS = {
 };
 
 /**
- * Make an element. `props`: `class`, `text`, `data` (data attributes), `on` (listeners); a boolean is an attribute that
- * is there or not, anything else an attribute. Children that are strings become text nodes; null and false are left out.
+ * Create an element. `props`: `class`, `text`, `data` (data attributes), `on` (listeners); a boolean sets or omits an
+ * attribute, any other value is its text. String children become text nodes; null and false are left out.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Props} [props]
@@ -41,7 +41,7 @@ export function el(tag, props = {}, ...children) {
 }
 
 /**
- * Make an SVG element.
+ * Create an SVG element.
  * @param {string} tag
  * @param {Record<string, string | number>} attributes
  * @param {...Node} children
@@ -53,12 +53,12 @@ export function svg(tag, attributes, ...children) {
   return element;
 }
 
-/** A drawing of strokes, for beside or inside what says the same. @param {string} path */
+/** An icon, next to or inside a label with the same meaning. @param {string} path */
 export const icon = (path) =>
   svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true", class: "icon" }, svg("path", { d: path }));
 
 /**
- * A button that shows only a drawing, and is called by its label.
+ * A button that shows only an icon; its label is for screen readers.
  * @param {string} path
  * @param {string} label
  * @param {() => void} onPress
@@ -85,11 +85,11 @@ export function show(element, text) {
   element.hidden = value === "";
 }
 
-/** Whether keys that are typed there are text. @param {EventTarget | null} target */
+/** Whether the target takes typed text. @param {EventTarget | null} target */
 export const isTyping = (target) =>
   target instanceof Element && target.closest("input:not([type=checkbox]), textarea, select") !== null;
 
-/** The element with this id, which the page has. @param {string} id */
+/** The page's element with this id. @param {string} id */
 export function place(id) {
   const element = document.getElementById(id);
   if (!element) throw new Error(`The page has no #${id}.`);
@@ -97,7 +97,7 @@ export function place(id) {
 }
 
 /**
- * A button that copies what `text()` gives and says so.
+ * A button that copies the value of `text()` and confirms it.
  * @param {() => string} text
  * @param {string} [label]
  */

@@ -1,12 +1,12 @@
-/** Where in a form a message belongs that the server gave for a path of the input. Pure. */
+/** Finds the place in a form for a server message about a path of the input. Pure. */
 
 /**
- * Find the field that a path names, or the nearest one around it.
+ * Find the field for a path, or the nearest one around it.
  *
- * In the path of a union's value the server names the type too, as in `by.train.carriage` and `budget.int`; the form does not.
- * `tagsAt(path)` is what the chosen type of the union at a path may be called, an empty list at a field that is no union, and
- * undefined where there is no field. `rest` is what of the path stands for nothing in the form; `isOther` says that it is
- * about another type of a union than the chosen one.
+ * In the path of a union's value the server also names the type, as in `by.train.carriage` and `budget.int`; the form does not.
+ * `tagsAt(path)` returns the possible names of the chosen type of the union at a path, an empty list for a field that is not a
+ * union, and undefined if there is no field. `rest` is the part of the path that has no field in the form; `isOther` says that
+ * the message is about another type of a union than the chosen one.
  *
  * @param {string} path
  * @param {(path: string) => string[] | undefined} tagsAt

@@ -1,5 +1,5 @@
 /**
- * One control for one place of the input, made from its JSON Schema.
+ * One control for one place of the input, built from its JSON Schema.
  *
  * The controls' names are the paths that the server's `fieldErrors` use: `page`, `stops.0.city`.
  */
@@ -15,16 +15,16 @@ import { fieldOf, hint } from "./schema.js";
  * @typedef {object} FormField
  * @property {HTMLElement} element
  * @property {(path: string) => void} rename
- * @property {(errors: Errors) => unknown} read Undefined where the field is left out; puts into `errors`, by path, what this page itself cannot make a value of.
+ * @property {(errors: Errors) => unknown} read Undefined if the field is left out; adds to `errors`, by path, input that is not a valid value.
  * @property {(value: any) => void} write
  *
- * @typedef {object} At Where a field stands, and what is known of it.
+ * @typedef {object} At A field's place and properties.
  * @property {string} path
  * @property {any} spec
  * @property {Schema} root
  * @property {boolean} isRequired
  * @property {boolean} isMarked
- * @property {boolean} canBeNull Whether null is another thing than leaving it out.
+ * @property {boolean} canBeNull Whether null differs from leaving it out.
  */
 
 /** @type {Record<string, (at: At) => FormField>} */
@@ -42,7 +42,7 @@ const MAKERS = {
 };
 
 /**
- * Make the field at `path` for `schema`, whose references are looked up in `root`.
+ * Create the field at `path` for `schema`, whose references are looked up in `root`.
  * @param {string} path
  * @param {Schema} schema
  * @param {Schema} root
@@ -65,7 +65,7 @@ export function createField(path, schema, root, { isRequired = false, isMarked =
 }
 
 /**
- * The last step of a path: a field's name, or an item's place counted from 0 as in the server's errors.
+ * The last step of a path: a field's name, or an item's index, counted from 0 as in the server's errors.
  * @param {string} path
  */
 export function labelOf(path) {
@@ -76,14 +76,14 @@ export function labelOf(path) {
 /** @param {At} at */
 export const markOf = ({ isMarked }) => isMarked && el("span", { class: "field-required", text: "required" });
 
-/** What a field is for; said once of a list's items. @param {At} at */
+/** The description of a field; shown once for a list's items. @param {At} at */
 export const helpOf = ({ path, spec }) =>
   spec.schema.description && !/\.[1-9]\d*$/.test(path)
     ? el("p", { class: "field-help", text: spec.schema.description })
     : null;
 
 /**
- * The frame around a control: its name, what it takes, its description, its errors.
+ * The frame around a control: its name, its type, its description, its errors.
  * @param {At} at
  * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
  * @param {{ read: (errors: Errors, path: string) => unknown, write: (value: any) => void, isBare?: boolean, more?: HTMLElement }} how
@@ -120,7 +120,7 @@ function framed(at, control, { read, write, isBare = false, more }) {
 }
 
 /**
- * A box that makes a field null.
+ * A checkbox that sets a field to null.
  * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
  */
 function nullBox(control) {
@@ -151,7 +151,7 @@ function textField(at) {
     ? el("textarea", { ...props, rows: 3 })
     : el("input", { ...props, type: spec.input, step: spec.input === "text" ? null : "any" });
   const isMoment = spec.input === "datetime-local";
-  // A text that is emptied is an empty text; left out, it would be the default again.
+  // A cleared text is an empty text; left out, it would be the default again.
   const nothing = spec.input === "text" && spec.schema.default ? "" : undefined;
   return framed(at, control, {
     read: () => (control.value === "" ? nothing : isMoment ? new Date(control.value).toISOString() : control.value),
@@ -178,10 +178,10 @@ function numberField(at) {
   });
   return framed(at, control, {
     read: (errors, path) => {
-      if (control.validity.badInput) errors[path] = ["This is not a number."];
+      if (control.validity.badInput) errors[path] = ["Enter a number."];
       if (control.value === "") return undefined;
       const value = Number(control.value);
-      // An integer beyond 2^53 goes as text, which the server reads exactly; a number would lose its last digits.
+      // An integer beyond 2^53 is sent as text, which the server reads exactly; a number would lose its last digits.
       return isInteger && !Number.isSafeInteger(value) ? control.value : value;
     },
     write: (value) => (control.value = value),

@@ -1,4 +1,4 @@
-/** Values as people read them. Pure. */
+/** Formats values for people. Pure. */
 
 const count = new Intl.NumberFormat("en");
 
@@ -66,7 +66,7 @@ export function brief(value, limit = 240) {
 }
 
 /**
- * An event's data in a line: known chunks as people read them, errors by code, anything else as JSON.
+ * An event's data in one line: known chunks in words, errors by code, anything else as JSON.
  * @param {{ type: string, data: any }} event
  */
 export function gist({ type, data }) {

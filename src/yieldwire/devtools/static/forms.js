@@ -1,4 +1,4 @@
-/** The form of one action: its fields, its errors, and the whole input as JSON for whom fields are in the way. */
+/** The form of one action: its fields, its errors, and an editor for the whole input as JSON. */
 
 import { el } from "./dom.js";
 import { createField } from "./fields.js";
@@ -61,12 +61,12 @@ export class ActionForm {
     this.#render();
   }
 
-  /** Whether the run is to go on without readers. */
+  /** Whether the run is started detached. */
   get isDetached() {
     return this.#detached.checked;
   }
 
-  /** To the first control. */
+  /** Focus the first control. */
   focus() {
     /** @type {HTMLElement | null} */ (this.element.querySelector("input, select, textarea, button"))?.focus();
   }
@@ -81,7 +81,7 @@ export class ActionForm {
   }
 
   /**
-   * Show messages beside the fields they are about; those that belong to no field stand above them all.
+   * Show messages next to their fields; those without a field are shown above all fields.
    * @param {Readonly<Record<string, readonly string[]>> | null | undefined} fieldErrors
    */
   showErrors(fieldErrors) {
@@ -95,7 +95,7 @@ export class ActionForm {
     }));
     for (const { at, rest, isOther, messages } of found) {
       const field = fields.get(at)?.at(-1);
-      // What was said of a union's other types is noise, as long as something was said of the chosen one.
+      // Messages about a union's other types are noise, if there is one about the chosen type.
       if (isOther && found.some((one) => !one.isOther && isWithin(one.at, at))) continue;
       if (field) mark(field, rest, messages);
       else general.push(...messages.map((message) => (rest === "_root" ? message : `${rest}: ${message}`)));
@@ -120,7 +120,7 @@ export class ActionForm {
       title: "Ctrl+Enter",
       text: method === "GET" ? "Open" : "Run",
     });
-    const title = "The run goes on without readers, also when this page is closed";
+    const title = "The run keeps running without readers, also when this page is closed";
     const detached = method === "GET" ? null : el("label", { class: "detached", title }, this.#detached, "Detached");
     return el("div", { class: "form-foot" }, run, detached, this.#mode);
   }
@@ -133,7 +133,7 @@ export class ActionForm {
     ]);
   }
 
-  /** The fields that stand at each path, the innermost last: a union and its chosen type share one. */
+  /** The fields at each path, the innermost last: a union and its chosen type share one. */
   #byPath() {
     /** @type {Map<string, HTMLElement[]>} */
     const fields = new Map();

@@ -1,4 +1,4 @@
-/** Fields that are made of fields: objects, lists, and the types of a union. */
+/** Fields that contain fields: objects, lists, and the types of a union. */
 
 import { el, ICONS, iconButton } from "./dom.js";
 import { createField, helpOf, labelOf, markOf } from "./fields.js";
@@ -59,14 +59,14 @@ export function objectField(at) {
 }
 
 /**
- * An object or a list that may be left out, or null: its fields are made when it is added, so that a schema may contain itself.
+ * An optional or nullable object or list: its fields are created when it is added, so that a schema can contain itself.
  * @param {At} at
  * @returns {FormField}
  */
 export function optionalField(at) {
   let { path } = at;
   const make = at.spec.kind === "list" ? listField : objectField;
-  const withoutHelp = { ...at.spec, schema: { ...at.spec.schema, description: undefined } }; // it is said outside
+  const withoutHelp = { ...at.spec, schema: { ...at.spec.schema, description: undefined } }; // it is shown outside
   /** @type {FormField | null} */
   let inner = null;
   const body = el("div", {});
@@ -76,7 +76,7 @@ export function optionalField(at) {
     inner?.element.classList.add("is-inner");
     body.replaceChildren(...(inner ? [inner.element] : []));
     const step = labelOf(path);
-    toggle.textContent = inner ? `Leave ${step} out` : at.canBeNull ? `Add ${step} (null without)` : `Add ${step}`;
+    toggle.textContent = inner ? `Leave ${step} out` : at.canBeNull ? `Add ${step} (otherwise null)` : `Add ${step}`;
   };
   toggle.addEventListener("click", () => {
     set(inner === null);
@@ -162,7 +162,7 @@ export function listField(at) {
 
 const VERBS = ["Move up", "Move down", "Remove"];
 
-/** The items of a list, each with what moves and removes it. */
+/** The items of a list, each with buttons that move and remove it. */
 class Rows {
   element = el("ol", { class: "field-items" });
   more = el("button", { type: "button", class: "quiet", text: "Add an item" });

@@ -1,4 +1,4 @@
-/** Keys that do something wherever the focus is, but in text, and the list of them. */
+/** Keyboard shortcuts for the whole page, except in text fields, and the list of them. */
 
 import { el, ICONS, iconButton, isTyping } from "./dom.js";
 

@@ -1,4 +1,4 @@
-/** What is said where there is nothing to show. */
+/** Messages for a page without content. */
 
 import { el } from "./dom.js";
 
@@ -9,7 +9,7 @@ actions = Actions()
 
 @actions.action
 async def count(to: int = 10) -> AsyncIterator[Progress]:
-    """Count, and say so."""
+    """Count, and report progress."""
     for n in range(1, to + 1):
         yield Progress(n, total=to)`;
 
@@ -25,14 +25,14 @@ export const notice = (title, ...lines) =>
 export const welcome = () =>
   notice(
     "No actions yet",
-    "An action is a typed function that yields. This is a whole one:",
+    "An action is a typed function that yields. Here is a complete one:",
     el("pre", { class: "code", text: FIRST_ACTION }),
   );
 
 /** @param {Error} reason */
 export const unreadable = ({ message }) =>
   notice(
-    "The actions cannot be read",
+    "The actions could not be loaded",
     message,
     "If this application asks for an Authorization header, set it at the top right.",
   );

@@ -1,10 +1,10 @@
-/** What a run has given so far: progress, text, a value, its result or its error. Drawn with the next frame of the screen. */
+/** The output of a run so far: progress, text, a value, its result or its error. Drawn once per browser frame. */
 
 import { textOf } from "../client.js";
 import { copyButton, el, show } from "./dom.js";
 import { brief, bytes, progressLabel } from "./format.js";
 
-const TEXT_SHOWN = 200_000; // characters; what came before is dropped from the page, not from the log
+const TEXT_SHOWN = 200_000; // characters; older text is dropped from the page, not from the log
 const PIECES = 10_000; // texts that wait for a frame; a hidden tab draws none
 
 export class Output {
@@ -80,7 +80,7 @@ export class Output {
     this.#sentLabel.textContent = `${bytes(sentBytes)} of ${bytes(totalBytes)}`;
   }
 
-  /** The server has the input. */
+  /** The server has received the input. */
   hasArrived() {
     this.#upload.hidden = true;
   }
@@ -89,7 +89,7 @@ export class Output {
   error({ code, message, statusCode, retryable, fieldErrors, data, errorId, debug }) {
     const facts = [
       statusCode ? `status ${statusCode}` : null,
-      retryable ? "worth repeating" : null,
+      retryable ? "retryable" : null,
       errorId ? `error id ${errorId}` : null,
     ];
     const fields = Object.entries(fieldErrors ?? {}).map(([path, messages]) =>

@@ -1,4 +1,4 @@
-/** One run that this page follows: its state, its output, its events, and what can be done with it. */
+/** One followed run: its state, its output, its events, and its buttons. */
 
 import { hashOf, hashOfRun } from "./address.js";
 import { copyButton, el, ICONS, iconButton, show } from "./dom.js";
@@ -39,8 +39,8 @@ export class Panel {
   #id = el("a", { class: "panel-id" });
   #facts = el("span", { class: "panel-facts" });
   #stop = this.#verb("stop", "Stop", "Cancel the run", () => this.stop());
-  #detach = this.#verb("detach", "Detach", "Drop the connection; the run goes on", () => this.toggle());
-  #delete = this.#verb("delete", "Delete", "Forget the run and its log", () => this.#forget());
+  #detach = this.#verb("detach", "Detach", "Drop the connection; the run continues", () => this.toggle());
+  #delete = this.#verb("delete", "Delete", "Delete the run and its log", () => this.#forget());
   #curl = el("code", { class: "curl-text" });
   #curlBox = el(
     "details",
@@ -89,26 +89,26 @@ export class Panel {
     return this.#name;
   }
 
-  /** Whether the start was refused, so that there is no run to speak of. */
+  /** Whether the start was refused, so that there is no run. */
   get isRefused() {
     return this.run.id === undefined && this.run.connection === "closed";
   }
 
-  /** Whether time goes on here. */
+  /** Whether the run is still in progress here. */
   get isLive() {
     return this.run.connection !== "closed";
   }
 
-  /** What the run is, in a few words. */
+  /** The run's state, in a few words. */
   get words() {
     const { run } = this;
     if (this.isRefused) return "refused";
     if (isTerminal(run)) return /** @type {string} */ (run.status);
     if (this.#isDetached) return `${run.status ?? "pending"}, detached`;
-    return this.isLive ? (run.status ?? "pending") : "not readable";
+    return this.isLive ? (run.status ?? "pending") : "unreadable";
   }
 
-  /** Make room: a run that has ended keeps its output and folds its events. */
+  /** Make room: a run that has ended keeps its output and collapses its events. */
   fold() {
     if (isTerminal(this.run)) this.#timeline.element.open = false;
   }
@@ -131,7 +131,7 @@ export class Panel {
     this.#changed();
   }
 
-  /** Read on after the last event that came. */
+  /** Continue after the last event. */
   resume() {
     this.#isDetached = false;
     this.#timeline.resumed();
@@ -152,7 +152,7 @@ export class Panel {
   }
 
   /**
-   * Take times from the server, which knows them better than this page.
+   * Take the times from the server, which are more exact than this page's.
    * @param {{ action: string, startedAt: string | null, createdAt: string, endedAt: string | null }} info
    */
   take({ action, startedAt, createdAt, endedAt }) {
@@ -199,7 +199,7 @@ export class Panel {
 
   #figures() {
     const { run } = this;
-    if (this.isRefused) return "nothing was started";
+    if (this.isRefused) return "not started";
     if (!this.isLive && !isTerminal(run) && !this.#isDetached) return "";
     const seq = seqOf(run);
     const words = [
@@ -214,10 +214,10 @@ export class Panel {
   #troubles() {
     const { run } = this;
     if (!this.#isDetached || isTerminal(run))
-      return run.trouble && `${run.trouble.replace(/[^.]$/, "$&.")} Trying again, nothing is lost.`;
+      return run.trouble && `${run.trouble.replace(/[^.]$/, "$&.")} Retrying; nothing is lost.`;
     const linger = this.#page.lingerOf(this.#name);
-    const end = typeof linger === "number" ? `; attached and without readers it is cancelled after ${linger} s` : "";
-    return `Not reading since event ${number(seqOf(run))}. The run goes on${end}.`;
+    const end = typeof linger === "number" ? `; it is attached, so it is cancelled after ${linger} s without readers` : "";
+    return `Not reading since event ${number(seqOf(run))}. The run continues${end}.`;
   }
 
   /** @param {Run} run */
@@ -240,7 +240,7 @@ export class Panel {
     this.#changed();
   }
 
-  /** No more will come: by an event, by a refusal, or because the log had nothing more and the snapshot has the outcome. */
+  /** The end: by an event, by a refusal, or because the log had no more events and the snapshot has the outcome. */
   #end() {
     if (isTerminal(this.run)) this.#endedAt ??= Date.now();
     this.#spark.end();
@@ -279,7 +279,7 @@ export class Panel {
       await deed();
     } catch (reason) {
       const error = errorOf(reason);
-      this.#output.error({ ...error, message: `It could not be ${what}: ${error.message}` });
+      this.#output.error({ ...error, message: `The run could not be ${what}: ${error.message}` });
     }
     this.#isBusy = false;
     this.#changed();

@@ -1,4 +1,4 @@
-/** The runs that this page follows, side by side, the newest first. */
+/** The followed runs in panels, newest first. */
 
 import { Panel } from "./panel.js";
 
@@ -27,7 +27,7 @@ export class Panels {
   constructor(place, page) {
     this.#place = place;
     this.#page = page;
-    // The time that each took so far, also where nothing comes.
+    // The elapsed time of each, also if no events arrive.
     setInterval(() => this.#panels.forEach((panel) => panel.isLive && panel.draw()), 1000);
   }
 
@@ -68,7 +68,7 @@ export class Panels {
   }
 
   /**
-   * Follow a run by its id, unless it is followed; `info` is what is known of it, once that is known.
+   * Follow a run by its id, unless it is already followed; `info` is its entry in the list, once that is known.
    * @param {string} id
    * @returns {{ panel: Panel, info: Promise<RunInfo | undefined> }}
    */
@@ -80,13 +80,13 @@ export class Panels {
         panel.take(snapshot);
         return snapshot;
       },
-      () => undefined, // the panel says itself why it cannot be read
+      () => undefined, // the panel shows the error itself
     );
     return { panel, info };
   }
 
   /**
-   * Take what the server says of the runs.
+   * Update the runs from the server's list.
    * @param {{ get(id: string | undefined): RunInfo | undefined }} known
    */
   take(known) {

@@ -1,13 +1,13 @@
-/** How fast a run's events come: the wait for the first, and how many in each span of its time. Pure; time is an argument. */
+/** The rate of a run's events: the wait for the first, and the count in each span of time. Pure; time is an argument. */
 
 const SPANS = 60;
 const FIRST_SPAN_MS = 100;
 
-/** Counts in spans of equal length, which doubles whenever the run outgrows them, so that any run fits. */
+/** Counts in spans of equal length, which doubles when the run outgrows them, so that any run fits. */
 export class Rate {
-  /** How long one span is. */
+  /** The length of one span. */
   spanMs = FIRST_SPAN_MS;
-  /** From the beginning to the first event; undefined before it. @type {number | undefined} */
+  /** From the start to the first event; undefined before it. @type {number | undefined} */
   firstMs = undefined;
   total = 0;
   #beganMs;
@@ -22,7 +22,7 @@ export class Rate {
   }
 
   /**
-   * Count events that came at once.
+   * Count events that arrived at once.
    * @param {number} count
    * @param {number} nowMs
    */
@@ -42,7 +42,7 @@ export class Rate {
     return Array.from({ length: last + 1 }, (_, span) => this.#counts[span] ?? 0);
   }
 
-  /** Events for each second between the first and the last; undefined where one moment had them all. */
+  /** Events per second between the first and the last; undefined if all arrived at once. */
   get perSecond() {
     const ms = this.#lastMs - this.#beganMs - (this.firstMs ?? 0);
     return this.total > 1 && ms > 0 ? ((this.total - 1) * 1000) / ms : undefined;

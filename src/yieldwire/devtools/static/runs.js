@@ -1,4 +1,4 @@
-/** The table of all runs. Polls: fast while something happens, slower with time, not at all in a hidden tab. */
+/** The table of all runs. Polls: often while something happens, less often over time, not at all in a hidden tab. */
 
 import { hashOfRun } from "./address.js";
 import { el, show } from "./dom.js";
@@ -51,7 +51,7 @@ export class RunsTable {
     this.#empty.append(
       el("h3", { text: "No runs yet" }),
       el("p", {
-        text: "Every call of an action is a run, and stands here while its log is kept: started from this page, another tab, a terminal or your own code.",
+        text: "Every call of an action is a run. Runs are listed here while their logs are kept, whether they were started from this page, another tab, a terminal or your own code.",
       }),
     );
     const head = el("div", { class: "section-head" }, el("h2", { text: "Runs" }), this.#filter);
@@ -80,7 +80,7 @@ export class RunsTable {
     (this.#table.querySelector("a") ?? this.#filter).focus();
   }
 
-  /** Ask now, and often for a while. */
+  /** Poll now, and often for a while. */
   hurry() {
     this.#paceMs = FAST_MS;
     this.#schedule(50);
@@ -116,7 +116,7 @@ export class RunsTable {
   }
 
   /**
-   * Drop what the server no longer lists: runs forgotten there, and a whole log after a restart.
+   * Drop what the server no longer lists: runs deleted there, and everything after a restart.
    * @param {RunInfo[]} runs
    * @param {string | null} next
    */
@@ -134,7 +134,7 @@ export class RunsTable {
     const runs = [...this.#runs.values()].filter(isWanted).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const rows = runs.map((run) => this.#row(run));
     const order = runs.map((run) => run.id).join();
-    if (order !== this.#last) this.#body.replaceChildren(...rows); // otherwise the cells alone change, and the focus stays
+    if (order !== this.#last) this.#body.replaceChildren(...rows); // otherwise only cells change, and the focus is kept
     if (order !== this.#last) this.#paceMs = FAST_MS;
     this.#last = order;
     this.#table.hidden = runs.length === 0;

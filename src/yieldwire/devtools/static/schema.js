@@ -1,4 +1,4 @@
-/** Reading JSON Schema, as Pydantic writes it. Pure: knows nothing of the page. */
+/** Reads JSON Schema, as Pydantic writes it. Pure: independent of the page. */
 
 /**
  * @typedef {{ [key: string]: any }} Schema
@@ -13,7 +13,7 @@
  *   | { kind: "list", items: Schema }
  *   | { kind: "object", fields: [string, Schema][], required: string[] }
  *   | { kind: "union", members: Member[] }
- * )} Field What control a place of the input needs.
+ * )} Field The control that a place of the input needs.
  */
 
 /** @type {Record<string, string>} */
@@ -25,13 +25,13 @@ const FORMATS = {
   uri: "url",
   password: "password",
 };
-/** What Python calls a type of JSON, which is how Pydantic names a union's member in a path. @type {Record<string, string>} */
+/** Python's names of JSON types, which Pydantic uses for a union's member in a path. @type {Record<string, string>} */
 const PYTHON_NAMES = { integer: "int", number: "float", string: "str", boolean: "bool", array: "list", object: "dict" };
-const LONG_TEXT = 200; // characters; a string that may be longer gets several lines
+const LONG_TEXT = 200; // characters; a string that can be longer gets several lines
 const LONG_NAMES = /(^|_)(prompt|text|message|body|content|description|question|notes?|markdown|html|code|sql)$/i;
 
 /**
- * Follow `$ref` (and an `allOf` of one); what stands beside the reference wins.
+ * Follow `$ref` (and an `allOf` of one); members next to the reference win.
  * @param {Schema | undefined} schema
  * @param {Schema} root
  * @returns {Schema}
@@ -57,7 +57,7 @@ function lookUp(ref, root) {
 }
 
 /**
- * What control a field needs; whatever has none of its own is json. Null is no member of a union but `nullable`.
+ * The control for a field; types without a control use json. Null is not a member of a union but `nullable`.
  * @param {Schema} schema
  * @param {Schema} root
  * @param {string} [name]
@@ -117,7 +117,7 @@ function membersOf(members, root) {
 }
 
 /**
- * The first member of a union that a value fits, by its type and its constants; the first where none does.
+ * The first member of a union that matches a value, by its type and its constants; the first member if none does.
  * @param {Member[]} members
  * @param {unknown} value
  * @param {Schema} root
@@ -172,7 +172,7 @@ export function typeName(schema, root = schema ?? {}) {
 }
 
 /**
- * What a value must hold to, in a few words: `integer, 1 to 100`.
+ * The constraints of a value, in a few words: `integer, 1 to 100`.
  * @param {Schema} schema
  * @param {Schema} [root]
  */

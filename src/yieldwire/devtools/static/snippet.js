@@ -1,4 +1,4 @@
-/** A call as one writes it elsewhere: in TypeScript, in Python. Pure. */
+/** A call as code: in TypeScript, in Python. Pure. */
 
 const INDENT = "  ";
 
@@ -9,7 +9,7 @@ const INDENT = "  ";
  * @property {string} alias
  * @property {boolean} streams
  * @property {Record<string, unknown>} input
- * @property {boolean} [isFeed] Whether it is opened by GET.
+ * @property {boolean} [isFeed] Whether it is started by GET.
  * @property {boolean} isDetached
  * @property {boolean} isAuthorized
  */
@@ -67,7 +67,7 @@ const isFile = (/** @type {unknown} */ value) => typeof File !== "undefined" && 
 /**
  * @param {any} value
  * @param {string} indent
- * @param {unknown[]} files Those of the input, as a picker would have them.
+ * @param {unknown[]} files The files of the input, as from a file picker.
  * @returns {string}
  */
 function typescript(value, indent, files) {
@@ -99,7 +99,7 @@ function python(value, indent) {
 }
 
 /**
- * A string of JSON is one of Python: every escape of the one means the same in the other.
+ * A JSON string is a Python string: every escape means the same in both.
  * @param {string} text
  */
 const pythonText = (text) => JSON.stringify(text);

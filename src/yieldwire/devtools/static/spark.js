@@ -1,4 +1,4 @@
-/** How fast a run's events come, as a small drawing and two figures beside it. */
+/** The rate of a run's events, as a small chart with two figures. */
 
 import { el, show, svg } from "./dom.js";
 import { duration, rate } from "./format.js";
@@ -16,7 +16,7 @@ export class Spark {
     this.#bars,
   );
   #first = el("span", { data: { role: "first-event" }, title: "From the request to the first event" });
-  #speed = el("span", { data: { role: "speed" }, title: "Events for each second since the first" });
+  #speed = el("span", { data: { role: "speed" }, title: "Events per second since the first" });
   #endMs = 0;
 
   element = el(
@@ -31,7 +31,7 @@ export class Spark {
     this.#rate.add(count, performance.now());
   }
 
-  /** The run has ended: time no longer goes on. */
+  /** The run has ended: stop the time. */
   end() {
     this.#endMs ||= performance.now();
   }

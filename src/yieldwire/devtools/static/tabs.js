@@ -1,4 +1,4 @@
-/** Several texts of code in one place: one is shown, and copied. */
+/** Tabs with code: one is shown, and can be copied. */
 
 import { copyButton, el } from "./dom.js";
 

@@ -1,2 +1,2 @@
-/** Light, dark, or as the system has it. Loaded before the page is painted, so that it never changes under the eye. */
+/** Light, dark, or the system's theme. Loaded before the page is painted, so that it does not flash. */
 document.documentElement.dataset.theme = localStorage.getItem("yieldwire-theme") ?? "system";

@@ -1,10 +1,10 @@
 /**
- * The events of one run, as a list that costs the same however long it is.
+ * The events of one run, as a list whose cost does not depend on its length.
  *
- * Theory of operation. The events are kept in an array, those that the filter lets through in another. Only the rows in
- * sight are elements, moved to where they belong in a space as high as all rows would be. Whatever comes is drawn with the next
- * frame of the screen, and filtering takes a few milliseconds of each frame until it is done, so no amount of events
- * holds the page up.
+ * Theory of operation. The events are kept in one array, those that match the filter in another. Only the visible rows are
+ * elements, positioned in a space as high as all rows would be. New events are drawn with the next browser frame, and
+ * filtering takes a few milliseconds of each frame until it is done, so no number of events blocks
+ * the page.
  */
 
 import { copyButton, el, show } from "./dom.js";
@@ -16,9 +16,9 @@ import { brief, gist, number, weight } from "./format.js";
  */
 
 const KEPT = 100_000; // events; older ones are dropped from the page, not from the log
-const KEPT_SIZE = 32_000_000; // about the characters of them all
+const KEPT_SIZE = 32_000_000; // about the number of characters in all of them
 const ROW = 24; // px, as in run.css
-const MORE = 8; // rows above and below those in sight
+const MORE = 8; // rows above and below the visible ones
 const BUDGET_MS = 6;
 const DETAIL_SHOWN = 100_000; // characters
 const TYPES = ["all", "chunk", "restarted", "done", "error", "cancelled"];
@@ -55,7 +55,7 @@ export class Timeline {
   );
   #rows = el("div", { class: "event-rows", role: "presentation" });
   #space = el("div", { class: "event-space", role: "presentation" }, this.#rows);
-  #none = el("p", { class: "empty-note", text: "No event fits the filter.", hidden: true });
+  #none = el("p", { class: "empty-note", text: "No event matches the filter.", hidden: true });
   #list = el(
     "div",
     { class: "events", role: "listbox", tabindex: "0", "aria-label": "Events", data: { role: "events" } },
@@ -90,7 +90,7 @@ export class Timeline {
     this.element.addEventListener("toggle", () => this.#due());
   }
 
-  /** Take events in. @param {readonly RunEvent[]} batch */
+  /** Add events. @param {readonly RunEvent[]} batch */
   add(batch) {
     const atMs = performance.now() - this.#began;
     for (const event of batch) {
@@ -146,7 +146,7 @@ export class Timeline {
     if (!isDone) this.#due();
   }
 
-  /** Let events through the filter for a few milliseconds; whether all have been. */
+  /** Filter events for a few milliseconds; return whether all are done. */
   #scan() {
     const untilMs = performance.now() + BUDGET_MS;
     const fits = fitsOf(this.#type.value, this.#words.value.trim().toLowerCase());
@@ -230,7 +230,7 @@ export class Timeline {
   #select(entry) {
     this.#selected = entry;
     this.#detail.hidden = entry === undefined;
-    if (entry) show(this.#when, `Event ${number(entry.event.seq)}, ${secondsOf(entry)} after this page began to read`);
+    if (entry) show(this.#when, `Event ${number(entry.event.seq)}, ${secondsOf(entry)} after this page started to read`);
     if (entry) this.#json.textContent = brief(JSON.stringify(entry.event, null, 2), DETAIL_SHOWN);
     this.#due();
   }
@@ -251,7 +251,7 @@ const newRow = () =>
     "div",
     { class: "event", role: "option" },
     el("span", { class: "event-seq" }),
-    el("span", { class: "event-at", title: "When this page got it" }),
+    el("span", { class: "event-at", title: "When this page received it" }),
     el("span", { class: "event-type" }),
     el("code", { class: "event-data" }),
   );

@@ -1,4 +1,4 @@
-"""What every store promises, as tests: `StoreContract`.
+"""The guarantees of every store, as tests: `StoreContract`.
 
     class TestMyStore(StoreContract):
         @pytest.fixture
@@ -9,7 +9,7 @@
 The tests are plain coroutines with plain asserts: this package imports no test runner. They
 need one that runs coroutines, such as pytest with pytest-asyncio and ``asyncio_mode = auto``;
 ``pytest.register_assert_rewrite("yieldwire.testing.contract")``, before the import, makes its
-failures tell more.
+failure messages more detailed.
 """
 
 from yieldwire.testing.contract.appending import AppendContract
@@ -40,8 +40,8 @@ class StoreContract(
     RevocationContract,
     OpenContract,
 ):
-    """The contracts of `yieldwire.stores`, a promise a test.
+    """The contracts of `yieldwire.stores`, one guarantee per test.
 
-    A subclass gives the fixture ``harness``, a `StoreHarness`; what this suite does not check
+    A subclass provides the fixture ``harness``, a `StoreHarness`; what this suite does not check
     is not promised.
     """

@@ -1,4 +1,4 @@
-"""What a store promises of appending to a log."""
+"""A store's guarantees for appending to a log."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +25,7 @@ ENDS = (EventType.DONE, EventType.ERROR, EventType.CANCELLED)
 
 
 class AppendContract:
-    """`Store.append`: in order, all or none, by whoever holds the run."""
+    """`Store.append`: in order, all or nothing, only by the holder of the run."""
 
     async def test_events_stand_in_the_log_as_they_were_appended(
         self, harness: StoreHarness
@@ -44,7 +44,7 @@ class AppendContract:
         assert (await harness.store.get(run.id)).seq == 6
 
     async def test_a_block_is_kept_byte_for_byte(self, harness: StoreHarness) -> None:
-        """Hostile and large data comes back as it went in."""
+        """Hostile and large data comes back unchanged."""
         run = await claimed(harness.store)
         data = ['"\\u2028\\u0085 \\r\\n✓"'.encode(), b'"' + b"x" * 300_000 + b'"']
         block = Block.of_chunks(run.id, 1, data)
@@ -59,7 +59,7 @@ class AppendContract:
     async def test_a_run_that_does_not_exist_cannot_be_written_to(
         self, harness: StoreHarness
     ) -> None:
-        """Appending makes no run."""
+        """Appending does not create a run."""
         with raises(NotFound):
             await harness.store.append("rnever", chunks("rnever", 1, 1), after=0, fence=0)
 
@@ -69,13 +69,13 @@ class AppendContract:
     # The right to write.
 
     async def test_a_pending_run_cannot_be_written_to(self, harness: StoreHarness) -> None:
-        """A run is written to only after it was claimed."""
+        """A run can be written to only after it was claimed."""
         run = await created(harness.store)
 
         await self._is_refused(harness, run, Fenced, after=0, fence=run.fence)
 
     async def test_a_writer_without_the_fence_is_refused(self, harness: StoreHarness) -> None:
-        """Neither an older nor a made-up fence lets anybody write."""
+        """Neither an older nor an invented fence lets anybody write."""
         run = await claimed(harness.store)
 
         await self._is_refused(harness, run, Fenced, after=0, fence=run.fence - 1)
@@ -127,7 +127,7 @@ class AppendContract:
     async def test_the_same_append_again_is_answered_as_success(
         self, harness: StoreHarness
     ) -> None:
-        """A writer that lost the answer repeats the call; nothing is doubled."""
+        """A writer that lost the answer repeats the call; nothing is duplicated."""
         run = await claimed(harness.store)
         first, second = chunks(run.id, 1, 2), chunks(run.id, 3, 3)
         await append_all(harness.store, run, [first, second])
@@ -139,7 +139,7 @@ class AppendContract:
         assert [event.seq for event in await log_of(harness.store, run.id)] == [1, 2, 3, 4, 5]
 
     async def test_the_same_end_again_is_answered_as_success(self, harness: StoreHarness) -> None:
-        """A writer whose last answer was lost may repeat its end."""
+        """A writer whose last answer was lost can repeat its end."""
         run = await claimed(harness.store)
         await finish(harness.store, run)
 
@@ -163,7 +163,7 @@ class AppendContract:
         assert again == 3
 
     async def test_a_repeat_that_says_more_is_a_conflict(self, harness: StoreHarness) -> None:
-        """A block of which only the beginning stands there is not the same block."""
+        """A block of which the log only has the beginning is not the same block."""
         run = await claimed(harness.store)
         await append_all(harness.store, run, [chunks(run.id, 1, 2)])
         longer = chunks(run.id, 1, 3)
@@ -173,7 +173,7 @@ class AppendContract:
     async def test_a_repeat_by_a_writer_whose_right_is_over_is_refused(
         self, harness: StoreHarness
     ) -> None:
-        """Equal bytes do not give the right to write back."""
+        """Equal bytes do not restore the right to write."""
         run = await claimed(harness.store, lease=10, retries=1)
         block = chunks(run.id, 1, 1)
         await harness.store.append(run.id, block, after=0, fence=run.fence)
@@ -183,7 +183,7 @@ class AppendContract:
         await self._is_refused(harness, run, Fenced, after=0, fence=run.fence, block=block)
 
     async def test_appends_that_race_leave_one_of_them(self, harness: StoreHarness) -> None:
-        """Of several writers that believe the same last seq, one writes."""
+        """Of several writers that expect the same last seq, one writes."""
         run = await claimed(harness.store)
         blocks = [chunks(run.id, 1, 1, f"writer {n}") for n in range(6)]
 
@@ -197,7 +197,7 @@ class AppendContract:
     async def test_appends_that_are_made_at_once_each_have_their_own_outcome(
         self, harness: StoreHarness
     ) -> None:
-        """Nobody is refused for what another run's writer did, nor taken in with the others."""
+        """No append fails or succeeds because of what another run's writer did."""
         store = harness.store
         right, wrong, behind, ahead = [[await claimed(store) for _ in range(8)] for _ in range(4)]
         ended = [await finished(store) for _ in range(4)]
@@ -226,7 +226,7 @@ class AppendContract:
     async def test_appends_that_are_made_at_once_may_have_been_made_before(
         self, harness: StoreHarness
     ) -> None:
-        """A repeat is answered as success beside new appends, and beside itself."""
+        """A repeat counts as success next to new appends, and next to itself."""
         store = harness.store
         runs = [await claimed(store) for _ in range(8)]
         await asyncio.gather(*(append_one(store, run) for run in runs[:4]))
@@ -241,7 +241,7 @@ class AppendContract:
     async def test_the_terminal_event_and_the_status_are_one_step(
         self, harness: StoreHarness
     ) -> None:
-        """Whatever ends a run is in the log and in the record at once."""
+        """The end of a run is in the log and in the record at once."""
         for kind in ENDS:
             run = await claimed(harness.store)
 
@@ -253,7 +253,7 @@ class AppendContract:
             assert await terminal_events(harness.store, run.id) == [kind]
 
     async def test_no_reader_sees_the_end_in_one_place_only(self, harness: StoreHarness) -> None:
-        """At no moment has a run a terminal status and no terminal event, or the event alone."""
+        """A terminal status and a terminal event are never visible without each other."""
         for kind in ENDS:
             run = await claimed(harness.store)
 
@@ -269,7 +269,7 @@ class AppendContract:
     async def test_a_block_may_hold_the_last_chunks_and_the_end(
         self, harness: StoreHarness
     ) -> None:
-        """The end need not be a block of its own."""
+        """The end does not have to be a separate block."""
         run = await claimed(harness.store)
         block = chunks(run.id, 1, 2).joined(ending(run.id, 3))
 
@@ -282,7 +282,7 @@ class AppendContract:
         assert (await harness.store.read(run.id, 2))[-1].end is EventType.DONE
 
     async def test_ends_that_race_leave_one_of_them(self, harness: StoreHarness) -> None:
-        """A run ends once, whoever is first."""
+        """A run ends once, by the first writer."""
         run = await claimed(harness.store)
 
         outcomes = await race([partial(finish, harness.store, run, kind) for kind in ENDS])
@@ -319,7 +319,7 @@ class AppendContract:
         fence: int,
         end: Status | None = None,
     ) -> None:
-        """Check that an append is refused and leaves everything as it was."""
+        """Check that an append is refused and changes nothing."""
         before, log = await harness.store.get(run.id), await log_of(harness.store, run.id)
         block = block or chunks(run.id, after + 1, 1, "intruder")
 

@@ -1,4 +1,4 @@
-"""What a store promises of lists of runs."""
+"""A store's guarantees for lists of runs."""
 
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
@@ -6,7 +6,7 @@ from yieldwire.testing.contract.harness import StoreHarness, claimed, created, f
 
 
 class FindContract:
-    """`Store.find`: the runs that fit, newest first."""
+    """`Store.find`: the matching runs, newest first."""
 
     async def test_the_newest_run_comes_first(self, harness: StoreHarness) -> None:
         """Runs are listed in the order of their creation, the last one first."""
@@ -15,7 +15,7 @@ class FindContract:
         assert await self._found(harness, Query(owner="ada")) == ids(runs[::-1])
 
     async def test_an_owner_finds_only_their_own(self, harness: StoreHarness) -> None:
-        """Neither somebody else's runs nor nobody's are on an owner's list."""
+        """Neither another owner's runs nor anonymous runs are on an owner's list."""
         own = await created(harness.store, owner="ada")
         await created(harness.store, owner="ben")
         await created(harness.store, owner=None)
@@ -23,13 +23,13 @@ class FindContract:
         assert await self._found(harness, Query(owner="ada")) == [own.id]
 
     async def test_everyone_means_everyone(self, harness: StoreHarness) -> None:
-        """Looking past the owner finds nobody's runs too."""
+        """Ignoring the owner finds anonymous runs too."""
         runs = [await created(harness.store, owner=owner) for owner in ("ada", "ben", None)]
 
         assert await self._found(harness, Query(everyone=True)) == ids(runs[::-1])
 
     async def test_runs_are_found_by_status(self, harness: StoreHarness) -> None:
-        """A run is found under the status that it has at that moment."""
+        """A run is found under its current status."""
         pending = await created(harness.store)
         running = await claimed(harness.store)
         completed = await finished(harness.store)
@@ -53,7 +53,7 @@ class FindContract:
         assert await self._found(harness, Query(owner="ada", action="count")) == [run.id]
 
     async def test_runs_are_found_by_each_of_their_labels(self, harness: StoreHarness) -> None:
-        """A label is compared whole, and any of them will do."""
+        """A label is compared whole, and any of them matches."""
         run = await created(harness.store, labels=("nightly", "eu"))
         await created(harness.store, labels=("nightly-test",))
 
@@ -72,7 +72,7 @@ class FindContract:
         assert await self._found(harness, query) == [wanted.id]
 
     async def test_pages_together_are_the_whole_list(self, harness: StoreHarness) -> None:
-        """``before`` goes on where the last page ended, also among what does not fit."""
+        """``before`` continues where the last page ended, also among runs that do not match."""
         runs: list[RunRecord] = []
         for _ in range(7):
             runs.append(await created(harness.store))
@@ -90,7 +90,7 @@ class FindContract:
     async def test_runs_started_meanwhile_do_not_move_the_next_page(
         self, harness: StoreHarness
     ) -> None:
-        """What is newer than the page is not on the next one."""
+        """Runs newer than the page are not on the next one."""
         older, newer = await created(harness.store), await created(harness.store)
         await created(harness.store)
 
@@ -104,7 +104,7 @@ class FindContract:
         assert await harness.store.find(Query(owner="ada")) == [await harness.store.get(run.id)]
 
     async def test_a_run_that_was_purged_is_not_found(self, harness: StoreHarness) -> None:
-        """A forgotten run is on no list."""
+        """A deleted run is on no list."""
         run = await finished(harness.store)
 
         await harness.store.purge(run.id)

@@ -1,4 +1,4 @@
-"""What the contract's tests are made of: a store on a moving clock, its runs and blocks."""
+"""The parts of the contract's tests: a store on a moving clock, its runs and blocks."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ from yieldwire.log.run import RunRecord, Status, advance, new_run_id
 from yieldwire.stores import Admission, RunStore
 
 SOON: Final = 30.0
-"""Seconds within which something that must happen has happened, on the slowest machine."""
+"""Seconds within which something must happen, on the slowest machine."""
 
 
 class StoreHarness(Protocol):
-    """What a subclass of `StoreContract` hands to its tests as the fixture ``harness``.
+    """What a subclass of `StoreContract` provides as the fixture ``harness``.
 
-    The harness, not the test, knows how to move time and how to open the store again.
+    The harness, not the test, knows how to move time and how to reopen the store.
     """
 
     @property
@@ -27,17 +27,17 @@ class StoreHarness(Protocol):
         ...
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass, by every clock that the store goes by."""
+        """Move every clock that the store uses."""
         ...
 
     async def jump(self, seconds: float) -> None:
-        """Set the wall clock alone; nothing where the store's clock cannot be set."""
+        """Set only the wall clock; does nothing if the store's clock cannot be set."""
         ...
 
     async def reopen(self) -> None:
         """Close the store and open it again, as a restart of the process does.
 
-        A store that is lost with its process stays as it is.
+        A store that is lost with its process does not change.
         """
         ...
 
@@ -69,7 +69,7 @@ async def claimed(
     lease: float | None = None,
     **fields: Any,  # noqa: ANN401 - as above
 ) -> RunRecord:
-    """Create a run and begin its first attempt."""
+    """Create a run and start its first attempt."""
     run = await created(store, **fields)
     return await store.claim(run.id, lease=lease)
 
@@ -84,7 +84,7 @@ async def finished(store: RunStore, **fields: Any) -> RunRecord:  # noqa: ANN401
 async def finish(
     store: RunStore, run: RunRecord, kind: EventType = EventType.DONE, *, after: int = 0
 ) -> int:
-    """End a running run with one terminal event behind ``after``."""
+    """End a running run with one terminal event after ``after``."""
     return await store.append(
         run.id,
         ending(run.id, after + 1, kind),
@@ -108,21 +108,21 @@ def ending(run_id: str, seq: int, kind: EventType = EventType.DONE) -> Block:
 async def pages_of(
     store: RunStore, run_id: str, after: int = 0, *, max_bytes: int = 262_144
 ) -> list[Sequence[Block]]:
-    """Return what a reader gets behind ``after``, page by page, up to the log's end."""
+    """Return what a reader gets after ``after``, page by page, up to the log's end."""
     pages: list[Sequence[Block]] = []
     while page := await store.read(run_id, after, max_bytes=max_bytes):
         pages.append(page)
-        assert page[-1].last > after, f"the page behind {after} leads back to {page[-1].last}"
+        assert page[-1].last > after, f"the page after {after} leads back to {page[-1].last}"
         after = page[-1].last
     return pages
 
 
 async def log_of(store: RunStore, run_id: str, after: int = 0) -> list[Event]:
-    """Return the events behind ``after``."""
+    """Return the events after ``after``."""
     pages = await pages_of(store, run_id, after)
     return [event for page in pages for block in page for event in block.events()]
 
 
 async def terminal_events(store: RunStore, run_id: str) -> list[EventType]:
-    """Return the types of the terminal events in the log; there may be one, as its last."""
+    """Return the types of the terminal events in the log; at most one is allowed, as its last."""
     return [event.type for event in await log_of(store, run_id) if event.is_terminal]

@@ -1,4 +1,4 @@
-"""What a store promises of the right to write to a run, and of asking it to stop."""
+"""A store's guarantees for the right to write to a run, and for asking it to stop."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ class ClaimContract:
     """`Leases.claim` and `Leases.heartbeat`."""
 
     async def test_a_claim_begins_an_attempt(self, harness: StoreHarness) -> None:
-        """Status, fence and attempt change in one step, and the log does not."""
+        """Status, fence and attempt change in one step, and the log does not change."""
         run = await created(harness.store)
 
         attempt = await harness.store.claim(run.id, lease=None)
@@ -36,7 +36,7 @@ class ClaimContract:
         assert attempt.seq == 0
 
     async def test_only_a_pending_run_can_be_claimed(self, harness: StoreHarness) -> None:
-        """A run that runs, or has ended, is nobody else's to begin."""
+        """A run that is running, or has ended, cannot be claimed."""
         running, ended = await claimed(harness.store), await finished(harness.store)
 
         for run in (running, ended):
@@ -45,12 +45,12 @@ class ClaimContract:
             assert await harness.store.get(run.id) == run
 
     async def test_an_unknown_run_cannot_be_claimed(self, harness: StoreHarness) -> None:
-        """Claiming makes no run."""
+        """Claiming does not create a run."""
         with raises(NotFound):
             await harness.store.claim("rnever", lease=10)
 
     async def test_claims_that_race_begin_one_attempt(self, harness: StoreHarness) -> None:
-        """A run that is delivered to several workers is begun by one."""
+        """A run that is delivered to several workers is started by one."""
         run = await created(harness.store)
         fences: list[int] = []
 
@@ -69,7 +69,7 @@ class ClaimContract:
         assert now.attempt == 1
 
     async def test_a_heartbeat_renews_the_lease(self, harness: StoreHarness) -> None:
-        """A worker that is heard of in time keeps its run, however long that takes."""
+        """A worker that sends heartbeats in time keeps its run, however long that takes."""
         run = await claimed(harness.store, lease=10, linger=None)
 
         for _ in range(5):
@@ -141,7 +141,7 @@ class CancelContract:
             await harness.store.claim(run.id, lease=None)
 
     async def test_a_running_run_is_asked_to_stop(self, harness: StoreHarness) -> None:
-        """The wish is a flag: the run goes on until its worker ends it."""
+        """A cancel request is a flag: the run continues until its worker ends it."""
         run = await claimed(harness.store)
 
         asked = await harness.store.request_cancel(run.id, "requested")
@@ -162,7 +162,7 @@ class CancelContract:
         assert answered.cancel_reason is None
 
     async def test_the_first_reason_stays(self, harness: StoreHarness) -> None:
-        """Asking twice is asking once."""
+        """A second request changes nothing."""
         running, pending = await claimed(harness.store), await created(harness.store)
 
         for run in (running, pending):
@@ -173,7 +173,7 @@ class CancelContract:
         assert await terminal_events(harness.store, pending.id) == [EventType.CANCELLED]
 
     async def test_an_unknown_run_cannot_be_cancelled(self, harness: StoreHarness) -> None:
-        """To cancel what does not exist is an error."""
+        """Cancelling a run that does not exist is an error."""
         with raises(NotFound):
             await harness.store.request_cancel("rnever", "requested")
 
@@ -190,7 +190,7 @@ class CancelContract:
             assert (await harness.store.get(run.id)).status is Status.COMPLETED
 
     async def test_a_cancel_that_races_the_claim_is_not_lost(self, harness: StoreHarness) -> None:
-        """Either the run never starts, or its worker is told."""
+        """Either the run never starts, or its worker gets the request."""
         for _ in range(5):
             run = await created(harness.store)
 

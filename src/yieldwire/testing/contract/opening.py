@@ -1,4 +1,4 @@
-"""What a store promises of being opened and closed, again and again."""
+"""A store's guarantees for opening and closing, repeatedly."""
 
 from yieldwire.testing.contract.harness import StoreHarness, created, finished, log_of
 
@@ -9,7 +9,7 @@ class OpenContract:
     async def test_a_store_that_was_closed_opens_again_with_its_runs(
         self, harness: StoreHarness
     ) -> None:
-        """A close lets go of what is open, not of what is kept."""
+        """A close releases open resources and keeps the data."""
         store = harness.store
         await store.open()
         live, ended = await created(store), await finished(store)
@@ -25,7 +25,7 @@ class OpenContract:
     async def test_a_store_that_is_opened_twice_closes_with_the_last(
         self, harness: StoreHarness
     ) -> None:
-        """Applications may share it: one that closes takes it from nobody."""
+        """Applications can share it: one that closes does not close it for the others."""
         store = harness.store
         await store.open()
         await store.open()
@@ -38,7 +38,7 @@ class OpenContract:
         assert kept == run
 
     async def test_a_store_closes_twice(self, harness: StoreHarness) -> None:
-        """Closing what is closed changes nothing."""
+        """Closing a closed store has no effect."""
         await harness.store.open()
         run = await created(harness.store)
         await harness.store.close()

@@ -1,4 +1,4 @@
-"""What a store promises of forgetting runs."""
+"""A store's guarantees for deleting runs."""
 
 from yieldwire.errors import Conflict, NotFound
 from yieldwire.log.run import RunRecord, Status
@@ -21,7 +21,7 @@ class PurgeContract:
     async def test_a_run_is_forgotten_when_its_retention_is_over(
         self, harness: StoreHarness
     ) -> None:
-        """Record and log go together."""
+        """Record and log are deleted together."""
         run = await finished(harness.store, retention=100)
 
         await harness.advance(95)
@@ -35,7 +35,7 @@ class PurgeContract:
             await harness.store.read(run.id, 0)
 
     async def test_retention_counts_from_the_end(self, harness: StoreHarness) -> None:
-        """However long a run took, it is kept as long after it."""
+        """However long a run took, it is kept equally long after its end."""
         run = await claimed(harness.store, retention=100)
         await harness.advance(1_000)
         await finish(harness.store, run)
@@ -45,7 +45,7 @@ class PurgeContract:
         assert list(await harness.store.purge()) == []
 
     async def test_runs_that_the_store_ended_are_forgotten_too(self, harness: StoreHarness) -> None:
-        """Whoever wrote the end, retention begins with it."""
+        """Whatever wrote the end, retention starts with it."""
         cancelled = await created(harness.store, retention=100)
         await harness.store.request_cancel(cancelled.id, "requested")
         lost = await claimed(harness.store, lease=10, retention=100)
@@ -57,7 +57,7 @@ class PurgeContract:
         assert {*await harness.store.purge()} == {cancelled.id, lost.id}
 
     async def test_a_run_that_has_not_ended_is_never_forgotten(self, harness: StoreHarness) -> None:
-        """No time is long enough."""
+        """An unfinished run is never deleted."""
         runs = [
             await created(harness.store, retention=0),
             await claimed(harness.store, retention=0),
@@ -81,7 +81,7 @@ class PurgeContract:
         assert len(await log_of(harness.store, long.id)) == 1
 
     async def test_a_purge_sets_the_key_free(self, harness: StoreHarness) -> None:
-        """A key lives exactly as long as its run."""
+        """A key is kept exactly as long as its run."""
         admission = Admission(key="k", fingerprint="f")
         run = await self._ended_with_key(harness, admission)
         await harness.advance(11)
@@ -92,7 +92,7 @@ class PurgeContract:
         assert again.id != run.id
 
     async def test_one_run_can_be_forgotten_by_name(self, harness: StoreHarness) -> None:
-        """Its log and its key go with it, before their time."""
+        """Its log and its key are deleted with it, before their time."""
         admission = Admission(key="k", fingerprint="f")
         run = await self._ended_with_key(harness, admission)
 
@@ -103,7 +103,7 @@ class PurgeContract:
         assert (await harness.store.create(record(), admission)).id != run.id
 
     async def test_only_an_ended_run_can_be_forgotten_by_name(self, harness: StoreHarness) -> None:
-        """A run that goes on has to be cancelled first."""
+        """An unfinished run must be cancelled first."""
         runs = [await created(harness.store), await claimed(harness.store)]
 
         for run in runs:
@@ -112,7 +112,7 @@ class PurgeContract:
             assert await harness.store.get(run.id) == run
 
     async def test_an_unknown_run_cannot_be_forgotten(self, harness: StoreHarness) -> None:
-        """Forgetting twice is an error the second time."""
+        """Deleting twice is an error the second time."""
         run = await finished(harness.store)
         await harness.store.purge(run.id)
 
@@ -121,7 +121,7 @@ class PurgeContract:
                 await harness.store.purge(run_id)
 
     async def test_a_purge_comes_once(self, harness: StoreHarness) -> None:
-        """A run that was forgotten by name is not forgotten again by time."""
+        """A run that was deleted by name is not deleted again by time."""
         run = await finished(harness.store, retention=10)
         await harness.store.purge(run.id)
 
@@ -130,7 +130,7 @@ class PurgeContract:
         assert list(await harness.store.purge()) == []
 
     async def test_the_wall_clock_may_jump(self, harness: StoreHarness) -> None:
-        """Neither leases, nor lingering, nor retention go by it while the machine is up."""
+        """Leases, linger and retention do not depend on it while the machine is running."""
         running = await claimed(harness.store, lease=10, linger=30)
         ended = await finished(harness.store, retention=100)
 

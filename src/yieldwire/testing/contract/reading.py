@@ -1,4 +1,4 @@
-"""What a store promises of reading a log, and of waiting for more."""
+"""A store's guarantees for reading a log, and for waiting for more."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,10 +22,10 @@ from yieldwire.testing.contract.harness import (
 
 
 class ReadContract:
-    """`Store.read`: everything behind a cursor, in order, page by page."""
+    """`Store.read`: everything after a cursor, in order, page by page."""
 
     async def test_a_log_can_be_read_from_behind_every_event(self, harness: StoreHarness) -> None:
-        """A cursor inside a block cuts the block at a frame."""
+        """A cursor inside a block cuts the block between two frames."""
         run = await written(harness.store, blocks=3, size=4)
         log = await log_of(harness.store, run.id)
         whole = b"".join(block.frames for block in await harness.store.read(run.id, 0))
@@ -61,7 +61,7 @@ class ReadContract:
         assert list(await harness.store.read(ended.id, 1)) == []
 
     async def test_a_cursor_beyond_the_log_is_foreign(self, harness: StoreHarness) -> None:
-        """A seq that the log does not have is said to be so, never answered with silence."""
+        """A seq that the log does not have is an error, not an empty answer."""
         fresh = await created(harness.store)
         running = await written(harness.store, blocks=1, size=2)
         ended = await finished(harness.store)
@@ -71,12 +71,12 @@ class ReadContract:
                 await harness.store.read(run.id, after)
 
     async def test_the_log_of_an_unknown_run_is_not_found(self, harness: StoreHarness) -> None:
-        """No run is not the same as an empty log."""
+        """A missing run is not the same as an empty log."""
         with raises(NotFound):
             await harness.store.read("rnever", 0)
 
     async def test_pages_together_are_the_log(self, harness: StoreHarness) -> None:
-        """However small the pages are, nothing is missing and nothing is doubled."""
+        """However small the pages are, nothing is missing and nothing is duplicated."""
         run = await written(harness.store, blocks=7, size=3)
         log = await log_of(harness.store, run.id)
 
@@ -98,7 +98,7 @@ class ReadContract:
     # A feed keeps its newest events.
 
     async def test_a_feed_keeps_its_newest_events(self, harness: StoreHarness) -> None:
-        """At least ``keep`` events stay, and older ones go."""
+        """At least ``keep`` events stay, and older ones are deleted."""
         run = await written(harness.store, blocks=60, size=1, keep=5)
 
         kept = await log_of(harness.store, run.id, after=55)
@@ -109,7 +109,7 @@ class ReadContract:
         assert 1 < now.first_seq <= 56
 
     async def test_a_trimmed_log_says_where_it_begins(self, harness: StoreHarness) -> None:
-        """A cursor that trimming has overtaken gets a first block that begins later."""
+        """A cursor before the trimmed log gets a first block that starts later."""
         run = await written(harness.store, blocks=60, size=1, keep=5)
         first_seq = (await harness.store.get(run.id)).first_seq
 
@@ -128,7 +128,7 @@ class ReadContract:
         assert [event.seq for event in kept] == [115, 116, 117, 118, 119, 120]
 
     async def test_a_trimmed_feed_goes_on_and_ends(self, harness: StoreHarness) -> None:
-        """Trimming moves no seq."""
+        """Trimming changes no seq."""
         run = await written(harness.store, blocks=60, size=1, keep=5)
 
         await finish(harness.store, run, after=60)
@@ -150,10 +150,10 @@ class ReadContract:
 
 
 class WaitContract:
-    """`Store.wait`: it may return early, and must not return late."""
+    """`Store.wait`: it can return early, and must not return late."""
 
     async def test_there_is_no_wait_for_what_is_there(self, harness: StoreHarness) -> None:
-        """A log that has something behind the cursor needs no waiting."""
+        """A wait returns at once if the log has something after the cursor."""
         run = await written(harness.store, blocks=1, size=2)
 
         async with asyncio.timeout(SOON):
@@ -161,29 +161,29 @@ class WaitContract:
             assert await harness.store.wait(run.id, 1, timeout=10 * SOON)
 
     async def test_there_is_no_wait_for_a_run_that_has_ended(self, harness: StoreHarness) -> None:
-        """Nothing follows a terminal event, so nobody waits for it."""
+        """Nothing follows a terminal event, so a wait for it returns."""
         run = await finished(harness.store)
 
         async with asyncio.timeout(SOON):
             await harness.store.wait(run.id, 1, timeout=10 * SOON)
 
     async def test_there_is_no_wait_for_a_run_that_is_gone(self, harness: StoreHarness) -> None:
-        """Whoever waits reads again, and learns of it there."""
+        """A waiting reader reads again, and gets the error there."""
         async with asyncio.timeout(SOON):
             await harness.store.wait("rnever", 0, timeout=10 * SOON)
 
     async def test_a_wait_ends_after_its_timeout(self, harness: StoreHarness) -> None:
-        """Silence is not waited for for ever."""
+        """A wait does not last forever if nothing comes."""
         run = await written(harness.store, blocks=1, size=1)
 
         async with asyncio.timeout(SOON):
             while await harness.store.wait(run.id, 1, timeout=0.01):
-                pass  # it may return early, and says then that it did
+                pass  # it can return early, and says then that it did
 
         assert list(await harness.store.read(run.id, 1)) == []
 
     async def test_thousands_of_waits_of_no_time_all_end(self, harness: StoreHarness) -> None:
-        """However many begin together, and however often they begin again."""
+        """However many waits start together, and however often they restart."""
         run = await written(harness.store, blocks=1, size=1)
 
         async def wait_twice() -> None:
@@ -205,12 +205,12 @@ class WaitContract:
         await wakes(harness.store, run.id, 1, append, waiters=3)
 
     async def test_an_append_that_is_cancelled_wakes_readers(self, harness: StoreHarness) -> None:
-        """Once begun it is carried out, and nobody is left waiting for what stands there."""
+        """An append that has started is completed, and nobody keeps waiting for its events."""
         run = await written(harness.store, blocks=1, size=1)
         block = chunks(run.id, 2, 1)
 
         async def append_and_leave() -> None:
-            # A reader that began to wait before these still waits when their time is over.
+            # A reader that started to wait before these still waits when their time is over.
             for _ in range(2):
                 await harness.store.wait(run.id, 1, timeout=0.1)
             async with asyncio.TaskGroup() as group:
@@ -233,7 +233,7 @@ class WaitContract:
         await wakes(harness.store, run.id, 1, end)
 
     async def test_a_cancel_before_the_start_wakes_readers(self, harness: StoreHarness) -> None:
-        """What the store itself writes wakes as well."""
+        """Events that the store itself writes also wake readers."""
         run = await created(harness.store)
 
         async def cancel() -> None:
@@ -242,7 +242,7 @@ class WaitContract:
         await wakes(harness.store, run.id, 0, cancel)
 
     async def test_a_lost_lease_wakes_readers(self, harness: StoreHarness) -> None:
-        """Readers of a run whose worker died learn of it at the sweep."""
+        """Readers of a run whose worker died are woken by the sweep."""
         for retries in (0, 1):
             run = await claimed(harness.store, lease=10, retries=retries)
 
@@ -253,7 +253,7 @@ class WaitContract:
             await wakes(harness.store, run.id, 0, sweep)
 
     async def test_a_purge_wakes_readers(self, harness: StoreHarness) -> None:
-        """A reader of a run that is forgotten is not left waiting."""
+        """A reader of a deleted run does not keep waiting."""
         run = await finished(harness.store)
 
         async def purge() -> None:
@@ -264,7 +264,7 @@ class WaitContract:
             await harness.store.read(run.id, 1)
 
     async def test_a_reader_that_stops_waiting_disturbs_nobody(self, harness: StoreHarness) -> None:
-        """A cancelled wait leaves the others waiting, and the log as it is."""
+        """A cancelled wait affects neither the other waits nor the log."""
         run = await written(harness.store, blocks=1, size=1)
 
         async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
@@ -281,7 +281,7 @@ class WaitContract:
     async def test_what_a_reader_raises_is_raised_in_its_own_wait(
         self, harness: StoreHarness
     ) -> None:
-        """Neither the append nor another reader knows of it. A store need not hand blocks over."""
+        """Neither the append nor another reader sees it. Handing over blocks is optional."""
         errors = LookupError("mine"), StoreError("mine"), StopIteration(), asyncio.CancelledError()
         for error in errors:
             run = await written(harness.store, blocks=1, size=1)
@@ -293,7 +293,7 @@ class WaitContract:
                     group.create_task(outcome(harness.store, run.id, 1, deliver))
                     for deliver in delivers
                 ]
-                # A reader that began to wait before these still waits when their time is over.
+                # A reader that started to wait before these still waits when their time is over.
                 for _ in range(2):
                     await harness.store.wait(run.id, 1, timeout=0.1)
                 block = chunks(run.id, 2, 1)
@@ -311,7 +311,7 @@ class WaitContract:
 
 
 def raising(error: BaseException) -> Deliver:
-    """Return what takes no block and raises ``error``."""
+    """Return a callback that takes no block and raises ``error``."""
 
     def deliver(_: Block) -> bool:
         raise error
@@ -320,7 +320,7 @@ def raising(error: BaseException) -> Deliver:
 
 
 def hearing(heard: list[Block]) -> Deliver:
-    """Return what takes every block but the last, and notes it."""
+    """Return a callback that takes every block but the last, and records it."""
 
     def deliver(block: Block) -> bool:
         if block.end is None:
@@ -333,10 +333,10 @@ def hearing(heard: list[Block]) -> Deliver:
 async def outcome(
     store: RunStore, run_id: str, after: int, deliver: Deliver | None
 ) -> bool | BaseException:
-    """Wait behind ``after``, and return what that returns or raises."""
+    """Wait after ``after``, and return the result or the error."""
     try:
         return await store.wait(run_id, after, timeout=10 * SOON, deliver=deliver)
-    except BaseException as exc:  # noqa: BLE001 - it is what is asked for
+    except BaseException as exc:  # noqa: BLE001 - the requested outcome
         return exc
 
 
@@ -348,11 +348,11 @@ async def wakes(
     *,
     waiters: int = 1,
 ) -> None:
-    """Check that ``act`` ends the waiting of everybody who waits behind ``after``."""
+    """Check that ``act`` ends all waits after ``after``."""
 
     async def follow() -> None:
         try:
-            # A wait may return early, so whoever woke without news waits again.
+            # A wait can return early, so a reader that woke without news waits again.
             while not await store.read(run_id, after):
                 await store.wait(run_id, after, timeout=10 * SOON)
                 await asyncio.sleep(0)  # there is no wait where a run has ended

@@ -1,4 +1,4 @@
-"""What a store promises of telling every process whose access was revoked."""
+"""A store's guarantees for telling every process whose access was revoked."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ class RevocationContract:
     """`Revocations.revoke` and `Revocations.revoked`."""
 
     async def test_a_store_begins_without_revocations(self, harness: StoreHarness) -> None:
-        """There is nothing behind number 0, and nothing is missing."""
+        """There is nothing after number 0, and nothing is missing."""
         assert await harness.store.revoked(0) == Revoked(last=0, at={}, is_whole=True)
 
     async def test_a_revocation_has_its_owner_and_its_time(self, harness: StoreHarness) -> None:
@@ -68,7 +68,7 @@ class RevocationContract:
         assert {*(await harness.store.revoked(0)).at} == {*owners}
 
     async def test_revocations_outlive_another_opening(self, harness: StoreHarness) -> None:
-        """Their numbers go on where they were."""
+        """Their numbers continue where they were."""
         await harness.store.revoke("ada")
 
         await harness.reopen()
@@ -78,7 +78,7 @@ class RevocationContract:
         assert (told.last, {*told.at}) == (2, {"ada", "ben"})
 
     async def test_a_caller_that_missed_revocations_is_told_so(self, harness: StoreHarness) -> None:
-        """What was forgotten is not passed over in silence, and what is left is still told of."""
+        """Dropped revocations are reported as missing, and the remaining ones are returned."""
         async with asyncio.TaskGroup() as group:
             for number in range(REVOCATIONS_KEPT + 2):
                 group.create_task(harness.store.revoke(f"owner {number}"))
@@ -91,7 +91,7 @@ class RevocationContract:
     async def test_a_number_that_was_never_given_is_told_of_as_missed(
         self, harness: StoreHarness
     ) -> None:
-        """A store that was put back to an older state says that it cannot know."""
+        """A store that was restored to an older state says that some can be missing."""
         await harness.store.revoke("ada")
 
         told = await harness.store.revoked(7)

@@ -1,4 +1,4 @@
-"""What a store promises of feeds that all of their readers share."""
+"""A store's guarantees for feeds that all of their readers share."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ class FeedContract:
         assert len(await harness.store.find(Query(everyone=True))) == 1
 
     async def test_a_feed_is_found_for_as_long_as_it_runs(self, harness: StoreHarness) -> None:
-        """Every start finds the run as it is by then, also after the store was opened again."""
+        """Every start finds the run's current record, also after the store was reopened."""
         run = await shared(harness)
 
         assert await shared(harness) == run
@@ -36,7 +36,7 @@ class FeedContract:
         assert await shared(harness) == running
 
     async def test_a_feed_that_has_ended_starts_again(self, harness: StoreHarness) -> None:
-        """However the run ended, the next start makes a new one."""
+        """However the run ended, the next start creates a new one."""
         ended: list[str] = []
         for kind in (EventType.DONE, EventType.ERROR, EventType.CANCELLED):
             run = await harness.store.claim((await shared(harness)).id, lease=None)
@@ -58,7 +58,7 @@ class FeedContract:
         assert (await shared(harness)).id != run.id
 
     async def test_a_feed_that_was_asked_to_stop_starts_again(self, harness: StoreHarness) -> None:
-        """Nobody joins a run that is about to end, though it has not ended."""
+        """Nobody joins a run that is about to end, although it has not ended."""
         run = await harness.store.claim((await shared(harness)).id, lease=None)
         await harness.store.request_cancel(run.id, "requested")
 
@@ -70,7 +70,7 @@ class FeedContract:
     async def test_a_feed_that_a_sweep_stopped_or_gave_up_starts_again(
         self, harness: StoreHarness
     ) -> None:
-        """A feed that nobody reads, and one whose worker is lost, are over."""
+        """A feed without readers, and a feed whose worker is lost, end."""
         unread = await harness.store.create(record(linger=30), FEED)
         await harness.store.claim(unread.id, lease=None)
         await harness.advance(31)
@@ -85,7 +85,7 @@ class FeedContract:
         assert len({unread.id, lost.id, again.id}) == 3
 
     async def test_a_feed_that_restarts_stays_the_feed(self, harness: StoreHarness) -> None:
-        """Between two attempts its run is pending, and goes on."""
+        """Between two attempts its run is pending, and continues."""
         run = await harness.store.create(record(linger=None, retries=1), FEED)
         await harness.store.claim(run.id, lease=10)
         await harness.advance(11)
@@ -96,7 +96,7 @@ class FeedContract:
     async def test_the_end_of_an_older_run_leaves_the_feed_to_the_newer(
         self, harness: StoreHarness
     ) -> None:
-        """A run that was asked to stop may end long after the next one has begun."""
+        """A run that was asked to stop can end long after the next one has started."""
         old = await harness.store.claim((await shared(harness)).id, lease=None)
         await harness.store.request_cancel(old.id, "requested")
         new = await shared(harness)
@@ -116,7 +116,7 @@ class FeedContract:
         assert len({first.id, second.id, third.id}) == 3
 
     async def test_feeds_and_keys_never_meet(self, harness: StoreHarness) -> None:
-        """The same text as a key is another thing."""
+        """The same text used as a key is independent."""
         first = await shared(harness)
 
         second = await harness.store.create(record(), Admission(key="prices"))
@@ -124,7 +124,7 @@ class FeedContract:
         assert second.id != first.id
 
     async def test_a_feed_that_runs_passes_the_limits(self, harness: StoreHarness) -> None:
-        """A start that finds a run makes none, so no limit refuses it."""
+        """A start that finds a run creates none, so no limit refuses it."""
         limited = Admission(feed="prices", action_limit=1, caller_limit=1)
         first = await harness.store.create(record(), limited)
 
@@ -146,7 +146,7 @@ class FeedContract:
             await harness.store.get(refused.id)
 
     async def test_who_finds_a_feed_has_its_whole_linger_time(self, harness: StoreHarness) -> None:
-        """A feed that was about to stop waits for the reader who has asked for it."""
+        """A feed that was about to stop waits for the new reader."""
         run = await harness.store.create(record(linger=30), FEED)
         await harness.store.claim(run.id, lease=None)
         await harness.advance(25)
@@ -159,7 +159,7 @@ class FeedContract:
         assert [swept.id for swept in await harness.store.sweep()] == [run.id]
 
     async def test_a_known_key_goes_before_the_feed(self, harness: StoreHarness) -> None:
-        """A repeated start finds its own run, though the feed has another by then."""
+        """A repeated start finds its own run, although the feed has another by then."""
         keyed = Admission(key="k", fingerprint="f", feed="prices")
         run = await harness.store.claim(
             (await harness.store.create(record(), keyed)).id, lease=None

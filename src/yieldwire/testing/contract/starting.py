@@ -1,4 +1,4 @@
-"""What a store promises of the start of a run."""
+"""A store's guarantees for the start of a run."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class StartContract:
     """`Store.create` and `Store.get`."""
 
     async def test_a_new_run_is_pending_and_its_log_empty(self, harness: StoreHarness) -> None:
-        """A run begins as pending, with nothing in its log."""
+        """A run starts as pending, with an empty log."""
         run = await created(harness.store)
 
         assert (run.status, run.seq, run.first_seq, run.attempt) == (Status.PENDING, 0, 1, 0)
@@ -28,7 +28,7 @@ class StartContract:
         assert await harness.store.read(run.id, 0) == ()
 
     async def test_a_record_is_kept_as_it_was_given(self, harness: StoreHarness) -> None:
-        """Every field comes back, but for the times, which are the store's."""
+        """Every field comes back, except the times, which are the store's."""
         given = record(
             owner="ada ✓",
             input=b'{"name":"\\u2028 \xe2\x9c\x93"}',
@@ -51,7 +51,7 @@ class StartContract:
             assert getattr(kept, name) == getattr(given, name), name
 
     async def test_the_store_says_when_things_happened(self, harness: StoreHarness) -> None:
-        """Creation, start and end are told by the store's own clock."""
+        """The times of creation, start and end come from the store's own clock."""
         run = await created(harness.store)
 
         await harness.advance(10)
@@ -67,14 +67,14 @@ class StartContract:
         assert 19 <= ended.ended_at - ended.started_at <= 25
 
     async def test_an_unknown_run_is_not_found(self, harness: StoreHarness) -> None:
-        """Asking for a run that does not exist is an error, not an empty run."""
+        """Getting a run that does not exist is an error, not an empty run."""
         with raises(NotFound):
             await harness.store.get("rnever")
 
     async def test_a_run_is_there_after_the_store_was_opened_again(
         self, harness: StoreHarness
     ) -> None:
-        """What was acknowledged is kept."""
+        """Acknowledged data is kept."""
         run = await claimed(harness.store, labels=("kept",))
 
         await harness.reopen()
@@ -84,7 +84,7 @@ class StartContract:
     # Idempotency keys.
 
     async def test_the_same_key_and_input_is_the_same_run(self, harness: StoreHarness) -> None:
-        """A repeated start finds the run that the first one made."""
+        """A repeated start finds the run that the first one created."""
         admission = Admission(key="k", fingerprint="f")
         first = await harness.store.create(record(), admission)
         second = record()
@@ -108,7 +108,7 @@ class StartContract:
         assert (again.id, again.status, again.seq) == (run.id, Status.COMPLETED, 1)
 
     async def test_the_same_key_with_another_input_is_refused(self, harness: StoreHarness) -> None:
-        """A key stands for one input; nothing is created for a second one."""
+        """A key identifies one input; nothing is created for a second one."""
         first = await harness.store.create(record(), Admission(key="k", fingerprint="f"))
         second = record()
 
@@ -119,7 +119,7 @@ class StartContract:
         assert [run.id for run in found] == [first.id]
 
     async def test_without_a_key_every_start_is_a_run(self, harness: StoreHarness) -> None:
-        """Only a key makes two starts one."""
+        """Without a key, two starts create two runs."""
         first = await harness.store.create(record(), Admission(fingerprint="f"))
 
         second = await harness.store.create(record(), Admission(fingerprint="f"))
@@ -135,7 +135,7 @@ class StartContract:
         assert second.id != first.id
 
     async def test_starts_that_race_with_one_key_make_one_run(self, harness: StoreHarness) -> None:
-        """The key and the run are kept in one step."""
+        """The key and the run are stored in one step."""
         admission, runs = Admission(key="k", fingerprint="f"), [record() for _ in range(8)]
 
         kept = await together(harness, runs, admission)
@@ -146,7 +146,7 @@ class StartContract:
     # Limits.
 
     async def test_a_caller_may_have_so_many_runs_of_an_action(self, harness: StoreHarness) -> None:
-        """One run too many is refused, and leaves nothing behind."""
+        """A run over the limit is refused, and leaves nothing behind."""
         admission = Admission(key="k", action_limit=2)
         await created(harness.store)
         await created(harness.store)
@@ -170,7 +170,7 @@ class StartContract:
         assert run.status is Status.PENDING
 
     async def test_a_callers_limit_counts_every_action(self, harness: StoreHarness) -> None:
-        """All of the caller's runs count, whatever they do."""
+        """All of the caller's runs count, of every action."""
         await created(harness.store, action="one")
         await created(harness.store, action="two")
 
@@ -178,7 +178,7 @@ class StartContract:
             await harness.store.create(record(action="three"), Admission(caller_limit=2))
 
     async def test_limits_count_each_caller_apart(self, harness: StoreHarness) -> None:
-        """Another caller's runs take nobody's place."""
+        """Another caller's runs do not count."""
         await created(harness.store, quota_key="owner:ben")
         limits = Admission(action_limit=1, caller_limit=1)
 
@@ -187,7 +187,7 @@ class StartContract:
         assert run.status is Status.PENDING
 
     async def test_a_run_that_has_ended_gives_its_place_back(self, harness: StoreHarness) -> None:
-        """Only runs that have not ended count."""
+        """Only unfinished runs count."""
         limits = Admission(action_limit=1, caller_limit=1)
         await finished(harness.store)
         cancelled = await created(harness.store)
@@ -198,7 +198,7 @@ class StartContract:
         assert run.status is Status.PENDING
 
     async def test_a_running_run_keeps_its_place(self, harness: StoreHarness) -> None:
-        """To be asked to stop is not to have ended."""
+        """A run that was asked to stop has not ended."""
         run = await claimed(harness.store)
         await harness.store.request_cancel(run.id, "requested")
 
@@ -206,7 +206,7 @@ class StartContract:
             await harness.store.create(record(), Admission(caller_limit=1))
 
     async def test_a_key_that_is_known_passes_the_limits(self, harness: StoreHarness) -> None:
-        """A repeated start makes no run, so no limit refuses it."""
+        """A repeated start creates no run, so no limit refuses it."""
         limited = Admission(key="k", fingerprint="f", action_limit=1, caller_limit=1)
         first = await harness.store.create(record(), limited)
 

@@ -1,4 +1,4 @@
-"""What a store promises of time: runs that nobody follows, and runs whose worker is lost."""
+"""A store's time-based guarantees: runs without readers, and runs whose worker is lost."""
 
 from pydantic_core import from_json
 
@@ -19,10 +19,10 @@ from yieldwire.testing.contract.harness import (
 
 
 class LingerContract:
-    """`Leases.hold`, and the sweep of runs that nobody follows."""
+    """`Leases.hold`, and the sweep of runs without readers."""
 
     async def test_a_sweep_with_nothing_to_do_changes_nothing(self, harness: StoreHarness) -> None:
-        """Runs of every status are left alone while their time has not come."""
+        """Runs of every status do not change before they are due."""
         runs = [await created(harness.store), await claimed(harness.store, lease=10)]
         runs.append(await finished(harness.store))
 
@@ -53,14 +53,14 @@ class LingerContract:
         assert await terminal_events(harness.store, run.id) == [EventType.CANCELLED]
 
     async def test_a_run_is_asked_to_stop_once(self, harness: StoreHarness) -> None:
-        """What was swept is not swept again."""
+        """A run is not swept twice."""
         await claimed(harness.store, linger=30)
         await swept(harness, 31)
 
         assert await swept(harness, 31) == []
 
     async def test_a_reader_keeps_a_run_going(self, harness: StoreHarness) -> None:
-        """A run that is held is never forsaken."""
+        """A held run is never stopped for lack of readers."""
         run = await claimed(harness.store, linger=30)
 
         for _ in range(5):
@@ -86,7 +86,7 @@ class LingerContract:
     async def test_a_reader_that_vanished_has_left_when_its_hold_ends(
         self, harness: StoreHarness
     ) -> None:
-        """A reader that does not say goodbye is missed in time, and linger begins there."""
+        """A reader that leaves without notice expires, and linger starts then."""
         run = await claimed(harness.store, linger=30)
         await harness.store.hold(run.id, "tab", seconds=45)
 
@@ -97,7 +97,7 @@ class LingerContract:
     async def test_a_reader_that_comes_back_in_time_saves_the_run(
         self, harness: StoreHarness
     ) -> None:
-        """Linger begins anew with each reader that leaves."""
+        """Linger restarts with each reader that leaves."""
         run = await claimed(harness.store, linger=30)
 
         for _ in range(4):
@@ -108,7 +108,7 @@ class LingerContract:
         assert [run.id for run in await swept(harness, 31)] == [run.id]
 
     async def test_a_detached_run_needs_no_readers(self, harness: StoreHarness) -> None:
-        """It goes on whether it is followed or not."""
+        """It continues with or without readers."""
         run = await claimed(harness.store, linger=30, detached=True)
         await harness.store.hold(run.id, "tab", seconds=1)
 
@@ -117,7 +117,7 @@ class LingerContract:
         assert (await harness.store.get(run.id)).cancel_reason is None
 
     async def test_a_run_may_linger_for_ever(self, harness: StoreHarness) -> None:
-        """``linger=None`` waits for readers without end."""
+        """``linger=None`` waits for readers forever."""
         run = await claimed(harness.store, linger=None)
         await harness.store.hold(run.id, "tab", seconds=1)
 
@@ -126,7 +126,7 @@ class LingerContract:
         assert (await harness.store.get(run.id)).cancel_reason is None
 
     async def test_holding_a_run_that_is_gone_is_no_error(self, harness: StoreHarness) -> None:
-        """Its readers learn of that when they read."""
+        """Its readers get the error when they read."""
         run = await finished(harness.store)
 
         for run_id in (run.id, "rnever"):
@@ -137,10 +137,10 @@ class LingerContract:
 
 
 class LostLeaseContract:
-    """The sweep of runs whose worker is not heard of any more."""
+    """The sweep of runs whose worker sends no more heartbeats."""
 
     async def test_a_run_whose_worker_is_lost_is_interrupted(self, harness: StoreHarness) -> None:
-        """By default a run is never begun twice; its last event says what happened."""
+        """By default a run is never started twice; its last event says what happened."""
         run = await claimed(harness.store, lease=10)
         await harness.store.append(run.id, chunks(run.id, 1, 2), after=0, fence=run.fence)
 
@@ -188,7 +188,7 @@ class LostLeaseContract:
         assert from_json(log[-1].data) == {"attempt": 2}
 
     async def test_the_next_attempt_goes_on_in_the_same_log(self, harness: StoreHarness) -> None:
-        """Seqs go on where the attempt before it stopped."""
+        """Seqs continue where the previous attempt stopped."""
         run = await claimed(harness.store, lease=10, retries=1)
         await swept(harness, 11)
 
@@ -205,7 +205,7 @@ class LostLeaseContract:
         ]
 
     async def test_attempts_run_out(self, harness: StoreHarness) -> None:
-        """``retries`` attempts may follow the first one, and no more."""
+        """``retries`` attempts can follow the first one, and no more."""
         run = await claimed(harness.store, lease=10, linger=None, retries=2)
 
         for attempt in (2, 3):
@@ -231,7 +231,7 @@ class LostLeaseContract:
     async def test_a_run_that_nobody_follows_is_not_begun_again(
         self, harness: StoreHarness
     ) -> None:
-        """Where readers and worker are both gone, one sweep ends the run."""
+        """If readers and worker are both gone, one sweep ends the run."""
         run = await claimed(harness.store, lease=10, linger=30, retries=5)
 
         (ended,) = await swept(harness, 31)
@@ -253,7 +253,7 @@ class LostLeaseContract:
         assert [event.type for event in log] == [EventType.RESTARTED, EventType.CANCELLED]
 
     async def test_a_lease_without_a_limit_is_never_lost(self, harness: StoreHarness) -> None:
-        """``lease=None`` holds for as long as the store is asked."""
+        """``lease=None`` holds for as long as the store exists."""
         run = await claimed(harness.store, lease=None, detached=True)
 
         assert await swept(harness, 1_000_000) == []
@@ -261,7 +261,7 @@ class LostLeaseContract:
         assert (await harness.store.get(run.id)).status is Status.RUNNING
 
     async def test_a_run_that_ended_in_time_is_not_interrupted(self, harness: StoreHarness) -> None:
-        """With its end a run's lease is over."""
+        """The lease of a run ends with the run."""
         run = await finished(harness.store, lease=10)
 
         assert await swept(harness, 11) == []
