@@ -6,7 +6,7 @@ import pytest
 from tests.support.calls import Call, Fields, get, post, send, stream
 from tests.support.runs import CountedStore
 from tests.support.wire import Answer
-from tests.support.world import ALICE, BOB, NOBODY, begun, ended, log_of, opened, world
+from tests.support.world import ALICE, BOB, NOBODY, UNKNOWN, begun, ended, log_of, opened, world
 from yieldwire import Actions, Context, Progress, Result, Text, Timing
 from yieldwire.log.run import Status, new_run_id
 from yieldwire.testing.clock import MovingClock
@@ -324,6 +324,136 @@ async def test_a_browsers_own_cancel_goes_back_to_the_page(site: Actions) -> Non
     answer = await send(site, Call(method="POST", target=f"/runs/{run_id}/cancel", headers=headers))
 
     assert (answer.status, answer.headers["location"]) == (303, f"/runs/{run_id}")
+
+
+# Cancelling a start by its key.
+
+KEY = ("idempotency-key", "a-key-of-22-characters")
+
+
+async def cancel_start(site: Actions, name: str, headers: Fields) -> Answer:
+    return await send(site, post(f"/{name}/cancel", {}, [*headers, KEY]))
+
+
+async def test_the_run_of_a_key_is_cancelled_by_the_key(site: Actions) -> None:
+    async with stream(site, post("/wait", {}, [*ALICE, KEY])) as exchange:
+        run_id = exchange.headers["run-id"]
+
+        answers = [await cancel_start(site, "wait", ALICE) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [answer.json()["runId"] for answer in answers] == [run_id, run_id]
+    assert answers[0].headers["run-id"] == run_id
+    snapshot = (await poll(site, run_id, "?after=1&wait=5")).json()
+    assert (snapshot["status"], snapshot["cancelRequested"]) == ("cancelled", True)
+
+
+async def test_a_start_that_comes_after_its_cancellation_is_refused(site: Actions) -> None:
+    answer = await cancel_start(site, "say", ALICE)
+
+    late = [await send(site, post("/say", {"times": n}, [*ALICE, KEY])) for n in (1, 1, 2)]
+    listed = await send(site, get("/runs", ALICE))
+
+    assert (answer.status, answer.json()) == (200, {"runId": None, "status": "cancelled"})
+    assert "run-id" not in answer.headers
+    assert [code_of(each) for each in late] == [(409, "CANCELLED")] * 3
+    error = late[0].json()["error"]
+    assert (error["data"], error["runId"]) == ({"reason": "requested"}, None)
+    assert "before it arrived" in error["message"]
+    assert listed.json()["runs"] == []
+
+
+async def test_a_key_cancels_nothing_of_another_owner_or_action(site: Actions) -> None:
+    headers = [*ALICE, KEY, ("prefer", "respond-async")]
+    run_id = (await send(site, post("/wait", {}, headers))).headers["run-id"]
+
+    for name, caller in (("wait", BOB), ("wait", NOBODY), ("say", ALICE)):
+        answer = await cancel_start(site, name, caller)
+        assert answer.json()["runId"] is None
+
+    assert not (await poll(site, run_id)).json()["cancelRequested"]
+    again = await send(site, post("/say", {}, [*BOB, KEY]))
+    assert again.status == 200  # Bob has cancelled a start of another action
+
+
+async def test_an_ended_run_stays_as_it_is_when_its_key_is_cancelled(site: Actions) -> None:
+    started = await send(site, post("/say", {}, [*ALICE, KEY]))
+
+    answer = await cancel_start(site, "say", ALICE)
+
+    assert answer.json() == {"runId": started.headers["run-id"], "status": "completed"}
+
+
+async def test_a_start_is_cancelled_by_the_alias_of_its_action_too(site: Actions) -> None:
+    await cancel_start(site, "sendTree", ALICE)
+
+    late = await send(site, post("/send_tree", {"name": "a"}, [*ALICE, KEY]))
+
+    assert code_of(late) == (409, "CANCELLED")
+
+
+async def test_a_feed_of_ones_own_is_cancelled_by_its_key(site: Actions) -> None:
+    await cancel_start(site, "tick", ALICE)
+
+    late = await send(site, get("/tick", [*ALICE, KEY]))
+
+    assert code_of(late) == (409, "CANCELLED")
+
+
+async def test_a_feed_that_all_readers_share_is_cancelled_by_no_key() -> None:
+    actions = world()
+
+    @actions.feed(shared=True)
+    async def news() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    async with (
+        opened(actions) as site,
+        stream(site, get("/news", [*ALICE, KEY])) as exchange,
+    ):
+        answer = await cancel_start(site, "news", ALICE)
+        snapshot = (await poll(site, exchange.headers["run-id"])).json()
+
+    assert code_of(answer) == (403, "FORBIDDEN")
+    assert not snapshot["cancelRequested"]
+
+
+@pytest.mark.parametrize(
+    ("name", "headers", "code"),
+    [
+        ("say", [*ALICE], (400, "PARSE_ERROR")),
+        ("say", [*ALICE, ("idempotency-key", "")], (400, "PARSE_ERROR")),
+        ("say", [*ALICE, ("idempotency-key", "k" * 256)], (400, "PARSE_ERROR")),
+        ("say", [("idempotency-key", "short")], (400, "PARSE_ERROR")),
+        ("nothing", [*ALICE, KEY], (404, "NOT_FOUND")),
+        ("say", [*UNKNOWN, KEY], (401, "UNAUTHORIZED")),
+        ("say", [*ALICE, KEY, ("origin", "https://evil.example")], (403, "FORBIDDEN")),
+        ("say", [*ALICE, KEY, ("sec-fetch-site", "cross-site")], (403, "FORBIDDEN")),
+    ],
+)
+async def test_what_may_not_start_may_not_cancel_a_start(
+    site: Actions, name: str, headers: list[tuple[str, str]], code: tuple[int, str]
+) -> None:
+    answer = await send(site, post(f"/{name}/cancel", {}, headers))
+
+    assert code_of(answer) == code
+    late = await send(site, post("/say", {}, [*ALICE, KEY]))
+    assert late.status == 200
+
+
+async def test_a_cancelled_start_is_refused_for_as_long_as_a_run_would_be_kept() -> None:
+    clock = MovingClock()
+    async with opened(world(clock=clock)) as site:
+        await cancel_start(site, "say", ALICE)
+        clock.advance(3_590.0)
+        await site.sweep()
+        before = await send(site, post("/say", {}, [*ALICE, KEY]))
+        clock.advance(20.0)
+        await site.sweep()
+        after = await send(site, post("/say", {}, [*ALICE, KEY]))
+
+    assert (before.status, after.status) == (409, 200)
 
 
 async def test_an_ended_run_is_forgotten_with_its_log(site: Actions) -> None:

@@ -46,6 +46,7 @@ RULES: Final = {
     ("GET", "openapi.json"): Rule.KNOWN,
     ("GET", "{}"): Rule.KNOWN,
     ("POST", "{}"): Rule.KNOWN,
+    ("POST", "{}/cancel"): Rule.KNOWN,  # whose keys are their own: `tests/asgi/test_polling.py`
     ("GET", "runs"): Rule.SIGNED_IN,
     ("GET", "runs/{}"): Rule.OWNER,
     ("DELETE", "runs/{}"): Rule.OWNER,
@@ -91,7 +92,7 @@ def call_of(method: str, pattern: Sequence[str], run_id: str, headers: Fields) -
     action = "say" if method == "POST" else "tick"
     target = "/".join(pattern).replace("{}", run_id if pattern[0] == "runs" else action)
     if method == "POST":
-        return post(f"/{target}", {}, headers)
+        return post(f"/{target}", {}, [*headers, ("idempotency-key", "a-key-of-22-characters")])
     return Call(method=method, target=f"/{target}", headers=headers)
 
 

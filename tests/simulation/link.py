@@ -151,6 +151,9 @@ class Link:
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         return await self._pass(lambda: self._store.request_cancel(run_id, reason))
 
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        return await self._pass(lambda: self._store.refuse(key, seconds=seconds))
+
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         return await self._pass(self._store.sweep)
 

@@ -1,6 +1,7 @@
 """Stores with one fault each, for which the suite that stores must pass has to have an eye."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -447,6 +448,33 @@ class _WallClock:
 
     def monotonic(self) -> float:
         return self._clock.now()
+
+
+# Refused keys.
+
+
+class RefusesNothing(MemoryStore):
+    """A start that comes after its cancellation begins a run."""
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        found = await super().refuse(key, seconds=seconds)
+        self._refused.clear()
+        return found
+
+
+class RefusesWhatHasARun(MemoryStore):
+    """A run that has begun is not found by its key."""
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        self._refused[key] = self._clock.monotonic() + seconds
+        return None
+
+
+class RefusesForEver(MemoryStore):
+    """Nobody ever forgets a refused key."""
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        return await super().refuse(key, seconds=math.inf)
 
 
 # Revocations.

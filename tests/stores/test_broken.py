@@ -135,6 +135,10 @@ BROKEN: Final[Mapping[type[MemoryStore], str]] = {
     broken.LivesByTheWallClock: "test_the_wall_clock_may_jump",
     # Opened again
     broken.ForgetsAtTheClose: "test_a_store_that_was_closed_opens_again_with_its_runs",
+    # Refused keys
+    broken.RefusesNothing: "test_a_refused_key_begins_no_run",
+    broken.RefusesWhatHasARun: "test_a_key_that_has_a_run_is_not_refused",
+    broken.RefusesForEver: "test_a_refusal_is_forgotten_after_its_time",
     # R7: access that was revoked
     broken.ForgetsRevocations: "test_each_revocation_is_told_of_behind_the_one_before",
     broken.HidesWhatItForgot: "test_a_caller_that_missed_revocations_is_told_so",

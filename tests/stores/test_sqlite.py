@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yieldwire.errors import StoreError
+from yieldwire.errors import RunCancelled, StoreError
 from yieldwire.log.run import Status
 from yieldwire.stores import Admission, Query
 from yieldwire.stores.sqlite import SQLiteStore
@@ -69,6 +69,29 @@ async def test_after_a_restart_of_the_machine_no_lease_is_held(tmp_path: Path) -
     await store.close()
 
     assert (swept.id, swept.status) == (run.id, Status.FAILED)
+
+
+async def test_after_a_restart_of_the_machine_a_refused_key_is_refused_for_its_whole_time(
+    tmp_path: Path,
+) -> None:
+    path, before, after = tmp_path / "runs.db", MovingClock(), MovingClock()
+    before.advance(100_000.0)
+    store = SQLiteStore(path, clock=before)
+    await store.refuse("k", seconds=60.0)
+    await store.close()
+
+    await start_the_machine_anew(path)
+    store = SQLiteStore(path, clock=after)  # its monotonic time begins again
+    await store.sweep()
+    after.advance(50.0)
+    await store.sweep()
+    with pytest.raises(RunCancelled, match="before it arrived"):
+        await store.create(record(), Admission(key="k"))
+    after.advance(20.0)
+    await store.sweep()
+
+    assert await store.create(record(), Admission(key="k"))
+    await store.close()
 
 
 async def test_after_a_restart_of_the_machine_retention_goes_by_the_wall_clock(

@@ -156,7 +156,7 @@ def test_a_layout_of_another_version_is_refused(path: Path) -> None:
     connection.commit()
     connection.close()
 
-    assert "it has layout 2, and this version of Yieldwire reads 3" in refusal_of(path)
+    assert "it has layout 2, and this version of Yieldwire reads 4" in refusal_of(path)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.01])

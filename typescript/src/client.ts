@@ -90,18 +90,19 @@ function actionOf<Input, Chunk, Result, Code extends string>(server: Server, nam
   return Object.assign(call, { start, attach: server.attach, action: name }) as Action<Input, Chunk, Result, Code>;
 }
 
-function runsOf(server: Server): Runs {
+function runsOf({ attach, wire }: Server): Runs {
+  const ask = (path: string, method?: string): Promise<unknown> => wire.ask(path, method);
   return {
-    attach: server.attach,
-    list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf(query)}`)),
-    get: async (id) => (await server.wire.ask(pathOf(id))) as Snapshot,
-    cancel: async (id) => (await server.wire.ask(`${pathOf(id)}/cancel`, "POST")) as Snapshot,
-    delete: async (id) => void (await server.wire.ask(pathOf(id), "DELETE")),
+    attach,
+    list: (query) => ask(`runs?${queryOf(query)}`).then(pageOf),
+    get: (id) => ask(pathOf(id)) as Promise<Snapshot>,
+    cancel: (id) => ask(`${pathOf(id)}/cancel`, "POST") as Promise<Snapshot>,
+    delete: (id) => ask(pathOf(id), "DELETE").then(() => undefined),
   };
 }
 
 function pageOf(answer: unknown): RunPage {
   const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw protocolError("The answer is not a list of runs.");
+  if (!Array.isArray(runs)) throw protocolError("Not a list of runs");
   return Object.assign(runs as RunInfo[], { next: typeof next === "string" ? next : null });
 }

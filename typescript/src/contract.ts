@@ -38,9 +38,12 @@ export interface Run<Chunk = unknown, Result = unknown, Code extends string = st
   events(): AsyncIterable<RunEvent<Chunk, Result>>;
   /** The action's result. Rejects with an ActionError if the run failed, was cancelled or was refused. */
   result(): Promise<Result>;
-  /** Cancel the run on the server. Its last event then says `cancelled`. */
+  /**
+   * Cancel the run on the server. Its last event then says `cancelled`.
+   * Before the id is known the run is cancelled at once, never starts later, and the server is told if the start can have reached it.
+   */
   stop(): Promise<void>;
-  /** Stop following; the run continues, for at least its `linger`. */
+  /** Stop following; the run continues, for at least its `linger`. One whose id is not known yet is cancelled. */
   detach(): void;
   /**
    * Subscribe to all events: first those that this Run keeps, then each batch as it arrives.
@@ -55,7 +58,7 @@ export type TransportName = "auto" | "sse" | "xhr" | "polling";
 
 /** The options of one call. */
 export interface CallOptions {
-  /** Stops following; does not cancel the run. */
+  /** Stops following; does not cancel the run, unless its id is not known yet. */
   readonly signal?: AbortSignal | undefined;
   /** The same key, input and caller give the same run. Default: a new key for each call. */
   readonly idempotencyKey?: string | undefined;

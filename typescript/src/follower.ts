@@ -8,7 +8,7 @@
 
 import type { TransportName } from "./contract.js";
 import { Connection, Lost } from "./core/connection.js";
-import { foreign, protocolError } from "./core/error.js";
+import { foreign } from "./core/error.js";
 import { fieldsOf, type Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import type { Mode, Route } from "./core/route.js";
@@ -16,9 +16,8 @@ import type { RunStatus } from "./core/status.js";
 import { type Environment, pause } from "./environment.js";
 import type { Start } from "./start.js";
 import type { Answer } from "./transports/carrier.js";
-import { paceMs, poll } from "./transports/polling.js";
 import { framesOf } from "./transports/sse.js";
-import { cut, givenUp, jsonOf, pathOf, silence, type Wire } from "./wire.js";
+import { cut, EVENT_STREAM, givenUp, jsonOf, pathOf, silence, type Wire } from "./wire.js";
 
 /** Shared by the runs of one client. */
 export interface Surroundings {
@@ -42,14 +41,16 @@ export interface Followed {
   readonly id: string | undefined;
   readonly cursor: string | undefined;
   readonly hasEnded: boolean;
+  /** Cancel the run, whose id is not known, because nobody needs it. */
+  withdraw(reason: "requested" | "unattended"): void;
   /** Set the id; a terminal status is not taken from here. */
-  identify(id: string, status?: RunStatus): void;
+  learn(id: string, status?: RunStatus): void;
   /** Take frames. */
-  take(frames: readonly Frame[]): void;
+  takeAll(frames: readonly Frame[]): void;
   /** Take a poll's answer; returns whether anything in it is new. */
-  takePoll(snapshot: Snapshot): boolean;
+  takeSnapshot(snapshot: Snapshot): boolean;
   /** Take the outcome from a snapshot. */
-  conclude(snapshot: Snapshot): void;
+  takeOutcome(snapshot: Snapshot): void;
   /** Nothing more will come; the reason is given unless the run has ended by an event. */
   close(reason: unknown): void;
   /** The state of the connection has changed. */
@@ -59,6 +60,11 @@ export interface Followed {
 /** How often to check whether a long upload has been answered. */
 const UPLOAD_CHECK_MS = 1_000;
 
+type Polling = typeof import("./transports/polling.js");
+
+/** What polls; without it, as after a deploy that removed the file, runs are followed by streams only. */
+const loadPolling = (): Promise<Polling | undefined> => import("./transports/polling.js").catch(() => undefined);
+
 /** Follows one run while it has readers. */
 export class Follower {
   readonly connection: Connection;
@@ -67,11 +73,13 @@ export class Follower {
   readonly #start: Start | undefined;
   #link = new AbortController();
   #isGoing = false;
+  /** Whether somebody reads. */
   #isWanted = false;
+  /** Whether the start is repeated if its answer is lost. */
+  #isMeant = false;
   #isRerouted = false;
   /** Whether the server set the wait. */
   #isAsked = false;
-  #left: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, run: Followed, start: Start | undefined) {
     this.connection = new Connection(around.idleMs, around.giveUpMs, start ? around.unmetMs : around.giveUpMs);
@@ -83,21 +91,25 @@ export class Follower {
   /** Start the run if needed; follow it from then on if it is `isFollowed`. Resolves when there is nothing more to do. */
   async go(isFollowed: boolean): Promise<void> {
     this.#isWanted ||= isFollowed;
+    this.#isMeant = true;
     if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
 
   /** Stop following; a run that has ended does not change. */
   leave(reason: unknown): void {
     if (this.#run.hasEnded) return;
-    this.#left ??= { reason };
-    if (this.#isGoing) this.#link.abort();
-    else this.#close(reason);
+    this.#close(reason);
+    this.#link.abort();
   }
 
-  /** There are no readers: close the connection once the run's id is known. Calling `go` again continues after the cursor. */
+  /**
+   * There are no readers: close the connection once the run's id is known. Calling `go` again continues after the cursor.
+   * A start request in progress can still be answered, but is not repeated.
+   */
   rest(): void {
-    this.#isWanted = false;
+    this.#isWanted = this.#isMeant = false;
     if (this.#run.id !== undefined) this.#cut();
+    else if (this.connection.state === "waiting") this.#run.withdraw("unattended");
   }
 
   /** Close the connection on purpose: the resulting error is not a failure. */
@@ -141,7 +153,6 @@ export class Follower {
     const stopWatching = this.#watch();
     let waitMs: number | undefined;
     try {
-      if (this.#left) throw this.#left.reason;
       waitMs = await Promise.race([this.#exchange(), cut(this.#link.signal)]);
       this.connection.answered();
     } catch (reason) {
@@ -153,7 +164,7 @@ export class Follower {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
+    await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
   }
 
   async #exchange(): Promise<number> {
@@ -166,8 +177,9 @@ export class Follower {
   /** How long to wait after a failed connection; undefined if it was the last. */
   #lost(reason: unknown): number | undefined {
     if (this.#run.hasEnded) return undefined;
-    if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
+    if (!(reason instanceof Lost)) return this.#close(reason);
     if (this.#isRerouted) return 0;
+    if (this.#run.id === undefined && !this.#isMeant) return this.#run.withdraw("unattended") as undefined;
     if (reason.isMet) this.connection.met();
     this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
@@ -202,8 +214,7 @@ export class Follower {
   }
 
   async #begin(mode: Mode): Promise<number> {
-    const start = this.#start;
-    if (!start) throw protocolError("There is no run to follow.");
+    const start = this.#start as Start; // or the id would be known
     const streams = this.#isWanted && mode === "stream";
     const send = async (): Promise<Answer> => {
       // An upload cannot be sent again to learn an id that a proxy holds back, so it is answered at once.
@@ -211,7 +222,7 @@ export class Follower {
       const id = answer.header("Run-Id");
       if (id) {
         this.connection.met();
-        this.#run.identify(id);
+        this.#run.learn(id);
       }
       return answer;
     };
@@ -219,8 +230,9 @@ export class Follower {
   }
 
   async #resume(id: string, mode: Mode): Promise<number> {
-    if (mode !== "stream") return this.#poll(id, mode === "held");
-    const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
+    const polling = mode === "stream" ? undefined : await loadPolling();
+    if (polling) return this.#poll(polling, mode === "held");
+    const headers = { Accept: EVENT_STREAM, "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
     const { wire, transport } = this.#around;
     return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
@@ -235,7 +247,7 @@ export class Follower {
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
-      if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
+      if (!answer.header("Content-Type")?.startsWith(EVENT_STREAM)) return await this.#identify(answer);
       for await (const frames of framesOf(answer)) {
         quiet.abort();
         if (link.signal.aborted) return 0;
@@ -243,7 +255,7 @@ export class Follower {
         this.#take(frames);
         if (this.#run.hasEnded || !this.#isWanted) return 0;
       }
-      throw new Lost("The answer ended before the run did.");
+      throw new Lost();
     } finally {
       quiet.abort();
     }
@@ -251,55 +263,50 @@ export class Follower {
 
   #take(frames: readonly Frame[]): void {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    this.#run.take(frames);
+    this.#run.takeAll(frames);
   }
 
   /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet: AbortSignal): Promise<void> {
-    const { environment, openingMs, route, wire } = this.#around;
-    for (let waitMs = openingMs; ; ) {
-      await pause(environment, waitMs, quiet);
-      if (quiet.aborted) return;
+    const { environment, openingMs, idleMs, route, wire } = this.#around;
+    const wait = (ms: number): Promise<void> => pause(environment, ms, quiet);
+    await wait(openingMs);
+    if (quiet.aborted) return;
+    const polling = await loadPolling();
+    const identify = async (): Promise<unknown> => {
       this.connection.worry();
       this.#run.changed();
-      try {
-        // The same call again, without waiting, returns the id of a run whose start was not answered yet.
-        if (this.#run.id === undefined && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
-        const { id, cursor } = this.#run;
-        if (!id || !cursor) continue;
-        const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
-        if (quiet.aborted) return;
-        if (this.#run.takePoll(snapshot)) {
-          route.buffered(this.#nowMs);
-          return this.#cut();
-        }
-        waitMs = paceMs(snapshot);
-      } catch {
-        waitMs = Math.min(waitMs * 2, this.#around.idleMs); // the stream itself will report the error
-      }
+      // The same call again, without waiting, returns the id of a run whose start was not answered yet.
+      return this.#run.id === undefined && this.#start?.isSmall && this.#identify(await this.#start.send(wire, false, quiet));
+    };
+    if (!(await polling?.help(this.#run, (query) => this.#read(query, quiet), quiet, wait, identify, idleMs))) return;
+    route.buffered(this.#nowMs);
+    this.#cut();
+  }
+
+  async #poll({ poll }: Polling, isHeld: boolean): Promise<number> {
+    const read = async (query: string): Promise<unknown> => {
+      const snapshot = await this.#read(query, this.#link.signal);
+      this.#heard();
+      return snapshot;
+    };
+    try {
+      return await poll(this.#run, isHeld, read, () => this.#nowMs);
+    } catch (reason) {
+      if (isHeld && reason instanceof Lost) this.#around.route.cutOff(this.#nowMs);
+      throw reason;
     }
   }
 
-  async #poll(id: string, isHeld: boolean): Promise<number> {
-    const { wire, route } = this.#around;
-    const beganMs = this.#nowMs;
-    try {
-      const snapshot = await poll(wire, id, { cursor: this.#run.cursor ?? "", isHeld, signal: this.#link.signal });
-      this.#heard();
-      const isNew = this.#run.takePoll(snapshot);
-      const wasHeld = isHeld && (isNew || this.#nowMs - beganMs > paceMs(snapshot));
-      return wasHeld ? 0 : paceMs(snapshot);
-    } catch (reason) {
-      if (isHeld && reason instanceof Lost) route.cutOff(this.#nowMs);
-      throw reason;
-    }
+  #read(query: string, signal: AbortSignal): Promise<unknown> {
+    return this.#around.wire.read({ path: `${pathOf(this.#run.id as string)}?${query}`, signal });
   }
 
   /** The log has no more events: the outcome is in the snapshot. */
   async #conclude(): Promise<number> {
     const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
-    this.#run.conclude((await this.#around.wire.read(request)) as Snapshot);
-    if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
+    this.#run.takeOutcome((await this.#around.wire.read(request)) as Snapshot);
+    if (!this.#run.hasEnded) throw new Lost();
     return 0;
   }
 
@@ -308,11 +315,12 @@ export class Follower {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer)) as { runId?: string; id?: string; status?: RunStatus };
     if (typeof id !== "string") throw new Lost(foreign(answer));
     this.#heard();
-    this.#run.identify(id, status);
+    this.#run.learn(id, status);
     return 0;
   }
 
   #heard(): void {
+    if (this.#run.hasEnded) return; // the request could not be aborted
     const { state } = this.connection;
     this.connection.heard(this.#nowMs);
     if (state !== "open") this.#run.changed();

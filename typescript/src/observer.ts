@@ -58,6 +58,12 @@ interface Following<Chunk, Result, Code extends string> {
   unsubscribe: () => void;
 }
 
+/** A run over the network, whose following can be paused. */
+interface Restable extends Run {
+  follow?(): void;
+  rest?(): void;
+}
+
 /** An execute that waits for the previous run. */
 interface Waiting<Chunk, Result, Code extends string> {
   readonly begin: () => void;
@@ -111,6 +117,7 @@ export class RunObserver<
   readonly subscribe = (listener: () => void): (() => void) => {
     const entry = (): void => listener(); // the same function can subscribe twice
     this.#listeners.add(entry);
+    if (this.#isLeaving) (this.#following?.run as Restable | undefined)?.follow?.();
     this.#isLeaving = false;
     return () => {
       this.#listeners.delete(entry);
@@ -186,7 +193,7 @@ export class RunObserver<
     if (!following) return;
     const { id, connection } = following.run;
     this.#isLeaving = id === undefined && connection !== "closed" && !stops;
-    if (this.#isLeaving) return;
+    if (this.#isLeaving) return (following.run as Restable).rest?.();
     this.#abandon({ stops });
     if (stops) return;
     const isNew = this.#tally?.runId === undefined;
@@ -211,7 +218,7 @@ export class RunObserver<
     const tally = this.#tally;
     if (this.#following !== following || !tally) return;
     const { run } = following;
-    if (this.#isLeaving) return this.leave();
+    if (this.#isLeaving && (run.id !== undefined || run.connection !== "closed")) return this.leave();
     if (run.id !== undefined && tally.runId === undefined) {
       remember(this.#persist, run.id);
     }

@@ -1,8 +1,8 @@
 /** A run as its caller sees it: state, iterations and listeners over the events from the follower. */
 
 import type { ConnectionState, Run } from "./contract.js";
-import { ActionError } from "./core/error.js";
-import type { Progress, RunEvent, Snapshot } from "./core/event.js";
+import { ActionError, failure } from "./core/error.js";
+import type { RunEvent, Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import { RunLog } from "./core/log.js";
 import { type Place, Replay } from "./core/replay.js";
@@ -32,64 +32,37 @@ interface Listener<Event> {
 }
 
 /** A run that is followed over the network. */
-export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, Result, Code>, Followed {
+export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, Result> implements Run<Chunk, Result, Code>, Followed {
   error: ActionError<Code> | undefined;
   readonly #around: Surroundings;
-  readonly #log: RunLog<Chunk, Result> = new RunLog();
   readonly #replay: Replay<RunEvent<Chunk, Result>>;
   readonly #follower: Follower;
   readonly #listeners: Set<Listener<RunEvent<Chunk, Result>>> = new Set();
-  readonly #known: Deferred<string> = new Deferred();
   readonly #outcome: Deferred<Result> = new Deferred();
   readonly #over = new AbortController();
+  readonly #start: Start | undefined;
   #news: Deferred<void> | undefined;
-  /** The number of iterations, listeners and waits for the result. */
-  #readers = 0;
+  /** One for each iteration, listener and wait for the result. */
+  readonly #readers: Set<object> = new Set();
   #broken: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
+    super();
     this.#around = around;
+    this.#start = start;
     this.#replay = new Replay(keep, KEEP);
-    this.#log.keepsText = keep !== 0;
+    this.keepsText = keep !== 0;
     this.#follower = new Follower(around, this, start);
     try {
-      if (id !== undefined) this.identify(id, undefined, cursor);
+      if (id !== undefined) this.learn(id, undefined, cursor);
     } catch (reason) {
       this.#follower.leave(reason); // an invalid cursor
     }
-    const leave = (): void => this.#follower.leave(signal?.reason);
+    const leave = (): unknown => this.#leave(signal?.reason);
     // Node warns of a leak if eleven listen to one signal.
     const own = signal && (AbortSignal.any?.([signal]) ?? signal);
     own?.addEventListener("abort", leave, { signal: this.#over.signal });
     if (signal?.aborted) leave();
-  }
-
-  get id(): string | undefined {
-    return this.#log.id;
-  }
-
-  get status(): RunStatus | undefined {
-    return this.#log.status;
-  }
-
-  get text(): string {
-    return this.#log.text;
-  }
-
-  get progress(): Progress | undefined {
-    return this.#log.progress;
-  }
-
-  get cursor(): string | undefined {
-    return this.#log.cursor;
-  }
-
-  get attempt(): number {
-    return this.#log.attempt;
-  }
-
-  get firstSeq(): number {
-    return this.#log.firstSeq;
   }
 
   get connection(): ConnectionState {
@@ -119,17 +92,17 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   }
 
   async stop(): Promise<void> {
-    const id = await this.#known.promise.catch(() => undefined);
-    if (id === undefined) return; // nothing was started, so there is nothing to stop
+    const { id } = this;
+    if (id === undefined) return this.withdraw("requested");
     const { status } = (await this.#around.wire.ask(`${pathOf(id)}/cancel`, "POST")) as Snapshot;
-    if (this.connection === "idle") this.#log.status = status;
-    else this.#log.takeStatus(status);
+    if (this.connection === "idle") this.status = status;
+    else this.takeStatus(status);
     this.changed();
   }
 
   detach(): void {
     // React Native has no DOMException.
-    this.#follower.leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
+    this.#leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
   }
 
   subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {
@@ -146,7 +119,7 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
   /** Start the run, without following it; resolves when its id is known. */
   async begin(): Promise<this> {
     await this.#follower.go(false);
-    await this.#known.promise;
+    if (this.#broken) throw this.#broken.reason;
     return this;
   }
 
@@ -155,44 +128,50 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     void this.#follower.go(true);
   }
 
+  /** Stop following the run until there is a reader again. */
+  rest(): void {
+    this.#follower.rest();
+  }
+
   // Called by the follower.
 
   get hasEnded(): boolean {
-    return this.connection === "closed" || this.#log.outcome !== undefined;
+    return this.connection === "closed" || this.outcome !== undefined;
   }
 
-  identify(id: string, status?: RunStatus, cursor?: string): void {
-    if (this.#log.id === undefined) this.#log.identify(id, cursor);
-    if (status) this.#log.takeStatus(status);
-    this.#known.resolve(id);
+  async withdraw(reason: string): Promise<void> {
+    await this.#leave(failure("CANCELLED", "Cancelled before its id was known", { statusCode: 409, data: { reason } }), reason === "requested");
   }
 
-  take(frames: readonly Frame[]): void {
-    const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
-    if (this.#log.id) this.#known.resolve(this.#log.id);
+  learn(id: string, status?: RunStatus, cursor?: string): void {
+    if (this.id === undefined) this.identify(id, cursor);
+    if (status) this.takeStatus(status);
+  }
+
+  takeAll(frames: readonly Frame[]): void {
+    const events = frames.flatMap((frame) => this.take(frame) ?? []);
     for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
   }
 
-  takePoll(snapshot: Snapshot): boolean {
-    const { seq } = this.#log;
-    for (const event of this.#log.takePoll(snapshot as Snapshot<Chunk, Result>)) this.#replay.add(event);
+  takeSnapshot(snapshot: Snapshot): boolean {
+    const { seq } = this;
+    for (const event of this.takePoll(snapshot as Snapshot<Chunk, Result>)) this.#replay.add(event);
     this.#settle();
-    return this.#log.seq > seq || this.#log.outcome !== undefined;
+    return this.seq > seq || this.outcome !== undefined;
   }
 
-  conclude(snapshot: Snapshot): void {
-    if (TERMINAL.has(snapshot.status)) this.#log.conclude(snapshot as Snapshot<Chunk, Result>);
+  takeOutcome(snapshot: Snapshot): void {
+    if (TERMINAL.has(snapshot.status)) this.conclude(snapshot as Snapshot<Chunk, Result>);
     this.#settle();
   }
 
   close(reason: unknown): void {
     this.#broken = { reason };
     if (reason instanceof ActionError) {
-      this.#log.refuse(reason);
+      this.refuse(reason);
       this.error = reason as ActionError<Code>;
     }
-    this.#known.reject(reason);
     this.#outcome.reject(reason);
     this.#over.abort();
     this.changed();
@@ -204,8 +183,20 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
     for (const entry of this.#listeners) this.#tell(entry);
   }
 
+  /** Stop following. If the id is not known and the start can have reached the server, tell the server to cancel it. */
+  #leave(reason: unknown, isStopped?: boolean): Promise<unknown> | undefined {
+    if (this.hasEnded) return undefined; // as a start that was refused
+    let told: Promise<unknown> | undefined;
+    if (this.id === undefined) {
+      this.status = "cancelled";
+      told = this.#start?.withdraw(this.#around.wire, isStopped);
+    }
+    this.#follower.leave(reason);
+    return told;
+  }
+
   #settle(): void {
-    const { outcome } = this.#log;
+    const { outcome } = this;
     if (outcome) {
       this.#follower.connection.close();
       this.error = outcome.error as ActionError<Code> | undefined;
@@ -218,14 +209,13 @@ export class LiveRun<Chunk, Result, Code extends string> implements Run<Chunk, R
 
   /** Read for one more reader. Call the returned function when the reader has gone: the last one closes the connection. */
   #enter(): () => void {
-    let isHere = true;
-    this.#readers++;
+    const reader = {};
+    this.#readers.add(reader);
     this.follow();
     return () => {
-      if (isHere) this.#readers--;
-      isHere = false;
+      this.#readers.delete(reader);
       // Not at once: a reader that leaves can come back at once, and the last events can still be on their way to others.
-      queueMicrotask(() => this.#readers || this.#follower.rest());
+      queueMicrotask(() => this.#readers.size || this.rest());
     };
   }
 

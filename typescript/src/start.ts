@@ -2,9 +2,10 @@
 
 import { bodyOf, queryOf } from "./body.js";
 import type { CallOptions } from "./contract.js";
-import { ActionError } from "./core/error.js";
+import { ActionError, failure } from "./core/error.js";
+import { Deferred } from "./deferred.js";
 import type { Answer } from "./transports/carrier.js";
-import type { Request, Wire } from "./wire.js";
+import { EVENT_STREAM, type Request, type Wire } from "./wire.js";
 
 /** How much of an upload was sent is not known, so it gets the time that it takes at 64 kbit/s. */
 const BYTES_PER_MS = 8;
@@ -17,6 +18,8 @@ export class Start {
   readonly #feeds: Set<string>;
   readonly #body: string | FormData;
   readonly #key: string;
+  /** Whether it can have reached the server. */
+  #isSent = false;
 
   /** `feeds`: the actions that are known to be started by GET. */
   constructor(action: string, input: unknown, options: CallOptions, feeds: Set<string>) {
@@ -56,16 +59,25 @@ export class Start {
     }
   }
 
+  /**
+   * Cancel the run by its key, because its id is not known: if it has started it is stopped, otherwise it never starts.
+   * Resolves when the server was told, or when the first try has failed. The caller can find the run of its own key again, so that is cancelled only if it `isStopped`.
+   */
+  withdraw(wire: Wire, isStopped?: boolean): Promise<unknown> | undefined {
+    if (!this.#isSent || (this.#options.idempotencyKey && !isStopped)) return undefined;
+    const { promise, resolve, reject } = new Deferred<unknown>();
+    wire.ask(`${encodeURIComponent(this.#action)}/cancel`, "POST", { "Idempotency-Key": this.#key }, resolve).then(resolve, reject);
+    return promise;
+  }
+
   #request(method: "GET" | "POST", streams: boolean, signal: AbortSignal): Request {
     const { detached, transport, onUpload } = this.#options;
-    const headers: Record<string, string> = {
-      Accept: streams && !detached ? "text/event-stream" : "application/json",
-      "Idempotency-Key": this.#key,
-    };
+    const headers: Record<string, string> = { "Idempotency-Key": this.#key };
     if (detached) headers["Prefer"] = "respond-async";
-    else if (!streams) headers["Prefer"] = "wait=0";
+    else if (streams) headers["Accept"] = EVENT_STREAM;
+    else headers["Prefer"] = "wait=0";
     const path = encodeURIComponent(this.#action);
-    const request = { headers, signal, transport, starts: true };
+    const request = { headers, signal, transport, starts: () => void (this.#isSent = true) };
     if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
     return { ...request, path, method, body: this.#body, onUpload };
   }
@@ -81,8 +93,7 @@ async function canBeRead(file: Blob): Promise<void> {
   try {
     await file.slice(0, 1).arrayBuffer?.();
   } catch (reason) {
-    const message = `Cannot read ${(file as File).name}, choose it again: ${reason}`;
-    throw new ActionError({ code: "FILE_UNREADABLE", message, statusCode: 0 });
+    throw failure("FILE_UNREADABLE", `Cannot read ${(file as File).name}, choose it again: ${reason}`);
   }
 }
 

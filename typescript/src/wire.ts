@@ -2,7 +2,7 @@
 
 import type { ClientOptions, TransportName } from "./contract.js";
 import { backoffMs, isFinal, Lost, retryAfterMs } from "./core/connection.js";
-import { ActionError, errorOf, foreign } from "./core/error.js";
+import { ActionError, errorOf, failure, foreign } from "./core/error.js";
 import { fieldsOf } from "./core/event.js";
 import { type Environment, pause } from "./environment.js";
 import type { Answer, Carrier } from "./transports/carrier.js";
@@ -12,14 +12,18 @@ import { byFetch } from "./transports/fetch.js";
 export interface Request {
   readonly path: string;
   readonly method?: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | FormData | undefined;
   readonly signal?: AbortSignal;
-  /** Whether it starts a run: then the error of a run is that run's own end. */
-  readonly starts?: boolean;
+  /** Called when it is sent, if it starts a run: then the error of a run is that run's own end. */
+  readonly starts?: () => void;
+  /** Whether it must be sent without waiting, and outlives the page. */
+  readonly keepalive?: boolean;
   readonly transport?: TransportName | undefined;
   readonly onUpload?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
+
+export const EVENT_STREAM = "text/event-stream";
 
 const UNREACHED = "The server cannot be reached";
 /** How many times a short request is tried: stop, snapshot, list. */
@@ -32,6 +36,8 @@ export class Wire {
   readonly #options: ClientOptions;
   readonly #environment: Environment;
   readonly #fetch: Carrier;
+  /** The newest headers of the page, with its token. */
+  #given: Headers | undefined;
 
   constructor(options: ClientOptions, environment: Environment) {
     this.#options = options;
@@ -55,8 +61,8 @@ export class Wire {
   }
 
   /** One request's JSON: a snapshot, or a page of a list. */
-  async read(request: Omit<Request, "headers">): Promise<unknown> {
-    const answer = await this.send({ ...request, headers: { Accept: "application/json" } });
+  async read(request: Request): Promise<unknown> {
+    const answer = await this.send(request);
     const json = await jsonOf(answer);
     const { status, runs } = fieldsOf(json);
     const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof status === "string" || Array.isArray(runs);
@@ -64,18 +70,21 @@ export class Wire {
     return json;
   }
 
-  /** A short request that is safe to repeat, retried until it is answered; returns its JSON. */
-  async ask(path: string, method: string = "GET"): Promise<unknown> {
+  /** A short request that is safe to repeat, retried until it is answered; returns its JSON. `onLost` is called when a try has failed. */
+  async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void): Promise<unknown> {
+    const keepalive = method === "POST";
+    const request = { path, method, headers, keepalive, body: keepalive ? "{}" : undefined };
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.#inTime((signal) => this.read({ path, method, body: method === "POST" ? "{}" : undefined, signal }));
+        return await this.#inTime((signal) => this.read({ ...request, signal }));
       } catch (reason) {
         // Already gone: an earlier try deleted it.
         if (!(reason instanceof Lost)) {
           if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
           throw reason;
         }
+        onLost?.(undefined);
         mayBeDone ||= !((reason.error?.statusCode as number) < 500); // or no answer at all
         if (failures === TRIES) throw givenUp(reason);
         await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), undefined, reason.afterMs > 0);
@@ -96,11 +105,13 @@ export class Wire {
   }
 
   async #carry(request: Request, isRefused: boolean): Promise<Answer> {
-    const { path, method = "GET", body, signal, onUpload } = request;
+    const { path, method = "GET", body, signal, keepalive, starts, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
-    const order = { url: this.base.href + path, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
+    const order = { url: this.base.href + path, method, headers, body, signal, keepalive, credentials: this.#options.credentials, onUpload };
     try {
       const carrier = await this.#carrier(request);
+      if (signal?.aborted) throw signal.reason; // not every fetch supports signals
+      starts?.();
       return await carrier(order);
     } catch (reason) {
       const isForeign = globalThis.location && !order.url.startsWith(location.origin);
@@ -118,21 +129,29 @@ export class Wire {
     }
   }
 
-  async #headers({ headers, body }: Request, isRefused: boolean): Promise<Headers> {
-    const { headers: source, token } = this.#options;
-    const all = new Headers(await given(source, isRefused));
-    const bearer = await given(token, isRefused);
-    if (bearer !== undefined) all.set("Authorization", `Bearer ${bearer}`);
-    for (const [name, value] of Object.entries(headers)) all.set(name, value);
+  async #headers({ headers, body, keepalive }: Request, isRefused: boolean): Promise<Headers> {
+    // A page that goes away cannot wait for a token: the last one is used until it is refused.
+    if (!keepalive || isRefused || !this.#given) this.#given = await this.#give(isRefused);
+    const all = new Headers(this.#given);
+    all.set("Accept", "application/json");
+    for (const name in headers) all.set(name, headers[name] as string);
     if (typeof body === "string") all.set("Content-Type", "application/json");
     return all;
   }
 
-  async #check(answer: Answer, { starts = false }: Request): Promise<Answer> {
+  async #give(isRefused: boolean): Promise<Headers> {
+    const { headers, token } = this.#options;
+    const all = new Headers(await given(headers, isRefused));
+    const bearer = await given(token, isRefused);
+    if (bearer !== undefined) all.set("Authorization", `Bearer ${bearer}`);
+    return all;
+  }
+
+  async #check(answer: Answer, { starts }: Request): Promise<Answer> {
     const { status } = answer;
     if (status >= 200 && status < 300) return answer;
     const error = errorOf(await jsonOf(answer).catch(() => undefined), answer);
-    if (isFinal(status, error, starts)) throw error;
+    if (isFinal(status, error, Boolean(starts))) throw error;
     throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
   }
 }
@@ -145,7 +164,7 @@ export function pathOf(id: string): string {
 /** The caller's error when a lost connection is not retried: the server's own, or that no server has answered. */
 export function givenUp(lost: Lost, runId: string | null = null): ActionError {
   if (lost.error && lost.isTold) return lost.error;
-  return new ActionError({ code: "UNREACHABLE", message: lost.message, statusCode: 0, retryable: true, runId });
+  return failure("UNREACHABLE", lost.message, { retryable: true, runId });
 }
 
 /** The JSON of an answer, whatever its headers say (a proxy can strip them). Throws `Lost` if it is cut off, or not JSON. */
@@ -154,13 +173,13 @@ export async function jsonOf(answer: Answer): Promise<unknown> {
   try {
     return JSON.parse(await answer.text()) as unknown;
   } catch (reason) {
-    throw Lost.by(reason, answer.header("Content-Type")?.includes("json") ? "The answer was cut off" : foreign(answer));
+    throw Lost.by(reason, answer.header("Content-Type")?.includes("json") ? undefined : foreign(answer));
   }
 }
 
 /** Rejects when the signal is aborted: not everything that is awaited supports signals, for example a token function. */
 export function cut(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason, "The connection was lost"))));
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason))));
 }
 
 /** Why a try was aborted. */

@@ -165,6 +165,7 @@ test("a short request is cut also where its body does not end, and goes on with 
 test("stop is cut where nothing answers it", async () => {
   const { call, asked } = serve([silent(OPENING), ...times(5, never), ...times(20, silent())], { requestMs: 1_000 });
   const run = call();
+  while (!run.id) await Promise.resolve();
 
   await expect(run.stop()).rejects.toMatchObject({ code: "UNREACHABLE" });
 

@@ -25,7 +25,7 @@ from yieldwire.runs.access import Access, Caller, Verb, authorize
 from yieldwire.runs.handle import Handles
 from yieldwire.runs.inputs import Inputs, Start
 from yieldwire.runs.reader import Reader
-from yieldwire.runs.start import admission_of
+from yieldwire.runs.start import admission_of, scoped_key
 from yieldwire.setting import settings
 from yieldwire.stores import Admission, Query, RunStore
 
@@ -346,6 +346,26 @@ class App(Handles):
         else:
             opening.worker.nudge(run_id, run.cancel_reason or reason)
         return run
+
+    async def cancel_start(
+        self, action: Action[..., Any, Any], caller: Caller, key: str
+    ) -> RunRecord | None:
+        """Cancel the run that ``caller`` started with ``key``, and return its current record.
+
+        If there is none, a start with the key that arrives later is refused, for as long as the
+        action's runs are kept after their end. This never starts anything.
+
+        Raises:
+            ParseError: If an anonymous caller's key could be somebody else's too.
+            Forbidden: If the run is a feed that all readers share.
+        """
+        await self.ready()
+        scoped = scoped_key(action, caller.owner, key)
+        run = await self.store.refuse(scoped, seconds=action.options.retention)
+        if run is None:
+            return None
+        await authorize(caller, run, "cancel", self._access)
+        return await self.cancel(run.id)
 
     async def delete(self, run_id: str) -> None:
         """Delete a run that has ended.

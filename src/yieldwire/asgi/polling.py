@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import Format, choose, seconds
-from yieldwire.asgi.starting import follow_run
+from yieldwire.asgi.starting import follow_run, key_of
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
 from yieldwire.log.cursor import check_within, cursor_of, seq_in
@@ -125,6 +125,19 @@ async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id:
         return
     headers = run_headers(run.id, exchange.base)
     await exchange.answer_json(200, await app.snapshot(run.id), headers)
+
+
+async def cancel_start(app: "Actions", exchange: Exchange, caller: Caller, name: str) -> None:
+    """Answer ``POST {base}/{action}/cancel``: cancel a start by its key, before or after it."""
+    action, key = app.action_named(name), key_of(exchange)
+    if key is None:
+        raise ParseError("Send the Idempotency-Key of the start to cancel.")
+    run = await app.cancel_start(action, caller, key)
+    if run is None:
+        await exchange.answer_json(200, {"runId": None, "status": Status.CANCELLED.value})
+        return
+    headers = run_headers(run.id, exchange.base)
+    await exchange.answer_json(200, {"runId": run.id, "status": run.status.value}, headers)
 
 
 async def delete_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:

@@ -69,6 +69,7 @@ ROUTES: Final[Table] = {
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
     ("runs", "{}", "events"): {"GET": polling.get_events},
     ("runs", "{}", "cancel"): {"POST": polling.cancel_run},
+    ("{}", "cancel"): {"POST": polling.cancel_start},  # last: there can be a run called `cancel`
 }
 PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
 """Files of the package itself, which are public."""

@@ -99,9 +99,7 @@ async def _start(
     *,
     detached: bool,
 ) -> RunRecord:
-    key = exchange.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii()):
-        raise ParseError(f"An Idempotency-Key must have 1 to {MAX_KEY_LENGTH} ASCII characters.")
+    key = key_of(exchange)
     ctx = await app.admit(action, caller, _facts(exchange, caller))
     if exchange.method == "GET":
         query = exchange.request.query_params.multi_items()
@@ -114,6 +112,18 @@ async def _start(
         with closing_if_refused(data):
             app.sign_outs.check(caller)  # the body can have taken a while to arrive
     return await app.create(action, ctx, data, key=key, detached=detached)
+
+
+def key_of(exchange: Exchange) -> str | None:
+    """Return the idempotency key of a request, if it has one.
+
+    Raises:
+        ParseError: If it is too long, empty or not ASCII.
+    """
+    key = exchange.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii()):
+        raise ParseError(f"An Idempotency-Key must have 1 to {MAX_KEY_LENGTH} ASCII characters.")
+    return key
 
 
 @lru_cache(maxsize=512)  # nearly every request has the same names

@@ -294,9 +294,9 @@ class RunCancelled(RunError):
     code = "CANCELLED"
     status = 409
 
-    def __init__(self, reason: str = "requested") -> None:
+    def __init__(self, reason: str = "requested", message: str = "The run was cancelled.") -> None:
         self.data = {"reason": reason}
-        super().__init__("The run was cancelled.")
+        super().__init__(message)
 
 
 class RunTimedOut(RunError):

@@ -75,24 +75,32 @@ def admission_of(
     Raises:
         ParseError: If an anonymous caller's key could also be another caller's.
     """
-    if key is not None and run.owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
-        raise ParseError(
-            f"An anonymous Idempotency-Key must be random, of {ANONYMOUS_KEY_LENGTH} characters "
-            "or more, so that nobody else's can be the same."
-        )
-    # Keys of different owners and actions never meet.
-    scoped = None if key is None else to_json([run.owner, action.name, key])
     is_shared = action.options.shared
     # What nobody will compare with anything has none.
     print_ = fingerprint(run) if key is not None or is_shared else ""
     return Admission(
-        key=None if scoped is None else _digest(scoped),
+        key=None if key is None else scoped_key(action, run.owner, key),
         fingerprint=print_,
         feed=_digest(to_json([action.name, print_])) if is_shared else None,
         action_limit=action.options.concurrency,
         caller_limit=max_runs,
         lease=lease,
     )
+
+
+def scoped_key(action: Action[..., Any, Any], owner: str | None, key: str) -> str:
+    """Return what a store calls an idempotency key: those of other owners and actions never meet.
+
+    Raises:
+        ParseError: If an anonymous caller's key could be somebody else's too.
+    """
+    owner = None if action.options.shared else owner  # as in the record
+    if owner is None and len(key) < ANONYMOUS_KEY_LENGTH:
+        raise ParseError(
+            f"An anonymous Idempotency-Key must be random, of {ANONYMOUS_KEY_LENGTH} characters "
+            "or more, so that nobody else's can be the same."
+        )
+    return _digest(to_json([owner, action.name, key]))
 
 
 def fingerprint(run: RunRecord) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol
 
-from yieldwire.errors import NotFound, RateLimited
+from yieldwire.errors import NotFound, RateLimited, RunCancelled
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 
@@ -74,12 +74,22 @@ REVOCATIONS_KEPT: Final = 10_000
 """How many revocations a store keeps; processes read them every half second."""
 REVOCATION_SECONDS: Final = 3600.0
 """How long a store keeps a revocation, if it outlives the process."""
+REFUSALS_KEPT: Final = 10_000
+"""How many refused keys a store keeps; a delayed start arrives within minutes."""
 
 
 def no_such_run(run_id: str) -> NotFound:
     """Return the error for a run that a store does not have."""
     return NotFound(
         f"There is no run {run_id}; it may have ended long ago, or the server was restarted."
+    )
+
+
+def start_cancelled() -> RunCancelled:
+    """Return the error for a start whose key was refused before it arrived."""
+    return RunCancelled(
+        message="This start was cancelled by its Idempotency-Key before it arrived; no run was "
+        "created."
     )
 
 
@@ -159,6 +169,7 @@ class Store(Protocol):
 
         Raises:
             KeyReused: If the key's run has another fingerprint. Nothing was created.
+            RunCancelled: If the key was refused (`Keys.refuse`). Nothing was created.
             RateLimited: If the caller has too many runs. Nothing was created.
         """
         ...
@@ -285,6 +296,23 @@ class Leases(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """Idempotency keys of starts that were cancelled before they arrived."""
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        """Return the run of ``key``; if there is none, make `Store.create` refuse the key.
+
+        This is one step: a start with the key is either found here or refused afterwards, for at
+        least ``seconds``, until the next sweep. Refusing a key again extends the time. A store
+        keeps at least the newest `REFUSALS_KEPT` refused keys.
+
+        Args:
+            key: As in `Admission.key`.
+            seconds: How long the key is refused.
+        """
+        ...
+
+
 class Revocations(Protocol):
     """Revocations of access, for every process that shares the store."""
 
@@ -305,8 +333,8 @@ class Revocations(Protocol):
         ...
 
 
-class RunStore(Store, Leases, Revocations, Protocol):
-    """All three contracts together; every included store implements them."""
+class RunStore(Store, Leases, Keys, Revocations, Protocol):
+    """All four contracts together; every included store implements them."""
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before.

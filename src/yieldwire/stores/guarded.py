@@ -28,6 +28,7 @@ METHODS: Final = frozenset(
         "open",
         "purge",
         "read",
+        "refuse",
         "request_cancel",
         "revoke",
         "revoked",

@@ -5,12 +5,14 @@ import type { ActionError } from "./error.js";
 /** The connection of a page to its server: `idle` before the run is followed, `waiting` for the next try, `closed` for good. */
 export type ConnectionState = "idle" | "connecting" | "open" | "waiting" | "closed";
 
+const LOST = "The connection was lost";
+
 /** The connection was lost, or the server asked to retry later. Never leaves the client. */
 export class Lost extends Error {
   readonly afterMs: number;
   readonly error: ActionError | undefined;
 
-  constructor(message: string, afterMs: number = 0, error?: ActionError) {
+  constructor(message: string = LOST, afterMs: number = 0, error?: ActionError) {
     super(message);
     this.afterMs = afterMs;
     this.error = error;
@@ -27,7 +29,7 @@ export class Lost extends Error {
   }
 
   /** What was lost, and why. */
-  static by(reason: unknown, what: string): Lost {
+  static by(reason: unknown, what: string = LOST): Lost {
     return new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? (reason as string)}`);
   }
 }

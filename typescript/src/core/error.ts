@@ -45,7 +45,12 @@ function textIn(value: unknown): string | null {
 
 /** The error for bytes that the protocol does not allow. */
 export function protocolError(message: string): ActionError {
-  return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
+  return failure("PROTOCOL_ERROR", message);
+}
+
+/** An error that the client makes itself. */
+export function failure(code: string, message: string, fields?: ErrorFields): ActionError {
+  return new ActionError({ code, message, statusCode: 0, ...fields });
 }
 
 /** The facts about an unsuccessful answer, without its body. */

@@ -37,6 +37,7 @@ export interface Retry {
 /** A complete frame of a connection. */
 export type Frame = Opening | Reset | EventFrame | Retry;
 
+const WRONG = "Not a frame";
 const CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
 
 /** The cursor after an event. */
@@ -81,7 +82,7 @@ function eventOf(seq: unknown, type: unknown, data?: unknown): EventFrame {
 
 function openingOf(cursor: string, value: unknown): Opening {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string") throw protocolError("Not an opening.");
+  if (typeof id !== "string") throw protocolError(WRONG);
   return {
     kind: "opening",
     cursor,
@@ -93,7 +94,7 @@ function openingOf(cursor: string, value: unknown): Opening {
 
 function resetOf(value: unknown): Reset {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw protocolError("Not a reset.");
+  if (typeof firstSeq !== "number") throw protocolError(WRONG);
   return { kind: "reset", firstSeq };
 }
 

@@ -5,10 +5,12 @@
  * an event that was repeated on the way is dropped.
  */
 
-import { ActionError, protocolError } from "./error.js";
+import { ActionError, failure, protocolError } from "./error.js";
 import { isProgress, type Progress, type RunEvent, type Snapshot, textOf } from "./event.js";
 import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
 import { type RunStatus, TRANSITIONS } from "./status.js";
+
+const FOREIGN = "The cursor belongs to another run";
 
 /** How a run ended. */
 export interface Outcome<Result> {
@@ -39,7 +41,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid. */
   identify(id: string, cursor: string = cursorOf(id, 0)): void {
     const place = readCursor(cursor);
-    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor belongs to another run.", statusCode: 400 });
+    if (place?.runId !== id) throw failure("PARSE_ERROR", FOREIGN, { statusCode: 400 });
     this.id = id;
     this.seq = place.seq;
   }
@@ -107,7 +109,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   #open({ runId, cursor, firstSeq, status }: Opening): void {
     if (this.id === undefined) this.identify(runId, cursor);
-    if (this.id !== runId) throw protocolError("This is another run's stream.");
+    if (this.id !== runId) throw protocolError(FOREIGN);
     this.firstSeq = firstSeq ?? this.firstSeq;
     this.takeStatus(status);
   }

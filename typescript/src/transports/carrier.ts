@@ -7,6 +7,7 @@ export interface Order {
   readonly headers: Headers;
   readonly body: string | FormData | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly keepalive?: boolean | undefined;
   readonly credentials: RequestCredentials | undefined;
   readonly onUpload: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }

@@ -22,6 +22,6 @@ export async function* framesOf(answer: Answer): AsyncGenerator<readonly Frame[]
       }
     }
   } catch (reason) {
-    throw reason instanceof ActionError ? reason : Lost.by(reason, "The connection was lost");
+    throw reason instanceof ActionError ? reason : Lost.by(reason);
   }
 }

@@ -97,9 +97,9 @@ var init_xhr = __esm({
         this.#isNew = true;
         this.#wake?.();
       }
-      end(failure) {
+      end(failure2) {
         this.hasEnded = true;
-        this.#failure ??= failure;
+        this.#failure ??= failure2;
         this.note();
       }
       async next() {
@@ -108,6 +108,52 @@ var init_xhr = __esm({
         if (this.#failure) throw this.#failure;
       }
     };
+  }
+});
+
+// src/transports/polling.ts
+var polling_exports = {};
+__export(polling_exports, {
+  help: () => help,
+  poll: () => poll
+});
+async function poll(run, isHeld, read, nowMs) {
+  const beganMs = nowMs();
+  const snapshot = await ask(run, read, isHeld);
+  const isNew = run.takeSnapshot(snapshot);
+  const wasHeld = isHeld && (isNew || nowMs() - beganMs > paceMs(snapshot));
+  return wasHeld ? 0 : paceMs(snapshot);
+}
+async function help(run, read, quiet, wait, identify, mostMs) {
+  for (let waitMs = FIRST_MS; !quiet.aborted; await wait(waitMs)) {
+    try {
+      await identify();
+      if (run.cursor) {
+        const snapshot = await ask(run, read);
+        if (quiet.aborted) break;
+        if (run.takeSnapshot(snapshot)) return true;
+        waitMs = paceMs(snapshot);
+      }
+    } catch {
+      waitMs = Math.min(waitMs * 2, mostMs);
+    }
+  }
+  return false;
+}
+async function ask(run, read, isHeld) {
+  const query = new URLSearchParams({ after: run.cursor ?? "", ...isHeld && { wait: String(HOLD_S) } });
+  return await read(String(query));
+}
+function paceMs({ retryAfterMs: retryAfterMs2 }) {
+  return retryAfterMs2 === null ? 0 : retryAfterMs2 ?? PACE_MS;
+}
+var HOLD_S, FIRST_MS, PACE_MS;
+var init_polling = __esm({
+  "src/transports/polling.ts"() {
+    "use strict";
+    HOLD_S = 25;
+    FIRST_MS = 3e3;
+    PACE_MS = 500;
   }
 });
 
@@ -234,7 +280,10 @@ function textIn(value) {
   return typeof value === "string" ? value : null;
 }
 function protocolError(message) {
-  return new ActionError({ code: "PROTOCOL_ERROR", message, statusCode: 0 });
+  return failure("PROTOCOL_ERROR", message);
+}
+function failure(code, message, fields) {
+  return new ActionError({ code, message, statusCode: 0, ...fields });
 }
 function foreign({ status, statusText, header }) {
   return `Not the server's answer: HTTP ${[status, statusText, header("Content-Type")].filter(Boolean).join(" ")}`;
@@ -326,6 +375,7 @@ var TRANSITIONS = {
 var TERMINAL = /* @__PURE__ */ new Set(["completed", "failed", "cancelled"]);
 
 // src/core/frame.ts
+var WRONG = "Not a frame";
 var CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
 function cursorOf(runId, seq) {
   return `${runId}.${seq}`;
@@ -351,7 +401,7 @@ function eventOf(seq, type, data) {
 }
 function openingOf(cursor, value) {
   const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string") throw protocolError("Not an opening.");
+  if (typeof id !== "string") throw protocolError(WRONG);
   return {
     kind: "opening",
     cursor,
@@ -362,7 +412,7 @@ function openingOf(cursor, value) {
 }
 function resetOf(value) {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw protocolError("Not a reset.");
+  if (typeof firstSeq !== "number") throw protocolError(WRONG);
   return { kind: "reset", firstSeq };
 }
 function parse(text) {
@@ -374,6 +424,7 @@ function parse(text) {
 }
 
 // src/core/log.ts
+var FOREIGN = "The cursor belongs to another run";
 var RunLog = class {
   id;
   status;
@@ -393,7 +444,7 @@ var RunLog = class {
   /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid. */
   identify(id, cursor = cursorOf(id, 0)) {
     const place = readCursor(cursor);
-    if (place?.runId !== id) throw new ActionError({ code: "PARSE_ERROR", message: "The cursor belongs to another run.", statusCode: 400 });
+    if (place?.runId !== id) throw failure("PARSE_ERROR", FOREIGN, { statusCode: 400 });
     this.id = id;
     this.seq = place.seq;
   }
@@ -451,7 +502,7 @@ var RunLog = class {
   }
   #open({ runId, cursor, firstSeq, status }) {
     if (this.id === void 0) this.identify(runId, cursor);
-    if (this.id !== runId) throw protocolError("This is another run's stream.");
+    if (this.id !== runId) throw protocolError(FOREIGN);
     this.firstSeq = firstSeq ?? this.firstSeq;
     this.takeStatus(status);
   }
@@ -496,10 +547,11 @@ var Deferred = class {
 };
 
 // src/core/connection.ts
+var LOST = "The connection was lost";
 var Lost = class _Lost extends Error {
   afterMs;
   error;
-  constructor(message, afterMs = 0, error) {
+  constructor(message = LOST, afterMs = 0, error) {
     super(message);
     this.afterMs = afterMs;
     this.error = error;
@@ -513,7 +565,7 @@ var Lost = class _Lost extends Error {
     return this.isTold || REPEATABLE.has(this.error?.statusCode ?? 0);
   }
   /** What was lost, and why. */
-  static by(reason, what) {
+  static by(reason, what = LOST) {
     return new _Lost(`${what}: ${reason?.message ?? reason}`);
   }
 };
@@ -620,188 +672,6 @@ function retryAfterMs(value, nowMs) {
   return Math.max(0, ms || 0);
 }
 
-// src/transports/fetch.ts
-var TURN_MS = 30;
-var PIECE_BYTES = 64 * 1024;
-function byFetch(fetch) {
-  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
-}
-function answerOf(response) {
-  return {
-    status: response.status,
-    statusText: response.statusText,
-    header: (name) => response.headers.get(name),
-    text: () => response.text(),
-    pieces: () => piecesOf(response)
-  };
-}
-async function* piecesOf(response) {
-  if (!response.body) return yield await response.text();
-  const reader = response.body.getReader();
-  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-  try {
-    let busyMs = 0;
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      for (let at = 0; at < part.value.length; at += PIECE_BYTES) {
-        const sinceMs = performance.now();
-        yield utf8.decode(part.value.subarray(at, at + PIECE_BYTES), { stream: true });
-        busyMs += performance.now() - sinceMs;
-        if (busyMs > TURN_MS) busyMs = await turn();
-      }
-    }
-  } finally {
-    reader.cancel().catch(() => void 0);
-  }
-}
-async function turn() {
-  if (typeof document !== "undefined" && document.visibilityState !== "hidden") {
-    await new Promise((resolve) => setTimeout(resolve));
-  }
-  return 0;
-}
-
-// src/wire.ts
-var UNREACHED = "The server cannot be reached";
-var TRIES = 5;
-var REQUEST_MS = 15e3;
-var Wire = class {
-  #options;
-  #environment;
-  #fetch;
-  constructor(options, environment) {
-    this.#options = options;
-    this.#environment = environment;
-    this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
-  }
-  /** Computed when needed: pages are also rendered on servers, where no request is sent, and where a relative URL is invalid. */
-  get base() {
-    return new URL(String(this.#options.url).replace(/\/?$/, "/"), globalThis.location?.href);
-  }
-  /** One request. Throws `Lost` if a retry can help, and an `ActionError` if it cannot. */
-  async send(request) {
-    const answer = await this.#carry(request, false);
-    const { token, headers } = this.#options;
-    const isRenewable = [token, headers].some((source) => source instanceof Function);
-    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
-  }
-  /** One request's JSON: a snapshot, or a page of a list. */
-  async read(request) {
-    const answer = await this.send({ ...request, headers: { Accept: "application/json" } });
-    const json = await jsonOf(answer);
-    const { status, runs } = fieldsOf(json);
-    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof status === "string" || Array.isArray(runs);
-    if (!isOurs) throw new Lost(foreign(answer));
-    return json;
-  }
-  /** A short request that is safe to repeat, retried until it is answered; returns its JSON. */
-  async ask(path, method = "GET") {
-    let mayBeDone = false;
-    for (let failures = 1; ; failures++) {
-      try {
-        return await this.#inTime((signal) => this.read({ path, method, body: method === "POST" ? "{}" : void 0, signal }));
-      } catch (reason) {
-        if (!(reason instanceof Lost)) {
-          if (mayBeDone && method === "DELETE" && reason.code === "NOT_FOUND") return;
-          throw reason;
-        }
-        mayBeDone ||= !(reason.error?.statusCode < 500);
-        if (failures === TRIES) throw givenUp(reason);
-        await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), void 0, reason.afterMs > 0);
-      }
-    }
-  }
-  /** Abort a try that takes too long, at any stage. */
-  async #inTime(act) {
-    const { requestMs = REQUEST_MS } = this.#options;
-    const link = new AbortController();
-    const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
-    try {
-      return await Promise.race([act(link.signal), cut(link.signal)]);
-    } finally {
-      stop();
-    }
-  }
-  async #carry(request, isRefused) {
-    const { path, method = "GET", body, signal, onUpload } = request;
-    const headers = await this.#headers(request, isRefused);
-    const order = { url: this.base.href + path, method, headers, body, signal, credentials: this.#options.credentials, onUpload };
-    try {
-      const carrier = await this.#carrier(request);
-      return await carrier(order);
-    } catch (reason) {
-      const isForeign = globalThis.location && !order.url.startsWith(location.origin);
-      throw Lost.by(reason, UNREACHED + (isForeign ? ", or refuses this origin" : ""));
-    }
-  }
-  async #carrier({ transport, onUpload }) {
-    const isWanted = transport === "xhr" || onUpload || transport !== "sse" && !this.#options.fetch && !fetchStreams();
-    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
-    try {
-      return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
-    } catch {
-      return this.#fetch;
-    }
-  }
-  async #headers({ headers, body }, isRefused) {
-    const { headers: source, token } = this.#options;
-    const all = new Headers(await given(source, isRefused));
-    const bearer = await given(token, isRefused);
-    if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
-    for (const [name, value] of Object.entries(headers)) all.set(name, value);
-    if (typeof body === "string") all.set("Content-Type", "application/json");
-    return all;
-  }
-  async #check(answer, { starts = false }) {
-    const { status } = answer;
-    if (status >= 200 && status < 300) return answer;
-    const error = errorOf(await jsonOf(answer).catch(() => void 0), answer);
-    if (isFinal(status, error, starts)) throw error;
-    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
-  }
-};
-function pathOf(id) {
-  return `runs/${encodeURIComponent(id)}`;
-}
-function givenUp(lost, runId = null) {
-  if (lost.error && lost.isTold) return lost.error;
-  return new ActionError({ code: "UNREACHABLE", message: lost.message, statusCode: 0, retryable: true, runId });
-}
-async function jsonOf(answer) {
-  if (answer.status === 204) return null;
-  try {
-    return JSON.parse(await answer.text());
-  } catch (reason) {
-    throw Lost.by(reason, answer.header("Content-Type")?.includes("json") ? "The answer was cut off" : foreign(answer));
-  }
-}
-function cut(signal) {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason, "The connection was lost"))));
-}
-function silence(ms) {
-  return `no answer in ${ms} ms`;
-}
-async function given(source, isRefused) {
-  try {
-    return await (source instanceof Function ? source({ isRefused }) : source);
-  } catch (reason) {
-    throw reason instanceof TypeError ? Lost.by(reason, UNREACHED) : reason;
-  }
-}
-function fetchStreams() {
-  return typeof Response !== "undefined" && "body" in Response.prototype;
-}
-
-// src/transports/polling.ts
-var HOLD_S = 25;
-var PACE_MS = 500;
-async function poll(wire, id, { cursor, isHeld, signal }) {
-  const query = new URLSearchParams({ after: cursor, ...isHeld && { wait: String(HOLD_S) } });
-  return await wire.read({ path: `${pathOf(id)}?${query}`, signal });
-}
-function paceMs({ retryAfterMs: retryAfterMs2 }) {
-  return retryAfterMs2 === null ? 0 : retryAfterMs2 ?? PACE_MS;
-}
-
 // src/core/sse.ts
 var LIMIT = 64 * 1024 * 1024;
 var SSEDecoder = class {
@@ -883,12 +753,198 @@ async function* framesOf(answer) {
       }
     }
   } catch (reason) {
-    throw reason instanceof ActionError ? reason : Lost.by(reason, "The connection was lost");
+    throw reason instanceof ActionError ? reason : Lost.by(reason);
   }
+}
+
+// src/transports/fetch.ts
+var TURN_MS = 30;
+var PIECE_BYTES = 64 * 1024;
+function byFetch(fetch) {
+  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" }));
+}
+function answerOf(response) {
+  return {
+    status: response.status,
+    statusText: response.statusText,
+    header: (name) => response.headers.get(name),
+    text: () => response.text(),
+    pieces: () => piecesOf(response)
+  };
+}
+async function* piecesOf(response) {
+  if (!response.body) return yield await response.text();
+  const reader = response.body.getReader();
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  try {
+    let busyMs = 0;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      for (let at = 0; at < part.value.length; at += PIECE_BYTES) {
+        const sinceMs = performance.now();
+        yield utf8.decode(part.value.subarray(at, at + PIECE_BYTES), { stream: true });
+        busyMs += performance.now() - sinceMs;
+        if (busyMs > TURN_MS) busyMs = await turn();
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => void 0);
+  }
+}
+async function turn() {
+  if (typeof document !== "undefined" && document.visibilityState !== "hidden") {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return 0;
+}
+
+// src/wire.ts
+var EVENT_STREAM = "text/event-stream";
+var UNREACHED = "The server cannot be reached";
+var TRIES = 5;
+var REQUEST_MS = 15e3;
+var Wire = class {
+  #options;
+  #environment;
+  #fetch;
+  /** The newest headers of the page, with its token. */
+  #given;
+  constructor(options, environment) {
+    this.#options = options;
+    this.#environment = environment;
+    this.#fetch = byFetch(options.fetch ?? ((...order) => globalThis.fetch(...order)));
+  }
+  /** Computed when needed: pages are also rendered on servers, where no request is sent, and where a relative URL is invalid. */
+  get base() {
+    return new URL(String(this.#options.url).replace(/\/?$/, "/"), globalThis.location?.href);
+  }
+  /** One request. Throws `Lost` if a retry can help, and an `ActionError` if it cannot. */
+  async send(request) {
+    const answer = await this.#carry(request, false);
+    const { token, headers } = this.#options;
+    const isRenewable = [token, headers].some((source) => source instanceof Function);
+    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
+  }
+  /** One request's JSON: a snapshot, or a page of a list. */
+  async read(request) {
+    const answer = await this.send(request);
+    const json = await jsonOf(answer);
+    const { status, runs } = fieldsOf(json);
+    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof status === "string" || Array.isArray(runs);
+    if (!isOurs) throw new Lost(foreign(answer));
+    return json;
+  }
+  /** A short request that is safe to repeat, retried until it is answered; returns its JSON. `onLost` is called when a try has failed. */
+  async ask(path, method = "GET", headers, onLost) {
+    const keepalive = method === "POST";
+    const request = { path, method, headers, keepalive, body: keepalive ? "{}" : void 0 };
+    let mayBeDone = false;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#inTime((signal) => this.read({ ...request, signal }));
+      } catch (reason) {
+        if (!(reason instanceof Lost)) {
+          if (mayBeDone && method === "DELETE" && reason.code === "NOT_FOUND") return;
+          throw reason;
+        }
+        onLost?.(void 0);
+        mayBeDone ||= !(reason.error?.statusCode < 500);
+        if (failures === TRIES) throw givenUp(reason);
+        await pause(this.#environment, Math.max(reason.afterMs, backoffMs(failures, this.#environment.chance())), void 0, reason.afterMs > 0);
+      }
+    }
+  }
+  /** Abort a try that takes too long, at any stage. */
+  async #inTime(act) {
+    const { requestMs = REQUEST_MS } = this.#options;
+    const link = new AbortController();
+    const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
+    try {
+      return await Promise.race([act(link.signal), cut(link.signal)]);
+    } finally {
+      stop();
+    }
+  }
+  async #carry(request, isRefused) {
+    const { path, method = "GET", body, signal, keepalive, starts, onUpload } = request;
+    const headers = await this.#headers(request, isRefused);
+    const order = { url: this.base.href + path, method, headers, body, signal, keepalive, credentials: this.#options.credentials, onUpload };
+    try {
+      const carrier = await this.#carrier(request);
+      if (signal?.aborted) throw signal.reason;
+      starts?.();
+      return await carrier(order);
+    } catch (reason) {
+      const isForeign = globalThis.location && !order.url.startsWith(location.origin);
+      throw Lost.by(reason, UNREACHED + (isForeign ? ", or refuses this origin" : ""));
+    }
+  }
+  async #carrier({ transport, onUpload }) {
+    const isWanted = transport === "xhr" || onUpload || transport !== "sse" && !this.#options.fetch && !fetchStreams();
+    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
+    try {
+      return (await Promise.resolve().then(() => (init_xhr(), xhr_exports))).byXHR;
+    } catch {
+      return this.#fetch;
+    }
+  }
+  async #headers({ headers, body, keepalive }, isRefused) {
+    if (!keepalive || isRefused || !this.#given) this.#given = await this.#give(isRefused);
+    const all = new Headers(this.#given);
+    all.set("Accept", "application/json");
+    for (const name in headers) all.set(name, headers[name]);
+    if (typeof body === "string") all.set("Content-Type", "application/json");
+    return all;
+  }
+  async #give(isRefused) {
+    const { headers, token } = this.#options;
+    const all = new Headers(await given(headers, isRefused));
+    const bearer = await given(token, isRefused);
+    if (bearer !== void 0) all.set("Authorization", `Bearer ${bearer}`);
+    return all;
+  }
+  async #check(answer, { starts }) {
+    const { status } = answer;
+    if (status >= 200 && status < 300) return answer;
+    const error = errorOf(await jsonOf(answer).catch(() => void 0), answer);
+    if (isFinal(status, error, Boolean(starts))) throw error;
+    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
+  }
+};
+function pathOf(id) {
+  return `runs/${encodeURIComponent(id)}`;
+}
+function givenUp(lost, runId = null) {
+  if (lost.error && lost.isTold) return lost.error;
+  return failure("UNREACHABLE", lost.message, { retryable: true, runId });
+}
+async function jsonOf(answer) {
+  if (answer.status === 204) return null;
+  try {
+    return JSON.parse(await answer.text());
+  } catch (reason) {
+    throw Lost.by(reason, answer.header("Content-Type")?.includes("json") ? void 0 : foreign(answer));
+  }
+}
+function cut(signal) {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(Lost.by(signal.reason))));
+}
+function silence(ms) {
+  return `no answer in ${ms} ms`;
+}
+async function given(source, isRefused) {
+  try {
+    return await (source instanceof Function ? source({ isRefused }) : source);
+  } catch (reason) {
+    throw reason instanceof TypeError ? Lost.by(reason, UNREACHED) : reason;
+  }
+}
+function fetchStreams() {
+  return typeof Response !== "undefined" && "body" in Response.prototype;
 }
 
 // src/follower.ts
 var UPLOAD_CHECK_MS = 1e3;
+var loadPolling = () => Promise.resolve().then(() => (init_polling(), polling_exports)).catch(() => void 0);
 var Follower = class {
   connection;
   #around;
@@ -896,11 +952,13 @@ var Follower = class {
   #start;
   #link = new AbortController();
   #isGoing = false;
+  /** Whether somebody reads. */
   #isWanted = false;
+  /** Whether the start is repeated if its answer is lost. */
+  #isMeant = false;
   #isRerouted = false;
   /** Whether the server set the wait. */
   #isAsked = false;
-  #left;
   constructor(around, run, start) {
     this.connection = new Connection(around.idleMs, around.giveUpMs, start ? around.unmetMs : around.giveUpMs);
     this.#around = around;
@@ -910,19 +968,23 @@ var Follower = class {
   /** Start the run if needed; follow it from then on if it is `isFollowed`. Resolves when there is nothing more to do. */
   async go(isFollowed) {
     this.#isWanted ||= isFollowed;
+    this.#isMeant = true;
     if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
   }
   /** Stop following; a run that has ended does not change. */
   leave(reason) {
     if (this.#run.hasEnded) return;
-    this.#left ??= { reason };
-    if (this.#isGoing) this.#link.abort();
-    else this.#close(reason);
+    this.#close(reason);
+    this.#link.abort();
   }
-  /** There are no readers: close the connection once the run's id is known. Calling `go` again continues after the cursor. */
+  /**
+   * There are no readers: close the connection once the run's id is known. Calling `go` again continues after the cursor.
+   * A start request in progress can still be answered, but is not repeated.
+   */
   rest() {
-    this.#isWanted = false;
+    this.#isWanted = this.#isMeant = false;
     if (this.#run.id !== void 0) this.#cut();
+    else if (this.connection.state === "waiting") this.#run.withdraw("unattended");
   }
   /** Close the connection on purpose: the resulting error is not a failure. */
   #cut() {
@@ -959,7 +1021,6 @@ var Follower = class {
     const stopWatching = this.#watch();
     let waitMs;
     try {
-      if (this.#left) throw this.#left.reason;
       waitMs = await Promise.race([this.#exchange(), cut(this.#link.signal)]);
       this.connection.answered();
     } catch (reason) {
@@ -971,7 +1032,7 @@ var Follower = class {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    if (!this.#left) await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
+    await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
   }
   async #exchange() {
     const { signal } = this.#link;
@@ -982,8 +1043,9 @@ var Follower = class {
   /** How long to wait after a failed connection; undefined if it was the last. */
   #lost(reason) {
     if (this.#run.hasEnded) return void 0;
-    if (this.#left || !(reason instanceof Lost)) return this.#close((this.#left ?? { reason }).reason);
+    if (!(reason instanceof Lost)) return this.#close(reason);
     if (this.#isRerouted) return 0;
+    if (this.#run.id === void 0 && !this.#isMeant) return this.#run.withdraw("unattended");
     if (reason.isMet) this.connection.met();
     this.#isAsked = reason.afterMs > 0;
     const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
@@ -1014,22 +1076,22 @@ var Follower = class {
   }
   async #begin(mode) {
     const start = this.#start;
-    if (!start) throw protocolError("There is no run to follow.");
     const streams = this.#isWanted && mode === "stream";
     const send = async () => {
       const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id) {
         this.connection.met();
-        this.#run.identify(id);
+        this.#run.learn(id);
       }
       return answer;
     };
     return streams ? this.#stream(send) : this.#identify(await send());
   }
   async #resume(id, mode) {
-    if (mode !== "stream") return this.#poll(id, mode === "held");
-    const headers = { Accept: "text/event-stream", "Last-Event-ID": this.#run.cursor ?? "" };
+    const polling = mode === "stream" ? void 0 : await loadPolling();
+    if (polling) return this.#poll(polling, mode === "held");
+    const headers = { Accept: EVENT_STREAM, "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
     const { wire, transport } = this.#around;
     return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
@@ -1043,7 +1105,7 @@ var Follower = class {
     try {
       const answer = await send();
       if (answer.status === 204) return await this.#conclude();
-      if (!answer.header("Content-Type")?.startsWith("text/event-stream")) return await this.#identify(answer);
+      if (!answer.header("Content-Type")?.startsWith(EVENT_STREAM)) return await this.#identify(answer);
       for await (const frames of framesOf(answer)) {
         quiet.abort();
         if (link.signal.aborted) return 0;
@@ -1051,58 +1113,52 @@ var Follower = class {
         this.#take(frames);
         if (this.#run.hasEnded || !this.#isWanted) return 0;
       }
-      throw new Lost("The answer ended before the run did.");
+      throw new Lost();
     } finally {
       quiet.abort();
     }
   }
   #take(frames) {
     for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    this.#run.take(frames);
+    this.#run.takeAll(frames);
   }
   /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet) {
-    const { environment, openingMs, route, wire } = this.#around;
-    for (let waitMs = openingMs; ; ) {
-      await pause(environment, waitMs, quiet);
-      if (quiet.aborted) return;
+    const { environment, openingMs, idleMs, route, wire } = this.#around;
+    const wait = (ms) => pause(environment, ms, quiet);
+    await wait(openingMs);
+    if (quiet.aborted) return;
+    const polling = await loadPolling();
+    const identify = async () => {
       this.connection.worry();
       this.#run.changed();
-      try {
-        if (this.#run.id === void 0 && this.#start?.isSmall) await this.#identify(await this.#start.send(wire, false, quiet));
-        const { id, cursor } = this.#run;
-        if (!id || !cursor) continue;
-        const snapshot = await poll(wire, id, { cursor, isHeld: false, signal: quiet });
-        if (quiet.aborted) return;
-        if (this.#run.takePoll(snapshot)) {
-          route.buffered(this.#nowMs);
-          return this.#cut();
-        }
-        waitMs = paceMs(snapshot);
-      } catch {
-        waitMs = Math.min(waitMs * 2, this.#around.idleMs);
-      }
-    }
+      return this.#run.id === void 0 && this.#start?.isSmall && this.#identify(await this.#start.send(wire, false, quiet));
+    };
+    if (!await polling?.help(this.#run, (query) => this.#read(query, quiet), quiet, wait, identify, idleMs)) return;
+    route.buffered(this.#nowMs);
+    this.#cut();
   }
-  async #poll(id, isHeld) {
-    const { wire, route } = this.#around;
-    const beganMs = this.#nowMs;
-    try {
-      const snapshot = await poll(wire, id, { cursor: this.#run.cursor ?? "", isHeld, signal: this.#link.signal });
+  async #poll({ poll: poll2 }, isHeld) {
+    const read = async (query) => {
+      const snapshot = await this.#read(query, this.#link.signal);
       this.#heard();
-      const isNew = this.#run.takePoll(snapshot);
-      const wasHeld = isHeld && (isNew || this.#nowMs - beganMs > paceMs(snapshot));
-      return wasHeld ? 0 : paceMs(snapshot);
+      return snapshot;
+    };
+    try {
+      return await poll2(this.#run, isHeld, read, () => this.#nowMs);
     } catch (reason) {
-      if (isHeld && reason instanceof Lost) route.cutOff(this.#nowMs);
+      if (isHeld && reason instanceof Lost) this.#around.route.cutOff(this.#nowMs);
       throw reason;
     }
+  }
+  #read(query, signal) {
+    return this.#around.wire.read({ path: `${pathOf(this.#run.id)}?${query}`, signal });
   }
   /** The log has no more events: the outcome is in the snapshot. */
   async #conclude() {
     const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
-    this.#run.conclude(await this.#around.wire.read(request));
-    if (!this.#run.hasEnded) throw new Lost("The server had nothing to send.");
+    this.#run.takeOutcome(await this.#around.wire.read(request));
+    if (!this.#run.hasEnded) throw new Lost();
     return 0;
   }
   /** An answer without a stream names the run; its events are read from the log. */
@@ -1110,10 +1166,11 @@ var Follower = class {
     const { runId, id = runId, status } = fieldsOf(await jsonOf(answer));
     if (typeof id !== "string") throw new Lost(foreign(answer));
     this.#heard();
-    this.#run.identify(id, status);
+    this.#run.learn(id, status);
     return 0;
   }
   #heard() {
+    if (this.#run.hasEnded) return;
     const { state } = this.connection;
     this.connection.heard(this.#nowMs);
     if (state !== "open") this.#run.changed();
@@ -1122,55 +1179,35 @@ var Follower = class {
 
 // src/run.ts
 var KEEP = 1e4;
-var LiveRun = class {
+var LiveRun = class extends RunLog {
   error;
   #around;
-  #log = new RunLog();
   #replay;
   #follower;
   #listeners = /* @__PURE__ */ new Set();
-  #known = new Deferred();
   #outcome = new Deferred();
   #over = new AbortController();
+  #start;
   #news;
-  /** The number of iterations, listeners and waits for the result. */
-  #readers = 0;
+  /** One for each iteration, listener and wait for the result. */
+  #readers = /* @__PURE__ */ new Set();
   #broken;
   constructor(around, { start, id, cursor, signal, keep }) {
+    super();
     this.#around = around;
+    this.#start = start;
     this.#replay = new Replay(keep, KEEP);
-    this.#log.keepsText = keep !== 0;
+    this.keepsText = keep !== 0;
     this.#follower = new Follower(around, this, start);
     try {
-      if (id !== void 0) this.identify(id, void 0, cursor);
+      if (id !== void 0) this.learn(id, void 0, cursor);
     } catch (reason) {
       this.#follower.leave(reason);
     }
-    const leave = () => this.#follower.leave(signal?.reason);
+    const leave = () => this.#leave(signal?.reason);
     const own = signal && (AbortSignal.any?.([signal]) ?? signal);
     own?.addEventListener("abort", leave, { signal: this.#over.signal });
     if (signal?.aborted) leave();
-  }
-  get id() {
-    return this.#log.id;
-  }
-  get status() {
-    return this.#log.status;
-  }
-  get text() {
-    return this.#log.text;
-  }
-  get progress() {
-    return this.#log.progress;
-  }
-  get cursor() {
-    return this.#log.cursor;
-  }
-  get attempt() {
-    return this.#log.attempt;
-  }
-  get firstSeq() {
-    return this.#log.firstSeq;
   }
   get connection() {
     return this.#follower.connection.state;
@@ -1193,15 +1230,15 @@ var LiveRun = class {
     return promise;
   }
   async stop() {
-    const id = await this.#known.promise.catch(() => void 0);
-    if (id === void 0) return;
+    const { id } = this;
+    if (id === void 0) return this.withdraw("requested");
     const { status } = await this.#around.wire.ask(`${pathOf(id)}/cancel`, "POST");
-    if (this.connection === "idle") this.#log.status = status;
-    else this.#log.takeStatus(status);
+    if (this.connection === "idle") this.status = status;
+    else this.takeStatus(status);
     this.changed();
   }
   detach() {
-    this.#follower.leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
+    this.#leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
   }
   subscribe(listener) {
     const entry = { place: this.#replay.oldest, isDue: false, call: listener };
@@ -1216,45 +1253,49 @@ var LiveRun = class {
   /** Start the run, without following it; resolves when its id is known. */
   async begin() {
     await this.#follower.go(false);
-    await this.#known.promise;
+    if (this.#broken) throw this.#broken.reason;
     return this;
   }
   /** Follow the run, unless it is already followed. */
   follow() {
     void this.#follower.go(true);
   }
+  /** Stop following the run until there is a reader again. */
+  rest() {
+    this.#follower.rest();
+  }
   // Called by the follower.
   get hasEnded() {
-    return this.connection === "closed" || this.#log.outcome !== void 0;
+    return this.connection === "closed" || this.outcome !== void 0;
   }
-  identify(id, status, cursor) {
-    if (this.#log.id === void 0) this.#log.identify(id, cursor);
-    if (status) this.#log.takeStatus(status);
-    this.#known.resolve(id);
+  async withdraw(reason) {
+    await this.#leave(failure("CANCELLED", "Cancelled before its id was known", { statusCode: 409, data: { reason } }), reason === "requested");
   }
-  take(frames) {
-    const events = frames.flatMap((frame) => this.#log.take(frame) ?? []);
-    if (this.#log.id) this.#known.resolve(this.#log.id);
+  learn(id, status, cursor) {
+    if (this.id === void 0) this.identify(id, cursor);
+    if (status) this.takeStatus(status);
+  }
+  takeAll(frames) {
+    const events = frames.flatMap((frame) => this.take(frame) ?? []);
     for (const event of events) this.#replay.add(event);
     if (frames.length) this.#settle();
   }
-  takePoll(snapshot) {
-    const { seq } = this.#log;
-    for (const event of this.#log.takePoll(snapshot)) this.#replay.add(event);
+  takeSnapshot(snapshot) {
+    const { seq } = this;
+    for (const event of this.takePoll(snapshot)) this.#replay.add(event);
     this.#settle();
-    return this.#log.seq > seq || this.#log.outcome !== void 0;
+    return this.seq > seq || this.outcome !== void 0;
   }
-  conclude(snapshot) {
-    if (TERMINAL.has(snapshot.status)) this.#log.conclude(snapshot);
+  takeOutcome(snapshot) {
+    if (TERMINAL.has(snapshot.status)) this.conclude(snapshot);
     this.#settle();
   }
   close(reason) {
     this.#broken = { reason };
     if (reason instanceof ActionError) {
-      this.#log.refuse(reason);
+      this.refuse(reason);
       this.error = reason;
     }
-    this.#known.reject(reason);
     this.#outcome.reject(reason);
     this.#over.abort();
     this.changed();
@@ -1264,8 +1305,19 @@ var LiveRun = class {
     this.#news = void 0;
     for (const entry of this.#listeners) this.#tell(entry);
   }
+  /** Stop following. If the id is not known and the start can have reached the server, tell the server to cancel it. */
+  #leave(reason, isStopped) {
+    if (this.hasEnded) return void 0;
+    let told;
+    if (this.id === void 0) {
+      this.status = "cancelled";
+      told = this.#start?.withdraw(this.#around.wire, isStopped);
+    }
+    this.#follower.leave(reason);
+    return told;
+  }
   #settle() {
-    const { outcome } = this.#log;
+    const { outcome } = this;
     if (outcome) {
       this.#follower.connection.close();
       this.error = outcome.error;
@@ -1277,17 +1329,16 @@ var LiveRun = class {
   }
   /** Read for one more reader. Call the returned function when the reader has gone: the last one closes the connection. */
   #enter() {
-    let isHere = true;
-    this.#readers++;
+    const reader = {};
+    this.#readers.add(reader);
     this.follow();
     return () => {
-      if (isHere) this.#readers--;
-      isHere = false;
-      queueMicrotask(() => this.#readers || this.#follower.rest());
+      this.#readers.delete(reader);
+      queueMicrotask(() => this.#readers.size || this.rest());
     };
   }
   /** Iterate over selected events after a place; `failure` is thrown at the end, if there is one. */
-  #read(at, pick, failure) {
+  #read(at, pick, failure2) {
     const left = new Deferred();
     const end = { done: true, value: void 0 };
     let isOver = false;
@@ -1311,7 +1362,7 @@ var LiveRun = class {
             if (picked) return picked;
           } else if (this.hasEnded) {
             finish();
-            const reason = this.#broken ? this.#broken.reason : failure?.();
+            const reason = this.#broken ? this.#broken.reason : failure2?.();
             if (reason) throw reason;
           } else await Promise.race([(this.#news ??= new Deferred()).promise, left.promise]);
         }
@@ -1347,6 +1398,8 @@ var Start = class {
   #feeds;
   #body;
   #key;
+  /** Whether it can have reached the server. */
+  #isSent = false;
   /** `feeds`: the actions that are known to be started by GET. */
   constructor(action, input, options, feeds) {
     this.#action = action;
@@ -1380,16 +1433,24 @@ var Start = class {
       return answer;
     }
   }
+  /**
+   * Cancel the run by its key, because its id is not known: if it has started it is stopped, otherwise it never starts.
+   * Resolves when the server was told, or when the first try has failed. The caller can find the run of its own key again, so that is cancelled only if it `isStopped`.
+   */
+  withdraw(wire, isStopped) {
+    if (!this.#isSent || this.#options.idempotencyKey && !isStopped) return void 0;
+    const { promise, resolve, reject } = new Deferred();
+    wire.ask(`${encodeURIComponent(this.#action)}/cancel`, "POST", { "Idempotency-Key": this.#key }, resolve).then(resolve, reject);
+    return promise;
+  }
   #request(method, streams, signal) {
     const { detached, transport, onUpload } = this.#options;
-    const headers = {
-      Accept: streams && !detached ? "text/event-stream" : "application/json",
-      "Idempotency-Key": this.#key
-    };
+    const headers = { "Idempotency-Key": this.#key };
     if (detached) headers["Prefer"] = "respond-async";
-    else if (!streams) headers["Prefer"] = "wait=0";
+    else if (streams) headers["Accept"] = EVENT_STREAM;
+    else headers["Prefer"] = "wait=0";
     const path = encodeURIComponent(this.#action);
-    const request = { headers, signal, transport, starts: true };
+    const request = { headers, signal, transport, starts: () => void (this.#isSent = true) };
     if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
     return { ...request, path, method, body: this.#body, onUpload };
   }
@@ -1401,8 +1462,7 @@ async function canBeRead(file) {
   try {
     await file.slice(0, 1).arrayBuffer?.();
   } catch (reason) {
-    const message = `Cannot read ${file.name}, choose it again: ${reason}`;
-    throw new ActionError({ code: "FILE_UNREADABLE", message, statusCode: 0 });
+    throw failure("FILE_UNREADABLE", `Cannot read ${file.name}, choose it again: ${reason}`);
   }
 }
 function newKey() {
@@ -1477,18 +1537,19 @@ function actionOf(server, name) {
   const start = async (input, options = {}) => server.call(name, input, { ...options, detached: true }).begin();
   return Object.assign(call, { start, attach: server.attach, action: name });
 }
-function runsOf(server) {
+function runsOf({ attach, wire }) {
+  const ask2 = (path, method) => wire.ask(path, method);
   return {
-    attach: server.attach,
-    list: async (query) => pageOf(await server.wire.ask(`runs?${queryOf(query)}`)),
-    get: async (id) => await server.wire.ask(pathOf(id)),
-    cancel: async (id) => await server.wire.ask(`${pathOf(id)}/cancel`, "POST"),
-    delete: async (id) => void await server.wire.ask(pathOf(id), "DELETE")
+    attach,
+    list: (query) => ask2(`runs?${queryOf(query)}`).then(pageOf),
+    get: (id) => ask2(pathOf(id)),
+    cancel: (id) => ask2(`${pathOf(id)}/cancel`, "POST"),
+    delete: (id) => ask2(pathOf(id), "DELETE").then(() => void 0)
   };
 }
 function pageOf(answer) {
   const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw protocolError("The answer is not a list of runs.");
+  if (!Array.isArray(runs)) throw protocolError("Not a list of runs");
   return Object.assign(runs, { next: typeof next === "string" ? next : null });
 }
 export {

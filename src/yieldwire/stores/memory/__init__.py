@@ -29,6 +29,7 @@ from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.setting import Rules, count, optional, settings
 from yieldwire.stores import (
+    REFUSALS_KEPT,
     REVOCATIONS_KEPT,
     Admission,
     Deliver,
@@ -37,6 +38,7 @@ from yieldwire.stores import (
     Revoked,
     no_such_run,
     resolve,
+    start_cancelled,
     too_many,
 )
 from yieldwire.stores.memory.entry import Entry
@@ -60,6 +62,8 @@ class MemoryStore:
         self._clock = clock or SystemClock()
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
+        self._refused: dict[str, float] = {}
+        """Refused keys with the time until when, the oldest first."""
         self._feeds: dict[str, str] = {}
         """The run of each shared feed, until it ends or is asked to stop."""
         self._live: Counter[tuple[str, str | None]] = Counter()
@@ -102,10 +106,22 @@ class MemoryStore:
             if entry.fingerprint != admission.fingerprint:
                 raise KeyReused
             return entry
+        if admission.key in self._refused:
+            raise start_cancelled()
         if admission.feed is not None and admission.feed in self._feeds:
             entry = self._entries[self._feeds[admission.feed]]
             entry.read_until = max(entry.read_until, self._clock.monotonic())
             return entry
+        return None
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        """Return the run of ``key``; if there is none, refuse the key."""
+        if key in self._keys:
+            return self._entries[self._keys[key]].current()
+        until = max(self._refused.pop(key, 0.0), self._clock.monotonic() + seconds)
+        self._refused[key] = until
+        if len(self._refused) > REFUSALS_KEPT:
+            del self._refused[next(iter(self._refused))]
         return None
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
@@ -249,6 +265,8 @@ class MemoryStore:
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Run time-based maintenance, and return the runs that changed."""
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
+        for key in [key for key, until in self._refused.items() if until <= now]:
+            del self._refused[key]
         for entry in self._whose_time_may_have_come(now):
             is_lost = entry.lease_until is not None and entry.lease_until < now
             is_forsaken = transitions.is_forsaken(entry.record, entry.last_read(now), now)

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from pydantic_core import to_json
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
-from yieldwire.errors import Conflict, KeyReused
+from yieldwire.errors import Conflict
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
@@ -47,6 +47,7 @@ from yieldwire.stores.sqlite.file import (
     to_record,
     to_row,
 )
+from yieldwire.stores.sqlite.keys import Keys
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import Append, Log
 from yieldwire.stores.sqlite.revocations import Revocations
@@ -106,7 +107,7 @@ class SQLiteStore:
         self._clock = clock or SystemClock()
         self._sql = dict(statements())
         self._log = Log(self._sql, self._clock)
-        self._revocations = Revocations(self._sql)
+        self._keys, self._revocations = Keys(self._sql, self._clock), Revocations(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
@@ -117,9 +118,9 @@ class SQLiteStore:
         run = run._replace(created_at=self._clock.now())
 
         def work(connection: sqlite3.Connection) -> RunRecord:
-            known = self._known(connection, admission)
+            known = self._keys.known(connection, admission)
             if known is not None:
-                return to_record(known)
+                return known
             live = self._log.one(
                 connection, "count_live", quota_key=run.quota_key, action=run.action
             )
@@ -138,22 +139,6 @@ class SQLiteStore:
             return run
 
         return await self._write(work)
-
-    def _known(self, connection: sqlite3.Connection, admission: Admission) -> sqlite3.Row | None:
-        """Return the existing run for a start, if there is one."""
-        if admission.key is not None:
-            known: sqlite3.Row | None = self._log.one(connection, "run_by_key", key=admission.key)
-            if known is not None:
-                if known["fingerprint"] != admission.fingerprint:
-                    raise KeyReused
-                return known
-        if admission.feed is None:
-            return None
-        known = self._log.one(connection, "run_by_feed", feed=admission.feed)
-        if known is not None:
-            values = {"id": known["id"], "now": self._clock.monotonic()}
-            connection.execute(self._sql["touch"], values)
-        return known
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run's current record."""
@@ -321,10 +306,11 @@ class SQLiteStore:
             taken = self._log.step_each(connection, lost, take_away, until)
             for n in due(connection, "old_revocations"):
                 connection.execute(self._sql["forget_revocations"], {"oldest": n})
+            connection.execute(self._sql["forget_old_refusals"], times)
             return list({run.id: run for run in [*stopped, *taken]}.values())
 
         # Checked first, so that nobody waits for the file's lock if there is nothing to do.
-        names = ("forsaken", "lost", "old_revocations")
+        names = ("forsaken", "lost", "old_revocations", "old_refusals")
         if not await self._lanes.read(lambda read: any(due(read, name) for name in names)):
             return []
         changed = await self._write(work)
@@ -373,6 +359,10 @@ class SQLiteStore:
                 connection.execute(self._sql["touch"], values)
 
         await self._write(work)
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        """Return the run of ``key``; if there is none, refuse the key."""
+        return await self._write(partial(self._keys.refuse, key=key, seconds=seconds))
 
     async def revoke(self, owner: str, /) -> float:
         """Record that the access of ``owner`` was revoked, and return when."""

@@ -18,7 +18,7 @@ from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.sqlite.failure import primary
 
-VERSION: Final = 3
+VERSION: Final = 4
 _SWITCH_SECONDS: Final = 0.02
 """How often to retry a new file while another process creates it."""
 
@@ -127,6 +127,7 @@ def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
         if boot != boot_id():
             times = {"now": clock.monotonic(), "wall": clock.now()}
             connection.execute(statements()["restart_clock"], times)
+            connection.execute(statements()["restart_refusals"], times)
             connection.execute(statements()["forget_every_reader"])
             connection.execute(statements()["forget_every_revocation"])
             connection.execute("UPDATE about SET boot = ?", [boot_id()])

@@ -123,6 +123,25 @@ UPDATE runs SET
 -- forget_every_reader: nobody has been reading since before the machine's restart
 DELETE FROM readers
 
+-- refused: whether an idempotency key is refused
+SELECT 1 FROM refusals WHERE key = :key
+
+-- refuse: refuse an idempotency key
+INSERT INTO refusals (key, seconds, until) VALUES (:key, :seconds, :until)
+ON CONFLICT (key) DO UPDATE SET until = max(until, excluded.until), seconds = excluded.seconds
+
+-- forget_refusals: keep a limited number of refused keys
+DELETE FROM refusals WHERE n <= (SELECT max(n) FROM refusals) - :most
+
+-- old_refusals: refused keys whose time is over
+SELECT n FROM refusals WHERE until <= :now LIMIT 1
+
+-- forget_old_refusals: delete refused keys whose time is over
+DELETE FROM refusals WHERE until <= :now
+
+-- restart_refusals: the machine's clock restarted, so their time does too
+UPDATE refusals SET until = :now + seconds
+
 -- revoke: record that an owner's access was revoked
 INSERT INTO revocations (owner, at) VALUES (:owner, :at)
 

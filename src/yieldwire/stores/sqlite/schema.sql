@@ -1,4 +1,4 @@
--- Version 2 of the file's layout. Times are seconds: since the epoch if people can read
+-- Version 4 of the file's layout. Times are seconds: since the epoch if people can read
 -- them, otherwise since the machine's start, which every process on it agrees about.
 
 CREATE TABLE about (
@@ -68,6 +68,15 @@ CREATE TABLE readers (
     until REAL NOT NULL,
     PRIMARY KEY (run, reader)
 ) WITHOUT ROWID;
+
+-- Idempotency keys of starts that were cancelled before they arrived.
+CREATE TABLE refusals (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    seconds REAL NOT NULL,
+    until REAL NOT NULL           -- machine's clock
+);
+CREATE INDEX refusals_until ON refusals (until);
 
 -- A number is never reused, even if the rows before it are deleted.
 CREATE TABLE revocations (

@@ -19,6 +19,7 @@ from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
 from yieldwire.testing.contract.opening import OpenContract
 from yieldwire.testing.contract.purging import PurgeContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
+from yieldwire.testing.contract.refusing import RefusalContract
 from yieldwire.testing.contract.revoking import RevocationContract
 from yieldwire.testing.contract.sharing import FeedContract
 from yieldwire.testing.contract.starting import StartContract
@@ -37,6 +38,7 @@ class StoreContract(
     LingerContract,
     LostLeaseContract,
     PurgeContract,
+    RefusalContract,
     RevocationContract,
     OpenContract,
 ):
