@@ -26,24 +26,24 @@ export interface ActionCommands<Input, Chunk, Result, Code extends string> exten
   readonly reset: () => void;
 }
 
-const GIVEN_EVENT = "execute was called with an event as its input; write onClick={() => execute()}, with the input in the parentheses.";
-
-/** Whether it is an event of the page, or one of React's. */
-function isEvent(input: unknown): boolean {
-  return typeof (input as Partial<Event> | undefined)?.preventDefault === "function";
-}
+const GIVEN_EVENT = "This input is an event. Write onClick={() => execute()}";
 
 /** The commands of the newest observer, as bound functions that stay the same. */
 export function commandsOf<Input, Chunk, Result, Code extends string>(
   newest: () => RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
 ): ActionCommands<Input, Chunk, Result, Code> {
   return {
-    // The observer keeps what is shown, so the run keeps nothing.
-    execute: (...[input, options]) =>
-      isEvent(input)
-        ? Promise.reject(new TypeError(GIVEN_EVENT))
-        : newest().execute((action) => action(input as Input, { ...options, keep: 0 })),
-    stop: () => newest().stop(),
+    execute: async (...[input, options]) => {
+      if ((input as Partial<Event> | undefined)?.preventDefault instanceof Function) throw new TypeError(GIVEN_EVENT);
+      // The observer keeps what is shown, so the run keeps nothing.
+      return newest().execute((action) => action(input as Input, { ...options, keep: 0 }));
+    },
     reset: () => newest().reset(),
+    ...runCommandsOf(newest),
   };
+}
+
+/** The commands of a run that was started elsewhere. */
+export function runCommandsOf(newest: () => Pick<RunObserver<never, never, never>, "stop">): RunCommands {
+  return { stop: () => newest().stop() };
 }

@@ -9,10 +9,12 @@
 import type { Run, RunSource } from "./contract.js";
 import type { ActionError } from "./core/error.js";
 import type { RunEvent } from "./core/event.js";
-import { blank, type RunState, Tally } from "./core/state.js";
-import { Paint } from "./paint.js";
+import { blank, type End, type RunState, Tally } from "./core/state.js";
+import { type Paint, paintWith } from "./paint.js";
 import { forget, type Persist, recall, remember } from "./persistence.js";
 
+/** Being cancelled is not an error of the run: the state has none. */
+const CANCELLED = { status: "cancelled" } as const;
 /** The codes by which a server says that this page can no longer see the run of a kept id. */
 const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN", "PARSE_ERROR"]);
 
@@ -64,11 +66,8 @@ interface Restable extends Run {
   rest?(): void;
 }
 
-/** An execute that waits for the previous run. */
-interface Waiting<Chunk, Result, Code extends string> {
-  readonly begin: () => void;
-  readonly settle: Settle<Chunk, Result, Code>;
-}
+/** An execute that waits for the previous run: told whether its turn has come or never will. */
+type Waiting = (begins: boolean) => void;
 
 /** Where to continue in a run's log; without a cursor, at its start. */
 interface Place {
@@ -91,8 +90,8 @@ export class RunObserver<
   readonly #persist: Persist | undefined;
   readonly #id: string | undefined;
   readonly #listeners = new Set<() => void>();
-  readonly #paint: Paint = new Paint(() => this.#show());
-  readonly #queue: Waiting<Chunk, Result, Code>[] = [];
+  readonly #paint: Paint = paintWith(() => this.#show());
+  readonly #queue: Waiting[] = [];
   #shown: RunState<Chunk, Result, Code>;
   #tally: Tally<Chunk, Result, Code> | undefined;
   #following: Following<Chunk, Result, Code> | undefined;
@@ -158,7 +157,9 @@ export class RunObserver<
           this.#next();
         }
       };
-      if (following && concurrent === "queue") return void this.#queue.push({ begin, settle: resolve });
+      if (following && concurrent === "queue") {
+        return void this.#queue.push((begins) => (begins ? begin() : resolve(blank("cancelled", undefined))));
+      }
       this.#empty();
       this.#abandon({ stops: true });
       begin();
@@ -191,16 +192,14 @@ export class RunObserver<
     this.#empty();
     this.#paint.cancel();
     if (!following) return;
-    const { id, connection } = following.run;
-    this.#isLeaving = id === undefined && connection !== "closed" && !stops;
-    if (this.#isLeaving) return (following.run as Restable).rest?.();
+    const { run, cursor } = following;
+    if (run.id === undefined && !stops) {
+      this.#isLeaving = run.connection !== "closed"; // if it is, its end is on the way
+      if (this.#isLeaving) (run as Restable).rest?.();
+      return;
+    }
     this.#abandon({ stops });
-    if (stops) return;
-    const isNew = this.#tally?.runId === undefined;
-    if (isNew) this.#tally = undefined;
-    if (id === undefined) return;
-    this.#left = { id, cursor: isNew ? undefined : following.cursor };
-    if (isNew) remember(this.#persist, id);
+    if (!stops) this.#left = { id: run.id as string, cursor };
   }
 
   #follow(run: Run<Chunk, Result, Code>, settles: Settle<Chunk, Result, Code>[], isRecalled: boolean): void {
@@ -218,62 +217,55 @@ export class RunObserver<
     const tally = this.#tally;
     if (this.#following !== following || !tally) return;
     const { run } = following;
+    if (run.id !== undefined && tally.runId === undefined) remember(this.#persist, run.id);
+    const isNews = tally.hear(run) || batch.length > 0;
     if (this.#isLeaving && (run.id !== undefined || run.connection !== "closed")) return this.leave();
-    if (run.id !== undefined && tally.runId === undefined) {
-      remember(this.#persist, run.id);
-    }
-    if (tally.hear(run)) this.#paint.request(0);
     following.cursor = run.cursor;
     for (const event of batch) tally.take(event);
-    if (batch.length > 0) this.#paint.request(tally.isOver ? 0 : (this.options.throttleMs ?? 0));
+    if (isNews) this.#paint.request(this.options.throttleMs);
     for (const event of batch) {
       if (this.#following !== following) return; // a callback has executed or reset
-      if (event.type === "chunk") this.#call(() => this.options.onChunk?.(event.data));
-      else if (event.type === "restarted") this.#call(() => this.options.onRestarted?.(event.data.attempt));
+      this.#call(() => {
+        if (event.type === "chunk") this.options.onChunk?.(event.data);
+        else if (event.type === "restarted") this.options.onRestarted?.(event.data.attempt);
+      });
     }
-    if (tally.isOver) this.#end(following, tally);
-    else if (run.connection === "closed") void this.#conclude(following, tally);
+    if (run.connection === "closed") void this.#end(following, tally);
   }
 
-  /** A run that was refused, or that cannot be followed, has no last event: its result has the reason. */
-  async #conclude(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): Promise<void> {
+  /** Nothing follows: the run has ended, was refused, or cannot be followed. Its result says which. */
+  async #end(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): Promise<void> {
     following.unsubscribe();
-    const isNewest = (): boolean => this.#following === following;
-    const fail = (error: ActionError<Code>): unknown => isNewest() && tally.fail(error);
-    await following.run.result().then((result) => isNewest() && tally.complete(result), fail);
-    if (!isNewest()) return;
-    if (following.isRecalled && LOST.has(tally.error?.code as string)) this.#lose(following);
-    else this.#end(following, tally);
-  }
-
-  /** The run no longer exists for this page, so the state is as if there had been none. */
-  #lose(following: Following<Chunk, Result, Code>): void {
-    forget(this.#persist);
-    this.#tally = undefined;
-    this.#release(following, this.initial);
-    this.#show();
-    this.#next();
-  }
-
-  #end(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): void {
-    const { state, error } = tally;
+    const [end, error] = await following.run.result().then(
+      (result): [end: End<Result, Code>, error?: undefined] => [{ status: "done", result }],
+      (error): [End<Result, Code>, ActionError<Code>] => [error.code === "CANCELLED" ? CANCELLED : { status: "error", error }, error],
+    );
+    if (this.#following !== following) return;
+    tally.end(end);
+    if (following.isRecalled && LOST.has(error?.code as string)) {
+      // The run no longer exists for this page, so the state is as if there had been none.
+      forget(this.#persist);
+      this.#tally = undefined;
+    }
+    const state = this.#state;
     this.#release(following, state);
-    this.#paint.request(0);
+    this.#paint.cancel();
+    this.#show();
     this.#call(() => {
       if (state.status === "done") this.options.onDone?.(state.result);
-      else if (error && state.status === "error") this.options.onError?.(error);
-      else if (error) this.options.onCancelled?.(error);
+      else if (state.status === "error") this.options.onError?.(state.error);
+      else if (error && state.status === "cancelled") this.options.onCancelled?.(error);
     });
     this.#next();
   }
 
   #next(): void {
-    if (!this.#following) this.#queue.shift()?.begin();
+    if (!this.#following) this.#queue.shift()?.(true);
   }
 
   /** Drop the calls that wait. */
   #empty(): void {
-    for (const { settle } of this.#queue.splice(0)) settle(blank("cancelled", undefined));
+    for (const turn of this.#queue.splice(0)) turn(false);
   }
 
   #abandon({ stops }: { readonly stops: boolean }): void {
@@ -282,7 +274,7 @@ export class RunObserver<
     const { run } = following;
     if (stops) {
       forget(this.#persist);
-      this.#tally.cancel();
+      this.#tally.end(CANCELLED);
     }
     this.#release(following, this.#tally.state);
     // A stop that fails has no caller to reject; without readers the run ends after its `linger`.
@@ -296,8 +288,12 @@ export class RunObserver<
     for (const settle of following.settles) settle(state);
   }
 
+  get #state(): RunState<Chunk, Result, Code> {
+    return this.#tally?.state ?? this.initial;
+  }
+
   #show(): void {
-    const state = this.#tally?.state ?? this.initial;
+    const state = this.#state;
     if (state === this.#shown) return;
     this.#shown = state;
     for (const listener of [...this.#listeners]) this.#call(listener);

@@ -10,9 +10,9 @@ export interface RunStorage {
 /** A key in `sessionStorage`, or a key and its storage. */
 export type Persist = string | { readonly key: string; readonly storage: RunStorage };
 
-/** The key and the storage, to compare two values of `persist`: components often create a new object for each render. */
-export function partsOf(persist: Persist | undefined): readonly [key?: string | undefined, storage?: RunStorage | undefined] {
-  return typeof persist === "object" ? [persist.key, persist.storage] : [persist];
+/** The key, which says whether two values of `persist` are the same: components often create a new object for each render. */
+export function keyOf(persist: Persist | undefined): string | undefined {
+  return typeof persist === "object" ? persist.key : persist;
 }
 
 /** Return the kept id, if any. */
@@ -33,8 +33,8 @@ export function forget(persist: Persist | undefined): void {
 /** If the storage is forbidden or full, every access throws, and the page works without it. */
 function using(persist: Persist | undefined, act: keyof RunStorage, value: string = ""): string | null | void {
   try {
-    const [key, storage = globalThis.sessionStorage] = partsOf(persist);
-    if (key !== undefined) return storage[act](key, value);
+    const key = keyOf(persist);
+    if (key !== undefined) return (typeof persist === "object" ? persist.storage : globalThis.sessionStorage)[act](key, value);
   } catch {
     // Nothing is kept.
   }

@@ -3,11 +3,11 @@
 /** Actions and their runs in React, 18 and newer. */
 
 import { useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
+import { type ActionCommands, commandsOf, type RunCommands, runCommandsOf } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
-import { partsOf } from "./persistence.js";
+import { keyOf } from "./persistence.js";
 
 export type { ActionCommands, ExecuteArguments, ExecuteOptions, RunCommands } from "./binding.js";
 export type { RunState, StreamStatus } from "./core/state.js";
@@ -28,9 +28,7 @@ export function useStreamAction<Input, Chunk, Result, Code extends string = neve
   action: Action<Input, Chunk, Result, Code>,
   options: StreamOptions<Chunk, Result, Code> = {},
 ): StreamAction<Input, Chunk, Result, Code> {
-  const [state, newest] = useObserved(action, options);
-  const [commands] = useState(() => commandsOf(newest));
-  return useMemo(() => ({ ...state, ...commands }), [state, commands]);
+  return useObserved(commandsOf<Input, Chunk, Result, Code>, action, options);
 }
 
 /** Render a run that was started elsewhere: on another page, on the server, or earlier. */
@@ -39,20 +37,19 @@ export function useRun<Chunk, Result, Code extends string = never>(
   id: string | undefined,
   options: FollowOptions<Chunk, Result, Code> = {},
 ): RunState<Chunk, Result, Code> & RunCommands {
-  const [state, newest] = useObserved(source, options, id);
-  const [stop] = useState(() => () => newest().stop());
-  return useMemo(() => ({ ...state, stop }), [state, stop]);
+  return useObserved(runCommandsOf, source, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>>(
+function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>, Commands extends object>(
+  make: (newest: () => RunObserver<Chunk, Result, Code, Source>) => Commands,
   source: RunSource<Chunk, Result, Code> & Source,
   options: StreamOptions<Chunk, Result, Code>,
   id?: string,
-): readonly [state: RunState<Chunk, Result, Code>, newest: () => RunObserver<Chunk, Result, Code, Source>] {
+): RunState<Chunk, Result, Code> & Commands {
   const observer = useMemo(
     () => new RunObserver<Chunk, Result, Code, Source>(source, options, id),
-    [source, id, ...partsOf(options.persist)],
+    [source, id, keyOf(options.persist)],
   );
   const { current } = useRef({ observer });
   // Written only when a render is committed: a discarded render must have no effect.
@@ -63,5 +60,6 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   });
   const state = useSyncExternalStore(observer.subscribe, observer.snapshot, () => observer.initial);
   useEffect(() => observer.resume(), [observer]);
-  return [state, () => current.observer];
+  const [commands] = useState(() => make(() => current.observer));
+  return useMemo(() => ({ ...state, ...commands }), [state, commands]);
 }

@@ -109,7 +109,7 @@ export function inVue() {
 export function inVueWithRefs(persist: Ref<string>, client: Client<Actions>, load: Ref<Client<Actions>["load"]>) {
   const { execute, data } = vue.useStreamAction(load, {
     persist,
-    keep: () => 3,
+    keep: ref(3),
     onChunk: (chunk) => is<Same<typeof chunk, Chunk>>(),
   });
   const { result } = vue.useStreamAction(() => client.load, () => ({ onDone: ({ rows }) => is<Same<typeof rows, number>>() }));

@@ -245,12 +245,13 @@ describe("callbacks", () => {
     ["onDone", done("5"), "5"],
     ["onError", { type: "error", data: problem("NO_CREDIT") } as const, expect.objectContaining({ code: "NO_CREDIT" })],
     ["onCancelled", cancelled(), expect.objectContaining({ code: "CANCELLED" })],
-  ] as const)("%s alone says how it ended", (name, end, said) => {
+  ] as const)("%s alone says how it ended", async (name, end, said) => {
     const callbacks = { onDone: vi.fn(), onError: vi.fn(), onCancelled: vi.fn() };
     const { action, execute } = observed(callbacks);
     void execute();
 
     action.newest.say(end);
+    await paint();
 
     const calls = Object.entries(callbacks).flatMap(([key, { mock }]) => mock.calls.map((call) => [key, ...call]));
     expect(calls).toEqual([[name, said]]);
@@ -350,6 +351,7 @@ describe("execute while a run goes on", () => {
     action.newest.refuse(new ActionError({ code: "UNAVAILABLE" }));
     await paint();
     action.newest.say(chunkOf(2), done("second"));
+    await paint();
     action.newest.say(done("third"));
 
     expect(action.inputs).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
@@ -390,6 +392,7 @@ describe("execute while a run goes on", () => {
     const refused = expect(wrong).rejects.toThrow("no such input");
 
     action.newest.say(done());
+    await paint();
     action.newest.say(done("third"));
 
     await refused;

@@ -273,7 +273,7 @@ describe("useStreamAction", () => {
     button.click();
 
     expect(clicked).toHaveLength(2);
-    for (const refused of clicked) await expect(refused).rejects.toThrow("execute was called with an event as its input; write onClick={() => execute()}");
+    for (const refused of clicked) await expect(refused).rejects.toThrow("This input is an event. Write onClick={() => execute()}");
     expect(action.runs.map(({ stops }) => stops)).toEqual([0]);
     hook.unmount();
   });

@@ -68,7 +68,7 @@ describe("a tally", () => {
     const tally = tallyOf(rows(3));
     const before = tally.state;
 
-    tally.take({ seq: 4, type: "done", data: {} });
+    tally.end({ status: "done", result: 3 });
 
     expect(tally.state).toBe(tally.state);
     expect(tally.state).not.toBe(before);
@@ -95,27 +95,20 @@ describe("a tally", () => {
     expect(tally.state.dropped).toBe(400_000);
   });
 
-  test("has null as the result of an action that has none", () => {
-    const { state } = tallyOf([{ seq: 1, type: "done", data: {} }]);
+  test("keeps what was sent when it ends, and has no trouble any more", () => {
+    const tally = tallyOf([row(1)]);
+    tally.hear({ id: "r1", trouble: "no server" });
 
-    expect(state).toMatchObject({ status: "done", result: null, error: undefined });
-  });
+    tally.end({ status: "error", error: new ActionError({ code: "NO_CREDIT" }) });
 
-  test("has an error in the state where the run failed, and none where it was cancelled", () => {
-    const failed = tallyOf([{ seq: 1, type: "error", data: problem("NO_CREDIT") }]);
-    const cancelled = tallyOf([row(1), { seq: 2, type: "cancelled", data: problem("CANCELLED") }]);
-
-    expect(failed.state.error).toBeInstanceOf(ActionError);
-    expect(failed.state.error?.code).toBe("NO_CREDIT");
-    expect(cancelled.state).toMatchObject({ status: "cancelled", error: undefined, chunks: [{ n: 1 }] });
-    expect(cancelled.error?.code).toBe("CANCELLED");
+    expect(tally.state).toMatchObject({ status: "error", error: { code: "NO_CREDIT" }, chunks: [{ n: 1 }], trouble: undefined });
   });
 });
 
 test("a state's status narrows what it ended with", () => {
   type State = RunState<Chunk, number, "NO_CREDIT">;
 
-  const { state }: { state: State } = tallyOf([{ seq: 1, type: "done", data: { result: 3 } }]);
+  const { state }: { state: State } = tallyOf([]);
 
   if (state.status === "done") expectTypeOf(state.result).toEqualTypeOf<number>();
   else expectTypeOf(state.result).toEqualTypeOf<undefined>();

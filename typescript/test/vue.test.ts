@@ -190,7 +190,7 @@ describe("useStreamAction", () => {
   test("takes each option from a ref, and starts over for none but `persist`", async () => {
     const action = memoryAction<number>();
     const concurrent = ref<"replace" | "ignore">("replace");
-    const hook = mount(() => useStreamAction(action, { concurrent, keep: () => 1 }));
+    const hook = mount(() => useStreamAction(action, { concurrent, keep: ref(1) }));
     void hook.execute();
     action.newest.chunk(1, 2);
     await until(() => hook.data.value === 2);

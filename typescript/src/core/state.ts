@@ -1,7 +1,7 @@
 /** The state of a run for a page: events folded into one immutable object. */
 
-import { ActionError } from "./error.js";
-import { type ErrorObject, isProgress, type Progress, type RunEvent, textOf } from "./event.js";
+import type { ActionError } from "./error.js";
+import { isProgress, type Progress, type RunEvent, textOf } from "./event.js";
 import { Replay } from "./replay.js";
 
 /** The fields of every state. */
@@ -53,6 +53,12 @@ export function blank<Status extends "idle" | "streaming" | "cancelled">(
   return Object.freeze({ ...NOTHING, status, runId });
 }
 
+/** How a run ended. */
+export type End<Result, Code extends string> =
+  | { readonly status: "cancelled" }
+  | { readonly status: "done"; readonly result: Result }
+  | { readonly status: "error"; readonly error: ActionError<Code> };
+
 /** The fields of the next state. */
 type Draft<Chunk, Result, Code extends string> = Omit<Seen<Chunk>, "chunks" | "dropped"> & {
   /** Undefined until the next state is requested. */
@@ -70,8 +76,6 @@ type Draft<Chunk, Result, Code extends string> = Omit<Seen<Chunk>, "chunks" | "d
  * Taking costs the same however many events came before; the kept chunks are copied once for each requested state.
  */
 export class Tally<Chunk, Result, Code extends string> {
-  /** Why there is no result, also if the run was cancelled. */
-  error: ActionError<Code> | undefined;
   readonly #keep: number | undefined;
   readonly #draft: Draft<Chunk, Result, Code>;
   #kept!: Replay<{ readonly data: Chunk }>;
@@ -106,27 +110,15 @@ export class Tally<Chunk, Result, Code extends string> {
     return isNew;
   }
 
+  /** Take an event; a terminal one adds nothing, as the run's result says more. */
   take(event: RunEvent<Chunk, Result>): void {
     if (event.type === "chunk") this.#append(event);
     else if (event.type === "restarted") this.#begin();
-    // An action without a result ends with `{}`, and its result is null.
-    else if (event.type === "done") this.complete((event.data.result ?? null) as Result);
-    else this.fail(new ActionError<Code>(event.data satisfies ErrorObject));
   }
 
-  complete(result: Result): void {
-    this.#set({ status: "done", result, trouble: undefined });
-  }
-
-  /** Being cancelled is not an error of the run: the state has none. */
-  fail(error: ActionError<Code>): void {
-    this.error = error;
-    if (error.code === "CANCELLED") this.cancel();
-    else this.#set({ status: "error", error, trouble: undefined });
-  }
-
-  cancel(): void {
-    this.#set({ status: "cancelled", trouble: undefined });
+  /** Take the end of the run. */
+  end(end: End<Result, Code>): void {
+    this.#set({ ...end, trouble: undefined });
   }
 
   #set(fields: Partial<Draft<Chunk, Result, Code>>): void {

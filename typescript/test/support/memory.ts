@@ -1,6 +1,6 @@
 /** Runs that live in this process: a test says what happens to them. */
 
-import type { Action, ActionError, ConnectionState, Progress, Run, RunEvent, RunStatus } from "../../src/index.js";
+import { type Action, ActionError, type ConnectionState, type Progress, type Run, type RunEvent, type RunStatus } from "../../src/index.js";
 
 type Event<Chunk, Result> = RunEvent<Chunk, Result>;
 /** An event without its seq. */
@@ -130,6 +130,7 @@ export class MemoryRun<Chunk, Result, Code extends string = never> implements Ru
     this.#seq = last.seq;
     this.#untold.push(...events);
     if (last.type === "done") this.#outcome.resolve((last.data.result ?? null) as Result);
+    if (last.type === "error" || last.type === "cancelled") this.#outcome.reject(new ActionError(last.data));
     if (last.type === "done" || last.type === "error" || last.type === "cancelled") this.connection = "closed";
   }
 
