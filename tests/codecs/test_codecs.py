@@ -58,7 +58,7 @@ def blocks_of(log: Sequence[Event], grouping: Sequence[int]) -> list[Block]:
     for place, event in enumerate(log):
         block = Block.of_event(RUN, event.seq, event.type, event.data)
         if blocks and place not in grouping:
-            blocks[-1] = blocks[-1].joined(block)
+            blocks[-1] = Block.join([blocks[-1], block])
         else:
             blocks.append(block)
     return blocks
@@ -344,7 +344,9 @@ def test_plain_text_is_the_concatenation_of_the_texts() -> None:
     ]
     block = Block.of_chunks(RUN, 1, data)
 
-    text = TextEncoder().encode(block.joined(Block.of_event(RUN, 6, EventType.DONE, b'"end"')))
+    text = TextEncoder().encode(
+        Block.join([block, Block.of_event(RUN, 6, EventType.DONE, b'"end"')])
+    )
 
     assert text == b"ab\nc"
 

@@ -156,7 +156,7 @@ def test_the_opening_frame_sets_the_cursor_and_is_no_event() -> None:
 
 def test_the_cursor_moves_with_whole_frames_only() -> None:
     decoder = SSEDecoder()
-    frames = Block.of_chunks("r1", 1, [b"1", b"2"]).frames
+    frames = SSEEncoder().encode(Block.of_chunks("r1", 1, [b"1", b"2"]))
 
     decoder.feed(frames[:-1])
     before = decoder.cursor
@@ -181,10 +181,15 @@ def test_a_farewell_says_when_to_come_back() -> None:
     assert decoder.retry_ms == 2500
 
 
-def test_a_blocks_frames_are_sent_untouched() -> None:
-    block = Block.of_event("r1", 1, EventType.ERROR, b'{"code":"X"}')
+def test_every_event_has_a_frame_with_its_cursor() -> None:
+    chunks = Block.of_chunks("r1", 7, [b'"a"', b"2"], 1.0)
+    restarted = Block.of_event("r1", 9, EventType.RESTARTED, b"{}", 2.0)
 
-    assert SSEEncoder().encode(block) is block.frames
+    frames = SSEEncoder().encode(Block.join([chunks, restarted]))
+
+    assert frames == (
+        b'id: r1.7\ndata: "a"\n\nid: r1.8\ndata: 2\n\nid: r1.9\nevent: restarted\ndata: {}\n\n'
+    )
 
 
 @pytest.mark.parametrize(

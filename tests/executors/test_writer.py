@@ -74,7 +74,7 @@ async def test_a_block_has_about_so_many_bytes(app: App) -> None:
     await outcome(run)
 
     page = await app.store.read(run.id, 0, max_bytes=10**9)
-    assert max(len(block.frames) for block in page) <= 2 * BLOCK_BYTES
+    assert max(len(block.body) for block in page) <= 2 * BLOCK_BYTES
 
 
 async def test_events_of_several_helpers_keep_the_order_in_which_they_were_sent(app: App) -> None:

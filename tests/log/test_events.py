@@ -1,6 +1,7 @@
 """A block is its events, however they are grouped, joined and cut."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,11 +22,17 @@ in_logs = [kind for kind in EventType if kind is not EventType.STARTED]
 
 
 def block_of(events: Sequence[Event]) -> Block:
-    blocks = [Block.of_event(RUN, event.seq, event.type, event.data) for event in events]
-    whole = blocks[0]
-    for block in blocks[1:]:
-        whole = whole.joined(block)
-    return whole
+    return Block.join(
+        [Block.of_event(RUN, event.seq, event.type, event.data, event.at) for event in events]
+    )
+
+
+def timed(block: Block) -> list[tuple[Event, float]]:
+    return [(event, event.at) for event in block.events()]
+
+
+def times_of(log: Sequence[Event]) -> list[tuple[Event, float]]:
+    return [(event, event.at) for event in log]
 
 
 @st.composite
@@ -33,14 +40,15 @@ def logs(draw: st.DrawFn) -> list[Event]:
     first = draw(st.integers(1, 1000))
     kinds = draw(st.lists(st.sampled_from([EventType.CHUNK, EventType.RESTARTED]), max_size=8))
     kinds.append(draw(st.sampled_from(in_logs)))
-    return [Event(seq, kind, draw(data)) for seq, kind in enumerate(kinds, first)]
+    at = st.sampled_from([0.0, 1.5, 1_764_378_000.125, 1_764_378_000.126])
+    return [Event(seq, kind, draw(data), draw(at)) for seq, kind in enumerate(kinds, first)]
 
 
 @given(log=logs())
 def test_a_blocks_events_are_those_it_was_made_of(log: list[Event]) -> None:
     block = block_of(log)
 
-    assert list(block.events()) == log
+    assert timed(block) == times_of(log)
     assert (block.first, block.last) == (log[0].seq, log[-1].seq)
     assert block.end == (log[-1].type if log[-1].is_terminal else None)
 
@@ -50,21 +58,21 @@ def test_grouping_changes_no_byte(log: list[Event], cut: int) -> None:
     cut = min(cut, len(log) - 1)
     whole = block_of(log)
 
-    joined = block_of(log[:cut]).joined(block_of(log[cut:])) if cut else block_of(log)
+    joined = Block.join([block_of(log[:cut]), block_of(log[cut:])]) if cut else block_of(log)
 
     assert joined == whole
-    assert joined.frames == b"".join(block_of([event]).frames for event in log)
+    assert joined.begins_with(whole)
 
 
 @given(log=logs(), skip=st.integers(-2, 8))
-def test_the_part_after_a_seq_is_cut_at_a_frame(log: list[Event], skip: int) -> None:
+def test_the_part_after_a_seq_is_cut_at_a_line(log: list[Event], skip: int) -> None:
     skip = min(skip, len(log) - 1)
     block = block_of(log)
 
     part = block.after(block.first - 1 + skip)
 
-    assert list(part.events()) == log[max(0, skip) :]
-    assert block.frames.endswith(part.frames)
+    assert timed(part) == times_of(log[max(0, skip) :])
+    assert block.body.endswith(part.body)
     assert part.size == len(log) - max(0, skip)
     assert (part.last, part.end, part.run_id) == (block.last, block.end, RUN)
 
@@ -73,7 +81,7 @@ def test_nothing_is_after_the_last_event() -> None:
     part = Block.of_chunks(RUN, 1, [b"1", b"2"]).after(2)
 
     assert list(part.events()) == []
-    assert part.frames == b""
+    assert part.body == b""
 
 
 @given(chunks=st.lists(data, min_size=1), first=st.integers(1, 10**12))
@@ -92,17 +100,48 @@ def test_a_block_of_chunks_is_the_same_as_its_chunks_one_by_one(
 def test_an_event_is_one_line_of_data_whatever_is_in_it(chunk: object) -> None:
     block = Block.of_chunks(RUN, 1, [to_json(chunk)])
 
-    assert block.frames.count(b"\n") == 3
-    assert b"\r" not in block.frames
+    assert block.body.count(b"\n") == 1
+    assert b"\r" not in block.body
     assert next(block.events()).value == chunk
 
 
-def test_the_frames_are_those_of_the_native_format() -> None:
-    block = Block.of_chunks("r1", 7, [b'"a"']).joined(
-        Block.of_event("r1", 8, EventType.DONE, b"{}")
-    )
+def test_a_body_is_a_line_for_each_event_and_says_when_later_ones_were_appended() -> None:
+    chunks = Block.of_chunks("r1", 7, [b'"a"', b'"b"'], 10.0)
+    end = Block.of_event("r1", 9, EventType.DONE, b"{}", 10.0)
 
-    assert block.frames == b'id: r1.7\ndata: "a"\n\nid: r1.8\nevent: done\ndata: {}\n\n'
+    assert Block.join([chunks, end]).body == b'"a"\n"b"\n!done {}\n'
+    assert Block.join([chunks, end._replace(at=10.5)]).body == b'"a"\n"b"\n@10.500\n!done {}\n'
+
+
+@given(log=logs(), others=logs())
+def test_a_block_begins_with_another_whatever_the_times_of_both(
+    log: list[Event], others: list[Event]
+) -> None:
+    block, same = block_of(log), block_of([replace(event, at=3.0) for event in log])
+    other = block_of([replace(event, seq=log[0].seq + n) for n, event in enumerate(others)])
+
+    assert block.begins_with(same)
+    assert same.begins_with(block_of(log[:1]))
+    assert block.begins_with(other) is (list(other.events()) == log[: other.size])
+
+
+@given(log=logs())
+def test_what_a_block_has_is_known_without_reading_it(log: list[Event]) -> None:
+    block, kinds = block_of(log), {event.type for event in log}
+    times = [event.at for event in log]
+
+    assert all(
+        block.has(kind) is (kind in kinds) for kind in in_logs if kind is not EventType.CHUNK
+    )
+    chunks, before_end = block.chunks(), [event for event in log if not event.is_terminal]
+    if {event.type for event in before_end} <= {EventType.CHUNK} and len(set(times)) == 1:
+        said_so = any(b"!restarted " in event.data for event in log)
+        lines = b"".join(event.data + b"\n" for event in before_end)
+        assert chunks == lines or (chunks is None and said_so)
+    else:
+        assert chunks is None
+    if block.end is not None:
+        assert block.ending() == log[-1].data
 
 
 @pytest.mark.parametrize("kind", list(EventType))
@@ -117,7 +156,7 @@ def test_a_blocks_newest_event_is_its_last(log: list[Event]) -> None:
 
     newest = block.newest()
 
-    assert list(newest.events()) == log[-1:]
+    assert timed(newest) == times_of(log[-1:])
     assert (newest.first, newest.last, newest.end) == (block.last, block.last, block.end)
 
 
@@ -126,7 +165,7 @@ def test_a_block_is_told_without_what_is_for_development_only(before: int) -> No
     error = b'{"code":"INTERNAL_ERROR","errorId":"e1","debug":{"traceback":"canary"}}'
     block = Block.of_event("r1", before + 1, EventType.ERROR, error)
     if before:
-        block = Block.of_chunks("r1", 1, [b'{"debug":1}'] * before).joined(block)
+        block = Block.join([Block.of_chunks("r1", 1, [b'{"debug":1}'] * before), block])
 
     told = block.without_debug()
 

@@ -64,7 +64,7 @@ def test_it_is_the_same_however_the_events_are_grouped(
         seq = blocks[-1].last
     if has_ended:
         end = event(seq + 1, EventType.DONE, {"result": 3})
-        blocks[-1] = blocks[-1].joined(end)
+        blocks[-1] = Block.join([blocks[-1], end])
     for block in blocks:
         whole.add(block)
         for each in block.events():

@@ -186,7 +186,7 @@ class ChangesBytes(MemoryStore):
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         page = await super().read(run_id, after, max_bytes=max_bytes)
-        return [block._replace(frames=block.frames.replace("✓".encode(), b"???")) for block in page]
+        return [block._replace(body=block.body.replace("✓".encode(), b"???")) for block in page]
 
 
 class ForgetsWhatItSaid(MemoryStore):
@@ -196,7 +196,7 @@ class ForgetsWhatItSaid(MemoryStore):
         page = await super().read(run_id, after, max_bytes=max_bytes)
         if not self._entry(run_id).record.status.is_terminal:
             return page
-        return [block._replace(frames=block.frames.replace(b"text", b"TEXT")) for block in page]
+        return [block._replace(body=block.body.replace(b"text", b"TEXT")) for block in page]
 
 
 class IgnoresTheCursor(MemoryStore):

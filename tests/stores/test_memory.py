@@ -151,7 +151,7 @@ async def test_a_reader_that_leaves_early_brings_the_end_of_lingering_forward() 
 
 
 async def test_a_log_that_trickled_in_is_kept_in_few_blocks_with_the_same_bytes() -> None:
-    store = MemoryStore()
+    store = MemoryStore(clock=MovingClock())
     run = await claimed(store)
     blocks = [chunks(run.id, seq, 1) for seq in range(1, 101)]
     for block in blocks:
@@ -161,7 +161,5 @@ async def test_a_log_that_trickled_in_is_kept_in_few_blocks_with_the_same_bytes(
     late = await store.read(run.id, 42)
 
     assert len(page) < 100 / 4
-    assert b"".join(block.frames for block in page) == b"".join(block.frames for block in blocks)
-    assert b"".join(block.frames for block in late) == b"".join(
-        block.frames for block in blocks[42:]
-    )
+    assert b"".join(block.body for block in page) == b"".join(block.body for block in blocks)
+    assert b"".join(block.body for block in late) == b"".join(block.body for block in blocks[42:])

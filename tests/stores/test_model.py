@@ -206,7 +206,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         block = chunks(run, model.seq + 1, size, f"by {model.fence}")
         if end is not None:
-            block = block.joined(ending(run, block.last + 1, end))
+            block = Block.join([block, ending(run, block.last + 1, end)])
         if model.may_write:
             self.wrote(model, block)
             if again:

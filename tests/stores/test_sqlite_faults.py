@@ -26,6 +26,7 @@ from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.stores.sqlite.file import VERSION
 from yieldwire.testing.contract.harness import (
     SOON,
     chunks,
@@ -152,11 +153,11 @@ def test_another_applications_database_is_refused_and_left_alone(path: Path) -> 
 def test_a_layout_of_another_version_is_refused(path: Path) -> None:
     asyncio.run(filled(path))
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE about SET version = 2")
+    connection.execute("UPDATE about SET version = 99")
     connection.commit()
     connection.close()
 
-    assert "it has layout 2, and this version of Yieldwire reads 4" in refusal_of(path)
+    assert f"it has layout 99, and this version of Yieldwire reads {VERSION}" in refusal_of(path)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.01])

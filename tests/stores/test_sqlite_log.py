@@ -118,7 +118,8 @@ async def test_a_log_that_is_not_what_its_run_says_is_not_written_to(tmp_path: P
 def _put_behind_the_end(path: Path, run_id: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute(
-        "INSERT INTO blocks (run, first, last, frames) SELECT n, 1, 1, x'' FROM runs WHERE id = ?",
+        "INSERT INTO blocks (run, first, last, body, at) "
+        "SELECT n, 1, 1, x'', 0 FROM runs WHERE id = ?",
         [run_id],
     )
     connection.commit()

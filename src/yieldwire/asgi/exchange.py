@@ -127,7 +127,7 @@ class Exchange:
         self.scope: Final = scope
         self.headers: Final = RequestHeaders(scope["headers"])
         self.method: Final[str] = scope["method"]
-        self.receive, self._send = receive, send
+        self.receive, self.send = receive, send
         self._stall_timeout = stall_timeout
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
@@ -143,7 +143,7 @@ class Exchange:
         Middleware around it can set a time limit or a context variable, or open a cancel scope:
         those belong to the task of the response, and would affect any other task that sends.
         """
-        return is_servers_own(self._send)
+        return is_servers_own(self.send)
 
     @cached_property
     def request(self) -> Request:
@@ -154,13 +154,13 @@ class Exchange:
         """Send the status and the headers."""
         self.has_head = True
         every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
-        await self._send({"type": "http.response.start", "status": status, "headers": every})
+        await self.send({"type": "http.response.start", "status": status, "headers": every})
 
     def send_body(self, body: bytes, *, more: bool = False) -> Awaitable[None]:
         """Send a piece of the body; the last one ends the answer. HEAD has no body."""
         if self.method == "HEAD":
             body = b""
-        return self._send({"type": "http.response.body", "body": body, "more_body": more})
+        return self.send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def within_time(self, sending: Awaitable[None]) -> None:
         """Await ``sending`` for as long as a reader can leave sent data unread.

@@ -33,6 +33,7 @@ class Streaming:
         caller: Caller,
     ) -> None:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
+        self._encode_block, self._carries_end = encoder.encode, encoder.carries_end
         self._keepalive = timing.keepalive
         self._caller = caller
         self._may_expire = caller.expires_at is not None
@@ -119,14 +120,15 @@ class Streaming:
         # Called while `_follow` waits, by the block's appender: one task switch less per event.
         if self._may_expire and self._caller.has_expired:
             return False
-        if not self._encoder.carries_end and _restarts(block):
+        if not self._carries_end and _restarts(block):
             self._failure = BrokenOff("The run restarted, which plain text cannot express.")
             return False
-        body = self._encoder.encode(block)
+        body = self._encode_block(block)
         self._after, self._is_quiet = block.last, False
         if not body:
             return True
-        steps = self._exchange.send_body(body, more=True).__await__()
+        message = {"type": "http.response.body", "body": body, "more_body": True}
+        steps = self._exchange.send(message).__await__()  # what `send_body` does, without the call
         try:
             waited = self._context.run(next, steps)
         except StopIteration:
@@ -159,4 +161,4 @@ class Streaming:
 
 def _restarts(block: Block) -> bool:
     """Whether another attempt starts in the block; the text before it is not the run's text."""
-    return b"\nevent: restarted\n" in block.frames
+    return block.has(EventType.RESTARTED)

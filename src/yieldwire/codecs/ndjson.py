@@ -6,18 +6,49 @@ from typing import ClassVar, Final
 from pydantic_core import from_json, to_json
 
 from yieldwire.codecs import LOG_EVENTS
+from yieldwire.codecs.frames import Frames, frames_of_chunks
 from yieldwire.errors import ProtocolError
-from yieldwire.log.events import Block, Event, one_line
+from yieldwire.log.events import Block, Event, EventType, one_line
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """The most bytes that a decoder holds of one unfinished line."""
 
 
+def _lines(block: Block) -> bytes:
+    lines = frames_of_chunks(block, b'{"seq":%d,"type":"chunk","data":', b"}\n")
+    if lines is None:
+        return b"".join([_line(event.seq, event.type, event.data) for event in block.events()])
+    return lines if block.end is None else lines + _line(block.last, block.end, block.ending())
+
+
+def _line(seq: int, kind: EventType, data: bytes) -> bytes:
+    return b'{"seq":%d,"type":"%b","data":%b}\n' % (seq, kind.encode(), data)
+
+
+def _timed_lines(block: Block) -> bytes:
+    return b"".join(
+        b'{"seq":%d,"type":"%b","data":%b,"atMs":%d}\n'
+        % (event.seq, event.type.encode(), event.data, round(1000 * event.at))
+        for event in block.events()
+    )
+
+
+_LINES_OF: Final = Frames(_lines).of
+_TIMED_LINES_OF: Final = Frames(_timed_lines).of
+
+
 class NDJSONEncoder:
-    """Encodes each event as one line."""
+    """Encodes each event as one line, with ``times`` also the time of its append.
+
+    Args:
+        times: Whether each line has ``atMs``, in milliseconds since the epoch.
+    """
 
     media_type: ClassVar[str] = "application/x-ndjson"
     carries_end: ClassVar[bool] = True
+
+    def __init__(self, *, times: bool = False) -> None:
+        self._lines_of: Final = _TIMED_LINES_OF if times else _LINES_OF
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return nothing: the run's id is in the response's headers."""
@@ -25,10 +56,7 @@ class NDJSONEncoder:
 
     def encode(self, block: Block, /) -> bytes:
         """Return a line for each event."""
-        return b"".join(
-            b'{"seq":%d,"type":"%b","data":%b}\n' % (event.seq, event.type.encode(), event.data)
-            for event in block.events()
-        )
+        return self._lines_of(block)
 
     def keepalive(self) -> bytes:
         """Return a space, which every JSON reader skips before the next line's value."""
@@ -81,6 +109,7 @@ class NDJSONDecoder:
                 return ()  # an event of another version
             if kind is None:
                 raise TypeError("the type of an event is not a string")
-            return (Event(int(value["seq"]), kind, one_line(to_json(value["data"]))),)
+            data, at = one_line(to_json(value["data"])), value.get("atMs", 0) / 1000
+            return (Event(int(value["seq"]), kind, data, at),)
         except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise ProtocolError("A line is not an event of this protocol.") from exc

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from yieldwire.codecs import LOG_EVENTS
+from yieldwire.codecs.frames import Frames, frames_of_chunks
 from yieldwire.errors import ParseError, ProtocolError
 from yieldwire.log.cursor import parse_cursor
 from yieldwire.log.events import Block, Event, EventType, one_line
@@ -19,8 +20,28 @@ _FRAMES: Final = frozenset({"run", "reset"})
 """Frames that are sent in addition to the events of the log."""
 
 
+_SIGN: Final = ord("!")
+
+
+def _frames(block: Block) -> bytes:
+    run_id, _, last, _, end, _ = block
+    frames = frames_of_chunks(block, b"id: %b.%%d\ndata: " % run_id.encode(), b"\n\n")
+    if frames is None:
+        events = block.events()
+        return b"".join([_frame(run_id, event.seq, event.type, event.data) for event in events])
+    return frames if end is None else frames + _frame(run_id, last, end, block.ending())
+
+
+def _frame(run_id: str, seq: int, kind: EventType, data: bytes) -> bytes:
+    name = b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
+    return b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data)
+
+
+_FRAMES_OF: Final = Frames(_frames).of
+
+
 class SSEEncoder:
-    """Sends a block's own frames, unchanged."""
+    """Encodes each event as one frame."""
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     carries_end: ClassVar[bool] = True
@@ -30,8 +51,12 @@ class SSEEncoder:
         return b"id: %b.%d\nevent: run\ndata: %b\n\n" % (run_id.encode(), after, state)
 
     def encode(self, block: Block, /) -> bytes:
-        """Return the block's frames."""
-        return block.frames
+        """Return a frame for each event."""
+        run_id, first, last, body, end, _ = block
+        if first == last and end is None and body[0] != _SIGN:
+            # One chunk, as in most blocks of a slow stream: faster encoded than looked up.
+            return b"id: %b.%d\ndata: %b\n" % (run_id.encode(), first, body)
+        return _FRAMES_OF(block)
 
     def keepalive(self) -> bytes:
         """Return a comment."""

@@ -4,10 +4,20 @@ It can carry only text, so the transport aborts a run that did not complete inst
 it cleanly.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from yieldwire.codecs.frames import Frames
 from yieldwire.log.chunks import text_of
 from yieldwire.log.events import Block, EventType
+
+
+def _text(block: Block) -> bytes:
+    return "".join(
+        text_of(event.data) or "" for event in block.events() if event.type is EventType.CHUNK
+    ).encode()
+
+
+_TEXT_OF: Final = Frames(_text).of
 
 
 class TextEncoder:
@@ -22,9 +32,7 @@ class TextEncoder:
 
     def encode(self, block: Block, /) -> bytes:
         """Return the text of the block's chunks."""
-        return "".join(
-            text_of(event.data) or "" for event in block.events() if event.type is EventType.CHUNK
-        ).encode()
+        return _TEXT_OF(block)
 
     def keepalive(self) -> bytes:
         """Return nothing: anything here would be part of the text."""

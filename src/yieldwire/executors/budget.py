@@ -13,11 +13,11 @@ from yieldwire.log.run import RunRecord
 
 END_BYTES: Final = 512
 """Reserved in a log for its terminal event, whatever the chunks take."""
-_FRAME_BYTES: Final = len(b"id: .\ndata: \n\n") + len(str(sys.maxsize))
-"""The maximum size of a frame without its data and its run's id."""
-_NAME_BYTES: Final = len(b"event: cancelled\n")
-_RESTART_BYTES: Final = len(b'event: restarted\n{"attempt":}') + len(str(sys.maxsize))
-"""What a store writes for another attempt, without its frame."""
+_LINE_END: Final = len(b"\n")
+"""The size of a chunk's line without its JSON."""
+_NAME_BYTES: Final = len(b"!cancelled ")
+_RESTART_BYTES: Final = len(b'!restarted {"attempt":}\n') + len(str(sys.maxsize))
+"""What a store writes for another attempt."""
 _RESTARTS: Final = 1000
 """The maximum of restarts with reserved space: the number of retries has no limit."""
 
@@ -29,7 +29,6 @@ class Budget:
     """
 
     __slots__ = (
-        "_frame_bytes",
         "_keep",
         "_kept",
         "_last",
@@ -45,11 +44,10 @@ class Budget:
     def __init__(self, run: RunRecord, limits: RunLimits) -> None:
         self._run_id, self._keep, self._limits = run.id, run.keep, limits
         self.log_bytes = 0
-        """Bytes that the log has, including frames."""
-        self._frame_bytes = _FRAME_BYTES + len(run.id)
+        """The size of the log in bytes."""
         # A store that restarts the run writes that itself, and does not know the limits.
         restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS)
-        kept = END_BYTES + restarts * (self._frame_bytes + _RESTART_BYTES)
+        kept = END_BYTES + restarts * _RESTART_BYTES
         self._most_bytes = limits.max_bytes - kept
         self._most_events = limits.max_events - 1 - restarts if run.keep is None else sys.maxsize
         self._last = run.seq
@@ -64,7 +62,7 @@ class Budget:
     def reserve(self, size: int) -> bool:
         """Reserve space for a chunk whose JSON has ``size`` bytes; return whether there is any."""
         events, reserved = self._reserved_events + 1, self._reserved_bytes + size
-        total = reserved + events * self._frame_bytes
+        total = reserved + events * _LINE_END
         if self._keep is None:
             total += self.log_bytes
         if total > self._most_bytes or self._last + events > self._most_events:
@@ -77,7 +75,7 @@ class Budget:
         if self._reserved_events:
             self._reserved_events -= block.size
             self._reserved_bytes -= size
-        log_bytes = self.log_bytes + len(block.frames)
+        log_bytes = self.log_bytes + len(block.body)
         if self._keep is not None:
             log_bytes -= self._forgotten_for(block, self._keep)
         if log_bytes > self._most_bytes or block.last > self._most_events:
@@ -90,14 +88,14 @@ class Budget:
         events = self._most_events - block.first + 1
         part = block.fitting(events, self._most_bytes - self.log_bytes)
         if part is not None:
-            self.log_bytes, self._last = self.log_bytes + len(part.frames), part.last
+            self.log_bytes, self._last = self.log_bytes + len(part.body), part.last
         return part
 
     def _forgotten_for(self, block: Block, keep: int) -> int:
         """Return how many bytes a feed drops when ``block`` is appended."""
         if self._kept is None:
             self._kept = deque()
-        self._kept.append((block.last, len(block.frames)))
+        self._kept.append((block.last, len(block.body)))
         forgotten = 0
         while self._kept[0][0] <= block.last - keep:
             forgotten += self._kept.popleft()[1]
@@ -124,8 +122,8 @@ class Budget:
             what = "A result" if kind is EventType.DONE else "An error"
             error = LimitExceeded(f"{what} of {size} bytes is over the limit of {most}.")
             return self.end_as(error)
-        frame = size + self._frame_bytes + _NAME_BYTES
-        if frame > END_BYTES and self.log_bytes + frame > self._limits.max_bytes:
+        line = size + _NAME_BYTES + _LINE_END
+        if line > END_BYTES and self.log_bytes + line > self._limits.max_bytes:
             return self.end_as(self.exceeded())
         return kind, data
 

@@ -193,7 +193,7 @@ class Worker:
         size, after = 0, run.first_seq - 1
         while after < run.seq:
             page = await self._ask(run.id, partial(self._store.read, run.id, after))
-            size += sum(len(block.frames) for block in page)
+            size += sum(len(block.body) for block in page)
             after = page[-1].last if page else run.seq
         return size
 
@@ -204,7 +204,8 @@ class Worker:
 
     async def _end_interrupted(self, run: RunRecord) -> None:
         data = to_json(RunInterrupted().error_object(run.id).to_dict())
-        block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data)
+        at = run.started_at or 0.0  # a moment ago, as it was claimed to be ended
+        block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data, at)
         append = partial(self._store.append, after=run.seq, fence=run.fence, end=Status.FAILED)
         await self._ask(run.id, partial(append, run.id, block))
         await self._ended(run)

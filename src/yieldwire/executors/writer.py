@@ -80,6 +80,8 @@ class LogWriter:
         self._idle: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
+        self._epoch = (run.started_at or 0.0) - self._time()
+        """What makes the loop's time the store's, by which the attempt has just begun."""
         self._due_at = self._time() + FIRST_SECONDS
         self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
@@ -302,7 +304,7 @@ class LogWriter:
                 except StoreError as exc:
                     await self._write_patiently(block, None, exc)
                 self._unsettled = None
-                if self._backpressure.wrote(block.last, len(block.frames)):
+                if self._backpressure.wrote(block.last, len(block.body)):
                     await self._backpressure.wait_for_room()
         finally:
             self._busy = False
@@ -318,7 +320,7 @@ class LogWriter:
         else:
             data, self._pending = self._pending, []
             size, self._pending_bytes = self._pending_bytes, 0
-        block = Block.of_chunks(self._run.id, self._seq + 1, data)
+        block = Block.of_chunks(self._run.id, self._seq + 1, data, self._epoch + self._time())
         if self.budget.take(block, size):
             return block
         self._failure = self.budget.exceeded()
@@ -395,6 +397,7 @@ class LogWriter:
             kind, data = self.budget.end_as(self._failure)
         else:
             kind, data = self.budget.end_within(kind, data)
-        seq = (self._seq if rest is None else rest.last) + 1
-        end = Block.of_event(self._run.id, seq, kind, data)
-        return end if rest is None else rest.joined(end), kind
+        if rest is not None:
+            return rest.ended(kind, data), kind
+        at = self._epoch + self._time()
+        return Block.of_event(self._run.id, self._seq + 1, kind, data, at), kind

@@ -1,17 +1,21 @@
 """What can happen in a run, and the block in which a log keeps it.
 
-A log's events are numbered 1, 2, 3 without a gap and never change. They are kept in
-*blocks*: contiguous events as one piece of bytes, which is the unit of commit, of
-storage, of waking readers and of sending. A block's bytes are the native frames
-themselves (``PROTOCOL.md``, *Server-sent events*), encoded once, when the events are
-appended: a live reader, a late reader and a replay send the same bytes unchanged. A
-resume inside a block cuts it between two frames.
+A log's events are numbered 1, 2, 3 without a gap and never change. They are kept in *blocks*:
+contiguous events as one piece of bytes, which is the unit of commit, of storage, of waking readers
+and of sending. A block's bytes are the events themselves, in the format of no codec: codecs encode
+frames from them, and a store can keep, compress or encrypt them.
+
+The body of a block has one line for each event. A chunk's line is its JSON. The line of any other
+event is ``!``, its type, a space and its JSON. If blocks were joined that were written at different
+times, a line ``@`` with a number is the time of the events after it, in seconds since the epoch;
+the time of the events before it is the block's ``at``. JSON starts with neither sign and has no
+line breaks, so lines can be told apart without parsing JSON.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
 from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -31,13 +35,15 @@ class EventType(StrEnum):
     CANCELLED = "cancelled"
 
 
-_FRAME_END: Final = b"\n\n"
+_TIMES: Final = re.compile(rb"^@.*\n", re.MULTILINE)
 _ESCAPES: Final = (
     (b"\xc2\x85", b"\\u0085"),
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
 _tuple: Final = tuple.__new__
+_SIGN: Final = ord("!")
+_TIME: Final = ord("@")
 
 TERMINAL_EVENTS: Final = frozenset({EventType.DONE, EventType.ERROR, EventType.CANCELLED})
 """The events after which nothing follows."""
@@ -58,11 +64,15 @@ def one_line(json: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One immutable record of a log. ``data`` is JSON in one line, as `one_line` returns it."""
+    """One immutable record of a log. ``data`` is JSON in one line, as `one_line` returns it.
+
+    ``at`` is the time when the event was written, in seconds since the epoch; 0 if it is unknown.
+    """
 
     seq: int
     type: EventType
     data: bytes
+    at: float = field(default=0.0, compare=False)
 
     @property
     def value(self) -> Json:
@@ -78,16 +88,18 @@ class Event:
 class Block(NamedTuple):
     """Contiguous events of one run as one piece of bytes.
 
-    ``first`` and ``last`` are the seqs of its first and last event, ``frames`` the native
-    frames, ``end`` the type of the terminal event at the block's end, if there is one.
+    ``first`` and ``last`` are the seqs of its first and last event, ``body`` the events' lines,
+    ``end`` the type of the terminal event at the block's end, if there is one, and ``at`` the time
+    when the first event was written, in seconds since the epoch.
     """
 
     # A named tuple, because a slow stream creates one for each of its events.
     run_id: str
     first: int
     last: int
-    frames: bytes
+    body: bytes
     end: EventType | None = None
+    at: float = 0.0
 
     @property
     def size(self) -> int:
@@ -95,76 +107,136 @@ class Block(NamedTuple):
         return self.last - self.first + 1
 
     @classmethod
-    def of_chunks(cls, run_id: str, first: int, data: Sequence[bytes]) -> "Block":
+    def of_chunks(cls, run_id: str, first: int, data: Sequence[bytes], at: float = 0.0) -> "Block":
         """Create a block of chunks, each given as its JSON. At least one."""
-        if len(data) == 1:
-            frame = b"id: %b.%d\ndata: %b\n\n" % (run_id.encode(), first, data[0])
-            return _tuple(cls, (run_id, first, first, one_line(frame), None))  # in half the time
-        # All in one step: one frame at a time takes twice as long.
-        frames = b"id: %b.%%d\ndata: %%b\n\n" % run_id.encode() * len(data)
-        values = tuple(chain.from_iterable(enumerate(data, first)))
-        return cls(run_id, first, first + len(data) - 1, one_line(frames % values))
+        body = data[0] + b"\n" if len(data) == 1 else b"\n".join([*data, b""])
+        if not body.isascii():
+            body = one_line(body)
+        return _tuple(cls, (run_id, first, first + len(data) - 1, body, None, at))
 
     @classmethod
-    def of_event(cls, run_id: str, seq: int, kind: EventType, data: bytes) -> "Block":
+    def of_event(
+        cls, run_id: str, seq: int, kind: EventType, data: bytes, at: float = 0.0
+    ) -> "Block":
         """Create a block of one event of any type."""
-        name = b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
-        frame = one_line(b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data))
-        return cls(run_id, seq, seq, frame, kind if kind in TERMINAL_EVENTS else None)
+        if kind is EventType.CHUNK:
+            return cls.of_chunks(run_id, seq, [data], at)
+        body = one_line(b"!%b %b\n" % (kind.encode(), data))
+        return cls(run_id, seq, seq, body, kind if kind in TERMINAL_EVENTS else None, at)
 
-    def joined(self, other: "Block") -> "Block":
-        """Return this block and the one that follows it as one."""
-        return Block(self.run_id, self.first, other.last, self.frames + other.frames, other.end)
+    def chunks(self) -> bytes | None:
+        """Return the lines of the events before the block's end, if all of them are chunks.
+
+        ``None`` if one is not a chunk, or if the events were written at different times.
+        """
+        body, count = self.body, self.last - self.first + 1
+        if body.count(b"\n") != count or (b"!" in body and b"!restarted " in body):
+            return None  # or a text has these words, which does no harm
+        return body if self.end is None else body[: body.rfind(b"\n!") + 1]
+
+    def ending(self) -> bytes:
+        """Return the JSON of the terminal event at the block's end."""
+        return self.body[self.body.index(b" ", self.body.rfind(b"\n!") + 1) + 1 : -1]
+
+    @classmethod
+    def join(cls, blocks: Sequence["Block"]) -> "Block":
+        """Return consecutive blocks as one. At least one."""
+        first, newest = blocks[0], blocks[-1]
+        pieces, at = list[bytes](), first.at
+        for block in blocks:
+            _, _, _, body, _, began = block
+            if began != at:
+                pieces.append(b"@%.3f\n" % began)
+                at = began
+            pieces.append(body)
+            if b"\n@" in body:
+                at = block.newest_at
+        return cls(first.run_id, first.first, newest.last, b"".join(pieces), newest.end, first.at)
+
+    def ended(self, kind: EventType, data: bytes) -> "Block":
+        """Return the block with a terminal event added at its end."""
+        run_id, first, last, body, _, at = self
+        line = one_line(b"!%b %b\n" % (kind.encode(), data))
+        return Block(run_id, first, last + 1, body + line, kind, at)
 
     def after(self, seq: int) -> "Block":
         """Return the part after ``seq``, which must be before the block's last."""
         skip = seq - self.first + 1
         if skip <= 0:
             return self
-        # A frame ends with the only empty line in it: its JSON has no line breaks.
-        frames = self.frames.split(_FRAME_END, skip)[skip]
-        return Block(self.run_id, seq + 1, self.last, frames, self.end)
+        if b"\n@" not in self.body:
+            body = self.body.split(b"\n", skip)[skip]
+            return Block(self.run_id, seq + 1, self.last, body, self.end, self.at)
+        return Block.join([each.after(seq) for each in self._pieces() if each.last > seq])
 
     def fitting(self, events: int, size: int) -> "Block | None":
-        """Return the first ``events`` within ``size`` bytes; ``None`` if not even one fits."""
-        stop = self.frames.rfind(_FRAME_END, 0, max(0, size)) + len(_FRAME_END)
-        count = min(events, self.frames.count(_FRAME_END, 0, stop))
-        if count <= 0 or stop < len(_FRAME_END):
+        """Return the first ``events`` within ``size`` bytes; ``None`` if not even one fits.
+
+        The block must be one of chunks that was not joined.
+        """
+        stop = self.body.rfind(b"\n", 0, max(0, size)) + 1
+        count = min(events, self.body.count(b"\n", 0, stop))
+        if count <= 0:
             return None
-        frames = _FRAME_END.join([*self.frames.split(_FRAME_END, count)[:count], b""])
-        return Block(self.run_id, self.first, self.first + count - 1, frames)
+        body = b"\n".join([*self.body.split(b"\n", count)[:count], b""])
+        return Block(self.run_id, self.first, self.first + count - 1, body)
 
     def newest(self) -> "Block":
         """Return the block's last event as a separate block."""
-        start = self.frames.rfind(_FRAME_END, 0, -len(_FRAME_END)) + 1
-        frame = self.frames[start + 1 :] if start else self.frames
-        return Block(self.run_id, self.last, self.last, frame, self.end)
+        line = self.body[self.body.rfind(b"\n", 0, -1) + 1 :]
+        return Block(self.run_id, self.last, self.last, line, self.end, self.newest_at)
 
     def without_debug(self) -> "Block":
         """Return the block without the error details that are for development only."""
-        if self.end is not EventType.ERROR or b'"debug":' not in self.frames:
+        if self.end is not EventType.ERROR or b'"debug":' not in self.body:
             return self
         newest = self.newest()
         (event,) = newest.events()
         told = {name: value for name, value in event.value.items() if name != "debug"}
-        ending = Block.of_event(self.run_id, self.last, event.type, to_json(told))
+        data = to_json(told)
+        ending = Block.of_event(self.run_id, self.last, event.type, data, newest.at)
         if self.first == self.last:
             return ending
-        frames = self.frames.removesuffix(newest.frames)
-        return Block(self.run_id, self.first, self.last - 1, frames).joined(ending)
+        body = self.body.removesuffix(newest.body)
+        return self._replace(body=body + ending.body)
 
     def begins_with(self, other: "Block") -> bool:
         """Whether this block's first events are those of ``other``, byte for byte."""
-        return self.last >= other.last and self.frames.startswith(other.frames)
+        body, begin = (_TIMES.sub(b"", block.body) for block in (self, other))
+        return self.last >= other.last and body.startswith(begin)
+
+    def has(self, kind: EventType) -> bool:
+        """Whether one of the events is of a type that is not ``CHUNK``."""
+        sign = b"!%b " % kind.encode()
+        return self.body.startswith(sign) or b"\n" + sign in self.body
 
     def events(self) -> Iterator[Event]:
-        """Yield the block's events, read from its frames."""
-        for seq, frame in enumerate(self.frames.split(_FRAME_END)[:-1], self.first):
-            # "id: …\n", then optionally "event: …\n", then "data: …".
-            line = frame.index(b"\n") + 1
-            kind = EventType.CHUNK
-            if frame.startswith(b"event: ", line):
-                stop = frame.index(b"\n", line)
-                kind = EventType(frame[line + 7 : stop].decode())
-                line = stop + 1
-            yield Event(seq, kind, frame[line + 6 :])
+        """Yield the block's events."""
+        seq, at = self.first, self.at
+        for line in self.body.split(b"\n")[:-1]:
+            if line[0] == _TIME:
+                at = float(line[1:])
+                continue
+            if line[0] == _SIGN:
+                name, _, data = line[1:].partition(b" ")
+                yield Event(seq, EventType(name.decode()), data, at)
+            else:
+                yield Event(seq, EventType.CHUNK, line, at)
+            seq += 1
+
+    @property
+    def newest_at(self) -> float:
+        """The time when the last event was written."""
+        if b"\n@" not in self.body:
+            return self.at
+        return float(_TIMES.findall(self.body)[-1][1:])
+
+    def _pieces(self) -> Iterator["Block"]:
+        """Yield the blocks that this one was joined from, as far as their times differ."""
+        first = self.first
+        times = [self.at, *(float(line[1:]) for line in _TIMES.findall(self.body))]
+        for at, body in zip(times, _TIMES.split(self.body), strict=True):
+            last = first + body.count(b"\n") - 1
+            end = self.end if last == self.last else None
+            yield Block(self.run_id, first, last, body, end, at)
+            first = last + 1

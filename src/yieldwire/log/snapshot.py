@@ -16,14 +16,10 @@ FIRST_POLL_MS: Final = 500
 SLOWEST_POLL_MS: Final = 5_000
 
 
-_MARKS: Final = (
-    b"\nevent: ",
-    b'\ndata: "',
-    b'"type":"text"',
-    b'"type":"append"',
-    b'"type":"progress"',
-)
-"""A block with one of these has more that matters than its newest chunk."""
+_TEXT_MARKS: Final = (b'"type":"text"', b'"type":"append"', b'"type":"progress"')
+_LINE_MARKS: Final = (b'"', b"!")
+"""A block with one of these, anywhere or at the start of a line, has more that matters than its
+newest chunk."""
 
 
 TEXT_BYTES: Final = 4 * 1024 * 1024
@@ -82,7 +78,12 @@ class Fold:
             return
         block = block.after(self.seq)
         # Of many events that do not add up, only the newest chunk matters.
-        tells = any(mark in block.frames for mark in _MARKS)
+        body = block.body
+        tells = (
+            body.startswith(_LINE_MARKS)
+            or any(b"\n" + mark in body for mark in _LINE_MARKS)
+            or any(mark in body for mark in _TEXT_MARKS)
+        )
         for event in (block if tells else block.newest()).events():
             self._take(event)
         self.seq = block.last

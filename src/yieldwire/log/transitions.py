@@ -91,7 +91,7 @@ def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
     if run.attempt > run.retries or run.cancel_reason is not None:
         return _end_without_worker(run, EventType.ERROR, RunInterrupted(), now)
     data = to_json({"attempt": run.attempt + 1})
-    block = Block.of_event(run.id, run.seq + 1, EventType.RESTARTED, data)
+    block = Block.of_event(run.id, run.seq + 1, EventType.RESTARTED, data, now)
     status = advance(run.status, EventType.RESTARTED)
     return run._replace(status=status, fence=run.fence + 1, seq=block.last), block
 
@@ -100,7 +100,7 @@ def _end_without_worker(
     run: RunRecord, kind: EventType, error: RunCancelled | RunInterrupted, now: float
 ) -> tuple[RunRecord, Block]:
     data = to_json(error.error_object(run.id).to_dict())
-    block = Block.of_event(run.id, run.seq + 1, kind, data)
+    block = Block.of_event(run.id, run.seq + 1, kind, data, now)
     return end(run._replace(fence=run.fence + 1), block, now), block
 
 

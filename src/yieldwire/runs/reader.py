@@ -289,4 +289,4 @@ class Reader:
 
 
 def _size(page: Sequence[Block]) -> int:
-    return len(page[0].frames) if len(page) == 1 else sum(len(block.frames) for block in page)
+    return len(page[0].body) if len(page) == 1 else sum(len(block.body) for block in page)

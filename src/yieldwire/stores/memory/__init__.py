@@ -153,16 +153,17 @@ class MemoryStore:
         self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
     ) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
-        entry = self._entry(run_id)
-        seq, record = entry.seq, entry.record
-        if seq != after and record.fence == fence and entry.stands_already(block):
+        entry = self._entries.get(run_id) or self._entry(run_id)
+        is_next = entry.seq == after == block.first - 1
+        if is_next and entry.writer == fence and end is None and block.end is None:
+            entry.add(block)  # the hot path: the record is not rebuilt for every block
+            return block.last
+        record = entry.record
+        if entry.seq != after and record.fence == fence and entry.stands_already(block):
             return block.last
         transitions.check_right(record, fence)
-        if end is None and block.end is None and seq == after == block.first - 1:
-            entry.add(block)  # the hot path: the record is not rebuilt for every block
-        else:
-            step = transitions.append(entry.current(), block, after, end, self._clock.now())
-            self._take(entry, (step, block))
+        step = transitions.append(entry.current(), block, after, end, self._clock.now())
+        self._take(entry, (step, block))
         return block.last
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
@@ -173,13 +174,13 @@ class MemoryStore:
             return ()
         place = max(0, bisect_right(entry.firsts, after + 1) - 1)
         first = entry.blocks[place].after(after)
-        page, size = [first], len(first.frames)
+        page, size = [first], len(first.body)
         for index in range(place + 1, len(entry.blocks)):
             if size >= max_bytes:
                 break
             block = entry.blocks[index]
             page.append(block)
-            size += len(block.frames)
+            size += len(block.body)
         return page
 
     async def wait(
@@ -221,6 +222,7 @@ class MemoryStore:
         """Start the next attempt of a pending run."""
         entry = self._entry(run_id)
         entry.record = transitions.claim(entry.current(), self._clock.now())
+        entry.writer = entry.record.fence
         entry.lease_until = None if lease is None else self._clock.monotonic() + lease
         self._note(entry)
         return entry.record
@@ -243,6 +245,8 @@ class MemoryStore:
     def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
         was_live = not entry.record.status.is_terminal
         entry.record, block = step
+        if entry.record.fence != entry.writer or entry.record.status.is_terminal:
+            entry.writer = None
         if block is not None:
             entry.add(block)
         if entry.feed is not None and _is_over(entry.record):

@@ -17,7 +17,7 @@ _AT_ONCE: Final = 64
 """How many readers are served before others get a turn."""
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
-"""The size of a run without its input and log, and of a block without its frames."""
+"""The size of a run without its input and log, and of a block without its body."""
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Entry:
     firsts: list[int] = field(default_factory=list)
     waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
     readers: dict[str, float] = field(default_factory=dict)
+    writer: int | None = None
+    """The fence of the running attempt; ``None`` if none is running."""
     loose: int = 0
     """How many of the newest blocks are still as they were appended."""
     read_until: float = 0.0
@@ -71,9 +73,11 @@ class Entry:
         start = len(self.blocks) - self.loose
         old = self.blocks[start : start + _PACK]
         self.loose -= len(old)
-        if sum(len(block.frames) for block in old) <= _PACK_BYTES:
-            frames = b"".join(block.frames for block in old)
-            packed = Block(old[0].run_id, old[0].first, old[-1].last, frames, old[-1].end)
+        size = 0
+        for block in old:  # a generator would cost more than the rest of this
+            size += len(block.body)
+        if size <= _PACK_BYTES:
+            packed = Block.join(old)
             self.blocks[start : start + _PACK] = [packed]
             self.firsts[start : start + _PACK] = [packed.first]
 
@@ -103,13 +107,17 @@ class Entry:
     def size(self) -> int:
         """Return about how many bytes the run takes."""
         record = self.record
-        log = sum(len(block.frames) + _BLOCK_BYTES for block in self.blocks)
+        log = sum(len(block.body) + _BLOCK_BYTES for block in self.blocks)
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         return _RUN_BYTES + facts + log
 
     def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
         """Offer the appended block to the waiting readers, or wake them."""
-        for waiter in waiters[:_AT_ONCE]:
+        if len(waiters) > _AT_ONCE:
+            # That many deliveries take a while, so others get a turn in between.
+            asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
+            waiters = waiters[:_AT_ONCE]
+        for waiter in waiters:
             if not waiter.done():
                 try:  # the same as `offer`, without the call
                     deliver = self.waiters.get(waiter)
@@ -117,9 +125,6 @@ class Entry:
                         resolve(waiter, is_news=True)
                 except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
                     fail(waiter, exc)
-        if len(waiters) > _AT_ONCE:
-            # That many deliveries take a while, so others get a turn in between.
-            asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
 
     def wake(self) -> None:
         """Wake all waiting readers."""
@@ -134,5 +139,5 @@ class Entry:
         there = self.blocks[place].after(block.first - 1)
         while there.last < block.last:
             place += 1
-            there = there.joined(self.blocks[place])
+            there = Block.join([there, self.blocks[place]])
         return there.begins_with(block)

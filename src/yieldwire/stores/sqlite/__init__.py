@@ -182,7 +182,7 @@ class SQLiteStore:
             for row in connection.execute(self._sql["blocks_behind"], values):
                 block = to_block(run_id, row).after(after)
                 page.append(block)
-                size += len(block.frames)
+                size += len(block.body)
                 if size >= max_bytes:
                     break
             return page

@@ -176,7 +176,7 @@ def to_record(row: sqlite3.Row) -> RunRecord:
 def to_block(run_id: str, row: sqlite3.Row) -> Block:
     """Return a row of the log as a block."""
     ending = None if row["ending"] is None else EventType(row["ending"])
-    return Block(run_id, row["first"], row["last"], row["frames"], ending)
+    return Block(run_id, row["first"], row["last"], row["body"], ending, row["at"])
 
 
 def block_row(n: int, block: Block) -> dict[str, Any]:
@@ -186,5 +186,6 @@ def block_row(n: int, block: Block) -> dict[str, Any]:
         "first": block.first,
         "last": block.last,
         "ending": None if block.end is None else block.end.value,
-        "frames": block.frames,
+        "body": block.body,
+        "at": block.at,
     }

@@ -45,7 +45,7 @@ class Append(Item):
         fence: int,
         end: Status | None,
     ) -> None:
-        super().__init__(len(block.frames))
+        super().__init__(len(block.body))
         self.log, self.run_id, self.block = log, run_id, block
         self.after, self.fence, self.end = after, fence, end
 
@@ -57,7 +57,7 @@ class Append(Item):
             self.end is None
             and block.end is None
             and block.first == self.after + 1
-            and len(block.frames) <= SMALL
+            and len(block.body) <= SMALL
         )
 
     def do(self, connection: sqlite3.Connection) -> int:
@@ -183,11 +183,11 @@ class Log:
             block = append.block
             head = (append.run_id, append.fence, append.after, block.last)
             heads += head
-            blocks += (*head, block.frames)
+            blocks += (*head, block.body, block.at)
             append.result = 1  # as none of their logs was ever trimmed
         # Padded with empty rows to a power of two, so that there are few statements to prepare.
         size = 1 << (len(appends) - 1).bit_length()
-        blocks += (None,) * (5 * (size - len(appends)))
+        blocks += (None,) * (6 * (size - len(appends)))
         heads += (None,) * (4 * (size - len(appends)))
         put_blocks, advance_heads = self._texts.get(size) or self._write_texts(size)
         written = connection.execute(put_blocks, blocks).rowcount
@@ -195,7 +195,7 @@ class Log:
         return written == len(appends)
 
     def _write_texts(self, size: int) -> tuple[str, str]:
-        blocks, heads = ", ".join(["(?, ?, ?, ?, ?)"] * size), ", ".join(["(?, ?, ?, ?)"] * size)
+        blocks, heads = ", ".join(["(?, ?, ?, ?, ?, ?)"] * size), ", ".join(["(?, ?, ?, ?)"] * size)
         self._texts[size] = texts = (
             self._sql["put_blocks"].replace(":rows", blocks),
             self._sql["advance_heads"].replace(":rows", heads),
@@ -225,7 +225,7 @@ class Log:
                     return False
                 there = piece.after(block.first - 1)
             else:
-                there = there.joined(piece)
+                there = Block.join([there, piece])
             if there.last >= block.last:
                 return there.begins_with(block)
         return False

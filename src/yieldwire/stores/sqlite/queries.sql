@@ -43,13 +43,13 @@ WHERE runs.ended_at IS NULL
 UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
 
 -- insert_block: append a block to the log
-INSERT INTO blocks (run, first, last, ending, frames)
-VALUES (:run, :first, :last, :ending, :frames)
+INSERT INTO blocks (run, first, last, ending, body, at)
+VALUES (:run, :first, :last, :ending, :body, :at)
 
 -- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
-INSERT OR FAIL INTO blocks (run, first, last, frames)
-WITH puts (id, fence, after, last, frames) AS (VALUES :rows)
-SELECT runs.n, puts.after + 1, puts.last, puts.frames
+INSERT OR FAIL INTO blocks (run, first, last, body, at)
+WITH puts (id, fence, after, last, body, at) AS (VALUES :rows)
+SELECT runs.n, puts.after + 1, puts.last, puts.body, puts.at
 FROM puts CROSS JOIN runs ON runs.id = puts.id
 WHERE runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
 AND (runs.keep IS NULL OR runs.keep >= puts.last)
@@ -62,7 +62,7 @@ AND runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running
 AND (runs.keep IS NULL OR runs.keep >= puts.last)
 
 -- blocks_behind: the log after a seq, from the block that it cuts
-SELECT first, last, ending, frames FROM blocks
+SELECT first, last, ending, body, at FROM blocks
 WHERE run = :run AND first >= (
     SELECT coalesce(max(first), 0) FROM blocks WHERE run = :run AND first <= :after + 1
 )

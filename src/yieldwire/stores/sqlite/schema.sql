@@ -58,7 +58,8 @@ CREATE TABLE blocks (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     ending TEXT,                  -- the type of the terminal event at the block's end
-    frames BLOB NOT NULL,
+    body BLOB NOT NULL,           -- one line for each event
+    at REAL NOT NULL,             -- the time when it was written, since the epoch
     PRIMARY KEY (run, first)
 ) WITHOUT ROWID;
 

@@ -10,9 +10,9 @@ TAIL_BYTES: Final = 1024 * 1024
 TAILS_BYTES: Final = 32 * 1024 * 1024
 """The cache limits for one run, and for all; the file has the rest."""
 _OVERHEAD: Final = 512
-"""The approximate size of a block without its frames."""
+"""The approximate size of a block without its body."""
 
-_Plain: TypeAlias = tuple[str, int, int, bytes, EventType | None]
+_Plain: TypeAlias = tuple[str, int, int, bytes, EventType | None, float]
 
 
 class Tails:
@@ -67,10 +67,10 @@ class _Tail:
     def add(self, block: Block, first_seq: int) -> int:
         """Cache a block, drop blocks over the limit, and return the change in size."""
         before = self.size
-        run_id, first, last, frames, end = block
-        self.blocks.append((run_id, first, last, frames, end))
+        run_id, first, last, body, end, at = block
+        self.blocks.append((run_id, first, last, body, end, at))
         self.first_seq, self.last = first_seq, last
-        self.size += _size(frames)
+        self.size += _size(body)
         while len(self.blocks) > 1 and (self.size > TAIL_BYTES or self.blocks[0][1] < first_seq):
             self.size -= _size(self.blocks.popleft()[3])
         return self.size - before
@@ -89,11 +89,11 @@ class _Tail:
         size = 0
         for block in wanted:
             page.append(block.after(after))
-            size += len(block.frames)
+            size += len(block.body)
             if size >= max_bytes:
                 break
         return page
 
 
-def _size(frames: bytes) -> int:
-    return len(frames) + _OVERHEAD
+def _size(body: bytes) -> int:
+    return len(body) + _OVERHEAD

@@ -53,7 +53,7 @@ class AppendContract:
 
         read = await harness.store.read(run.id, 0)
         assert (await harness.store.get(run.id)).seq == 2
-        assert b"".join(part.frames for part in read) == block.frames
+        assert b"".join(part.body for part in read) == block.body
         assert [event.data for event in await log_of(harness.store, run.id)] == data
 
     async def test_a_run_that_does_not_exist_cannot_be_written_to(
@@ -156,9 +156,7 @@ class AppendContract:
         pieces = [chunks(run.id, 1, 2), chunks(run.id, 3, 1)]
         await append_all(harness.store, run, pieces)
 
-        again = await harness.store.append(
-            run.id, pieces[0].joined(pieces[1]), after=0, fence=run.fence
-        )
+        again = await harness.store.append(run.id, Block.join(pieces[:2]), after=0, fence=run.fence)
 
         assert again == 3
 
@@ -271,7 +269,7 @@ class AppendContract:
     ) -> None:
         """The end does not have to be a separate block."""
         run = await claimed(harness.store)
-        block = chunks(run.id, 1, 2).joined(ending(run.id, 3))
+        block = Block.join([chunks(run.id, 1, 2), ending(run.id, 3)])
 
         last = await harness.store.append(
             run.id, block, after=0, fence=run.fence, end=Status.COMPLETED

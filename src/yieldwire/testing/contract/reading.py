@@ -28,11 +28,11 @@ class ReadContract:
         """A cursor inside a block cuts the block between two frames."""
         run = await written(harness.store, blocks=3, size=4)
         log = await log_of(harness.store, run.id)
-        whole = b"".join(block.frames for block in await harness.store.read(run.id, 0))
+        whole = b"".join(block.body for block in await harness.store.read(run.id, 0))
 
         for after in range(12):
             page = await harness.store.read(run.id, after)
-            tail = b"".join(block.frames for block in page)
+            tail = b"".join(block.body for block in page)
 
             assert [event for block in page for event in block.events()] == log[after:]
             assert page[0].first == after + 1
@@ -49,6 +49,21 @@ class ReadContract:
         await harness.reopen()
 
         assert (await log_of(harness.store, run.id))[:4] == before
+
+    async def test_an_event_says_when_it_was_appended(self, harness: StoreHarness) -> None:
+        """As its block says, however many there are, and after another opening."""
+        run = await claimed(harness.store)
+        times = [(run.started_at or 0.0) + seq / 8 for seq in range(1, 41)]
+        for seq, at in enumerate(times, 1):
+            block = chunks(run.id, seq, 1)._replace(at=at)
+            await harness.store.append(run.id, block, after=seq - 1, fence=run.fence)
+
+        before = [event.at for event in await log_of(harness.store, run.id)]
+        await harness.reopen()
+        after = [event.at for event in await log_of(harness.store, run.id, 20)]
+
+        assert [round(8 * at) for at in before] == [round(8 * at) for at in times]
+        assert after == before[20:]
 
     async def test_where_nothing_is_yet_a_page_is_empty(self, harness: StoreHarness) -> None:
         """A reader at the end of the log gets nothing, and no error."""
@@ -89,11 +104,11 @@ class ReadContract:
     async def test_a_page_is_not_much_larger_than_asked_for(self, harness: StoreHarness) -> None:
         """A page ends with the block that reaches ``max_bytes``, so it has at least one."""
         run = await written(harness.store, blocks=10, size=5)
-        size = len(chunks(run.id, 1, 5).frames)
+        size = len(chunks(run.id, 1, 5).body)
 
         for page in await pages_of(harness.store, run.id, max_bytes=2 * size):
             assert len(page) >= 1
-            assert sum(len(block.frames) for block in page) <= 3 * size + 100
+            assert sum(len(block.body) for block in page) <= 3 * size + 100
 
     # A feed keeps its newest events.
 
@@ -306,7 +321,7 @@ class WaitContract:
                 cause = raised.__cause__ if isinstance(raised, RuntimeError) else raised
                 assert cause is error or raised is True
             assert [outcomes[index] for index in (1, 3, 4)] == [True] * 3
-            assert heard in ([], [block, block])
+            assert [list(each.events()) for each in heard] in ([], 2 * [list(block.events())])
             assert len(await log_of(harness.store, run.id)) == 3
 
 
