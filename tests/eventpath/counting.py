@@ -13,7 +13,6 @@ from pydantic import BaseModel, model_serializer
 
 from tests.support.virtual import VirtualLoop
 from yieldwire.log.events import Block
-from yieldwire.log.run import Status
 from yieldwire.stores import Deliver
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -147,11 +146,9 @@ class CountedMemory(MemoryStore):
         super().__init__(clock=loop.clock)
         self._counts = loop.counts
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         self._counts.appends += 1
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
     async def wait(
         self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
@@ -168,11 +165,9 @@ class CountedSQLite(SQLiteStore):
         super().__init__(path, clock=loop.clock)
         self._counts = loop.counts
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         self._counts.appends += 1
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
     async def wait(
         self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None

@@ -111,11 +111,9 @@ class OutOfOrder(MemoryStore):
         super().__init__()
         self.fails, self.does = False, does
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         return await self._fail(
-            lambda: MemoryStore.append(self, run_id, block, after=after, fence=fence, end=end)
+            lambda: MemoryStore.append(self, run_id, block, after=after, fence=fence)
         )
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:

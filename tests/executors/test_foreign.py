@@ -16,7 +16,7 @@ from yieldwire.actions.context import Context, Stream
 from yieldwire.app import App, Timing
 from yieldwire.errors import ActionError, ErrorObject, Fenced, StoreError
 from yieldwire.log.events import Block
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord
 from yieldwire.runs.handle import Run
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
@@ -180,15 +180,13 @@ class Slow(MemoryStore):
         super().__init__()
         self.has_failed = False
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         for _ in range(3):
             await asyncio.sleep(0)
-        if end is not None and not self.has_failed:
+        if block.end is not None and not self.has_failed:
             self.has_failed = True
             raise StoreError("not now")
-        seq = await super().append(run_id, block, after=after, fence=fence, end=end)
+        seq = await super().append(run_id, block, after=after, fence=fence)
         await asyncio.sleep(0)
         return seq
 
@@ -237,12 +235,10 @@ async def test_a_run_that_waits_for_one_that_was_cancelled_has_failed_and_not_be
 class Stuck(MemoryStore):
     """A store that never answers to the end of a run."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        if end is not None:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        if block.end is not None:
             await asyncio.Event().wait()
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 async def test_a_store_that_never_takes_a_runs_end_does_not_hold_up_the_close() -> None:

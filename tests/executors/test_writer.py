@@ -13,7 +13,6 @@ from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.writer import BLOCK_BYTES, BLOCK_EVENTS
 from yieldwire.log.events import Block
-from yieldwire.log.run import Status
 from yieldwire.runs.access import Caller
 from yieldwire.stores.memory import MemoryStore
 
@@ -167,12 +166,10 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.asked, self.may_go = asyncio.Event(), asyncio.Event()
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         self.asked.set()
         await self.may_go.wait()
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class FailingStore(MemoryStore):
@@ -182,13 +179,11 @@ class FailingStore(MemoryStore):
         super().__init__()
         self.calls, self.fails_at = 0, fails_at
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         self.calls += 1
         if self.calls in self.fails_at:
             raise StoreError("The disk is full.")
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 async def test_what_is_emitted_while_the_store_writes_goes_into_the_next_block() -> None:
@@ -305,10 +300,8 @@ class ForgetfulStore(MemoryStore):
 
     calls = 0
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        last = await super().append(run_id, block, after=after, fence=fence, end=end)
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence)
         self.calls += 1
         if self.calls % 2:
             raise StoreError("The answer was lost.")

@@ -122,12 +122,8 @@ class Link:
     async def get(self, run_id: str, /) -> RunRecord:
         return await self._pass(lambda: self._store.get(run_id))
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        return await self._pass(
-            lambda: self._store.append(run_id, block, after=after, fence=fence, end=end)
-        )
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        return await self._pass(lambda: self._store.append(run_id, block, after=after, fence=fence))
 
     async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
         return await self._pass(lambda: self._store.read(run_id, after, max_bytes=max_bytes))

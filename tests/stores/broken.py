@@ -16,8 +16,9 @@ from yieldwire.errors import (
     RateLimited,
     StoreError,
 )
+from yieldwire.log import transitions
 from yieldwire.log.events import Block
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import Admission, Query, Revoked
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -29,39 +30,33 @@ from yieldwire.testing.clock import MovingClock
 class LeavesAGap(MemoryStore):
     """A block that is ahead of the log is taken."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         if after > entry.seq and entry.record.fence == fence:
             entry.seq = after
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class Repeats(MemoryStore):
     """An append that is made again is written again."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
             entry.blocks.append(block)
             entry.firsts.append(block.first)
             return block.last
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class TakesOtherBytesForARepeat(MemoryStore):
     """A repeat is known by its seqs alone."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         if entry.record.fence == fence and after < block.last <= entry.seq:
             return block.last
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class RefusesTheNeighbours(MemoryStore):
@@ -69,14 +64,12 @@ class RefusesTheNeighbours(MemoryStore):
 
     _refusal: StoreError | None = None
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         await asyncio.sleep(0)
         if self._refusal is not None:
             raise self._refusal
         try:
-            return await super().append(run_id, block, after=after, fence=fence, end=end)
+            return await super().append(run_id, block, after=after, fence=fence)
         except StoreError as exc:
             self._refusal = exc
             asyncio.get_running_loop().call_soon(self._forget_refusal)
@@ -89,76 +82,63 @@ class RefusesTheNeighbours(MemoryStore):
 class IgnoresTheFence(MemoryStore):
     """Any caller that knows the last seq can write."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         fence = self._entry(run_id).record.fence
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class EndsTwice(MemoryStore):
     """A run that has ended is written to by its former holder."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         if entry.record.status.is_terminal and entry.seq == after:
             entry.add(block)
             return block.last
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class EndsWithoutAnEvent(MemoryStore):
-    """A status is believed without its event."""
+    """The status is written, and the block with the terminal event is not."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        if end is not None and block.end is None:
-            last = await super().append(run_id, block, after=after, fence=fence)
-            entry = self._entry(run_id)
-            entry.record = entry.current()._replace(status=end)
-            return last
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        entry = self._entry(run_id)
+        if block.end is not None and entry.seq == after and entry.writer == fence:
+            entry.record = transitions.append(entry.current(), block, after, 1.0)
+            return block.last
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class EndsWithoutAStatus(MemoryStore):
-    """A terminal event is written though nobody said that the run ends."""
+    """The terminal event is written, and the run is still running."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
-        if end is None and block.end is not None and entry.seq == after:
+        if block.end is not None and entry.seq == after and entry.writer == fence:
             entry.add(block)
             return block.last
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class EndsInTwoSteps(MemoryStore):
     """The status comes a moment before its event."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         running = entry.current()
-        if end is not None and running.seq == after and running.fence == fence:
-            entry.record = running._replace(status=end)
+        if block.end is not None and running.seq == after and running.fence == fence:
+            entry.record = running._replace(status=advance(Status.RUNNING, block.end))
             await asyncio.sleep(0)
             entry.record = running
-        return await super().append(run_id, block, after=after, fence=fence, end=end)
+        return await super().append(run_id, block, after=after, fence=fence)
 
 
 class WritesBeforeItRefuses(MemoryStore):
     """An append that is refused has left its block behind."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         try:
-            return await super().append(run_id, block, after=after, fence=fence, end=end)
+            return await super().append(run_id, block, after=after, fence=fence)
         except (AppendConflict, Fenced):
             self._entry(run_id).add(block)
             raise
@@ -167,13 +147,11 @@ class WritesBeforeItRefuses(MemoryStore):
 class WakesNobody(MemoryStore):
     """Readers are not told of what is appended."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         waiters, entry.waiters = entry.waiters, {}
         try:
-            return await super().append(run_id, block, after=after, fence=fence, end=end)
+            return await super().append(run_id, block, after=after, fence=fence)
         finally:
             entry.waiters |= waiters
 
@@ -223,10 +201,8 @@ class AnswersForeignCursors(MemoryStore):
 class LetsAReaderFailTheAppend(MemoryStore):
     """What a reader raises as it is handed a block is raised by the append."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        last = await super().append(run_id, block, after=after, fence=fence, end=end)
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence)
         for waiter in self._entry(run_id).waiters:
             if waiter.done() and (error := waiter.exception()) is not None:
                 raise error
@@ -301,11 +277,9 @@ class SharesAFeedThatStops(MemoryStore):
 class FreesTheFeedOfTheNextRun(MemoryStore):
     """A run that ends takes the feed from whichever run has it."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        last = await super().append(run_id, block, after=after, fence=fence, end=end)
-        if end is not None:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence)
+        if block.end is not None:
             self._feeds.clear()
         return last
 
@@ -313,10 +287,8 @@ class FreesTheFeedOfTheNextRun(MemoryStore):
 class ForgetsTheKeyWithTheEnd(MemoryStore):
     """A key is free as soon as its run has ended."""
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        last = await super().append(run_id, block, after=after, fence=fence, end=end)
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence)
         entry = self._entry(run_id)
         if entry.key is not None and entry.record.status.is_terminal:
             self._keys.pop(entry.key, None)

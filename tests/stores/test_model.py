@@ -24,7 +24,7 @@ from yieldwire.errors import (
     YieldwireError,
 )
 from yieldwire.log.events import Block, Event, EventType
-from yieldwire.log.run import RunRecord, Status, advance
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, RunStore
 from yieldwire.testing.contract import StoreHarness
@@ -182,8 +182,7 @@ class StoreMachine(RuleBasedStateMachine):
     # Writing.
 
     async def append(self, run: str, block: Block, *, fence: int) -> int:
-        end = None if block.end is None else advance(Status.RUNNING, block.end)
-        return await self.store.append(run, block, after=block.first - 1, fence=fence, end=end)
+        return await self.store.append(run, block, after=block.first - 1, fence=fence)
 
     def wrote(self, model: Model, block: Block) -> None:
         assert self.do(self.append(model.given.id, block, fence=model.fence)) == block.last

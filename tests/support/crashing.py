@@ -17,7 +17,7 @@ from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
 from yieldwire.log.events import Block
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord
 from yieldwire.runs.handle import Run
 from yieldwire.stores import Admission
 from yieldwire.stores.sqlite import SQLiteStore
@@ -58,11 +58,9 @@ class DyingStore(SQLiteStore):
             die()
         return made
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
-        last = await super().append(run_id, block, after=after, fence=fence, end=end)
-        if end is not None and self.point == "ended":
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence)
+        if block.end is not None and self.point == "ended":
             die()
         return last
 

@@ -206,7 +206,7 @@ class Worker:
         data = to_json(RunInterrupted().error_object(run.id).to_dict())
         at = run.started_at or 0.0  # a moment ago, as it was claimed to be ended
         block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data, at)
-        append = partial(self._store.append, after=run.seq, fence=run.fence, end=Status.FAILED)
+        append = partial(self._store.append, after=run.seq, fence=run.fence)
         await self._ask(run.id, partial(append, run.id, block))
         await self._ended(run)
 

@@ -29,7 +29,7 @@ from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES
 from yieldwire.log.misfit import invalid_output, unreadable_output
-from yieldwire.log.run import RunRecord, Status, advance
+from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -302,7 +302,7 @@ class LogWriter:
                         block.run_id, block, after=self._seq, fence=self._run.fence
                     )
                 except StoreError as exc:
-                    await self._write_patiently(block, None, exc)
+                    await self._write_patiently(block, exc)
                 self._unsettled = None
                 if self._backpressure.wrote(block.last, len(block.body)):
                     await self._backpressure.wait_for_room()
@@ -337,21 +337,17 @@ class LogWriter:
         if self._failure is not None:
             raise self._refusal()
 
-    async def _settle(self, block: Block, end: Status | None = None) -> None:
+    async def _settle(self, block: Block) -> None:
         run_id, fence = self._run.id, self._run.fence
         try:
-            self._seq = await self._store.append(
-                run_id, block, after=self._seq, fence=fence, end=end
-            )
+            self._seq = await self._store.append(run_id, block, after=self._seq, fence=fence)
         except StoreError as exc:
-            await self._write_patiently(block, end, exc)
+            await self._write_patiently(block, exc)
         self._unsettled = None
 
-    async def _write_patiently(self, block: Block, end: Status | None, exc: StoreError) -> None:
+    async def _write_patiently(self, block: Block, exc: StoreError) -> None:
         run = self._run
-        append = partial(
-            self._store.append, run.id, block, after=self._seq, fence=run.fence, end=end
-        )
+        append = partial(self._store.append, run.id, block, after=self._seq, fence=run.fence)
         try:
             self._seq = await with_backoff(append, self._limits.store_patience, run.id, exc)
         except StoreError as failure:
@@ -387,7 +383,7 @@ class LogWriter:
                 await self._settle(block)
             self._ending = self._last_block(kind, data)
         block, kind = self._ending
-        await self._settle(block, advance(Status.RUNNING, kind))
+        await self._settle(block)
         return kind
 
     def _last_block(self, kind: EventType, data: bytes) -> tuple[Block, EventType]:

@@ -44,27 +44,18 @@ def check_right(run: RunRecord, fence: int) -> None:
         raise Fenced(f"Run {run.id} is {run.status.value}, and this writer has lost it.")
 
 
-def append(
-    run: RunRecord, block: Block, after: int, status: Status | None, now: float
-) -> RunRecord:
-    """Append ``block`` after event ``after``; ``status`` is the end that it brings, if any.
+def append(run: RunRecord, block: Block, after: int, now: float) -> RunRecord:
+    """Append ``block`` after event ``after``, and end the run if the block has a terminal event.
 
     Raises:
-            AppendConflict: If the log ends elsewhere, or the block does not bring that end.
+        AppendConflict: If the log ends elsewhere.
     """
     if run.seq != after or block.first != after + 1:
         raise AppendConflict(f"Run {run.id} is at seq {run.seq}, not at {after}.")
-    brings = None if block.end is None else advance(run.status, block.end)
-    if brings is not status:
-        raise AppendConflict(f"The block brings {brings}, but the caller said {status}.")
-    return end(run, block, now) if status is not None else run._replace(seq=block.last)
-
-
-def end(run: RunRecord, block: Block, now: float) -> RunRecord:
-    """End the run by the terminal event at the end of ``block``."""
+    run = run._replace(seq=block.last)
     if block.end is None:
-        raise AppendConflict("A block that ends a run must end with a terminal event.")
-    return run._replace(status=advance(run.status, block.end), seq=block.last, ended_at=now)
+        return run
+    return run._replace(status=advance(run.status, block.end), ended_at=now)
 
 
 def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Block | None]:
@@ -101,7 +92,7 @@ def _end_without_worker(
 ) -> tuple[RunRecord, Block]:
     data = to_json(error.error_object(run.id).to_dict())
     block = Block.of_event(run.id, run.seq + 1, kind, data, now)
-    return end(run._replace(fence=run.fence + 1), block, now), block
+    return append(run._replace(fence=run.fence + 1), block, run.seq, now), block
 
 
 def needs_readers(run: RunRecord) -> bool:

@@ -182,26 +182,23 @@ class Store(Protocol):
         """
         ...
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq.
 
         Once started it is completed: a cancellation waits for that, and is raised afterwards.
 
         Args:
             run_id: A run created by `create`.
-            block: At least one event, in order.
+            block: At least one event, in order. A terminal event, which can only be its last, ends
+                the run in the same step.
             after: The seq that the writer expects to be the last one.
             fence: The writer's right to write, as `Leases.claim` gave it.
-            end: The terminal status that the block's last event brings, if any.
 
         Raises:
             NotFound: If there is no such run.
             Fenced: If another writer holds the run, or it is not running.
             AppendConflict: If ``after`` is not the last seq, unless the log already has the same
-                bytes there, which counts as success; or if ``end`` does not match the block's
-                last event.
+                events there, which counts as success.
             StoreError: If the store failed; whether it was written is unknown, and the same
                 call can be repeated.
         """

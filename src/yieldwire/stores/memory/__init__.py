@@ -26,7 +26,7 @@ from yieldwire.errors import (
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rules, count, optional, settings
 from yieldwire.stores import (
     REFUSALS_KEPT,
@@ -149,20 +149,18 @@ class MemoryStore:
         """Return the run's current record."""
         return self._entry(run_id).current()
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entries.get(run_id) or self._entry(run_id)
         is_next = entry.seq == after == block.first - 1
-        if is_next and entry.writer == fence and end is None and block.end is None:
+        if is_next and entry.writer == fence and block.end is None:
             entry.add(block)  # the hot path: the record is not rebuilt for every block
             return block.last
         record = entry.record
         if entry.seq != after and record.fence == fence and entry.stands_already(block):
             return block.last
         transitions.check_right(record, fence)
-        step = transitions.append(entry.current(), block, after, end, self._clock.now())
+        step = transitions.append(entry.current(), block, after, self._clock.now())
         self._take(entry, (step, block))
         return block.last
 

@@ -27,7 +27,7 @@ from yieldwire.errors import Conflict
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord
 from yieldwire.setting import SECONDS, Rule, Rules, one_of, optional, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
@@ -146,11 +146,9 @@ class SQLiteStore:
             lambda connection: to_record(self._log.row(connection, run_id))
         )
 
-    async def append(
-        self, run_id: str, block: Block, *, after: int, fence: int, end: Status | None = None
-    ) -> int:
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
-        append = Append(self._log, run_id, block, after, fence, end)
+        append = Append(self._log, run_id, block, after, fence)
         append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
         try:
             first_seq = await self._lanes.writer.finish(append)

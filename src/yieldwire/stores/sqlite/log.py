@@ -34,7 +34,7 @@ the next ones take its place."""
 class Append(Item):
     """A block, and the right to append it to its log. Its result is the log's first seq."""
 
-    __slots__ = ("after", "block", "end", "fence", "log", "run_id")
+    __slots__ = ("after", "block", "fence", "log", "run_id")
 
     def __init__(
         self,
@@ -43,22 +43,16 @@ class Append(Item):
         block: Block,
         after: int,
         fence: int,
-        end: Status | None,
     ) -> None:
         super().__init__(len(block.body))
         self.log, self.run_id, self.block = log, run_id, block
-        self.after, self.fence, self.end = after, fence, end
+        self.after, self.fence = after, fence
 
     @property
     def is_simple(self) -> bool:
         """Whether it is only a small block that continues its log."""
         block = self.block
-        return (
-            self.end is None
-            and block.end is None
-            and block.first == self.after + 1
-            and len(block.body) <= SMALL
-        )
+        return block.end is None and block.first == self.after + 1 and len(block.body) <= SMALL
 
     def do(self, connection: sqlite3.Connection) -> int:
         """Append the block by itself."""
@@ -100,7 +94,7 @@ class Log:
         if head["seq"] != after and head["fence"] == fence:
             if self._has(connection, head["n"], block):
                 return int(head["first_seq"])
-        elif head["seq"] == after == block.first - 1 and append.end is None and block.end is None:
+        elif head["seq"] == after == block.first - 1 and block.end is None:
             if head["fence"] != fence or head["status"] != Status.RUNNING.value:
                 raise Fenced(f"Run {run_id} is {head['status']}, and this writer has lost it.")
             first_seq = self._put(connection, head, block)
@@ -109,7 +103,7 @@ class Log:
             return first_seq
         row = self.row(connection, run_id)
         transitions.check_right(to_record(row), fence)
-        step = transitions.append(to_record(row), block, after, append.end, self._clock.now())
+        step = transitions.append(to_record(row), block, after, self._clock.now())
         return self.keep(connection, row, step, block).first_seq
 
     def keep(

@@ -271,9 +271,7 @@ class AppendContract:
         run = await claimed(harness.store)
         block = Block.join([chunks(run.id, 1, 2), ending(run.id, 3)])
 
-        last = await harness.store.append(
-            run.id, block, after=0, fence=run.fence, end=Status.COMPLETED
-        )
+        last = await harness.store.append(run.id, block, after=0, fence=run.fence)
 
         assert last == 3
         assert (await harness.store.get(run.id)).status is Status.COMPLETED
@@ -288,25 +286,7 @@ class AppendContract:
         assert outcomes.count("ok") == 1
         assert len(await terminal_events(harness.store, run.id)) == 1
 
-    async def test_an_end_must_stand_in_the_block(self, harness: StoreHarness) -> None:
-        """A status without its event is refused."""
-        run = await claimed(harness.store)
-
-        await self._is_refused(
-            harness, run, AppendConflict, after=0, fence=run.fence, end=Status.COMPLETED
-        )
-
-    async def test_an_end_in_the_block_must_be_named(self, harness: StoreHarness) -> None:
-        """An event that ends the run without its status, or with another, is refused."""
-        run = await claimed(harness.store)
-        block = ending(run.id, 1)
-
-        await self._is_refused(harness, run, AppendConflict, after=0, fence=run.fence, block=block)
-        await self._is_refused(
-            harness, run, AppendConflict, after=0, fence=run.fence, block=block, end=Status.FAILED
-        )
-
-    async def _is_refused(  # noqa: PLR0913 - what `append` takes, and what is expected
+    async def _is_refused(
         self,
         harness: StoreHarness,
         run: RunRecord,
@@ -315,14 +295,13 @@ class AppendContract:
         block: Block | None = None,
         after: int,
         fence: int,
-        end: Status | None = None,
     ) -> None:
         """Check that an append is refused and changes nothing."""
         before, log = await harness.store.get(run.id), await log_of(harness.store, run.id)
         block = block or chunks(run.id, after + 1, 1, "intruder")
 
         with raises(error):
-            await harness.store.append(run.id, block, after=after, fence=fence, end=end)
+            await harness.store.append(run.id, block, after=after, fence=fence)
 
         assert await harness.store.get(run.id) == before
         assert await log_of(harness.store, run.id) == log

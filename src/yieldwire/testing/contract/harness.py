@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from yieldwire.errors import YieldwireError
 from yieldwire.log.events import Block, Event, EventType
-from yieldwire.log.run import RunRecord, Status, advance, new_run_id
+from yieldwire.log.run import RunRecord, new_run_id
 from yieldwire.stores import Admission, RunStore
 
 SOON: Final = 30.0
@@ -90,7 +90,6 @@ async def finish(
         ending(run.id, after + 1, kind),
         after=after,
         fence=run.fence,
-        end=advance(Status.RUNNING, kind),
     )
 
 
