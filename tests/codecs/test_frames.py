@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from yieldwire.codecs import frames
-from yieldwire.codecs.frames import Frames
+from yieldwire import codecs
+from yieldwire.codecs import Frames
 from yieldwire.log.events import Block
 
 
@@ -51,7 +51,7 @@ def test_another_block_has_frames_of_its_own(other: Block) -> None:
 def test_what_is_kept_is_bounded_in_bytes_and_the_newest_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(frames, "KEPT_BYTES", 100_000)
+    monkeypatch.setattr(codecs, "KEPT_BYTES", 100_000)
     maker, text = Maker(), b"1" * 600
 
     for first in range(1, 101):

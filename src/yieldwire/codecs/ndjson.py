@@ -5,8 +5,7 @@ from typing import ClassVar, Final
 
 from pydantic_core import from_json, to_json
 
-from yieldwire.codecs import LOG_EVENTS
-from yieldwire.codecs.frames import Frames, frames_of_chunks
+from yieldwire.codecs import LOG_EVENTS, Frames, frames_of_chunks
 from yieldwire.errors import ProtocolError
 from yieldwire.log.events import Block, Event, EventType, one_line
 

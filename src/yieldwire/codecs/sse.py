@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from yieldwire.codecs import LOG_EVENTS
-from yieldwire.codecs.frames import Frames, frames_of_chunks
+from yieldwire.codecs import LOG_EVENTS, Frames, frames_of_chunks
 from yieldwire.errors import ParseError, ProtocolError
 from yieldwire.log.cursor import parse_cursor
 from yieldwire.log.events import Block, Event, EventType, one_line

@@ -6,7 +6,7 @@ it cleanly.
 
 from typing import ClassVar, Final
 
-from yieldwire.codecs.frames import Frames
+from yieldwire.codecs import Frames
 from yieldwire.log.chunks import text_of
 from yieldwire.log.events import Block, EventType
 
