@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import Format, choose, seconds
-from yieldwire.asgi.starting import follow_run, key_of
+from yieldwire.asgi.starting import key_of, stream_run
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
 from yieldwire.log.cursor import check_within, cursor_of, seq_in
@@ -113,7 +113,7 @@ async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id:
     streams = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
     wanted = choose(exchange.headers.get("accept"), Format.SSE, streams)
     with app.slot(caller):
-        await follow_run(app, exchange, caller, run, seq, wanted=wanted)
+        await stream_run(app, exchange, caller, run, seq, wanted=wanted)
 
 
 async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:

@@ -74,7 +74,7 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
             if wanted is Format.JSON:
                 await _answer_when_ended(app, exchange, caller, run, prefer)
             else:
-                await follow_run(app, exchange, caller, run, seq, wanted=wanted)
+                await stream_run(app, exchange, caller, run, seq, wanted=wanted)
         return
     is_held = not prefer.respond_async and wanted is not Format.HTML
     # A caller with too many streams is refused before a run starts that it could not read.
@@ -154,7 +154,7 @@ async def _answer_started(
     elif wanted is Format.JSON:
         await _answer_when_ended(app, exchange, caller, run, prefer)
     else:
-        await follow_run(app, exchange, caller, run, None, wanted=wanted)
+        await stream_run(app, exchange, caller, run, None, wanted=wanted)
 
 
 async def _answer_when_ended(
@@ -263,7 +263,7 @@ async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) 
                     heard.take(block)
 
 
-async def follow_run(
+async def stream_run(
     app: "Actions",
     exchange: Exchange,
     caller: Caller,

@@ -1,4 +1,10 @@
-"""Worker processes that share one socket, and the process that supervises them."""
+"""Worker processes that share one socket, and the process that supervises them.
+
+uvicorn's `Multiprocess` does not do this. It restarts a worker that crashes at once, as often as
+it does, and stops altogether if one fails to start; it kills a worker that does not answer a ping
+for some seconds, which a blocking call in an action can cause; and it waits without a limit for
+the workers that it stops. Its workers run a plain `uvicorn.Server`, whose streams are not drained.
+"""
 
 import signal
 import socket
@@ -12,7 +18,7 @@ from typing import Final
 
 from yieldwire.cli.display import note
 
-PATIENCE: Final = 2.0
+KILL_AFTER: Final = 2.0
 """Extra seconds that a process can take to end, in addition to its own time to do so."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
@@ -91,7 +97,7 @@ class Children:
             child.terminate()
         for child in self.running:
             try:
-                child.wait(self._grace + PATIENCE)
+                child.wait(self._grace + KILL_AFTER)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

@@ -19,9 +19,9 @@ from yieldwire.cli.display import (
     show_json,
     show_table,
 )
-from yieldwire.cli.following import Interrupt, follow, run_until_done
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.showing import Interrupt, run_until_done, show_run
 from yieldwire.cli.source import LoadFailed, is_url, path_of
 from yieldwire.cli.target import address_of, connect, find_action, target_of
 from yieldwire.cli.typefile import check_types, write_types
@@ -232,7 +232,7 @@ def call(  # noqa: PLR0913 - options, passed by name
             if detach:
                 typer.echo(run.id)
                 return Outcome.COMPLETED
-            return await follow(run, _display(as_json=as_json), interrupt, cancels=True)
+            return await show_run(run, _display(as_json=as_json), interrupt, cancels=True)
 
     raise typer.Exit(run_until_done(work))
 
@@ -365,7 +365,7 @@ def tail(
     async def work(interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
             attached = client.attach(run, after)
-            return await follow(attached, _display(as_json=as_json), interrupt, cancels=False)
+            return await show_run(attached, _display(as_json=as_json), interrupt, cancels=False)
 
     raise typer.Exit(run_until_done(work))
 

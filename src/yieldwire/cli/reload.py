@@ -1,4 +1,8 @@
-"""Repeats a command whenever a Python file changes."""
+"""Repeats a command whenever a Python file changes.
+
+uvicorn's reloader watches in the same way, but waits without a limit for the process that it
+stops: an action that blocks would keep the old code running.
+"""
 
 import subprocess
 import sys

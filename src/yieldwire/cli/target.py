@@ -27,7 +27,7 @@ GRACE: Final = 1.0
 """Seconds for leftovers of a run in this process, such as a thread that does not check."""
 
 
-class FollowedRun(Protocol):
+class ShownRun(Protocol):
     """A run shown in a terminal."""
 
     @property
@@ -82,7 +82,7 @@ class Target(Protocol):
 
     async def start(
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
-    ) -> FollowedRun:
+    ) -> ShownRun:
         """Start a run of an action in the `manifest`."""
         ...
 
@@ -144,7 +144,7 @@ def find_action(actions: Sequence[dict[str, Json]], name: str) -> dict[str, Json
 class _Local:
     def __init__(self, app: App) -> None:
         self._app = app
-        self._run: FollowedRun | None = None
+        self._run: ShownRun | None = None
 
     async def close(self) -> None:
         if self._run is not None:
@@ -156,7 +156,7 @@ class _Local:
 
     async def start(
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
-    ) -> FollowedRun:
+    ) -> ShownRun:
         if detached:
             raise UsageError("A run in this process ends with it; --detach needs a URL.")
         run = await self._app.start(self._app.action_named(action["name"]), input)
@@ -174,7 +174,7 @@ class _Remote:
 
     async def start(
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
-    ) -> FollowedRun:
+    ) -> ShownRun:
         if action["method"] == "GET" and not detached:
             return await self._client.open(action["name"], input)
         return await self._client.start(action["name"], input, detached=detached)

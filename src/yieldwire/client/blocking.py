@@ -1,4 +1,9 @@
-"""The client's blocking twin, for scripts: the same client, on a loop in its own thread."""
+"""The client's blocking twin, for scripts: the same client, on a loop in its own thread.
+
+It is written by hand: each method is one line and a signature that type checkers and editors show,
+and a generator would save little. Tests compare its names and signatures with those
+of the asynchronous client.
+"""
 
 import asyncio
 import threading

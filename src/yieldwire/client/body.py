@@ -1,4 +1,8 @@
-"""Encodes an input object as a request's body: JSON, or the same JSON as a part next to files."""
+"""Encodes an input object as a request's body: JSON, or the same JSON as a part next to files.
+
+httpx2 can send files as well, but reads them in the event loop, where a slow disk holds up every
+other request.
+"""
 
 import asyncio
 import io

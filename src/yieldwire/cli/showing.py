@@ -9,7 +9,7 @@ from typing import Any
 
 from yieldwire.cli.display import Display, note
 from yieldwire.cli.outcome import Outcome
-from yieldwire.cli.target import FollowedRun
+from yieldwire.cli.target import ShownRun
 from yieldwire.errors import YieldwireError
 from yieldwire.log.run import Status, advance
 
@@ -49,8 +49,8 @@ def run_until_done(work: Callable[[Interrupt], Coroutine[Any, Any, Outcome]]) ->
         return Outcome.CANCELLED
 
 
-async def follow(
-    run: FollowedRun, display: Display, interrupt: Interrupt, *, cancels: bool
+async def show_run(
+    run: ShownRun, display: Display, interrupt: Interrupt, *, cancels: bool
 ) -> Outcome:
     """Show a run until its end; with ``cancels``, Ctrl-C stops the run rather than the display.
 
@@ -76,7 +76,7 @@ async def follow(
     return outcome
 
 
-async def _show(run: FollowedRun, display: Display) -> Outcome:
+async def _show(run: ShownRun, display: Display) -> Outcome:
     async for event in run.events():
         display.show(event)
         if event.is_terminal:
@@ -85,7 +85,7 @@ async def _show(run: FollowedRun, display: Display) -> Outcome:
     return Outcome.of_status((await run.snapshot())["status"])
 
 
-async def _cancel(run: FollowedRun) -> None:
+async def _cancel(run: ShownRun) -> None:
     note("Cancelling. Press Ctrl-C again to exit at once.")
     try:
         await run.cancel()
