@@ -207,6 +207,7 @@ async def test_tabs_that_follow_one_run_share_one_connection(
     ]
 
 
+# A row of "What happens when" in the docs.
 async def test_when_the_tab_that_reads_is_closed_another_reads_on(
     context: BrowserContext, server: ThreadServer, watched: Watched
 ) -> None:
@@ -243,6 +244,7 @@ async def renderer_of(page: Page) -> int:
     return max(after, key=lambda pid: after[pid] - before.get(pid, after[pid]))
 
 
+# A row of "What happens when" in the docs.
 async def test_a_tab_that_is_suspended_while_it_reads_starves_no_other(
     context: BrowserContext, server: ThreadServer, watched: Watched
 ) -> None:

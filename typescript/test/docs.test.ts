@@ -51,6 +51,28 @@ function run(program: string, call: readonly string[]): string {
   }
 }
 
+describe("the table of what happens when", () => {
+  /** The comment in front of each test that belongs to a row. */
+  const mark = /^ *(?:\/\/|#) A row of "What happens when" in the docs\.\n/m;
+  const [, section] = /^## What happens when\n(.*?)^## /ms.exec(read(`${docs}/reference/typescript.md`))!;
+  const rows = [...section!.matchAll(/^\| (.*?) \| (.*) \| (.*?) \|$/gm)].map(([, what, does, tests]) => ({ what, does, tests: tests! }));
+  const namesIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+  const filesIn = (folder: string, isTest: RegExp): string[] => readdirSync(folder).filter((name) => isTest.test(name)).map((name) => `${folder}/${name}`);
+
+  test("names a test in every row, and has a row for every test that says so", () => {
+    const files = [...filesIn(`${root}/test`, /\.test\.tsx?$/), ...filesIn(`${root}/../tests/browser`, /^test_.*\.py$/)];
+    const marked = files.flatMap((file) => read(file).split(mark).slice(1)).map((text) => {
+      const [, inPython, inTypeScript] = /^async def (test_\w+)|\("([^"\n]+)", (?:\{[^\n]*?\}, )?(?:async )?\(/.exec(text)!;
+      return inPython ?? inTypeScript!;
+    });
+    const states = rows.filter(({ what }) => what !== "what happens");
+
+    expect(states.length).toBeGreaterThan(20);
+    expect(states.filter(({ tests }) => namesIn(tests).length === 0)).toEqual([]);
+    expect([...new Set(states.flatMap(({ tests }) => namesIn(tests)))].sort()).toEqual([...new Set(marked)].sort());
+  });
+});
+
 describe("the reference", () => {
   const page = read(`${docs}/reference/typescript.md`);
 

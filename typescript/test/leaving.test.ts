@@ -13,6 +13,7 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true);
 }
 
+// A row of "What happens when" in the docs.
 test("a loop that is left closes the connection, and the run can be read on behind the cursor", async () => {
   const { call, asked } = serve([first, rest]);
   const run = call();
@@ -39,6 +40,7 @@ test("return settles at once while next waits, which then says that there is no 
   await vi.waitFor(() => expect(run.connection).toBe("idle"));
 });
 
+// A row of "What happens when" in the docs.
 test("a ReadableStream of a run lets go of it when it is cancelled", async () => {
   const { call } = serve([first]);
   const run = call();

@@ -38,6 +38,7 @@ const text = (n: number) => ({ type: "text", text: String(n % 10).repeat(200 * K
 
 
 describe("of 1,000 chunks of 200 kB", () => {
+  // A row of "What happens when" in the docs.
   test.each([["rows", row], ["texts", text]])("a hook that keeps one holds less than 10 MB, if they are %s", async (_, data) => {
     const observer = new RunObserver(clientOf(data)["count"]!, { keep: 1 });
     const leave = observer.subscribe(() => undefined);
@@ -62,6 +63,7 @@ describe("of 1,000 chunks of 200 kB", () => {
     leave();
   });
 
+  // A row of "What happens when" in the docs.
   test("a hook shows the newest 4 MiB, unless it says how many to keep", async () => {
     const observer = new RunObserver(clientOf(row)["count"]!);
     const leave = observer.subscribe(() => undefined);
@@ -75,6 +77,7 @@ describe("of 1,000 chunks of 200 kB", () => {
     leave();
   });
 
+  // A row of "What happens when" in the docs.
   test("a run keeps the newest 4 MiB for iterations that start late", async () => {
     const run = clientOf(row)["count"]!();
     const before = inUse();

@@ -103,6 +103,7 @@ describe("useStreamAction, against a server", () => {
     await own.stop();
   });
 
+  // A row of "What happens when" in the docs.
   test("lets the run go on when it is unmounted", async () => {
     const { count, runs } = client();
     const hook = await mount(() => useStreamAction(count), null);
@@ -115,6 +116,7 @@ describe("useStreamAction, against a server", () => {
     await until(async () => (await runs.get(id)).status === "completed");
   });
 
+  // A row of "What happens when" in the docs.
   test("cancels the run when it is unmounted, if that was chosen", async () => {
     const { hang, runs } = client();
     const hook = await mount(() => useStreamAction(hang, { onUnmount: "stop" }), null);
@@ -127,6 +129,7 @@ describe("useStreamAction, against a server", () => {
     await until(async () => (await runs.get(id)).status === "cancelled");
   });
 
+  // A row of "What happens when" in the docs.
   test("goes on with the kept run on the next page, from its first chunk, and starts nothing", async () => {
     const { hang, runs } = client();
     const options = { persist: "hanging", onUnmount: "stop" } as const;
@@ -205,6 +208,7 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
+  // A row of "What happens when" in the docs.
   test("shows and calls nothing of the action before, from the commit on in which it has another", async () => {
     const [count, tokens] = [numbers(), numbers()];
     const [ofCount, ofTokens] = [vi.fn(), vi.fn()];
@@ -237,6 +241,7 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
+  // A row of "What happens when" in the docs.
   test("keeps a run under the key that it began with, and shows what another key has, or nothing", async () => {
     const action = numbers();
     const use = (key: string) => ({ key, ...useAction({ action, options: { persist: { key, storage: sessionStorage } } }) });
@@ -342,6 +347,7 @@ describe("useRun", () => {
     hook.unmount();
   });
 
+  // A row of "What happens when" in the docs.
   test("follows the source that it is given, and no longer the one before", async () => {
     const [one, other] = [memoryAction<string>(), memoryAction<string>()];
     const use = (source: typeof one) => ({ source, ...useRun(source, "r1") });

@@ -41,6 +41,7 @@ async function through(script?: (connection: number, request: string) => Fault):
   return proxy;
 }
 
+// A row of "What happens when" in the docs.
 test("a run that may be repeated reaches its end over a server that was killed and started again", async () => {
   const own = await mortal();
   const run = createClientIn<Actions>(HURRIED, { url: own.url }).again({ to: 20 });
@@ -55,6 +56,7 @@ test("a run that may be repeated reaches its end over a server that was killed a
   expect([run.text, run.attempt, await run.result()]).toEqual([numbersTo(20), 2, 20]);
 });
 
+// A row of "What happens when" in the docs.
 test("a run that may not be repeated ends as interrupted when its server was killed", async () => {
   const own = await mortal();
   const run = createClientIn<Actions>(HURRIED, { url: own.url }).count({ to: 100, pause: 0.05 });
@@ -66,6 +68,7 @@ test("a run that may not be repeated ends as interrupted when its server was kil
   expect(run.status).toBe("failed");
 });
 
+// A row of "What happens when" in the docs.
 test.each([1, 2, 3, 4, 5, 6, 7, 8])("no cut of a connection, wherever it falls, loses or repeats an event (%d)", async (seed) => {
   // About a third of the answer each time, at a place that differs with each connection and seed.
   const cuts = Array.from({ length: 6 }, (_, n) => (seed * 7919 + n * 104_729) % 1500);
@@ -102,6 +105,7 @@ test("a connection that goes silent without a word is given up in its time", asy
   expect(run.text).toBe(numbersTo(20));
 });
 
+// A row of "What happens when" in the docs.
 test("a stream that something on the way holds back is given up for polls that are held, and its events come as they happen", async () => {
   const proxy = await through((_, request) => ({ buffers: request.startsWith("POST /count") || request.endsWith("/events") }));
   const client = createClient<Actions>({ url: proxy.url, openingMs: 200 });

@@ -25,6 +25,7 @@ test("a broken connection is resumed, also before the first chunk", async () => 
   expect(asked.slice(1).map(({ headers }) => headers.get("Last-Event-ID"))).toEqual(["r1.0", "r1.1", "r1.1"]);
 });
 
+// A row of "What happens when" in the docs.
 test("a start whose answer was lost is repeated with the same key", async () => {
   const { call, asked } = serve([unreachable, unreachable, stream(OPENING, done(1))]);
 
@@ -35,6 +36,7 @@ test("a start whose answer was lost is repeated with the same key", async () => 
   expect(keys[0]).toMatch(/^\d+(-\d+){15}$/);
 });
 
+// A row of "What happens when" in the docs.
 test("answers that pass are waited for, longer each time and within bounds", async () => {
   const passing = [408, 425, 429, 502, 503, 504, 502, 502].map((status) => json(status, {}));
   const { call, page } = serve([...passing, refusal(500, { code: "X", retryable: true }), stream(OPENING, done(1))]);
@@ -64,6 +66,7 @@ test("a Retry-After may be a date", async () => {
   expect(page.waitsMs).toEqual([9000]);
 });
 
+// A row of "What happens when" in the docs.
 test.each([400, 401, 403, 404, 409, 410, 413, 415, 422, 500])("%d is final and reaches the caller typed", async (status) => {
   const facts = { code: "SOME_CODE", fieldErrors: { n: ["Too small."] }, data: { a: 1 }, errorId: "e1" };
   const { call } = serve([refusal(status, facts, { "X-Request-Id": "q1" })]);
@@ -285,6 +288,7 @@ test("connections that each bring one event and are cut are further and further 
   expect(page.waitsMs).toEqual([500, 1000, 2000, 4000]);
 });
 
+// A row of "What happens when" in the docs.
 test("a stream that is cut cleanly and read on is never in trouble", async () => {
   const { call } = serve([stream(OPENING, chunk(1, "a")), stream(chunk(2, "b"), done(3))]);
   const run = call();
@@ -326,6 +330,7 @@ test("a listener hears why the connection waits", async () => {
   ]);
 });
 
+// A row of "What happens when" in the docs.
 test("stop cancels the run", async () => {
   const cancelled = { code: "CANCELLED", message: "Cancelled.", statusCode: 409 };
   const { call, asked } = serve([
@@ -389,6 +394,7 @@ test("a failure that nobody asked about is no unhandled rejection", async () => 
   expect([unhandled, run.connection]).toEqual([[], "closed"]);
 });
 
+// A row of "What happens when" in the docs.
 test("a connection over which nothing comes is cut and resumed", async () => {
   const { call, asked, page } = serve([silent(OPENING), stream(done(1))]);
 
@@ -398,6 +404,7 @@ test("a connection over which nothing comes is cut and resumed", async () => {
   expect(page.now()).toBe(1_000_000 + 45_000 + 500);
 });
 
+// A row of "What happens when" in the docs.
 test("a page that wakes up does not wait for a connection that was silent meanwhile", async () => {
   const { call, page } = serve([silent(OPENING), stream(done(1))]);
   const run = call();
@@ -409,6 +416,7 @@ test("a page that wakes up does not wait for a connection that was silent meanwh
   expect(page.now()).toBe(1_000_000 + 30_000 + 500);
 });
 
+// A row of "What happens when" in the docs.
 test("a page that comes back to the network tries at once", async () => {
   const { call, page } = serve([unreachable, stream(OPENING, done(1))]);
   const run = call();

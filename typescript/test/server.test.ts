@@ -60,6 +60,7 @@ test("input that does not fit is refused field by field", async () => {
   expect([run.status, run.id]).toEqual([undefined, undefined]);
 });
 
+// A row of "What happens when" in the docs.
 test("stop cancels the run, which keeps what it had sent", async () => {
   const run = client().hang();
   for await (const _ of run) break;

@@ -43,6 +43,7 @@ describe("a tab that gets nothing from the one that has the lock", () => {
       ? new Response(OPENING + chunk(1, "a") + chunk(2, "b") + done(3), TYPE)
       : Response.json({ events: [{ seq: 1, type: "chunk", data: "a" }], firstSeq: 1, retryAfterMs: 500 });
 
+  // A row of "What happens when" in the docs.
   test("takes the lock after a few seconds and reads on, as that tab is suspended", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const taken = lockedOut();

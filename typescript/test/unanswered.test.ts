@@ -39,6 +39,7 @@ const FOREIGN: readonly (readonly [string, Scripted])[] = [
   ["an error whose text is no object", json(500, { error: "Internal Server Error" })],
 ];
 
+// A row of "What happens when" in the docs.
 test.each(FOREIGN)("a start that is answered with %s is sent again, under the same key", async (_, foreign) => {
   const { call, asked } = serve([foreign, stream(OPENING, done(1, 7))]);
 
@@ -47,6 +48,7 @@ test.each(FOREIGN)("a start that is answered with %s is sent again, under the sa
   expect(new Set(asked.map(({ headers }) => headers.get("Idempotency-Key"))).size).toBe(1);
 });
 
+// A row of "What happens when" in the docs.
 test.each(FOREIGN)("a run that is followed goes on over %s", async (_, foreign) => {
   const { call, asked } = serve([stream(OPENING, chunk(1, "a")), foreign, foreign, stream(chunk(2, "b"), done(3))]);
 
@@ -73,6 +75,7 @@ test.each(FOREIGN)("a stop, a snapshot, a list and a delete that are answered wi
   await expect(client.runs.delete("r1")).resolves.toBeUndefined();
 });
 
+// A row of "What happens when" in the docs.
 test("what is answered in the server's place is what a run is given up with, and with what was seen", async () => {
   const signIn = page(200, "<form>", "text/html");
   const { client, call } = serve(Array.from({ length: 20 }, () => signIn), { giveUpMs: 5_000 });
@@ -83,6 +86,7 @@ test("what is answered in the server's place is what a run is given up with, and
   await expect(client.runs.get("r1")).rejects.toMatchObject(reason);
 });
 
+// A row of "What happens when" in the docs.
 test.each([413, 414, 431])("%d of a proxy is final: what is too large for it stays so", async (status) => {
   const { call, asked } = serve([page(status, "<h1>Too large</h1>", "text/html")]);
 
@@ -111,6 +115,7 @@ test("an action's own code may be written in any case", async () => {
 
 const times = (count: number, answer: Scripted): Scripted[] => Array.from({ length: count }, () => answer);
 
+// A row of "What happens when" in the docs.
 test.each([
   ["no answer, as where CORS refuses the origin", unreachable],
   ["a page", page(404, "<h1>Not found</h1>", "text/html")],
@@ -123,6 +128,7 @@ test.each([
   expect(clock.now() - 1_000_000).toBeLessThan(46_000);
 });
 
+// A row of "What happens when" in the docs.
 test.each([
   ["a proxy says that the server is away for now", page(502, "<h1>Bad gateway</h1>", "text/html")],
   ["the server itself does", refusal(503, { code: "UNAVAILABLE" })],
@@ -133,6 +139,7 @@ test.each([
   expect(clock.now() - 1_000_000).toBeGreaterThan(120_000);
 });
 
+// A row of "What happens when" in the docs.
 test("a run that is known is followed for as long as it takes", async () => {
   const { call } = serve([stream(OPENING), ...times(20, unreachable), ...times(20, page(404, "", "text/html")), stream(done(1, 7))]);
 
@@ -146,6 +153,7 @@ test("a run whose id came with a head, and nothing behind it, is followed for as
   expect(await call().result()).toBe(7);
 });
 
+// A row of "What happens when" in the docs.
 test.each(["cancel", "get", "list", "delete"] as const)("runs.%s that is never answered is cut, sent again, and ends", async (verb) => {
   const { client, asked, page: clock } = serve(times(5, never), { requestMs: 2_000 });
 
@@ -162,6 +170,7 @@ test("a short request is cut also where its body does not end, and goes on with 
   expect(await client.runs.get("r1")).toEqual({ id: "r1", status: "running" });
 });
 
+// A row of "What happens when" in the docs.
 test("stop is cut where nothing answers it", async () => {
   const { call, asked } = serve([silent(OPENING), ...times(5, never), ...times(20, silent())], { requestMs: 1_000 });
   const run = call();
@@ -173,6 +182,7 @@ test("stop is cut where nothing answers it", async () => {
   run.detach();
 });
 
+// A row of "What happens when" in the docs.
 test("a token or headers that never come end a call, and a short request", async () => {
   const hung = (): Promise<never> => new Promise(() => undefined);
   for (const options of [{ token: hung }, { headers: hung }]) {
@@ -186,6 +196,7 @@ test("a token or headers that never come end a call, and a short request", async
   }
 });
 
+// A row of "What happens when" in the docs.
 test("a start that is never answered is sent again, and ends", async () => {
   const { call, asked } = serve(times(10, never));
 
@@ -194,6 +205,7 @@ test("a start that is never answered is sent again, and ends", async () => {
   expect(asked.length).toBeGreaterThan(1);
 });
 
+// A row of "What happens when" in the docs.
 test("an upload that is never answered has the time that its size takes, and ends", async () => {
   const { call, asked, page: clock } = serve(times(3, never), { giveUpMs: 1 });
 
@@ -221,6 +233,7 @@ async function chosen(name: string): Promise<{ file: Blob; path: string }> {
   return { file: await openAsBlob(path), path };
 }
 
+// A row of "What happens when" in the docs.
 test.each([
   ["deleted", (path: string) => rmSync(path)],
   ["changed", (path: string) => writeFileSync(path, "a,b\n1,2\n3,4\n")],
@@ -237,6 +250,7 @@ test.each([
   }
 });
 
+// A row of "What happens when" in the docs.
 test("a file that is deleted between two tries ends the call before the second", async () => {
   const { file, path } = await chosen("a.csv");
   const { call, fetch } = inRealTime([
@@ -251,6 +265,7 @@ test("a file that is deleted between two tries ends the call before the second",
   expect(fetch).toHaveBeenCalledTimes(1);
 });
 
+// A row of "What happens when" in the docs.
 test.each(["auto", "xhr"] as const)("where a deploy has taken away what tells of an upload, it is sent all the same (%s)", async (transport) => {
   vi.stubGlobal("XMLHttpRequest", class {});
   vi.doMock("../src/transports/xhr.js", () => {
@@ -263,6 +278,7 @@ test.each(["auto", "xhr"] as const)("where a deploy has taken away what tells of
   expect(fetch.mock.calls.map(([url]) => url)).toEqual(["http://test/api/count", "http://test/api/runs/r1/events"]);
 });
 
+// A row of "What happens when" in the docs.
 test("where a deploy has taken away what counts streams over tabs, they are not counted", async () => {
   vi.doMock("../src/place.js", () => {
     throw new TypeError("Failed to fetch dynamically imported module");

@@ -105,6 +105,7 @@ const WAYS: readonly (readonly [string, (call: Call) => { run: Run; letGo: () =>
   ],
 ];
 
+// A row of "What happens when" in the docs.
 test.each(WAYS)("a call that is %s while there is no network is cancelled at once, and never started", async (_, begin, reason) => {
   const { net, page, call } = connected();
   net.isOnline = false;
@@ -125,6 +126,7 @@ test.each(WAYS)("a call that is %s while there is no network is cancelled at onc
   expect([net.requests, [...net.starts], page.isForgotten]).toEqual([requests, [], true]);
 });
 
+// A row of "What happens when" in the docs.
 test.each(WAYS)("a call that is %s when its answer was lost is cancelled on the server", async (_, begin) => {
   const { net, call } = connected();
   net.losesAnswers = true;
@@ -153,6 +155,7 @@ test.each(WAYS.slice(0, 3))("a call that is %s while its start is under way is r
   expect([run.connection, run.status, run.id]).toEqual(["closed", "cancelled", undefined]);
 });
 
+// A row of "What happens when" in the docs.
 test("a call whose last listener leaves while its start is under way has that answered, and goes on without it", async () => {
   const { net, call } = connected();
   net.holdsStarts = true;
@@ -284,6 +287,7 @@ function observed(options: StreamOptions = {}) {
   return { ...made, observer, leave, execute: () => observer.execute((action) => action()) };
 }
 
+// A row of "What happens when" in the docs.
 test("of executes that replace each other while there is no network one is started", async () => {
   const { net, page, observer, execute } = observed();
   net.isOnline = false;
@@ -305,6 +309,7 @@ test("of executes that replace each other while there is no network one is start
   observer.reset();
 });
 
+// A row of "What happens when" in the docs.
 test("an execute that is stopped while there is no network settles, and is never started", async () => {
   const { net, page, observer, execute } = observed();
   net.isOnline = false;
@@ -321,6 +326,7 @@ test("an execute that is stopped while there is no network settles, and is never
   expect(net.started).toBe(0);
 });
 
+// A row of "What happens when" in the docs.
 test.each(["detach", "stop"] as const)("an execute that is unmounted while there is no network settles, and is never started (%s)", async (onUnmount) => {
   const { net, page, leave, execute } = observed({ onUnmount });
   net.isOnline = false;
@@ -336,6 +342,7 @@ test.each(["detach", "stop"] as const)("an execute that is unmounted while there
   expect([net.started, page.isForgotten]).toEqual([0, true]);
 });
 
+// A row of "What happens when" in the docs.
 test("an execute that is unmounted while its start is under way goes on, and is kept; one whose answer is lost is cancelled", async () => {
   for (const losesAnswers of [false, true]) {
     const storage = new Map<string, string>();
@@ -376,6 +383,7 @@ test("who comes back before the start is answered goes on with it", async () => 
   observer.reset();
 });
 
+// A row of "What happens when" in the docs.
 test("five runs are stopped in the moment in which a page goes away, though its token takes its time, and are told after it", async () => {
   const told: RequestInit[] = [];
   let waits = 0;

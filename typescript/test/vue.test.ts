@@ -83,6 +83,7 @@ describe("useStreamAction, against a server", () => {
     hook.unmount();
   });
 
+  // A row of "What happens when" in the docs.
   test("cancels the run when it is unmounted, if that was chosen", async () => {
     const { hang, runs } = client();
     const hook = mount(() => useStreamAction(hang, { onUnmount: "stop" }));
@@ -127,6 +128,7 @@ describe("useStreamAction", () => {
     expect(action.newest).toMatchObject({ listeners: 0, isDetached: true, stops: 0 });
   });
 
+  // A row of "What happens when" in the docs.
   test("shows and calls nothing of the action before, from the moment on at which its ref has another", async () => {
     const [count, tokens] = [memoryAction<number>(), memoryAction<number>()];
     const [ofCount, ofTokens] = [vi.fn(), vi.fn()];
@@ -151,6 +153,7 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
+  // A row of "What happens when" in the docs.
   test("keeps a run under the key that it began with, and shows what another key has, or nothing", async () => {
     const action = memoryAction<number>();
     const persist = ref("a");
@@ -256,6 +259,7 @@ describe("useRun", () => {
     hook.unmount();
   });
 
+  // A row of "What happens when" in the docs.
   test("follows the source that its ref has, and no longer the one before", async () => {
     const [one, other] = [memoryAction<string>(), memoryAction<string>()];
     const source = shallowRef(one);
