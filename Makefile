@@ -34,9 +34,10 @@ fmt: .venv/.dev  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: .venv/.dev $(NPM)/.dev  ## Check format and lint rules of Python and JavaScript, and the npm package
+lint: .venv/.dev $(NPM)/.dev  ## Check format, lint rules and prose, and the npm package
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python -m tests.style
 	@set -e; for file in $$(find src -name '*.js' | sort); do \
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
 	cd typescript && npm run --silent check

@@ -15,7 +15,7 @@ ENDLESS: Final = 1_000_000
 READ: Final = 1000
 """Events after which the reader stops reading."""
 BESIDE: Final = 8
-"""Connections of the short streams beside it."""
+"""Connections of the short streams meanwhile."""
 STEP: Final = 0.1
 QUIET: Final = 1.0
 """Seconds without growth and without work after which a server is taken to wait."""

@@ -165,7 +165,9 @@ GOALS: Final = [
         cost("ours", "F", "beside_share"),
     ),
     Goal("F-cancel", "F, cancel takes effect", "<= 100 ms", cost("ours", "F", "cancel_ms")),
-    Goal("G-share", "G, rate beside it, of the rate alone", ">= 0.3 x", cost("ours", "G", "share")),
+    Goal(
+        "G-share", "G, rate next to it, of the rate alone", ">= 0.3 x", cost("ours", "G", "share")
+    ),
     Goal("G-cancel", "G, it stops after its cancel", "<= 100 ms", cost("ours", "G", "cancel_ms")),
     *(
         Goal(

@@ -103,11 +103,11 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="cpu_us",
     ),
     "F": Sheet(
-        title="A reader stops reading while a million events are to be made",
+        title="A reader stops reading while a million events are produced",
         columns=[
             Column("growth MB", "growth_mb"),
             Column("within s", "watched_s"),
-            Column("short streams beside it", "beside_share", percent),
+            Column("short streams meanwhile", "beside_share", percent),
             Column("a second reader, events/s", "second_reader_events_per_s"),
             Column("cancelled within ms", "cancel_ms"),
         ],
@@ -115,10 +115,10 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         has_ratio=False,
     ),
     "G": Sheet(
-        title="Short streams beside one handler that never awaits",
+        title="Short streams next to one handler that never awaits",
         columns=[
             Column("requests/s alone", "alone_per_s"),
-            Column("beside it", "beside_per_s"),
+            Column("next to it", "beside_per_s"),
             Column("share", "share", percent),
             Column("CPU after its reader has left", "after_share", percent),
             Column("cancelled within ms", "cancel_ms"),

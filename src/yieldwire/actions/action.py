@@ -46,7 +46,7 @@ _MEMBERS: Final = frozenset(
         "valueOf",
     }
 )
-"""What JavaScript and its tools read of every object; a client's members are its actions."""
+"""Properties that JavaScript tools read of every object; a client has its actions as properties."""
 
 RESERVED: Final = _ROUTES | _MEMBERS
 """Names that an action cannot have, in either form."""
@@ -77,12 +77,12 @@ class Options:
     """The options of an action's runs.
 
     Attributes:
-        is_feed: Whether it is a read-only feed, which a GET opens, also from a native EventSource.
+        is_feed: Whether it is a read-only feed, which GET starts, also from a native EventSource.
         linger: Seconds that an attached run waits for a reader to come back; ``None``: forever.
         timeout: Seconds after which a run fails as ``TIMEOUT``.
         retries: Attempts that can follow the first when a worker is lost.
         retention: Seconds that a run is kept after its end.
-        concurrency: Runs of the action that one caller may have at a time.
+        concurrency: Runs of the action that one caller can have at a time.
         labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
         guards: Runs once at each start, after the application's.
         middleware: Wraps each attempt, inside the application's.

@@ -78,9 +78,9 @@ class Host(Protocol):
 class Context(Injected):
     """One attempt at a run, as its action, its guards and its middleware see it.
 
-    ``state`` is plain JSON: what guards put there reaches the action, wherever
-    that runs. ``labels`` that guards add are put on the run, for lists, each once. In
-    guards no attempt has begun: ``attempt`` is 0.
+    ``state`` is plain JSON: what guards put there reaches the action, wherever it runs.
+    ``labels`` added by guards are put on the run, for lists, each once. In guards no attempt
+    has started: ``attempt`` is 0.
     """
 
     run_id: str

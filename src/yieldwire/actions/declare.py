@@ -1,4 +1,4 @@
-"""`@actions.action` and `@actions.feed`: what makes actions of functions."""
+"""`@actions.action` and `@actions.feed`: they turn functions into actions."""
 
 from collections.abc import (
     AsyncIterable,
@@ -42,7 +42,7 @@ Register: TypeAlias = Callable[[Action[..., Any, Any]], None]
 """Adds an action to an application."""
 
 DECLARED: Final[Rules] = {name: rule for name, rule in OPTIONS.items() if name != "is_feed"}
-"""The rules for the keywords; those that are for feeds alone are told by `Action`."""
+"""The rules for the keywords; `Action` reports those that are only for feeds."""
 
 
 class ActionOptions(TypedDict, total=False):
@@ -136,7 +136,7 @@ class Declare:
 class DeclareFeed:
     """Turns functions that stream into feeds, as ``@actions.feed`` or with options.
 
-    A feed is a read-only action that a GET opens. Type checkers infer the type of a run's result
+    A feed is a read-only action that GET starts. Type checkers infer the type of a run's result
     as `Declare` says.
     """
 

@@ -1,4 +1,4 @@
-"""What is known of a function: whether it can be an action, and what its annotations mean."""
+"""Checks whether a function can be an action, and resolves its annotations."""
 
 import inspect
 import re
@@ -101,8 +101,8 @@ def _place_of(function: Callable[..., object], name: str) -> str:
     return "an annotation"
 
 
-def written(function: Any) -> tuple[Any, Any]:  # noqa: ANN401 - whatever was given
-    """Return the functions that run when ``function`` is called, as far as that shows."""
+def written(function: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any given value
+    """Return the functions that run when ``function`` is called, as far as known."""
     while isinstance(function, partial):
         function = function.func
     return inspect.unwrap(function), inspect.getattr_static(type(function), "__call__", None)
@@ -114,8 +114,8 @@ def promises(function: Callable[..., object], *names: str) -> bool:
     return any(name in returned for name in names)
 
 
-def hint_of_function(value: Any) -> str:  # noqa: ANN401 - whatever was given
-    """Return what to write instead of ``value``, where a function of the context is wanted."""
+def hint_of_function(value: Any) -> str:  # noqa: ANN401 - any given value
+    """Return what to write instead of ``value``, if a function of the context is expected."""
     if isinstance(value, type):
         return f"write {value.__name__}(...)"
     if not callable(value):

@@ -1,4 +1,4 @@
-"""Guards: what runs once before a run starts, and may refuse it.
+"""Guards: functions that run once before a run starts, and can refuse it.
 
 A guard runs before the body is read and before the run exists, so its refusal is an HTTP status.
 """
@@ -14,17 +14,17 @@ from yieldwire.log.jsonvalue import json_fault
 from yieldwire.setting import Rule, accepts, each
 
 Guard: TypeAlias = Callable[[Context], Awaitable[None]]
-"""Looks at a start, may put plain JSON on ``ctx.state``, and refuses by raising."""
+"""Checks a start, can put plain JSON on ``ctx.state``, and refuses by raising."""
 
 
-def _is_guard(value: Any) -> bool:  # noqa: ANN401 - whatever was given
+def _is_guard(value: Any) -> bool:  # noqa: ANN401 - any given value
     if not callable(value) or isinstance(value, type) or not accepts(value, 1):
         return False
     is_async = any(map(iscoroutinefunction, written(value)))
     return is_async or promises(value, "Awaitable", "Coroutine")
 
 
-def _hint(value: Any) -> str:  # noqa: ANN401 - whatever was given
+def _hint(value: Any) -> str:  # noqa: ANN401 - any given value
     if hint := hint_of_function(value):
         return hint
     if any(map(isasyncgenfunction, written(value))):
@@ -36,14 +36,14 @@ GUARDS: Final = each(
     Rule(_is_guard, "an async function of the Context", _hint),
     "async functions of the Context",
 )
-"""The rule for a setting that has guards."""
+"""The rule for a setting with a list of guards."""
 
 
 async def run_guards(guards: Sequence[Guard], ctx: Context) -> None:
     """Run every guard in order; the first to raise ends the start.
 
     Raises:
-        UsageError: If one leaves on ``ctx.state`` what is not plain JSON.
+        UsageError: If one leaves something on ``ctx.state`` that is not plain JSON.
     """
     for guard in guards:
         await guard(ctx)
@@ -52,7 +52,7 @@ async def run_guards(guards: Sequence[Guard], ctx: Context) -> None:
 
 
 def _check_left(guard: Guard, ctx: Context) -> None:
-    """Return if what a guard left on the context can be kept with the run."""
+    """Return if the values that a guard put on the context can be kept with the run."""
     fault = json_fault(ctx.state, "ctx.state")
     if fault is not None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Middleware: what wraps each attempt, in the run's own task."""
+"""Middleware: wraps each attempt, in the run's own task."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +27,7 @@ def _is_middleware(value: Any) -> bool:  # noqa: ANN401 - any given value
     return is_generator or promises(value, "AsyncIterator", "AsyncGenerator")
 
 
-def _hint(value: Any) -> str:  # noqa: ANN401 - whatever was given
+def _hint(value: Any) -> str:  # noqa: ANN401 - any given value
     if hint := hint_of_function(value):
         return hint
     if _is_manager(value):
@@ -41,7 +41,7 @@ MIDDLEWARE: Final = each(
     Rule(_is_middleware, "an async generator of the Context", _hint),
     "async generators of the Context, which yield once",
 )
-"""The rule for a setting that has middleware."""
+"""The rule for a setting with a list of middleware."""
 
 
 async def enter_middleware(

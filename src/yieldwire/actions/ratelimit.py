@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from limits.aio.strategies import MovingWindowRateLimiter
 
 KEYS: Final = 1024
-"""Callers whose starts are kept without a look whether they are over."""
+"""How many callers' starts are kept without checking whether they have expired."""
 
 
 def default_key(ctx: Context) -> str:
-    """Return whom a rate counts: the caller, for each action apart."""
+    """Return the default key of a rate: the caller and the action."""
     return f"{ctx.action}/{ctx.quota_key}"
 
 
@@ -28,18 +28,18 @@ RATE_LIMIT: Final[Rules] = {"rate": TEXT, "key": function_of("the Context"), "st
 
 @settings(RATE_LIMIT)
 class RateLimit:
-    """A guard that limits how many starts each caller may make of each action in a time.
+    """A guard that limits the number of starts in a period, per caller and action.
 
-    In memory it counts for this process, over every opening of its application.
+    In memory it counts for this process, across closes and openings of its application.
 
     Args:
-        rate: As the ``limits`` library reads it: ``"10/minute"``, ``"100 per 2 hours"``.
-        key: Whom to count; the caller of each action apart by default.
+        rate: In the format of the ``limits`` library: ``"10/minute"``, ``"100 per 2 hours"``.
+        key: Whom to count; default: the caller and the action.
         storage: Where to count: ``"memory://"``, ``"redis://…"``.
 
     Raises:
         MissingDependency: If ``limits`` is not installed.
-        UsageError: If the rate or the storage cannot be read.
+        UsageError: If the rate or the storage is invalid.
 
     Example:
         >>> @actions.action(guards=[RateLimit("10/minute")])  # doctest: +SKIP
@@ -86,7 +86,7 @@ class RateLimit:
         """Count this start.
 
         Raises:
-            RateLimited: If it is one too many, with the seconds to wait.
+            RateLimited: If it exceeds the limit, with the seconds to wait.
         """
         wait = await self._wait_for(self._key(ctx))
         if wait > 0:
@@ -94,7 +94,7 @@ class RateLimit:
 
 
 class Window:
-    """Counts starts in this process, and needs no task, thread or event loop for that."""
+    """Counts starts in this process, without a task, thread or event loop."""
 
     def __init__(self, amount: int, seconds: float) -> None:
         self._amount, self._seconds = amount, seconds
@@ -105,7 +105,7 @@ class Window:
         return len(self._starts)
 
     async def wait_for(self, key: str) -> float:
-        """Count a start, or return the seconds until there may be one."""
+        """Count a start, or return the seconds until one is allowed."""
         now = time.monotonic()
         starts = self._starts.setdefault(key, deque())
         while starts and starts[0] <= now - self._seconds:
@@ -125,7 +125,7 @@ class Window:
 
 
 class _Elsewhere:
-    """Counts starts in another storage of ``limits``, with connections of each event loop."""
+    """Counts starts in another storage of ``limits``, with separate connections per event loop."""
 
     def __init__(self, rate: "RateLimitItem", storage: str) -> None:
         self._rate, self._storage = rate, storage
@@ -139,7 +139,7 @@ class _Elsewhere:
         return MovingWindowRateLimiter(storage_from_string(f"async+{self._storage}"))
 
     async def wait_for(self, key: str) -> float:
-        """Count a start, or return the seconds until there may be one."""
+        """Count a start, or return the seconds until one is allowed."""
         loop = asyncio.get_running_loop()
         if self._loop not in {None, loop}:
             self._limiter = self._connect()

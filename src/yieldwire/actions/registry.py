@@ -77,9 +77,9 @@ class Registry:
 
     @property
     def feed(self) -> DeclareFeed:
-        """Turn a function that streams into a feed: a read-only action that a GET opens.
+        """Turn a function that streams into a feed: a read-only action that GET starts.
 
-        ``@actions.feed`` or with options: ``shared=True`` has one run for all readers with the
+        As ``@actions.feed`` or with options: ``shared=True`` has one run for all readers with the
         same input, ``keep=100`` keeps that many of its newest events; see `DeclareFeed`.
 
         Raises:
@@ -115,7 +115,7 @@ class Registry:
     def include(self, other: "Registry") -> None:
         """Add the actions and resources of another application, each with its own options.
 
-        Nothing else of the other one comes along, so one that has guards or middleware for
+        Nothing else of the other application is included, so one that has guards or middleware for
         all of its actions is refused: they would run without what guards them.
 
         Raises:
@@ -123,7 +123,7 @@ class Registry:
         """
         if not isinstance(other, Registry):
             raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
-        if other._guards or other._middleware:  # noqa: SLF001 - the same class's own
+        if other._guards or other._middleware:  # noqa: SLF001 - of the same class
             raise InvalidAction(
                 "An application with guards or middleware of its own cannot be included; give "
                 "them to each action, or to the application that includes it."

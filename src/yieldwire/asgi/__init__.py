@@ -127,7 +127,7 @@ class Actions(App):
         self._identify, self._open_streams = identify, Counter[str]()
 
     def enter(self, opening: Opening, /) -> None:
-        """Hear of the process being told to stop, for as long as ``opening`` is."""
+        """Handle the process's stop signals while ``opening`` is open."""
         self.disconnects = Disconnects(opening.tasks)
         self.sign_outs.readers = opening.readers
         self._open_streams = Counter()

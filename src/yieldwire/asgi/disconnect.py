@@ -15,7 +15,7 @@ from yieldwire.executors.tasks import Tasks
 T = TypeVar("T")
 
 WATCH_AFTER: Final = 0.1
-"""Seconds after which an answer that is not over is watched for its disconnect."""
+"""Seconds after which the connection of an unfinished answer is watched."""
 
 
 class Disconnected(Exception):
@@ -31,7 +31,7 @@ class Disconnects:
     async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         """Return the result of ``work``; cancel it if the client leaves first.
 
-        The request's body must have been read: what ``receive`` gives then is the disconnect.
+        The request's body must have been read, so that ``receive`` only returns the disconnect.
 
         Raises:
             Disconnected: If the client left.

@@ -86,25 +86,25 @@ def _whole(name: str, field: Field, values: Sequence[object]) -> object:
     """Return a field's value.
 
     Raises:
-        UsageError: If it was given more than once and takes one value.
+        UsageError: If it was given several times and takes one value.
     """
     if field.is_list:
         is_absent = len(values) == 1 and values[0] is None
         return None if is_absent else list(values)
     if len(values) > 1:
-        raise UsageError(f"{name} is given {len(values)} times and takes one value.")
+        raise UsageError(f"{name} is given {len(values)} times but takes one value.")
     return values[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Argument:
-    """What one argument gives to its field."""
+    """What one argument adds to its field."""
 
     name: str
     field: Field
 
     def read(self, kind: str, text: str) -> list[object]:
-        """Return the values that it adds: several for a list that is given whole."""
+        """Return the values that it adds: several if it is a whole list."""
         if kind == "=@":
             return [self._file(Path(text).expanduser())]
         is_json = kind == ":=" or (self.field.is_list and text.startswith("["))

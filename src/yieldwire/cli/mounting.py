@@ -17,7 +17,7 @@ BASE: Final = "/api/_actions"
 def mounted(app: Actions, base: str, *, redirects: bool) -> ASGIApp:
     """Return ``app`` as it answers below ``base``.
 
-    ``redirects`` sends a request for ``/`` on to the page there.
+    ``redirects`` makes ``/`` redirect to the page there.
     """
     base = base.rstrip("/")
     routes: list[Mount | Route] = [Mount(base, app)]
@@ -28,11 +28,11 @@ def mounted(app: Actions, base: str, *, redirects: bool) -> ASGIApp:
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
-        message = f"There is nothing at this address; the actions are below {base}/."
+        message = f"There is nothing at this URL; the actions are below {base}/."
         error = ErrorObject(code="NOT_FOUND", message=message, status=404)
         await JSONResponse({"error": error.to_dict()}, 404)(scope, receive, send)
 
-    # Without Starlette's own middleware, through which each piece of a stream would pass.
+    # Without Starlette's own middleware, which would add work for each piece of a stream.
     return Router(routes, default=nothing, lifespan=app.lifespan)
 
 

@@ -45,7 +45,7 @@ class Listening:
 
 
 def develop(target: str, where: Listening, *, base: str, reloads: bool, opens: bool) -> None:
-    """Serve with the developer page, anew at every change if it ``reloads``."""
+    """Serve with the developer page; restart at every change if it ``reloads``."""
     file = path_of(target)
     if not file.is_file():
         raise UsageError(f"There is no file {file}; write app.py or app.py:name.")

@@ -1,7 +1,7 @@
-"""Reads JSON Schema: what its references lead to, its alternatives, its JSON types.
+"""Reads JSON Schema: the targets of its references, its alternatives, its JSON types.
 
 Every reader of an action's schemas uses this one module: forms, the command line, OpenAPI and
-TypeScript. It knows the form in which Pydantic writes schemas, with definitions in ``$defs``.
+TypeScript. It expects schemas as Pydantic writes them, with definitions in ``$defs``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ _OF_VALUES: Final[Mapping[type, str]] = {
 
 
 def definitions_of(schema: Schema) -> Definitions:
-    """Return the definitions to which the references in a whole schema lead."""
+    """Return the definitions for the references in a whole schema."""
     found: Definitions = schema.get("$defs", {})
     return found
 
@@ -42,26 +42,26 @@ def properties_of(schema: Schema) -> Mapping[str, Schema]:
 
 
 def name_of(reference: str) -> str:
-    """Return the name of the definition that a ``$ref`` leads to."""
+    """Return the name of the definition for a ``$ref``."""
     return reference.removeprefix(_DEFINITIONS)
 
 
 def resolved(schema: Schema, definitions: Definitions) -> Schema:
-    """Return what a schema that is a reference leads to, at the end; any other itself."""
+    """Return the target of a schema that is a reference, or else the schema itself."""
     while "$ref" in schema:
         schema = definitions.get(name_of(schema["$ref"]), {})
     return schema
 
 
 def alternatives(schema: Schema, definitions: Definitions) -> list[Schema]:
-    """Return the schemas that say together what a value may be, without references."""
+    """Return the schemas of which a value can match one, without references."""
     schema = resolved(schema, definitions)
     parts = list(chain.from_iterable(schema.get(word, ()) for word in ("anyOf", "oneOf", "allOf")))
     return [found for one in parts for found in alternatives(one, definitions)] or [schema]
 
 
 def kinds(schema: Schema) -> Sequence[str]:
-    """Return the JSON types that a schema allows; none where it does not say."""
+    """Return the JSON types that a schema allows; empty if it does not say."""
     declared: str | Sequence[str] = schema.get("type", ())
     if declared:
         return [declared] if isinstance(declared, str) else declared
@@ -79,7 +79,7 @@ def is_file(schema: Json) -> bool:
 
 
 def references(value: Json, *, is_shallow: bool = False) -> Iterator[str]:
-    """Yield the names that a schema refers to; shallow: only where it is of the same values."""
+    """Yield the names that a schema refers to; shallow: only those for the same values."""
     if isinstance(value, Mapping):
         if isinstance(value.get("$ref"), str):
             yield name_of(value["$ref"])
@@ -90,8 +90,8 @@ def references(value: Json, *, is_shallow: bool = False) -> Iterator[str]:
 
 
 def with_references(value: Json, refer: Callable[[str], str]) -> Json:
-    """Return a schema in which each reference is what ``refer`` makes of its name."""
-    # In `$ref` and in the mapping of a discriminator; no other string begins so.
+    """Return a schema in which each reference is replaced by ``refer`` of its name."""
+    # In `$ref` and in the mapping of a discriminator; no other string starts like this.
     if isinstance(value, str) and value.startswith(_DEFINITIONS):
         return refer(name_of(value))
     if isinstance(value, dict):
@@ -103,14 +103,14 @@ def with_references(value: Json, refer: Callable[[str], str]) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a field of an input can hold, for those who have only text: forms, a command line."""
+    """The values of an input's field, for sources that only have text: forms, a command line."""
 
     every: Sequence[Schema]
     """Its alternatives."""
     items: Sequence[Schema]
-    """Those of its items, if it takes a list."""
+    """The alternatives of its items, if it takes a list."""
     kinds: frozenset[str]
-    """The JSON types that it allows; none: any."""
+    """The JSON types that it allows; empty: any."""
 
     @classmethod
     def of(cls, schema: Schema, definitions: Definitions) -> "Field":
@@ -143,5 +143,5 @@ class Field:
 
     @property
     def takes_anything(self) -> bool:
-        """Whether the schema says nothing of one value."""
+        """Whether the schema does not restrict one value."""
         return not any(map(kinds, self.choices))

@@ -8,12 +8,12 @@ class LocalExecutor:
     """Hands each run to the worker of this process."""
 
     async def open(self, worker: Worker, /) -> None:
-        """Begin, with the worker of this process."""
+        """Start, with the worker of this process."""
         self._worker = worker
 
     async def enqueue(self, run_id: str, prepared: Prepared | None = None, /) -> None:
-        """Execute a pending run here, as soon as it can be."""
+        """Execute a pending run here, as soon as possible."""
         self._worker.begin(run_id, prepared)
 
     async def close(self) -> None:
-        """End, as the worker has ended before."""
+        """Do nothing: the worker has already stopped."""

@@ -36,7 +36,7 @@ logger = logging.getLogger("yieldwire.worker")
 
 
 class Worker:
-    """Executes runs in this process, each in a task of its own."""
+    """Executes runs in this process, each in its own task."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Worker:
             attempt.release()
 
     async def _settle(self, attempt: Attempt) -> None:
-        """Give up the lease of a stopped attempt, or write its end without waiting for cleanup."""
+        """Release the lease of a stopped attempt, or write its end without waiting for cleanup."""
         await (self._release(attempt.run) if attempt.is_lost else attempt.abandon())
 
     async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 MOST_DIGITS: Final = 4_300
-"""Digits of an integer that Python reads; longer ones are written, and then nobody reads them."""
+"""Digits of an integer that Python can read; longer ones can be written, but not read."""
 MOST_LEVELS: Final = 190
-"""How deep a value may nest in what is written. 200 levels can be read, some of them around it."""
+"""How deep a written value can nest. 200 levels can be read, some of them around it."""
 UNCHECKED_BYTES: Final = 2 * MOST_LEVELS
 """JSON of this size is always readable."""
 
@@ -33,7 +33,7 @@ def check_readable(data: bytes) -> None:
     Raises:
         Unreadable: If it nests too deep or has a number that is too long.
     """
-    # Both tests are cheap, and what they suspect is rare: then it is read to know.
+    # Both tests are cheap and rarely positive; then the data is parsed to be sure.
     if data.count(b"[") + data.count(b"{") > MOST_LEVELS or _DIGITS.search(data[::_STRIDE]):
         try:
             from_json(b"[" * _SPARE + data + b"]" * _SPARE, cache_strings=False)

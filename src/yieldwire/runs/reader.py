@@ -27,14 +27,14 @@ PAGE_BYTES: Final = 65_536
 
 
 class Paced(Protocol):
-    """A run that is executed in this process, and waits for its fastest reader in it."""
+    """A run that is executed in this process, and waits for its fastest reader here."""
 
     def read(self, reader: object, seq: int, /) -> None:
-        """Note that ``reader`` has sent on everything up to ``seq``."""
+        """Record that ``reader`` has sent everything up to ``seq``."""
         ...
 
     def left(self, reader: object, /) -> None:
-        """Note that ``reader`` is gone."""
+        """Record that ``reader`` is gone."""
         ...
 
 

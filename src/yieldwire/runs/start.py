@@ -104,7 +104,7 @@ def scoped_key(action: Action[..., Any, Any], owner: str | None, key: str) -> st
 
 
 def fingerprint(run: RunRecord) -> str:
-    """Return what stands for a run's input."""
+    """Return the fingerprint of a run's input."""
     return _digest(run.input)
 
 
@@ -130,7 +130,7 @@ def uploads_in(value: object) -> Sequence[Upload]:
             found.append(each)
         elif id(each) not in seen:
             seen.add(id(each))
-            # First the scalars, because a list may have very many of them.
+            # First the scalars, because a list can have very many of them.
             waiting += [part for part in _parts(each) if type(part) not in _SCALARS]
     return found
 

@@ -72,7 +72,7 @@ export class ActionList {
    * @param {string | undefined} name
    * @param {number} by
    */
-  beside(name, by) {
+  neighbour(name, by) {
     const shown = this.#entries.filter(({ item }) => !item.hidden).map(({ action }) => action.name);
     return shown[Math.min(shown.length - 1, Math.max(0, shown.indexOf(name ?? "") + by))];
   }

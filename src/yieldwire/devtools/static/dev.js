@@ -202,8 +202,8 @@ function showTheme() {
 
 const keys = new Keys([
   { key: "/", text: "Search actions", press: () => list.focus() },
-  { key: "j", text: "Next action", press: () => goTo(list.beside(chosen, 1)) },
-  { key: "k", text: "Previous action", press: () => goTo(list.beside(chosen, -1)) },
+  { key: "j", text: "Next action", press: () => goTo(list.neighbour(chosen, 1)) },
+  { key: "k", text: "Previous action", press: () => goTo(list.neighbour(chosen, -1)) },
   { key: "f", text: "Go to the form", press: () => shown?.form.focus() },
   { key: "Ctrl Enter", text: "Run, from anywhere in the form" },
   { key: "r", text: "Go to the newest run", press: () => panels.newest?.focus() },

@@ -71,7 +71,7 @@ export class ActionForm {
     /** @type {HTMLElement | null} */ (this.element.querySelector("input, select, textarea, button"))?.focus();
   }
 
-  /** The input as it stands, and by path what this page cannot make a value of. @returns {Reading} */
+  /** The current input, and by path the parts that are not valid values. @returns {Reading} */
   read() {
     /** @type {Errors} */
     const errors = {};

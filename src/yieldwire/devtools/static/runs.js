@@ -39,7 +39,7 @@ export class RunsTable {
   #last = "";
 
   /**
-   * @param {{ load: (query: Record<string, string>) => Promise<RunPage>, onRuns: (runs: RunInfo[]) => void }} page `onRuns` hears of every list that came.
+   * @param {{ load: (query: Record<string, string>) => Promise<RunPage>, onRuns: (runs: RunInfo[]) => void }} page `onRuns` is called with every list.
    */
   constructor({ load, onRuns }) {
     this.#load = load;

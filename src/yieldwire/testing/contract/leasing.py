@@ -178,7 +178,7 @@ class CancelContract:
             await harness.store.request_cancel("rnever", "requested")
 
     async def test_a_cancel_that_races_the_end_leaves_one_end(self, harness: StoreHarness) -> None:
-        """Whoever is first, there is one terminal event."""
+        """Whichever is first, there is one terminal event."""
         for _ in range(5):
             run = await claimed(harness.store)
 

@@ -1,0 +1,126 @@
+"""The words that the project's prose avoids, and what to write instead.
+
+`make lint` runs this over the documents, and over docstrings, comments and messages::
+
+    python -m tests.style
+
+It checks whole files and not only their comments: the words are rare in code, and that needs no
+parser for each language.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent
+
+PLACES: Final = (
+    "*.md",
+    "Makefile",
+    "pyproject.toml",
+    "benchmarks/*.md",
+    "benchmarks/*.toml",
+    "changelog.d/*.md",
+    "conformance/*.md",
+    "docs/**/*.md",
+    "examples/*.py",
+    "examples/web/*.*",
+    "examples/web/*/*.*",
+    "examples/web/*/src/*.*",
+    "src/**/*.py",
+    "src/**/*.sql",
+    "src/**/static/*",
+    "typescript/*.md",
+    "typescript/scripts/*",
+    "typescript/src/**/*.ts",
+)
+"""The files that users and developers read, relative to the repository."""
+
+BUILT: Final = "src/yieldwire/asgi/static/client.js"
+"""Not checked: it is built from `typescript/src`, which is."""
+
+WORDS: Final = {
+    r"(?<!there )\b(?:is|are|was|were|be) no\b(?! (?:longer|more|less|fewer|larger|later)\b)": (
+        "'is not a'; only 'there is no' is plain"
+    ),
+    r"\bwho(?:so)?ever\b": "the reader, the caller, everyone who",
+    r"\bwhose it is\b|\bwho asks\b": "the owner, the caller",
+    r"\banew\b": "again; or restart, rebuild, reconnect",
+    r"\bbesides?\b": "next to, in addition to",
+    r"\bstands?\b|\bstood\b": "is, is shown, means",
+    r"\bso many\b": "the number, as in 'wait `timeout` seconds'",
+    r"\bshall\b": "must, will",
+    r"\b(?:is|are) to be\b": "must be, will be",
+    r"(?<!-)(?-i:\bmay\b)(?! (?:have ended|still|never)\b)": "can, must, is allowed to",
+    r"\bparted\b": "separated",
+    r"\blets? go of\b|\bleft alone\b|\bleaves? (?:it|them) alone\b": "releases, closes, ignores",
+    r"\bas ever\b": "as usual",
+    r"\bfor ever\b": "forever",
+    r"\bg(?:o|oes|oing) on\b|\bwent on\b": "continue, keep running",
+    r"\btaken up again\b": "resumed",
+    r"\bbehind (?:its|the|a|their) cursor\b": "after the cursor",
+    r"\bhea(?:r|rs|rd) of\b": "learns, gets, notices",
+    r"\bnobody's\b": "without an owner",
+    r"\ball the same\b": "anyway",
+    r"\b(?:therein|thereof|wherein|whereby|hence|thus|upon)\b": "a plain word",
+    r"\b(?:simply|easily)\b": "the sentence without it",
+    r"\be-mail\b": "email",
+}
+"""Regular expressions, and what to write instead. Only a small 'may' is found; MAY is RFC 2119."""
+
+_FORBIDDEN: Final = [(re.compile(words, re.IGNORECASE), WORDS[words]) for words in WORDS]
+_CODE: Final = re.compile(r"(`+)[^`\n]+\1")
+_LEADERS: Final = frozenset({"#", "//", "*", "--", ">", "-"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Words to replace, and where they are."""
+
+    file: str
+    line: int
+    words: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.words} → {self.instead}"
+
+
+def findings(file: str, text: str) -> Iterator[Finding]:
+    """Yield the avoided words in a file's ``text``; code spans of Markdown are ignored."""
+    words: list[str] = []
+    lines: list[int] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        found = (_CODE.sub("…", line) if file.endswith(".md") else line).split()
+        found = found[1:] if found and found[0] in _LEADERS else found
+        words += found
+        lines += [number] * len(found)
+    prose = " ".join(words)  # in one line, because a sentence can wrap anywhere
+    for pattern, instead in _FORBIDDEN:
+        for match in pattern.finditer(prose):
+            line_number = lines[prose.count(" ", 0, match.start())]
+            yield Finding(file=file, line=line_number, words=match[0], instead=instead)
+
+
+def check(files: Iterable[Path]) -> list[Finding]:
+    """Return the findings in ``files``, in their order."""
+    return [
+        finding
+        for path in files
+        for finding in findings(str(path.relative_to(ROOT)), path.read_text("utf-8"))
+    ]
+
+
+def files_of_prose() -> list[Path]:
+    """Return every file that is checked."""
+    files = {path for place in PLACES for path in ROOT.glob(place) if path.is_file()}
+    return sorted(files - {ROOT / BUILT})
+
+
+if __name__ == "__main__":
+    report = check(files_of_prose())
+    sys.stdout.writelines(f"{finding}\n" for finding in report)
+    sys.exit(bool(report))
