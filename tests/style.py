@@ -54,7 +54,7 @@ WORDS: Final = {
     r"\bso many\b": "the number, as in 'wait `timeout` seconds'",
     r"\bshall\b": "must, will",
     r"\b(?:is|are) to be\b": "must be, will be",
-    r"(?<!-)(?-i:\bmay\b)(?! (?:have ended|still|never)\b)": "can, must, is allowed to",
+    r"(?<!-)(?-i:\bmay\b)(?! (?:have \w+ed|be \w+ing|still|never)\b)": "can, must, is allowed to",
     r"\bparted\b": "separated",
     r"\blets? go of\b|\bleft alone\b|\bleaves? (?:it|them) alone\b": "releases, closes, ignores",
     r"\bas ever\b": "as usual",
