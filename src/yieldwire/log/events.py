@@ -2,7 +2,7 @@
 
 A log's events are numbered 1, 2, 3 without a gap and never change. They are kept in *blocks*:
 contiguous events as one piece of bytes, which is the unit of commit, of storage, of waking readers
-and of sending. A block's bytes are the events themselves, in the format of no codec: codecs encode
+and of sending. A block's bytes are the events themselves, in a neutral format: codecs encode
 frames from them, and a store can keep, compress or encrypt them.
 
 The body of a block has one line for each event. A chunk's line is its JSON. The line of any other
@@ -131,7 +131,7 @@ class Block(NamedTuple):
         """
         body, count = self.body, self.last - self.first + 1
         if body.count(b"\n") != count or (b"!" in body and b"!restarted " in body):
-            return None  # or a text has these words, which does no harm
+            return None  # possibly a text with these words, which is harmless
         return body if self.end is None else body[: body.rfind(b"\n!") + 1]
 
     def ending(self) -> bytes:

@@ -89,7 +89,7 @@ def admission_of(
 
 
 def scoped_key(action: Action[..., Any, Any], owner: str | None, key: str) -> str:
-    """Return what a store calls an idempotency key: those of other owners and actions never meet.
+    """Return a store's form of an idempotency key: different owners and actions never collide.
 
     Raises:
         ParseError: If an anonymous caller's key could be somebody else's too.

@@ -1,4 +1,4 @@
-"""What a store promises for keys whose start was cancelled before it arrived."""
+"""A store's guarantees for keys whose start was cancelled before it arrived."""
 
 import asyncio
 
