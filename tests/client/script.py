@@ -1,5 +1,6 @@
 """A server that gives scripted answers in order, and remembers requests and waits."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ def refusal(status: int, code: str, run_id: str | None = None, **headers: str) -
 UNREACHABLE = Answer(status=0)
 UNHEARD = Answer(status=1)
 """The request arrives, and its answer does not."""
+SILENT = Answer(status=2)
+"""The request arrives, and nothing comes until the client leaves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,7 @@ class Server:
     def __init__(self, answers: Sequence[Answer]) -> None:
         self.answers = list(answers)
         self.requests: list[Seen] = []
+        self.asked = asyncio.Event()
         self.waits: list[float] = []
         self.notices: list[str] = []
 
@@ -92,6 +96,7 @@ class Server:
             body=body,
         )
         self.requests.append(seen)
+        self.asked.set()
         assert self.answers, f"nothing is scripted for {seen.method} {seen.path}"
         await self._answer(self.answers.pop(0), receive, send)
 
@@ -100,6 +105,9 @@ class Server:
             raise httpx2.ConnectError("connection refused")
         if answer is UNHEARD:
             raise httpx2.ReadError("connection reset")
+        if answer is SILENT:
+            await receive()
+            return
         headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         for piece in answer.pieces:

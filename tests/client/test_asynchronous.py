@@ -1,3 +1,4 @@
+import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from tests.client.script import (
     OPENING,
+    SILENT,
     UNHEARD,
     UNREACHABLE,
     Answer,
@@ -15,7 +17,7 @@ from tests.client.script import (
     serve,
     stream,
 )
-from yieldwire.client import AsyncClient
+from yieldwire.client import AsyncClient, asynchronous
 from yieldwire.errors import NotFound, Unauthorized, YieldwireError
 
 
@@ -67,6 +69,76 @@ async def test_a_key_of_ones_own_is_sent() -> None:
         await (await client.start("count", key="mine")).result()
 
     assert server.requests[0].headers["idempotency-key"] == "mine"
+
+
+async def test_a_start_that_is_cancelled_is_cancelled_on_the_server() -> None:
+    told = {"runId": None, "status": "cancelled"}
+    async with serve(SILENT, json(told)) as (client, server):
+        task = asyncio.ensure_future(client.call("count"))  # noqa: TID251 - to cancel it
+        await server.asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    start, cancel = server.requests
+    assert (cancel.method, cancel.path, cancel.body) == ("POST", "count/cancel", b"{}")
+    assert cancel.headers["idempotency-key"] == start.headers["idempotency-key"]
+
+
+async def test_a_start_whose_time_is_over_is_cancelled_on_the_server() -> None:
+    told = {"runId": "r1", "status": "running"}
+    async with serve(SILENT, json(told)) as (client, server):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.start("count", detached=True)
+
+    assert [seen.path for seen in server.requests] == ["count", "count/cancel"]
+
+
+@pytest.mark.parametrize("answer", [UNREACHABLE, refusal(401, "UNAUTHORIZED"), SILENT])
+async def test_a_cancelled_start_ends_whatever_the_server_says(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asynchronous, "LEAVING_SECONDS", 0.05)
+    async with serve(SILENT, answer) as (client, server):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.start("count")
+
+    assert len(server.requests) == 2
+
+
+async def test_a_cancelled_start_with_a_key_of_ones_own_can_be_found_again() -> None:
+    async with serve(SILENT) as (client, server):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.start("count", key="mine")
+
+    assert [seen.path for seen in server.requests] == ["count"]
+
+
+async def test_a_start_is_cancelled_by_its_key() -> None:
+    told = {"runId": "r1", "status": "running"}
+    async with serve(UNHEARD, json(told)) as (client, server):
+        assert await client.cancel_start("count", "mine") == told
+
+    assert {seen.path for seen in server.requests} == {"count/cancel"}
+    assert {seen.headers["idempotency-key"] for seen in server.requests} == {"mine"}
+
+
+async def test_closing_a_client_waits_for_what_its_cancelled_starts_say() -> None:
+    async with serve(SILENT, json({"runId": None, "status": "cancelled"})) as (
+        client,
+        server,
+    ):
+        task = asyncio.ensure_future(client.start("count"))  # noqa: TID251 - to cancel it
+        await server.asked.wait()
+        task.cancel()
+        await client.aclose()
+
+        assert len(server.requests) == 2
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_a_detached_run_is_there_at_once_and_can_be_read() -> None:

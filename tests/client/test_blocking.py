@@ -1,4 +1,5 @@
 import inspect
+import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -150,3 +151,46 @@ def test_a_blocking_call_takes_what_the_asynchronous_one_takes(name: str) -> Non
     asynchronous = inspect.signature(getattr(AsyncClient, name)).parameters
 
     assert blocking == asynchronous
+
+
+def test_a_start_that_is_interrupted_is_cancelled_on_the_server() -> None:
+    keys: dict[str, str] = {}
+    main = threading.get_ident()
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            keys[self.path] = self.headers["Idempotency-Key"]
+            if self.path == "/api/count":
+                signal.pthread_kill(main, signal.SIGINT)  # as Ctrl-C does
+                over.wait()
+                return
+            answer = b'{"runId":null,"status":"cancelled"}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        with (
+            pytest.raises(KeyboardInterrupt),
+            Client(f"http://127.0.0.1:{server.server_port}/api") as client,
+        ):
+            client.call("count")
+        over.set()
+        server.shutdown()
+        thread.join()
+
+    assert keys["/api/count/cancel"] == keys["/api/count"]
+
+
+def test_a_start_is_cancelled_by_its_key() -> None:
+    with serve() as url, Client(url) as client:
+        assert client.cancel_start("count", "mine") == SNAPSHOT

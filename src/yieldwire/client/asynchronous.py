@@ -1,20 +1,24 @@
 """The client: starts runs on a server, and finds existing ones."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
-from yieldwire.client.body import Input, body_of
+from yieldwire.client.body import EMPTY, Input, body_of
 from yieldwire.client.http import Answer, Http, new_http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
 from yieldwire.client.wire import CLIENT, NO_CONTENT, Request, Token, Wire, foreign, path_of
-from yieldwire.errors import Json, NotFound
+from yieldwire.errors import Json, NotFound, YieldwireError
 from yieldwire.setting import settings
 
 JSON = {"Accept": "application/json"}
+
+LEAVING_SECONDS: Final = 2.0
+"""How long a cancelled start can take to tell the server."""
 
 
 @settings(CLIENT)
@@ -53,6 +57,7 @@ class AsyncClient:
     ) -> None:
         self._http = http or new_http()
         self._owns_http = http is None
+        self._starting: set[asyncio.Task[Any] | None] = set()
         self._wire = Wire(url, self._http, token=token, headers=headers, patience=patience)
 
     async def __aenter__(self) -> Self:
@@ -68,6 +73,9 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Stop reading every run, and close the HTTP client unless you passed it."""
+        leaving = [task for task in self._starting if task is not None and task.cancelling()]
+        if leaving:  # they tell the server first
+            await asyncio.wait(leaving, timeout=2 * LEAVING_SECONDS)
         await self._wire.aclose()
         if self._owns_http:
             await self._http.aclose()
@@ -76,6 +84,10 @@ class AsyncClient:
         self, action: str, input: Input = None, *, key: str | None = None, detached: bool = False
     ) -> RemoteRun:
         """Start a run, and return it when the server has it.
+
+        If the caller is cancelled before that, for example by a timeout, the server is told to
+        cancel the run; this can take up to `LEAVING_SECONDS`. With a ``key`` it is not told,
+        because the same call finds the run again; `cancel_start` cancels it.
 
         Args:
             action: The action's name.
@@ -88,13 +100,29 @@ class AsyncClient:
             YieldwireError: If the call was refused, or the run failed before its first event;
                 then ``run_id`` names it.
         """
-        headers = {"Accept": EVENT_STREAM, "Idempotency-Key": key or secrets.token_urlsafe(24)}
+        sent_key = key or secrets.token_urlsafe(24)
+        headers = {"Accept": EVENT_STREAM, "Idempotency-Key": sent_key}
         if detached:
             headers["Prefer"] = "respond-async"
         body = await body_of(input)
-        return await self._begin(
-            Request(path=path_of(action), method="POST", headers=headers, body=body, starts=True)
+        request = Request(
+            path=path_of(action), method="POST", headers=headers, body=body, starts=True
         )
+        task = asyncio.current_task()
+        self._starting.add(task)
+        try:
+            return await self._begin(request)
+        except asyncio.CancelledError:
+            if key is None:
+                await self._leave(action, sent_key)
+            raise
+        finally:
+            self._starting.discard(task)
+
+    async def _leave(self, action: str, key: str) -> None:
+        with suppress(YieldwireError, Lost, TimeoutError):  # nobody is left to hear of it
+            async with asyncio.timeout(LEAVING_SECONDS):
+                await self._wire.close(await self._wire.send(_cancellation(action, key)))
 
     async def open(self, action: str, input: Mapping[str, object] | None = None) -> RemoteRun:
         """Read a feed, an action that is declared with ``@actions.feed``.
@@ -166,6 +194,22 @@ class AsyncClient:
         """Ask a run to stop, and return its snapshot. It is idempotent."""
         return await self.attach(run_id).cancel()
 
+    async def cancel_start(self, action: str, key: str) -> dict[str, Json]:
+        """Cancel the run that was started with ``key``, without its id.
+
+        If there is none, a start with the key that arrives later is refused with `RunCancelled`.
+        The answer has the ``runId``, which can be ``None``, and the ``status``.
+
+        Args:
+            action: The action's name.
+            key: The key that was passed to `start`.
+
+        Raises:
+            YieldwireError: If the call was refused.
+        """
+        answer: dict[str, Json] = await self._wire.json(_cancellation(action, key))
+        return answer
+
     async def delete(self, run_id: str) -> None:
         """Delete a run that has ended, and its log.
 
@@ -228,3 +272,8 @@ class AsyncClient:
             Request(path="manifest.json", headers=JSON)
         )
         return manifest
+
+
+def _cancellation(action: str, key: str) -> Request:
+    headers = {**JSON, "Idempotency-Key": key}
+    return Request(path=path_of(action, "cancel"), method="POST", headers=headers, body=EMPTY)

@@ -214,6 +214,10 @@ class Client(_Closing):
         """Ask a run to stop, and return its snapshot."""
         return self._loop.run(self._client.cancel(run_id))
 
+    def cancel_start(self, action: str, key: str) -> dict[str, Json]:
+        """Cancel the run that was started with ``key``, without its id."""
+        return self._loop.run(self._client.cancel_start(action, key))
+
     def delete(self, run_id: str) -> None:
         """Delete a run that has ended, and its log."""
         self._loop.run(self._client.delete(run_id))

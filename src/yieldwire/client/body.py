@@ -51,6 +51,10 @@ class Content:
                     yield piece
 
 
+EMPTY: Final = Content(content_type="application/json", length=2, parts=[b"{}"])
+"""The body of a request that says everything in its address and headers."""
+
+
 async def body_of(input: Input) -> Content:
     """Return the body that carries ``input``.
 

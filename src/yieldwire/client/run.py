@@ -14,7 +14,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
 
-from yieldwire.client.body import Content
+from yieldwire.client.body import EMPTY
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
@@ -124,10 +124,9 @@ class RemoteRun:
 
     async def cancel(self) -> dict[str, Json]:
         """Ask the run to stop, and return its snapshot. Asking twice is asking once."""
-        body = Content(content_type="application/json", length=2, parts=[b"{}"])
         path = path_of("runs", self.id, "cancel")
         snapshot: dict[str, Json] = await self._wire.json(
-            Request(path=path, method="POST", body=body)
+            Request(path=path, method="POST", body=EMPTY)
         )
         return snapshot
 
