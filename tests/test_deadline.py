@@ -13,7 +13,7 @@ async def test_what_is_there_takes_no_timer() -> None:
     assert await within(0.0, there()) == "there"
 
 
-async def test_what_waits_is_waited_for_as_if_nobody_stood_between() -> None:
+async def test_what_waits_is_awaited_as_if_directly() -> None:
     async def work() -> str:
         async with asyncio.timeout(60.0):
             await asyncio.sleep(0)
@@ -46,7 +46,7 @@ class Bare:
         return next(self.future.__await__())
 
 
-async def test_what_is_waited_for_may_be_no_more_than_an_iterator() -> None:
+async def test_what_is_waited_for_can_be_no_more_than_an_iterator() -> None:
     bare = Bare()
 
     asyncio.get_running_loop().call_soon(bare.future.set_result, None)

@@ -109,7 +109,7 @@ def test_options_that_do_not_fit_are_told(
         Action(function, options)
 
 
-def test_a_feed_may_be_shared_and_keep_its_newest_events() -> None:
+def test_a_feed_can_be_shared_and_keep_its_newest_events() -> None:
     action: Action[..., Any, Any] = Action(
         named("ticker"), Options(is_feed=True, shared=True, keep=1)
     )
@@ -150,12 +150,12 @@ def test_the_manifest_tells_callers_which_errors_to_expect() -> None:
 @pytest.mark.parametrize(
     "error", ["too late", "", "BAD_REQUEST", ActionError, Unreachable, ValueError, 3]
 )
-def test_what_is_no_code_and_has_none_is_no_declared_error(error: Any) -> None:  # noqa: ANN401 - anything
+def test_an_error_without_a_code_is_not_a_declared_error(error: Any) -> None:  # noqa: ANN401 - anything
     with pytest.raises(InvalidAction, match=r"in errors= is neither a code"):
         Action(answer, Options(errors=[error]))
 
 
-def test_a_code_alone_is_no_list_of_codes() -> None:
+def test_a_code_alone_is_not_a_list_of_codes() -> None:
     with pytest.raises(UsageError, match=r"'TOO_LATE' is not a list of errors; write \['TOO"):
         Options(errors="TOO_LATE")
 
@@ -220,6 +220,6 @@ def test_an_option_that_contradicts_the_annotations_is_refused(
 @pytest.mark.parametrize(
     "result", [object(), 3, "Report", threading.Thread, list[threading.Thread], Result[int]]
 )
-def test_a_result_that_is_no_type_of_json_is_told_in_one_line(result: object) -> None:
+def test_a_result_that_is_not_a_json_type_is_told_in_one_line(result: object) -> None:
     with pytest.raises(InvalidAction, match=r"^yields_anything: [^\n]*result[^\n]*; [^\n]+$"):
         Action(yields_anything, Options(result=result))

@@ -214,7 +214,7 @@ def test_text_that_grows_by_the_character_takes_about_its_length() -> None:
     assert len(value.value or "") == 200_000
 
 
-def test_a_value_that_is_no_text_does_not_grow() -> None:
+def test_a_value_that_is_not_text_does_not_grow() -> None:
     value = StreamableValue[Any](ListSink())
 
     for update in (1, None, ["a"]):
@@ -225,7 +225,7 @@ def test_a_value_that_is_no_text_does_not_grow() -> None:
         assert value.value == update
 
 
-def test_done_may_bring_a_last_value() -> None:
+def test_done_can_bring_a_last_value() -> None:
     sink = ListSink()
     value = StreamableValue[int | None](sink)
     value.update(1)

@@ -27,7 +27,7 @@ TWICE, EACH, EVERYBODY, FIRST, SECOND = (
 """Made here, where an application makes them: reading the library's files blocks."""
 
 
-async def test_a_rate_lets_so_many_through_and_says_how_long_to_wait() -> None:
+async def test_a_rate_limits_starts_and_says_how_long_to_wait() -> None:
     limit = TWICE
     await limit(context())
     await limit(context())
@@ -49,7 +49,7 @@ async def test_a_rate_counts_each_caller_and_action_apart() -> None:
         await limit(context("c", "a"))
 
 
-async def test_a_rate_may_count_whom_its_key_names() -> None:
+async def test_a_rate_can_count_whom_its_key_names() -> None:
     limit = EVERYBODY
     await limit(context("c"))
 
@@ -124,7 +124,7 @@ async def test_starts_that_are_over_are_forgotten() -> None:
     assert len(window) <= KEYS
 
 
-def test_what_is_no_rate_is_told() -> None:
+def test_what_is_not_a_rate_is_told() -> None:
     with pytest.raises(UsageError, match="'often' is not a rate; write for example '10/minute'"):
         RateLimit("often")
 

@@ -268,7 +268,7 @@ def test_what_is_always_sent_is_required_with_a_default_too(value: object) -> No
     assert list(sent) == output.json_schema.get("required", [])
 
 
-def test_what_may_be_left_out_is_described_all_the_same() -> None:
+def test_what_can_be_left_out_is_described_anyway() -> None:
     schema = Output(Sparse).json_schema
 
     assert set(schema["properties"]) - set(schema["required"]) == {"sometimes", "missing"}
@@ -284,7 +284,7 @@ def test_bytes_are_a_string_and_no_file() -> None:
     assert signature.result.json_schema == {"type": "string"}
 
 
-def test_a_tuple_with_defaults_may_be_given_in_part() -> None:
+def test_a_tuple_with_defaults_can_be_given_in_part() -> None:
     async def take(pair: Pair) -> None: ...
 
     pair = inspect_action(take).input_schema()["$defs"]["Pair"]
@@ -481,7 +481,7 @@ async def chat_by_class(body: Annotated[Chat, Body]) -> None: ...
 
 
 @pytest.mark.parametrize("written", [chat, chat_by_class])
-def test_a_model_may_take_the_whole_input(written: Callable[..., object]) -> None:
+def test_a_model_can_take_the_whole_input(written: Callable[..., object]) -> None:
     signature = signature_of(written)
 
     arguments = signature.validate({"messages": ["hi"]})
@@ -566,7 +566,7 @@ def test_what_cannot_be_an_action_is_told_why(written: Callable[..., object], me
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
-def test_a_number_that_json_cannot_carry_is_no_input(text: str) -> None:
+def test_a_number_that_json_cannot_carry_is_not_an_input(text: str) -> None:
     async def act(amount: float) -> None: ...
 
     with pytest.raises(ValidationFailed):

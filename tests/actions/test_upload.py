@@ -12,7 +12,7 @@ from tests.support.descriptors import open_files
 from yieldwire.actions.upload import Upload, Uploads
 
 
-def test_a_file_tells_its_size_and_stands_at_its_beginning() -> None:
+def test_a_file_reports_its_size_and_is_at_its_beginning() -> None:
     upload = Upload(BytesIO(b"abc"), filename="a.txt", content_type="text/plain")
 
     assert (upload.size, upload.filename, upload.content_type) == (3, "a.txt", "text/plain")
@@ -78,7 +78,7 @@ def test_a_name_is_for_showing_only(name: str, shown: str) -> None:
 ADAPTER: TypeAdapter[Upload] = TypeAdapter(Upload)
 
 
-def test_python_may_hand_in_a_path_a_file_or_an_upload(tmp_path: Path) -> None:
+def test_python_can_hand_in_a_path_a_file_or_an_upload(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"abc")
     upload = Upload(BytesIO(b"x"))
@@ -150,7 +150,7 @@ def test_a_file_that_another_run_has_closed_is_refused() -> None:
         ADAPTER.validate_python(upload)
 
 
-def test_a_path_that_is_no_file_leaves_nothing_open(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_leaves_nothing_open(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     other_end = os.open(tmp_path / "pipe", os.O_RDWR)
     before = open_files()

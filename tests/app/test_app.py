@@ -255,7 +255,7 @@ async def test_a_run_that_is_cancelled_while_it_waits_for_a_thread_closes_its_fi
         await outcome(first)
 
 
-async def test_files_whose_run_may_be_in_a_store_that_fails_are_deleted_when_it_answers(
+async def test_files_whose_run_can_be_in_a_store_that_fails_are_deleted_when_it_answers(
     tmp_path: Path,
 ) -> None:
     class Unsure(SQLiteStore):
@@ -341,7 +341,7 @@ async def test_a_start_that_is_refused_takes_no_slot(app: App) -> None:
     assert (await outcome(await app.start(invalid))).end[0] == "done"
 
 
-async def test_a_caller_may_have_so_many_runs_in_all() -> None:
+async def test_a_caller_can_have_a_limited_number_of_runs_in_all() -> None:
     async with opened(App(max_runs=2, timing=QUIET)) as app:
         action = app.action(hang)
         for _ in range(2):
@@ -389,7 +389,7 @@ async def test_a_snapshot_grows_with_the_log(app: App) -> None:
     assert after["cancelRequested"]
 
 
-async def test_snapshots_are_kept_folded_in_so_many_bytes(app: App) -> None:
+async def test_snapshots_are_kept_folded_in_a_limited_number_of_bytes(app: App) -> None:
     async def tell() -> AsyncIterator[Text]:
         for _ in range(50):
             yield Text("x" * 70_000)
@@ -610,7 +610,7 @@ async def test_starts_that_race_for_a_shared_feed_make_one_run(store: str, tmp_p
 
 
 @pytest.mark.parametrize("steps", range(8))
-async def test_a_shared_feed_goes_on_though_who_started_it_was_cancelled(
+async def test_a_shared_feed_continues_though_who_started_it_was_cancelled(
     steps: int, tmp_path: Path
 ) -> None:
     async with opened(App(store=f"sqlite:///{tmp_path}/runs.db", timing=QUIET)) as app:
@@ -630,7 +630,7 @@ async def test_a_shared_feed_goes_on_though_who_started_it_was_cancelled(
         assert (await app.store.get(run.id)).cancel_reason is None
 
 
-async def test_a_shared_feed_that_ended_or_is_stopping_begins_anew(app: App) -> None:
+async def test_a_shared_feed_that_ended_or_is_stopping_starts_over(app: App) -> None:
     action = app.feed(shared=True)(hang)
     first = await app.start(action)
     await first_chunk(first)
@@ -687,7 +687,7 @@ async def test_closing_lets_running_actions_finish_within_the_grace() -> None:
         assert (await outcome(run)).chunks == [1, 2]
 
 
-async def test_what_goes_on_longer_than_the_grace_is_interrupted() -> None:
+async def test_what_continues_longer_than_the_grace_is_interrupted() -> None:
     app, steps = App(timing=Timing(grace=0.05)), list[str]()
 
     async def act() -> AsyncIterator[int]:

@@ -348,7 +348,7 @@ def test_a_loop_that_shuts_down_without_a_close_gives_the_signal_handlers_back(
     assert (after, during != before) == (before, True)
 
 
-def test_what_one_run_of_a_runner_opened_another_may_close() -> None:
+def test_what_one_run_of_a_runner_opened_another_can_close() -> None:
     actions, before = world(), handlers()
 
     with asyncio.Runner() as runner:
@@ -377,7 +377,7 @@ def test_applications_that_are_thrown_away_with_their_loop_leave_no_thread_and_n
     assert (threading.active_count(), descriptors()) == before
 
 
-def test_loops_that_take_turns_may_share_an_application(store: str) -> None:
+def test_loops_that_take_turns_can_share_an_application(store: str) -> None:
     actions, loops = world(store), [asyncio.new_event_loop(), asyncio.new_event_loop()]
 
     async def live() -> list[Any]:
@@ -714,7 +714,7 @@ async def test_a_resource_that_does_not_close_does_not_hold_up_the_close(store: 
     assert len(left) == 1
 
 
-async def test_who_waits_in_python_for_a_run_that_goes_on_elsewhere_is_told_of_the_close(
+async def test_who_waits_in_python_for_a_run_that_continues_elsewhere_is_told_of_the_close(
     tmp_path: Path,
 ) -> None:
     actions = world(f"sqlite:///{tmp_path}/runs.db", timing=Timing(grace=0.2))
@@ -745,7 +745,7 @@ async def test_who_waits_in_python_for_a_run_that_goes_on_elsewhere_is_told_of_t
     assert [each.result() for each in waiting] == [Unavailable, Unavailable]
 
 
-async def test_an_application_whose_resource_broke_hears_of_the_stop_all_the_same() -> None:
+async def test_an_application_whose_resource_broke_learns_of_the_stop_anyway() -> None:
     actions, is_over = world(), asyncio.Event()
 
     @actions.resource
@@ -767,7 +767,7 @@ async def test_an_application_whose_resource_broke_hears_of_the_stop_all_the_sam
         assert handlers() == during
 
 
-async def test_a_close_that_nobody_waits_for_any_more_goes_on() -> None:
+async def test_a_close_that_nobody_waits_for_any_more_continues() -> None:
     actions, may_end = world(), asyncio.Event()
 
     @actions.action

@@ -142,7 +142,7 @@ async def test_who_asks_is_asked_on_every_request() -> None:
     assert asked == ["/say", "/runs", "/manifest.json"]
 
 
-async def test_an_identify_may_refuse_with_a_status() -> None:
+async def test_an_identify_can_refuse_with_a_status() -> None:
     def identify(request: HTTPConnection) -> str:
         raise Unauthorized("Your session is over.")
 

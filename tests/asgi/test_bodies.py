@@ -91,7 +91,7 @@ async def test_json_is_read_whatever_its_type_is_called(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", None])
-async def test_no_body_is_no_input(kind: str | None) -> None:
+async def test_a_missing_body_is_an_empty_input(kind: str | None) -> None:
     assert await read(kind) == {}
 
 
@@ -112,7 +112,7 @@ async def test_a_form_that_is_not_utf_8_is_refused() -> None:
         await read(FORM, b"text=\xff")
 
 
-async def test_a_form_has_so_many_fields_and_no_more() -> None:
+async def test_a_form_has_a_limited_number_of_fields() -> None:
     assert await read(FORM, b"a=1&b=2&c=3") == {"a": "1", "b": "2", "c": "3"}
     with pytest.raises(PayloadTooLarge, match="3 fields"):
         await read(FORM, b"a=1&b=2&c=3&d=4")
@@ -134,7 +134,7 @@ async def test_a_file_is_read_with_its_name_and_type() -> None:
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf8", "Utf8"])
-async def test_a_multipart_body_may_say_that_it_is_utf_8(charset: str) -> None:
+async def test_a_multipart_body_can_say_that_it_is_utf_8(charset: str) -> None:
     assert await read(f"{MULTIPART}; charset={charset}", NOTE, END) == {"note": "\xfc"}
 
 
@@ -201,7 +201,7 @@ async def test_json_with_files_is_read_in_any_order_and_any_pieces(
 
 
 @pytest.mark.parametrize("length", [999, 1000])
-async def test_json_next_to_files_may_be_as_large_as_json_alone(length: int) -> None:
+async def test_json_next_to_files_can_be_as_large_as_json_alone(length: int) -> None:
     text = b'{"a":"%b"}' % (b"x" * (length - 8))
     whole = {"a": "x" * (length - 8)}
 
@@ -277,7 +277,7 @@ async def test_the_heads_of_parts_are_held_up_to_a_limit(piece: bytes) -> None:
         await read_input(request.headers, request.receive, SAY, one, 60.0)
 
 
-async def test_a_file_in_memory_has_so_many_bytes() -> None:
+async def test_a_file_in_memory_has_a_limited_number_of_bytes() -> None:
     head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     large = RequestLimits(json_bytes=1_000)
     pieces = [head, *[b"x" * SPOOL_BYTES] * 12, b"\r\n", END]

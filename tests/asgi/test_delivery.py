@@ -88,7 +88,7 @@ def kind(request: pytest.FixtureRequest) -> type[Paced]:
     return made
 
 
-async def test_a_response_is_sent_in_its_own_task_where_send_may_be_a_middlewares() -> None:
+async def test_a_response_is_sent_in_its_own_task_where_send_can_be_a_middlewares() -> None:
     client = Paced()
     async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         answer = group.create_task(client.answer(), name="answer")
@@ -145,7 +145,7 @@ async def test_a_send_that_waits_is_ended_by_the_answers_own_task_and_holds_nobo
     assert text.index('"text":"2"') < text.index('"text":"3"') < text.index("event: done")
 
 
-async def test_a_send_that_waits_for_too_long_is_broken_off(kind: type[Paced]) -> None:
+async def test_a_send_that_waits_for_too_long_is_aborted(kind: type[Paced]) -> None:
     client = kind(Timing(head_wait=SOON, stall_timeout=0.01, grace=0.0))
     client.on_body = lambda number: asyncio.Event().wait() if number == 2 else None
     async with opened(client.actions), asyncio.timeout(SOON):

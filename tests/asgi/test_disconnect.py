@@ -44,7 +44,7 @@ async def test_what_the_work_raises_is_what_is_raised() -> None:
         await Disconnects(Tasks()).until_disconnect(here, work())
 
 
-async def test_the_rest_of_a_body_is_no_leaving() -> None:
+async def test_the_rest_of_a_body_is_not_a_disconnect() -> None:
     messages: list[Message] = [{"type": "http.request", "body": b"x"}] * 3
     is_read = asyncio.Event()
 
@@ -100,7 +100,9 @@ async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
     assert "a task failed" in caplog.text
 
 
-async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_each_other() -> None:
+async def test_answers_that_are_watched_from_the_same_moment_on_do_not_learn_of_each_other() -> (
+    None
+):
     async def broken() -> Message:
         raise OSError("no connection")
 
@@ -125,7 +127,7 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_hear_of_e
     assert kinds == [Disconnected, bool, Disconnected, bool, Disconnected]
 
 
-async def test_a_body_that_is_given_anew_whenever_it_is_asked_for_does_not_take_the_loop() -> None:
+async def test_a_body_that_is_returned_at_every_receive_does_not_block_the_loop() -> None:
     asked = 0
 
     async def receive() -> Message:

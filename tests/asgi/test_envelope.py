@@ -32,7 +32,7 @@ def test_the_order_of_parts_means_nothing() -> None:
     assert [each.size for each in data] == [1, 2]
 
 
-def test_an_input_without_files_may_come_like_this_too() -> None:
+def test_an_input_without_files_can_come_like_this_too() -> None:
     assert read({"a": None}, [], []) == {"a": None}
 
 

@@ -97,7 +97,7 @@ def test_what_is_around_the_send_of_uvicorn_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("other", [None, print, [].append, len, Wrapper])
-def test_what_is_no_servers_method_is_not_taken_for_one(other: object) -> None:
+def test_what_is_not_a_servers_method_is_not_treated_as_one(other: object) -> None:
     assert not is_servers_own(other)
 
 

@@ -11,7 +11,7 @@ async def page_of(site: Actions, run_id: str, root_path: str = "") -> str:
     return answer.body.decode()
 
 
-async def test_the_page_of_a_run_that_goes_on_asks_again_and_can_stop_it(site: Actions) -> None:
+async def test_the_page_of_a_run_that_continues_asks_again_and_can_stop_it(site: Actions) -> None:
     run_id = await begun(site)
 
     page = await page_of(site, run_id)
@@ -68,7 +68,7 @@ async def test_a_browser_that_asks_for_events_behind_a_seq_gets_json(site: Actio
     assert answer.headers["content-type"] == "application/json"
 
 
-async def test_a_browser_that_may_not_see_a_run_gets_a_page_that_says_so(site: Actions) -> None:
+async def test_a_browser_that_cannot_see_a_run_gets_a_page_that_says_so(site: Actions) -> None:
     run_id = await ended(site)
 
     answer = await send(site, get(f"/runs/{run_id}", [*BOB, PAGE]))

@@ -79,7 +79,7 @@ def test_a_box_that_is_not_ticked_is_false() -> None:
     assert read()["ticked"] is False
 
 
-def test_a_field_that_stands_several_times_is_a_list() -> None:
+def test_a_repeated_field_is_a_list() -> None:
     assert read(("tags", "a"), ("tags", "b"))["tags"] == ["a", "b"]
 
 

@@ -77,7 +77,7 @@ def test_any_accept_chooses_something_that_is_allowed_or_is_refused(accept: str)
         (", ,respond-async,,", True, None),
     ],
 )
-def test_a_preference_is_read_and_what_is_unknown_is_left_alone(
+def test_a_preference_is_read_and_unknown_ones_are_ignored(
     prefer: str | None, respond_async: object, wait: float | None
 ) -> None:
     read = preferences(prefer)
@@ -91,6 +91,6 @@ def test_seconds_are_at_most_the_longest(text: str | None, number: float) -> Non
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "nan", "inf", "-inf"])
-def test_seconds_that_are_no_number_are_refused(text: str) -> None:
+def test_seconds_that_are_not_a_number_are_refused(text: str) -> None:
     with pytest.raises(ParseError, match="number of seconds"):
         seconds(text, 60.0)

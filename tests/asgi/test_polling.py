@@ -39,7 +39,7 @@ def telling() -> tuple[Actions, asyncio.Event]:
 
 
 @pytest.mark.parametrize("kind", [["text"], {"text": 1}, None, 3, True])
-async def test_an_action_may_put_anything_into_its_own_member_type(kind: object) -> None:
+async def test_an_action_can_put_anything_into_its_own_member_type(kind: object) -> None:
     actions = world()
 
     @actions.action
@@ -56,7 +56,7 @@ async def test_an_action_may_put_anything_into_its_own_member_type(kind: object)
     assert (snapshot["status"], snapshot["text"]) == ("completed", "ab")
 
 
-async def test_a_snapshot_says_all_of_a_run_that_goes_on() -> None:
+async def test_a_snapshot_says_all_of_a_run_that_continues() -> None:
     actions, _ = telling()
     async with opened(actions) as site:
         run_id = await begun(site, "tell")
@@ -103,7 +103,7 @@ async def test_a_snapshot_of_an_ended_run_has_its_outcome_and_asks_for_no_more(
     assert done["endedAt"] is not None
 
 
-async def test_the_longer_a_run_goes_on_the_less_often_it_is_asked_for() -> None:
+async def test_the_longer_a_run_continues_the_less_often_it_is_asked_for() -> None:
     clock = MovingClock()
     async with opened(world(clock=clock)) as site:
         run_id = await begun(site)
@@ -181,7 +181,7 @@ async def test_a_place_that_the_log_does_not_have_is_410(site: Actions, after: s
 
 
 @pytest.mark.parametrize("run_id", ["x" * 65, "a.b", "a%2Fb", "..", "%20", "r%00", "\u0661"])
-async def test_what_is_no_run_id_is_no_run(site: Actions, run_id: str) -> None:
+async def test_what_is_not_a_run_id_is_not_a_run(site: Actions, run_id: str) -> None:
     assert code_of(await poll(site, run_id)) == (404, "NOT_FOUND")
 
 
@@ -269,7 +269,7 @@ async def test_a_wait_is_a_number(site: Actions, wait: str) -> None:
     assert code_of(await poll(site, await ended(site), f"?wait={wait}")) == (400, "PARSE_ERROR")
 
 
-async def test_a_poller_is_a_reader_for_whom_an_attached_run_goes_on() -> None:
+async def test_a_poller_is_a_reader_for_whom_an_attached_run_continues() -> None:
     clock = MovingClock()
     async with opened(world(clock=clock)) as site:
         async with stream(site, post("/wait", {}, ALICE)) as response:
@@ -432,7 +432,7 @@ async def test_a_feed_that_all_readers_share_is_cancelled_by_no_key() -> None:
         ("say", [*ALICE, KEY, ("sec-fetch-site", "cross-site")], (403, "FORBIDDEN")),
     ],
 )
-async def test_what_may_not_start_may_not_cancel_a_start(
+async def test_what_cannot_start_cannot_cancel_a_start(
     site: Actions, name: str, headers: list[tuple[str, str]], code: tuple[int, str]
 ) -> None:
     answer = await send(site, post(f"/{name}/cancel", {}, headers))
@@ -466,7 +466,7 @@ async def test_an_ended_run_is_forgotten_with_its_log(site: Actions) -> None:
     assert (await send(site, get("/runs", ALICE))).json()["runs"] == []
 
 
-async def test_a_run_that_goes_on_is_not_forgotten(site: Actions) -> None:
+async def test_a_run_that_continues_is_not_forgotten(site: Actions) -> None:
     run_id = await begun(site)
 
     answer = await send(site, Call(method="DELETE", target=f"/runs/{run_id}", headers=ALICE))

@@ -41,7 +41,7 @@ async def test_a_run_that_is_polled_once_lingers_from_then() -> None:
 
 
 @pytest.mark.parametrize("every", [0.1, 0.5, 2.0, 4.9, 5.1, 19.9])
-async def test_a_run_that_is_polled_goes_on_and_is_stopped_when_that_has_ended(
+async def test_a_run_that_is_polled_continues_and_is_stopped_when_that_has_ended(
     every: float,
 ) -> None:
     polled = Polled()
@@ -138,7 +138,7 @@ async def test_polls_that_wait_one_after_the_other_cost_no_write_each() -> None:
     assert polled.store.holds <= 1 + 100 / 5.0
 
 
-async def test_a_poll_that_still_waits_holds_the_run_whoever_else_is_answered() -> None:
+async def test_a_poll_that_still_waits_holds_the_run_when_others_are_answered() -> None:
     polled = Polled()
     run = await claimed(polled.store, linger=4.0)
 

@@ -150,7 +150,7 @@ async def test_the_manifest_lists_every_action_with_its_schemas(site: Actions) -
 
 
 @pytest.mark.parametrize("path", ["/v1/api/add", "/api/add"])
-async def test_a_host_with_a_root_path_may_be_behind_a_proxy_that_takes_it_away(
+async def test_a_host_with_a_root_path_can_be_behind_a_proxy_that_takes_it_away(
     site: Actions, path: str
 ) -> None:
     host = Starlette(routes=[Mount("/api", site)])

@@ -18,13 +18,13 @@ def scope_of(method: str = "POST", server: str = "192.0.2.1") -> dict[str, objec
 
 
 @pytest.mark.parametrize("origin", ["null", "app.example", "https://app.example/", "https://", ""])
-def test_what_is_no_origin_is_refused_at_once(origin: str) -> None:
+def test_what_is_not_an_origin_is_refused_at_once(origin: str) -> None:
     with pytest.raises(UsageError, match="is not an origin: scheme and host"):
         Safety(origins=[origin])
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example", "10.0.0.0/99", ""])
-def test_what_is_no_network_is_refused_at_once(proxy: str) -> None:
+def test_what_is_not_a_network_is_refused_at_once(proxy: str) -> None:
     with pytest.raises(UsageError, match="is not an address or a network"):
         Safety(trusted_proxies=[proxy])
 
@@ -55,13 +55,13 @@ def test_headers_are_as_large_as_the_limit_and_no_larger() -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_the_origin_matters_where_something_may_change(method: str) -> None:
+def test_the_origin_matters_where_something_can_change(method: str) -> None:
     with pytest.raises(Forbidden, match="origins="):
         Safety().check(scope_of(method), headers_of(origin="https://evil.example", host="here"))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_a_request_that_changes_nothing_may_come_from_anywhere(method: str) -> None:
+def test_a_request_that_changes_nothing_can_come_from_anywhere(method: str) -> None:
     Safety().check(scope_of(method), headers_of(origin="https://evil.example", host="here"))
 
 
@@ -98,7 +98,7 @@ def test_an_answer_to_ones_own_page_has_no_headers_for_others() -> None:
     assert Safety().cors(headers_of(origin=APP)) == []
 
 
-async def test_a_preflight_of_an_allowed_page_is_told_what_it_may_send() -> None:
+async def test_a_preflight_of_an_allowed_page_is_told_what_it_can_send() -> None:
     call = Call(
         method="OPTIONS",
         target="/runs/r1",
@@ -118,7 +118,7 @@ async def test_a_preflight_of_an_allowed_page_is_told_what_it_may_send() -> None
     assert answer.headers["access-control-max-age"] == "600"
 
 
-def test_options_that_are_no_preflight_say_nothing_of_origins() -> None:
+def test_options_that_are_not_a_preflight_say_nothing_of_origins() -> None:
     assert Safety(origins=[APP]).preflight(headers_of(origin=APP), ["GET"]) == []
 
 
@@ -136,7 +136,7 @@ def test_options_that_are_no_preflight_say_nothing_of_origins() -> None:
         ("::1", "2001:db8::1", "2001:db8::1"),
     ],
 )
-def test_the_client_is_the_nearest_address_that_is_no_trusted_proxy(
+def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
     client: str, forwarded: str, address: str
 ) -> None:
     safety = Safety(trusted_proxies=["10.0.0.0/8", "::1"])

@@ -36,7 +36,7 @@ def former() -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("number", signals.SIGNALS)
-async def test_who_listens_is_told_of_the_signal_and_so_is_the_handler_that_stood_before(
+async def test_listeners_get_the_signal_and_so_does_the_previous_handler(
     number: signal.Signals, former: list[int]
 ) -> None:
     ear = Ear()
@@ -63,7 +63,7 @@ async def test_a_handler_that_stood_before_is_called_once_however_many_listen(
     assert former == [signal.SIGTERM]
 
 
-async def test_who_listens_no_more_is_told_nothing(former: list[int]) -> None:
+async def test_a_removed_listener_gets_nothing(former: list[int]) -> None:
     ear = Ear()
     signals.listen(ear.hear)
 

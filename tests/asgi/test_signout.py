@@ -97,7 +97,7 @@ async def test_a_stream_of_whom_access_was_revoked_ends_unlike_a_run_and_is_to_b
     assert await status_of(site, run_id) is Status.RUNNING
 
 
-async def test_plain_text_of_whom_access_was_revoked_is_broken_off(site: Actions) -> None:
+async def test_plain_text_of_whom_access_was_revoked_is_aborted(site: Actions) -> None:
     async with asyncio.timeout(SOON), stream(site, post("/wait", {}, [*ALICE, TEXT])) as response:
         head = await response.read()
 
@@ -254,7 +254,7 @@ async def test_an_owner_is_cut_by_his_own_name_and_not_by_that_of_the_runs_owner
 
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
-async def test_the_owners_runs_go_on_or_are_cancelled_as_asked(
+async def test_the_owners_runs_continue_or_are_cancelled_as_asked(
     site: Actions, *, is_cancelled: bool
 ) -> None:
     alices = [await begun(site) for _ in range(60)]  # more than a page
@@ -343,7 +343,7 @@ async def test_runs_are_cancelled_in_every_process_that_shares_the_store(tmp_pat
         assert await status_of(here, run_id) is Status.CANCELLED
 
 
-async def test_a_user_who_signed_in_again_stays_in_a_process_that_hears_of_it_later(
+async def test_a_user_who_signed_in_again_stays_in_a_process_that_learns_of_it_later(
     tmp_path: Path,
 ) -> None:
     async with two_sites(tmp_path) as (here, there), asyncio.timeout(SOON):
@@ -359,7 +359,7 @@ async def test_a_user_who_signed_in_again_stays_in_a_process_that_hears_of_it_la
     assert b"event: cancelled" in rest
 
 
-async def test_a_store_that_fails_is_told_of_and_this_process_ends_its_streams_all_the_same(
+async def test_a_store_that_fails_is_told_of_and_this_process_ends_its_streams_anyway(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def revoke(_owner: str) -> float:
@@ -374,7 +374,7 @@ async def test_a_store_that_fails_is_told_of_and_this_process_ends_its_streams_a
             assert b"retry: " in await response.rest()
 
 
-async def test_a_sweep_goes_on_where_revocations_cannot_be_read(
+async def test_a_sweep_continues_where_revocations_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def revoked(_since: int) -> Revoked:
@@ -525,7 +525,7 @@ async def test_what_waits_is_401_when_its_caller_is_not_there_any_more(place: in
     assert code_of(asked.result()) == (401, "UNAUTHORIZED")
 
 
-async def test_a_stream_goes_on_while_its_caller_is_there_and_is_asked_for_no_longer() -> None:
+async def test_a_stream_continues_while_its_caller_is_there_and_is_asked_for_no_longer() -> None:
     session = Session()
     async with opened(asking(session)) as site, asyncio.timeout(SOON):
         async with stream(site, post("/wait", {}, NOBODY)) as response:

@@ -71,7 +71,7 @@ async def test_an_action_that_does_not_stream_answers_with_json(site: Actions) -
     }
 
 
-async def test_an_action_that_does_not_stream_may_be_streamed(site: Actions) -> None:
+async def test_an_action_that_does_not_stream_can_be_streamed(site: Actions) -> None:
     answer = await send(site, post("/add", {"a": 1, "b": 2}, [*ALICE, NDJSON]))
 
     assert from_json(answer.body) == {"seq": 1, "type": "done", "data": {"result": 3}}
@@ -311,7 +311,7 @@ async def test_a_key_is_of_one_action(site: Actions) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x" * 256, "\xe9"])
-async def test_a_key_is_so_many_ascii_characters(site: Actions, text: str) -> None:
+async def test_a_key_is_a_limited_number_of_ascii_characters(site: Actions, text: str) -> None:
     answer = await send(site, post("/say", {}, [*ALICE, key(text)]))
 
     assert code_of(answer) == (400, "PARSE_ERROR")
@@ -328,7 +328,7 @@ async def test_an_anonymous_key_is_one_that_nobody_else_has(
 
 
 @pytest.mark.parametrize("seq", [0, 1, 2])
-async def test_a_post_with_a_cursor_goes_on_behind_it(site: Actions, seq: int) -> None:
+async def test_a_post_with_a_cursor_continues_after_it(site: Actions, seq: int) -> None:
     run_id = await ended(site, value={"times": 2})
     headers = [*ALICE, NDJSON, ("last-event-id", f"{run_id}.{seq}")]
 
@@ -348,7 +348,7 @@ async def test_a_cursor_at_the_end_of_an_ended_run_is_204(site: Actions) -> None
     assert (answer.status, answer.body) == (204, b"")
 
 
-async def test_a_resume_opens_with_the_seq_that_it_goes_on_from(site: Actions) -> None:
+async def test_a_resume_opens_with_the_seq_that_it_continues_from(site: Actions) -> None:
     run_id = await ended(site)
 
     answer = await send(site, post("/say", {}, [*ALICE, ("last-event-id", f"{run_id}.1")]))
@@ -417,7 +417,7 @@ async def test_a_head_of_a_feed_starts_nothing(site: Actions) -> None:
 
 
 @pytest.mark.parametrize("who", [[("authorization", "Bearer bob")], []], ids=["bob", "-"])
-async def test_a_shared_feed_is_one_run_that_every_reader_may_resume(who: Fields) -> None:
+async def test_a_shared_feed_is_one_run_that_every_reader_can_resume(who: Fields) -> None:
     actions = world(timing=Timing(head_wait=0.2, grace=0.0))
 
     @actions.feed(shared=True)
@@ -470,7 +470,7 @@ async def test_what_a_start_says_is_in_the_log_as_it_was_sent(site: Actions) -> 
     assert log[0] == (1, "chunk", b'{"b":1,"a":[1.5,null]}')
 
 
-async def test_a_run_that_goes_on_is_running(site: Actions) -> None:
+async def test_a_run_that_continues_is_running(site: Actions) -> None:
     run_id = await begun(site)
 
     assert (await send(site, get(f"/runs/{run_id}", ALICE))).json()["status"] == "running"

@@ -211,7 +211,7 @@ async def test_a_file_that_another_process_has_locked_is_waited_for_no_longer_th
 
 
 @pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
-async def test_a_stream_that_cannot_go_on_has_no_end_and_is_resumed(
+async def test_a_stream_that_cannot_continue_has_no_end_and_is_resumed(
     site: Actions, faults: Faults, accept: tuple[str, str]
 ) -> None:
     run_id = await begun(site)
@@ -284,7 +284,7 @@ async def test_an_application_that_nobody_opens_answers_503_until_its_file_can_b
 # Time.
 
 
-async def test_a_sweep_that_fails_is_told_of_once_and_sweeping_goes_on(
+async def test_a_sweep_that_fails_is_told_of_once_and_sweeping_continues(
     path: Path, faults: Faults, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = SQLiteStore(path)

@@ -171,7 +171,7 @@ async def test_a_server_that_stops_breaks_text_off() -> None:
 
 
 @pytest.mark.parametrize("action", ["fail_late", "wait"])
-async def test_text_of_a_run_that_did_not_complete_is_broken_off(action: str) -> None:
+async def test_text_of_a_run_that_did_not_complete_is_aborted(action: str) -> None:
     async with opened(world()) as site, stream(site, post(f"/{action}", {}, [TEXT])) as response:
         if action == "wait":
             await site.cancel(response.headers["run-id"])
@@ -327,7 +327,7 @@ async def test_a_reader_who_does_not_read_is_cut_off() -> None:
 # A second attempt.
 
 
-async def test_a_text_is_broken_off_when_its_run_restarts() -> None:
+async def test_a_text_is_aborted_when_its_run_restarts() -> None:
     actions, go = counting()
     async with opened(actions) as site, stream(site, post("/count", {}, [TEXT])) as response:
         go.release()

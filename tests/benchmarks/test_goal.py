@@ -33,7 +33,7 @@ def test_what_was_not_measured_has_no_ratio() -> None:
     assert found == [None, None]
 
 
-def test_the_best_python_framework_is_no_bare_server_no_limit_and_not_in_node() -> None:
+def test_the_best_python_framework_is_not_a_bare_server_a_limit_or_in_node() -> None:
     results = measured(ours=2.0, starlette=16.0, aiohttp=15.0, raw_asgi=9.0, node=3.0)
     results.add(Measurement(peer="limit-uvloop", scene="A", round=1, values={"cpu_us": 0.2}))
 
@@ -115,7 +115,7 @@ def test_the_servers_that_goals_name_are_there() -> None:
     assert seen >= {"ours", "ours-model", "ours-sqlite", "starlette", "fastapi", "node"}
 
 
-def test_a_bare_server_is_no_framework() -> None:
+def test_a_bare_server_is_not_a_framework() -> None:
     peer: Peer = replace(PEERS["starlette"], framework=False)
 
     found = times_python("A")(measured(ours=1.0, starlette=9.0), {"starlette": peer})

@@ -71,7 +71,7 @@ def test_a_replay_is_asked_for_by_the_id_of_a_run_that_has_ended(server: Server)
     assert figures.events == 1234
 
 
-def test_an_error_is_no_figure(server: Server) -> None:
+def test_an_error_is_not_a_figure(server: Server) -> None:
     request = Request(method="POST", path="/nobody", body="{}")
 
     with pytest.raises(BenchmarkError, match="status 404"):

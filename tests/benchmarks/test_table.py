@@ -46,7 +46,7 @@ def test_less_cpu_and_more_requests_are_better() -> None:
     assert against("B", short, "node") == 2.0
 
 
-def test_the_best_server_stands_first_and_one_that_failed_last() -> None:
+def test_the_best_server_is_first_and_one_that_failed_is_last() -> None:
     results = results_of("A", "cpu_us", starlette=[16.0], ours=[1.0])
     results.add(Measurement(peer="node", scene="A", round=1, error="it died"))
 

@@ -77,7 +77,7 @@ async def test_many_cuts_lose_and_repeat_nothing(
         assert proxy.connections > CUTS
 
 
-async def test_a_page_that_was_offline_goes_on_when_it_is_online(
+async def test_a_page_that_was_offline_continues_when_it_is_online(
     page: Page, path: str, pages_server: CommandServer
 ) -> None:
     async with ChaosProxy(pages_server.port, lambda _: HEALTHY) as proxy:

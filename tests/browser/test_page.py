@@ -163,7 +163,7 @@ async def test_items_of_a_list_are_moved_and_removed(url: str, page: Page) -> No
     assert [stop["city"] for stop in (await result(page))["stops"]] == ["Paris", "Oslo"]
 
 
-async def test_what_may_be_null_is_null_until_it_is_added(url: str, page: Page) -> None:
+async def test_what_can_be_null_is_null_until_it_is_added(url: str, page: Page) -> None:
     await open_action(page, url, "book_journey")
     await fill_journey(page)
 
@@ -351,7 +351,7 @@ async def test_a_link_to_a_run_shows_it_with_its_action(url: str, page: Page) ->
     await expect(page.locator("article")).to_be_focused()
 
 
-async def test_a_detached_run_goes_on_without_the_page(url: str, page: Page) -> None:
+async def test_a_detached_run_continues_without_the_page(url: str, page: Page) -> None:
     await open_action(page, url, "count", to=3)
     await page.check("#detached")
     await expect(page.locator("[data-role=snippet]")).to_contain_text("respond-async")
@@ -379,7 +379,7 @@ async def test_the_call_is_written_down_for_other_languages(url: str, page: Page
     await expect(snippet).to_contain_text('client.start("count", {"to": 7, "pause": 0.05})')
 
 
-async def test_an_error_of_the_action_is_shown_beside_what_came_before(
+async def test_an_error_of_the_action_is_shown_next_to_what_came_before(
     url: str, page: Page
 ) -> None:
     await open_action(page, url, "fail")
@@ -477,7 +477,9 @@ async def test_a_hundred_thousand_events_never_hold_the_page_up(url: str, page: 
     )
 
 
-async def test_the_page_keeps_so_many_bytes_of_events_and_says_so(url: str, page: Page) -> None:
+async def test_the_page_keeps_a_limited_number_of_bytes_of_events_and_says_so(
+    url: str, page: Page
+) -> None:
     await open_action(page, url, "pour", events=60)
 
     await page.click("button#run")
@@ -566,7 +568,7 @@ CHECK = """async () => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_whoever_does_not_see_the_page_is_told_the_same(
+async def test_the_page_passes_the_accessibility_check(
     url: str, page: Page, scheme: Literal["light", "dark"]
 ) -> None:
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

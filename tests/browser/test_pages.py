@@ -38,7 +38,7 @@ async def test_another_tab_shows_the_import_and_stops_it(page: Page, pages_url: 
     assert rows == await other.rows()
 
 
-async def test_a_reload_goes_on_where_the_import_and_the_answer_are(
+async def test_a_reload_continues_where_the_import_and_the_answer_are(
     page: Page, pages_url: str
 ) -> None:
     front = await Front(page).open(pages_url)
@@ -99,7 +99,7 @@ async def test_a_file_that_cannot_be_imported_is_refused_with_its_code(
     await expect_status(front.imports, "error")
 
 
-async def test_what_is_wrong_stands_at_its_field_and_a_code_has_its_own_words(
+async def test_errors_are_shown_next_to_their_fields_and_a_code_has_its_own_text(
     page: Page, pages_url: str
 ) -> None:
     front = await Front(page).open(pages_url)

@@ -131,7 +131,7 @@ async def start(page: Page, to: int = 40) -> str:
     return run
 
 
-async def test_a_call_that_hears_of_its_upload_streams_all_the_same(
+async def test_a_call_that_learns_of_its_upload_streams_anyway(
     context: BrowserContext, server: ThreadServer
 ) -> None:
     page = await tab(context, server)

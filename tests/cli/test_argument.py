@@ -74,7 +74,7 @@ def test_a_value_is_read_as_its_schema_says(argument: str, value: object) -> Non
     assert found == value
 
 
-def test_a_list_may_be_given_piece_by_piece() -> None:
+def test_a_list_can_be_given_piece_by_piece() -> None:
     assert read_arguments(["tags=a", "tags=b", "n=1"], SCHEMA) == {"tags": ["a", "b"], "n": 1}
 
 

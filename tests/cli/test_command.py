@@ -189,7 +189,7 @@ def test_a_run_of_somebody_else_is_not_shown(url: str, folder: Path) -> None:
     assert run("cancel", url, run_id, "--token", "anna", cwd=folder).code == 0
 
 
-def test_leaving_a_tail_lets_the_run_go_on(url: str, folder: Path) -> None:
+def test_leaving_a_tail_lets_the_run_continue(url: str, folder: Path) -> None:
     run_id = run("call", url, "wait", "--detach", "--token", "anna", cwd=folder).out.strip()
     with running("tail", url, run_id, "--token", "anna", cwd=folder) as tail:
         tail.wait_for("waiting")
@@ -232,7 +232,7 @@ def test_a_file_that_fails_shows_the_users_traceback(folder: Path) -> None:
     assert "importlib" not in ended.err
 
 
-def test_a_reader_of_the_output_may_leave(folder: Path) -> None:
+def test_a_reader_of_the_output_can_leave(folder: Path) -> None:
     call = f"{sys.executable} -m yieldwire.cli call app.py feed n=100000"
 
     ended = Command("-c", IN_SHELL, f"{call} | head -n 1; echo ${{PIPESTATUS[0]}}", cwd=folder)

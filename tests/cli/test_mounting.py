@@ -42,7 +42,7 @@ async def test_elsewhere_there_is_nothing(actions: Actions) -> None:
     assert "below /api/_actions/" in answers[0].json()["error"]["message"]
 
 
-async def test_the_root_may_lead_to_the_page_behind_a_proxy_too(actions: Actions) -> None:
+async def test_the_root_can_lead_to_the_page_behind_a_proxy_too(actions: Actions) -> None:
     async with http_of(actions, "/api/_actions", redirects=True, root_path="/shop") as http:
         answer = await http.get("/")
 

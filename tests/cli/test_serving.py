@@ -79,7 +79,7 @@ def test_dev_ends_promptly_although_a_stream_is_open(
     assert b"retry: " in rest  # asked to come back, at a frame's end
 
 
-def test_dev_begins_anew_when_a_file_changes(folder: Path) -> None:
+def test_dev_restarts_when_a_file_changes(folder: Path) -> None:
     with serving("dev", "app.py", cwd=folder) as (command, url):
         source = (folder / "app.py").read_text()
         (folder / "app.py").write_text(source.replace("def add(", "def subtract("))
@@ -201,7 +201,7 @@ def test_serve_ends_promptly_although_a_stream_is_open(folder: Path) -> None:
     assert ended.code == 0
 
 
-def test_a_text_stream_that_is_broken_off_is_one_line_in_the_log(folder: Path) -> None:
+def test_a_text_stream_that_is_aborted_is_one_line_in_the_log(folder: Path) -> None:
     with serving("serve", "app.py", cwd=folder) as (command, url):
         with (
             request("POST", f"{url}fail_late", accept="text/plain") as stream,

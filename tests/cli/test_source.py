@@ -39,7 +39,7 @@ def test_actions_is_taken_where_there_are_several(tmp_path: Path) -> None:
     assert load(file) is sys.modules["served"].actions
 
 
-def test_an_application_may_be_named(tmp_path: Path) -> None:
+def test_an_application_can_be_named(tmp_path: Path) -> None:
     content = MAKE + "class Parts:\n    admin = Actions()\nactions = Actions()\n"
     file = write(tmp_path / "served.py", content)
 
@@ -57,7 +57,7 @@ def test_a_file_of_a_package_is_imported_as_a_part_of_it(tmp_path: Path) -> None
     assert "shop.served" in sys.modules
 
 
-def test_a_file_may_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> None:
+def test_a_file_can_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> None:
     file = write(tmp_path / "json.py", MAKE + "actions = Actions()")
 
     assert isinstance(load(file), App)
@@ -90,7 +90,7 @@ def test_a_file_that_is_not_there_is_said_not_to_be() -> None:
         load("nowhere.py")
 
 
-def test_what_is_no_python_file_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_python_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a Python file"):
         load(write(tmp_path / "served.txt", ""))
 
@@ -123,7 +123,7 @@ def test_a_file_that_leaves_is_one_that_fails(tmp_path: Path) -> None:
         load(write(tmp_path / "served.py", "raise SystemExit(3)"))
 
 
-def test_an_address_is_no_file() -> None:
+def test_an_address_is_not_a_file() -> None:
     assert is_url("https://example.com")
     assert not is_url("app.py")
     assert path_of("app.py:actions") == Path("app.py")

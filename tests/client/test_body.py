@@ -86,7 +86,7 @@ async def test_an_upload_keeps_its_name() -> None:
     assert (await form_of({"file": upload}))[1:] == [(b"0", b"a.png", b"x")]
 
 
-async def test_beside_files_everything_is_the_json_that_it_is_without_them() -> None:
+async def test_next_to_files_everything_is_the_same_json_as_without_them() -> None:
     rest = {"none": None, "tags": ["x\ny"], "deep": {"x": [1]}, "when": date(2024, 2, 29)}
 
     fields = await form_of({"files": [io.BytesIO(b"a"), io.BytesIO(b"b")], **rest})

@@ -64,7 +64,7 @@ async def test_what_the_server_said_is_raised_rather_than_that_it_was_lost() -> 
         await backoff.pause(Lost("later", error=said))
 
 
-async def test_keepalives_of_a_connection_that_lived_long_begin_the_count_anew() -> None:
+async def test_keepalives_of_a_connection_that_lived_long_restart_the_count() -> None:
     clock, waits = Clock(), Waits()
     backoff = Backoff(Patience(sleep=waits.sleep, chance=lambda: 1.0, clock=clock, tries=3))
     await backoff.pause(Lost("gone"))

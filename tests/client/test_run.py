@@ -95,7 +95,7 @@ async def test_a_connection_that_brings_nothing_is_given_up_and_resumed() -> Non
     assert server.notices == ["The connection was lost: nothing came for 0.01 s."]
 
 
-async def test_the_waits_between_tries_grow_and_begin_anew_after_an_event() -> None:
+async def test_the_waits_between_tries_grow_and_start_over_after_an_event() -> None:
     async with serve(
         stream(OPENING),
         UNREACHABLE,
@@ -199,7 +199,7 @@ async def test_nothing_more_to_read_means_that_the_snapshot_has_the_outcome() ->
     assert [seen.path for seen in server.requests] == ["runs/r1/events", "runs/r1"]
 
 
-async def test_nothing_to_read_of_a_run_that_goes_on_is_asked_for_again() -> None:
+async def test_nothing_to_read_of_a_run_that_continues_is_asked_for_again() -> None:
     async with serve(
         json(None, status=204), json({"status": "running"}), stream(chunk(1, "a"), end(2))
     ) as (client, server):
@@ -208,7 +208,7 @@ async def test_nothing_to_read_of_a_run_that_goes_on_is_asked_for_again() -> Non
     assert server.notices == ["The server had nothing to send."]
 
 
-async def test_leaving_a_loop_loses_nothing_and_a_second_loop_goes_on() -> None:
+async def test_leaving_a_loop_loses_nothing_and_a_second_loop_continues() -> None:
     async with serve(stream(OPENING + chunk(1, "a") + chunk(2, "b") + DONE)) as (client, server):
         run = await client.start("count")
 
@@ -221,7 +221,7 @@ async def test_leaving_a_loop_loses_nothing_and_a_second_loop_goes_on() -> None:
     assert len(server.requests) == 1
 
 
-async def test_reading_on_after_a_close_goes_on_from_the_cursor() -> None:
+async def test_reading_on_after_a_close_continues_from_the_cursor() -> None:
     async with serve(
         stream(OPENING + chunk(1, "a") + chunk(2, "b"), hangs=True), stream(chunk(2, "b"), DONE)
     ) as (client, server):
@@ -234,7 +234,7 @@ async def test_reading_on_after_a_close_goes_on_from_the_cursor() -> None:
     assert server.requests[1].headers["last-event-id"] == "r1.1"
 
 
-async def test_a_reader_that_was_cancelled_may_read_on() -> None:
+async def test_a_reader_that_was_cancelled_can_read_on() -> None:
     async with serve(stream(OPENING, hangs=True), stream(chunk(1, "a"), end(2))) as (client, _):
         run = await client.start("count")
         with pytest.raises(TimeoutError):

@@ -46,7 +46,7 @@ async def test_a_start_that_something_else_answers_is_sent_again(foreign: Answer
 
 
 @foreign_answers
-async def test_a_run_goes_on_over_what_something_else_answers(foreign: Answer) -> None:
+async def test_a_run_continues_over_what_something_else_answers(foreign: Answer) -> None:
     answers = [stream(OPENING, chunk(1, "a")), foreign, stream(chunk(2, "b"), end(3))]
     async with serve(*answers) as (client, server):
         assert [value async for value in client.stream("count")] == ["a", "b"]

@@ -36,7 +36,7 @@ async def test_a_start_whose_answer_was_lost_is_repeated_under_the_same_key() ->
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
-async def test_a_status_that_may_change_is_asked_for_again(status: int) -> None:
+async def test_a_status_that_can_change_is_asked_for_again(status: int) -> None:
     async with serve(refusal(status, "LATER"), stream(OPENING, end(1))) as (client, server):
         await client.call("count")
 
@@ -60,7 +60,7 @@ async def test_how_a_run_has_ended_is_not_asked_for_again() -> None:
     assert (caught.value.code, caught.value.run_id) == ("NO_STOCK", "r1")
 
 
-async def test_retry_after_may_be_a_date() -> None:
+async def test_retry_after_can_be_a_date() -> None:
     class Clock:
         def now(self) -> float:
             return 1_000_000.0

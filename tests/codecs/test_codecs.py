@@ -106,7 +106,7 @@ def test_any_log_survives_any_slicing(
 
 @pytest.mark.parametrize(("encoder", "decoder"), CODECS)
 @given(log=logs())
-def test_bytes_may_come_one_by_one(
+def test_bytes_can_come_one_by_one(
     encoder: Callable[[], Encoder], decoder: Callable[[], Decoder], log: list[Event]
 ) -> None:
     data = b"".join(encoder().encode(block) for block in blocks_of(log, []))
@@ -167,7 +167,7 @@ def test_a_reset_says_where_the_log_begins(
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), CODECS)
-def test_keepalive_and_farewell_are_no_events(
+def test_keepalive_and_farewell_are_not_events(
     encoder: Callable[[], Encoder], decoder: Callable[[], Decoder]
 ) -> None:
     writer, reader = encoder(), decoder()
@@ -227,7 +227,7 @@ def limited(decoder: type[SSEDecoder | NDJSONDecoder], size: int) -> SSEDecoder 
     ],
     ids=["sse", "ndjson"],
 )
-def test_many_small_events_are_no_large_one(
+def test_many_small_events_are_not_one_large_event(
     decoder: type[SSEDecoder | NDJSONDecoder], frame: bytes
 ) -> None:
     assert len(read(limited(decoder, 100), [frame * 500])) == 500
@@ -261,7 +261,7 @@ def test_many_small_events_are_no_large_one(
     ],
     ids=lambda line: repr(line[:40]),
 )
-def test_a_line_that_is_no_event_is_a_protocol_error(line: bytes) -> None:
+def test_a_line_that_is_not_an_event_is_a_protocol_error(line: bytes) -> None:
     with pytest.raises(ProtocolError, match="not an event of this protocol"):
         NDJSONDecoder().feed(line + b"\n")
 

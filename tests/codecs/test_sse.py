@@ -117,7 +117,7 @@ def test_one_byte_order_mark_is_skipped_at_the_beginning() -> None:
     assert parse(b"data: a\n\n" + BOM + b"data: b\n\n") == [message("a")]
 
 
-def test_a_character_may_be_cut_in_the_middle() -> None:
+def test_a_character_can_be_cut_in_the_middle() -> None:
     data = "data: 😀\n\n".encode()
 
     for cut in range(len(data)):
@@ -145,7 +145,7 @@ def test_a_line_in_many_pieces_costs_no_more_than_its_bytes() -> None:
 # The native format.
 
 
-def test_the_opening_frame_sets_the_cursor_and_is_no_event() -> None:
+def test_the_opening_frame_sets_the_cursor_and_is_not_an_event() -> None:
     decoder = SSEDecoder()
 
     events = decoder.feed(SSEEncoder().opening("r1", 4, b'{"status":"running"}'))
@@ -210,7 +210,7 @@ def test_a_frame_of_another_format_is_a_protocol_error(frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["surprise", "started", "Done", "constructor", "é", " done"])
-def test_a_frame_of_an_unknown_type_moves_the_cursor_and_is_no_event(name: str) -> None:
+def test_a_frame_of_an_unknown_type_moves_the_cursor_and_is_not_an_event(name: str) -> None:
     decoder = SSEDecoder()
 
     events = decoder.feed(f"id: r1.1\nevent: {name}\ndata: not JSON\n\n".encode())
@@ -239,7 +239,7 @@ def test_a_frame_of_an_unknown_type_with_a_place_in_another_run_moves_nothing() 
     assert decoder.cursor == "r1.2"
 
 
-def test_an_event_is_in_one_line_for_every_reader_whoever_sent_it() -> None:
+def test_an_event_is_in_one_line_for_every_reader_from_every_sender() -> None:
     (event,) = SSEDecoder().feed('id: r1.1\ndata: "a\u2028b"\n\n'.encode())
 
     assert event.data == b'"a\\u2028b"'

@@ -97,7 +97,7 @@ def test_lines_are_the_same_events_however_they_are_cut(case: NDJSONDecodeCase) 
 
 
 @named([case for case in SSE.decode if case.refused])
-def test_what_is_no_native_frame_is_refused(case: SSEDecodeCase) -> None:
+def test_what_is_not_a_native_frame_is_refused(case: SSEDecodeCase) -> None:
     with pytest.raises(ProtocolError, match="Not a frame"):
         fed(SSEDecoder(), ["".join(case.text).encode()])
 
@@ -141,7 +141,7 @@ def test_a_cursor_names_a_run_and_a_seq(case: Cursor) -> None:
 
 
 @pytest.mark.parametrize("text", CURSORS.invalid)
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+def test_what_is_not_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(ParseError, match="cannot be read"):
         parse_cursor(text)
 

@@ -116,7 +116,7 @@ def read_frames(stream: IO[bytes], frames: int) -> str:
 
 
 @pytest.mark.parametrize("way", ["the post again", "the run's events"])
-def test_curl_cut_in_the_middle_goes_on_from_its_cursor(
+def test_curl_cut_in_the_middle_continues_from_its_cursor(
     server: ThreadServer, story: Story, way: Literal["the post again", "the run's events"]
 ) -> None:
     start = ["-X", "POST", f"{server.url}/tell"]

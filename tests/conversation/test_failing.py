@@ -135,7 +135,7 @@ async def test_what_nobody_expected_reaches_the_caller_as_an_id_that_the_log_has
     assert "a secret of the server" in caplog.text
 
 
-async def test_plain_text_of_a_run_that_failed_is_broken_off(failing: ThreadServer) -> None:
+async def test_plain_text_of_a_run_that_failed_is_aborted(failing: ThreadServer) -> None:
     url = f"{failing.url}/late"
     answer = await asyncio.to_thread(
         subprocess.run,

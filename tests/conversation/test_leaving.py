@@ -101,7 +101,7 @@ async def test_a_poll_counts_as_a_reader(server: ThreadServer, story: Story) -> 
     assert await asyncio.to_thread(story.cleaned.wait, SECONDS)
 
 
-async def test_a_run_that_was_started_to_go_on_alone_does_so(
+async def test_a_run_that_was_started_to_continue_alone_does_so(
     server: ThreadServer, story: Story
 ) -> None:
     started = await fetch(server.port, post("/tell", headers={"Prefer": "respond-async"}))

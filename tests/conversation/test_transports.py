@@ -67,7 +67,7 @@ async def test_every_transport_gives_the_same_events(
     assert await read(server.port) == EVENTS
 
 
-async def test_readers_on_every_transport_may_share_one_run(
+async def test_readers_on_every_transport_can_share_one_run(
     server: ThreadServer, story: Story
 ) -> None:
     async with asyncio.TaskGroup() as group:

@@ -22,7 +22,7 @@ async def answer(number: int, *, times: int = 1) -> int:
     return number * times
 
 
-def test_the_manifest_tells_callers_what_they_may_know() -> None:
+def test_the_manifest_tells_callers_what_they_can_know() -> None:
     described = description_of(Action(import_contacts, Options(linger=None, timeout=5.0)))
 
     properties = described.pop("input")["properties"]

@@ -245,7 +245,7 @@ def test_a_schema_is_the_type_of_what_it_describes(schema: Schema, type_: str) -
     assert result_of(schema) == type_
 
 
-def test_a_model_may_contain_itself() -> None:
+def test_a_model_can_contain_itself() -> None:
     tree = {"type": "object", "properties": {"kids": {"items": {"$ref": "#/$defs/Tree"}}}}
 
     text = results({"$ref": "#/$defs/Tree", "$defs": {"Tree": tree}})
@@ -274,11 +274,11 @@ def test_chunks_of_several_types_are_a_union_with_a_name() -> None:
     assert declaration(text, "ActChunk") == "export type ActChunk = string | number"
 
 
-def test_what_is_sent_to_the_server_may_be_changed_before() -> None:
+def test_what_is_sent_to_the_server_can_be_changed_before() -> None:
     assert "  x?: string\n" in input_type(ITEM)
 
 
-def test_a_field_may_be_left_out_unless_it_is_required() -> None:
+def test_a_field_can_be_left_out_unless_it_is_required() -> None:
     fields = {"a": {"type": "string"}, "b": {"type": "string", "default": "x"}}
 
     text = input_type({"properties": fields, "required": ["a"]})

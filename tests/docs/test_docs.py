@@ -156,7 +156,7 @@ def wire_errors() -> list[type[YieldwireError]]:
 @pytest.mark.parametrize(
     "page", [ROOT / "PROTOCOL.md", REFERENCE / "errors.md"], ids=lambda p: p.name
 )
-def test_every_error_code_stands_with_its_status(page: Path) -> None:
+def test_every_error_code_is_listed_with_its_status(page: Path) -> None:
     text = page.read_text("utf-8")
     rows = {
         (code, int(status), retryable == "yes")
@@ -194,13 +194,13 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("SQLiteStore", partial(SQLiteStore, "runs.db")),
     ],
 )
-def test_every_setting_stands_with_its_default(title: str, owner: object) -> None:
+def test_every_setting_is_listed_with_its_default(title: str, owner: object) -> None:
     written = {name: eval(default) for name, default in rows_of(title).items()}  # noqa: S307
 
     assert written == defaults_of(owner)
 
 
-def test_every_option_of_an_action_and_of_a_feed_stands_with_its_default() -> None:
+def test_every_option_of_an_action_and_of_a_feed_is_listed_with_its_default() -> None:
     tables = {title: rows_of(title) for title in ("@actions.action", "@actions.feed")}
     defaults = defaults_of(Options)
 

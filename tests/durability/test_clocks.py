@@ -18,7 +18,7 @@ TIMING = Timing(sweep_every=3600.0, lease=10.0, grace=0.0)
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, 10_000 * DAY])
-async def test_a_run_goes_on_over_a_clock_that_jumps(tmp_path: Path, jump: float) -> None:
+async def test_a_run_continues_over_a_clock_that_jumps(tmp_path: Path, jump: float) -> None:
     clock, go_on = MovingClock(), asyncio.Event()
     app = App(store=f"sqlite:///{tmp_path / 'runs.db'}", timing=TIMING, clock=clock)
 

@@ -67,7 +67,7 @@ async def sign_out(server: CommandServer, token: str, *, cancel_runs: bool = Fal
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["in this process", "in the other"])
-async def test_a_user_who_is_signed_out_has_nothing_open_and_their_runs_go_on(
+async def test_a_user_who_is_signed_out_has_nothing_open_and_their_runs_continue(
     servers: list[CommandServer], place: int
 ) -> None:
     run_id, bens = await begun(servers[0], "first"), await begun(servers[0], "other")

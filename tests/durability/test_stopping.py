@@ -204,7 +204,7 @@ async def test_an_action_that_does_not_fit_is_begun_again_elsewhere_within_secon
     assert kinds(log)[-1] == "done"
 
 
-async def test_an_action_that_may_not_run_twice_ends_as_interrupted(
+async def test_an_action_that_cannot_run_twice_ends_as_interrupted(
     start: Start, tmp_path: Path
 ) -> None:
     server, other = start(), start()

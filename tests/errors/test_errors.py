@@ -163,7 +163,7 @@ def test_a_member_of_another_type_takes_its_default(name: str, odd: object) -> N
 
 
 @pytest.mark.parametrize("odd", [None, "text", [1], 3])
-def test_an_error_that_is_no_object_is_one_all_the_same(odd: object) -> None:
+def test_an_error_that_is_not_an_object_is_still_an_error(odd: object) -> None:
     assert ErrorObject.from_dict(odd) == ErrorObject(code="INTERNAL_ERROR", message="")
 
 
@@ -192,7 +192,7 @@ def test_a_client_raises_what_the_server_told() -> None:
     assert (error.run_id, error.error_id, str(error)) == ("r1", "e1", "m")
 
 
-def test_a_server_that_does_not_answer_may_be_asked_again() -> None:
+def test_a_server_that_does_not_answer_can_be_asked_again() -> None:
     error = Unreachable("No answer.", run_id="r1")
 
     assert (error.code, error.status, error.retryable) == ("UNREACHABLE", 503, True)

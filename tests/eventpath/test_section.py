@@ -5,7 +5,7 @@ from tests.eventpath.section import REFERENCE, SECTIONS, Section, faults, ratios
 SECTION = Section(name="an event", store="memory", action="hot", sizes=(100, 300), tolerance=0.05)
 
 
-def test_what_it_costs_to_begin_is_no_part_of_the_cost() -> None:
+def test_the_cost_of_starting_is_not_part_of_the_cost() -> None:
     measured = {"an event:100": 5_000 + 100 * 7, "an event:300": 5_000 + 300 * 7}
 
     assert SECTION.cost(measured) == 7.0

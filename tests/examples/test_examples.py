@@ -90,7 +90,7 @@ async def test_importing_twice_leaves_every_airport_there_once(actions: Actions)
     assert airports_in(import_airports.DATABASE) == [("LFPG", 392.0)]
 
 
-async def test_a_file_from_a_spreadsheet_may_begin_with_a_byte_order_mark(
+async def test_a_file_from_a_spreadsheet_can_begin_with_a_byte_order_mark(
     actions: Actions,
 ) -> None:
     file = upload("\ufeff" + HEADER + PARIS)
@@ -110,7 +110,7 @@ async def test_a_file_without_the_columns_is_refused_by_their_names(actions: Act
     assert error.data["missing"] == ["city", "country", "elevation", "lat", "lon"]
 
 
-async def test_a_file_that_is_no_text_is_refused(actions: Actions) -> None:
+async def test_a_file_that_is_not_text_is_refused(actions: Actions) -> None:
     file = Upload(BytesIO(b"\x89PNG\xff\xfe"), filename="photo.png")
 
     run = await actions.start(import_airports.import_airports, {"file": file})
@@ -181,7 +181,7 @@ async def test_the_clock_counts_its_ticks(actions: Actions) -> None:
     assert [chunk["n"] async for chunk in run.chunks()] == [1, 2, 3]
 
 
-async def test_the_clock_goes_on_until_it_is_stopped(actions: Actions) -> None:
+async def test_the_clock_continues_until_it_is_stopped(actions: Actions) -> None:
     run = await actions.start(clock.clock, {"every": 0.01})
 
     types = []

@@ -99,7 +99,7 @@ async def test_a_run_without_a_result_ends_with_an_empty_object(
     assert (await call(app, function)).end == ("done", {})
 
 
-async def test_a_generator_may_return_its_result(app: App) -> None:
+async def test_a_generator_can_return_its_result(app: App) -> None:
     def count() -> Any:  # noqa: ANN401 - a generator without annotations
         yield 1
         return {"n": 1}
@@ -301,7 +301,7 @@ async def test_a_value_that_is_never_set_has_no_result(app: App) -> None:
     assert (await call(app, never_set)).end == ("done", {"result": None})
 
 
-async def test_an_application_may_check_chunks_in_production() -> None:
+async def test_an_application_can_check_chunks_in_production() -> None:
     async with opened(App(checks_chunks=True)) as app:
         assert (await call(app, wrong_chunk)).code == "INTERNAL_ERROR"
 
@@ -469,7 +469,7 @@ async def test_a_stream_that_never_awaits_anything_else_can_be_stopped(app: App)
     assert (await cancelled(app, act)).code == "CANCELLED"
 
 
-async def test_an_action_may_finish_before_it_hears_the_cancel(app: App) -> None:
+async def test_an_action_can_finish_before_it_hears_the_cancel(app: App) -> None:
     async def act(stream: Stream[int]) -> int:
         try:
             await stream.send(1)

@@ -89,7 +89,7 @@ def test_a_store_is_asked_less_and_less_often() -> None:
 
 
 @pytest.mark.parametrize("refusal", [Fenced("It is another's."), AppendConflict("At seq 3.")])
-async def test_a_refusal_is_no_failure(refusal: StoreError) -> None:
+async def test_a_refusal_is_not_a_failure(refusal: StoreError) -> None:
     calls = list[None]()
 
     async def refuse() -> None:

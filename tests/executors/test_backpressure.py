@@ -18,7 +18,7 @@ async def has_room(backpressure: Backpressure) -> bool:
     return has_room
 
 
-async def test_without_readers_a_run_goes_on() -> None:
+async def test_without_readers_a_run_continues() -> None:
     backpressure = Backpressure(100)
 
     for seq in range(1, 50):
@@ -27,7 +27,7 @@ async def test_without_readers_a_run_goes_on() -> None:
     assert await has_room(backpressure)
 
 
-async def test_a_run_may_be_so_many_bytes_ahead_and_no_further() -> None:
+async def test_a_run_can_be_ahead_up_to_a_limit_in_bytes() -> None:
     backpressure = Backpressure(100)
     backpressure.read("tab", 0)
 
@@ -89,7 +89,7 @@ async def test_the_fastest_reader_counts() -> None:
     assert await has_room(backpressure)
 
 
-async def test_the_last_reader_to_leave_lets_the_run_go_on() -> None:
+async def test_the_last_reader_to_leave_lets_the_run_continue() -> None:
     backpressure = Backpressure(100)
     backpressure.read("tab", 0)
     backpressure.read("phone", 0)
@@ -119,7 +119,7 @@ async def test_a_runs_end_waits_for_no_reader() -> None:
     assert await has_room(backpressure)
 
 
-async def test_a_reader_that_was_never_here_may_leave() -> None:
+async def test_a_reader_that_was_never_here_can_leave() -> None:
     backpressure = Backpressure(100)
 
     backpressure.left("nobody")

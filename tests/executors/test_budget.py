@@ -156,7 +156,7 @@ async def test_a_producer_that_never_waits_is_refused_where_it_would_pass_the_li
     assert (heard.code, len(heard.chunks)) == ("LIMIT_EXCEEDED", 4)
 
 
-async def test_a_run_that_lets_the_limit_pass_ends_all_the_same() -> None:
+async def test_a_run_that_lets_the_limit_pass_ends_anyway() -> None:
     async def act(value: StreamableValue[str]) -> None:
         while True:
             with suppress(LimitExceeded):
@@ -180,7 +180,7 @@ async def test_a_callback_that_passes_the_limit_ends_the_run_that_waits() -> Non
     assert heard.code == "LIMIT_EXCEEDED"
 
 
-async def test_cleanup_after_the_limit_may_wait() -> None:
+async def test_cleanup_after_the_limit_can_wait() -> None:
     steps: list[str] = []
 
     async def act(value: StreamableValue[str]) -> None:

@@ -229,7 +229,7 @@ async def test_a_job_that_the_engine_stops_is_executed_by_the_next_worker(tmp_pa
         assert (await app.store.get(run.id)).status is Status.PENDING
 
 
-async def test_a_job_that_is_stopped_where_no_other_worker_could_go_on_ends_as_interrupted() -> (
+async def test_a_job_that_is_stopped_where_no_other_worker_could_continue_ends_as_interrupted() -> (
     None
 ):
     jobs = Jobs()

@@ -261,7 +261,7 @@ class LateClaims(MemoryStore):
 
 
 @pytest.mark.parametrize("steps", range(8))
-async def test_a_run_ends_whose_task_is_cancelled_before_it_hears_of_its_claim(steps: int) -> None:
+async def test_a_run_ends_whose_task_is_cancelled_before_it_learns_of_its_claim(steps: int) -> None:
     async with opened(App(store=LateClaims(), timing=QUICK)) as app:
         run = await app.start(app.action(forever))
         for _ in range(steps):

@@ -98,7 +98,7 @@ async def test_a_thread_is_not_run_far_ahead_of_its_log() -> None:
     assert yielded <= seq + 2 * MAX_IN_FLIGHT + 1
 
 
-async def test_a_thread_is_ahead_of_its_log_by_so_many_bytes_and_no_further() -> None:
+async def test_a_thread_is_ahead_of_its_log_up_to_a_limit_in_bytes() -> None:
     size, ahead, yielded = 50_000, 500_000, 0
     is_read, is_over = threading.Event(), threading.Event()
 
@@ -261,7 +261,7 @@ async def test_an_error_of_blocking_code_is_the_runs(app: App) -> None:
     assert (await call(app, stops)).code == "INTERNAL_ERROR"
 
 
-async def test_a_result_may_be_yielded_or_returned(app: App) -> None:
+async def test_a_result_can_be_yielded_or_returned(app: App) -> None:
     def yields() -> Iterator[int | Result[str]]:
         yield 1
         yield Result("yielded")

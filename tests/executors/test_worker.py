@@ -117,7 +117,7 @@ async def test_a_heartbeat_brings_a_cancel_from_another_process() -> None:
     assert heard.code == "CANCELLED"
 
 
-async def test_a_lease_is_renewed_for_as_long_as_the_run_goes_on() -> None:
+async def test_a_lease_is_renewed_for_as_long_as_the_run_continues() -> None:
     beat = asyncio.Event()
 
     class CountingStore(SharedStore):
@@ -170,7 +170,7 @@ async def test_a_run_that_was_taken_away_stops_and_writes_nothing_more(
     assert f"the run was taken away: act, {run.id}" in caplog.text
 
 
-async def test_a_run_whose_worker_was_lost_goes_on_with_its_next_attempt() -> None:
+async def test_a_run_whose_worker_was_lost_continues_with_its_next_attempt() -> None:
     attempts: list[int] = []
 
     async def act(ctx: Context) -> AsyncIterator[int]:

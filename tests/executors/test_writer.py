@@ -36,7 +36,7 @@ async def test_a_trickle_is_written_event_by_event(app: App) -> None:
     assert await block_sizes(app, run) == [1] * 11
 
 
-async def test_an_event_is_there_before_the_action_goes_on(app: App) -> None:
+async def test_an_event_is_there_before_the_action_continues(app: App) -> None:
     seqs: list[int] = []
 
     async def act(ctx: Context) -> AsyncIterator[int]:
@@ -64,7 +64,7 @@ async def test_a_hot_loop_fills_its_blocks(app: App) -> None:
     assert len(sizes) < 2_000
 
 
-async def test_a_block_has_about_so_many_bytes(app: App) -> None:
+async def test_a_block_has_a_limit_in_bytes(app: App) -> None:
     async def act() -> AsyncIterator[str]:
         for _ in range(20):
             yield "x" * (BLOCK_BYTES // 4)
@@ -112,7 +112,7 @@ async def test_a_value_that_a_callback_changes_is_written_too(app: App) -> None:
     assert (await outcome(run)).code == "CANCELLED"
 
 
-async def test_a_reader_that_stands_still_does_not_hold_back_the_end() -> None:
+async def test_a_reader_that_does_not_read_does_not_hold_back_the_end() -> None:
     is_ahead = asyncio.Event()
 
     async def act(value: StreamableValue[str]) -> None:

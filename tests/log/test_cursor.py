@@ -54,7 +54,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+def test_what_is_not_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(ParseError, match="cursor cannot be read"):
         parse_cursor(text)
     with pytest.raises(ParseError, match="cursor cannot be read"):

@@ -61,7 +61,7 @@ LONG = [-(10**4300)]
     ],
     ids=lambda value: "long" if value is LONG else str(value)[:20],
 )
-def test_what_is_no_plain_json_is_named_with_its_place(value: object, fault: str) -> None:
+def test_what_is_not_plain_json_is_named_with_its_place(value: object, fault: str) -> None:
     assert json_fault(value, "state") == fault
 
 

@@ -107,6 +107,6 @@ def test_labels_are_a_list(labels: object) -> None:
         distinct_labels(labels)
 
 
-def test_a_run_has_so_many_labels_at_most() -> None:
+def test_a_run_has_a_limited_number_of_labels() -> None:
     with pytest.raises(UsageError, match="at most 32 labels; these are 33"):
         distinct_labels([str(number) for number in range(MAX_LABELS + 1)])

@@ -118,7 +118,7 @@ def test_a_feed_without_an_end_keeps_no_text() -> None:
     assert folded.snapshot(record(), with_text=True)["progress"] == PROGRESS
 
 
-def test_another_attempt_begins_anew() -> None:
+def test_another_attempt_starts_from_the_beginning() -> None:
     folded = fold(
         chunks(1, TEXT, PROGRESS), event(3, EventType.RESTARTED, {"attempt": 2}), chunks(4, "b")
     )
@@ -144,7 +144,7 @@ def test_the_end_brings_result_or_error(kind: EventType, data: object, outcome: 
     assert folded.text == "a"
 
 
-def test_a_run_that_goes_on_has_neither() -> None:
+def test_a_run_that_continues_has_neither() -> None:
     assert fold(chunks(1, TEXT)).outcome() == {"result": None, "error": None}
 
 
@@ -238,7 +238,7 @@ def test_a_block_that_was_taken_in_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * 60, "é" * 30])
-def test_a_snapshot_has_a_text_of_so_many_bytes_and_of_more_none(text: str) -> None:
+def test_a_snapshot_has_no_text_above_the_limit(text: str) -> None:
     folded = Fold(text_bytes=100)
     folded.add(chunks(1, text))
 
@@ -271,7 +271,7 @@ def test_the_size_of_a_fold_is_about_what_it_takes(text: str, count: int) -> Non
     assert taken <= 2 * folded.size + 2_000
 
 
-def test_folds_take_so_many_bytes_and_the_one_asked_for_the_longest_ago_goes_first() -> None:
+def test_folds_take_limited_memory_and_the_least_recently_used_goes_first() -> None:
     folds = Folds(100_000)
     for name in "abcd":
         folds.keep(name, fold(chunks(1, "x" * 15_000)))

@@ -27,7 +27,7 @@ def test_only_a_pending_run_is_claimed(run: RunRecord) -> None:
 
 
 @pytest.mark.parametrize(("run", "fence"), [(RUNNING, 3), (RUNNING, 5), (PENDING, 4), (ENDED, 4)])
-def test_only_the_holder_of_a_running_run_may_write(run: RunRecord, fence: int) -> None:
+def test_only_the_holder_of_a_running_run_can_write(run: RunRecord, fence: int) -> None:
     transitions.check_right(RUNNING, 4)
 
     with pytest.raises(Fenced, match="this writer has lost it"):
@@ -61,7 +61,7 @@ def test_a_pending_run_that_is_asked_to_stop_is_cancelled() -> None:
     assert from_json(event.data)["data"] == {"reason": "requested"}
 
 
-def test_a_running_run_that_is_asked_to_stop_goes_on_with_a_flag() -> None:
+def test_a_running_run_that_is_asked_to_stop_continues_with_a_flag() -> None:
     run, block = transitions.ask_to_stop(RUNNING, "requested", 7.0)
     again, other = transitions.ask_to_stop(run, "another", 8.0)
 
@@ -89,7 +89,7 @@ def test_a_lost_run_is_begun_again_while_it_may() -> None:
 @pytest.mark.parametrize(
     "run", [RUNNING._replace(attempt=2), RUNNING._replace(cancel_reason="requested")]
 )
-def test_a_lost_run_that_may_not_be_begun_again_fails(run: RunRecord) -> None:
+def test_a_lost_run_that_cannot_be_begun_again_fails(run: RunRecord) -> None:
     lost, block = transitions.take_away(run, 7.0)
 
     assert block is not None

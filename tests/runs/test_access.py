@@ -17,13 +17,13 @@ def run_of(owner: str | None) -> RunRecord:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_an_owner_may_do_everything_to_their_run(verb: Verb) -> None:
+async def test_an_owner_can_do_everything_to_their_run(verb: Verb) -> None:
     await authorize(ADA, run_of("ada"), verb, None)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("caller", [ANONYMOUS, ADA, BEN])
-async def test_a_run_that_nobody_owns_is_open_to_whoever_has_its_id(
+async def test_a_run_without_an_owner_is_open_to_everyone_with_its_id(
     caller: Caller, verb: Verb
 ) -> None:
     await authorize(caller, run_of(None), verb, None)
@@ -99,7 +99,7 @@ async def test_a_shared_feed_is_read_by_everybody_and_ended_by_nobody(caller: Ca
             await authorize(caller, feed, verb, None)
 
 
-async def test_access_may_let_somebody_end_a_shared_feed() -> None:
+async def test_access_can_let_somebody_end_a_shared_feed() -> None:
     feed = RunRecord(id="r1", action="clock", quota_key=SHARED + "clock")
 
     await authorize(ADA, feed, "cancel", lambda caller, run, verb: caller.owner == "ada")

@@ -190,7 +190,7 @@ async def test_the_input_is_given_as_the_actions_own_parameters(app: App) -> Non
     assert results == ["None: ab", "None: abab", "None: abab", "None: ababab", "None: abab"]
 
 
-async def test_injected_parameters_are_no_input_wherever_they_come(app: App) -> None:
+async def test_injected_parameters_are_not_inputs_wherever_they_come(app: App) -> None:
     held = await app.start(app.action(hold_it), name="ab")
     streamed = await app.start(app.action(stream_it), {"name": "ab"})
 
@@ -270,7 +270,7 @@ async def test_a_run_is_attached_to_by_its_id_and_gives_its_typed_result(app: Ap
     assert repr(found) == f"<Run {started.id} of load>"
 
 
-async def test_a_run_is_attached_to_whoever_owns_it(app: App) -> None:
+async def test_code_can_attach_to_a_run_of_any_owner(app: App) -> None:
     started = await app.start.with_options(owner="ada")(app.action(load), rows=1)
 
     assert (await app.run(started.id)).id == started.id
@@ -287,7 +287,7 @@ async def test_a_run_that_is_attached_to_can_be_followed_and_stopped(app: App) -
         await started.result()
 
 
-async def test_what_is_no_run_or_another_actions_is_not_found(app: App) -> None:
+async def test_what_is_not_a_run_or_another_actions_is_not_found(app: App) -> None:
     other, started = app.action(fail), await app.start(app.action(load), rows=1)
 
     with pytest.raises(NotFound, match="no run"):

@@ -142,7 +142,7 @@ async def test_a_start_that_is_dropped_closes_and_deletes_files(tmp_path: Path) 
     assert open_files() == before
 
 
-async def test_a_start_that_is_closed_leaves_what_the_run_may_need(tmp_path: Path) -> None:
+async def test_a_start_that_is_closed_leaves_what_the_run_can_need(tmp_path: Path) -> None:
     upload, before = Upload(BytesIO(b"abc")), open_files()
     start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": upload})
     await start.keep()

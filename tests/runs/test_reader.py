@@ -154,7 +154,7 @@ async def test_a_reader_holds_the_run_while_it_is_here_and_no_longer(world: Worl
     assert [run.id for run in forsaken] == [world.run.id]
 
 
-async def test_a_reader_that_stays_goes_on_holding(world: World) -> None:
+async def test_a_reader_that_stays_continues_holding(world: World) -> None:
     pages = world.reader().pages(2, tick=0.01)
 
     async with asyncio.timeout(SOON):

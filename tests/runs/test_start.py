@@ -128,7 +128,7 @@ class Form(BaseModel):
     more: dict[str, Upload]
 
 
-def test_every_file_among_the_arguments_is_let_go() -> None:
+def test_every_file_among_the_arguments_is_closed() -> None:
     files = [Upload(BytesIO(b"a")) for _ in range(6)]
 
     close_uploads(

@@ -100,7 +100,7 @@ def rule_of(method: str, pattern: Sequence[str]) -> Rule:
     return RULES[method, name_of(pattern)]
 
 
-def test_every_route_is_listed_with_who_may_use_it() -> None:
+def test_every_route_is_listed_with_who_can_use_it() -> None:
     routes = {(method, name_of(pattern)) for method, pattern in HANDLED}
 
     assert routes == set(RULES)
@@ -211,7 +211,7 @@ each_stranger = pytest.mark.parametrize(
 @each_deed
 @each_stranger
 @pytest.mark.parametrize("make", [begun, ended], ids=["running", "ended"])
-async def test_whoever_does_not_own_a_run_gets_nothing_of_it_and_changes_nothing(
+async def test_a_caller_who_does_not_own_a_run_gets_nothing_of_it_and_changes_nothing(
     site: Actions, deed: str, who: Fields, status: int, make: object
 ) -> None:
     run_id = await (begun(site) if make is begun else ended(site))
@@ -283,7 +283,7 @@ async def test_no_query_parameter_shows_the_runs_of_others(site: Actions) -> Non
         assert run_id not in [run["id"] for run in listed]
 
 
-async def test_a_run_that_nobody_owns_is_open_to_whoever_has_its_id(site: Actions) -> None:
+async def test_a_run_without_an_owner_is_open_to_everyone_with_its_id(site: Actions) -> None:
     run_id = await ended(site, headers=NOBODY)
 
     statuses = [(await send(site, get(f"/runs/{run_id}", who))).status for who in (NOBODY, BOB)]

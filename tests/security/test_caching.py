@@ -50,7 +50,7 @@ ANSWERS: Final[dict[str, tuple[Callable[[str], Call], str]]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_every_answer_says_who_may_keep_it(name: str) -> None:
+async def test_every_answer_says_who_can_keep_it(name: str) -> None:
     actions = world()
     devtools.attach(actions)
     call, expected = ANSWERS[name]
@@ -90,7 +90,7 @@ async def test_an_etag_is_not_the_same_for_two_runs() -> None:
     assert len(tags) == 5
 
 
-async def test_who_may_not_see_a_run_is_not_told_that_it_is_unchanged() -> None:
+async def test_who_cannot_see_a_run_is_not_told_that_it_is_unchanged() -> None:
     async with opened(world()) as site:
         run_id = await ended(site)
         tag = (await send(site, get(f"/runs/{run_id}", ALICE))).headers["etag"]

@@ -73,7 +73,7 @@ ESCAPED = [
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("cursor", HOSTILE)
-async def test_what_is_no_cursor_is_refused_everywhere(
+async def test_what_is_not_a_cursor_is_refused_everywhere(
     site: Actions, place: str, cursor: str
 ) -> None:
     run_id = await ended(site)

@@ -211,7 +211,7 @@ async def test_nobody_waits_longer_than_the_longest_wait(asked: str) -> None:
 # 17: how many at a time.
 
 
-async def test_a_caller_has_so_many_streams_and_no_more() -> None:
+async def test_a_caller_has_a_limited_number_of_streams() -> None:
     async with opened(world(request_limits=SMALL)) as site, AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(stream(site, post("/wait", {}, ALICE)))
@@ -249,7 +249,7 @@ async def test_every_stream_counts_however_it_is_asked_for(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["form", "detached", "snapshot", "cancel"])
-async def test_what_is_no_stream_does_not_count_as_one(how: str) -> None:
+async def test_what_is_not_a_stream_does_not_count_as_one(how: str) -> None:
     async with opened(world(request_limits=SMALL)) as site, AsyncExitStack() as stack:
         run_id = await begun(site)
         calls = {
@@ -318,7 +318,7 @@ def gone_after(body: bytes) -> Receive:
 async def ignore(message: Message) -> None: ...
 
 
-async def test_a_caller_has_so_many_runs_and_no_more() -> None:
+async def test_a_caller_has_a_limited_number_of_runs() -> None:
     async with opened(world(max_runs=2)) as site:
         runs = [await begun(site) for _ in range(2)]
 
@@ -362,7 +362,7 @@ async def test_the_anonymous_are_told_apart_by_their_address() -> None:
 # 29: starting and cancelling as an attack.
 
 
-async def test_starting_and_cancelling_for_ever_leaves_nothing_behind() -> None:
+async def test_starting_and_cancelling_forever_leaves_nothing_behind() -> None:
     async with opened(world(max_runs=5)) as site:
         for _ in range(200):
             run_id = await begun(site)

@@ -98,7 +98,7 @@ async def test_a_form_with_a_cookie_that_does_not_say_its_origin_is_refused(
     [[("origin", HERE)], [("sec-fetch-site", "same-origin")], [("sec-fetch-site", "none")]],
     ids=["origin", "same-origin", "none"],
 )
-async def test_a_page_of_this_site_may_post_with_its_cookie(
+async def test_a_page_of_this_site_can_post_with_its_cookie(
     site: Actions, kind: str, said: Fields
 ) -> None:
     answer = await send(site, form(kind, [COOKIE, *said]))
@@ -116,7 +116,7 @@ async def test_json_with_a_cookie_needs_no_origin_because_a_form_cannot_send_it(
 
 
 @pytest.mark.parametrize("kind", ["form", "multipart", "json"])
-async def test_a_program_without_cookies_may_post_anything(site: Actions, kind: str) -> None:
+async def test_a_program_without_cookies_can_post_anything(site: Actions, kind: str) -> None:
     answer = await send(site, form(kind, []))
 
     assert answer.status == 200
@@ -129,7 +129,7 @@ async def test_json_that_does_not_say_so_is_not_read(site: Actions, kind: str) -
     assert answer.status == 415
 
 
-async def test_a_get_never_starts_a_run_of_an_action_that_is_no_feed(site: Actions) -> None:
+async def test_a_get_never_starts_a_run_of_an_action_that_is_not_a_feed(site: Actions) -> None:
     for name in ("say", "wait", "add", "take", "sendTree"):
         for method in ("GET", "HEAD"):
             answer = await send(site, Call(method=method, target=f"/{name}", headers=[COOKIE]))
@@ -149,14 +149,14 @@ async def test_a_get_of_a_run_changes_nothing(site: Actions) -> None:
     assert await site.store.get(run_id) == before
 
 
-async def test_an_allowed_origin_may_post() -> None:
+async def test_an_allowed_origin_can_post() -> None:
     async with opened(world(origins=["https://app.example"])) as site:
         headers = [COOKIE, ("origin", "https://app.example"), ("sec-fetch-site", "cross-site")]
 
         assert (await send(site, form("json", headers))).status == 200
 
 
-async def test_where_every_origin_may_call_none_may_with_a_cookie() -> None:
+async def test_where_every_origin_can_call_none_can_with_a_cookie() -> None:
     async with opened(world(origins=["*"])) as site:
         without = await send(site, form("json", [("origin", EVIL)]))
         with_cookie = await send(site, form("json", [("origin", EVIL), COOKIE]))
@@ -202,7 +202,7 @@ async def test_without_allowed_origins_no_page_but_ones_own_can_read(
 
 
 @each_read
-async def test_an_allowed_origin_is_named_and_may_send_credentials(read: str) -> None:
+async def test_an_allowed_origin_is_named_and_can_send_credentials(read: str) -> None:
     async with opened(world(origins=["https://app.example"])) as site:
         run_id = await ended(site, headers=[COOKIE])
         headers = [COOKIE, ("origin", "https://app.example")]

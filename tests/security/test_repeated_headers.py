@@ -37,7 +37,7 @@ def test_very_many_lines_are_joined_in_time_that_grows_with_them_alone() -> None
     assert len(headers["y"]) == 3 * 50_000 - 2
 
 
-async def test_a_format_may_stand_in_any_line_of_accept() -> None:
+async def test_a_format_can_be_in_any_line_of_accept() -> None:
     async with opened(world()) as site:
         headers = [("accept", "image/png"), ("accept", "application/json;q=0.5"), SSE]
         answer = await send(site, post("/say", {}, headers))
@@ -47,7 +47,7 @@ async def test_a_format_may_stand_in_any_line_of_accept() -> None:
     assert refused.status == 406
 
 
-async def test_a_preference_may_stand_in_any_line_of_prefer() -> None:
+async def test_a_preference_can_be_in_any_line_of_prefer() -> None:
     async with opened(world()) as site:
         prefer = [("prefer", "wait=5"), ("prefer", "respond-async"), ("prefer", "wait=6")]
         answer = await send(site, post("/say", {}, prefer))
@@ -56,7 +56,7 @@ async def test_a_preference_may_stand_in_any_line_of_prefer() -> None:
     assert answer.headers["preference-applied"] == "respond-async"
 
 
-async def test_an_etag_may_stand_in_any_line_of_if_none_match() -> None:
+async def test_an_etag_can_be_in_any_line_of_if_none_match() -> None:
     async with opened(world()) as site:
         run_id = await ended(site)
         etag = (await send(site, get(f"/runs/{run_id}", ALICE))).headers["etag"]
@@ -96,7 +96,7 @@ async def test_a_run_sees_every_line_of_a_header() -> None:
     assert seen == ["de, en;q=0.5"]
 
 
-async def test_a_cookie_in_several_lines_is_a_cookie_for_whoever_asks() -> None:
+async def test_a_cookie_in_several_lines_identifies_the_caller() -> None:
     cookies: list[str] = []
 
     async def ask(request: HTTPConnection) -> str | None:

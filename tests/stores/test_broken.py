@@ -100,8 +100,8 @@ BROKEN: Final[Mapping[type[MemoryStore], str]] = {
     broken.WritesBeforeItRefuses: "test_a_block_that_does_not_follow_is_refused",
     # E3, E4: one terminal event, and its status with it
     broken.EndsTwice: "test_a_run_that_has_ended_cannot_be_written_to",
-    broken.EndsWithoutAnEvent: "test_a_block_may_hold_the_last_chunks_and_the_end",
-    broken.EndsWithoutAStatus: "test_a_block_may_hold_the_last_chunks_and_the_end",
+    broken.EndsWithoutAnEvent: "test_a_block_can_hold_the_last_chunks_and_the_end",
+    broken.EndsWithoutAStatus: "test_a_block_can_hold_the_last_chunks_and_the_end",
     broken.EndsInTwoSteps: "test_no_reader_sees_the_end_in_one_place_only",
     # R1, R3: resuming
     broken.IgnoresTheCursor: "test_a_log_can_be_read_from_behind_every_event",
@@ -132,7 +132,7 @@ BROKEN: Final[Mapping[type[MemoryStore], str]] = {
     # T1, T2, T4: retention and clocks
     broken.PurgesByAge: "test_a_run_that_has_not_ended_is_never_forgotten",
     broken.PurgesRunningRuns: "test_only_an_ended_run_can_be_forgotten_by_name",
-    broken.LivesByTheWallClock: "test_the_wall_clock_may_jump",
+    broken.LivesByTheWallClock: "test_the_wall_clock_can_jump",
     # Opened again
     broken.ForgetsAtTheClose: "test_a_store_that_was_closed_opens_again_with_its_runs",
     # Refused keys

@@ -105,7 +105,7 @@ async def test_a_cancellation_of_the_caller_comes_through() -> None:
 @pytest.mark.parametrize("kind", [StumblingStore, StumblingLeased])
 @pytest.mark.parametrize("first", range(4))
 @pytest.mark.parametrize("method", ["append", "claim", "get", "heartbeat", "hold", "read", "sweep"])
-async def test_no_run_goes_on_for_ever_whichever_call_of_a_store_raises_whatever(
+async def test_every_run_ends_whichever_call_of_a_store_raises(
     method: str, first: int, kind: type[StumblingStore], error: BaseException
 ) -> None:
     store = kind(method, error, range(first, first + 1))

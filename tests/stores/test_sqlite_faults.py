@@ -119,7 +119,7 @@ async def test_a_folder_that_appears_later_is_used(tmp_path: Path) -> None:
     await store.close()
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     assert "it is a folder. Name a file in it." in refusal_of(tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_what_is_only_in_memory_is_refused() -> None:
     assert "it must be a file" in refusal_of(Path(":memory:"))
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_not_changed(path: Path) -> None:
     content = b"Dear diary, " * 1000
     path.write_bytes(content)
 
@@ -139,7 +139,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
     assert path.read_bytes() == content
 
 
-def test_another_applications_database_is_refused_and_left_alone(path: Path) -> None:
+def test_another_applications_database_is_refused_and_not_changed(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE users (name TEXT)")
     connection.commit()
@@ -177,7 +177,7 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
     assert path.stat().st_size > 0
 
 
-def test_a_file_that_may_not_be_written_is_refused() -> None:
+def test_a_file_that_cannot_be_written_is_refused() -> None:
     # Not in the test's own folder: that is open to its owner alone.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.db"
@@ -198,7 +198,7 @@ def test_a_file_that_may_not_be_written_is_refused() -> None:
     assert "the file or its folder is read-only" in told
 
 
-def test_a_folder_that_may_not_be_entered_is_an_error_and_hangs_nothing() -> None:
+def test_a_folder_that_cannot_be_entered_is_an_error_and_hangs_nothing() -> None:
     with tempfile.TemporaryDirectory() as folder:
         closed = Path(folder) / "closed"
         closed.mkdir(mode=0o700)
@@ -256,7 +256,9 @@ async def test_a_file_that_another_process_writes_is_read_meanwhile(
         assert len(await log_of(store, run.id)) == 1
 
 
-async def test_a_lock_that_is_let_go_in_time_is_waited_for(path: Path, store: SQLiteStore) -> None:
+async def test_a_lock_that_is_released_in_time_is_waited_for(
+    path: Path, store: SQLiteStore
+) -> None:
     await created(store)
     patient = SQLiteStore(path, busy_timeout=SOON)
     await created(patient)
@@ -423,7 +425,7 @@ async def test_what_was_asked_for_together_fails_together(
     assert any(isinstance(outcome, StoreError) for outcome in outcomes)
 
 
-async def test_a_refusal_is_told_as_what_it_is_beside_a_failure(
+async def test_a_refusal_is_reported_as_one_next_to_a_failure(
     store: SQLiteStore, faults: Faults
 ) -> None:
     with pytest.raises(NotFound, match="There is no run"):
@@ -472,7 +474,7 @@ async def test_a_store_that_works_again_needs_nobody_to_say_so(
     await created(store)
 
 
-async def test_who_waits_hears_of_another_process_after_a_failure(
+async def test_who_waits_learns_of_another_process_after_a_failure(
     path: Path, store: SQLiteStore, faults: Faults
 ) -> None:
     run, other = await claimed(store), SQLiteStore(path)

@@ -41,7 +41,7 @@ async def lane() -> AsyncIterator[Lane]:
     await lane.close()
 
 
-async def test_whoever_is_cancelled_waits_until_the_work_is_done(lane: Lane) -> None:
+async def test_a_cancelled_caller_waits_until_the_work_has_ended(lane: Lane) -> None:
     may_end, has_ended = threading.Event(), threading.Event()
 
     def work(_: sqlite3.Connection) -> None:
@@ -61,7 +61,7 @@ async def test_whoever_is_cancelled_waits_until_the_work_is_done(lane: Lane) -> 
     assert has_ended.is_set()
 
 
-async def test_a_failure_that_whoever_asked_does_not_wait_for_is_no_noise(
+async def test_a_failure_that_nobody_waits_for_is_not_logged(
     lane: Lane, caplog: pytest.LogCaptureFixture
 ) -> None:
     may_fail = threading.Event()
@@ -186,7 +186,7 @@ def test_whatever_fails_of_a_batch_the_rest_is_done(
     asyncio.run(play())
 
 
-async def test_the_thread_goes_on_where_a_failure_cannot_be_explained() -> None:
+async def test_the_thread_continues_where_a_failure_cannot_be_explained() -> None:
     def fail_to_explain(_: Exception) -> StoreError:
         raise PermissionError("this folder may not be entered")
 
@@ -232,7 +232,7 @@ class Sized(Item):
         self.list.append(len(self.begun))
 
 
-async def test_one_transaction_writes_so_many_bytes_and_what_is_left_has_the_next() -> None:
+async def test_one_transaction_writes_a_limited_number_of_bytes_and_the_rest_has_the_next() -> None:
     begun: list[str] = []
     lane = Lane(partial(connect_and_trace, begun), explain, name="lane", writes=True)
     may_go, done = threading.Event(), list[int]()

@@ -55,7 +55,7 @@ async def test_a_healthy_connection_is_passed_on_whole(origin: tuple[Origin, int
     assert await suffer(origin[1], Fault()) == (FRAMES, False)
 
 
-async def test_a_connection_is_cut_after_so_many_bytes(origin: tuple[Origin, int]) -> None:
+async def test_a_connection_is_cut_after_a_number_of_bytes(origin: tuple[Origin, int]) -> None:
     assert await suffer(origin[1], Fault(cut_after=10, cut=Cut.CLOSE)) == (FRAMES[:10], False)
 
 
@@ -114,7 +114,7 @@ async def test_what_comes_after_the_script_is_healthy(origin: tuple[Origin, int]
         assert await ask(proxy.port) == (FRAMES, False)
 
 
-def test_a_seed_stands_for_one_script() -> None:
+def test_a_seed_gives_one_script() -> None:
     one, same, other = (
         [random_script(seed, connections=9, size=900)(n) for n in range(10)] for seed in "aab"
     )

@@ -5,7 +5,7 @@ import pytest
 from yieldwire.testing import MovingClock
 
 
-def test_the_clock_stands_still_by_itself() -> None:
+def test_the_clock_does_not_move_by_itself() -> None:
     clock = MovingClock(now=100.0)
 
     assert (clock.now(), clock.now()) == (100.0, 100.0)

@@ -264,7 +264,7 @@ class AppendContract:
                         assert (await harness.store.get(run.id)).status.is_terminal
                     await asyncio.sleep(0)
 
-    async def test_a_block_may_hold_the_last_chunks_and_the_end(
+    async def test_a_block_can_hold_the_last_chunks_and_the_end(
         self, harness: StoreHarness
     ) -> None:
         """The end does not have to be a separate block."""

@@ -129,7 +129,7 @@ class PurgeContract:
 
         assert list(await harness.store.purge()) == []
 
-    async def test_the_wall_clock_may_jump(self, harness: StoreHarness) -> None:
+    async def test_the_wall_clock_can_jump(self, harness: StoreHarness) -> None:
         """Leases, linger and retention do not depend on it while the machine is running."""
         running = await claimed(harness.store, lease=10, linger=30)
         ended = await finished(harness.store, retention=100)

@@ -142,7 +142,7 @@ class ReadContract:
 
         assert [event.seq for event in kept] == [115, 116, 117, 118, 119, 120]
 
-    async def test_a_trimmed_feed_goes_on_and_ends(self, harness: StoreHarness) -> None:
+    async def test_a_trimmed_feed_continues_and_ends(self, harness: StoreHarness) -> None:
         """Trimming changes no seq."""
         run = await written(harness.store, blocks=60, size=1, keep=5)
 

@@ -58,7 +58,7 @@ class RevocationContract:
         told = await harness.store.revoked(0)
         assert (told.last, told.is_whole, {*told.at}) == (20, True, {*owners})
 
-    async def test_any_name_may_be_an_owners(self, harness: StoreHarness) -> None:
+    async def test_any_name_can_be_an_owners(self, harness: StoreHarness) -> None:
         """Names are compared whole, and are not changed."""
         owners = ["", "Ada", "ada", "a\x00b", "ä😀", "'; DROP TABLE runs; --", "x" * 5_000]
 

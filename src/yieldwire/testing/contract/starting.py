@@ -145,7 +145,9 @@ class StartContract:
 
     # Limits.
 
-    async def test_a_caller_may_have_so_many_runs_of_an_action(self, harness: StoreHarness) -> None:
+    async def test_a_caller_can_have_a_limited_number_of_runs_of_an_action(
+        self, harness: StoreHarness
+    ) -> None:
         """A run over the limit is refused, and leaves nothing behind."""
         admission = Admission(key="k", action_limit=2)
         await created(harness.store)

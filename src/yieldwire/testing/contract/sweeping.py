@@ -116,7 +116,7 @@ class LingerContract:
 
         assert (await harness.store.get(run.id)).cancel_reason is None
 
-    async def test_a_run_may_linger_for_ever(self, harness: StoreHarness) -> None:
+    async def test_a_run_can_linger_forever(self, harness: StoreHarness) -> None:
         """``linger=None`` waits for readers forever."""
         run = await claimed(harness.store, linger=None)
         await harness.store.hold(run.id, "tab", seconds=1)
@@ -125,7 +125,7 @@ class LingerContract:
 
         assert (await harness.store.get(run.id)).cancel_reason is None
 
-    async def test_holding_a_run_that_is_gone_is_no_error(self, harness: StoreHarness) -> None:
+    async def test_holding_a_run_that_is_gone_is_not_an_error(self, harness: StoreHarness) -> None:
         """Its readers get the error when they read."""
         run = await finished(harness.store)
 
@@ -175,7 +175,7 @@ class LostLeaseContract:
             assert await harness.store.get(run.id) == taken
             assert await log_of(harness.store, run.id) == log
 
-    async def test_a_run_that_may_be_repeated_is_pending_again(self, harness: StoreHarness) -> None:
+    async def test_a_run_that_can_be_repeated_is_pending_again(self, harness: StoreHarness) -> None:
         """The log says that another attempt follows, and keeps what the first one wrote."""
         run = await claimed(harness.store, lease=10, retries=1)
         await harness.store.append(run.id, chunks(run.id, 1, 2), after=0, fence=run.fence)
@@ -187,7 +187,7 @@ class LostLeaseContract:
         assert [event.type for event in log[2:]] == [EventType.RESTARTED]
         assert from_json(log[-1].data) == {"attempt": 2}
 
-    async def test_the_next_attempt_goes_on_in_the_same_log(self, harness: StoreHarness) -> None:
+    async def test_the_next_attempt_continues_in_the_same_log(self, harness: StoreHarness) -> None:
         """Seqs continue where the previous attempt stopped."""
         run = await claimed(harness.store, lease=10, retries=1)
         await swept(harness, 11)
