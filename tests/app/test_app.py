@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context, RequestFacts, Stream
+from yieldwire.actions.context import Context, Stream
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
 from yieldwire.app.configuration import open_store
@@ -38,6 +38,7 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import FOLDS_BYTES
 from yieldwire.runs.access import Caller
 from yieldwire.runs.handle import Run
+from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Admission, Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -75,8 +76,7 @@ async def app() -> AsyncIterator[App]:
 
 
 async def start_attached(app: App, action: Action[..., Any, Any], caller: Caller) -> str:
-    ctx = await app.admit(action, caller, RequestFacts(method="POST"))
-    return (await app.create(action, ctx, {})).id
+    return (await app.begin(StartRequest(action=action, caller=caller, data={}))).id
 
 
 # Starting.
@@ -571,8 +571,8 @@ async def test_a_run_that_cannot_be_looked_after_keeps_no_other_from_it() -> Non
         action = app.action(linger=1.0)(hang)
         runs = []
         for _ in range(3):
-            ctx = await app.admit(action, Caller(owner="ada"), RequestFacts(method="POST"))
-            runs.append(await app.create(action, ctx, {}))
+            request = StartRequest(action=action, caller=Caller(owner="ada"), data={})
+            runs.append(await app.begin(request))
         await asyncio.sleep(0)
         clock.advance(60.0)
         await app.sweep()

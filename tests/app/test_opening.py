@@ -23,10 +23,11 @@ from starlette.types import ASGIApp
 
 from tests.support.runs import SOON, first_chunk, outcome
 from yieldwire import Actions, Run, RunLimits, Stream, Text, Timing
-from yieldwire.actions.context import Context, RequestFacts
+from yieldwire.actions.context import Context
 from yieldwire.app import App
 from yieldwire.errors import StoreError, Unavailable, UsageError, YieldwireError
 from yieldwire.runs.access import Caller
+from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -238,8 +239,7 @@ def test_after_a_loop_that_has_gone_the_next_one_sweeps_and_lingers(
 
     async def linger() -> str | None:
         async with asyncio.timeout(SOON), actions.lifespan():
-            ctx = await actions.admit(hang, Caller(), RequestFacts(method="POST"))
-            run = await actions.create(hang, ctx, {})
+            run = await actions.begin(StartRequest(action=hang, caller=Caller(), data={}))
             async with actions.reader(run.id) as reader:
                 async for page in reader.pages(0, tick=0.01):
                     if page:

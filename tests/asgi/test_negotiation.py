@@ -2,61 +2,87 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yieldwire.asgi.negotiation import Format, choose, preferences, seconds
-from yieldwire.errors import NotAcceptable, ParseError
+from yieldwire.asgi.negotiation import (
+    HTML,
+    JSON,
+    NDJSON,
+    SSE,
+    TEXT,
+    Format,
+    Formats,
+    preferences,
+    seconds,
+)
+from yieldwire.errors import NotAcceptable, ParseError, UsageError
 
-ALL = frozenset(Format)
-STREAMS = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
+FORMATS = Formats()
 
 
 @pytest.mark.parametrize(
     ("accept", "format_"),
     [
-        (None, Format.SSE),
-        ("", Format.SSE),
-        ("*/*", Format.SSE),
-        ("text/event-stream", Format.SSE),
-        ("TEXT/Event-Stream", Format.SSE),
-        ("application/x-ndjson", Format.NDJSON),
-        ("application/jsonl", Format.NDJSON),
-        ("application/ndjson", Format.NDJSON),
-        ("application/jsonlines; charset=utf-8", Format.NDJSON),
-        ("text/plain", Format.TEXT),
-        ("application/json", Format.JSON),
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Format.HTML),
-        ("application/xhtml+xml", Format.HTML),
-        ("text/*", Format.SSE),
-        ("application/*", Format.JSON),
-        ("image/png, */*;q=0.1", Format.SSE),
-        ("application/json;q=0.5, text/plain", Format.TEXT),
-        ("application/json;q=0, text/plain;q=0.1", Format.TEXT),
-        ("application/json, text/event-stream", Format.JSON),
-        ("application/json;q=x, text/plain;q=0.1", Format.TEXT),
-        (" , ;q=1, text/plain", Format.TEXT),
+        (None, SSE),
+        ("", SSE),
+        ("*/*", SSE),
+        ("text/event-stream", SSE),
+        ("TEXT/Event-Stream", SSE),
+        ("application/x-ndjson", NDJSON),
+        ("application/jsonl", NDJSON),
+        ("application/ndjson", NDJSON),
+        ("application/jsonlines; charset=utf-8", NDJSON),
+        ("text/plain", TEXT),
+        ("application/json", JSON),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
+        ("application/xhtml+xml", HTML),
+        ("text/*", SSE),
+        ("application/*", JSON),
+        ("image/png, */*;q=0.1", SSE),
+        ("application/json;q=0.5, text/plain", TEXT),
+        ("application/json;q=0, text/plain;q=0.1", TEXT),
+        ("application/json, text/event-stream", JSON),
+        ("application/json;q=x, text/plain;q=0.1", TEXT),
+        (" , ;q=1, text/plain", TEXT),
     ],
 )
 def test_the_format_is_what_the_caller_likes_best(accept: str | None, format_: Format) -> None:
-    assert choose(accept, Format.SSE, ALL) is format_
+    assert FORMATS.choose(accept, SSE) is format_
 
 
 def test_any_application_type_is_the_default_where_that_is_one() -> None:
-    assert choose("application/*", Format.NDJSON, ALL) is Format.NDJSON
+    assert FORMATS.choose("application/*", NDJSON) is NDJSON
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/json", "text/html", "*/*;q=0", "x"])
 def test_what_cannot_be_made_is_refused_with_what_can(accept: str) -> None:
     with pytest.raises(NotAcceptable, match="choose from: application/x-ndjson, text/event-stream"):
-        choose(accept, Format.SSE, STREAMS)
+        FORMATS.choose(accept, SSE, streams=True)
+
+
+def test_a_format_of_a_dialect_is_chosen_where_it_was_added_only() -> None:
+    formats, format_ = Formats(), Format(media_type="application/x-cbor", aliases=("x/cbor",))
+    formats.add(format_)
+
+    assert formats.choose("image/png, x/cbor;q=0.5", SSE) is format_
+    assert formats.choose("application/*", SSE) is JSON
+    with pytest.raises(NotAcceptable, match="choose from: application/json, application/x-ndjson"):
+        FORMATS.choose("application/x-cbor", SSE)
+
+
+def test_a_media_type_has_one_format() -> None:
+    formats = Formats()
+
+    with pytest.raises(UsageError, match="a format for text/plain already"):
+        formats.add(Format(media_type="text/plain"))
 
 
 @given(st.text(max_size=60))
 def test_any_accept_chooses_something_that_is_allowed_or_is_refused(accept: str) -> None:
     try:
-        chosen = choose(accept, Format.SSE, STREAMS)
+        chosen = FORMATS.choose(accept, SSE, streams=True)
     except NotAcceptable:
         return
 
-    assert chosen in STREAMS
+    assert chosen in {SSE, NDJSON, TEXT}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from starlette.datastructures import Headers
 
 from tests.support.calls import Call, send
 from tests.support.world import opened, world
-from yieldwire.asgi.safety import MAX_HEADER_BYTES, MAX_HEADERS, Safety
+from yieldwire.asgi.safety import MAX_HEADER_BYTES, MAX_HEADERS, Incoming, Safety
 from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge, UsageError
 
 APP = "https://app.example"
@@ -13,8 +13,9 @@ def headers_of(**fields: str) -> Headers:
     return Headers({name.replace("_", "-"): value for name, value in fields.items()})
 
 
-def scope_of(method: str = "POST", server: str = "192.0.2.1") -> dict[str, object]:
-    return {"method": method, "server": (server, 80), "client": ("192.0.2.9", 1)}
+def request_of(headers: Headers, method: str = "POST", server: str = "192.0.2.1") -> Incoming:
+    scope = {"method": method, "server": (server, 80), "client": ("192.0.2.9", 1)}
+    return Incoming.of_http(scope, headers)
 
 
 @pytest.mark.parametrize("origin", ["null", "app.example", "https://app.example/", "https://", ""])
@@ -33,36 +34,36 @@ def test_a_request_has_a_length_or_a_coding() -> None:
     headers = headers_of(content_length="1", transfer_encoding="chunked")
 
     with pytest.raises(ParseError, match="must not have both"):
-        Safety().check(scope_of(), headers)
+        Safety().check(request_of(headers))
 
 
 def test_as_many_headers_as_the_limit_are_taken_and_no_more() -> None:
     most = Headers(raw=[(b"x", b"y")] * MAX_HEADERS)
     more = Headers(raw=[(b"x", b"y")] * (MAX_HEADERS + 1))
 
-    Safety().check(scope_of(), most)
+    Safety().check(request_of(most))
     with pytest.raises(PayloadTooLarge, match="200 headers"):
-        Safety().check(scope_of(), more)
+        Safety().check(request_of(more))
 
 
 def test_headers_are_as_large_as_the_limit_and_no_larger() -> None:
     most = Headers(raw=[(b"x", b"y" * (MAX_HEADER_BYTES - 1))])
     more = Headers(raw=[(b"x", b"y" * MAX_HEADER_BYTES)])
 
-    Safety().check(scope_of(), most)
+    Safety().check(request_of(most))
     with pytest.raises(PayloadTooLarge, match="65536 bytes"):
-        Safety().check(scope_of(), more)
+        Safety().check(request_of(more))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_the_origin_matters_where_something_can_change(method: str) -> None:
     with pytest.raises(Forbidden, match="origins="):
-        Safety().check(scope_of(method), headers_of(origin="https://evil.example", host="here"))
+        Safety().check(request_of(headers_of(origin="https://evil.example", host="here"), method))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_a_request_that_changes_nothing_can_come_from_anywhere(method: str) -> None:
-    Safety().check(scope_of(method), headers_of(origin="https://evil.example", host="here"))
+    Safety().check(request_of(headers_of(origin="https://evil.example", host="here"), method))
 
 
 @pytest.mark.parametrize(
@@ -77,20 +78,21 @@ def test_a_request_that_changes_nothing_can_come_from_anywhere(method: str) -> N
     ],
 )
 def test_an_origin_is_the_same_when_host_and_port_are(origin: str, host: str) -> None:
-    Safety().check(scope_of(), headers_of(origin=origin, host=host))
+    Safety().check(request_of(headers_of(origin=origin, host=host)))
 
 
 def test_a_star_lets_every_page_call_without_a_cookie() -> None:
-    Safety(origins=["*"]).check(scope_of(), headers_of(origin="null", host="here"))
+    Safety(origins=["*"]).check(request_of(headers_of(origin="null", host="here")))
 
 
 def test_a_star_is_a_host_of_any_name() -> None:
-    Safety(hosts=["*"]).check(scope_of(server="127.0.0.1"), headers_of(host="evil.example"))
+    Safety(hosts=["*"]).check(request_of(headers_of(host="evil.example"), server="127.0.0.1"))
 
 
 def test_a_unix_socket_has_no_host_to_guard() -> None:
-    Safety().check({"method": "GET", "server": ("/run/app.sock", None)}, headers_of(host="x"))
-    Safety().check({"method": "GET", "server": None}, headers_of(host="x"))
+    for server in (("/run/app.sock", None), None):
+        scope = {"method": "GET", "server": server}
+        Safety().check(Incoming.of_http(scope, headers_of(host="x")))
 
 
 def test_an_answer_to_ones_own_page_has_no_headers_for_others() -> None:
@@ -141,7 +143,9 @@ def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
 ) -> None:
     safety = Safety(trusted_proxies=["10.0.0.0/8", "::1"])
 
-    found = safety.client_address({"client": (client, 1)}, headers_of(x_forwarded_for=forwarded))
+    found = safety.client_address(
+        Incoming(headers=headers_of(x_forwarded_for=forwarded), client=client)
+    )
 
     assert found == address
 
@@ -150,11 +154,20 @@ def test_every_forwarding_header_counts_the_last_of_them_first() -> None:
     headers = Headers(raw=[(b"x-forwarded-for", b"8.8.8.8"), (b"x-forwarded-for", b"9.9.9.9")])
 
     found = Safety(trusted_proxies=["10.0.0.1"]).client_address(
-        {"client": ("10.0.0.1", 1)}, headers
+        Incoming(headers=headers, client="10.0.0.1")
     )
 
     assert found == "9.9.9.9"
 
 
 def test_a_server_that_does_not_know_its_client_has_one_of_them() -> None:
-    assert Safety().client_address({"client": None}, headers_of()) == "unknown"
+    request = Incoming.of_http({"method": "GET", "client": None}, headers_of())
+
+    assert Safety().client_address(request) == "unknown"
+
+
+def test_a_handshake_of_another_transport_is_checked_by_the_same_facts() -> None:
+    headers = headers_of(origin="https://evil.example", host="here")
+
+    with pytest.raises(Forbidden, match="origins="):
+        Safety().check(Incoming(headers=headers))

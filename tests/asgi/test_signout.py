@@ -28,13 +28,13 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, Caller, Identity, Text, Timing, Unauthorized
-from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.clock import SystemClock
 from yieldwire.errors import NotFound, StoreError, UsageError
 from yieldwire.log.run import Status
 from yieldwire.runs.reader import Reader
+from yieldwire.runs.start import StartRequest
 from yieldwire.stores import REVOCATIONS_KEPT, Revoked
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import connect
@@ -383,8 +383,8 @@ async def test_a_sweep_continues_where_revocations_cannot_be_read(
     clock = MovingClock()
     async with opened(world(clock=clock)) as site:
         action = site.action_named("wait")
-        ctx = await site.admit(action, Caller(owner="alice"), RequestFacts(method="POST"))
-        run = await site.create(action, ctx, {})
+        request = StartRequest(action=action, caller=Caller(owner="alice"), data={})
+        run = await site.begin(request)
         monkeypatch.setattr(site.store, "revoked", revoked)
         clock.advance(60.0)
         with pytest.raises(StoreError, match="the disk is gone"):

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import pytest
 
 from tests.support.runs import SOON, first_chunk, opened, outcome
-from yieldwire.actions.context import Context, RequestFacts
+from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
 from yieldwire.errors import Unavailable
@@ -21,6 +21,7 @@ from yieldwire.executors.worker import Worker
 from yieldwire.log.run import Status
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
+from yieldwire.runs.start import StartRequest
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
@@ -322,9 +323,11 @@ async def test_a_reader_in_another_process_never_holds_a_run_back(tmp_path: Path
 
 async def attached(app: App) -> str:
     """Start a run that is not detached, and return its id."""
-    action = app.action_named("thousands")
-    ctx = await app.admit(action, Caller(), RequestFacts(method="TEST"))
-    return (await app.create(action, ctx, {})).id
+    return (
+        await app.begin(
+            StartRequest(action=app.action_named("thousands"), caller=Caller(), data={})
+        )
+    ).id
 
 
 async def execute(app: App, run_id: str) -> None:

@@ -15,6 +15,8 @@ from yieldwire.executors import RunLimits
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES
 from yieldwire.log.chunks import Result
+from yieldwire.runs.access import Caller
+from yieldwire.runs.start import StartRequest
 
 
 @pytest.fixture
@@ -136,12 +138,9 @@ async def test_a_thread_is_ahead_of_its_log_up_to_a_limit_in_bytes() -> None:
 
 
 async def start_attached(app: App, name: str) -> str:
-    from yieldwire.actions.context import RequestFacts  # noqa: PLC0415
-    from yieldwire.runs.access import Caller  # noqa: PLC0415 - only here
-
-    action = app.action_named(name)
-    ctx = await app.admit(action, Caller(), RequestFacts())
-    return (await app.create(action, ctx, {})).id
+    return (
+        await app.begin(StartRequest(action=app.action_named(name), caller=Caller(), data={}))
+    ).id
 
 
 async def test_a_function_that_asks_stops_between_two_yields(app: App) -> None:

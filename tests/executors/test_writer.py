@@ -7,13 +7,14 @@ from contextlib import aclosing
 import pytest
 
 from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
-from yieldwire.actions.context import Context, RequestFacts, Stream, StreamableValue
+from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.writer import BLOCK_BYTES, BLOCK_EVENTS
 from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller
+from yieldwire.runs.start import StartRequest
 from yieldwire.stores.memory import MemoryStore
 
 
@@ -129,8 +130,7 @@ async def test_a_reader_that_does_not_read_does_not_hold_back_the_end() -> None:
     limits = RunLimits(ahead_bytes=50, cancel_within=0.05)
     async with opened(App(run_limits=limits)) as app:
         action = app.action(act)
-        ctx = await app.admit(action, Caller(), RequestFacts())
-        record = await app.create(action, ctx, {})
+        record = await app.begin(StartRequest(action=action, caller=Caller(), data={}))
         async with asyncio.timeout(SOON), aclosing(app.reader(record.id).pages(0, tick=SOON)) as it:
             await anext(it)
             await anext(it)

@@ -14,11 +14,11 @@ from tests.simulation.acting import CANCEL_WITHIN, KEEP, RETRIES, TIME_LIMIT, TI
 from tests.simulation.link import SLOWEST, Link, SharedClock, Witness
 from tests.support.runs import tasks_of_runs
 from tests.support.virtual import run_virtually
-from yieldwire.actions.context import RequestFacts
 from yieldwire.errors import Conflict, ForeignCursor, NotFound
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.runs.access import Caller
+from yieldwire.runs.start import StartRequest
 
 RUNS: Final = 8
 DURATION: Final = 40.0
@@ -115,8 +115,10 @@ class Play:
     ) -> str:
         app = self.process().app
         action = app.action_named(name)
-        ctx = await app.admit(action, Caller(), RequestFacts(method="TEST"))
-        return (await app.create(action, ctx, data, key=key, detached=detached)).id
+        request = StartRequest(
+            action=action, caller=Caller(), data=data, key=key, detached=detached
+        )
+        return (await app.begin(request)).id
 
     async def read(self, view: View) -> None:
         """Come and go, each time behind the last event and at any process."""

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Any, Final
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context, RequestFacts, Resource
+from yieldwire.actions.context import Context, Resource
 from yieldwire.actions.guard import Guard, run_guards
 from yieldwire.actions.middleware import Middleware
 from yieldwire.app.configuration import APP, open_store
 from yieldwire.app.opening import Lifetime, Opening
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing
-from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
+from yieldwire.errors import Json, StoreError, Unauthorized, Unavailable, YieldwireError
 from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
@@ -25,7 +25,7 @@ from yieldwire.runs.access import Access, Caller, Verb, authorize
 from yieldwire.runs.handle import Handles
 from yieldwire.runs.inputs import Inputs, Start
 from yieldwire.runs.reader import Reader
-from yieldwire.runs.start import admission_of, scoped_key
+from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
 from yieldwire.setting import settings
 from yieldwire.stores import Admission, Query, RunStore
 
@@ -186,59 +186,67 @@ class App(Handles):
 
     # Starting.
 
-    async def admit(
-        self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
-    ) -> Context:
-        """Run the guards of a start, and return the resulting context.
+    async def begin(self, request: StartRequest, /) -> RunRecord:
+        """Start a run: guards, input, validation, idempotency key, creation, execution.
+
+        Every transport, dialect and Python start calls this. If an idempotency key was used
+        before, its run is returned; for a shared feed, the feed's run. If the caller is cancelled
+        while the store creates the run, that is completed: with a key, by which the caller can
+        find the run, it continues, and so does a shared feed; any other run is cancelled.
+
+        It closes every file in the input if it raises.
 
         Raises:
             Unavailable: If the server is stopping.
-            YieldwireError: Any error with which a guard refuses.
-        """
-        if self._lifetime.is_closing:
-            raise Unavailable
-        if not self._lifetime.is_open_here:
-            await self.ready()
-        ctx = Context(
-            run_id=new_run_id(),
-            action=action.name,
-            owner=caller.owner,
-            quota_key=caller.quota_key,
-            request=request,
-        )
-        await run_guards((*self._guards, *action.options.guards), ctx)
-        return ctx
-
-    async def create(
-        self,
-        action: Action[..., Any, Any],
-        ctx: Context,
-        data: object,
-        *,
-        key: str | None = None,
-        detached: bool = False,
-    ) -> RunRecord:
-        """Validate the input, create the run, and start its execution.
-
-        If an idempotency key was used before, its run is returned; for a shared feed, the
-        feed's run. If the caller is cancelled while the store creates the run, that is completed:
-        with a key, by which the caller can find the run, it continues, and so does a shared feed;
-        any other run is cancelled.
-
-        Raises:
             ValidationFailed: If the input is invalid.
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
+            YieldwireError: Any error with which a guard refuses, or that reading the input raises.
         """
-        start = await self._inputs.read(action, ctx, data, detached=detached)
+        data = request.data
         try:
-            opening = self._lifetime.current
+            ctx = await self._admit(request)
+            if request.read is not None:
+                data = await request.read()
+                self.check(request.caller)  # the input can have taken a while to arrive
+        except BaseException:
+            close_uploads(data)
+            raise
+        action = request.action
+        start = await self._inputs.read(action, ctx, data, detached=request.detached)
+        try:
+            opening, key = self._lifetime.current, request.key
             admission = admission_of(action, start.record, key, self._max_runs, self._lease)
             await start.keep()
         except BaseException:
             await start.drop()
             raise
         return await self._enter(opening, start, admission)
+
+    async def _admit(self, request: StartRequest) -> Context:
+        if self._lifetime.is_closing:
+            raise Unavailable
+        if not self._lifetime.is_open_here:
+            await self.ready()
+        action, caller = request.action, request.caller
+        ctx = Context(
+            run_id=new_run_id(),
+            action=action.name,
+            owner=caller.owner,
+            quota_key=caller.quota_key,
+            request=request.facts,
+        )
+        await run_guards((*self._guards, *action.options.guards), ctx)
+        return ctx
+
+    def check(self, caller: Caller, /) -> None:
+        """Return if the access of ``caller`` has not ended since it was identified.
+
+        Raises:
+            Unauthorized: If it has.
+        """
+        if caller.has_expired:
+            raise Unauthorized
 
     async def _enter(self, opening: Opening, start: Start, admission: Admission) -> RunRecord:
         try:

@@ -19,6 +19,7 @@ from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
 from yieldwire.asgi.disconnect import Disconnected, Disconnects
 from yieldwire.asgi.exchange import BrokenOff, Exchange
+from yieldwire.asgi.negotiation import Formats
 from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.requestlimits import Allowance, RequestLimits
 from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
@@ -85,6 +86,9 @@ class Actions(App):
         UsageError: If a setting is invalid.
     """
 
+    routes: Table = ROUTES
+    """What it answers; the developer page and dialects put their own in front."""
+
     def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         *,
@@ -121,7 +125,7 @@ class Actions(App):
         self.request_limits: Final = request_limits or RequestLimits()
         self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
         self.safety: Final = Safety(origins, hosts, trusted_proxies)
-        self.routes: Table = ROUTES
+        self.formats: Final = Formats()
         self.polls: Final = Polls(self.store, self.clock)
         self.sign_outs: Final = SignOuts(self.store)
         self._identify, self._open_streams = identify, Counter[str]()
@@ -182,7 +186,7 @@ class Actions(App):
     async def _answer(self, exchange: Exchange) -> None:
         try:
             try:
-                self.safety.check(exchange.scope, exchange.headers)
+                self.safety.check(exchange.incoming)
             finally:
                 exchange.extra += self.safety.cors(exchange.headers)
             route = match(exchange.path, self.routes)
@@ -208,7 +212,7 @@ class Actions(App):
         await exchange.answer(204, headers=headers)
 
     async def _caller(self, exchange: Exchange) -> Caller:
-        address = self.safety.client_address(exchange.scope, exchange.headers)
+        address = self.safety.client_address(exchange.incoming)
         if self._identify is None:
             return Caller(address=address)
         asked_at = time.monotonic()
@@ -267,6 +271,14 @@ class Actions(App):
         finally:
             await self.polls.settle()
             await super().sweep()
+
+    def check(self, caller: Caller, /) -> None:
+        """Return if the access of ``caller`` has neither expired nor been revoked.
+
+        Raises:
+            Unauthorized: If it has.
+        """
+        self.sign_outs.check(caller)
 
     def reader_for(self, caller: Caller, run: RunRecord, *, is_needed: bool = True) -> Reader:
         """Return a reader that ends with its caller's access, and early when the server stops.

@@ -151,6 +151,24 @@ async def read_input(
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
 
 
+async def read_whole(
+    headers: Headers, receive: Receive, limits: RequestLimits, idle: float
+) -> bytes:
+    """Return a body as it is, for a dialect that has its own envelope.
+
+    Raises:
+        PayloadTooLarge: If it exceeds the limit for JSON.
+        ParseError: If it ends early.
+        RequestTimedOut: As for `read_input`.
+    """
+    arrival = _Arrival(receive, limits.json_bytes, idle, limits.body_rate)
+    arrival.expect(headers.get("content-length", "0"))
+    try:
+        return await arrival.whole()
+    except Disconnected:
+        raise ParseError("The body ends too early.") from None
+
+
 def _coerced(fields: Pairs, action: Action[..., Any, Any], limits: RequestLimits) -> Json:
     try:
         return coerce(fields, action.input_schema, max_depth=limits.depth)

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers as HeaderList
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from yieldwire.asgi.safety import Incoming
 from yieldwire.deadline import within
 from yieldwire.errors import (
     CallError,
@@ -144,6 +145,11 @@ class Exchange:
         those belong to the task of the response, and would affect any other task that sends.
         """
         return is_servers_own(self.send)
+
+    @cached_property
+    def incoming(self) -> Incoming:
+        """The facts about the request that safety checks."""
+        return Incoming.of_http(self.scope, self.headers)
 
     @cached_property
     def request(self) -> Request:

@@ -1,63 +1,83 @@
 """What a request asks for: the format of the answer, and its preferences."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from yieldwire.codecs import Encoder
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.codecs.text import TextEncoder
-from yieldwire.errors import NotAcceptable, ParseError
+from yieldwire.errors import NotAcceptable, ParseError, UsageError
 
 
-class Format(StrEnum):
-    """The ways in which a run can be answered."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One way in which a run can be answered.
 
-    SSE = "text/event-stream"
-    NDJSON = "application/x-ndjson"
-    TEXT = "text/plain"
-    JSON = "application/json"
-    HTML = "text/html"
-
-
-ENCODERS: Final[Mapping[Format, type[Encoder]]] = {
-    Format.SSE: SSEEncoder,
-    Format.NDJSON: NDJSONEncoder,
-    Format.TEXT: TextEncoder,
-}
-STREAMS: Final = frozenset(ENCODERS)
-
-_NAMES: Final = {
-    **{member.value: member for member in Format},
-    "application/jsonl": Format.NDJSON,
-    "application/ndjson": Format.NDJSON,
-    "application/jsonlines": Format.NDJSON,
-    "application/xhtml+xml": Format.HTML,
-}
-_RANGES: Final = {"text/*": Format.SSE, "application/*": Format.JSON}
-
-
-def choose(accept: str | None, default: Format, allowed: frozenset[Format]) -> Format:
-    """Return the format among ``allowed`` that an ``Accept`` header prefers.
-
-    Raises:
-        NotAcceptable: If it accepts none of them.
+    Attributes:
+        media_type: What an ``Accept`` header calls it.
+        aliases: Other media types that mean it.
+        encoder: Creates what encodes a stream for one reader; ``None``: it is not a stream.
     """
-    wanted = _NAMES.get(accept or "")
-    if wanted is not None and wanted in allowed:
-        return wanted  # a single type, as programs send
-    for media_type in _by_preference(accept or "*/*"):
-        if media_type == "*/*":
-            return default
-        wanted = _NAMES.get(media_type)
-        if wanted is None and media_type in _RANGES:
-            wanted = default if default.startswith(media_type[:-1]) else _RANGES[media_type]
-        if wanted is not None and wanted in allowed:
-            return wanted
-    known = ", ".join(sorted(member.value for member in allowed))
-    raise NotAcceptable(f"None of the accepted media types is supported; choose from: {known}.")
+
+    media_type: str
+    aliases: Sequence[str] = ()
+    encoder: Callable[[], Encoder] | None = None
+
+
+SSE: Final = Format(media_type="text/event-stream", encoder=SSEEncoder)
+NDJSON: Final = Format(
+    media_type="application/x-ndjson",
+    aliases=("application/jsonl", "application/ndjson", "application/jsonlines"),
+    encoder=NDJSONEncoder,
+)
+TEXT: Final = Format(media_type="text/plain", encoder=TextEncoder)
+JSON: Final = Format(media_type="application/json")
+HTML: Final = Format(media_type="text/html", aliases=("application/xhtml+xml",))
+_RANGES: Final = {"text/*": SSE, "application/*": JSON}
+
+
+class Formats:
+    """The formats in which an application answers; a dialect adds its own."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Format] = {}
+        for format_ in (SSE, NDJSON, TEXT, JSON, HTML):
+            self.add(format_)
+
+    def add(self, format_: Format, /) -> None:
+        """Answer in one more format when a request accepts it.
+
+        Raises:
+            UsageError: If one of its media types has a format already.
+        """
+        for name in (format_.media_type, *format_.aliases):
+            if self._by_name.setdefault(name, format_) is not format_:
+                raise UsageError(f"There is a format for {name} already.")
+
+    def choose(self, accept: str | None, default: Format, *, streams: bool = False) -> Format:
+        """Return the format that an ``Accept`` header prefers; of ``streams`` only if so asked.
+
+        Raises:
+            NotAcceptable: If it accepts none of them.
+        """
+        names = self._by_name
+        wanted = names.get(accept or "")
+        if wanted is not None and (wanted.encoder or not streams):
+            return wanted  # a single type, as programs send
+        for media_type in _by_preference(accept or "*/*"):
+            if media_type == "*/*":
+                return default
+            wanted = names.get(media_type)
+            if wanted is None and media_type in _RANGES:
+                is_default = default.media_type.startswith(media_type[:-1])
+                wanted = default if is_default else _RANGES[media_type]
+            if wanted is not None and (wanted.encoder or not streams):
+                return wanted
+        every = {each.media_type for each in names.values() if each.encoder or not streams}
+        known = ", ".join(sorted(every))
+        raise NotAcceptable(f"None of the accepted media types is supported; choose from: {known}.")
 
 
 def _by_preference(accept: str) -> list[str]:

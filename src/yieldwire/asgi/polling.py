@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
-from yieldwire.asgi.negotiation import Format, choose, seconds
+from yieldwire.asgi.negotiation import SSE, seconds
 from yieldwire.asgi.starting import key_of, stream_run
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
@@ -110,8 +110,7 @@ async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id:
     query = exchange.request.query_params
     cursor = exchange.headers.get("last-event-id") or query.get("after") or query.get("lastEventId")
     seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
-    streams = frozenset({Format.SSE, Format.NDJSON, Format.TEXT})
-    wanted = choose(exchange.headers.get("accept"), Format.SSE, streams)
+    wanted = app.formats.choose(exchange.headers.get("accept"), SSE, streams=True)
     with app.slot(caller):
         await stream_run(app, exchange, caller, run, seq, wanted=wanted)
 

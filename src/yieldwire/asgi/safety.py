@@ -110,6 +110,37 @@ SAFETY: Final[Rules] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """What safety needs to know about a request, from any transport.
+
+    Attributes:
+        headers: Its headers as they came; also those of a WebSocket's handshake.
+        changes: Whether it can change something, so that its origin must be allowed.
+        needs_host: Whether its protocol requires a host.
+        server: The address that it was sent to, if known.
+        client: The address that it came from.
+    """
+
+    headers: Headers
+    changes: bool = True
+    needs_host: bool = False
+    server: str = ""
+    client: str = "unknown"
+
+    @classmethod
+    def of_http(cls, scope: Mapping[str, Any], headers: Headers) -> "Incoming":
+        """Return the facts about an HTTP request, from its ASGI scope."""
+        server, client = scope.get("server"), scope.get("client")
+        return cls(
+            headers=headers,
+            changes=scope["method"] in _UNSAFE,
+            needs_host=scope.get("http_version") == "1.1",
+            server=str(server[0]) if server else "",
+            client=str(client[0]) if client else "unknown",
+        )
+
+
 @settings(SAFETY)
 @dataclass(frozen=True, slots=True)
 class Safety:
@@ -128,8 +159,8 @@ class Safety:
     hosts: Sequence[str] | None = None
     trusted_proxies: Sequence[str] = ()
 
-    def check(self, scope: Mapping[str, Any], headers: Headers) -> None:
-        """Refuse requests that must not be answered.
+    def check(self, request: Incoming) -> None:
+        """Refuse a request that must not be answered.
 
         Raises:
             ParseError: If the body's framing is ambiguous, a header that must be single was sent
@@ -137,6 +168,7 @@ class Safety:
             PayloadTooLarge: If the headers are too many or too large.
             Forbidden: If the host is not one of ours, or the origin is not allowed to do this.
         """
+        headers = request.headers
         raw, size, seen = headers.raw, 0, set[bytes]()
         for name, value in raw:
             size += len(name) + len(value)
@@ -151,15 +183,15 @@ class Safety:
         if b"content-length" in seen and "transfer-encoding" in headers:
             # RFC 9112, 6.3: such a message can be an attempt at request smuggling.
             raise ParseError("A request must not have both Content-Length and Transfer-Encoding.")
-        self._check_host(scope, headers)
-        if scope["method"] in _UNSAFE:
+        self._check_host(request)
+        if request.changes:
             self._check_origin(headers)
 
-    def _check_host(self, scope: Mapping[str, Any], headers: Headers) -> None:
-        sent = headers.get("host", "")
+    def _check_host(self, request: Incoming) -> None:
+        sent = request.headers.get("host", "")
         # RFC 9112, 3.2: a server must answer 400 to both. Granian passes an empty one if none
         # came; an empty one is not a valid host of an http URL either (RFC 9110, 4.2.1).
-        if not sent and scope.get("http_version") == "1.1":
+        if not sent and request.needs_host:
             raise ParseError("An HTTP/1.1 request must have a Host header.")
         if _HOST.fullmatch(sent) is None:
             raise ParseError("The Host header is malformed.")
@@ -168,8 +200,7 @@ class Safety:
             if not any(_host_fits(host, pattern) for pattern in self.hosts):
                 raise Forbidden("This host name is not served here; see hosts=.")
             return
-        server = scope.get("server") or ("", None)
-        if _is_local(str(server[0])) and not _is_local(host):
+        if _is_local(request.server) and not _is_local(host):
             raise Forbidden(
                 "On a loopback address only loopback names are served; "
                 "behind a proxy, list the public names with hosts=."
@@ -226,14 +257,13 @@ class Safety:
             (b"access-control-max-age", _PREFLIGHT_SECONDS.encode()),
         ]
 
-    def client_address(self, scope: Mapping[str, Any], headers: Headers) -> str:
+    def client_address(self, request: Incoming) -> str:
         """Return the client's address: the nearest one that is not a trusted proxy."""
-        client = scope.get("client") or ("unknown", 0)
-        address = str(client[0])
+        address = request.client
         if not self.trusted_proxies:
             return address
         # Some proxies add another header after the received one: all of them count.
-        every = ",".join(headers.getlist("x-forwarded-for"))
+        every = ",".join(request.headers.getlist("x-forwarded-for"))
         forwarded = [part.strip() for part in every.split(",")]
         while self._is_trusted(address) and forwarded and forwarded[-1]:
             address = forwarded.pop()

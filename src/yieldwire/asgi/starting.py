@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import aclosing, closing, nullcontext, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -14,14 +14,7 @@ from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.forms import coerce
-from yieldwire.asgi.negotiation import (
-    ENCODERS,
-    STREAMS,
-    Format,
-    Preferences,
-    choose,
-    preferences,
-)
+from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, preferences
 from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs.ndjson import NDJSONEncoder
@@ -41,14 +34,13 @@ from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
-from yieldwire.runs.start import closing_if_refused
+from yieldwire.runs.start import StartRequest
 
 if TYPE_CHECKING:
     from yieldwire.asgi import Actions
 
 _SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
 """A header with one of these in its name is not passed to the run."""
-_FORMATS: Final = frozenset(Format)
 MAX_KEY_LENGTH: Final = 255
 
 
@@ -60,8 +52,8 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
         return
     if exchange.method != action.method:
         raise MethodNotAllowed(exchange.method, [action.method, "OPTIONS"])
-    default = Format.SSE if action.signature.shape.streams else Format.JSON
-    wanted = choose(exchange.headers.get("accept"), default, _FORMATS)
+    default = SSE if action.signature.shape.streams else JSON
+    wanted = app.formats.choose(exchange.headers.get("accept"), default)
     cursor = _cursor(exchange)
     prefer = preferences(exchange.headers.get("prefer"))
     if cursor is not None:
@@ -71,12 +63,12 @@ async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: 
             raise ForeignCursor("The cursor belongs to a run of another action.")
         check_within(seq, run.seq)
         with app.slot(caller):
-            if wanted is Format.JSON:
+            if wanted is JSON:
                 await _answer_when_ended(app, exchange, caller, run, prefer)
             else:
                 await stream_run(app, exchange, caller, run, seq, wanted=wanted)
         return
-    is_held = not prefer.respond_async and wanted is not Format.HTML
+    is_held = not prefer.respond_async and wanted is not HTML
     # A caller with too many streams is refused before a run starts that it could not read.
     with app.slot(caller) if is_held else nullcontext():
         run = await _start(app, exchange, caller, action, detached=prefer.respond_async)
@@ -99,19 +91,25 @@ async def _start(
     *,
     detached: bool,
 ) -> RunRecord:
-    key = key_of(exchange)
-    ctx = await app.admit(action, caller, _facts(exchange, caller))
-    if exchange.method == "GET":
-        query = exchange.request.query_params.multi_items()
-        pairs = [(name, value) for name, value in query if name != "lastEventId"]
-        data: Json = coerce(pairs, action.input_schema, max_depth=app.request_limits.depth)
-    else:
+    request = StartRequest(
+        action=action,
+        caller=caller,
+        facts=_facts(exchange, caller),
+        read=partial(_read, app, exchange, action),
+        key=key_of(exchange),
+        detached=detached,
+    )
+    return await app.begin(request)
+
+
+async def _read(app: "Actions", exchange: Exchange, action: Action[..., Any, Any]) -> Json:
+    """Return the input of a request: the body, or the query of a GET."""
+    if exchange.method != "GET":
         headers, receive = exchange.headers, exchange.receive
-        data = await read_input(headers, receive, action, app.request_limits, app.timing.body)
-    if caller.owner is not None:
-        with closing_if_refused(data):
-            app.sign_outs.check(caller)  # the body can have taken a while to arrive
-    return await app.create(action, ctx, data, key=key, detached=detached)
+        return await read_input(headers, receive, action, app.request_limits, app.timing.body)
+    query = exchange.request.query_params.multi_items()
+    pairs = [(name, value) for name, value in query if name != "lastEventId"]
+    return coerce(pairs, action.input_schema, max_depth=app.request_limits.depth)
 
 
 def key_of(exchange: Exchange) -> str | None:
@@ -149,9 +147,9 @@ async def _answer_started(
     if prefer.respond_async:
         headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
         await exchange.answer_json(202, await app.snapshot(run.id), headers)
-    elif wanted is Format.HTML:
+    elif wanted is HTML:
         await exchange.answer(303, headers=run_headers(run.id, exchange.base))
-    elif wanted is Format.JSON:
+    elif wanted is JSON:
         await _answer_when_ended(app, exchange, caller, run, prefer)
     else:
         await stream_run(app, exchange, caller, run, None, wanted=wanted)
@@ -284,7 +282,7 @@ async def stream_run(
         if seq == run.seq and run.status.is_terminal:
             await exchange.answer(204, headers=run_headers(run.id, exchange.base))
             return
-    encoder = ENCODERS[wanted if wanted in STREAMS else Format.SSE]()
+    encoder = (wanted.encoder or SSEEncoder)()
     headers = run_headers(run.id, exchange.base)
     async with app.reader_for(caller, run) as reader:
         page: Sequence[Block] = ()

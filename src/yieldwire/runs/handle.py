@@ -15,7 +15,7 @@ from yieldwire.log.run import RunRecord
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
-from yieldwire.runs.start import closing_if_refused
+from yieldwire.runs.start import StartRequest
 from yieldwire.stores import RunStore
 
 P = ParamSpec("P")
@@ -46,22 +46,8 @@ class Verbs(Protocol):
         """Return an action of the application's."""
         ...
 
-    async def admit(
-        self, action: Action[..., Any, Any], caller: Caller, request: RequestFacts
-    ) -> Context:
-        """Run the guards of a start, and return the resulting context."""
-        ...
-
-    async def create(
-        self,
-        action: Action[..., Any, Any],
-        ctx: Context,
-        data: object,
-        *,
-        key: str | None = None,
-        detached: bool = False,
-    ) -> RunRecord:
-        """Validate the input, create the run, and start its execution."""
+    async def begin(self, request: StartRequest, /) -> RunRecord:
+        """Start a run."""
         ...
 
     def reader(self, run_id: str) -> Reader:
@@ -266,11 +252,15 @@ class Start:
         """
         action = self._app.own(action)
         options, data = self._parted(action, args, input)
-        caller = Caller(owner=options.get("owner"))
-        with closing_if_refused(data):
-            ctx = await self._app.admit(action, caller, RequestFacts(method="PYTHON"))
-        key = options.get("key")
-        record = await self._app.create(action, ctx, data, key=key, detached=True)
+        request = StartRequest(
+            action=action,
+            caller=Caller(owner=options.get("owner")),
+            facts=RequestFacts(method="PYTHON"),
+            data=data,
+            key=options.get("key"),
+            detached=True,
+        )
+        record = await self._app.begin(request)
         return Run(self._app, record, action)
 
     def _parted(

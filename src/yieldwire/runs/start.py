@@ -2,10 +2,9 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -13,15 +12,41 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context
+from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.upload import Upload
 from yieldwire.errors import ParseError, UsageError
 from yieldwire.log.run import SHARED, RunRecord, distinct_labels
+from yieldwire.runs.access import Caller
 from yieldwire.runs.files import carry_out
 from yieldwire.stores import Admission
 
 ANONYMOUS_KEY_LENGTH: Final = 22
 """Minimum length of an anonymous idempotency key: 128 bits in base 64, so it cannot be guessed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """A request to start a run, from any transport.
+
+    Attributes:
+        action: The action to run.
+        caller: The caller.
+        facts: What the action can know about the request.
+        data: The input, not validated yet.
+        read: Reads the input instead; called after the guards, so that a refused request costs
+            no body.
+        key: The idempotency key, if there is one.
+        detached: Whether the run continues without readers.
+    """
+
+    action: Action[..., Any, Any]
+    caller: Caller
+    facts: RequestFacts = field(default_factory=RequestFacts)
+    data: object = None
+    read: Callable[[], Awaitable[object]] | None = None
+    key: str | None = None
+    detached: bool = False
+
 
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -155,13 +180,3 @@ def close_uploads(value: object) -> None:
     """Close every file in ``value``."""
     for upload in uploads_in(value):
         upload.close()
-
-
-@contextmanager
-def closing_if_refused(data: object) -> Generator[None, None, None]:
-    """Close every file in the input of a start that is refused or cancelled in this block."""
-    try:
-        yield
-    except BaseException:
-        close_uploads(data)
-        raise
