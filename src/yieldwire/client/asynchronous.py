@@ -120,7 +120,7 @@ class AsyncClient:
             self._starting.discard(task)
 
     async def _leave(self, action: str, key: str) -> None:
-        with suppress(YieldwireError, Lost, TimeoutError):  # nobody is left to hear of it
+        with suppress(YieldwireError, Lost, TimeoutError):  # nobody is left to get the error
             async with asyncio.timeout(LEAVING_SECONDS):
                 await self._wire.close(await self._wire.send(_cancellation(action, key)))
 

@@ -68,11 +68,8 @@ class LogWriter:
         self._full: list[tuple[list[bytes], int]] = []
         """Full blocks of chunks before the pending ones, with their bytes. Empty if none pend."""
         self._unsettled: Block | None = None
-        """The block that the store has not confirmed yet.
-
-        If a write fails or is cancelled, the store can have it or not. The same append is
-        repeated before anything follows, which counts as success if it has.
-        """
+        """The block that the store has not confirmed. After a failed write the store can have it or
+        not: the same append is repeated first, which counts as success if it has."""
         self._failure: LimitExceeded | None = None
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
@@ -81,7 +78,7 @@ class LogWriter:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._epoch = (run.started_at or 0.0) - self._time()
-        """What makes the loop's time the store's, by which the attempt has just begun."""
+        """Add it to the loop's time to get the store's time, by which the attempt has just begun."""
         self._due_at = self._time() + FIRST_SECONDS
         self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
