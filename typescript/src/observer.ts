@@ -132,8 +132,9 @@ export class RunObserver<
     const left = this.#left;
     const id = left?.id ?? this.#id ?? recall(this.#persist);
     if (id === undefined) return;
+    const run = this.#source.attach(id, left?.cursor, { keep: 0 });
     if (!left?.cursor) this.#tally = new Tally(this.options.keep, id);
-    this.#follow(this.#source.attach(id, left?.cursor, { keep: 0 }), [], !left && this.#id === undefined);
+    this.#follow(run, [], !left && this.#id === undefined);
   }
 
   /**
@@ -160,7 +161,6 @@ export class RunObserver<
       if (following && concurrent === "queue") {
         return void this.#queue.push((begins) => (begins ? begin() : resolve(blank("cancelled", undefined))));
       }
-      this.#empty();
       this.#abandon({ stops: true });
       begin();
     });
@@ -174,7 +174,6 @@ export class RunObserver<
 
   /** Go back to `idle`. A run that has not ended is handled as `onUnmount` says. */
   readonly reset = (): void => {
-    this.#empty();
     this.#abandon({ stops: this.options.onUnmount === "stop" });
     forget(this.#persist);
     this.#left = undefined;
@@ -270,15 +269,16 @@ export class RunObserver<
 
   #abandon({ stops }: { readonly stops: boolean }): void {
     const following = this.#following;
-    if (!following || !this.#tally) return;
+    this.#empty();
+    if (!following) return;
     const { run } = following;
     if (stops) {
       forget(this.#persist);
-      this.#tally.end(CANCELLED);
+      this.#tally?.end(CANCELLED);
     }
-    this.#release(following, this.#tally.state);
+    this.#release(following, this.#state);
     // A stop that fails has no caller to reject; without readers the run ends after its `linger`.
-    if (stops) void run.stop().catch(() => undefined).finally(() => run.detach());
+    if (stops) void run.stop().catch(() => undefined).then(() => run.detach());
     else run.detach();
   }
 

@@ -1,7 +1,8 @@
 /** Actions and their runs in Vue 3. */
 
 import {
-  getCurrentInstance, type MaybeRef, type MaybeRefOrGetter, onMounted, type Ref, shallowReactive, shallowReadonly, toRefs, toValue, unref, watch,
+  type MaybeRef, type MaybeRefOrGetter, type Ref, shallowReactive, shallowReadonly, shallowRef, type ShallowRef, toRefs, toValue, unref, watch,
+  watchPostEffect,
 } from "vue";
 import { type ActionCommands, commandsOf, type RunCommands, runCommandsOf } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
@@ -58,28 +59,25 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   const state = shallowReactive({} as RunState<Chunk, Result, Code>);
   // Each option is read when it is used.
   const live = new Proxy<StreamOptions<Chunk, Result, Code>>({}, { get: (_, name) => unref(toValue(options)[name as never]) });
-  // Nothing is followed on a server or before hydration; a bare effect scope has neither.
-  const mounted = new Promise<void>((resolve) => (getCurrentInstance() ? onMounted(resolve) : resolve()));
-  let observer!: RunObserver<Chunk, Result, Code, Source>;
+  let newest!: RunObserver<Chunk, Result, Code, Source>; // not a ref, so that an effect that executes does not depend on it
+  const observer = shallowRef() as ShallowRef<RunObserver<Chunk, Result, Code, Source>>;
   watch(
     [() => sourceOf(source), () => toValue(id), () => keyOf(live.persist)] as const,
     ([newestSource, newestId], _, onCleanup) => {
-      const made = observer = new RunObserver(newestSource, live, newestId);
+      const made = newest = observer.value = new RunObserver(newestSource, live, newestId);
       const update = (): unknown => Object.assign(state, made.snapshot());
       const unsubscribe = made.subscribe(update);
-      let isShown = true;
       onCleanup(() => {
-        isShown = false;
         unsubscribe();
         made.leave();
       });
       update();
-      // Not at once: another ref can change in the same turn.
-      void mounted.then(() => isShown && made.resume());
     },
     { immediate: true, flush: "sync" },
   );
-  return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Code>), ...make(() => observer) };
+  // Nothing is followed on a server, before hydration, or while another ref can still change in the same turn.
+  watchPostEffect(() => observer.value.resume());
+  return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Code>), ...make(() => newest) };
 }
 
 /** An action is itself a function, so it is never called as a getter. */
