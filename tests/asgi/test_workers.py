@@ -44,4 +44,4 @@ async def test_one_worker_is_told_nothing(tmp_path: Path, command: str) -> None:
 
 
 def test_without_a_server_there_is_one_process() -> None:
-    assert workers.worker() == workers.Worker(1, 0)
+    assert workers.server_process() == workers.ServerProcess(1, 0)

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Callback: TypeAlias = Callable[[int], None]
-Handler: TypeAlias = Callable[[int, FrameType | None], object]
+SignalHandler: TypeAlias = Callable[[int, FrameType | None], object]
 
 _listeners: set["_Listener"] = set()
 
@@ -51,7 +51,7 @@ def forget(callback: Callback) -> None:
             signal.signal(number, _former(handler.previous))
 
 
-def _former(handler: Handler) -> Handler:
+def _former(handler: SignalHandler) -> SignalHandler:
     """Return the handler to restore: for a finished `asyncio.run`, the one it would restore."""
     if isinstance(getattr(getattr(handler, "func", None), "__self__", None), asyncio.Runner):
         main: object = getattr(handler, "keywords", {}).get("main_task")
@@ -74,7 +74,7 @@ class _Listener:
 class _Chained:
     """Calls every listener, then the previous handler."""
 
-    def __init__(self, previous: Handler) -> None:
+    def __init__(self, previous: SignalHandler) -> None:
         self.previous: Final = previous
 
     def __call__(self, number: int, frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 logger = logging.getLogger("yieldwire.asgi")
 
 
-class Worker(NamedTuple):
+class ServerProcess(NamedTuple):
     """How many processes the server has, as far as is known, and which of them this is."""
 
     processes: int
@@ -22,7 +22,7 @@ class Worker(NamedTuple):
 
 def tell() -> None:
     """Log what happens, in one of the server's processes, if there are several."""
-    count, number = worker()
+    count, number = server_process()
     if count > 1 and number == 1:
         logger.warning(
             "At least %d processes serve this application, and its store lives in one process: a "
@@ -33,31 +33,31 @@ def tell() -> None:
         )
 
 
-def worker() -> Worker:
+def server_process() -> ServerProcess:
     """Return which of the server's processes this is; where nothing is known, the only one."""
-    found = Worker(1, 0)
+    found = ServerProcess(1, 0)
     frame = inspect.currentframe()
     while frame is not None:
         more = _look(frame)
-        found = Worker(max(found.processes, more.processes), max(found.number, more.number))
+        found = ServerProcess(max(found.processes, more.processes), max(found.number, more.number))
         frame = frame.f_back
     return found
 
 
-def _look(frame: FrameType) -> Worker:
+def _look(frame: FrameType) -> ServerProcess:
     names = frame.f_locals
     match frame.f_globals.get("__name__"):
         case "uvicorn._subprocess" | "hypercorn.asyncio.run":
-            return Worker(_workers(names.get("config")), _number_of_process())
+            return ServerProcess(_workers(names.get("config")), _number_of_process())
         case "gunicorn.arbiter" if "worker" in names:
-            return Worker(_workers(names.get("self"), "num_workers"), names["worker"].age)
+            return ServerProcess(_workers(names.get("self"), "num_workers"), names["worker"].age)
         case "granian.server.common":  # where it forks, the stack is its first process's too
-            return Worker(_workers(names.get("self")), 0)
+            return ServerProcess(_workers(names.get("self")), 0)
         case "granian.server.mp" if "worker_id" in names:
             # Where it does not, nobody but its second process knows that there are several.
-            return Worker(names["worker_id"], names["worker_id"] - 1)
+            return ServerProcess(names["worker_id"], names["worker_id"] - 1)
         case _:
-            return Worker(1, 0)
+            return ServerProcess(1, 0)
 
 
 def _workers(owner: object, name: str = "workers") -> int:

@@ -46,7 +46,7 @@ Url: TypeAlias = Annotated[
     str, typer.Argument(metavar="URL", help="Where the application is mounted.")
 ]
 RunId: TypeAlias = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
-Token: TypeAlias = Annotated[
+TokenOption: TypeAlias = Annotated[
     str | None, typer.Option(envvar="YIELDWIRE_TOKEN", help="A bearer token, for a URL.")
 ]
 Header: TypeAlias = Annotated[
@@ -209,7 +209,7 @@ def call(  # noqa: PLR0913 - options, passed by name
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its input.")
     ] = None,
     *,
-    token: Token = None,
+    token: TokenOption = None,
     header: Header = None,
     as_json: AsJson = False,
     detach: Annotated[
@@ -244,7 +244,7 @@ def call(  # noqa: PLR0913 - options, passed by name
     ),
 )
 def actions(
-    target: Anywhere, *, token: Token = None, header: Header = None, as_json: AsJson = False
+    target: Anywhere, *, token: TokenOption = None, header: Header = None, as_json: AsJson = False
 ) -> None:
     """List the actions with their parameters."""
     opening = target_of(address_of(target, token, header))
@@ -285,7 +285,7 @@ def types(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; show differences, exit with 1 if any.")
     ] = False,
-    token: Token = None,
+    token: TokenOption = None,
     header: Header = None,
 ) -> None:
     """Write the actions as TypeScript types, for the client in a browser."""
@@ -321,7 +321,7 @@ def runs(  # noqa: PLR0913 - options, passed by name
     action: Annotated[str | None, typer.Option(help="Only those of one action.")] = None,
     label: Annotated[str | None, typer.Option(help="Only those with one label.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
-    token: Token = None,
+    token: TokenOption = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -355,7 +355,7 @@ def tail(
     after: Annotated[
         str | None, typer.Option(help="A cursor to start after; default: the run's start.")
     ] = None,
-    token: Token = None,
+    token: TokenOption = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -375,7 +375,7 @@ def tail(
         "yieldwire cancel https://example.com/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
     ),
 )
-def cancel(url: Url, run: RunId, *, token: Token = None, header: Header = None) -> None:
+def cancel(url: Url, run: RunId, *, token: TokenOption = None, header: Header = None) -> None:
     """Ask a run to stop, and print its status."""
     address = address_of(url, token, header)
 

@@ -41,7 +41,7 @@ def properties_of(schema: Schema) -> Mapping[str, Schema]:
     return found
 
 
-def name_of(reference: str) -> str:
+def definition_name(reference: str) -> str:
     """Return the name of the definition for a ``$ref``."""
     return reference.removeprefix(_DEFINITIONS)
 
@@ -49,7 +49,7 @@ def name_of(reference: str) -> str:
 def resolved(schema: Schema, definitions: Definitions) -> Schema:
     """Return the target of a schema that is a reference, or else the schema itself."""
     while "$ref" in schema:
-        schema = definitions.get(name_of(schema["$ref"]), {})
+        schema = definitions.get(definition_name(schema["$ref"]), {})
     return schema
 
 
@@ -82,7 +82,7 @@ def references(value: Json, *, is_shallow: bool = False) -> Iterator[str]:
     """Yield the names that a schema refers to; shallow: only those for the same values."""
     if isinstance(value, Mapping):
         if isinstance(value.get("$ref"), str):
-            yield name_of(value["$ref"])
+            yield definition_name(value["$ref"])
         value = [each for key, each in value.items() if not is_shallow or key in COMBINED]
     if isinstance(value, list):
         for each in value:
@@ -93,7 +93,7 @@ def with_references(value: Json, refer: Callable[[str], str]) -> Json:
     """Return a schema in which each reference is replaced by ``refer`` of its name."""
     # In `$ref` and in the mapping of a discriminator; no other string starts like this.
     if isinstance(value, str) and value.startswith(_DEFINITIONS):
-        return refer(name_of(value))
+        return refer(definition_name(value))
     if isinstance(value, dict):
         return {key: with_references(each, refer) for key, each in value.items()}
     if isinstance(value, list):

@@ -18,10 +18,10 @@ from pydantic_core import to_json
 from yieldwire.describe.schema import (
     COMBINED,
     Schema,
+    definition_name,
     definitions_of,
     is_file,
     kinds,
-    name_of,
     references,
 )
 from yieldwire.errors import Json
@@ -184,7 +184,7 @@ class _Scope:
             yield _union(self._of_kind(kind, schema) for kind in found)
 
     def _reference(self, reference: str) -> str:
-        name = name_of(reference)
+        name = definition_name(reference)
         target = self.definitions.get(name)
         # A union that contains itself, directly or not, cannot be written.
         if not target or name in self._behind(target, is_shallow=True):
@@ -197,7 +197,7 @@ class _Scope:
         """Return a member of a union; its tag is required, even if it has a default."""
         text, tag = self.type_of(option), discriminator.get("propertyName", "")
         reference = option.get("$ref", "") if isinstance(option, Mapping) else ""
-        target = self.definitions.get(name_of(reference), {})
+        target = self.definitions.get(definition_name(reference), {})
         tags = [
             value for value, one in discriminator.get("mapping", {}).items() if one == reference
         ]
@@ -246,7 +246,7 @@ class _Scope:
         """Return the type of an object's keys, if it is restricted; each key is a string."""
         if not isinstance(schema, Mapping):
             return ""
-        target = self.definitions.get(name_of(schema.get("$ref", "")), schema)
+        target = self.definitions.get(definition_name(schema.get("$ref", "")), schema)
         values = [target["const"]] if "const" in target else target.get("enum", [])
         texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
         return _union(map(_literal, texts)) if texts else ""
