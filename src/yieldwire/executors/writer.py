@@ -78,7 +78,7 @@ class LogWriter:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._epoch = (run.started_at or 0.0) - self._time()
-        """Add it to the loop's time to get the store's time, by which the attempt has just begun."""
+        """The store's time, by which the attempt has just begun, less the loop's."""
         self._due_at = self._time() + FIRST_SECONDS
         self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
