@@ -10,6 +10,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 NPM := typescript/node_modules
 WEB := examples/web
+APPS := typescript/apps
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is the fallback for uv: on some machines only pip is configured with the package index.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
@@ -22,10 +23,11 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
 
-test: .venv/.dev $(NPM)/.dev $(WEB)/dist | /usr/bin/chromium /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
+test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | /usr/bin/chromium /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
+	node --test $(APPS)/apps.test.mjs
 
 # The README's own test command is `make test`, so `check` runs the tests through it.
 check: lint types imports test  ## Run everything that CI runs
@@ -99,6 +101,10 @@ $(NPM)/.dev: typescript/package.json typescript/package-lock.json
 # Not `client`: running the tests must not change committed files.
 typescript/dist/index.js: $(NPM)/.dev $(shell find typescript/src typescript/scripts -type f)
 	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
+
+$(APPS)/node_modules/.dev: $(APPS)/package-lock.json $(shell find $(APPS) -maxdepth 2 -name package.json)
+	cd $(APPS) && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 $(WEB)/node_modules/.dev: $(WEB)/package.json $(WEB)/react/package.json $(WEB)/vue/package.json $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --silent --no-audit --no-fund

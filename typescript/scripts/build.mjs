@@ -1,11 +1,12 @@
 /** Builds the package into `dist/`, and the one file that the server hands to browsers. */
 
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const packageJson = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
 
 /** Options for everything that is built. */
 const shared = {
@@ -33,15 +34,38 @@ const BANNER = `\
 
 /** The file for browsers, written to `outfile`. */
 export function buildServed(outfile) {
-  return build({ ...shared, entryPoints: ["src/page.ts"], banner: { js: BANNER }, outfile });
+  return build({ ...shared, entryPoints: ["src/page.ts"], banner: { js: BANNER }, minify: true, outfile });
 }
 
-/** The package: a module for each entry, shared modules, and types. */
+/** The package: ES modules for each entry and what they share, the same as CommonJS, and the types of both. */
 export async function buildPackage() {
   rmSync(`${root}/dist`, { recursive: true, force: true });
-  const entryPoints = ["src/index.ts", "src/sharing.ts", "src/react.ts", "src/vue.ts"];
-  await build({ ...shared, entryPoints, splitting: true, outdir: "dist", external: ["react", "vue"] });
-  execFileSync("npx", ["tsc", "-p", "tsconfig.json", "--noEmit", "false", "--emitDeclarationOnly", "--outDir", "dist"], {
+  const entries = Object.keys(packageJson.exports).flatMap((path) => /^\.\/?(\w*)$/.exec(path)?.[1] ?? []);
+  const entryPoints = entries.map((entry) => `src/${entry || "index"}.ts`);
+  await build({ ...shared, entryPoints, splitting: true, outdir: "dist", external: Object.keys(packageJson.peerDependencies) });
+  // A file for each of the sources: a bundle for each entry would have an `ActionError` for each entry.
+  const sources = readdirSync(`${root}/src`, { recursive: true }).filter((file) => file.endsWith(".ts"));
+  await build({
+    ...shared,
+    entryPoints: sources.map((file) => `src/${file}`),
+    bundle: false,
+    format: "cjs",
+    supported: { "dynamic-import": false }, // Jest cannot import a module from CommonJS
+    outdir: "dist/cjs",
+  });
+  writeFileSync(`${root}/dist/cjs/package.json`, '{ "type": "commonjs" }\n');
+  declareTypes("dist");
+  declareTypes("dist/cjs");
+  // For what reads no `exports`: Metro before React Native 0.79, and TypeScript's `node10`.
+  for (const entry of entries.filter(Boolean)) {
+    const [main, types] = [`../dist/cjs/${entry}.js`, `../dist/cjs/${entry}.d.ts`];
+    mkdirSync(`${root}/${entry}`, { recursive: true });
+    writeFileSync(`${root}/${entry}/package.json`, `${JSON.stringify({ main, types }, null, 2)}\n`);
+  }
+}
+
+function declareTypes(folder) {
+  execFileSync("npx", ["tsc", "-p", "tsconfig.json", "--noEmit", "false", "--emitDeclarationOnly", "--outDir", folder], {
     cwd: root,
     stdio: "inherit",
   });
