@@ -1,1 +1,1 @@
-"""What Yieldwire costs, beside its peers and the limits of the machine; README.md says how."""
+"""What Yieldwire costs, compared with its peers and the limits of the machine; see README.md."""

@@ -1,4 +1,4 @@
-"""Measures what Yieldwire costs, beside its peers and the limits of the machine.
+"""Measures what Yieldwire costs, compared with its peers and the limits of the machine.
 
 Everything that a server needs is installed below build/bench. Each measurement goes to a JSON
 file there, and the tables to --results.

@@ -23,7 +23,7 @@ MEGABYTE: Final = 1024 * 1024
 
 
 def stalled(server: Server, plan: Plan) -> Values:
-    """A reader stops, while up to a million events are to be made for it."""
+    """A reader stops, while up to a million events are produced for it."""
     _rate(server, 0.3)
     is_ours = server.peer.role == "ours"
     alone = _rate(server, plan.short) if is_ours else 0.0
@@ -99,7 +99,7 @@ def _cancelled_within(server: Server, action: str, run: str) -> float:
 
 
 def spun(server: Server, plan: Plan) -> Values:
-    """Short streams beside a handler that never awaits."""
+    """Short streams next to a handler that never awaits."""
     _rate(server, 0.3)
     alone = _rate(server, plan.spin)
     request = asked(server, "spin")

@@ -177,7 +177,7 @@ def failures(peer: Peer, environment: Environment) -> Iterator[str]:
     """Give a line for everything in which a server is not as README.md says."""
     for scene, check in CHECKS.items():
         if scene in peer.scenes:
-            # A fresh server each, as one that is left in the middle of a stream may run on.
+            # A fresh server each, as one that is left in the middle of a stream can keep running.
             try:
                 with running(peer, environment) as server:
                     check(server)

@@ -14,7 +14,7 @@ from benchmarks.machine import BUILD, ROOT, BenchmarkError, said_by
 from benchmarks.peer import Peer
 
 PATIENCE: Final = 600
-"""Seconds that one installation may take."""
+"""Seconds that one installation can take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ def compiled(source: Path) -> Path:
         binary.parent.mkdir(parents=True, exist_ok=True)
         made = binary.with_suffix(f".{os.getpid()}")
         _run("gcc", "-O2", "-Wall", "-Wextra", "-o", str(made), str(source))
-        made.replace(binary)  # in one step, so that others may run at the same time
+        made.replace(binary)  # in one step, so that others can run at the same time
     return binary
 
 

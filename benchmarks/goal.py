@@ -1,4 +1,4 @@
-"""What is to be reached, and whether it was."""
+"""The goals, and whether they were reached."""
 
 import tomllib
 from collections.abc import Callable, Mapping

@@ -154,7 +154,7 @@ def loading(
 ) -> Generator[Load]:
     """Start a load client with one request; `options` are the client's own.
 
-    ``program`` stands in for `load.c` where a server speaks no HTTP to its readers.
+    ``program`` replaces `load.c` if a server does not use HTTP for its readers.
     """
     words = [*(program or [str(compiled(SOURCE))]), "--port", str(port)]
     words += ["--connections", str(connections)]

@@ -58,7 +58,7 @@ def said_by(*command: str) -> str:
 
 
 def allow_files() -> int:
-    """Let this process and what it starts open as many files as may be, and return how many."""
+    """Let this process and what it starts open as many files as allowed, and return how many."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most

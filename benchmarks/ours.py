@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from yieldwire import Actions, RequestLimits, Text
 
-# One load client is one caller here, so what a caller may have is raised to what the scenes need.
+# One load client is one caller here, so the limits per caller are raised to what the scenes need.
 actions = Actions(
     store=os.environ.get("BENCH_STORE", "memory"),
     request_limits=RequestLimits(streams=20_000),
@@ -110,7 +110,7 @@ async def endless(count: int) -> AsyncIterator[dict[str, str]]:
 
 @actions.action(linger=0.5)
 async def spin() -> AsyncIterator[dict[str, str]]:
-    """Yield for ever without awaiting anything (scene G); readers may be gone for half a second."""
+    """Yield forever without awaiting anything (scene G); readers can be gone for half a second."""
     with _noting_the_end("spin"):
         for i in itertools.count():
             yield {"text": f"token {i} "}

@@ -28,7 +28,7 @@ class Call:
     Attributes:
         request: The request of the stream itself.
         before: A request whose answer names the stream.
-        take: The field of that answer that stands for ``{id}``.
+        take: The field of that answer that is the ``{id}``.
         headers: Further headers of ``before``.
         ready: A request, a field and a value: it is repeated until the field has the value.
     """
@@ -45,7 +45,7 @@ class Peer:
     """One server, and all that is needed to start it.
 
     ``framework`` is false where there is none: it is not held against Yieldwire as one.
-    ``readers`` is a Python file beside the server's: a load client of its own, if it needs one.
+    ``readers`` is a Python file next to the server's: its own load client, if it needs one.
     """
 
     name: str

@@ -104,7 +104,7 @@ def play(seed: int, part: float) -> Report:
 
 
 def restart(seed: int, part: float) -> Report:
-    """Restart two servers in turn, under streams that go on."""
+    """Restart two servers in turn, under open streams."""
     say("two servers are restarted in turn")
     return kept(rolling.run(share(RESTARTS, part), share(ROLLED, part), seed))
 

@@ -83,7 +83,7 @@ static void drop(struct conn *c) {
     if (c->kind == PACED) take_out(&paced, c);
     if (c->kind == READER) take_out(&readers, c);
     close(c->fd);
-    c->fd = -1; /* freed by whoever had it in hand */
+    c->fd = -1; /* freed by the code that is using it */
 }
 
 static void put(struct conn *c, const char *bytes, uint32_t size) {

@@ -59,7 +59,7 @@ class Protocol(asyncio.Protocol):
         self._is_paused = True
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Continue."""
         self._is_paused = False
         self._pump(self._writes)
 

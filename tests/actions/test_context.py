@@ -1,4 +1,4 @@
-"""What an action may ask of its run, and what it may not."""
+"""What an action can ask of its run, and what it cannot."""
 
 import asyncio
 import tracemalloc

@@ -66,7 +66,7 @@ def current_user() -> str:
 
 
 class Inject:
-    """A marker of a framework that nobody here has heard of."""
+    """A marker of an unknown framework."""
 
 
 class CurrentUser:

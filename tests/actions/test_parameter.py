@@ -1,4 +1,4 @@
-"""What a parameter may be, and what its default."""
+"""Valid parameters, and valid defaults."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

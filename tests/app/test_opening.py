@@ -686,7 +686,7 @@ async def test_an_action_that_ignores_its_cancellation_does_not_hold_up_the_clos
     async with asyncio.timeout(grace + 1):
         await actions.close()
     may_end.set()
-    while asyncio.all_tasks() - others:  # noqa: ASYNC110 - a task of nobody's
+    while asyncio.all_tasks() - others:  # noqa: ASYNC110 - a task without an owner
         await asyncio.sleep(0)
 
     await actions.open()

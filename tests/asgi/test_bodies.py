@@ -323,13 +323,13 @@ BODIES = {
     FORM: (b"text=", b""),
     MULTIPART: (NOTE.replace(b"note", b"text").removesuffix(b"\xc3\xbc\r\n"), b"\r\n" + END),
 }
-"""How a body of each type begins and ends, around as much of a text as there may be."""
+"""How a body of each type begins and ends, around as much of a text as there can be."""
 
 
 def arrive(
     kind: str, pieces: list[bytes], every: float, *, rate: float = 240
 ) -> tuple[Json, float]:
-    """Send a body of which a piece comes every so many seconds, with 60 s of patience.
+    """Send a body of which a piece comes every few seconds, with 60 s of patience.
 
     Return what is read, or why it is not, and how many seconds that took.
     """

@@ -73,7 +73,7 @@ class Paced:
         self.go.release()
         async with asyncio.timeout(SOON):
             await self.arrived.wait()
-        await asyncio.sleep(0)  # whoever sent goes on
+        await asyncio.sleep(0)  # the sender continues
 
 
 class Served(Paced):
@@ -133,7 +133,7 @@ async def test_a_send_that_waits_is_ended_by_the_answers_own_task_and_holds_nobo
         await client.step()
         for _ in range(4):
             client.go.release()
-        for _ in range(20):  # the run goes on without its reader
+        for _ in range(20):  # the run continues without its reader
             await asyncio.sleep(0)
         stopped_at = len(client.bodies)
         room.set()

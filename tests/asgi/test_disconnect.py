@@ -116,7 +116,7 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_learn_of_
         outcomes = group.create_task(
             asyncio.wait_for(asyncio.gather(*answers, return_exceptions=True), 30.0)
         )
-        while len(asyncio.all_tasks()) < 2 + len(answers):  # noqa: ASYNC110 - tasks are no event
+        while len(asyncio.all_tasks()) < 2 + len(answers):  # noqa: ASYNC110 - no event for tasks
             await asyncio.sleep(0)
         await asyncio.sleep(0)  # each of them is watched now, and this one from a later moment on
         with pytest.raises(Disconnected):

@@ -38,7 +38,7 @@ from yieldwire.errors import (
 
 
 class Wrapper:
-    """Has a method of the name, beside the server's own."""
+    """Has a method of the name, next to the server's own."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -21,7 +21,7 @@ async def poll(site: Actions, run_id: str, query: str = "", *headers: tuple[str,
 
 
 def telling() -> tuple[Actions, asyncio.Event]:
-    """Return an application whose action `tell` goes on when the event is set."""
+    """Return an application whose action `tell` continues when the event is set."""
     actions, go = world(), asyncio.Event()
 
     @actions.action

@@ -23,7 +23,7 @@ class Ear:
 
 @pytest.fixture(autouse=True)
 def former() -> Iterator[list[int]]:
-    """What the handler that stood before was told; at the end all is as it was."""
+    """What the previous handler was told; at the end all is as it was."""
     told: list[int] = []
 
     def handler(number: int, frame: FrameType | None) -> None:

@@ -190,7 +190,7 @@ async def test_a_request_whose_identity_was_asked_before_the_revocation_gets_no_
     assert b"cancelled" not in late.result().body
 
 
-# What goes on.
+# What continues.
 
 
 async def test_nobody_else_is_disconnected(site: Actions) -> None:

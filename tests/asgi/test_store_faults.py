@@ -57,7 +57,7 @@ async def site(path: Path, faults: Faults) -> AsyncIterator[Actions]:
         timing = replace(BRISK, keepalive=BRIEF)
         actions = world(store=store, run_limits=limits, timing=timing)
         yield await stack.enter_async_context(opened(actions))
-        faults.repair()  # so that runs that go on can end
+        faults.repair()  # so that unfinished runs can end
 
 
 def assert_unavailable(answer: Answer, path: Path) -> None:

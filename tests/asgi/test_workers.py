@@ -12,7 +12,7 @@ TOLD = "processes serve this application, and its store lives in one process"
 READY = {"granian": "Started worker-", "granian twice": "Started worker-"}
 """What else a server logs of each worker before it can be told to stop.
 
-Granian waits for ever for a worker that was told to stop while it was starting.
+Granian waits forever for a worker that was told to stop while it was starting.
 """
 
 

@@ -42,7 +42,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve what `make demo` serves, and give its address."""
     database = tmp_path_factory.mktemp("demo") / "airports.db"
     program = [sys.executable, "-m", "yieldwire.cli", "dev", "examples/demo.py"]
-    # Begun anew, because somebody saved a file, it would lose the runs that the tests look at.
+    # Restarted, because somebody saved a file, it would lose the runs that the tests look at.
     command = [*program, "--port", "0", "--no-reload"]
     env = {**os.environ, "AIRPORTS_DATABASE": str(database)}
     with announced(command, ROOT, env) as address:

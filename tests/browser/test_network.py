@@ -26,7 +26,7 @@ HOLDS_BACK: Final = COMPRESSES + "proxy_ignore_headers X-Accel-Buffering;"
 
 @pytest.fixture
 async def mortal(tmp_path: Path) -> AsyncIterator[CommandServer]:
-    """Serve the pages by a server that may be killed."""
+    """Serve the pages by a server that can be killed."""
     with CommandServer(PAGES_APP, tmp_path / "log", {"RUNS": str(tmp_path / "runs.db")}) as server:
         await server.wait_until_listening()
         yield server

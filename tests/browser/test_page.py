@@ -327,13 +327,13 @@ async def test_actions_that_were_changed_are_there_when_the_window_has_the_focus
     await open_action(page, url, "count", to=77)
     manifest = await (await page.request.get(f"{url}/manifest.json")).json()
     kept = [action for action in manifest["actions"] if action["name"] in {"count", "write"}]
-    kept[1]["doc"] = "Write anew."
+    kept[1]["doc"] = "Write again."
     await page.route("**/manifest.json", lambda route: route.fulfill(json={"actions": kept}))
 
     await page.evaluate("dispatchEvent(new Event('focus'))")
 
     await expect(page.locator("#list a")).to_have_count(2)
-    await expect(page.locator("#list")).to_contain_text("Write anew.")
+    await expect(page.locator("#list")).to_contain_text("Write again.")
     await expect(field(page, "to")).to_have_value("77")
 
 

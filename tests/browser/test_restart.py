@@ -49,7 +49,7 @@ async def follow_by_curl(url: str) -> Log:
             if kind != "run":
                 log.append((int(seq), kind or "chunk", data))
         cursor += CURSOR.findall(printed[: printed.rfind("\n\n") + 1])
-        await asyncio.sleep(0.05)  # the server may be away
+        await asyncio.sleep(0.05)  # the server can be away
     return log
 
 

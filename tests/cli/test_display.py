@@ -51,7 +51,7 @@ def test_a_terminal_shows_a_bar_and_gets_its_cursor_back(folder: Path) -> None:
     sent = on_a_terminal("call", "app.py", "count", "to=3", "message=[red]", cwd=folder)
 
     assert "100%" in sent
-    assert "[red] 3" in sent  # a message is no markup
+    assert "[red] 3" in sent  # a message is not markup
     assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
     assert '"counted": 3' in sent
 

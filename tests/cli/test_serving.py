@@ -13,7 +13,7 @@ import pytest
 from tests.cli.terminal import Command, Ended, run, running
 
 PROMPT = 5.0
-"""Seconds. It takes less than one; without a farewell to readers it would take for ever."""
+"""Seconds. It takes less than one; without a farewell to readers it would take forever."""
 
 
 @contextmanager

@@ -196,7 +196,7 @@ PIECE = b"x" * 65_536
 
 
 class Endless:
-    """Answers everything with a body that goes on until nobody reads it, or for 200 MB."""
+    """Answers everything with a body that continues until nobody reads it, or for 200 MB."""
 
     def __init__(self, status: int, kind: str, first: bytes = b"") -> None:
         self.status, self.kind, self.first, self.sent = status, kind, first, 0

@@ -1,6 +1,6 @@
 """The actions that the exchanges in ``conformance/exchanges.json`` are held with.
 
-``conformance/README.md`` describes them for other languages; what they do may not change
+``conformance/README.md`` describes them for other languages; what they do must not change
 without the transcripts.
 """
 

@@ -106,7 +106,7 @@ def test_curl_prints_the_head_that_proxies_and_browsers_need(importing: list[str
 
 
 def read_frames(stream: IO[bytes], frames: int) -> str:
-    """Read so many frames, and no byte more, as they are printed."""
+    """Read that many frames, and no byte more, as they are printed."""
     printed = b""
     while printed.count(b"\n\n") < frames:
         line = stream.readline()

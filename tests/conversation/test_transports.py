@@ -1,4 +1,4 @@
-"""One conversation over every transport: the same run, the same events, whoever asks how."""
+"""One conversation over every transport: the same run, the same events, for every reader."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

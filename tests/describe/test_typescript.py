@@ -24,7 +24,7 @@ Schema = Mapping[str, Json]
 
 
 def action(alias: str = "act", **facts: Json) -> dict[str, Json]:
-    """Return an action as it stands in a manifest."""
+    """Return an action as in a manifest."""
     empty = {"type": "object", "properties": {}, "title": f"{alias.title()}Input"}
     return {"alias": alias, "doc": "", "input": empty, "chunk": None, "result": {}, **facts}
 

@@ -1,4 +1,4 @@
-"""Readers whose connections are cut, so and so many times each."""
+"""Readers whose connections are cut, a given number of times each."""
 
 import asyncio
 import secrets
@@ -49,7 +49,7 @@ class Cutting:
         return Fault(cut_in_frame=random.randint(1, 4), cut=random.choice(list(Cut)))
 
     async def run(self, streams: int, tell: Callable[[Figures], None] = lambda _: None) -> None:
-        """Read so many streams, a few at a time."""
+        """Read that many streams, a few at a time."""
         slots = asyncio.Semaphore(AT_A_TIME)
 
         async def one(number: int) -> None:

@@ -82,7 +82,7 @@ class Killing:
         return random_fault(self._random, 20_000)
 
     async def run(self, kills: int, tell: Callable[[Figures], None] = lambda _: None) -> None:
-        """Kill so many times, then let what is left come to its end, and check everything."""
+        """Kill that many times, then let what is left come to its end, and check everything."""
         async with AsyncExitStack() as stack:
             stack.enter_context(self.server)
             proxy = await stack.enter_async_context(ChaosProxy(self.server.port, self._fault))

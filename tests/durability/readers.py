@@ -14,7 +14,7 @@ TERMINAL: Final = {"done", "error", "cancelled"}
 SILENCE: Final = 2.0
 """Seconds without a byte, several keepalives long, after which a connection is taken for dead."""
 PAUSE: Final = 0.05
-"""Seconds before a reader comes back to a server that may be away."""
+"""Seconds before a reader comes back to a server that can be away."""
 
 
 class Reader:

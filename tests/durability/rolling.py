@@ -25,10 +25,10 @@ from tests.support.wire import post
 
 GRACE: Final = 1.0
 LEASE: Final = 10.0
-"""So long that a run which goes on within seconds was released, not lost."""
+"""So long that a run which continues within seconds was released, not lost."""
 PAUSE: Final = 0.1
 LIVES: Final = (1.0, 8.0)
-"""Between so many seconds a run goes on."""
+"""The range of seconds that a run takes."""
 PATIENCE: Final = 30.0
 """Seconds after the last restart in which every run has to end."""
 
@@ -125,7 +125,7 @@ class Audience:
         self.followers: Final[list[Follower]] = []
 
     async def watch(self, streams: int, restarts: Coroutine[Any, Any, list[float]]) -> list[float]:
-        """Hold so many streams open until the restarts are over, and every run has ended."""
+        """Hold that many streams open until the restarts are over, and every run has ended."""
         async with asyncio.TaskGroup() as group:
             for _ in range(streams):
                 group.create_task(self._stream())

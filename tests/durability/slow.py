@@ -2,7 +2,7 @@
 
     python -m tests.durability.slow [stalled readers] [megabytes]
 
-The run is read twice over: once by lively readers only, once beside readers that take the head
+The run is read twice over: once by lively readers only, once next to readers that take the head
 of the response and then nothing more.
 """
 
@@ -36,7 +36,7 @@ class Report:
         stalled: Readers that stopped reading.
         megabytes: How much the run said.
         seconds_alone: How long the lively readers took without the others.
-        seconds_beside: How long they took beside the others.
+        seconds_beside: How long they took next to the others.
         resident_before: Bytes of memory that the server had when only lively ones had read.
         resident_most: Bytes that it had at most while there were others.
         whole: Readings by lively readers that came to the run's end.

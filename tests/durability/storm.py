@@ -165,7 +165,7 @@ class Crowd:
 
 
 def allow_descriptors(count: int) -> None:
-    """Let this process, and those that it starts, have so many open files."""
+    """Let this process, and those that it starts, have that many open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count)), hard))
 

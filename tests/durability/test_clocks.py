@@ -1,4 +1,4 @@
-"""A wall clock that is set, while runs go on, changes nothing but the times that are shown."""
+"""A wall clock that is set, while runs continue, changes only the times that are shown."""
 
 import asyncio
 from collections.abc import AsyncIterator

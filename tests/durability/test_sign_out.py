@@ -30,7 +30,7 @@ def by(token: str, **more: str) -> dict[str, str]:
 
 
 async def begun(server: CommandServer, token: str) -> str:
-    """Start a run that goes on, and return its id when it has an event."""
+    """Start a run that continues, and return its id when it has an event."""
     started = await fetch(server.port, post("/wait", headers=by(token, Prefer="respond-async")))
     run_id = started.headers["run-id"]
     await fetch(server.port, request("GET", f"/runs/{run_id}?after=0&wait=20", by(token)))
@@ -55,7 +55,7 @@ async def read_on(server: CommandServer, run_id: str, token: str) -> list[Answer
 
 
 async def until_read(server: CommandServer, readers: int) -> None:
-    """Return when a process has that number of readers, besides the caller."""
+    """Return when a process has that number of readers, in addition to the caller."""
     call = post("/count_readers", headers={"Accept": WHOLE})
     while (await fetch(server.port, call)).json()["result"] <= readers:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.02)

@@ -1,7 +1,7 @@
 """What becomes of streams, starts and running actions when a server is told to stop.
 
 The servers are real ones, each in a process of its own, and are told as a service manager tells
-them. They share an SQLite file with a second one, where there has to be somebody to go on.
+them. They share a SQLite file with a second one, where there has to be somebody to continue.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ GRACE, LEASE = 1.0, 2.0
 STREAMS = 20
 HOUR = 3600.0
 NOW = 1.0
-"""Seconds, beyond those that were promised, that a busy machine may take."""
+"""Seconds, beyond those that were promised, that a busy machine can take."""
 
 ALONE, MOUNTED = ("actions", ""), ("mounted", BASE)
 ways = pytest.mark.parametrize(("name", "base"), [ALONE, MOUNTED], ids=["alone", "mounted"])
@@ -48,7 +48,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 async def started(server: CommandServer, path: str, value: object = None, **headers: str) -> str:
-    """Start a run that goes on without readers, wait for its first event, return its id."""
+    """Start a run that continues without readers, wait for its first event, return its id."""
     await server.wait_until_listening()
     answer = await fetch(server.port, post(path, value, {"Prefer": "respond-async", **headers}))
     return await begun(server, answer)

@@ -1,4 +1,4 @@
-"""Every error has a code, a status, and a form that callers may see."""
+"""Every error has a code, a status, and a form that callers can see."""
 
 from typing import Any
 

@@ -92,7 +92,7 @@ class Counting(asyncio.BaseEventLoop):
 
 
 class LeapingLoop(Counting, VirtualLoop):
-    """Counts on a clock that passes only while everybody waits. It hears of no other thread."""
+    """Counts on a clock that passes only while everybody waits. It notices no other thread."""
 
     def __init__(self) -> None:
         self.counts = Counts()
@@ -100,7 +100,7 @@ class LeapingLoop(Counting, VirtualLoop):
 
 
 class StillLoop(Counting, asyncio.SelectorEventLoop):
-    """Counts while the clock stands still, and hears of other threads."""
+    """Counts while the clock does not move, and notices other threads."""
 
     def __init__(self) -> None:
         self.counts = Counts()

@@ -5,7 +5,7 @@ it costs to begin one. The reference is pure Python of the kind that the event p
 It runs in the same process, so that what makes instructions cheap or dear (the build of the
 interpreter, the C library, the processor) does so to both.
 
-Nothing here depends on time: the loop's clock stands still, so that a block is full when all
+Nothing here depends on time: the loop's clock does not move, so that a block is full when all
 of its events are there, however slow Valgrind makes them.
 """
 

@@ -12,7 +12,7 @@ class Section:
     """One way through the event path, run over a small and a large number of events.
 
     ``is_short`` means requests of ten events each, counted by the request. ``tolerance`` is
-    how far a cost may be from the recorded one.
+    how far a cost can be from the recorded one.
     """
 
     name: str

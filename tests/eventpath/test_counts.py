@@ -2,8 +2,8 @@
 
 Time cannot be a test's measure on a machine that others share. What costs time can: messages
 to the server, blocks, transactions, encodings, tasks, timers, steps of the event loop. Here
-each is counted over so many events that one more an event cannot hide, in loops whose clock
-stands still or leaps, so that the same things happen in the same order every time. The other
+each is counted over that many events that one more an event cannot hide, in loops whose clock
+does not move or leaps, so that the same things happen in the same order every time. The other
 half, `test_instructions.py`, counts what lies between these.
 
 A figure that changes is a change of what an event costs. Where that is meant, the new figure
@@ -42,7 +42,7 @@ BLOCK = 512
 BLOCKS = ceil(EVENTS / BLOCK)
 """The last of them brings the end as well."""
 HANDED_OVER = 98
-"""100,000 events by 1,024, which is as many as a thread may be ahead."""
+"""100,000 events by 1,024, which is as many as a thread can be ahead."""
 PACED = 1_000
 
 
@@ -107,9 +107,9 @@ def test_a_paced_stream_sends_each_event_without_a_task_or_a_timer_of_its_own() 
         appends=1 + PACED,
         encodes=PACED,
         wakes=5,  # the first event, three ticks of the keepalive, the end
-        tasks=2,  # the run's own, and the one that hears of the client's leaving
+        tasks=2,  # the run's own, and the one that watches for the disconnect
         timers=5 + PACED,  # the handler's own, one each time that the reader waits, the watch's
-        callbacks=9 + PACED,  # the run goes on after its pause
+        callbacks=9 + PACED,  # the run continues after its pause
     )
 
 
@@ -122,7 +122,7 @@ def test_a_thread_hands_its_events_over_by_the_thousand() -> None:
             yielded += 1
             yield Token(text="token")
 
-    # The loop hears of the thread when that can do no more by itself: otherwise it would be
+    # The loop is told by the thread when that can do no more by itself: otherwise it would be
     # for the machine to say how much has gathered by then.
     loop.hear_late(lambda: wait_for_actions(lambda: yielded > loop.counts.calls * MAX_IN_FLIGHT))
     actions = site(CountedMemory(loop), loop.clock, hot, blocking)
@@ -176,7 +176,7 @@ def test_a_request_of_ten_events_costs_two_sends_one_append_and_one_task() -> No
         encodes=10,
         wakes=1,
         tasks=1,  # the run's own
-        callbacks=3,  # the run begins, the reader hears of its end, the task is forgotten
+        callbacks=3,  # the run begins, the reader gets its end, the task is forgotten
     )
 
 
@@ -191,7 +191,7 @@ def test_a_request_of_ten_events_on_sqlite_costs_four_transactions_that_write(
     assert (counts.sends, counts.appends, counts.encodes, counts.tasks) == (2, 1, 10, 1)
     assert statements["INSERT INTO"] == 3  # the run, its input, its block
     assert statements["UPDATE runs"] == 2  # it begins, and ends
-    # Fewer where a thread does two things at a time; the request before may leave one behind.
+    # Fewer where a thread does two things at a time; the request before can leave one behind.
     assert statements["BEGIN IMMEDIATE"] <= 4 + 1
     assert statements["BEGIN"] <= 2 + 1
     assert hears_once(counts, statements)
@@ -239,9 +239,9 @@ async def listen_together(
 
 
 def hears_once(counts: Counts, statements: Counter[str]) -> bool:
-    """Whether the loop hears of each transaction once.
+    """Whether the loop is told of each transaction once.
 
-    Each of both threads may be between the two where the counting begins and where it ends.
+    Each of both threads can be between the two where the counting begins and where it ends.
     """
     return abs(counts.calls - statements["COMMIT"]) <= 2 * 2
 

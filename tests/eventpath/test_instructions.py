@@ -1,7 +1,7 @@
 """What the event path costs in instructions: the second half of the gate before it.
 
 Callgrind counts the instructions of the whole in-process path, from an action's `yield` to
-the application's `send`, and of a reference in pure Python beside it. The quotient of the two
+the application's `send`, and of a reference in pure Python next to it. The quotient of the two
 is the same on a busy machine and an idle one, from a long path and a short one, and nearly so
 from one machine to the next. Under load, on one core, with a larger environment and longer
 paths it moved by less than 1 % in memory and by 2 % on SQLite, where threads take turns.

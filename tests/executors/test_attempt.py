@@ -607,7 +607,7 @@ async def test_a_feed_that_trims_its_log_has_no_limit_of_events() -> None:
     assert (snapshot["status"], snapshot["seq"]) == ("completed", 51)
 
 
-# What an action may ask for.
+# What an action can ask for.
 
 
 async def test_a_context_knows_its_run(app: App) -> None:

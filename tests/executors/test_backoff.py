@@ -151,7 +151,7 @@ def seqs(heard: Outcome) -> list[int]:
 
 
 def repair(store: OutOfOrder, *, after: float) -> None:
-    """Let the store fail for so many seconds from now on."""
+    """Let the store fail for that many seconds from now on."""
     store.fails = True
     asyncio.get_running_loop().call_later(after, setattr, store, "fails", False)
 

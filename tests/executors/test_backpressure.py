@@ -8,7 +8,7 @@ from yieldwire.executors.backpressure import MARKS, Backpressure
 
 
 async def has_room(backpressure: Backpressure) -> bool:
-    """Whether the run may write on without waiting."""
+    """Whether the run can write without waiting."""
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(backpressure.wait_for_room())
         for _ in range(3):

@@ -336,7 +336,7 @@ async def test_a_log_stays_within_its_limits_however_often_its_run_restarts(
         app.action(retries=crashes)(act)
         record = run_record(action="act", retries=crashes, context=b'{"state":{},"request":{}}')
         await store.create(record, Admission())
-        for left in reversed(range(crashes)):  # processes that fill the log as far as they may
+        for left in reversed(range(crashes)):  # processes that fill the log as far as allowed
             claimed = await store.claim(record.id, lease=1)
             room = Budget(claimed, limits)
             room.resume(sum(len(b.body) for b in await store.read(record.id, 0)))

@@ -283,7 +283,7 @@ async def test_a_worker_that_stops_takes_no_more_runs(tmp_path: Path) -> None:
         await jobs.worker.execute(run.id)
 
 
-# How far a run may be ahead.
+# How far a run can be ahead.
 
 
 async def thousands() -> AsyncIterator[str]:

@@ -1,4 +1,4 @@
-"""Every attempt writes a terminal event, whoever cancelled it."""
+"""Every attempt writes a terminal event, whatever code cancelled it."""
 
 import asyncio
 import logging
@@ -174,7 +174,7 @@ async def test_all_errors_of_a_group_are_logged(
 
 
 class Slow(MemoryStore):
-    """A store that takes its time, during which a caller may give up; its first end fails."""
+    """A store that takes its time, during which a caller can give up; its first end fails."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -40,7 +40,7 @@ test("time without events is in the picture", () => {
     assert.deepEqual(rate.spans(350), [2, 0, 0, 0]);
 });
 
-test("the highest bar is as high as the drawing, and nothing is no bar", () => {
+test("the highest bar is as high as the drawing, and nothing gives an empty drawing", () => {
     assert.equal(barsOf([4, 0, 2], 60, 20), "M0 20v-20h1.5V20zM4 20v-10h1.5V20z");
     assert.equal(barsOf([0, 0], 60, 20), "");
 });

@@ -96,7 +96,7 @@ test("a value's member of a union is the one of its type", () => {
     assert.deepEqual(chosen, ["integer", "number", "string", "boolean", "list[any]", "object"]);
 });
 
-test("a reference keeps what stands beside it and resolves escaped names", () => {
+test("a reference keeps members next to it and resolves escaped names", () => {
     assert.equal(resolve({ $ref: "#/$defs/Kind", default: "a" }, root).default, "a");
     assert.equal(resolve({ $ref: "#/$defs/Page%5Bint%5D" }, root).title, "Page[int]");
     assert.deepEqual(resolve({ allOf: [{ $ref: "#/$defs/Kind" }], default: "b" }, root).enum, ["a", "b"]);

@@ -1,4 +1,4 @@
-"""Who may do what to a run, for every transport."""
+"""Who can do what to a run, for every transport."""
 
 import pytest
 

@@ -34,7 +34,7 @@ class Rule(StrEnum):
 
     EVERYBODY = "everybody, whatever their credentials"
     KNOWN = "everybody whose credentials are not refused, the anonymous too"
-    SIGNED_IN = "whoever is signed in"
+    SIGNED_IN = "everyone who is signed in"
     OWNER = "the run's owner"
 
 
@@ -57,7 +57,7 @@ RULES: Final = {
     ("GET", "dev/runs"): Rule.KNOWN,
     ("GET", "dev/<file>"): Rule.KNOWN,
 }
-"""A new route fails a test here until it is listed with who may use it."""
+"""A new route fails a test here until it is listed with who can use it."""
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT")
 
@@ -88,7 +88,7 @@ async def development() -> AsyncIterator[Actions]:
 
 
 def call_of(method: str, pattern: Sequence[str], run_id: str, headers: Fields) -> Call:
-    """Return a request of a route that would succeed if its caller may make it."""
+    """Return a request of a route that would succeed if its caller is allowed to make it."""
     action = "say" if method == "POST" else "tick"
     target = "/".join(pattern).replace("{}", run_id if pattern[0] == "runs" else action)
     if method == "POST":
@@ -166,7 +166,7 @@ async def test_a_method_that_a_route_does_not_have_does_nothing(
     assert await log_of(development, run_id) == before
 
 
-# Everything that can be done to a run, as whoever has its id would do it.
+# Everything that can be done to a run by somebody who has its id.
 
 JSON = ("content-type", "application/json")
 DEEDS: Final = {

@@ -1,4 +1,4 @@
-"""Threats 3 and 14: a stolen cursor, and one that is no cursor at all."""
+"""Threats 3 and 14: a stolen cursor, and an invalid cursor."""
 
 from collections.abc import Callable
 

@@ -24,7 +24,7 @@ FORMATS: Final = {"SSE": SSE, "NDJSON": NDJSON, "text": TEXT, "JSON": WHOLE, "pa
 each_format = pytest.mark.parametrize("accept", FORMATS.values(), ids=list(FORMATS))
 ACTIONS: Final = ["fail", "fail_late"]
 TOLD: Final = (b"debug", b"RuntimeError", b"Traceback", b"SELECT", b"world.py", SECRET.encode())
-"""What only development may say."""
+"""What only development can say."""
 
 
 async def every_answer(site: Actions, action: str) -> dict[str, Answer]:
@@ -117,7 +117,7 @@ async def test_the_developer_page_shows_errors_and_its_application_does() -> Non
     assert debug["traceback"].startswith("Traceback (most recent call last):\n  File ")
 
 
-# Before a run: whoever answers a request.
+# Before a run: whatever answers a request.
 
 
 def failing_identify(request: HTTPConnection) -> str:

@@ -30,7 +30,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[ThreadServer]:
 async def answers_of(server: ThreadServer, data: bytes) -> bytes:
     """Return all that comes until the server closes, which it must do by itself.
 
-    A server that closes with bytes unread resets the connection, which may swallow its answer.
+    A server that closes with bytes unread resets the connection, which can swallow its answer.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     told = b""

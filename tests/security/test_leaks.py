@@ -36,7 +36,7 @@ from yieldwire.stores.memory import MemoryStore
 SECRET: Final = "canary-9f8e7d"
 FAULT: Final = f'File "/srv/app.py": SELECT {SECRET}'
 INSIDE: Final = re.compile(r"Traceback|/srv|/work|site-packages|\.py\b|SELECT|canary|0x[0-9a-f]{6}")
-"""What no caller may be told."""
+"""What no caller can be told."""
 
 FAULTS: Final = {
     "an error of Python's": RuntimeError(FAULT),
@@ -61,7 +61,7 @@ def assert_masked(answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
         assert error_id[0].decode() in caplog.text
 
 
-# 18: whatever raises, wherever it stands.
+# 18: whatever raises, anywhere.
 
 
 @each_fault

@@ -1,4 +1,4 @@
-"""A header that is a list may come in several lines, which are one list (RFC 9110, 5.3)."""
+"""A header that is a list can come in several lines, which are one list (RFC 9110, 5.3)."""
 
 import pytest
 from starlette.requests import HTTPConnection

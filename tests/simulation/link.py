@@ -1,4 +1,4 @@
-"""A store as several processes see it: each over a link of its own, which is slow and may break."""
+"""A store as several processes see it: each over its own link, which is slow and can break."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -36,7 +36,7 @@ class Witness(MemoryStore):
         super()._forget(run_id)
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
-        """Hand pending runs to whoever asks, as every store does that outlives a process."""
+        """Hand pending runs to the caller, as every store does that outlives a process."""
         swept, now = [*await super().sweep()], self._loop.time()
         pending = {
             run_id

@@ -106,7 +106,7 @@ class Play:
             group.create_task(self.cancel(run_id))
 
     def deliver_again(self, run_id: str) -> None:
-        """Tell every process of a pending run, as a queue may that delivers at least once."""
+        """Tell every process of a pending run, as a queue can that delivers at least once."""
         for process in self.processes:
             cast("Any", process.app)._running_worker.begin(run_id)  # noqa: SLF001
 
@@ -171,7 +171,7 @@ class Play:
             self.clock.offset += self.random.choice([-86_400.0, 3_600.0, 10_000_000.0])
 
     async def cancel_tasks(self) -> None:
-        """Cancel the tasks of runs, as a library or a host application may."""
+        """Cancel the tasks of runs, as a library or a host application can."""
         random = self.disturbance
         for _ in range(random.choice([0, 0, 2, 10])):
             await asyncio.sleep(random.random() * DURATION / 5)
@@ -261,7 +261,7 @@ class Play:
     def check_view(self, view: View, run: RunRecord, blocks: list[Block]) -> None:
         log = [event for block in blocks for event in block.events()]
         if run.keep is not None:
-            # Trimming may overtake a reader; what it was given is in order and true.
+            # Trimming can overtake a reader; what it was given is in order and true.
             seqs = [event.seq for event in view.log]
             assert seqs == sorted(set(seqs)), "E5"
             assert set(view.log) >= {e for e in log if e.seq in seqs}, "E2"
@@ -277,7 +277,7 @@ def number_in(event: Event) -> int:
 
 
 def simulate(seed: int, store: type[Witness] = Witness) -> None:
-    """Play one seed, over a store that may have a fault.
+    """Play one seed, over a store that can have a fault.
 
     Raises:
         AssertionError: If a promise was broken; the message says which.

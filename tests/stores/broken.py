@@ -374,7 +374,7 @@ class PurgesByAge(MemoryStore):
 
 
 class PurgesRunningRuns(MemoryStore):
-    """A run is forgotten by name though it goes on."""
+    """A run is deleted by name although it has not ended."""
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         if run_id is None:
@@ -385,7 +385,7 @@ class PurgesRunningRuns(MemoryStore):
 
 
 class KeepsTheKeyOfAPurgedRun(MemoryStore):
-    """A purge leaves the key behind, and what it stood for."""
+    """A purge leaves the key behind, and its run."""
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         keys, entries = dict(self._keys), dict(self._entries)
@@ -397,7 +397,7 @@ class KeepsTheKeyOfAPurgedRun(MemoryStore):
 
 
 class ForgetsAtTheClose(MemoryStore):
-    """Lets go of its runs with everything else."""
+    """Loses its runs with everything else."""
 
     async def close(self) -> None:
         await super().close()
@@ -482,16 +482,16 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "renews a lease with any fence": ("renew_lease", "AND fence = :fence", ""),
     "renews a lease that has ended": ("renew_lease", "AND status = 'running'", ""),
     "takes away what is still held": ("lost", "lease_until < :now", "lease_until > :now"),
-    "writes over what stands there": ("advance_head", "seq = :seq,", "seq = :seq + 1,"),
+    "writes over existing blocks": ("advance_head", "seq = :seq,", "seq = :seq + 1,"),
     "counts an event too many": ("advance_heads", "seq = puts.last", "seq = puts.last + 1"),
     "puts a block with any fence": ("put_blocks", "runs.fence = puts.fence AND", ""),
     "puts a block anywhere": ("put_blocks", "runs.seq = puts.after AND", ""),
     "puts a block behind an end": ("put_blocks", "AND runs.status = 'running'", ""),
     "puts a block and trims nothing": ("put_blocks", "runs.keep >= puts.last", "1"),
-    "goes on with any fence": ("advance_heads", "runs.fence = puts.fence AND", ""),
-    "goes on from anywhere": ("advance_heads", "runs.seq = puts.after AND", ""),
-    "goes on behind an end": ("advance_heads", "AND runs.status = 'running'", ""),
-    "goes on before it trims": ("advance_heads", "runs.keep >= puts.last", "1"),
+    "continues with any fence": ("advance_heads", "runs.fence = puts.fence AND", ""),
+    "continues from anywhere": ("advance_heads", "runs.seq = puts.after AND", ""),
+    "continues after an end": ("advance_heads", "AND runs.status = 'running'", ""),
+    "continues before it trims": ("advance_heads", "runs.keep >= puts.last", "1"),
     "reads from the next block on": ("blocks_behind", "first <= :after + 1", "first > :after"),
     "shares a feed that has ended": ("run_by_feed", "AND ended_at IS NULL", ""),
     "shares a feed that stops": ("run_by_feed", "AND cancel_reason IS NULL", ""),

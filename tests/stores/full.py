@@ -1,6 +1,6 @@
-"""Append to a run until the disk is full, then make room and go on; say what was seen, as JSON.
+"""Append to a run until the disk is full, then make room and continue; print the result as JSON.
 
-A process of its own, because it is the process whose files may not grow.
+Its own process, because it is the process whose files are not allowed to grow.
 """
 
 import asyncio

@@ -33,7 +33,7 @@ class Model:
 
     @property
     def fence(self) -> int:
-        """The fence of whoever claimed the run last."""
+        """The fence of the last claim."""
         return self.fences[-1] if self.fences else 0
 
     @property

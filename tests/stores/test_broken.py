@@ -149,16 +149,16 @@ MISSPELT: Final[Mapping[str, str]] = {
     "renews a lease with any fence": "test_a_heartbeat_with_another_fence_is_refused",
     "renews a lease that has ended": "test_a_heartbeat_for_a_run_that_does_not_run_is_refused",
     "takes away what is still held": "test_a_heartbeat_renews_the_lease",
-    "writes over what stands there": "test_a_block_is_kept_byte_for_byte",
+    "writes over existing blocks": "test_a_block_is_kept_byte_for_byte",
     "counts an event too many": "test_events_stand_in_the_log_as_they_were_appended",
     "puts a block with any fence": "test_a_writer_without_the_fence_is_refused",
     "puts a block anywhere": "test_a_writer_that_is_ahead_of_the_log_is_refused",
     "puts a block behind an end": "test_a_run_that_has_ended_cannot_be_written_to",
     "puts a block and trims nothing": "test_a_trimmed_log_says_where_it_begins",
-    "goes on with any fence": "test_a_writer_without_the_fence_is_refused",
-    "goes on from anywhere": "test_a_writer_that_is_ahead_of_the_log_is_refused",
-    "goes on behind an end": "test_a_run_that_has_ended_cannot_be_written_to",
-    "goes on before it trims": "test_a_feed_keeps_its_newest_events",
+    "continues with any fence": "test_a_writer_without_the_fence_is_refused",
+    "continues from anywhere": "test_a_writer_that_is_ahead_of_the_log_is_refused",
+    "continues after an end": "test_a_run_that_has_ended_cannot_be_written_to",
+    "continues before it trims": "test_a_feed_keeps_its_newest_events",
     "reads from the next block on": "test_a_trimmed_log_says_where_it_begins",
     "shares a feed that has ended": "test_a_feed_that_has_ended_starts_again",
     "shares a feed that stops": "test_a_feed_that_was_asked_to_stop_starts_again",
@@ -217,7 +217,7 @@ def test_the_contract_sees_a_fault_in_a_statement(fault: str, promise: str, tmp_
 def test_the_state_machine_sees_a_fault(make: Make) -> None:
     machine = partial(StoreMachine, partial(Harness, make))
 
-    with pytest.raises((AssertionError, YieldwireError)):  # a call may be refused that must not be
+    with pytest.raises((AssertionError, YieldwireError)):  # a call that must not be refused can be
         run_state_machine_as_test(cast("type[RuleBasedStateMachine]", machine), settings=SEARCH)
 
 

@@ -1,4 +1,4 @@
-"""A store of somebody else's may raise anything: runs end all the same, and others go on."""
+"""A third-party store can raise anything: runs end anyway, and others continue."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -45,7 +45,7 @@ ENDS: Final = [EventType.DONE, EventType.ERROR, EventType.CANCELLED]
 class StoreMachine(RuleBasedStateMachine):
     """Every rule is one call; after each, every run is compared with its model.
 
-    ``path`` is where the harness may keep a file; it is forgotten with the machine.
+    ``path`` is where the harness can keep a file; it is deleted with the machine.
     """
 
     runs: Bundle[str] = Bundle("runs")

@@ -156,7 +156,7 @@ async def test_an_append_wakes_the_readers_of_a_process_that_never_stops_writing
 
 
 async def waited_for(store: SQLiteStore, run_id: str, waiting: asyncio.Task[bool]) -> None:
-    """Return when a wait has found the event: it may end early, and begin again."""
+    """Return when a wait has found the event: it can end early, and start again."""
     await waiting
     while not await store.read(run_id, 0):
         await store.wait(run_id, 0, timeout=10 * SOON)

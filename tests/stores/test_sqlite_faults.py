@@ -40,7 +40,7 @@ from yieldwire.testing.contract.harness import (
 
 BRIEF = 0.05
 NOBODY = 65_534
-"""A user who may write nothing that is not everybody's."""
+"""A user who can only write what everybody can."""
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_written_is_refused() -> None:
         path.chmod(0o444)
         path.parent.chmod(0o555)
 
-        # Whoever is root may write everything, and so becomes somebody else for a while.
+        # Root can write everything, so the test becomes another user for a while.
         was = os.geteuid()
         if was == 0:
             os.seteuid(NOBODY)

@@ -1,4 +1,4 @@
-"""What is asked of the thread is done, whatever becomes of whoever asked."""
+"""What is asked of the thread is done, whatever happens to the caller."""
 
 import asyncio
 import sqlite3
@@ -85,9 +85,9 @@ async def test_a_cancel_that_comes_with_the_outcome_waits_for_nothing(lane: Lane
     done = threading.Event()
     asking = asyncio.ensure_future(lane.do(lambda _: done.set()))  # noqa: TID251 - as above
     await asyncio.sleep(0)
-    # The loop stands still until the outcome is on its way to it.
+    # The loop does not run until the outcome is on its way to it.
     done.wait(SOON)
-    time.sleep(0.05)  # noqa: ASYNC251 - it stands still on purpose
+    time.sleep(0.05)  # noqa: ASYNC251 - it blocks on purpose
     asking.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -188,7 +188,7 @@ def test_whatever_fails_of_a_batch_the_rest_is_done(
 
 async def test_the_thread_continues_where_a_failure_cannot_be_explained() -> None:
     def fail_to_explain(_: Exception) -> StoreError:
-        raise PermissionError("this folder may not be entered")
+        raise PermissionError("this folder cannot be entered")
 
     def fail(_: sqlite3.Connection) -> None:
         error = sqlite3.OperationalError("disk I/O error")

@@ -39,7 +39,7 @@ def statements() -> Iterator[Statements]:
 
 @pytest.fixture
 async def store(tmp_path: Path, statements: Statements) -> AsyncIterator[SQLiteStore]:
-    del statements  # they hear of every connection, so of the first
+    del statements  # they get every connection, so also the first
     store = SQLiteStore(tmp_path / "runs.db")
     yield store
     await store.close()
@@ -111,7 +111,7 @@ async def test_a_log_that_is_not_what_its_run_says_is_not_written_to(tmp_path: P
 
     assert "UNIQUE constraint failed" in str(outcomes[1])
     assert seqs[1] == 0
-    # Whoever was in the same transaction was told that it failed.
+    # Others in the same transaction were told that it failed.
     assert [seq == 1 for seq in seqs] == [outcome == 1 for outcome in outcomes]
 
 

@@ -1,6 +1,6 @@
 """An ASGI application called by hand, in process: any bytes in, every answer out.
 
-Nothing is normalised on the way, so that a request may be as hostile as a socket's could be.
+Nothing is normalised on the way, so that a request can be as hostile as a socket's could be.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A TCP proxy that breaks connections, each as its script says.
 
 What a connection suffers is a `Fault`, chosen by the connection's number, so that a test
-repeats itself exactly. Faults of one connection add up: it may be slow, in tiny pieces and
+repeats itself exactly. Faults of one connection add up: it can be slow, in tiny pieces and
 cut.
 """
 
@@ -34,13 +34,13 @@ class Fault:
 
     Attributes:
         refuses: It is reset before anything was sent either way.
-        cut_after: It is cut when so many bytes of the response were passed on; at 0 the
+        cut_after: It is cut when that many bytes of the response were passed on; at 0 the
             server has done its work and the whole response is lost.
         cut_in_frame: It is cut inside the frame of that number, from 1.
         cut: How it is cut.
-        freezes_after: After so many bytes nothing more comes, and nobody says so.
+        freezes_after: After that many bytes nothing more comes, and nobody says so.
         delay: Seconds before the response's first byte is passed on.
-        piece: The response is passed on in writes of so many bytes.
+        piece: The response is passed on in writes of that many bytes.
         repeats_request: The server gets the request twice, on two connections.
     """
 
@@ -66,7 +66,7 @@ def script_of(*faults: Fault) -> Script:
 
 
 def random_script(seed: str, *, connections: int, size: int) -> Script:
-    """Return the script that belongs to ``seed``: so many faults, then health.
+    """Return the script that belongs to ``seed``: a number of faults, then health.
 
     ``size`` is about how many bytes the response has.
     """
@@ -149,7 +149,7 @@ class ChaosProxy:
             self._writers.discard(writer)
 
     async def _pass_on(self, reader: StreamReader, writer: StreamWriter, fault: Fault) -> bool:
-        """Pass a connection on, and say whether it is to be cut."""
+        """Pass a connection on, and return whether it must be cut."""
         async with contextlib.AsyncExitStack() as stack:
             streams = [await self._connect(stack) for _ in range(1 + fault.repeats_request)]
             async with asyncio.TaskGroup() as group:
@@ -177,7 +177,7 @@ class Downstream:
         self._seen = b""
 
     async def pump(self, answer: StreamReader) -> bool:
-        """Pass the response on until it ends, or is to be cut: then the answer is true."""
+        """Pass the response on until it ends, or must be cut: then the answer is true."""
         fault = self._fault
         data = await answer.read(_READ)
         await asyncio.sleep(fault.delay)

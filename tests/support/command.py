@@ -31,7 +31,7 @@ class CommandServer:
     """An application, named as ``module:attribute``, served by one of `COMMANDS`.
 
     It is a process group of its own, for some servers have workers. What it logs is appended
-    to the file ``log``. When it has ended it may be started again, on the same port.
+    to the file ``log``. When it has ended it can be started again, on the same port.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CommandServer:
         return time.monotonic() - started
 
     def kill(self) -> None:
-        """End the whole group at once, and let go of it."""
+        """End the whole group at once, and forget it."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

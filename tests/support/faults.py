@@ -89,7 +89,7 @@ def everything(_sql: str) -> bool:
 
 
 def writing(sql: str) -> bool:
-    """Fail wherever something is to be written, as a full disk does."""
+    """Fail on every write, as a full disk does."""
     return sql.split(None, 1)[0] in {"INSERT", "UPDATE", "DELETE"}
 
 

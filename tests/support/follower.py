@@ -1,4 +1,4 @@
-"""A reader that goes on by its cursor over any number of connections, and believes nothing.
+"""A reader that resumes by its cursor over any number of connections, and believes nothing.
 
 Everything that comes is kept, and what breaks a promise is noted: a gap, a repeat, a second
 end, a frame that is cut where nothing cut the connection. It is light enough that one process
@@ -139,7 +139,7 @@ class Follower:
         return request("GET", f"{self._base}/runs/{self.run_id}/events", cursor)
 
     async def follow(self, port: int) -> None:
-        """Read until the run's end; the port may lead to another server each time."""
+        """Read until the run's end; the port can lead to another server each time."""
         while not self.has_ended and not self.violations:
             status = await self.connect(port)
             if self.was_whole and self.has_cut_frame:

@@ -4,9 +4,7 @@ from typing import Final
 
 from playwright.async_api import Locator, Page, expect
 
-ANSWER: Final = (
-    "That is what you wrote. A real answer would come from a model, at about this pace."
-)
+ANSWER: Final = "That is what you wrote. A real answer would come from a model, at about this pace."
 
 WATCH_THE_BAR: Final = """() => {
     window.seen = [];

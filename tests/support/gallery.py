@@ -73,7 +73,7 @@ async def book_journey(  # noqa: PLR0913 - every kind of field that a form can h
     """Book a journey and give it back as it was understood.
 
     The form has every kind of field: nested models, a list, a union, an enumeration, a date
-    and what may be null.
+    and what can be null.
     """
     yield Result(
         {

@@ -29,7 +29,7 @@ Loop = Literal["auto", "asyncio", "uvloop"]
 ROOT: Final = Path(__file__).parent.parent.parent
 BACKLOG: Final = 2048
 STOP_SECONDS: Final = 10
-"""How long a server may take to stop before it is made to."""
+"""How long a server can take to stop before it is made to."""
 
 
 def config_of(app: ASGIApp | str, http: Http = "auto", loop: Loop = "auto") -> uvicorn.Config:

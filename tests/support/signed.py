@@ -36,7 +36,7 @@ actions = Actions(
 
 @actions.action(linger=None)
 async def wait() -> AsyncIterator[Text]:
-    """Say something, and go on for ever."""
+    """Say something, and continue forever."""
     yield Text("waiting")
     await asyncio.Event().wait()
 

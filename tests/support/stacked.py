@@ -196,7 +196,7 @@ class Stacked:
     """An ASGI application: each request passes its own middlewares on the way to the actions.
 
     ``GET /seen/{name}`` answers, when the run of this name has ended, with how it did so and what
-    its action saw. A middleware may keep the run's own id from whoever started it. ``GET /own``
+    its action saw. A middleware can keep the run's own id from the caller. ``GET /own``
     answers whether ``send``, behind the middlewares, is known to be the server's own.
     """
 

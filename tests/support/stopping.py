@@ -1,4 +1,4 @@
-"""An application that is stopped while its runs go on: alone, and mounted in another one."""
+"""An application that is stopped while its runs continue: alone, and mounted in another one."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ async def identify(request: HTTPConnection) -> None:
 
 
 async def closing() -> None:
-    while not actions.is_closing:  # noqa: ASYNC110 - it is no event
+    while not actions.is_closing:  # noqa: ASYNC110 - it is not an event
         await asyncio.sleep(0.01)
 
 

@@ -17,7 +17,7 @@ Log = list[tuple[int, str, Any]]
 """Events as their seq, type and data."""
 
 SECONDS: Final = 10
-"""That anything may take before a test gives up."""
+"""How long anything can take before a test gives up."""
 LINGER: Final = 30.0
 
 

@@ -38,7 +38,7 @@ PAGE: Final = ("accept", "text/html")
 
 
 async def identify(request: HTTPConnection) -> str | None:
-    """Say who asks: by a bearer token or by a cookie, either of which is the name."""
+    """Identify the caller: by a bearer token or by a cookie, either of which is the name."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     name = token or request.cookies.get("session", "")
     if name == "unknown":
@@ -78,7 +78,7 @@ async def say(text: str = "hello", times: int = 1) -> AsyncIterator[Text]:
 
 
 async def wait(text: str = "waiting") -> AsyncIterator[Text]:
-    """Say something, and go on for ever."""
+    """Say something, and continue forever."""
     yield Text(text)
     await asyncio.Event().wait()
 
@@ -137,7 +137,7 @@ async def fail_late(canary: str = "") -> AsyncIterator[Text]:
 
 
 async def begun(actions: Actions, action: str = "wait", headers: Fields = ALICE) -> str:
-    """Start a detached run that goes on, and return its id when it has an event."""
+    """Start a detached run that continues, and return its id when it has an event."""
     call = post(f"/{action}", {}, [*headers, ("prefer", "respond-async")])
     run_id: str = (await send(actions, call)).json()["id"]
     await actions.reader(run_id).first(5.0)

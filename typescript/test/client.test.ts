@@ -131,7 +131,7 @@ test("a detached call is followed from the log", async () => {
   expect(asked.map(({ path }) => path)).toEqual(["count", "runs/r1/events"]);
 });
 
-test("attach reads from the start of the log, or behind a cursor", async () => {
+test("attach reads from the start of the log, or from a cursor", async () => {
   const { call, asked } = serve([stream(chunk(1, "a"), done(2)), stream(done(2))]);
 
   expect(await all(call.attach("r1"))).toEqual(["a"]);
@@ -173,7 +173,7 @@ test.each([
   ["502", refusal(502, {})],
   ["503", refusal(503, { code: "UNAVAILABLE" })],
   ["504", refusal(504, {})],
-])("a run that is gone is forgotten, where an earlier try that was answered with %s may have done so", async (_, lost) => {
+])("a run that is gone is forgotten, if an earlier try that was answered with %s may have done so", async (_, lost) => {
   const { client, asked } = serve([lost, refusal(429, { code: "RATE_LIMITED" }), gone]);
 
   await expect(client.runs.delete("r1")).resolves.toBeUndefined();
@@ -233,7 +233,7 @@ test("headers and the token are asked for before every request", async () => {
   ]);
 });
 
-test("a token that was refused is asked for anew, once", async () => {
+test("a refused token is requested again, once", async () => {
   const refused: boolean[] = [];
   const unauthorized = refusal(401, { code: "UNAUTHORIZED" });
   const { call, asked } = serve([unauthorized, ended, unauthorized, unauthorized], {
@@ -265,7 +265,7 @@ test("a streamable value is each of its values", async () => {
   expect(await all(readStreamableValue(call()))).toEqual(["Dear", "Dear reader", { a: 1 }]);
 });
 
-test("a streamable value begins anew where its attempt was lost", async () => {
+test("a streamable value starts over if its attempt was lost", async () => {
   const grown = (seq: number, text: string): string => chunk(seq, { type: "append", text });
   const restarted = event(3, "restarted", { attempt: 2 });
   const { call } = serve([stream(OPENING, grown(1, "a"), grown(2, "b"), restarted, grown(4, "c"), done(5))]);
@@ -365,7 +365,7 @@ test("the page's own document tells that it speaks HTTP/2, whatever else it has 
   for (const run of runs) run.detach();
 });
 
-test("eleven runs and more may have one signal", async () => {
+test("eleven runs and more can have one signal", async () => {
   const warned = vi.fn();
   process.on("warning", warned);
   onTestFinished(() => void process.off("warning", warned));
@@ -405,7 +405,7 @@ test("more streams than a browser has connections for become polls, and streams 
   ]);
 });
 
-test("the address may be relative to the page, with or without a slash at its end", async () => {
+test("the URL can be relative to the page, with or without a slash at its end", async () => {
   const urls: string[] = [];
   const fetch = async (url: RequestInfo | URL): Promise<Response> => {
     urls.push(String(url));

@@ -30,7 +30,7 @@ describe("a log", () => {
         const seen: number[] = [];
 
         for (const [before, count] of cuts) {
-          // A connection resumes where the log stands, or before that where something on the way repeats it.
+          // A connection resumes at the log's end, or before that if something on the way repeats it.
           const start = Math.max(0, log.seq - before);
           for (const event of events.slice(start, start + count)) {
             const taken = log.take({ kind: "event", event });
@@ -145,7 +145,7 @@ describe("a connection", () => {
     expect([told.trouble, connection.trouble]).toEqual(["busy", undefined]);
   });
 
-  test("does not begin its back-off anew for a head alone", () => {
+  test("does not restart its back-off for a head alone", () => {
     const connection = opened();
     const waitsMs = [1, 2, 3].map(() => {
       connection.begin(0);

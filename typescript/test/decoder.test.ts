@@ -96,7 +96,7 @@ test("a second byte order mark is text", async () => {
   expect(await decode([encode("\uFEFF\uFEFFdata: a\n\n")])).toEqual([]);
 });
 
-test("bytes that are no UTF-8 become replacement characters", async () => {
+test("bytes that are not UTF-8 become replacement characters", async () => {
   const [message] = await decode([Uint8Array.of(...encode("data: "), 0xff, ...encode("\n\n"))]);
 
   expect(message?.data).toBe("\uFFFD");

@@ -14,7 +14,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 // A row of "What happens when" in the docs.
-test("a loop that is left closes the connection, and the run can be read on behind the cursor", async () => {
+test("a loop that is left closes the connection, and the run can be resumed from the cursor", async () => {
   const { call, asked } = serve([first, rest]);
   const run = call();
   for await (const _ of run) break;
@@ -41,7 +41,7 @@ test("return settles at once while next waits, which then says that there is no 
 });
 
 // A row of "What happens when" in the docs.
-test("a ReadableStream of a run lets go of it when it is cancelled", async () => {
+test("a ReadableStream of a run releases it when it is cancelled", async () => {
   const { call } = serve([first]);
   const run = call();
   const from = (ReadableStream as unknown as { from(source: AsyncIterable<unknown>): ReadableStream }).from;
@@ -79,7 +79,7 @@ test.each([
   expect(run.connection).toBe("open");
 });
 
-test("a run that nobody has begun to read is followed all the same", async () => {
+test("a run that nobody has begun to read is followed anyway", async () => {
   const { call } = serve([silent(OPENING, chunk(1, "a"))]);
   const run = call();
   run.events();

@@ -213,7 +213,7 @@ describe("listeners", () => {
     expect(states.map((state) => state.data)).toEqual([undefined, 1, 3]);
   });
 
-  test("may be the same function twice", async () => {
+  test("can be the same function twice", async () => {
     const { observer, execute, leave } = observed();
     const listener = vi.fn();
     const end = observer.subscribe(listener);
@@ -257,7 +257,7 @@ describe("callbacks", () => {
     expect(calls).toEqual([[name, said]]);
   });
 
-  test("that throw end nothing, and the page hears of it", async () => {
+  test("that throw end nothing, and the page gets the error", async () => {
     const uncaught = vi.fn();
     const others = process.listeners("uncaughtException");
     process.removeAllListeners("uncaughtException").on("uncaughtException", uncaught);
@@ -281,7 +281,7 @@ describe("callbacks", () => {
     expect(uncaught.mock.calls[0]?.[0]).toMatchObject({ message: "mine" });
   });
 
-  test("may execute again, and hear nothing more of the run before", () => {
+  test("can execute again, and get nothing more of the run before", () => {
     const heard: number[] = [];
     const { action, observer, execute } = observed({
       onChunk: (n) => {
@@ -328,8 +328,8 @@ describe("an end without a last event", () => {
   });
 });
 
-describe("execute while a run goes on", () => {
-  test("cancels that run and begins anew", async () => {
+describe("execute during a run", () => {
+  test("cancels that run and starts another", async () => {
     const { action, observer, execute } = observed();
     const first = execute(1);
     action.newest.open("r1");
@@ -358,7 +358,7 @@ describe("execute while a run goes on", () => {
     expect((await Promise.all(ends)).map((state) => state.result)).toEqual([undefined, "second", "third"]);
   });
 
-  test("does nothing when ignored, and resolves as the run that goes on", async () => {
+  test("does nothing when ignored, and resolves as the current run", async () => {
     const { action, execute } = observed({ concurrent: "ignore" });
     const ends = [execute(1), execute(2)];
 
@@ -399,7 +399,7 @@ describe("execute while a run goes on", () => {
     expect((await next).result).toBe("third");
   });
 
-  test("that is wrong cancels the run that goes on, and that is shown", async () => {
+  test("that is wrong cancels the current run, and that is shown", async () => {
     const { action, observer, execute } = observed();
     const first = execute();
     action.newest.open("r1");
@@ -551,7 +551,7 @@ describe("when the last listener has gone", () => {
     expect(action.newest).toMatchObject({ stops: 0, isDetached: false, listeners: 1 });
   });
 
-  test("whoever comes back goes on behind what was seen", async () => {
+  test("a listener that comes back continues after what was seen", async () => {
     const heard: number[] = [];
     const { action, observer } = await runsLeft({ onChunk: (n) => heard.push(n) }, (each) => {
       each.open("r1");
@@ -671,7 +671,7 @@ describe("an id", () => {
     expect(sessionStorage.getItem("k")).toBe("r1");
   });
 
-  test("may be kept in another storage, or in none that works", () => {
+  test("can be kept in another storage, or in none that works", () => {
     const refuse = () => {
       throw new DOMException("forbidden", "SecurityError");
     };

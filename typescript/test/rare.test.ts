@@ -24,7 +24,7 @@ test("a client of a relative address can be made where there is no page, and say
   await expect(client["count"]!().result()).rejects.toBeInstanceOf(TypeError);
 });
 
-test("an upload is not begun anew by a page that wakes up", async () => {
+test("an upload is not restarted by a page that wakes up", async () => {
   const { call, asked, page } = serve([never, never]);
   const run = call({ file: new File(["a".repeat(1_000_000)], "a.csv") });
   while (!asked.length) await turns(1);
@@ -36,7 +36,7 @@ test("an upload is not begun anew by a page that wakes up", async () => {
   run.detach();
 });
 
-test("a page that wakes up late waits as long as the server has asked all the same", async () => {
+test("a page that wakes up late still waits as long as the server has asked", async () => {
   const { call, page } = serve([json(503, {}, { "Retry-After": "60" }), stream(OPENING, done(1))]);
   const run = call();
   while (run.connection !== "waiting") await Promise.resolve();

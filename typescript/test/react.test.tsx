@@ -104,7 +104,7 @@ describe("useStreamAction, against a server", () => {
   });
 
   // A row of "What happens when" in the docs.
-  test("lets the run go on when it is unmounted", async () => {
+  test("lets the run continue when it is unmounted", async () => {
     const { count, runs } = client();
     const hook = await mount(() => useStreamAction(count), null);
     void hook.current.execute({ to: 30, pause: 0.02 });
@@ -130,7 +130,7 @@ describe("useStreamAction, against a server", () => {
   });
 
   // A row of "What happens when" in the docs.
-  test("goes on with the kept run on the next page, from its first chunk, and starts nothing", async () => {
+  test("continues with the kept run on the next page, from its first chunk, and starts nothing", async () => {
     const { hang, runs } = client();
     const options = { persist: "hanging", onUnmount: "stop" } as const;
     const before = await mount(() => useStreamAction(hang, { ...options, onUnmount: "detach" }), null);
@@ -267,7 +267,7 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
-  test("says what to write instead where a click hands its event over as the input, and goes on with its run", async () => {
+  test("says what to write instead if a click passes its event as the input, and continues with its run", async () => {
     const action = numbers();
     const hook = await mount(useAction, { action, options: {} });
     void hook.current.execute();
@@ -283,7 +283,7 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
-  test("lets go of its run when it is unmounted", async () => {
+  test("leaves its run when it is unmounted", async () => {
     const action = numbers();
     const hook = await mount(useAction, { action, options: {} });
     void hook.current.execute();

@@ -42,7 +42,7 @@ async function through(script?: (connection: number, request: string) => Fault):
 }
 
 // A row of "What happens when" in the docs.
-test("a run that may be repeated reaches its end over a server that was killed and started again", async () => {
+test("a run that can be repeated reaches its end over a server that was killed and restarted", async () => {
   const own = await mortal();
   const run = createClientIn<Actions>(HURRIED, { url: own.url }).again({ to: 20 });
 
@@ -57,7 +57,7 @@ test("a run that may be repeated reaches its end over a server that was killed a
 });
 
 // A row of "What happens when" in the docs.
-test("a run that may not be repeated ends as interrupted when its server was killed", async () => {
+test("a run that must not be repeated ends as interrupted when its server was killed", async () => {
   const own = await mortal();
   const run = createClientIn<Actions>(HURRIED, { url: own.url }).count({ to: 100, pause: 0.05 });
 

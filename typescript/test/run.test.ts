@@ -58,7 +58,7 @@ test("Retry-After and the stream's own retry are waited for", async () => {
   expect(page.waitsMs).toEqual([2000, 7000]);
 });
 
-test("a Retry-After may be a date", async () => {
+test("a Retry-After can be a date", async () => {
   const { call, page } = serve([json(503, {}, { "Retry-After": new Date(1_009_000).toUTCString() }), stream(OPENING, done(1))]);
 
   await call().result();
@@ -148,7 +148,7 @@ test("a frame that is repeated on the way is given out once", async () => {
   expect(await all(call())).toEqual(["a"]);
 });
 
-test("what came whole before bytes that are no frame is given out", async () => {
+test("frames completed before invalid bytes are delivered", async () => {
   const { call } = serve([stream(OPENING, `${chunk(1, "a")}data: {nope\n\n`)]);
   const run = call();
   const seen: unknown[] = [];
@@ -195,7 +195,7 @@ test("only the events that are known to end a run end it", async () => {
   expect(await call().result()).toBe(2);
 });
 
-test("a poll may bring events, members and a status that are not known", async () => {
+test("a poll can bring unknown events, members and a status", async () => {
   const snapshot = { id: "r1", firstSeq: 1, mood: "fine", cursor: "r1.2" };
   const first = [
     { seq: 1, type: "chunk", data: "a", at: "2030-01-01" },
@@ -265,7 +265,7 @@ test("a listener hears what was, each batch as it came, and of the end", async (
   expect(batches).toEqual([[1, 2, 3]]);
 });
 
-test("a listener hears of a batch at once, and no more when it was taken away", async () => {
+test("a listener gets a batch at once, and no more after it was removed", async () => {
   const { call } = serve([stream(OPENING, chunk(1, "a") + chunk(2, "b")), stream(done(3))]);
   const run = call();
   const heard: number[] = [];
@@ -380,7 +380,7 @@ test("a signal that has been given keeps a run from being started", async () => 
   expect(asked).toEqual([]);
 });
 
-test("a failure that nobody asked about is no unhandled rejection", async () => {
+test("a failure that nobody asked about is not an unhandled rejection", async () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown): void => void unhandled.push(reason);
   process.on("unhandledRejection", note);
@@ -428,7 +428,7 @@ test("a page that comes back to the network tries at once", async () => {
   expect(page.now()).toBe(1_000_000);
 });
 
-test("a page that wakes up waits as long as the server has asked all the same", async () => {
+test("a page that wakes up still waits as long as the server has asked", async () => {
   const { call, page } = serve([json(503, {}, { "Retry-After": "60" }), stream(OPENING, done(1))]);
   const run = call();
   while (run.connection !== "waiting") await Promise.resolve();

@@ -83,7 +83,7 @@ test("detach leaves the run going, and it can be attached to again", async () =>
   expect(second.text.split(" ")).toHaveLength(21);
 });
 
-test("attach behind a cursor brings what followed", async () => {
+test("attach after a cursor brings what followed", async () => {
   const first = client().count({ to: 4 });
   await first.result();
 
@@ -92,14 +92,14 @@ test("attach behind a cursor brings what followed", async () => {
   expect((await all(second.events())).map(({ seq }) => seq)).toEqual([3, 4, 5]);
 });
 
-test("a run that has nothing more to say has its outcome all the same", async () => {
+test("a run without further events still has its outcome", async () => {
   const first = client().count({ to: 2 });
   await first.result();
 
   expect(await client().runs.attach(first.id ?? "", first.cursor).result()).toBe(2);
 });
 
-test("a run that was started in two phases goes on without a reader", async () => {
+test("a run that was started in two phases continues without a reader", async () => {
   const run = await client().count.start({ to: 3 });
 
   let snapshot = await client().runs.get(run.id ?? "");
@@ -162,7 +162,7 @@ test("a refusal for now is waited out, as long as it says", async () => {
   expect([...troubles]).toContain("Not yet.");
 });
 
-test("an expired token is asked for anew, for a start and for a stream that was cut", async () => {
+test("an expired token is requested again, for a start and for a stream that was cut", async () => {
   const tokens = ["expired", "kate"];
   const fresh = createClient<Actions>({ url: server.url, token: ({ isRefused }) => (isRefused ? tokens.pop() : tokens[0]) });
 

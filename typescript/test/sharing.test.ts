@@ -14,7 +14,7 @@ const EVENTS = "http://test/api/runs/r1/events";
 const TYPE = { headers: { "Content-Type": "text/event-stream" } };
 const from = (cursor: string): RequestInit => ({ headers: { "Last-Event-ID": cursor } });
 
-test("a page that may have no locks has a connection of its own", async () => {
+test("a page that cannot use locks has its own connection", async () => {
   const refused = () => Promise.reject(new DOMException("Not here.", "SecurityError"));
   vi.stubGlobal("navigator", { locks: { request: refused } });
   const fetch = shareStreams({ fetch: async () => new Response(OPENING + done(1), TYPE) });

@@ -23,7 +23,7 @@ const page = (status: number, body: string | null, type?: string): Scripted => (
   return response;
 };
 
-/** What stands between a client and its server says such things. */
+/** Answers of proxies and gateways between a client and its server. */
 const FOREIGN: readonly (readonly [string, Scripted])[] = [
   ...[400, 401, 403, 404, 405, 410, 500, 501, 502, 503].map((status) => [`${status} html`, page(status, "<h1>No</h1>", "text/html")] as const),
   ...[404, 418, 499, 500, 509, 520, 521, 525, 530, 599].map((status) => [`${status} text`, page(status, "error code: 1", "text/plain")] as const),
@@ -36,7 +36,7 @@ const FOREIGN: readonly (readonly [string, Scripted])[] = [
   ["403 of a gateway's JSON", json(403, { error: { code: 403, message: "Forbidden" } })],
   ["502 of a gateway's JSON", json(502, { error: { code: "502", message: "Bad gateway" } })],
   ["404 of a cloud's JSON", json(404, { error: { code: "ResourceNotFound", message: "No." } })],
-  ["an error whose text is no object", json(500, { error: "Internal Server Error" })],
+  ["an error whose text is not an object", json(500, { error: "Internal Server Error" })],
 ];
 
 // A row of "What happens when" in the docs.
@@ -49,7 +49,7 @@ test.each(FOREIGN)("a start that is answered with %s is sent again, under the sa
 });
 
 // A row of "What happens when" in the docs.
-test.each(FOREIGN)("a run that is followed goes on over %s", async (_, foreign) => {
+test.each(FOREIGN)("a followed run continues over %s", async (_, foreign) => {
   const { call, asked } = serve([stream(OPENING, chunk(1, "a")), foreign, foreign, stream(chunk(2, "b"), done(3))]);
 
   expect(await all(call())).toEqual(["a", "b"]);
@@ -57,7 +57,7 @@ test.each(FOREIGN)("a run that is followed goes on over %s", async (_, foreign) 
   expect(asked.at(-1)?.headers.get("Last-Event-ID")).toBe("r1.1");
 });
 
-test.each(FOREIGN)("a run that is polled goes on over %s", async (_, foreign) => {
+test.each(FOREIGN)("a polled run continues over %s", async (_, foreign) => {
   const last = { status: "completed", firstSeq: 1, retryAfterMs: null, events: [{ seq: 1, type: "done", data: { result: 9 } }] };
   const { call } = serve([json(202, { id: "r1", status: "running" }), foreign, json(200, last)], { transport: "polling" });
 
@@ -107,7 +107,7 @@ test("an error of the server is one, whatever a proxy has done to its headers", 
   }
 });
 
-test("an action's own code may be written in any case", async () => {
+test("an action's own code can be written in any case", async () => {
   const { call } = serve([refusal(402, { code: "outOfCredit", statusCode: 402 })]);
 
   await expect(call().result()).rejects.toMatchObject({ code: "outOfCredit" });
@@ -132,7 +132,7 @@ test.each([
 test.each([
   ["a proxy says that the server is away for now", page(502, "<h1>Bad gateway</h1>", "text/html")],
   ["the server itself does", refusal(503, { code: "UNAVAILABLE" })],
-])("a start goes on for as long as it takes where %s", async (_, away) => {
+])("a start is repeated for as long as it takes where %s", async (_, away) => {
   const { call, page: clock } = serve([unreachable, ...times(20, away), stream(OPENING, done(1, 7))]);
 
   expect(await call().result()).toBe(7);
@@ -163,7 +163,7 @@ test.each(["cancel", "get", "list", "delete"] as const)("runs.%s that is never a
   expect(clock.now() - 1_000_000).toBe(5 * 2_000 + 500 + 1_000 + 2_000 + 4_000);
 });
 
-test("a short request is cut also where its body does not end, and goes on with the answer of the next", async () => {
+test("a short request is also cut if its body does not end, and continues with the answer of the next", async () => {
   const endless: Scripted = () => new Response(new ReadableStream(), { headers: { "Content-Type": "application/json" } });
   const { client } = serve([endless, json(200, { id: "r1", status: "running" })]);
 
@@ -266,7 +266,7 @@ test("a file that is deleted between two tries ends the call before the second",
 });
 
 // A row of "What happens when" in the docs.
-test.each(["auto", "xhr"] as const)("where a deploy has taken away what tells of an upload, it is sent all the same (%s)", async (transport) => {
+test.each(["auto", "xhr"] as const)("if a deploy has removed the part that reports an upload, it is still sent (%s)", async (transport) => {
   vi.stubGlobal("XMLHttpRequest", class {});
   vi.doMock("../src/transports/xhr.js", () => {
     throw new TypeError("Failed to fetch dynamically imported module");

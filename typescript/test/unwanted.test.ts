@@ -83,7 +83,7 @@ async function until(holds: () => unknown): Promise<void> {
   expect(holds()).toBeTruthy();
 }
 
-/** Ways to let go of a call, each with what its result is then. */
+/** Ways to leave a call, each with what its result is then. */
 const WAYS: readonly (readonly [string, (call: Call) => { run: Run; letGo: () => unknown }, object])[] = [
   ["stopped", (call) => ((run) => ({ run, letGo: () => run.stop() }))(call()), { code: "CANCELLED", data: { reason: "requested" } }],
   ["detached", (call) => ((run) => ({ run, letGo: () => run.detach() }))(call()), { name: "AbortError" }],
@@ -156,7 +156,7 @@ test.each(WAYS.slice(0, 3))("a call that is %s while its start is under way is r
 });
 
 // A row of "What happens when" in the docs.
-test("a call whose last listener leaves while its start is under way has that answered, and goes on without it", async () => {
+test("a call whose last listener leaves while its start is under way has that answered, and continues without it", async () => {
   const { net, call } = connected();
   net.holdsStarts = true;
   const run = call();
@@ -343,7 +343,7 @@ test.each(["detach", "stop"] as const)("an execute that is unmounted while there
 });
 
 // A row of "What happens when" in the docs.
-test("an execute that is unmounted while its start is under way goes on, and is kept; one whose answer is lost is cancelled", async () => {
+test("an execute that is unmounted while its start is under way continues, and is kept; one whose answer is lost is cancelled", async () => {
   for (const losesAnswers of [false, true]) {
     const storage = new Map<string, string>();
     const kept = { getItem: (key: string) => storage.get(key) ?? null, setItem: (key: string, id: string) => void storage.set(key, id), removeItem: (key: string) => void storage.delete(key) };
@@ -365,7 +365,7 @@ test("an execute that is unmounted while its start is under way goes on, and is 
   }
 });
 
-test("who comes back before the start is answered goes on with it", async () => {
+test("a listener that comes back before the start is answered continues with it", async () => {
   const { net, observer, leave, execute } = observed();
   net.holdsStarts = true;
   void execute();

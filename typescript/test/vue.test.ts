@@ -64,7 +64,7 @@ describe("useStreamAction, against a server", () => {
     hook.unmount();
   });
 
-  test("lets the run go on when it is unmounted, and the next page finds it", async () => {
+  test("lets the run continue when it is unmounted, and the next page finds it", async () => {
     const { hang, runs } = client();
     const before = mount(() => useStreamAction(hang, { persist: "hanging" }));
     void before.execute();

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const kept = Array.from({ length: 100_000 }, (_, i) => ({ text: `token ${i} ` }));
 const readers = new Set();
 
-// Runs `write` beside the response, until it is done or the reader has left.
+// Runs `write` in parallel to the response, until it is done or the reader has left.
 function stream(event, write) {
   const events = createEventStream(event);
   const state = { left: false };

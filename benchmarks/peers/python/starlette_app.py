@@ -103,7 +103,7 @@ async def replay(request: Request) -> Response:
 
 
 async def spin(request: Request) -> Response:
-    """Stream for ever from a handler that never awaits."""
+    """Stream forever from a handler that never awaits."""
 
     async def frames() -> AsyncIterator[bytes]:
         for i in itertools.count():

@@ -222,7 +222,7 @@ async def start_with_input() -> None:
     await actions.start(with_options, 3, 4)  # error
 
 
-# It may be one object, next to which options stand; or the options are given before.
+# It can be one object, with options next to it; or the options are given before.
 
 
 async def start_with_options() -> None:

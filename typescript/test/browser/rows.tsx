@@ -1,4 +1,4 @@
-/** A list of rows that come faster than anybody paints; what the page was like meanwhile stands in `page`. */
+/** A list of rows that come faster than anybody paints; what the page was like meanwhile is in `page`. */
 
 import { useLayoutEffect } from "react";
 import { createRoot } from "react-dom/client";

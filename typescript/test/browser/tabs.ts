@@ -1,4 +1,4 @@
-/** A page with nothing on it: its test calls what stands in `window`. */
+/** A page with nothing on it: its test calls functions of `window`. */
 
 import { createClient } from "../../src/index.js";
 import { shareStreams } from "../../src/sharing.js";

@@ -52,7 +52,7 @@ export class VirtualPage implements Environment {
     for (const listener of [...this.#listeners]) listener(isOnline);
   }
 
-  /** Whether anybody would still hear of a wake-up, or waits for a time. */
+  /** Whether anybody still listens for a wake-up, or waits for a time. */
   get isForgotten(): boolean {
     return this.#listeners.size === 0 && this.#timers.size === 0;
   }

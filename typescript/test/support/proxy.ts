@@ -5,13 +5,13 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 /** What one connection suffers. Bytes are counted from the answer's first. */
 export interface Fault {
-  /** Reset after so many bytes of the answer; 0 loses an answer that the server gave. */
+  /** Reset after that many bytes of the answer; 0 loses an answer that the server gave. */
   readonly cutAfter?: number;
   /** Nothing of the answer comes before its end, as where a proxy buffers. */
   readonly buffers?: boolean;
-  /** After so many bytes nothing more comes, and nobody says so. */
+  /** After that many bytes nothing more comes, and nobody says so. */
   readonly freezesAfter?: number;
-  /** The answer comes in pieces of so many bytes. */
+  /** The answer comes in pieces of that many bytes. */
   readonly piece?: number;
 }
 

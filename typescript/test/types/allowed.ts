@@ -10,7 +10,7 @@ declare const order: OrderInput;
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const is = <T extends true>(): T | undefined => undefined;
 
-/** An input has what is required, and may have the rest. */
+/** An input has what is required, and can have the rest. */
 export function inputs(): void {
   client.importContacts({ file });
   client.importContacts({ file: new Blob(["a"]), extra: [file], dry_run: true }, { idempotencyKey: "k" });
@@ -22,7 +22,7 @@ export function inputs(): void {
   client.echoOdd({ odd: { "a-b": 1, 'say "x\\\u2028': "", more: true }, loop: 1, deep: [1, { a: [2] }], file: { path: "" } });
 }
 
-/** A form may be sent as it is, and what a page chose as a list of files. */
+/** A form can be sent as it is, and what a page chose as a list of files. */
 export function forms(form: FormData, chosen: FileList): void {
   client.importContacts(form);
   void client.importContacts.start(form, { detached: true });
@@ -32,7 +32,7 @@ export function forms(form: FormData, chosen: FileList): void {
   [file] satisfies Files;
 }
 
-/** What may be missing may be handed on, also under `exactOptionalPropertyTypes`. */
+/** What can be missing can be passed on, also under `exactOptionalPropertyTypes`. */
 export async function maybe(signal: AbortSignal | undefined, label: string | undefined): Promise<void> {
   const token: string | undefined = label;
   client.ping({}, { signal, idempotencyKey: label, detached: undefined, transport: undefined, method: undefined, keep: undefined, onUpload: undefined });
@@ -62,7 +62,7 @@ export async function values(run: Run): Promise<void> {
   for await (const value of readStreamableValue<number>(client.countUp({ step: 1 }))) is<Same<typeof value, number>>();
 }
 
-/** An input that is optional as a whole may be left out. */
+/** An input that is optional as a whole can be left out. */
 export function optional(): void {
   client.watch();
   client.watch({});
@@ -125,7 +125,7 @@ export async function results(): Promise<void> {
   is<Same<(typeof pair)[1], string>>();
 }
 
-/** What came back may be sent again. */
+/** What came back can be sent again. */
 export async function again(): Promise<void> {
   const kept = await client.keep(order).result();
   client.keep(kept);

@@ -1,5 +1,5 @@
 /**
- * What generated types refuse. Each directive names the error that it stands for, and `types.test.ts` takes each away
+ * What generated types refuse. Each directive names the error that it expects, and `types.test.ts` takes each away
  * alone: what is then said, and nothing else, must be that error on the line below.
  */
 
@@ -15,11 +15,11 @@ export function inputs(): void {
   client.importContacts();
   // @ts-expect-error TS2345: the file is required
   client.importContacts({});
-  // @ts-expect-error TS2322: a file is no path
+  // @ts-expect-error TS2322: a file is not a path
   client.importContacts({ file: "contacts.csv" });
   // @ts-expect-error TS2353: there is no such field
   client.importContacts({ file, dryRun: true });
-  // @ts-expect-error TS2345: a field that may be left out is not undefined
+  // @ts-expect-error TS2345: a field that can be left out is not undefined
   client.watch({ limit: undefined });
   // @ts-expect-error TS2322: an action without parameters takes none
   client.ping({ limit: 1 });
@@ -52,7 +52,7 @@ export async function chunks(): Promise<void> {
     if (chunk.type === "value") return;
     // @ts-expect-error TS2551: a text has another field
     if (chunk.type === "text") void chunk.texts;
-    // @ts-expect-error TS18047: the total may be unknown
+    // @ts-expect-error TS18047: the total can be unknown
     if (chunk.type === "progress") void (chunk.current / chunk.total);
     // @ts-expect-error TS2540: what came is not changed
     if (chunk.type === "text") chunk.text = "";
