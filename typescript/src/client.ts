@@ -103,6 +103,6 @@ function runsOf({ attach, wire }: Server): Runs {
 
 function pageOf(answer: unknown): RunPage {
   const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw protocolError("Not a list of runs");
+  if (!Array.isArray(runs)) throw protocolError("Not a list");
   return Object.assign(runs as RunInfo[], { next: typeof next === "string" ? next : null });
 }

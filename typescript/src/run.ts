@@ -140,7 +140,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   async withdraw(reason: string): Promise<void> {
-    await this.#leave(failure("CANCELLED", "Cancelled before its id was known", { statusCode: 409, data: { reason } }), reason === "requested");
+    await this.#leave(failure("CANCELLED", "Cancelled before the server's answer", { statusCode: 409, data: { reason } }), reason === "requested");
   }
 
   learn(id: string, status?: RunStatus, cursor?: string): void {

@@ -91,7 +91,8 @@ function filesIn(body: string | FormData): Blob[] {
 /** Throws if a file was deleted or changed since it was chosen; the request itself would only report a failure. */
 async function canBeRead(file: Blob): Promise<void> {
   try {
-    await file.slice(0, 1).arrayBuffer?.();
+    // To Chromium a deleted file is empty, and its first byte can be read.
+    await (file.size ? file.slice(0, 1) : file).arrayBuffer?.();
   } catch (reason) {
     throw failure("FILE_UNREADABLE", `Cannot read ${(file as File).name}, choose it again: ${reason}`);
   }
