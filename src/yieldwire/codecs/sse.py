@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from yieldwire.codecs import LOG_EVENTS, Frames, frames_of_chunks
 from yieldwire.errors import ParseError, ProtocolError
-from yieldwire.log.cursor import parse_cursor
+from yieldwire.log.cursor import CURSOR_FORMAT, parse_cursor
 from yieldwire.log.events import Block, Event, EventType, one_line
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
@@ -20,20 +20,29 @@ _FRAMES: Final = frozenset({"run", "reset"})
 
 
 _SIGN: Final = ord("!")
+_CHUNK: Final = b"id: " + CURSOR_FORMAT + b"\ndata: %b\n"
+_CHUNKS: Final = b"id: " + CURSOR_FORMAT.replace(b"%d", b"%%d") + b"\ndata: "
+_RUN: Final = b"id: " + CURSOR_FORMAT + b"\nevent: run\ndata: %b\n\n"
+_FRAME: Final = b"id: " + CURSOR_FORMAT + b"\n%bdata: %b\n\n"
 
 
 def _frames(block: Block) -> bytes:
     run_id, _, last, _, end, _ = block
-    frames = frames_of_chunks(block, b"id: %b.%%d\ndata: " % run_id.encode(), b"\n\n")
+    frames = frames_of_chunks(block, _CHUNKS % run_id.encode(), b"\n\n")
     if frames is None:
         events = block.events()
-        return b"".join([_frame(run_id, event.seq, event.type, event.data) for event in events])
-    return frames if end is None else frames + _frame(run_id, last, end, block.ending())
+        return b"".join(
+            [_frame(run_id, event.seq, _name(event.type), event.data) for event in events]
+        )
+    return frames if end is None else frames + _frame(run_id, last, _name(end), block.ending())
 
 
-def _frame(run_id: str, seq: int, kind: EventType, data: bytes) -> bytes:
-    name = b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
-    return b"id: %b.%d\n%bdata: %b\n\n" % (run_id.encode(), seq, name, data)
+def _frame(run_id: str, seq: int, name: bytes, data: bytes) -> bytes:
+    return _FRAME % (run_id.encode(), seq, name, data)
+
+
+def _name(kind: EventType) -> bytes:
+    return b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
 
 
 _FRAMES_OF: Final = Frames(_frames).of
@@ -47,14 +56,14 @@ class SSEEncoder:
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return the ``run`` frame; its id lets a stream resume that is cut before an event."""
-        return b"id: %b.%d\nevent: run\ndata: %b\n\n" % (run_id.encode(), after, state)
+        return _RUN % (run_id.encode(), after, state)
 
     def encode(self, block: Block, /) -> bytes:
         """Return a frame for each event."""
         run_id, first, last, body, end, _ = block
         if first == last and end is None and body[0] != _SIGN:
             # One chunk, as in most blocks of a slow stream: faster encoded than looked up.
-            return b"id: %b.%d\ndata: %b\n" % (run_id.encode(), first, body)
+            return _CHUNK % (run_id.encode(), first, body)
         return _FRAMES_OF(block)
 
     def keepalive(self) -> bytes:
@@ -63,11 +72,7 @@ class SSEEncoder:
 
     def reset(self, run_id: str, first_seq: int, /) -> bytes:
         """Return the ``reset`` frame; its id moves the cursor to just before ``first_seq``."""
-        return b'id: %b.%d\nevent: reset\ndata: {"firstSeq":%d}\n\n' % (
-            run_id.encode(),
-            first_seq - 1,
-            first_seq,
-        )
+        return _frame(run_id, first_seq - 1, b"event: reset\n", b'{"firstSeq":%d}' % first_seq)
 
     def farewell(self, retry_ms: int, /) -> bytes:
         """Return a ``retry`` field."""

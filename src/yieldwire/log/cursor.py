@@ -9,6 +9,8 @@ from typing import Final
 
 from yieldwire.errors import ForeignCursor, ParseError
 
+CURSOR_FORMAT: Final = b"%b.%d"
+"""Formats the run's id and the seq, for those who write many cursors."""
 _CURSOR: Final = re.compile(r"([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})", re.ASCII)
 CURSOR_LENGTH: Final = 128
 """Bytes; a longer cursor is refused without parsing."""
@@ -16,7 +18,7 @@ CURSOR_LENGTH: Final = 128
 
 def cursor_of(run_id: str, seq: int) -> str:
     """Return the cursor after event ``seq``."""
-    return f"{run_id}.{seq}"
+    return (CURSOR_FORMAT % (run_id.encode(), seq)).decode()
 
 
 def parse_cursor(text: str) -> tuple[str, int]:
