@@ -171,7 +171,7 @@ async def test_a_send_that_fails_fails_the_answer_and_not_the_run(kind: type[Pac
                 client.go.release()
         (run_id,) = [line.split(".")[0] for line in client.bodies[0].decode()[4:].splitlines()[:1]]
         while not (run := await site.store.get(run_id)).status.is_terminal:
-            await site.store.wait(run_id, run.seq, timeout=SOON)
+            await site.store.read(run_id, run.seq, wait=SOON)
 
     assert "the socket is gone" in str(answer.result())
     assert run.status == "completed"

@@ -185,12 +185,10 @@ async def test_a_run_that_is_purged_under_its_reader_says_reset_and_not_the_end(
     class Purging(MemoryStore):
         is_purged = False
 
-        async def read(
-            self, run_id: str, after: int, *, max_bytes: int = 262_144
-        ) -> Sequence[Block]:
+        async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
             if self.is_purged:
                 raise NotFound
-            return await super().read(run_id, after, max_bytes=max_bytes)
+            return await super().read(run_id, after, **options)
 
     store = Purging()
     actions, go = counting(store=store)

@@ -55,7 +55,7 @@ async def play(names: list[str], delays: list[float]) -> tuple[str, int, bool]:
             answering.exception()  # a time limit that ran out is the response's own affair
         (run,) = await actions.store.find(Query(everyone=True))
         while not run.status.is_terminal:
-            await actions.store.wait(run.id, run.seq, timeout=SOON)
+            await actions.store.read(run.id, run.seq, wait=SOON)
             run = await actions.store.get(run.id)
     return run.status.value, run.seq, was_cancelled
 

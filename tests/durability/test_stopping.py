@@ -67,7 +67,7 @@ async def log_of(folder: Path, run_id: str, *, within: float) -> list[Event]:
     try:
         async with asyncio.timeout(within):
             while not (run := await store.get(run_id)).status.is_terminal:
-                await store.wait(run_id, run.seq, timeout=1)
+                await store.read(run_id, run.seq, wait=1)
         return [event for block in await store.read(run_id, 0) for event in block.events()]
     finally:
         await store.close()

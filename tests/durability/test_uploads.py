@@ -411,7 +411,7 @@ async def attempted(app: App, run_id: str, attempt: int) -> None:
     """Return when an attempt has written its chunk, behind those before it and their restarts."""
     run = await app.store.get(run_id)
     while run.attempt < attempt or run.seq < 2 * attempt - 1:
-        await app.store.wait(run_id, run.seq, timeout=SOON)
+        await app.store.read(run_id, run.seq, wait=SOON)
         run = await app.store.get(run_id)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextvars import Context
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -150,12 +150,18 @@ class CountedMemory(MemoryStore):
         self._counts.appends += 1
         return await super().append(run_id, block, after=after, fence=fence)
 
-    async def wait(
-        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
-    ) -> bool:
-        is_news = await super().wait(run_id, after, timeout=timeout, deliver=deliver)
-        self._counts.wakes += 1
-        return is_news
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
+        page = await super().read(run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver)
+        self._counts.wakes += wait > 0
+        return page
 
 
 class CountedSQLite(SQLiteStore):
@@ -169,12 +175,18 @@ class CountedSQLite(SQLiteStore):
         self._counts.appends += 1
         return await super().append(run_id, block, after=after, fence=fence)
 
-    async def wait(
-        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
-    ) -> bool:
-        is_news = await super().wait(run_id, after, timeout=timeout, deliver=deliver)
-        self._counts.wakes += 1
-        return is_news
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
+        page = await super().read(run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver)
+        self._counts.wakes += wait > 0
+        return page
 
 
 class Token(BaseModel):

@@ -312,7 +312,7 @@ async def test_a_later_attempt_counts_the_log_that_is_there() -> None:
         await app.sweep()
         async with asyncio.timeout(SOON):
             while not (run := await store.get(record.id)).status.is_terminal:
-                await store.wait(record.id, run.seq, timeout=SOON)
+                await store.read(record.id, run.seq, wait=SOON)
         page = await store.read(record.id, 0, max_bytes=10**9)
 
     assert page[-1].end is EventType.ERROR
@@ -349,7 +349,7 @@ async def test_a_log_stays_within_its_limits_however_often_its_run_restarts(
         await app.sweep()
         async with asyncio.timeout(SOON):
             while not (run := await store.get(record.id)).status.is_terminal:
-                await store.wait(record.id, run.seq, timeout=SOON)
+                await store.read(record.id, run.seq, wait=SOON)
         page = await store.read(record.id, 0, max_bytes=10**9)
 
     assert page[-1].end is EventType.ERROR

@@ -137,7 +137,7 @@ async def test_a_reader_that_does_not_read_does_not_hold_back_the_end() -> None:
             await is_ahead.wait()
             await app.cancel(record.id)
             while not (await app.store.get(record.id)).status.is_terminal:
-                await app.store.wait(record.id, (await app.store.get(record.id)).seq, timeout=SOON)
+                await app.store.read(record.id, (await app.store.get(record.id)).seq, wait=SOON)
 
         assert (await app.snapshot(record.id))["status"] == "cancelled"
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -253,11 +254,9 @@ async def test_a_reader_is_asked_to_leave_while_the_store_answers() -> None:
     reader: Reader
 
     class AskingStore(MemoryStore):
-        async def read(
-            self, run_id: str, after: int, *, max_bytes: int = 262_144
-        ) -> Sequence[Block]:
+        async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
             reader.leave()
-            return await super().read(run_id, after, max_bytes=max_bytes)
+            return await super().read(run_id, after, **options)
 
     store = AskingStore()
     run = await created(store)

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import pytest
 from pydantic import AfterValidator
@@ -195,12 +195,10 @@ async def test_a_log_that_breaks_under_a_reader_ends_the_stream_before_its_end(
     class Breaking(MemoryStore):
         is_broken = False
 
-        async def read(
-            self, run_id: str, after: int, *, max_bytes: int = 262_144
-        ) -> Sequence[Block]:
+        async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
             if self.is_broken:
                 raise StoreError(FAULT)
-            return await super().read(run_id, after, max_bytes=max_bytes)
+            return await super().read(run_id, after, **options)
 
     store = Breaking()
     async with opened(world(store=store)) as site:

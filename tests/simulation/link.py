@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from random import Random
 from typing import ClassVar, Final, TypeVar
 
@@ -125,15 +126,21 @@ class Link:
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         return await self._pass(lambda: self._store.append(run_id, block, after=after, fence=fence))
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        return await self._pass(lambda: self._store.read(run_id, after, max_bytes=max_bytes))
-
-    async def wait(
-        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
-    ) -> bool:
-        is_news = await self._store.wait(run_id, after, timeout=timeout)
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
+        read = partial(self._store.read, run_id, after, max_bytes=max_bytes)
+        if wait <= 0:
+            return await self._pass(read)
+        page = await read(wait=wait)
         await self._travel()
-        return is_news
+        return page
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         return await self._pass(lambda: self._store.find(query))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from yieldwire.errors import (
     AppendConflict,
@@ -162,16 +162,16 @@ class WakesNobody(MemoryStore):
 class ChangesBytes(MemoryStore):
     """What is read has been read and written again on the way."""
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        page = await super().read(run_id, after, max_bytes=max_bytes)
+    async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
+        page = await super().read(run_id, after, **options)
         return [block._replace(body=block.body.replace("✓".encode(), b"???")) for block in page]
 
 
 class ForgetsWhatItSaid(MemoryStore):
     """Events read otherwise when the run has ended."""
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        page = await super().read(run_id, after, max_bytes=max_bytes)
+    async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
+        page = await super().read(run_id, after, **options)
         if not self._entry(run_id).record.status.is_terminal:
             return page
         return [block._replace(body=block.body.replace(b"text", b"TEXT")) for block in page]
@@ -180,8 +180,8 @@ class ForgetsWhatItSaid(MemoryStore):
 class IgnoresTheCursor(MemoryStore):
     """A page begins where its first block does."""
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        page = await super().read(run_id, after, max_bytes=max_bytes)
+    async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
+        page = await super().read(run_id, after, **options)
         blocks = self._entry(run_id).blocks
         return [
             next((whole for whole in blocks if whole.last == block.last), block) for block in page
@@ -191,9 +191,9 @@ class IgnoresTheCursor(MemoryStore):
 class AnswersForeignCursors(MemoryStore):
     """A cursor beyond the log is answered as if it were its end."""
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+    async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
         try:
-            return await super().read(run_id, after, max_bytes=max_bytes)
+            return await super().read(run_id, after, **options)
         except ForeignCursor:
             return ()
 

@@ -42,7 +42,7 @@ async def test_a_closed_store_leaves_nobody_waiting() -> None:
     run = await created(store)
 
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        group.create_task(store.wait(run.id, 0, timeout=600))
+        group.create_task(store.read(run.id, 0, wait=600))
         await asyncio.sleep(0)
         await store.close()
 

@@ -128,7 +128,7 @@ async def test_an_append_wakes_the_readers_of_another_process(stores: list[SQLit
     await other.get(run.id)
 
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        waiting = group.create_task(other.wait(run.id, 0, timeout=10 * SOON))
+        waiting = group.create_task(other.read(run.id, 0, wait=10 * SOON))
         await writer.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
         await waited_for(other, run.id, waiting)
 
@@ -149,17 +149,17 @@ async def test_an_append_wakes_the_readers_of_a_process_that_never_stops_writing
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         for other in others:
             group.create_task(write_on(other.id, other.fence))
-        waiting = group.create_task(busy.wait(run.id, 0, timeout=10 * SOON))
+        waiting = group.create_task(busy.read(run.id, 0, wait=10 * SOON))
         await writer.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
         await waited_for(busy, run.id, waiting)
         over.set()
 
 
-async def waited_for(store: SQLiteStore, run_id: str, waiting: asyncio.Task[bool]) -> None:
-    """Return when a wait has found the event: it can end early, and start again."""
+async def waited_for(store: SQLiteStore, run_id: str, waiting: asyncio.Task[object]) -> None:
+    """Return when a wait has found the event: it may end early, and begin again."""
     await waiting
     while not await store.read(run_id, 0):
-        await store.wait(run_id, 0, timeout=10 * SOON)
+        await store.read(run_id, 0, wait=10 * SOON)
 
 
 async def test_what_one_purged_no_other_has(stores: list[SQLiteStore]) -> None:

@@ -481,7 +481,7 @@ async def test_who_waits_learns_of_another_process_after_a_failure(
 
     async def follow() -> None:
         while not await store.read(run.id, 0):
-            await store.wait(run.id, 0, timeout=SOON)
+            await store.read(run.id, 0, wait=SOON)
 
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         faults.planned = "PRAGMA data_version"

@@ -241,7 +241,7 @@ class Stacked:
         await self._begun[name].wait()
         store, run_id = self.actions.store, self._runs[name]
         while not (run := await store.get(run_id)).status.is_terminal:
-            await store.wait(run_id, run.seq, timeout=1.0)
+            await store.read(run_id, run.seq, wait=1.0)
         contexts = self._contexts[name]
         return {
             "status": run.status.value,

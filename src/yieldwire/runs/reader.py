@@ -150,9 +150,9 @@ class Reader:
         await asyncio.sleep(0)  # most runs have something by then, and some have ended
         loop = asyncio.get_running_loop()
         until = loop.time() + within
-        page: Sequence[Block] = ()
-        while not page and await self._woken_within(0, until - loop.time()):
-            page = await self._store.read(self.run_id, 0, max_bytes=PAGE_BYTES)
+        page = await self._read_within(0, within)
+        while not page and not self.is_leaving and (left := until - loop.time()) > 0:
+            page = await self._read_within(0, left)
         return self._shown(page) if page and page[-1].end is EventType.ERROR else page
 
     async def news(self, after: int, within: float) -> None:
@@ -168,7 +168,7 @@ class Reader:
             if left <= 0 or self.is_leaving or await self._has_ended(after):
                 return
             await self.hold(within)
-            await self._woken_within(after, left)
+            await self._read_within(after, left)
 
     async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
         """Yield everything after ``after``, as `next` returns it. Close the iterator to leave.
@@ -206,7 +206,8 @@ class Reader:
         if self._must_end():
             return None
         await self.hold(tick)
-        is_woken, page = False, self._page
+        loop = asyncio.get_running_loop()
+        is_woken, page, until = False, self._page, loop.time() + tick
         if self._is_behind:
             self._note(self._seq)
         while not page:
@@ -219,11 +220,11 @@ class Reader:
                 if is_woken and await self._has_ended(self._seq):
                     return None  # nothing follows a terminal event, and nobody waits for it
                 await self.hold(tick)
-            self._is_behind = True
-            is_woken = await self._woken_within(self._seq, tick)
+            self._is_behind = is_woken = True
+            page = await self._read_within(self._seq, until - loop.time())
             if self.is_leaving:
                 return None
-            if self._is_interrupted or not is_woken:
+            if self._is_interrupted or (not page and loop.time() >= until):
                 self._is_interrupted = False
                 return ()
         self._note_page(page)
@@ -269,23 +270,23 @@ class Reader:
         run = await self._store.get(self.run_id)
         return run.status.is_terminal and run.seq <= after
 
-    async def _woken_within(self, after: int, tick: float) -> bool:
+    async def _read_within(self, after: int, tick: float) -> Sequence[Block]:
         self._note(after)
         self._waiting = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
+        deliver = None if self._take is None else self._deliver
         try:
             wait = 0.0 if self.is_leaving else tick  # asked to leave while the store answered
-            is_news = await self._store.wait(
-                self.run_id, after, timeout=wait, deliver=self._deliver
+            return await self._store.read(
+                self.run_id, after, max_bytes=PAGE_BYTES, wait=wait, deliver=deliver
             )
         except asyncio.CancelledError:
             # `leave` cancelled the wait, unless the whole task was cancelled too.
             if not self.is_leaving or task is None or task.uncancel() > asked:
                 raise
-            return False
+            return ()
         finally:
             self._waiting = None
-        return is_news and not self.is_leaving
 
 
 def _size(page: Sequence[Block]) -> int:

@@ -204,27 +204,32 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes`` of them.
 
-        Empty if there is nothing yet. A first block that starts later than ``after + 1`` means
-        that the log was trimmed.
+        If there are none yet, wait for at most ``wait`` seconds until something is appended, the
+        run has ended or it is deleted, by whichever process. Empty if there is nothing then. A
+        wait can also return early with nothing; the caller reads again. A first block that starts
+        later than ``after + 1`` means that the log was trimmed.
+
+        While it waits, a store can pass each block that is appended to ``deliver``, in the event
+        loop of the wait and in the order of the log. If that returns true, the block counts as
+        read, and the wait continues after it; else the wait is over. A call that has waited with
+        ``deliver`` returns nothing: the caller knows where it is, and reads again. An error raised
+        by ``deliver`` is raised here, and by no append and no other wait. A store that never calls
+        it returns what was appended.
 
         Raises:
-            NotFound: If there is no such run.
+            NotFound: If there is no such run, or it was deleted during the wait.
             ForeignCursor: If ``after`` is beyond the log's end.
-        """
-        ...
-
-    async def wait(
-        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
-    ) -> bool:
-        """Return when the log has something after ``after``, or after ``timeout`` seconds.
-
-        ``False`` means the timeout. It can return early, also if the run is gone: the caller
-        reads again. A store can pass each appended block to ``deliver``, in its event loop and
-        in order, instead of returning; if that returns true, the wait continues. An error raised
-        by ``deliver`` is raised here, and by no append and no other wait.
         """
         ...
 

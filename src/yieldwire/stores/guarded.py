@@ -33,7 +33,6 @@ METHODS: Final = frozenset(
         "revoke",
         "revoked",
         "sweep",
-        "wait",
     }
 )
 """The methods of a `RunStore`. All of them are asynchronous."""

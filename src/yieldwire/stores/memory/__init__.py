@@ -12,7 +12,6 @@ import asyncio
 import heapq
 import math
 import time
-from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -164,39 +163,30 @@ class MemoryStore:
         self._take(entry, (step, block))
         return block.last
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        """Return the blocks after ``after``, the first one cut there."""
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
+        """Return the blocks after ``after``, the first one cut there, or wait for the next."""
         entry = self._entry(run_id)
-        if after >= entry.seq:
-            check_within(after, entry.seq)
-            return ()
-        place = max(0, bisect_right(entry.firsts, after + 1) - 1)
-        first = entry.blocks[place].after(after)
-        page, size = [first], len(first.body)
-        for index in range(place + 1, len(entry.blocks)):
-            if size >= max_bytes:
-                break
-            block = entry.blocks[index]
-            page.append(block)
-            size += len(block.body)
-        return page
-
-    async def wait(
-        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
-    ) -> bool:
-        """Return when the log has something after ``after``, or after ``timeout`` seconds."""
-        entry = self._entries.get(run_id)
-        if entry is None or entry.seq > after or entry.record.ended_at is not None:
-            return True
+        check_within(after, entry.seq)
+        if after < entry.seq or wait <= 0 or entry.record.ended_at is not None:
+            return entry.page(after, max_bytes)
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
         entry.waiters[waiter] = deliver
-        timer = loop.call_later(timeout, partial(resolve, waiter, is_news=False))
+        timer = loop.call_later(wait, partial(resolve, waiter, is_news=False))
         try:
-            return await waiter
+            await waiter
         finally:
             timer.cancel()
             entry.waiters.pop(waiter, None)
+        return () if deliver is not None else self._entry(run_id).page(after, max_bytes)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""

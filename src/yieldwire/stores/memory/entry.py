@@ -3,6 +3,7 @@
 import asyncio
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,6 +64,21 @@ class Entry:
             self._trim(self.seq - keep + 1)
         if self.waiters:
             self._deliver(block, list(self.waiters))
+
+    def page(self, after: int, max_bytes: int) -> Sequence[Block]:
+        """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
+        if after >= self.seq:
+            return ()
+        place = max(0, bisect_right(self.firsts, after + 1) - 1)
+        first = self.blocks[place].after(after)
+        page, size = [first], len(first.body)
+        for index in range(place + 1, len(self.blocks)):
+            if size >= max_bytes:
+                break
+            block = self.blocks[index]
+            page.append(block)
+            size += len(block.body)
+        return page
 
     def _pack(self) -> None:
         # A slow stream would keep a block for each event, at three times the memory.

@@ -162,11 +162,27 @@ class SQLiteStore:
         self._waiters.wake(run_id, block.last, block)
         return block.last
 
-    async def read(self, run_id: str, after: int, *, max_bytes: int = 262_144) -> Sequence[Block]:
-        """Return the blocks after ``after``, the first one cut there."""
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
+        """Return the blocks after ``after``, the first one cut there, or wait for the next."""
         if page := self._tails.page(run_id, after, max_bytes):
             return page
+        if wait > 0:
+            await self._wait(run_id, after, wait, deliver)
+            if deliver is not None:
+                return ()
+            if page := self._tails.page(run_id, after, max_bytes):
+                return page
+        return await self._read(run_id, after, max_bytes)
 
+    async def _read(self, run_id: str, after: int, max_bytes: int) -> Sequence[Block]:
         def work(connection: sqlite3.Connection) -> Sequence[Block]:
             head = self._log.one(connection, "head", id=run_id)
             if head is None:
@@ -206,18 +222,14 @@ class SQLiteStore:
         finally:
             self._reads.clear()  # later reads see what was written
 
-    async def wait(
-        self, run_id: str, after: int, *, timeout: float, deliver: Deliver | None = None
-    ) -> bool:
-        """Return when the log has something after ``after``, or after ``timeout`` seconds."""
+    async def _wait(self, run_id: str, after: int, timeout: float, deliver: Deliver | None) -> None:
         await self._lanes.open_reader()
-        # Checked after the waiter is registered, so that no append is missed in between.
+        # The file is queried once the waiter is there, so no append can fall between.
         with self._waiters.waiter(run_id, after, timeout, deliver) as waiter:
             self._watch()
             self._waiters.look([run_id])
-            is_news = await waiter
+            await waiter
         self._watch()
-        return is_news
 
     def _ask_heads(self, run_ids: set[str]) -> asyncio.Future[Heads]:
         values = {"ids": to_json(run_ids).decode()}

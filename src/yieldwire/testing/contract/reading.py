@@ -1,7 +1,7 @@
 """A store's guarantees for reading a log, and for waiting for more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
 from yieldwire.log.events import Block, EventType
@@ -165,45 +165,43 @@ class ReadContract:
 
 
 class WaitContract:
-    """`Store.wait`: it can return early, and must not return late."""
+    """`Store.read` with ``wait``: it can return early, and must not return late."""
 
     async def test_there_is_no_wait_for_what_is_there(self, harness: StoreHarness) -> None:
         """A wait returns at once if the log has something after the cursor."""
         run = await written(harness.store, blocks=1, size=2)
 
         async with asyncio.timeout(SOON):
-            assert await harness.store.wait(run.id, 0, timeout=10 * SOON)
-            assert await harness.store.wait(run.id, 1, timeout=10 * SOON)
+            assert await harness.store.read(run.id, 0, wait=10 * SOON)
+            assert await harness.store.read(run.id, 1, wait=10 * SOON)
 
     async def test_there_is_no_wait_for_a_run_that_has_ended(self, harness: StoreHarness) -> None:
         """Nothing follows a terminal event, so a wait for it returns."""
         run = await finished(harness.store)
 
         async with asyncio.timeout(SOON):
-            await harness.store.wait(run.id, 1, timeout=10 * SOON)
+            assert list(await harness.store.read(run.id, 1, wait=10 * SOON)) == []
 
     async def test_there_is_no_wait_for_a_run_that_is_gone(self, harness: StoreHarness) -> None:
-        """A waiting reader reads again, and gets the error there."""
+        """A reader that would wait for it gets the error at once."""
         async with asyncio.timeout(SOON):
-            await harness.store.wait("rnever", 0, timeout=10 * SOON)
+            with raises(NotFound):
+                await harness.store.read("rnever", 0, wait=10 * SOON)
 
     async def test_a_wait_ends_after_its_timeout(self, harness: StoreHarness) -> None:
         """A wait does not last forever if nothing comes."""
         run = await written(harness.store, blocks=1, size=1)
 
         async with asyncio.timeout(SOON):
-            while await harness.store.wait(run.id, 1, timeout=0.01):
-                pass  # it can return early, and says then that it did
-
-        assert list(await harness.store.read(run.id, 1)) == []
+            assert list(await harness.store.read(run.id, 1, wait=0.01)) == []
 
     async def test_thousands_of_waits_of_no_time_all_end(self, harness: StoreHarness) -> None:
         """However many waits start together, and however often they restart."""
         run = await written(harness.store, blocks=1, size=1)
 
         async def wait_twice() -> None:
-            await harness.store.wait(run.id, 1, timeout=0)
-            await harness.store.wait(run.id, 1, timeout=0)
+            await harness.store.read(run.id, 1, wait=1e-9)
+            await harness.store.read(run.id, 1, wait=1e-9)
 
         async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
             for _ in range(2_000):
@@ -227,7 +225,7 @@ class WaitContract:
         async def append_and_leave() -> None:
             # A reader that started to wait before these still waits when their time is over.
             for _ in range(2):
-                await harness.store.wait(run.id, 1, timeout=0.1)
+                await harness.store.read(run.id, 1, wait=0.1)
             async with asyncio.TaskGroup() as group:
                 append = group.create_task(
                     harness.store.append(run.id, block, after=1, fence=run.fence)
@@ -283,8 +281,8 @@ class WaitContract:
         run = await written(harness.store, blocks=1, size=1)
 
         async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-            leaver = group.create_task(harness.store.wait(run.id, 1, timeout=10 * SOON))
-            stayer = group.create_task(harness.store.wait(run.id, 1, timeout=10 * SOON))
+            leaver = group.create_task(harness.store.read(run.id, 1, wait=10 * SOON))
+            stayer = group.create_task(harness.store.read(run.id, 1, wait=10 * SOON))
             await asyncio.sleep(0)
             leaver.cancel()
             await asyncio.wait({leaver})
@@ -310,7 +308,7 @@ class WaitContract:
                 ]
                 # A reader that started to wait before these still waits when their time is over.
                 for _ in range(2):
-                    await harness.store.wait(run.id, 1, timeout=0.1)
+                    await harness.store.read(run.id, 1, wait=0.1)
                 block = chunks(run.id, 2, 1)
                 assert await harness.store.append(run.id, block, after=1, fence=run.fence) == 2
                 await finish(harness.store, run, after=2)
@@ -319,8 +317,9 @@ class WaitContract:
             for index in (0, 2):
                 raised = outcomes[index]
                 cause = raised.__cause__ if isinstance(raised, RuntimeError) else raised
-                assert cause is error or raised is True
-            assert [outcomes[index] for index in (1, 3, 4)] == [True] * 3
+                assert cause is error or not isinstance(raised, BaseException)
+            for index in (1, 3, 4):
+                assert not isinstance(outcomes[index], BaseException)
             assert [list(each.events()) for each in heard] in ([], 2 * [list(block.events())])
             assert len(await log_of(harness.store, run.id)) == 3
 
@@ -347,10 +346,10 @@ def hearing(heard: list[Block]) -> Deliver:
 
 async def outcome(
     store: RunStore, run_id: str, after: int, deliver: Deliver | None
-) -> bool | BaseException:
+) -> Sequence[Block] | BaseException:
     """Wait after ``after``, and return the result or the error."""
     try:
-        return await store.wait(run_id, after, timeout=10 * SOON, deliver=deliver)
+        return await store.read(run_id, after, wait=10 * SOON, deliver=deliver)
     except BaseException as exc:  # noqa: BLE001 - the requested outcome
         return exc
 
@@ -368,9 +367,8 @@ async def wakes(
     async def follow() -> None:
         try:
             # A wait can return early, so a reader that woke without news waits again.
-            while not await store.read(run_id, after):
-                await store.wait(run_id, after, timeout=10 * SOON)
-                await asyncio.sleep(0)  # there is no wait where a run has ended
+            while not await store.read(run_id, after, wait=10 * SOON):  # noqa: ASYNC110
+                await asyncio.sleep(0)
         except NotFound:
             return
 
