@@ -1,12 +1,13 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
+from yieldwire.actions.guard import Guard
+from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.registry import Registry
-from yieldwire.app import App
 from yieldwire.errors import InvalidAction, NotFound, UsageError
 from yieldwire.log.chunks import Text
 
@@ -23,7 +24,30 @@ async def open_pool() -> AsyncIterator[str]:
     yield "pool"
 
 
-async def let_pass(ctx: Context) -> None: ...
+async def open_page() -> AsyncIterator[Text]:
+    yield Text("page")
+
+
+async def say_hello_to(name: str) -> None: ...
+
+
+def guard(name: str) -> Guard:
+    async def let_pass(ctx: Context) -> None: ...
+
+    let_pass.__name__ = name
+    return let_pass
+
+
+def wrapper(name: str) -> Middleware:
+    async def wrap(ctx: Context) -> AsyncIterator[None]:
+        yield
+
+    wrap.__name__ = name
+    return wrap
+
+
+def named(functions: Sequence[Any]) -> list[str]:
+    return [function.__name__ for function in functions]
 
 
 def test_an_action_answers_to_its_name_and_to_its_camel_case_form() -> None:
@@ -68,7 +92,7 @@ def test_another_application_is_included_with_its_actions_and_resources() -> Non
 
     assert whole.action_named("sayHello") is action
     assert list(whole.actions) == [action]
-    assert whole.declared_resources == [pool]
+    assert whole.resources == [pool]
 
 
 async def takes_an_address(url: str) -> AsyncIterator[str]:
@@ -79,20 +103,13 @@ def opens_at_once() -> str:
     return "pool"
 
 
-@pytest.mark.parametrize("opener", [takes_an_address, opens_at_once, let_pass, 3])
+@pytest.mark.parametrize("opener", [takes_an_address, opens_at_once, say_hello_to, 3])
 def test_a_resource_is_an_async_generator_without_parameters(opener: Any) -> None:  # noqa: ANN401
     registry = Registry()
 
     with pytest.raises(UsageError, match=r": it is not an async generator without parameters"):
         registry.resource(opener)
-    assert registry.declared_resources == []
-
-
-def test_only_an_application_can_be_included() -> None:
-    other: Any = say_hello
-
-    with pytest.raises(UsageError, match="say_hello: only an application's actions can be"):
-        Registry().include(other)
+    assert registry.resources == []
 
 
 def test_an_action_belongs_to_the_application_that_has_it() -> None:
@@ -124,13 +141,40 @@ def test_an_included_action_must_not_take_a_name_that_is_taken() -> None:
         whole.include(part)
 
 
-def test_an_application_with_guards_is_not_included_without_them() -> None:
-    whole, part = Registry(), App(guards=[let_pass])
-    part.action(say_hello)
+def test_an_included_action_keeps_the_guards_and_middleware_of_both() -> None:
+    inner, part, whole = (
+        Registry(guards=[guard(name)], middleware=[wrapper(name)])
+        for name in ("inner", "part", "whole")
+    )
+    action = inner.action(guards=[guard("own")], middleware=[wrapper("own")])(say_hello)
 
-    with pytest.raises(InvalidAction, match="guards or middleware of its own"):
-        whole.include(part)
-    assert list(whole.actions) == []
+    part.include(inner)
+    whole.include(part)
+
+    assert named(whole.guards_of(action)) == ["whole", "part", "inner", "own"]
+    assert named(whole.middleware_of(action)) == ["whole", "part", "inner", "own"]
+    assert named(inner.guards_of(action)) == ["inner", "own"]
+
+
+def test_actions_beside_the_included_ones_keep_to_their_own_guards() -> None:
+    part, whole = Registry(guards=[guard("part")]), Registry(guards=[guard("whole")])
+    part.action(sayHello)
+
+    whole.include(part)
+    action = whole.action(open_page)
+
+    assert named(whole.guards_of(action)) == ["whole"]
+
+
+def test_a_resource_that_comes_along_twice_is_opened_once() -> None:
+    shared, part, whole = Registry(), Registry(), Registry()
+    pool = shared.resource(open_pool)
+
+    part.include(shared)
+    whole.include(shared)
+    whole.include(part)
+
+    assert whole.resources == [pool]
 
 
 def test_an_action_whose_name_is_taken_is_not_registered_at_all() -> None:

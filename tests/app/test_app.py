@@ -131,7 +131,7 @@ async def test_guards_come_before_the_input_is_looked_at() -> None:
 async def test_resources_are_open_while_the_application_is() -> None:
     steps, app = list[str](), App(timing=QUIET)
 
-    @app.resource
+    @app.registry.resource
     async def pool() -> AsyncIterator[str]:
         steps.append("opens")
         yield "pool"
@@ -149,7 +149,7 @@ async def test_resources_are_open_while_the_application_is() -> None:
 async def test_a_resource_that_does_not_open_fails_the_start_and_the_next_one_tries_again() -> None:
     tries, app = list[int](), App(timing=QUIET)
 
-    @app.resource
+    @app.registry.resource
     async def pool() -> AsyncIterator[str]:
         tries.append(1)
         if len(tries) == 1:

@@ -151,7 +151,7 @@ def test_a_test_client_without_its_lifespan_is_answered_in_every_loop(
 
     client = TestClient(app)
     texts = {counted(client, base) for _ in range(ROUNDS)}
-    asyncio.run(reopen_and_close(actions))
+    asyncio.run(reopen_and_close(actions.app))
 
     assert texts == {"012"}
 
@@ -169,7 +169,7 @@ def test_an_application_lives_in_one_loop_after_another(
 
     async def live() -> list[Any]:
         async with actions.lifespan():
-            started = await actions.start(actions.action_named("count"), {"to": 3})
+            started = await actions.start(actions.app.registry.action_named("count"), {"to": 3})
             return (await outcome(started)).chunks
 
     assert [run(live()) for _ in range(ROUNDS)] == [[0, 1, 2]] * ROUNDS
@@ -180,13 +180,13 @@ def test_the_runs_of_one_loop_are_read_in_the_next(store: str) -> None:
 
     async def start() -> str:
         async with actions.lifespan():
-            run = await actions.start(actions.action_named("count"), {"to": 3})
+            run = await actions.start(actions.app.registry.action_named("count"), {"to": 3})
             await outcome(run)
             return run.id
 
     async def read(run_id: str) -> list[Any]:
         async with actions.lifespan():
-            return [event.value async for event in (await actions.run(run_id)).events()]
+            return [event.value async for event in (await actions.runs.get(run_id)).events()]
 
     run_id = asyncio.run(start())
 
@@ -200,7 +200,7 @@ def test_openings_and_closings_of_one_loop_leave_no_task(store: str) -> None:
         chunks: list[Any] = []
         for _ in range(ROUNDS):
             async with actions.lifespan():
-                run = await actions.start(actions.action_named("count"), {"to": 1})
+                run = await actions.start(actions.app.registry.action_named("count"), {"to": 1})
                 chunks += (await outcome(run)).chunks
         return chunks, asyncio.all_tasks() - {asyncio.current_task()}
 
@@ -214,7 +214,7 @@ SHARED = world()
 @pytest.mark.parametrize("number", range(ROUNDS))
 async def test_an_application_of_the_module_serves_the_loop_of_each_test(number: int) -> None:
     async with SHARED.lifespan():
-        run = await SHARED.start(SHARED.action_named("count"), {"to": 2})
+        run = await SHARED.start(SHARED.app.registry.action_named("count"), {"to": 2})
 
         assert (await outcome(run)).chunks == [0, 1]
 
@@ -234,19 +234,19 @@ def test_after_a_loop_that_has_gone_the_next_one_sweeps_and_lingers(
         await asyncio.Event().wait()
 
     async def leave() -> None:
-        started = await actions.start(actions.action_named("count"), {"to": 1})
+        started = await actions.start(actions.app.registry.action_named("count"), {"to": 1})
         await outcome(started)
 
     async def linger() -> str | None:
         async with asyncio.timeout(SOON), actions.lifespan():
-            run = await actions.begin(StartRequest(action=hang, caller=Caller(), data={}))
-            async with actions.reader(run.id) as reader:
+            run = await actions.app.begin(StartRequest(action=hang, caller=Caller(), data={}))
+            async with actions.app.reader(run.id) as reader:
                 async for page in reader.pages(0, tick=0.01):
                     if page:
                         break
-            while not (await actions.get(run.id, Caller())).status.is_terminal:  # noqa: ASYNC110 - a sweep does it
+            while not (await actions.app.get(run.id, Caller())).status.is_terminal:  # noqa: ASYNC110 - a sweep does it
                 await asyncio.sleep(0.01)
-            return (await actions.get(run.id, Caller())).cancel_reason
+            return (await actions.app.get(run.id, Caller())).cancel_reason
 
     run(leave())
 
@@ -270,7 +270,7 @@ def test_what_ran_in_a_loop_that_has_gone_is_interrupted(
         return started.id
 
     async def ended(run_id: str) -> str:
-        async with asyncio.timeout(SOON), actions.lifespan(), actions.reader(run_id) as reader:
+        async with asyncio.timeout(SOON), actions.lifespan(), actions.app.reader(run_id) as reader:
             pages = [page async for page in reader.pages(0, tick=SOON)]
         return str(pages[-1][-1].end)
 
@@ -288,19 +288,19 @@ def test_what_is_cut_off_with_its_loop_cleans_up_quietly_and_opens_nothing(store
             await stream.send("here")
             await asyncio.Event().wait()
         finally:
-            asked.append(await refused(actions.ready()))
+            asked.append(await refused(actions.app.ready()))
 
     async def leave() -> None:
         await anext((await actions.start(insist)).chunks())
 
     async def live() -> list[Any]:
-        run = await actions.start(actions.action_named("count"), {"to": 2})
+        run = await actions.start(actions.app.registry.action_named("count"), {"to": 2})
         return (await outcome(run)).chunks
 
     for _ in range(5):
         in_new_loop(leave())
         assert in_new_loop(live()) == [0, 1]
-    asyncio.run(reopen_and_close(actions))
+    asyncio.run(reopen_and_close(actions.app))
 
     assert asked == ["The server has stopped."] * 5
 
@@ -314,17 +314,17 @@ def test_a_sweep_that_is_cut_off_with_its_loop_is_not_told_as_a_failure(
         is_asked[-1].set()
         await asyncio.Event().wait()
 
-    actions.sign_outs.catch_up = catch_up  # type: ignore[method-assign]
+    actions.site.sign_outs.catch_up = catch_up  # type: ignore[method-assign]
 
     async def leave() -> None:
         is_asked.append(asyncio.Event())
-        await actions.open()
+        await actions.app.open()
         async with asyncio.timeout(SOON):
             await is_asked[-1].wait()
 
     in_new_loop(leave())
     in_new_loop(leave())
-    asyncio.run(reopen_and_close(actions))
+    asyncio.run(reopen_and_close(actions.app))
 
     assert caplog.messages == []
 
@@ -338,12 +338,12 @@ def test_a_loop_that_shuts_down_without_a_close_gives_the_signal_handlers_back(
     actions, before = world(), handlers()
 
     async def leave() -> list[Any]:
-        await actions.open()
+        await actions.app.open()
         return handlers()
 
     during = run(leave())
     after = handlers()
-    asyncio.run(reopen_and_close(actions))
+    asyncio.run(reopen_and_close(actions.app))
 
     assert (after, during != before) == (before, True)
 
@@ -352,8 +352,8 @@ def test_what_one_run_of_a_runner_opened_another_can_close() -> None:
     actions, before = world(), handlers()
 
     with asyncio.Runner() as runner:
-        runner.run(actions.open())
-        runner.run(actions.close())
+        runner.run(actions.app.open())
+        runner.run(actions.app.close())
 
         assert handlers() == before
 
@@ -366,7 +366,7 @@ def test_applications_that_are_thrown_away_with_their_loop_leave_no_thread_and_n
 
     async def leave(number: int) -> None:
         actions = world(f"sqlite:///{tmp_path}/{number}.db")
-        await outcome(await actions.start(actions.action_named("count"), {"to": 2}))
+        await outcome(await actions.start(actions.app.registry.action_named("count"), {"to": 2}))
 
     for number in range(5):
         run(leave(number))
@@ -381,7 +381,7 @@ def test_loops_that_take_turns_can_share_an_application(store: str) -> None:
     actions, loops = world(store), [asyncio.new_event_loop(), asyncio.new_event_loop()]
 
     async def live() -> list[Any]:
-        run = await actions.start(actions.action_named("count"), {"to": 2})
+        run = await actions.start(actions.app.registry.action_named("count"), {"to": 2})
         return (await outcome(run)).chunks
 
     async def end() -> set[Any]:
@@ -390,7 +390,7 @@ def test_loops_that_take_turns_can_share_an_application(store: str) -> None:
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     told = [loop.run_until_complete(live()) for loop in 5 * loops]
-    loops[1].run_until_complete(actions.close())
+    loops[1].run_until_complete(actions.app.close())
     left = [loop.run_until_complete(end()) for loop in loops]
     for loop in loops:
         loop.close()
@@ -412,12 +412,12 @@ def test_an_opening_whose_loop_has_gone_is_made_again(store: str) -> None:
         openings.append(asyncio.Event())
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
-                await actions.open()
+                await actions.app.open()
         await openings[-1].wait()
 
     async def open_again() -> None:
         openings.append(asyncio.Event())
-        await reopen_and_close(actions)
+        await reopen_and_close(actions.app)
 
     in_new_loop(give_up())
     asyncio.run(open_again())
@@ -437,12 +437,12 @@ def test_a_close_whose_loop_has_gone_is_a_close() -> None:
         await first_chunk(await actions.start(hang))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await actions.close()
+                await actions.app.close()
 
     in_new_loop(leave())
 
-    assert asyncio.run(refused(actions.ready())) == "The server has stopped."
-    asyncio.run(reopen_and_close(actions))
+    assert asyncio.run(refused(actions.app.ready())) == "The server has stopped."
+    asyncio.run(reopen_and_close(actions.app))
 
 
 def test_a_loop_that_still_runs_keeps_its_application() -> None:
@@ -450,7 +450,7 @@ def test_a_loop_that_still_runs_keeps_its_application() -> None:
 
     with TestClient(actions) as client:
         with pytest.raises(UsageError, match="open in another event loop, which is running"):
-            asyncio.run(actions.open())
+            asyncio.run(actions.app.open())
         assert counted(client, "") == "012"
 
 
@@ -466,14 +466,14 @@ async def test_cancelling_the_first_request_harms_nobody(caplog: pytest.LogCaptu
         yield "slow"
 
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        first = group.create_task(actions.find(Query(everyone=True)))
+        first = group.create_task(actions.app.find(Query(everyone=True)))
         await asyncio.sleep(0)
-        second = group.create_task(actions.find(Query(everyone=True)))
+        second = group.create_task(actions.app.find(Query(everyone=True)))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
         may_open.set()
-    await actions.close()
+    await actions.app.close()
 
     assert first.cancelled()
     assert list(second.result()) == []
@@ -490,8 +490,8 @@ async def test_what_a_request_has_in_its_context_does_not_reach_what_it_opens() 
         yield "pool"
 
     request.set("the first one's")
-    await actions.ready()
-    await actions.close()
+    await actions.app.ready()
+    await actions.app.close()
 
     assert seen == ["nobody's"]
 
@@ -508,10 +508,10 @@ async def test_an_opening_that_fails_leaves_nothing_open_and_is_tried_again(stor
 
     for _ in range(2):
         with pytest.raises(OSError, match="no database"):
-            await actions.open()
+            await actions.app.open()
     threads = {thread.name for thread in threading.enumerate()}
-    await actions.open()
-    await actions.close()
+    await actions.app.open()
+    await actions.app.close()
 
     assert not {name for name in threads if name.startswith("yieldwire")}
 
@@ -525,7 +525,7 @@ async def test_a_resource_that_is_cancelled_while_it_opens_is_told() -> None:
         yield "never"
 
     with pytest.raises(UsageError, match="A resource was cancelled"):
-        await actions.open()
+        await actions.app.open()
 
 
 async def cancelled_by_another() -> None:
@@ -541,9 +541,9 @@ async def test_a_close_ends_an_opening_that_hangs() -> None:
         yield "never"
 
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        opening = group.create_task(refused(actions.open()))
+        opening = group.create_task(refused(actions.app.open()))
         await asyncio.sleep(0)
-        await actions.close()
+        await actions.app.close()
 
     assert opening.result() == "The server has stopped."
 
@@ -564,9 +564,9 @@ async def test_a_close_waits_no_longer_than_the_grace_for_an_opening() -> None:
 
     others = asyncio.all_tasks()
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        opening = group.create_task(refused(actions.open()))
+        opening = group.create_task(refused(actions.app.open()))
         await asyncio.sleep(0)
-        await actions.close()
+        await actions.app.close()
     left = asyncio.all_tasks() - others
     may_open.set()
     await asyncio.wait(left)
@@ -587,24 +587,24 @@ async def refused(coroutine: Coroutine[Any, Any, Any]) -> str:
 async def test_after_a_close_every_verb_is_refused_and_opens_nothing(store: str) -> None:
     actions = world(store)
     async with actions.lifespan():
-        run = await actions.start(actions.action_named("count"), {"to": 1})
+        run = await actions.start(actions.app.registry.action_named("count"), {"to": 1})
         await outcome(run)
     tasks = asyncio.all_tasks()
 
     for verb in (
-        actions.start(actions.action_named("count"), {"to": 1}),
-        actions.get(run.id, Caller()),
-        actions.fold(run.id),
-        actions.snapshot(run.id),
-        actions.cancel(run.id),
-        actions.delete(run.id),
-        actions.find(Query(everyone=True)),
-        actions.sweep(),
+        actions.start(actions.app.registry.action_named("count"), {"to": 1}),
+        actions.app.get(run.id, Caller()),
+        actions.app.fold(run.id),
+        actions.app.snapshot(run.id),
+        actions.app.cancel(run.id),
+        actions.app.delete(run.id),
+        actions.app.find(Query(everyone=True)),
+        actions.app.sweep(),
         run.result(),
     ):
         await refused(verb)
     with pytest.raises(Unavailable, match="stop"):
-        actions.reader(run.id)
+        actions.app.reader(run.id)
 
     assert asyncio.all_tasks() == tasks
     assert not [one for one in threading.enumerate() if one.name.startswith("yieldwire")]
@@ -684,14 +684,14 @@ async def test_an_action_that_ignores_its_cancellation_does_not_hold_up_the_clos
     for run in runs:
         await first_chunk(run)
     async with asyncio.timeout(grace + 1):
-        await actions.close()
+        await actions.app.close()
     may_end.set()
     while asyncio.all_tasks() - others:  # noqa: ASYNC110 - a task without an owner
         await asyncio.sleep(0)
 
-    await actions.open()
-    statuses = {(await actions.get(run.id, Caller())).status.value for run in runs}
-    await actions.close()
+    await actions.app.open()
+    statuses = {(await actions.app.get(run.id, Caller())).status.value for run in runs}
+    await actions.app.close()
     assert statuses == {"failed"} if store == "memory" else {"failed", "running"} >= statuses
 
 
@@ -704,9 +704,9 @@ async def test_a_resource_that_does_not_close_does_not_hold_up_the_close(store: 
         await wait_through_cancellations(may_end)
 
     others = asyncio.all_tasks()
-    await actions.open()
+    await actions.app.open()
     async with asyncio.timeout(1.1):
-        await actions.close()
+        await actions.app.close()
     left = asyncio.all_tasks() - others
     may_end.set()
     await asyncio.wait(left)
@@ -740,7 +740,7 @@ async def test_who_waits_in_python_for_a_run_that_continues_elsewhere_is_told_of
         await first_chunk(run)
         waiting = [group.create_task(told(each)) for each in (run.result(), read(run))]
         await asyncio.sleep(0)
-        await actions.close()
+        await actions.app.close()
 
     assert [each.result() for each in waiting] == [Unavailable, Unavailable]
 
@@ -778,30 +778,30 @@ async def test_a_close_that_nobody_waits_for_any_more_continues() -> None:
     run = await actions.start(wait)
     await first_chunk(run)
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        first = group.create_task(actions.close())
+        first = group.create_task(actions.app.close())
         await asyncio.sleep(0)
-        second = group.create_task(actions.close())
+        second = group.create_task(actions.app.close())
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
         may_end.set()
-    await actions.open()
+    await actions.app.open()
     text = (await outcome(run)).end[0]
-    await actions.close()
+    await actions.app.close()
 
     assert (first.cancelled(), second.cancelled(), text) == (True, False, "done")
 
 
 async def test_an_opening_that_is_asked_for_during_a_close_follows_it() -> None:
     actions = world()
-    await actions.open()
+    await actions.app.open()
 
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        group.create_task(actions.close())
+        group.create_task(actions.app.close())
         await asyncio.sleep(0)
-        group.create_task(actions.open())
-    is_closing = actions.is_closing
-    await actions.close()
+        group.create_task(actions.app.open())
+    is_closing = actions.app.is_closing
+    await actions.app.close()
 
     assert not is_closing
 

@@ -81,7 +81,7 @@ class TCP:
             return await frames.read()
 
         request = StartRequest(
-            action=self._app.action_named(asked["start"]),
+            action=self._app.registry.action_named(asked["start"]),
             caller=caller,
             facts=RequestFacts(method="TCP", client=frames.peer),
             read=read,

@@ -3,14 +3,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
-from tests.support.calls import Call, Message, get, post, send
-from tests.support.world import BRISK, WHOLE, opened, world
-from yieldwire import Actions, Identity, Text, Unauthorized
-from yieldwire.asgi.requestlimits import RequestLimits
-from yieldwire.clock import SystemClock
+from tests.support.calls import Message, post, send
+from tests.support.world import BRISK, add, opened, world
+from yieldwire import Actions, Context, Unauthorized
+from yieldwire.actions.guard import Guard
+from yieldwire.actions.middleware import Middleware
+from yieldwire.errors import UsageError
 
 
 class Server:
@@ -67,14 +67,14 @@ async def test_a_resource_that_cannot_be_opened_stops_the_server_from_starting()
         "type": "lifespan.startup.failed",
         "message": "no pool here",
     }
-    await actions.close()
+    await actions.app.close()
 
 
 async def test_an_application_that_nobody_opened_opens_at_the_first_call() -> None:
     actions = world()
 
     answer = await send(actions, post("/say", {}))
-    await actions.close()
+    await actions.app.close()
 
     assert answer.status == 200
 
@@ -96,7 +96,7 @@ async def test_of_two_lifespans_that_overlap_the_last_to_end_closes() -> None:
 
     async with actions.lifespan():
         async with actions.lifespan():
-            await actions.ready()
+            await actions.app.ready()
         answered = await send(actions, post("/add", {"a": 1, "b": 2}))
     refused = await send(actions, post("/add", {"a": 1, "b": 2}))
 
@@ -111,73 +111,74 @@ async def test_a_web_socket_is_refused() -> None:
     assert server.told.get_nowait() == {"type": "websocket.close", "code": 1008}
 
 
-async def owner_of(answer_of: object) -> str | None:
-    async with opened(world(identify=answer_of)) as site:
-        answer = await send(site, post("/say", {}, [WHOLE]))
-        return (await site.store.get(answer.headers["run-id"])).owner
+def test_an_application_has_a_dozen_public_names() -> None:
+    actions = Actions()
+
+    names = {name for name in dir(actions) if not name.startswith("_")}
+
+    assert names == {
+        "action",  # declaring
+        "feed",
+        "include",
+        "resource",
+        "start",  # from Python
+        "runs",
+        "lifespan",  # stopping
+        "drain",
+        "force_shutdown",
+        "disconnect",
+        "app",  # without HTTP
+        "site",  # HTTP
+    }
 
 
-async def test_who_asks_is_a_name_an_identity_or_nobody_waited_for_where_it_must_be() -> None:
-    async def waited(request: HTTPConnection) -> Identity:
-        return Identity(owner="carol", expires_at=SystemClock().now() + 60)
+async def test_an_included_action_is_guarded_and_wrapped_as_in_its_own_application() -> None:
+    steps: list[str] = []
 
-    assert await owner_of(lambda request: "alice") == "alice"
-    assert await owner_of(lambda request: Identity(owner="bob")) == "bob"
-    assert await owner_of(waited) == "carol"
-    assert await owner_of(lambda request: None) is None
-    assert await owner_of(None) is None
+    def guard(name: str) -> Guard:
+        async def let_pass(ctx: Context) -> None:
+            steps.append(f"{name} lets pass")
 
+        return let_pass
 
-async def test_who_asks_is_asked_on_every_request() -> None:
-    asked = list[str]()
+    def wrap(name: str) -> Middleware:
+        async def wrapping(ctx: Context) -> AsyncIterator[None]:
+            steps.append(f"{name} begins")
+            yield
+            steps.append(f"{name} ends")
 
-    def identify(request: HTTPConnection) -> str:
-        asked.append(request.url.path)
-        return "alice"
+        return wrapping
 
-    async with opened(world(identify=identify)) as site:
-        for call in (post("/say", {}), get("/runs"), get("/manifest.json"), get("/client.js")):
-            await send(site, call)
+    part = Actions(guards=[guard("part")], middleware=[wrap("part")])
+    part.action(guards=[guard("own")], middleware=[wrap("own")])(add)
+    whole = Actions(timing=BRISK, guards=[guard("whole")], middleware=[wrap("whole")])
+    whole.include(part)
 
-    assert asked == ["/say", "/runs", "/manifest.json"]
+    async with opened(whole):
+        answer = await send(whole, post("/add", {"a": 1, "b": 2}))
 
-
-async def test_an_identify_can_refuse_with_a_status() -> None:
-    def identify(request: HTTPConnection) -> str:
-        raise Unauthorized("Your session is over.")
-
-    async with opened(world(identify=identify)) as site:
-        answer = await send(site, get("/manifest.json"))
-
-    assert (answer.status, answer.json()["error"]["message"]) == (401, "Your session is over.")
+    assert answer.json()["result"] == 3
+    assert steps == [
+        *(f"{name} lets pass" for name in ("whole", "part", "own")),
+        *(f"{name} begins" for name in ("whole", "part", "own")),
+        *(f"{name} ends" for name in ("own", "part", "whole")),
+    ]
 
 
-async def test_the_client_is_forgotten_with_its_last_stream() -> None:
-    async with opened(world(request_limits=RequestLimits(streams=1))) as site:
-        for port in range(3):
-            assert (await send(site, post("/say", {}, client=("192.0.2.1", port)))).status == 200
+async def test_what_guards_an_application_refuses_also_where_it_is_included() -> None:
+    async def refuse(ctx: Context) -> None:
+        raise Unauthorized
+
+    part, whole = Actions(guards=[refuse]), Actions(timing=BRISK)
+    part.action(add)
+    whole.include(part)
+
+    async with opened(whole):
+        answer = await send(whole, post("/add", {"a": 1, "b": 2}))
+
+    assert answer.status == 401
 
 
-async def test_an_answer_that_cannot_begin_any_more_says_nothing() -> None:
-    actions = world()
-
-    @actions.action
-    async def never() -> AsyncIterator[Text]:
-        await asyncio.Event().wait()
-        yield Text("never")
-
-    server = Server()
-    server.inbox.put_nowait({"type": "http.request", "body": b"{}"})
-    server.inbox.put_nowait({"type": "http.disconnect"})
-    async with opened(actions) as site:
-        await site(post("/never", {}, [WHOLE]).scope(), server.receive, server.send)
-
-    assert server.told.empty()
-
-
-@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "GET", "FOO"])
-async def test_an_address_that_is_none_is_404_by_every_method(method: str) -> None:
-    async with opened(world()) as site:
-        answer = await send(site, Call(method=method, target="/a/b"))
-
-    assert answer.json()["error"]["code"] == "NOT_FOUND"
+def test_only_an_application_can_be_included() -> None:
+    with pytest.raises(UsageError, match=r"^add: only an application's actions can be included"):
+        Actions().include(add)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

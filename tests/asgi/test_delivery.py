@@ -170,8 +170,8 @@ async def test_a_send_that_fails_fails_the_answer_and_not_the_run(kind: type[Pac
             for _ in range(4):
                 client.go.release()
         (run_id,) = [line.split(".")[0] for line in client.bodies[0].decode()[4:].splitlines()[:1]]
-        while not (run := await site.store.get(run_id)).status.is_terminal:
-            await site.store.read(run_id, run.seq, wait=SOON)
+        while not (run := await site.app.store.get(run_id)).status.is_terminal:
+            await site.app.store.read(run_id, run.seq, wait=SOON)
 
     assert "the socket is gone" in str(answer.result())
     assert run.status == "completed"
@@ -191,10 +191,10 @@ async def test_what_a_send_raises_reaches_neither_the_run_nor_another_reader(
         async with asyncio.TaskGroup() as group:
             answer = group.create_task(ended(client))
             await client.step()
-            (run,) = await site.store.find(Query(everyone=True))
+            (run,) = await site.app.store.find(Query(everyone=True))
 
             async def read() -> None:
-                async with aclosing(site.reader(run.id).pages(1, tick=SOON)) as pages:
+                async with aclosing(site.app.reader(run.id).pages(1, tick=SOON)) as pages:
                     async for page in pages:
                         other.extend(
                             seq for block in page for seq in range(block.first, block.last + 1)
@@ -205,7 +205,7 @@ async def test_what_a_send_raises_reaches_neither_the_run_nor_another_reader(
                 client.go.release()
                 await asyncio.sleep(0)
             await reading
-        run = await site.store.get(run.id)
+        run = await site.app.store.get(run.id)
 
     assert answer.result() is not None
     assert (run.status, run.seq) == (Status.COMPLETED, 6)

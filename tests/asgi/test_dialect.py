@@ -17,6 +17,7 @@ from yieldwire.asgi.bodies import read_whole
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.negotiation import Format
+from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import stream_run
 from yieldwire.errors import CallError, ParseError
 from yieldwire.log.events import Block, EventType
@@ -57,28 +58,28 @@ PARROT: Final = Format(media_type="text/x-parrot", encoder=ParrotEncoder)
 
 def attach(actions: Actions) -> None:
     """Let parrots call."""
-    actions.formats.add(PARROT)
-    actions.routes = {("parrot",): {"POST": answer}, **actions.routes}
+    actions.site.formats.add(PARROT)
+    actions.site.routes = {("parrot",): {"POST": answer}, **actions.site.routes}
 
 
-async def answer(app: Actions, exchange: Exchange, caller: Caller) -> None:
+async def answer(site: Site, exchange: Exchange, caller: Caller) -> None:
     try:
         body = await read_whole(
-            exchange.headers, exchange.receive, app.request_limits, app.timing.body
+            exchange.headers, exchange.receive, site.request_limits, site.app.timing.body
         )
-        said: Any = parse_json(body, app.request_limits.depth)
+        said: Any = parse_json(body, site.request_limits.depth)
         if not isinstance(said, dict) or "say" not in said:
             raise ParseError("A parrot says something.")
         request = StartRequest(
-            action=app.action_named(said["say"]),
+            action=site.app.registry.action_named(said["say"]),
             caller=caller,
             facts=RequestFacts(method="PARROT", client=caller.address),
             data=said.get("to", {}),
             key=said.get("egg"),
         )
-        with app.slot(caller):
-            run = await app.begin(request)
-            await stream_run(app, exchange, caller, run, None, wanted=PARROT)
+        with site.slot(caller):
+            run = await site.app.begin(request)
+            await stream_run(site, exchange, caller, run, None, wanted=PARROT)
     except CallError as exc:
         if exchange.has_head:
             raise
@@ -154,7 +155,7 @@ async def test_the_origin_rules_hold_for_a_dialect(site: Actions) -> None:
 
 
 async def test_the_limits_of_a_body_hold_for_a_dialect(site: Actions) -> None:
-    body = b'{"say":"%b"}' % (site.request_limits.json_bytes * b"x")
+    body = b'{"say":"%b"}' % (site.site.request_limits.json_bytes * b"x")
 
     heard = await send(site, parrot(body))
 

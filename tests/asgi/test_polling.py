@@ -278,10 +278,10 @@ async def test_a_poller_is_a_reader_for_whom_an_attached_run_continues() -> None
         statuses = []
         for _ in range(3):
             clock.advance(20)
-            await site.sweep()
+            await site.app.sweep()
             statuses.append((await poll(site, run_id)).json()["cancelRequested"])
         clock.advance(31)
-        await site.sweep()
+        await site.app.sweep()
         statuses.append((await poll(site, run_id)).json()["cancelRequested"])
 
     assert statuses == [False, False, False, True]
@@ -447,10 +447,10 @@ async def test_a_cancelled_start_is_refused_for_as_long_as_a_run_would_be_kept()
     async with opened(world(clock=clock)) as site:
         await cancel_start(site, "say", ALICE)
         clock.advance(3_590.0)
-        await site.sweep()
+        await site.app.sweep()
         before = await send(site, post("/say", {}, [*ALICE, KEY]))
         clock.advance(20.0)
-        await site.sweep()
+        await site.app.sweep()
         after = await send(site, post("/say", {}, [*ALICE, KEY]))
 
     assert (before.status, after.status) == (409, 200)
@@ -580,7 +580,7 @@ async def test_a_poll_writes_nothing_about_a_run_that_needs_no_readers(
 
     async with opened(world()) as site:
         run_ids = [await begun(site), await ended(site)]
-        monkeypatch.setattr(site.store, "hold", hold)
+        monkeypatch.setattr(site.app.store, "hold", hold)
         for run_id in run_ids:
             for query in ("", "?after=0", "?after=1&wait=0.01"):
                 await poll(site, run_id, query)
@@ -611,7 +611,7 @@ async def test_a_run_for_which_a_poll_waited_is_stopped_when_nobody_polls_any_mo
         reasons = []
         for seconds in (7.0, 1.0, 29.0, 2.0):
             clock.advance(seconds)
-            await site.sweep()
-            reasons.append((await site.store.get(run_id)).cancel_reason)
+            await site.app.sweep()
+            reasons.append((await site.app.store.get(run_id)).cancel_reason)
 
     assert reasons == [None, None, None, "unattended"]

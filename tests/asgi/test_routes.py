@@ -9,7 +9,8 @@ from tests.support.calls import Call, get, post, send
 from tests.support.world import ALICE, opened, world
 from yieldwire import Actions, devtools
 from yieldwire.actions.action import RESERVED
-from yieldwire.asgi.routes import ROUTES, match
+from yieldwire.asgi.route import match
+from yieldwire.asgi.routes import ROUTES
 from yieldwire.errors import NotFound
 
 
@@ -136,7 +137,7 @@ async def test_the_manifest_lists_every_action_with_its_schemas(site: Actions) -
     listed = (await send(site, get("/manifest.json"))).json()["actions"]
 
     by_name = {action["name"]: action for action in listed}
-    assert list(by_name) == [action.name for action in site.actions]
+    assert list(by_name) == [action.name for action in site.app.registry.actions]
     assert by_name["say"]["doc"] == "Say something, several times."
     assert by_name["say"]["input"]["properties"]["times"]["default"] == 1
     assert by_name["say"]["chunk"]["properties"]["type"]["const"] == "text"
@@ -175,6 +176,6 @@ def test_no_action_can_have_the_name_of_a_route() -> None:
     actions = Actions()
     devtools.attach(actions)
 
-    first = {pattern[0] for pattern in actions.routes}
+    first = {pattern[0] for pattern in actions.site.routes}
 
     assert {name for name in first if name.isidentifier()} <= RESERVED

@@ -146,16 +146,16 @@ async def test_a_second_interrupt_ends_the_wait_for_running_actions() -> None:
         await asyncio.Event().wait()
 
     async with asyncio.timeout(SECONDS):
-        await actions.open()
+        await actions.app.open()
         run = await actions.start(stay)
         await began.wait()
-        actions.hear(signal.SIGINT)
+        actions.site.hear(signal.SIGINT)
         async with asyncio.TaskGroup() as group:
-            group.create_task(actions.close())
+            group.create_task(actions.app.close())
             await asyncio.sleep(0)
-            actions.hear(signal.SIGINT)
+            actions.site.hear(signal.SIGINT)
 
-    assert (await actions.store.get(run.id)).status == "failed"
+    assert (await actions.app.store.get(run.id)).status == "failed"
 
 
 async def test_a_second_request_to_terminate_changes_nothing() -> None:
@@ -168,14 +168,14 @@ async def test_a_second_request_to_terminate_changes_nothing() -> None:
         await may_end.wait()
 
     async with asyncio.timeout(SECONDS):
-        await actions.open()
+        await actions.app.open()
         run = await actions.start(stay)
         await began.wait()
-        actions.hear(signal.SIGTERM)
+        actions.site.hear(signal.SIGTERM)
         async with asyncio.TaskGroup() as group:
-            group.create_task(actions.close())
+            group.create_task(actions.app.close())
             await asyncio.sleep(0)
-            actions.hear(signal.SIGTERM)
+            actions.site.hear(signal.SIGTERM)
             may_end.set()
 
-    assert (await actions.store.get(run.id)).status == "completed"
+    assert (await actions.app.store.get(run.id)).status == "completed"

@@ -69,12 +69,13 @@ def waiting_calls(run_id: str, headers: Fields = ALICE) -> list[Call]:
 async def until_followed(site: Actions, run_id: str, readers: int = 1) -> None:
     """Return when that number of readers waits for a run."""
     async with asyncio.timeout(SOON):
-        while len([each for each in site.sign_outs.readers if each.run_id == run_id]) < readers:  # noqa: ASYNC110
+        known = site.site.sign_outs
+        while len([each for each in known.readers if each.run_id == run_id]) < readers:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
 
 async def status_of(site: Actions, run_id: str) -> Status:
-    return (await site.store.get(run_id)).status
+    return (await site.app.store.get(run_id)).status
 
 
 # What ends.
@@ -134,7 +135,7 @@ async def test_a_start_that_waits_for_its_first_event_is_401() -> None:
 
     async with opened(actions) as site, asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         asked = group.create_task(send(site, post("/late", {}, ALICE)))
-        while not site.sign_outs.readers:  # noqa: ASYNC110 - the request has no other sign
+        while not site.site.sign_outs.readers:  # noqa: ASYNC110 - the request has no other sign
             await asyncio.sleep(0.001)
         await site.disconnect("alice")
         answer = await asked
@@ -200,12 +201,12 @@ async def test_nobody_else_is_disconnected(site: Actions) -> None:
         stream(site, post("/wait", {}, NOBODY)) as nobodys,
     ):
         await site.disconnect("alice", cancel_runs=True)
-        await site.sweep()
+        await site.app.sweep()
         run_ids = [each.headers["run-id"] for each in (bobs, nobodys)]
         statuses = [await status_of(site, run_id) for run_id in run_ids]
-        readers = {each.run_id for each in site.sign_outs.readers}
+        readers = {each.run_id for each in site.site.sign_outs.readers}
         for run_id in run_ids:
-            await site.cancel(run_id)
+            await site.app.cancel(run_id)
         rests = [await each.rest() for each in (bobs, nobodys)]
 
     assert statuses == [Status.RUNNING] * 2
@@ -222,9 +223,9 @@ async def test_a_user_who_signed_in_again_is_answered_and_stays(*, moves: bool) 
 
         async with stream(site, get(f"/runs/{run_id}/events", ALICE)) as response:
             await response.read()
-            await site.sweep()
-            await site.sweep()
-            await site.cancel(run_id)
+            await site.app.sweep()
+            await site.app.sweep()
+            await site.app.cancel(run_id)
             rest = await response.rest()
 
     assert b"event: cancelled" in rest
@@ -243,7 +244,7 @@ async def test_an_owner_is_cut_by_his_own_name_and_not_by_that_of_the_runs_owner
                 await each.read()
             await site.disconnect("bob")
             bob_read = await bobs.rest()
-            await site.cancel(run_id)
+            await site.app.cancel(run_id)
             alice_read = await alices.rest()
 
     assert b"retry: " in bob_read
@@ -296,7 +297,7 @@ async def test_streams_end_in_every_process_that_shares_the_store(
             await response.read()
 
             await here.disconnect("alice")
-            await there.sweep()
+            await there.app.sweep()
             rest = await response.rest()
         status = await status_of(here, run_id)
 
@@ -315,7 +316,7 @@ async def test_what_waits_is_401_in_every_process_that_shares_the_store(
             asked = group.create_task(send(there, waiting_calls(run_id)[place]))
             await until_followed(there, run_id)
             await here.disconnect("alice")
-            await there.sweep()
+            await there.app.sweep()
 
     assert code_of(asked.result()) == (401, "UNAUTHORIZED")
 
@@ -352,8 +353,8 @@ async def test_a_user_who_signed_in_again_stays_in_a_process_that_learns_of_it_l
 
         async with stream(there, get(f"/runs/{run_id}/events", ALICE)) as response:
             await response.read()
-            await there.sweep()
-            await there.cancel(run_id)
+            await there.app.sweep()
+            await there.app.cancel(run_id)
             rest = await response.rest()
 
     assert b"event: cancelled" in rest
@@ -366,7 +367,7 @@ async def test_a_store_that_fails_is_told_of_and_this_process_ends_its_streams_a
         raise StoreError("the disk is full")
 
     async with opened(world()) as site, asyncio.timeout(SOON):
-        monkeypatch.setattr(site.store, "revoke", revoke)
+        monkeypatch.setattr(site.app.store, "revoke", revoke)
         async with stream(site, post("/wait", {}, ALICE)) as response:
             with pytest.raises(StoreError, match="the disk is full"):
                 await site.disconnect("alice")
@@ -382,15 +383,15 @@ async def test_a_sweep_continues_where_revocations_cannot_be_read(
 
     clock = MovingClock()
     async with opened(world(clock=clock)) as site:
-        action = site.action_named("wait")
+        action = site.app.registry.action_named("wait")
         request = StartRequest(action=action, caller=Caller(owner="alice"), data={})
-        run = await site.begin(request)
-        monkeypatch.setattr(site.store, "revoked", revoked)
+        run = await site.app.begin(request)
+        monkeypatch.setattr(site.app.store, "revoked", revoked)
         clock.advance(60.0)
         with pytest.raises(StoreError, match="the disk is gone"):
-            await site.sweep()
+            await site.app.sweep()
 
-        assert (await site.store.get(run.id)).cancel_reason == "unattended"
+        assert (await site.app.store.get(run.id)).cancel_reason == "unattended"
 
 
 # What one process knows.
@@ -532,7 +533,7 @@ async def test_a_stream_continues_while_its_caller_is_there_and_is_asked_for_no_
             await response.read()
             session.known = Identity(owner="alice", expires_at=SystemClock().now() + 3600)
             await session.until_asked(3)
-            await site.cancel(response.headers["run-id"])
+            await site.app.cancel(response.headers["run-id"])
             rest = await response.rest()
         times = session.times
         await asyncio.sleep(0.05)

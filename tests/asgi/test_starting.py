@@ -145,7 +145,7 @@ async def test_answers_that_wait_at_the_same_time_have_one_bound_together() -> N
     site.action(act)
     async with opened(site), asyncio.timeout(SOON), asyncio.TaskGroup() as tasks:
         held = [tasks.create_task(ask(150_000, waits=True)) for _ in range(3)]
-        while site.answers.left > 60_000:  # noqa: ASYNC110 - a number, which tells nobody
+        while site.site.answers.left > 60_000:  # noqa: ASYNC110 - a number, which tells nobody
             await asyncio.sleep(0)
         refused, small = await ask(150_000, waits=False), await ask(40_000, waits=False)
         may_end.set()
@@ -158,7 +158,7 @@ async def test_answers_that_wait_at_the_same_time_have_one_bound_together() -> N
     assert "bytes that all answers can hold together" in refused.json()["error"]["message"]
     assert len(streamed.body.splitlines()) == 16
     assert [small.status, *statuses, again.status] == [200] * 5
-    assert site.answers.left == 300_000
+    assert site.site.answers.left == 300_000
 
 
 @pytest.mark.parametrize("action", ["send_tree", "sendTree"])
@@ -454,7 +454,7 @@ async def test_gets_that_race_for_a_shared_feed_read_one_run(store: str, tmp_pat
             calls = [get(f"/news?topic={topic}", [ASYNC]) for topic in "aaab" for _ in range(10)]
             answers = [group.create_task(send(site, call)) for call in calls]
         ids = [answer.result().headers["run-id"] for answer in answers]
-        kept = await site.find(Query(everyone=True))
+        kept = await site.app.find(Query(everyone=True))
 
     assert {answer.result().status for answer in answers} == {202}
     assert (len({*ids[:30]}), len({*ids[30:]})) == (1, 1)

@@ -221,8 +221,8 @@ async def test_a_stream_that_cannot_continue_has_no_end_and_is_resumed(
             faults.fails = everything
             body += await response.rest()
     faults.repair()
-    await site.cancel(run_id)
-    await site.reader(run_id).news(1, SOON)
+    await site.app.cancel(run_id)
+    await site.app.reader(run_id).news(1, SOON)
     after: Fields = [*ALICE, SSE, ("last-event-id", f"{run_id}.1")]
     rest = await send(site, get(f"/runs/{run_id}/events", after))
 
@@ -275,7 +275,7 @@ async def test_an_application_that_nobody_opens_answers_503_until_its_file_can_b
     refused = await send(actions, request)
     await asyncio.to_thread(path.parent.mkdir)
     answered = await send(actions, request)
-    await actions.close()
+    await actions.app.close()
 
     assert_unavailable(refused, path)
     assert answered.status != 503

@@ -174,7 +174,7 @@ async def test_a_server_that_stops_breaks_text_off() -> None:
 async def test_text_of_a_run_that_did_not_complete_is_aborted(action: str) -> None:
     async with opened(world()) as site, stream(site, post(f"/{action}", {}, [TEXT])) as response:
         if action == "wait":
-            await site.cancel(response.headers["run-id"])
+            await site.app.cancel(response.headers["run-id"])
         body = await response.rest()
 
     assert body in {b"so far", b"waiting"}
@@ -223,9 +223,9 @@ async def test_a_feed_that_was_trimmed_says_where_its_log_begins() -> None:
         async with stream(site, get("/numbers", ALICE)) as first:
             run_id = first.headers["run-id"]
             await first.read()
-            while (await site.store.get(run_id)).seq < 2_000:
+            while (await site.app.store.get(run_id)).seq < 2_000:
                 await first.read()
-        first_seq = (await site.store.get(run_id)).first_seq
+        first_seq = (await site.app.store.get(run_id)).first_seq
 
         async with stream(site, get(f"/runs/{run_id}/events?after=1", ALICE)) as response:
             frames = (await response.read()).split(b"\n\n")
@@ -291,7 +291,7 @@ async def test_a_reader_who_leaves_stops_nothing_but_his_own_stream(
             go.release()
         await wait_for_end(site, run_id)
 
-        assert (await site.store.get(run_id)).status == "completed"
+        assert (await site.app.store.get(run_id)).status == "completed"
 
 
 async def gone() -> Message:
@@ -330,9 +330,9 @@ async def test_a_text_is_aborted_when_its_run_restarts() -> None:
     async with opened(actions) as site, stream(site, post("/count", {}, [TEXT])) as response:
         go.release()
         assert await response.read() == b"1"
-        (run,) = await site.store.find(Query(everyone=True))
+        (run,) = await site.app.store.find(Query(everyone=True))
         restarted = Block.of_event(run.id, 2, EventType.RESTARTED, b'{"attempt":2}')
-        await site.store.append(run.id, restarted, after=1, fence=run.fence)
+        await site.app.store.append(run.id, restarted, after=1, fence=run.fence)
 
         await response.rest()
         assert "restarted" in str(response.error)

@@ -53,10 +53,10 @@ async def play(names: list[str], delays: list[float]) -> tuple[str, int, bool]:
         await asyncio.wait({answering}, timeout=SOON)
         if not answering.cancelled():
             answering.exception()  # a time limit that ran out is the response's own affair
-        (run,) = await actions.store.find(Query(everyone=True))
+        (run,) = await actions.app.store.find(Query(everyone=True))
         while not run.status.is_terminal:
-            await actions.store.read(run.id, run.seq, wait=SOON)
-            run = await actions.store.get(run.id)
+            await actions.app.store.read(run.id, run.seq, wait=SOON)
+            run = await actions.app.store.get(run.id)
     return run.status.value, run.seq, was_cancelled
 
 

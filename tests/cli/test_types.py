@@ -20,7 +20,7 @@ def text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The types of the application in the folder."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
-    yield typescript(map(description_of, load(f"{folder}/app.py").actions))
+    yield typescript(map(description_of, load(f"{folder}/app.py").app.registry.actions))
     for name in set(sys.modules) - before:
         del sys.modules[name]
 

@@ -50,7 +50,7 @@ async def leave_a_run(server: ThreadServer, story: Story, name: str = "tell") ->
 
 async def pass_time(server: ThreadServer, story: Story, seconds: float) -> None:
     story.clock.advance(seconds)
-    await in_loop(server, story.actions.sweep())
+    await in_loop(server, story.actions.app.sweep())
 
 
 async def in_loop(server: ThreadServer, work: Coroutine[Any, Any, T]) -> T:
@@ -64,7 +64,7 @@ async def test_a_run_that_everybody_left_is_stopped_after_its_linger_and_not_bef
     run_id = await leave_a_run(server, story, name)
 
     await pass_time(server, story, LINGER - 0.1)
-    before = (await in_loop(server, story.actions.snapshot(run_id)))["cancelRequested"]
+    before = (await in_loop(server, story.actions.app.snapshot(run_id)))["cancelRequested"]
     await pass_time(server, story, 0.2)
 
     assert before is False
@@ -94,7 +94,7 @@ async def test_a_poll_counts_as_a_reader(server: ThreadServer, story: Story) -> 
 
     await fetch(server.port, request("GET", f"/runs/{run_id}"))
     await pass_time(server, story, LINGER - 0.1)
-    between = (await in_loop(server, story.actions.snapshot(run_id)))["cancelRequested"]
+    between = (await in_loop(server, story.actions.app.snapshot(run_id)))["cancelRequested"]
     await pass_time(server, story, 0.2)
 
     assert between is False

@@ -80,7 +80,7 @@ def found(value: Json, pointer: str) -> Json:
 
 @pytest.fixture
 def described() -> dict[str, Json]:
-    return document(whole().actions, base="/api/_actions")
+    return document(whole().app.registry.actions, base="/api/_actions")
 
 
 def test_a_document_is_json_and_says_where_it_is_served(described: dict[str, Json]) -> None:
@@ -98,7 +98,8 @@ def test_every_action_is_one_operation_of_its_own(described: dict[str, Json]) ->
     }
 
     assert operations == {
-        (action.method.lower(), f"/{action.name}"): action.name for action in whole().actions
+        (action.method.lower(), f"/{action.name}"): action.name
+        for action in whole().app.registry.actions
     }
 
 
@@ -147,7 +148,7 @@ def test_two_models_of_one_name_are_two_schemas() -> None:
     declare("take_first", "first")
     declare("take_second", "second")
 
-    described = document(actions.actions)
+    described = document(actions.app.registry.actions)
 
     fields = []
     for name in ("take_first", "take_second"):
@@ -163,7 +164,7 @@ def test_a_model_called_error_does_not_take_the_place_of_the_error_object() -> N
     @actions.action
     async def report(errors: list[Error]) -> None: ...
 
-    described = document(actions.actions)
+    described = document(actions.app.registry.actions)
 
     schemas = described["components"]["schemas"]
     assert "error" in schemas["Error"]["properties"]
@@ -238,7 +239,7 @@ def test_a_declared_error_is_an_answer_of_its_status() -> None:
     @actions.action(errors=[OutOfCredit, "TOO_LATE"])
     async def buy() -> None: ...
 
-    responses = document(actions.actions)["paths"]["/buy"]["post"]["responses"]
+    responses = document(actions.app.registry.actions)["paths"]["/buy"]["post"]["responses"]
 
     assert set(responses) == {"200", "202", "402", "default"}
     assert responses["402"]["description"] == "`OUT_OF_CREDIT` The caller's credit is used up."
@@ -253,7 +254,7 @@ def test_a_field_that_is_always_sent_is_required_in_answers_only() -> None:
     async def move(item: Node) -> Node:
         return item
 
-    described = document(actions.actions)
+    described = document(actions.app.registry.actions)
 
     operation = described["paths"]["/move"]["post"]
     taken = operation["requestBody"]["content"]["application/json"]["schema"]

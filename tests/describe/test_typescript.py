@@ -58,13 +58,13 @@ def input_type(schema: Schema, **definitions: Json) -> str:
 
 
 def test_the_types_of_an_application_are_those_that_typescript_is_tested_with() -> None:
-    text = typescript(manifest(shop.actions)["actions"])
+    text = typescript(manifest(shop.app.registry.actions)["actions"])
 
     assert text == GOLDEN.read_text("utf-8")
 
 
 def test_a_manifest_that_was_sent_says_the_same() -> None:
-    whole = manifest(shop.actions)
+    whole = manifest(shop.app.registry.actions)
 
     sent = json.loads(json.dumps(whole))
 

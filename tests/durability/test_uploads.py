@@ -286,7 +286,7 @@ async def end_everything(world: World) -> None:
     await app.sweep()
     for run in await app.find(Query(everyone=True)):
         await app.cancel(run.id)
-        await end_of(await app.run(run.id))
+        await end_of(await app.runs.get(run.id))
         await app.delete(run.id)
     await app.close()
 
@@ -341,7 +341,7 @@ async def is_refused(world: World, tree: Any) -> None:  # noqa: ANN401 - a tree
         await start(world.data(tree))
     world.refuses = False
     with pytest.raises(ParseError):
-        await app.start(app.action_named("take"), world.data(tree), key="short")
+        await app.start(app.registry.action_named("take"), world.data(tree), key="short")
     world.check()
     run = await start(world.data({}, HANGS))
     with pytest.raises(RateLimited):
@@ -577,7 +577,7 @@ async def test_a_process_that_is_killed_leaves_files_only_until_nobody_needs_the
         world.check()
     await app.sweep()
     for run in await app.find(Query(everyone=True)):
-        taken += [event.value async for event in await app.run(run.id)]
+        taken += [event.value async for event in await app.runs.get(run.id)]
     await app.close()
 
     assert was_kept != []

@@ -57,7 +57,7 @@ async def measure(marks: ctypes.CDLL) -> None:
         for section in SECTIONS:
             await measure_section(marks, section, path(sites[section.store], section))
         for actions in sites.values():
-            await actions.close()
+            await actions.app.close()
 
 
 async def measure_section(

@@ -144,7 +144,7 @@ async def test_a_run_that_is_stopped_leaves_nothing_to_the_garbage_collector() -
         listener = request(waiting, SSE)
         async with asyncio.TaskGroup() as group:
             group.create_task(listener.listen(actions))
-            await actions.cancel(await run_id(listener))
+            await actions.app.cancel(await run_id(listener))
         await asyncio.sleep(0)
 
     async with actions.lifespan():

@@ -32,7 +32,7 @@ async def actions() -> AsyncIterator[Actions]:
     application = Actions()
     application.include(demo.actions)
     yield application
-    await application.close()
+    await application.app.close()
 
 
 def upload(text: str) -> Upload:
@@ -195,7 +195,7 @@ async def test_the_clock_continues_until_it_is_stopped(actions: Actions) -> None
 
 
 def test_the_demo_has_the_actions_of_every_example() -> None:
-    names = [action.name for action in demo.actions.actions]
+    names = [action.name for action in demo.actions.app.registry.actions]
 
     assert names == ["import_airports", "typewriter", "write_invoices", "clock"]
 

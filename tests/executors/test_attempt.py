@@ -721,7 +721,7 @@ async def test_blocking_code_has_no_helpers(app: App, caplog: pytest.LogCaptureF
 async def test_an_action_uses_what_a_resource_opened() -> None:
     app = App()
 
-    @app.resource
+    @app.registry.resource
     async def pool() -> AsyncIterator[str]:
         yield "the pool"
 
@@ -737,7 +737,7 @@ async def test_an_action_uses_what_a_resource_opened() -> None:
 async def test_another_applications_resource_is_not_found(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @App().resource
+    @App().registry.resource
     async def pool() -> AsyncIterator[str]:
         yield "another's"
 

@@ -118,7 +118,7 @@ async def test_a_run_is_executed_where_the_engine_delivers_its_id(tmp_path: Path
 
     with elsewhere(tmp_path, jobs.queue):
         async with opened(app):
-            heard = await outcome(await app.start(app.action_named("thread_of"), {"n": 3}))
+            heard = await outcome(await app.start(app.registry.action_named("thread_of"), {"n": 3}))
 
     assert heard.chunks == ["elsewhere", "3, attempt 1"]
     assert heard.end == ("done", {})
@@ -132,7 +132,7 @@ async def test_files_reach_the_worker_and_are_closed_where_the_run_was_started(
 
     with elsewhere(tmp_path, jobs.queue):
         async with opened(app):
-            run = await app.start(app.action_named("size_of"), {"file": upload})
+            run = await app.start(app.registry.action_named("size_of"), {"file": upload})
             is_closed = upload.file.closed
             heard = await outcome(run)
 
@@ -145,7 +145,7 @@ async def test_a_cancel_reaches_the_process_that_executes_the_run(tmp_path: Path
 
     with elsewhere(tmp_path, jobs.queue):
         async with opened(app):
-            run = await app.start(app.action_named("hang"), {})
+            run = await app.start(app.registry.action_named("hang"), {})
             await first_chunk(run)
             await run.cancel()
             heard = await outcome(run)
@@ -157,7 +157,7 @@ async def test_a_run_that_is_delivered_twice_is_executed_once(tmp_path: Path) ->
     jobs = Jobs()
     app = application(tmp_path, jobs)
     async with opened(app):
-        run = await app.start(app.action_named("thread_of"), {"n": 3})
+        run = await app.start(app.registry.action_named("thread_of"), {"n": 3})
         (run_id,) = jobs.waiting()
         assert run_id == run.id
 
@@ -173,7 +173,7 @@ async def test_executing_a_run_returns_when_its_end_is_in_the_log(tmp_path: Path
     jobs = Jobs()
     app = application(tmp_path, jobs)
     async with opened(app):
-        run = await app.start(app.action_named("thread_of"), {"n": 3})
+        run = await app.start(app.registry.action_named("thread_of"), {"n": 3})
 
         await jobs.worker.execute(run.id)
         status = (await app.store.get(run.id)).status
@@ -185,7 +185,7 @@ async def test_an_id_that_the_engine_lost_is_enqueued_again_after_a_lease(tmp_pa
     jobs, clock = Jobs(), MovingClock()
     app = application(tmp_path, jobs, clock=clock)
     async with opened(app):
-        run = await app.start(app.action_named("thread_of"), {"n": 3})
+        run = await app.start(app.registry.action_named("thread_of"), {"n": 3})
         lost = jobs.waiting()
 
         await app.sweep()
@@ -202,7 +202,7 @@ async def test_a_start_succeeds_while_the_engine_is_out_of_reach(
     jobs, clock = BrokenJobs(), MovingClock()
     app = application(tmp_path, jobs, clock=clock)
     async with opened(app):
-        run = await app.start(app.action_named("thread_of"), {"n": 3})
+        run = await app.start(app.registry.action_named("thread_of"), {"n": 3})
         jobs.is_broken = False
         clock.advance(QUIET.lease + 1)
         await app.sweep()
@@ -215,7 +215,7 @@ async def test_a_job_that_the_engine_stops_is_executed_by_the_next_worker(tmp_pa
     jobs, clock = Jobs(), MovingClock()
     app = application(tmp_path, jobs, clock=clock)
     async with opened(app):
-        run = await app.start(app.action_named("hang"), {})
+        run = await app.start(app.registry.action_named("hang"), {})
         jobs.waiting()
 
         async with asyncio.TaskGroup() as group:
@@ -277,7 +277,7 @@ async def test_a_worker_that_stops_takes_no_more_runs(tmp_path: Path) -> None:
     jobs = Jobs()
     app = application(tmp_path, jobs)
     async with opened(app):
-        run = await app.start(app.action_named("thread_of"), {"n": 3})
+        run = await app.start(app.registry.action_named("thread_of"), {"n": 3})
 
     with pytest.raises(Unavailable):
         await jobs.worker.execute(run.id)
@@ -325,7 +325,7 @@ async def attached(app: App) -> str:
     """Start a run that is not detached, and return its id."""
     return (
         await app.begin(
-            StartRequest(action=app.action_named("thousands"), caller=Caller(), data={})
+            StartRequest(action=app.registry.action_named("thousands"), caller=Caller(), data={})
         )
     ).id
 

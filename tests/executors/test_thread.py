@@ -139,7 +139,9 @@ async def test_a_thread_is_ahead_of_its_log_up_to_a_limit_in_bytes() -> None:
 
 async def start_attached(app: App, name: str) -> str:
     return (
-        await app.begin(StartRequest(action=app.action_named(name), caller=Caller(), data={}))
+        await app.begin(
+            StartRequest(action=app.registry.action_named(name), caller=Caller(), data={})
+        )
     ).id
 
 

@@ -13,8 +13,18 @@ from tests.support.runs import SOON, first_chunk, opened
 from yieldwire import Context, Stream, StreamableValue
 from yieldwire.actions.marker import Body
 from yieldwire.app import App, Timing
-from yieldwire.errors import ActionError, NotFound, RunCancelled, UsageError, ValidationFailed
+from yieldwire.errors import (
+    ActionError,
+    Forbidden,
+    NotFound,
+    RunCancelled,
+    Unauthorized,
+    UsageError,
+    ValidationFailed,
+)
 from yieldwire.log.chunks import Result
+from yieldwire.runs.access import Caller
+from yieldwire.stores import Query
 
 
 @dataclass(frozen=True)
@@ -264,7 +274,7 @@ async def test_a_run_is_attached_to_by_its_id_and_gives_its_typed_result(app: Ap
     action = app.action(load)
     started = await app.start(action, rows=2)
 
-    found, typed = await app.run(started.id), await app.run(started.id, action)
+    found, typed = await app.runs.get(started.id), await app.runs.get(started.id, action)
 
     assert await found.result() == await typed.result() == Summary(2)
     assert repr(found) == f"<Run {started.id} of load>"
@@ -273,12 +283,12 @@ async def test_a_run_is_attached_to_by_its_id_and_gives_its_typed_result(app: Ap
 async def test_code_can_attach_to_a_run_of_any_owner(app: App) -> None:
     started = await app.start.with_options(owner="ada")(app.action(load), rows=1)
 
-    assert (await app.run(started.id)).id == started.id
+    assert (await app.runs.get(started.id)).id == started.id
 
 
 async def test_a_run_that_is_attached_to_can_be_followed_and_stopped(app: App) -> None:
     started = await app.start(app.action(hang))
-    found = await app.run(started.id)
+    found = await app.runs.get(started.id)
 
     assert await first_chunk(found) == 1
     await found.cancel()
@@ -291,9 +301,33 @@ async def test_what_is_not_a_run_or_another_actions_is_not_found(app: App) -> No
     other, started = app.action(fail), await app.start(app.action(load), rows=1)
 
     with pytest.raises(NotFound, match="no run"):
-        await app.run("r0")
+        await app.runs.get("r0")
     with pytest.raises(NotFound, match="not one of fail, but of load"):
-        await app.run(started.id, other)
+        await app.runs.get(started.id, other)
+
+
+async def test_a_run_is_found_for_a_caller_who_can_read_it_alone(app: App) -> None:
+    started = await app.start(app.action(load), {"rows": 1}, owner="ada")
+
+    found = await app.runs.get(started.id, caller=Caller(owner="ada"))
+
+    assert found.id == started.id
+    with pytest.raises(Forbidden, match="somebody else"):
+        await app.runs.get(started.id, caller=Caller(owner="ben"))
+    with pytest.raises(Unauthorized):
+        await app.runs.get(started.id, caller=Caller())
+
+
+async def test_runs_are_listed_and_deleted(app: App) -> None:
+    started = await app.start(app.action(load), {"rows": 1}, owner="ada")
+    await started.result()
+
+    found = await app.runs.find(Query(owner="ada"))
+    await app.runs.delete(started.id)
+
+    assert [run.id for run in found] == [started.id]
+    with pytest.raises(NotFound):
+        await app.runs.get(started.id)
 
 
 async def test_a_run_is_found_in_a_file_by_an_application_that_has_just_begun(
@@ -302,14 +336,14 @@ async def test_a_run_is_found_in_a_file_by_an_application_that_has_just_begun(
     store = f"sqlite:///{tmp_path / 'runs.db'}"
     async with opened(App(store=store)) as app:
         run_id = (await app.start(app.action(load), rows=1)).id
-        await (await app.run(run_id)).result()
+        await (await app.runs.get(run_id)).result()
 
     fresh, forgetful = App(store=store), App(store=store)
     fresh.action(load)
     try:
-        assert await (await fresh.run(run_id)).result() == Summary(1)
+        assert await (await fresh.runs.get(run_id)).result() == Summary(1)
         # Without the action it is plain JSON.
-        assert await (await forgetful.run(run_id)).result() == {"rows": 1}
+        assert await (await forgetful.runs.get(run_id)).result() == {"rows": 1}
     finally:
         await fresh.close()
         await forgetful.close()

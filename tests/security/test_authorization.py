@@ -25,7 +25,8 @@ from tests.support.world import (
     world,
 )
 from yieldwire import Actions, devtools
-from yieldwire.asgi.routes import PUBLIC, ROUTES
+from yieldwire.asgi.route import PUBLIC
+from yieldwire.asgi.routes import ROUTES
 from yieldwire.log.run import new_run_id
 
 
@@ -74,7 +75,7 @@ def name_of(pattern: Sequence[str]) -> str:
     return "/".join(pattern)
 
 
-TABLE: Final = developed().routes
+TABLE: Final = developed().site.routes
 HANDLED: Final = [(method, pattern) for pattern, methods in TABLE.items() for method in methods]
 each_route = pytest.mark.parametrize(
     ("method", "pattern"), HANDLED, ids=[f"{method} {name_of(p)}" for method, p in HANDLED]
@@ -215,7 +216,7 @@ async def test_a_caller_who_does_not_own_a_run_gets_nothing_of_it_and_changes_no
     site: Actions, deed: str, who: Fields, status: int, make: object
 ) -> None:
     run_id = await (begun(site) if make is begun else ended(site))
-    before = await site.store.get(run_id), await log_of(site, run_id)
+    before = await site.app.store.get(run_id), await log_of(site, run_id)
 
     answer = await send(site, DEEDS[deed](run_id, who))
 
@@ -223,7 +224,7 @@ async def test_a_caller_who_does_not_own_a_run_gets_nothing_of_it_and_changes_no
     assert b"waiting" not in answer.body
     assert b"hello" not in answer.body
     assert "etag" not in answer.headers
-    assert (await site.store.get(run_id), await log_of(site, run_id)) == before
+    assert (await site.app.store.get(run_id), await log_of(site, run_id)) == before
 
 
 @each_deed

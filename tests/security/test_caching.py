@@ -9,7 +9,8 @@ import pytest
 from tests.support.calls import Call, get, post, send
 from tests.support.world import ALICE, NDJSON, PAGE, SSE, TEXT, WHOLE, ended, opened, world
 from yieldwire import devtools
-from yieldwire.asgi.routes import ROUTES, match
+from yieldwire.asgi.route import match
+from yieldwire.asgi.routes import ROUTES
 from yieldwire.errors import NotFound
 
 NEVER: Final = "no-store, no-transform"

@@ -93,9 +93,9 @@ async def test_what_development_kept_in_a_file_is_not_shown_when_it_is_served(
         calls.append(get(f"/runs/{run_id}", [PAGE]))
         calls.append(get(f"/runs/{run_id}/events", [SSE, ("last-event-id", f"{run_id}.0")]))
         answers = [await send(site, call) for call in calls]
-        logged = [event.data async for event in (await site.run(run_id)).events()]
+        logged = [event.data async for event in (await site.runs.get(run_id)).events()]
         with pytest.raises(RunError) as caught:
-            await (await site.run(run_id)).result()
+            await (await site.runs.get(run_id)).result()
 
     for answer in answers:
         assert b"INTERNAL_ERROR" in answer.body
@@ -179,7 +179,7 @@ async def test_a_resource_that_cannot_be_opened_is_shown_in_development() -> Non
         site = world(debug=debug)
         site.resource(pool)
         answers.append((await send(site, post("/say", {}, [WHOLE]))).body.decode())
-        await site.close()
+        await site.app.close()
 
     assert "in pool" in answers[0]
     assert SECRET not in answers[1]

@@ -206,7 +206,7 @@ async def test_a_log_that_breaks_under_a_reader_ends_the_stream_before_its_end(
         async with stream(site, get(f"/runs/{run_id}/events", [*ALICE, accept])) as response:
             body = await response.read()
             store.is_broken = True
-            await site.cancel(run_id)
+            await site.app.cancel(run_id)
             body += await response.rest()
 
     assert INSIDE.search(body.decode()) is None
@@ -348,7 +348,7 @@ async def test_a_run_keeps_no_credentials_of_the_request_that_began_it() -> None
         headers = [*CREDENTIALS, ("user-agent", "a browser")]
         answer = await send(site, post("/say", {}, [*headers, WHOLE]))
 
-        run = await site.store.get(answer.headers["run-id"])
+        run = await site.app.store.get(answer.headers["run-id"])
 
     assert SECRET.encode() not in run.context
     assert from_json(run.context)["request"]["headers"]["user-agent"] == "a browser"

@@ -175,12 +175,12 @@ async def test_a_run_that_writes_too_much_ends_and_nobody_elses_does(
 
         run_id = await ended(site, "say", value)
 
-        run = await site.store.get(run_id)
+        run = await site.app.store.get(run_id)
         last = (await log_of(site, run_id))[-1]
         assert run.status == "failed"
         assert last[1] == "error"
         assert b'"code":"LIMIT_EXCEEDED"' in last[2]
-        assert (await site.store.get(other)).status == "running"
+        assert (await site.app.store.get(other)).status == "running"
 
 
 # 16: time.
@@ -372,7 +372,7 @@ async def test_starting_and_cancelling_forever_leaves_nothing_behind() -> None:
         answer = await send(site, post("/say", {}, BOB))
 
         assert answer.status == 200
-        live = [run for run in await runs_of(site) if not (await site.store.get(run)).ended_at]
+        live = [run for run in await runs_of(site) if not (await site.app.store.get(run)).ended_at]
         assert live == []
 
 

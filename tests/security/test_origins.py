@@ -79,7 +79,7 @@ async def test_a_page_of_another_site_changes_no_run(site: Actions, who: str, de
     answer = await send(site, call)
 
     assert answer.status == 403
-    assert (await site.store.get(run_id)).cancel_reason is None
+    assert (await site.app.store.get(run_id)).cancel_reason is None
 
 
 @pytest.mark.parametrize("kind", ["form", "multipart", "text", "nothing"])
@@ -141,12 +141,12 @@ async def test_a_get_never_starts_a_run_of_an_action_that_is_not_a_feed(site: Ac
 
 async def test_a_get_of_a_run_changes_nothing(site: Actions) -> None:
     run_id = await begun(site, headers=[COOKIE])
-    before = await site.store.get(run_id)
+    before = await site.app.store.get(run_id)
 
     for target in (f"/runs/{run_id}", f"/runs/{run_id}/cancel", f"/runs/{run_id}/events?after=1"):
         await send(site, Call(method="HEAD", target=target, headers=[COOKIE]))
 
-    assert await site.store.get(run_id) == before
+    assert await site.app.store.get(run_id) == before
 
 
 async def test_an_allowed_origin_can_post() -> None:

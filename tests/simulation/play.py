@@ -84,7 +84,7 @@ class Play:
 
     async def start(self, number: int, group: asyncio.TaskGroup) -> None:
         await self.nap(DURATION / 2)
-        names = [action.name for action in self.processes[0].app.actions]
+        names = [action.name for action in self.processes[0].app.registry.actions]
         name = self.random.choice([*names, "count_again", "count_again"])
         n = self.random.choice([0, 1, 5, 20, 40])
         data = {"n": n, "pause": self.random.choice([0.0, 0.01, 0.3, 1.0])}
@@ -114,7 +114,7 @@ class Play:
         self, name: str, data: dict[str, Any], key: str | None, *, detached: bool
     ) -> str:
         app = self.process().app
-        action = app.action_named(name)
+        action = app.registry.action_named(name)
         request = StartRequest(
             action=action, caller=Caller(), data=data, key=key, detached=detached
         )

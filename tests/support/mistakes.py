@@ -372,7 +372,7 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     '`RateLimit("1/hour", storage="disk://")`': made(RateLimit, "1/hour", storage="disk://"),
     "`@actions.resource` above `async def pool(url: str)`": lambda: Actions().resource(takes_more),  # type: ignore[arg-type]
     "`actions.include(pay)`": lambda: Actions().include(pay),  # type: ignore[arg-type]
-    "`await actions.start(pay)`, the function itself": lambda: Actions().own(pay),  # type: ignore[arg-type]
+    "`await actions.start(pay)`, the function itself": lambda: Actions().app.registry.own(pay),  # type: ignore[arg-type]
     '`Progress("x")`': made(Progress, "x"),
     "`Progress(1, total=math.nan)`": made(Progress, 1, total=math.nan),
 }

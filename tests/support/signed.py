@@ -54,4 +54,4 @@ async def sign_out(token: str, *, cancel_runs: bool = False) -> str:
 @actions.action
 async def count_readers() -> int:
     """Return how many readers this process has."""
-    return len(actions.sign_outs.readers)
+    return len(actions.site.sign_outs.readers)

@@ -239,7 +239,7 @@ class Stacked:
 
     async def _seen(self, name: str) -> dict[str, object]:
         await self._begun[name].wait()
-        store, run_id = self.actions.store, self._runs[name]
+        store, run_id = self.actions.app.store, self._runs[name]
         while not (run := await store.get(run_id)).status.is_terminal:
             await store.read(run_id, run.seq, wait=1.0)
         contexts = self._contexts[name]

@@ -27,7 +27,7 @@ async def identify(request: HTTPConnection) -> None:
 
 
 async def closing() -> None:
-    while not actions.is_closing:  # noqa: ASYNC110 - it is not an event
+    while not actions.app.is_closing:  # noqa: ASYNC110 - it is not an event
         await asyncio.sleep(0.01)
 
 

@@ -140,7 +140,7 @@ async def begun(actions: Actions, action: str = "wait", headers: Fields = ALICE)
     """Start a detached run that continues, and return its id when it has an event."""
     call = post(f"/{action}", {}, [*headers, ("prefer", "respond-async")])
     run_id: str = (await send(actions, call)).json()["id"]
-    await actions.reader(run_id).first(5.0)
+    await actions.app.reader(run_id).first(5.0)
     return run_id
 
 
@@ -154,16 +154,16 @@ async def ended(
 
 async def wait_for_end(actions: Actions, run_id: str) -> None:
     """Return when a run has ended."""
-    async with aclosing(actions.reader(run_id).pages(0, tick=5.0)) as pages:
+    async with aclosing(actions.app.reader(run_id).pages(0, tick=5.0)) as pages:
         async for _ in pages:
             pass
 
 
 async def log_of(actions: Actions, run_id: str) -> list[tuple[int, str, bytes]]:
     """Return every event that a run's log has."""
-    await actions.ready()
+    await actions.app.ready()
     events: list[tuple[int, str, bytes]] = []
-    while page := await actions.store.read(run_id, len(events)):
+    while page := await actions.app.store.read(run_id, len(events)):
         every = (each for block in page for each in block.events())
         events += [(each.seq, each.type.value, each.data) for each in every]
     return events

@@ -1,19 +1,9 @@
-"""An application's actions and resources, by name."""
+"""What an application consists of: its actions and resources, by name."""
 
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from inspect import isasyncgenfunction
-from typing import (
-    Any,
-    Final,
-    ParamSpec,
-    TypeVar,
-)
+from typing import Any, Final, ParamSpec, TypeVar
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Resource
@@ -26,30 +16,44 @@ from yieldwire.setting import accepts
 
 P = ParamSpec("P")
 R = TypeVar("R")
-C = TypeVar("C")
-D = TypeVar("D")
-G = TypeVar("G", bound=AsyncIterable[Any] | Iterator[Any])
 T = TypeVar("T")
-V = TypeVar("V")
 
 NAME_SHOWN: Final = 100
 """How many characters of an unknown name are repeated: a caller can send any name."""
 
 
-class Registry:
-    """Actions by their name and by its camelCase form; there is no other way to find one."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An action, with the guards and the middleware of its runs, the outermost first."""
 
-    def __init__(self) -> None:
-        self._actions: dict[str, Action[..., Any, Any]] = {}
+    action: Action[..., Any, Any]
+    guards: tuple[Guard, ...]
+    middleware: tuple[Middleware, ...]
+
+
+class Registry:
+    """Actions by their name and by its camelCase form; there is no other way to find one.
+
+    Args:
+        guards: Run for every action, before its own.
+        middleware: Wraps every attempt, outside the action's own.
+    """
+
+    def __init__(self, guards: Sequence[Guard] = (), middleware: Sequence[Middleware] = ()) -> None:
+        self._entries: dict[str, _Entry] = {}
         self._names: dict[str, Action[..., Any, Any]] = {}
-        self._guards: tuple[Guard, ...] = ()
-        self._middleware: tuple[Middleware, ...] = ()
-        self.declared_resources: list[Resource[Any]] = []
+        self._guards, self._middleware = tuple(guards), tuple(middleware)
+        self.resources: Final[list[Resource[Any]]] = []
+        """What is opened with the application, in order."""
 
     @property
     def actions(self) -> Iterable[Action[..., Any, Any]]:
         """Every action, in the order of registration."""
-        return self._actions.values()
+        return [entry.action for entry in self._entries.values()]
+
+    def find(self, name: str) -> Action[..., Any, Any] | None:
+        """Return the action of that name, if there is one."""
+        return self._names.get(name)
 
     def action_named(self, name: str) -> Action[..., Any, Any]:
         """Return the action of that name, Python's or camelCase.
@@ -93,11 +97,26 @@ class Registry:
         Raises:
             InvalidAction: If its name, in either form, is taken.
         """
+        options = action.options
+        self._add(_Entry(action, tuple(options.guards), tuple(options.middleware)))
+
+    def _add(self, entry: _Entry) -> None:
+        action = entry.action
         for name in {action.name, action.alias}:
             if name in self._names:
                 raise InvalidAction(f"Two actions answer to {name!r}; rename one of them.")
-        self._actions[action.name] = action
+        guards = (*self._guards, *entry.guards)
+        middleware = (*self._middleware, *entry.middleware)
+        self._entries[action.name] = _Entry(action, guards, middleware)
         self._names[action.name] = self._names[action.alias] = action
+
+    def guards_of(self, action: Action[..., Any, Any]) -> tuple[Guard, ...]:
+        """Return the guards of an action's runs, in order: the application's, then its own."""
+        return self._entries[action.name].guards
+
+    def middleware_of(self, action: Action[..., Any, Any]) -> tuple[Middleware, ...]:
+        """Return the middleware of an action's runs, the outermost first."""
+        return self._entries[action.name].middleware
 
     def own(self, action: Action[P, R, T], /) -> Action[P, R, T]:
         """Return ``action``, which must belong to this application.
@@ -105,7 +124,7 @@ class Registry:
         Raises:
             UsageError: If it does not.
         """
-        if not isinstance(action, Action) or self._actions.get(action.name) is not action:
+        if not isinstance(action, Action) or self._names.get(action.name) is not action:
             raise UsageError(
                 f"{name_of(action)}: it is not an action of this application; decorate the "
                 "function with @actions.action, and start what that returns."
@@ -113,24 +132,17 @@ class Registry:
         return action
 
     def include(self, other: "Registry") -> None:
-        """Add the actions and resources of another application, each with its own options.
+        """Add the actions and resources of another application.
 
-        Nothing else of the other application is included, so one that has guards or middleware for
-        all of its actions is refused: they would run without what guards them.
+        Each action keeps its options. The other application's guards and middleware stay with its
+        actions: they run inside this application's, and outside the action's own.
 
         Raises:
-            InvalidAction: If a name is taken, or the other application has guards or middleware.
+            InvalidAction: If a name is taken.
         """
-        if not isinstance(other, Registry):
-            raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
-        if other._guards or other._middleware:  # noqa: SLF001 - of the same class
-            raise InvalidAction(
-                "An application with guards or middleware of its own cannot be included; give "
-                "them to each action, or to the application that includes it."
-            )
-        for action in other.actions:
-            self.register(action)
-        self.declared_resources.extend(other.declared_resources)
+        for entry in other._entries.values():  # noqa: SLF001 - the same class's own
+            self._add(entry)
+        self.resources.extend(each for each in other.resources if each not in self.resources)
 
     def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
         """Declare an async generator that opens something once per process, and closes it.
@@ -150,5 +162,5 @@ class Registry:
                 "resource is; write `async def` with one `yield`, without @asynccontextmanager."
             )
         resource = Resource(opener)
-        self.declared_resources.append(resource)
+        self.resources.append(resource)
         return resource

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -10,19 +10,20 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, Resource
 from yieldwire.actions.guard import Guard, run_guards
 from yieldwire.actions.middleware import Middleware
+from yieldwire.actions.registry import Registry
 from yieldwire.app.configuration import APP, open_store
 from yieldwire.app.opening import Lifetime, Opening
 from yieldwire.clock import Clock, SystemClock
 from yieldwire.clock import Timing as Timing
-from yieldwire.errors import Json, StoreError, Unauthorized, Unavailable, YieldwireError
+from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
 from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
-from yieldwire.runs.access import Access, Caller, Verb, authorize
-from yieldwire.runs.handle import Handles
+from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
+from yieldwire.runs.handle import Runs, Starter
 from yieldwire.runs.inputs import Inputs, Start
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
@@ -33,7 +34,7 @@ logger = logging.getLogger("yieldwire.app")
 
 
 @settings(APP)
-class App(Handles):
+class App:
     """Actions, the store that keeps their runs, and the executor that decides where they run.
 
     It opens itself at the first call, in the event loop of that call. `close` ends that, and
@@ -68,7 +69,9 @@ class App(Handles):
         checks_chunks: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__()
+        self.registry: Final = Registry(guards, middleware)
+        self.action: Final = self.registry.action
+        self.feed: Final = self.registry.feed
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, self.clock)
         self.executor: Final = executor or LocalExecutor()
@@ -78,10 +81,17 @@ class App(Handles):
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
-        self._guards, self._middleware = tuple(guards), tuple(middleware)
         self._inputs = Inputs(self.store)
         self._folds = Folds()
-        self._lifetime = Lifetime(self)
+        self.check: Callable[[Caller], None] = check_expiry
+        """Raises `Unauthorized` if a caller's access has ended."""
+        self.at_opening: Final[list[Callable[[Opening], object]]] = []
+        """Called with each opening when it is complete, to add what lives as long."""
+        self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []
+        """Called by each sweep, before it looks after runs, which it does also if they fail."""
+        self.lifetime: Final = Lifetime(self)
+        self.runs: Final = Runs(self)
+        self.start: Final = Starter(self)
 
     # Opening and closing.
 
@@ -94,7 +104,7 @@ class App(Handles):
             StoreError: If the store cannot be used; a later call tries again.
             UsageError: If it is open in another event loop, which is running.
         """
-        await self._lifetime.open()
+        await self.lifetime.open()
 
     async def ready(self) -> Opening:
         """Return the current opening. The first call opens the application.
@@ -104,19 +114,19 @@ class App(Handles):
             Unavailable: If it is closed.
             UsageError: If it is open in another event loop, which is running.
         """
-        return await self._lifetime.ready()
+        return await self.lifetime.ready()
 
     @property
     def is_closing(self) -> bool:
         """Whether it accepts no new runs: it is stopping, or is closed."""
-        return self._lifetime.is_closing
+        return self.lifetime.is_closing
 
     def new_worker(self, resources: Mapping[Resource[Any], Any]) -> Worker:
         """Return a worker for this application's runs in the running loop."""
         services = Services(
             store=self.store,
             limits=self.run_limits,
-            middleware=self._middleware,
+            middleware_of=self.registry.middleware_of,
             resources=resources,
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
@@ -133,7 +143,9 @@ class App(Handles):
         await self._inputs.remove_leftovers()
 
     def enter(self, opening: Opening, /) -> None:
-        """Add nothing; subclasses add objects that live as long as ``opening``."""
+        """Add what lives as long as ``opening``."""
+        for add in self.at_opening:
+            add(opening)
 
     async def sweep(self) -> None:
         """Run time-based maintenance: stop unread runs, recover lost ones, delete old ones.
@@ -141,6 +153,13 @@ class App(Handles):
         Raises:
             Unavailable: If the application is closed.
         """
+        try:
+            for maintain in self.at_sweep:
+                await maintain()
+        finally:
+            await self._sweep_runs()
+
+    async def _sweep_runs(self) -> None:
         opening = await self.ready()
         for run in await self.store.sweep(lease=self._lease):
             try:
@@ -167,22 +186,22 @@ class App(Handles):
 
     def drain(self) -> None:
         """Accept no new runs, and let every reader end at its next block, to reconnect later."""
-        self._lifetime.drain()
+        self.lifetime.drain()
 
     def force_shutdown(self) -> None:
         """Make the current or the next close give running actions no more time."""
-        self._lifetime.force_shutdown()
+        self.lifetime.force_shutdown()
 
     async def close(self) -> None:
         """Let running actions finish, and close everything, all within the grace time.
 
         Every verb then raises `Unavailable`, until the application is opened again.
         """
-        await self._lifetime.close()
+        await self.lifetime.close()
 
     @property
     def _running_worker(self) -> Worker:
-        return self._lifetime.current.worker
+        return self.lifetime.current.worker
 
     # Starting.
 
@@ -215,7 +234,7 @@ class App(Handles):
         action = request.action
         start = await self._inputs.read(action, ctx, data, detached=request.detached)
         try:
-            opening, key = self._lifetime.current, request.key
+            opening, key = self.lifetime.current, request.key
             admission = admission_of(action, start.record, key, self._max_runs, self._lease)
             await start.keep()
         except BaseException:
@@ -224,9 +243,9 @@ class App(Handles):
         return await self._enter(opening, start, admission)
 
     async def _admit(self, request: StartRequest) -> Context:
-        if self._lifetime.is_closing:
+        if self.lifetime.is_closing:
             raise Unavailable
-        if not self._lifetime.is_open_here:
+        if not self.lifetime.is_open_here:
             await self.ready()
         action, caller = request.action, request.caller
         ctx = Context(
@@ -236,17 +255,8 @@ class App(Handles):
             quota_key=caller.quota_key,
             request=request.facts,
         )
-        await run_guards((*self._guards, *action.options.guards), ctx)
+        await run_guards(self.registry.guards_of(action), ctx)
         return ctx
-
-    def check(self, caller: Caller, /) -> None:
-        """Return if the access of ``caller`` has not ended since it was identified.
-
-        Raises:
-            Unauthorized: If it has.
-        """
-        if caller.has_expired:
-            raise Unauthorized
 
     async def _enter(self, opening: Opening, start: Start, admission: Admission) -> RunRecord:
         try:
@@ -281,10 +291,10 @@ class App(Handles):
             start.close()
 
     def _load(self, run: RunRecord) -> Work:
-        return self._inputs.load(run, self.action_named(run.action))
+        return self._inputs.load(run, self.registry.action_named(run.action))
 
     async def _ended(self, run: RunRecord) -> None:
-        action = self._names.get(run.action)
+        action = self.registry.find(run.action)
         if action is None or action.takes_files:
             await self._inputs.forget([run.id])
 
@@ -305,7 +315,7 @@ class App(Handles):
 
     def reader(self, run_id: str, *, is_needed: bool = True) -> Reader:
         """Return a new reader of a run; the store is told about it if it ``is_needed``."""
-        opening = self._lifetime.current
+        opening = self.lifetime.current
         return Reader(
             self.store,
             opening.worker.backpressures,

@@ -9,12 +9,13 @@ that is gone without a close takes its opening with it; the next one settles its
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol
 
 from yieldwire.actions.context import Resource
+from yieldwire.actions.registry import Registry
 from yieldwire.actions.resources import Resources
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError, Unavailable, UsageError
@@ -46,8 +47,8 @@ class Host(Protocol):
         ...
 
     @property
-    def declared_resources(self) -> Sequence[Resource[Any]]:
-        """The resources to open with it, in order."""
+    def registry(self) -> Registry:
+        """Its actions and resources."""
         ...
 
     async def prepare(self) -> None:
@@ -123,7 +124,7 @@ class Opening:
             await host.store.open()
             await host.prepare()
             ready: asyncio.Future[None] = self.loop.create_future()
-            keeping = self._resources.keep(host.declared_resources, ready)
+            keeping = self._resources.keep(host.registry.resources, ready)
             self._keeper = self.tasks.own(keeping, self._see_keeper_end)
             await ready
             self._worker = host.new_worker(self._resources.opened)

@@ -1,45 +1,32 @@
 """The application over HTTP: one ASGI application, alone or mounted in another."""
 
-import signal
-import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from inspect import isawaitable
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, TypeVar
 
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from yieldwire.actions.context import Resource
+from yieldwire.actions.declare import Declare, DeclareFeed
+from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guard
 from yieldwire.actions.middleware import Middleware
 from yieldwire.app import App, Timing
 from yieldwire.app.configuration import APP
-from yieldwire.app.opening import Opening
-from yieldwire.asgi import signals, workers
-from yieldwire.asgi.disconnect import Disconnected, Disconnects
-from yieldwire.asgi.exchange import BrokenOff, Exchange
-from yieldwire.asgi.negotiation import Formats
-from yieldwire.asgi.presence import Polls
-from yieldwire.asgi.requestlimits import Allowance, RequestLimits
-from yieldwire.asgi.routes import PUBLIC, ROUTES, Route, Table, match
+from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.requestlimits import RequestLimits
+from yieldwire.asgi.routes import ROUTES
 from yieldwire.asgi.safety import SAFETY, Safety
-from yieldwire.asgi.signout import SignOuts, ask_again
+from yieldwire.asgi.site import Identify, Site
 from yieldwire.clock import Clock
-from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
+from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
-from yieldwire.log.run import RunRecord, Status
-from yieldwire.log.transitions import needs_readers
-from yieldwire.runs.access import Access, Caller, Identity
-from yieldwire.runs.reader import Reader
+from yieldwire.runs.access import Access
+from yieldwire.runs.handle import Runs, Starter
 from yieldwire.setting import Rules, function_of, instance, optional, settings
-from yieldwire.stores import Query, RunStore
+from yieldwire.stores import RunStore
 
 T = TypeVar("T")
-
-Known: TypeAlias = str | Identity | None
-Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
-"""Identifies the sender of a request: a name, an `Identity`, ``None`` if anonymous; or raises."""
 
 
 ACTIONS: Final[Rules] = {
@@ -55,7 +42,7 @@ ACTIONS: Final[Rules] = {
 
 
 @settings(ACTIONS)
-class Actions(App):
+class Actions:
     """Actions as one ASGI application.
 
     Mount it anywhere (``app.mount("/api/_actions", actions)``) or serve it alone. Mounted
@@ -86,10 +73,7 @@ class Actions(App):
         UsageError: If a setting is invalid.
     """
 
-    routes: Table = ROUTES
-    """What it answers; the developer page and dialects put their own in front."""
-
-    def __init__(  # noqa: PLR0913 - settings, passed by name
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         *,
         identify: Identify | None = None,
@@ -109,7 +93,7 @@ class Actions(App):
         checks_chunks: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(
+        self.app: Final = App(
             store=store,
             executor=executor,
             access=access,
@@ -122,115 +106,83 @@ class Actions(App):
             checks_chunks=checks_chunks,
             clock=clock,
         )
-        self.request_limits: Final = request_limits or RequestLimits()
-        self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
-        self.safety: Final = Safety(origins, hosts, trusted_proxies)
-        self.formats: Final = Formats()
-        self.polls: Final = Polls(self.store, self.clock)
-        self.sign_outs: Final = SignOuts(self.store)
-        self._identify, self._open_streams = identify, Counter[str]()
+        self.site: Final = Site(
+            self.app,
+            ROUTES,
+            identify=identify,
+            safety=Safety(origins, hosts, trusted_proxies),
+            request_limits=request_limits or RequestLimits(),
+        )
 
-    def enter(self, opening: Opening, /) -> None:
-        """Handle the process's stop signals while ``opening`` is open."""
-        self.disconnects = Disconnects(opening.tasks)
-        self.sign_outs.readers = opening.readers
-        self._open_streams = Counter()
-        signals.listen(self.hear)
-        opening.at_end.callback(signals.forget, self.hear)
-        if self.store.reach == "process":
-            workers.tell()
+    @property
+    def action(self) -> Declare:
+        """Turn a function into an action, as ``@actions.action`` or with options; see `Declare`.
 
-    def hear(self, number: int) -> None:
-        """Start to stop, as the signal asks; after a second SIGINT, do not wait for actions."""
-        if self.is_closing and number == signal.SIGINT:
-            self.force_shutdown()
-        self.drain()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as an ASGI application."""
-        match scope["type"]:
-            case "http":
-                stall_timeout = self.timing.stall_timeout
-                await self._answer(Exchange(scope, receive, send, stall_timeout=stall_timeout))
-            case "lifespan":
-                await self._live(receive, send)
-            case _:
-                await send({"type": "websocket.close", "code": 1008})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        async with AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(self.lifespan())
-            except Exception as exc:
-                await send({"type": "lifespan.startup.failed", "message": str(exc)})
-                raise
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    @asynccontextmanager
-    async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
-        """Open now and close at the end, for the application in which this one is mounted.
-
-        It can be used any number of times and in any event loop; of overlapping lifespans, the
-        last one to end closes the application.
+        The function still works as before: calling the action calls it.
 
         Raises:
-            StoreError: If the store cannot be used.
-            UsageError: If it is open in another event loop, which is running.
+            InvalidAction: If the function cannot be an action, or its name is taken.
         """
-        async with self._lifetime.held():
-            yield
+        return self.app.action
 
-    async def _answer(self, exchange: Exchange) -> None:
-        try:
-            try:
-                self.safety.check(exchange.incoming)
-            finally:
-                exchange.extra += self.safety.cors(exchange.headers)
-            route = match(exchange.path, self.routes)
-            if exchange.method == "OPTIONS":
-                await self._answer_options(exchange, route)
-                return
-            method = "GET" if exchange.method == "HEAD" else exchange.method
-            handler = route.handlers.get(method)
-            if handler is None:
-                raise MethodNotAllowed(exchange.method, route.methods)
-            caller = Caller() if route.pattern in PUBLIC else await self._caller(exchange)
-            await handler(self, exchange, caller, *route.arguments)
-        except Disconnected:
-            pass
-        except BrokenOff:
-            raise
-        except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it
-            await exchange.answer_error(exc, debug=self.debug)
+    @property
+    def feed(self) -> DeclareFeed:
+        """Turn a function that streams into a feed: a read-only action that a GET opens.
 
-    async def _answer_options(self, exchange: Exchange, route: Route) -> None:
-        headers = [(b"allow", ", ".join(route.methods).encode())]
-        headers += self.safety.preflight(exchange.headers, route.methods)
-        await exchange.answer(204, headers=headers)
+        ``@actions.feed`` or with options: ``shared=True`` has one run for all readers with the
+        same input, ``keep=100`` keeps that many of its newest events; see `DeclareFeed`.
 
-    async def _caller(self, exchange: Exchange) -> Caller:
-        address = self.safety.client_address(exchange.incoming)
-        if self._identify is None:
-            return Caller(address=address)
-        asked_at = time.monotonic()
-        known: Any = self._identify(exchange.request)
-        if isawaitable(known):
-            known = await known
-        if isinstance(known, Identity):
-            caller = Caller(
-                owner=known.owner, address=address, expires_at=known.expires_at, asked_at=asked_at
-            )
-            if caller.has_expired:
-                raise Unauthorized
-            return caller
-        if known is not None and not isinstance(known, str):
-            raise UsageError("identify returns a name, an Identity, or None for the anonymous.")
-        return Caller(owner=known, address=address, asked_at=asked_at)
+        Raises:
+            InvalidAction: If the function cannot be a feed, or its name is taken.
+        """
+        return self.app.feed
 
-    # Access that ends while a response is open.
+    def resource(self, opener: Callable[[], AsyncIterator[T]]) -> Resource[T]:
+        """Declare an async generator that opens something once per process, and closes it.
+
+        Raises:
+            UsageError: If it is not an async generator without parameters.
+
+        Example:
+            >>> @actions.resource  # doctest: +SKIP
+            ... async def pool() -> AsyncIterator[Pool]:
+            ...     async with Pool() as opened:
+            ...         yield opened
+        """
+        return self.app.registry.resource(opener)
+
+    def include(self, other: "Actions") -> None:
+        """Add the actions and resources of ``other``.
+
+        Each action keeps its options. The other one's guards and middleware stay with its
+        actions: they run inside this application's, and outside the action's own. Its other
+        settings, such as ``identify`` and ``store``, are ignored.
+
+        Raises:
+            InvalidAction: If a name is taken.
+            UsageError: If ``other`` is not an `Actions`.
+        """
+        if not isinstance(other, Actions):  # pyright: ignore[reportUnnecessaryIsInstance] - a mistake
+            raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
+        self.app.registry.include(other.app.registry)
+
+    @property
+    def start(self) -> Starter:
+        """Start a detached run: ``await actions.start(count, to=3)``; see `Starter`."""
+        return self.app.start
+
+    @property
+    def runs(self) -> Runs:
+        """Find the runs of this application: ``await actions.runs.get(run_id)``; see `Runs`."""
+        return self.app.runs
+
+    def drain(self) -> None:
+        """Accept no new runs, and let every reader end at its next block, to reconnect later."""
+        self.app.drain()
+
+    def force_shutdown(self) -> None:
+        """Make the current or the next close give running actions no more time."""
+        self.app.force_shutdown()
 
     async def disconnect(self, owner: str, *, cancel_runs: bool = False) -> None:
         """End every open response to ``owner``, because their access was revoked.
@@ -248,94 +200,41 @@ class Actions(App):
             StoreError: If the store failed. The responses of this process have ended; call again
                 to inform the others.
         """
-        if not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a mistake
-            raise UsageError(f"disconnect takes a name that identify gave, not {owner!r:.100}.")
-        await self.ready()
-        await self.sign_outs.revoke(owner)
-        if cancel_runs:
-            for status in (Status.PENDING, Status.RUNNING):
-                await self._cancel_runs(owner, status)
+        await self.site.disconnect(owner, cancel_runs=cancel_runs)
 
-    async def _cancel_runs(self, owner: str, status: Status) -> None:
-        before: str | None = None
-        while runs := await self.find(Query(owner=owner, status=status, before=before)):
-            before = runs[-1].id
-            for run in runs:
-                with suppress(NotFound):
-                    await self.cancel(run.id)
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None, None]:
+        """Open now and close at the end, for the application in which this one is mounted.
 
-    async def sweep(self) -> None:
-        """Run time-based maintenance, of runs and of revoked access."""
-        try:
-            await self.sign_outs.catch_up()
-        finally:
-            await self.polls.settle()
-            await super().sweep()
-
-    def check(self, caller: Caller, /) -> None:
-        """Return if the access of ``caller`` has neither expired nor been revoked.
+        It can be used any number of times and in any event loop; of overlapping lifespans, the
+        last one to end closes the application.
 
         Raises:
-            Unauthorized: If it has.
+            StoreError: If the store cannot be used.
+            UsageError: If it is open in another event loop, which is running.
         """
-        self.sign_outs.check(caller)
-
-    def reader_for(self, caller: Caller, run: RunRecord, *, is_needed: bool = True) -> Reader:
-        """Return a reader that ends with its caller's access, and early when the server stops.
-
-        The store is told about it only if it ``is_needed`` to keep the run alive.
-        """
-        reader = self.reader(run.id, is_needed=is_needed and needs_readers(run))
-        reader.caller = caller
-        if self._lifetime.is_closing:
-            reader.leave()
-        if caller.owner is not None and self.sign_outs.has(caller):
-            reader.revoke()
-        return reader
-
-    def attend(
-        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T]
-    ) -> Awaitable[T]:
-        """Return the result of ``work`` for an open response.
-
-        Raises:
-            Disconnected: If the client left.
-        """
-        every = self.timing.reauthorize
-        if every is None or reader.caller.owner is None:
-            return self.disconnects.until_disconnect(exchange.receive, work)
-        return self._attend_and_ask(exchange, reader, work, every)
-
-    async def _attend_and_ask(
-        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T], every: float
-    ) -> T:
-        async def ask() -> Caller:
-            caller = await self._caller(exchange)
-            await self.get(reader.run_id, caller)
-            return caller
-
-        asking = (await self.ready()).tasks.own(ask_again(reader, ask, every))
-        try:
-            return await self.disconnects.until_disconnect(exchange.receive, work)
-        finally:
-            asking.cancel()
-
-    @contextmanager
-    def slot(self, caller: Caller) -> Generator[None, None, None]:
-        """Count an open stream of the caller's while it lasts.
-
-        Raises:
-            RateLimited: If the caller has too many.
-        """
-        quota, streams = caller.quota_key, self._open_streams
-        if streams[quota] >= self.request_limits.streams:
-            raise RateLimited(
-                f"At most {self.request_limits.streams} streams at a time; close one, or poll."
-            )
-        streams[quota] += 1
-        try:
+        async with self.app.lifetime.held():
             yield
-        finally:
-            streams[quota] -= 1
-            if not streams[quota]:
-                del streams[quota]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application."""
+        match scope["type"]:
+            case "http":
+                stall_timeout = self.app.timing.stall_timeout
+                await self.site.answer(Exchange(scope, receive, send, stall_timeout=stall_timeout))
+            case "lifespan":
+                await self._live(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1008})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.lifespan())
+            except Exception as exc:
+                await send({"type": "lifespan.startup.failed", "message": str(exc)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -5,24 +5,22 @@ It works without JavaScript, by reloading, and with it updates live.
 
 import html
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange, debug_part, page
+from yieldwire.asgi.site import Site
 from yieldwire.errors import Json
 from yieldwire.log.cursor import cursor_of
 from yieldwire.log.run import RunRecord, Status
 
-if TYPE_CHECKING:
-    from yieldwire.asgi import Actions
-
 REFRESH_SECONDS: Final = 1
 
 
-async def answer_page(app: "Actions", exchange: Exchange, run: RunRecord) -> None:
+async def answer_page(site: Site, exchange: Exchange, run: RunRecord) -> None:
     """Answer with the page of ``run`` in its current state."""
-    snapshot = await app.snapshot(run.id)
+    snapshot = await site.app.snapshot(run.id)
     title = run.action.replace("_", " ").capitalize()
     ended = snapshot["error"] is not None or snapshot["status"] == Status.COMPLETED
     base = html.escape(exchange.base)

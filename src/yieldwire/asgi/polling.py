@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import SSE, seconds
+from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import key_of, stream_run
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
@@ -18,9 +19,6 @@ from yieldwire.log.snapshot import summary
 from yieldwire.runs.access import Caller
 from yieldwire.stores import Query
 
-if TYPE_CHECKING:
-    from yieldwire.asgi import Actions
-
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_~-]{1,64}", re.ASCII)
 _PRIVATE: Final[Headers] = (
     (b"cache-control", b"private, no-cache"),
@@ -29,30 +27,30 @@ _PRIVATE: Final[Headers] = (
 MAX_LISTED: Final = 200
 
 
-async def get_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+async def get_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:
     """Answer ``GET {base}/runs/{id}``: the snapshot, or for a browser the page that follows it."""
-    run = await _run(app, caller, run_id)
+    run = await _run(site, caller, run_id)
     query = exchange.request.query_params
-    await app.polls.note(run)  # a poll is a reader that comes and goes
+    await site.polls.note(run)  # a poll is a reader that comes and goes
     if exchange.wants_page and "after" not in query:
-        await answer_page(app, exchange, run)
+        await answer_page(site, exchange, run)
         return
     after = seq_in(query["after"], run.id) if query.get("after") else None
     if after is not None:
         check_within(after, run.seq)
-    wait = seconds(query.get("wait"), app.timing.max_wait)
+    wait = seconds(query.get("wait"), site.app.timing.max_wait)
     if wait and not run.status.is_terminal:
         seen = after
         if seen is None and _fits(exchange, _etag(run)):
             seen = run.seq
         if seen is not None:
-            with app.slot(caller):
-                await _wait_for_news(app, exchange, caller, run, seen=seen, wait=wait)
-    await _answer_snapshot(app, exchange, run.id, after)
+            with site.slot(caller):
+                await _wait_for_news(site, exchange, caller, run, seen=seen, wait=wait)
+    await _answer_snapshot(site, exchange, run.id, after)
 
 
 async def _wait_for_news(
-    app: "Actions",
+    site: Site,
     exchange: Exchange,
     caller: Caller,
     run: RunRecord,
@@ -60,17 +58,15 @@ async def _wait_for_news(
     seen: int,
     wait: float,
 ) -> None:
-    reader = app.reader_for(caller, run, is_needed=False)
-    async with app.polls.waiting(run, wait), reader:
-        await app.attend(exchange, reader, reader.news(seen, wait))
+    reader = site.reader_for(caller, run, is_needed=False)
+    async with site.polls.waiting(run, wait), reader:
+        await site.attend(exchange, reader, reader.news(seen, wait))
         reader.check()
 
 
-async def _answer_snapshot(
-    app: "Actions", exchange: Exchange, run_id: str, after: int | None
-) -> None:
+async def _answer_snapshot(site: Site, exchange: Exchange, run_id: str, after: int | None) -> None:
     # Of the state before the body is built: a newer one would hide changes in between.
-    etag = _etag(await app.store.get(run_id))
+    etag = _etag(await site.app.store.get(run_id))
     headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
     if after is None and _fits(exchange, etag):
         await exchange.answer(304, headers=headers)
@@ -79,11 +75,11 @@ async def _answer_snapshot(
     read = after
     if after is not None:
         encoder = NDJSONEncoder()
-        for block in await app.store.read(run_id, after):
-            told = block if app.debug else block.without_debug()
+        for block in await site.app.store.read(run_id, after):
+            told = block if site.app.debug else block.without_debug()
             lines += encoder.encode(told).splitlines()
             read = block.last
-    snapshot = await app.snapshot(run_id, with_text=after is None)
+    snapshot = await site.app.snapshot(run_id, with_text=after is None)
     if read is not None:
         snapshot["cursor"] = cursor_of(run_id, read)
         if read < snapshot["seq"]:
@@ -104,34 +100,34 @@ def _fits(exchange: Exchange, etag: str) -> bool:
     return etag in {each.strip().removeprefix("W/") for each in sent.split(",")}
 
 
-async def get_events(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+async def get_events(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:
     """Answer ``GET {base}/runs/{id}/events``: the stream, from a cursor or from the start."""
-    run = await _run(app, caller, run_id)
+    run = await _run(site, caller, run_id)
     query = exchange.request.query_params
     cursor = exchange.headers.get("last-event-id") or query.get("after") or query.get("lastEventId")
     seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
-    wanted = app.formats.choose(exchange.headers.get("accept"), SSE, streams=True)
-    with app.slot(caller):
-        await stream_run(app, exchange, caller, run, seq, wanted=wanted)
+    wanted = site.formats.choose(exchange.headers.get("accept"), SSE, streams=True)
+    with site.slot(caller):
+        await stream_run(site, exchange, caller, run, seq, wanted=wanted)
 
 
-async def cancel_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+async def cancel_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:
     """Answer ``POST {base}/runs/{id}/cancel``; it is idempotent."""
-    run = await _run(app, caller, run_id, "cancel")
-    await app.cancel(run.id)
+    run = await _run(site, caller, run_id, "cancel")
+    await site.app.cancel(run.id)
     if exchange.wants_page:
         await exchange.answer(303, headers=run_headers(run.id, exchange.base))
         return
     headers = run_headers(run.id, exchange.base)
-    await exchange.answer_json(200, await app.snapshot(run.id), headers)
+    await exchange.answer_json(200, await site.app.snapshot(run.id), headers)
 
 
-async def cancel_start(app: "Actions", exchange: Exchange, caller: Caller, name: str) -> None:
+async def cancel_start(site: Site, exchange: Exchange, caller: Caller, name: str) -> None:
     """Answer ``POST {base}/{action}/cancel``: cancel a start by its key, before or after it."""
-    action, key = app.action_named(name), key_of(exchange)
+    action, key = site.app.registry.action_named(name), key_of(exchange)
     if key is None:
         raise ParseError("Send the Idempotency-Key of the start to cancel.")
-    run = await app.cancel_start(action, caller, key)
+    run = await site.app.cancel_start(action, caller, key)
     if run is None:
         await exchange.answer_json(200, {"runId": None, "status": Status.CANCELLED.value})
         return
@@ -139,23 +135,21 @@ async def cancel_start(app: "Actions", exchange: Exchange, caller: Caller, name:
     await exchange.answer_json(200, {"runId": run.id, "status": run.status.value}, headers)
 
 
-async def delete_run(app: "Actions", exchange: Exchange, caller: Caller, run_id: str) -> None:
+async def delete_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:
     """Answer ``DELETE {base}/runs/{id}``: delete an ended run and its log."""
-    run = await _run(app, caller, run_id, "delete")
-    await app.delete(run.id)
+    run = await _run(site, caller, run_id, "delete")
+    await site.app.delete(run.id)
     await exchange.answer(204)
 
 
-async def list_runs(app: "Actions", exchange: Exchange, caller: Caller) -> None:
+async def list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
     """Answer ``GET {base}/runs``: the caller's own, newest first."""
     if caller.owner is None:
         raise Unauthorized("Sign in first: anonymous runs are not listed.")
-    await answer_list(app, exchange, caller.owner, everyone=False)
+    await answer_list(site, exchange, caller.owner, everyone=False)
 
 
-async def answer_list(
-    app: "Actions", exchange: Exchange, owner: str | None, *, everyone: bool
-) -> None:
+async def answer_list(site: Site, exchange: Exchange, owner: str | None, *, everyone: bool) -> None:
     """Answer with one page of the runs that match the query parameters."""
     query = exchange.request.query_params
     limit = _limit(query.get("limit"))
@@ -164,7 +158,7 @@ async def answer_list(
     except ValueError as exc:
         names = ", ".join(status.value for status in Status)
         raise ParseError(f"status= must be one of {names}.") from exc
-    runs = await app.find(
+    runs = await site.app.find(
         Query(
             owner=owner,
             everyone=everyone,
@@ -190,7 +184,7 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-async def _run(app: "Actions", caller: Caller, run_id: str, verb: str = "read") -> RunRecord:
+async def _run(site: Site, caller: Caller, run_id: str, verb: str = "read") -> RunRecord:
     if _RUN_ID.fullmatch(run_id) is None:
         raise NotFound("There is no such run.")
-    return await app.get(run_id, caller, verb)  # type: ignore[arg-type]
+    return await site.app.get(run_id, caller, verb)  # type: ignore[arg-type]

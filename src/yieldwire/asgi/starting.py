@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from contextlib import aclosing, closing, nullcontext, suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -16,6 +16,7 @@ from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, preferences
 from yieldwire.asgi.requestlimits import Allowance
+from yieldwire.asgi.site import Site
 from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
@@ -36,43 +37,40 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
 
-if TYPE_CHECKING:
-    from yieldwire.asgi import Actions
-
 _SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
 """A header with one of these in its name is not passed to the run."""
 MAX_KEY_LENGTH: Final = 255
 
 
-async def call_action(app: "Actions", exchange: Exchange, caller: Caller, name: str) -> None:
+async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> None:
     """Answer ``POST {base}/{action}``, or GET of a feed."""
-    action = app.action_named(name)
+    action = site.app.registry.action_named(name)
     if exchange.method == "HEAD" and action.method == "GET":
         await exchange.answer(200, media_type=SSEEncoder.media_type)
         return
     if exchange.method != action.method:
         raise MethodNotAllowed(exchange.method, [action.method, "OPTIONS"])
     default = SSE if action.signature.shape.streams else JSON
-    wanted = app.formats.choose(exchange.headers.get("accept"), default)
+    wanted = site.formats.choose(exchange.headers.get("accept"), default)
     cursor = _cursor(exchange)
     prefer = preferences(exchange.headers.get("prefer"))
     if cursor is not None:
         run_id, seq = parse_cursor(cursor)
-        run = await app.get(run_id, caller)
+        run = await site.app.get(run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
         check_within(seq, run.seq)
-        with app.slot(caller):
+        with site.slot(caller):
             if wanted is JSON:
-                await _answer_when_ended(app, exchange, caller, run, prefer)
+                await _answer_when_ended(site, exchange, caller, run, prefer)
             else:
-                await stream_run(app, exchange, caller, run, seq, wanted=wanted)
+                await stream_run(site, exchange, caller, run, seq, wanted=wanted)
         return
     is_held = not prefer.respond_async and wanted is not HTML
     # A caller with too many streams is refused before a run starts that it could not read.
-    with app.slot(caller) if is_held else nullcontext():
-        run = await _start(app, exchange, caller, action, detached=prefer.respond_async)
-        await _answer_started(app, exchange, caller, run, wanted, prefer)
+    with site.slot(caller) if is_held else nullcontext():
+        run = await _start(site, exchange, caller, action, detached=prefer.respond_async)
+        await _answer_started(site, exchange, caller, run, wanted, prefer)
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -84,7 +82,7 @@ def _cursor(exchange: Exchange) -> str | None:
 
 
 async def _start(
-    app: "Actions",
+    site: Site,
     exchange: Exchange,
     caller: Caller,
     action: Action[..., Any, Any],
@@ -95,21 +93,21 @@ async def _start(
         action=action,
         caller=caller,
         facts=_facts(exchange, caller),
-        read=partial(_read, app, exchange, action),
+        read=partial(_read, site, exchange, action),
         key=key_of(exchange),
         detached=detached,
     )
-    return await app.begin(request)
+    return await site.app.begin(request)
 
 
-async def _read(app: "Actions", exchange: Exchange, action: Action[..., Any, Any]) -> Json:
+async def _read(site: Site, exchange: Exchange, action: Action[..., Any, Any]) -> Json:
     """Return the input of a request: the body, or the query of a GET."""
     if exchange.method != "GET":
         headers, receive = exchange.headers, exchange.receive
-        return await read_input(headers, receive, action, app.request_limits, app.timing.body)
+        return await read_input(headers, receive, action, site.request_limits, site.app.timing.body)
     query = exchange.request.query_params.multi_items()
     pairs = [(name, value) for name, value in query if name != "lastEventId"]
-    return coerce(pairs, action.input_schema, max_depth=app.request_limits.depth)
+    return coerce(pairs, action.input_schema, max_depth=site.request_limits.depth)
 
 
 def key_of(exchange: Exchange) -> str | None:
@@ -137,7 +135,7 @@ def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
 
 
 async def _answer_started(
-    app: "Actions",
+    site: Site,
     exchange: Exchange,
     caller: Caller,
     run: RunRecord,
@@ -146,40 +144,40 @@ async def _answer_started(
 ) -> None:
     if prefer.respond_async:
         headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
-        await exchange.answer_json(202, await app.snapshot(run.id), headers)
+        await exchange.answer_json(202, await site.app.snapshot(run.id), headers)
     elif wanted is HTML:
         await exchange.answer(303, headers=run_headers(run.id, exchange.base))
     elif wanted is JSON:
-        await _answer_when_ended(app, exchange, caller, run, prefer)
+        await _answer_when_ended(site, exchange, caller, run, prefer)
     else:
-        await stream_run(app, exchange, caller, run, None, wanted=wanted)
+        await stream_run(site, exchange, caller, run, None, wanted=wanted)
 
 
 async def _answer_when_ended(
-    app: "Actions", exchange: Exchange, caller: Caller, run: RunRecord, prefer: Preferences
+    site: Site, exchange: Exchange, caller: Caller, run: RunRecord, prefer: Preferences
 ) -> None:
-    wait = min(app.timing.wait if prefer.wait is None else prefer.wait, app.timing.max_wait)
+    wait = min(
+        site.app.timing.wait if prefer.wait is None else prefer.wait, site.app.timing.max_wait
+    )
     asked = exchange.request.query_params.get("events") in {"true", "1"}
-    most = app.request_limits.answer_bytes if asked else None
-    fold = Fold(keeps_text=False, shows_debug=app.debug)
-    with closing(_Heard(most, app.answers, fold)) as heard:
-        async with app.reader_for(caller, run) as reader:
-            work = _read_to_end(reader, heard, wait, app.timing.keepalive)
-            await app.attend(exchange, reader, work)
+    most = site.request_limits.answer_bytes if asked else None
+    fold = Fold(keeps_text=False, shows_debug=site.app.debug)
+    with closing(_Heard(most, site.answers, fold)) as heard:
+        async with site.reader_for(caller, run) as reader:
+            work = _read_to_end(reader, heard, wait, site.app.timing.keepalive)
+            await site.attend(exchange, reader, work)
             reader.check()
-        await _answer_heard(app, exchange, run, heard)
+        await _answer_heard(site, exchange, run, heard)
 
 
-async def _answer_heard(
-    app: "Actions", exchange: Exchange, run: RunRecord, heard: "_Heard"
-) -> None:
+async def _answer_heard(site: Site, exchange: Exchange, run: RunRecord, heard: "_Heard") -> None:
     headers = run_headers(run.id, exchange.base)
     if heard.fault is not None:
         error = _too_large(run.id, exchange.base, heard.fault)
         await exchange.answer_error_object(error, headers)
         return
     end, outcome = heard.end, heard.outcome()
-    status = advance(Status.RUNNING, end) if end else (await app.store.get(run.id)).status
+    status = advance(Status.RUNNING, end) if end else (await site.app.store.get(run.id)).status
     code = 202 if end is None else 200
     if outcome["error"] is not None:
         code = ErrorObject.from_dict(outcome["error"]).status
@@ -262,7 +260,7 @@ async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) 
 
 
 async def stream_run(
-    app: "Actions",
+    site: Site,
     exchange: Exchange,
     caller: Caller,
     run: RunRecord,
@@ -284,10 +282,10 @@ async def stream_run(
             return
     encoder = (wanted.encoder or SSEEncoder)()
     headers = run_headers(run.id, exchange.base)
-    async with app.reader_for(caller, run) as reader:
+    async with site.reader_for(caller, run) as reader:
         page: Sequence[Block] = ()
         if seq is None:
-            timing = app.timing
+            timing = site.app.timing
             page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
             if reader.is_revoked:
                 raise Unauthorized
@@ -298,14 +296,14 @@ async def stream_run(
         if page:
             status, first_seq, last = _status_after(page), page[0].first, page[-1].last
         else:
-            run = run if seq is not None else await app.store.get(run.id)
+            run = run if seq is not None else await site.app.store.get(run.id)
             status, first_seq, last = run.status, run.first_seq, run.seq
         after = first_seq - 1 if seq is None else seq
         opening = encoder.opening(run.id, after, _state(run.id, status, first_seq))
-        streaming = Streaming(exchange, reader, encoder, app.timing, caller)
+        streaming = Streaming(exchange, reader, encoder, site.app.timing, caller)
         work = streaming.run(after, opening, headers, page=page, has_news=last > after)
         # If everything is there already, only sends are left, and need no watch.
-        await (work if page and page[-1].end is not None else app.attend(exchange, reader, work))
+        await (work if page and page[-1].end is not None else site.attend(exchange, reader, work))
 
 
 def _status_after(page: Sequence[Block]) -> Status:

@@ -82,7 +82,7 @@ def serve(
         forwarded_allow_ips=how.proxies,
         root_path=how.root_path,
         # Streams have ended by then, as the application drains. This is for other hangs.
-        timeout_graceful_shutdown=math.ceil(app.timing.grace) + 1,
+        timeout_graceful_shutdown=math.ceil(app.app.timing.grace) + 1,
     )
     logging.getLogger("uvicorn.error").addFilter(_in_one_line)
     server = _Server(config, app, on_ready)

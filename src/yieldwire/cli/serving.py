@@ -60,39 +60,40 @@ def develop(target: str, where: Listening, *, base: str, reloads: bool, opens: b
 
 def publish(target: str, where: Listening, how: Serving, *, workers: int) -> None:
     """Serve without the page, in as many processes as there are ``workers``."""
-    app = _load(target)
-    _check_workers(app, workers)
+    actions = _load(target)
+    _check_workers(actions, workers)
     with where.open() as listener:
         if workers > 1 and not where.is_given:
             note(f"{workers} workers serve {target} at {url_of(listener, how.base)}")
-            keep_running(Children(listener, grace=app.timing.grace), workers)
+            keep_running(Children(listener, grace=actions.app.timing.grace), workers)
         else:
             line = f"Yieldwire serves {target} at {url_of(listener, how.base)}"
-            _serve(app, listener, how, on_ready=lambda: note(line))
+            _serve(actions, listener, how, on_ready=lambda: note(line))
 
 
 def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: bool) -> None:
     try:
-        app = _load(target)
+        actions = _load(target)
     except (UsageError, StoreError) as exc:
         if is_watched:
             note(f"{exc.details}\n" if isinstance(exc, LoadFailed) else "")
             note(f"{exc} Waiting for a change.")
             sys.exit(Outcome.USAGE)
         raise
-    devtools.attach(app)
-    app.timing = replace(app.timing, grace=DEV_GRACE)
+    devtools.attach(actions)
+    actions.app.timing = replace(actions.app.timing, grace=DEV_GRACE)
 
     def greet() -> None:
-        sys.stdout.write(_greeting(app, target, url_of(listener, base), is_watched=is_watched))
+        sys.stdout.write(_greeting(actions, target, url_of(listener, base), is_watched=is_watched))
         sys.stdout.flush()
 
-    _serve(app, listener, Serving(base=base, log_level="warning", redirects=True), greet)
+    _serve(actions, listener, Serving(base=base, log_level="warning", redirects=True), greet)
 
 
-def _greeting(app: Actions, target: str, url: str, *, is_watched: bool) -> str:
-    width = max((len(action.name) for action in app.actions), default=0)
-    told = [f"  {one.name:<{width}}  {one.doc.partition(chr(10))[0]}" for one in app.actions]
+def _greeting(actions: Actions, target: str, url: str, *, is_watched: bool) -> str:
+    known = list(actions.app.registry.actions)
+    width = max((len(action.name) for action in known), default=0)
+    told = [f"  {one.name:<{width}}  {one.doc.partition(chr(10))[0]}" for one in known]
     end = "; it restarts when a Python file changes" if is_watched else ""
     lines = [
         f"Yieldwire serves {target} at {url}",
@@ -105,19 +106,17 @@ def _greeting(app: Actions, target: str, url: str, *, is_watched: bool) -> str:
 
 
 def _serve(
-    app: Actions, listener: socket.socket, how: Serving, on_ready: Callable[[], object]
+    actions: Actions, listener: socket.socket, how: Serving, on_ready: Callable[[], object]
 ) -> None:
-    if not serve(app, listener, how, on_ready):
+    if not serve(actions, listener, how, on_ready):
         sys.exit(Outcome.FAILED)
 
 
 def _load(target: str) -> Actions:
-    app = load(target)
-    if not isinstance(app, Actions):
-        raise UsageError(f"{target} is an App, which cannot be served; use Actions().")
+    actions = load(target)
     # Reported once and here, rather than by every process that is started.
-    asyncio.run(_ask(app.store))
-    return app
+    asyncio.run(_ask(actions.app.store))
+    return actions
 
 
 async def _ask(store: RunStore) -> None:
@@ -127,10 +126,10 @@ async def _ask(store: RunStore) -> None:
         await store.close()
 
 
-def _check_workers(app: Actions, workers: int) -> None:
+def _check_workers(actions: Actions, workers: int) -> None:
     if workers == 1:
         return
-    if app.store.reach == "process":
+    if actions.app.store.reach == "process":
         raise UsageError(
             f"{workers} workers cannot share this application's store: it lives in one process, "
             "so a run that one worker starts would be unknown to the others. "

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from yieldwire.app import App
+from yieldwire.asgi import Actions
 from yieldwire.errors import UsageError
 from yieldwire.errors.debug import text_of
 
@@ -31,7 +31,7 @@ def path_of(target: str) -> Path:
     return Path(_split(target)[0])
 
 
-def load(target: str) -> App:
+def load(target: str) -> Actions:
     """Import the file of ``app.py`` or ``app.py:name``, and return the application in it.
 
     Without a name it is ``actions`` or ``app``, or the only one that there is.
@@ -41,7 +41,7 @@ def load(target: str) -> App:
         UsageError: If there is no such file, or no application in it that can be opened.
     """
     app = _found(target)
-    if app.is_closing:
+    if app.app.is_closing:
         raise UsageError(
             f"{target} has closed its application during the import: put what opens it below "
             '`if __name__ == "__main__":`, or into another file.'
@@ -49,7 +49,7 @@ def load(target: str) -> App:
     return app
 
 
-def _found(target: str) -> App:
+def _found(target: str) -> Actions:
     file, name = _split(target)
     path = Path(file)
     if not path.is_file():
@@ -57,7 +57,7 @@ def _found(target: str) -> App:
     module = _import(path.resolve())
     if name:
         return _named(module, name, path)
-    found = {key: value for key, value in vars(module).items() if isinstance(value, App)}
+    found = {key: value for key, value in vars(module).items() if isinstance(value, Actions)}
     for usual in _USUAL:
         if usual in found:
             return found[usual]
@@ -68,13 +68,13 @@ def _found(target: str) -> App:
     raise UsageError(f"{path} has no application; it needs `actions = Actions()` at its top level.")
 
 
-def _named(module: ModuleType, name: str, path: Path) -> App:
+def _named(module: ModuleType, name: str, path: Path) -> Actions:
     value: object = module
     for part in name.split("."):
         if not hasattr(value, part):
             raise UsageError(f"{path} has no {name!r}.")
         value = getattr(value, part)
-    if not isinstance(value, App):
+    if not isinstance(value, Actions):
         kind = type(value).__name__
         raise UsageError(f"{name!r} in {path} is of the type {kind}, not Actions().")
     return value

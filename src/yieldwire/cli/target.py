@@ -92,7 +92,7 @@ def target_of(address: Address) -> AbstractAsyncContextManager[Target]:
 
     A file is imported here: outside of any event loop, as its own code can require.
     """
-    return _remote(address) if is_url(address.target) else _local(load(address.target))
+    return _remote(address) if is_url(address.target) else _local(load(address.target).app)
 
 
 @asynccontextmanager
@@ -152,14 +152,14 @@ class _Local:
         await self._app.close()
 
     async def manifest(self) -> Sequence[dict[str, Json]]:
-        return list(map(description_of, self._app.actions))
+        return list(map(description_of, self._app.registry.actions))
 
     async def start(
         self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
     ) -> ShownRun:
         if detached:
             raise UsageError("A run in this process ends with it; --detach needs a URL.")
-        run = await self._app.start(self._app.action_named(action["name"]), input)
+        run = await self._app.start(self._app.registry.action_named(action["name"]), input)
         self._run = run
         return run
 

@@ -11,7 +11,9 @@ from typing import Final
 from yieldwire.asgi import Actions
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange
 from yieldwire.asgi.polling import answer_list
-from yieldwire.asgi.routes import Handler, static_file
+from yieldwire.asgi.route import Handler
+from yieldwire.asgi.routes import static_file
+from yieldwire.asgi.site import Site
 from yieldwire.runs.access import Caller
 
 _STATIC: Final = files("yieldwire.devtools").joinpath("static")
@@ -32,11 +34,11 @@ def attach(actions: Actions) -> None:
         ("",): {"GET": _index},
         ("dev", "runs"): {"GET": _every_run},
     }
-    actions.routes = {**pages, **assets, **actions.routes}
-    actions.checks_chunks = actions.debug = True
+    actions.site.routes = {**pages, **assets, **actions.site.routes}
+    actions.app.checks_chunks = actions.app.debug = True
 
 
-async def _index(_app: Actions, exchange: Exchange, _caller: Caller) -> None:
+async def _index(_site: Site, exchange: Exchange, _caller: Caller) -> None:
     if not exchange.path:
         # The page's own URLs are relative to the base with its slash.
         await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
@@ -46,5 +48,5 @@ async def _index(_app: Actions, exchange: Exchange, _caller: Caller) -> None:
     await exchange.answer(200, page, media_type="text/html; charset=utf-8", headers=headers)
 
 
-async def _every_run(app: Actions, exchange: Exchange, _caller: Caller) -> None:
-    await answer_list(app, exchange, None, everyone=True)
+async def _every_run(site: Site, exchange: Exchange, _caller: Caller) -> None:
+    await answer_list(site, exchange, None, everyone=True)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
+from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, Resource
 from yieldwire.actions.middleware import Middleware, enter_middleware
 from yieldwire.actions.schema import Output
@@ -65,7 +66,8 @@ class Services:
 
     store: RunStore
     limits: RunLimits
-    middleware: tuple[Middleware, ...]
+    middleware_of: Callable[[Action[..., Any, Any]], tuple[Middleware, ...]]
+    """What wraps an action's attempts, the outermost first."""
     resources: Mapping[Resource[Any], Any]
     checks_chunks: Callable[[], bool]
     """Whether the chunks of actions are validated."""
@@ -146,8 +148,7 @@ class Attempt:
             **self._work.context,
         )
         drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
-        middleware = (*self._services.middleware, *self._work.action.options.middleware)
-        if middleware:
+        if middleware := self._services.middleware_of(self._work.action):
             return self._drive_within(middleware, drive)
         # Helpers are started through the context: without a context no group is needed.
         may_spawn = Context in self._work.action.signature.injected.values()

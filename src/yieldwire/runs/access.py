@@ -75,3 +75,13 @@ async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access |
     if caller.owner is None or caller.has_expired:
         raise Unauthorized
     raise Forbidden("This run belongs to somebody else.")
+
+
+def check_expiry(caller: Caller) -> None:
+    """Return if the identity of ``caller`` has not expired.
+
+    Raises:
+        Unauthorized: If it has.
+    """
+    if caller.has_expired:
+        raise Unauthorized

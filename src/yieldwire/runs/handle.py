@@ -1,7 +1,7 @@
 """Starts, finds and holds runs from Python code."""
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -13,10 +13,10 @@ from yieldwire.errors.lookup import error_from
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.log.snapshot import Fold
-from yieldwire.runs.access import Caller
+from yieldwire.runs.access import Caller, Verb
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
-from yieldwire.stores import RunStore
+from yieldwire.stores import Query, RunStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,8 +42,21 @@ class Verbs(Protocol):
         """Open the application at its first call."""
         ...
 
-    def own(self, action: Action[P, Any, T], /) -> Action[P, Any, T]:
-        """Return an action of the application's."""
+    @property
+    def registry(self) -> Registry:
+        """The application's actions."""
+        ...
+
+    async def get(self, run_id: str, caller: Caller, verb: Verb = ...) -> RunRecord:
+        """Return a run if ``caller`` is allowed to do ``verb`` to it."""
+        ...
+
+    async def find(self, query: Query) -> Sequence[RunRecord]:
+        """Return the matching runs, newest first."""
+        ...
+
+    async def delete(self, run_id: str) -> None:
+        """Delete a run that has ended."""
         ...
 
     async def begin(self, request: StartRequest, /) -> RunRecord:
@@ -142,7 +155,7 @@ class Run(Generic[T]):
         return await self._app.snapshot(self.id)
 
 
-class Start:
+class Starter:
     """Starts detached runs from Python: ``run = await actions.start(count, to=3)``.
 
     A detached run continues with or without readers. Pass the input as the action's own
@@ -161,7 +174,7 @@ class Start:
     def __init__(self, app: Verbs, options: Mapping[str, str | None] | None = None) -> None:
         self._app, self._options = app, options
 
-    def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Start":
+    def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Starter":
         """Return a starter with an owner or an idempotency key.
 
         Args:
@@ -172,7 +185,7 @@ class Start:
             >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
             >>> run = await start(report, month="May")  # doctest: +SKIP
         """
-        return Start(self._app, {"owner": owner, "key": key})
+        return Starter(self._app, {"owner": owner, "key": key})
 
     @overload
     async def __call__(
@@ -250,7 +263,7 @@ class Start:
                 cannot be told apart.
             YieldwireError: Any error with which a guard refuses.
         """
-        action = self._app.own(action)
+        action = self._app.registry.own(action)
         options, data = self._parted(action, args, input)
         request = StartRequest(
             action=action,
@@ -294,34 +307,55 @@ def _inputs_of(action: Action[..., Any, Any]) -> list[str]:
     return [name for name in inspect.signature(action.function).parameters if name not in injected]
 
 
-class Handles(Registry):
-    """Run operations for Python code, without HTTP."""
+class Runs:
+    """The runs of an application, for code in the server's process."""
 
-    @property
-    def start(self: Verbs) -> Start:
-        """Start a detached run: ``await actions.start(count, to=3)``; see `Start`."""
-        return Start(self)
+    def __init__(self, app: Verbs) -> None:
+        self._app = app
 
     @overload
-    async def run(self, run_id: str) -> Run[Any]: ...
+    async def get(self, run_id: str, /, *, caller: Caller | None = None) -> Run[Any]: ...
     @overload
-    async def run(self, run_id: str, action: Action[..., Any, T]) -> Run[T]: ...
-    async def run(self, run_id: str, action: Action[..., Any, Any] | None = None) -> Run[Any]:
+    async def get(
+        self, run_id: str, action: Action[..., Any, T], /, *, caller: Caller | None = None
+    ) -> Run[T]: ...
+    async def get(
+        self,
+        run_id: str,
+        action: Action[..., Any, Any] | None = None,
+        /,
+        *,
+        caller: Caller | None = None,
+    ) -> Run[Any]:
         """Return the run with this id, no matter who started it or where it is executed.
-
-        There is no access check: code in the server's process can attach to every run.
-        Check an id from a request first, with ``await actions.get(run_id, caller)``.
 
         Args:
             run_id: The run's id.
             action: The action of the run, so that type checkers know the result.
+            caller: Who must be allowed to read the run. ``None``: access is not checked, as code
+                in the server's process can attach to every run.
 
         Raises:
             NotFound: If the run does not exist, or belongs to another action.
+            Unauthorized: If ``caller`` is anonymous and the run has an owner.
+            Forbidden: If the run is another owner's.
         """
-        app = cast("Verbs", self)
+        app = self._app
         await app.ready()
-        record = await app.store.get(run_id)
+        record = await (app.store.get(run_id) if caller is None else app.get(run_id, caller))
         if action is not None and record.action != action.name:
             raise NotFound(f"The run {run_id} is not one of {action.name}, but of {record.action}.")
-        return Run(app, record, action or self._names.get(record.action))
+        return Run(app, record, action or app.registry.find(record.action))
+
+    async def find(self, query: Query) -> Sequence[RunRecord]:
+        """Return the records of the matching runs, newest first."""
+        return await self._app.find(query)
+
+    async def delete(self, run_id: str) -> None:
+        """Delete a run that has ended, and its log.
+
+        Raises:
+            NotFound: If the run does not exist.
+            Conflict: If it has not ended.
+        """
+        await self._app.delete(run_id)

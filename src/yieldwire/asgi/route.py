@@ -1,0 +1,50 @@
+"""Which handlers a path leads to."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from yieldwire.errors import NotFound
+
+Handler: TypeAlias = Callable[..., Awaitable[None]]
+"""Called with the application, the exchange, the caller, and the value for the path's ``{}``."""
+
+Table: TypeAlias = Mapping[tuple[str, ...], Mapping[str, Handler]]
+
+PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
+"""Files of the package itself, which are public."""
+
+
+class Route:
+    """The result of a path look-up: its handlers by method, and the value for its ``{}``."""
+
+    def __init__(self, pattern: tuple[str, ...], table: Table, arguments: list[str]) -> None:
+        self.pattern: Final = pattern
+        self.handlers: Final = table[pattern]
+        self.arguments: Final[list[Any]] = arguments
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that are answered here."""
+        extra = ["HEAD"] if "GET" in self.handlers else []
+        return [*self.handlers, *extra, "OPTIONS"]
+
+
+def match(path: str, table: Table) -> Route:
+    """Find the route of a path; a trailing slash makes no difference.
+
+    Raises:
+        NotFound: If there is none.
+    """
+    below = path.removeprefix("/")
+    if len(below) > 1:
+        below = below.removesuffix("/")
+    parts = tuple(below.split("/"))
+    if parts in table and "{}" not in parts:
+        return Route(parts, table, [])
+    for pattern in table:
+        if len(pattern) == len(parts) and "{}" in pattern:
+            places = [n for n, want in enumerate(pattern) if want == "{}"]
+            arguments = [parts[n] for n in places]
+            if pattern == tuple(["{}" if n in places else part for n, part in enumerate(parts)]):
+                return Route(pattern, table, arguments)
+    raise NotFound("There is nothing at this URL.")

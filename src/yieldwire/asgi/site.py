@@ -1,0 +1,234 @@
+"""An application as HTTP serves it: who calls, what is open, and how large a request can be."""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from inspect import isawaitable
+from typing import Any, Final, TypeAlias, TypeVar
+
+from starlette.requests import HTTPConnection
+
+from yieldwire.app import App
+from yieldwire.app.opening import Opening
+from yieldwire.asgi import signals, workers
+from yieldwire.asgi.disconnect import Disconnected, Disconnects
+from yieldwire.asgi.exchange import BrokenOff, Exchange
+from yieldwire.asgi.negotiation import Formats
+from yieldwire.asgi.presence import Polls
+from yieldwire.asgi.requestlimits import Allowance, RequestLimits
+from yieldwire.asgi.route import PUBLIC, Route, Table, match
+from yieldwire.asgi.safety import Safety
+from yieldwire.asgi.signout import SignOuts, ask_again
+from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.transitions import needs_readers
+from yieldwire.runs.access import Caller, Identity
+from yieldwire.runs.reader import Reader
+from yieldwire.stores import Query
+
+T = TypeVar("T")
+
+Known: TypeAlias = str | Identity | None
+Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
+"""Identifies the sender of a request: a name, an `Identity`, ``None`` if anonymous; or raises."""
+
+
+class Site:
+    """What all requests to one application share.
+
+    Args:
+        app: The application.
+        routes: The addresses that are answered.
+        identify: Identifies the caller of each request; ``None``: every caller is anonymous.
+        safety: Which requests are answered at all.
+        request_limits: How large a request and its answer can be.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        routes: Table,
+        *,
+        identify: Identify | None,
+        safety: Safety,
+        request_limits: RequestLimits,
+    ) -> None:
+        self.app: Final = app
+        self.safety: Final = safety
+        self.request_limits: Final = request_limits
+        self.answers: Final = Allowance(request_limits.answers_bytes)  # of JSON's events
+        self.routes = routes
+        """What is answered; the developer page and dialects put their own in front."""
+        self.formats: Final = Formats()
+        self.polls: Final = Polls(app.store, app.clock)
+        self.sign_outs: Final = SignOuts(app.store)
+        self._identify, self._open_streams = identify, Counter[str]()
+        app.check = self.sign_outs.check
+        app.at_opening.append(self._enter)
+        app.at_sweep.append(self._maintain)
+
+    def _enter(self, opening: Opening) -> None:
+        """Handle the process's stop signals while ``opening`` is open."""
+        self.disconnects = Disconnects(opening.tasks)
+        self.sign_outs.readers = opening.readers
+        self._open_streams = Counter()
+        signals.listen(self.hear)
+        opening.at_end.callback(signals.forget, self.hear)
+        if self.app.store.reach == "process":
+            workers.tell()
+
+    def hear(self, number: int) -> None:
+        """Start to stop, as the signal asks; after a second SIGINT, do not wait for actions."""
+        if self.app.is_closing and number == signal.SIGINT:
+            self.app.force_shutdown()
+        self.app.drain()
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer one request."""
+        try:
+            try:
+                self.safety.check(exchange.incoming)
+            finally:
+                exchange.extra += self.safety.cors(exchange.headers)
+            route = match(exchange.path, self.routes)
+            if exchange.method == "OPTIONS":
+                await self._answer_options(exchange, route)
+                return
+            method = "GET" if exchange.method == "HEAD" else exchange.method
+            handler = route.handlers.get(method)
+            if handler is None:
+                raise MethodNotAllowed(exchange.method, route.methods)
+            caller = Caller() if route.pattern in PUBLIC else await self._caller(exchange)
+            await handler(self, exchange, caller, *route.arguments)
+        except Disconnected:
+            pass
+        except BrokenOff:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it
+            await exchange.answer_error(exc, debug=self.app.debug)
+
+    async def _answer_options(self, exchange: Exchange, route: Route) -> None:
+        headers = [(b"allow", ", ".join(route.methods).encode())]
+        headers += self.safety.preflight(exchange.headers, route.methods)
+        await exchange.answer(204, headers=headers)
+
+    async def _caller(self, exchange: Exchange) -> Caller:
+        address = self.safety.client_address(exchange.incoming)
+        if self._identify is None:
+            return Caller(address=address)
+        asked_at = time.monotonic()
+        known: Any = self._identify(exchange.request)
+        if isawaitable(known):
+            known = await known
+        if isinstance(known, Identity):
+            caller = Caller(
+                owner=known.owner, address=address, expires_at=known.expires_at, asked_at=asked_at
+            )
+            if caller.has_expired:
+                raise Unauthorized
+            return caller
+        if known is not None and not isinstance(known, str):
+            raise UsageError("identify returns a name, an Identity, or None for the anonymous.")
+        return Caller(owner=known, address=address, asked_at=asked_at)
+
+    # Access that ends while a response is open.
+
+    async def disconnect(self, owner: str, *, cancel_runs: bool = False) -> None:
+        """End every open response to ``owner``, because their access was revoked.
+
+        Streams end so that their clients reconnect; waiting answers and polls are 401. The next
+        request is identified again and must be refused: revoke the session first. In other
+        processes that share the store this takes effect within two sweeps. Later requests, by
+        somebody who has signed in again, are answered.
+
+        The owner's runs continue, and stop like any run without readers; with ``cancel_runs``
+        they are cancelled, in every process.
+
+        Raises:
+            UsageError: If ``owner`` is not a name.
+            StoreError: If the store failed. The responses of this process have ended; call again
+                to inform the others.
+        """
+        if not isinstance(owner, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a mistake
+            raise UsageError(f"disconnect takes a name that identify gave, not {owner!r:.100}.")
+        await self.app.ready()
+        await self.sign_outs.revoke(owner)
+        if cancel_runs:
+            for status in (Status.PENDING, Status.RUNNING):
+                await self._cancel_runs(owner, status)
+
+    async def _cancel_runs(self, owner: str, status: Status) -> None:
+        before: str | None = None
+        while runs := await self.app.find(Query(owner=owner, status=status, before=before)):
+            before = runs[-1].id
+            for run in runs:
+                with suppress(NotFound):
+                    await self.app.cancel(run.id)
+
+    async def _maintain(self) -> None:
+        try:
+            await self.sign_outs.catch_up()
+        finally:
+            await self.polls.settle()
+
+    def reader_for(self, caller: Caller, run: RunRecord, *, is_needed: bool = True) -> Reader:
+        """Return a reader that ends with its caller's access, and early when the server stops.
+
+        The store is told about it only if it ``is_needed`` to keep the run alive.
+        """
+        reader = self.app.reader(run.id, is_needed=is_needed and needs_readers(run))
+        reader.caller = caller
+        if self.app.is_closing:
+            reader.leave()
+        if caller.owner is not None and self.sign_outs.has(caller):
+            reader.revoke()
+        return reader
+
+    def attend(
+        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T]
+    ) -> Awaitable[T]:
+        """Return the result of ``work`` for an open response.
+
+        Raises:
+            Disconnected: If the client left.
+        """
+        every = self.app.timing.reauthorize
+        if every is None or reader.caller.owner is None:
+            return self.disconnects.until_disconnect(exchange.receive, work)
+        return self._attend_and_ask(exchange, reader, work, every)
+
+    async def _attend_and_ask(
+        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T], every: float
+    ) -> T:
+        async def ask() -> Caller:
+            caller = await self._caller(exchange)
+            await self.app.get(reader.run_id, caller)
+            return caller
+
+        asking = (await self.app.ready()).tasks.own(ask_again(reader, ask, every))
+        try:
+            return await self.disconnects.until_disconnect(exchange.receive, work)
+        finally:
+            asking.cancel()
+
+    @contextmanager
+    def slot(self, caller: Caller) -> Generator[None, None, None]:
+        """Count an open stream of the caller's while it lasts.
+
+        Raises:
+            RateLimited: If the caller has too many.
+        """
+        quota, streams = caller.quota_key, self._open_streams
+        if streams[quota] >= self.request_limits.streams:
+            raise RateLimited(
+                f"At most {self.request_limits.streams} streams at a time; close one, or poll."
+            )
+        streams[quota] += 1
+        try:
+            yield
+        finally:
+            streams[quota] -= 1
+            if not streams[quota]:
+                del streams[quota]
