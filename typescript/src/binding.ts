@@ -26,20 +26,20 @@ export interface ActionCommands<Input, Chunk, Result, Code extends string> exten
   readonly reset: () => void;
 }
 
-const GIVEN_EVENT = "This input is an event. Write onClick={() => execute()}";
+const GIVEN_EVENT = "The input is an event: write onClick={() => execute()}";
 
 /** The commands of the newest observer, as bound functions that stay the same. */
 export function commandsOf<Input, Chunk, Result, Code extends string>(
   newest: () => RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
 ): ActionCommands<Input, Chunk, Result, Code> {
   return {
-    execute: async (...[input, options]) => {
+    execute: (async (input: Input, options?: ExecuteOptions) => {
       if ((input as Partial<Event> | undefined)?.preventDefault instanceof Function) throw new TypeError(GIVEN_EVENT);
       // The observer keeps what is shown, so the run keeps nothing.
-      return newest().execute((action) => action(input as Input, { ...options, keep: 0 }));
-    },
+      return newest().execute((action) => action(input, { ...options, keep: 0 }));
+    }) as ActionCommands<Input, Chunk, Result, Code>["execute"],
     reset: () => newest().reset(),
-    ...runCommandsOf(newest),
+    stop: () => newest().stop(),
   };
 }
 

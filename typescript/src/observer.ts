@@ -11,12 +11,12 @@ import type { ActionError } from "./core/error.js";
 import type { RunEvent } from "./core/event.js";
 import { blank, type End, type RunState, Tally } from "./core/state.js";
 import { type Paint, paintWith } from "./paint.js";
-import { forget, type Persist, recall, remember } from "./persistence.js";
+import { kept, type Persist } from "./persistence.js";
 
 /** Being cancelled is not an error of the run: the state has none. */
 const CANCELLED = { status: "cancelled" } as const;
 /** The codes by which a server says that this page can no longer see the run of a kept id. */
-const LOST = new Set(["NOT_FOUND", "GONE", "FORBIDDEN", "PARSE_ERROR"]);
+const LOST = /^(NOT_FOUND|GONE|FORBIDDEN|PARSE_ERROR)$/;
 
 /** How a run is shown. Callbacks are looked up when they are called, so the newest are used. */
 export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends string = string> {
@@ -105,7 +105,7 @@ export class RunObserver<
     this.options = options;
     this.#persist = options.persist;
     this.#id = id;
-    this.initial = blank(id === undefined ? "idle" : "streaming", id);
+    this.initial = blank(id ? "streaming" : "idle", id);
     this.#shown = this.initial;
   }
 
@@ -121,20 +121,20 @@ export class RunObserver<
     return () => {
       this.#listeners.delete(entry);
       // React's StrictMode removes every listener and adds it back at once.
-      queueMicrotask(() => this.#listeners.size === 0 && this.leave());
+      queueMicrotask(() => this.#listeners.size || this.leave());
     };
   };
 
   /** Follow the run that was given, left, or kept over a reload, if there is one. */
   resume(): void {
     this.#show();
-    if (this.#following || this.#tally?.isOver) return;
+    if (this.#following || (this.#tally && this.#shown.status !== "streaming")) return;
     const left = this.#left;
-    const id = left?.id ?? this.#id ?? recall(this.#persist);
-    if (id === undefined) return;
+    const id = left?.id ?? this.#id ?? kept(this.#persist, "getItem");
+    if (!id) return;
     const run = this.#source.attach(id, left?.cursor, { keep: 0 });
     if (!left?.cursor) this.#tally = new Tally(this.options.keep, id);
-    this.#follow(run, [], !left && this.#id === undefined);
+    this.#follow(run, [], !left && !this.#id);
   }
 
   /**
@@ -149,7 +149,7 @@ export class RunObserver<
       const begin = (): void => {
         try {
           const run = start(this.#source);
-          forget(this.#persist);
+          kept(this.#persist, "removeItem");
           this.#tally = new Tally(this.options.keep);
           this.#follow(run, [resolve], false);
         } catch (error) {
@@ -167,19 +167,19 @@ export class RunObserver<
   }
 
   /** Cancel the run, and drop calls that wait. Rejects if the server could not be reached. */
-  readonly stop = async (): Promise<void> => {
+  async stop(): Promise<void> {
     this.#empty();
     await this.#following?.run.stop();
-  };
+  }
 
   /** Go back to `idle`. A run that has not ended is handled as `onUnmount` says. */
-  readonly reset = (): void => {
+  reset(): void {
     this.#abandon({ stops: this.options.onUnmount === "stop" });
-    forget(this.#persist);
+    kept(this.#persist, "removeItem");
     this.#left = undefined;
     this.#tally = undefined;
     this.#show();
-  };
+  }
 
   /**
    * Stop following, as when the last listener has gone. A run whose id is not known yet is left once it is: aborting the
@@ -192,7 +192,7 @@ export class RunObserver<
     this.#paint.cancel();
     if (!following) return;
     const { run, cursor } = following;
-    if (run.id === undefined && !stops) {
+    if (!run.id && !stops) {
       this.#isLeaving = run.connection !== "closed"; // if it is, its end is on the way
       if (this.#isLeaving) (run as Restable).rest?.();
       return;
@@ -216,15 +216,15 @@ export class RunObserver<
     const tally = this.#tally;
     if (this.#following !== following || !tally) return;
     const { run } = following;
-    if (run.id !== undefined && tally.runId === undefined) remember(this.#persist, run.id);
-    const isNews = tally.hear(run) || batch.length > 0;
-    if (this.#isLeaving && (run.id !== undefined || run.connection !== "closed")) return this.leave();
+    if (run.id && !following.cursor) kept(this.#persist, "setItem", run.id);
+    const isNews = tally.hear(run) || batch.length;
+    if (this.#isLeaving && (run.id || run.connection !== "closed")) return this.leave();
     following.cursor = run.cursor;
     for (const event of batch) tally.take(event);
     if (isNews) this.#paint.request(this.options.throttleMs);
     for (const event of batch) {
       if (this.#following !== following) return; // a callback has executed or reset
-      this.#call(() => {
+      call(() => {
         if (event.type === "chunk") this.options.onChunk?.(event.data);
         else if (event.type === "restarted") this.options.onRestarted?.(event.data.attempt);
       });
@@ -241,16 +241,16 @@ export class RunObserver<
     );
     if (this.#following !== following) return;
     tally.end(end);
-    if (following.isRecalled && LOST.has(error?.code as string)) {
+    if (following.isRecalled && LOST.test(error?.code as string)) {
       // The run no longer exists for this page, so the state is as if there had been none.
-      forget(this.#persist);
+      kept(this.#persist, "removeItem");
       this.#tally = undefined;
     }
     const state = this.#state;
     this.#release(following, state);
     this.#paint.cancel();
     this.#show();
-    this.#call(() => {
+    call(() => {
       if (state.status === "done") this.options.onDone?.(state.result);
       else if (state.status === "error") this.options.onError?.(state.error);
       else if (error && state.status === "cancelled") this.options.onCancelled?.(error);
@@ -273,7 +273,7 @@ export class RunObserver<
     if (!following) return;
     const { run } = following;
     if (stops) {
-      forget(this.#persist);
+      kept(this.#persist, "removeItem");
       this.#tally?.end(CANCELLED);
     }
     this.#release(following, this.#state);
@@ -296,17 +296,17 @@ export class RunObserver<
     const state = this.#state;
     if (state === this.#shown) return;
     this.#shown = state;
-    for (const listener of [...this.#listeners]) this.#call(listener);
+    for (const listener of [...this.#listeners]) call(listener);
   }
+}
 
-  /** An error thrown by a callback is reported to the page, and stops nothing here. */
-  #call(callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+/** An error thrown by a callback is reported to the page, and stops nothing here. */
+function call(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

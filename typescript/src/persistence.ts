@@ -15,26 +15,11 @@ export function keyOf(persist: Persist | undefined): string | undefined {
   return typeof persist === "object" ? persist.key : persist;
 }
 
-/** Return the kept id, if any. */
-export function recall(persist: Persist | undefined): string | undefined {
-  return using(persist, "getItem") ?? undefined;
-}
-
-/** Keep an id. */
-export function remember(persist: Persist | undefined, runId: string): void {
-  using(persist, "setItem", runId);
-}
-
-/** Remove the id. */
-export function forget(persist: Persist | undefined): void {
-  using(persist, "removeItem");
-}
-
-/** If the storage is forbidden or full, every access throws, and the page works without it. */
-function using(persist: Persist | undefined, act: keyof RunStorage, value: string = ""): string | null | void {
+/** Get, set or remove the kept id. If the storage is forbidden or full, every access throws, and the page works without it. */
+export function kept(persist: Persist | undefined, act: keyof RunStorage, id: string = ""): string | null | void {
   try {
     const key = keyOf(persist);
-    if (key !== undefined) return (typeof persist === "object" ? persist.storage : globalThis.sessionStorage)[act](key, value);
+    if (key !== undefined) return (typeof persist === "object" ? persist.storage : globalThis.sessionStorage)[act](key, id);
   } catch {
     // Nothing is kept.
   }

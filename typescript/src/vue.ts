@@ -59,12 +59,17 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   const state = shallowReactive({} as RunState<Chunk, Result, Code>);
   // Each option is read when it is used.
   const live = new Proxy<StreamOptions<Chunk, Result, Code>>({}, { get: (_, name) => unref(toValue(options)[name as never]) });
+  // An action is itself a function, so it is never called as a getter.
+  const newestSource = (): Source => {
+    const given = unref(source);
+    return "attach" in given ? (given as Source) : (given as () => Source)();
+  };
   let newest!: RunObserver<Chunk, Result, Code, Source>; // not a ref, so that an effect that executes does not depend on it
   const observer = shallowRef() as ShallowRef<RunObserver<Chunk, Result, Code, Source>>;
   watch(
-    [() => sourceOf(source), () => toValue(id), () => keyOf(live.persist)] as const,
-    ([newestSource, newestId], _, onCleanup) => {
-      const made = newest = observer.value = new RunObserver(newestSource, live, newestId);
+    [newestSource, () => toValue(id), () => keyOf(live.persist)] as const,
+    ([from, runId], _, onCleanup) => {
+      const made = newest = observer.value = new RunObserver(from, live, runId);
       const update = (): unknown => Object.assign(state, made.snapshot());
       const unsubscribe = made.subscribe(update);
       onCleanup(() => {
@@ -78,10 +83,4 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   // Nothing is followed on a server, before hydration, or while another ref can still change in the same turn.
   watchPostEffect(() => observer.value.resume());
   return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Code>), ...make(() => newest) };
-}
-
-/** An action is itself a function, so it is never called as a getter. */
-function sourceOf<Source extends object>(source: MaybeRefOrGetter<Source>): Source {
-  const given = unref(source);
-  return "attach" in given ? (given as Source) : (given as () => Source)();
 }

@@ -278,7 +278,7 @@ describe("useStreamAction", () => {
     button.click();
 
     expect(clicked).toHaveLength(2);
-    for (const refused of clicked) await expect(refused).rejects.toThrow("This input is an event. Write onClick={() => execute()}");
+    for (const refused of clicked) await expect(refused).rejects.toThrow("The input is an event: write onClick={() => execute()}");
     expect(action.runs.map(({ stops }) => stops)).toEqual([0]);
     hook.unmount();
   });

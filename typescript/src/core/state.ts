@@ -89,23 +89,14 @@ export class Tally<Chunk, Result, Code extends string> {
     this.#begin();
   }
 
-  get runId(): string | undefined {
-    return this.#draft.runId;
-  }
-
-  /** Whether the run has ended. */
-  get isOver(): boolean {
-    return this.#draft.status !== "streaming";
-  }
-
   /** The state; the same object until something is taken. */
   get state(): RunState<Chunk, Result, Code> {
     return (this.#state ??= this.#made());
   }
 
   /** Take the run's id and the trouble of its connection, and return whether one has changed. */
-  hear({ id: runId = this.runId, trouble }: { readonly id: string | undefined; readonly trouble: string | undefined }): boolean {
-    const isNew = runId !== this.runId || trouble !== this.#draft.trouble;
+  hear({ id: runId = this.#draft.runId, trouble }: { readonly id: string | undefined; readonly trouble: string | undefined }): boolean {
+    const isNew = runId !== this.#draft.runId || trouble !== this.#draft.trouble;
     if (isNew) this.#set({ runId, trouble });
     return isNew;
   }
@@ -141,7 +132,8 @@ export class Tally<Chunk, Result, Code extends string> {
       text = "";
     }
     this.#kept.add(event);
-    this.#set({ chunks: undefined, dropped: this.#draft.dropped + 1, data, text, ...(isProgress(data) && { progress: data }) });
+    const progress = isProgress(data) ? data : this.#draft.progress;
+    this.#set({ chunks: undefined, dropped: this.#draft.dropped + 1, data, text, progress });
   }
 
   #made(): RunState<Chunk, Result, Code> {
