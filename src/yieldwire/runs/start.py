@@ -24,7 +24,7 @@ ANONYMOUS_KEY_LENGTH: Final = 22
 """Minimum length of an anonymous idempotency key: 128 bits in base 64, so it cannot be guessed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, at each start
 class StartRequest:
     """A request to start a run, from any transport.
 
