@@ -167,7 +167,7 @@ async def test_what_can_be_null_is_null_until_it_is_added(url: str, page: Page) 
     await open_action(page, url, "book_journey")
     await fill_journey(page)
 
-    await page.get_by_role("button", name="Add codes (null without)").click()
+    await page.get_by_role("button", name="Add codes (otherwise null)").click()
     await page.locator("[data-path=codes].is-inner > .field-group > button").click()
     await field(page, "codes.0").fill("7")
     await page.get_by_label("notes is null").uncheck()
