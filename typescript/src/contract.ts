@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The types of a client: bindings and generated code build on them. */
 
 import type { ConnectionState } from "./core/connection.js";
@@ -45,6 +46,8 @@ export interface Run<Chunk = unknown, Result = unknown, Code extends string = st
   stop(): Promise<void>;
   /** Stop following; the run continues, for at least its `linger`. One whose id is not known yet is cancelled. */
   detach(): void;
+  /** Detach at the end of the block, for `await using run = …`. */
+  [Symbol.asyncDispose](): Promise<void>;
   /**
    * Subscribe to all events: first those that this Run keeps, then each batch as it arrives.
    * An empty batch means that something else has changed, such as `connection`, `status` or `error`.

@@ -1,8 +1,8 @@
 /** A promise that is settled from outside; its rejection does not have to be handled. */
 export class Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve!: (value: T) => void;
-  reject!: (reason: unknown) => void;
+  declare readonly promise: Promise<T>;
+  declare resolve: (value: T) => void;
+  declare reject: (reason: unknown) => void;
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {

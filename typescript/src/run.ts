@@ -105,6 +105,10 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     this.#leave(Object.assign(new Error("The run is no longer followed."), { name: "AbortError" }));
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.detach();
+  }
+
   subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {
     const entry = { place: this.#replay.oldest, isDue: false, call: listener };
     this.#listeners.add(entry);

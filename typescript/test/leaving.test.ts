@@ -127,3 +127,15 @@ test("an iteration throws once what ended the run, and has no more then", async 
   await expect(waiting).rejects.toThrow("no longer followed");
   expect(await chunks.next()).toEqual({ done: true, value: undefined });
 });
+
+test("a run that is used is left at the end of its block, and not cancelled", async () => {
+  const { call, asked } = serve([first]);
+  const used = await (async () => {
+    await using run = call();
+    for await (const _ of run) break;
+    return run;
+  })();
+
+  expect(used.connection).toBe("closed");
+  expect(asked).toHaveLength(1);
+});

@@ -9,8 +9,8 @@ const LOST = "The connection was lost";
 
 /** The connection was lost, or the server asked to retry later. Never leaves the client. */
 export class Lost extends Error {
-  readonly afterMs: number;
-  readonly error: ActionError | undefined;
+  declare readonly afterMs: number;
+  declare readonly error: ActionError | undefined;
 
   constructor(message: string = LOST, afterMs: number = 0, error?: ActionError) {
     super(message);
@@ -25,7 +25,7 @@ export class Lost extends Error {
 
   /** Whether there is a server: it answered, or a proxy said that it is temporarily away. */
   get isMet(): boolean {
-    return this.isTold || REPEATABLE.has(this.error?.statusCode ?? 0);
+    return this.isTold || REPEATABLE.includes(this.error?.statusCode ?? 0);
   }
 
   /** What was lost, and why. */
@@ -56,7 +56,7 @@ export function backoffMs(failures: number, chance: number, baseMs: number = BAC
 /** One run's connection, over all of its tries. It is told what happens and when; it decides, and has no effects. */
 export class Connection {
   state: ConnectionState = "idle";
-  trouble: string | undefined;
+  declare trouble: string | undefined;
   readonly #idleMs: number;
   readonly #giveUpMs: number;
   readonly #unmetMs: number;
@@ -149,9 +149,9 @@ export class Connection {
   }
 }
 
-const REPEATABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+const REPEATABLE: readonly number[] = [408, 425, 429, 502, 503, 504];
 /** A proxy's answers to a body, URL or headers that are too large for it: a retry gets the same answer. */
-const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
+const TOO_LARGE: readonly number[] = [413, 414, 431];
 
 /**
  * Whether repeating the request cannot change its answer.
@@ -160,8 +160,8 @@ const TOO_LARGE: ReadonlySet<number> = new Set([413, 414, 431]);
  * An answer from something in the server's place says nothing about the run.
  */
 export function isFinal(status: number, error: ActionError, starts: boolean): boolean {
-  if (error.code === "HTTP_ERROR") return TOO_LARGE.has(status);
-  return (starts && error.runId !== null) || !(REPEATABLE.has(status) || (status === 500 && error.retryable));
+  if (error.code === "HTTP_ERROR") return TOO_LARGE.includes(status);
+  return (starts && error.runId !== null) || !(REPEATABLE.includes(status) || (status === 500 && error.retryable));
 }
 
 /** The value of `Retry-After`, in seconds or as a date; 0 if there is none. */

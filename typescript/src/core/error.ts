@@ -7,23 +7,23 @@ export type ErrorFields = Partial<ErrorObject> & { readonly requestId?: string |
 /** An error as the server sent it. `code` is stable and for programs, `message` is for people. */
 export class ActionError<Code extends string = string> extends Error {
   override readonly name: string = "ActionError";
-  readonly code: Code | ProtocolCode;
+  declare readonly code: Code | ProtocolCode;
   /** The HTTP status, also if the error came as an event; 0 if no server answered. */
-  readonly statusCode: number;
+  declare readonly statusCode: number;
   /** Whether the same call is worth repeating. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** Messages by field; `_root` has those about the input as a whole. */
-  readonly fieldErrors: Readonly<Record<string, readonly string[]>> | null;
+  declare readonly fieldErrors: Readonly<Record<string, readonly string[]>> | null;
   /** What the action sent with it. */
-  readonly data: unknown;
+  declare readonly data: unknown;
   /** The run that ended with it. */
-  readonly runId: string | null;
+  declare readonly runId: string | null;
   /** Identifies the cause in the server's log. */
-  readonly errorId: string | null;
+  declare readonly errorId: string | null;
   /** The details of an unexpected exception, from a server in development; else null. */
-  readonly debug: Debug | null;
+  declare readonly debug: Debug | null;
   /** The `X-Request-Id` of the answer, if it had one. */
-  readonly requestId: string | null;
+  declare readonly requestId: string | null;
 
   constructor(fields: ErrorFields = {}) {
     super(textIn(fields.message) ?? "");

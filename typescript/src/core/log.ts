@@ -21,15 +21,15 @@ export interface Outcome<Result> {
 
 /** The part of one run that has been seen. */
 export class RunLog<Chunk = unknown, Result = unknown> {
-  id: string | undefined;
-  status: RunStatus | undefined;
+  declare id: string | undefined;
+  declare status: RunStatus | undefined;
   attempt = 1;
   seq = 0;
   firstSeq = 1;
   text = "";
   /** Whether `text` is collected; for a run whose text nobody reads it would only use memory. */
   keepsText = true;
-  progress: Progress | undefined;
+  declare progress: Progress | undefined;
   /** Set when the terminal event, or a snapshot in its place, was taken. */
   outcome: Outcome<Result> | undefined;
 

@@ -22,7 +22,7 @@ const LIMIT = 64 * 1024 * 1024;
 /** Incremental decoder of one event stream. The text must include its byte order mark, if there is one. */
 export class SSEDecoder {
   /** The newest `retry:`, if there was one. */
-  retryMs: number | undefined;
+  declare retryMs: number | undefined;
   readonly #limit: number;
   #pieces: string[] = [];
   #isFirst = true;

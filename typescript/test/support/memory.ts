@@ -111,6 +111,10 @@ export class MemoryRun<Chunk, Result, Code extends string = never> implements Ru
     this.#tell([]);
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.detach();
+  }
+
   result(): Promise<Result> {
     return this.#outcome.promise;
   }
