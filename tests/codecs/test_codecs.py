@@ -1,6 +1,8 @@
 """Codecs say the same of a log, however blocks are grouped and bytes are cut."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -56,7 +58,7 @@ def blocks_of(log: Sequence[Event], grouping: Sequence[int]) -> list[Block]:
     """Return the log as blocks that begin at the places of ``grouping``."""
     blocks: list[Block] = []
     for place, event in enumerate(log):
-        block = Block.of_event(RUN, event.seq, event.type, event.data)
+        block = Block.of_event(RUN, event.seq, event.type, event.data, event.at)
         if blocks and place not in grouping:
             blocks[-1] = Block.join([blocks[-1], block])
         else:
@@ -272,6 +274,26 @@ names = st.text("abcdefghijklmnopqrstuvwxyzABC_-é ", min_size=1, max_size=12).f
         and name not in {"run", "message"}
     )
 )
+
+
+times = st.floats(0, 4_000_000_000) | st.integers(0, 4_000_000_000_000).map(lambda ms: ms / 1000)
+
+
+@given(log=logs(), ats=st.lists(times, min_size=9, max_size=9), places=st.lists(st.integers(0, 9)))
+def test_times_add_only_themselves_and_are_the_same_however_blocks_are_joined(
+    log: list[Event], ats: list[float], places: list[int]
+) -> None:
+    timed = [replace(event, at=at) for event, at in zip(log, ats, strict=False)]
+    writer = NDJSONEncoder(times=True)
+
+    alone = b"".join(writer.encode(block) for block in blocks_of(timed, range(10)))
+    joined = b"".join(writer.encode(block) for block in blocks_of(timed, places))
+    untimed = b"".join(NDJSONEncoder().encode(block) for block in blocks_of(timed, places))
+
+    assert alone == joined
+    assert re.sub(rb',"atMs":[0-9]+}$', b"}", joined, flags=re.MULTILINE) == untimed
+    events = NDJSONDecoder().feed(joined)
+    assert [event.at for event in events] == [round(event.at, 3) for event in timed]
 
 
 @given(log=logs(), strange=st.lists(st.tuples(st.integers(0, 9), names, values)), data=st.data())

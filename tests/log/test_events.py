@@ -193,3 +193,12 @@ def test_data_of_an_actions_own_error_keeps_what_it_calls_debug() -> None:
     (event,) = Block.of_event("r1", 1, EventType.ERROR, error).without_debug().events()
 
     assert event.data == error
+
+
+def test_the_part_of_a_block_that_fits_has_its_time() -> None:
+    block = Block.of_chunks(RUN, 1, [b"1", b"2", b"3"], 1_764_378_000.125)
+
+    part = block.fitting(2, 100)
+
+    assert part is not None
+    assert [(event.seq, event.at) for event in part.events()] == [(1, block.at), (2, block.at)]

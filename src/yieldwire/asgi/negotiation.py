@@ -1,7 +1,8 @@
 """What a request asks for: the format of the answer, and its preferences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from yieldwire.codecs import Encoder
@@ -32,18 +33,25 @@ NDJSON: Final = Format(
     aliases=("application/jsonl", "application/ndjson", "application/jsonlines"),
     encoder=NDJSONEncoder,
 )
+TIMED: Final = Format(
+    media_type=NDJSON.media_type,
+    aliases=NDJSON.aliases,
+    encoder=partial(NDJSONEncoder, times=True),
+)
+"""Lines with the events' times, which a query asks for."""
 TEXT: Final = Format(media_type="text/plain", encoder=TextEncoder)
 JSON: Final = Format(media_type="application/json")
 HTML: Final = Format(media_type="text/html", aliases=("application/xhtml+xml",))
-_RANGES: Final = {"text/*": SSE, "application/*": JSON}
+_ALL: Final = (SSE, NDJSON, TEXT, JSON, HTML)
+_RANGES: Final = {"text/*": SSE.media_type, "application/*": JSON.media_type}
 
 
 class Formats:
     """The formats in which an application answers; a dialect adds its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, formats: Iterable[Format] = _ALL) -> None:
         self._by_name: dict[str, Format] = {}
-        for format_ in (SSE, NDJSON, TEXT, JSON, HTML):
+        for format_ in formats:
             self.add(format_)
 
     def add(self, format_: Format, /) -> None:
@@ -72,12 +80,33 @@ class Formats:
             wanted = names.get(media_type)
             if wanted is None and media_type in _RANGES:
                 is_default = default.media_type.startswith(media_type[:-1])
-                wanted = default if is_default else _RANGES[media_type]
+                wanted = default if is_default else names.get(_RANGES[media_type])
             if wanted is not None and (wanted.encoder or not streams):
                 return wanted
         every = {each.media_type for each in names.values() if each.encoder or not streams}
         known = ", ".join(sorted(every))
         raise NotAcceptable(f"None of the accepted media types is supported; choose from: {known}.")
+
+
+_WITH_TIMES: Final = Formats([TIMED])
+
+
+def choose_timed(accept: str | None) -> Format:
+    """Return the format for a stream with the events' times.
+
+    Raises:
+        ParseError: If the ``Accept`` header does not accept it.
+    """
+    try:
+        return _WITH_TIMES.choose(accept, TIMED, streams=True)
+    except NotAcceptable as exc:
+        only = TIMED.media_type
+        raise ParseError(f"Only {only} has times: accept it, or leave out times=.") from exc
+
+
+def flag(text: str | None) -> bool:
+    """Return whether a query parameter is set: it is ``true`` or ``1``."""
+    return text in {"true", "1"}
 
 
 def _by_preference(accept: str) -> list[str]:

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
-from yieldwire.asgi.negotiation import SSE, seconds
+from yieldwire.asgi.negotiation import SSE, choose_timed, flag, seconds
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import key_of, stream_run
 from yieldwire.codecs.ndjson import NDJSONEncoder
@@ -74,7 +74,7 @@ async def _answer_snapshot(site: Site, exchange: Exchange, run_id: str, after: i
     lines: list[bytes] = []
     read = after
     if after is not None:
-        encoder = NDJSONEncoder()
+        encoder = NDJSONEncoder(times=flag(exchange.request.query_params.get("times")))
         for block in await site.app.store.read(run_id, after):
             told = block if site.app.debug else block.without_debug()
             lines += encoder.encode(told).splitlines()
@@ -106,7 +106,11 @@ async def get_events(site: Site, exchange: Exchange, caller: Caller, run_id: str
     query = exchange.request.query_params
     cursor = exchange.headers.get("last-event-id") or query.get("after") or query.get("lastEventId")
     seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
-    wanted = site.formats.choose(exchange.headers.get("accept"), SSE, streams=True)
+    accept = exchange.headers.get("accept")
+    if flag(query.get("times")):
+        wanted = choose_timed(accept)
+    else:
+        wanted = site.formats.choose(accept, SSE, streams=True)
     with site.slot(caller):
         await stream_run(site, exchange, caller, run, seq, wanted=wanted)
 

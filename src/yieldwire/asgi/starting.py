@@ -14,7 +14,7 @@ from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.forms import coerce
-from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, preferences
+from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, flag, preferences
 from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.streaming import Streaming
@@ -159,7 +159,7 @@ async def _answer_when_ended(
     wait = min(
         site.app.timing.wait if prefer.wait is None else prefer.wait, site.app.timing.max_wait
     )
-    asked = exchange.request.query_params.get("events") in {"true", "1"}
+    asked = flag(exchange.request.query_params.get("events"))
     most = site.request_limits.answer_bytes if asked else None
     fold = Fold(keeps_text=False, shows_debug=site.app.debug)
     with closing(_Heard(most, site.answers, fold)) as heard:

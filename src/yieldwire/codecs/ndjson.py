@@ -25,15 +25,16 @@ def _line(seq: int, kind: EventType, data: bytes) -> bytes:
 
 
 def _timed_lines(block: Block) -> bytes:
-    return b"".join(
-        b'{"seq":%d,"type":"%b","data":%b,"atMs":%d}\n'
-        % (event.seq, event.type.encode(), event.data, round(1000 * event.at))
-        for event in block.events()
-    )
+    return b"".join([_timed_line(event) for event in block.events()])
+
+
+def _timed_line(event: Event) -> bytes:
+    # Rounded first, as `Block.join` does: a live event and a joined one must have the same time.
+    at_ms = round(1000 * round(event.at, 3))
+    return _line(event.seq, event.type, event.data)[:-2] + b',"atMs":%d}\n' % at_ms
 
 
 _LINES_OF: Final = Frames(_lines).of
-_TIMED_LINES_OF: Final = Frames(_timed_lines).of
 
 
 class NDJSONEncoder:
@@ -47,7 +48,8 @@ class NDJSONEncoder:
     carries_end: ClassVar[bool] = True
 
     def __init__(self, *, times: bool = False) -> None:
-        self._lines_of: Final = _TIMED_LINES_OF if times else _LINES_OF
+        # Times are rarely requested, so their lines are not cached.
+        self._lines_of: Final = _timed_lines if times else _LINES_OF
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return nothing: the run's id is in the response's headers."""

@@ -179,7 +179,7 @@ class Block(NamedTuple):
         if count <= 0:
             return None
         body = b"\n".join([*self.body.split(b"\n", count)[:count], b""])
-        return Block(self.run_id, self.first, self.first + count - 1, body)
+        return Block(self.run_id, self.first, self.first + count - 1, body, None, self.at)
 
     def newest(self) -> "Block":
         """Return the block's last event as a separate block."""
