@@ -51,6 +51,15 @@ class Query:
     before: str | None = None
     limit: int = 50
 
+    def matches(self, run: RunRecord) -> bool:
+        """Whether a run is one of these, as far as its record tells: not ``before``."""
+        return (
+            (self.everyone or run.owner == self.owner)
+            and (self.status is None or run.status is self.status)
+            and (self.action is None or run.action == self.action)
+            and (self.label is None or self.label in run.labels)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
@@ -330,7 +339,9 @@ class Revocations(Protocol):
         """Return the revocations after number ``since``; 0 is before the first.
 
         They are numbered 1, 2, 3, without a gap and across restarts, in the order in which
-        `revoke` recorded them.
+        `revoke` recorded them. A store keeps at least the newest `REVOCATIONS_KEPT`, at least for
+        `REVOCATION_SECONDS` if it outlives the process. If some after ``since`` are no longer
+        kept, or ``since`` is a number that was never given, the result is not whole.
         """
         ...
 

@@ -194,7 +194,7 @@ class MemoryStore:
         for entry in self._newest(query.before):
             if len(found) == query.limit:
                 break
-            if _fits(entry.record, query):
+            if query.matches(entry.record):
                 found.append(entry.current())
         return found
 
@@ -355,12 +355,3 @@ class MemoryStore:
 
 def _is_over(record: RunRecord) -> bool:
     return record.status.is_terminal or record.cancel_reason is not None
-
-
-def _fits(record: RunRecord, query: Query) -> bool:
-    return (
-        (query.everyone or record.owner == query.owner)
-        and (query.status is None or record.status is query.status)
-        and (query.action is None or record.action == query.action)
-        and (query.label is None or query.label in record.labels)
-    )

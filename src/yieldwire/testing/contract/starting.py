@@ -25,7 +25,7 @@ class StartContract:
 
         assert (run.status, run.seq, run.first_seq, run.attempt) == (Status.PENDING, 0, 1, 0)
         assert (run.started_at, run.ended_at, run.cancel_reason) == (None, None, None)
-        assert await harness.store.read(run.id, 0) == ()
+        assert list(await harness.store.read(run.id, 0)) == []
 
     async def test_a_record_is_kept_as_it_was_given(self, harness: StoreHarness) -> None:
         """Every field comes back, except the times, which are the store's."""

@@ -1,0 +1,197 @@
+"""A store written from the contract's docstrings alone: what one needs, and nothing for speed.
+
+Its instances share one `Data`, as processes share a database. Python changes it in one step between
+two awaits, which stands for the database's transaction.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from yieldwire import errors, stores
+from yieldwire.clock import Clock
+from yieldwire.log import transitions
+from yieldwire.log.cursor import check_within
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
+from yieldwire.stores import Admission, Query, Reach, Revoked
+
+
+@dataclass
+class Kept:
+    """One run."""
+
+    record: RunRecord
+    admission: Admission
+    read_until: float
+    lease_until: float | None
+    expires: float = math.inf
+    blocks: list[Block] = field(default_factory=list)
+    readers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Data:
+    """Everything that is kept, and the event that the next change sets."""
+
+    runs: dict[str, Kept] = field(default_factory=dict)
+    refused: dict[str, float] = field(default_factory=dict)
+    revocations: list[tuple[str, float]] = field(default_factory=list)
+    change: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class ToyStore:
+    """One process's view of the data."""
+
+    reach: ClassVar[Reach] = "machine"
+    files: None = None
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        self.data: Final = data
+        self.now, self.wall = clock.monotonic, clock.now
+
+    def _kept(self, run_id: str) -> Kept:
+        if run_id not in self.data.runs:
+            raise stores.no_such_run(run_id)
+        return self.data.runs[run_id]
+
+    def _changed(self) -> None:
+        self.data.change.set()
+        self.data.change = asyncio.Event()
+
+    def _take(self, kept: Kept, step: tuple[RunRecord, Block | None]) -> RunRecord:
+        kept.record, block = step
+        if block is not None:
+            kept.blocks.append(block)
+            while kept.record.keep and kept.blocks[0].last <= block.last - kept.record.keep:
+                kept.blocks.pop(0)
+            kept.record = kept.record._replace(first_seq=kept.blocks[0].first)
+        if kept.record.status.is_terminal:
+            kept.expires = min(kept.expires, self.now() + kept.record.retention)
+        self._changed()
+        return kept.record
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        for kept in self.data.runs.values():
+            if admission.key is not None and kept.admission.key == admission.key:
+                if kept.admission.fingerprint != admission.fingerprint:
+                    raise errors.KeyReused
+                return kept.record
+        if self.data.refused.get(admission.key or "", 0.0) > self.now():
+            raise stores.start_cancelled()
+        live = [kept for kept in self.data.runs.values() if not kept.record.status.is_terminal]
+        for kept in live if admission.feed is not None else []:
+            if kept.admission.feed == admission.feed and kept.record.cancel_reason is None:
+                kept.read_until = self.now()
+                return kept.record
+        mine = [kept.record.action for kept in live if kept.record.quota_key == run.quota_key]
+        stores.too_many(run, admission, same=mine.count(run.action), every=len(mine))
+        run = run._replace(created_at=self.wall())
+        until = self.now() + (admission.lease or transitions.CLAIM_SECONDS)
+        self.data.runs[run.id] = Kept(run, admission, self.now(), until)
+        return run
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        return self._kept(run_id).record
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        kept = self._kept(run_id)
+        if kept.record.seq != after and kept.record.fence == fence:
+            there = [each.after(after) for each in kept.blocks if each.last > after]
+            if there and Block.join(there).begins_with(block):
+                return block.last
+        transitions.check_right(kept.record, fence)
+        self._take(kept, (transitions.append(kept.record, block, after, self.wall()), block))
+        return block.last
+
+    async def read(
+        self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0, **_: object
+    ) -> Sequence[Block]:
+        kept = self._kept(run_id)
+        check_within(after, kept.record.seq)
+        if wait > 0 and after == kept.record.seq and not kept.record.status.is_terminal:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.data.change.wait(), wait)
+            return await self.read(run_id, after, max_bytes=max_bytes)
+        page: list[Block] = []
+        for block in kept.blocks:
+            if block.last > after and sum(len(each.body) for each in page) < max_bytes:
+                page.append(block.after(after))
+        return page
+
+    async def find(self, query: Query, /) -> Sequence[RunRecord]:
+        ids = [*self.data.runs]
+        last = ids.index(query.before) if query.before in self.data.runs else len(ids)
+        runs = [self.data.runs[id_].record for id_ in reversed(ids[:last])]
+        return [run for run in runs if query.matches(run)][: query.limit]
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        kept = self._kept(run_id)
+        kept.record = transitions.claim(kept.record, self.wall())
+        kept.lease_until = None if lease is None else self.now() + lease
+        return kept.record
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        kept = self._kept(run_id)
+        transitions.check_right(kept.record, fence)
+        kept.lease_until = self.now() + lease
+        return kept.record.cancel_reason
+
+    async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
+        kept = self._kept(run_id)
+        return self._take(kept, transitions.ask_to_stop(kept.record, reason, self.wall()))
+
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
+        now, wall, changed = self.now(), self.wall(), list[RunRecord]()
+        for kept in self.data.runs.values():
+            read_until = max([kept.read_until, *(min(now, at) for at in kept.readers.values())])
+            if is_forsaken := transitions.is_forsaken(kept.record, read_until, now):
+                self._take(kept, transitions.ask_to_stop(kept.record, "unattended", wall))
+            is_over = kept.record.status.is_terminal
+            if is_lost := not is_over and (kept.lease_until or math.inf) < now:
+                kept.lease_until = now + (lease or transitions.CLAIM_SECONDS)
+                self._take(kept, transitions.take_away(kept.record, wall))
+            if is_forsaken or is_lost:
+                changed.append(kept.record)
+        return changed
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        if run_id is not None and not self._kept(run_id).record.status.is_terminal:
+            raise errors.Conflict(f"Run {run_id} has not ended.")
+        expired = [id_ for id_, kept in self.data.runs.items() if kept.expires <= self.now()]
+        purged = expired if run_id is None else [run_id]
+        for id_ in purged:
+            del self.data.runs[id_]
+        self._changed()
+        return purged
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        kept = self.data.runs.get(run_id)
+        if kept is not None:
+            kept.readers[reader] = self.now() + seconds
+
+    async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
+        for kept in self.data.runs.values():
+            if kept.admission.key == key:
+                return kept.record
+        self.data.refused[key] = max(self.data.refused.get(key, 0.0), self.now() + seconds)
+        return None
+
+    async def revoke(self, owner: str, /) -> float:
+        self.data.revocations.append((owner, time.monotonic()))
+        return self.data.revocations[-1][1]
+
+    async def revoked(self, since: int, /) -> Revoked:
+        last = len(self.data.revocations)
+        newer = self.data.revocations[since:][-stores.REVOCATIONS_KEPT :]
+        return Revoked(last=last, at=dict(newer), is_whole=len(newer) == last - since)
+
+    async def open(self) -> None:
+        """Nothing is held open."""
+
+    async def close(self) -> None:
+        self._changed()
