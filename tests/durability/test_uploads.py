@@ -508,7 +508,7 @@ def test_a_store_that_fails_at_any_call_leaves_no_file_and_no_descriptor(*, outl
         app, start = world.app(store)
         with suppress(YieldwireError):
             run = await start(world.data(tree))
-            await cast("Any", app)._running_worker._runs.wait(SOON)  # noqa: SLF001 - it can hang
+            await cast("Any", app).lifetime.current.worker._runs.wait(SOON)  # noqa: SLF001 - it can hang
             await app.delete(run.id)
         store.is_repaired = True
         await app.close()

@@ -375,7 +375,7 @@ async def test_starts_and_ends_are_logged_without_payloads(
 
 
 def worker(app: App) -> Worker:
-    return app._running_worker  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - nobody else has it
+    return app.lifetime.current.worker
 
 
 def begin(app: App, run_id: str) -> None:

@@ -108,7 +108,7 @@ class Play:
     def deliver_again(self, run_id: str) -> None:
         """Tell every process of a pending run, as a queue can that delivers at least once."""
         for process in self.processes:
-            cast("Any", process.app)._running_worker.begin(run_id)  # noqa: SLF001
+            cast("Any", process.app).lifetime.current.worker.begin(run_id)
 
     async def create(
         self, name: str, data: dict[str, Any], key: str | None, *, detached: bool

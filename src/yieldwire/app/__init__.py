@@ -199,10 +199,6 @@ class App:
         """
         await self.lifetime.close()
 
-    @property
-    def _running_worker(self) -> Worker:
-        return self.lifetime.current.worker
-
     # Starting.
 
     async def begin(self, request: StartRequest, /) -> RunRecord:

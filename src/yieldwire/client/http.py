@@ -37,10 +37,6 @@ class Answer(Protocol):
         """Return the body, piece by piece, without its content encoding."""
         ...
 
-    async def aread(self) -> bytes:
-        """Return the whole body."""
-        ...
-
     async def aclose(self) -> None:
         """Release the connection."""
         ...
