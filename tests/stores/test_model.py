@@ -21,6 +21,7 @@ from yieldwire.errors import (
     ForeignCursor,
     KeyReused,
     NotFound,
+    RunCancelled,
     YieldwireError,
 )
 from yieldwire.log.events import Block, Event, EventType
@@ -61,6 +62,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.models: dict[str, Model] = {}
         self.keys: dict[str, str] = {}
+        self.refused: dict[str, float] = {}
         self.feeds: dict[str, str] = {}
         self.gone: set[str] = set()
 
@@ -141,6 +143,9 @@ class StoreMachine(RuleBasedStateMachine):
         if known is not None and self.models[known].fingerprint != fingerprint:
             self.refuses(KeyReused, start)
             return known
+        if known is None and key in self.refused:
+            self.refuses(RunCancelled, start)
+            return given.id
         made = self.do(start())
         if known is not None:
             assert made.id == known
@@ -164,6 +169,13 @@ class StoreMachine(RuleBasedStateMachine):
         if key is not None:
             self.keys[key] = made.id
         return made.id
+
+    @rule(key=st.sampled_from("kl"), seconds=st.sampled_from([LINGER, RETENTION]))
+    def refuse(self, key: str, seconds: float) -> None:
+        found = self.do(self.store.refuse(key, seconds=seconds))
+        assert (found and found.id) == self.keys.get(key)
+        if found is None:
+            self.refused[key] = max(self.refused.get(key, 0.0), self.now + seconds)
 
     @rule(run=runs, lease=st.sampled_from([LEASE, LEASE, None]))
     def claim(self, run: str, lease: float | None) -> None:
@@ -307,6 +319,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         expected = {run for run, model in self.models.items() if model.sweep(self.now)}
+        self.refused = {key: until for key, until in self.refused.items() if until > self.now}
         changed = self.do(self.store.sweep())
         assert {run.id for run in changed} == expected
         for run in changed:
