@@ -1,4 +1,4 @@
-"""What an application consists of: its actions and resources, by name."""
+"""An application's actions and resources, by name."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -127,9 +127,9 @@ class Actions:
 
     @property
     def feed(self) -> DeclareFeed:
-        """Turn a function that streams into a feed: a read-only action that a GET opens.
+        """Turn a function that streams into a feed: a read-only action that GET starts.
 
-        ``@actions.feed`` or with options: ``shared=True`` has one run for all readers with the
+        As ``@actions.feed`` or with options: ``shared=True`` has one run for all readers with the
         same input, ``keep=100`` keeps that many of its newest events; see `DeclareFeed`.
 
         Raises:
@@ -154,7 +154,7 @@ class Actions:
     def include(self, other: "Actions") -> None:
         """Add the actions and resources of ``other``.
 
-        Each action keeps its options. The other one's guards and middleware stay with its
+        Each action keeps its options. The guards and middleware of ``other`` stay with its
         actions: they run inside this application's, and outside the action's own. Its other
         settings, such as ``identify`` and ``store``, are ignored.
 

@@ -1,4 +1,4 @@
-"""Which handlers a path leads to."""
+"""Finds the handlers for a path."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias

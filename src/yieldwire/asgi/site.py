@@ -1,4 +1,4 @@
-"""An application as HTTP serves it: who calls, what is open, and how large a request can be."""
+"""Serves an application over HTTP: callers, open responses, and request limits."""
 
 import signal
 import time
@@ -36,11 +36,11 @@ Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
 
 
 class Site:
-    """What all requests to one application share.
+    """The state shared by all requests to one application.
 
     Args:
         app: The application.
-        routes: The addresses that are answered.
+        routes: The URLs that are answered.
         identify: Identifies the caller of each request; ``None``: every caller is anonymous.
         safety: Which requests are answered at all.
         request_limits: How large a request and its answer can be.
@@ -60,7 +60,7 @@ class Site:
         self.request_limits: Final = request_limits
         self.answers: Final = Allowance(request_limits.answers_bytes)  # of JSON's events
         self.routes = routes
-        """What is answered; the developer page and dialects put their own in front."""
+        """The routes; the developer page and dialects put theirs first."""
         self.formats: Final = Formats()
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
