@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -110,8 +110,7 @@ SAFETY: Final[Rules] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
+class Incoming(NamedTuple):
     """What safety needs to know about a request, from any transport.
 
     Attributes:
@@ -133,11 +132,11 @@ class Incoming:
         """Return the facts about an HTTP request, from its ASGI scope."""
         server, client = scope.get("server"), scope.get("client")
         return cls(
-            headers=headers,
-            changes=scope["method"] in _UNSAFE,
-            needs_host=scope.get("http_version") == "1.1",
-            server=str(server[0]) if server else "",
-            client=str(client[0]) if client else "unknown",
+            headers,
+            scope["method"] in _UNSAFE,
+            scope.get("http_version") == "1.1",
+            str(server[0]) if server else "",
+            str(client[0]) if client else "unknown",
         )
 
 
