@@ -17,7 +17,7 @@ from yieldwire.app import App
 from yieldwire.errors import StoreError, ValidationFailed
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord
-from yieldwire.runs.inputs import Inputs, Start
+from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.stores import Admission
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -43,7 +43,7 @@ class FilesStore(MemoryStore):
 
 async def started(
     inputs: Inputs, data: dict[str, Any], action: Action[..., Any, Any] = ACTION
-) -> Start:
+) -> NewRun:
     ctx = Context(
         run_id="r1",
         action=action.name,

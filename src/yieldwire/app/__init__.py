@@ -24,7 +24,7 @@ from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
 from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
 from yieldwire.runs.handle import Runs, Starter
-from yieldwire.runs.inputs import Inputs, Start
+from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
 from yieldwire.setting import settings
@@ -254,7 +254,7 @@ class App:
         await run_guards(self.registry.guards_of(action), ctx)
         return ctx
 
-    async def _enter(self, opening: Opening, start: Start, admission: Admission) -> RunRecord:
+    async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
         try:
             kept = await self.store.create(start.record, admission)
         except asyncio.CancelledError:
@@ -274,7 +274,7 @@ class App:
             await start.drop()
         return kept
 
-    async def _settle(self, opening: Opening, start: Start, admission: Admission) -> None:
+    async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:
         """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""
         try:
             if admission.key is not None or admission.feed is not None:

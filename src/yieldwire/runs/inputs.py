@@ -33,7 +33,7 @@ _AT_ONCE: Final = 256
 """How many runs are requested from the store at a time."""
 
 
-class Start:
+class NewRun:
     """A start in progress: the record that it creates, and what its first attempt needs.
 
     It ends with one of `close`, `drop` and `hand_over`.
@@ -110,7 +110,7 @@ class Inputs:
 
     async def read(
         self, action: Action[..., Any, Any], ctx: Context, data: object, *, detached: bool
-    ) -> Start:
+    ) -> NewRun:
         """Validate the input of a start.
 
         The start owns every file in it from here on, even if this raises.
@@ -138,9 +138,9 @@ class Inputs:
             raise
         context = {"state": state, "request": ctx.request}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
-        return Start(record, work, self._files(record.id))
+        return NewRun(record, work, self._files(record.id))
 
-    async def find_after(self, failure: StoreError, start: Start) -> RunRecord:
+    async def find_after(self, failure: StoreError, start: NewRun) -> RunRecord:
         """Return the run of ``start`` if the store has it, although it failed to say so.
 
         Raises:

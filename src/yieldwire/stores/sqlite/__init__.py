@@ -47,10 +47,10 @@ from yieldwire.stores.sqlite.file import (
     to_record,
     to_row,
 )
-from yieldwire.stores.sqlite.keys import Keys
+from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
-from yieldwire.stores.sqlite.log import Append, Log
-from yieldwire.stores.sqlite.revocations import Revocations
+from yieldwire.stores.sqlite.log import BlockItem, Log
+from yieldwire.stores.sqlite.revocations import RevocationTable
 from yieldwire.stores.sqlite.tails import Tails
 from yieldwire.stores.sqlite.waiters import Heads, Waiters
 
@@ -107,7 +107,7 @@ class SQLiteStore:
         self._clock = clock or SystemClock()
         self._sql = dict(statements())
         self._log = Log(self._sql, self._clock)
-        self._keys, self._revocations = Keys(self._sql, self._clock), Revocations(self._sql)
+        self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
@@ -148,7 +148,7 @@ class SQLiteStore:
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
-        append = Append(self._log, run_id, block, after, fence)
+        append = BlockItem(self._log, run_id, block, after, fence)
         append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
         try:
             first_seq = await self._lanes.writer.finish(append)

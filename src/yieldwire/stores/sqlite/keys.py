@@ -11,7 +11,7 @@ from yieldwire.stores import REFUSALS_KEPT, Admission, start_cancelled
 from yieldwire.stores.sqlite.file import to_record
 
 
-class Keys:
+class KeyTable:
     """Looks keys up and refuses them, in the caller's transaction.
 
     ``sql`` has the statements by name.

@@ -31,7 +31,7 @@ SMALL: Final = 4096
 the next ones take its place."""
 
 
-class Append(Item):
+class BlockItem(Item):
     """A block, and the right to append it to its log. Its result is the log's first seq."""
 
     __slots__ = ("after", "block", "fence", "log", "run_id")
@@ -85,7 +85,7 @@ class Log:
             raise no_such_run(run_id)
         return row
 
-    def append(self, connection: sqlite3.Connection, append: Append) -> int:
+    def append(self, connection: sqlite3.Connection, append: BlockItem) -> int:
         """Do what a store's `append` does, and return the log's first seq."""
         run_id, block, after, fence = append.run_id, append.block, append.after, append.fence
         head = self.one(connection, "head", id=run_id)
@@ -167,7 +167,7 @@ class Log:
             self._damaged.add(run_id)
             logger.error("a run in the file is damaged and is ignored: %s, %s", run_id, exc)
 
-    def do_all(self, connection: sqlite3.Connection, appends: Sequence[Append]) -> bool:
+    def do_all(self, connection: sqlite3.Connection, appends: Sequence[BlockItem]) -> bool:
         """Append the blocks that can be appended unchanged; return whether that was all."""
         if len({append.run_id for append in appends}) < len(appends):
             return False  # one of them follows another in the same log

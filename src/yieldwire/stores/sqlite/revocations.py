@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from yieldwire.stores import REVOCATIONS_KEPT, Revoked
 
 
-class Revocations:
+class RevocationTable:
     """Keeps revocations and reads them, in the caller's transaction.
 
     ``sql`` has the statements by name.
