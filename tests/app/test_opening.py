@@ -291,7 +291,7 @@ def test_what_is_cut_off_with_its_loop_cleans_up_quietly_and_opens_nothing(store
             asked.append(await refused(actions.app.ready()))
 
     async def leave() -> None:
-        await anext((await actions.start(insist)).chunks())
+        await anext(aiter(await actions.start(insist)))
 
     async def live() -> list[Any]:
         run = await actions.start(actions.app.registry.action_named("count"), {"to": 2})
@@ -725,7 +725,7 @@ async def test_who_waits_in_python_for_a_run_that_continues_elsewhere_is_told_of
         await asyncio.Event().wait()
 
     async def read(started: Run[Any]) -> None:
-        async for _ in started.chunks():
+        async for _ in started:
             pass
 
     async def told(waiting: Coroutine[Any, Any, Any]) -> type[BaseException] | None:

@@ -619,8 +619,12 @@ async def test_the_anonymous_are_not_asked_for_again() -> None:
 async def test_a_client_that_follows_is_told_that_it_is_signed_out() -> None:
     session = Session()
     site = world(identify=session.identify)
-    async with asyncio.timeout(SOON), connect(site) as client, await client.start("wait") as run:
-        chunks = run.chunks()
+    async with (
+        asyncio.timeout(SOON),
+        connect(site) as client,
+        await client.start("wait", detached=False) as run,
+    ):
+        chunks = aiter(run)
         first = await anext(chunks)
         session.known = Unauthorized()
         await site.disconnect("alice")

@@ -49,7 +49,7 @@ async def test_leaving_a_stream_early_lets_its_connection_go() -> None:
 
 async def test_closing_the_client_lets_every_connection_go() -> None:
     async with serve(stream(OPENING, hangs=True)) as (client, _):
-        await client.start("count")
+        await client.start("count", detached=False)
 
 
 async def test_a_file_makes_the_body_multipart(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_a_file_makes_the_body_multipart(tmp_path: Path) -> None:
 
 async def test_a_key_of_ones_own_is_sent() -> None:
     async with serve(stream(OPENING, end(1))) as (client, server):
-        await (await client.start("count", key="mine")).result()
+        await (await client.start("count", key="mine", detached=False)).result()
 
     assert server.requests[0].headers["idempotency-key"] == "mine"
 
@@ -90,7 +90,7 @@ async def test_a_start_whose_time_is_over_is_cancelled_on_the_server() -> None:
     async with serve(SILENT, json(told)) as (client, server):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await client.start("count", detached=True)
+                await client.start("count")
 
     assert [seen.path for seen in server.requests] == ["count", "count/cancel"]
 
@@ -103,7 +103,7 @@ async def test_a_cancelled_start_ends_whatever_the_server_says(
     async with serve(SILENT, answer) as (client, server):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await client.start("count")
+                await client.start("count", detached=False)
 
     assert len(server.requests) == 2
 
@@ -112,7 +112,7 @@ async def test_a_cancelled_start_with_a_key_of_ones_own_can_be_found_again() -> 
     async with serve(SILENT) as (client, server):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await client.start("count", key="mine")
+                await client.start("count", key="mine", detached=False)
 
     assert [seen.path for seen in server.requests] == ["count"]
 
@@ -131,7 +131,7 @@ async def test_closing_a_client_waits_for_what_its_cancelled_starts_say() -> Non
         client,
         server,
     ):
-        task = asyncio.ensure_future(client.start("count"))  # noqa: TID251 - to cancel it
+        task = asyncio.ensure_future(client.start("count", detached=False))  # noqa: TID251 - to cancel it
         await server.asked.wait()
         task.cancel()
         await client.aclose()
@@ -146,8 +146,8 @@ async def test_a_detached_run_is_there_at_once_and_can_be_read() -> None:
         json({"id": "r1", "status": "pending"}, status=202, run_id="r1"),
         stream(OPENING, chunk(1, "a"), end(2)),
     ) as (client, server):
-        run = await client.start("count", detached=True)
-        chunks = [value async for value in run.chunks()]
+        run = await client.start("count")
+        chunks = [value async for value in run]
 
     assert (run.id, chunks) == ("r1", ["a"])
     assert server.requests[0].headers["prefer"] == "respond-async"
@@ -156,7 +156,7 @@ async def test_a_detached_run_is_there_at_once_and_can_be_read() -> None:
 async def test_a_feed_is_opened_by_a_get() -> None:
     async with serve(stream(OPENING, chunk(1, 20.5), end(2))) as (client, server):
         run = await client.open("prices", {"of": ["gold", "tin"]})
-        chunks = [value async for value in run.chunks()]
+        chunks = [value async for value in run]
 
     assert chunks == [20.5]
     assert (server.requests[0].method, server.requests[0].path) == ("GET", "prices?of=gold&of=tin")
@@ -165,7 +165,7 @@ async def test_a_feed_is_opened_by_a_get() -> None:
 async def test_a_refused_call_raises_before_anything_is_read() -> None:
     async with serve(refusal(401, "UNAUTHORIZED")) as (client, _):
         with pytest.raises(Unauthorized, match="No"):
-            await client.start("count")
+            await client.start("count", detached=False)
 
 
 async def test_runs_are_listed_with_what_is_asked_for_alone() -> None:

@@ -67,8 +67,8 @@ def test_a_script_calls_for_a_result() -> None:
 
 def test_a_started_run_has_events_a_result_and_a_cursor() -> None:
     with serve() as url, Client(url) as client:
-        run = client.start("count")
-        events = [event.type for event in run]
+        run = client.start("count", detached=False)
+        events = [event.type for event in run.events()]
 
         assert events == [EventType.CHUNK, EventType.CHUNK, EventType.DONE]
         assert (run.result(), run.id, run.cursor) == (7, "r1", "r1.3")
@@ -76,7 +76,7 @@ def test_a_started_run_has_events_a_result_and_a_cursor() -> None:
 
 def test_a_run_is_attached_to_and_read() -> None:
     with serve() as url, Client(url) as client:
-        assert list(client.attach("r1").chunks()) == ["a", "b"]
+        assert list(client.attach("r1")) == ["a", "b"]
 
 
 def test_an_error_of_the_run_is_raised_in_the_script() -> None:
@@ -87,8 +87,8 @@ def test_an_error_of_the_run_is_raised_in_the_script() -> None:
 
 def test_leaving_a_loop_early_lets_the_connection_go() -> None:
     with serve(OPENING + chunk(1, "a"), is_open=True) as url, Client(url) as client:
-        run = client.start("count")
-        for value in run.chunks():
+        run = client.start("count", detached=False)
+        for value in run:
             assert value == "a"
             break
         run.close()

@@ -29,9 +29,9 @@ DONE = end(3, value={"result": 7})
 
 async def test_a_run_yields_its_chunks_and_then_has_its_result() -> None:
     async with serve(stream(OPENING, chunk(1, "a"), chunk(2, {"n": 1}), DONE)) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        chunks = [value async for value in run.chunks()]
+        chunks = [value async for value in run]
         result = await run.result()
 
     assert (chunks, result, run.id, run.cursor) == (["a", {"n": 1}], 7, "r1", "r1.3")
@@ -39,9 +39,9 @@ async def test_a_run_yields_its_chunks_and_then_has_its_result() -> None:
 
 async def test_events_are_the_log_and_the_terminal_one_too() -> None:
     async with serve(stream(OPENING, chunk(1, "a"), chunk(2, "b"), DONE)) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        events = [(event.seq, event.type) async for event in run]
+        events = [(event.seq, event.type) async for event in run.events()]
 
     assert events == [(1, EventType.CHUNK), (2, EventType.CHUNK), (3, EventType.DONE)]
 
@@ -51,9 +51,9 @@ async def test_a_body_that_ends_before_the_run_does_is_resumed_behind_the_last_e
         stream(OPENING, chunk(1, "a"), "id: r1.2\ndata: cut off by the netw"),
         stream("id: r1.1\nevent: run\ndata: {}\n\n", chunk(2, "b"), DONE),
     ) as (client, server):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        chunks = [value async for value in run.chunks()]
+        chunks = [value async for value in run]
 
     resumed = server.requests[1]
     assert chunks == ["a", "b"]
@@ -67,18 +67,18 @@ async def test_a_broken_connection_is_resumed() -> None:
         client,
         server,
     ):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        assert [value async for value in run.chunks()] == ["a", "b"]
+        assert [value async for value in run] == ["a", "b"]
 
     assert server.notices == ["The connection was lost: The body was cut off."]
 
 
 async def test_a_stream_that_was_cut_before_its_first_event_is_resumed_from_the_start() -> None:
     async with serve(stream(), stream(chunk(1, "a"), end(2))) as (client, server):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        assert [value async for value in run.chunks()] == ["a"]
+        assert [value async for value in run] == ["a"]
 
     assert server.requests[1].headers["last-event-id"] == "r1.0"
 
@@ -88,9 +88,9 @@ async def test_a_connection_that_brings_nothing_is_given_up_and_resumed() -> Non
         client,
         server,
     ):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        assert [value async for value in run.chunks()] == ["a"]
+        assert [value async for value in run] == ["a"]
 
     assert server.notices == ["The connection was lost: nothing came for 0.01 s."]
 
@@ -103,7 +103,7 @@ async def test_the_waits_between_tries_grow_and_start_over_after_an_event() -> N
         stream(chunk(1, "a")),
         stream(end(2)),
     ) as (client, server):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         await run.result()
 
@@ -115,7 +115,7 @@ async def test_a_server_that_stops_says_when_to_come_back() -> None:
         client,
         server,
     ):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         await run.result()
 
@@ -126,7 +126,7 @@ async def test_retry_after_is_honoured_while_resuming() -> None:
     async with serve(
         stream(OPENING), refusal(429, "RATE_LIMITED", retry_after="20"), stream(end(1))
     ) as (client, server):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         await run.result()
 
@@ -135,7 +135,7 @@ async def test_retry_after_is_honoured_while_resuming() -> None:
 
 async def test_tries_are_bounded_and_the_error_names_the_run() -> None:
     async with serve(stream(OPENING), UNREACHABLE, UNREACHABLE, tries=3) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         with pytest.raises(Unreachable, match="connection refused") as caught:
             await run.result()
@@ -145,7 +145,7 @@ async def test_tries_are_bounded_and_the_error_names_the_run() -> None:
 
 async def test_a_refusal_that_repeating_cannot_change_ends_the_reading() -> None:
     async with serve(stream(OPENING), refusal(410, "GONE")) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         with pytest.raises(ForeignCursor, match="No") as caught:
             await run.result()
@@ -164,7 +164,7 @@ async def test_a_failed_run_raises_what_its_last_event_says() -> None:
         "fieldErrors": {"n": ["too much"]},
     }
     async with serve(stream(OPENING, chunk(1, "a"), end(2, "error", error))) as (client, _):
-        chunks = (await client.start("count")).chunks()
+        chunks = aiter(await client.start("count", detached=False))
 
         first = await anext(chunks)
         with pytest.raises(ActionError, match="Nothing left") as caught:
@@ -180,7 +180,7 @@ async def test_a_failed_run_raises_what_its_last_event_says() -> None:
 async def test_a_cancelled_run_raises_too() -> None:
     error = {"code": "CANCELLED", "message": "The run was cancelled.", "statusCode": 409}
     async with serve(stream(OPENING, end(1, "cancelled", error))) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         with pytest.raises(RunCancelled, match="was cancelled"):
             await run.result()
@@ -192,7 +192,7 @@ async def test_nothing_more_to_read_means_that_the_snapshot_has_the_outcome() ->
     ) as (client, server):
         run = client.attach("r1", "r1.3")
 
-        events = [event async for event in run]
+        events = [event async for event in run.events()]
         result = await run.result()
 
     assert (events, result) == ([], 7)
@@ -203,14 +203,14 @@ async def test_nothing_to_read_of_a_run_that_continues_is_asked_for_again() -> N
     async with serve(
         json(None, status=204), json({"status": "running"}), stream(chunk(1, "a"), end(2))
     ) as (client, server):
-        assert [value async for value in client.attach("r1").chunks()] == ["a"]
+        assert [value async for value in client.attach("r1")] == ["a"]
 
     assert server.notices == ["The server had nothing to send."]
 
 
 async def test_leaving_a_loop_loses_nothing_and_a_second_loop_continues() -> None:
     async with serve(stream(OPENING + chunk(1, "a") + chunk(2, "b") + DONE)) as (client, server):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         async for event in run.events():
             assert (event.seq, run.cursor) == (1, "r1.1")
@@ -225,10 +225,10 @@ async def test_reading_on_after_a_close_continues_from_the_cursor() -> None:
     async with serve(
         stream(OPENING + chunk(1, "a") + chunk(2, "b"), hangs=True), stream(chunk(2, "b"), DONE)
     ) as (client, server):
-        async with await client.start("count") as run:
-            await anext(run.chunks())
+        async with await client.start("count", detached=False) as run:
+            await anext(aiter(run))
 
-        rest = [value async for value in run.chunks()]
+        rest = [value async for value in run]
 
     assert rest == ["b"]
     assert server.requests[1].headers["last-event-id"] == "r1.1"
@@ -236,17 +236,17 @@ async def test_reading_on_after_a_close_continues_from_the_cursor() -> None:
 
 async def test_a_reader_that_was_cancelled_can_read_on() -> None:
     async with serve(stream(OPENING, hangs=True), stream(chunk(1, "a"), end(2))) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await run.result()
 
-        assert [value async for value in run.chunks()] == ["a"]
+        assert [value async for value in run] == ["a"]
 
 
 async def test_two_tasks_cannot_share_one_reader() -> None:
     async with serve(stream(OPENING, hangs=True)) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(run.result())
@@ -258,14 +258,14 @@ async def test_two_tasks_cannot_share_one_reader() -> None:
 
 async def test_an_event_that_comes_twice_is_handed_out_once() -> None:
     async with serve(stream(OPENING, chunk(1, "a"), chunk(1, "a"), end(2))) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        assert [value async for value in run.chunks()] == ["a"]
+        assert [value async for value in run] == ["a"]
 
 
 async def test_an_event_that_is_missing_is_said_to_be_missing() -> None:
     async with serve(stream(OPENING, chunk(2, "b"))) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         with pytest.raises(ProtocolError, match="something is missing"):
             await run.result()
@@ -278,9 +278,9 @@ async def test_events_of_unknown_types_are_passed_and_moved_past() -> None:
         client,
         _,
     ):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        events = [(event.seq, event.type.value) async for event in run]
+        events = [(event.seq, event.type.value) async for event in run.events()]
 
     assert events == [(1, "chunk"), (3, "chunk"), (4, "done")]
 
@@ -290,9 +290,9 @@ async def test_a_run_is_resumed_behind_the_last_event_even_if_its_type_is_unknow
         stream(OPENING, chunk(1, "a"), end(2, "surprise"), end(3, "surprise")),
         stream("id: r1.3\nevent: run\ndata: {}\n\n", chunk(4, "b"), end(5)),
     ) as (client, server):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
-        chunks = [value async for value in run.chunks()]
+        chunks = [value async for value in run]
 
     assert chunks == ["a", "b"]
     assert server.requests[1].headers["last-event-id"] == "r1.3"
@@ -300,7 +300,7 @@ async def test_a_run_is_resumed_behind_the_last_event_even_if_its_type_is_unknow
 
 async def test_an_event_is_missing_also_behind_one_of_an_unknown_type() -> None:
     async with serve(stream(OPENING, end(1, "surprise"), chunk(3, "b"))) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         with pytest.raises(ProtocolError, match="something is missing"):
             await run.result()
@@ -311,7 +311,7 @@ async def test_only_the_known_terminal_events_end_a_run() -> None:
         stream(OPENING, end(1, "finished", {"result": 1})),
         stream("id: r1.1\nevent: run\ndata: {}\n\n", end(2, value={"result": 2, "more": [3]})),
     ) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         assert await run.result() == 2
 
@@ -323,7 +323,7 @@ async def test_a_status_of_a_later_version_is_not_an_end() -> None:
         json({"id": "r1", "status": "hibernating", "seq": 0, "result": None, "mood": "fine"}),
         stream("id: r1.0\nevent: run\ndata: {}\n\n", end(1, value={"result": 1})),
     ) as (client, _):
-        run = await client.start("count")
+        run = await client.start("count", detached=False)
 
         assert await run.result() == 1
 
@@ -332,7 +332,7 @@ async def test_a_reset_says_where_a_trimmed_log_begins() -> None:
     reset = 'id: r1.4\nevent: reset\ndata: {"firstSeq":5}\n\n'
     async with serve(stream(OPENING, reset, chunk(5, "e"), end(6))) as (client, _):
         run = client.attach("r1")
-        chunks = [value async for value in run.chunks()]
+        chunks = [value async for value in run]
 
     assert (chunks, run.first_seq) == (["e"], 5)
 

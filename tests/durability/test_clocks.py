@@ -36,7 +36,7 @@ async def test_a_run_continues_over_a_clock_that_jumps(tmp_path: Path, jump: flo
             clock.jump(jump)
             await app.sweep()
         go_on.set()
-        events = [event.type async for event in run]
+        events = [event.type async for event in run.events()]
         clock.jump(-jump)
         await app.sweep()
 

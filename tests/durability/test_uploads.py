@@ -272,7 +272,7 @@ def play(outlives: bool, story: Callable[[World], Awaitable[None]]) -> None:  # 
 
 
 async def end_of(run: Run[Any]) -> None:
-    async for _ in run:
+    async for _ in run.events():
         pass
 
 

@@ -49,7 +49,9 @@ async def test_the_import_tells_how_far_it_is_and_sums_up_by_country(actions: Ac
 
     run = await actions.start(import_airports.import_airports, {"file": file, "pace": 0})
 
-    assert [event.value["percent"] async for event in run if event.type == "chunk"] == [100.0]
+    assert [event.value["percent"] async for event in run.events() if event.type == "chunk"] == [
+        100.0
+    ]
     assert await run.result() == import_airports.Summary(
         airports=3,
         countries=2,
@@ -76,7 +78,7 @@ async def test_the_import_moves_the_bar_in_steps_of_a_hundred_rows(actions: Acti
         import_airports.import_airports, {"file": upload(HEADER + rows), "pace": 0}
     )
 
-    steps = [event.value["current"] async for event in run if event.type == "chunk"]
+    steps = [event.value["current"] async for event in run.events() if event.type == "chunk"]
     assert steps == [100, 200, 250]
 
 
@@ -124,7 +126,7 @@ async def test_the_typewriter_leaves_out_no_character(actions: Actions) -> None:
 
     run = await actions.start(typewriter.typewriter, {"text": text, "speed": 1000})
 
-    pieces = [chunk["text"] async for chunk in run.chunks()]
+    pieces = [chunk["text"] async for chunk in run]
     assert pieces == ["  two  ", "words,\n\n", "and ", "a ", "third. "]
     assert (await run.snapshot())["text"] == text
 
@@ -148,7 +150,7 @@ async def test_the_batch_names_its_bad_rows_after_trying_them_all(actions: Actio
 
     run = await actions.start(batch.write_invoices, {"rows": rows, "pause": 0})
 
-    steps = [event.value.get("current") async for event in run if event.type == "chunk"]
+    steps = [event.value.get("current") async for event in run.events() if event.type == "chunk"]
     assert steps == [1, 2, 3, 4, 5, 6]
     with pytest.raises(ActionError, match="4 of 6 rows cannot be invoiced") as caught:
         await run.result()
@@ -166,7 +168,7 @@ async def test_the_batch_leaves_no_drafts_behind(
     pause = 5 if ending == "cancelled" else 0
 
     run = await actions.start(batch.write_invoices, {"rows": rows, "pause": pause})
-    async for event in run:
+    async for event in run.events():
         if event.seq == 1 and ending == "cancelled":
             assert files_in(tmp_path) != []
             await run.cancel()
@@ -178,14 +180,14 @@ async def test_the_batch_leaves_no_drafts_behind(
 async def test_the_clock_counts_its_ticks(actions: Actions) -> None:
     run = await actions.start(clock.clock, {"every": 0.01, "ticks": 3})
 
-    assert [chunk["n"] async for chunk in run.chunks()] == [1, 2, 3]
+    assert [chunk["n"] async for chunk in run] == [1, 2, 3]
 
 
 async def test_the_clock_continues_until_it_is_stopped(actions: Actions) -> None:
     run = await actions.start(clock.clock, {"every": 0.01})
 
     types = []
-    async for event in run:
+    async for event in run.events():
         types.append(event.type)
         if len(types) == 5:
             await run.cancel()

@@ -68,7 +68,7 @@ async def cancel_foreign(*, times: int = 1) -> None:
 
 async def end_of(app: App, run: Run[Any]) -> RunRecord:
     async with asyncio.timeout(SOON):
-        async for _ in run:
+        async for _ in run.events():
             pass
     return await app.store.get(run.id)
 

@@ -58,11 +58,11 @@ async def app() -> AsyncIterator[App]:
         yield app
 
 
-async def test_a_run_is_iterated_for_its_events(app: App) -> None:
+async def test_a_run_yields_its_events(app: App) -> None:
     run = await app.start(app.action(load), {"rows": 2})
 
     async with asyncio.timeout(SOON):
-        events = [(event.seq, event.type.value) async for event in run]
+        events = [(event.seq, event.type.value) async for event in run.events()]
 
     assert events == [(1, "chunk"), (2, "chunk"), (3, "done")]
 
@@ -80,7 +80,7 @@ async def test_chunks_are_what_the_action_yielded(app: App) -> None:
     run = await app.start(app.action(load), {"rows": 3})
 
     async with asyncio.timeout(SOON):
-        assert [chunk async for chunk in run.chunks()] == [0, 1, 2]
+        assert [chunk async for chunk in run] == [0, 1, 2]
 
 
 async def test_a_result_comes_back_in_its_type(app: App) -> None:
@@ -96,7 +96,7 @@ async def test_a_result_that_looks_like_an_error_is_none(app: App) -> None:
 
     async with asyncio.timeout(SOON):
         assert await run.result() == {"code": "NOT_AN_ERROR"}
-        assert [chunk async for chunk in run.chunks()] == []
+        assert [chunk async for chunk in run] == []
 
 
 async def test_a_run_that_failed_raises_with_all_that_its_error_says(app: App) -> None:
@@ -105,7 +105,7 @@ async def test_a_run_that_failed_raises_with_all_that_its_error_says(app: App) -
     heard: list[int] = []
 
     async def read() -> None:
-        async for chunk in run.chunks():
+        async for chunk in run:
             heard.append(chunk)  # noqa: PERF401 - what came before the error counts
 
     async with asyncio.timeout(SOON):

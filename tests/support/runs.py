@@ -66,7 +66,7 @@ class Outcome:
 async def outcome(run: Run[Any]) -> Outcome:
     """Follow a run to its end."""
     async with asyncio.timeout(SOON):
-        return Outcome(events=[event async for event in run])
+        return Outcome(events=[event async for event in run.events()])
 
 
 async def call(
@@ -80,7 +80,7 @@ async def call(
 async def first_chunk(run: Run[Any]) -> Json:
     """Return the first chunk, as soon as it is there."""
     async with asyncio.timeout(SOON):
-        async for chunk in run.chunks():
+        async for chunk in run:
             return chunk
     raise AssertionError("the run ended without a chunk")
 

@@ -81,7 +81,7 @@ class AsyncClient:
             await self._http.aclose()
 
     async def start(
-        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = False
+        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = True
     ) -> RemoteRun:
         """Start a run, and return it when the server has it.
 
@@ -94,7 +94,8 @@ class AsyncClient:
             input: Its fields; a `pathlib.Path`, an `Upload` or a file opened in binary mode,
                 or a list of those, is sent as a file.
             key: Calls with the same key and input give one run; default: a new key per call.
-            detached: Whether the run keeps running without readers.
+            detached: Whether the run keeps running without readers; ``False``: it is attached, and
+                stops when nobody has read it for as long as its action's ``linger`` says.
 
         Raises:
             YieldwireError: If the call was refused, or the run failed before its first event;
@@ -164,7 +165,10 @@ class AsyncClient:
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
         """
-        async with await self.start(action, input) as run, aclosing(run.chunks()) as chunks:
+        async with (
+            await self.start(action, input, detached=False) as run,
+            aclosing(aiter(run)) as chunks,
+        ):
             async for chunk in chunks:
                 yield chunk
 
@@ -174,7 +178,7 @@ class AsyncClient:
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
         """
-        async with await self.start(action, input) as run:
+        async with await self.start(action, input, detached=False) as run:
             return await run.result()
 
     def attach(self, run_id: str, cursor: str | None = None) -> RemoteRun:

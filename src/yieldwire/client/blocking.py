@@ -122,20 +122,17 @@ class BlockingRun(_Closing):
         """The first event that the log still has; above 1 if older ones were trimmed."""
         return self._run.first_seq
 
-    def __iter__(self) -> Iterator[Event]:
-        return self.events()
-
     def events(self) -> Iterator[Event]:
         """Yield the events after the cursor, as they come, up to the terminal one."""
         return self._loop.iterate(self._run.events())
 
-    def chunks(self) -> Iterator[Json]:
+    def __iter__(self) -> Iterator[Json]:
         """Yield the chunks of the action, as plain JSON values.
 
         Raises:
             YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
         """
-        return self._loop.iterate(self._run.chunks())
+        return self._loop.iterate(aiter(self._run))
 
     def result(self) -> Json:
         """Wait for the run's end, and return its result.
@@ -184,7 +181,7 @@ class Client(_Closing):
         self._loop.close(self._client.aclose())
 
     def start(
-        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = False
+        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = True
     ) -> BlockingRun:
         """Start a run, and return it when the server has it."""
         run = self._loop.run(self._client.start(action, input, key=key, detached=detached))

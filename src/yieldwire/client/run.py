@@ -9,7 +9,7 @@ when nobody reads.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
@@ -29,7 +29,7 @@ EVENT_STREAM: Final = "text/event-stream"
 
 
 class RemoteRun:
-    """A run on a server: iterate it for its events, await its result.
+    """A run on a server: iterate it for its chunks, await its result.
 
     It is one reader, which continues from its cursor: each event is handed out only once. To
     read a run from its start, or twice at the same time, attach to it again.
@@ -82,9 +82,6 @@ class RemoteRun:
         if answer is not None:
             await self._wire.close(answer)
 
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self.events()
-
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield the events after the cursor, as they come, up to the terminal one.
 
@@ -95,7 +92,7 @@ class RemoteRun:
         while (event := await self._next()) is not None:
             yield event
 
-    async def chunks(self) -> AsyncGenerator[Json, None]:
+    async def __aiter__(self) -> AsyncGenerator[Json, None]:
         """Yield the chunks of the action, as plain JSON values.
 
         Raises:

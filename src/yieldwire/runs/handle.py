@@ -1,7 +1,7 @@
 """Starts, finds and holds runs from Python code."""
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -81,7 +81,7 @@ class Verbs(Protocol):
 
 
 class Run(Generic[T]):
-    """A run in Python code: iterate it for its events, await its result."""
+    """A run in Python code: iterate it for its chunks, await its result."""
 
     def __init__(self, app: Verbs, record: RunRecord, action: Action[..., Any, T] | None) -> None:
         self._app, self._action = app, action
@@ -90,9 +90,6 @@ class Run(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Run {self.id} of {self._name}>"
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self.events()
 
     async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
         """Yield the events after ``after``, as they come, up to the terminal one.
@@ -113,7 +110,7 @@ class Run(Generic[T]):
                 raise Unavailable from exc
             raise
 
-    async def chunks(self) -> AsyncGenerator[Json, None]:
+    async def __aiter__(self) -> AsyncGenerator[Json, None]:
         """Yield the chunks of the action, as plain JSON values.
 
         Raises:
