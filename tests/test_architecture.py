@@ -1,15 +1,19 @@
 """What holds for every module, whatever it does."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "yieldwire"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "yieldwire"
 MODULES = sorted(SOURCE.rglob("*.py"))
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
 
 MODULE_LINES = 400
 FUNCTION_LINES = 40  # without the docstring, so that nobody saves on words
@@ -75,6 +79,46 @@ def test_importing_the_package_imports_no_optional_dependency() -> None:
     )
 
     assert set(answer.stdout.split()) & OPTIONAL == set()
+
+
+def test_the_architecture_page_has_every_module_exactly_once() -> None:
+    rooms = re.findall(r"^\| `(\S+\.py)` \|", section("The floors"), re.MULTILINE)
+
+    assert sorted(rooms) == sorted(str(module.relative_to(SOURCE)) for module in MODULES)
+
+
+def test_the_architecture_page_has_the_floors_that_are_enforced_with_their_modules() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = [each["layers"] for each in config["contracts"] if each["type"] == "layers"]
+    declared = [[name for name in re.findall(r"\w+", layer) if exists(name)] for layer in layers]
+
+    floors = re.split(r"^### ", section("The floors"), flags=re.MULTILINE)[1:]
+    told = [re.findall(r"`(\w+)`", floor.partition("\n")[0]) for floor in floors]
+    rooms = [set(re.findall(r"^\| `(\w+)[/.]", floor, re.MULTILINE)) for floor in floors]
+
+    assert told == [*[names for names in declared if names], []]  # the last is the package
+    assert rooms == [*map(set, told[:-1]), {"__init__"}]
+
+
+def test_the_architecture_page_sends_nobody_to_a_file_that_is_not_there() -> None:
+    paths = re.findall(r"`([a-z]+(?:/\w+)*\.\w+)`", PAGE)
+
+    missing = {path for path in paths if not any((at / path).exists() for at in (SOURCE, ROOT))}
+
+    assert missing == set()
+    assert len(re.findall(r"^\| .+ \| `\S+` \|$", section("Where is X?"), re.MULTILINE)) >= 20
+
+
+def section(title: str) -> str:
+    """Return a section of the architecture page."""
+    (found,) = re.findall(
+        rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL
+    )
+    return str(found)
+
+
+def exists(name: str) -> bool:
+    return (SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists()
 
 
 def parse(module: Path) -> ast.Module:
