@@ -17,20 +17,20 @@ module.exports = {
     {
       name: "frameworks-stay-in-their-binding",
       severity: "error",
-      from: { pathNot: "^src/(react|vue)\\.ts$" },
+      from: { pathNot: "^src/(react|solid|svelte|vue)\\.ts$" },
       to: { dependencyTypes: ["npm", "npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "core"] },
     },
     {
       name: "one-framework-a-binding",
       severity: "error",
-      from: { path: "^src/(react|vue)\\.ts$" },
+      from: { path: "^src/(react|solid|svelte|vue)\\.ts$" },
       to: { dependencyTypes: ["npm", "npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "core"], pathNot: "node_modules/(@types/)?$1" },
     },
     {
       name: "nobody-imports-a-binding",
       severity: "error",
       from: {},
-      to: { path: "^src/(react|vue)\\.ts$" },
+      to: { path: "^src/(react|solid|svelte|vue)\\.ts$" },
     },
     {
       name: "not-to-unresolvable",

@@ -42,7 +42,7 @@ export async function buildPackage() {
   rmSync(`${root}/dist`, { recursive: true, force: true });
   const entries = Object.keys(packageJson.exports).flatMap((path) => /^\.\/?(\w*)$/.exec(path)?.[1] ?? []);
   const entryPoints = entries.map((entry) => `src/${entry || "index"}.ts`);
-  await build({ ...shared, entryPoints, splitting: true, outdir: "dist", external: Object.keys(packageJson.peerDependencies) });
+  await build({ ...shared, entryPoints, splitting: true, outdir: "dist", external: Object.keys(packageJson.peerDependencies).flatMap((name) => [name, `${name}/*`]) });
   // A file for each of the sources: a bundle for each entry would have an `ActionError` for each entry.
   const sources = readdirSync(`${root}/src`, { recursive: true }).filter((file) => file.endsWith(".ts"));
   await build({

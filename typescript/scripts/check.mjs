@@ -16,7 +16,7 @@ const LINES = 400;
 const CORE_BYTES = 9 * 1024;
 /** The same for what a binding adds, without its framework. */
 const BINDING_BYTES = 2 * 1024;
-const BINDINGS = ["react", "vue"];
+const BINDINGS = ["react", "vue", "svelte", "solid"];
 const CORE = 'export { ActionError, createClient, readStreamableValue } from "./src/index.ts"';
 
 const checks = {
@@ -56,7 +56,7 @@ async function sizeOf(contents) {
     minify: true,
     format: "esm",
     target: "es2022",
-    external: BINDINGS,
+    external: ["react", "vue", "svelte", "svelte/*", "solid-js"],
     write: false,
   });
   const nameOf = ({ path }) => path.split("/").pop();

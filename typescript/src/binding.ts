@@ -43,7 +43,9 @@ export function commandsOf<Input, Chunk, Result, Code extends string>(
   };
 }
 
-/** The commands of a run that was started elsewhere. */
-export function runCommandsOf(newest: () => Pick<RunObserver<never, never, never>, "stop">): RunCommands {
-  return { stop: () => newest().stop() };
+/** An action is itself a function, so it is never called as a getter. */
+export function actionOf<Input, Chunk, Result, Code extends string>(
+  given: Action<Input, Chunk, Result, Code> | (() => Action<Input, Chunk, Result, Code>),
+): Action<Input, Chunk, Result, Code> {
+  return "attach" in given ? given : given();
 }

@@ -3,7 +3,7 @@
 /** Actions and their runs in React, 18 and newer. */
 
 import { useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { type ActionCommands, commandsOf, type RunCommands, runCommandsOf } from "./binding.js";
+import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
@@ -28,7 +28,7 @@ export function useStreamAction<Input, Chunk, Result, Code extends string = neve
   action: Action<Input, Chunk, Result, Code>,
   options: StreamOptions<Chunk, Result, Code> = {},
 ): StreamAction<Input, Chunk, Result, Code> {
-  return useObserved(commandsOf<Input, Chunk, Result, Code>, action, options);
+  return useObserved(action, options);
 }
 
 /** Render a run that was started elsewhere: on another page, on the server, or earlier. */
@@ -37,18 +37,17 @@ export function useRun<Chunk, Result, Code extends string = never>(
   id: string | undefined,
   options: FollowOptions<Chunk, Result, Code> = {},
 ): RunState<Chunk, Result, Code> & RunCommands {
-  return useObserved(runCommandsOf, source, options, id);
+  return useObserved(source as Action<never, Chunk, Result, Code>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>, Commands extends object>(
-  make: (newest: () => RunObserver<Chunk, Result, Code, Source>) => Commands,
-  source: RunSource<Chunk, Result, Code> & Source,
+function useObserved<Input, Chunk, Result, Code extends string>(
+  source: Action<Input, Chunk, Result, Code>,
   options: StreamOptions<Chunk, Result, Code>,
   id?: string,
-): RunState<Chunk, Result, Code> & Commands {
+): StreamAction<Input, Chunk, Result, Code> {
   const observer = useMemo(
-    () => new RunObserver<Chunk, Result, Code, Source>(source, options, id),
+    () => new RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>(source, options, id),
     [source, id, keyOf(options.persist)],
   );
   const { current } = useRef({ observer });
@@ -60,6 +59,6 @@ function useObserved<Chunk, Result, Code extends string, Source extends RunSourc
   });
   const state = useSyncExternalStore(observer.subscribe, observer.snapshot, () => observer.initial);
   useEffect(() => observer.resume(), [observer]);
-  const [commands] = useState(() => make(() => current.observer));
+  const [commands] = useState(() => commandsOf(() => current.observer));
   return useMemo(() => ({ ...state, ...commands }), [state, commands]);
 }

@@ -4,7 +4,7 @@ import {
   type MaybeRef, type MaybeRefOrGetter, type Ref, shallowReactive, shallowReadonly, shallowRef, type ShallowRef, toRefs, toValue, unref, watch,
   watchPostEffect,
 } from "vue";
-import { type ActionCommands, commandsOf, type RunCommands, runCommandsOf } from "./binding.js";
+import { type ActionCommands, commandsOf, type RunCommands, actionOf } from "./binding.js";
 import type { Action, RunSource } from "./contract.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
@@ -37,7 +37,7 @@ export function useStreamAction<Input, Chunk, Result, Code extends string = neve
   action: MaybeRefOrGetter<Action<Input, Chunk, Result, Code>>,
   options: OptionRefs<StreamOptions<Chunk, Result, Code>> = {},
 ): StreamAction<Input, Chunk, Result, Code> {
-  return useObserved(commandsOf<Input, Chunk, Result, Code>, action, options);
+  return useObserved(action, options);
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, or earlier. */
@@ -46,41 +46,32 @@ export function useRun<Chunk, Result, Code extends string = never>(
   id: MaybeRefOrGetter<string | undefined>,
   options: OptionRefs<FollowOptions<Chunk, Result, Code>> = {},
 ): RunRefs<Chunk, Result, Code> & RunCommands {
-  return useObserved<Chunk, Result, Code, RunSource<Chunk, Result, Code>, RunCommands>(runCommandsOf, source, options, id);
+  return useObserved(source as MaybeRefOrGetter<Action<never, Chunk, Result, Code>>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Chunk, Result, Code extends string, Source extends RunSource<Chunk, Result, Code>, Commands extends object>(
-  make: (newest: () => RunObserver<Chunk, Result, Code, Source>) => Commands,
-  source: MaybeRefOrGetter<Source>,
+function useObserved<Input, Chunk, Result, Code extends string>(
+  source: MaybeRefOrGetter<Action<Input, Chunk, Result, Code>>,
   options: OptionRefs<StreamOptions<Chunk, Result, Code>>,
   id?: MaybeRefOrGetter<string | undefined>,
-): RunRefs<Chunk, Result, Code> & Commands {
+): StreamAction<Input, Chunk, Result, Code> {
   const state = shallowReactive({} as RunState<Chunk, Result, Code>);
   // Each option is read when it is used.
   const live = new Proxy<StreamOptions<Chunk, Result, Code>>({}, { get: (_, name) => unref(toValue(options)[name as never]) });
-  // An action is itself a function, so it is never called as a getter.
-  const newestSource = (): Source => {
-    const given = unref(source);
-    return "attach" in given ? (given as Source) : (given as () => Source)();
-  };
-  let newest!: RunObserver<Chunk, Result, Code, Source>; // not a ref, so that an effect that executes does not depend on it
-  const observer = shallowRef() as ShallowRef<RunObserver<Chunk, Result, Code, Source>>;
+  let newest!: RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>; // not a ref, so that an effect that executes does not depend on it
+  const observer = shallowRef() as ShallowRef<RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>>;
   watch(
-    [newestSource, () => toValue(id), () => keyOf(live.persist)] as const,
-    ([from, runId], _, onCleanup) => {
-      const made = newest = observer.value = new RunObserver(from, live, runId);
+    [() => actionOf(unref(source)), () => toValue(id), () => keyOf(live.persist)] as const,
+    ([newestSource, newestId], _, onCleanup) => {
+      const made = newest = observer.value = new RunObserver(newestSource, live, newestId);
       const update = (): unknown => Object.assign(state, made.snapshot());
-      const unsubscribe = made.subscribe(update);
-      onCleanup(() => {
-        unsubscribe();
-        made.leave();
-      });
+      made.subscribe(update);
+      onCleanup(() => made.leave());
       update();
     },
     { immediate: true, flush: "sync" },
   );
   // Nothing is followed on a server, before hydration, or while another ref can still change in the same turn.
   watchPostEffect(() => observer.value.resume());
-  return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Code>), ...make(() => newest) };
+  return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Code>), ...commandsOf(() => newest) };
 }

@@ -18,13 +18,13 @@ function blocks(page: string, languages: string) {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-describe.each(["guides/use-from-react", "guides/use-from-vue", "tutorial/front-end"])("the page %s", (name) => {
+describe.each(["guides/use-from-react", "guides/use-from-vue", "guides/use-from-svelte-or-solid", "tutorial/front-end"])("the page %s", (name) => {
   test("compiles with the types of its own actions", { timeout: 120_000 }, () => {
     const page = `${docs}/${name}.md`;
     const folder = `${work}/${name.replace("/", "-")}`;
     mkdirSync(folder, { recursive: true });
     for (const { file, code } of [...blocks(page, "python"), ...blocks(page, "tsx?")]) writeFileSync(`${folder}/${file}`, code);
-    const scripts = [...read(page).matchAll(/<script setup lang="ts">\n(.*?)<\/script>/gs)];
+    const scripts = [...read(page).matchAll(/<script (?:setup )?lang="ts">\n(.*?)<\/script>/gs)];
     for (const [n, [, code]] of scripts.entries()) writeFileSync(`${folder}/setup${n}.ts`, code!);
 
     run(`${root}/../.venv/bin/yieldwire`, ["types", `${folder}/app.py`, "-o", `${folder}/actions.gen.ts`]);
@@ -77,7 +77,7 @@ describe("the reference", () => {
   const page = read(`${docs}/reference/typescript.md`);
 
   test("names everything that the entries export", () => {
-    const names = ["index", "react", "vue", "contract"].flatMap((entry) => {
+    const names = ["index", "react", "vue", "svelte", "solid", "contract"].flatMap((entry) => {
       const source = read(`${root}/src/${entry}.ts`);
       const listed = [...source.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) => list!.split(","));
       const declared = [...source.matchAll(/^export (?:interface|type|class|function|const) (\w+)/gm)].map(([, name]) => name!);

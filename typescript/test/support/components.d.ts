@@ -1,0 +1,3 @@
+declare module "*.svelte?server" {
+  export { default } from "*.svelte";
+}
