@@ -57,7 +57,9 @@ export class Wire {
     const { token, headers } = this.#options;
     const isRenewable = [token, headers].some((source) => source instanceof Function);
     // What was valid for the last request can have expired.
-    return this.#check(answer.status === 401 && isRenewable ? await this.#carry(request, true) : answer, request);
+    // With the last token, a user who has signed in since is forbidden too.
+    const isRefused = answer.status === 401 || (request.keepalive && answer.status === 403);
+    return this.#check(isRefused && isRenewable ? await this.#carry(request, true) : answer, request);
   }
 
   /** One request's JSON: a snapshot, or a page of a list. */

@@ -413,14 +413,14 @@ test("five runs are stopped in the moment in which a page goes away, though its 
   for (const run of runs) run.detach();
 });
 
-test("a token that a stop is refused with is asked for again", async () => {
+test.each([401, 403])("a token with which a stop is answered %d is asked for again", async (status) => {
   const seen: (string | null)[] = [];
   const tokens = ["old", "new"];
   const fetch = async (url: unknown, { headers }: RequestInit = {}) => {
     if (String(url).endsWith("/cancel")) {
       const bearer = new Headers(headers).get("Authorization");
       seen.push(bearer);
-      if (bearer !== "Bearer new") return Response.json({ error: { code: "UNAUTHORIZED", statusCode: 401 } }, { status: 401 });
+      if (bearer !== "Bearer new") return Response.json({ error: { code: "REFUSED", statusCode: status } }, { status });
       return Response.json({ id: "r1", status: "cancelled" });
     }
     return Response.json({ id: "r1", status: "running" });
