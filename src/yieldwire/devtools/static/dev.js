@@ -62,6 +62,7 @@ const panels = new Panels(place("panels"), {
   lingerOf: (name) => actions.find((action) => action.name === name)?.linger,
   curlOf: (id) =>
     curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
+  loadTimes: (id, after) => load(`runs/${encodeURIComponent(id)}`, { after, times: "1" }),
   announce: (text) => (place("announcement").textContent = text),
   hurry: () => runs.hurry(),
   onChange: writeAddress,

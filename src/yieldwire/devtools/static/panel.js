@@ -6,6 +6,7 @@ import { duration, number, shortId } from "./format.js";
 import { Output } from "./output.js";
 import { Spark } from "./spark.js";
 import { Timeline } from "./timeline.js";
+import { startOf, Times } from "./times.js";
 
 /**
  * @typedef {import("../client.js").Run} Run
@@ -14,6 +15,7 @@ import { Timeline } from "./timeline.js";
  * @property {import("../client.js").Client} client
  * @property {(action: string | undefined) => number | null | undefined} lingerOf
  * @property {(id: string) => string} curlOf
+ * @property {(id: string, after: string) => Promise<import("./times.js").TimedPage>} loadTimes
  * @property {(panel: Panel) => void} onChange
  * @property {(panel: Panel) => void} onClose
  */
@@ -31,7 +33,8 @@ export class Panel {
   #page;
   #name;
   #output = new Output();
-  #timeline = new Timeline();
+  #times;
+  #timeline;
   #spark = new Spark();
   #status = el("span", { class: "status", data: { role: "status" } });
   #trouble = el("p", { class: "trouble", data: { role: "connection" }, hidden: true });
@@ -58,6 +61,8 @@ export class Panel {
   /** @type {number | null} */
   #endedAt = null;
   #hasEnd = false;
+  /** Whether the connection was lost since the last event. */
+  #isBehind = false;
   #isDetached = false;
   #isBusy = false;
   #isDue = false;
@@ -66,6 +71,17 @@ export class Panel {
   constructor(run, action, page) {
     this.#name = action;
     this.#page = page;
+    this.#times = new Times({
+      load: (after) => page.loadTimes(this.run.id ?? "", after),
+      count: (count, atMs) => {
+        this.#spark.add(count, atMs);
+        this.#timeline.timed();
+        this.#changed();
+      },
+      isOwn: run.id === undefined,
+      nowMs: this.#startedAt,
+    });
+    this.#timeline = new Timeline(this.#times);
     this.#stop.classList.add("danger");
     const close = iconButton(ICONS.close, "Close this panel", () => page.onClose(this));
     const head = el("header", { class: "panel-head" }, this.#status, el("h2", {}, this.#action), close);
@@ -82,6 +98,7 @@ export class Panel {
     ];
     this.element = el("article", { class: "panel", tabindex: "-1" }, ...parts);
     this.run = run;
+    if (run.id !== undefined) void this.#times.fetch(0);
     this.#follow(run);
   }
 
@@ -135,6 +152,7 @@ export class Panel {
   resume() {
     this.#isDetached = false;
     this.#timeline.resumed();
+    void this.#times.fetch(seqOf(this.run));
     this.#follow(this.#page.client.runs.attach(this.run.id ?? "", this.run.cursor));
   }
 
@@ -153,11 +171,12 @@ export class Panel {
 
   /**
    * Take the times from the server, which are more exact than this page's.
-   * @param {{ action: string, startedAt: string | null, createdAt: string, endedAt: string | null }} info
+   * @param {{ action: string, endedAt: string | null } & import("./times.js").Started} info
    */
-  take({ action, startedAt, createdAt, endedAt }) {
+  take(info) {
+    const { action, endedAt } = info;
     this.#name ??= action;
-    this.#startedAt = Date.parse(startedAt ?? createdAt) || this.#startedAt;
+    this.#startedAt = startOf(info) || this.#startedAt;
     this.#endedAt = Date.parse(endedAt ?? "") || this.#endedAt;
     this.#changed();
   }
@@ -176,7 +195,7 @@ export class Panel {
     if (run.id) Object.assign(this.#id, { href: hashOfRun(run.id), title: `Link to ${run.id}` });
     show(this.#facts, this.#figures());
     show(this.#trouble, this.#troubles());
-    this.#spark.draw();
+    this.#spark.draw(this.#lastedMs);
     this.#drawVerbs(isOver);
   }
 
@@ -197,13 +216,17 @@ export class Panel {
     return el("button", { type: "button", text, title, data: { role }, hidden: true, on: { click: onPress } });
   }
 
+  get #lastedMs() {
+    return (this.#endedAt ?? Date.now()) - this.#startedAt;
+  }
+
   #figures() {
     const { run } = this;
     if (this.isRefused) return "not started";
     if (!this.isLive && !isTerminal(run) && !this.#isDetached) return "";
     const seq = seqOf(run);
     const words = [
-      duration((this.#endedAt ?? Date.now()) - this.#startedAt),
+      duration(this.#lastedMs),
       seq === 1 ? "1 event" : `${number(seq)} events`,
     ];
     if (run.attempt > 1) words.push(`attempt ${run.attempt}`);
@@ -232,18 +255,25 @@ export class Panel {
   #take(batch) {
     const { run } = this;
     if (run.id !== undefined) this.#output.hasArrived();
+    this.#follows(batch);
+    this.#times.add(batch, Date.now());
     this.#timeline.add(batch);
     this.#output.add(batch);
-    this.#spark.add(batch.length);
     this.#hasEnd ||= LAST.has(batch.at(-1)?.type ?? "");
     if (!this.isLive) this.#end();
     this.#changed();
   }
 
+  /** After a lost connection, events arrive that were written meanwhile. @param {readonly RunEvent[]} batch */
+  #follows([first]) {
+    if (first && this.#isBehind) void this.#times.fetch(first.seq - 1);
+    if (first) this.#isBehind = false;
+    if (this.run.connection === "waiting") this.#isBehind = seqOf(this.run) > 0;
+  }
+
   /** The end: by an event, by a refusal, or because the log had no more events and the snapshot has the outcome. */
   #end() {
     if (isTerminal(this.run)) this.#endedAt ??= Date.now();
-    this.#spark.end();
     if (this.#hasEnd || this.#isDetached) return;
     this.#hasEnd = true;
     if (this.run.error) this.#output.error(errorOf(this.run.error));

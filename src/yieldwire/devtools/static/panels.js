@@ -9,6 +9,7 @@ import { Panel } from "./panel.js";
  * @property {import("../client.js").Client} client
  * @property {(action: string | undefined) => number | null | undefined} lingerOf
  * @property {(id: string) => string} curlOf
+ * @property {(id: string, after: string) => Promise<import("./times.js").TimedPage>} loadTimes
  * @property {(text: string) => void} announce Say it to who does not see the page.
  * @property {() => void} hurry Something has changed that the table of runs does not know yet.
  * @property {() => void} onChange Other runs are followed than before.

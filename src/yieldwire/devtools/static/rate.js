@@ -1,4 +1,7 @@
-/** The rate of a run's events: the wait for the first, and the count in each span of time. Pure; time is an argument. */
+/**
+ * The rate of a run's events: the wait for the first, and the count in each span of time. Pure; times are milliseconds
+ * after the run's start.
+ */
 
 const SPANS = 60;
 const FIRST_SPAN_MS = 100;
@@ -10,47 +13,40 @@ export class Rate {
   /** From the start to the first event; undefined before it. @type {number | undefined} */
   firstMs = undefined;
   total = 0;
-  #beganMs;
-  #lastMs;
+  #lastMs = 0;
   /** @type {number[]} */
   #counts = [];
 
-  /** @param {number} nowMs */
-  constructor(nowMs) {
-    this.#beganMs = nowMs;
-    this.#lastMs = nowMs;
-  }
-
   /**
-   * Count events that arrived at once.
+   * Count events of one time; the order of the calls makes no difference.
    * @param {number} count
-   * @param {number} nowMs
+   * @param {number} atMs
    */
-  add(count, nowMs) {
+  add(count, atMs) {
     if (count === 0) return;
-    this.firstMs ??= nowMs - this.#beganMs;
+    this.firstMs = Math.min(this.firstMs ?? atMs, atMs);
     this.total += count;
-    this.#lastMs = nowMs;
-    const span = this.#spanAt(nowMs);
+    this.#lastMs = Math.max(this.#lastMs, atMs);
+    const span = this.#spanAt(atMs);
     while (this.#counts.length <= span) this.#counts.push(0);
     this.#counts[span] = (this.#counts[span] ?? 0) + count;
   }
 
   /** Events in each span up to a moment, the oldest first. @param {number} nowMs */
   spans(nowMs) {
-    const last = this.#spanAt(nowMs);
+    const last = this.#spanAt(Math.max(nowMs, this.#lastMs));
     return Array.from({ length: last + 1 }, (_, span) => this.#counts[span] ?? 0);
   }
 
-  /** Events per second between the first and the last; undefined if all arrived at once. */
+  /** Events per second between the first and the last; undefined if all have one time. */
   get perSecond() {
-    const ms = this.#lastMs - this.#beganMs - (this.firstMs ?? 0);
+    const ms = this.#lastMs - (this.firstMs ?? 0);
     return this.total > 1 && ms > 0 ? ((this.total - 1) * 1000) / ms : undefined;
   }
 
-  /** @param {number} nowMs */
-  #spanAt(nowMs) {
-    const ms = Math.max(0, nowMs - this.#beganMs);
+  /** @param {number} atMs */
+  #spanAt(atMs) {
+    const ms = Math.max(0, atMs);
     while (ms >= SPANS * this.spanMs) this.#widen();
     return Math.floor(ms / this.spanMs);
   }

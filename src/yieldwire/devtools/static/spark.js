@@ -8,16 +8,15 @@ const WIDTH = 120;
 const HEIGHT = 24;
 
 export class Spark {
-  #rate = new Rate(performance.now());
+  #rate = new Rate();
   #bars = svg("path", {});
   #drawing = svg(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "spark", role: "img" },
     this.#bars,
   );
-  #first = el("span", { data: { role: "first-event" }, title: "From the request to the first event" });
+  #first = el("span", { data: { role: "first-event" }, title: "From the run's start to the first event" });
   #speed = el("span", { data: { role: "speed" }, title: "Events per second since the first" });
-  #endMs = 0;
 
   element = el(
     "div",
@@ -26,21 +25,17 @@ export class Spark {
     el("span", { class: "speed-words" }, this.#first, this.#speed),
   );
 
-  /** @param {number} count */
-  add(count) {
-    this.#rate.add(count, performance.now());
+  /** @param {number} count @param {number} atMs The time of the events, after the run's start. */
+  add(count, atMs) {
+    this.#rate.add(count, atMs);
   }
 
-  /** The run has ended: stop the time. */
-  end() {
-    this.#endMs ||= performance.now();
-  }
-
-  draw() {
+  /** @param {number} nowMs How long the run has lasted. */
+  draw(nowMs) {
     const { firstMs, perSecond } = this.#rate;
     this.element.hidden = firstMs === undefined;
     if (firstMs === undefined) return;
-    const counts = this.#rate.spans(this.#endMs || performance.now());
+    const counts = this.#rate.spans(nowMs);
     this.#bars.setAttribute("d", barsOf(counts, WIDTH, HEIGHT));
     show(this.#first, `first event ${duration(firstMs)}`);
     show(this.#speed, rate(perSecond));

@@ -12,7 +12,7 @@ import { brief, gist, number, weight } from "./format.js";
 
 /**
  * @typedef {import("../client.js").RunEvent} RunEvent
- * @typedef {{ event: RunEvent, atMs: number, isResumed: boolean, size: number }} Entry
+ * @typedef {{ event: RunEvent, isResumed: boolean, size: number }} Entry
  */
 
 const KEPT = 100_000; // events; older ones are dropped from the page, not from the log
@@ -26,6 +26,7 @@ const TYPES = ["all", "chunk", "restarted", "done", "error", "cancelled"];
 let lists = 0;
 
 export class Timeline {
+  #times;
   /** @type {Entry[]} */
   #entries = [];
   /** @type {Entry[]} */
@@ -36,7 +37,6 @@ export class Timeline {
   #isDue = false;
   #isResumed = false;
   #isAtEnd = true;
-  #began = performance.now();
   /** @type {Entry | undefined} */
   #selected;
   #key = `events-${++lists}`;
@@ -71,7 +71,9 @@ export class Timeline {
     copyButton(() => this.#json.textContent ?? ""),
   );
 
-  constructor() {
+  /** @param {{ of: (seq: number) => number | undefined }} times When each event was written. */
+  constructor(times) {
+    this.#times = times;
     const filter = el("div", { class: "event-filter" }, this.#words, this.#type);
     const summary = el("summary", {}, "Events ", this.#count);
     this.element = el(
@@ -92,10 +94,9 @@ export class Timeline {
 
   /** Add events. @param {readonly RunEvent[]} batch */
   add(batch) {
-    const atMs = performance.now() - this.#began;
     for (const event of batch) {
       const size = weight(event.data);
-      this.#entries.push({ event, atMs, isResumed: this.#isResumed, size });
+      this.#entries.push({ event, isResumed: this.#isResumed, size });
       this.#size += size;
       this.#isResumed = false;
     }
@@ -107,6 +108,11 @@ export class Timeline {
   /** Mark the next event as the first after a break. */
   resumed() {
     this.#isResumed = true;
+  }
+
+  /** Show times that have become known. */
+  timed() {
+    if (this.#seen > 0) this.#due();
   }
 
   #due() {
@@ -181,9 +187,10 @@ export class Timeline {
     row.setAttribute("aria-selected", String(entry === this.#selected));
     row.setAttribute("aria-posinset", String(place + 1));
     row.setAttribute("aria-setsize", String(this.#found.length));
-    const texts = [String(event.seq), `+${secondsOf(entry)}`, event.type, brief(gist(event))];
-    texts.forEach((text, at) => {
-      const cell = /** @type {HTMLElement} */ (row.children[at]);
+    const at = this.#times.of(event.seq);
+    const texts = [String(event.seq), at === undefined ? "" : `+${secondsOf(at)}`, event.type, brief(gist(event))];
+    texts.forEach((text, column) => {
+      const cell = /** @type {HTMLElement} */ (row.children[column]);
       if (cell.textContent !== text) cell.textContent = text;
     });
   }
@@ -230,7 +237,7 @@ export class Timeline {
   #select(entry) {
     this.#selected = entry;
     this.#detail.hidden = entry === undefined;
-    if (entry) show(this.#when, `Event ${number(entry.event.seq)}, ${secondsOf(entry)} after this page started to read`);
+    if (entry) show(this.#when, whenOf(entry.event.seq, this.#times.of(entry.event.seq)));
     if (entry) this.#json.textContent = brief(JSON.stringify(entry.event, null, 2), DETAIL_SHOWN);
     this.#due();
   }
@@ -243,15 +250,19 @@ function fitsOf(type, words) {
   return (event) => isType(event) && (JSON.stringify(event.data) ?? "").toLowerCase().includes(words);
 }
 
-/** @param {Entry} entry */
-const secondsOf = ({ atMs }) => `${(atMs / 1000).toFixed(2)} s`;
+/** @param {number} atMs */
+const secondsOf = (atMs) => `${(atMs / 1000).toFixed(atMs < 1_000_000 ? 2 : 0)} s`;
+
+/** @param {number} seq @param {number | undefined} atMs */
+const whenOf = (seq, atMs) =>
+  `Event ${number(seq)}${atMs === undefined ? "" : `, ${secondsOf(atMs)} after the run's start`}`;
 
 const newRow = () =>
   el(
     "div",
     { class: "event", role: "option" },
     el("span", { class: "event-seq" }),
-    el("span", { class: "event-at", title: "When this page received it" }),
+    el("span", { class: "event-at", title: "After the run's start" }),
     el("span", { class: "event-type" }),
     el("code", { class: "event-data" }),
   );
