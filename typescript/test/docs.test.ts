@@ -18,7 +18,7 @@ function blocks(page: string, languages: string) {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-describe.each(["guides/use-from-react", "guides/use-from-vue", "guides/use-from-svelte-or-solid", "tutorial/front-end"])("the page %s", (name) => {
+describe.each(["guides/use-from-react", "guides/use-from-vue", "guides/use-from-svelte-or-solid", "guides/prepare-a-front-end-for-production", "tutorial/front-end"])("the page %s", (name) => {
   test("compiles with the types of its own actions", { timeout: 120_000 }, () => {
     const page = `${docs}/${name}.md`;
     const folder = `${work}/${name.replace("/", "-")}`;
