@@ -15,11 +15,12 @@
 
 from yieldwire.actions.action import Action as Action
 from yieldwire.actions.context import Context as Context
-from yieldwire.actions.context import Resource as Resource
 from yieldwire.actions.context import Stream as Stream
 from yieldwire.actions.context import StreamableValue as StreamableValue
 from yieldwire.actions.marker import Body as Body
 from yieldwire.actions.ratelimit import RateLimit as RateLimit
+from yieldwire.actions.resource import Resource as Resource
+from yieldwire.actions.resource import Use as Use
 from yieldwire.actions.upload import Upload as Upload
 from yieldwire.app import Timing as Timing
 from yieldwire.asgi import Actions as Actions

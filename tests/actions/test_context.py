@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from yieldwire.actions.context import Context, RequestFacts, Resource, Stream, StreamableValue
+from yieldwire.actions.context import Context, RequestFacts, Stream, StreamableValue
+from yieldwire.actions.resource import Resource
 from yieldwire.errors import ActionError, LimitExceeded, UsageError
 from yieldwire.log.chunks import Append, Value
 
@@ -30,7 +31,7 @@ class ListSink:
 
 
 class GroupHost:
-    """Runs helpers in a task group, and has one resource."""
+    """Runs helpers in a task group."""
 
     def __init__(self, group: asyncio.TaskGroup, reason: str | None = None) -> None:
         self.cancel_reason = reason
@@ -38,9 +39,6 @@ class GroupHost:
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
         return self._group.create_task(coroutine)
-
-    def resource(self, resource: Resource[T], /) -> T:
-        return resource.name  # type: ignore[return-value]
 
 
 def context(host: GroupHost | None = None) -> Context:
@@ -72,20 +70,24 @@ def test_what_needs_a_running_attempt_says_so_in_a_guard() -> None:
 
     with pytest.raises(UsageError, match="running attempt"):
         ctx.spawn(coroutine)
-    with pytest.raises(UsageError, match="running attempt"):
-        ctx.resource(Resource(pool))
     coroutine.close()
 
 
-async def test_a_running_attempt_spawns_helpers_and_gives_resources() -> None:
+async def test_a_running_attempt_spawns_helpers() -> None:
     async with asyncio.TaskGroup() as group:
         ctx = context(GroupHost(group))
         task = ctx.spawn(helper())
 
-        opened = ctx.resource(Resource(pool))
-
     assert task.result() == 3
-    assert opened == "pool"
+
+
+def test_a_context_has_what_the_applications_resources_opened() -> None:
+    resource, ctx = Resource(pool), context()
+    ctx.opened = {resource: "pool"}
+
+    assert ctx.resource(resource) == "pool"
+    with pytest.raises(UsageError, match="'pool' is not one of this application's"):
+        ctx.resource(Resource(pool))
 
 
 async def test_blocking_code_asks_whether_it_should_stop() -> None:

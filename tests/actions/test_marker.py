@@ -381,7 +381,7 @@ def test_what_the_author_meant_to_be_injected_is_refused_when_the_action_is_decl
         (Request, "Context"),
         (UploadFile, "yieldwire.Upload"),
         (Identity, "ctx.owner"),
-        (Annotated[str, pool], "ctx.resource"),
+        (Annotated[str, pool], r"Use\(pool\)"),
         (Annotated[str, USER], "a guard"),
         (OwnSettings, "outside of the action"),
         (BackgroundTasks, "ctx.spawn"),

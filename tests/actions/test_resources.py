@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from yieldwire.actions.context import Resource
+from yieldwire.actions.resource import Resource
 from yieldwire.actions.resources import Resources
 
 

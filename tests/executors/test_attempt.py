@@ -5,12 +5,13 @@ import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextvars import ContextVar
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.resource import Use
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.errors import ActionError, Unauthorized
@@ -732,6 +733,62 @@ async def test_an_action_uses_what_a_resource_opened() -> None:
         heard = await call(app, act)
 
     assert heard.end == ("done", {"result": "the pool"})
+
+
+@pytest.mark.parametrize("shape", ["async generator", "function", "stream"])
+async def test_an_action_takes_what_a_resource_opened_as_a_parameter(shape: str) -> None:
+    app = App()
+
+    @app.registry.resource
+    async def pool() -> AsyncIterator[list[str]]:
+        yield ["the pool"]
+
+    async def stream_it(
+        stream: Stream[str], pool: Annotated[list[str], Use(pool)], times: int = 1
+    ) -> None:
+        await stream.send(pool[0] * times)
+
+    async def yield_it(pool: Annotated[list[str], Use(pool)], times: int = 1) -> AsyncIterator[str]:
+        yield pool[0] * times
+
+    def return_it(ctx: Context, pool: Annotated[list[str], Use(pool)], times: int = 1) -> list[str]:
+        return pool * times
+
+    functions: dict[str, Any] = {
+        "async generator": yield_it,
+        "function": return_it,
+        "stream": stream_it,
+    }
+    action = app.action(functions[shape])
+
+    async with opened(app):
+        heard = await outcome(await app.start(action, {"times": 2}))
+
+    assert list(action.input_schema["properties"]) == ["times"]
+    assert heard.end == ("done", {"result": ["the pool"] * 2} if shape == "function" else {})
+    assert heard.chunks == ([] if shape == "function" else ["the poolthe pool"])
+
+
+async def test_a_guard_and_an_ordinary_route_use_what_a_resource_opened() -> None:
+    seen: list[str] = []
+
+    async def guard(ctx: Context) -> None:
+        seen.append(ctx.resource(pool))
+
+    app = App(guards=[guard])
+
+    @app.registry.resource
+    async def pool() -> AsyncIterator[str]:
+        yield "the pool"
+
+    async def act() -> str:
+        return "42"
+
+    async with opened(app):
+        await call(app, act)
+        seen.append(await app.resource(pool))
+
+    assert seen == ["the pool", "the pool"]
 
 
 async def test_another_applications_resource_is_not_found(

@@ -26,6 +26,7 @@ from yieldwire import (
     Text,
     Timing,
     Upload,
+    Use,
 )
 from yieldwire.client import AsyncClient, Client, Patience
 from yieldwire.stores.memory import MemoryStore
@@ -73,6 +74,14 @@ def fed(function: Any, /, **options: Any) -> Callable[[], object]:  # noqa: ANN4
 def made(kind: Any, /, *arguments: object, **settings: object) -> Callable[[], object]:  # noqa: ANN401
     """Return what makes an object of a class of settings."""
     return lambda: kind(*arguments, **settings)
+
+
+@Actions().resource
+async def pool() -> AsyncIterator[str]:
+    yield "pool"
+
+
+async def hides_a_resource(pools: list[Annotated[str, Use(pool)]]) -> None: ...
 
 
 async def answers_once() -> str:
@@ -291,6 +300,7 @@ PARAMETERS: Final[dict[str, Callable[[], object]]] = {
     "`user: Identity`": declared(has_an_identity),
     "`order: Order = {}`": declared(has_a_dict),
     "`user: str = current_user`, a function": declared(has_a_function),
+    "`list[Annotated[Pool, Use(pool)]]`": declared(hides_a_resource),
     "`file: Upload` of a feed": fed(takes_a_file),
 }
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 from yieldwire.actions.parameter import Injected
+from yieldwire.actions.resource import Resource, value_of
 from yieldwire.errors import ActionError, Json, UsageError
 from yieldwire.log.chunks import Append, Value
 
@@ -33,18 +34,6 @@ class RequestFacts:
         return {"method": self.method, "path": self.path, "client": self.client, "headers": headers}
 
 
-class Resource(Generic[T]):
-    """Something opened once per process: a pool, an HTTP client.
-
-    Created by ``@actions.resource`` from an async generator that yields it once; the code after
-    the ``yield`` closes it.
-    """
-
-    def __init__(self, opener: Callable[[], AsyncIterator[T]]) -> None:
-        self.opener: Final = opener
-        self.name: Final = getattr(opener, "__name__", "resource")
-
-
 class Sink(Protocol):
     """Receives chunks: the writer of the run's log."""
 
@@ -69,10 +58,6 @@ class Host(Protocol):
         """Run a helper in the run's own group."""
         ...
 
-    def resource(self, resource: Resource[T], /) -> T:
-        """Return the opened value of a resource."""
-        ...
-
 
 @dataclass(slots=True, kw_only=True)
 class Context(Injected):
@@ -92,6 +77,7 @@ class Context(Injected):
     state: dict[str, Json] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
     host: Host | None = field(default=None, repr=False)
+    opened: Mapping[Resource[Any], Any] = field(default_factory=dict, repr=False)
 
     def _running(self) -> Host:
         if self.host is None:
@@ -121,12 +107,12 @@ class Context(Injected):
         return self._running().spawn(coroutine)
 
     def resource(self, resource: Resource[T], /) -> T:
-        """Return the value of a resource, which is opened once per process.
+        """Return the value that a resource opened, once per process.
 
         Raises:
-            UsageError: If no attempt is running, or the resource belongs to another application.
+            UsageError: If the resource is not one of this application's.
         """
-        return self._running().resource(resource)
+        return value_of(resource, self.opened)
 
 
 class Stream(Injected, Generic[C]):

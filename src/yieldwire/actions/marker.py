@@ -123,7 +123,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "Query": _PLAIN,
     "Request": _FACTS,
     "RequestFacts": _FACTS,
-    "Resource": "take a yieldwire.Context, and call ctx.resource(...)",
+    "Resource": "write Annotated[Pool, Use(pool)], with the type that the resource yields",
     "Response": "return or yield values; the transport makes the response",
     "UploadFile": "take a yieldwire.Upload",
     "UploadedFile": "take a yieldwire.Upload",

@@ -13,6 +13,7 @@ from pydantic_core import PydanticSerializationError, PydanticUndefined, from_js
 
 from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.marker import Body, every_part, refusal
+from yieldwire.actions.resource import Resource, Use, resource_of
 from yieldwire.errors import InvalidAction
 from yieldwire.setting import shown
 
@@ -39,6 +40,7 @@ class Parameters:
     function: str
     fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     injected: dict[str, type[Injected]] = field(default_factory=dict)
+    resources: dict[str, Resource[Any]] = field(default_factory=dict)
     bodies: list[str] = field(default_factory=list)
     emits: object = None
     carries: str | None = None
@@ -60,6 +62,13 @@ class Parameters:
         if isinstance(target, type) and issubclass(target, Injected):
             self._inject(name, target, hint)
             return
+        if (resource := resource_of(hint)) is not None:
+            self.resources[name] = resource
+            return
+        if any(_mentions_use(part) for part in every_part(hint)):
+            raise self._refused(
+                name, "has Use() where it is ignored; write `Annotated[Pool, Use(pool)]`"
+            )
         if (mistake := _mistake(parameter, hint)) is not None:
             raise self._refused(name, mistake)
         if _is_body(hint):
@@ -194,6 +203,10 @@ def _mistake(parameter: inspect.Parameter, hint: object) -> str | None:
             f"`{parameter.name}: ... = {shown(ignored)}`"
         )
     return None
+
+
+def _mentions_use(part: object) -> bool:
+    return resource_of(part) is not None or part is Use or isinstance(part, Use)
 
 
 def _is_injected(part: object) -> bool:

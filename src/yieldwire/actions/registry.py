@@ -6,11 +6,11 @@ from inspect import isasyncgenfunction
 from typing import Any, Final, ParamSpec, TypeVar
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Resource
 from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guard
 from yieldwire.actions.middleware import Middleware
+from yieldwire.actions.resource import Resource
 from yieldwire.errors import InvalidAction, NotFound, UsageError
 from yieldwire.setting import accepts
 

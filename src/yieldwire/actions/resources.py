@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeAlias, cast
 
-from yieldwire.actions.context import Resource
+from yieldwire.actions.resource import Resource
 
 Opener: TypeAlias = Callable[[], AsyncGenerator[Any, None]]
 

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from yieldwire.actions.function import check_function, hints_of, name_of
 from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.parameter import PREFIX, Injected, Parameters, reason_of
+from yieldwire.actions.resource import Resource
 from yieldwire.actions.shape import Shape, check_result, outputs_of, shape_of
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
 from yieldwire.setting import shown
@@ -91,6 +92,7 @@ class Signature:
     input: type[BaseModel]
     body: str | None
     injected: Mapping[str, type[Injected]]
+    resources: Mapping[str, Resource[Any]]
     chunk: Output | None
     result: Output
 
@@ -154,6 +156,7 @@ def inspect_action(function: Callable[..., object]) -> Signature:
         input=parameters.model(title + "Input"),
         body=next(iter(parameters.bodies), None),
         injected=parameters.injected,
+        resources=parameters.resources,
         chunk=_output(name, "the type of its chunks", chunk) if shape.streams else None,
         result=_output(name, "the type of its result", result),
     )

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context, Resource
+from yieldwire.actions.context import Context
 from yieldwire.actions.guard import Guard, run_guards
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.registry import Registry
+from yieldwire.actions.resource import Resource, value_of
 from yieldwire.app.configuration import APP, open_store
 from yieldwire.app.opening import Lifetime, Opening
 from yieldwire.clock import Clock, SystemClock
@@ -29,6 +30,8 @@ from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
 from yieldwire.setting import settings
 from yieldwire.stores import Admission, Query, RunStore
+
+T = TypeVar("T")
 
 logger = logging.getLogger("yieldwire.app")
 
@@ -70,8 +73,7 @@ class App:
         clock: Clock | None = None,
     ) -> None:
         self.registry: Final = Registry(guards, middleware)
-        self.action: Final = self.registry.action
-        self.feed: Final = self.registry.feed
+        self.action, self.feed = self.registry.action, self.registry.feed
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, self.clock)
         self.executor: Final = executor or LocalExecutor()
@@ -81,8 +83,7 @@ class App:
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
-        self._inputs = Inputs(self.store)
-        self._folds = Folds()
+        self._inputs, self._folds = Inputs(self.store), Folds()
         self.check: Callable[[Caller], None] = check_expiry
         """Raises `Unauthorized` if a caller's access has ended."""
         self.at_opening: Final[list[Callable[[Opening], object]]] = []
@@ -199,6 +200,10 @@ class App:
         """
         await self.lifetime.close()
 
+    async def resource(self, resource: Resource[T], /) -> T:
+        """Return the value of a resource, outside of actions: in an ordinary route, a script."""
+        return value_of(resource, (await self.ready()).opened)
+
     # Starting.
 
     async def begin(self, request: StartRequest, /) -> RunRecord:
@@ -250,6 +255,7 @@ class App:
             owner=caller.owner,
             quota_key=caller.quota_key,
             request=request.facts,
+            opened=self.lifetime.current.opened,
         )
         await run_guards(self.registry.guards_of(action), ctx)
         return ctx
@@ -327,10 +333,8 @@ class App:
         await self.ready()
         fold = self._folds.get(run_id)
         if fold is None:
-            is_whole, most = (
-                (await self.store.get(run_id)).keep is None,
-                self.run_limits.max_event_bytes,
-            )
+            most = self.run_limits.max_event_bytes
+            is_whole = (await self.store.get(run_id)).keep is None
             new = Fold(keeps_text=is_whole, text_bytes=most, shows_debug=self.debug)
             fold = self._folds.get(run_id) or new  # another call can have started meanwhile
         self._folds.keep(run_id, fold)

@@ -14,8 +14,8 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol
 
-from yieldwire.actions.context import Resource
 from yieldwire.actions.registry import Registry
+from yieldwire.actions.resource import Resource
 from yieldwire.actions.resources import Resources
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError, Unavailable, UsageError
@@ -112,6 +112,11 @@ class Opening:
             if prepared is not None:
                 prepared.close()
 
+    @property
+    def opened(self) -> Mapping[Resource[Any], Any]:
+        """The values of the resources that are open."""
+        return self._resources.opened
+
     async def begin(self, left: Left) -> None:
         """Open everything, and settle the runs that an earlier opening has ``left``.
 
@@ -127,7 +132,7 @@ class Opening:
             keeping = self._resources.keep(host.registry.resources, ready)
             self._keeper = self.tasks.own(keeping, self._see_keeper_end)
             await ready
-            self._worker = host.new_worker(self._resources.opened)
+            self._worker = host.new_worker(self.opened)
             await host.executor.open(self._worker)
             self._executor = host.executor
             await self._worker.adopt(left)

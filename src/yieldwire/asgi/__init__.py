@@ -6,11 +6,11 @@ from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from yieldwire.actions.context import Resource
 from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guard
 from yieldwire.actions.middleware import Middleware
+from yieldwire.actions.resource import Resource
 from yieldwire.app import App, Timing
 from yieldwire.app.configuration import APP
 from yieldwire.asgi.exchange import Exchange

@@ -12,8 +12,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context, Resource
+from yieldwire.actions.context import Context
 from yieldwire.actions.middleware import Middleware, enter_middleware
+from yieldwire.actions.resource import Resource
 from yieldwire.actions.schema import Output
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import (
@@ -145,6 +146,7 @@ class Attempt:
             attempt=self.run.attempt,
             labels=list(self.run.labels),
             host=self,
+            opened=self._services.resources,
             **self._work.context,
         )
         drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
@@ -364,17 +366,6 @@ class Attempt:
             return await self._writer.run(coroutine)
 
         return self._group.create_task(helper())
-
-    def resource(self, resource: Resource[T], /) -> T:
-        """Return the opened value of a resource."""
-        try:
-            value: T = self._services.resources[resource]
-        except KeyError:
-            raise UsageError(
-                f"The resource {resource.name!r} is not one of this application's; "
-                "declare it with @actions.resource."
-            ) from None
-        return value
 
 
 def _told(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -31,14 +31,16 @@ class Drive:
 
     def call(self, **injected: object) -> Any:  # noqa: ANN401 - any result of the function
         """Call the action's function with its arguments and the injected values."""
-        if not self.work.action.signature.injected:
+        signature = self.work.action.signature
+        if not signature.injected and not signature.resources:
             return self.work.action.function(**self.work.arguments)
         kinds: Mapping[type, object] = {
             Context: self.ctx,
             **{type(value): value for value in injected.values()},
         }
-        signature = self.work.action.signature
         extra = {name: kinds[kind] for name, kind in signature.injected.items()}
+        for name, resource in signature.resources.items():
+            extra[name] = self.ctx.resource(resource)
         return self.work.action.function(**self.work.arguments, **extra)
 
 

@@ -300,7 +300,7 @@ class Starter:
 
 def _inputs_of(action: Action[..., Any, Any]) -> list[str]:
     """Return the names of the parameters that are input, in their order."""
-    injected = action.signature.injected
+    injected = {**action.signature.injected, **action.signature.resources}
     return [name for name in inspect.signature(action.function).parameters if name not in injected]
 
 

@@ -1,9 +1,9 @@
 """Guards, middleware and resources have types of their own; `# error` marks misuse."""
 
 from collections.abc import AsyncIterator
-from typing import assert_type
+from typing import Annotated, assert_type
 
-from yieldwire import ActionError, Actions, Context, RateLimit, Text
+from yieldwire import ActionError, Actions, Context, RateLimit, Text, Use
 from yieldwire.errors import Unauthorized
 
 
@@ -31,6 +31,20 @@ async def pool() -> AsyncIterator[list[str]]:
 async def use(ctx: Context) -> AsyncIterator[Text]:
     assert_type(ctx.resource(pool), list[str])
     yield Text("a")
+
+
+@actions.action
+async def take(
+    ctx: Context, rows: Annotated[list[str], Use(pool)], name: str
+) -> AsyncIterator[Text]:
+    yield Text(rows[0] + name)
+
+
+Use("pool")  # error
+
+
+async def use_in_a_route() -> None:
+    assert_type(await actions.app.resource(pool), list[str])
 
 
 @actions.action(guards=[blocking])  # error

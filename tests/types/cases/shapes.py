@@ -245,10 +245,10 @@ def number_of(text: str) -> object:
 
 
 async def attach() -> None:
-    assert_type(await actions.run("r1"), Run[Any])
-    assert_type(await actions.run("r1", async_function), Run[dict[str, int]])
-    assert_type(await (await actions.run("r1", yielded)).result(), int)
-    await actions.run("r1", call_the_functions)  # error
+    assert_type(await actions.runs.get("r1"), Run[Any])
+    assert_type(await actions.runs.get("r1", async_function), Run[dict[str, int]])
+    assert_type(await (await actions.runs.get("r1", yielded)).result(), int)
+    await actions.runs.get("r1", call_the_functions)  # error
 
 
 # Options are those that there are.
