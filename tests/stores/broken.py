@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from tests.stores.toy import Data, Kept, ToyStore
+from yieldwire.clock import Clock
 from yieldwire.errors import (
     AppendConflict,
     Fenced,
@@ -522,3 +524,111 @@ class MisspeltSQLiteStore(SQLiteStore):
 def misspelt(fault: str) -> Callable[..., MisspeltSQLiteStore]:
     """Return what opens a store with that fault."""
     return partial(MisspeltSQLiteStore, fault=fault)
+
+
+# What only shows when two instances share their data.
+
+
+class WakesOnlyItsOwn(ToyStore):
+    """An append wakes the readers of the instance that it was made to."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(replace(data, change=asyncio.Event()), clock)
+
+
+class RemembersRecords(ToyStore):
+    """A record that was read is read from memory until the instance itself changes something."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(data, clock)
+        self._known: dict[str, RunRecord] = {}
+
+    async def get(self, run_id: str, /) -> RunRecord:
+        if run_id not in self._known:
+            self._known[run_id] = await super().get(run_id)
+        return self._known[run_id]
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        self._known.clear()
+        return await super().claim(run_id, lease=lease)
+
+    def _changed(self) -> None:
+        self._known.clear()
+        super()._changed()
+
+
+class LooksUpItsOwnKeys(ToyStore):
+    """Keys and feeds are looked up among the runs that the instance has created."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(data, clock)
+        self._own = set[str]()
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        every = self.data.runs
+        self.data.runs = {id_: kept for id_, kept in every.items() if id_ in self._own}
+        try:
+            created = await super().create(run, admission)
+            self._own |= self.data.runs.keys()
+            every.update(self.data.runs)
+        finally:
+            self.data.runs = every
+        return created
+
+
+class CountsItsOwnReaders(ToyStore):
+    """A sweep asks runs to stop whose readers are with another instance."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(data, clock)
+        self._here = set[str]()
+
+    async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
+        self._here.add(reader)
+        await super().hold(run_id, reader, seconds=seconds)
+
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
+        for kept in self.data.runs.values():
+            kept.readers = {each: at for each, at in kept.readers.items() if each in self._here}
+        return await super().sweep(lease=lease)
+
+
+class BelievesItsOwnClaims(ToyStore):
+    """Who claimed a run here may write to it, whoever took it over."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(data, clock)
+        self._claimed: dict[str, int] = {}
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        run = await super().claim(run_id, lease=lease)
+        self._claimed[run_id] = run.fence
+        return run
+
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
+        self._claimed.clear()
+        return await super().sweep(lease=lease)
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        if self._claimed.get(run_id) == fence:
+            fence = self._kept(run_id).record.fence
+        return await super().append(run_id, block, after=after, fence=fence)
+
+
+class KeepsWhatItHasRead(ToyStore):
+    """A run that was deleted through another instance can still be read here."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(data, clock)
+        self._seen: dict[str, Kept] = {}
+
+    def _kept(self, run_id: str) -> Kept:
+        if run_id in self.data.runs:
+            self._seen[run_id] = self.data.runs[run_id]
+        return self._seen[run_id] if run_id in self._seen else super()._kept(run_id)
+
+    async def purge(self, run_id: str | None = None) -> Sequence[str]:
+        purged = await super().purge(run_id)
+        for each in purged:
+            self._seen.pop(each, None)
+        return purged

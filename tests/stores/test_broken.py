@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.stores import broken
 from tests.stores.test_model import StoreMachine
+from tests.stores.toy import Data, ToyStore
 from tests.support.virtual import run_virtually
 from yieldwire.errors import YieldwireError
 from yieldwire.stores import RunStore
@@ -23,6 +24,7 @@ from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract
+from yieldwire.testing.contract.pairing import PairContract
 
 Make: TypeAlias = Callable[..., RunStore]
 
@@ -42,15 +44,28 @@ class Harness:
     def __init__(self, make: Make, path: Path) -> None:
         self.clock = MovingClock()
         self._open = partial(make, clock=self.clock)
-        if not (isinstance(make, type) and issubclass(make, MemoryStore)):
+        if isinstance(make, type) and issubclass(make, ToyStore):
+            self._open = partial(self._open, Data())
+        elif not (isinstance(make, type) and issubclass(make, MemoryStore)):
             self._open = partial(self._open, path)
         self.store = self._open()
+        self._others: list[RunStore] = []
 
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
     async def jump(self, seconds: float) -> None:
         self.clock.jump(seconds)
+
+    async def another(self) -> RunStore:
+        if self.store.reach == "process":
+            return self.store
+        self._others.append(self._open())
+        return self._others[-1]
+
+    async def close(self) -> None:
+        for store in [self.store, *self._others]:
+            await store.close()
 
     async def reopen(self) -> None:
         if self.store.reach != "process":
@@ -73,7 +88,7 @@ def failures_of(
         harness = Harness(make, folder / f"{name}.db")
         try:
             # A store without threads waits in no time at all.
-            run = run_virtually if harness.store.reach == "process" else asyncio.run
+            run = asyncio.run if isinstance(harness.store, SQLiteStore) else run_virtually
             run(check(name, harness))
         except Exception as exc:  # noqa: BLE001 - however it fails, it has seen something
             failures[name] = exc
@@ -88,10 +103,10 @@ async def check(name: str, harness: Harness) -> None:
     try:
         await getattr(StoreContract(), name)(harness)
     finally:
-        await harness.store.close()
+        await harness.close()
 
 
-BROKEN: Final[Mapping[type[MemoryStore], str]] = {
+BROKEN: Final[Mapping[type[RunStore], str]] = {
     # E1, E2: contiguous, immutable
     broken.LeavesAGap: "test_a_writer_that_is_ahead_of_the_log_is_refused",
     broken.Repeats: "test_the_same_append_again_is_answered_as_success",
@@ -143,6 +158,13 @@ BROKEN: Final[Mapping[type[MemoryStore], str]] = {
     broken.ForgetsRevocations: "test_each_revocation_is_told_of_behind_the_one_before",
     broken.HidesWhatItForgot: "test_a_caller_that_missed_revocations_is_told_so",
     broken.RevokesByAnotherClock: "test_a_revocation_has_its_owner_and_its_time",
+    # Several instances
+    broken.WakesOnlyItsOwn: "test_an_append_wakes_readers_of_another_instance",
+    broken.RemembersRecords: "test_what_one_instance_wrote_another_reads",
+    broken.LooksUpItsOwnKeys: "test_starts_that_race_through_two_instances_make_one_run",
+    broken.CountsItsOwnReaders: "test_a_reader_of_one_instance_counts_in_the_sweep_of_another",
+    broken.BelievesItsOwnClaims: "test_a_worker_whose_run_was_taken_over_elsewhere_is_refused",
+    broken.KeepsWhatItHasRead: "test_what_one_instance_deleted_another_does_not_have",
 }
 
 MISSPELT: Final[Mapping[str, str]] = {
@@ -197,7 +219,7 @@ SEEN_BY_THE_MACHINE: Final = [
 """What shows when calls come one after the other, in few enough steps."""
 
 
-@pytest.mark.parametrize("make", [MemoryStore, SQLiteStore])
+@pytest.mark.parametrize("make", [MemoryStore, SQLiteStore, ToyStore])
 def test_a_store_without_a_fault_fails_nothing(make: Make, tmp_path: Path) -> None:
     assert failures_of(make, tmp_path) == {}
 
@@ -225,6 +247,23 @@ def test_every_broken_store_is_paired_with_a_promise() -> None:
     stores = [each for _, each in getmembers(broken, isclass) if each.__module__ == broken.__name__]
     promises = {*BROKEN.values(), *MISSPELT.values()}
 
-    assert {each for each in stores if issubclass(each, MemoryStore)} == {*BROKEN}
+    assert {each for each in stores if issubclass(each, (MemoryStore, ToyStore))} == {*BROKEN}
     assert {*broken.STATEMENTS} == {*MISSPELT}
     assert promises <= {*promises_of_the_contract()}
+
+
+SEEN_BY_TWO: Final = [
+    broken.WakesOnlyItsOwn,
+    broken.RemembersRecords,
+    broken.CountsItsOwnReaders,
+    broken.BelievesItsOwnClaims,
+    broken.KeepsWhatItHasRead,
+]
+"""What shows in nothing that one instance does, not even after it was opened again."""
+
+
+@pytest.mark.parametrize("make", SEEN_BY_TWO)
+def test_faults_between_instances_show_in_no_test_of_one(make: Make, tmp_path: Path) -> None:
+    pairs = {name for name, _ in getmembers(PairContract, isfunction) if name.startswith("test_")}
+
+    assert {*failures_of(make, tmp_path)} <= pairs

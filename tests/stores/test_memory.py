@@ -27,6 +27,9 @@ class MemoryHarness:
     async def jump(self, seconds: float) -> None:
         self.clock.jump(seconds)
 
+    async def another(self) -> MemoryStore:
+        return self.store
+
     async def reopen(self) -> None:
         return
 

@@ -24,12 +24,17 @@ class SQLiteHarness:
         self._path = path
         self.clock = MovingClock()
         self.store = SQLiteStore(path, clock=self.clock)
+        self.others: list[SQLiteStore] = []
 
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
     async def jump(self, seconds: float) -> None:
         self.clock.jump(seconds)
+
+    async def another(self) -> SQLiteStore:
+        self.others.append(SQLiteStore(self._path, clock=self.clock))
+        return self.others[-1]
 
     async def reopen(self) -> None:
         await self.store.close()
@@ -41,7 +46,8 @@ class TestSQLiteStore(StoreContract):
     async def harness(self, tmp_path: Path) -> AsyncIterator[StoreHarness]:
         harness = SQLiteHarness(tmp_path / "runs.db")
         yield harness
-        await harness.store.close()
+        for store in [harness.store, *harness.others]:
+            await store.close()
 
 
 async def start_the_machine_anew(path: Path) -> None:

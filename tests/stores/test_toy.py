@@ -25,6 +25,9 @@ class ToyHarness:
     async def jump(self, seconds: float) -> None:
         self.clock.jump(seconds)
 
+    async def another(self) -> ToyStore:
+        return ToyStore(self.data, self.clock)
+
     async def reopen(self) -> None:
         self.store = ToyStore(self.data, self.clock)
 

@@ -17,6 +17,7 @@ from yieldwire.testing.contract.finding import FindContract
 from yieldwire.testing.contract.harness import StoreHarness as StoreHarness
 from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
 from yieldwire.testing.contract.opening import OpenContract
+from yieldwire.testing.contract.pairing import PairContract
 from yieldwire.testing.contract.purging import PurgeContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
 from yieldwire.testing.contract.refusing import RefusalContract
@@ -41,6 +42,7 @@ class StoreContract(
     RefusalContract,
     RevocationContract,
     OpenContract,
+    PairContract,
 ):
     """The contracts of `yieldwire.stores`, one guarantee per test.
 

@@ -34,6 +34,13 @@ class StoreHarness(Protocol):
         """Set only the wall clock; does nothing if the store's clock cannot be set."""
         ...
 
+    async def another(self) -> RunStore:
+        """Open another instance over the same data, as another process does.
+
+        A store with the reach ``"process"`` is returned itself. The harness closes what it opened.
+        """
+        ...
+
     async def reopen(self) -> None:
         """Close the store and open it again, as a restart of the process does.
 

@@ -368,7 +368,7 @@ async def wakes(
         try:
             # A wait can return early, so a reader that woke without news waits again.
             while not await store.read(run_id, after, wait=10 * SOON):  # noqa: ASYNC110
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
         except NotFound:
             return
 

@@ -1,0 +1,230 @@
+"""A store's guarantees for several instances over the same data, as several processes have them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from yieldwire.errors import Fenced, NotFound, RateLimited, RunCancelled
+from yieldwire.log.events import EventType
+from yieldwire.log.run import Status
+from yieldwire.stores import Admission, Query, RunStore
+from yieldwire.testing.contract.harness import (
+    SOON,
+    StoreHarness,
+    chunks,
+    claimed,
+    created,
+    finish,
+    finished,
+    log_of,
+    raises,
+    record,
+)
+
+
+class PairContract:
+    """Two instances at once: whatever one has done, the other knows when the call returns.
+
+    A store with the reach ``"process"`` has one instance, which is then both of them.
+    """
+
+    async def test_what_one_instance_wrote_another_reads(self, harness: StoreHarness) -> None:
+        """Records and logs are the same everywhere, while they grow and after they have ended."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one)
+
+        for seq in range(1, 6):
+            await one.append(run.id, chunks(run.id, seq, 1), after=seq - 1, fence=run.fence)
+            assert await other.get(run.id) == await one.get(run.id)
+            assert await log_of(other, run.id) == await log_of(one, run.id)
+        await finish(one, run, after=5)
+
+        assert (await other.get(run.id)).status is Status.COMPLETED
+        assert await log_of(other, run.id) == await log_of(one, run.id)
+
+    async def test_two_instances_can_write_by_turns(self, harness: StoreHarness) -> None:
+        """The right to write is the fence, not the instance that gave it."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one)
+
+        for seq in range(1, 7):
+            store = one if seq % 2 else other
+            await store.append(run.id, chunks(run.id, seq, 1), after=seq - 1, fence=run.fence)
+
+        assert [event.seq for event in await log_of(one, run.id)] == [*range(1, 7)]
+        assert await log_of(other, run.id) == await log_of(one, run.id)
+
+    async def test_an_append_wakes_readers_of_another_instance(self, harness: StoreHarness) -> None:
+        """A wake-up does not end at the process that wrote."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one)
+
+        await wakes_elsewhere(
+            other,
+            run.id,
+            partial(one.append, run.id, chunks(run.id, 1, 1), after=0, fence=run.fence),
+        )
+        await wakes_elsewhere(other, run.id, partial(finish, one, run, after=1), after=1)
+
+    async def test_a_delete_wakes_readers_of_another_instance(self, harness: StoreHarness) -> None:
+        """A reader of a deleted run does not keep waiting anywhere."""
+        one, other = harness.store, await harness.another()
+        run = await finished(one)
+
+        await wakes_elsewhere(other, run.id, partial(one.purge, run.id), after=1)
+
+    async def test_starts_that_race_through_two_instances_make_one_run(
+        self, harness: StoreHarness
+    ) -> None:
+        """An idempotency key and a feed belong to all instances."""
+        one, other = harness.store, await harness.another()
+
+        for admission in (Admission(key="k", fingerprint="f"), Admission(feed="prices")):
+            async with asyncio.TaskGroup() as group:
+                starts = [
+                    group.create_task(store.create(record(), admission))
+                    for store in [one, other] * 5
+                ]
+            assert len({start.result().id for start in starts}) == 1
+
+        assert len(await other.find(Query(everyone=True))) == 2
+
+    async def test_limits_count_the_runs_of_every_instance(self, harness: StoreHarness) -> None:
+        """A caller does not have more runs because requests reach another process."""
+        one, other = harness.store, await harness.another()
+        await one.create(record(), Admission(caller_limit=1))
+
+        with raises(RateLimited):
+            await other.create(record(), Admission(caller_limit=1))
+
+    async def test_of_claims_that_race_through_two_instances_one_starts_the_attempt(
+        self, harness: StoreHarness
+    ) -> None:
+        """A run is executed once."""
+        one, other = harness.store, await harness.another()
+
+        for _ in range(5):
+            run, fences = await created(one), list[int]()
+            async with asyncio.TaskGroup() as group:
+                for store in [one, other] * 2:
+                    group.create_task(try_to_claim(store, run.id, fences))
+            assert fences == [(await one.get(run.id)).fence]
+
+    async def test_a_worker_whose_run_was_taken_over_elsewhere_is_refused(
+        self, harness: StoreHarness
+    ) -> None:
+        """A lost worker cannot write, renew its lease or end the run."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one, lease=10, retries=1)
+        await one.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
+        await harness.advance(11)
+        await other.sweep()
+        again = await other.claim(run.id, lease=10)
+
+        with raises(Fenced):
+            await one.append(run.id, chunks(run.id, 3, 1), after=2, fence=run.fence)
+        with raises(Fenced):
+            await one.heartbeat(run.id, fence=run.fence, lease=10)
+        await finish(other, again, after=2)
+
+        types = [event.type for event in await log_of(one, run.id)]
+        assert types == [EventType.CHUNK, EventType.RESTARTED, EventType.DONE]
+
+    async def test_a_lost_run_is_taken_over_by_one_of_two_sweeps(
+        self, harness: StoreHarness
+    ) -> None:
+        """Sweeps that race restart a run once."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one, lease=10, retries=5)
+        await harness.advance(11)
+
+        async with asyncio.TaskGroup() as group:
+            sweeps = [group.create_task(store.sweep()) for store in (one, other)]
+
+        assert [swept.id for sweep in sweeps for swept in sweep.result()] == [run.id]
+        assert [event.type for event in await log_of(other, run.id)] == [EventType.RESTARTED]
+
+    async def test_a_request_to_stop_reaches_the_worker_of_another_instance(
+        self, harness: StoreHarness
+    ) -> None:
+        """Its next heartbeat says so."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one, lease=10)
+
+        assert await one.heartbeat(run.id, fence=run.fence, lease=10) is None
+        await other.request_cancel(run.id, "requested")
+
+        assert await one.heartbeat(run.id, fence=run.fence, lease=10) == "requested"
+
+    async def test_a_reader_of_one_instance_counts_in_the_sweep_of_another(
+        self, harness: StoreHarness
+    ) -> None:
+        """A run is attached to its readers wherever they are."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one, linger=30)
+
+        await one.hold(run.id, "reader", seconds=100)
+        await harness.advance(60)
+        assert list(await other.sweep()) == []
+        await one.hold(run.id, "reader", seconds=0)
+        await harness.advance(31)
+
+        assert [swept.id for swept in await other.sweep()] == [run.id]
+
+    async def test_what_one_instance_deleted_another_does_not_have(
+        self, harness: StoreHarness
+    ) -> None:
+        """Also if it has read it before."""
+        one, other = harness.store, await harness.another()
+        run = await finished(one)
+        await log_of(other, run.id)
+
+        await other.purge(run.id)
+
+        for store in (one, other):
+            with raises(NotFound):
+                await store.get(run.id)
+            with raises(NotFound):
+                await store.read(run.id, 1)
+
+    async def test_refused_keys_and_revocations_belong_to_every_instance(
+        self, harness: StoreHarness
+    ) -> None:
+        """A sign-out or a cancelled start is the same everywhere."""
+        one, other = harness.store, await harness.another()
+
+        await one.refuse("k", seconds=60)
+        at = await one.revoke("ada")
+
+        with raises(RunCancelled):
+            await other.create(record(), Admission(key="k"))
+        assert dict((await other.revoked(0)).at) == {"ada": at}
+
+
+async def wakes_elsewhere(
+    store: RunStore, run_id: str, act: Callable[[], Awaitable[object]], *, after: int = 0
+) -> None:
+    """Check that ``act`` ends the waits at ``store``, long before their time."""
+
+    async def follow() -> None:
+        try:
+            while not await store.read(run_id, after, wait=10 * SOON):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        except NotFound:
+            return
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(follow())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await act()
+
+
+async def try_to_claim(store: RunStore, run_id: str, fences: list[int]) -> None:
+    """Claim a run, and add the fence to ``fences`` if that succeeds."""
+    try:
+        run = await store.claim(run_id, lease=10)
+    except Fenced:
+        return
+    fences.append(run.fence)
