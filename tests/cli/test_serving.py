@@ -120,7 +120,7 @@ def test_dev_of_a_file_that_fails_ends_where_nothing_is_watched(folder: Path) ->
     ("content", "told"),
     [
         (None, "There is no file"),
-        ("from yieldwire.app import App\napp = App()\n", "use Actions()"),
+        ("from yieldwire.app import App\napp = App()\n", "needs `actions = Actions()`"),
     ],
 )
 def test_what_cannot_be_served_is_said(tmp_path: Path, content: str | None, told: str) -> None:
