@@ -28,6 +28,7 @@ from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
+from yieldwire.hooks import Hooks
 from yieldwire.log.chunks import Append, Progress, Text, Value
 from yieldwire.log.events import EventType
 from yieldwire.log.run import Status
@@ -134,6 +135,14 @@ def test_every_page_is_on_the_list_of_pages() -> None:
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"README.md"}
 
     assert {page for page in pages if f"]({page})" not in listed} == set()
+
+
+def test_every_hook_is_in_the_reference() -> None:
+    methods = {name for name in vars(Hooks) if not name.startswith("_")}
+
+    told = re.findall(r"^\| `(\w+)\(", text_of("hooks.md"), re.MULTILINE)
+
+    assert set(told) == methods
 
 
 def test_the_reference_names_everything_that_the_package_exports() -> None:

@@ -1,7 +1,6 @@
 """Attempts in this process, with leases where others could take the runs over."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from io import BytesIO
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.runs import SOON, call, first_chunk, opened, outcome
+from tests.support.runs import SOON, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App, Timing
@@ -357,21 +356,6 @@ async def test_a_run_that_waits_for_a_thread_is_not_begun_while_closing() -> Non
 
     assert (await app.store.get(runs[1].id)).attempt == 0
     assert [upload.file.closed for upload in uploads] == [True, True]
-
-
-async def test_starts_and_ends_are_logged_without_payloads(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.DEBUG, logger="yieldwire.worker")
-
-    async def act(password: str) -> AsyncIterator[str]:
-        yield password
-
-    async with opened(App(timing=QUIET)) as app:
-        await call(app, act, password="hunter2")
-
-    assert ["run starts: act" in caplog.text, "run ends: act, done" in caplog.text] == [True, True]
-    assert "hunter2" not in caplog.text
 
 
 def worker(app: App) -> Worker:

@@ -21,13 +21,15 @@ from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
+from yieldwire.hooks import Hooks, Watch
 from yieldwire.log.run import RunRecord, Status, new_run_id
-from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
+from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
 from yieldwire.runs.handle import Runs, Starter
 from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
+from yieldwire.runs.state import States
 from yieldwire.setting import settings
 from yieldwire.stores import Admission, Query, RunStore
 
@@ -52,6 +54,7 @@ class App:
         run_limits: The limits for one run.
         timing: How long things can take.
         max_runs: Runs that one caller can have at a time, over all actions.
+        hooks: Watch what happens to runs; see `Hooks`.
         debug: Whether errors show details of an unexpected exception. For development only.
         checks_chunks: Whether each chunk is checked against its declared type.
         clock: The source of time; tests pass one that they control.
@@ -68,6 +71,7 @@ class App:
         run_limits: RunLimits | None = None,
         timing: Timing | None = None,
         max_runs: int | None = 1000,
+        hooks: Sequence[Hooks] = (),
         debug: bool = False,
         checks_chunks: bool = False,
         clock: Clock | None = None,
@@ -79,11 +83,13 @@ class App:
         self.executor: Final = executor or LocalExecutor()
         self.run_limits: Final = run_limits or RunLimits()
         self.timing = timing or Timing()
+        self.watch: Final = Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
-        self._inputs, self._folds = Inputs(self.store), Folds()
+        self._inputs, self._cancelling = Inputs(self.store), set[str]()
+        self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
         self.check: Callable[[Caller], None] = check_expiry
         """Raises `Unauthorized` if a caller's access has ended."""
         self.at_opening: Final[list[Callable[[Opening], object]]] = []
@@ -131,6 +137,7 @@ class App:
             resources=resources,
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
+            watch=self.watch,
         )
         return Worker(services, self._load, self._ended, lease=self._lease)
 
@@ -162,7 +169,8 @@ class App:
 
     async def _sweep_runs(self) -> None:
         opening = await self.ready()
-        for run in await self.store.sweep(lease=self._lease):
+        changed = await self.store.sweep(lease=self._lease)
+        for run in changed:
             try:
                 await self._swept(opening, run)
             except Exception:  # the other runs must be maintained anyway
@@ -170,10 +178,12 @@ class App:
         await self._forget(await self.store.purge())
         if self._inputs.has_doubts:
             await self._inputs.remove_leftovers()
+        self.watch.swept(changed)
 
     async def _swept(self, opening: Opening, run: RunRecord) -> None:
         if run.status.is_terminal:
             opening.worker.drop(run.id)
+            self.watch.run_ended(run)
             await self._ended(run)
         elif run.status is Status.PENDING:
             await opening.enqueue(run.id)
@@ -182,7 +192,7 @@ class App:
 
     async def _forget(self, purged: Sequence[str]) -> None:
         for run_id in purged:
-            self._folds.forget(run_id)
+            self._states.forget(run_id)
         await self._inputs.forget(purged)
 
     def drain(self) -> None:
@@ -275,6 +285,7 @@ class App:
             await start.drop()
             raise
         if kept.id == start.record.id:
+            self.watch.run_created(kept)
             await opening.enqueue(kept.id, Prepared(kept, start.hand_over()))
         else:
             await start.drop()
@@ -326,39 +337,33 @@ class App:
             opening.readers,
             is_needed=is_needed,
             shows_debug=self.debug,
+            watch=self.watch,
         )
 
     async def fold(self, run_id: str) -> Fold:
         """Return the state of the run's log at this moment."""
         await self.ready()
-        fold = self._folds.get(run_id)
-        if fold is None:
-            most = self.run_limits.max_event_bytes
-            is_whole = (await self.store.get(run_id)).keep is None
-            new = Fold(keeps_text=is_whole, text_bytes=most, shows_debug=self.debug)
-            fold = self._folds.get(run_id) or new  # another call can have started meanwhile
-        self._folds.keep(run_id, fold)
-        while page := await self.store.read(run_id, fold.seq):
-            for block in page:
-                fold.add(block)
-            self._folds.keep(run_id, fold)
-            await asyncio.sleep(0)  # a long log takes a while
-        return fold
+        return await self._states.fold(run_id, shows_debug=self.debug)
 
     async def snapshot(self, run_id: str, *, with_text: bool = True) -> dict[str, Json]:
         """Return the run's state in one object."""
-        fold, run = await self.fold(run_id), await self.store.get(run_id)
-        while run.status.is_terminal and fold.seq < run.seq:
-            fold = await self.fold(run_id)  # it ended in between: read the rest of its log
-        snapshot = fold.snapshot(run._replace(seq=fold.seq), with_text=with_text)
-        snapshot["retryAfterMs"] = retry_after_ms(run, self.clock.now())
-        return snapshot
+        await self.ready()
+        return await self._states.snapshot(run_id, with_text=with_text, shows_debug=self.debug)
 
     async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
         """Ask a run to stop, and return its current record. It is idempotent."""
         opening = await self.ready()
-        run = await self.store.request_cancel(run_id, reason)
+        is_only = run_id not in self._cancelling
+        self._cancelling.add(run_id)
+        try:
+            before = await self.store.get(run_id)
+            run = await self.store.request_cancel(run_id, reason)
+        finally:
+            self._cancelling.discard(run_id)
         if run.status.is_terminal:
+            was_pending = before.status is Status.PENDING and before.attempt == run.attempt
+            if was_pending and is_only:  # else its attempt, or another call, has ended it
+                self.watch.run_ended(run)
             opening.worker.drop(run.id)
             await self._ended(run)
         else:

@@ -7,6 +7,7 @@ from yieldwire.actions.guard import GUARDS
 from yieldwire.actions.middleware import MIDDLEWARE
 from yieldwire.clock import CLOCK, Clock, Timing
 from yieldwire.executors import RunLimits
+from yieldwire.hooks import HOOKS
 from yieldwire.setting import FLAG, Rule, Rules, count, function_of, instance, optional
 from yieldwire.stores import RunStore
 from yieldwire.stores.guarded import METHODS, guarded
@@ -63,6 +64,7 @@ APP: Final[Rules] = {
     "run_limits": optional(instance(RunLimits)),
     "timing": optional(instance(Timing)),
     "max_runs": optional(count(1)),
+    "hooks": HOOKS,
     "debug": FLAG,
     "checks_chunks": FLAG,
     "clock": optional(CLOCK),

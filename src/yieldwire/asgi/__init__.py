@@ -21,6 +21,7 @@ from yieldwire.asgi.site import Identify, Site
 from yieldwire.clock import Clock
 from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
+from yieldwire.hooks import Hooks
 from yieldwire.runs.access import Access
 from yieldwire.runs.handle import Runs, Starter
 from yieldwire.setting import Rules, function_of, instance, optional, settings
@@ -36,7 +37,7 @@ ACTIONS: Final[Rules] = {
     "request_limits": optional(instance(RequestLimits)),
     **{
         name: APP[name]
-        for name in ("run_limits", "timing", "max_runs", "debug", "checks_chunks", "clock")
+        for name in ("run_limits", "timing", "max_runs", "hooks", "debug", "checks_chunks", "clock")
     },
 }
 
@@ -63,6 +64,7 @@ class Actions:
         run_limits: The limits for one run.
         timing: How long things can take.
         max_runs: Runs that one caller can have at a time, over all actions.
+        hooks: Watch what happens to runs; see `Hooks`.
         debug: Whether errors show callers the details of an unexpected exception: its type, its
             message, its traceback. For development only.
         checks_chunks: Whether each chunk is checked against its declared type; always on under
@@ -89,6 +91,7 @@ class Actions:
         run_limits: RunLimits | None = None,
         timing: Timing | None = None,
         max_runs: int | None = 1000,
+        hooks: Sequence[Hooks] = (),
         debug: bool = False,
         checks_chunks: bool = False,
         clock: Clock | None = None,
@@ -102,16 +105,14 @@ class Actions:
             run_limits=run_limits,
             timing=timing,
             max_runs=max_runs,
+            hooks=hooks,
             debug=debug,
             checks_chunks=checks_chunks,
             clock=clock,
         )
+        safety, limits = Safety(origins, hosts, trusted_proxies), request_limits or RequestLimits()
         self.site: Final = Site(
-            self.app,
-            ROUTES,
-            identify=identify,
-            safety=Safety(origins, hosts, trusted_proxies),
-            request_limits=request_limits or RequestLimits(),
+            self.app, ROUTES, identify=identify, safety=safety, request_limits=limits
         )
 
     @property

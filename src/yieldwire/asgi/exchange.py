@@ -210,7 +210,7 @@ class Exchange:
         """Send a JSON value."""
         await self.answer(status, to_json(value), media_type="application/json", headers=headers)
 
-    async def answer_error(self, exc: Exception, *, debug: bool = False) -> None:
+    async def answer_error(self, exc: Exception, *, debug: bool = False) -> ErrorObject:
         """Send an error as its status and its object; an unexpected one only as an id.
 
         Args:
@@ -232,8 +232,7 @@ class Exchange:
         except Exception as fault:  # noqa: BLE001 - the application's error object can be faulty
             unsaid = invalid_output(self.path, "error", told, fault)
             unsaid.__cause__ = exc
-            await self.answer_error(unsaid, debug=debug)
-            return
+            return await self.answer_error(unsaid, debug=debug)
         headers = list[tuple[bytes, bytes]]()
         if isinstance(exc, (RateLimited, Unavailable)):
             headers.append((b"retry-after", b"%d" % max(1, round(exc.retry_after))))
@@ -242,6 +241,7 @@ class Exchange:
         if error.status in _CLOSING:
             headers.append((b"connection", b"close"))
         await self.answer_error_object(error, headers)
+        return error
 
     async def answer_error_object(self, error: ErrorObject, headers: Headers = ()) -> None:
         """Send an error object with its status; for a browser's navigation, as a small page."""

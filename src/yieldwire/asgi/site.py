@@ -107,7 +107,8 @@ class Site:
         except BrokenOff:
             raise
         except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it
-            await exchange.answer_error(exc, debug=self.app.debug)
+            error = await exchange.answer_error(exc, debug=self.app.debug)
+            self.app.watch.request_refused(exchange.method, exchange.path, error)
 
     async def _answer_options(self, exchange: Exchange, route: Route) -> None:
         headers = [(b"allow", ", ".join(route.methods).encode())]

@@ -37,11 +37,13 @@ from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.backoff import LONGEST_PAUSE
 from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.drive import Drive
+from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
+from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import EventType
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
-from yieldwire.log.run import RunRecord
+from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class Services:
     """Whether the chunks of actions are validated."""
     shows_debug: Callable[[], bool] = lambda: False
     """Whether an error shows the details of an unexpected exception, for development."""
+    watch: Watch = NOBODY
 
 
 class Attempt:
@@ -83,9 +86,8 @@ class Attempt:
         self, services: Services, run: RunRecord, work: Work, backpressure: Backpressure, own: Own
     ) -> None:
         self._services, self.run, self._work = services, run, work
-        self._writer = LogWriter(
-            services.store, run, self._encoder(), services.limits, backpressure
-        )
+        log = watched(services.store, run, services.watch)
+        self._writer = LogWriter(log, run, self._encoder(), services.limits, backpressure)
         self._own = own
         self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
@@ -117,8 +119,7 @@ class Attempt:
             self._call_later(self.run.timeout, partial(self.cancel, TIMED_OUT))
         if self.run.cancel_reason is not None:
             self.cancel(self.run.cancel_reason)
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("run starts: %s", self.run.action, extra={"run_id": self.run.id})
+        self._services.watch.attempt_started(self.run)
         try:
             # Few nested awaits: each event that is sent alone passes through all of them.
             data = self._data_of(await self._drive())
@@ -331,9 +332,8 @@ class Attempt:
         except YieldwireError as exc:
             self._note_unwritten_end(exc, kind, data)
         else:
-            if logger.isEnabledFor(logging.INFO):
-                extra = {"run_id": self.run.id}
-                logger.info("run ends: %s, %s", self.run.action, kind, extra=extra)
+            if (watch := self._services.watch).has_ends:
+                watch.run_ended(self.run._replace(status=advance(Status.RUNNING, kind)))
 
     async def _end_again(self, kind: EventType, data: bytes) -> None:
         self._has_ended = False

@@ -25,12 +25,12 @@ from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.budget import Budget
 from yieldwire.executors.generator import cancelled_at_yield, last_word
+from yieldwire.executors.watched import Log
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES
 from yieldwire.log.misfit import invalid_output, unreadable_output
 from yieldwire.log.run import RunRecord
-from yieldwire.stores import RunStore
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class LogWriter:
 
     def __init__(
         self,
-        store: RunStore,
+        store: Log,
         run: RunRecord,
         encode: Callable[..., bytes],
         limits: RunLimits,

@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self, TypeAlias
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, Unauthorized
+from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.stores import RunStore
@@ -56,8 +57,11 @@ class Reader:
         *,
         is_needed: bool = True,
         shows_debug: bool = False,
+        watch: Watch = NOBODY,
     ) -> None:
         self.run_id: Final = run_id
+        self._watch = watch
+        self._has_come = False
         self._shows_debug = shows_debug
         self._store, self._paced, self._clock = store, paced, clock
         self._open_readers = set[Reader]() if open_readers is None else open_readers
@@ -85,6 +89,17 @@ class Reader:
     async def __aexit__(self, *_: object) -> None:
         self._open_readers.discard(self)
         self._take = None  # its owner refers to this reader: a cycle would be freed late
+        await self._end()
+
+    def _come(self) -> None:
+        if self._watch.has_readers and not self._has_come:
+            self._has_come = True
+            self._watch.reader_came(self.run_id, self.id)
+
+    async def _end(self) -> None:
+        if self._has_come:
+            self._has_come = False
+            self._watch.reader_left(self.run_id, self.id)
         await self.release()
 
     def leave(self) -> None:
@@ -182,7 +197,7 @@ class Reader:
             while (page := await self.next(tick)) is not None:
                 yield page
         finally:
-            await self.release()
+            await self._end()
 
     def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
         """Start after ``after``. ``page`` is what was already read from there.
@@ -190,6 +205,7 @@ class Reader:
         While the reader waits, new blocks are passed to ``take`` where they are appended, if the
         store does so, and `next` returns only if ``take`` says that it must.
         """
+        self._come()
         self._seq, self._page, self._take = after, page, take
         self._is_behind, self._is_over = True, False
 

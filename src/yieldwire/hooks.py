@@ -1,0 +1,139 @@
+"""Hooks: what an application tells about its work, for logs, metrics, traces and webhooks.
+
+A hook watches and changes nothing. Its methods are called in the event loop, right after what
+they tell about; they must return soon, and hand slow work to a task or a thread of their own.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from yieldwire.errors import ErrorObject
+from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
+from yieldwire.setting import Rule, each
+
+logger = logging.getLogger("yieldwire.worker")
+
+
+class Hooks:
+    """Watches one process of an application: subclass it, and define the methods you need.
+
+    Each method is a normal function, not a coroutine function. An exception is logged and changes
+    nothing else.
+    """
+
+    def run_created(self, run: RunRecord, /) -> None:
+        """A run was created by this process."""
+
+    def attempt_started(self, run: RunRecord, /) -> None:
+        """An attempt has started in this process; ``run.attempt`` says which one."""
+
+    def block_appended(self, run: RunRecord, block: Block, /) -> None:
+        """An attempt in this process has appended events to the log of its run."""
+
+    def run_ended(self, run: RunRecord, /) -> None:
+        """This process has written the end of a run; ``run.status`` says which one.
+
+        Called once for each run, in the process that executed it, cancelled it while it was
+        pending, or ended it in a sweep.
+        """
+
+    def reader_came(self, run_id: str, reader: str, /) -> None:
+        """A reader has started to follow a run in this process: a stream or a waiting answer."""
+
+    def reader_left(self, run_id: str, reader: str, /) -> None:
+        """A reader that came has left: its client, its caller's access, or the run has ended."""
+
+    def request_refused(self, method: str, path: str, error: ErrorObject, /) -> None:
+        """An HTTP request was answered with an error; ``path`` is below the application's."""
+
+    def swept(self, runs: Sequence[RunRecord], /) -> None:
+        """A sweep of this process is over; ``runs`` are those that it changed."""
+
+
+class RunLogging(Hooks):
+    """Logs the start of each attempt and the end of each run, without what they carry."""
+
+    def attempt_started(self, run: RunRecord, /) -> None:
+        """Log it."""
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("run starts: %s", run.action, extra={"run_id": run.id})
+
+    def run_ended(self, run: RunRecord, /) -> None:
+        """Log it."""
+        if logger.isEnabledFor(logging.INFO):
+            extra = {"run_id": run.id}
+            logger.info("run ends: %s, %s", run.action, run.status.value, extra=extra)
+
+
+class Watch:
+    """The hooks of an application as one: a method for each method of `Hooks`.
+
+    What no hook defines is a function that does nothing.
+    """
+
+    def __init__(self, hooks: Sequence[Hooks] = ()) -> None:
+        self.run_created: Final = _each(hooks, "run_created")
+        self.attempt_started: Final = _each(hooks, "attempt_started")
+        self.block_appended: Final = _each(hooks, "block_appended")
+        self.run_ended: Final = _each(hooks, "run_ended")
+        self.reader_came: Final = _each(hooks, "reader_came")
+        self.reader_left: Final = _each(hooks, "reader_left")
+        self.request_refused: Final = _each(hooks, "request_refused")
+        self.swept: Final = _each(hooks, "swept")
+        self.has_blocks: Final = self.block_appended is not _nothing
+        """Whether a hook is told about blocks."""
+        self.has_ends: Final = self.run_ended is not _nothing
+        """Whether a hook is told about ends."""
+        self.has_readers: Final = (self.reader_came, self.reader_left) != (_nothing, _nothing)
+        """Whether a hook is told about readers."""
+
+
+def _nothing(*_facts: object) -> None:
+    """Do nothing."""
+
+
+def _each(hooks: Sequence[Hooks], name: str) -> Callable[..., None]:
+    calls: list[Callable[..., object]] = [getattr(hook, name) for hook in _defining(hooks, name)]
+    if not calls:
+        return _nothing
+
+    def call(*facts: object) -> None:
+        for each_call in calls:
+            try:
+                each_call(*facts)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:
+                logger.exception("a hook failed: %s", name)
+
+    return call
+
+
+def _defining(hooks: Sequence[Hooks], name: str) -> list[Hooks]:
+    own = getattr(Hooks, name)
+    return [hook for hook in hooks if getattr(type(hook), name, own) is not own]
+
+
+_METHODS: Final = sorted(name for name in vars(Hooks) if not name.startswith("_"))
+
+
+def _is_hook(value: Any) -> bool:  # noqa: ANN401 - whatever was given
+    methods = [getattr(value, name, None) for name in _METHODS]
+    is_async = any(map(inspect.iscoroutinefunction, methods))
+    return not isinstance(value, type) and any(methods) and not is_async
+
+
+def _hint(value: object) -> str:
+    if isinstance(value, type):
+        return f"write {value.__name__}(...)"
+    return "its methods must be normal functions" if hasattr(value, "run_ended") else ""
+
+
+HOOKS: Final = each(Rule(_is_hook, "an object of a subclass of Hooks", _hint), "hooks")
+"""The rule for the setting ``hooks``."""
+
+NOBODY: Final = Watch()
+"""No hooks."""
