@@ -293,9 +293,12 @@ class Reader:
         deliver = None if self._take is None else self._deliver
         try:
             wait = 0.0 if self.is_leaving else tick  # asked to leave while the store answered
-            return await self._store.read(
+            page = await self._store.read(
                 self.run_id, after, max_bytes=PAGE_BYTES, wait=wait, deliver=deliver
             )
+            if page:  # the run can have started since, and is paused from now on
+                self._note(after)
+            return page
         except asyncio.CancelledError:
             # `leave` cancelled the wait, unless the whole task was cancelled too.
             if not self.is_leaving or task is None or task.uncancel() > asked:
