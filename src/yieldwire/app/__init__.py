@@ -82,20 +82,16 @@ class App:
         self.store: Final = open_store(store, self.clock)
         self.executor: Final = executor or LocalExecutor()
         self.run_limits: Final = run_limits or RunLimits()
-        self.timing = timing or Timing()
-        self.watch: Final = Watch(hooks)
+        self.timing, self.watch = timing or Timing(), Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self._max_runs = access, max_runs
         self._inputs, self._cancelling = Inputs(self.store), set[str]()
         self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
-        self.check: Callable[[Caller], None] = check_expiry
-        """Raises `Unauthorized` if a caller's access has ended."""
-        self.at_opening: Final[list[Callable[[Opening], object]]] = []
-        """Called with each opening when it is complete, to add what lives as long."""
-        self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []
-        """Called by each sweep, before it looks after runs, which it does also if they fail."""
+        self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended
+        self.at_opening: Final[list[Callable[[Opening], object]]] = []  # called when it is complete
+        self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []  # called by each sweep
         self.lifetime: Final = Lifetime(self)
         self.runs: Final = Runs(self)
         self.start: Final = Starter(self)
@@ -361,9 +357,8 @@ class App:
         finally:
             self._cancelling.discard(run_id)
         if run.status.is_terminal:
-            was_pending = before.status is Status.PENDING and before.attempt == run.attempt
-            if was_pending and is_only:  # else its attempt, or another call, has ended it
-                self.watch.run_ended(run)
+            if is_only and before.status is Status.PENDING and before.attempt == run.attempt:
+                self.watch.run_ended(run)  # else its attempt, or another call, has ended it
             opening.worker.drop(run.id)
             await self._ended(run)
         else:
