@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from yieldwire.app import App
+from yieldwire import Actions
 from yieldwire.cli.source import LoadFailed, is_url, load, path_of
 from yieldwire.errors import UsageError
 
@@ -30,7 +30,7 @@ def write(path: Path, content: str) -> str:
     "content", ["actions = Actions()", "app = Actions()", "whatever = Actions()"]
 )
 def test_the_application_is_found(tmp_path: Path, content: str) -> None:
-    assert isinstance(load(write(tmp_path / "served.py", MAKE + content)), App)
+    assert isinstance(load(write(tmp_path / "served.py", MAKE + content)), Actions)
 
 
 def test_actions_is_taken_where_there_are_several(tmp_path: Path) -> None:
@@ -53,14 +53,14 @@ def test_a_file_of_a_package_is_imported_as_a_part_of_it(tmp_path: Path) -> None
     write(tmp_path / "shop" / "parts.py", MAKE + "made = Actions()")
     file = write(tmp_path / "shop" / "served.py", "from shop.parts import made as actions")
 
-    assert isinstance(load(file), App)
+    assert isinstance(load(file), Actions)
     assert "shop.served" in sys.modules
 
 
 def test_a_file_can_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> None:
     file = write(tmp_path / "json.py", MAKE + "actions = Actions()")
 
-    assert isinstance(load(file), App)
+    assert isinstance(load(file), Actions)
     assert hasattr(sys.modules["json"], "loads")
 
 
@@ -72,7 +72,7 @@ def test_a_file_can_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> 
         (MAKE + "a = Actions()", ":b", "has no 'b'"),
         ("a = 1", ":a", "is of the type int, not Actions"),
         (
-            MAKE + "import asyncio\nactions = Actions()\nasyncio.run(actions.close())",
+            MAKE + "import asyncio\nactions = Actions()\nasyncio.run(actions.app.close())",
             "",
             "has closed its application during the import",
         ),
