@@ -37,7 +37,7 @@ from yieldwire.runs.reader import PAGE_BYTES
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
-from yieldwire.stores.sqlite.tails import TAIL_BYTES, TAILS_BYTES
+from yieldwire.stores.tails import TAIL_BYTES, TAILS_BYTES
 
 REFERENCE = DOCS / "reference"
 NOT_INSTALLED = {"fastapi"}

@@ -19,6 +19,7 @@ from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.stores import Admission
+from yieldwire.stores.blobs import FolderBlobs
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
@@ -38,7 +39,7 @@ class FilesStore(MemoryStore):
 
     def __init__(self, files: Path | None) -> None:
         super().__init__()
-        self.files = files  # type: ignore[assignment]
+        self.blobs = None if files is None else FolderBlobs(files)  # type: ignore[assignment]
 
 
 async def started(

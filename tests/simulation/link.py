@@ -22,7 +22,7 @@ class Witness(MemoryStore):
     """A memory store that processes share, and which remembers what it forgets."""
 
     reach: ClassVar[Reach] = "machine"
-    files: None = None
+    blobs: None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, store_clock: "SharedClock") -> None:
         super().__init__(clock=store_clock)
@@ -82,7 +82,7 @@ class Link:
     """One process's way to the store. While it is broken, nothing passes either way."""
 
     reach: ClassVar[Reach] = "machine"
-    files: None = None
+    blobs: None = None
 
     def __init__(self, store: Witness, random: Random) -> None:
         self._store, self._random = store, random

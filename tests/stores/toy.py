@@ -48,7 +48,7 @@ class ToyStore:
     """One process's view of the data."""
 
     reach: ClassVar[Reach] = "machine"
-    files: None = None
+    blobs: None = None
 
     def __init__(self, data: Data, clock: Clock) -> None:
         self.data: Final = data

@@ -17,7 +17,7 @@ from yieldwire.stores.sqlite import SQLiteStore
 _SQLITE: Final = "sqlite:///"
 _SHIPPED: Final = frozenset({MemoryStore, SQLiteStore})
 """Classes that raise only what their contract names."""
-_MEMBERS: Final = METHODS | {"files", "reach"}
+_MEMBERS: Final = METHODS | {"blobs", "reach"}
 """The methods of `RunStore`."""
 
 

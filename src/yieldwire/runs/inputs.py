@@ -8,10 +8,9 @@ the run has ended, and again when it is purged, in case the process was killed i
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, from_json
@@ -23,9 +22,10 @@ from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Work
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES, Unreadable, check_readable
 from yieldwire.log.run import RunRecord
-from yieldwire.runs.files import KeptFiles, carry_out, delete, folders_in
+from yieldwire.runs.blocking import carry_out
 from yieldwire.runs.start import dump, record_of, uploads_in
 from yieldwire.stores import RunStore
+from yieldwire.stores.blobs import RunBlobs
 
 logger = logging.getLogger("yieldwire.app")
 
@@ -39,7 +39,7 @@ class NewRun:
     It ends with one of `close`, `drop` and `hand_over`.
     """
 
-    def __init__(self, record: RunRecord, work: Work, files: KeptFiles | None) -> None:
+    def __init__(self, record: RunRecord, work: Work, files: RunBlobs | None) -> None:
         self.record: Final = record
         self.is_abandoned = False
         """Whether its caller was cancelled while the store was creating the run."""
@@ -59,7 +59,8 @@ class NewRun:
         if self._files is None or not self._described:
             return
         try:
-            await carry_out(partial(self._files.keep, self._described))
+            files = [(upload.sha256(), upload.file) for upload in self._described]
+            await carry_out(partial(self._files.keep, files))
         except OSError as exc:
             raise StoreError(f"Files cannot be kept: {exc.strerror or exc}.") from exc
 
@@ -101,12 +102,12 @@ class Inputs:
     """Reads and stores the input of runs, for one store."""
 
     def __init__(self, store: RunStore) -> None:
-        self._store, self._folder = store, store.files
+        self._store, self._blobs = store, store.blobs
         self.has_doubts = False
         """Whether a failed start can have left files behind."""
 
-    def _files(self, run_id: str) -> KeptFiles | None:
-        return None if self._folder is None else KeptFiles(self._folder / run_id)
+    def _files(self, run_id: str) -> RunBlobs | None:
+        return None if self._blobs is None else self._blobs.of(run_id)
 
     async def read(
         self, action: Action[..., Any, Any], ctx: Context, data: object, *, detached: bool
@@ -165,7 +166,7 @@ class Inputs:
                 files is gone.
         """
         files = self._files(run.id)
-        uploads = Uploads(reopen=None if files is None else files.open)
+        uploads = Uploads(reopen=None if files is None else partial(reopened, files))
         try:
             with uploads.collecting():
                 arguments = action.signature.validate(from_json(run.input))
@@ -178,9 +179,8 @@ class Inputs:
 
     async def forget(self, run_ids: Sequence[str]) -> None:
         """Delete the files of runs that will have no further attempt."""
-        if self._folder is not None and run_ids:
-            folders = [self._folder / run_id for run_id in run_ids]
-            await carry_out(partial(delete, folders))
+        if self._blobs is not None and run_ids:
+            await carry_out(partial(_forget, [self._blobs.of(run_id) for run_id in run_ids]))
 
     async def remove_leftovers(self) -> None:
         """Delete files left by a crash: of runs that have ended, or were never created.
@@ -190,11 +190,11 @@ class Inputs:
         Raises:
             StoreError: If the store cannot be asked.
         """
-        if self._folder is None:
+        if self._blobs is None:
             return
         pool = ThreadPoolExecutor(1)  # removed at once, as many applications never take files
         try:
-            names = await carry_out(partial(folders_in, self._folder), pool)
+            names = await carry_out(self._blobs.run_ids, pool)
         except OSError as exc:
             # Runs without files need no folder; a start with files gets an error.
             logger.warning("cannot search for leftover files: %s", exc)
@@ -206,7 +206,7 @@ class Inputs:
             are_needed = await asyncio.gather(*map(self._is_needed, some))
             for name, is_needed in zip(some, are_needed, strict=True):
                 if not is_needed:
-                    await self._remove(self._folder / name)
+                    await self._remove(name, self._blobs.of(name))
         self.has_doubts = False
 
     async def _is_needed(self, run_id: str) -> bool:
@@ -215,12 +215,38 @@ class Inputs:
         except NotFound:
             return False
 
-    async def _remove(self, folder: Path) -> None:
-        files = KeptFiles(folder)
+    async def _remove(self, run_id: str, files: RunBlobs) -> None:
         try:
             # Checked again under the lock: the run can have been created since.
-            if await carry_out(files.seize) and not await self._is_needed(folder.name):
-                logger.info("deleting files that no run needs: %s", folder)
+            if await carry_out(files.seize) and not await self._is_needed(run_id):
+                logger.info("deleting files that no run needs: %s", run_id)
                 await carry_out(files.forget)
         finally:
             files.release()
+
+
+def _forget(kept: Iterable[RunBlobs]) -> None:
+    for files in kept:
+        files.forget()
+
+
+def reopened(files: RunBlobs, record: object) -> Upload:
+    """Return the upload for a record in a run's input.
+
+    Raises:
+        ValueError: If it is not a record, or its file is not kept.
+    """
+    match record:
+        case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
+            pass
+        case _:
+            raise ValueError("this is not a record of a file")
+    try:
+        file = files.open(digest)
+    except OSError as exc:
+        raise ValueError(f"the file {name!r} no longer exists") from exc
+    try:
+        return Upload(file, filename=name, content_type=kind)
+    except BaseException:
+        file.close()
+        raise

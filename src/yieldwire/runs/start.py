@@ -17,7 +17,7 @@ from yieldwire.actions.upload import Upload
 from yieldwire.errors import ParseError, UsageError
 from yieldwire.log.run import SHARED, RunRecord, distinct_labels
 from yieldwire.runs.access import Caller
-from yieldwire.runs.files import carry_out
+from yieldwire.runs.blocking import carry_out
 from yieldwire.stores import Admission
 
 ANONYMOUS_KEY_LENGTH: Final = 22

@@ -5,15 +5,14 @@ implementation passes `yieldwire.testing.StoreContract`; what that suite does no
 not promised.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Final, Literal, Protocol
 
 from yieldwire.errors import NotFound, RateLimited, RunCancelled
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.stores.blobs import Blobs
 
 Deliver = Callable[[Block], bool]
 """Takes a new block for a waiting reader, and returns whether the reader keeps waiting."""
@@ -122,37 +121,6 @@ def too_many(run: RunRecord, admission: Admission, *, same: int, every: int) -> 
         raise RateLimited(f"At most {limit} runs at a time; wait for one to end.")
 
 
-def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -> bool:
-    """Offer ``block`` to the reader that waits on ``waiter``; return whether it keeps waiting.
-
-    If ``deliver`` does not take the block, the wait is over. What ``deliver`` raises is raised
-    by that wait, and by nothing else: neither the append nor another reader sees it.
-    """
-    try:
-        if deliver is not None and deliver(block):
-            return True
-    except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
-        fail(waiter, exc)
-    else:
-        resolve(waiter, is_news=True)
-    return False
-
-
-def fail(waiter: asyncio.Future[bool], error: BaseException) -> None:
-    """End a wait, unless it is over, by raising what its reader's ``deliver`` raised."""
-    if isinstance(error, StopIteration):  # a future does not accept it
-        error, cause = RuntimeError("deliver() raised StopIteration"), error
-        error.__cause__ = cause
-    if not waiter.done():
-        waiter.set_exception(error)
-
-
-def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
-    """End a wait, unless it is over: because there is something new, or because of its timeout."""
-    if not waiter.done():
-        waiter.set_result(is_news)
-
-
 class Store(Protocol):
     """Runs, each with an append-only log without gaps."""
 
@@ -160,11 +128,8 @@ class Store(Protocol):
     """Which processes can share the store: those of the same process, machine or network."""
 
     @property
-    def files(self) -> Path | None:
-        """The folder for input files that can outlive the process; ``None`` if they do not.
-
-        It must have no other use: a folder in it that no run needs is deleted.
-        """
+    def blobs(self) -> Blobs | None:
+        """Where input files are kept; ``None`` if they do not outlive the process."""
         ...
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:

@@ -36,11 +36,11 @@ from yieldwire.stores import (
     Reach,
     Revoked,
     no_such_run,
-    resolve,
     start_cancelled,
     too_many,
 )
 from yieldwire.stores.memory.entry import Entry
+from yieldwire.stores.waiters import resolve
 
 MEMORY: Final[Rules] = {"clock": optional(CLOCK), "ended_bytes": count(0)}
 
@@ -55,7 +55,7 @@ class MemoryStore:
     """
 
     reach: ClassVar[Reach] = "process"
-    files: None = None
+    blobs: None = None
 
     def __init__(self, *, clock: Clock | None = None, ended_bytes: int = 256 * 1024 * 1024) -> None:
         self._clock = clock or SystemClock()

@@ -9,7 +9,8 @@ from typing import Final
 
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-from yieldwire.stores import Deliver, fail, resolve
+from yieldwire.stores import Deliver
+from yieldwire.stores.waiters import fail, resolve
 
 _PACK: Final = 8
 _PACK_BYTES: Final = 8 * 1024

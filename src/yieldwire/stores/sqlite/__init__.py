@@ -39,6 +39,7 @@ from yieldwire.stores import (
     no_such_run,
     too_many,
 )
+from yieldwire.stores.blobs import Blobs, FolderBlobs
 from yieldwire.stores.sqlite.file import (
     FileSettings,
     Synchronous,
@@ -51,8 +52,8 @@ from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import BlockItem, Log
 from yieldwire.stores.sqlite.revocations import RevocationTable
-from yieldwire.stores.sqlite.tails import Tails
-from yieldwire.stores.sqlite.waiters import Heads, Waiters
+from yieldwire.stores.tails import Tails
+from yieldwire.stores.waiters import Heads, Waiters
 
 T = TypeVar("T")
 
@@ -103,7 +104,7 @@ class SQLiteStore:
         clock: Clock | None = None,
     ) -> None:
         path = Path(path)
-        self.files: Path | None = path.with_name(path.name + "-files")
+        self.blobs: Blobs | None = FolderBlobs(path.with_name(path.name + "-files"))
         self._clock = clock or SystemClock()
         self._sql = dict(statements())
         self._log = Log(self._sql, self._clock)

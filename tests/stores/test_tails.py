@@ -1,7 +1,7 @@
 import pytest
 
 from yieldwire.log.events import Block
-from yieldwire.stores.sqlite.tails import Tails
+from yieldwire.stores.tails import Tails
 
 PAGE = 65_536
 

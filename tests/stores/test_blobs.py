@@ -1,32 +1,37 @@
 """A run's files are on disk while an attempt can need them, and leave nothing behind."""
 
-import asyncio
 import threading
-from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tests.support.descriptors import open_files
 from yieldwire.actions.upload import Upload, Uploads
-from yieldwire.runs.files import KeptFiles, carry_out, delete, folders_in
+from yieldwire.runs.inputs import reopened as upload_of
+from yieldwire.stores.blobs import FolderBlobs, RunFolder
 
 ADAPTER: TypeAdapter[Upload] = TypeAdapter(Upload)
 
 
-def reopened(files: KeptFiles, record: object) -> Upload:
-    with Uploads(reopen=files.open).collecting():
+def reopened(files: RunFolder, record: object) -> Upload:
+    with Uploads(reopen=partial(upload_of, files)).collecting():
         return ADAPTER.validate_python(record)
 
 
+def named(*uploads: Upload) -> list[tuple[str, BinaryIO]]:
+    return [(upload.sha256(), upload.file) for upload in uploads]
+
+
 def test_kept_files_are_found_again_by_their_record(tmp_path: Path) -> None:
-    files = KeptFiles(tmp_path / "r1")
+    files = RunFolder(tmp_path / "r1")
     upload = Upload(BytesIO(b"abc"), filename="a.csv", content_type="text/csv")
     upload.file.seek(2)
 
-    files.keep([upload, Upload(BytesIO(b"abc"), filename="same.csv")])
+    files.keep(named(upload, Upload(BytesIO(b"abc"), filename="same.csv")))
     again = reopened(files, ADAPTER.dump_python(upload))
 
     assert upload.file.tell() == 0
@@ -49,21 +54,21 @@ def test_kept_files_are_found_again_by_their_record(tmp_path: Path) -> None:
 )
 def test_what_is_not_kept_is_not_found(tmp_path: Path, record: object, message: str) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
-    files = KeptFiles(tmp_path / "runs" / "r1")
-    files.keep([Upload(BytesIO(b"abc"))])
+    files = RunFolder(tmp_path / "runs" / "r1")
+    files.keep(named(Upload(BytesIO(b"abc"))))
 
     with pytest.raises(ValidationError, match=message):
         reopened(files, record)
 
 
 def test_kept_files_are_forgotten_whole(tmp_path: Path) -> None:
-    files, before = KeptFiles(tmp_path / "r1"), open_files()
-    files.keep([Upload(BytesIO(b"abc"))])
+    files, before = RunFolder(tmp_path / "r1"), open_files()
+    files.keep(named(Upload(BytesIO(b"abc"))))
 
     files.forget()
     files.forget()
 
-    assert folders_in(tmp_path) == []
+    assert FolderBlobs(tmp_path).run_ids() == []
     assert open_files() == before
 
 
@@ -78,12 +83,12 @@ def test_files_of_which_one_cannot_be_written_leave_nothing(tmp_path: Path, plac
     failing.sha256()
     failing.file = Failing(b"abc")
     uploads[place] = failing
-    files, before = KeptFiles(tmp_path / "files" / "r1"), open_files()
+    files, before = RunFolder(tmp_path / "files" / "r1"), open_files()
 
     with pytest.raises(OSError, match="No space left"):
-        files.keep(uploads)
+        files.keep(named(*uploads))
 
-    assert folders_in(tmp_path / "files") == []
+    assert FolderBlobs(tmp_path / "files").run_ids() == []
     assert open_files() == before
 
 
@@ -91,8 +96,8 @@ def test_files_of_which_one_cannot_be_written_leave_nothing(tmp_path: Path, plac
 
 
 def test_a_folder_cannot_be_seized_until_its_run_is_in_the_store(tmp_path: Path) -> None:
-    files, other = KeptFiles(tmp_path / "r1"), KeptFiles(tmp_path / "r1")
-    files.keep([Upload(BytesIO(b"abc"))])
+    files, other = RunFolder(tmp_path / "r1"), RunFolder(tmp_path / "r1")
+    files.keep(named(Upload(BytesIO(b"abc"))))
 
     assert not other.seize()
     files.release()
@@ -102,16 +107,16 @@ def test_a_folder_cannot_be_seized_until_its_run_is_in_the_store(tmp_path: Path)
 
 
 def test_what_is_gone_cannot_be_seized(tmp_path: Path) -> None:
-    assert not KeptFiles(tmp_path / "r1").seize()
+    assert not RunFolder(tmp_path / "r1").seize()
 
 
 def test_a_folder_that_is_deleted_before_it_is_locked_is_made_again(tmp_path: Path) -> None:
     folder, before = tmp_path / "r1", open_files()
     folder.mkdir()
-    cleaner, files = KeptFiles(folder), KeptFiles(folder)
+    cleaner, files = RunFolder(folder), RunFolder(folder)
     assert cleaner.seize()
 
-    writing = threading.Thread(target=files.keep, args=[[Upload(BytesIO(b"abc"))]])
+    writing = threading.Thread(target=files.keep, args=[named(Upload(BytesIO(b"abc")))])
     writing.start()  # it waits for the lock, or finds no folder
     cleaner.forget()
     writing.join(30)
@@ -127,7 +132,7 @@ def test_a_place_that_takes_no_folder_is_told(tmp_path: Path, target: str) -> No
     (tmp_path / "files").symlink_to(tmp_path / target)
 
     with pytest.raises(OSError, match="files"):
-        KeptFiles(tmp_path / "files" / "r1").keep([Upload(BytesIO(b"abc"))])
+        RunFolder(tmp_path / "files" / "r1").keep(named(Upload(BytesIO(b"abc"))))
 
 
 def test_only_folders_are_taken_for_those_of_runs(tmp_path: Path) -> None:
@@ -135,50 +140,8 @@ def test_only_folders_are_taken_for_those_of_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "r1")
 
-    assert folders_in(tmp_path) == ["r1"]
-    assert folders_in(tmp_path / "absent") == []
-    delete([tmp_path / "r1", tmp_path / "absent"])
-    assert folders_in(tmp_path) == []
-
-
-# Threads.
-
-
-async def test_a_cancelled_caller_waits_until_the_work_is_done() -> None:
-    begun, may_end, steps = threading.Event(), threading.Event(), list[str]()
-
-    def work() -> None:
-        begun.set()
-        may_end.wait(30)
-        steps.append("done")
-
-    async def wait() -> None:
-        try:
-            await carry_out(work)
-        finally:
-            steps.append("told")
-
-    async with asyncio.timeout(30):
-        task = asyncio.ensure_future(wait())  # noqa: TID251 - cancelled by hand
-        await asyncio.to_thread(begun.wait, 30)
-        for _ in range(3):
-            task.cancel()
-            await asyncio.sleep(0)
-        may_end.set()
-        await asyncio.wait({task})
-
-    assert task.cancelled()
-    assert steps == ["done", "told"]
-
-
-def fails() -> int:
-    raise ValueError("no")
-
-
-@pytest.mark.parametrize("work", [lambda: 3, fails])
-async def test_what_comes_of_the_work_comes_back(work: Callable[[], int]) -> None:
-    if work is fails:
-        with pytest.raises(ValueError, match="no"):
-            await carry_out(work)
-    else:
-        assert await carry_out(work) == 3
+    assert FolderBlobs(tmp_path).run_ids() == ["r1"]
+    assert FolderBlobs(tmp_path / "absent").run_ids() == []
+    FolderBlobs(tmp_path).of("r1").forget()
+    FolderBlobs(tmp_path).of("absent").forget()
+    assert FolderBlobs(tmp_path).run_ids() == []

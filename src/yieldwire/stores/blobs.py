@@ -9,21 +9,13 @@ which can be locked exclusively, belongs to nobody and can be deleted. No clock 
 On systems without such locks (Windows), a folder that a crash left is not deleted.
 """
 
-import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from contextvars import copy_context
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
-
-from yieldwire.actions.upload import Upload
-
-T = TypeVar("T")
+from typing import BinaryIO, Final, Protocol
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _TRIES: Final = 100
@@ -58,33 +50,68 @@ else:
         return held
 
 
-async def carry_out(work: Callable[[], T], pool: Executor | None = None) -> T:
-    """Do ``work`` in a thread. A cancellation waits until it is done."""
-    context = copy_context()
-    done = asyncio.get_running_loop().run_in_executor(pool, partial(context.run, work))
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        while not done.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({done})
-        if not done.cancelled():
-            done.exception()  # marks it as retrieved
-        raise
+class RunBlobs(Protocol):
+    """The input files of one run. Every method blocks, and is called in a thread."""
+
+    def keep(self, files: Iterable[tuple[str, BinaryIO]], /) -> None:
+        """Write every file under its name, safe from the end of the process; all or none.
+
+        Until `release`, nobody can `seize` the run's files.
+
+        Raises:
+            OSError: If one cannot be written. The others are deleted then.
+        """
+        ...
+
+    def open(self, name: str, /) -> BinaryIO:
+        """Open a file that was kept, also in another process.
+
+        Raises:
+            OSError: If there is none of that name.
+        """
+        ...
+
+    def release(self) -> None:
+        """End what `keep` or `seize` has begun: the store has the run, or the files are deleted."""
+        ...
+
+    def seize(self) -> bool:
+        """Keep others from writing the run's files, and return whether that succeeded.
+
+        It fails while the run is being created, and if there are no files.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Delete the files; none is fine."""
+        ...
 
 
-class KeptFiles:
-    """The files of one run's input, in their own folder.
+class Blobs(Protocol):
+    """Where the files of runs' inputs are kept until no attempt can need them."""
 
-    Each is stored by its hash, so that its record in the run's input finds it again.
-    """
+    def of(self, run_id: str, /) -> RunBlobs:
+        """Return the files of one run."""
+        ...
+
+    def run_ids(self) -> Sequence[str]:
+        """Return the runs that have files. It blocks, and is called in a thread.
+
+        Raises:
+            OSError: If that cannot be read.
+        """
+        ...
+
+
+class RunFolder:
+    """The files of one run, in their own folder: a `RunBlobs`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock: int | None = None
 
-    def keep(self, uploads: Iterable[Upload]) -> None:
-        """Write every upload's content, safe from the end of the process; all of them or none.
+    def keep(self, files: Iterable[tuple[str, BinaryIO]]) -> None:
+        """Write every file under its name, safe from the end of the process; all or none.
 
         Until `release`, no other process treats the folder as left by a crash.
 
@@ -92,9 +119,9 @@ class KeptFiles:
             OSError: If one cannot be written. The others are deleted then.
         """
         try:
-            for upload in uploads:
+            for name, file in files:
                 self._hold()
-                self._write(upload)
+                self._write(name, file)
         except BaseException:
             self.forget()
             raise
@@ -112,29 +139,21 @@ class KeptFiles:
                 if not tries_left:
                     raise  # there is something else in its place, or above it
 
-    def _write(self, upload: Upload) -> None:
-        with (self._folder / upload.sha256()).open("wb") as copy:
-            upload.file.seek(0)
-            shutil.copyfileobj(upload.file, copy, _BLOCK_BYTES)
+    def _write(self, name: str, file: BinaryIO) -> None:
+        with (self._folder / name).open("wb") as copy:
+            file.seek(0)
+            shutil.copyfileobj(file, copy, _BLOCK_BYTES)
             copy.flush()
             os.fsync(copy.fileno())
-        upload.file.seek(0)
+        file.seek(0)
 
-    def open(self, record: object) -> Upload:
-        """Return the upload for a record in a run's input.
+    def open(self, name: str) -> BinaryIO:
+        """Open a file that was kept.
 
         Raises:
-            ValueError: If it is not kept here.
+            OSError: If there is none of that name.
         """
-        match record:
-            case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
-                path = self._folder / Path(digest).name
-            case _:
-                raise ValueError("this is not a record of a file")
-        try:
-            return Upload.at(path, filename=name, content_type=kind)
-        except OSError as exc:
-            raise ValueError(f"the file {name!r} no longer exists") from exc
+        return (self._folder / Path(name).name).open("rb")
 
     def seize(self) -> bool:
         """Lock the folder exclusively, and return whether that succeeded.
@@ -152,21 +171,29 @@ class KeptFiles:
             self._lock = None
 
     def forget(self) -> None:
-        """Delete the files."""
-        delete([self._folder])
+        """Delete the files; none is fine."""
+        shutil.rmtree(self._folder, ignore_errors=True)
         self.release()
 
 
-def delete(folders: Iterable[Path]) -> None:
-    """Delete folders with their contents; one that does not exist is ignored."""
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+class FolderBlobs:
+    """Files of runs below one folder, which has no other use: the `Blobs` of a local store."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder: Final = folder
 
-def folders_in(folder: Path) -> list[str]:
-    """Return the names of the runs that have files in ``folder``."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return []
+    def of(self, run_id: str) -> RunFolder:
+        """Return the files of one run."""
+        return RunFolder(self.folder / run_id)
+
+    def run_ids(self) -> list[str]:
+        """Return the runs that have files.
+
+        Raises:
+            OSError: If the folder cannot be read.
+        """
+        try:
+            with os.scandir(self.folder) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []

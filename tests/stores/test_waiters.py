@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from yieldwire.errors import StoreError
-from yieldwire.stores.sqlite.waiters import Heads, Waiters
+from yieldwire.stores.waiters import Heads, Waiters
 
 NEVER = 3600.0
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from yieldwire.errors import StoreError
 from yieldwire.log.events import Block
-from yieldwire.stores import Deliver, offer, resolve
+from yieldwire.stores import Deliver
 
 Heads: TypeAlias = Mapping[str, int]
 """The last seq of each unfinished run; runs that have ended, or are gone, are not in it."""
@@ -116,3 +116,34 @@ class Waiters:
     def wake_all(self) -> None:
         """Wake all readers."""
         self._wake_each(self._waiters)
+
+
+def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -> bool:
+    """Offer ``block`` to the reader that waits on ``waiter``; return whether it keeps waiting.
+
+    If ``deliver`` does not take the block, the wait is over. What ``deliver`` raises is raised
+    by that wait, and by nothing else: neither the append nor another reader sees it.
+    """
+    try:
+        if deliver is not None and deliver(block):
+            return True
+    except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
+        fail(waiter, exc)
+    else:
+        resolve(waiter, is_news=True)
+    return False
+
+
+def fail(waiter: asyncio.Future[bool], error: BaseException) -> None:
+    """End a wait, unless it is over, by raising what its reader's ``deliver`` raised."""
+    if isinstance(error, StopIteration):  # a future does not accept it
+        error, cause = RuntimeError("deliver() raised StopIteration"), error
+        error.__cause__ = cause
+    if not waiter.done():
+        waiter.set_exception(error)
+
+
+def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
+    """End a wait, unless it is over: because there is something new, or because of its timeout."""
+    if not waiter.done():
+        waiter.set_result(is_news)
