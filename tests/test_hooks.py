@@ -12,7 +12,8 @@ import pytest
 from tests.support.calls import get, post, send
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
 from yieldwire import Actions
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import ErrorObject, UsageError
 from yieldwire.hooks import Hooks, RunLogging, Watch
 from yieldwire.log.events import Block
@@ -268,12 +269,20 @@ async def test_starts_and_ends_are_logged_without_payloads(
     async def act(password: str) -> AsyncIterator[str]:
         yield password
 
-    async with opened(App(hooks=[RunLogging()], timing=QUIET)) as app:
+    async with opened(App(timing=QUIET)) as app:
         await call(app, act, password="hunter2")
 
     told = [each.getMessage() for each in caplog.records if each.name == "yieldwire.worker"]
     assert told == ["run starts: act", "run ends: act, completed"]
     assert "hunter2" not in caplog.text
+
+
+async def test_what_is_not_logged_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="yieldwire.worker")
+
+    async with opened(App(timing=QUIET)) as app:
+        assert not app.watch.has_ends
+        assert RunLogging.if_logged() == []
 
 
 @pytest.mark.parametrize("hooks", [[Notes], [object()], Notes(), "notes"])

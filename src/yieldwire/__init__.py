@@ -22,9 +22,9 @@ from yieldwire.actions.ratelimit import RateLimit as RateLimit
 from yieldwire.actions.resource import Resource as Resource
 from yieldwire.actions.resource import Use as Use
 from yieldwire.actions.upload import Upload as Upload
-from yieldwire.app import Timing as Timing
 from yieldwire.asgi import Actions as Actions
 from yieldwire.asgi.requestlimits import RequestLimits as RequestLimits
+from yieldwire.clock import Timing as Timing
 from yieldwire.errors import ActionError as ActionError
 from yieldwire.errors import Forbidden as Forbidden
 from yieldwire.errors import NotFound as NotFound

@@ -54,18 +54,24 @@ class Hooks:
 
 
 class RunLogging(Hooks):
-    """Logs the start of each attempt and the end of each run, without what they carry."""
+    """Logs the start of each attempt and the end of each run, without what they carry.
+
+    Every application has it whose logger ``yieldwire.worker`` logs at ``INFO`` when it opens.
+    """
+
+    @classmethod
+    def if_logged(cls) -> "list[RunLogging]":
+        """Return this hook if something logs what it tells."""
+        return [cls()] if logger.isEnabledFor(logging.INFO) else []
 
     def attempt_started(self, run: RunRecord, /) -> None:
         """Log it."""
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("run starts: %s", run.action, extra={"run_id": run.id})
+        logger.info("run starts: %s", run.action, extra={"run_id": run.id})
 
     def run_ended(self, run: RunRecord, /) -> None:
         """Log it."""
-        if logger.isEnabledFor(logging.INFO):
-            extra = {"run_id": run.id}
-            logger.info("run ends: %s, %s", run.action, run.status.value, extra=extra)
+        extra = {"run_id": run.id}
+        logger.info("run ends: %s, %s", run.action, run.status.value, extra=extra)
 
 
 class Watch:

@@ -14,10 +14,10 @@ from tests.support.runs import SOON, call, first_chunk, opened, outcome
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, Stream
 from yieldwire.actions.upload import Upload
-from yieldwire.app import App, Timing
+from yieldwire.app import App
 from yieldwire.app.configuration import open_store
 from yieldwire.app.opening import Opening
-from yieldwire.clock import SystemClock
+from yieldwire.clock import SystemClock, Timing
 from yieldwire.errors import (
     ActionError,
     Conflict,

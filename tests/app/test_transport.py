@@ -14,7 +14,8 @@ from pydantic_core import from_json, to_json
 
 from tests.support.runs import SOON, opened
 from yieldwire.actions.context import Context, RequestFacts
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import CallError, Forbidden
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.runs import SOON, opened
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import EventType
 from yieldwire.log.run import Status

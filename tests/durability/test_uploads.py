@@ -27,8 +27,8 @@ from tests.support.runs import SOON, first_chunk
 from tests.support.server import ROOT
 from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
-from yieldwire.app import App, Timing
-from yieldwire.clock import SystemClock
+from yieldwire.app import App
+from yieldwire.clock import SystemClock, Timing
 from yieldwire.errors import (
     Forbidden,
     KeyReused,

@@ -12,7 +12,8 @@ from tests.support.faults import Faults, writing
 from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
 from tests.support.virtual import run_virtually
 from yieldwire.actions.context import StreamableValue
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import AppendConflict, Fenced, StoreError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff

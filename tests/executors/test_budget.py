@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.runs import SOON, Outcome, block_sizes, opened, outcome
 from yieldwire.actions.context import Context, Stream, StreamableValue
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, LimitExceeded
 from yieldwire.executors import RunLimits
 from yieldwire.executors.budget import END_BYTES, Budget

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.runs import SOON, first_chunk, opened, tasks_of_runs
 from yieldwire.actions.context import Context, Stream
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, ErrorObject, Fenced, StoreError
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord

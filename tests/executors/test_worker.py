@@ -12,7 +12,8 @@ import pytest
 from tests.support.runs import SOON, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.worker import Worker

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from tests.support.runs import SOON, first_chunk, opened
 from yieldwire import Context, Stream, StreamableValue
 from yieldwire.actions.marker import Body
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import (
     ActionError,
     Forbidden,

@@ -196,9 +196,10 @@ async def test_a_log_that_breaks_under_a_reader_ends_the_stream_before_its_end(
         is_broken = False
 
         async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
-            if self.is_broken:
+            page = await super().read(run_id, after, **options)
+            if self.is_broken:  # also while a reader waited
                 raise StoreError(FAULT)
-            return await super().read(run_id, after, **options)
+            return page
 
     store = Breaking()
     async with opened(world(store=store)) as site:

@@ -8,8 +8,8 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from yieldwire.actions.context import Context, Stream, StreamableValue
-from yieldwire.app import App, Timing
-from yieldwire.clock import Clock
+from yieldwire.app import App
+from yieldwire.clock import Clock, Timing
 from yieldwire.errors import ActionError
 from yieldwire.executors import RunLimits
 from yieldwire.log.chunks import Result

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.support.runs import SOON, opened
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.errors import Fenced, StoreError
 from yieldwire.executors import RunLimits
 from yieldwire.log.run import Status

@@ -15,7 +15,8 @@ from typing import Final
 
 from yieldwire.actions.context import Context
 from yieldwire.actions.upload import Upload
-from yieldwire.app import App, Timing
+from yieldwire.app import App
+from yieldwire.clock import Timing
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.handle import Run

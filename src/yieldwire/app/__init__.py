@@ -14,14 +14,13 @@ from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
 from yieldwire.app.configuration import APP, open_store
 from yieldwire.app.opening import Lifetime, Opening
-from yieldwire.clock import Clock, SystemClock
-from yieldwire.clock import Timing as Timing
+from yieldwire.clock import Clock, SystemClock, Timing
 from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
-from yieldwire.hooks import Hooks, Watch
+from yieldwire.hooks import Hooks, RunLogging, Watch
 from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
@@ -82,7 +81,7 @@ class App:
         self.store: Final = open_store(store, self.clock)
         self.executor: Final = executor or LocalExecutor()
         self.run_limits: Final = run_limits or RunLimits()
-        self.timing, self.watch = timing or Timing(), Watch(hooks)
+        self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
         # A store that is lost with its process needs no leases.
         self._lease = None if self.store.reach == "process" else self.timing.lease
@@ -126,6 +125,7 @@ class App:
 
     def new_worker(self, resources: Mapping[Resource[Any], Any]) -> Worker:
         """Return a worker for this application's runs in the running loop."""
+        self.watch = Watch([*RunLogging.if_logged(), *self._hooks])
         services = Services(
             store=self.store,
             limits=self.run_limits,

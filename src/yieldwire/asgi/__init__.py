@@ -11,14 +11,14 @@ from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guard
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
-from yieldwire.app import App, Timing
+from yieldwire.app import App
 from yieldwire.app.configuration import APP
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
 from yieldwire.asgi.safety import SAFETY, Safety
 from yieldwire.asgi.site import Identify, Site
-from yieldwire.clock import Clock
+from yieldwire.clock import Clock, Timing
 from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
 from yieldwire.hooks import Hooks

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Sequence
 from contextvars import copy_context
 from typing import Final
 
-from yieldwire.app import Timing
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
+from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
 from yieldwire.deadline import Unfinished
 from yieldwire.errors import NotFound, StoreError
