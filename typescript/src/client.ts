@@ -1,14 +1,13 @@
 /** Actions as functions: every other property of a client is the action of that name. */
 
 import { queryOf } from "./body.js";
-import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, StreamedValue, TransportName } from "./contract.js";
+import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, StreamedValue } from "./contract.js";
 import { protocolError } from "./core/error.js";
 import { fieldsOf, type RunInfo, type Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
 import { type Environment, PAGE } from "./environment.js";
-import type { Surroundings } from "./follower.js";
-import { LiveRun } from "./run.js";
+import { LiveRun, type Origin } from "./run.js";
 import { Start } from "./start.js";
 import { takeStream } from "./streams.js";
 import { pathOf, Wire } from "./wire.js";
@@ -61,29 +60,25 @@ interface Server {
 }
 
 function serverOf(environment: Environment, options: ClientOptions): Server {
-  const { keep, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
+  const { idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS } = options;
   const wire = new Wire(options, environment);
   const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base, options.maxStreams, signal);
   const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
-  const around = (own: TransportName = transport): Surroundings => ({ ...shared, transport: own });
   const feeds = new Set<string>();
+  const open = <Chunk, Result, Code extends string>({ keep = options.keep, transport = options.transport ?? "auto", signal }: AttachOptions, origin: Origin): LiveRun<Chunk, Result, Code> =>
+    new LiveRun({ ...shared, transport }, { keep, signal, ...origin });
   return {
     wire,
-    call: (action, input, call) =>
-      new LiveRun(around(call.transport), { ...call, keep: call.keep ?? keep, start: new Start(action, input, { ...call, transport: call.transport ?? transport }, feeds) }),
+    call: (action, input, call) => open(call, { start: new Start(action, input, call, feeds) }),
     attach<Chunk, Result, Code extends string>(id: string, cursor?: string, options: AttachOptions = {}) {
-      const run = new LiveRun<Chunk, Result, Code>(around(options.transport), { ...options, keep: options.keep ?? keep, id, cursor });
-      run.follow();
-      return run;
+      return open<Chunk, Result, Code>(options, { id, cursor }).follow();
     },
   };
 }
 
 function actionOf<Input, Chunk, Result, Code extends string>(server: Server, name: string): Action<Input, Chunk, Result, Code> {
   const call = (input?: Input, options: CallOptions = {}): LiveRun<Chunk, Result, Code> => {
-    const run = server.call<Chunk, Result, Code>(name, input, options);
-    run.follow();
-    return run;
+    return server.call<Chunk, Result, Code>(name, input, options).follow();
   };
   const start = async (input?: Input, options: CallOptions = {}): Promise<LiveRun<Chunk, Result, Code>> =>
     server.call<Chunk, Result, Code>(name, input, { ...options, detached: true }).begin();
@@ -91,13 +86,12 @@ function actionOf<Input, Chunk, Result, Code extends string>(server: Server, nam
 }
 
 function runsOf({ attach, wire }: Server): Runs {
-  const ask = (path: string, method?: string): Promise<unknown> => wire.ask(path, method);
   return {
     attach,
-    list: (query) => ask(`runs?${queryOf(query)}`).then(pageOf),
-    get: (id) => ask(pathOf(id)) as Promise<Snapshot>,
-    cancel: (id) => ask(`${pathOf(id)}/cancel`, "POST") as Promise<Snapshot>,
-    delete: (id) => ask(pathOf(id), "DELETE").then(() => undefined),
+    list: (query) => wire.ask(`runs?${queryOf(query)}`).then(pageOf),
+    get: (id) => wire.ask(pathOf(id)) as Promise<Snapshot>,
+    cancel: (id) => wire.ask(`${pathOf(id)}/cancel`, "POST") as Promise<Snapshot>,
+    delete: (id) => wire.ask(pathOf(id), "DELETE").then(() => undefined),
   };
 }
 

@@ -92,7 +92,19 @@ export class Follower {
   async go(isFollowed: boolean): Promise<void> {
     this.#isWanted ||= isFollowed;
     this.#isMeant = true;
-    if (!this.#isGoing && !this.#run.hasEnded) await this.#go();
+    if (this.#isGoing || this.#run.hasEnded) return;
+    this.#isGoing = true;
+    const stopWaking = this.#around.environment.onWake((isOnline) => {
+      if (isOnline) this.#around.route.renew();
+      // After a sleep a connection can be dead without notice: checking now saves waiting for the watchdog.
+      if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
+    });
+    while (!this.#run.hasEnded && (this.#isWanted || this.#run.id === undefined)) await this.#turn();
+    stopWaking();
+    this.#isGoing = false;
+    if (this.#run.hasEnded) return;
+    this.connection.state = "idle";
+    this.#run.changed();
   }
 
   /** Stop following; a run that has ended does not change. */
@@ -120,23 +132,6 @@ export class Follower {
 
   get #nowMs(): number {
     return this.#around.environment.now();
-  }
-
-  async #go(): Promise<void> {
-    this.#isGoing = true;
-    const stopWaking = this.#around.environment.onWake((isOnline) => this.#wake(isOnline));
-    while (!this.#run.hasEnded && (this.#isWanted || this.#run.id === undefined)) await this.#turn();
-    stopWaking();
-    this.#isGoing = false;
-    if (this.#run.hasEnded) return;
-    this.connection.rest();
-    this.#run.changed();
-  }
-
-  #wake(isOnline: boolean): void {
-    if (isOnline) this.#around.route.renew();
-    // After a sleep a connection can be dead without notice: checking now saves waiting for the watchdog.
-    if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
   }
 
   /** An upload can take long: how much of it was sent is not known. */
@@ -169,7 +164,9 @@ export class Follower {
 
   async #exchange(): Promise<number> {
     const { signal } = this.#link;
-    const mode = await this.#mode();
+    let mode: Mode = this.#around.transport === "polling" ? "paced" : "stream";
+    // What it takes is released when the link's signal is aborted.
+    if (this.#around.transport === "auto") mode = this.#around.route.choose(this.#nowMs, !(await this.#around.takeStream(signal)));
     if (signal.aborted) return 0; // another exchange has started
     return this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode);
   }
@@ -206,19 +203,12 @@ export class Follower {
     return () => stop?.();
   }
 
-  /** The route that the network allows; aborting the link's signal releases what it takes. */
-  async #mode(): Promise<Mode> {
-    const { transport, route, takeStream } = this.#around;
-    if (transport === "polling") return "paced";
-    return transport === "auto" ? route.choose(this.#nowMs, !(await takeStream(this.#link.signal))) : "stream";
-  }
-
   async #begin(mode: Mode): Promise<number> {
     const start = this.#start as Start; // or the id would be known
     const streams = this.#isWanted && mode === "stream";
     const send = async (): Promise<Answer> => {
       // An upload cannot be sent again to learn an id that a proxy holds back, so it is answered at once.
-      const answer = await start.send(this.#around.wire, streams && start.isSmall, this.#link.signal);
+      const answer = await start.send(this.#around, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id) {
         this.connection.met();
@@ -234,8 +224,7 @@ export class Follower {
     if (polling) return this.#poll(polling, mode === "held");
     const headers = { Accept: EVENT_STREAM, "Last-Event-ID": this.#run.cursor ?? "" };
     const { signal } = this.#link;
-    const { wire, transport } = this.#around;
-    return this.#stream(() => wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport }));
+    return this.#stream(() => this.#around.wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport: this.#around.transport }));
   }
 
   /** Read one stream, and poll as well while it is silent. */
@@ -252,7 +241,8 @@ export class Follower {
         quiet.abort();
         if (link.signal.aborted) return 0;
         this.#heard();
-        this.#take(frames);
+        for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
+        this.#run.takeAll(frames);
         if (this.#run.hasEnded || !this.#isWanted) return 0;
       }
       throw new Lost();
@@ -261,32 +251,26 @@ export class Follower {
     }
   }
 
-  #take(frames: readonly Frame[]): void {
-    for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
-    this.#run.takeAll(frames);
-  }
-
   /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet: AbortSignal): Promise<void> {
-    const { environment, openingMs, idleMs, route, wire } = this.#around;
-    const wait = (ms: number): Promise<void> => pause(environment, ms, quiet);
-    await wait(openingMs);
+    const wait = (ms: number): Promise<void> => pause(this.#around.environment, ms, quiet);
+    await wait(this.#around.openingMs);
     if (quiet.aborted) return;
     const polling = await loadPolling();
     const identify = async (): Promise<unknown> => {
       this.connection.worry();
       this.#run.changed();
       // The same call again, without waiting, returns the id of a run whose start was not answered yet.
-      return this.#run.id === undefined && this.#start?.isSmall && this.#identify(await this.#start.send(wire, false, quiet));
+      return this.#run.id === undefined && this.#start?.isSmall && this.#identify(await this.#start.send(this.#around, false, quiet));
     };
-    if (!(await polling?.help(this.#run, (query) => this.#read(query, quiet), quiet, wait, identify, idleMs))) return;
-    route.buffered(this.#nowMs);
+    if (!(await polling?.help(this.#run, (query) => this.#read(quiet, query), quiet, wait, identify, this.#around.idleMs))) return;
+    this.#around.route.buffered(this.#nowMs);
     this.#cut();
   }
 
   async #poll({ poll }: Polling, isHeld: boolean): Promise<number> {
     const read = async (query: string): Promise<unknown> => {
-      const snapshot = await this.#read(query, this.#link.signal);
+      const snapshot = await this.#read(this.#link.signal, query);
       this.#heard();
       return snapshot;
     };
@@ -298,14 +282,13 @@ export class Follower {
     }
   }
 
-  #read(query: string, signal: AbortSignal): Promise<unknown> {
-    return this.#around.wire.read({ path: `${pathOf(this.#run.id as string)}?${query}`, signal });
+  #read(signal: AbortSignal, query: string = ""): Promise<unknown> {
+    return this.#around.wire.read({ path: pathOf(this.#run.id ?? "") + query, signal });
   }
 
   /** The log has no more events: the outcome is in the snapshot. */
   async #conclude(): Promise<number> {
-    const request = { path: pathOf(this.#run.id ?? ""), signal: this.#link.signal };
-    this.#run.takeOutcome((await this.#around.wire.read(request)) as Snapshot);
+    this.#run.takeOutcome((await this.#read(this.#link.signal)) as Snapshot);
     if (!this.#run.hasEnded) throw new Lost();
     return 0;
   }

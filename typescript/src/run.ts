@@ -6,7 +6,7 @@ import type { RunEvent, Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import { RunLog } from "./core/log.js";
 import { type Place, Replay } from "./core/replay.js";
-import { type RunStatus, TERMINAL } from "./core/status.js";
+import { type RunStatus, TRANSITIONS } from "./core/status.js";
 import { Deferred } from "./deferred.js";
 import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
@@ -85,10 +85,9 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   result(): Promise<Result> {
-    const { promise } = this.#outcome;
     const leave = this.#enter();
-    promise.then(leave, leave);
-    return promise;
+    this.#outcome.promise.then(leave, leave);
+    return this.#outcome.promise;
   }
 
   async stop(): Promise<void> {
@@ -128,8 +127,9 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   /** Follow the run, unless it is already followed. */
-  follow(): void {
+  follow(): this {
     void this.#follower.go(true);
+    return this;
   }
 
   /** Stop following the run until there is a reader again. */
@@ -166,7 +166,8 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   takeOutcome(snapshot: Snapshot): void {
-    if (TERMINAL.has(snapshot.status)) this.conclude(snapshot as Snapshot<Chunk, Result>);
+    const next = TRANSITIONS[snapshot.status];
+    if (next && !next["cancelled"]) this.conclude(snapshot as Snapshot<Chunk, Result>);
     this.#settle();
   }
 

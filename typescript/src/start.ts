@@ -1,9 +1,8 @@
 /** The request that starts a run: identical each time it is sent, including its key, so that repeating it starts nothing twice. */
 
 import { bodyOf, queryOf } from "./body.js";
-import type { CallOptions } from "./contract.js";
+import type { CallOptions, TransportName } from "./contract.js";
 import { ActionError, failure } from "./core/error.js";
-import { Deferred } from "./deferred.js";
 import type { Answer } from "./transports/carrier.js";
 import { EVENT_STREAM, type Request, type Wire } from "./wire.js";
 
@@ -43,9 +42,9 @@ export class Start {
   }
 
   /** Send it. Unless it `streams` it is answered at once, with only the run's id. */
-  async send(wire: Wire, streams: boolean, signal: AbortSignal): Promise<Answer> {
+  async send({ wire, transport }: { readonly wire: Wire; readonly transport: TransportName }, streams: boolean, signal: AbortSignal): Promise<Answer> {
     await Promise.all(filesIn(this.#body).map(canBeRead));
-    const send = (method: "GET" | "POST"): Promise<Answer> => wire.send(this.#request(method, streams, signal));
+    const send = (method: "GET" | "POST"): Promise<Answer> => wire.send({ ...this.#request(method, streams), signal, transport });
     if (this.#feeds.has(this.#action)) return send("GET");
     try {
       return await send("POST");
@@ -65,19 +64,19 @@ export class Start {
    */
   withdraw(wire: Wire, isStopped?: boolean): Promise<unknown> | undefined {
     if (!this.#isSent || (this.#options.idempotencyKey && !isStopped)) return undefined;
-    const { promise, resolve, reject } = new Deferred<unknown>();
-    wire.ask(`${encodeURIComponent(this.#action)}/cancel`, "POST", { "Idempotency-Key": this.#key }, resolve).then(resolve, reject);
-    return promise;
+    const told = new Promise((resolve, reject) => wire.ask(`${encodeURIComponent(this.#action)}/cancel`, "POST", { "Idempotency-Key": this.#key }, resolve).then(resolve, reject));
+    told.catch(() => undefined); // it need not be awaited
+    return told;
   }
 
-  #request(method: "GET" | "POST", streams: boolean, signal: AbortSignal): Request {
-    const { detached, transport, onUpload } = this.#options;
+  #request(method: "GET" | "POST", streams: boolean): Request {
+    const { detached, onUpload } = this.#options;
     const headers: Record<string, string> = { "Idempotency-Key": this.#key };
     if (detached) headers["Prefer"] = "respond-async";
     else if (streams) headers["Accept"] = EVENT_STREAM;
     else headers["Prefer"] = "wait=0";
     const path = encodeURIComponent(this.#action);
-    const request = { headers, signal, transport, starts: () => void (this.#isSent = true) };
+    const request = { headers, starts: () => void (this.#isSent = true) };
     if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
     return { ...request, path, method, body: this.#body, onUpload };
   }

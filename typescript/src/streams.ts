@@ -18,8 +18,8 @@ export async function takeStream({ href }: URL, maxStreams: number | undefined, 
 
 /** Whether this browser speaks HTTP/1.1 to the origin, as far as it reports. */
 function isLimited(origin: string): boolean {
-  if (typeof location === "undefined") return false;
+  if (!globalThis.location) return false;
   // jsdom, for one, measures nothing.
-  const entries = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType?.(type) ?? []) as PerformanceResourceTiming[];
+  const entries = (performance.getEntries?.() ?? []) as PerformanceResourceTiming[];
   return !entries.some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
 }

@@ -53,13 +53,17 @@ export class Wire {
 
   /** One request. Throws `Lost` if a retry can help, and an `ActionError` if it cannot. */
   async send(request: Request): Promise<Answer> {
-    const answer = await this.#carry(request, false);
-    const { token, headers } = this.#options;
-    const isRenewable = [token, headers].some((source) => source instanceof Function);
+    let answer = await this.#carry(request, false);
+    const isRenewable = [this.#options.token, this.#options.headers].some((source) => source instanceof Function);
     // What was valid for the last request can have expired.
     // With the last token, a user who has signed in since is forbidden too.
     const isRefused = answer.status === 401 || (request.keepalive && answer.status === 403);
-    return this.#check(isRefused && isRenewable ? await this.#carry(request, true) : answer, request);
+    if (isRefused && isRenewable) answer = await this.#carry(request, true);
+    const { status } = answer;
+    if (status >= 200 && status < 300) return answer;
+    const error = errorOf(await jsonOf(answer).catch(() => undefined), answer);
+    if (isFinal(status, error, Boolean(request.starts))) throw error;
+    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
   }
 
   /** One request's JSON: a snapshot, or a page of a list. */
@@ -76,16 +80,18 @@ export class Wire {
   async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void): Promise<unknown> {
     const keepalive = method === "POST";
     const request = { path, method, headers, keepalive, body: keepalive ? "{}" : undefined };
+    const { requestMs = REQUEST_MS } = this.#options;
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
+      const link = new AbortController();
+      // A try that takes too long is aborted, at any stage.
+      const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
       try {
-        return await this.#inTime((signal) => this.read({ ...request, signal }));
+        return await Promise.race([this.read({ ...request, signal: link.signal }), cut(link.signal)]).finally(stop);
       } catch (reason) {
         // Already gone: an earlier try deleted it.
-        if (!(reason instanceof Lost)) {
-          if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
-          throw reason;
-        }
+        if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
+        if (!(reason instanceof Lost)) throw reason;
         onLost?.(undefined);
         mayBeDone ||= !((reason.error?.statusCode as number) < 500); // or no answer at all
         if (failures === TRIES) throw givenUp(reason);
@@ -94,24 +100,15 @@ export class Wire {
     }
   }
 
-  /** Abort a try that takes too long, at any stage. */
-  async #inTime<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { requestMs = REQUEST_MS } = this.#options;
-    const link = new AbortController();
-    const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
-    try {
-      return await Promise.race([act(link.signal), cut(link.signal)]);
-    } finally {
-      stop();
-    }
-  }
-
   async #carry(request: Request, isRefused: boolean): Promise<Answer> {
-    const { path, method = "GET", body, signal, keepalive, starts, onUpload } = request;
+    const { path, method = "GET", body, signal, keepalive, transport, starts, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
     const order = { url: this.base.href + path, method, headers, body, signal, keepalive, credentials: this.#options.credentials, onUpload };
     try {
-      const carrier = await this.#carrier(request);
+      const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
+      let carrier = this.#fetch;
+      // Rarely needed, so it is loaded on demand. If a deploy has removed the file, an upload is sent without progress.
+      if (isWanted && globalThis.XMLHttpRequest) carrier = (await import("./transports/xhr.js").catch(() => undefined))?.byXHR ?? carrier;
       if (signal?.aborted) throw signal.reason; // not every fetch supports signals
       starts?.();
       return await carrier(order);
@@ -121,40 +118,19 @@ export class Wire {
     }
   }
 
-  async #carrier({ transport, onUpload }: Request): Promise<Carrier> {
-    const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
-    if (!isWanted || typeof XMLHttpRequest === "undefined") return this.#fetch;
-    try {
-      return (await import("./transports/xhr.js")).byXHR; // rarely needed, so it is loaded on demand
-    } catch {
-      return this.#fetch; // a deploy has removed the file: the upload is sent, without progress
-    }
-  }
-
   async #headers({ headers, body, keepalive }: Request, isRefused: boolean): Promise<Headers> {
     // A page that goes away cannot wait for a token: the last one is used until it is refused.
-    if (!keepalive || isRefused || !this.#given) this.#given = await this.#give(isRefused);
+    if (!keepalive || isRefused || !this.#given) {
+      const fresh = new Headers(await given(this.#options.headers, isRefused));
+      const bearer = await given(this.#options.token, isRefused);
+      if (bearer !== undefined) fresh.set("Authorization", `Bearer ${bearer}`);
+      this.#given = fresh;
+    }
     const all = new Headers(this.#given);
     all.set("Accept", "application/json");
     for (const name in headers) all.set(name, headers[name] as string);
     if (typeof body === "string") all.set("Content-Type", "application/json");
     return all;
-  }
-
-  async #give(isRefused: boolean): Promise<Headers> {
-    const { headers, token } = this.#options;
-    const all = new Headers(await given(headers, isRefused));
-    const bearer = await given(token, isRefused);
-    if (bearer !== undefined) all.set("Authorization", `Bearer ${bearer}`);
-    return all;
-  }
-
-  async #check(answer: Answer, { starts }: Request): Promise<Answer> {
-    const { status } = answer;
-    if (status >= 200 && status < 300) return answer;
-    const error = errorOf(await jsonOf(answer).catch(() => undefined), answer);
-    if (isFinal(status, error, Boolean(starts))) throw error;
-    throw new Lost(error.message, retryAfterMs(answer.header("Retry-After"), this.#environment.now()), error);
   }
 }
 

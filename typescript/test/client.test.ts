@@ -352,9 +352,9 @@ test("a page that measures nothing counts its streams as one that speaks HTTP/1.
 });
 
 test("the page's own document tells that it speaks HTTP/2, whatever else it has loaded", async () => {
-  const measured = { navigation: [{ name: "http://two/index.html", nextHopProtocol: "h2" }] } as Record<string, unknown>;
+  const measured = [{ name: "first-paint" }, { name: "http://two/index.html", nextHopProtocol: "h2" }];
   vi.stubGlobal("location", new URL("http://two/"));
-  vi.stubGlobal("performance", { now: () => 0, getEntriesByType: (type: string) => measured[type] ?? [] });
+  vi.stubGlobal("performance", { now: () => 0, getEntries: () => measured });
   onTestFinished(() => void vi.unstubAllGlobals());
   const { client, asked } = serve(Array(5).fill(silent(OPENING)), { url: "http://two/" });
 

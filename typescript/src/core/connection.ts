@@ -11,21 +11,17 @@ const LOST = "The connection was lost";
 export class Lost extends Error {
   declare readonly afterMs: number;
   declare readonly error: ActionError | undefined;
+  /** Whether the server itself answered, and not something in its place. */
+  declare readonly isTold: boolean;
+  /** Whether there is a server: it answered, or a proxy said that it is temporarily away. */
+  declare readonly isMet: boolean;
 
   constructor(message: string = LOST, afterMs: number = 0, error?: ActionError) {
     super(message);
     this.afterMs = afterMs;
     this.error = error;
-  }
-
-  /** Whether the server itself answered, and not something in its place. */
-  get isTold(): boolean {
-    return this.error !== undefined && this.error.code !== "HTTP_ERROR";
-  }
-
-  /** Whether there is a server: it answered, or a proxy said that it is temporarily away. */
-  get isMet(): boolean {
-    return this.isTold || REPEATABLE.includes(this.error?.statusCode ?? 0);
+    this.isTold = error !== undefined && error.code !== "HTTP_ERROR";
+    this.isMet = this.isTold || REPEATABLE.includes(error?.statusCode ?? 0);
   }
 
   /** What was lost, and why. */
@@ -49,8 +45,7 @@ const STALE_MS = 20_000;
 
 /** How long to wait after this many failures in a row; `chance` is from 0 to 1. */
 export function backoffMs(failures: number, chance: number, baseMs: number = BACKOFF_MS): number {
-  const longestMs = Math.max(baseMs, BACKOFF_MAX_MS);
-  return Math.min(baseMs * 2 ** (failures - 1), longestMs) * (0.5 + chance / 2);
+  return Math.min(baseMs * 2 ** (failures - 1), Math.max(baseMs, BACKOFF_MAX_MS)) * (0.5 + chance / 2);
 }
 
 /** One run's connection, over all of its tries. It is told what happens and when; it decides, and has no effects. */
@@ -59,8 +54,8 @@ export class Connection {
   declare trouble: string | undefined;
   readonly #idleMs: number;
   readonly #giveUpMs: number;
-  readonly #unmetMs: number;
-  #isMet = false;
+  /** How long without a connection until the run is given up, as far as is known. */
+  #patienceMs: number;
   #retryMs = BACKOFF_MS;
   #failures = 0;
   #waitMs = 0;
@@ -76,12 +71,12 @@ export class Connection {
   constructor(idleMs: number, giveUpMs: number, unmetMs: number = giveUpMs) {
     this.#idleMs = idleMs;
     this.#giveUpMs = giveUpMs;
-    this.#unmetMs = unmetMs;
+    this.#patienceMs = unmetMs;
   }
 
   /** There is a server. */
   met(): void {
-    this.#isMet = true;
+    this.#patienceMs = this.#giveUpMs;
   }
 
   /** A request is sent. */
@@ -121,25 +116,19 @@ export class Connection {
 
   /** The connection is gone. Returns how long to wait before the next, or undefined to give up. */
   lost(nowMs: number, { message, afterMs }: Pick<Lost, "message" | "afterMs">, chance: number): number | undefined {
-    const wasGood = this.state === "open" && nowMs - this.#beganMs > Math.min(this.#waitMs, STEADY_MS);
-    this.#failures = wasGood ? 1 : this.#failures + 1;
+    if (this.state === "open" && nowMs - this.#beganMs > Math.min(this.#waitMs, STEADY_MS)) this.#failures = 0;
+    this.#failures++;
     this.#aloneMs ??= nowMs;
     this.state = "waiting";
     this.#cause = message;
     if (afterMs || nowMs - this.#aloneMs >= GRACE_MS) this.worry();
-    if (nowMs - this.#aloneMs >= (this.#isMet ? this.#giveUpMs : this.#unmetMs)) return undefined;
-    this.#waitMs = Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS);
-    return this.#waitMs;
+    if (nowMs - this.#aloneMs >= this.#patienceMs) return undefined;
+    return (this.#waitMs = Math.min(Math.max(afterMs, backoffMs(this.#failures, chance, this.#retryMs)), LONGEST_WAIT_MS));
   }
 
   /** If the connection is gone, say why: it has been gone for long enough. */
   worry(): void {
     this.trouble = this.#cause;
-  }
-
-  /** The run is not followed for now. */
-  rest(): void {
-    this.state = "idle";
   }
 
   /** The run is no longer followed. */

@@ -67,10 +67,9 @@ export function foreign({ status, statusText, header }: Refusal): string {
 
 /** The error in an answer's body; without an error object, as in a proxy's answer, `HTTP_ERROR`. */
 export function errorOf(body: unknown, answer: Refusal): ActionError {
-  const statusCode = answer.status;
   const error = fieldsOf(fieldsOf(body)["error"]) as ErrorFields;
   // Gateways also send error objects: with numeric codes, or with codes in another case.
   const isOurs = textIn(error.code) && (error.statusCode || /^[A-Z][A-Z\d_]*$/.test(error.code as string));
   const told = isOurs ? error : { code: "HTTP_ERROR", message: foreign(answer) };
-  return new ActionError({ statusCode, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });
+  return new ActionError({ statusCode: answer.status, ...told, runId: told.runId ?? answer.header("Run-Id"), requestId: answer.header("X-Request-Id") });
 }

@@ -64,7 +64,10 @@ export function frameOf({ id, type: name, data }: Message): Frame {
   if (type === "reset") return resetOf(parse(data));
   if (!isOpening && !isKnown(type)) return { ...eventOf(seq, type), runId };
   if (seq === undefined) throw protocolError(`Not a cursor: ${id}`);
-  return isOpening ? openingOf(id, parse(data)) : eventOf(seq, type, parse(data));
+  if (!isOpening) return eventOf(seq, type, parse(data));
+  const { id: own, status, firstSeq } = fieldsOf(parse(data));
+  if (typeof own !== "string") throw protocolError(WRONG);
+  return { kind: "opening", cursor: id, runId: own, status: status as RunStatus, firstSeq: typeof firstSeq === "number" ? firstSeq : undefined };
 }
 
 /** The event in a line of newline-delimited JSON. Throws `PROTOCOL_ERROR` if it is not an event. */
@@ -78,18 +81,6 @@ export function frameOfLine(line: string): Frame {
 
 function eventOf(seq: unknown, type: unknown, data?: unknown): EventFrame {
   return { kind: "event", event: { seq, type, data } as RunEvent };
-}
-
-function openingOf(cursor: string, value: unknown): Opening {
-  const { id, status, firstSeq } = fieldsOf(value);
-  if (typeof id !== "string") throw protocolError(WRONG);
-  return {
-    kind: "opening",
-    cursor,
-    runId: id,
-    status: status as RunStatus,
-    firstSeq: typeof firstSeq === "number" ? firstSeq : undefined,
-  };
 }
 
 function resetOf(value: unknown): Reset {

@@ -8,16 +8,16 @@ const KEPT_BYTES = 2 ** 22;
 
 /** A place between two events; `event` is the one before it. */
 export interface Place<Event> {
-  readonly event: Event | undefined;
+  readonly event?: Event;
   /** The number of events up to here. A large event counts as several, so that the limit holds for bytes too. */
   readonly count: number;
-  next: Place<Event> | undefined;
+  next?: Place<Event>;
 }
 
 /** The newest events: at most `keep`, or a default number and 4 MiB if that is not set. */
 export class Replay<Event> {
   /** The place before the first kept event. */
-  oldest: Place<Event> = { event: undefined, count: 0, next: undefined };
+  oldest: Place<Event> = { count: 0 };
   #newest: Place<Event> = this.oldest;
   readonly #isGiven: boolean;
   readonly #limit: number;
@@ -30,7 +30,7 @@ export class Replay<Event> {
   /** Keep an event. */
   add(event: Event): void {
     const weight = this.#isGiven ? 1 : Math.max(1, (JSON.stringify(event).length * this.#limit) / KEPT_BYTES);
-    this.#newest = this.#newest.next = { event, count: this.#newest.count + weight, next: undefined };
+    this.#newest = this.#newest.next = { event, count: this.#newest.count + weight };
     while (this.oldest.next && this.#newest.count - this.oldest.count > this.#limit) this.oldest = this.oldest.next;
   }
 }

@@ -39,39 +39,31 @@ export class SSEDecoder {
   /** Take text, return the messages that it completes. Throws `PROTOCOL_ERROR` if one is too large. */
   feed(text: string): Message[] {
     const messages: Message[] = [];
-    let start = text ? this.#begin(text) : 0;
+    // A piece's own text starts after the byte order mark, or after the LF of a CR LF that was cut in two.
+    let start = (this.#isFirst && text[0] === "\uFEFF") || (this.#afterCR && text[0] === "\n") ? 1 : 0;
+    if (text) this.#isFirst = this.#afterCR = false;
     const ending = /\r\n?|\n/g;
     for (;;) {
       ending.lastIndex = start;
       const found = ending.exec(text);
-      this.#grow(text.slice(start, found?.index));
+      const piece = text.slice(start, found?.index);
+      this.#size += piece.length;
+      if (this.#size > this.#limit) throw protocolError(`An event is longer than ${this.#limit} characters.`);
+      if (piece) this.#pieces.push(piece);
       if (!found) return messages;
-      const line = this.#pieces.join("");
-      this.#pieces = [];
-      this.#line(line, messages);
+      this.#take(this.#pieces.splice(0).join(""), messages);
       start = ending.lastIndex;
       this.#afterCR = found[0] === "\r" && start === text.length;
     }
   }
 
-  /** Where a piece's own text starts: after the byte order mark, or after the LF of a CR LF that was cut in two. */
-  #begin(text: string): number {
-    const isSkipped = (this.#isFirst && text[0] === "\uFEFF") || (this.#afterCR && text[0] === "\n");
-    this.#isFirst = this.#afterCR = false;
-    return isSkipped ? 1 : 0;
-  }
-
-  #grow(piece: string): void {
-    if (!piece) return;
-    this.#size += piece.length;
-    if (this.#size > this.#limit) {
-      throw protocolError(`An event is longer than ${this.#limit} characters.`);
+  #take(line: string, messages: Message[]): void {
+    if (!line) {
+      if (this.#data.length) messages.push({ id: this.#id, type: this.#type || "message", data: this.#data.join("\n") });
+      this.#type = "";
+      this.#data = [];
+      this.#size = 0;
     }
-    this.#pieces.push(piece);
-  }
-
-  #line(line: string, messages: Message[]): void {
-    if (line === "") return this.#dispatch(messages);
     const colon = line.indexOf(":");
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
@@ -79,13 +71,6 @@ export class SSEDecoder {
     else this.#size -= line.length; // only data is kept until the message ends
     if (field === "event") this.#type = value;
     else if (field === "id" && !value.includes("\0")) this.#id = value;
-    else if (field === "retry" && /^[0-9]+$/.test(value)) this.retryMs = Number(value);
-  }
-
-  #dispatch(messages: Message[]): void {
-    if (this.#data.length) messages.push({ id: this.#id, type: this.#type || "message", data: this.#data.join("\n") });
-    this.#type = "";
-    this.#data = [];
-    this.#size = 0;
+    else if (field === "retry" && /^\d+$/.test(value)) this.retryMs = Number(value);
   }
 }

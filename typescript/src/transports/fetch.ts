@@ -1,4 +1,4 @@
-import type { Answer, Carrier } from "./carrier.js";
+import type { Carrier } from "./carrier.js";
 
 /** How long a page can go without a turn of the event loop before it feels stuck: two missed frames. */
 const TURN_MS = 30;
@@ -7,16 +7,10 @@ const PIECE_BYTES = 64 * 1024;
 
 /** Send requests with `fetch`. */
 export function byFetch(fetch: typeof globalThis.fetch): Carrier {
-  return async ({ url, ...order }) => answerOf(await fetch(url, { ...order, cache: "no-store" } as RequestInit));
-}
-
-function answerOf(response: Response): Answer {
-  return {
-    status: response.status,
-    statusText: response.statusText,
-    header: (name) => response.headers.get(name),
-    text: () => response.text(),
-    pieces: () => piecesOf(response),
+  return async ({ url, ...order }) => {
+    const response = await fetch(url, { ...order, cache: "no-store" } as RequestInit);
+    const { status, statusText, headers } = response;
+    return { status, statusText, header: (name) => headers.get(name), text: () => response.text(), pieces: () => piecesOf(response) };
   };
 }
 
@@ -31,18 +25,13 @@ async function* piecesOf(response: Response): AsyncGenerator<string> {
         const sinceMs = performance.now();
         yield utf8.decode(part.value.subarray(at, at + PIECE_BYTES), { stream: true });
         busyMs += performance.now() - sinceMs;
-        if (busyMs > TURN_MS) busyMs = await turn();
+        if (busyMs < TURN_MS) continue;
+        busyMs = 0;
+        // Data that has already arrived is read without a turn of the event loop: meanwhile a page could neither render nor handle input.
+        if (globalThis.document && document.visibilityState !== "hidden") await new Promise((resolve) => setTimeout(resolve));
       }
     }
   } finally {
     reader.cancel().catch(() => undefined); // it can be broken already
   }
-}
-
-/** Data that has already arrived is read without a turn of the event loop: meanwhile a page could neither render nor handle input. */
-async function turn(): Promise<0> {
-  if (typeof document !== "undefined" && document.visibilityState !== "hidden") {
-    await new Promise((resolve) => setTimeout(resolve));
-  }
-  return 0;
 }

@@ -48,7 +48,7 @@ export async function help(run: Polled, read: Read, quiet: AbortSignal, wait: (m
 
 async function ask(run: Polled, read: Read, isHeld?: boolean): Promise<Snapshot> {
   const query = new URLSearchParams({ after: run.cursor ?? "", ...(isHeld && { wait: String(HOLD_S) }) });
-  return (await read(String(query))) as Snapshot;
+  return (await read(`?${query}`)) as Snapshot;
 }
 
 /** How long to wait before the next poll, according to the server. */
