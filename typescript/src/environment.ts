@@ -41,11 +41,13 @@ export const PAGE: Environment = {
 /** Wait; the signal ends the wait early, and so does a wake-up unless the wait `isFirm`. */
 export function pause(environment: Environment, ms: number, signal?: AbortSignal, isFirm?: boolean): Promise<void> {
   return new Promise((resolve) => {
-    const stops = [environment.after(ms, wake), environment.onWake(() => isFirm || wake())];
+    const stopTimer = environment.after(ms, wake);
+    const stopWaking = environment.onWake(() => isFirm || wake());
     signal?.addEventListener("abort", wake);
     if (signal?.aborted) wake();
     function wake(): void {
-      for (const stop of stops) stop();
+      stopTimer();
+      stopWaking();
       signal?.removeEventListener("abort", wake);
       resolve();
     }

@@ -223,8 +223,8 @@ export class Follower {
     const polling = mode === "stream" ? undefined : await loadPolling();
     if (polling) return this.#poll(polling, mode === "held");
     const headers = { Accept: EVENT_STREAM, "Last-Event-ID": this.#run.cursor ?? "" };
-    const { signal } = this.#link;
-    return this.#stream(() => this.#around.wire.send({ path: `${pathOf(id)}/events`, headers, signal, transport: this.#around.transport }));
+    const request = { path: `${pathOf(id)}/events`, headers, signal: this.#link.signal, transport: this.#around.transport };
+    return this.#stream(() => this.#around.wire.send(request));
   }
 
   /** Read one stream, and poll as well while it is silent. */

@@ -54,7 +54,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     this.keepsText = keep !== 0;
     this.#follower = new Follower(around, this, start);
     try {
-      if (id !== undefined) this.learn(id, undefined, cursor);
+      if (id !== undefined) this.identify(id, cursor);
     } catch (reason) {
       this.#follower.leave(reason); // an invalid cursor
     }
@@ -147,8 +147,8 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     await this.#leave(failure("CANCELLED", "Cancelled before the server's answer", { statusCode: 409, data: { reason } }), reason === "requested");
   }
 
-  learn(id: string, status?: RunStatus, cursor?: string): void {
-    if (this.id === undefined) this.identify(id, cursor);
+  learn(id: string, status?: RunStatus): void {
+    if (this.id === undefined) this.identify(id);
     if (status) this.takeStatus(status);
   }
 
@@ -246,10 +246,9 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
       next: async () => {
         if (!isOver) leave ??= this.#enter();
         while (!isOver) {
-          const event = at.next?.event;
-          if (at.next && event) {
+          if (at.next) {
             at = at.next;
-            const picked = pick(event);
+            const picked = pick(at.event as RunEvent<Chunk, Result>);
             if (picked) return picked;
           } else if (this.hasEnded) {
             finish();
@@ -275,7 +274,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
       entry.isDue = false;
       if (!this.#listeners.has(entry)) return;
       const batch: RunEvent<Chunk, Result>[] = [];
-      for (; entry.place.next?.event; entry.place = entry.place.next) batch.push(entry.place.next.event);
+      while (entry.place.next) batch.push((entry.place = entry.place.next).event as RunEvent<Chunk, Result>);
       entry.call(batch);
     });
   }

@@ -9,8 +9,7 @@ export async function takeStream({ href }: URL, maxStreams: number | undefined, 
   const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Infinity);
   if (limit === Infinity) return true;
   try {
-    const { takePlace } = await import("./place.js"); // over HTTP/2 nobody needs it
-    return await takePlace(origin, limit, signal);
+    return await (await import("./place.js")).takePlace(origin, limit, signal); // over HTTP/2 nobody needs it
   } catch {
     return true; // it cannot be loaded: the stream itself will show whether the server can be reached
   }
@@ -20,6 +19,5 @@ export async function takeStream({ href }: URL, maxStreams: number | undefined, 
 function isLimited(origin: string): boolean {
   if (!globalThis.location) return false;
   // jsdom, for one, measures nothing.
-  const entries = (performance.getEntries?.() ?? []) as PerformanceResourceTiming[];
-  return !entries.some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
+  return !((performance.getEntries?.() ?? []) as PerformanceResourceTiming[]).some(({ name, nextHopProtocol }) => name.startsWith(`${origin}/`) && /^h[23]/.test(nextHopProtocol));
 }

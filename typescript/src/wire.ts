@@ -89,9 +89,11 @@ export class Wire {
       try {
         return await Promise.race([this.read({ ...request, signal: link.signal }), cut(link.signal)]).finally(stop);
       } catch (reason) {
-        // Already gone: an earlier try deleted it.
-        if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
-        if (!(reason instanceof Lost)) throw reason;
+        if (!(reason instanceof Lost)) {
+          // Already gone: an earlier try deleted it.
+          if (mayBeDone && method === "DELETE" && (reason as ActionError).code === "NOT_FOUND") return;
+          throw reason;
+        }
         onLost?.(undefined);
         mayBeDone ||= !((reason.error?.statusCode as number) < 500); // or no answer at all
         if (failures === TRIES) throw givenUp(reason);

@@ -60,11 +60,10 @@ export function isKnown(type: unknown): boolean {
 export function frameOf({ id, type: name, data }: Message): Frame {
   const type = name === "message" ? "chunk" : name;
   const { runId, seq } = readCursor(id) ?? {};
-  const isOpening = type === "run";
   if (type === "reset") return resetOf(parse(data));
-  if (!isOpening && !isKnown(type)) return { ...eventOf(seq, type), runId };
+  if (type !== "run" && !isKnown(type)) return { ...eventOf(seq, type), runId };
   if (seq === undefined) throw protocolError(`Not a cursor: ${id}`);
-  if (!isOpening) return eventOf(seq, type, parse(data));
+  if (type !== "run") return eventOf(seq, type, parse(data));
   const { id: own, status, firstSeq } = fieldsOf(parse(data));
   if (typeof own !== "string") throw protocolError(WRONG);
   return { kind: "opening", cursor: id, runId: own, status: status as RunStatus, firstSeq: typeof firstSeq === "number" ? firstSeq : undefined };

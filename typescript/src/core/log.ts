@@ -57,7 +57,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   /** Take a poll's answer; returns its new events. */
   takePoll(snapshot: Snapshot<Chunk, Result>): RunEvent<Chunk, Result>[] {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
-    const events = (snapshot.events ?? []).flatMap((event) => this.#append(event) ?? []);
+    const events = snapshot.events?.flatMap((event) => this.#append(event) ?? []) ?? [];
     this.takeStatus(snapshot.status);
     if (snapshot.retryAfterMs === null && !this.outcome) this.conclude(snapshot);
     return events;
@@ -84,15 +84,16 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     if (!isKnown(event.type)) return undefined; // of a later version
     // The start of an attempt is not an event: its first event shows that it has started.
     this.status = TRANSITIONS.running[event.type];
-    if (event.type === "chunk") {
-      if (this.keepsText) this.text += textOf(event.data);
-      if (isProgress(event.data)) this.progress = event.data;
-    } else if (event.type === "restarted") {
-      this.attempt = event.data.attempt;
+    const { type, data } = event;
+    if (type === "chunk") {
+      if (this.keepsText) this.text += textOf(data);
+      if (isProgress(data)) this.progress = data;
+    } else if (type === "restarted") {
+      this.attempt = data.attempt;
       this.text = "";
       this.progress = undefined;
-    } else if (event.type === "done") this.#end(undefined, (event.data.result ?? null) as Result);
-    else this.#end(new ActionError(event.data));
+    } else if (type === "done") this.#end(undefined, (data.result ?? null) as Result);
+    else this.#end(new ActionError(data));
     return event;
   }
 
