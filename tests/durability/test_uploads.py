@@ -577,7 +577,7 @@ async def test_a_process_that_is_killed_leaves_files_only_until_nobody_needs_the
         world.check()
     await app.sweep()
     for run in await app.find(Query(everyone=True)):
-        taken += [event.value async for event in await app.runs.get(run.id)]
+        taken += [event.value async for event in (await app.runs.get(run.id)).events()]
     await app.close()
 
     assert was_kept != []

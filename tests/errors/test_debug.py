@@ -132,7 +132,7 @@ def test_a_fault_of_the_package_itself_keeps_its_whole_traceback() -> None:
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
 
-    assert functions_in(text_of(error)) == ["__call__", "__init__", "_check"]
+    assert functions_in(text_of(error)) == ["__call__", "_declared", "__init__", "_check"]
 
 
 def test_a_syntax_error_says_its_own_place_and_nothing_above_it() -> None:
