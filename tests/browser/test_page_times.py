@@ -82,7 +82,6 @@ async def test_after_a_reload_events_have_the_times_when_they_were_written(
     assert await shown(panel) == pytest.approx(true, abs=PRECISION_MS)
     speed = (await panel.locator("[data-role=speed]").inner_text()).removesuffix("/s")
     assert float(speed) == pytest.approx(15_000 / (true[16] - true[1]), abs=0.2)
-    assert 5 < float(speed) < 10
     bars = await panel.locator("svg.spark path").get_attribute("d") or ""
     assert bars.count("M") > 8
 
