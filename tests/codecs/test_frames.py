@@ -26,7 +26,16 @@ class Maker:
 
 
 def block_of(first: int, text: bytes = b"1", run_id: str = "r1") -> Block:
-    return Block.of_chunks(run_id, first, [text] * 17)
+    return Block.of_chunks(run_id, first, [text] * 5_000)
+
+
+def test_a_small_block_is_made_once_for_those_who_ask_one_after_another() -> None:
+    maker, block = Maker(), Block.of_chunks("r1", 1, [b"1", b"2"])
+
+    made = {id(maker.of(block)) for _ in range(3)}
+
+    assert len(made) == maker.made == 1
+    assert maker.frames.kept_bytes == 0
 
 
 def test_what_was_made_of_a_block_is_handed_to_all_who_read_it() -> None:
@@ -52,7 +61,7 @@ def test_what_is_kept_is_bounded_in_bytes_and_the_newest_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(codecs, "KEPT_BYTES", 100_000)
-    maker, text = Maker(), b"1" * 600
+    maker, text = Maker(), b"1" * 2
 
     for first in range(1, 101):
         maker.of(block_of(first, text))

@@ -61,6 +61,8 @@ LOG_EVENTS: Final = {kind.value: kind for kind in EventType if kind is not Event
 
 KEPT_BYTES: Final = 16 * 1024 * 1024
 """The approximate size of one format's cache, for each of two generations."""
+SMALL_BYTES: Final = 4096
+"""The size below which a block is encoded faster than memory for its frames is found."""
 _ENTRY_BYTES: Final = 300
 """The approximate size of an entry without its bytes."""
 
@@ -73,7 +75,7 @@ class Frames:
     each other.
     """
 
-    __slots__ = ("_make", "_new", "_old", "_size")
+    __slots__ = ("_block", "_frames", "_make", "_new", "_old", "_size")
 
     def __init__(self, make: Callable[[Block], bytes]) -> None:
         self._make: Final = make
@@ -82,6 +84,9 @@ class Frames:
         self._new: dict[tuple[str, int], tuple[bytes, bytes]] = {}
         self._old: dict[tuple[str, int], tuple[bytes, bytes]] = {}
         self._size = 0
+        self._block: Block | None = None
+        """The last block: the readers of a live run ask for it one after another."""
+        self._frames = b""
 
     @property
     def kept_bytes(self) -> int:
@@ -91,6 +96,14 @@ class Frames:
 
     def of(self, block: Block) -> bytes:
         """Return the frames of every event of ``block``."""
+        if block is self._block:
+            return self._frames
+        is_small = len(block.body) < SMALL_BYTES
+        frames = self._make(block) if is_small else self._cached(block)
+        self._block, self._frames = block, frames
+        return frames
+
+    def _cached(self, block: Block) -> bytes:
         body, key = block.body, (block.run_id, block.first)
         known = self._new.get(key) or self._old.get(key)
         # Compared as well: `without_debug` and a cut change the body of a block.
