@@ -156,7 +156,7 @@ def test_an_included_action_keeps_the_guards_and_middleware_of_both() -> None:
     assert named(inner.guards_of(action)) == ["inner", "own"]
 
 
-def test_actions_beside_the_included_ones_keep_to_their_own_guards() -> None:
+def test_actions_next_to_the_included_ones_keep_their_own_guards() -> None:
     part, whole = Registry(guards=[guard("part")]), Registry(guards=[guard("whole")])
     part.action(sayHello)
 

@@ -162,7 +162,7 @@ async def test_a_run_is_started_and_followed_over_a_socket(port: int) -> None:
     ]
 
 
-async def test_whoever_is_refused_by_a_guard_sends_no_input(port: int) -> None:
+async def test_a_caller_refused_by_a_guard_sends_no_input(port: int) -> None:
     async with connected(port) as frames:
         await frames.write({"start": "count"})
         heard = await frames.read()

@@ -594,7 +594,7 @@ class CountsItsOwnReaders(ToyStore):
 
 
 class BelievesItsOwnClaims(ToyStore):
-    """Who claimed a run here may write to it, whoever took it over."""
+    """The worker that claimed a run here can write to it, although another took it over."""
 
     def __init__(self, data: Data, clock: Clock) -> None:
         super().__init__(data, clock)

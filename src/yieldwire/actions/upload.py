@@ -22,7 +22,6 @@ class Upload:
     The run owns it: it stays open until the run has ended, whatever happens to the request, and
     a refused start closes it. ``filename`` is the sender's name for it, without folders, for
     display only; the file on disk has a name created by the server.
-    server made.
     """
 
     def __init__(

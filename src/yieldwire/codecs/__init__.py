@@ -75,7 +75,7 @@ class Frames:
     each other.
     """
 
-    __slots__ = ("_block", "_frames", "_make", "_new", "_old", "_size")
+    __slots__ = ("_make", "_new", "_newest", "_old", "_size")
 
     def __init__(self, make: Callable[[Block], bytes]) -> None:
         self._make: Final = make
@@ -84,9 +84,9 @@ class Frames:
         self._new: dict[tuple[str, int], tuple[bytes, bytes]] = {}
         self._old: dict[tuple[str, int], tuple[bytes, bytes]] = {}
         self._size = 0
-        self._block: Block | None = None
-        """The last block: the readers of a live run ask for it one after another."""
-        self._frames = b""
+        # The last block: the readers of a live run ask for it one after another. It is one tuple,
+        # so that an event loop in another thread never pairs a block with another's frames.
+        self._newest: tuple[Block | None, bytes] = (None, b"")
 
     @property
     def kept_bytes(self) -> int:
@@ -96,11 +96,12 @@ class Frames:
 
     def of(self, block: Block) -> bytes:
         """Return the frames of every event of ``block``."""
-        if block is self._block:
-            return self._frames
+        newest, frames = self._newest
+        if block is newest:
+            return frames
         is_small = len(block.body) < SMALL_BYTES
         frames = self._make(block) if is_small else self._cached(block)
-        self._block, self._frames = block, frames
+        self._newest = block, frames
         return frames
 
     def _cached(self, block: Block) -> bytes:
