@@ -1,7 +1,6 @@
 """A store's guarantees for several instances over the same data, as several processes have them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from yieldwire.errors import Fenced, NotFound, RateLimited, RunCancelled
@@ -9,7 +8,6 @@ from yieldwire.log.events import EventType
 from yieldwire.log.run import Status
 from yieldwire.stores import Admission, Query, RunStore
 from yieldwire.testing.contract.harness import (
-    SOON,
     StoreHarness,
     chunks,
     claimed,
@@ -20,6 +18,7 @@ from yieldwire.testing.contract.harness import (
     raises,
     record,
 )
+from yieldwire.testing.contract.reading import wakes
 
 
 class PairContract:
@@ -59,19 +58,16 @@ class PairContract:
         one, other = harness.store, await harness.another()
         run = await claimed(one)
 
-        await wakes_elsewhere(
-            other,
-            run.id,
-            partial(one.append, run.id, chunks(run.id, 1, 1), after=0, fence=run.fence),
-        )
-        await wakes_elsewhere(other, run.id, partial(finish, one, run, after=1), after=1)
+        append = partial(one.append, run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
+        await wakes(other, run.id, 0, append, waiters=3)
+        await wakes(other, run.id, 1, partial(finish, one, run, after=1), waiters=3)
 
     async def test_a_delete_wakes_readers_of_another_instance(self, harness: StoreHarness) -> None:
         """A reader of a deleted run does not keep waiting anywhere."""
         one, other = harness.store, await harness.another()
         run = await finished(one)
 
-        await wakes_elsewhere(other, run.id, partial(one.purge, run.id), after=1)
+        await wakes(other, run.id, 1, partial(one.purge, run.id), waiters=3)
 
     async def test_starts_that_race_through_two_instances_make_one_run(
         self, harness: StoreHarness
@@ -199,26 +195,6 @@ class PairContract:
         with raises(RunCancelled):
             await other.create(record(), Admission(key="k"))
         assert dict((await other.revoked(0)).at) == {"ada": at}
-
-
-async def wakes_elsewhere(
-    store: RunStore, run_id: str, act: Callable[[], Awaitable[object]], *, after: int = 0
-) -> None:
-    """Check that ``act`` ends the waits at ``store``, long before their time."""
-
-    async def follow() -> None:
-        try:
-            while not await store.read(run_id, after, wait=10 * SOON):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        except NotFound:
-            return
-
-    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        for _ in range(3):
-            group.create_task(follow())
-        for _ in range(3):
-            await asyncio.sleep(0)
-        await act()
 
 
 async def try_to_claim(store: RunStore, run_id: str, fences: list[int]) -> None:

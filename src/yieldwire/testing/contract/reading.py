@@ -358,7 +358,7 @@ async def wakes(
     store: RunStore,
     run_id: str,
     after: int,
-    act: Callable[[], Awaitable[None]],
+    act: Callable[[], Awaitable[object]],
     *,
     waiters: int = 1,
 ) -> None:
