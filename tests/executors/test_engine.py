@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from io import BytesIO
@@ -19,10 +19,12 @@ from yieldwire.clock import Timing
 from yieldwire.errors import Unavailable
 from yieldwire.executors import Prepared, RunLimits
 from yieldwire.executors.worker import Worker
+from yieldwire.log.events import Block
 from yieldwire.log.run import Status
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
+from yieldwire.stores import Deliver
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
@@ -305,6 +307,51 @@ async def test_a_reader_in_the_process_of_the_run_holds_it_back(tmp_path: Path) 
                     assert not await status_is(app, run_id, Status.COMPLETED)
                 while await reader.next(SOON):
                     continue
+
+        assert await status_is(app, run_id, Status.COMPLETED)
+
+
+async def test_a_reader_that_waits_holds_a_run_back_from_its_first_block_on(tmp_path: Path) -> None:
+    class SlowToWake(SQLiteStore):
+        gate = asyncio.Event()
+
+        @property
+        def is_awaited(self) -> bool:
+            return bool(self._waiters)
+
+        async def read(
+            self,
+            run_id: str,
+            after: int,
+            *,
+            max_bytes: int = 262_144,
+            wait: float = 0.0,
+            deliver: Deliver | None = None,
+        ) -> Sequence[Block]:
+            page = await super().read(
+                run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver
+            )
+            if wait > 0:
+                await self.gate.wait()
+            return page
+
+    store = SlowToWake(tmp_path / "runs.db")
+    app = App(store=store, executor=Jobs(), timing=QUIET, run_limits=RunLimits(ahead_bytes=5000))
+    app.action(thousands)
+    async with opened(app):
+        run_id = await attached(app)
+        async with held_open(app, run_id) as reader, asyncio.TaskGroup() as group:
+            reading = group.create_task(reader.next(SOON))
+            while not store.is_awaited:  # noqa: ASYNC110 - asks a store
+                await asyncio.sleep(0.001)
+            group.create_task(execute(app, run_id))
+            await until(lambda: status_is(app, run_id, Status.RUNNING))
+            for _ in range(200):
+                assert not await status_is(app, run_id, Status.COMPLETED)
+            store.gate.set()
+            await reading
+            while await reader.next(SOON):
+                continue
 
         assert await status_is(app, run_id, Status.COMPLETED)
 

@@ -18,7 +18,7 @@ from yieldwire.errors import StoreError, Unauthorized
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
-from yieldwire.stores import RunStore
+from yieldwire.stores import Deliver, RunStore
 
 Take: TypeAlias = Callable[[Block], bool]
 """Takes a block at once, and returns whether it could; if not, or if it raises, `next` does."""
@@ -208,6 +208,7 @@ class Reader:
         self._come()
         self._seq, self._page, self._take = after, page, take
         self._is_behind, self._is_over = True, False
+        self._note(after)
 
     async def next(self, tick: float) -> Sequence[Block] | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
@@ -224,20 +225,17 @@ class Reader:
         await self.hold(tick)
         loop = asyncio.get_running_loop()
         is_woken, page, until = False, self._page, loop.time() + tick
-        if self._is_behind:
-            self._note(self._seq)
         while not page:
             if self._is_behind:
+                self._note(self._seq)
                 page = await self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES)
                 if page:
-                    if is_woken:  # the run can have started since, and is paused from now on
-                        self._note(self._seq)
                     break
                 if is_woken and await self._has_ended(self._seq):
                     return None  # nothing follows a terminal event, and nobody waits for it
                 await self.hold(tick)
             self._is_behind = is_woken = True
-            page = await self._read_within(self._seq, until - loop.time())
+            page = await self._read_within(self._seq, until - loop.time(), self._deliver)
             if self.is_leaving:
                 return None
             if self._is_interrupted or (not page and loop.time() >= until):
@@ -259,6 +257,7 @@ class Reader:
         if block.first != self._seq + 1:
             return block.last <= self._seq
         if self._take is None or block.end is not None or self.is_leaving:
+            self._note(self._seq)  # the run can have started since, and is paused from now on
             return False
         self._seq = block.last
         if not self._take(block):
@@ -286,11 +285,12 @@ class Reader:
         run = await self._store.get(self.run_id)
         return run.status.is_terminal and run.seq <= after
 
-    async def _read_within(self, after: int, tick: float) -> Sequence[Block]:
+    async def _read_within(
+        self, after: int, tick: float, deliver: Deliver | None = None
+    ) -> Sequence[Block]:
         self._note(after)
         self._waiting = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
-        deliver = None if self._take is None else self._deliver
         try:
             wait = 0.0 if self.is_leaving else tick  # asked to leave while the store answered
             page = await self._store.read(
