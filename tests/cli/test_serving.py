@@ -60,6 +60,35 @@ def test_dev_serves_the_page_and_says_where(folder: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
 
 
+def test_dev_serves_the_files_of_a_folder_next_to_the_actions(folder: Path) -> None:
+    (folder / "index.html").write_text("<h1>Hello</h1>")
+
+    with serving("dev", "app.py", "--static", ".", cwd=folder) as (command, url):
+        root = command.wait_for("and the files in . at").rpartition(" ")[2]
+        with request("GET", root) as page:
+            content = page.read()
+        with request("GET", f"{url}manifest.json") as manifest:
+            manifest.read()
+        stopped(command)
+
+    assert (content, manifest.status) == (b"<h1>Hello</h1>", 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--static", "none"), "--static: there is no folder none."),
+        (("--static", ".", "--base", "/"), "--static needs a --base"),
+    ],
+)
+def test_files_that_cannot_be_served_are_said(
+    folder: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    ended = run("dev", "app.py", "--port", "0", *arguments, cwd=folder)
+
+    assert (ended.code, told in ended.err) == (2, True)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("reload", ["--reload", "--no-reload"])
 def test_dev_ends_promptly_although_a_stream_is_open(

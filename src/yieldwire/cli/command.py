@@ -127,8 +127,8 @@ def main(
 
 @cli.command(
     epilog=examples(
-        "yieldwire dev app.py",
         "yieldwire dev app.py:actions --port 8080 --open",
+        "yieldwire dev app.py --static web",
     ),
 )
 def dev(  # noqa: PLR0913 - options, passed by name
@@ -139,6 +139,9 @@ def dev(  # noqa: PLR0913 - options, passed by name
     base: Base = BASE,
     reload: Annotated[bool, typer.Option(help="Restart when a Python file changes.")] = True,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    static: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Serve the pages in a folder at /.")
+    ] = None,
     fd: Fd = None,
 ) -> None:
     """Serve an application during development, with a page to try its actions.
@@ -146,10 +149,11 @@ def dev(  # noqa: PLR0913 - options, passed by name
     The page lists the actions, each with a form, and every run. It is for this machine only:
     everyone who can open it sees all runs.
     """
-    from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - needs the extra `server`
+    from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
+    from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - the same
 
-    where = Listening(host=host, port=port, fd=fd)
-    develop(app, where, base=base, reloads=reload, opens=open_page)
+    how = Serving(base=base, log_level="warning", redirects=True, static=static)
+    develop(app, Listening(host=host, port=port, fd=fd), how, reloads=reload, opens=open_page)
 
 
 @cli.command(

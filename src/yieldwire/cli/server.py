@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -32,6 +33,7 @@ class Serving:
         proxies: Comma-separated addresses of trusted proxies; ``*`` for all.
         root_path: The path prefix that a proxy strips.
         redirects: Whether ``/`` leads to the page.
+        static: A folder whose files are served at ``/`` instead.
     """
 
     base: str = BASE
@@ -41,6 +43,7 @@ class Serving:
     proxies: str = "127.0.0.1"
     root_path: str = ""
     redirects: bool = False
+    static: Path | None = None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -74,7 +77,7 @@ def serve(
 ) -> bool:
     """Serve until a signal says to stop, and return whether it could be started."""
     config = uvicorn.Config(
-        mounted(app, how.base, redirects=how.redirects),
+        mounted(app, how.base, redirects=how.redirects, static=how.static),
         lifespan="on",
         log_config=_logging(how.log_level),
         access_log=how.access_log,

@@ -44,18 +44,22 @@ class Listening:
         return listen(self.host, self.port) if self.fd is None else socket.socket(fileno=self.fd)
 
 
-def develop(target: str, where: Listening, *, base: str, reloads: bool, opens: bool) -> None:
+def develop(target: str, where: Listening, how: Serving, *, reloads: bool, opens: bool) -> None:
     """Serve with the developer page; restart at every change if it ``reloads``."""
     file = path_of(target)
     if not file.is_file():
         raise UsageError(f"There is no file {file}; write app.py or app.py:name.")
+    if how.static is not None and not how.static.is_dir():
+        raise UsageError(f"--static: there is no folder {how.static}.")
+    if how.static is not None and not how.base.strip("/"):
+        raise UsageError("--static needs a --base, such as /api/_actions: the files are at /.")
     with where.open() as listener:
         if opens and not where.is_given:
-            webbrowser.open(url_of(listener, base))  # it waits until there is an answer
+            webbrowser.open(url_of(listener, _front(how)))  # it waits until there is an answer
         if reloads and not where.is_given and HAS_CHILDREN:
             reload_on_change(Children(listener, grace=DEV_GRACE), file)
         else:
-            _serve_page(target, listener, base, is_watched=reloads and HAS_CHILDREN)
+            _serve_page(target, listener, how, is_watched=reloads and HAS_CHILDREN)
 
 
 def publish(target: str, where: Listening, how: Serving, *, workers: int) -> None:
@@ -71,7 +75,12 @@ def publish(target: str, where: Listening, how: Serving, *, workers: int) -> Non
             _serve(actions, listener, how, on_ready=lambda: note(line))
 
 
-def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: bool) -> None:
+def _front(how: Serving) -> str:
+    """Return the path of the first page to open."""
+    return how.base if how.static is None else ""
+
+
+def _serve_page(target: str, listener: socket.socket, how: Serving, *, is_watched: bool) -> None:
     try:
         actions = _load(target)
     except (UsageError, StoreError) as exc:
@@ -84,19 +93,21 @@ def _serve_page(target: str, listener: socket.socket, base: str, *, is_watched: 
     actions.app.timing = replace(actions.app.timing, grace=DEV_GRACE)
 
     def greet() -> None:
-        sys.stdout.write(_greeting(actions, target, url_of(listener, base), is_watched=is_watched))
+        served = f"Yieldwire serves {target} at {url_of(listener, how.base)}\n"
+        if how.static is not None:
+            served += f"and the files in {how.static} at {url_of(listener, '')}\n"
+        sys.stdout.write(served + _greeting(actions, is_watched=is_watched))
         sys.stdout.flush()
 
-    _serve(actions, listener, Serving(base=base, log_level="warning", redirects=True), greet)
+    _serve(actions, listener, how, greet)
 
 
-def _greeting(actions: Actions, target: str, url: str, *, is_watched: bool) -> str:
+def _greeting(actions: Actions, *, is_watched: bool) -> str:
     known = list(actions.app.registry.actions)
     width = max((len(action.name) for action in known), default=0)
     told = [f"  {one.name:<{width}}  {one.doc.partition(chr(10))[0]}" for one in known]
     end = "; it restarts when a Python file changes" if is_watched else ""
     lines = [
-        f"Yieldwire serves {target} at {url}",
         "",
         *(told or ["  It has no actions yet."]),
         "",
