@@ -705,7 +705,7 @@ async def test_a_resource_that_does_not_close_does_not_hold_up_the_close(store: 
 
     others = asyncio.all_tasks()
     await actions.app.open()
-    async with asyncio.timeout(1.1):
+    async with asyncio.timeout(SOON):
         await actions.app.close()
     left = asyncio.all_tasks() - others
     may_end.set()

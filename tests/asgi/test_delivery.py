@@ -11,6 +11,7 @@ from starlette.types import Message
 
 from tests.support.calls import post, uvicorns_own
 from tests.support.runs import SOON
+from tests.support.virtual import run_virtually
 from tests.support.world import opened, world
 from yieldwire import Actions, Text, Timing
 from yieldwire.asgi.exchange import BrokenOff
@@ -212,17 +213,21 @@ async def test_what_a_send_raises_reaches_neither_the_run_nor_another_reader(
     assert other == [2, 3, 4, 5, 6]
 
 
-async def test_a_stream_that_was_busy_needs_no_keepalive(kind: type[Paced]) -> None:
+def test_a_stream_that_was_busy_needs_no_keepalive(kind: type[Paced]) -> None:
     client = kind(Timing(head_wait=SOON, keepalive=0.2, grace=0.0))
-    async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        group.create_task(client.answer())
-        await client.step()
-        await asyncio.sleep(0.1)
-        await client.step()  # between two ticks
-        client.arrived.clear()
-        await client.arrived.wait()  # nothing was made: this is the keepalive
-        for _ in range(3):
+
+    async def program() -> None:
+        async with opened(client.actions), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+            group.create_task(client.answer())
             await client.step()
+            await asyncio.sleep(0.1)
+            await client.step()  # between two ticks
+            client.arrived.clear()
+            await client.arrived.wait()  # nothing was made: this is the keepalive
+            for _ in range(3):
+                await client.step()
+
+    run_virtually(program())
 
     assert [number for number, body in enumerate(client.bodies) if b"keepalive" in body] == [2]
 
