@@ -81,15 +81,6 @@ async def test_a_running_attempt_spawns_helpers() -> None:
     assert task.result() == 3
 
 
-def test_a_context_has_what_the_applications_resources_opened() -> None:
-    resource, ctx = Resource(pool), context()
-    ctx.opened = {resource: "pool"}
-
-    assert ctx.resource(resource) == "pool"
-    with pytest.raises(UsageError, match="'pool' is not one of this application's"):
-        ctx.resource(Resource(pool))
-
-
 async def test_blocking_code_asks_whether_it_should_stop() -> None:
     async with asyncio.TaskGroup() as group:
         goes_on, stops = context(GroupHost(group)), context(GroupHost(group, "requested"))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pytest
 import uvloop
@@ -22,8 +22,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from tests.support.runs import SOON, first_chunk, outcome
-from yieldwire import Actions, Run, RunLimits, Stream, Text, Timing
-from yieldwire.actions.context import Context
+from yieldwire import Actions, Run, RunLimits, Stream, Text, Timing, Use
 from yieldwire.app import App
 from yieldwire.errors import StoreError, Unavailable, UsageError, YieldwireError
 from yieldwire.runs.access import Caller
@@ -49,8 +48,8 @@ def world(
         await asyncio.sleep(0)
 
     @actions.action
-    async def count(ctx: Context, to: int) -> AsyncIterator[int]:
-        assert ctx.resource(pool) == "pool"
+    async def count(rows: Annotated[str, Use(pool)], to: int) -> AsyncIterator[int]:
+        assert rows == "pool"
         for n in range(to):
             yield n
 

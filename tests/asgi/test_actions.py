@@ -1,9 +1,15 @@
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
 
 import pytest
+from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
 
 from tests.support.calls import Message, post, send
 from tests.support.world import BRISK, add, opened, world
@@ -182,3 +188,32 @@ async def test_what_guards_an_application_refuses_also_where_it_is_included() ->
 def test_only_an_application_can_be_included() -> None:
     with pytest.raises(UsageError, match=r"^add: only an application's actions can be included"):
         Actions().include(add)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def test_ordinary_routes_use_what_a_resource_opened() -> None:
+    actions, steps = Actions(timing=BRISK), list[str]()
+
+    @actions.resource
+    async def pool() -> AsyncIterator[str]:
+        steps.append("opened")
+        yield "the pool"
+        steps.append("closed")
+
+    async def route(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(await actions.app.resource(pool))
+
+    api = FastAPI()
+
+    @api.get("/fastapi")
+    async def typed(rows: Annotated[str, Depends(partial(actions.app.resource, pool))]) -> str:
+        return rows
+
+    outer = Starlette(
+        routes=[Route("/starlette", route), Mount("/api", actions), Mount("/", api)],
+        lifespan=actions.lifespan,
+    )
+    with TestClient(outer) as client:
+        answers = [client.get(path).text for path in ("/starlette", "/fastapi")]
+
+    assert answers == ["the pool", '"the pool"']
+    assert steps == ["opened", "closed"]

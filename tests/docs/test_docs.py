@@ -40,8 +40,6 @@ from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
 from yieldwire.stores.tails import TAIL_BYTES, TAILS_BYTES
 
 REFERENCE = DOCS / "reference"
-NOT_INSTALLED = {"fastapi"}
-"""What the docs show and the tests do without: such a block is compiled only."""
 
 with_python = [page for page in PAGES if any(blocks(page, "python"))]
 
@@ -74,9 +72,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
         if block.module is not None:
             modules.joinpath(f"{block.module}.py").write_text(block.code, "utf-8")
             importlib.invalidate_caches()
-        code = compiled(block)
-        if not NOT_INSTALLED & imports(code):
-            exec(code, namespace)  # noqa: S102 - the docs are ours
+        exec(compiled(block), namespace)  # noqa: S102 - the docs are ours
 
     for name, value in namespace.items():
         if name.startswith("test_"):
@@ -85,10 +81,6 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
 
 def compiled(block: Block) -> CodeType:
     return compile("\n" * (block.line - 1) + block.code, str(block.page), "exec")
-
-
-def imports(code: CodeType) -> set[str]:
-    return {name.partition(".")[0] for name in code.co_names}
 
 
 @pytest.mark.parametrize("block", every_block("js"), ids=str)

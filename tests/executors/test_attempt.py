@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context, Stream, StreamableValue
-from yieldwire.actions.resource import Use
+from yieldwire.actions.resource import Resource, Use
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.errors import ActionError, Unauthorized
@@ -719,22 +719,6 @@ async def test_blocking_code_has_no_helpers(app: App, caplog: pytest.LogCaptureF
     assert "blocking actions have no helpers" in caplog.text
 
 
-async def test_an_action_uses_what_a_resource_opened() -> None:
-    app = App()
-
-    @app.registry.resource
-    async def pool() -> AsyncIterator[str]:
-        yield "the pool"
-
-    async def act(ctx: Context) -> str:
-        return ctx.resource(pool)
-
-    async with opened(app):
-        heard = await call(app, act)
-
-    assert heard.end == ("done", {"result": "the pool"})
-
-
 @pytest.mark.parametrize("shape", ["async generator", "function", "stream"])
 async def test_an_action_takes_what_a_resource_opened_as_a_parameter(shape: str) -> None:
     app = App()
@@ -769,26 +753,31 @@ async def test_an_action_takes_what_a_resource_opened_as_a_parameter(shape: str)
     assert heard.chunks == ([] if shape == "function" else ["the poolthe pool"])
 
 
-async def test_a_guard_and_an_ordinary_route_use_what_a_resource_opened() -> None:
+async def test_guards_and_middleware_take_what_a_resource_opened() -> None:
     seen: list[str] = []
 
-    async def guard(ctx: Context) -> None:
-        seen.append(ctx.resource(pool))
-
-    app = App(guards=[guard])
-
-    @app.registry.resource
-    async def pool() -> AsyncIterator[str]:
+    async def open_pool() -> AsyncIterator[str]:
         yield "the pool"
+
+    pool = Resource(open_pool)
+
+    async def guard(ctx: Context, rows: Annotated[str, Use(pool)]) -> None:
+        seen.append(f"guard with {rows}")
+
+    async def wrap(ctx: Context, rows: Annotated[str, Use(pool)]) -> AsyncIterator[None]:
+        seen.append(f"middleware with {rows}")
+        yield
 
     async def act() -> str:
         return "42"
 
+    app = App(guards=[guard], middleware=[wrap])
+    app.registry.resources.append(pool)
     async with opened(app):
-        await call(app, act)
-        seen.append(await app.resource(pool))
+        heard = await call(app, app.action(guards=[guard], middleware=[wrap])(act))
 
-    assert seen == ["the pool", "the pool"]
+    assert seen == ["guard with the pool"] * 2 + ["middleware with the pool"] * 2
+    assert heard.end == ("done", {"result": "42"})
 
 
 async def test_another_applications_resource_is_not_found(
@@ -798,8 +787,8 @@ async def test_another_applications_resource_is_not_found(
     async def pool() -> AsyncIterator[str]:
         yield "another's"
 
-    async def act(ctx: Context) -> str:
-        return ctx.resource(pool)
+    async def act(rows: Annotated[str, Use(pool)]) -> str:
+        return rows
 
     assert (await call(app, act)).code == "INTERNAL_ERROR"
     assert "The resource 'pool' is not one of this application's" in caplog.text

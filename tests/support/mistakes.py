@@ -250,6 +250,12 @@ async def transaction(ctx: Context) -> AsyncGenerator[None]:
 async def takes_more(ctx: Context, more: int) -> None: ...
 
 
+async def takes_a_dependency(ctx: Context, user: Annotated[str, Depends(current_user)]) -> None: ...
+
+
+async def hides_a_pool(ctx: Context, pool: Annotated[str, Use(pool)] | None = None) -> None: ...
+
+
 FUNCTIONS: Final[dict[str, Callable[[], object]]] = {
     "a method, decorated in its class": declared(Shop.pay),
     "`@actions.action` above `@staticmethod`": declared(Shop.__dict__["refund"]),
@@ -320,6 +326,8 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
     "`guards=[RateLimit]`, the class": declared(pay, guards=[RateLimit]),
     "`guards=[transaction]`": declared(pay, guards=[transaction]),
     "`guards=[takes_more]`": declared(pay, guards=[takes_more]),
+    "`guards=[takes_a_dependency]`": declared(pay, guards=[takes_a_dependency]),
+    "`guards=[hides_a_pool]`": declared(pay, guards=[hides_a_pool]),
     "`middleware=[guard]`": declared(pay, middleware=[guard]),
     "`middleware=[asynccontextmanager(transaction)]`": declared(
         pay, middleware=[asynccontextmanager(transaction)]

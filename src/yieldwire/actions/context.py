@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 from yieldwire.actions.parameter import Injected
-from yieldwire.actions.resource import Resource, value_of
+from yieldwire.actions.resource import Resource
 from yieldwire.errors import ActionError, Json, UsageError
 from yieldwire.log.chunks import Append, Value
 
@@ -105,14 +105,6 @@ class Context(Injected):
             UsageError: If no attempt is running, or the action is blocking code.
         """
         return self._running().spawn(coroutine)
-
-    def resource(self, resource: Resource[T], /) -> T:
-        """Return the value that a resource opened, once per process.
-
-        Raises:
-            UsageError: If the resource is not one of this application's.
-        """
-        return value_of(resource, self.opened)
 
 
 class Stream(Injected, Generic[C]):

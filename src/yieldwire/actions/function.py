@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any, Final, get_type_hints
 
 from yieldwire.errors import InvalidAction
-from yieldwire.setting import accepts, shown
+from yieldwire.setting import shown
 
 _SELVES: Final = frozenset({"self", "cls"})
-_FROM_FUTURE: Final = (
+FROM_FUTURE: Final = (
     "define it at the top level of its module, or remove `from __future__ import annotations`; "
     "what is imported under TYPE_CHECKING must be imported at run time"
 )
@@ -84,7 +84,7 @@ def hints_of(function: Callable[..., object]) -> Mapping[str, Any]:
         place = _place_of(function, exc.name or "")
         raise InvalidAction(
             f"{name_of(function)}: {place} names {exc.name!r}, which is not known where the "
-            f"function is defined; {_FROM_FUTURE}."
+            f"function is defined; {FROM_FUTURE}."
         ) from exc
     except Exception as exc:
         raise InvalidAction(
@@ -112,12 +112,3 @@ def promises(function: Callable[..., object], *names: str) -> bool:
     """Whether the function's return annotation mentions one of ``names``."""
     returned = str(getattr(function, "__annotations__", {}).get("return", ""))
     return any(name in returned for name in names)
-
-
-def hint_of_function(value: Any) -> str:  # noqa: ANN401 - any given value
-    """Return what to write instead of ``value``, if a function of the context is expected."""
-    if isinstance(value, type):
-        return f"write {value.__name__}(...)"
-    if not callable(value):
-        return ""
-    return "" if accepts(value, 1) else f"{shown(value)} must take the Context alone"

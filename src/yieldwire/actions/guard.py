@@ -5,27 +5,31 @@ A guard runs before the body is read and before the run exists, so its refusal i
 
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, Final, TypeAlias
+from typing import Any, Concatenate, Final, TypeAlias
 
 from yieldwire.actions.context import Context
-from yieldwire.actions.function import hint_of_function, name_of, promises, written
+from yieldwire.actions.function import name_of, promises, written
+from yieldwire.actions.injection import hint_of
 from yieldwire.errors import UsageError
 from yieldwire.log.jsonvalue import json_fault
-from yieldwire.setting import Rule, accepts, each
+from yieldwire.setting import Rule, each
 
-Guard: TypeAlias = Callable[[Context], Awaitable[None]]
-"""Checks a start, can put plain JSON on ``ctx.state``, and refuses by raising."""
+Guard: TypeAlias = Callable[Concatenate[Context, ...], Awaitable[None]]
+"""Checks a start, can put plain JSON on ``ctx.state``, and refuses by raising.
+
+Resources are injected into its other parameters: ``pool: Annotated[Pool, Use(pool)]``.
+"""
 
 
 def _is_guard(value: Any) -> bool:  # noqa: ANN401 - any given value
-    if not callable(value) or isinstance(value, type) or not accepts(value, 1):
+    if not callable(value) or hint_of(value):
         return False
     is_async = any(map(iscoroutinefunction, written(value)))
     return is_async or promises(value, "Awaitable", "Coroutine")
 
 
 def _hint(value: Any) -> str:  # noqa: ANN401 - any given value
-    if hint := hint_of_function(value):
+    if hint := hint_of(value):
         return hint
     if any(map(isasyncgenfunction, written(value))):
         return "what yields goes into middleware="

@@ -3,14 +3,18 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Concatenate, Final, TypeAlias, cast
 
 from yieldwire.actions.context import Context
-from yieldwire.actions.function import hint_of_function, promises, written
-from yieldwire.setting import Rule, accepts, each
+from yieldwire.actions.function import promises, written
+from yieldwire.actions.injection import hint_of
+from yieldwire.setting import Rule, each
 
-Middleware: TypeAlias = Callable[[Context], AsyncIterator[None]]
-"""An async generator that yields once: before an attempt, and after it."""
+Middleware: TypeAlias = Callable[Concatenate[Context, ...], AsyncIterator[None]]
+"""An async generator that yields once: before an attempt, and after it.
+
+Resources are injected into its parameters after the first, as into a `Guard`.
+"""
 
 
 def _is_manager(function: Any) -> bool:  # noqa: ANN401 - whatever was given
@@ -19,16 +23,14 @@ def _is_manager(function: Any) -> bool:  # noqa: ANN401 - whatever was given
 
 
 def _is_middleware(value: Any) -> bool:  # noqa: ANN401 - any given value
-    if not callable(value) or isinstance(value, type) or not accepts(value, 1):
-        return False
-    if _is_manager(value):
+    if not callable(value) or hint_of(value) or _is_manager(value):
         return False
     is_generator = any(map(isasyncgenfunction, written(value)))
     return is_generator or promises(value, "AsyncIterator", "AsyncGenerator")
 
 
 def _hint(value: Any) -> str:  # noqa: ANN401 - any given value
-    if hint := hint_of_function(value):
+    if hint := hint_of(value):
         return hint
     if _is_manager(value):
         return "leave out @asynccontextmanager"

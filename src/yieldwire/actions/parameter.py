@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError, PydanticUndefined, from_js
 
 from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.marker import Body, every_part, refusal
-from yieldwire.actions.resource import Resource, Use, resource_of
+from yieldwire.actions.resource import Resource, mentions_use, resource_of
 from yieldwire.errors import InvalidAction
 from yieldwire.setting import shown
 
@@ -65,7 +65,7 @@ class Parameters:
         if (resource := resource_of(hint)) is not None:
             self.resources[name] = resource
             return
-        if any(_mentions_use(part) for part in every_part(hint)):
+        if any(mentions_use(part) for part in every_part(hint)):
             raise self._refused(
                 name, "has Use() where it is ignored; write `Annotated[Pool, Use(pool)]`"
             )
@@ -203,10 +203,6 @@ def _mistake(parameter: inspect.Parameter, hint: object) -> str | None:
             f"`{parameter.name}: ... = {shown(ignored)}`"
         )
     return None
-
-
-def _mentions_use(part: object) -> bool:
-    return resource_of(part) is not None or part is Use or isinstance(part, Use)
 
 
 def _is_injected(part: object) -> bool:

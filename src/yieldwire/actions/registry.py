@@ -9,6 +9,7 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guard
+from yieldwire.actions.injection import injected
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
 from yieldwire.errors import InvalidAction, NotFound, UsageError
@@ -42,7 +43,8 @@ class Registry:
     def __init__(self, guards: Sequence[Guard] = (), middleware: Sequence[Middleware] = ()) -> None:
         self._entries: dict[str, _Entry] = {}
         self._names: dict[str, Action[..., Any, Any]] = {}
-        self._guards, self._middleware = tuple(guards), tuple(middleware)
+        self._guards = tuple(map(injected, guards))
+        self._middleware = tuple(map(injected, middleware))
         self.resources: Final[list[Resource[Any]]] = []
         """What is opened with the application, in order."""
 
@@ -97,8 +99,8 @@ class Registry:
         Raises:
             InvalidAction: If its name, in either form, is taken.
         """
-        options = action.options
-        self._add(_Entry(action, tuple(options.guards), tuple(options.middleware)))
+        guards, middleware = action.options.guards, action.options.middleware
+        self._add(_Entry(action, tuple(map(injected, guards)), tuple(map(injected, middleware))))
 
     def _add(self, entry: _Entry) -> None:
         action = entry.action

@@ -52,3 +52,8 @@ def resource_of(hint: object) -> Resource[Any] | None:
     """Return the resource that a parameter's type asks for with `Use`, if it does."""
     extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return next((extra.resource for extra in extras if isinstance(extra, Use)), None)
+
+
+def mentions_use(part: object) -> bool:
+    """Return whether a part of a parameter's type is, or has, the mark."""
+    return resource_of(part) is not None or part is Use or isinstance(part, Use)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.resource import value_of
 from yieldwire.actions.shape import Shape
 from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
@@ -40,7 +41,7 @@ class Drive:
         }
         extra = {name: kinds[kind] for name, kind in signature.injected.items()}
         for name, resource in signature.resources.items():
-            extra[name] = self.ctx.resource(resource)
+            extra[name] = value_of(resource, self.ctx.opened)
         return self.work.action.function(**self.work.arguments, **extra)
 
 

@@ -19,6 +19,9 @@ async def transaction(ctx: Context) -> AsyncIterator[None]:
 def blocking(ctx: Context) -> None: ...
 
 
+async def takes_no_context(text: str) -> None: ...
+
+
 actions = Actions(guards=[signed_in, RateLimit("10/minute")], middleware=[transaction])
 
 
@@ -27,9 +30,18 @@ async def pool() -> AsyncIterator[list[str]]:
     yield ["a"]
 
 
-@actions.action(guards=[signed_in], middleware=[transaction])
-async def use(ctx: Context) -> AsyncIterator[Text]:
-    assert_type(ctx.resource(pool), list[str])
+async def known(ctx: Context, rows: Annotated[list[str], Use(pool)]) -> None:
+    if ctx.owner not in rows:
+        raise Unauthorized
+
+
+async def held(ctx: Context, *, rows: Annotated[list[str], Use(pool)]) -> AsyncIterator[None]:
+    rows.append(ctx.run_id)
+    yield
+
+
+@actions.action(guards=[signed_in, known], middleware=[transaction, held])
+async def use() -> AsyncIterator[Text]:
     yield Text("a")
 
 
@@ -45,6 +57,11 @@ Use("pool")  # error
 
 async def use_in_a_route() -> None:
     assert_type(await actions.app.resource(pool), list[str])
+
+
+@actions.action(guards=[takes_no_context])  # error
+async def guarded_without_the_context() -> str:
+    return ""
 
 
 @actions.action(guards=[blocking])  # error
