@@ -9,6 +9,19 @@ test("progress says what is known of it", () => {
     assert.equal(progressLabel({ current: 7, total: null }), "7");
 });
 
+test("progress does not repeat what its message says", () => {
+    const labels = [
+        { current: 3, total: 5, message: "3 of 5" },
+        { current: 1234, total: 5000, message: "Row 1,234 of 5,000" },
+        { current: 3, total: 5, message: "Step 3/5, 60 %" },
+        { current: 7, total: null, message: "7 rows" },
+        { current: 1, total: 10, message: "Invoice 21 of 210" },
+        { current: 3, total: 5, message: "Level 3" },
+    ].map(progressLabel);
+
+    assert.deepEqual(labels, ["60 %", "24 %", "", "", "1 of 10 · 10 %", "3 of 5 · 60 %"]);
+});
+
 test("a run that is not at its end never says 100 %", () => {
     assert.equal(progressLabel({ current: 999, total: 1000, percent: 99.9 }), "999 of 1,000 · 99 %");
 });

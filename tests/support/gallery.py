@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from yieldwire import ActionError, Actions, Progress, Result, Text, Upload, devtools
 
@@ -134,6 +134,12 @@ async def measure(files: list[Upload]) -> AsyncIterator[Progress | Result[dict[s
         sizes[file.filename or "?"] = len(await asyncio.to_thread(file.file.read))
         yield Progress(n, total=len(files), message=file.filename)
     yield Result(sizes)
+
+
+@actions.action
+async def sign_in(name: str, password: SecretStr) -> str:
+    """Take a secret."""
+    return f"Hello, {name}." if password else "Who is there?"
 
 
 @actions.action

@@ -114,7 +114,9 @@ function showAction(name) {
 /** Show what the URL says; if it names no action, that of its run, or the first. */
 async function route() {
   const { action, runs: ids } = placeOf(location.hash);
+  const isOther = chosen !== undefined && action !== undefined && action !== chosen;
   if (action !== undefined) showAction(action);
+  if (isOther) place("action").scrollIntoView({ block: "start" });
   const followed = [...ids].reverse().map((id) => panels.attach(id));
   const linked = action === undefined ? followed.at(-1) : undefined;
   if (linked) {
@@ -178,6 +180,8 @@ async function refresh() {
 }
 
 function closeMenu() {
+  // What is hidden cannot keep the focus.
+  if (place("sidebar").matches(".is-open:focus-within")) place("action").focus({ preventScroll: true });
   place("sidebar").classList.remove("is-open");
   place("menu").setAttribute("aria-expanded", "false");
 }

@@ -5,11 +5,21 @@ const count = new Intl.NumberFormat("en");
 /** @param {unknown} value */
 export const number = (value) => (typeof value === "number" ? count.format(value) : String(value));
 
-/** `4 of 10 · 40 %`, or what of that is known. @param {any} progress */
-export function progressLabel({ current, total, percent }) {
-  if (total === null || total === undefined) return number(current);
+/** `4 of 10 · 40 %`, or what of that is known and not in the message too. @param {any} progress */
+export function progressLabel({ current, total, percent, message }) {
+  const isSaid = sayerOf(message);
+  if (total === null || total === undefined) return isSaid(current) ? "" : number(current);
   const share = percent ?? (total > 0 ? (100 * current) / total : null);
-  return `${number(current)} of ${number(total)}${share === null ? "" : ` · ${Math.floor(share)} %`}`;
+  const parts = [isSaid(current, total) ? null : `${number(current)} of ${number(total)}`];
+  if (share !== null && !isSaid(`${Math.floor(share)}%`)) parts.push(`${Math.floor(share)} %`);
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** Whether a message has these values, one after the other. @param {unknown} message */
+function sayerOf(message) {
+  const words = String(message ?? "").replaceAll(/(?<=\d)[,_\s](?=\d{3}\b)/g, "").replaceAll(" %", "%").match(/[\d.]*\d%?/g) ?? [];
+  const text = ` ${words.join(" ")} `;
+  return (/** @type {unknown[]} */ ...values) => text.includes(` ${values.join(" ")} `);
 }
 
 /** About how many characters a JSON value has. @param {unknown} value */

@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { createField } from "./fields.js";
 import { placeOfError } from "./fielderror.js";
+import { Memory } from "./memory.js";
 import { fieldOf, resolve } from "./schema.js";
 
 /**
@@ -25,9 +26,11 @@ export class ActionForm {
     "aria-label": "Input as JSON",
   });
   #mode = el("button", { type: "button", class: "quiet", text: "Edit as JSON" });
+  #reset = el("button", { type: "button", class: "quiet", text: "Reset", title: "Back to the action's defaults" });
   #detached = el("input", { type: "checkbox", id: "detached" });
   #isJson = false;
   #onChange;
+  #memory;
 
   /**
    * @param {import("./actions.js").ActionInfo} action
@@ -37,7 +40,11 @@ export class ActionForm {
     this.#schema = { ...action.input, ...resolve(action.input, action.input) }; // an input that contains itself is a reference
     this.#onChange = onChange;
     this.#isJson = !this.#schema.properties;
-    this.#makeFields();
+    this.#isJson = !this.#schema.properties;
+    this.#memory = new Memory(action.name, this.#schema);
+    const { input, isDetached } = this.#memory.recall();
+    this.#fill(input);
+    this.#detached.checked = isDetached;
     const fields = Object.values(this.#schema.properties ?? {});
     const hasFiles = fields.some((field) => fieldOf(field, this.#schema).kind === "file");
     this.#mode.hidden = fields.length === 0 || hasFiles;
@@ -49,8 +56,8 @@ export class ActionForm {
       this.#foot(action),
     );
     this.#mode.addEventListener("click", () => this.#toggle());
-    this.element.addEventListener("input", onChange);
-    this.element.addEventListener("change", onChange);
+    this.#reset.addEventListener("click", () => this.#clear());
+    for (const type of ["input", "change"]) this.element.addEventListener(type, () => this.#changed());
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit(onSubmit);
@@ -105,6 +112,14 @@ export class ActionForm {
     /** @type {HTMLElement | null} */ (this.element.querySelector('[aria-invalid="true"]'))?.focus();
   }
 
+  /** Put an input into the form, in place of what it has. @param {Record<string, unknown>} input */
+  write(input) {
+    this.clearErrors();
+    this.#fill(input);
+    this.#render();
+    this.#changed();
+  }
+
   clearErrors() {
     this.#errors.hidden = true;
     for (const slot of this.element.querySelectorAll(".field-error")) slot.toggleAttribute("hidden", true);
@@ -122,7 +137,7 @@ export class ActionForm {
     });
     const title = "The run keeps running without readers, also when this page is closed";
     const detached = method === "GET" ? null : el("label", { class: "detached", title }, this.#detached, "Detached");
-    return el("div", { class: "form-foot" }, run, detached, this.#mode);
+    return el("div", { class: "form-foot" }, run, detached, el("span", { class: "form-verbs" }, this.#reset, this.#mode));
   }
 
   #makeFields() {
@@ -166,18 +181,28 @@ export class ActionForm {
   #toggle() {
     const { input, errors } = this.read();
     if (Object.keys(errors).length) return this.showErrors(errors);
-    this.clearErrors();
     this.#isJson = !this.#isJson;
-    if (this.#isJson) this.#json.value = JSON.stringify(input, null, 2);
-    else this.#fill(input);
-    this.#render();
+    this.write(input);
+  }
+
+  #clear() {
+    this.#detached.checked = false;
+    this.write({});
+    this.#memory.forget();
+  }
+
+  /** Keep what can be read, and tell about it. */
+  #changed() {
+    const { input, errors } = this.read();
+    if (Object.keys(errors).length === 0) this.#memory.keep(input, this.isDetached);
     this.#onChange();
   }
 
   /** @param {Record<string, unknown>} input */
   #fill(input) {
+    this.#json.value = JSON.stringify(input, null, 2);
     this.#makeFields();
-    for (const [name, field] of this.#fields) if (input?.[name] !== undefined) field.write(input[name]);
+    for (const [name, field] of this.#fields) if (input[name] !== undefined) fill(field, input[name]);
   }
 
   #render() {
@@ -186,6 +211,15 @@ export class ActionForm {
     const fields = this.#fields.length ? this.#fields.map(([, field]) => field.element) : [nothing];
     const hasOwnShape = !this.#schema.properties && this.#schema.type !== "object";
     this.#body.replaceChildren(...(this.#isJson && (this.#fields.length || hasOwnShape) ? [this.#json] : fields));
+  }
+}
+
+/** @param {FormField} field @param {unknown} value */
+function fill(field, value) {
+  try {
+    field.write(value);
+  } catch {
+    // It is of an earlier version of the action, and has another shape.
   }
 }
 

@@ -194,7 +194,7 @@ export class Output {
       this.#bar.max = progress.total;
       this.#bar.value = progress.current;
     } else this.#bar.removeAttribute("value");
-    this.#label.textContent = progressLabel(progress);
+    show(this.#label, progressLabel(progress));
     show(this.#message, progress.message);
   }
 
