@@ -40,6 +40,7 @@ from yieldwire.stores import (
     too_many,
 )
 from yieldwire.stores.blobs import Blobs, FolderBlobs
+from yieldwire.stores.reads import Reads
 from yieldwire.stores.sqlite.file import (
     FileSettings,
     Synchronous,
@@ -110,7 +111,7 @@ class SQLiteStore:
         self._log = Log(self._sql, self._clock)
         self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
-        self._reads: dict[tuple[str, int, int], asyncio.Future[Sequence[Block]]] = {}
+        self._reads = Reads(self._ask_page)
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
         self._lanes = Lanes(settings, self._clock, self._log, self._waiters.look_for_all)
 
@@ -158,7 +159,7 @@ class SQLiteStore:
             self._waiters.wake(run_id, block.last)
             raise
         finally:
-            self._reads.clear()  # later reads see what was written
+            self._reads.forget_all()
         self._tails.add(run_id, block, first_seq)
         self._waiters.wake(run_id, block.last, block)
         return block.last
@@ -181,9 +182,10 @@ class SQLiteStore:
                 return ()
             if page := self._tails.page(run_id, after, max_bytes):
                 return page
-        return await self._read(run_id, after, max_bytes)
+        await self._lanes.open_reader()
+        return await self._reads.page(run_id, after, max_bytes)
 
-    async def _read(self, run_id: str, after: int, max_bytes: int) -> Sequence[Block]:
+    def _ask_page(self, run_id: str, after: int, max_bytes: int) -> asyncio.Future[Sequence[Block]]:
         def work(connection: sqlite3.Connection) -> Sequence[Block]:
             head = self._log.one(connection, "head", id=run_id)
             if head is None:
@@ -202,26 +204,13 @@ class SQLiteStore:
                     break
             return page
 
-        # The readers of a run are mostly at the same place: one read serves all of them.
-        place = (run_id, after, max_bytes)
-        reading = self._reads.get(place)
-        if reading is None:
-            reader = await self._lanes.open_reader()
-            reading = self._reads[place] = reader.ask(work, size=max_bytes)
-            reading.add_done_callback(lambda done: self._forget_read(place, done))
-        return await asyncio.shield(reading)
-
-    def _forget_read(
-        self, place: tuple[str, int, int], reading: asyncio.Future[Sequence[Block]]
-    ) -> None:
-        if self._reads.get(place) is reading:
-            del self._reads[place]
+        return self._lanes.ask(work, size=max_bytes)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await self._lanes.writer.do(work)
         finally:
-            self._reads.clear()  # later reads see what was written
+            self._reads.forget_all()
 
     async def _wait(self, run_id: str, after: int, timeout: float, deliver: Deliver | None) -> None:
         await self._lanes.open_reader()
@@ -387,7 +376,7 @@ class SQLiteStore:
         """Serve the event loop of this call, also after a close, or in another loop than before."""
         if await self._lanes.open():
             self._waiters.forget_all()
-            self._reads.clear()
+            self._reads.forget_all()
 
     async def close(self) -> None:
         """End both threads, after their queued work, and wake all waiting readers."""

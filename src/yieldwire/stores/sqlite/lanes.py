@@ -111,15 +111,15 @@ class Lanes:
             )
         return self._reader
 
-    def ask(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
-        """Queue ``work`` for the lane that reads, and return its future.
+    def ask(self, work: Callable[[sqlite3.Connection], T], *, size: int = 0) -> "asyncio.Future[T]":
+        """Queue ``work``, which moves ``size`` bytes, for the reading lane; return its future.
 
         Raises:
             StoreError: If the lane has not started, or is closed.
         """
         if self._reader is None:
             raise StoreError("The store is closed.")
-        return self._reader.ask(work)
+        return self._reader.ask(work, size=size)
 
     def watch(self, *, is_awaited: bool) -> None:
         """Watch for writes of other processes while ``is_awaited``."""
