@@ -21,6 +21,7 @@ settings.load_profile("any machine")
 
 # Where something is put together, and its files are read once: before anybody waits for it.
 READ_ONCE = [
+    ("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args"),
     ("yieldwire/client/http.py", "new_http"),
     ("yieldwire/devtools/__init__.py", "attach"),
     ("yieldwire/stores/sqlite/__init__.py", "__init__"),

@@ -10,7 +10,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 DOCS: Final = ROOT / "docs"
 PAGES: Final = [ROOT / "README.md", ROOT / "PROTOCOL.md", *sorted(DOCS.rglob("*.md"))]
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE: Final = re.compile(r"# (\w+)\.py\n")
+FILE: Final = re.compile(r"# ([\w/]+)\.py\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,14 @@ class Block:
     def module(self) -> str | None:
         """The module that the block is the file of, as its first line says: ``# app.py``."""
         match = FILE.match(self.code)
-        return match[1] if match else None
+        return match[1].replace("/", ".") if match else None
+
+    def write_in(self, folder: Path) -> None:
+        """Write the file that the block is, if it is one."""
+        if self.module is not None:
+            file = folder / f"{self.module.replace('.', '/')}.py"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(self.code, "utf-8")
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -40,6 +40,8 @@ from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
 from yieldwire.stores.tails import TAIL_BYTES, TAILS_BYTES
 
 REFERENCE = DOCS / "reference"
+ELSEWHERE = {"django"}
+"""What needs a process of its own: such a block is compiled here, and runs in a test of its own."""
 
 with_python = [page for page in PAGES if any(blocks(page, "python"))]
 
@@ -52,27 +54,20 @@ def text_of(name: str) -> str:
     return REFERENCE.joinpath(name).read_text("utf-8")
 
 
-@pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for the files that a page shows, from which they can be imported."""
-    known = set(sys.modules)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - known:
-        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == tmp_path:
-            del sys.modules[name]
-
-
 @pytest.mark.parametrize("page", with_python, ids=names(with_python))
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "page"}
 
     for block in blocks(page, "python"):
-        if block.module is not None:
-            modules.joinpath(f"{block.module}.py").write_text(block.code, "utf-8")
+        code = compiled(block)
+        if ELSEWHERE & {name.partition(".")[0] for name in code.co_names}:
+            continue
+        if block.module is None:
+            exec(code, namespace)  # noqa: S102 - the docs are ours
+        else:
+            block.write_in(modules)
             importlib.invalidate_caches()
-        exec(compiled(block), namespace)  # noqa: S102 - the docs are ours
+            namespace |= vars(importlib.import_module(block.module))
 
     for name, value in namespace.items():
         if name.startswith("test_"):

@@ -1,0 +1,91 @@
+"""The guide to Django's ORM, as a project that `django-admin` starts, in processes of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import DOCS, blocks
+
+SERVED = """
+import httpx
+from django.test import TransactionTestCase
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from contacts.models import Contact
+from contacts.views import start_import
+from shop.asgi import actions, application
+
+urlpatterns = [path("imports/", csrf_exempt(start_import))]
+
+
+class ServedTests(TransactionTestCase):
+    async def test_a_view_starts_a_run_and_the_actions_are_served_next_to_it(self):
+        transport = httpx.ASGITransport(app=application)
+        with self.settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["localhost"]):
+            async with (
+                actions.lifespan(),
+                httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
+            ):
+                started = await http.post("/imports/", data={"email": ["a@b", "c@d"]})
+                run = await actions.runs.get(started.json()["run"])
+                added = await run.result()
+                body = {"part": "c@"}
+                found = await http.post(
+                    "/api/_actions/find_contacts", json=body, headers={"Accept": "*/*"}
+                )
+
+        self.assertEqual((started.status_code, added), (202, 2))
+        self.assertEqual(found.json()["result"], ["c@d"])
+
+    async def test_a_batch_that_fails_is_rolled_back_alone(self):
+        emails = [f"{n}@example.com" for n in range(150)]
+        async with actions.lifespan():
+            action = actions.app.registry.action_named("import_contacts")
+            run = await actions.start(action, {"emails": [*emails, emails[0]]})
+            with self.assertLogs("yieldwire.worker", "ERROR"), self.assertRaises(Exception):
+                await run.result()
+
+        self.assertEqual(await Contact.objects.acount(), 100)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project of the guide, with its files."""
+    run(tmp_path, "-m", "django", "startproject", "shop", ".")
+    run(tmp_path, "manage.py", "startapp", "contacts")
+    for block in blocks(DOCS / "guides/use-the-django-orm.md", "python"):
+        block.write_in(tmp_path)
+    settings = tmp_path / "shop/settings.py"
+    installed = "INSTALLED_APPS = [\n"
+    settings.write_text(settings.read_text().replace(installed, f'{installed}    "contacts",\n'))
+    run(tmp_path, "manage.py", "makemigrations", "contacts")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_tests_of_the_guide_pass_and_its_project_serves_views_and_actions(
+    project: Path,
+) -> None:
+    (project / "contacts/tests_served.py").write_text(SERVED)
+
+    told = run(project, "manage.py", "test", "--pattern", "tests*.py")
+
+    assert "Ran 3 tests" in told
