@@ -324,7 +324,6 @@ PLANNED = st.sampled_from(
         "INSERT INTO blocks",
         "INSERT OR FAIL INTO blocks",
         "UPDATE runs",
-        "UPDATE OR FAIL runs",
         "PRAGMA",
     ]
 )

@@ -1,7 +1,6 @@
 """Blocks are put into the file many at a time, where nothing about them is special."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -95,32 +94,3 @@ async def test_a_feed_that_is_trimmed_is_not_tried_with_others_again(
     # The fourth finds out.
     assert (statements.count_of(TOGETHER), statements.count_of(ALONE)) == (4, 4)
     assert [event.seq for event in await log_of(store, run.id)] == [5, 6, 7]
-
-
-async def test_a_log_that_is_not_what_its_run_says_is_not_written_to(tmp_path: Path) -> None:
-    path = tmp_path / "runs.db"
-    store = SQLiteStore(path)
-    runs = [await claimed(store) for _ in range(3)]
-    await asyncio.to_thread(_put_behind_the_end, path, runs[1].id)
-
-    outcomes = await asyncio.gather(
-        *(append(store, run, chunks(run.id, 1, 1)) for run in runs), return_exceptions=True
-    )
-    seqs = [(await store.get(run.id)).seq for run in runs]
-    await store.close()
-
-    assert "UNIQUE constraint failed" in str(outcomes[1])
-    assert seqs[1] == 0
-    # Others in the same transaction were told that it failed.
-    assert [seq == 1 for seq in seqs] == [outcome == 1 for outcome in outcomes]
-
-
-def _put_behind_the_end(path: Path, run_id: str) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(
-        "INSERT INTO blocks (run, first, last, body, at) "
-        "SELECT n, 1, 1, x'', 0 FROM runs WHERE id = ?",
-        [run_id],
-    )
-    connection.commit()
-    connection.close()

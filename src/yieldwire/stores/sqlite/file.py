@@ -18,7 +18,7 @@ from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.sqlite.failure import primary
 
-VERSION: Final = 4
+VERSION: Final = 5
 _SWITCH_SECONDS: Final = 0.02
 """How often to retry a new file while another process creates it."""
 

@@ -1,12 +1,12 @@
 """Appends blocks to logs: one at a time, or those of many runs at once.
 
 Theory of operation. With thousands of slow streams, a group commit holds hundreds of small
-blocks, each of another run. Most of their cost is not the file: between any two statements the
+blocks, each of another run. Half of their cost is not the file: between any two statements the
 writer thread releases the interpreter, and must wait until it gets it back. So all of them
-together take two statements, however many they are. Both statements skip a block that cannot
-be appended unchanged, because its writer has lost the run, because it is already there, or
-because the log must be trimmed for it. If one was skipped, all are appended again one at a
-time: those already in the log are then answered like any repeated append.
+together take one statement, however many they are. It skips a block that cannot be appended
+unchanged, because its writer has lost the run, because it is already there, or because the log
+must be trimmed for it. If one was skipped, all are appended again one at a time: those already
+in the log are then answered like any repeated append.
 """
 
 import logging
@@ -67,7 +67,7 @@ class Log:
 
     def __init__(self, sql: Mapping[str, str], clock: Clock) -> None:
         self._sql, self._clock = sql, clock
-        self._texts: dict[int, tuple[str, str]] = {}
+        self._texts: dict[int, str] = {}
         self._damaged = set[object]()
 
     def one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
@@ -97,10 +97,7 @@ class Log:
         elif head["seq"] == after == block.first - 1 and block.end is None:
             if head["fence"] != fence or head["status"] != Status.RUNNING.value:
                 raise Fenced(f"Run {run_id} is {head['status']}, and this writer has lost it.")
-            first_seq = self._put(connection, head, block)
-            values = {"n": head["n"], "seq": block.last, "first_seq": first_seq}
-            connection.execute(self._sql["advance_head"], values)
-            return first_seq
+            return self._put(connection, head, block)
         row = self.row(connection, run_id)
         transitions.check_right(to_record(row), fence)
         step = transitions.append(to_record(row), block, after, self._clock.now())
@@ -172,29 +169,20 @@ class Log:
         if len({append.run_id for append in appends}) < len(appends):
             return False  # one of them follows another in the same log
         blocks: list[object] = []
-        heads: list[object] = []
         for append in appends:
             block = append.block
-            head = (append.run_id, append.fence, append.after, block.last)
-            heads += head
-            blocks += (*head, block.body, block.at)
+            blocks += (append.run_id, append.fence, append.after, block.last, block.body, block.at)
             append.result = 1  # as none of their logs was ever trimmed
         # Padded with empty rows to a power of two, so that there are few statements to prepare.
         size = 1 << (len(appends) - 1).bit_length()
         blocks += (None,) * (6 * (size - len(appends)))
-        heads += (None,) * (4 * (size - len(appends)))
-        put_blocks, advance_heads = self._texts.get(size) or self._write_texts(size)
-        written = connection.execute(put_blocks, blocks).rowcount
-        connection.execute(advance_heads, heads)
+        written = connection.execute(self._texts.get(size) or self._text(size), blocks).rowcount
         return written == len(appends)
 
-    def _write_texts(self, size: int) -> tuple[str, str]:
-        blocks, heads = ", ".join(["(?, ?, ?, ?, ?, ?)"] * size), ", ".join(["(?, ?, ?, ?)"] * size)
-        self._texts[size] = texts = (
-            self._sql["put_blocks"].replace(":rows", blocks),
-            self._sql["advance_heads"].replace(":rows", heads),
-        )
-        return texts
+    def _text(self, size: int) -> str:
+        rows = ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)
+        self._texts[size] = text = self._sql["put_blocks"].replace(":rows", rows)
+        return text
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
         """Append a block, trim the log if it keeps a limited number, and return its first seq."""

@@ -1,12 +1,12 @@
 -- insert_run: create a run
 INSERT INTO runs (
     id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
-    timeout, retries, retention, keep, status, fence, attempt, seq, first_seq, cancel_reason,
-    created_at, started_at, ended_at, lease_until, read_until
+    timeout, retries, retention, keep, status, fence, attempt, cancel_reason, created_at, started_at,
+    ended_at, lease_until, read_until
 ) VALUES (
     :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
-    :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt, :seq,
-    :first_seq, :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
+    :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt,
+    :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
 )
 
 -- insert_input: store the input of a new run
@@ -27,20 +27,19 @@ FROM runs WHERE quota_key = :quota_key AND ended_at IS NULL
 
 -- update_run: write the changes of a step
 UPDATE runs SET
-    status = :status, fence = :fence, attempt = :attempt, seq = :seq, first_seq = :first_seq,
+    status = :status, fence = :fence, attempt = :attempt,
     cancel_reason = :cancel_reason, started_at = :started_at, ended_at = :ended_at,
     lease_until = :lease_until, expires_at = :expires_at
 WHERE n = :n
 
 -- head: what an append needs to know
-SELECT n, status, fence, seq, first_seq, keep FROM runs WHERE id = :id
+SELECT * FROM heads WHERE id = :id
 
 -- heads: the last seqs of the unfinished runs in a JSON array
-SELECT runs.id, runs.seq FROM json_each(:ids) AS asked CROSS JOIN runs ON runs.id = asked.value
+SELECT heads.id, heads.seq
+FROM json_each(:ids) AS asked CROSS JOIN runs ON runs.id = asked.value
+CROSS JOIN heads ON heads.n = runs.n
 WHERE runs.ended_at IS NULL
-
--- advance_head: write the changes of an append
-UPDATE runs SET seq = :seq, first_seq = :first_seq WHERE n = :n
 
 -- insert_block: append a block to the log
 INSERT INTO blocks (run, first, last, ending, body, at)
@@ -49,17 +48,10 @@ VALUES (:run, :first, :last, :ending, :body, :at)
 -- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
 INSERT OR FAIL INTO blocks (run, first, last, body, at)
 WITH puts (id, fence, after, last, body, at) AS (VALUES :rows)
-SELECT runs.n, puts.after + 1, puts.last, puts.body, puts.at
-FROM puts CROSS JOIN runs ON runs.id = puts.id
-WHERE runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
-AND (runs.keep IS NULL OR runs.keep >= puts.last)
-
--- advance_heads: write the changes of appending many blocks
-UPDATE OR FAIL runs SET seq = puts.last
-FROM (WITH puts (id, fence, after, last) AS (VALUES :rows) SELECT * FROM puts) AS puts
-WHERE runs.id = puts.id
-AND runs.fence = puts.fence AND runs.seq = puts.after AND runs.status = 'running'
-AND (runs.keep IS NULL OR runs.keep >= puts.last)
+SELECT heads.n, puts.after + 1, puts.last, puts.body, puts.at
+FROM puts CROSS JOIN heads ON heads.id = puts.id
+WHERE heads.fence = puts.fence AND heads.seq = puts.after AND heads.status = 'running'
+AND (heads.keep IS NULL OR heads.keep >= puts.last)
 
 -- blocks_behind: the log after a seq, from the block that it cuts
 SELECT first, last, ending, body, at FROM blocks

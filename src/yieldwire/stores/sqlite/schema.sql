@@ -1,4 +1,4 @@
--- Version 4 of the file's layout. Times are seconds: since the epoch if people can read
+-- Version 5 of the file's layout. Times are seconds: since the epoch if people can read
 -- them, otherwise since the machine's start, which every process on it agrees about.
 
 CREATE TABLE about (
@@ -25,8 +25,6 @@ CREATE TABLE runs (
     status TEXT NOT NULL,
     fence INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    first_seq INTEGER NOT NULL,
     cancel_reason TEXT,
     created_at REAL NOT NULL,
     started_at REAL,
@@ -36,15 +34,12 @@ CREATE TABLE runs (
     expires_at REAL
 );
 
--- Never written again, and possibly large: an append writes the whole row of its run.
+-- Never written again, and possibly large: a change of a run writes its whole row.
 CREATE TABLE inputs (
     run INTEGER PRIMARY KEY,
     input BLOB NOT NULL,
     context BLOB NOT NULL
 );
-
-CREATE VIEW records AS
-SELECT runs.*, inputs.input, inputs.context FROM runs CROSS JOIN inputs ON inputs.run = runs.n;
 
 -- A feed has one run at a time: the next can start when the last has ended or was asked to stop.
 CREATE UNIQUE INDEX runs_feed ON runs (feed)
@@ -53,6 +48,7 @@ CREATE INDEX runs_live ON runs (quota_key, action) WHERE ended_at IS NULL;
 CREATE INDEX runs_expiry ON runs (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX runs_owner ON runs (owner, n);
 
+-- In the order of writing, so that what many runs append at the same time is on the same pages.
 CREATE TABLE blocks (
     run INTEGER NOT NULL,
     first INTEGER NOT NULL,
@@ -60,8 +56,19 @@ CREATE TABLE blocks (
     ending TEXT,                  -- the type of the terminal event at the block's end
     body BLOB NOT NULL,           -- one line for each event
     at REAL NOT NULL,             -- the time when it was written, since the epoch
-    PRIMARY KEY (run, first)
-) WITHOUT ROWID;
+    UNIQUE (run, first)
+);
+
+-- Where a log begins and ends is known from its blocks: an append writes nothing else.
+CREATE VIEW heads AS
+SELECT n, id, status, fence, keep,
+    coalesce((SELECT last FROM blocks WHERE run = n ORDER BY first DESC LIMIT 1), 0) AS seq,
+    coalesce((SELECT min(first) FROM blocks WHERE run = n), 1) AS first_seq
+FROM runs;
+
+CREATE VIEW records AS
+SELECT runs.*, heads.seq, heads.first_seq, inputs.input, inputs.context
+FROM runs CROSS JOIN heads ON heads.n = runs.n CROSS JOIN inputs ON inputs.run = runs.n;
 
 CREATE TABLE readers (
     run INTEGER NOT NULL,

@@ -40,6 +40,9 @@ class PairContract:
 
         assert (await other.get(run.id)).status is Status.COMPLETED
         assert await log_of(other, run.id) == await log_of(one, run.id)
+        assert [(await each.read(run.id, 5))[-1].end for each in (one, other)] == 2 * [
+            EventType.DONE
+        ]
 
     async def test_two_instances_can_write_by_turns(self, harness: StoreHarness) -> None:
         """The right to write is the fence, not the instance that gave it."""
