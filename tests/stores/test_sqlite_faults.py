@@ -26,7 +26,6 @@ from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.sqlite import SQLiteStore
-from yieldwire.stores.sqlite.file import VERSION
 from yieldwire.testing.contract.harness import (
     SOON,
     chunks,
@@ -148,16 +147,6 @@ def test_another_applications_database_is_refused_and_not_changed(path: Path) ->
 
     assert "another application's database" in refusal_of(path)
     assert path.read_bytes() == content
-
-
-def test_a_layout_of_another_version_is_refused(path: Path) -> None:
-    asyncio.run(filled(path))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE about SET version = 99")
-    connection.commit()
-    connection.close()
-
-    assert f"it has layout 99, and this version of Yieldwire reads {VERSION}" in refusal_of(path)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.01])

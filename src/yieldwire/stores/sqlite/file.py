@@ -3,7 +3,7 @@
 import re
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,7 +18,6 @@ from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.sqlite.failure import primary
 
-VERSION: Final = 5
 _SWITCH_SECONDS: Final = 0.02
 """How often to retry a new file while another process creates it."""
 
@@ -35,6 +34,21 @@ def statements() -> Mapping[str, str]:
     text = files("yieldwire.stores.sqlite").joinpath("queries.sql").read_text("utf-8")
     parts = re.split(r"^-- (\w+):.*\n(?:-- .*\n)*", text, flags=re.MULTILINE)
     return {name: sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@cache
+def layouts() -> Mapping[int, str]:
+    """Return the scripts of ``layout<version>.sql`` by version, in order.
+
+    The first lays out a new file, and each of the others changes the version before it. Processes
+    of that version can have the file open meanwhile, and their statements must still work.
+    """
+    found = {
+        int(match[1]): file.read_text("utf-8")
+        for file in files("yieldwire.stores.sqlite").iterdir()
+        if (match := re.fullmatch(r"layout(\d+)\.sql", file.name))
+    }
+    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +122,20 @@ def _share(connection: sqlite3.Connection, settings: FileSettings) -> None:
         )
 
 
-def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
-    """Create the layout of a new file; after a reboot of the machine, restart its clock.
+def prepare(
+    connection: sqlite3.Connection, path: Path, clock: Clock, known: Mapping[int, str]
+) -> None:
+    """Change the file's layout to the newest of those `layouts`; after a reboot, restart its clock.
+
+    It is one transaction: of several processes that open the file, one changes its layout.
 
     Raises:
-        StoreError: If the file has another version.
+        StoreError: If the file's layout is newer, or too old.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not _tables(connection):
-            _lay_out(connection)
-        version, boot = connection.execute("SELECT version, boot FROM about").fetchone()
-        if version != VERSION:
-            raise StoreError(
-                f"Runs cannot be kept in {path}: it has layout {version}, and this version of "
-                f"Yieldwire reads {VERSION}. Use the version that wrote it, or move it away."
-            )
-        if boot != boot_id():
+        _update(connection, path, known)
+        if connection.execute("SELECT boot FROM about").fetchone()[0] != boot_id():
             times = {"now": clock.monotonic(), "wall": clock.now()}
             connection.execute(statements()["restart_clock"], times)
             connection.execute(statements()["restart_refusals"], times)
@@ -138,12 +149,37 @@ def prepare(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
         raise
 
 
-def _lay_out(connection: sqlite3.Connection) -> None:
-    text = files("yieldwire.stores.sqlite").joinpath("schema.sql").read_text("utf-8")
-    for statement in re.sub(r"--.*", "", text).split(";"):
-        if statement.strip():
-            connection.execute(statement)
-    connection.execute("INSERT INTO about VALUES (?, ?)", [VERSION, boot_id()])
+def _update(connection: sqlite3.Connection, path: Path, known: Mapping[int, str]) -> None:
+    version, latest = 0, max(known)
+    if _tables(connection):
+        (version,) = connection.execute("SELECT version FROM about").fetchone()
+    if version > latest:
+        raise StoreError(
+            f"Runs cannot be kept in {path}: it has layout {version}, and this version of "
+            f"Yieldwire knows {latest}. Use the newer version that wrote it, or move it away."
+        )
+    if version and version not in known:
+        raise StoreError(
+            f"Runs cannot be kept in {path}: its layout {version} is too old for this version of "
+            "Yieldwire. Use the version that wrote it, or move it away."
+        )
+    for number, script in known.items():
+        if number > version:
+            for statement in _statements_of(script):
+                connection.execute(statement)
+    if not version:
+        connection.execute("INSERT INTO about VALUES (?, ?)", [latest, boot_id()])
+    elif version < latest:
+        connection.execute("UPDATE about SET version = ?", [latest])
+
+
+def _statements_of(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @cache

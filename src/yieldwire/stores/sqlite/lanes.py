@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.stores.sqlite.failure import explain
-from yieldwire.stores.sqlite.file import FileSettings, connect, prepare
+from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
 from yieldwire.stores.sqlite.lane import Joint, Lane
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ class Lanes:
     def _connect_writer(self) -> sqlite3.Connection:
         connection = connect(self.settings)
         try:
-            prepare(connection, self.settings.path, self._clock)
+            prepare(connection, self.settings.path, self._clock, layouts())
         except BaseException:
             connection.close()
             raise

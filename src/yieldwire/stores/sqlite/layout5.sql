@@ -1,4 +1,4 @@
--- Version 5 of the file's layout. Times are seconds: since the epoch if people can read
+-- The layout of a new file. Times are seconds: since the epoch if people can read
 -- them, otherwise since the machine's start, which every process on it agrees about.
 
 CREATE TABLE about (

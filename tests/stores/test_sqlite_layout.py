@@ -1,0 +1,143 @@
+"""A file with an older layout is changed when it is opened: once, completely or not at all."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from yieldwire.clock import SystemClock
+from yieldwire.errors import StoreError
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
+from yieldwire.testing.contract.harness import chunks, claimed, log_of
+
+LATEST = max(layouts())
+
+STEP = """\
+-- The next layout; a made-up one.
+ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT 'none; yet';
+
+CREATE TABLE ends (run INTEGER NOT NULL, status TEXT NOT NULL);  -- one row for each end
+INSERT INTO ends SELECT n, status FROM runs;
+
+CREATE TRIGGER runs_end AFTER UPDATE OF ended_at ON runs BEGIN
+    INSERT INTO ends VALUES (new.n, new.status);
+    UPDATE runs SET note = 'ended' WHERE n = new.n;
+END;
+"""
+"""A step that fails if it is taken twice."""
+
+NEXT = {**layouts(), LATEST + 1: STEP}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+def update(path: Path, known: Mapping[int, str]) -> None:
+    """Open the file as a process does that knows these layouts."""
+    connection = connect(FileSettings(path=path, synchronous="NORMAL", busy_timeout=30.0))
+    try:
+        prepare(connection, path, SystemClock(), known)
+    finally:
+        connection.close()
+
+
+async def filled(path: Path) -> str:
+    """Keep a run of three events in the file, and return its id."""
+    store = SQLiteStore(path)
+    run = await claimed(store)
+    await store.append(run.id, chunks(run.id, 1, 2), after=0, fence=run.fence)
+    await store.close()
+    return run.id
+
+
+async def length_of(path: Path, run_id: str) -> int:
+    store = SQLiteStore(path)
+    try:
+        return len(await log_of(store, run_id))
+    finally:
+        await store.close()
+
+
+def ask(path: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def test_an_older_layout_is_changed_and_its_runs_are_kept(path: Path) -> None:
+    run_id = asyncio.run(filled(path))
+
+    update(path, NEXT)
+    update(path, NEXT)
+
+    assert ask(path, "SELECT version FROM about") == [(LATEST + 1,)]
+    assert ask(path, "SELECT id, note FROM runs") == [(run_id, "none; yet")]
+    assert ask(path, "SELECT status FROM ends") == [("running",)]
+    assert ask(path, "SELECT first, last FROM blocks") == [(1, 2)]
+
+
+def test_a_new_file_takes_the_same_steps_as_an_older_one(tmp_path: Path) -> None:
+    new, older = tmp_path / "new.db", tmp_path / "older.db"
+    update(older, layouts())
+    update(older, NEXT)
+
+    update(new, NEXT)
+
+    layout = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
+    assert ask(new, layout) == ask(older, layout)
+    assert ask(new, "SELECT version FROM about") == [(LATEST + 1,)]
+
+
+def test_processes_that_open_an_older_file_at_once_change_it_once(path: Path) -> None:
+    asyncio.run(filled(path))
+    everybody = Barrier(4)
+
+    def opened(_: int) -> None:
+        everybody.wait()
+        update(path, NEXT)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(opened, range(4)))
+
+    assert ask(path, "SELECT count(*) FROM ends") == [(1,)]
+
+
+def test_a_step_that_fails_changes_nothing(path: Path) -> None:
+    run_id = asyncio.run(filled(path))
+    failing = {**NEXT, LATEST + 2: "CREATE TABLE notes (n INTEGER);\nDROP TABLE missing;\n"}
+
+    with pytest.raises(sqlite3.OperationalError, match="missing"):
+        update(path, failing)
+
+    assert asyncio.run(length_of(path, run_id)) == 2
+    assert ask(path, "SELECT name FROM sqlite_master WHERE name IN ('notes', 'ends')") == []
+
+
+def test_a_file_of_a_newer_version_is_refused_and_not_changed(path: Path) -> None:
+    run_id = asyncio.run(filled(path))
+    update(path, NEXT)
+
+    with pytest.raises(StoreError, match=f"it has layout {LATEST + 1}, and .* knows {LATEST}. Use"):
+        asyncio.run(length_of(path, run_id))
+
+    assert ask(path, "SELECT version FROM about") == [(LATEST + 1,)]
+
+
+def test_a_layout_from_before_the_first_known_one_is_refused(path: Path) -> None:
+    update(path, layouts())
+
+    with pytest.raises(StoreError, match=f"its layout {LATEST} is too old for this version"):
+        update(path, {LATEST + 1: STEP})
+
+
+def test_the_versions_of_the_layout_have_no_gap() -> None:
+    assert list(layouts()) == list(range(min(layouts()), LATEST + 1))
