@@ -13,19 +13,43 @@ from benchmarks.server import Server
 INTERVAL_MS: Final = 50
 SETTLING: Final = 1.0
 SPARE_FILES: Final = 200
+KEPT_UP: Final = 0.97
+"""The share of its events from which a server counts as keeping the pace."""
+SEARCHING: Final = 1.0
+"""The window while looking for the most streams that keep the pace."""
 OPENING: Final = 20.0
 """Seconds in which all streams must be open."""
 
 
 def paced(server: Server, plan: Plan) -> Values:
-    """Many streams, each with a timer of its own."""
+    """Many streams, each with a timer of its own: a few, many, and as many as keep the pace."""
     loaded(server.port, asked(server, "hot", count=10), connections=8, repeat=True, responses=200)
     empty = server.memory()
-    request = asked(server, "paced", count=_enough(plan.paced), intervalMs=INTERVAL_MS)
-    with loading(server.port, request, connections=plan.streams, ramp=500) as load:
+    values = _paced(server, plan.paced, plan.streams)
+    values |= {"streams": plan.streams, "kb_per_stream": _kb(values, empty, plan.streams)}
+    few = _paced(server, plan.paced, plan.few_streams)
+    values |= {f"{name}_few": few[name] for name in few if name in {"cpu_us", "age_p99_ms"}}
+    if plan.most_streams:
+        kept = plan.streams if values["kept_up"] >= KEPT_UP else plan.few_streams
+        values["streams_kept"] = _most(server, kept, plan.most_streams)
+    return values
+
+
+def _paced(server: Server, seconds: float, streams: int) -> Values:
+    request = asked(server, "paced", count=_enough(seconds), intervalMs=INTERVAL_MS)
+    with loading(server.port, request, connections=streams, ramp=500, stamp=True) as load:
         load.wait_open(OPENING)
-        values = _window(server, load, plan.paced, plan.streams)
-    return values | {"streams": plan.streams, "kb_per_stream": _kb(values, empty, plan.streams)}
+        return _window(server, load, seconds, streams)
+
+
+def _most(server: Server, kept: int, most: int) -> int:
+    """Return about how many streams keep their pace, found in steps of a quarter."""
+    most = min(most, allow_files() - SPARE_FILES)
+    while (streams := kept * 5 // 4) <= most:
+        if _paced(server, SEARCHING, streams)["kept_up"] < KEPT_UP:
+            break
+        kept = streams
+    return kept
 
 
 def feed(server: Server, plan: Plan) -> Values:
@@ -58,10 +82,10 @@ def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
         raise BenchmarkError(f"Only {last.open} of {streams} streams were open to the end.")
     values = per_event(last.events - first.events, last.at - first.at, cpu)
     wanted = streams * 1000 / INTERVAL_MS
-    return values | {
-        "kept_up": values["events_per_s"] / wanted,
-        "memory": server.memory(),
+    ages = {
+        f"age_{part}_ms": last.stamp[f"{part}_us"] / 1000 for part in ("p50", "p99") if last.stamp
     }
+    return values | ages | {"kept_up": values["events_per_s"] / wanted, "memory": server.memory()}
 
 
 def idle(server: Server, plan: Plan) -> Values:

@@ -152,6 +152,25 @@ GOALS: Final = [
         times("ours", "B", "starlette", "ttfe_p99_ms_32"),
     ),
     Goal("C-cpu", "C, CPU of Starlette's", "<= 1 x", times("ours", "C", "starlette")),
+    Goal(
+        "C-cpu-raw",
+        "C, CPU of a bare ASGI application's",
+        "<= 1.15 x",
+        times("ours", "C", "raw-asgi"),
+    ),
+    Goal("C-age", "C, p99 of an event's age", "<= 10 ms", cost("ours", "C", "age_p99_ms")),
+    Goal(
+        "C-sqlite-age",
+        "C, the same with SQLite",
+        "<= 50 ms",
+        cost("ours-sqlite", "C", "age_p99_ms"),
+    ),
+    Goal(
+        "C-sqlite-cpu", "C, SQLite's CPU of memory's", "<= 1.5 x", times("ours-sqlite", "C", "ours")
+    ),
+    Goal(
+        "C-sqlite-pace", "C, SQLite, of the pace", ">= 0.97 x", cost("ours-sqlite", "C", "kept_up")
+    ),
     Goal("C-memory", "C, memory a stream", "<= 25 KB", cost("ours", "C", "kb_per_stream")),
     Goal("D-starlette", "D, a delivery, Starlette", ">= 3 x", times("starlette", "D")),
     Goal("D-uvloop", "D, a delivery, bare uvloop", ">= 0.8 x", times("limit-uvloop", "D")),

@@ -6,7 +6,7 @@
  * It talks with the harness in lines. On stdin: "mark" asks for the figures of this moment,
  * "stop" (or the end of the input) ends it. On stdout, each line one JSON object: {"state":"open"}
  * once every connection has the head of its first response, {"state":"mark"} for each mark, and
- * {"state":"end"} as the last one.
+ * {"state":"end"} as the last one. Ages of events are those since the mark before.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -123,10 +123,9 @@ static void report(const char *state, const char *why) {
            (unsigned long long)sum.reconnects, sum.status);
     if (*sum.header) print_text("header", sum.header);
     if (*sum.error) print_text("error", sum.error);
-    if (strcmp(state, "end") == 0) {
-        print_samples("ttfe", &first_event);
-        print_samples("stamp", &stamped);
-    }
+    if (strcmp(state, "end") == 0) print_samples("ttfe", &first_event);
+    print_samples("stamp", &stamped);
+    stamped.count = 0;
     puts("}");
     fflush(stdout);
 }

@@ -52,11 +52,11 @@ async def hot_text(count: int) -> AsyncIterator[Text]:
 
 
 @actions.action
-async def paced(count: int, intervalMs: float) -> AsyncIterator[dict[str, str]]:  # noqa: N803 - as it is on the wire
+async def paced(count: int, intervalMs: float) -> AsyncIterator[dict[str, int | str]]:  # noqa: N803 - as it is on the wire
     """Sleep before each event (scene C)."""
     for i in range(count):
         await asyncio.sleep(intervalMs / 1000)
-        yield {"text": f"token {i} "}
+        yield {"text": f"token {i} ", "ns": time.monotonic_ns()}
 
 
 @dataclass(slots=True)

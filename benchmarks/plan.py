@@ -13,6 +13,9 @@ class Plan:
     short: float = 1.0
     paced: float = 2.5
     streams: int = 1000
+    few_streams: int = 100
+    most_streams: int = 0
+    """Up to how many streams to look for the most that a server can serve; 0 leaves it out."""
     feed: float = 2.0
     readers: int = 1000
     replay: float = 0.8
@@ -31,6 +34,7 @@ QUICK: Final = replace(
     short=0.4,
     paced=1.0,
     streams=200,
+    few_streams=50,
     feed=1.0,
     readers=200,
     replay=0.3,
@@ -46,6 +50,7 @@ FULL: Final = replace(
     hot=2.0,
     short=2.0,
     paced=5.0,
+    most_streams=10_000,
     feed=4.0,
     replay=2.0,
     stalled=20.0,

@@ -82,7 +82,12 @@ SHEETS: Final[Mapping[str, Sheet]] = {
             _CPU,
             Column("of the core", "cpu_share", percent),
             Column("of the pace", "kept_up", percent),
+            Column("age of an event ms, p50", "age_p50_ms"),
+            Column("p99", "age_p99_ms"),
             Column("KB a stream", "kb_per_stream"),
+            Column("with a tenth of the streams, CPU µs", "cpu_us_few"),
+            Column("p99 ms", "age_p99_ms_few"),
+            Column("streams that keep the pace", "streams_kept"),
         ],
         by="cpu_us",
     ),
@@ -155,7 +160,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
 def sheet_lines(letter: str, results: Results, peers: Mapping[str, Peer]) -> list[str]:
     """Return a scene's table, the best server first and those that failed last."""
     sheet = SHEETS[letter]
-    heads = ["server", *(column.title for column in sheet.columns)]
+    heads = ["server", *(column.title for column in _columns(letter, results))]
     if sheet.has_ratio:
         heads.append("against Yieldwire")
     rows: list[tuple[float, list[str]]] = []
@@ -177,10 +182,20 @@ def shown_title(peer: Peer) -> str:
     return f"{marks[peer.role]}{peer.title}{marks[peer.role]}"
 
 
+def _columns(letter: str, results: Results) -> list[Column]:
+    """Return the columns for which anything was measured."""
+    names = results.peers_of(letter)
+    return [
+        column
+        for column in SHEETS[letter].columns
+        if any(results.value(name, letter, column.name) is not None for name in names)
+    ]
+
+
 def _cells(letter: str, results: Results, name: str) -> list[str]:
     sheet = SHEETS[letter]
     cells: list[str] = []
-    for column in sheet.columns:
+    for column in _columns(letter, results):
         value = results.value(name, letter, column.name)
         cells.append("" if value is None else column.show(value))
         if value is not None and column.name.startswith("ttfe_p50"):

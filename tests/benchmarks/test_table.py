@@ -61,6 +61,14 @@ def test_the_best_server_is_first_and_one_that_failed_is_last() -> None:
     assert "16x" in lines[3]
 
 
+def test_a_figure_that_no_server_has_gets_no_column() -> None:
+    results = results_of("C", "cpu_us", ours=[30.0], node=[20.0])
+
+    lines = sheet_lines("C", results, PEERS)
+
+    assert lines[0] == "| server | CPU µs an event | against Yieldwire |"
+
+
 def test_every_row_of_a_table_has_as_many_cells() -> None:
     results = results_of("B", "requests_per_s_32", ours=[7000.0])
     results.add(Measurement(peer="node", scene="B", round=1, error="a | b"))

@@ -16,7 +16,7 @@ function stream(event, write) {
   return events;
 }
 
-const token = (i) => JSON.stringify({ text: `token ${i} ` });
+const token = (i, ns) => JSON.stringify({ text: `token ${i} `, ns });
 
 const app = new H3();
 
@@ -37,7 +37,7 @@ app.post("/paced", async (event) => {
   return stream(event, async (events, reader) => {
     for (let i = 0; i < count && !reader.left; i++) {
       await sleep(intervalMs);
-      await events.push(token(i));
+      await events.push(token(i, Number(process.hrtime.bigint())));
     }
   });
 });

@@ -26,7 +26,7 @@ app.post("/paced", async (c) => {
   return streamSSE(c, async (stream) => {
     for (let i = 0; i < count && !stream.aborted; i++) {
       await stream.sleep(intervalMs);
-      await stream.writeSSE(message({ text: `token ${i} ` }));
+      await stream.writeSSE(message({ text: `token ${i} `, ns: Number(process.hrtime.bigint()) }));
     }
   });
 });

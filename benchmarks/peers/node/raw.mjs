@@ -38,7 +38,7 @@ async function paced(request, response) {
   open(response);
   for (let i = 0; i < count && !response.destroyed; i++) {
     await sleep(intervalMs);
-    if (!response.write(frame({ text: `token ${i} ` }))) await drained(response);
+    if (!response.write(frame({ text: `token ${i} `, ns: Number(process.hrtime.bigint()) }))) await drained(response);
   }
   response.end();
 }

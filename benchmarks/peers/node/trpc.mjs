@@ -31,7 +31,7 @@ const app = router({
   paced: procedure.input(pace).subscription(async function* ({ input }) {
     for (let i = 0; i < input.count; i++) {
       await sleep(input.intervalMs);
-      yield { text: `token ${i} ` };
+      yield { text: `token ${i} `, ns: Number(process.hrtime.bigint()) };
     }
   }),
   feed: procedure.subscription(async function* ({ signal }) {

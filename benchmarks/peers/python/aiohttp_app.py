@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import sys
+import time
 
 import uvloop
 from aiohttp import web
@@ -42,7 +43,7 @@ async def paced(request: web.Request) -> web.StreamResponse:
     response = await open_stream(request)
     for i in range(body["count"]):
         await asyncio.sleep(body["intervalMs"] / 1000)
-        await response.write(frame({"text": f"token {i} "}))
+        await response.write(frame({"text": f"token {i} ", "ns": time.monotonic_ns()}))
     return response
 
 

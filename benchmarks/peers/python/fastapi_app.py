@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -12,6 +13,10 @@ from pydantic import BaseModel, Field
 
 class Token(BaseModel):
     text: str
+
+
+class Stamped(Token):
+    ns: int
 
 
 class Count(BaseModel):
@@ -41,10 +46,10 @@ async def hot(body: Count) -> AsyncIterator[Token]:
 
 
 @app.post("/paced", response_class=EventSourceResponse)
-async def paced(body: Pace) -> AsyncIterator[Token]:
+async def paced(body: Pace) -> AsyncIterator[Stamped]:
     for i in range(body.count):
         await asyncio.sleep(body.interval / 1000)
-        yield Token(text=f"token {i} ")
+        yield Stamped(text=f"token {i} ", ns=time.monotonic_ns())
 
 
 @app.get("/feed", response_class=EventSourceResponse)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ async def hot(data: Count) -> ServerSentEvent:
 async def tokens(pace: Pace) -> AsyncIterator[bytes]:
     for i in range(pace.count):
         await asyncio.sleep(pace.intervalMs / 1000)
-        yield encode_json({"text": f"token {i} "})
+        yield encode_json({"text": f"token {i} ", "ns": time.monotonic_ns()})
 
 
 @post("/paced", status_code=200)

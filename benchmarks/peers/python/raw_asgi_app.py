@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ async def hot(count: int) -> AsyncIterator[bytes]:
 async def paced(count: int, interval: float) -> AsyncIterator[bytes]:
     for i in range(count):
         await asyncio.sleep(interval)
-        yield frame({"text": f"token {i} "})
+        yield frame({"text": f"token {i} ", "ns": time.monotonic_ns()})
 
 
 async def feed() -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 
 from sse_starlette import EventSourceResponse
@@ -19,7 +20,7 @@ KEPT = [{"text": f"token {i} "} for i in range(100_000)]
 readers: set[asyncio.Queue[Event | None]] = set()
 
 
-def event_of(value: dict[str, str]) -> Event:
+def event_of(value: dict[str, str | int]) -> Event:
     return {"data": json.dumps(value)}
 
 
@@ -40,7 +41,7 @@ async def hot(request: Request) -> Response:
 async def tokens(count: int, interval: float) -> AsyncIterator[Event]:
     for i in range(count):
         await asyncio.sleep(interval)
-        yield event_of({"text": f"token {i} "})
+        yield event_of({"text": f"token {i} ", "ns": time.monotonic_ns()})
 
 
 async def paced(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 
 from encoding import encode
@@ -52,7 +53,7 @@ async def paced(request: Request) -> Response:
     async def frames() -> AsyncIterator[bytes]:
         for i in range(body["count"]):
             await asyncio.sleep(body["intervalMs"] / 1000)
-            yield frame({"text": f"token {i} "})
+            yield frame({"text": f"token {i} ", "ns": time.monotonic_ns()})
 
     return stream(frames())
 
