@@ -21,6 +21,8 @@ settings.load_profile("any machine")
 
 # Where something is put together, and its files are read once: before anybody waits for it.
 READ_ONCE = [
+    ("anthropic/_client.py", "__init__"),
+    ("openai/_client.py", "__init__"),
     ("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args"),
     ("yieldwire/client/http.py", "new_http"),
     ("yieldwire/devtools/__init__.py", "attach"),

@@ -1,9 +1,7 @@
 """What the guide to databases says about transactions holds, with SQLAlchemy and SQLite."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from types import ModuleType
 from typing import cast
 
@@ -11,7 +9,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from tests.docs.blocks import DOCS, blocks
+from tests.docs.conftest import Load
 from yieldwire import ActionError, Actions, Context, Text
 from yieldwire.errors import InternalError, RunCancelled
 
@@ -19,14 +17,8 @@ NEW = [f"{n}@example.com" for n in range(150)]
 
 
 @pytest.fixture
-def files(modules: Path) -> dict[str, ModuleType]:
-    """Every file of the guide, imported."""
-    found: dict[str, ModuleType] = {}
-    for block in blocks(DOCS / "guides/use-a-database.md", "python"):
-        block.write_in(modules)
-        assert block.module is not None
-        found[block.module] = importlib.import_module(block.module)
-    return found
+def files(load: Load) -> dict[str, ModuleType]:
+    return load("use-a-database.md")
 
 
 @pytest.fixture
