@@ -71,6 +71,31 @@ def test_a_module_is_named_after_what_it_does(module: Path) -> None:
     assert names & NAMELESS == set()
 
 
+def test_a_name_means_one_class_or_type() -> None:
+    places: dict[str, list[str]] = {}
+
+    for module in MODULES:
+        for name in types_in(parse(module)):
+            place = str(module.relative_to(SOURCE))
+            places.setdefault(name.strip("_").casefold(), []).append(f"{name} in {place}")
+
+    assert [names for names in places.values() if len(names) > 1] == []
+
+
+def types_in(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of a module's classes and type aliases, but not of its type variables."""
+    for node in tree.body:
+        match node:
+            case ast.ClassDef(name=name):
+                yield name
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias")):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]) if re.match("_?[A-Z][a-z]", name):
+                yield name
+            case _:
+                pass
+
+
 def test_importing_the_package_imports_no_optional_dependency() -> None:
     program = "import sys, yieldwire; print(*sorted(sys.modules), sep='\\n')"
 

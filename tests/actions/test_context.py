@@ -30,7 +30,7 @@ class ListSink:
         self.drained.append(len(self.chunks))
 
 
-class GroupHost:
+class GroupAttempt:
     """Runs helpers in a task group."""
 
     def __init__(self, group: asyncio.TaskGroup, reason: str | None = None) -> None:
@@ -41,9 +41,9 @@ class GroupHost:
         return self._group.create_task(coroutine)
 
 
-def context(host: GroupHost | None = None) -> Context:
+def context(running: GroupAttempt | None = None) -> Context:
     return Context(
-        run_id="r1", action="a", owner=None, quota_key="c", request=RequestFacts(), host=host
+        run_id="r1", action="a", owner=None, quota_key="c", request=RequestFacts(), running=running
     )
 
 
@@ -75,7 +75,7 @@ def test_what_needs_a_running_attempt_says_so_in_a_guard() -> None:
 
 async def test_a_running_attempt_spawns_helpers() -> None:
     async with asyncio.TaskGroup() as group:
-        ctx = context(GroupHost(group))
+        ctx = context(GroupAttempt(group))
         task = ctx.spawn(helper())
 
     assert task.result() == 3
@@ -83,7 +83,7 @@ async def test_a_running_attempt_spawns_helpers() -> None:
 
 async def test_blocking_code_asks_whether_it_should_stop() -> None:
     async with asyncio.TaskGroup() as group:
-        goes_on, stops = context(GroupHost(group)), context(GroupHost(group, "requested"))
+        goes_on, stops = context(GroupAttempt(group)), context(GroupAttempt(group, "requested"))
 
         goes_on.check_cancelled()
         with pytest.raises(asyncio.CancelledError, match=r"^$"):

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from yieldwire.cli.children import FIRST_PAUSE, LONGEST_PAUSE, STEADY, BackOff, Children
+from yieldwire.cli.children import FIRST_PAUSE, LONGEST_PAUSE, STEADY, Children, RestartDelay
 
 
 class Clock:
@@ -96,17 +96,17 @@ def test_what_ends_again_and_again_is_said_once(
 
 
 def test_the_pauses_have_a_longest() -> None:
-    back_off = BackOff()
+    delay = RestartDelay()
 
-    pauses = [back_off.after(0.1) for _ in range(20)]
+    pauses = [delay.after(0.1) for _ in range(20)]
 
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.0, LONGEST_PAUSE)
 
 
 def test_one_that_lived_for_a_while_is_started_again_at_once() -> None:
-    back_off = BackOff()
+    delay = RestartDelay()
     for _ in range(5):
-        back_off.after(0.1)
+        delay.after(0.1)
 
-    assert [back_off.after(STEADY), back_off.after(0.1)] == [0.0, FIRST_PAUSE]
+    assert [delay.after(STEADY), delay.after(0.1)] == [0.0, FIRST_PAUSE]

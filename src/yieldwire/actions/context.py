@@ -46,8 +46,8 @@ class Sink(Protocol):
         ...
 
 
-class Host(Protocol):
-    """Runs an attempt; the part that its action uses."""
+class RunningAttempt(Protocol):
+    """The part of a running attempt that its action uses."""
 
     @property
     def cancel_reason(self) -> str | None:
@@ -76,18 +76,18 @@ class Context(Injected):
     attempt: int = 0
     state: dict[str, Json] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
-    host: Host | None = field(default=None, repr=False)
+    running: RunningAttempt | None = field(default=None, repr=False)
     opened: Mapping[Resource[Any], Any] = field(default_factory=dict, repr=False)
 
-    def _running(self) -> Host:
-        if self.host is None:
+    def _needed(self) -> RunningAttempt:
+        if self.running is None:
             raise UsageError("This needs a running attempt; guards run before there is one.")
-        return self.host
+        return self.running
 
     @property
     def is_cancelled(self) -> bool:
         """Whether the run was asked to stop."""
-        return self.host is not None and self.host.cancel_reason is not None
+        return self.running is not None and self.running.cancel_reason is not None
 
     def check_cancelled(self) -> None:
         """Raise if the run was asked to stop: for blocking code between two yields.
@@ -104,7 +104,7 @@ class Context(Injected):
         Raises:
             UsageError: If no attempt is running, or the action is blocking code.
         """
-        return self._running().spawn(coroutine)
+        return self._needed().spawn(coroutine)
 
 
 class Stream(Injected, Generic[C]):

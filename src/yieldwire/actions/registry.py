@@ -24,7 +24,7 @@ NAME_SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Registered:
     """An action, with the guards and the middleware of its runs, the outermost first."""
 
     action: Action[..., Any, Any]
@@ -41,7 +41,7 @@ class Registry:
     """
 
     def __init__(self, guards: Sequence[Guard] = (), middleware: Sequence[Middleware] = ()) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _Registered] = {}
         self._names: dict[str, Action[..., Any, Any]] = {}
         self._guards = tuple(map(injected, guards))
         self._middleware = tuple(map(injected, middleware))
@@ -100,16 +100,18 @@ class Registry:
             InvalidAction: If its name, in either form, is taken.
         """
         guards, middleware = action.options.guards, action.options.middleware
-        self._add(_Entry(action, tuple(map(injected, guards)), tuple(map(injected, middleware))))
+        self._add(
+            _Registered(action, tuple(map(injected, guards)), tuple(map(injected, middleware)))
+        )
 
-    def _add(self, entry: _Entry) -> None:
+    def _add(self, entry: _Registered) -> None:
         action = entry.action
         for name in {action.name, action.alias}:
             if name in self._names:
                 raise InvalidAction(f"Two actions answer to {name!r}; rename one of them.")
         guards = (*self._guards, *entry.guards)
         middleware = (*self._middleware, *entry.middleware)
-        self._entries[action.name] = _Entry(action, guards, middleware)
+        self._entries[action.name] = _Registered(action, guards, middleware)
         self._names[action.name] = self._names[action.alias] = action
 
     def guards_of(self, action: Action[..., Any, Any]) -> tuple[Guard, ...]:

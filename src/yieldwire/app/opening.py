@@ -33,8 +33,8 @@ LEAST: Final = 0.25
 """Minimum seconds for closing the resources, and then the store."""
 
 
-class Host(Protocol):
-    """What an opening needs of its application."""
+class Openable(Protocol):
+    """An application, as its opening needs it."""
 
     @property
     def store(self) -> RunStore:
@@ -76,8 +76,8 @@ class Host(Protocol):
 class Opening:
     """Everything that an application holds in one event loop, from `begin` to `close`."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, app: Openable) -> None:
+        self._app = app
         self.loop: Final = asyncio.get_running_loop()
         self.tasks: Final = Tasks()
         self.readers: Final[set[Reader]] = set()
@@ -105,7 +105,7 @@ class Opening:
     async def enqueue(self, run_id: str, prepared: Prepared | None = None) -> None:
         """Make sure that a pending run is executed; if the executor fails, a sweep tries again."""
         try:
-            await self._host.executor.enqueue(run_id, prepared)
+            await self._app.executor.enqueue(run_id, prepared)
         except Exception:
             logger.exception("the run was not enqueued", extra={"run_id": run_id})
         finally:
@@ -124,20 +124,20 @@ class Opening:
             StoreError: If the store cannot be used.
             Exception: Any error of a resource. Nothing stays open then.
         """
-        host = self._host
+        app = self._app
         try:
-            await host.store.open()
-            await host.prepare()
+            await app.store.open()
+            await app.prepare()
             ready: asyncio.Future[None] = self.loop.create_future()
-            keeping = self._resources.keep(host.registry.resources, ready)
+            keeping = self._resources.keep(app.registry.resources, ready)
             self._keeper = self.tasks.own(keeping, self._see_keeper_end)
             await ready
-            self._worker = host.new_worker(self.opened)
-            await host.executor.open(self._worker)
-            self._executor = host.executor
+            self._worker = app.new_worker(self.opened)
+            await app.executor.open(self._worker)
+            self._executor = app.executor
             await self._worker.adopt(left)
             self.tasks.own(self._look_after_time())
-            host.enter(self)
+            app.enter(self)
         except BaseException:
             if self._worker is not None:
                 await self._worker.close(0)
@@ -151,9 +151,9 @@ class Opening:
     async def _look_after_time(self) -> None:
         is_failing = False
         while not self._is_leaving:  # runs that a stopping process releases are for others
-            await asyncio.sleep(self._host.timing.sweep_every)
+            await asyncio.sleep(self._app.timing.sweep_every)
             try:
-                await self._host.sweep()
+                await self._app.sweep()
                 is_failing = False
             except StoreError as exc:
                 if not (is_failing or self._has_gone):  # logged once, however long it lasts
@@ -172,7 +172,7 @@ class Opening:
 
     async def close(self) -> None:
         """Let running actions finish, and be done within the grace time."""
-        grace = self._host.timing.grace
+        grace = self._app.timing.grace
         until = self.loop.time() + grace
         try:
             await self.worker.close(grace * (1 - SHARE))
@@ -201,7 +201,7 @@ class Opening:
             if not self._has_gone:
                 with suppress(TimeoutError):  # its queued work is done anyway
                     async with asyncio.timeout(left()):
-                        await self._host.store.close()
+                        await self._app.store.close()
 
     def abandon(self) -> Left:
         """Abandon everything, as the loop is gone; return the unfinished runs."""
@@ -217,8 +217,8 @@ class Opening:
 class Lifetime:
     """The current opening of an application, opened on demand."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, app: Openable) -> None:
+        self._app = app
         self._context = copy_context()
         self._tasks = Tasks()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -310,7 +310,7 @@ class Lifetime:
         return await asyncio.shield(self._ready)
 
     async def _begin(self, ready: "asyncio.Future[Opening]") -> None:
-        self._candidate = opening = Opening(self._host)
+        self._candidate = opening = Opening(self._app)
         error: BaseException = Unavailable("The server has stopped.")
         try:
             await opening.begin(self._left)
@@ -365,12 +365,12 @@ class Lifetime:
         try:
             if self._beginning is not None and (ready := self._ready) is not None:
                 self._beginning.cancel()
-                await asyncio.wait({self._beginning}, timeout=self._host.timing.grace)
+                await asyncio.wait({self._beginning}, timeout=self._app.timing.grace)
                 self._end_beginning(ready, Unavailable("The server has stopped."))
             if self._opening is not None:
                 await self._opening.close()
             else:
-                await self._host.store.close()
+                await self._app.store.close()
         finally:
             if self._opening is not None:
                 self._left = self._opening.worker.left()

@@ -36,7 +36,7 @@ class Disconnects:
         Raises:
             Disconnected: If the client left.
         """
-        watch = _Watch(receive, self._tasks)
+        watch = _DisconnectWatch(receive, self._tasks)
         timer = asyncio.get_running_loop().call_later(WATCH_AFTER, watch.begin)
         try:
             return await work
@@ -49,7 +49,7 @@ class Disconnects:
             watch.end()
 
 
-class _Watch:
+class _DisconnectWatch:
     """The watch for one request. It cancels the task that created it."""
 
     __slots__ = ("_asked", "_has_left", "_receive", "_task", "_tasks", "_watching")

@@ -22,7 +22,7 @@ from yieldwire.stores import REVOCATIONS_KEPT, RunStore
 
 logger = logging.getLogger("yieldwire.asgi")
 
-Ask: TypeAlias = Callable[[], Awaitable[Caller]]
+AskCaller: TypeAlias = Callable[[], Awaitable[Caller]]
 """Identifies the sender of a request again."""
 
 
@@ -102,7 +102,7 @@ class SignOuts:
                 reader.revoke()
 
 
-async def ask_again(reader: Reader, ask: Ask, every: float) -> None:
+async def ask_again(reader: Reader, ask: AskCaller, every: float) -> None:
     """Identify the reader's caller again every few seconds; revoke the reader if it has changed.
 
     The same if identification fails or takes too long: the client reconnects and gets the error.
@@ -123,7 +123,7 @@ async def ask_again(reader: Reader, ask: Ask, every: float) -> None:
             reader.revoke()
 
 
-async def _is_same(reader: Reader, ask: Ask) -> bool | None:
+async def _is_same(reader: Reader, ask: AskCaller) -> bool | None:
     """Return whether it is still the reader's caller; ``None`` if the run is gone."""
     try:
         return (await ask()).owner == reader.caller.owner

@@ -29,7 +29,7 @@ LOOK_EVERY: Final = 0.2
 """Seconds between two checks of all processes."""
 
 
-class BackOff:
+class RestartDelay:
     """How long to wait before a process that exited is restarted.
 
     Not at all the first time, then longer and longer, until one has lived for a while.
@@ -51,7 +51,7 @@ class _Slot:
 
     def __init__(self, process: "subprocess.Popen[bytes]", at: float) -> None:
         self.process, self.at = process, at
-        self.back_off = BackOff()
+        self.delay = RestartDelay()
         self.is_down = False
 
 
@@ -116,7 +116,7 @@ class Children:
 
     def _note_end(self, slot: _Slot, now: float) -> None:
         lived = now - slot.at
-        pause = slot.back_off.after(lived)
+        pause = slot.delay.after(lived)
         slot.at, slot.is_down = now + pause, True
         if pause == 0.0:  # logged once, however often it exits from now on
             note(

@@ -33,7 +33,7 @@ class Content:
 
     content_type: str
     length: int
-    parts: Sequence["bytes | _File"] = field(repr=False)
+    parts: Sequence["bytes | _FilePart"] = field(repr=False)
     is_upload: bool = False
 
     def content(self) -> bytes | AsyncIterator[bytes]:
@@ -76,7 +76,7 @@ def query_of(input: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _FilePart:
     source: Path | BinaryIO
     name: str
     content_type: str
@@ -94,23 +94,23 @@ class _File:
                 await asyncio.to_thread(file.close)
 
 
-def _file(value: object) -> _File:
+def _file(value: object) -> _FilePart:
     if isinstance(value, Path):
-        return _File(
+        return _FilePart(
             source=value,
             name=_sendable(value.name),
             content_type=_type_of(value.name),
             size=value.stat().st_size,
         )
     if isinstance(value, UploadLike):
-        return _File(
+        return _FilePart(
             source=value.file,
             name=_sendable(value.filename),
             content_type=_header_text(value.content_type),
             size=_size(value.file),
         )
     name = Path(str(getattr(value, "name", "upload"))).name
-    return _File(
+    return _FilePart(
         source=value,  # type: ignore[arg-type]  # it has read and seek
         name=_sendable(name),
         content_type=_type_of(name),
@@ -156,7 +156,7 @@ def _texts_of(value: object) -> Iterator[str]:
 def _form(input: object) -> Content:
     boundary = secrets.token_hex(16)
     head = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    files, places = list[_File](), list[str]()
+    files, places = list[_FilePart](), list[str]()
 
     def take(value: object, place: str) -> str:
         files.append(_file(value))
@@ -166,7 +166,7 @@ def _form(input: object) -> Content:
     text = to_json(without_files(input, take), by_alias=True)
     opening = f'{head}":input"\r\n\r\n{{"input":'.encode()
     closing = b',"files":%b}\r\n' % to_json(places)
-    parts: list[bytes | _File] = [opening + text + closing]
+    parts: list[bytes | _FilePart] = [opening + text + closing]
     for number, file in enumerate(files):
         shown = file.name.translate(_ESCAPES)
         parts.append(

@@ -25,7 +25,7 @@ class UploadLike(Protocol):
     content_type: str
 
 
-Take = Callable[[object, str], str]
+TakeFile = Callable[[object, str], str]
 """Takes a file and its place, as a JSON pointer (RFC 6901), and returns the file's name."""
 
 
@@ -46,7 +46,7 @@ def has_files(value: object) -> bool:
     return False
 
 
-def without_files(value: object, take: Take, place: str = "") -> object:
+def without_files(value: object, take: TakeFile, place: str = "") -> object:
     """Return ``value`` with a name in the place of each file.
 
     Parts without files do not change, so that they give the same JSON.
@@ -60,7 +60,7 @@ def without_files(value: object, take: Take, place: str = "") -> object:
         raise UsageError("The input contains itself, or nests too deep.") from None
 
 
-def _without_files(value: object, take: Take, place: str) -> object:
+def _without_files(value: object, take: TakeFile, place: str) -> object:
     if is_file(value):
         return take(value, place)
     if not has_files(value):
@@ -79,7 +79,7 @@ def _without_files(value: object, take: Take, place: str) -> object:
     return {key: _without_files(item, take, _below(place, key)) for key, item in named.items()}
 
 
-def _model_without_files(model: Any, take: Take, place: str) -> object:  # noqa: ANN401 - a model, or a dataclass of Pydantic's
+def _model_without_files(model: Any, take: TakeFile, place: str) -> object:  # noqa: ANN401 - a model, or a dataclass of Pydantic's
     """Return the JSON of a model as it serializes itself, except where its fields have files."""
     declared = type(model).__pydantic_fields__
     held = {**vars(model), **(getattr(model, "__pydantic_extra__", None) or {})}

@@ -146,7 +146,7 @@ class Attempt:
             quota_key=self.run.quota_key,
             attempt=self.run.attempt,
             labels=list(self.run.labels),
-            host=self,
+            running=self,
             opened=self._services.resources,
             **self._work.context,
         )

@@ -8,10 +8,10 @@ is no gap between replayed and live events.
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Final, Protocol, Self, TypeAlias
+from typing import Final, Protocol, Self
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, Unauthorized
@@ -19,9 +19,6 @@ from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.stores import Deliver, RunStore
-
-Take: TypeAlias = Callable[[Block], bool]
-"""Takes a block at once, and returns whether it could; if not, or if it raises, `next` does."""
 
 PAGE_BYTES: Final = 65_536
 """About the bytes sent at a time; a reader that does not read costs a few times that."""
@@ -68,7 +65,7 @@ class Reader:
         self._waiting: asyncio.Task[object] | None = None
         self._seq = 0
         self._page: Sequence[Block] = ()
-        self._take: Take | None = None
+        self._take: Deliver | None = None
         self._is_interrupted = False
         self._is_behind, self._is_over = True, False
         # A run that does not need readers is not told about them.
@@ -199,7 +196,7 @@ class Reader:
         finally:
             await self._end()
 
-    def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
+    def begin(self, after: int, page: Sequence[Block] = (), take: Deliver | None = None) -> None:
         """Start after ``after``. ``page`` is what was already read from there.
 
         While the reader waits, new blocks are passed to ``take`` where they are appended, if the

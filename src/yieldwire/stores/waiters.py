@@ -19,7 +19,7 @@ from yieldwire.stores import Deliver
 
 Heads: TypeAlias = Mapping[str, int]
 """The last seq of each unfinished run; runs that have ended, or are gone, are not in it."""
-Ask: TypeAlias = Callable[[set[str]], "asyncio.Future[Heads]"]
+AskHeads: TypeAlias = Callable[[set[str]], "asyncio.Future[Heads]"]
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Waiters:
     ``ask`` reads the heads of runs from the file.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: AskHeads) -> None:
         self._ask = ask
         self._waiters: dict[str, dict[asyncio.Future[bool], _Waiter]] = {}
         self._unseen: set[str] = set()

@@ -55,7 +55,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
     ) -> None:
         self._app, self._client, self._server, self._root_path = app, client, server, root_path
         self._tasks: asyncio.TaskGroup | None = None
-        self._exchanges: dict[asyncio.Task[None], _Exchange] = {}
+        self._exchanges: dict[asyncio.Task[None], _ServerCall] = {}
         self._lifespan = _Lifespan(app)
         self.errors: Final[list[Exception]] = []
         """Errors of responses, raised by the application or not reported, in order."""
@@ -105,7 +105,7 @@ class StreamingTransport(httpx2.AsyncBaseTransport):
             raise RuntimeError(
                 "Enter the transport, or the client it belongs to, with `async with`."
             )
-        exchange = _Exchange(request)
+        exchange = _ServerCall(request)
         task = self._tasks.create_task(exchange.run(self._app, self._scope(request)))
         self._exchanges[task] = exchange
         task.add_done_callback(self._forget)
@@ -148,7 +148,7 @@ def http_of(app: ASGIApp) -> httpx2.AsyncClient:
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-class _Exchange(httpx2.AsyncByteStream):
+class _ServerCall(httpx2.AsyncByteStream):
     """One request and its response: the application on one side, the reader on the other."""
 
     def __init__(self, request: httpx2.Request) -> None:

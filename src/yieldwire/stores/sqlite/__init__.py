@@ -51,7 +51,7 @@ from yieldwire.stores.sqlite.file import (
 )
 from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
-from yieldwire.stores.sqlite.log import BlockItem, Log
+from yieldwire.stores.sqlite.log import BlockItem, LogTable
 from yieldwire.stores.sqlite.revocations import RevocationTable
 from yieldwire.stores.tails import Tails
 from yieldwire.stores.waiters import Heads, Waiters
@@ -108,7 +108,7 @@ class SQLiteStore:
         self.blobs: Blobs | None = FolderBlobs(path.with_name(path.name + "-files"))
         self._clock = clock or SystemClock()
         self._sql = dict(statements())
-        self._log = Log(self._sql, self._clock)
+        self._log = LogTable(self._sql, self._clock)
         self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads = Reads(self._ask_page)

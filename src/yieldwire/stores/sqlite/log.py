@@ -38,7 +38,7 @@ class BlockItem(Item):
 
     def __init__(
         self,
-        log: "Log",
+        log: "LogTable",
         run_id: str,
         block: Block,
         after: int,
@@ -59,7 +59,7 @@ class BlockItem(Item):
         return self.log.append(connection, self)
 
 
-class Log:
+class LogTable:
     """Writes runs and their logs, in the caller's transaction.
 
     ``sql`` has the statements by name.
