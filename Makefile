@@ -23,7 +23,7 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
 
-test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | /usr/bin/chromium /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
+test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | /usr/bin/chromium /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
@@ -114,12 +114,14 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
-# The browser tests use Debian's Chromium, with Debian's nginx in between, and tests/eventpath counts with Debian's Valgrind.
+# The browser tests use Debian's Chromium, with Debian's nginx in between, tests/eventpath counts with Debian's Valgrind,
+# and tests/cli shows what a person sees in Debian's tmux.
 # RUNLEVEL=1 keeps Debian from starting nginx when it is installed.
 /usr/bin/chromium: PACKAGES := chromium fonts-dejavu-core
+/usr/bin/tmux: PACKAGES := tmux
 /usr/bin/valgrind: PACKAGES := valgrind
 /usr/sbin/nginx: PACKAGES := nginx-light
-/usr/bin/chromium /usr/bin/valgrind /usr/sbin/nginx:
+/usr/bin/chromium /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx:
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
 	  $$as_root apt-get install -y -qq --no-install-recommends $(PACKAGES); } </dev/null >&2 \

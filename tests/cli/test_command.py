@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import from_json
 
-from tests.cli.terminal import APP, Command, run, running
+from tests.cli.terminal import APP, Command, Ended, run, running
 from yieldwire.cli import main
 from yieldwire.cli import target as calling
 
@@ -105,7 +105,7 @@ def test_ctrl_c_cancels_the_run_and_waits_for_its_end(target: str, folder: Path)
 
     assert ended.code == 130
     assert ended.err.splitlines() == [
-        "Cancelling. Press Ctrl-C again to exit at once.",
+        "Cancelling. Ctrl-C again exits at once.",
         "CANCELLED: The run was cancelled.",
     ]
 
@@ -232,16 +232,48 @@ def test_a_file_that_fails_shows_the_users_traceback(folder: Path) -> None:
     assert "importlib" not in ended.err
 
 
-def test_a_reader_of_the_output_can_leave(folder: Path) -> None:
-    call = f"{sys.executable} -m yieldwire.cli call app.py feed n=100000"
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--help",
+        "--version",
+        "call --help",
+        "actions app.py",
+        "types app.py",
+        "call app.py feed n=100000",
+        "call app.py feed n=100000 --json",
+        "call app.py add a=1",
+        "call URL feed n=1000 --token anna",
+        "runs URL --token anna --json",
+    ],
+)
+def test_the_reader_of_the_output_can_leave(url: str, folder: Path, arguments: str) -> None:
+    program = f"{sys.executable} -m yieldwire.cli {arguments.replace('URL', url)}"
 
-    ended = Command("-c", IN_SHELL, f"{call} | head -n 1; echo ${{PIPESTATUS[0]}}", cwd=folder)
+    ended = Command("-c", IN_SHELL, f"{program} | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
 
-    assert ended.finish().out == "0\n1\n"
+    assert ended.finish() == Ended(code=0, out="0\n", err="")
 
 
-def test_the_version_is_told(folder: Path) -> None:
-    assert run("--version", cwd=folder).out.startswith("yieldwire 0.")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("call app.py count to=9", 0), ("call app.py fail", 1), ("call", 2), ("call app.py add", 3)],
+)
+def test_the_reader_of_the_messages_can_leave(folder: Path, arguments: str, code: int) -> None:
+    program = f"{sys.executable} -m yieldwire.cli {arguments}"
+
+    ended = Command("-c", IN_SHELL, f"{program} 2>&1 | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
+
+    assert ended.finish().out == f"{code}\n"
+
+
+@pytest.mark.parametrize("arguments", [["actions"], ["dev", "--no-reload"]])
+def test_ctrl_c_while_a_file_is_imported_is_quiet(folder: Path, arguments: list[str]) -> None:
+    (folder / "slow.py").write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\n")
+
+    ended = run(arguments[0], "slow.py", *arguments[1:], cwd=folder)
+
+    assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
 @pytest.mark.parametrize("name", ["dev", "serve", "call", "actions", "runs", "tail", "cancel"])

@@ -17,3 +17,5 @@ def main() -> None:
             raise
         sys.stderr.write(f"{MissingDependency(package, 'cli', 'The command line')}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)  # pressed so early that nothing had begun

@@ -19,6 +19,16 @@ from yieldwire.cli.display import (
     show_json,
     show_table,
 )
+from yieldwire.cli.help import (
+    EXIT_CODES,
+    USE_OF_TYPES,
+    VALUES,
+    WIDTH,
+    Command,
+    Group,
+    Pipe,
+    examples,
+)
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.showing import Interrupt, run_until_done, show_run
@@ -29,10 +39,11 @@ from yieldwire.describe.typescript import typescript
 from yieldwire.errors import Unreachable, UsageError, YieldwireError
 
 cli: Final = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,  # the examples keep their lines
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": WIDTH},
 )
 
 File: TypeAlias = Annotated[
@@ -58,41 +69,30 @@ Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 picks a free one
 Base: TypeAlias = Annotated[str, typer.Option(help="The path prefix for actions.")]
 Fd: TypeAlias = Annotated[int | None, typer.Option(hidden=True)]
 
-EXIT_CODES: Final = """
-
-\b
-Exit codes:
-  0    the run completed
-  1    it failed
-  2    the command line is wrong
-  3    it was refused before it started: input, 401, 403, 404, 429 ...
-  4    the server cannot be reached, or is not a Yieldwire application
-  130  it was cancelled, by Ctrl-C or by somebody else
-"""
-
-
-USE_OF_TYPES: Final = """
-
-\b
-In TypeScript:
-  import { createClient } from "yieldwire"
-  import type { Actions } from "./actions.gen"
-  const actions = createClient<Actions>({ url: "/api/_actions" })
-"""
-
-
-def examples(*lines: str) -> str:
-    """Return the text below a command's help."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
-
 
 def run() -> None:
     """Run the command in the arguments, and exit with its code."""
+    code = _code()
     try:
-        cli()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain at its exit, and change the code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _code() -> int | str | None:
+    try:
+        cli(prog_name="yieldwire")
+    except Pipe:
+        return Outcome.COMPLETED  # nothing failed: the reader has what it wanted
+    except BrokenPipeError:
+        return Outcome.USAGE  # the reader of a message about the command line has left
+    except SystemExit as exc:
+        return exc.code
     except LoadFailed as exc:
         note(f"{exc.details}\n\n{exc}")
-        sys.exit(Outcome.USAGE)
+        return Outcome.USAGE
     except YieldwireError as exc:
         if isinstance(exc, UsageError):
             note(str(exc))
@@ -100,32 +100,37 @@ def run() -> None:
             fail(exc.error_object())
             if isinstance(exc, Unreachable) and exc.run_id is not None:
                 note(f"Run {exc.run_id} may still be running; `yieldwire tail` follows it.")
-        sys.exit(Outcome.of_error(exc))
-    except BrokenPipeError:
-        # The reader of the output closed it; Python would complain at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Outcome.FAILED)
+        return Outcome.of_error(exc)
+    return Outcome.COMPLETED
 
 
 @cli.callback(
     invoke_without_command=True,
     epilog=examples(
         "yieldwire dev app.py",
-        "yieldwire call app.py import_contacts file=@contacts.csv",
-        "yieldwire actions https://example.com/api/_actions",
-        "yieldwire call https://example.com/api/_actions suggest_feature page=/pricing",
+        "yieldwire actions app.py",
+        "yieldwire call app.py count to=3",
+        "yieldwire call http://127.0.0.1:8000/api/_actions count to=3",
     ),
 )
 def main(
     *,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version.")
+    ] = False,
 ) -> None:
-    """Write typed Python functions that yield; serve them, call them, watch them run."""
+    """Serve typed Python functions that yield, call them, and watch them run.
+
+    APP is a Python file with `actions = Actions()`, URL is where such an application is mounted.
+    Each command has its own --help, with examples.
+    """
     if show_version:
         typer.echo(f"yieldwire {version('yieldwire')}")
 
 
 @cli.command(
+    cls=Command,
+    short_help="Serve with a page to try it.",
     epilog=examples(
         "yieldwire dev app.py:actions --port 8080 --open",
         "yieldwire dev app.py --static web",
@@ -157,6 +162,8 @@ def dev(  # noqa: PLR0913 - options, passed by name
 
 
 @cli.command(
+    cls=Command,
+    short_help="Serve in production.",
     epilog=examples(
         "yieldwire serve app.py --host 0.0.0.0 --port 80",
         "yieldwire serve app.py --proxy-headers --proxies 10.0.0.0/8 --access-log",
@@ -170,16 +177,17 @@ def serve(  # noqa: PLR0913 - options, passed by name
     base: Base = BASE,
     workers: Annotated[int, typer.Option(min=1, help="Number of server processes.")] = 1,
     proxy_headers: Annotated[
-        bool, typer.Option(help="Trust X-Forwarded-For and -Proto from --proxies.")
+        bool,
+        typer.Option("--proxy-headers", help="Trust X-Forwarded-For and -Proto from --proxies."),
     ] = False,
     proxies: Annotated[
         str, typer.Option(help="Comma-separated addresses of trusted proxies.")
     ] = "127.0.0.1",
     root_path: Annotated[str, typer.Option(help="The path prefix that a proxy strips.")] = "",
-    access_log: Annotated[bool, typer.Option(help="Log each request.")] = False,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log each request.")] = False,
     fd: Fd = None,
 ) -> None:
-    """Serve an application, without the page.
+    """Serve an application in production, without the developer page.
 
     On SIGTERM it accepts no new runs, asks readers to reconnect, and gives running actions their
     grace period to finish.
@@ -198,19 +206,22 @@ def serve(  # noqa: PLR0913 - options, passed by name
 
 
 @cli.command(
+    cls=Command,
+    short_help="Call an action and follow it.",
     epilog=examples(
+        "yieldwire call app.py count to=3",
         "yieldwire call app.py import_contacts file=@contacts.csv",
-        "yieldwire call app.py add a=1 b=2",
-        "yieldwire call http://127.0.0.1:8000/api/_actions chat 'words=a b' deep:='{\"x\": 1}'",
+        "yieldwire call http://127.0.0.1:8000/api/_actions count to=3 --json",
         'yieldwire call https://example.com/api/_actions report --token "$TOKEN" --detach',
     )
+    + VALUES
     + EXIT_CODES,
 )
 def call(  # noqa: PLR0913 - options, passed by name
     target: Anywhere,
-    action: Annotated[str, typer.Argument(help="The action's name.")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="The action's name.")],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its input.")
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its input; see below.")
     ] = None,
     *,
     token: TokenOption = None,
@@ -222,9 +233,8 @@ def call(  # noqa: PLR0913 - options, passed by name
 ) -> None:
     """Call an action and follow its run: progress, text as it arrives, the result.
 
-    Values are read according to the action's schema. key:=json is JSON, key=@path is a file, and
-    a list field can be given several times. Ctrl-C cancels the run; a second Ctrl-C exits at
-    once. With --json each event is a line of JSON, and nothing else is on stdout.
+    `yieldwire actions` lists the actions and their parameters. Ctrl-C cancels the run; a second
+    Ctrl-C exits at once. With --json each event is a line of JSON, and nothing else is on stdout.
     """
     opening = target_of(address_of(target, token, header))
 
@@ -242,15 +252,20 @@ def call(  # noqa: PLR0913 - options, passed by name
 
 
 @cli.command(
+    cls=Command,
+    short_help="List actions and parameters.",
     epilog=examples(
         "yieldwire actions app.py",
-        "yieldwire actions https://example.com/api/_actions --json",
+        "yieldwire actions http://127.0.0.1:8000/api/_actions --json",
     ),
 )
 def actions(
     target: Anywhere, *, token: TokenOption = None, header: Header = None, as_json: AsJson = False
 ) -> None:
-    """List the actions with their parameters."""
+    """List the actions with their parameters.
+
+    A parameter with `= ...` has a default and can be left out.
+    """
     opening = target_of(address_of(target, token, header))
 
     async def work(_interrupt: Interrupt) -> Outcome:
@@ -269,6 +284,8 @@ def actions(
 
 
 @cli.command(
+    cls=Command,
+    short_help="Write TypeScript types.",
     epilog=examples(
         "yieldwire types app.py -o web/src/actions.gen.ts",
         "yieldwire types app.py -o web/src/actions.gen.ts --watch",
@@ -312,7 +329,10 @@ def types(
 
 
 @cli.command(
+    cls=Command,
+    short_help="List runs, newest first.",
     epilog=examples(
+        "yieldwire runs http://127.0.0.1:8000/api/_actions",
         'yieldwire runs https://example.com/api/_actions --status running --token "$TOKEN"',
     ),
 )
@@ -329,7 +349,11 @@ def runs(  # noqa: PLR0913 - options, passed by name
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
-    """List your own runs, newest first."""
+    """List your own runs, newest first; on a development server, everybody's.
+
+    Runs belong to the caller that `identify` names: sign in with --token or --header. A run that
+    was started anonymously is on no list; `yieldwire tail` follows it by its id.
+    """
     address = address_of(url, token, header)
 
     async def work(_interrupt: Interrupt) -> Outcome:
@@ -347,8 +371,10 @@ def runs(  # noqa: PLR0913 - options, passed by name
 
 
 @cli.command(
+    cls=Command,
+    short_help="Follow a run to its end.",
     epilog=examples(
-        "yieldwire tail https://example.com/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
+        "yieldwire tail http://127.0.0.1:8000/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
     )
     + EXIT_CODES,
 )
@@ -363,7 +389,10 @@ def tail(
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run from its start, and follow it to its end. Ctrl-C leaves it running."""
+    """Show a run from its start, and follow it to its end. Ctrl-C leaves it running.
+
+    The id is what `yieldwire call --detach` prints and `yieldwire runs` lists.
+    """
     address = address_of(url, token, header)
 
     async def work(interrupt: Interrupt) -> Outcome:
@@ -375,8 +404,10 @@ def tail(
 
 
 @cli.command(
+    cls=Command,
+    short_help="Stop a run.",
     epilog=examples(
-        "yieldwire cancel https://example.com/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
+        "yieldwire cancel http://127.0.0.1:8000/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
     ),
 )
 def cancel(url: Url, run: RunId, *, token: TokenOption = None, header: Header = None) -> None:

@@ -1,22 +1,25 @@
 """The terminal's view of a run: bars, texts, lines of JSON. Without a terminal, plain lines."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TextIO
 
 from pydantic_core import to_json
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TaskProgressColumn,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from yieldwire.cli.outcome import lines_of
 from yieldwire.errors import ErrorObject, Json
@@ -26,10 +29,15 @@ from yieldwire.setting import is_number
 
 _CONTROLS: Final = {
     code: "\N{REPLACEMENT CHARACTER}"
-    for code in (*range(32), *range(127, 160))
+    for code in (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
     if chr(code) not in "\n\t"
 }
-"""Characters with which a text could control a terminal."""
+"""Characters with which a text could control a terminal, or reverse what follows it."""
+
+ROOM_FOR_TIMES: Final = 40
+"""The columns of a terminal that is wide enough for a bar and its times."""
+ROOM_FOR_ECHO: Final = 3
+"""The columns right of a message: a terminal shows ^C there, and must not wrap the line for it."""
 
 
 class Display(Protocol):
@@ -37,6 +45,10 @@ class Display(Protocol):
 
     def show(self, event: Event) -> None:
         """Show an event."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Write a line to stderr, below what is shown."""
         ...
 
     def close(self) -> None:
@@ -56,6 +68,10 @@ class JsonLines:
         self._out.write(line.decode())
         self._out.flush()
 
+    def note(self, text: str) -> None:
+        """Write it."""
+        note(text)
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -67,8 +83,10 @@ class Terminal:
     """
 
     def __init__(self) -> None:
-        self._out, self._notes = sys.stdout, Console(stderr=True, highlight=False)
-        self._bar: _Bar = _LiveBar(self._notes) if self._notes.is_terminal else _PlainBar()
+        self._out, notes = sys.stdout, Console(stderr=True, highlight=False)
+        # Not `notes.is_terminal`, which FORCE_COLOR makes true in a log file.
+        is_live = sys.stderr.isatty() and not notes.is_dumb_terminal
+        self._bar: _Bar = _LiveBar(notes) if is_live else _PlainBar()
         self._is_line_open = False
 
     def show(self, event: Event) -> None:
@@ -79,12 +97,18 @@ class Terminal:
         elif event.type is EventType.RESTARTED:
             self._end_line()
             attempt = _fields(value).get("attempt", "")
-            note(f"Attempt {attempt} starts; earlier output no longer counts.")
+            self.note(f"Attempt {attempt} starts; earlier output no longer counts.")
         elif event.type is EventType.DONE:
             self._show_result(_fields(value).get("result"))
         else:
-            self._end_line()
+            self.close()  # the error is the last line, below the bar
             fail(ErrorObject.from_dict(value))
+
+    def note(self, text: str) -> None:
+        """Write it, on a line of its own if stdout is the same terminal."""
+        if self._out.isatty():
+            self._end_line()
+        note(text)
 
     def _show_chunk(self, value: Json, text: str | None) -> None:
         progress = _progress_in(value)
@@ -143,7 +167,7 @@ def _progress_in(value: Json) -> _Shown | None:
         current,
         _number_in(fields, "total"),
         _number_in(fields, "percent"),
-        message if isinstance(message, str) else "",
+        " ".join(message.split()) if isinstance(message, str) else "",
     )
 
 
@@ -167,21 +191,13 @@ class _LiveBar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress: Progress | None = None
+        self._progress: _BarAndMessage | None = None
         self._task = TaskID(0)
 
     def show(self, progress: _Shown) -> None:
         if self._progress is None:
-            self._progress = Progress(
-                SpinnerColumn(),
-                BarColumn(),
-                TaskProgressColumn(show_speed=True),
-                TextColumn("{task.description}", markup=False),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._task = self._progress.add_task("")
+            self._progress = _BarAndMessage(*_columns(self._console), console=self._console)
+            self._task = self._progress.add_task("", total=None)
             self._progress.start()
         self._progress.update(
             self._task,
@@ -199,6 +215,25 @@ class _LiveBar:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+class _BarAndMessage(Progress):
+    """A bar, and its message on the line below: neither takes the other's columns."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            message = Text(task.description, no_wrap=True, overflow="ellipsis")
+            yield Padding(message, (0, ROOM_FOR_ECHO, 0, 2), expand=False)
+
+
+def _columns(console: Console) -> Iterator[ProgressColumn]:
+    yield SpinnerColumn()
+    yield BarColumn()
+    yield TaskProgressColumn(show_speed=True)
+    if console.width >= ROOM_FOR_TIMES:
+        yield TimeElapsedColumn()
+        yield TimeRemainingColumn()
 
 
 class _PlainBar:
@@ -224,9 +259,10 @@ class _PlainBar:
 
 
 def note(text: str) -> None:
-    """Write a line to stderr."""
-    sys.stderr.write(_clean(text) + "\n")
-    sys.stderr.flush()
+    """Write a line to stderr, if that has a reader."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(_clean(text) + "\n")
+        sys.stderr.flush()
 
 
 def fail(error: ErrorObject) -> None:

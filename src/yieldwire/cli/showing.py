@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from yieldwire.cli.display import Display, note
+from yieldwire.cli.display import Display
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.target import ShownRun
 from yieldwire.errors import YieldwireError
@@ -63,7 +63,7 @@ async def show_run(
     interrupt.restore = display.close
     async with asyncio.TaskGroup() as tasks:
         if cancels:
-            interrupt.first = lambda: tasks.create_task(_cancel(run))
+            interrupt.first = lambda: tasks.create_task(_cancel(run, display))
         try:
             outcome = await _show(run, display)
         except Exception as exc:  # noqa: BLE001 - raised below, outside of the group
@@ -85,9 +85,9 @@ async def _show(run: ShownRun, display: Display) -> Outcome:
     return Outcome.of_status((await run.snapshot())["status"])
 
 
-async def _cancel(run: ShownRun) -> None:
-    note("Cancelling. Press Ctrl-C again to exit at once.")
+async def _cancel(run: ShownRun, display: Display) -> None:
+    display.note("Cancelling. Ctrl-C again exits at once.")
     try:
         await run.cancel()
     except YieldwireError as exc:
-        note(f"The run could not be cancelled: {exc}")
+        display.note(f"The run could not be cancelled: {exc}")

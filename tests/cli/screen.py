@@ -1,0 +1,70 @@
+"""A command in a real terminal, which tmux emulates."""
+
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_NUMBERS = itertools.count()
+_LOOK_EVERY = 0.05
+_ENDED = re.compile(r"^\[ended: (\d+)\]$", re.MULTILINE)
+# The shell outlives a Ctrl-C, as one does that a person types into.
+_SHELL = 'trap : INT; "$@"; echo "[ended: $?]"; read -r _'
+
+
+class Screen:
+    """A terminal while a command runs in it, and afterwards."""
+
+    def __init__(self, command: Sequence[str], *, cwd: Path, columns: int) -> None:
+        self._server = f"yieldwire-{os.getpid()}-{next(_NUMBERS)}"
+        size = ["-x", str(columns), "-y", "24", "-c", str(cwd)]
+        shell = shlex.join(["sh", "-c", _SHELL, "sh", *command])
+        self._tmux("new-session", "-d", *size, shell)
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-u", "-f", os.devnull, "-L", self._server, *arguments]
+        env = {key: value for key, value in os.environ.items() if key not in {"TMUX", "COLUMNS"}}
+        done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return done.stdout
+
+    def _shown(self) -> str:
+        return self._tmux("capture-pane", "-p", "-S", "-").rstrip("\n")  # also what scrolled away
+
+    def wait_for(self, text: str) -> list[str]:
+        """Wait until a line has ``text``, and return the lines."""
+        while text not in (shown := self._shown()):
+            assert not _ENDED.search(shown), f"{text!r} did not come: {shown}"
+            time.sleep(_LOOK_EVERY)
+        return shown.splitlines()
+
+    def press(self, key: str) -> None:
+        """Press a key, by tmux's name for it: ``C-c``."""
+        self._tmux("send-keys", key)
+
+    def finish(self) -> tuple[int, list[str]]:
+        """Wait for the end of the command, and return its exit code with the lines."""
+        while (ended := _ENDED.search(shown := self._shown())) is None:
+            time.sleep(_LOOK_EVERY)
+        return int(ended[1]), shown.splitlines()[:-1]
+
+    def close(self) -> None:
+        """End the terminal with what runs in it."""
+        self._tmux("kill-server")
+
+
+@contextmanager
+def showing(*arguments: str, cwd: Path, columns: int) -> Generator[Screen, None, None]:
+    """Run a command of the program in a terminal."""
+    command = [sys.executable, "-m", "yieldwire.cli", *arguments]
+    screen = Screen(command, cwd=cwd, columns=columns)
+    try:
+        yield screen
+    finally:
+        screen.close()
