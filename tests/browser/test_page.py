@@ -507,21 +507,6 @@ async def test_nothing_is_wider_than_a_phone(url: str, page: Page) -> None:
     await expect(page.locator("#sidebar")).to_be_hidden()
 
 
-async def test_labels_take_no_room_where_no_run_has_one(url: str, page: Page) -> None:
-    await open_action(page, url, "count", to=1)
-    await page.click("button#run")
-    await result(page)
-    heading = page.locator("#runs th", has_text="Labels")
-    cell = page.locator("#runs tbody tr").first.locator("td").last
-    await page.locator("#runs tbody tr").first.wait_for()
-
-    await expect(heading).to_be_hidden(timeout=1000)
-
-    await cell.evaluate("cell => cell.textContent = 'nightly'")
-
-    await expect(heading).to_be_visible()
-
-
 async def lightness(page: Page) -> int:
     """Return how light the page is, from 0 to 255."""
     colour: str = await page.evaluate("getComputedStyle(document.body).backgroundColor")

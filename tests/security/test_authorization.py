@@ -56,6 +56,8 @@ RULES: Final = {
     # In development only, and there for everybody who can reach it.
     ("GET", ""): Rule.KNOWN,
     ("GET", "dev/runs"): Rule.KNOWN,
+    ("GET", "dev/runs/{}"): Rule.KNOWN,
+    ("POST", "dev/runs/{}/cancel"): Rule.KNOWN,
     ("GET", "dev/<file>"): Rule.KNOWN,
 }
 """A new route fails a test here until it is listed with who can use it."""
@@ -91,7 +93,7 @@ async def development() -> AsyncIterator[Actions]:
 def call_of(method: str, pattern: Sequence[str], run_id: str, headers: Fields) -> Call:
     """Return a request of a route that would succeed if its caller is allowed to make it."""
     action = "say" if method == "POST" else "tick"
-    target = "/".join(pattern).replace("{}", run_id if pattern[0] == "runs" else action)
+    target = "/".join(pattern).replace("{}", run_id if "runs" in pattern else action)
     if method == "POST":
         return post(f"/{target}", {}, [*headers, ("idempotency-key", "a-key-of-22-characters")])
     return Call(method=method, target=f"/{target}", headers=headers)

@@ -52,6 +52,7 @@ ANSWERS: Final[dict[str, tuple[Callable[[str], Call], str]]] = {
     "developer page": (lambda run: get("/"), AGAIN),
     "developer file": (lambda run: get("/dev/dev.js"), AGAIN),
     "developer runs": (lambda run: get("/dev/runs"), OWN),
+    "developer run": (lambda run: get(f"/dev/runs/{run}"), OWN),
 }
 
 

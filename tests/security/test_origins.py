@@ -266,7 +266,8 @@ async def test_on_loopback_no_route_answers_to_a_name_of_the_web(host: str | Non
     actions = world()
     devtools.attach(actions)
     async with opened(actions) as site:
-        targets = [*ADDRESSES, ("GET", "/"), ("GET", "/dev/runs"), ("GET", "/dev/dev.js")]
+        targets = [*ADDRESSES, ("GET", "/"), ("GET", "/dev/dev.js")]
+        targets += [("GET", "/dev/runs"), ("GET", "/dev/runs/r"), ("POST", "/dev/runs/r/cancel")]
 
         statuses = {
             (await send(site, Call(method=method, target=target, host=host))).status

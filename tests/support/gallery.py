@@ -1,16 +1,24 @@
 """Actions with every kind of input, output and end, under the developer page."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
+from starlette.requests import HTTPConnection
 
 from yieldwire import ActionError, Actions, Progress, Result, Text, Upload, devtools
 
-actions = Actions()
+
+def identify(request: HTTPConnection) -> str | None:
+    """Identify the caller by a bearer token, which is the name."""
+    return request.headers.get("authorization", "").removeprefix("Bearer ") or None
+
+
+actions = Actions(identify=identify)
 
 
 class Speed(StrEnum):
@@ -134,6 +142,33 @@ async def measure(files: list[Upload]) -> AsyncIterator[Progress | Result[dict[s
         sizes[file.filename or "?"] = len(await asyncio.to_thread(file.file.read))
         yield Progress(n, total=len(files), message=file.filename)
     yield Result(sizes)
+
+
+@actions.feed(shared=True)
+async def tick(every: float = 0.1) -> AsyncIterator[dict[str, int]]:
+    """Count for all readers together."""
+    n = 0
+    while True:
+        n += 1
+        yield {"n": n}
+        await asyncio.sleep(every)
+
+
+@actions.action(labels=("nightly", "a-label-of-a-customer-with-a-long-name"))
+async def report(topic: str = "weather", days: int = 7) -> dict[str, int | str]:
+    """Do what is labelled."""
+    return {"topic": topic, "days": days}
+
+
+@actions.action
+async def block(most: int = 50) -> AsyncIterator[int]:
+    """Block the event loop, as an action must not."""
+    for n in range(most):
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            pass
+        yield n
+        await asyncio.sleep(0.05)
 
 
 @actions.action

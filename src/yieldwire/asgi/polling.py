@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Final
 
 from pydantic_core import to_json
@@ -20,7 +21,7 @@ from yieldwire.runs.access import Caller
 from yieldwire.stores import Query
 
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_~-]{1,64}", re.ASCII)
-_PRIVATE: Final[Headers] = (
+PRIVATE: Final[Headers] = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Cookie, Authorization, Accept"),
 )
@@ -67,7 +68,7 @@ async def _wait_for_news(
 async def _answer_snapshot(site: Site, exchange: Exchange, run_id: str, after: int | None) -> None:
     # Of the state before the body is built: a newer one would hide changes in between.
     etag = _etag(await site.app.store.get(run_id))
-    headers = [*_PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
+    headers = [*PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
     if after is None and _fits(exchange, etag):
         await exchange.answer(304, headers=headers)
         return
@@ -150,34 +151,34 @@ async def list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
     """Answer ``GET {base}/runs``: the caller's own, newest first."""
     if caller.owner is None:
         raise Unauthorized("Sign in first: anonymous runs are not listed.")
-    await answer_list(site, exchange, caller.owner, everyone=False)
+    query = query_of(exchange, owner=caller.owner)
+    runs = await site.app.find(replace(query, limit=query.limit + 1))
+    listed: list[Json] = [summary(run) for run in runs[: query.limit]]
+    following = runs[query.limit - 1].id if len(runs) > query.limit else None
+    await exchange.answer_json(200, {"runs": listed, "next": following}, PRIVATE)
 
 
-async def answer_list(site: Site, exchange: Exchange, owner: str | None, *, everyone: bool) -> None:
-    """Answer with one page of the runs that match the query parameters."""
+def query_of(exchange: Exchange, *, owner: str | None = None, everyone: bool = False) -> Query:
+    """Return which runs the query parameters of a list ask for.
+
+    Raises:
+        ParseError: If one has an invalid value.
+    """
     query = exchange.request.query_params
-    limit = _limit(query.get("limit"))
     try:
         status = Status(query["status"]) if query.get("status") else None
     except ValueError as exc:
         names = ", ".join(status.value for status in Status)
         raise ParseError(f"status= must be one of {names}.") from exc
-    runs = await site.app.find(
-        Query(
-            owner=owner,
-            everyone=everyone,
-            status=status,
-            action=query.get("action") or None,
-            label=query.get("label") or None,
-            before=query.get("before") or None,
-            limit=limit + 1,
-        )
+    return Query(
+        owner=owner,
+        everyone=everyone,
+        status=status,
+        action=query.get("action") or None,
+        label=query.get("label") or None,
+        before=query.get("before") or None,
+        limit=_limit(query.get("limit")),
     )
-    listed: list[Json] = [summary(run) for run in runs[:limit]]
-    if everyone:
-        listed = [{**each, "owner": run.owner} for each, run in zip(listed, runs, strict=False)]
-    following = runs[limit - 1].id if len(runs) > limit else None
-    await exchange.answer_json(200, {"runs": listed, "next": following}, _PRIVATE)
 
 
 def _limit(text: str | None) -> int:

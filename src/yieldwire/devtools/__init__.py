@@ -10,21 +10,30 @@ from typing import Final
 
 from yieldwire.asgi import Actions
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange
-from yieldwire.asgi.polling import answer_list
 from yieldwire.asgi.route import Handler
 from yieldwire.asgi.routes import static_file
 from yieldwire.asgi.site import Site
+from yieldwire.devtools.everyrun import EveryRun
+from yieldwire.devtools.loopwatch import LoopWatch
 from yieldwire.runs.access import Caller
 
 _STATIC: Final = files("yieldwire.devtools").joinpath("static")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
+# A result can be an image in a `data:` URL, which can neither run anything nor ask anybody.
+_POLICY: Final = (
+    PAGE_POLICY[0],
+    PAGE_POLICY[1].replace(b"img-src 'self'", b"img-src 'self' data:"),
+)
 
 
 def attach(actions: Actions) -> None:
     """Serve the developer page at the application's base path.
 
-    It also makes the application check chunks, and show the details of unexpected exceptions.
+    It also makes the application check chunks, show the details of unexpected exceptions, and
+    log which line blocks the event loop.
     """
+    watch = LoopWatch()
+    runs = EveryRun(watch)
     assets: dict[tuple[str, ...], dict[str, Handler]] = {
         ("dev", file.name): {"GET": static_file(file.read_bytes(), file.name)}
         for file in _STATIC.iterdir()
@@ -32,10 +41,13 @@ def attach(actions: Actions) -> None:
     }
     pages: dict[tuple[str, ...], dict[str, Handler]] = {
         ("",): {"GET": _index},
-        ("dev", "runs"): {"GET": _every_run},
+        ("dev", "runs"): {"GET": runs.answer_list},
+        ("dev", "runs", "{}"): {"GET": runs.answer_run},
+        ("dev", "runs", "{}", "cancel"): {"POST": runs.cancel},
     }
     actions.site.routes = {**pages, **assets, **actions.site.routes}
     actions.app.checks_chunks = actions.app.debug = True
+    actions.app.at_opening.append(watch.enter)
 
 
 async def _index(_site: Site, exchange: Exchange, _caller: Caller) -> None:
@@ -44,9 +56,5 @@ async def _index(_site: Site, exchange: Exchange, _caller: Caller) -> None:
         await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
         return
     page = await asyncio.to_thread(_STATIC.joinpath("index.html").read_bytes)
-    headers = [PAGE_POLICY, _NO_CACHE, (b"referrer-policy", b"no-referrer")]
+    headers = [_POLICY, _NO_CACHE, (b"referrer-policy", b"no-referrer")]
     await exchange.answer(200, page, media_type="text/html; charset=utf-8", headers=headers)
-
-
-async def _every_run(site: Site, exchange: Exchange, _caller: Caller) -> None:
-    await answer_list(site, exchange, None, everyone=True)

@@ -15,6 +15,7 @@ import { Keys } from "./key.js";
 import { notice, unreadable, welcome } from "./notice.js";
 import { Panels } from "./panels.js";
 import { RunsTable } from "./runs.js";
+import { filesOf } from "./schema.js";
 
 /** @typedef {import("./actions.js").ActionInfo} ActionInfo */
 
@@ -37,11 +38,12 @@ let chosen;
 let shown;
 let isLoaded = false;
 
-/** @param {string} path @param {Record<string, string>} [query] */
-async function load(path, query = {}) {
+/** @param {string} path @param {Record<string, string>} [query] @param {"GET" | "POST"} [method] */
+async function load(path, query = {}, method = "GET") {
   const url = new URL(path, base);
   url.search = new URLSearchParams(query).toString();
-  const response = await fetch(url, { headers: { Accept: "application/json", ...headers() }, cache: "no-store" });
+  const accept = { Accept: "application/json", ...headers() };
+  const response = await fetch(url, { method, headers: accept, cache: "no-store" });
   const body = await response.json().catch(() => null);
   if (!response.ok) throw new Error(body?.error?.message ?? `HTTP ${response.status}`);
   return body;
@@ -59,12 +61,16 @@ const runs = new RunsTable({
 
 const panels = new Panels(place("panels"), {
   client,
-  lingerOf: (name) => actions.find((action) => action.name === name)?.linger,
+  actionOf: (name) => actions.find((action) => action.name === name),
+  loadRun: (id) => load(`dev/runs/${encodeURIComponent(id)}`),
+  stopForAll: (id) => load(`dev/runs/${encodeURIComponent(id)}/cancel`, {}, "POST"),
   curlOf: (id) =>
     curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),
   loadTimes: (id, after) => load(`runs/${encodeURIComponent(id)}`, { after, times: "1" }),
   announce: (text) => (place("announcement").textContent = text),
   hurry: () => runs.hurry(),
+  onAgain: repeat,
+  onEdit: edit,
   onChange: writeAddress,
 });
 
@@ -77,7 +83,7 @@ function writeAddress() {
 
 /** @param {ActionInfo} action @param {Record<string, unknown>} input @param {boolean} isDetached */
 function onRun(action, input, isDetached) {
-  const view = shown;
+  const view = views.get(action.name);
   /** @type {import("../client.js").CallOptions} */
   const options = {
     method: action.method,
@@ -85,9 +91,31 @@ function onRun(action, input, isDetached) {
     ...(hasFiles(input) && { onUpload: (sent, total) => panel.sent(sent, total) }),
   };
   const run = /** @type {import("../client.js").AnyAction} */ (client[action.name])(input, options);
-  const panel = panels.add(run, action.name);
+  const panel = panels.add(run, { action: action.name, input });
   run.result().catch((reason) => panel.run === run && view?.form.showErrors(reason.fieldErrors));
   if (innerWidth < 1180) panel.element.scrollIntoView({ block: "start" });
+}
+
+/** Start an action again; if its files are no longer here, they must be chosen again first.
+ * @param {string} name @param {Record<string, unknown>} input @param {boolean} isDetached
+ */
+function repeat(name, input, isDetached) {
+  const action = actions.find((one) => one.name === name);
+  if (!action) return;
+  const isWhole = hasFiles(input) || filesOf(action.input).every((field) => input[field] === undefined);
+  if (isWhole) onRun(action, input, isDetached);
+  else edit(name, input);
+}
+
+/** Put an input into the form of its action. @param {string} name @param {Record<string, unknown>} input */
+function edit(name, input) {
+  if (chosen !== name) {
+    showAction(name);
+    writeAddress();
+  }
+  shown?.form.write(input);
+  place("action").scrollIntoView({ block: "start" });
+  shown?.form.focus();
 }
 
 /** @param {Record<string, unknown>} input */

@@ -1,10 +1,12 @@
 /** One followed run: its state, its output, its events, and its buttons. */
 
 import { hashOf, hashOfRun } from "./address.js";
-import { copyButton, el, ICONS, iconButton, show } from "./dom.js";
+import { el, ICONS, iconButton, show } from "./dom.js";
 import { duration, number, shortId } from "./format.js";
 import { Output } from "./output.js";
+import { RunRecord } from "./record.js";
 import { Spark } from "./spark.js";
+import { TerminalBox } from "./terminal.js";
 import { Timeline } from "./timeline.js";
 import { startOf, Times } from "./times.js";
 
@@ -13,12 +15,18 @@ import { startOf, Times } from "./times.js";
  * @typedef {import("../client.js").RunEvent} RunEvent
  * @typedef {object} Page
  * @property {import("../client.js").Client} client
- * @property {(action: string | undefined) => number | null | undefined} lingerOf
+ * @property {(name: string | undefined) => import("./actions.js").ActionInfo | undefined} actionOf
  * @property {(id: string) => string} curlOf
+ * @property {(id: string) => Promise<RunInfo>} loadRun
  * @property {(id: string, after: string) => Promise<import("./times.js").TimedPage>} loadTimes
+ * @property {(id: string) => Promise<void>} stopForAll Cancel a feed for all of its readers.
+ * @property {(action: string, input: Record<string, unknown>, isDetached: boolean) => void} onAgain
+ * @property {(action: string, input: Record<string, unknown>) => void} onEdit
  * @property {(panel: Panel) => void} onChange
  * @property {(panel: Panel) => void} onClose
  */
+
+/** @typedef {import("./record.js").RunFacts & import("./times.js").Started & { action: string, endedAt: string | null, detached?: boolean }} RunInfo */
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const LAST = new Set(["done", "error", "cancelled"]);
@@ -44,18 +52,9 @@ export class Panel {
   #stop = this.#verb("stop", "Stop", "Cancel the run", () => this.stop());
   #detach = this.#verb("detach", "Detach", "Drop the connection; the run continues", () => this.toggle());
   #delete = this.#verb("delete", "Delete", "Delete the run and its log", () => this.#forget());
-  #curl = el("code", { class: "curl-text" });
-  #curlBox = el(
-    "details",
-    { class: "tail", hidden: true },
-    el("summary", { text: "Follow it from a terminal" }),
-    el(
-      "div",
-      { class: "curl-box" },
-      el("pre", { class: "curl", tabindex: "0", "aria-label": "curl" }, this.#curl),
-      copyButton(() => this.#curl.textContent ?? ""),
-    ),
-  );
+  #again = this.#verb("again", "Run again", "Start the action with the same input", () => this.#repeat());
+  #record;
+  #terminal = new TerminalBox();
   #unsubscribe = () => {};
   #startedAt = Date.now();
   /** @type {number | null} */
@@ -64,11 +63,16 @@ export class Panel {
   /** Whether the connection was lost since the last event. */
   #isBehind = false;
   #isDetached = false;
+  #wasDetached = false;
   #isBusy = false;
   #isDue = false;
 
-  /** @param {Run} run @param {string | undefined} action Its name, where that is known. @param {Page} page */
-  constructor(run, action, page) {
+  /**
+   * @param {Run} run
+   * @param {{ action?: string | undefined, input?: Record<string, unknown> | undefined }} known What is known of it.
+   * @param {Page} page
+   */
+  constructor(run, { action, input }, page) {
     this.#name = action;
     this.#page = page;
     this.#times = new Times({
@@ -82,19 +86,27 @@ export class Panel {
       nowMs: this.#startedAt,
     });
     this.#timeline = new Timeline(this.#times);
+    this.#record = new RunRecord({
+      input,
+      load: () => page.loadRun(this.run.id ?? ""),
+      onEdit: () => void this.#record.input().then((whole) => page.onEdit(this.#name ?? "", whole)),
+    });
     this.#stop.classList.add("danger");
     const close = iconButton(ICONS.close, "Close this panel", () => page.onClose(this));
     const head = el("header", { class: "panel-head" }, this.#status, el("h2", {}, this.#action), close);
-    const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#delete);
+    const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#again, this.#delete);
     const facts = el("div", { class: "panel-sub" }, this.#id, this.#facts, verbs);
     const parts = [
       head,
       facts,
+      this.#record.head,
       this.#spark.element,
       this.#trouble,
+      this.#record.warning,
       this.#output.element,
       this.#timeline.element,
-      this.#curlBox,
+      this.#record.element,
+      this.#terminal.element,
     ];
     this.element = el("article", { class: "panel", tabindex: "-1" }, ...parts);
     this.run = run;
@@ -159,8 +171,21 @@ export class Panel {
   stop() {
     if (isTerminal(this.run)) return;
     void this.#do("stopped", async () => {
-      await this.run.stop();
+      const { id } = this.run;
+      await (this.#isShared && id !== undefined ? this.#page.stopForAll(id) : this.run.stop());
       if (this.#isDetached) this.resume(); // the last event says how it ended
+    });
+  }
+
+  get #isShared() {
+    return this.#page.actionOf(this.#name)?.shared ?? false;
+  }
+
+  /** Start the action again, with the same input. */
+  async #repeat() {
+    await this.#do("repeated", async () => {
+      const input = await this.#record.input();
+      this.#page.onAgain(this.#name ?? "", input, this.#wasDetached);
     });
   }
 
@@ -171,11 +196,13 @@ export class Panel {
 
   /**
    * Take the times from the server, which are more exact than this page's.
-   * @param {{ action: string, endedAt: string | null } & import("./times.js").Started} info
+   * @param {RunInfo} info
    */
   take(info) {
-    const { action, endedAt } = info;
+    const { action, endedAt, detached } = info;
     this.#name ??= action;
+    this.#wasDetached = detached ?? this.#wasDetached;
+    this.#record.take(info);
     this.#startedAt = startOf(info) || this.#startedAt;
     this.#endedAt = Date.parse(endedAt ?? "") || this.#endedAt;
     this.#changed();
@@ -205,10 +232,11 @@ export class Panel {
     this.#stop.hidden = isTerminal(run) || isOver;
     this.#detach.hidden = isTerminal(run) || run.id === undefined || isOver;
     this.#delete.hidden = !isTerminal(run);
-    this.#stop.disabled = this.#delete.disabled = this.#isBusy;
+    this.#again.hidden = !isOver || !this.#page.actionOf(this.#name);
+    this.#stop.title = this.#isShared ? "Cancel the feed for all of its readers" : "Cancel the run";
+    this.#stop.disabled = this.#delete.disabled = this.#again.disabled = this.#isBusy;
     this.#detach.textContent = this.#isDetached ? "Resume" : "Detach";
-    this.#curlBox.hidden = run.id === undefined;
-    if (run.id) this.#curl.textContent = this.#page.curlOf(run.id);
+    if (run.id) this.#terminal.show(this.#page.curlOf(run.id));
   }
 
   /** @param {string} role @param {string} text @param {string} title @param {() => void} onPress */
@@ -238,7 +266,7 @@ export class Panel {
     const { run } = this;
     if (!this.#isDetached || isTerminal(run))
       return run.trouble && `${run.trouble.replace(/[^.]$/, "$&.")} Retrying; nothing is lost.`;
-    const linger = this.#page.lingerOf(this.#name);
+    const linger = this.#page.actionOf(this.#name)?.linger;
     const end = typeof linger === "number" ? `; it is attached, so it is cancelled after ${linger} s without readers` : "";
     return `Not reading since event ${number(seqOf(run))}. The run continues${end}.`;
   }

@@ -4,15 +4,12 @@ import { Panel } from "./panel.js";
 
 /**
  * @typedef {import("../client.js").Run} Run
- * @typedef {import("../client.js").RunInfo} RunInfo
- * @typedef {object} Page
- * @property {import("../client.js").Client} client
- * @property {(action: string | undefined) => number | null | undefined} lingerOf
- * @property {(id: string) => string} curlOf
- * @property {(id: string, after: string) => Promise<import("./times.js").TimedPage>} loadTimes
+ * @typedef {import("./panel.js").RunInfo} RunInfo
+ * @typedef {object} Announcing
  * @property {(text: string) => void} announce Say it to who does not see the page.
  * @property {() => void} hurry Something has changed that the table of runs does not know yet.
  * @property {() => void} onChange Other runs are followed than before.
+ * @typedef {Omit<import("./panel.js").Page, "onChange" | "onClose"> & Announcing} Page
  */
 
 export class Panels {
@@ -52,12 +49,12 @@ export class Panels {
     (this.newest ?? document.getElementById("run"))?.focus();
   }
 
-  /** Follow a run. @param {Run} run @param {string} [action] */
-  add(run, action) {
+  /** Follow a run. @param {Run} run @param {{ action?: string, input?: Record<string, unknown> }} [known] */
+  add(run, known = {}) {
     const refused = this.#panels.find((panel) => panel.isRefused);
     if (refused) this.#close(refused);
     for (const older of this.#panels) older.fold();
-    const panel = new Panel(run, action, {
+    const panel = new Panel(run, known, {
       ...this.#page,
       onChange: (changed) => this.#changed(changed),
       onClose: (closed) => this.#close(closed),
@@ -76,10 +73,10 @@ export class Panels {
   attach(id) {
     const followed = this.#panels.find(({ run }) => run.id === id);
     const panel = followed ?? this.add(this.#page.client.runs.attach(id));
-    const info = this.#page.client.runs.get(id).then(
-      (snapshot) => {
-        panel.take(snapshot);
-        return snapshot;
+    const info = this.#page.loadRun(id).then(
+      (found) => {
+        panel.take(found);
+        return found;
       },
       () => undefined, // the panel shows the error itself
     );

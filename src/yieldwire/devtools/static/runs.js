@@ -3,15 +3,17 @@
 import { hashOfRun } from "./address.js";
 import { el, show } from "./dom.js";
 import { ago, duration, number, shortId } from "./format.js";
+import { labelsOf } from "./record.js";
 
 /**
- * @typedef {import("../client.js").RunInfo & { owner?: string | null }} RunInfo
+ * @typedef {import("../client.js").RunInfo & { owner: string | null, shared: boolean, brief: string, blocked: import("./record.js").Blocked | null }} RunInfo
  * @typedef {{ runs: RunInfo[], next: string | null }} RunPage
  */
 
 const FAST_MS = 1_000;
 const SLOW_MS = 10_000;
 const SLOWER = 1.5;
+const TYPING_MS = 250;
 const KEPT = 500;
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 
@@ -25,17 +27,30 @@ export class RunsTable {
   #body = el("tbody", {});
   #table;
   #empty = el("div", { class: "empty", hidden: true });
+  #none = el("p", { class: "empty-note", role: "status", hidden: true });
   #trouble = el("p", { class: "trouble", hidden: true });
   #older = el("button", { type: "button", class: "quiet", text: "Show older runs", hidden: true });
+  #words = el("input", {
+    type: "search",
+    placeholder: "Search runs",
+    "aria-label": "Search runs",
+    title: "By action, id, status, owner, label or input",
+    autocomplete: "off",
+  });
   #filter = el(
     "select",
     { "aria-label": "Show runs that are" },
     ...["all", "active", "completed", "failed", "cancelled"].map((text) => el("option", { value: text, text })),
   );
-  /** @type {string | null | undefined} */
+  /** Where the list continues. @type {string | null | undefined} */
   #next;
+  /** The same for the runs that the server has found. @type {string | null} */
+  #foundNext = null;
+  /** Runs that the server has found: it searches whole inputs. @type {Set<string>} */
+  #found = new Set();
   #paceMs = FAST_MS;
   #timer = 0;
+  #typing = 0;
   #last = "";
 
   /**
@@ -44,8 +59,8 @@ export class RunsTable {
   constructor({ load, onRuns }) {
     this.#load = load;
     this.#onRuns = onRuns;
-    const heads = ["Status", "Action", "Run", "Started", "Took", "Events", "Labels"].map((text) =>
-      el("th", { scope: "col", text }),
+    const heads = ["Status", "Run", "Started", "Took", "Events"].map((text) =>
+      el("th", { scope: "col", class: `column-${text.toLowerCase()}`, text }),
     );
     this.#table = el("table", { id: "runs" }, el("thead", {}, el("tr", {}, ...heads)), this.#body);
     this.#empty.append(
@@ -54,7 +69,7 @@ export class RunsTable {
         text: "Every call of an action is a run. Runs are listed here while their logs are kept, whether they were started from this page, another tab, a terminal or your own code.",
       }),
     );
-    const head = el("div", { class: "section-head" }, el("h2", { text: "Runs" }), this.#filter);
+    const head = el("div", { class: "section-head" }, el("h2", { text: "Runs" }), this.#words, this.#filter);
     this.element = el(
       "section",
       { class: "card runs", "aria-label": "Runs" },
@@ -62,10 +77,12 @@ export class RunsTable {
       this.#trouble,
       el("div", { class: "scroll" }, this.#table),
       this.#empty,
+      this.#none,
       this.#older,
     );
-    this.#filter.addEventListener("change", () => this.#draw());
-    this.#older.addEventListener("click", () => this.#page(this.#next));
+    this.#words.addEventListener("input", () => this.#search(TYPING_MS));
+    this.#filter.addEventListener("change", () => this.#search(0));
+    this.#older.addEventListener("click", () => void this.#more());
     this.#table.addEventListener("click", (event) => this.#open(event));
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.hurry()));
   }
@@ -86,6 +103,45 @@ export class RunsTable {
     this.#schedule(50);
   }
 
+  /** What is searched for, as the server's parameters. */
+  get #query() {
+    const [search, status] = [this.#words.value.trim(), this.#filter.value];
+    return {
+      ...(search && { search }),
+      ...(status === "active" ? { active: "1" } : status !== "all" && { status }),
+    };
+  }
+
+  get #isSearching() {
+    return Object.keys(this.#query).length > 0;
+  }
+
+  /** Show at once what is known, and then what the server finds. @param {number} waitMs */
+  #search(waitMs) {
+    this.#found = new Set();
+    this.#foundNext = null;
+    this.#draw();
+    clearTimeout(this.#typing);
+    if (this.#isSearching) this.#typing = window.setTimeout(() => this.#find(), waitMs);
+  }
+
+  /** @param {string} [before] */
+  async #find(before) {
+    const query = this.#query;
+    const found = await this.#read({ ...query, ...(before && { before }) });
+    if (!found || JSON.stringify(query) !== JSON.stringify(this.#query)) return;
+    for (const run of found.runs) this.#found.add(run.id);
+    this.#foundNext = found.next;
+    this.#draw();
+  }
+
+  async #more() {
+    if (this.#isSearching) return this.#find(this.#foundNext ?? undefined);
+    const page = await this.#read({ before: this.#next ?? "" });
+    if (page) this.#next = page.next;
+    this.#draw();
+  }
+
   /** @param {number} ms */
   #schedule(ms) {
     clearTimeout(this.#timer);
@@ -93,53 +149,61 @@ export class RunsTable {
   }
 
   async #poll() {
-    await this.#page();
+    const page = await this.#read();
+    if (page) {
+      if (this.#next === undefined) this.#next = page.next;
+      this.#forget(page);
+      this.#draw();
+      this.#onRuns([...this.#runs.values()]);
+    }
     const isActive = [...this.#runs.values()].some((run) => !ENDED.has(run.status));
     this.#paceMs = Math.min(isActive ? 2 * FAST_MS : SLOW_MS, this.#paceMs * SLOWER);
     this.#schedule(this.#paceMs);
   }
 
-  /** @param {string | null} [before] */
-  async #page(before) {
+  /** Read a page, the newest one without a query. @param {Record<string, string>} [query] */
+  async #read(query) {
     try {
-      const { runs, next } = await this.#load(before ? { before } : {});
-      if (before || this.#next === undefined) this.#next = next;
-      for (const run of runs)
-        if (before || this.#runs.has(run.id) || this.#runs.size < KEPT) this.#runs.set(run.id, run);
-      if (!before) this.#forget(runs, next);
+      const page = await this.#load(query ?? {});
+      for (const run of page.runs)
+        if (query || this.#runs.has(run.id) || this.#runs.size < KEPT) this.#runs.set(run.id, run);
       show(this.#trouble, "");
-      this.#draw();
-      this.#onRuns([...this.#runs.values()]);
+      return page;
     } catch (reason) {
       show(this.#trouble, `The runs cannot be read: ${/** @type {Error} */ (reason).message}`);
+      return undefined;
     }
   }
 
-  /**
-   * Drop what the server no longer lists: runs deleted there, and everything after a restart.
-   * @param {RunInfo[]} runs
-   * @param {string | null} next
-   */
-  #forget(runs, next) {
+  /** Drop what the server no longer lists: runs deleted there, and everything after a restart. @param {RunPage} page */
+  #forget({ runs, next }) {
     const listed = new Set(runs.map((run) => run.id));
     const oldest = runs.at(-1)?.createdAt ?? "";
     for (const [id, run] of this.#runs)
       if (!listed.has(id) && (next === null || run.createdAt > oldest)) this.#runs.delete(id);
   }
 
-  #draw() {
+  /** @param {RunInfo} run */
+  #isWanted(run) {
     const wanted = this.#filter.value;
-    const isWanted = (/** @type {RunInfo} */ { status }) =>
-      wanted === "all" || status === wanted || (wanted === "active" && !ENDED.has(status));
-    const runs = [...this.#runs.values()].filter(isWanted).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    if (wanted !== "all" && run.status !== wanted && (wanted !== "active" || ENDED.has(run.status))) return false;
+    const text = [run.id, run.action, run.status, run.owner, ...run.labels, run.brief].join(" ").toLowerCase();
+    const words = this.#words.value.toLowerCase().split(/\s+/);
+    return this.#found.has(run.id) || words.every((word) => text.includes(word));
+  }
+
+  #draw() {
+    const known = [...this.#runs.values()];
+    const runs = known.filter((run) => this.#isWanted(run)).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const rows = runs.map((run) => this.#row(run));
     const order = runs.map((run) => run.id).join();
     if (order !== this.#last) this.#body.replaceChildren(...rows); // otherwise only cells change, and the focus is kept
     if (order !== this.#last) this.#paceMs = FAST_MS;
     this.#last = order;
     this.#table.hidden = runs.length === 0;
-    this.#empty.hidden = this.#runs.size > 0;
-    this.#older.hidden = !this.#next;
+    this.#empty.hidden = known.length > 0;
+    show(this.#none, known.length && !runs.length ? "No run matches the search." : "");
+    this.#older.hidden = !(this.#isSearching ? this.#foundNext : this.#next);
     for (const id of this.#rows.keys()) if (!this.#runs.has(id)) this.#rows.delete(id);
   }
 
@@ -148,8 +212,10 @@ export class RunsTable {
     const row = this.#rows.get(run.id) ?? this.#newRow(run);
     const end = run.endedAt ? Date.parse(run.endedAt) : Date.now();
     const took = run.startedAt ? duration(end - Date.parse(run.startedAt)) : "";
+    const notes = [run.attempt > 1 && `attempt ${run.attempt}`, run.blocked && "blocked the loop"];
+    const note = notes.filter(Boolean).join(", ");
     /** @type {Record<string, string>} */
-    const texts = { status: run.status, started: ago(run.createdAt), took, events: number(run.seq) };
+    const texts = { status: run.status, note, started: ago(run.createdAt), took, events: number(run.seq) };
     for (const cell of row.querySelectorAll("[data-cell]"))
       if (cell instanceof HTMLElement) show(cell, texts[cell.dataset.cell ?? ""]);
     const status = /** @type {HTMLElement} */ (row.querySelector(".status"));
@@ -159,24 +225,25 @@ export class RunsTable {
 
   /** @param {RunInfo} run */
   #newRow(run) {
+    const link = el("a", { href: hashOfRun(run.id), class: "mono", text: shortId(run.id), title: run.id });
+    const name = el("div", { class: "run-name" }, el("strong", { text: run.action }), link);
+    const input = run.brief !== "{}" && el("code", { class: "brief", text: run.brief, title: run.brief });
+    const owner = run.owner !== null && el("span", { class: "owner", text: run.owner });
+    const marks = (owner || run.labels.length > 0) && el("div", { class: "marks" }, owner, ...labelsOf(run.labels));
+    const times = { datetime: run.createdAt, title: new Date(run.createdAt).toLocaleString() };
     const row = el(
       "tr",
       { data: { run: run.id } },
-      el("td", {}, el("span", { class: "status", data: { cell: "status" } })),
-      el("td", { class: "strong", text: run.action }),
-      el("td", {}, el("a", { href: hashOfRun(run.id), class: "mono", text: shortId(run.id), title: run.id })),
       el(
         "td",
         {},
-        el("time", {
-          data: { cell: "started" },
-          datetime: run.createdAt,
-          title: new Date(run.createdAt).toLocaleString(),
-        }),
+        el("span", { class: "status", data: { cell: "status" } }),
+        el("span", { class: "note", data: { cell: "note" } }),
       ),
-      el("td", {}, el("span", { class: "figure", data: { cell: "took" } })),
-      el("td", {}, el("span", { class: "figure", data: { cell: "events" } })),
-      el("td", { class: "muted labels", text: [run.owner, ...(run.labels ?? [])].filter(Boolean).join(", ") }),
+      el("td", { class: "column-run" }, name, input, marks),
+      el("td", {}, el("time", { data: { cell: "started" }, ...times })),
+      el("td", { class: "column-took" }, el("span", { class: "figure", data: { cell: "took" } })),
+      el("td", { class: "column-events" }, el("span", { class: "figure", data: { cell: "events" } })),
     );
     this.#rows.set(run.id, row);
     return row;

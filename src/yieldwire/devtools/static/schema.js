@@ -147,6 +147,12 @@ const PYTHON_TYPES = { string: ["string"], boolean: ["boolean"], number: ["integ
 const isWhole = (/** @type {Schema} */ schema, /** @type {unknown} */ value) =>
   schema.type !== "integer" || Number.isInteger(value);
 
+/** The fields of an input that are files, or lists of them. @param {Schema} input */
+export function filesOf(input) {
+  const { properties = {} } = resolve(input, input);
+  return Object.keys(properties).filter((name) => fieldOf(properties[name], input, name).kind === "file");
+}
+
 /**
  * A schema's name for people: `Text | Progress`, `list[Stop]`, `integer`.
  * @param {Schema | null | undefined} schema
