@@ -44,7 +44,8 @@ async def test_a_killed_server_leaves_each_page_in_the_right_state(
 
     mortal.kill()
     status = front.imports.get_by_role("status")
-    await expect(status).to_contain_text("Reconnecting.")
+    for part in (front.imports, front.chat, front.news):
+        await expect(part.get_by_role("status")).to_contain_text("Reconnecting.")
     mortal.start()
 
     # An import is not begun twice by itself; an answer is asked for again, from its first word.
@@ -75,6 +76,29 @@ async def test_many_cuts_lose_and_repeat_nothing(
         assert await front.rows() == names(80)
         await expect(front.chat.locator(".answer")).to_have_text(answer_to(message))
         assert proxy.connections > CUTS
+
+
+# A row of "What happens when" in the docs.
+async def test_a_silent_connection_is_told_within_seconds_and_replaced(
+    page: Page, path: str, pages_server: CommandServer
+) -> None:
+    async with ChaosProxy(pages_server.port, lambda _: HEALTHY) as proxy:
+        front = await Front(page).open(f"http://127.0.0.1:{proxy.port}/{path}")
+        message = " ".join(names(400))
+        await front.start_import(400)
+        await front.say(message)
+        await front.wait_for_rows(10)
+
+        proxy.swallows = True
+        for part in (front.imports, front.chat, front.news):
+            await expect(part.get_by_role("status")).to_contain_text("Reconnecting.")
+        proxy.swallows = False
+
+        await expect_status(front.imports, "done")
+        await expect_status(front.chat, "done")
+        assert await front.rows() == names(400)
+        await expect(front.chat.locator(".answer")).to_have_text(answer_to(message))
+        await expect(front.news.get_by_role("status")).to_be_empty()
 
 
 async def test_a_page_that_was_offline_continues_when_it_is_online(

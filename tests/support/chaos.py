@@ -104,6 +104,9 @@ class ChaosProxy:
         self._writers: set[StreamWriter] = set()
         self._is_closing = False
         self.connections = 0
+        self.swallows = False
+        """Whether answers no longer reach the client, and nobody says so. A connection on which
+        this has happened stays dead."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -155,7 +158,7 @@ class ChaosProxy:
             async with asyncio.TaskGroup() as group:
                 up = group.create_task(send_up(reader, [upstream for _, upstream in streams]))
                 rest = [group.create_task(read_away(answer)) for answer, _ in streams[1:]]
-                down = group.create_task(Downstream(writer, fault).pump(streams[0][0]))
+                down = group.create_task(Downstream(writer, fault, self).pump(streams[0][0]))
                 await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
                 for task in (up, down, *rest):
                     task.cancel()
@@ -170,8 +173,8 @@ class ChaosProxy:
 class Downstream:
     """The way of one response through its fault."""
 
-    def __init__(self, writer: StreamWriter, fault: Fault) -> None:
-        self._writer, self._fault = writer, fault
+    def __init__(self, writer: StreamWriter, fault: Fault, proxy: ChaosProxy) -> None:
+        self._writer, self._fault, self._proxy = writer, fault, proxy
         self._sent = 0
         self._end = fault.cut_after
         self._seen = b""
@@ -182,6 +185,8 @@ class Downstream:
         data = await answer.read(_READ)
         await asyncio.sleep(fault.delay)
         while data:
+            if self._proxy.swallows:
+                await asyncio.Event().wait()  # until the client gives up
             self._look_for_frame(data)
             if fault.freezes_after is not None:
                 data = data[: max(0, fault.freezes_after - self._sent)]

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const SERVED = join(root, "../src/yieldwire/asgi/static/client.js");
 const LINES = 400;
 /** The maximum of bytes that most pages import, minified and gzipped. */
-const CORE_BYTES = 8.75 * 1024;
+const CORE_BYTES = 8.5 * 1024;
 /** The same for what a binding adds, without its framework. */
 const BINDING_BYTES = 2 * 1024;
 const BINDINGS = ["react", "vue", "svelte", "solid"];

@@ -4,6 +4,7 @@ With ``-`` it is printed.
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,35 +18,32 @@ PAGE: Final = """\
 /** Where a run is in its life. */
 export type RunStatus = {statuses};
 
-/** Which status follows another when an event happens. */
-export const TRANSITIONS: Readonly<Record<RunStatus, Readonly<Record<string, RunStatus>>>> = {{
-{rows}
-}};
+/** The status of a run after each event of its log. */
+export const AFTER: Readonly<Record<string, RunStatus>> = {{ {after} }};
+
+/** The statuses of a run that has not ended. */
+export const LIVE: readonly RunStatus[] = [{live}];
 
 /** The statuses after which nothing follows. */
-export const TERMINAL: ReadonlySet<string> = new Set([{terminal}]);
+export const TERMINAL: readonly RunStatus[] = [{terminal}];
 """
 
 
 def page() -> str:
     """Return the module's text."""
-    rows = (
-        f"  {status.value}: {{ {cells} }},"
-        if (cells := _cells(status))
-        else f"  {status.value}: {{}},"
-        for status in Status
-    )
     return PAGE.format(
         statuses=" | ".join(f'"{status.value}"' for status in Status),
-        rows="\n".join(rows),
-        terminal=", ".join(f'"{status.value}"' for status in Status if status in TERMINAL),
+        after=", ".join(
+            f'{event.value}: "{after.value}"'
+            for event, after in TRANSITIONS[Status.RUNNING].items()
+        ),
+        live=_list(status for status in Status if status not in TERMINAL),
+        terminal=_list(status for status in Status if status in TERMINAL),
     )
 
 
-def _cells(status: Status) -> str:
-    return ", ".join(
-        f'{event.value}: "{after.value}"' for event, after in TRANSITIONS[status].items()
-    )
+def _list(statuses: Iterable[Status]) -> str:
+    return ", ".join(f'"{status.value}"' for status in statuses)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,7 @@ function textsOf(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (value instanceof Date) return [value.toJSON()];
   if (typeof value !== "object") return [String(value)];
-  const isPlain = Array.isArray(value) && value.every((item) => typeof (item ?? {}) !== "object");
-  // A list of one item that looks like JSON, and an empty list, would be ambiguous.
-  const isRepeated = isPlain && (value.length > 1 || (value.length === 1 && !/^\s*\[/.test(String(value[0]))));
+  // An empty list, and one that looks like JSON, would be ambiguous.
+  const isRepeated = Array.isArray(value) && !/^(\s*\[|$)/.test(String(value)) && value.every((item) => typeof (item ?? {}) !== "object");
   return isRepeated ? value.map(String) : [JSON.stringify(value)];
 }

@@ -1,15 +1,13 @@
 /** Actions as functions: every other property of a client is the action of that name. */
 
 import { queryOf } from "./body.js";
-import type { Action, AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, RunPage, Runs, StreamedValue } from "./contract.js";
-import { protocolError } from "./core/error.js";
-import { fieldsOf, type RunInfo, type Snapshot } from "./core/event.js";
+import type { AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, Runs, StreamedValue } from "./contract.js";
+import type { RunInfo, Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
 import { type Environment, PAGE } from "./environment.js";
 import { LiveRun, type Origin } from "./run.js";
-import { Start } from "./start.js";
-import { takeStream } from "./streams.js";
+import { startOf } from "./start.js";
 import { pathOf, Wire } from "./wire.js";
 
 /** Three of the server's keepalives, which are sent every 15 s. */
@@ -32,11 +30,19 @@ export function createClient<Actions extends object = AnyActions>(options: Clien
 
 /** Create a client with a given environment; for tests, which control its time. */
 export function createClientIn<Actions extends object>(environment: Environment, options: ClientOptions): Client<Actions> {
-  const server = serverOf(environment, options);
+  const wire = new Wire(options, environment);
+  const open = openerOf(wire, environment, options);
+  const attach = (id: string, cursor?: string, given: AttachOptions = {}): AnyRun => open(given, { id, cursor }).follow();
+  const feeds = new Set<string>();
+  const actionOf = (action: string): unknown => {
+    const call = (input: unknown, given: CallOptions): AnyRun => open(given, { start: startOf(action, input, given, feeds) });
+    const start = async (input: unknown, given?: CallOptions): Promise<AnyRun> => call(input, { ...given, detached: true }).begin();
+    return Object.assign((input: unknown, given: CallOptions = {}) => call(input, given).follow(), { start, attach, action });
+  };
   // Each action is kept, as hooks compare it. What every object has, such as `toString`, is not an action.
-  const members: Record<string, unknown> = { runs: runsOf(server) };
+  const members: Record<string, unknown> = { runs: { attach, ...verbsOf(wire) } };
   return new Proxy(members as Client<Actions>, {
-    get: (_, name) => (typeof name === "symbol" || PROBED.test(name) ? undefined : (members[name] ??= actionOf(server, name))),
+    get: (_, name) => (typeof name === "symbol" || PROBED.test(name) ? undefined : (members[name] ??= actionOf(name))),
   });
 }
 
@@ -52,51 +58,24 @@ export async function* readStreamableValue<T = never, Chunk = unknown>(
   if (run.error) throw run.error;
 }
 
-/** Called by a client's actions. */
-interface Server {
-  readonly wire: Wire;
-  call<Chunk, Result, Code extends string>(action: string, input: unknown, options: CallOptions): LiveRun<Chunk, Result, Code>;
-  attach<Chunk, Result, Code extends string>(id: string, cursor?: string, options?: AttachOptions): LiveRun<Chunk, Result, Code>;
+type AnyRun = LiveRun<unknown, unknown, string>;
+
+/** What creates a client's runs, each with its own options. */
+function openerOf(wire: Wire, environment: Environment, options: ClientOptions): (given: AttachOptions, origin: Origin) => AnyRun {
+  const { maxStreams, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS } = options;
+  const shared = { wire, environment, route: new Route(), maxStreams, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
+  return ({ keep = options.keep, transport = options.transport ?? "auto", signal }, origin) => new LiveRun({ ...shared, transport }, { keep, signal, ...origin });
 }
 
-function serverOf(environment: Environment, options: ClientOptions): Server {
-  const { idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS } = options;
-  const wire = new Wire(options, environment);
-  const take = (signal: AbortSignal): Promise<boolean> => takeStream(wire.base, options.maxStreams, signal);
-  const shared = { wire, environment, route: new Route(), takeStream: take, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
-  const feeds = new Set<string>();
-  const open = <Chunk, Result, Code extends string>({ keep = options.keep, transport = options.transport ?? "auto", signal }: AttachOptions, origin: Origin): LiveRun<Chunk, Result, Code> =>
-    new LiveRun({ ...shared, transport }, { keep, signal, ...origin });
+/** The short requests for a caller's runs. */
+function verbsOf(wire: Wire): Omit<Runs, "attach"> {
   return {
-    wire,
-    call: (action, input, call) => open(call, { start: new Start(action, input, call, feeds) }),
-    attach<Chunk, Result, Code extends string>(id: string, cursor?: string, options: AttachOptions = {}) {
-      return open<Chunk, Result, Code>(options, { id, cursor }).follow();
+    list: async (query) => {
+      const { runs, next } = (await wire.ask(`runs?${queryOf(query)}`)) as { readonly runs: RunInfo[]; readonly next: string | null };
+      return Object.assign(runs, { next });
     },
-  };
-}
-
-function actionOf<Input, Chunk, Result, Code extends string>(server: Server, name: string): Action<Input, Chunk, Result, Code> {
-  const call = (input?: Input, options: CallOptions = {}): LiveRun<Chunk, Result, Code> => {
-    return server.call<Chunk, Result, Code>(name, input, options).follow();
-  };
-  const start = async (input?: Input, options: CallOptions = {}): Promise<LiveRun<Chunk, Result, Code>> =>
-    server.call<Chunk, Result, Code>(name, input, { ...options, detached: true }).begin();
-  return Object.assign(call, { start, attach: server.attach, action: name }) as Action<Input, Chunk, Result, Code>;
-}
-
-function runsOf({ attach, wire }: Server): Runs {
-  return {
-    attach,
-    list: (query) => wire.ask(`runs?${queryOf(query)}`).then(pageOf),
     get: (id) => wire.ask(pathOf(id)) as Promise<Snapshot>,
     cancel: (id) => wire.ask(`${pathOf(id)}/cancel`, "POST") as Promise<Snapshot>,
     delete: (id) => wire.ask(pathOf(id), "DELETE").then(() => undefined),
   };
-}
-
-function pageOf(answer: unknown): RunPage {
-  const { runs, next } = fieldsOf(answer);
-  if (!Array.isArray(runs)) throw protocolError("Not a list");
-  return Object.assign(runs as RunInfo[], { next: typeof next === "string" ? next : null });
 }

@@ -15,6 +15,7 @@ import type { Mode, Route } from "./core/route.js";
 import type { RunStatus } from "./core/status.js";
 import { type Environment, pause } from "./environment.js";
 import type { Start } from "./start.js";
+import { takeStream } from "./streams.js";
 import type { Answer } from "./transports/carrier.js";
 import { framesOf } from "./transports/sse.js";
 import { cut, EVENT_STREAM, givenUp, jsonOf, pathOf, silence, type Wire } from "./wire.js";
@@ -24,8 +25,7 @@ export interface Surroundings {
   readonly wire: Wire;
   readonly environment: Environment;
   readonly route: Route;
-  /** Whether a connection can be held open, until the signal is aborted. */
-  readonly takeStream: (signal: AbortSignal) => Promise<boolean>;
+  readonly maxStreams: number | undefined;
   /** How long without a byte until a connection is lost. */
   readonly idleMs: number;
   /** How long without a connection until a run is given up. */
@@ -49,14 +49,16 @@ export interface Followed {
   takeAll(frames: readonly Frame[]): void;
   /** Take a poll's answer; returns whether anything in it is new. */
   takeSnapshot(snapshot: Snapshot): boolean;
-  /** Take the outcome from a snapshot. */
-  takeOutcome(snapshot: Snapshot): void;
   /** Nothing more will come; the reason is given unless the run has ended by an event. */
   close(reason: unknown): void;
   /** The state of the connection has changed. */
   changed(): void;
 }
 
+/** A connection that has been silent for this long when a page wakes up is dropped: a keepalive is overdue. */
+const STALE_MS = 20_000;
+/** How long a stream can be silent until it is checked, and how long the check can take. */
+const QUIET_MS = 4_000;
 /** How often to check whether a long upload has been answered. */
 const UPLOAD_CHECK_MS = 1_000;
 
@@ -69,6 +71,7 @@ const loadPolling = (): Promise<Polling | undefined> => import("./transports/pol
 export class Follower {
   readonly connection: Connection;
   readonly #around: Surroundings;
+  readonly #environment: Environment;
   readonly #run: Followed;
   readonly #start: Start | undefined;
   #link = new AbortController();
@@ -78,12 +81,14 @@ export class Follower {
   /** Whether the start is repeated if its answer is lost. */
   #isMeant = false;
   #isRerouted = false;
+  #mode: Mode = "stream";
   /** Whether the server set the wait. */
   #isAsked = false;
 
   constructor(around: Surroundings, run: Followed, start: Start | undefined) {
-    this.connection = new Connection(around.idleMs, around.giveUpMs, start ? around.unmetMs : around.giveUpMs);
+    this.connection = new Connection(around.giveUpMs, start ? around.unmetMs : around.giveUpMs);
     this.#around = around;
+    this.#environment = around.environment;
     this.#run = run;
     this.#start = start;
   }
@@ -94,10 +99,10 @@ export class Follower {
     this.#isMeant = true;
     if (this.#isGoing || this.#run.hasEnded) return;
     this.#isGoing = true;
-    const stopWaking = this.#around.environment.onWake((isOnline) => {
+    const stopWaking = this.#environment.onWake((isOnline) => {
       if (isOnline) this.#around.route.renew();
       // After a sleep a connection can be dead without notice: checking now saves waiting for the watchdog.
-      if (!this.#isAsked && !this.#isUpload && this.connection.isStale(this.#nowMs)) this.#link.abort();
+      if (!this.#isAsked && !this.#isUpload && this.#silentMs > STALE_MS) this.#link.abort();
     });
     while (!this.#run.hasEnded && (this.#isWanted || this.#run.id === undefined)) await this.#turn();
     stopWaking();
@@ -131,7 +136,11 @@ export class Follower {
   }
 
   get #nowMs(): number {
-    return this.#around.environment.now();
+    return this.#environment.now();
+  }
+
+  get #silentMs(): number {
+    return this.connection.silentMs(this.#nowMs);
   }
 
   /** An upload can take long: how much of it was sent is not known. */
@@ -159,16 +168,16 @@ export class Follower {
     if (!waitMs || this.#run.hasEnded) return;
     this.#link = new AbortController();
     this.#run.changed();
-    await pause(this.#around.environment, waitMs, this.#link.signal, this.#isAsked);
+    await pause(this.#environment, waitMs, this.#link.signal, this.#isAsked);
   }
 
   async #exchange(): Promise<number> {
     const { signal } = this.#link;
-    let mode: Mode = this.#around.transport === "polling" ? "paced" : "stream";
+    this.#mode = this.#around.transport === "polling" ? "paced" : "stream";
     // What it takes is released when the link's signal is aborted.
-    if (this.#around.transport === "auto") mode = this.#around.route.choose(this.#nowMs, !(await this.#around.takeStream(signal)));
+    if (this.#around.transport === "auto") this.#mode = this.#around.route.choose(this.#nowMs, !(await takeStream(this.#around.wire.base, this.#around.maxStreams, signal)));
     if (signal.aborted) return 0; // another exchange has started
-    return this.#run.id === undefined ? this.#begin(mode) : this.#resume(this.#run.id, mode);
+    return this.#run.id === undefined ? this.#begin() : this.#resume();
   }
 
   /** How long to wait after a failed connection; undefined if it was the last. */
@@ -176,10 +185,11 @@ export class Follower {
     if (this.#run.hasEnded) return undefined;
     if (!(reason instanceof Lost)) return this.#close(reason);
     if (this.#isRerouted) return 0;
+    if (this.#mode === "held") this.#around.route.cutOff(this.#nowMs);
     if (this.#run.id === undefined && !this.#isMeant) return this.#run.withdraw("unattended") as undefined;
     if (reason.isMet) this.connection.met();
     this.#isAsked = reason.afterMs > 0;
-    const waitMs = this.connection.lost(this.#nowMs, reason, this.#around.environment.chance());
+    const waitMs = this.connection.lost(this.#nowMs, reason, this.#environment.chance());
     return waitMs ?? this.#close(givenUp(reason, this.#run.id));
   }
 
@@ -195,17 +205,17 @@ export class Follower {
     const check = (): void => {
       // Evaluated each time: once the run is known, it is no longer an upload.
       const uploadMs = (this.#isUpload && this.#start?.uploadMs) || 0;
-      const leftMs = this.connection.idleInMs(this.#nowMs);
+      const leftMs = this.#around.idleMs - this.#silentMs;
       if (leftMs + uploadMs <= 0) link.abort(silence(this.#around.idleMs + uploadMs));
-      else stop = this.#around.environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
+      else stop = this.#environment.after(leftMs > 0 ? leftMs : UPLOAD_CHECK_MS, check);
     };
     check();
     return () => stop?.();
   }
 
-  async #begin(mode: Mode): Promise<number> {
+  async #begin(): Promise<number> {
     const start = this.#start as Start; // or the id would be known
-    const streams = this.#isWanted && mode === "stream";
+    const streams = this.#isWanted && this.#mode === "stream";
     const send = async (): Promise<Answer> => {
       // An upload cannot be sent again to learn an id that a proxy holds back, so it is answered at once.
       const answer = await start.send(this.#around, streams && start.isSmall, this.#link.signal);
@@ -219,11 +229,12 @@ export class Follower {
     return streams ? this.#stream(send) : this.#identify(await send());
   }
 
-  async #resume(id: string, mode: Mode): Promise<number> {
-    const polling = mode === "stream" ? undefined : await loadPolling();
-    if (polling) return this.#poll(polling, mode === "held");
+  async #resume(): Promise<number> {
+    const { signal } = this.#link;
+    const polling = this.#mode === "stream" ? undefined : await loadPolling();
+    if (polling) return polling.poll(this.#run, this.#mode === "held", (query) => this.#read(signal, query), () => this.#heard(), () => this.#nowMs);
     const headers = { Accept: EVENT_STREAM, "Last-Event-ID": this.#run.cursor ?? "" };
-    const request = { path: `${pathOf(id)}/events`, headers, signal: this.#link.signal, transport: this.#around.transport };
+    const request = { path: `${this.#path}/events`, headers, signal, transport: this.#around.transport };
     return this.#stream(() => this.#around.wire.send(request));
   }
 
@@ -235,13 +246,17 @@ export class Follower {
     if (this.#around.transport === "auto") void this.#help(quiet.signal);
     try {
       const answer = await send();
-      if (answer.status === 204) return await this.#conclude();
+      if (answer.status === 204) {
+        // The log has no more events: the outcome is in the snapshot.
+        if (this.#run.takeSnapshot(await this.#read(link.signal))) return 0;
+        throw new Lost();
+      }
       if (!answer.header("Content-Type")?.startsWith(EVENT_STREAM)) return await this.#identify(answer);
-      for await (const frames of framesOf(answer)) {
+      for await (const frames of framesOf(answer, (ms) => this.connection.retry(ms))) {
+        if (!quiet.signal.aborted) void this.#doubt(link);
         quiet.abort();
         if (link.signal.aborted) return 0;
         this.#heard();
-        for (const frame of frames) if (frame.kind === "retry") this.connection.retry(frame.retryMs);
         this.#run.takeAll(frames);
         if (this.#run.hasEnded || !this.#isWanted) return 0;
       }
@@ -253,10 +268,9 @@ export class Follower {
 
   /** Poll for the events that a silent stream could be holding back, until the stream starts. */
   async #help(quiet: AbortSignal): Promise<void> {
-    const wait = (ms: number): Promise<void> => pause(this.#around.environment, ms, quiet);
+    const wait = (ms: number): Promise<void> => pause(this.#environment, ms, quiet);
     await wait(this.#around.openingMs);
-    if (quiet.aborted) return;
-    const polling = await loadPolling();
+    const polling = quiet.aborted ? undefined : await loadPolling();
     const identify = async (): Promise<unknown> => {
       this.connection.worry();
       this.#run.changed();
@@ -268,29 +282,36 @@ export class Follower {
     this.#cut();
   }
 
-  async #poll({ poll }: Polling, isHeld: boolean): Promise<number> {
-    const read = async (query: string): Promise<unknown> => {
-      const snapshot = await this.#read(this.#link.signal, query);
-      this.#heard();
-      return snapshot;
-    };
-    try {
-      return await poll(this.#run, isHeld, read, () => this.#nowMs);
-    } catch (reason) {
-      if (isHeld && reason instanceof Lost) this.#around.route.cutOff(this.#nowMs);
-      throw reason;
+  /** Of the run, once its id is known. */
+  get #path(): string {
+    return pathOf(this.#run.id as string);
+  }
+
+  #read(signal: AbortSignal, query: string = ""): Promise<Snapshot> {
+    return this.#around.wire.read({ path: this.#path + query, signal }) as Promise<Snapshot>;
+  }
+
+  /**
+   * Check a stream that has become silent, less often the longer it stays so: a proxy can keep a connection open whose other end is dead.
+   * The stream is dead if there is no answer, or if that has events which the stream does not bring.
+   */
+  async #doubt(link: AbortController): Promise<void> {
+    const isQuiet = (): boolean => this.#silentMs >= quietMs && !link.signal.aborted;
+    let quietMs = QUIET_MS;
+    while (!link.signal.aborted) {
+      await pause(this.#environment, quietMs - this.#silentMs, link.signal);
+      if (!isQuiet()) continue; // woken early, or something has arrived
+      try {
+        const snapshot = await this.#around.wire.within(QUIET_MS, { path: `${this.#path}?after=${this.#run.cursor}` });
+        if (isQuiet() && this.#run.takeSnapshot(snapshot as Snapshot)) this.#cut();
+      } catch (reason) {
+        if (isQuiet()) {
+          this.connection.failed();
+          link.abort(reason);
+        }
+      }
+      quietMs *= 2;
     }
-  }
-
-  #read(signal: AbortSignal, query: string = ""): Promise<unknown> {
-    return this.#around.wire.read({ path: pathOf(this.#run.id ?? "") + query, signal });
-  }
-
-  /** The log has no more events: the outcome is in the snapshot. */
-  async #conclude(): Promise<number> {
-    this.#run.takeOutcome((await this.#read(this.#link.signal)) as Snapshot);
-    if (!this.#run.hasEnded) throw new Lost();
-    return 0;
   }
 
   /** An answer without a stream names the run; its events are read from the log. */

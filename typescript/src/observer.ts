@@ -161,7 +161,7 @@ export class RunObserver<
       if (following && concurrent === "queue") {
         return void this.#queue.push((begins) => (begins ? begin() : resolve(blank("cancelled", undefined))));
       }
-      this.#abandon({ stops: true });
+      this.#abandon(true);
       begin();
     });
   }
@@ -174,7 +174,7 @@ export class RunObserver<
 
   /** Go back to `idle`. A run that has not ended is handled as `onUnmount` says. */
   reset(): void {
-    this.#abandon({ stops: this.options.onUnmount === "stop" });
+    this.#abandon(this.options.onUnmount === "stop");
     kept(this.#persist, "removeItem");
     this.#left = undefined;
     this.#tally = undefined;
@@ -194,10 +194,9 @@ export class RunObserver<
     const { run, cursor } = following;
     if (!run.id && !stops) {
       this.#isLeaving = run.connection !== "closed"; // if it is, its end is on the way
-      if (this.#isLeaving) (run as Restable).rest?.();
-      return;
+      return (run as Restable).rest?.();
     }
-    this.#abandon({ stops });
+    this.#abandon(stops);
     if (!stops) this.#left = { id: run.id as string, cursor };
   }
 
@@ -267,7 +266,7 @@ export class RunObserver<
     for (const turn of this.#queue.splice(0)) turn(false);
   }
 
-  #abandon({ stops }: { readonly stops: boolean }): void {
+  #abandon(stops: boolean): void {
     const following = this.#following;
     this.#empty();
     if (!following) return;

@@ -6,7 +6,7 @@ import type { RunEvent, Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import { RunLog } from "./core/log.js";
 import { type Place, Replay } from "./core/replay.js";
-import { type RunStatus, TRANSITIONS } from "./core/status.js";
+import type { RunStatus } from "./core/status.js";
 import { Deferred } from "./deferred.js";
 import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
@@ -25,25 +25,17 @@ export interface Origin {
   readonly keep?: number | undefined;
 }
 
-interface Listener<Event> {
-  place: Place<Event>;
-  isDue: boolean;
-  readonly call: (batch: readonly Event[]) => void;
-}
-
 /** A run that is followed over the network. */
 export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, Result> implements Run<Chunk, Result, Code>, Followed {
   error: ActionError<Code> | undefined;
   readonly #around: Surroundings;
   readonly #replay: Replay<RunEvent<Chunk, Result>>;
   readonly #follower: Follower;
-  readonly #listeners: Set<Listener<RunEvent<Chunk, Result>>> = new Set();
   readonly #outcome: Deferred<Result> = new Deferred();
   readonly #over = new AbortController();
   readonly #start: Start | undefined;
-  #news: Deferred<void> | undefined;
-  /** One for each iteration, listener and wait for the result. */
-  readonly #readers: Set<object> = new Set();
+  /** One for each iteration, listener and wait for the result; called when something has changed. */
+  readonly #readers: Set<() => void> = new Set();
   #broken: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
@@ -85,7 +77,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   result(): Promise<Result> {
-    const leave = this.#enter();
+    const leave = this.#enter(() => undefined);
     this.#outcome.promise.then(leave, leave);
     return this.#outcome.promise;
   }
@@ -109,14 +101,23 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {
-    const entry = { place: this.#replay.oldest, isDue: false, call: listener };
-    this.#listeners.add(entry);
-    const leave = this.#enter();
-    if (entry.place.next || this.hasEnded) this.#tell(entry);
-    return () => {
-      this.#listeners.delete(entry);
-      leave();
+    let place = this.#replay.oldest;
+    let isDue = false;
+    // Each listener is called in its own turn, so that its error stops neither the reading nor the others.
+    const tell = (): void => {
+      if (isDue) return;
+      isDue = true;
+      queueMicrotask(() => {
+        isDue = false;
+        if (!this.#readers.has(tell)) return;
+        const batch: RunEvent<Chunk, Result>[] = [];
+        while (place.next) batch.push((place = place.next).event as RunEvent<Chunk, Result>);
+        listener(batch);
+      });
     };
+    const leave = this.#enter(tell);
+    if (place.next || this.hasEnded) tell();
+    return leave;
   }
 
   /** Start the run, without following it; resolves when its id is known. */
@@ -153,22 +154,14 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   takeAll(frames: readonly Frame[]): void {
-    const events = frames.flatMap((frame) => this.take(frame) ?? []);
-    for (const event of events) this.#replay.add(event);
-    if (frames.length) this.#settle();
+    // An empty batch is a keepalive.
+    if (frames.length) this.#settle(frames.flatMap((frame) => this.take(frame) ?? []));
   }
 
   takeSnapshot(snapshot: Snapshot): boolean {
     const { seq } = this;
-    for (const event of this.takePoll(snapshot as Snapshot<Chunk, Result>)) this.#replay.add(event);
-    this.#settle();
+    this.#settle(this.takePoll(snapshot as Snapshot<Chunk, Result>));
     return this.seq > seq || this.outcome !== undefined;
-  }
-
-  takeOutcome(snapshot: Snapshot): void {
-    const next = TRANSITIONS[snapshot.status];
-    if (next && !next["cancelled"]) this.conclude(snapshot as Snapshot<Chunk, Result>);
-    this.#settle();
   }
 
   close(reason: unknown): void {
@@ -183,9 +176,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   changed(): void {
-    this.#news?.resolve();
-    this.#news = undefined;
-    for (const entry of this.#listeners) this.#tell(entry);
+    for (const tell of this.#readers) tell();
   }
 
   /** Stop following. If the id is not known and the start can have reached the server, tell the server to cancel it. */
@@ -200,8 +191,9 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     return told;
   }
 
-  #settle(): void {
+  #settle(events: readonly RunEvent<Chunk, Result>[]): void {
     const { outcome } = this;
+    for (const event of events) this.#replay.add(event);
     if (outcome) {
       this.#follower.connection.close();
       this.error = outcome.error as ActionError<Code> | undefined;
@@ -213,8 +205,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
   }
 
   /** Read for one more reader. Call the returned function when the reader has gone: the last one closes the connection. */
-  #enter(): () => void {
-    const reader = {};
+  #enter(reader: () => void): () => void {
     this.#readers.add(reader);
     this.follow();
     return () => {
@@ -230,21 +221,25 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     pick: (event: RunEvent<Chunk, Result>) => { value: Item } | false,
     failure?: () => unknown,
   ): AsyncIterableIterator<Item, undefined> {
-    const left = new Deferred<void>();
+    let news = new Deferred<void>();
     const end = { done: true, value: undefined } as const;
     let isOver = false;
     let leave: (() => void) | undefined;
+    const tell = (): void => {
+      news.resolve();
+      news = new Deferred();
+    };
     const finish = (): void => {
       isOver = true;
       leave?.();
-      left.resolve();
+      tell();
     };
     return {
       [Symbol.asyncIterator]() {
         return this;
       },
       next: async () => {
-        if (!isOver) leave ??= this.#enter();
+        if (!isOver) leave ??= this.#enter(tell);
         while (!isOver) {
           if (at.next) {
             at = at.next;
@@ -254,7 +249,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
             finish();
             const reason = this.#broken ? this.#broken.reason : failure?.();
             if (reason) throw reason;
-          } else await Promise.race([(this.#news ??= new Deferred()).promise, left.promise]);
+          } else await news.promise;
         }
         return end;
       },
@@ -264,18 +259,5 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
         return end;
       },
     };
-  }
-
-  /** Each listener is called in its own turn, so that its error stops neither the reading nor the others. */
-  #tell(entry: Listener<RunEvent<Chunk, Result>>): void {
-    if (entry.isDue) return;
-    entry.isDue = true;
-    queueMicrotask(() => {
-      entry.isDue = false;
-      if (!this.#listeners.has(entry)) return;
-      const batch: RunEvent<Chunk, Result>[] = [];
-      while (entry.place.next) batch.push((entry.place = entry.place.next).event as RunEvent<Chunk, Result>);
-      entry.call(batch);
-    });
   }
 }

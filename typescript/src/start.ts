@@ -4,82 +4,63 @@ import { bodyOf, queryOf } from "./body.js";
 import type { CallOptions, TransportName } from "./contract.js";
 import { ActionError, failure } from "./core/error.js";
 import type { Answer } from "./transports/carrier.js";
-import { EVENT_STREAM, type Request, type Wire } from "./wire.js";
+import { EVENT_STREAM, type Wire } from "./wire.js";
 
 /** How much of an upload was sent is not known, so it gets the time that it takes at 64 kbit/s. */
 const BYTES_PER_MS = 8;
 
 /** One call, which can be sent more than once. */
-export class Start {
-  readonly #action: string;
-  readonly #input: unknown;
-  readonly #options: CallOptions;
-  readonly #feeds: Set<string>;
-  readonly #body: string | FormData;
-  readonly #key: string;
-  /** Whether it can have reached the server. */
-  #isSent = false;
-
-  /** `feeds`: the actions that are known to be started by GET. */
-  constructor(action: string, input: unknown, options: CallOptions, feeds: Set<string>) {
-    this.#action = action;
-    this.#input = input;
-    this.#options = options;
-    this.#feeds = feeds;
-    this.#body = bodyOf(input);
-    this.#key = options.idempotencyKey ?? newKey();
-    if (options.method === "GET") feeds.add(action);
-  }
-
+export interface Start {
   /** Whether sending it again is as cheap as polling. */
-  get isSmall(): boolean {
-    return typeof this.#body === "string";
-  }
-
+  readonly isSmall: boolean;
   /** How much longer than usual its answer can take. */
-  get uploadMs(): number {
-    return filesIn(this.#body).reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0);
-  }
-
+  readonly uploadMs: number;
   /** Send it. Unless it `streams` it is answered at once, with only the run's id. */
-  async send({ wire, transport }: { readonly wire: Wire; readonly transport: TransportName }, streams: boolean, signal: AbortSignal): Promise<Answer> {
-    await Promise.all(filesIn(this.#body).map(canBeRead));
-    const send = (method: "GET" | "POST"): Promise<Answer> => wire.send({ ...this.#request(method, streams), signal, transport });
-    if (this.#feeds.has(this.#action)) return send("GET");
-    try {
-      return await send("POST");
-    } catch (reason) {
-      const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
-      if (!isWrongMethod || this.#options.method || !this.isSmall) throw reason;
-      // An action that refuses POST can be a feed; GET starts nothing else.
-      const answer = await send("GET");
-      this.#feeds.add(this.#action);
-      return answer;
-    }
-  }
-
+  send(around: { readonly wire: Wire; readonly transport: TransportName }, streams: boolean, signal: AbortSignal): Promise<Answer>;
   /**
    * Cancel the run by its key, because its id is not known: if it has started it is stopped, otherwise it never starts.
    * Resolves when the server was told, or when the first try has failed. The caller can find the run of its own key again, so that is cancelled only if it `isStopped`.
    */
-  withdraw(wire: Wire, isStopped?: boolean): Promise<unknown> | undefined {
-    if (!this.#isSent || (this.#options.idempotencyKey && !isStopped)) return undefined;
-    const told = new Promise((resolve, reject) => wire.ask(`${encodeURIComponent(this.#action)}/cancel`, "POST", { "Idempotency-Key": this.#key }, resolve).then(resolve, reject));
-    told.catch(() => undefined); // it need not be awaited
-    return told;
-  }
+  withdraw(wire: Wire, isStopped?: boolean): Promise<unknown> | undefined;
+}
 
-  #request(method: "GET" | "POST", streams: boolean): Request {
-    const { detached, onUpload } = this.#options;
-    const headers: Record<string, string> = { "Idempotency-Key": this.#key };
-    if (detached) headers["Prefer"] = "respond-async";
-    else if (streams) headers["Accept"] = EVENT_STREAM;
-    else headers["Prefer"] = "wait=0";
-    const path = encodeURIComponent(this.#action);
-    const request = { headers, starts: () => void (this.#isSent = true) };
-    if (method === "GET") return { ...request, path: `${path}?${queryOf(this.#input)}` };
-    return { ...request, path, method, body: this.#body, onUpload };
-  }
+/** The start of an action; `feeds`: the actions that are known to be started by GET. */
+export function startOf(action: string, input: unknown, options: CallOptions, feeds: Set<string>): Start {
+  const { method, detached, onUpload, idempotencyKey } = options;
+  const body = bodyOf(input);
+  const files = filesIn(body);
+  const isSmall = typeof body === "string";
+  const path = encodeURIComponent(action);
+  const key = { "Idempotency-Key": idempotencyKey ?? newKey() };
+  let canHaveArrived = false;
+  if (method === "GET") feeds.add(action);
+  return {
+    isSmall,
+    uploadMs: files.reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0),
+    async send({ wire, transport }, streams, signal) {
+      await Promise.all(files.map(canBeRead));
+      const answer = streams && !detached ? { Accept: EVENT_STREAM } : { Prefer: detached ? "respond-async" : "wait=0" };
+      const request = { headers: { ...key, ...answer }, signal, transport, starts: () => void (canHaveArrived = true) };
+      const get = (): Promise<Answer> => wire.send({ ...request, path: `${path}?${queryOf(input)}` });
+      if (feeds.has(action)) return get();
+      try {
+        return await wire.send({ ...request, path, method: "POST", body, onUpload });
+      } catch (reason) {
+        const isWrongMethod = reason instanceof ActionError && reason.code === "METHOD_NOT_ALLOWED";
+        if (!isWrongMethod || method || !isSmall) throw reason;
+        // An action that refuses POST can be a feed; GET starts nothing else.
+        const answer = await get();
+        feeds.add(action);
+        return answer;
+      }
+    },
+    withdraw(wire, isStopped) {
+      if (!canHaveArrived || (idempotencyKey && !isStopped)) return undefined;
+      const told = new Promise((resolve, reject) => wire.ask(`${path}/cancel`, "POST", key, resolve).then(resolve, reject));
+      told.catch(() => undefined); // it need not be awaited
+      return told;
+    },
+  };
 }
 
 /** The files of a form. The form of React Native cannot be read. */

@@ -76,18 +76,21 @@ export class Wire {
     return json;
   }
 
+  /** The same, unless it takes too long, at any stage. */
+  within(ms: number, request: Request): Promise<unknown> {
+    const link = new AbortController();
+    const stop = this.#environment.after(ms, () => link.abort(silence(ms)));
+    return Promise.race([this.read({ ...request, signal: link.signal }), cut(link.signal)]).finally(stop);
+  }
+
   /** A short request that is safe to repeat, retried until it is answered; returns its JSON. `onLost` is called when a try has failed. */
   async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void): Promise<unknown> {
     const keepalive = method === "POST";
     const request = { path, method, headers, keepalive, body: keepalive ? "{}" : undefined };
-    const { requestMs = REQUEST_MS } = this.#options;
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
-      const link = new AbortController();
-      // A try that takes too long is aborted, at any stage.
-      const stop = this.#environment.after(requestMs, () => link.abort(silence(requestMs)));
       try {
-        return await Promise.race([this.read({ ...request, signal: link.signal }), cut(link.signal)]).finally(stop);
+        return await this.within(this.#options.requestMs ?? REQUEST_MS, request);
       } catch (reason) {
         if (!(reason instanceof Lost)) {
           // Already gone: an earlier try deleted it.
@@ -103,16 +106,16 @@ export class Wire {
   }
 
   async #carry(request: Request, isRefused: boolean): Promise<Answer> {
-    const { path, method = "GET", body, signal, keepalive, transport, starts, onUpload } = request;
+    const { method = "GET", signal, transport, onUpload } = request;
     const headers = await this.#headers(request, isRefused);
-    const order = { url: this.base.href + path, method, headers, body, signal, keepalive, credentials: this.#options.credentials, onUpload };
+    const order = { ...request, method, headers, url: this.base.href + request.path, credentials: this.#options.credentials };
     try {
       const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
       let carrier = this.#fetch;
       // Rarely needed, so it is loaded on demand. If a deploy has removed the file, an upload is sent without progress.
       if (isWanted && globalThis.XMLHttpRequest) carrier = (await import("./transports/xhr.js").catch(() => undefined))?.byXHR ?? carrier;
       if (signal?.aborted) throw signal.reason; // not every fetch supports signals
-      starts?.();
+      request.starts?.();
       return await carrier(order);
     } catch (reason) {
       const isForeign = globalThis.location && !order.url.startsWith(location.origin);

@@ -361,7 +361,7 @@ test("the page's own document tells that it speaks HTTP/2, whatever else it has 
   const runs = Array.from({ length: 5 }, () => client.runs.attach("r1"));
   while (asked.length < 5) await turns();
 
-  expect(asked.every(({ path }) => path.endsWith("/events"))).toBe(true);
+  expect(asked.slice(0, 5).every(({ path }) => path.endsWith("/events"))).toBe(true);
   for (const run of runs) run.detach();
 });
 

@@ -396,11 +396,12 @@ test("a failure that nobody asked about is not an unhandled rejection", async ()
 
 // A row of "What happens when" in the docs.
 test("a connection over which nothing comes is cut and resumed", async () => {
-  const { call, asked, page } = serve([silent(OPENING), stream(done(1))]);
+  const nothingNew = json(200, { status: "running", firstSeq: 1, retryAfterMs: 500, events: [] });
+  const { call, asked, page } = serve([silent(OPENING), ...Array(4).fill(nothingNew), stream(done(1))]);
 
   await call().result();
 
-  expect(asked[1]?.headers.get("Last-Event-ID")).toBe("r1.0");
+  expect(asked[5]?.headers.get("Last-Event-ID")).toBe("r1.0");
   expect(page.now()).toBe(1_000_000 + 45_000 + 500);
 });
 

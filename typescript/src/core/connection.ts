@@ -26,7 +26,7 @@ export class Lost extends Error {
 
   /** What was lost, and why. */
   static by(reason: unknown, what: string = LOST): Lost {
-    return new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? (reason as string)}`);
+    return reason instanceof Lost ? reason : new Lost(`${what}: ${(reason as Partial<Error> | undefined)?.message ?? (reason as string)}`);
   }
 }
 
@@ -40,8 +40,6 @@ const LONGEST_WAIT_MS = 3_600_000;
 const STEADY_MS = 5_000;
 /** How long a connection is gone until this counts as trouble: a clean cut by a proxy does not. */
 const GRACE_MS = 1_000;
-/** A connection that has been silent for this long when a page wakes up is dropped: a keepalive is overdue. */
-const STALE_MS = 20_000;
 
 /** How long to wait after this many failures in a row; `chance` is from 0 to 1. */
 export function backoffMs(failures: number, chance: number, baseMs: number = BACKOFF_MS): number {
@@ -52,7 +50,6 @@ export function backoffMs(failures: number, chance: number, baseMs: number = BAC
 export class Connection {
   state: ConnectionState = "idle";
   declare trouble: string | undefined;
-  readonly #idleMs: number;
   readonly #giveUpMs: number;
   /** How long without a connection until the run is given up, as far as is known. */
   #patienceMs: number;
@@ -65,11 +62,9 @@ export class Connection {
   #aloneMs: number | undefined;
 
   /**
-   * `idleMs`: how long without a byte until a connection is lost; `giveUpMs`: how long without a connection until the run is given up;
-   * `unmetMs`: the same until something shows that there is a server.
+   * `giveUpMs`: how long without a connection until the run is given up; `unmetMs`: the same until something shows that there is a server.
    */
-  constructor(idleMs: number, giveUpMs: number, unmetMs: number = giveUpMs) {
-    this.#idleMs = idleMs;
+  constructor(giveUpMs: number, unmetMs: number = giveUpMs) {
     this.#giveUpMs = giveUpMs;
     this.#patienceMs = unmetMs;
   }
@@ -99,14 +94,14 @@ export class Connection {
     this.#retryMs = Math.min(ms || BACKOFF_MS, LONGEST_WAIT_MS);
   }
 
-  /** How soon the connection counts as lost if nothing arrives. */
-  idleInMs(nowMs: number): number {
-    return this.#heardMs + this.#idleMs - nowMs;
+  /** It is gone since the last byte: a check of its silence has failed. */
+  failed(): void {
+    this.#aloneMs ??= this.#heardMs;
   }
 
-  /** Whether a page that wakes up should reconnect. */
-  isStale(nowMs: number): boolean {
-    return nowMs - this.#heardMs > STALE_MS;
+  /** How long nothing has arrived. */
+  silentMs(nowMs: number): number {
+    return nowMs - this.#heardMs;
   }
 
   /** A poll was answered: the next one is sent at its own time. */

@@ -1,9 +1,9 @@
 /** The frames of the native protocol, from the messages of its event streams and from its lines. */
 
-import { protocolError } from "./error.js";
+import { type ActionError, protocolError } from "./error.js";
 import { fieldsOf, type RunEvent } from "./event.js";
 import type { Message } from "./sse.js";
-import { type RunStatus, TRANSITIONS } from "./status.js";
+import { AFTER, type RunStatus } from "./status.js";
 
 /** Starts every answer: names the run, and the cursor from which the answer continues. */
 export interface Opening {
@@ -28,16 +28,9 @@ export interface EventFrame {
   readonly event: RunEvent;
 }
 
-/** How long to wait before reconnecting. */
-export interface Retry {
-  readonly kind: "retry";
-  readonly retryMs: number;
-}
-
 /** A complete frame of a connection. */
-export type Frame = Opening | Reset | EventFrame | Retry;
+export type Frame = Opening | Reset | EventFrame;
 
-const WRONG = "Not a frame";
 const CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
 
 /** The cursor after an event. */
@@ -53,28 +46,28 @@ export function readCursor(cursor: string): { readonly runId: string; readonly s
 
 /** Whether this is the type of an event that this version of the protocol knows. */
 export function isKnown(type: unknown): boolean {
-  return Object.hasOwn(TRANSITIONS.running, type as string);
+  return Object.hasOwn(AFTER, type as string);
 }
 
 /** The frame in a message. Throws `PROTOCOL_ERROR` if it is not a frame of this protocol. */
 export function frameOf({ id, type: name, data }: Message): Frame {
   const type = name === "message" ? "chunk" : name;
   const { runId, seq } = readCursor(id) ?? {};
-  if (type === "reset") return resetOf(parse(data));
+  if (type === "reset") return resetOf(parse(data), data);
   if (type !== "run" && !isKnown(type)) return { ...eventOf(seq, type), runId };
-  if (seq === undefined) throw protocolError(`Not a cursor: ${id}`);
+  if (seq === undefined) throw wrong(id);
   if (type !== "run") return eventOf(seq, type, parse(data));
   const { id: own, status, firstSeq } = fieldsOf(parse(data));
-  if (typeof own !== "string") throw protocolError(WRONG);
+  if (typeof own !== "string") throw wrong(data);
   return { kind: "opening", cursor: id, runId: own, status: status as RunStatus, firstSeq: typeof firstSeq === "number" ? firstSeq : undefined };
 }
 
 /** The event in a line of newline-delimited JSON. Throws `PROTOCOL_ERROR` if it is not an event. */
 export function frameOfLine(line: string): Frame {
   const { seq, type, data } = fieldsOf(parse(line));
-  if (type === "reset") return resetOf(data);
+  if (type === "reset") return resetOf(data, line);
   const isEvent = isKnown(type) ? Number.isSafeInteger(seq) : typeof type === "string";
-  if (!isEvent) throw protocolError(`Not an event type: "${type as string}".`);
+  if (!isEvent) throw wrong(line);
   return eventOf(seq, type, data);
 }
 
@@ -82,9 +75,9 @@ function eventOf(seq: unknown, type: unknown, data?: unknown): EventFrame {
   return { kind: "event", event: { seq, type, data } as RunEvent };
 }
 
-function resetOf(value: unknown): Reset {
+function resetOf(value: unknown, text: string): Reset {
   const { firstSeq } = fieldsOf(value);
-  if (typeof firstSeq !== "number") throw protocolError(WRONG);
+  if (typeof firstSeq !== "number") throw wrong(text);
   return { kind: "reset", firstSeq };
 }
 
@@ -92,6 +85,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw protocolError(`Not JSON: ${text.slice(0, 80)}`);
+    throw wrong(text);
   }
+}
+
+function wrong(text: string): ActionError {
+  return protocolError(`Not a frame: ${text.slice(0, 80)}`);
 }

@@ -8,9 +8,9 @@
 import { ActionError, failure, protocolError } from "./error.js";
 import { isProgress, type Progress, type RunEvent, type Snapshot, textOf } from "./event.js";
 import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
-import { type RunStatus, TRANSITIONS } from "./status.js";
+import { AFTER, LIVE, type RunStatus, TERMINAL } from "./status.js";
 
-const FOREIGN = "The cursor belongs to another run";
+const FOREIGN = "Not a cursor of this run";
 
 /** How a run ended. */
 export interface Outcome<Result> {
@@ -54,23 +54,24 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     return undefined;
   }
 
-  /** Take a poll's answer; returns its new events. */
+  /** Take a poll's answer, or without `events` the run's last snapshot; returns the new events. */
   takePoll(snapshot: Snapshot<Chunk, Result>): RunEvent<Chunk, Result>[] {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
     const events = snapshot.events?.flatMap((event) => this.#append(event) ?? []) ?? [];
     this.takeStatus(snapshot.status);
-    if (snapshot.retryAfterMs === null && !this.outcome) this.conclude(snapshot);
+    const isAll = snapshot.events ? snapshot.retryAfterMs === null : TERMINAL.includes(snapshot.status);
+    if (isAll && !this.outcome) this.#conclude(snapshot);
     return events;
   }
 
   /** Take a status that came without events. */
   takeStatus(status: RunStatus): void {
     // A terminal status counts only together with the outcome, and an unknown one not at all.
-    if (!this.outcome && TRANSITIONS[status]?.["cancelled"]) this.status = status;
+    if (!this.outcome && LIVE.includes(status)) this.status = status;
   }
 
-  /** Take the outcome from a snapshot, if the log has no more events. */
-  conclude(snapshot: Snapshot<Chunk, Result>): void {
+  /** Take the outcome from a snapshot; the log has no more events. */
+  #conclude(snapshot: Snapshot<Chunk, Result>): void {
     this.status = snapshot.status;
     this.seq = snapshot.seq;
     this.text = snapshot.text ?? this.text;
@@ -83,7 +84,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     this.seq = event.seq;
     if (!isKnown(event.type)) return undefined; // of a later version
     // The start of an attempt is not an event: its first event shows that it has started.
-    this.status = TRANSITIONS.running[event.type];
+    this.status = AFTER[event.type];
     const { type, data } = event;
     if (type === "chunk") {
       if (this.keepsText) this.text += textOf(data);
@@ -105,7 +106,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   refuse(error: ActionError): void {
     if (!error.runId || (this.id ?? error.runId) !== error.runId) return;
     this.id = error.runId;
-    this.status = TRANSITIONS.running[error.code === "CANCELLED" ? "cancelled" : "error"];
+    this.status = AFTER[error.code === "CANCELLED" ? "cancelled" : "error"];
   }
 
   #open({ runId, cursor, firstSeq, status }: Opening): void {

@@ -48,7 +48,7 @@ export class SSEDecoder {
       const found = ending.exec(text);
       const piece = text.slice(start, found?.index);
       this.#size += piece.length;
-      if (this.#size > this.#limit) throw protocolError(`An event is longer than ${this.#limit} characters.`);
+      if (this.#size > this.#limit) throw protocolError("An event is too long");
       if (piece) this.#pieces.push(piece);
       if (!found) return messages;
       this.#take(this.#pieces.splice(0).join(""), messages);

@@ -3,14 +3,11 @@
 /** Where a run is in its life. */
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
-/** Which status follows another when an event happens. */
-export const TRANSITIONS: Readonly<Record<RunStatus, Readonly<Record<string, RunStatus>>>> = {
-  pending: { started: "running", cancelled: "cancelled", error: "failed" },
-  running: { chunk: "running", restarted: "pending", done: "completed", error: "failed", cancelled: "cancelled" },
-  completed: {},
-  failed: {},
-  cancelled: {},
-};
+/** The status of a run after each event of its log. */
+export const AFTER: Readonly<Record<string, RunStatus>> = { chunk: "running", restarted: "pending", done: "completed", error: "failed", cancelled: "cancelled" };
+
+/** The statuses of a run that has not ended. */
+export const LIVE: readonly RunStatus[] = ["pending", "running"];
 
 /** The statuses after which nothing follows. */
-export const TERMINAL: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"]);
+export const TERMINAL: readonly RunStatus[] = ["completed", "failed", "cancelled"];

@@ -5,11 +5,11 @@ export interface Order {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly body: string | FormData | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly body?: string | FormData | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly keepalive?: boolean | undefined;
   readonly credentials: RequestCredentials | undefined;
-  readonly onUpload: ((sentBytes: number, totalBytes: number) => void) | undefined;
+  readonly onUpload?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
 /** One answer, whose head has arrived. */

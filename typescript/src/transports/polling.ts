@@ -17,12 +17,13 @@ export interface Polled {
 }
 
 /** Sends a poll with this query. */
-type Read = (query: string) => Promise<unknown>;
+type Read = (query: string) => Promise<Snapshot>;
 
 /** Poll once; if `isHeld`, the server answers when there is something new. Returns how long to wait before the next poll. */
-export async function poll(run: Polled, isHeld: boolean, read: Read, nowMs: () => number): Promise<number> {
+export async function poll(run: Polled, isHeld: boolean, read: Read, heard: () => void, nowMs: () => number): Promise<number> {
   const beganMs = nowMs();
   const snapshot = await ask(run, read, isHeld);
+  heard();
   const isNew = run.takeSnapshot(snapshot);
   const wasHeld = isHeld && (isNew || nowMs() - beganMs > paceMs(snapshot));
   return wasHeld ? 0 : paceMs(snapshot);
@@ -46,9 +47,9 @@ export async function help(run: Polled, read: Read, quiet: AbortSignal, wait: (m
   return false;
 }
 
-async function ask(run: Polled, read: Read, isHeld?: boolean): Promise<Snapshot> {
+function ask(run: Polled, read: Read, isHeld?: boolean): Promise<Snapshot> {
   const query = new URLSearchParams({ after: run.cursor ?? "", ...(isHeld && { wait: String(HOLD_S) }) });
-  return (await read(`?${query}`)) as Snapshot;
+  return read(`?${query}`);
 }
 
 /** How long to wait before the next poll, according to the server. */
