@@ -86,14 +86,21 @@ const chat = new Card("chat", {
   storage: sessionStorage,
   start: (form) => actions.chat({ message: form.get("message") }),
   show({ run, status, error }) {
-    chat.find(".answer").textContent = run.text;
-    chat.say({ streaming: "Typing.", done: "Done.", cancelled: "Stopped.", error: error?.message }[status]);
+    const { text, trouble } = run;
+    chat.find(".answer").textContent = text;
+    chat.say({
+      streaming: trouble === undefined ? "Typing." : `Reconnecting. ${trouble}`,
+      done: "Done.",
+      cancelled: "Stopped.",
+      error: error?.message,
+    }[status]);
   },
 });
 
 const news = new Card("news", {
-  show({ events }) {
+  show({ run, events, error }) {
     for (const { number, title } of chunksOf(events)) prepend(news.find("ol"), number, title);
+    news.say(run.trouble === undefined ? (error?.message ?? "") : `Reconnecting. ${run.trouble}`);
   },
 });
 news.follow(actions.headlines({}, { method: "GET" }));

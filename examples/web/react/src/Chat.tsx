@@ -4,14 +4,20 @@ import { actions } from "./client";
 
 /** An answer that is typed word by word, until it ends or is stopped. */
 export function Chat() {
-  const { execute, stop, status, text, error } = useStreamAction(actions.chat, { persist: "chat" });
+  const { execute, stop, status, text, error, trouble } = useStreamAction(actions.chat, { persist: "chat" });
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     void execute({ message: String(new FormData(event.currentTarget).get("message")) });
   }
 
-  const says = { idle: "", streaming: "Typing.", done: "Done.", cancelled: "Stopped.", error: error?.message };
+  const says = {
+    idle: "",
+    streaming: trouble === undefined ? "Typing." : `Reconnecting. ${trouble}`,
+    done: "Done.",
+    cancelled: "Stopped.",
+    error: error?.message,
+  };
 
   return (
     <section id="chat" data-status={status}>
