@@ -8,7 +8,7 @@ from yieldwire.errors import MissingDependency
 def main() -> None:
     """Run the command in the arguments, and exit with its code."""
     try:
-        from yieldwire.cli.command import run  # noqa: PLC0415 - it imports optional dependencies
+        from yieldwire.cli.exit import run  # noqa: PLC0415 - it imports optional dependencies
 
         run()
     except ImportError as exc:

@@ -1,8 +1,6 @@
 """The commands, their options, and their help."""
 
 import asyncio
-import os
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -14,8 +12,6 @@ from yieldwire.cli.display import (
     Display,
     JsonLines,
     Terminal,
-    fail,
-    note,
     show_json,
     show_table,
 )
@@ -26,17 +22,16 @@ from yieldwire.cli.help import (
     WIDTH,
     Command,
     Group,
-    Pipe,
     examples,
 )
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.showing import Interrupt, run_until_done, show_run
-from yieldwire.cli.source import LoadFailed, is_url, path_of
+from yieldwire.cli.source import is_url, path_of
 from yieldwire.cli.target import address_of, connect, find_action, target_of
 from yieldwire.cli.typefile import check_types, write_types
 from yieldwire.describe.typescript import typescript
-from yieldwire.errors import Unreachable, UsageError, YieldwireError
+from yieldwire.errors import UsageError
 
 cli: Final = typer.Typer(
     cls=Group,
@@ -68,40 +63,6 @@ Host: TypeAlias = Annotated[str, typer.Option(help="The address to listen on.")]
 Port: TypeAlias = Annotated[int, typer.Option(help="The port; 0 picks a free one.")]
 Base: TypeAlias = Annotated[str, typer.Option(help="The path prefix for actions.")]
 Fd: TypeAlias = Annotated[int | None, typer.Option(hidden=True)]
-
-
-def run() -> None:
-    """Run the command in the arguments, and exit with its code."""
-    code = _code()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain at its exit, and change the code.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
-
-
-def _code() -> int | str | None:
-    try:
-        cli(prog_name="yieldwire")
-    except Pipe:
-        return Outcome.COMPLETED  # nothing failed: the reader has what it wanted
-    except BrokenPipeError:
-        return Outcome.USAGE  # the reader of a message about the command line has left
-    except SystemExit as exc:
-        return exc.code
-    except LoadFailed as exc:
-        note(f"{exc.details}\n\n{exc}")
-        return Outcome.USAGE
-    except YieldwireError as exc:
-        if isinstance(exc, UsageError):
-            note(str(exc))
-        else:
-            fail(exc.error_object())
-            if isinstance(exc, Unreachable) and exc.run_id is not None:
-                note(f"Run {exc.run_id} may still be running; `yieldwire tail` follows it.")
-        return Outcome.of_error(exc)
-    return Outcome.COMPLETED
 
 
 @cli.callback(
