@@ -10,7 +10,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 DOCS: Final = ROOT / "docs"
 PAGES: Final = [ROOT / "README.md", ROOT / "PROTOCOL.md", *sorted(DOCS.rglob("*.md"))]
 FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE: Final = re.compile(r"# ([\w/]+)\.py\n")
+FILE: Final = re.compile(r"# ([\w/]+)\.(py|toml)\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +23,20 @@ class Block:
     code: str
 
     @property
-    def module(self) -> str | None:
-        """The module that the block is the file of, as its first line says: ``# app.py``."""
+    def file(self) -> str | None:
+        """The file that the block is, as its first line says: ``# app.py``."""
         match = FILE.match(self.code)
-        return match[1].replace("/", ".") if match else None
+        return f"{match[1]}.{match[2]}" if match else None
+
+    @property
+    def module(self) -> str | None:
+        """The module that the block is the file of."""
+        return self.file and self.file.removesuffix(".py").replace("/", ".")
 
     def write_in(self, folder: Path) -> None:
         """Write the file that the block is, if it is one."""
-        if self.module is not None:
-            file = folder / f"{self.module.replace('.', '/')}.py"
+        if self.file is not None:
+            file = folder / self.file
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(self.code, "utf-8")
 

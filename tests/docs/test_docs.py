@@ -1,6 +1,5 @@
 """The documentation is true: its code runs, its links lead somewhere, its reference is whole."""
 
-import asyncio
 import importlib
 import inspect
 import os
@@ -69,9 +68,22 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
             importlib.invalidate_caches()
             namespace |= vars(importlib.import_module(block.module))
 
-    for name, value in namespace.items():
-        if name.startswith("test_"):
-            asyncio.run(value())
+
+def test_the_tests_of_the_guide_to_testing_pass_as_they_are(tmp_path: Path) -> None:
+    page = DOCS / "guides/test-your-actions.md"
+    for block in [*blocks(page, "toml"), *blocks(page, "python")]:
+        block.write_in(tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "9 passed" in done.stdout
 
 
 def compiled(block: Block) -> CodeType:
