@@ -490,6 +490,14 @@ async def test_the_anonymous_have_no_list(site: Actions) -> None:
     assert code_of(await send(site, get("/runs"))) == (401, "UNAUTHORIZED")
 
 
+async def test_where_nobody_can_sign_in_the_list_does_not_ask_for_it() -> None:
+    async with opened(Actions()) as site:
+        answer = await send(site, get("/runs"))
+
+    assert code_of(answer) == (401, "UNAUTHORIZED")
+    assert "has no `identify`" in answer.json()["error"]["message"]
+
+
 async def test_a_list_has_the_newest_first_page_by_page(site: Actions) -> None:
     runs = [await ended(site) for _ in range(5)]
     await ended(site, headers=BOB)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -110,6 +111,52 @@ def test_where_no_upload_is_taken_the_files_content_is(tmp_path: Path) -> None:
 def test_what_cannot_be_read_says_what_to_write(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read_arguments(arguments, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("argument", "instead"),
+    [
+        ("tags=[a, b]", """write tags:='["a","b"]', or tags=... for each item."""),
+        ("tags=['a','b']", """write tags:='["a","b"]', or tags=... for each item."""),
+        ("counts=1,2", "write counts:='[1,2]', or counts=... for each item."),
+        ("counts=[1,2,]", "write counts:='[1,2]', or counts=... for each item."),
+        ("some=[it's]", r"""write some:='["it'\''s"]', or some=... for each item."""),
+        ("anything=[a,b]", """write anything:='["a","b"]'. A text that begins"""),
+        ("anything=[a,b]", """is written anything:='"[a,b]"'."""),
+        ("unknown=[a]", """write unknown:='["a"]'."""),
+        ("counts=x,1", "write counts:='[...]', or counts=... for each item."),
+        ("place={x:1}", """Quote it for the shell: place:='{"name": 1}'."""),
+        ("place=x:1", """Quote it for the shell: place:='{"name": 1}'."""),
+        ("anything={x:1}", """Quote it for the shell: anything:='{"name": 1}'."""),
+    ],
+)
+def test_a_value_that_looks_like_json_is_told_how_to_be_written(
+    argument: str, instead: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(instead)):
+        read_arguments([argument], SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        (
+            "tags=a,b",
+            (
+                """tags has one item, 'a,b'. For several, write tags:='["a","b"]', """
+                "or tags=... for each item.\n"
+            ),
+        ),
+        ("tags=Hello, world", ""),
+        ("name=a,b", ""),
+    ],
+)
+def test_an_item_that_looks_like_several_is_noted(
+    argument: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read_arguments([argument], SCHEMA)
+
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,15 @@ def test_a_run_is_left_running_found_followed_and_cancelled(url: str, folder: Pa
     assert run("tail", url, run_id, "--after", f"{run_id}.2", cwd=folder, **token).code == 130
 
 
+def test_a_development_server_lists_runs_without_a_token(url: str, folder: Path) -> None:
+    run_id = run("call", url, "wait", "--detach", cwd=folder).out.strip()
+
+    listed = run("runs", url, cwd=folder)
+
+    assert (listed.code, run_id in listed.out) == (0, True)
+    assert run("cancel", url, run_id, cwd=folder).code == 0
+
+
 def test_a_run_of_somebody_else_is_not_shown(url: str, folder: Path) -> None:
     run_id = run("call", url, "wait", "--detach", "--token", "anna", cwd=folder).out.strip()
 

@@ -66,6 +66,15 @@ def test_an_error_is_told_with_its_fields_its_data_and_its_id() -> None:
     ]
 
 
+def test_how_to_sign_in_is_told() -> None:
+    first, *advice = lines_of(Unauthorized().error_object())
+
+    assert first == "UNAUTHORIZED: Sign in first."
+    assert "--token TOKEN" in advice[0]
+    assert "YIELDWIRE_TOKEN" in advice[0]
+    assert "-H 'Cookie: session=...'" in advice[1]
+
+
 def test_why_a_run_was_cancelled_is_not_told_as_data() -> None:
     assert lines_of(RunCancelled("requested").error_object()) == [
         "CANCELLED: The run was cancelled."

@@ -69,6 +69,15 @@ async def test_a_list_has_the_beginning_of_a_long_input_and_a_run_has_all_of_it(
     assert run["input"] == {"text": text, "times": 1}
 
 
+async def test_the_list_of_runs_has_all_for_the_anonymous(site: Actions) -> None:
+    first, second = await said(site, "one"), await said(site, "two", BOB)
+
+    of_all, of_bob = [(await send(site, get("/runs", who))).json() for who in (NOBODY, BOB)]
+
+    assert [run["id"] for run in of_all["runs"]] == [second, first]
+    assert [run["id"] for run in of_bob["runs"]] == [second]
+
+
 async def test_runs_are_found_by_all_words_of_a_search_in_any_part_of_them(site: Actions) -> None:
     one, two = await said(site, "x" * 400 + " Needle", ALICE), await said(site, "hay", BOB)
 

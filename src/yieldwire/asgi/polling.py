@@ -149,9 +149,18 @@ async def delete_run(site: Site, exchange: Exchange, caller: Caller, run_id: str
 
 async def list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
     """Answer ``GET {base}/runs``: the caller's own, newest first."""
+    if caller.owner is None and not site.identifies:
+        raise Unauthorized(
+            "This application has no `identify`, so no run has an owner: runs are read by their "
+            "ids, and `yieldwire dev` lists them all."
+        )
     if caller.owner is None:
         raise Unauthorized("Sign in first: anonymous runs are not listed.")
-    query = query_of(exchange, owner=caller.owner)
+    await answer_runs(site, exchange, query_of(exchange, owner=caller.owner))
+
+
+async def answer_runs(site: Site, exchange: Exchange, query: Query) -> None:
+    """Answer with one page of the runs that match ``query``."""
     runs = await site.app.find(replace(query, limit=query.limit + 1))
     listed: list[Json] = [summary(run) for run in runs[: query.limit]]
     following = runs[query.limit - 1].id if len(runs) > query.limit else None

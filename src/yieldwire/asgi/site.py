@@ -79,6 +79,11 @@ class Site:
         if self.app.store.reach == "process":
             workers.tell()
 
+    @property
+    def identifies(self) -> bool:
+        """Whether a caller can be more than anonymous."""
+        return self._identify is not None
+
     def hear(self, number: int) -> None:
         """Start to stop, as the signal asks; after a second SIGINT, do not wait for actions."""
         if self.app.is_closing and number == signal.SIGINT:

@@ -14,6 +14,7 @@ from typing import Final
 
 from pydantic_core import from_json, to_json
 
+from yieldwire.cli.display import note
 from yieldwire.describe.schema import (
     Definitions,
     Field,
@@ -27,6 +28,8 @@ from yieldwire.describe.schema import (
 from yieldwire.errors import Json, UsageError
 
 _ARGUMENT: Final = re.compile(r"([^=:@]+)(:=|=@|=)(.*)", re.DOTALL)
+_SEVERAL: Final = re.compile(r"[^\s,]+(,[^\s,]+)+")
+"""A text that is more likely several items than a sentence with a comma: ``a,b``."""
 
 LONGEST_DEFAULT: Final = 30
 """The maximum length of a default in a list of parameters."""
@@ -115,8 +118,10 @@ class _Argument:
         if self.field.takes_file:
             raise UsageError(f"{self.name} is a file: write {self.name}=@{text or 'path'}.")
         if self.field.takes_text:
+            if self.field.is_list and _SEVERAL.fullmatch(text):
+                note(f"{self.name} has one item, {text!r}. For several, {self._as_list(text)}")
             return text
-        return _json_or_text(text) if self.field.takes_anything else self._json(text)
+        return self._json_or_text(text) if self.field.takes_anything else self._json(text)
 
     def _file(self, path: Path) -> object:
         if not path.is_file():
@@ -134,11 +139,42 @@ class _Argument:
         except ValueError:
             found = sorted(self.field.kinds)
             wanted = f" as {' or '.join(found)}" if found else ""
-            raise UsageError(f"{self.name}: {text!r} cannot be read{wanted}.") from None
+            raise UsageError(
+                f"{self.name}: {text!r} cannot be read{wanted}.{self._instead(text)}"
+            ) from None
+
+    def _json_or_text(self, text: str) -> object:
+        """Return the value of a text that can mean anything, unless it is JSON that is broken."""
+        try:
+            return from_json(text)
+        except ValueError:
+            if text.startswith(("[", "{")):
+                quoted = f"{self.name}:={_quoted(to_json(text).decode())}"
+                raise UsageError(
+                    f"{self.name}: {text!r} is not JSON.{self._instead(text)} "
+                    f"A text that begins like this is written {quoted}."
+                ) from None
+            return text
+
+    def _instead(self, text: str) -> str:
+        """Return a sentence that says how to write a text that looks like a list or an object."""
+        if text.startswith("{") or self.field.kinds == {"object"}:
+            return f" Quote it for the shell: {self.name}:='{{\"name\": 1}}'."
+        if text.startswith("[") or (self.field.is_list and "," in text):
+            return f" For a list, {self._as_list(text)}"
+        return ""
+
+    def _as_list(self, text: str) -> str:
+        """Return how to write the list that ``text`` was meant to be."""
+        items = [item for each in text.strip("[]").split(",") if (item := each.strip(" '\""))]
+        is_text = self.field.takes_text or self.field.takes_anything
+        try:
+            json = to_json(items if is_text else [from_json(item) for item in items]).decode()
+        except ValueError:
+            json = "[...]"
+        again = f", or {self.name}=... for each item" if self.field.is_list else ""
+        return f"write {self.name}:={_quoted(json)}{again}."
 
 
-def _json_or_text(text: str) -> object:
-    try:
-        return from_json(text)
-    except ValueError:
-        return text
+def _quoted(json: str) -> str:
+    return "'" + json.replace("'", "'\\''") + "'"

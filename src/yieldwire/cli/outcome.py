@@ -1,7 +1,8 @@
 """How a command ended, as its exit code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from typing import Final
 
 from pydantic_core import to_json
 
@@ -12,6 +13,7 @@ from yieldwire.errors import (
     RunCancelled,
     RunError,
     StoreError,
+    Unauthorized,
     Unreachable,
     YieldwireError,
 )
@@ -51,6 +53,16 @@ class Outcome(IntEnum):
         return cls.REFUSED if isinstance(error, CallError) else cls.USAGE
 
 
+_ADVICE: Final[Mapping[str, Sequence[str]]] = {
+    Unreachable.code: ["Check that it is running, and that the URL is right."],
+    Unauthorized.code: [
+        "With a URL: --token TOKEN, or YIELDWIRE_TOKEN in the environment, sends a bearer token,",
+        "and -H 'Cookie: session=...' any other header. A file's actions are called anonymously.",
+    ],
+}
+"""What a person at a terminal can do about an error, by its code."""
+
+
 def lines_of(error: ErrorObject) -> list[str]:
     """Return the description of an error for a person: its code, message and place."""
     lines = [f"{error.code}: {error.message}"]
@@ -64,6 +76,4 @@ def lines_of(error: ErrorObject) -> list[str]:
         lines.append("")
     if error.error_id is not None:
         lines.append(f"  The server's log has the cause under {error.error_id}.")
-    if error.code == Outcome.UNREACHABLE.name:
-        lines.append("  Check that it is running, and that the URL is right.")
-    return lines
+    return lines + [f"  {line}" for line in _ADVICE.get(error.code, ())]

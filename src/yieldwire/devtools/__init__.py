@@ -10,6 +10,7 @@ from typing import Final
 
 from yieldwire.asgi import Actions
 from yieldwire.asgi.exchange import PAGE_POLICY, Exchange
+from yieldwire.asgi.polling import answer_runs, query_of
 from yieldwire.asgi.route import Handler
 from yieldwire.asgi.routes import static_file
 from yieldwire.asgi.site import Site
@@ -41,13 +42,21 @@ def attach(actions: Actions) -> None:
     }
     pages: dict[tuple[str, ...], dict[str, Handler]] = {
         ("",): {"GET": _index},
+        ("runs",): {"GET": _list_runs},
         ("dev", "runs"): {"GET": runs.answer_list},
         ("dev", "runs", "{}"): {"GET": runs.answer_run},
         ("dev", "runs", "{}", "cancel"): {"POST": runs.cancel},
     }
-    actions.site.routes = {**pages, **assets, **actions.site.routes}
+    # Once to come first, and once more to replace the application's own.
+    actions.site.routes = {**pages, **assets, **actions.site.routes, **pages}
     actions.app.checks_chunks = actions.app.debug = True
     actions.app.at_opening.append(watch.enter)
+
+
+async def _list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
+    """List the caller's own runs, as elsewhere, but all runs to an anonymous caller."""
+    query = query_of(exchange, owner=caller.owner, everyone=caller.owner is None)
+    await answer_runs(site, exchange, query)
 
 
 async def _index(_site: Site, exchange: Exchange, _caller: Caller) -> None:
