@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from yieldwire import Actions, devtools
 from yieldwire.actions.action import RESERVED
 from yieldwire.asgi.route import match
 from yieldwire.asgi.routes import ROUTES
+from yieldwire.describe.runoperation import OPERATIONS, SCHEMAS
 from yieldwire.errors import NotFound
 
 
@@ -179,3 +182,33 @@ def test_no_action_can_have_the_name_of_a_route() -> None:
     first = {pattern[0] for pattern in actions.site.routes}
 
     assert {name for name in first if name.isidentifier()} <= RESERVED
+
+
+def test_every_request_for_runs_is_described_in_openapi_and_no_other() -> None:
+    described = {
+        (re.sub(r"\{\w+\}", "{}", path), method.upper())
+        for path, operations in OPERATIONS.items()
+        for method in operations
+    }
+
+    assert described == {
+        (f"/{'/'.join(pattern)}", method)
+        for pattern, handlers in ROUTES.items()
+        if {"runs", "cancel"} & set(pattern)
+        for method in handlers
+    }
+
+
+async def test_what_is_answered_for_runs_is_what_openapi_describes() -> None:
+    async with opened(world()) as site:
+        started = await send(site, post("/add", {"a": 1, "b": 2}, ALICE))
+        run = f"/runs/{started.json()['runId']}"
+        snapshot, polled = [
+            (await send(site, get(f"{run}{query}", ALICE))).json() for query in ("", "?after=0")
+        ]
+        listed = (await send(site, get("/runs", ALICE))).json()
+
+    schema = SCHEMAS["runs.Snapshot"]
+    assert set(schema["properties"]) == set(snapshot) | set(polled)
+    assert set(schema["required"]) == set(snapshot) & set(polled)
+    assert set(SCHEMAS["runs.Info"]["properties"]) == set(listed["runs"][0])

@@ -14,7 +14,7 @@ export interface Run<Chunk = unknown, Result = unknown, Code extends string = st
   readonly id: string | undefined;
   /** Known once the server has answered; never known if the call was refused. */
   readonly status: RunStatus | undefined;
-  /** The texts of all chunks of this attempt. */
+  /** The texts of all chunks of this attempt, however long; with `keep: 0` it is not collected. */
   readonly text: string;
   /** The newest progress chunk of this attempt. */
   readonly progress: Progress | undefined;

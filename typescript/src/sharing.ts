@@ -15,8 +15,8 @@ import { type Message, SSEDecoder } from "./core/sse.js";
 /** How streams are shared. */
 export interface SharingOptions {
   /** Tabs with the same name share: give each signed-in user a different one. */
-  readonly name?: string;
-  readonly fetch?: typeof globalThis.fetch;
+  readonly name?: string | undefined;
+  readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
 const EVENTS = /^(.*\/runs\/[^/?]+)\/events$/;

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from yieldwire.actions.action import Action
+from yieldwire.describe.runoperation import OPERATIONS, SCHEMAS
 from yieldwire.describe.schema import definitions_of, properties_of, with_references
 from yieldwire.errors import Json
 
@@ -34,13 +35,13 @@ _ERROR: Final[Json] = {
 
 def document(actions: Iterable[Action[..., Any, Any]], *, base: str = "") -> dict[str, Json]:
     """Return the OpenAPI document of ``actions``, served under ``base``."""
-    schemas: dict[str, Json] = {"Error": _ERROR}
+    schemas: dict[str, Json] = {"Error": _ERROR, **SCHEMAS}
     paths = {f"/{action.name}": _path(action, schemas) for action in actions}
     return {
         "openapi": "3.2.0",
         "info": {"title": "Actions", "version": "1"},
         "servers": [{"url": base or "/"}],
-        "paths": paths,
+        "paths": {**paths, **OPERATIONS},
         "components": {"schemas": schemas},
     }
 

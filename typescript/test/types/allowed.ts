@@ -1,6 +1,7 @@
 /** What generated types allow; that this file compiles is the test. */
 
 import { type ActionError, type AnyAction, type Append, type Client, createClient, type Files, type ProtocolCode, readStreamableValue, type Run, type Runs, type Value } from "yieldwire";
+import { shareStreams } from "yieldwire/sharing";
 import type { Actions, Circle, Deep, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
 
 declare const client: Client<Actions>;
@@ -38,7 +39,7 @@ export async function maybe(signal: AbortSignal | undefined, label: string | und
   client.ping({}, { signal, idempotencyKey: label, detached: undefined, transport: undefined, method: undefined, keep: undefined, onUpload: undefined });
   client.ping.attach("id", label, { signal, transport: undefined });
   await client.runs.list({ label, status: undefined, action: label, limit: undefined, before: label });
-  createClient({ url: "/", token, headers: undefined, credentials: undefined, fetch: undefined, giveUpMs: undefined, keep: undefined });
+  createClient({ url: "/", token, headers: undefined, credentials: undefined, fetch: shareStreams({ name: label, fetch: undefined }), giveUpMs: undefined, keep: undefined });
 }
 
 /** Without generated types every name is an action, also under `noUncheckedIndexedAccess`. */

@@ -32,7 +32,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "yieldwire-types-"));
   const config = {
     extends: join(root, "tsconfig.json"),
-    compilerOptions: { rootDir: "/", isolatedDeclarations: false, declaration: false, paths: { yieldwire: [join(root, "src/index.ts")] } },
+    compilerOptions: { rootDir: "/", isolatedDeclarations: false, declaration: false, paths: { yieldwire: [join(root, "src/index.ts")], "yieldwire/*": [join(root, "src/*.ts")] } },
     include: ["*.ts"],
   };
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));

@@ -1,0 +1,186 @@
+"""Describes the requests for runs in OpenAPI: they are the same for every action.
+
+A test compares `OPERATIONS` with the routes of `yieldwire.asgi.routes`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from yieldwire.errors import Json
+from yieldwire.log.run import Status
+
+_TEXT: Final[Json] = {"type": "string"}
+_TEXT_OR_NULL: Final[Json] = {"type": ["string", "null"]}
+_COUNT: Final[Json] = {"type": "integer", "minimum": 0}
+_STATUS: Final[Json] = {"type": "string", "enum": [status.value for status in Status]}
+_OBJECT_OR_NULL: Final[Json] = {"type": ["object", "null"]}
+
+
+def _object(properties: Mapping[str, Json], *optional: str) -> dict[str, Json]:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "properties": dict(properties)}
+
+
+_INFO: Final[Mapping[str, Json]] = {
+    "id": _TEXT,
+    "action": _TEXT,
+    "status": _STATUS,
+    "labels": {"type": "array", "items": _TEXT},
+    "attempt": _COUNT,
+    "seq": _COUNT,
+    "createdAt": _TEXT,
+    "startedAt": _TEXT_OR_NULL,
+    "endedAt": _TEXT_OR_NULL,
+}
+_EVENT: Final[Json] = _object({"seq": _COUNT, "type": _TEXT, "data": {}, "atMs": _COUNT}, "atMs")
+
+SCHEMAS: Final[Mapping[str, Json]] = {
+    "runs.Info": _object(_INFO),
+    "runs.Snapshot": _object(
+        {
+            **_INFO,
+            "firstSeq": _COUNT,
+            "progress": _OBJECT_OR_NULL,
+            "text": _TEXT_OR_NULL,
+            "chunk": {},
+            "result": {},
+            "error": _OBJECT_OR_NULL,
+            "cancelRequested": {"type": "boolean"},
+            "detached": {"type": "boolean"},
+            "retryAfterMs": {"type": ["integer", "null"]},
+            "events": {"type": "array", "items": _EVENT},
+            "cursor": _TEXT,
+        },
+        "text",
+        "events",
+        "cursor",
+    ),
+}
+"""Their names have a dot, so that no model of the application has the same."""
+
+_SNAPSHOT: Final[Json] = {"$ref": "#/components/schemas/runs.Snapshot"}
+_PAGE: Final = _object(
+    {
+        "runs": {"type": "array", "items": {"$ref": "#/components/schemas/runs.Info"}},
+        "next": _TEXT_OR_NULL,
+    }
+)
+_CANCELLED: Final = _object({"runId": _TEXT_OR_NULL, "status": _STATUS})
+
+
+def _parameter(name: str, description: str, schema: Json, *, place: str = "query") -> Json:
+    return {
+        "name": name,
+        "in": place,
+        "required": place == "path",
+        "description": description,
+        "schema": schema,
+    }
+
+
+_ID: Final = _parameter("id", "The run's id.", _TEXT, place="path")
+_AFTER: Final = _parameter("after", "A cursor of the run, or a seq.", _TEXT)
+_TIMES: Final = _parameter("times", "Whether each event has its time.", {"type": "boolean"})
+
+
+def _json(schema: Json, description: str) -> dict[str, Json]:
+    content = {"application/json": {"schema": schema}}
+    return {"200": {"description": description, "content": content}}
+
+
+def _operation(
+    name: str, summary: str, responses: Mapping[str, Json], parameters: Sequence[Json] = ()
+) -> dict[str, Json]:
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {
+        "operationId": f"runs.{name}",
+        "summary": summary,
+        "tags": ["runs"],
+        "parameters": list(parameters),
+        "responses": {**responses, "default": {"description": "An error.", "content": error}},
+    }
+
+
+_FILTERS: Final = [
+    _parameter("status", "Only runs with this status.", _STATUS),
+    _parameter("action", "Only runs of this action.", _TEXT),
+    _parameter("label", "Only runs with this label.", _TEXT),
+    _parameter("limit", "The maximum number of runs.", {"type": "integer", "maximum": 200}),
+    _parameter("before", "The `next` of the previous page.", _TEXT),
+]
+_STREAM: Final[Json] = {
+    "200": {
+        "description": "The events after the cursor, past and future.",
+        "content": {
+            "text/event-stream": {"schema": _EVENT, "itemSchema": _EVENT},
+            "application/x-ndjson": {"schema": _EVENT, "itemSchema": _EVENT},
+            "text/plain": {"schema": _TEXT},
+        },
+    },
+    "204": {"description": "The run has ended, and there are no events after the cursor."},
+}
+
+OPERATIONS: Final[Mapping[str, dict[str, Json]]] = {
+    "/runs": {
+        "get": _operation(
+            "list",
+            "List the caller's own runs, newest first.",
+            _json(_PAGE, "A page of runs."),
+            _FILTERS,
+        )
+    },
+    "/runs/{id}": {
+        "get": _operation(
+            "get",
+            "Return a run's state in one object, with its result or error if it has ended.",
+            _json(_SNAPSHOT, "The run's state; with `after` also the events after the cursor."),
+            [
+                _ID,
+                _AFTER,
+                _parameter("wait", "How many seconds to wait for news.", {"type": "number"}),
+                _TIMES,
+            ],
+        ),
+        "delete": _operation(
+            "delete",
+            "Delete a run that has ended, and its log.",
+            {"204": {"description": "It is deleted."}},
+            [_ID],
+        ),
+    },
+    "/runs/{id}/events": {
+        "get": _operation(
+            "events",
+            "Stream a run's events from a cursor, or from the start of its log.",
+            _STREAM,
+            [
+                _ID,
+                _AFTER,
+                _parameter("Last-Event-ID", "A cursor of the run.", _TEXT, place="header"),
+                _TIMES,
+            ],
+        )
+    },
+    "/runs/{id}/cancel": {
+        "post": _operation(
+            "cancel",
+            "Ask a run to stop; asking twice is asking once.",
+            _json(_SNAPSHOT, "The run's state at that moment."),
+            [_ID],
+        )
+    },
+    "/{action}/cancel": {
+        "post": _operation(
+            "cancelStart",
+            "Cancel the run that was started with a key; a later start with it is refused.",
+            _json(_CANCELLED, "The run, or no `runId` if the key had started none."),
+            [
+                _parameter("action", "The action's name.", _TEXT, place="path"),
+                {
+                    **_parameter("Idempotency-Key", "The key of the start.", _TEXT, place="header"),
+                    "required": True,
+                },
+            ],
+        )
+    },
+}
