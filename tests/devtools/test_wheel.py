@@ -25,7 +25,7 @@ async def greet(name: str = "you") -> str:
 """
 
 NAMED: Final = re.compile(
-    r'(?:src|href|from|import)\s*=?\s*"((?:\.{0,2}/)?[\w./]+\.(?:js|css|svg))"'
+    r'(?:src|href|from|import)\s*[=(]?\s*"((?:\.{0,2}/)?[\w./]+\.(?:js|css|svg))"'
 )
 """Addresses of files, in a page and in what it loads."""
 

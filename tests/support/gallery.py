@@ -12,6 +12,28 @@ from starlette.requests import HTTPConnection
 
 from yieldwire import ActionError, Actions, Progress, Result, Text, Upload, devtools
 
+Markdown = Annotated[str, Field(json_schema_extra={"contentMediaType": "text/markdown"})]
+Image = Annotated[
+    str, Field(json_schema_extra={"contentMediaType": "image/*"}, description="A chart of sales")
+]
+
+
+class City(BaseModel):
+    """A row of a table."""
+
+    name: str
+    people: int
+    area: float | None = None
+
+
+class Survey(BaseModel):
+    """A result with every kind of view."""
+
+    title: str
+    cities: list[City]
+    summary: Markdown
+    chart: Image
+
 
 def identify(request: HTTPConnection) -> str | None:
     """Identify the caller by a bearer token, which is the name."""
@@ -158,6 +180,45 @@ async def tick(every: float = 0.1) -> AsyncIterator[dict[str, int]]:
 async def report(topic: str = "weather", days: int = 7) -> dict[str, int | str]:
     """Do what is labelled."""
     return {"topic": topic, "days": days}
+
+
+@actions.action
+async def list_cities(rows: int = 150) -> list[City]:
+    """Return a long table."""
+    return [City(name=f"City {n}", people=1000 * n, area=n / 3) for n in range(rows)]
+
+
+@actions.action
+async def grow(rows: int = 5) -> AsyncIterator[list[City]]:
+    """Yield a table that grows."""
+    cities: list[City] = []
+    for n in range(rows):
+        cities.append(City(name=f"City {n}", people=n))
+        yield list(cities)
+
+
+@actions.action
+async def explain(text: str) -> Markdown:
+    """Return a text as Markdown."""
+    return text
+
+
+@actions.action
+async def draw(source: str = "dev/logo.svg") -> Image:
+    """Return an image from its address."""
+    return source
+
+
+@actions.action
+async def survey(source: str = "dev/logo.svg") -> Survey:
+    """Return a table, a text and an image."""
+    summary = "## Sales\n\nThey are **good**.\n\n- [x] checked\n\n| a | b |\n|---|--:|\n| c | 1 |"
+    return Survey(
+        title="Week 12",
+        cities=[City(name="Rome", people=2_800_000)],
+        summary=summary,
+        chart=source,
+    )
 
 
 @actions.action

@@ -37,6 +37,18 @@ export function buildServed(outfile) {
   return build({ ...shared, entryPoints: ["src/page.ts"], banner: { js: BANNER }, minify: true, outfile });
 }
 
+/** The Markdown parser of the developer page, written to `outfile`, with its licence. */
+export function buildMarkdown(outfile) {
+  const licence = readFileSync(`${root}/node_modules/marked/LICENSE`, "utf8").replace(/^.*?(?=## Marked)/s, "").trim();
+  return build({
+    ...shared,
+    stdin: { contents: 'export { lexer } from "marked";', resolveDir: root },
+    banner: { js: `// @ts-nocheck\n/*\n${licence}\n*/` },
+    minify: true,
+    outfile,
+  });
+}
+
 /** The package: ES modules for each entry and what they share, the same as CommonJS, and the types of both. */
 export async function buildPackage() {
   rmSync(`${root}/dist`, { recursive: true, force: true });
@@ -74,4 +86,5 @@ function declareTypes(folder) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await buildPackage();
   await buildServed("../src/yieldwire/asgi/static/client.js");
+  await buildMarkdown("../src/yieldwire/devtools/static/marked.js");
 }

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { buildPackage, buildServed } from "./build.mjs";
+import { buildMarkdown, buildPackage, buildServed } from "./build.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const SERVED = join(root, "../src/yieldwire/asgi/static/client.js");
+const SERVED = join(root, "../src/yieldwire");
 const LINES = 400;
 /** The maximum of bytes that most pages import, minified and gzipped. */
 const CORE_BYTES = 8.5 * 1024;
@@ -27,13 +27,8 @@ const checks = {
   },
   "the status table is the one of run.py": () => isGenerated("scripts/status.py", "src/core/status.ts"),
   "the codes are those of errors.py": () => isGenerated("scripts/errorcode.py", "src/core/code.ts"),
-  "client.js matches the sources": async () => {
-    const folder = mkdtempSync(join(tmpdir(), "yieldwire-"));
-    await buildServed(join(folder, "client.js"));
-    const isSame = readFileSync(join(folder, "client.js")).equals(readFileSync(SERVED));
-    rmSync(folder, { recursive: true });
-    if (!isSame) throw new Error("run `make client`");
-  },
+  "client.js matches the sources": () => isBuilt(buildServed, "asgi/static/client.js"),
+  "marked.js matches its package": () => isBuilt(buildMarkdown, "devtools/static/marked.js"),
   [`the core is below ${CORE_BYTES} bytes`]: async () => isBelow(CORE_BYTES, "the core", await sizeOf(CORE)),
   [`no binding adds more than ${BINDING_BYTES} bytes to it`]: async () => {
     const core = await sizeOf(CORE);
@@ -68,6 +63,14 @@ async function sizeOf(contents) {
 function isBelow(limit, name, size) {
   console.log(`  ${name}: ${size} bytes`);
   if (size > limit) throw new Error(`${name}: ${size} bytes`);
+}
+
+async function isBuilt(builds, file) {
+  const folder = mkdtempSync(join(tmpdir(), "yieldwire-"));
+  await builds(join(folder, "built.js"));
+  const isSame = readFileSync(join(folder, "built.js")).equals(readFileSync(join(SERVED, file)));
+  rmSync(folder, { recursive: true });
+  if (!isSame) throw new Error("run `make client`");
 }
 
 function isGenerated(script, file) {

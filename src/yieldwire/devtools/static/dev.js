@@ -11,6 +11,7 @@ import { ActionView } from "./actionview.js";
 import { hashOf, placeOf } from "./address.js";
 import { curlOfRun } from "./curl.js";
 import { place } from "./dom.js";
+import { isEqual } from "./format.js";
 import { Keys } from "./key.js";
 import { notice, unreadable, welcome } from "./notice.js";
 import { Panels } from "./panels.js";
@@ -187,7 +188,7 @@ async function begin() {
 function takeActions(found) {
   for (const [name, view] of views) {
     const action = found.find((one) => one.name === name);
-    if (isSame(action, view.action)) view.draw();
+    if (isEqual(action, view.action)) view.draw();
     else views.delete(name);
   }
   actions = found;
@@ -198,13 +199,10 @@ function takeActions(found) {
   place("action").replaceChildren(...(actions.length ? [] : [welcome()]));
 }
 
-const isSame = (/** @type {unknown} */ one, /** @type {unknown} */ other) =>
-  JSON.stringify(one) === JSON.stringify(other);
-
 /** When the window gets the focus, load the current actions. */
 async function refresh() {
   const manifest = await load("manifest.json").catch(() => undefined); // the table of runs reports that the server is away
-  if (manifest && !isSame(manifest.actions, actions)) await begin();
+  if (manifest && !isEqual(manifest.actions, actions)) await begin();
 }
 
 function closeMenu() {

@@ -22,6 +22,9 @@ function sayerOf(message) {
   return (/** @type {unknown[]} */ ...values) => text.includes(` ${values.join(" ")} `);
 }
 
+/** Whether two values are the same as JSON. @param {unknown} one @param {unknown} other */
+export const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
 /** About how many characters a JSON value has. @param {unknown} value */
 export function weight(value) {
   const left = [value];

@@ -5,6 +5,8 @@
  * kept.
  */
 
+import { isEqual } from "./format.js";
+
 /**
  * @typedef {import("./schema.js").Schema} Schema
  * @typedef {{ definitions: unknown, properties: Record<string, unknown>, input: Record<string, unknown>, isDetached: boolean }} Kept
@@ -48,9 +50,6 @@ export class Memory {
     localStorage.removeItem(this.#key);
   }
 }
-
-const isEqual = (/** @type {unknown} */ one, /** @type {unknown} */ other) =>
-  JSON.stringify(one) === JSON.stringify(other);
 
 /** Whether a field holds, at any depth, what is not to be kept. @param {Schema} property @param {unknown} definitions */
 function isSecret(property, definitions) {

@@ -2,7 +2,10 @@
 
 import { textOf } from "../client.js";
 import { copyButton, el, show } from "./dom.js";
-import { brief, bytes, progressLabel } from "./format.js";
+import { bytes, isEqual, progressLabel } from "./format.js";
+import { ValueBox } from "./valuebox.js";
+
+/** @typedef {import("./schema.js").Schema} Schema */
 
 const TEXT_SHOWN = 200_000; // characters; older text is dropped from the page, not from the log
 const PIECES = 10_000; // texts that wait for a frame; a hidden tab draws none
@@ -34,20 +37,8 @@ export class Output {
     hidden: true,
   });
   #cut = el("p", { class: "muted", hidden: true, text: "The beginning of the text is no longer on this page." });
-  #value = el("pre", { class: "code", data: { role: "chunk" }, tabindex: "0", "aria-label": "Newest chunk" });
-  #valueBox = el("div", { class: "labelled", hidden: true }, el("h3", { text: "Newest chunk" }), this.#value);
-  #result = el("pre", { class: "code", data: { role: "result" }, tabindex: "0", "aria-label": "Result" });
-  #resultBox = el(
-    "div",
-    { class: "labelled result", hidden: true },
-    el(
-      "h3",
-      {},
-      "Result",
-      copyButton(() => this.#result.textContent ?? ""),
-    ),
-    this.#result,
-  );
+  #chunk = new ValueBox("Newest chunk", "chunk");
+  #result = new ValueBox("Result", "result");
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });
   /** @type {string[]} */
   #newText = [];
@@ -60,8 +51,15 @@ export class Output {
   #isDue = false;
 
   constructor() {
-    const parts = [this.#error, this.#upload, this.#progress, this.#cut, this.#text, this.#valueBox, this.#resultBox];
+    const values = [this.#chunk.element, this.#result.element];
+    const parts = [this.#error, this.#upload, this.#progress, this.#cut, this.#text, ...values];
     this.element = el("div", { class: "output" }, ...parts);
+  }
+
+  /** Take the types of what the run sends. @param {{ chunk: Schema | null, result: Schema } | undefined} action */
+  describe(action) {
+    this.#chunk.describe(action?.chunk ?? null);
+    this.#result.describe(action?.result ?? null);
   }
 
   /** Take events in. @param {readonly import("../client.js").RunEvent[]} batch */
@@ -124,21 +122,20 @@ export class Output {
   /** Show what the run ended with. @param {unknown} value */
   result(value) {
     this.#progress.classList.add("is-ended");
-    if (value === undefined || value === null) return;
-    this.#result.textContent = typeof value === "string" ? value : JSON.stringify(value, null, 2);
-    this.#resultBox.hidden = false;
+    this.#result.set(value ?? undefined);
+    if (isEqual(value, this.#folded)) this.#folded = undefined; // it is not shown twice
   }
 
   /** @param {import("../client.js").RunEvent} event */
   #take({ type, data }) {
-    if (type === "chunk") this.#chunk(data);
+    if (type === "chunk") this.#takeChunk(data);
     else if (type === "restarted") this.#clear();
     else if (type === "done") this.result(data.result);
     else if (type === "error" || type === "cancelled") this.error(data);
   }
 
   /** @param {any} data */
-  #chunk(data) {
+  #takeChunk(data) {
     if (data?.type === "progress") this.#latest = data;
     else if (data?.type === "value") this.#folded = data.value;
     else if (data?.type === "append" && typeof this.#folded === "string") this.#grow(data.text);
@@ -172,19 +169,15 @@ export class Output {
     this.#latest = null;
     this.#folded = undefined;
     this.#text.replaceChildren();
-    for (const part of [this.#text, this.#progress, this.#valueBox, this.#cut]) part.hidden = true;
+    for (const part of [this.#text, this.#progress, this.#cut]) part.hidden = true;
+    this.#chunk.set(undefined);
   }
 
   #draw() {
     this.#isDue = false;
     if (this.#latest) this.#drawProgress(this.#latest);
     if (this.#newText.length) this.#drawText();
-    this.#valueBox.hidden = this.#folded === undefined;
-    if (this.#folded === undefined) return;
-    const isText = typeof this.#folded === "string";
-    this.#value.textContent = isText
-      ? this.#folded.slice(-TEXT_SHOWN)
-      : brief(JSON.stringify(this.#folded, null, 2), TEXT_SHOWN);
+    this.#chunk.set(this.#folded);
   }
 
   /** @param {any} progress */

@@ -211,6 +211,7 @@ export class Panel {
   draw() {
     const { run } = this;
     const isOver = !this.isLive && !this.#isDetached;
+    this.#output.describe(this.#page.actionOf(this.#name));
     this.element.dataset.run = run.id ?? "";
     this.element.setAttribute("aria-label", `${this.#name ?? "Run"} ${run.id ?? ""}`);
     this.element.dataset.status = this.#status.dataset.status =
