@@ -1,6 +1,7 @@
 """A store as several processes see it: each over its own link, which is slow and can break."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
@@ -33,7 +34,7 @@ class Witness(MemoryStore):
 
     def _forget(self, run_id: str) -> None:
         entry = self._entries[run_id]
-        self.purged[run_id] = entry.current(), entry.blocks
+        self.purged[run_id] = entry.current(), [*entry.page(0, sys.maxsize)]
         super()._forget(run_id)
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -45,8 +46,7 @@ class Repeats(MemoryStore):
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
-            entry.blocks.append(block)
-            entry.firsts.append(block.first)
+            entry.add(block)
             return block.last
         return await super().append(run_id, block, after=after, fence=fence)
 
@@ -184,7 +184,7 @@ class IgnoresTheCursor(MemoryStore):
 
     async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
         page = await super().read(run_id, after, **options)
-        blocks = self._entry(run_id).blocks
+        blocks = self._entry(run_id).page(0, sys.maxsize)
         return [
             next((whole for whole in blocks if whole.last == block.last), block) for block in page
         ]

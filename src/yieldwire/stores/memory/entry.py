@@ -2,24 +2,37 @@
 
 import asyncio
 import math
+import sys
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Final
 
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Deliver
+from yieldwire.stores.memory.pack import Pack
 from yieldwire.stores.waiters import fail, resolve
 
-_PACK: Final = 8
+_FEW: Final = 8
+_SMALL_BYTES: Final = 1024
+"""The most events and bytes of a small block, which is packed together with others."""
+_LOOSE: Final = 32
 _PACK_BYTES: Final = 8 * 1024
-"""This many small blocks are joined into one when newer ones follow."""
+"""How many small blocks make a pack, and the size up to which packs are joined."""
+_FIRST: Final = itemgetter(1)
 _AT_ONCE: Final = 64
 """How many readers are served before others get a turn."""
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
 """The size of a run without its input and log, and of a block without its body."""
+
+
+def _no_times() -> "array[float]":
+    return array("d")
 
 
 @dataclass(slots=True)
@@ -32,14 +45,16 @@ class Entry:
     feed: str | None = None
     seq: int = 0
     first_seq: int = 1
-    blocks: list[Block] = field(default_factory=list)
-    firsts: list[int] = field(default_factory=list)
+    pieces: list[Block | Pack] = field(default_factory=list)
+    """The log before the loose blocks."""
+    loose: list[bytes] = field(default_factory=list)
+    """The bodies of the newest blocks, if they are small."""
+    times: "array[float]" = field(default_factory=_no_times)
+    """The time of each event in ``loose``."""
     waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
     readers: dict[str, float] = field(default_factory=dict)
     writer: int | None = None
     """The fence of the running attempt; ``None`` if none is running."""
-    loose: int = 0
-    """How many of the newest blocks are still as they were appended."""
     read_until: float = 0.0
     lease_until: float | None = None
     look_at: float = math.inf
@@ -54,56 +69,64 @@ class Entry:
 
     def add(self, block: Block) -> None:
         """Append ``block`` to the log and wake the waiting readers."""
-        self.blocks.append(block)
-        self.firsts.append(block.first)
-        self.seq = block.last
-        self.loose += 1
-        if self.loose >= 2 * _PACK:
+        _, first, last, body, end, at = block
+        count, keep = last - first + 1, self.record.keep
+        # Of a feed whole blocks are trimmed: packs would keep more than requested.
+        is_small = count <= _FEW and len(body) <= _SMALL_BYTES and end is None and keep is None
+        if is_small and (count == 1 or b"\n@" not in body):
+            self.seq = last
+            self.loose.append(body)
+            self.times.extend((at,) * count)
+            if len(self.loose) >= _LOOSE:
+                self._pack()
+        else:
             self._pack()
-        keep = self.record.keep
-        if keep is not None and self.seq - self.first_seq + 1 > keep:
-            self._trim(self.seq - keep + 1)
+            self.seq = last
+            self.pieces.append(block)
+            if keep is not None and last - self.first_seq + 1 > keep:
+                self._trim(last - keep + 1)
         if self.waiters:
             self._deliver(block, list(self.waiters))
 
-    def page(self, after: int, max_bytes: int) -> Sequence[Block]:
-        """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
-        if after >= self.seq:
+    def _loose(self) -> Sequence[Pack]:
+        """Return the loose blocks as one pack, if there are some."""
+        if not self.loose:
             return ()
-        place = max(0, bisect_right(self.firsts, after + 1) - 1)
-        first = self.blocks[place].after(after)
-        page, size = [first], len(first.body)
-        for index in range(place + 1, len(self.blocks)):
-            if size >= max_bytes:
-                break
-            block = self.blocks[index]
-            page.append(block)
-            size += len(block.body)
-        return page
+        first = self.seq - len(self.times) + 1
+        return [Pack(self.record.id, first, self.seq, b"".join(self.loose), self.times)]
 
     def _pack(self) -> None:
-        # A slow stream would keep a block for each event, at three times the memory.
-        if self.record.keep is not None:
-            self.loose = 0  # whole blocks are trimmed: larger ones would keep more than requested
-            return
-        self.loose = min(self.loose, len(self.blocks))
-        start = len(self.blocks) - self.loose
-        old = self.blocks[start : start + _PACK]
-        self.loose -= len(old)
-        size = 0
-        for block in old:  # a generator would cost more than the rest of this
-            size += len(block.body)
-        if size <= _PACK_BYTES:
-            packed = Block.join(old)
-            self.blocks[start : start + _PACK] = [packed]
-            self.firsts[start : start + _PACK] = [packed.first]
+        for pack in self._loose():
+            older = self.pieces[-1] if self.pieces else None
+            if isinstance(older, Pack) and len(older.body) + len(pack.body) <= _PACK_BYTES:
+                self.pieces[-1] = older.joined(pack)
+            else:
+                self.pieces.append(pack)
+            self.loose, self.times = [], _no_times()
+
+    def page(self, after: int, max_bytes: int) -> Sequence[Block]:
+        """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
+        page, size = list[Block](), 0
+        if after >= self.seq:
+            return page
+        place = max(0, bisect_right(self.pieces, after + 1, key=_FIRST) - 1)
+        for piece in chain(islice(self.pieces, place, None), self._loose()):
+            while after < piece.last and size < max_bytes:
+                if isinstance(piece, Pack):
+                    block = piece.block(after, max_bytes - size)
+                else:
+                    block = piece.after(after)
+                page.append(block)
+                size += len(block.body)
+                after = block.last
+        return page
 
     def _trim(self, first_seq: int) -> None:
         # Whole blocks are removed; the one with `first_seq` stays, so a little more is kept.
-        drop = bisect_right(self.firsts, first_seq) - 1
+        drop = bisect_right(self.pieces, first_seq, key=_FIRST) - 1
         if drop > 0:
-            del self.blocks[:drop], self.firsts[:drop]
-            self.first_seq = self.firsts[0]
+            del self.pieces[:drop]
+            self.first_seq = self.pieces[0].first
 
     def last_read(self, now: float) -> float:
         """Return until when somebody was reading, as far as known at ``now``."""
@@ -124,7 +147,8 @@ class Entry:
     def size(self) -> int:
         """Return about how many bytes the run takes."""
         record = self.record
-        log = sum(len(block.body) + _BLOCK_BYTES for block in self.blocks)
+        log = sum(len(piece.body) + _BLOCK_BYTES for piece in self.pieces)
+        log += sum(map(len, self.loose))
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         return _RUN_BYTES + facts + log
 
@@ -150,11 +174,7 @@ class Entry:
 
     def stands_already(self, block: Block) -> bool:
         """Whether the log has exactly the bytes of ``block`` at its place."""
-        place = bisect_right(self.firsts, block.first) - 1
-        if place < 0 or block.last > self.seq:
+        if block.last > self.seq:
             return False
-        there = self.blocks[place].after(block.first - 1)
-        while there.last < block.last:
-            place += 1
-            there = Block.join([there, self.blocks[place]])
-        return there.begins_with(block)
+        there = self.page(block.first - 1, sys.maxsize)
+        return there[0].first == block.first and Block.join(there).begins_with(block)

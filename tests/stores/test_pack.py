@@ -1,0 +1,69 @@
+"""The small blocks of a slow stream are packed, and nobody who reads sees it."""
+
+from yieldwire.log.events import Block, Event
+from yieldwire.log.run import RunRecord
+from yieldwire.stores.memory.entry import Entry
+
+BEGAN = 1_764_000_000.0
+
+
+def slow_stream(events: int) -> tuple[Entry, list[Block]]:
+    """Return the log of a stream that is mostly slow, and what was appended to it."""
+    entry, seq = Entry(RunRecord(id="r1", action="count", quota_key="c"), None, ""), 1
+    appended: list[Block] = []
+    while seq <= events:
+        size = 20 if seq % 97 == 0 else 1 + seq % 3
+        data = [b'{"n":%d}' % n for n in range(seq, seq + size)]
+        if seq % 41 == 0:
+            data = [b'"' + b"x" * 5000 + b'"']
+        block = Block.of_chunks("r1", seq, data, BEGAN + seq // 2 / 8)
+        entry.add(block)
+        appended.append(block)
+        seq = block.last + 1
+    return entry, appended
+
+
+def told(events: list[Event]) -> list[tuple[int, bytes, float]]:
+    return [(event.seq, event.data, event.at) for event in events]
+
+
+def events_of(blocks: list[Block]) -> list[tuple[int, bytes, float]]:
+    return told([event for block in blocks for event in block.events()])
+
+
+def test_what_is_packed_reads_as_it_was_appended_from_any_place_and_in_any_size() -> None:
+    entry, appended = slow_stream(400)
+    log = events_of(appended)
+
+    for max_bytes in (1, 50, 1000, 1_000_000):
+        for after in range(0, entry.seq, 7):
+            page, read = list(entry.page(after, max_bytes)), list[Block]()
+            read += page
+            while page := list(entry.page(read[-1].last, max_bytes)):
+                read += page
+            assert events_of(read) == log[after:]
+
+
+def test_a_page_of_packed_events_is_about_as_large_as_asked_for() -> None:
+    entry, _ = slow_stream(90)
+
+    (block,) = entry.page(50, 1)
+
+    assert (block.first, block.last) == (51, 51)
+
+
+def test_what_is_packed_is_recognized_when_it_is_appended_again() -> None:
+    entry, appended = slow_stream(200)
+
+    assert all(entry.stands_already(block) for block in appended)
+    for block in appended[::9]:
+        assert not entry.stands_already(block._replace(body=block.body.replace(b'"', b"'")))
+        assert not entry.stands_already(block._replace(first=block.first + 1, last=block.last + 1))
+
+
+def test_a_slow_stream_keeps_few_objects() -> None:
+    entry = Entry(RunRecord(id="r1", action="count", quota_key="c"), None, "")
+    for seq in range(1, 2001):
+        entry.add(Block.of_chunks("r1", seq, [b'{"text":"token"}'], BEGAN + seq))
+
+    assert len(entry.pieces) + len(entry.loose) < 40
