@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sysconfig
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import pytest
 from tests.support.calls import post, send
 from tests.support.world import WHOLE, opened
 from yieldwire import Actions, devtools
-from yieldwire.devtools.loopwatch import LoopWatch
+from yieldwire.devtools.loopwatch import LoopWatch, _Watching  # pyright: ignore[reportPrivateUsage]
 
 BLOCKED_SECONDS = 0.3
 
@@ -98,6 +99,29 @@ async def test_an_action_that_waits_is_not_reported(development: Actions, watch:
         await send(site, post("/wait", {}, [WHOLE]))
 
     assert watch.blocked == {}
+
+
+@pytest.mark.parametrize("file", ["<frozen runpy>", f"{sysconfig.get_path('scripts')}/yieldwire"])
+def test_what_starts_the_server_is_not_the_users_code(file: str) -> None:
+    loop, ready, done = asyncio.new_event_loop(), threading.Event(), threading.Event()
+    watching: list[_Watching] = []
+
+    def begin() -> None:
+        watching.append(_Watching(loop, lambda place, seconds: None))
+        ready.set()
+
+    code = compile("begin(); done.wait()", file, "exec")
+    thread = threading.Thread(target=exec, args=(code, {"begin": begin, "done": done}))
+    thread.start()
+    ready.wait()
+    find = watching[0]._place  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - what a sample sees
+    while (place := find()) is not None and place.function == "begin":  # it is about to return
+        pass
+    done.set()
+    thread.join()
+    loop.close()
+
+    assert place is None
 
 
 async def test_the_watch_ends_with_its_application(development: Actions) -> None:

@@ -36,8 +36,8 @@ LOGGED: Final = 10
 """The blocks of one run that are logged; the page shows their number."""
 
 _LIBRARIES: Final = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {str(Path(__file__).parents[1])}
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    | {str(Path(__file__).parents[1]), "<frozen "}
 )
 _DEBUGGERS: Final = frozenset({"bdb", "pdb", "pydevd"})
 
