@@ -4,23 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from yieldwire.setting import SECONDS, SOME_SECONDS, Rules, having, optional, settings
+from yieldwire.setting import Seconds, SomeSeconds, having, settings
 
 CLOCK: Final = having("now", "monotonic", wanted="a clock with now() and monotonic()")
 """The rule for a setting that is a `Clock`."""
-
-TIMING: Final[Rules] = {
-    "head_wait": SECONDS,
-    "keepalive": SOME_SECONDS,
-    "sweep_every": SOME_SECONDS,
-    "lease": SOME_SECONDS,
-    "stall_timeout": SOME_SECONDS,
-    "wait": SECONDS,
-    "max_wait": SECONDS,
-    "body": SOME_SECONDS,
-    "grace": SECONDS,
-    "reauthorize": optional(SOME_SECONDS),
-}
 
 
 class Clock(Protocol):
@@ -47,7 +34,7 @@ class SystemClock:
         return time.monotonic()
 
 
-@settings(TIMING)
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """How long things can take and how often others happen. Seconds.
@@ -69,13 +56,13 @@ class Timing:
             ``None``: only at the request, and when its identity expires.
     """
 
-    head_wait: float = 0.5
-    keepalive: float = 15.0
-    sweep_every: float = 0.5
-    lease: float = 15.0
-    stall_timeout: float = 60.0
-    wait: float = 30.0
-    max_wait: float = 60.0
-    body: float = 60.0
-    grace: float = 10.0
-    reauthorize: float | None = None
+    head_wait: Seconds = 0.5
+    keepalive: SomeSeconds = 15.0
+    sweep_every: SomeSeconds = 0.5
+    lease: SomeSeconds = 15.0
+    stall_timeout: SomeSeconds = 60.0
+    wait: Seconds = 30.0
+    max_wait: Seconds = 60.0
+    body: SomeSeconds = 60.0
+    grace: Seconds = 10.0
+    reauthorize: SomeSeconds | None = None

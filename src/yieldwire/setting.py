@@ -1,14 +1,16 @@
-"""Validation of settings: a table of rules for each class of settings.
+"""Validation of settings, by rules in their types.
 
-A class is decorated with its table, `settings(RULES)`, which has a rule for each of its
-keywords. A keyword that is not in the table and a value that breaks its rule are reported
-where they are given, in one line that says what to write. Rules that need more than this
-module knows are defined next to their subject.
+A class is decorated with `settings`, and the type of each of its parameters has a rule:
+``grace: Seconds``. A keyword that is not a parameter and a value that breaks its rule are
+reported where they are given, in one line that says what to write. Rules that need more than
+this module knows are defined next to their subject.
 """
 
 import math
 import re
 import sys
+import types
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from yieldwire.errors import UsageError
 
@@ -75,29 +77,51 @@ def sentence(owner: str, fault: str) -> str:
     return f"{owner}: {fault}" + ("" if fault.endswith("?") else ".")
 
 
-def settings(rules: Rules) -> Callable[[type[T]], type[T]]:
-    """Make a class check its arguments, by a rule for each parameter.
+_SETTINGS: Final = set[type]()
+"""Every class of settings."""
 
-    Creating an instance raises `UsageError` for an argument that no rule allows.
+
+def settings(kind: type[T]) -> type[T]:
+    """Make a class check its arguments, by the rules in their types.
+
+    Creating an instance raises `UsageError` for an argument that its rule does not allow.
     """
+    make: Callable[..., None] = kind.__init__
+    rules = rules_of(make)
+    _self, *parameters = signature(make).parameters.values()
+    by_place = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
 
-    def decorate(kind: type[T]) -> type[T]:
-        make: Callable[..., None] = kind.__init__
-        _self, *parameters = signature(make).parameters.values()
-        by_place = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    @wraps(make)
+    def __init__(self: T, *args: object, **given: object) -> None:  # noqa: N807 - it is one
+        placed = dict(zip(by_place, args, strict=False))
+        fault = fault_of({**placed, **given}, rules)
+        if fault is not None:
+            raise UsageError(sentence(type(self).__name__, fault))
+        make(self, *args, **given)
 
-        @wraps(make)
-        def __init__(self: T, *args: object, **given: object) -> None:  # noqa: N807 - it is one
-            placed = dict(zip(by_place, args, strict=False))
-            fault = fault_of({**placed, **given}, rules)
-            if fault is not None:
-                raise UsageError(sentence(type(self).__name__, fault))
-            make(self, *args, **given)
+    kind.__init__ = __init__  # type: ignore[assignment]
+    _SETTINGS.add(kind)
+    return kind
 
-        kind.__init__ = __init__  # type: ignore[assignment]
-        return kind
 
-    return decorate
+def rules_of(owner: Callable[..., object]) -> Rules:
+    """Return the rules in the types of a function's parameters, or of a ``TypedDict``'s keys."""
+    hints = get_type_hints(owner, include_extras=True)
+    return {name: _rule_in(hint) for name, hint in hints.items() if name != "return"}
+
+
+def _rule_in(hint: Any) -> Rule:  # noqa: ANN401 - a type
+    arguments = get_args(hint)
+    match get_origin(hint):
+        case typing.Annotated:
+            return next((extra for extra in arguments if isinstance(extra, Rule)), ANYTHING)
+        case typing.Union | types.UnionType:
+            members = [each for each in arguments if each is not types.NoneType]
+            return optional(_rule_in(members[0])) if len(members) == 1 else ANYTHING
+        case typing.Literal:
+            return one_of(*arguments)
+        case _:
+            return instance(hint) if hint in _SETTINGS else _PLAIN.get(hint, ANYTHING)
 
 
 def shown(value: object) -> str:
@@ -155,6 +179,8 @@ SOME_SECONDS: Final = Rule(
     _seconds_hint,
 )
 NUMBER: Final = Rule(is_number, "a finite number")
+_PLAIN: Final[Mapping[object, Rule]] = {bool: FLAG, str: TEXT}
+"""The rules of types that need no other."""
 
 
 def count(least: int) -> Rule:
@@ -163,6 +189,14 @@ def count(least: int) -> Rule:
         lambda value: is_number(value) and isinstance(value, int) and least <= value < _MOST,
         f"a whole number ({least} or more)",
     )
+
+
+Seconds: TypeAlias = Annotated[float, SECONDS]
+SomeSeconds: TypeAlias = Annotated[float, SOME_SECONDS]
+"""More than 0."""
+Count: TypeAlias = Annotated[int, count(1)]
+"""1 or more."""
+CountOrZero: TypeAlias = Annotated[int, count(0)]
 
 
 def optional(rule: Rule) -> Rule:

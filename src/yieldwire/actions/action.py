@@ -4,25 +4,23 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
-from yieldwire.actions.guard import GUARDS, Guard
-from yieldwire.actions.middleware import MIDDLEWARE, Middleware
+from yieldwire.actions.guard import Guards
+from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.schema import BINARY, Signature, inspect_action, result_of
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
 from yieldwire.log.run import distinct_labels
 from yieldwire.setting import (
     ANYTHING,
-    FLAG,
-    SECONDS,
-    SOME_SECONDS,
-    Rules,
-    count,
+    Count,
+    CountOrZero,
+    Seconds,
+    SomeSeconds,
     each,
-    optional,
     settings,
     shown,
 )
@@ -54,24 +52,11 @@ RESERVED: Final = _ROUTES | _MEMBERS
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
 
-OPTIONS: Final[Rules] = {
-    "is_feed": FLAG,
-    "linger": optional(SECONDS),
-    "timeout": optional(SOME_SECONDS),
-    "retries": count(0),
-    "retention": SECONDS,
-    "concurrency": optional(count(1)),
-    "labels": ANYTHING,
-    "guards": GUARDS,
-    "middleware": MIDDLEWARE,
-    "shared": FLAG,
-    "keep": optional(count(1)),
-    "errors": each(ANYTHING, "errors"),
-    "result": ANYTHING,
-}
+
+Errors: TypeAlias = Annotated[Sequence[type[ActionError] | str], each(ANYTHING, "errors")]
 
 
-@settings(OPTIONS)
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options of an action's runs.
@@ -95,17 +80,17 @@ class Options:
     """
 
     is_feed: bool = False
-    linger: float | None = 30.0
-    timeout: float | None = None
-    retries: int = 0
-    retention: float = 3600.0
-    concurrency: int | None = None
+    linger: Seconds | None = 30.0
+    timeout: SomeSeconds | None = None
+    retries: CountOrZero = 0
+    retention: Seconds = 3600.0
+    concurrency: Count | None = None
     labels: tuple[str, ...] = ()
-    guards: Sequence[Guard] = ()
-    middleware: Sequence[Middleware] = ()
+    guards: Guards = ()
+    middleware: Middlewares = ()
     shared: bool = False
-    keep: int | None = None
-    errors: Sequence[type[ActionError] | str] = ()
+    keep: Count | None = None
+    errors: Errors = ()
     result: object = None
 
 

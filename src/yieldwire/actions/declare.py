@@ -7,7 +7,6 @@ from collections.abc import (
     Generator,
     Iterator,
     Mapping,
-    Sequence,
 )
 from typing import (
     Any,
@@ -22,13 +21,23 @@ from typing import (
     overload,
 )
 
-from yieldwire.actions.action import OPTIONS, Action, Options
+from yieldwire.actions.action import Action, Errors, Options
 from yieldwire.actions.context import Context, StreamableValue
 from yieldwire.actions.function import name_of
-from yieldwire.actions.guard import Guard
-from yieldwire.actions.middleware import Middleware
-from yieldwire.errors import ActionError, InvalidAction
-from yieldwire.setting import Rules, fault_of, sentence
+from yieldwire.actions.guard import Guards
+from yieldwire.actions.middleware import Middlewares
+from yieldwire.errors import InvalidAction
+from yieldwire.setting import (
+    ANYTHING,
+    Count,
+    CountOrZero,
+    Rules,
+    Seconds,
+    SomeSeconds,
+    fault_of,
+    rules_of,
+    sentence,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,29 +50,30 @@ V = TypeVar("V")
 Register: TypeAlias = Callable[[Action[..., Any, Any]], None]
 """Adds an action to an application."""
 
-DECLARED: Final[Rules] = {name: rule for name, rule in OPTIONS.items() if name != "is_feed"}
-"""The rules for the keywords; `Action` reports those that are only for feeds."""
-
 
 class ActionOptions(TypedDict, total=False):
     """The keywords of ``@actions.action(...)``; `Options` explains them."""
 
-    linger: float | None
-    timeout: float | None
-    retries: int
-    retention: float
-    concurrency: int | None
+    linger: Seconds | None
+    timeout: SomeSeconds | None
+    retries: CountOrZero
+    retention: Seconds
+    concurrency: Count | None
     labels: tuple[str, ...]
-    guards: Sequence[Guard]
-    middleware: Sequence[Middleware]
-    errors: Sequence[type[ActionError] | str]
+    guards: Guards
+    middleware: Middlewares
+    errors: Errors
 
 
 class FeedOptions(ActionOptions, total=False):
     """The keywords of ``@actions.feed(...)``; `Options` explains them."""
 
     shared: bool
-    keep: int | None
+    keep: Count | None
+
+
+KEYWORDS: Final[Rules] = {**rules_of(FeedOptions), "result": ANYTHING}
+"""The rules for the keywords; `Action` reports those that are only for feeds."""
 
 
 class DeclareResult(Protocol[D]):
@@ -193,7 +203,7 @@ def _declared(
     *,
     is_feed: bool = False,
 ) -> Action[..., Any, Any]:
-    if (fault := fault_of(options, DECLARED)) is not None:
+    if (fault := fault_of(options, KEYWORDS)) is not None:
         raise InvalidAction(sentence(name_of(function), fault))
     action: Action[..., Any, Any] = Action(function, Options(**options, is_feed=is_feed))
     register(action)

@@ -5,7 +5,7 @@ A guard runs before the body is read and before the run exists, so its refusal i
 
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, Concatenate, Final, TypeAlias
+from typing import Annotated, Any, Concatenate, Final, TypeAlias
 
 from yieldwire.actions.context import Context
 from yieldwire.actions.function import name_of, promises, written
@@ -41,6 +41,8 @@ GUARDS: Final = each(
     "async functions of the Context",
 )
 """The rule for a setting with a list of guards."""
+
+Guards: TypeAlias = Annotated[Sequence[Guard], GUARDS]
 
 
 async def run_guards(guards: Sequence[Guard], ctx: Context) -> None:

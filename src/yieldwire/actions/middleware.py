@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, Concatenate, Final, TypeAlias, cast
+from typing import Annotated, Any, Concatenate, Final, TypeAlias, cast
 
 from yieldwire.actions.context import Context
 from yieldwire.actions.function import promises, written
@@ -44,6 +44,8 @@ MIDDLEWARE: Final = each(
     "async generators of the Context, which yield once",
 )
 """The rule for a setting with a list of middleware."""
+
+Middlewares: TypeAlias = Annotated[Sequence[Middleware], MIDDLEWARE]
 
 
 async def enter_middleware(

@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from yieldwire.actions.context import Context
 from yieldwire.errors import MissingDependency, RateLimited, UsageError
-from yieldwire.setting import TEXT, Rules, function_of, settings, shown
+from yieldwire.setting import function_of, settings, shown
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -23,10 +23,7 @@ def default_key(ctx: Context) -> str:
     return f"{ctx.action}/{ctx.quota_key}"
 
 
-RATE_LIMIT: Final[Rules] = {"rate": TEXT, "key": function_of("the Context"), "storage": TEXT}
-
-
-@settings(RATE_LIMIT)
+@settings
 class RateLimit:
     """A guard that limits the number of starts in a period, per caller and action.
 
@@ -50,7 +47,7 @@ class RateLimit:
         self,
         rate: str,
         *,
-        key: Callable[[Context], str] = default_key,
+        key: Annotated[Callable[[Context], str], function_of("the Context")] = default_key,
         storage: str = "memory://",
     ) -> None:
         try:

@@ -4,23 +4,23 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
-from yieldwire.actions.guard import Guard, run_guards
-from yieldwire.actions.middleware import Middleware
+from yieldwire.actions.guard import Guards, run_guards
+from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
-from yieldwire.app.configuration import APP, open_store
+from yieldwire.app.configuration import EXECUTOR, STORE, open_store
 from yieldwire.app.opening import Lifetime, Opening
-from yieldwire.clock import Clock, SystemClock, Timing
+from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Executor, Prepared, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
-from yieldwire.hooks import Hooks, RunLogging, Watch
+from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
 from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
@@ -29,7 +29,7 @@ from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
 from yieldwire.runs.state import States
-from yieldwire.setting import settings
+from yieldwire.setting import Count, settings
 from yieldwire.stores import Admission, Query, RunStore
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ T = TypeVar("T")
 logger = logging.getLogger("yieldwire.app")
 
 
-@settings(APP)
+@settings
 class App:
     """Actions, the store that keeps their runs, and the executor that decides where they run.
 
@@ -62,18 +62,18 @@ class App:
     def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         *,
-        store: str | RunStore = "memory",
-        executor: Executor | None = None,
+        store: Annotated[str | RunStore, STORE] = "memory",
+        executor: Annotated[Executor, EXECUTOR] | None = None,
         access: Access | None = None,
-        guards: Sequence[Guard] = (),
-        middleware: Sequence[Middleware] = (),
+        guards: Guards = (),
+        middleware: Middlewares = (),
         run_limits: RunLimits | None = None,
         timing: Timing | None = None,
-        max_runs: int | None = 1000,
-        hooks: Sequence[Hooks] = (),
+        max_runs: Count | None = 1000,
+        hooks: Annotated[Sequence[Hooks], HOOKS] = (),
         debug: bool = False,
         checks_chunks: bool = False,
-        clock: Clock | None = None,
+        clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
         self.registry: Final = Registry(guards, middleware)
         self.action, self.feed = self.registry.action, self.registry.feed

@@ -1,14 +1,10 @@
-"""The configuration of an application: a rule for each setting, and the store for a name."""
+"""The rules for the store and the executor of an application, and the store for a name."""
 
 from pathlib import Path
 from typing import Any, Final
 
-from yieldwire.actions.guard import GUARDS
-from yieldwire.actions.middleware import MIDDLEWARE
-from yieldwire.clock import CLOCK, Clock, Timing
-from yieldwire.executors import RunLimits
-from yieldwire.hooks import HOOKS
-from yieldwire.setting import FLAG, Rule, Rules, count, function_of, instance, optional
+from yieldwire.clock import Clock
+from yieldwire.setting import Rule
 from yieldwire.stores import RunStore
 from yieldwire.stores.guarded import METHODS, guarded
 from yieldwire.stores.memory import MemoryStore
@@ -54,21 +50,6 @@ EXECUTOR: Final = Rule(
     lambda value: f"write {value.__name__}(...)" if isinstance(value, type) else "",
 )
 """The rule for the setting ``executor``."""
-
-APP: Final[Rules] = {
-    "store": STORE,
-    "executor": optional(EXECUTOR),
-    "access": optional(function_of("the caller", "the run", "the verb")),
-    "guards": GUARDS,
-    "middleware": MIDDLEWARE,
-    "run_limits": optional(instance(RunLimits)),
-    "timing": optional(instance(Timing)),
-    "max_runs": optional(count(1)),
-    "hooks": HOOKS,
-    "debug": FLAG,
-    "checks_chunks": FLAG,
-    "clock": optional(CLOCK),
-}
 
 
 def open_store(store: str | RunStore, clock: Clock) -> RunStore:

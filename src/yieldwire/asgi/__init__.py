@@ -2,47 +2,35 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
 from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
-from yieldwire.actions.guard import Guard
-from yieldwire.actions.middleware import Middleware
+from yieldwire.actions.guard import Guards
+from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.resource import Resource
 from yieldwire.app import App
-from yieldwire.app.configuration import APP
+from yieldwire.app.configuration import EXECUTOR, STORE
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
-from yieldwire.asgi.safety import SAFETY, Safety
+from yieldwire.asgi.safety import Hosts, Networks, Origins, Safety
 from yieldwire.asgi.site import Identify, Site
-from yieldwire.clock import Clock, Timing
+from yieldwire.clock import CLOCK, Clock, Timing
 from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
-from yieldwire.hooks import Hooks
+from yieldwire.hooks import HOOKS, Hooks
 from yieldwire.runs.access import Access
 from yieldwire.runs.handle import Runs, Starter
-from yieldwire.setting import Rules, function_of, instance, optional, settings
+from yieldwire.setting import Count, settings
 from yieldwire.stores import RunStore
 
 T = TypeVar("T")
 
 
-ACTIONS: Final[Rules] = {
-    "identify": optional(function_of("the connection")),
-    **{name: APP[name] for name in ("access", "store", "executor", "guards", "middleware")},
-    **SAFETY,
-    "request_limits": optional(instance(RequestLimits)),
-    **{
-        name: APP[name]
-        for name in ("run_limits", "timing", "max_runs", "hooks", "debug", "checks_chunks", "clock")
-    },
-}
-
-
-@settings(ACTIONS)
+@settings
 class Actions:
     """Actions as one ASGI application.
 
@@ -80,21 +68,21 @@ class Actions:
         *,
         identify: Identify | None = None,
         access: Access | None = None,
-        store: str | RunStore = "memory",
-        executor: Executor | None = None,
-        guards: Sequence[Guard] = (),
-        middleware: Sequence[Middleware] = (),
-        origins: Sequence[str] = (),
-        hosts: Sequence[str] | None = None,
-        trusted_proxies: Sequence[str] = (),
+        store: Annotated[str | RunStore, STORE] = "memory",
+        executor: Annotated[Executor, EXECUTOR] | None = None,
+        guards: Guards = (),
+        middleware: Middlewares = (),
+        origins: Origins = (),
+        hosts: Hosts | None = None,
+        trusted_proxies: Networks = (),
         request_limits: RequestLimits | None = None,
         run_limits: RunLimits | None = None,
         timing: Timing | None = None,
-        max_runs: int | None = 1000,
-        hooks: Sequence[Hooks] = (),
+        max_runs: Count | None = 1000,
+        hooks: Annotated[Sequence[Hooks], HOOKS] = (),
         debug: bool = False,
         checks_chunks: bool = False,
-        clock: Clock | None = None,
+        clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
         self.app: Final = App(
             store=store,

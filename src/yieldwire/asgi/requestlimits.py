@@ -1,28 +1,17 @@
 """How large a request and a whole answer can be, and how many streams one caller can have."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from yieldwire.setting import Rule, Rules, count, is_number, settings
+from yieldwire.setting import Count, CountOrZero, Rule, is_number, settings
 
-REQUEST_LIMITS: Final[Rules] = {
-    "json_bytes": count(1),
-    "upload_bytes": count(1),
-    "files": count(0),
-    "fields": count(0),
-    "field_bytes": count(1),
-    "body_rate": Rule(
-        lambda value: is_number(value) and value >= 0,
-        "a number of bytes per second (0 for no minimum rate)",
-    ),
-    "depth": count(1),
-    "answer_bytes": count(1),
-    "answers_bytes": count(0),
-    "streams": count(1),
-}
+_RATE: Final = Rule(
+    lambda value: is_number(value) and value >= 0,
+    "a number of bytes per second (0 for no minimum rate)",
+)
 
 
-@settings(REQUEST_LIMITS)
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
     """Limits of one request and its answer.
@@ -43,16 +32,16 @@ class RequestLimits:
         streams: Streams and waiting answers that one caller can have open at a time.
     """
 
-    json_bytes: int = 1024 * 1024
-    upload_bytes: int = 1024 * 1024 * 1024
-    files: int = 100
-    fields: int = 1000
-    field_bytes: int = 1024 * 1024
-    body_rate: float = 240
-    depth: int = 32
-    answer_bytes: int = 16 * 1024 * 1024
-    answers_bytes: int = 64 * 1024 * 1024
-    streams: int = 5000
+    json_bytes: Count = 1024 * 1024
+    upload_bytes: Count = 1024 * 1024 * 1024
+    files: CountOrZero = 100
+    fields: CountOrZero = 1000
+    field_bytes: Count = 1024 * 1024
+    body_rate: Annotated[float, _RATE] = 240
+    depth: Count = 32
+    answer_bytes: Count = 16 * 1024 * 1024
+    answers_bytes: CountOrZero = 64 * 1024 * 1024
+    streams: Count = 5000
 
 
 class Allowance:

@@ -4,13 +4,13 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge
-from yieldwire.setting import Rule, Rules, each, optional, settings
+from yieldwire.setting import Rule, each, settings
 
 MAX_HEADERS: Final = 200
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -95,19 +95,24 @@ _HOSTS: Final = each(
     Rule(_is_host_name, "a host name such as 'app.example.com' or '*.example.com'", _host_hint),
     "host names",
 )
-SAFETY: Final[Rules] = {
-    "origins": each(
+Hosts: TypeAlias = Annotated[
+    Sequence[str],
+    Rule(lambda value: _HOSTS.fits(value) and bool(value), _HOSTS.wanted, _hosts_hint),
+]
+Origins: TypeAlias = Annotated[
+    Sequence[str],
+    each(
         Rule(_is_origin, "an origin: scheme and host, such as 'https://app.example.com'"),
         "origins",
     ),
-    "hosts": optional(
-        Rule(lambda value: _HOSTS.fits(value) and bool(value), _HOSTS.wanted, _hosts_hint)
-    ),
-    "trusted_proxies": each(
+]
+Networks: TypeAlias = Annotated[
+    Sequence[str],
+    each(
         Rule(_is_network, "an address or a network such as '10.0.0.0/8'"),
         "addresses and networks",
     ),
-}
+]
 
 
 class Incoming(NamedTuple):
@@ -140,7 +145,7 @@ class Incoming(NamedTuple):
         )
 
 
-@settings(SAFETY)
+@settings
 @dataclass(frozen=True, slots=True)
 class Safety:
     """The requests that an application allows.
@@ -154,9 +159,9 @@ class Safety:
         trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is trusted.
     """
 
-    origins: Sequence[str] = ()
-    hosts: Sequence[str] | None = None
-    trusted_proxies: Sequence[str] = ()
+    origins: Origins = ()
+    hosts: Hosts | None = None
+    trusted_proxies: Networks = ()
 
     def check(self, request: Incoming) -> None:
         """Refuse a request that must not be answered.

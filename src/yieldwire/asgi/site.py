@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from inspect import isawaitable
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from starlette.requests import HTTPConnection
 
@@ -26,12 +26,15 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Caller, Identity
 from yieldwire.runs.reader import Reader
+from yieldwire.setting import function_of
 from yieldwire.stores import Query
 
 T = TypeVar("T")
 
 Known: TypeAlias = str | Identity | None
-Identify: TypeAlias = Callable[[HTTPConnection], Known | Awaitable[Known]]
+Identify: TypeAlias = Annotated[
+    Callable[[HTTPConnection], Known | Awaitable[Known]], function_of("the connection")
+]
 """Identifies the sender of a request: a name, an `Identity`, ``None`` if anonymous; or raises."""
 
 

@@ -11,7 +11,16 @@ from yieldwire.client.body import EMPTY, Input, body_of
 from yieldwire.client.http import Answer, Http, new_http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
-from yieldwire.client.wire import CLIENT, NO_CONTENT, Request, Token, Wire, foreign, path_of
+from yieldwire.client.wire import (
+    NO_CONTENT,
+    ApplicationURL,
+    HeaderFields,
+    Request,
+    Token,
+    Wire,
+    foreign,
+    path_of,
+)
 from yieldwire.errors import Json, NotFound, YieldwireError
 from yieldwire.setting import settings
 
@@ -21,7 +30,7 @@ LEAVING_SECONDS: Final = 2.0
 """How long a cancelled start can take to tell the server."""
 
 
-@settings(CLIENT)
+@settings
 class AsyncClient:
     """Calls the actions that are mounted at ``url``.
 
@@ -48,10 +57,10 @@ class AsyncClient:
 
     def __init__(
         self,
-        url: str,
+        url: ApplicationURL,
         *,
         token: Token = None,
-        headers: Mapping[str, str] | None = None,
+        headers: HeaderFields | None = None,
         http: Http | None = None,
         patience: Patience | None = None,
     ) -> None:

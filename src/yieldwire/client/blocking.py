@@ -17,7 +17,7 @@ from yieldwire.client.asynchronous import AsyncClient
 from yieldwire.client.body import Input
 from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
-from yieldwire.client.wire import CLIENT, Token
+from yieldwire.client.wire import ApplicationURL, HeaderFields, Token
 from yieldwire.errors import Json, UsageError
 from yieldwire.log.events import Event
 from yieldwire.setting import settings
@@ -155,7 +155,7 @@ class BlockingRun(_Closing):
         self._loop.run(self._run.aclose())
 
 
-@settings({name: rule for name, rule in CLIENT.items() if name != "http"})
+@settings
 class Client(_Closing):
     """The blocking twin of `AsyncClient`, which describes the arguments and the calls.
 
@@ -167,10 +167,10 @@ class Client(_Closing):
 
     def __init__(
         self,
-        url: str,
+        url: ApplicationURL,
         *,
         token: Token = None,
-        headers: Mapping[str, str] | None = None,
+        headers: HeaderFields | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._client = AsyncClient(url, token=token, headers=headers, patience=patience)

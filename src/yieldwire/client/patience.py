@@ -4,36 +4,18 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, TypeAlias
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import Unreachable, YieldwireError
-from yieldwire.setting import (
-    SECONDS,
-    SOME_SECONDS,
-    Rules,
-    count,
-    function_of,
-    optional,
-    settings,
-)
+from yieldwire.setting import Count, Seconds, SomeSeconds, function_of, settings
 
-PATIENCE: Final[Rules] = {
-    "tries": count(1),
-    "backoff": SECONDS,
-    "backoff_max": SECONDS,
-    "longest_wait": SECONDS,
-    "idle": SOME_SECONDS,
-    "request": SOME_SECONDS,
-    "steady": SECONDS,
-    "sleep": function_of("seconds"),
-    "chance": function_of(),
-    "clock": CLOCK,
-    "notice": optional(function_of("what went wrong", "seconds")),
-}
+Notice: TypeAlias = Annotated[
+    Callable[[str, float], object], function_of("what went wrong", "seconds")
+]
 
 
-@settings(PATIENCE)
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a client waits and how often it retries. Seconds.
@@ -55,17 +37,17 @@ class Patience:
         notice: Called at each wait with what went wrong, and for how long.
     """
 
-    tries: int = 10
-    backoff: float = 0.5
-    backoff_max: float = 15.0
-    longest_wait: float = 300.0
-    idle: float = 45.0
-    request: float = 15.0
-    steady: float = 5.0
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    chance: Callable[[], float] = random.random
-    clock: Clock = field(default_factory=SystemClock)
-    notice: Callable[[str, float], object] | None = None
+    tries: Count = 10
+    backoff: Seconds = 0.5
+    backoff_max: Seconds = 15.0
+    longest_wait: Seconds = 300.0
+    idle: SomeSeconds = 45.0
+    request: SomeSeconds = 15.0
+    steady: Seconds = 5.0
+    sleep: Annotated[Callable[[float], Awaitable[object]], function_of("seconds")] = asyncio.sleep
+    chance: Annotated[Callable[[], float], function_of()] = random.random
+    clock: Annotated[Clock, CLOCK] = field(default_factory=SystemClock)
+    notice: Notice | None = None
 
 
 class Lost(Exception):

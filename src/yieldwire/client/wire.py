@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 from pydantic_core import from_json
@@ -17,7 +17,7 @@ from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
 from yieldwire.client.patience import Backoff, Lost, Patience
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.errors.lookup import error_from
-from yieldwire.setting import ANYTHING, Rule, Rules, accepts, instance, optional
+from yieldwire.setting import Rule, accepts
 
 T = TypeVar("T")
 
@@ -69,14 +69,12 @@ def _is_headers(value: object) -> bool:
     return all(isinstance(each, str) for pair in headers.items() for each in pair)
 
 
-CLIENT: Final[Rules] = {
-    "url": Rule(_is_address, "an address such as 'https://example.com/actions'"),
-    "token": ANYTHING,  # `Wire` looks at it
-    "headers": optional(Rule(_is_headers, "a dict of strings by their names")),
-    "http": ANYTHING,
-    "patience": optional(instance(Patience)),
-}
-"""The rules for the arguments of a client."""
+ApplicationURL: TypeAlias = Annotated[
+    str, Rule(_is_address, "an address such as 'https://example.com/actions'")
+]
+HeaderFields: TypeAlias = Annotated[
+    Mapping[str, str], Rule(_is_headers, "a dict of strings by their names")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,28 +6,18 @@ everything else that it needs to know about the run comes from the store, throug
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Uploads
 from yieldwire.log.run import RunRecord
-from yieldwire.setting import SECONDS, Rules, count, settings
+from yieldwire.setting import Count, Seconds, settings
 
 if TYPE_CHECKING:
     from yieldwire.executors.worker import Worker
 
-RUN_LIMITS: Final[Rules] = {
-    "max_events": count(1),
-    "max_bytes": count(1),
-    "max_event_bytes": count(1),
-    "ahead_bytes": count(1),
-    "cancel_within": SECONDS,
-    "store_patience": SECONDS,
-    "threads": count(1),
-}
 
-
-@settings(RUN_LIMITS)
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
     """The limits for one run, and for the time that its end can take.
@@ -42,13 +32,13 @@ class RunLimits:
         threads: Blocking actions that can run at the same time; others wait as pending.
     """
 
-    max_events: int = 5_000_000
-    max_bytes: int = 256 * 1024 * 1024
-    max_event_bytes: int = 4 * 1024 * 1024
-    ahead_bytes: int = 4 * 1024 * 1024
-    cancel_within: float = 5.0
-    store_patience: float = 10.0
-    threads: int = 64
+    max_events: Count = 5_000_000
+    max_bytes: Count = 256 * 1024 * 1024
+    max_event_bytes: Count = 4 * 1024 * 1024
+    ahead_bytes: Count = 4 * 1024 * 1024
+    cancel_within: Seconds = 5.0
+    store_patience: Seconds = 10.0
+    threads: Count = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,18 +5,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from yieldwire.errors import Forbidden, Unauthorized
 from yieldwire.log.run import RunRecord
-from yieldwire.setting import SECONDS, TEXT, Rules, optional, settings
+from yieldwire.setting import Seconds, function_of, settings
 
 Verb = Literal["read", "cancel", "delete"]
 
-IDENTITY: Final[Rules] = {"owner": TEXT, "expires_at": optional(SECONDS)}
 
-
-@settings(IDENTITY)
+@settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The identity of a caller, if ``identify`` knows more than a name.
@@ -25,7 +23,7 @@ class Identity:
     """
 
     owner: str
-    expires_at: float | None = None
+    expires_at: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Caller:
 
     owner: str | None = None
     address: str = "local"
-    expires_at: float | None = None
+    expires_at: Seconds | None = None
     asked_at: float = math.inf
     """When the request arrived, by `time.monotonic`: later revocations apply to it."""
 
@@ -49,7 +47,10 @@ class Caller:
         return self.expires_at is not None and self.expires_at <= time.time()  # noqa: TID251
 
 
-Access: TypeAlias = Callable[[Caller, RunRecord, Verb], bool | Awaitable[bool]]
+Access: TypeAlias = Annotated[
+    Callable[[Caller, RunRecord, Verb], bool | Awaitable[bool]],
+    function_of("the caller", "the run", "the verb"),
+]
 """Widens ownership: an admin, a team, a share token. Called only if the owner rule refuses."""
 
 

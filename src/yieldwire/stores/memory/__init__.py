@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import (
@@ -26,7 +26,7 @@ from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-from yieldwire.setting import Rules, count, optional, settings
+from yieldwire.setting import CountOrZero, settings
 from yieldwire.stores import (
     REFUSALS_KEPT,
     REVOCATIONS_KEPT,
@@ -42,10 +42,8 @@ from yieldwire.stores import (
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.waiters import resolve
 
-MEMORY: Final[Rules] = {"clock": optional(CLOCK), "ended_bytes": count(0)}
 
-
-@settings(MEMORY)
+@settings
 class MemoryStore:
     """Keeps runs in this process. It is lost with the process, and cannot be shared.
 
@@ -57,7 +55,12 @@ class MemoryStore:
     reach: ClassVar[Reach] = "process"
     blobs: None = None
 
-    def __init__(self, *, clock: Clock | None = None, ended_bytes: int = 256 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Annotated[Clock, CLOCK] | None = None,
+        ended_bytes: CountOrZero = 256 * 1024 * 1024,
+    ) -> None:
         self._clock = clock or SystemClock()
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic_core import to_json
 
@@ -28,7 +28,7 @@ from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-from yieldwire.setting import SECONDS, Rule, Rules, one_of, optional, settings
+from yieldwire.setting import Rule, Seconds, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
     Admission,
@@ -72,15 +72,10 @@ def _path_hint(value: object) -> str:
     return f"write {path!r}" if path else ""
 
 
-SQLITE: Final[Rules] = {
-    "path": Rule(_is_path, "the path of a file", _path_hint),
-    "synchronous": one_of("NORMAL", "FULL"),
-    "busy_timeout": SECONDS,
-    "clock": optional(CLOCK),
-}
+_PATH: Final = Rule(_is_path, "the path of a file", _path_hint)
 
 
-@settings(SQLITE)
+@settings
 class SQLiteStore:
     """Keeps runs in a file, which processes on the same machine can share.
 
@@ -98,11 +93,11 @@ class SQLiteStore:
 
     def __init__(
         self,
-        path: str | Path,
+        path: Annotated[str | Path, _PATH],
         *,
         synchronous: Synchronous = "NORMAL",
-        busy_timeout: float = 10.0,
-        clock: Clock | None = None,
+        busy_timeout: Seconds = 10.0,
+        clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
         path = Path(path)
         self.blobs: Blobs | None = FolderBlobs(path.with_name(path.name + "-files"))
