@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from tests.docs.conftest import Load
 from yieldwire import ActionError, Actions, Context, Text
-from yieldwire.errors import InternalError, RunCancelled
+from yieldwire.errors import RunCancelled
 
 NEW = [f"{n}@example.com" for n in range(150)]
 
@@ -40,7 +40,7 @@ async def test_a_batch_that_fails_takes_back_nothing_that_progress_has_counted(
     action = guide.app.registry.action_named("import_contacts")
     run = await guide.start(action, {"emails": [*NEW, NEW[0]]}, owner="ada")
 
-    with pytest.raises(InternalError, match="went wrong"):
+    with pytest.raises(ActionError, match="already there"):
         await run.result()
 
     progress = cast("dict[str, object]", (await run.snapshot())["progress"])
