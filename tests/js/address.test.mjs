@@ -17,6 +17,15 @@ test("a link to a run names no action", () => {
     assert.deepEqual(placeOf(hashOfRun("rA?&")), { action: undefined, runs: ["rA?&"] });
 });
 
+test("a document is shown next to the runs that are followed", () => {
+    for (const document of ["manifest", "openapi"]) {
+        const place = { action: undefined, runs: ["rA"], document };
+
+        assert.equal(hashOf({ ...place, action: "count" }), `#/${document}?run=rA`);
+        assert.deepEqual(placeOf(hashOf(place)), place);
+    }
+});
+
 test("an address that says nothing shows nothing", () => {
     for (const hash of ["", "#", "#/", "#action", "#/action/", "#/run/", "#/other/x"])
         assert.deepEqual(placeOf(hash), { action: undefined, runs: [] });

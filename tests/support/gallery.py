@@ -18,6 +18,13 @@ Image = Annotated[
 ]
 
 
+class Folder(BaseModel):
+    """What contains more of itself."""
+
+    name: Annotated[str, Field(description="Without slashes.")]
+    folders: list["Folder"] = []
+
+
 class City(BaseModel):
     """A row of a table."""
 
@@ -180,6 +187,12 @@ async def tick(every: float = 0.1) -> AsyncIterator[dict[str, int]]:
 async def report(topic: str = "weather", days: int = 7) -> dict[str, int | str]:
     """Do what is labelled."""
     return {"topic": topic, "days": days}
+
+
+@actions.action
+async def count_folders(root: Folder) -> int:
+    """Count folders."""
+    return 1 + sum([await count_folders(inner) for inner in root.folders])
 
 
 @actions.action

@@ -3,8 +3,8 @@
 import { bodyOf, queryOf } from "../client.js";
 import { curlOf } from "./curl.js";
 import { el } from "./dom.js";
+import { factsOf, paragraphsOf } from "./facts.js";
 import { ActionForm } from "./forms.js";
-import { typeName } from "./schema.js";
 import { pythonOf, typescriptOf } from "./snippet.js";
 import { Tabs } from "./tabs.js";
 
@@ -25,15 +25,15 @@ export class ActionView {
     this.action = action;
     this.#page = page;
     this.form = new ActionForm(action, { onSubmit: (input) => this.#submit(input), onChange: () => this.draw() });
-    const [summary, ...rest] = (action.doc ?? "").trim().split(/\n\s*\n/);
+    const [summary, ...rest] = paragraphsOf(action.doc);
     const head = el(
       "div",
       { class: "action-head" },
       el("h1", { text: action.name, tabindex: "-1" }),
-      el("p", { class: "lead", text: unwrapped(summary ?? "") || "This action has no docstring." }),
+      el("p", { class: "lead", text: summary || "This action has no docstring." }),
     );
-    const more = rest.map((paragraph) => el("p", { class: "prose", text: unwrapped(paragraph) }));
-    const parts = [head, ...more, this.#facts(), this.form.element, this.#snippets.element];
+    const more = rest.map((paragraph) => el("p", { class: "prose", text: paragraph }));
+    const parts = [head, ...more, factsOf(action), this.form.element, this.#snippets.element];
     this.element = el("section", { class: "card action", "aria-label": action.name }, ...parts);
     this.draw();
   }
@@ -72,26 +72,4 @@ export class ActionView {
     this.draw();
     this.#page.onRun(this.action, input, this.form.isDetached);
   }
-
-  #facts() {
-    const { name, alias, method, streams, chunk, result, errors, linger, timeout, shared } = this.action;
-    const codes = (errors ?? []).map(({ code, status }) => (status ? `${code} ${status}` : code));
-    /** @type {[string, string][]} */
-    const facts = [
-      ["Call", `${method} /${name}${alias && alias !== name ? ` or /${alias}` : ""}`],
-      ["Yields", streams && chunk?.type !== "null" ? typeName(chunk) : "no chunks"],
-      ["Returns", result?.type === "null" ? "" : typeName(result)],
-      ["Fails with", codes.join(", ")],
-      ["Readers", linger === null ? "not needed" : `lingers ${linger} s without readers`],
-      ["Time limit", timeout ? `${timeout} s` : ""],
-      ["Shared", shared ? "one run for all readers" : ""],
-    ];
-    const rows = facts
-      .filter(([, text]) => text)
-      .map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })));
-    return el("dl", { class: "facts" }, ...rows);
-  }
 }
-
-/** A paragraph reflowed to the available width, except lists and code. @param {string} text */
-const unwrapped = (text) => text.replaceAll(/\n(?![\s*-])/g, " ");

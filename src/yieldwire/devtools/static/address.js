@@ -1,9 +1,12 @@
-/** The state in the page's URL: the shown action, and the followed runs. Pure. */
+/** The state in the page's URL: the shown action or document, and the followed runs. Pure. */
 
-/** @typedef {{ action: string | undefined, runs: string[] }} Place */
+/** @typedef {{ action: string | undefined, runs: string[], document?: string | undefined }} Place */
+
+const DOCUMENTS = ["manifest", "openapi"];
 
 /**
- * Read `#/action/NAME?run=ID&run=ID`, or `#/run/ID` for one run, whatever its action.
+ * Read `#/action/NAME?run=ID&run=ID`, `#/manifest` and `#/openapi` with the same runs, or `#/run/ID` for one run, of
+ * any action.
  * @param {string} hash
  * @returns {Place}
  */
@@ -12,14 +15,16 @@ export function placeOf(hash) {
   const [, kind, ...rest] = path.split("/");
   const name = decoded(rest.join("/"));
   const runs = new URLSearchParams(query).getAll("run").filter(Boolean);
+  if (DOCUMENTS.includes(kind ?? "")) return { action: undefined, runs, document: kind };
   if (kind === "run" && name) return { action: undefined, runs: [name, ...runs] };
   return { action: kind === "action" && name ? name : undefined, runs };
 }
 
 /** @param {Place} place */
-export function hashOf({ action, runs }) {
+export function hashOf({ action, runs, document }) {
   const query = runs.map((id) => `run=${encodeURIComponent(id)}`).join("&");
-  return `#/${action ? `action/${encodeURIComponent(action)}` : ""}${query && `?${query}`}`;
+  const path = document ?? (action ? `action/${encodeURIComponent(action)}` : "");
+  return `#/${path}${query && `?${query}`}`;
 }
 
 /** @param {string} id */

@@ -10,6 +10,7 @@ import { ActionList } from "./actions.js";
 import { ActionView } from "./actionview.js";
 import { hashOf, placeOf } from "./address.js";
 import { curlOfRun } from "./curl.js";
+import { documentPage } from "./documents.js";
 import { place } from "./dom.js";
 import { isEqual } from "./format.js";
 import { Keys } from "./key.js";
@@ -37,6 +38,8 @@ let list = new ActionList([], open);
 let chosen;
 /** @type {ActionView | undefined} */
 let shown;
+/** The document that is shown instead of the action. @type {string | undefined} */
+let opened;
 let isLoaded = false;
 
 /** @param {string} path @param {Record<string, string>} [query] @param {"GET" | "POST"} [method] */
@@ -77,9 +80,9 @@ const panels = new Panels(place("panels"), {
 
 function writeAddress() {
   if (!isLoaded) return;
-  const hash = hashOf({ action: chosen, runs: panels.ids });
+  const hash = hashOf({ action: chosen, runs: panels.ids, document: opened });
   if (location.hash !== hash) history.replaceState(null, "", hash);
-  list.select(chosen, panels.ids);
+  list.select(opened ? undefined : chosen, panels.ids);
 }
 
 /** @param {ActionInfo} action @param {Record<string, unknown>} input @param {boolean} isDetached */
@@ -142,8 +145,9 @@ function showAction(name) {
 
 /** Show what the URL says; if it names no action, that of its run, or the first. */
 async function route() {
-  const { action, runs: ids } = placeOf(location.hash);
-  const isOther = chosen !== undefined && action !== undefined && action !== chosen;
+  const { action, runs: ids, document: name } = placeOf(location.hash);
+  const isOther = chosen !== undefined && action !== undefined && (action !== chosen || opened !== undefined);
+  await openDocument(name);
   if (action !== undefined) showAction(action);
   if (isOther) place("action").scrollIntoView({ block: "start" });
   const followed = [...ids].reverse().map((id) => panels.attach(id));
@@ -154,8 +158,23 @@ async function route() {
     const info = await linked.info;
     if (info && chosen === before && chosen !== info.action) showAction(info.action);
   }
-  if (chosen === undefined && actions[0]) showAction(actions[0].name);
+  if (chosen === undefined && opened === undefined && actions[0]) showAction(actions[0].name);
   writeAddress();
+}
+
+/** Show a document, or the actions again. @param {string | undefined} name */
+async function openDocument(name) {
+  opened = name;
+  place("work").hidden = name !== undefined;
+  place("document").hidden = name === undefined;
+  if (name === undefined) return place("document").replaceChildren();
+  closeMenu();
+  const page = await documentPage(name, load);
+  if (opened !== name) return;
+  document.title = `${page.querySelector("h1")?.textContent ?? name} · Yieldwire`;
+  place("document").replaceChildren(page);
+  scrollTo(0, 0);
+  page.querySelector("h1")?.focus();
 }
 
 /** Go to an action's form. @param {string | undefined} name */
