@@ -11,34 +11,39 @@ from tests.docs.blocks import DOCS, blocks
 
 SERVED = """
 import httpx
+from django.contrib.auth.models import User
 from django.test import TransactionTestCase
-from django.urls import path
-from django.views.decorators.csrf import csrf_exempt
 
 from contacts.models import Contact
-from contacts.views import start_import
 from shop.asgi import actions, application
-
-urlpatterns = [path("imports/", csrf_exempt(start_import))]
 
 
 class ServedTests(TransactionTestCase):
     async def test_a_view_starts_a_run_and_the_actions_are_served_next_to_it(self):
+        user = await User.objects.acreate_superuser("ada", password="secret")
+        await self.async_client.aforce_login(user)
+        session = self.async_client.cookies["sessionid"].value
         transport = httpx.ASGITransport(app=application)
-        with self.settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["localhost"]):
+        with self.settings(ALLOWED_HOSTS=["localhost"]):
             async with (
                 actions.lifespan(),
                 httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
             ):
-                started = await http.post("/imports/", data={"email": ["a@b", "c@d"]})
+                http.cookies.set("sessionid", session)
+                form = await http.get("/admin/password_change/")
+                token = form.cookies["csrftoken"]
+                data = {"email": ["a@b", "c@d"], "csrfmiddlewaretoken": token}
+                started = await http.post("/imports/", data=data)
                 run = await actions.runs.get(started.json()["run"])
                 added = await run.result()
                 body = {"part": "c@"}
                 found = await http.post(
                     "/api/_actions/find_contacts", json=body, headers={"Accept": "*/*"}
                 )
+                mine = await http.get("/api/_actions/runs")
 
         self.assertEqual((started.status_code, added), (202, 2))
+        self.assertEqual(len(mine.json()["runs"]), 2)
         self.assertEqual(found.json()["result"], ["c@d"])
 
     async def test_a_batch_that_fails_is_rolled_back_alone(self):
