@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message
 
 from tests.support.calls import Call, get, post, send, stream
+from tests.support.ndjson import NDJSONDecoder
 from tests.support.world import (
     ALICE,
     NDJSON,
@@ -23,7 +24,6 @@ from tests.support.world import (
 from yieldwire import Actions, Identity, Text, Timing
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.clock import SystemClock
-from yieldwire.codecs.ndjson import NDJSONDecoder
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.errors import NotFound
 from yieldwire.log.events import Block, EventType

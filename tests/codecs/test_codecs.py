@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
+from tests.support.ndjson import NDJSONDecoder
 from yieldwire.codecs import Decoder, Encoder
-from yieldwire.codecs.ndjson import NDJSONDecoder, NDJSONEncoder
+from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder
 from yieldwire.codecs.text import TextEncoder
 from yieldwire.errors import ProtocolError

@@ -27,10 +27,11 @@ from tests.conformance.transcripts import (
     load,
     schema,
 )
+from tests.support.ndjson import NDJSONDecoder
 from yieldwire import Actions, errors
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.codecs import Decoder, Encoder
-from yieldwire.codecs.ndjson import NDJSONDecoder, NDJSONEncoder
+from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEParser
 from yieldwire.codecs.text import TextEncoder
 from yieldwire.errors import ErrorObject, ParseError, ProtocolError, YieldwireError

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
 from tests.support.calls import get, post, send
+from tests.support.ndjson import NDJSONDecoder
 from tests.support.world import ALICE, NDJSON, PAGE, SSE, TEXT, WHOLE, ended, opened, world
 from yieldwire import ActionError, Actions, Text
-from yieldwire.codecs.ndjson import NDJSONDecoder
 from yieldwire.codecs.sse import SSEParser
 
 Told = list[tuple[int, str, bytes]]

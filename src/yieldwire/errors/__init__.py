@@ -44,6 +44,11 @@ class YieldwireError(Exception):
     """The details of an unexpected exception; set only in development."""
     run_id: str | None = None
     """The run that the error is about, if the server said so."""
+    text: str = ""
+    """The message, if the code that raises the error gives none."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.text)
 
     def error_object(self, run_id: str | None = None) -> ErrorObject:
         """Return what a caller can see of this error."""
@@ -188,9 +193,7 @@ class Unauthorized(CallError):
 
     code = "UNAUTHORIZED"
     status = 401
-
-    def __init__(self, message: str = "Sign in first.") -> None:
-        super().__init__(message)
+    text = "Sign in first."
 
 
 class Forbidden(CallError):
@@ -198,9 +201,7 @@ class Forbidden(CallError):
 
     code = "FORBIDDEN"
     status = 403
-
-    def __init__(self, message: str = "You are not allowed to do this.") -> None:
-        super().__init__(message)
+    text = "You are not allowed to do this."
 
 
 class NotFound(CallError):
@@ -241,11 +242,7 @@ class KeyReused(CallError):
 
     code = "KEY_REUSED"
     status = 422
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This Idempotency-Key was used with another input; use a new key for a new call."
-        )
+    text = "This Idempotency-Key was used with another input; use a new key for a new call."
 
 
 class ForeignCursor(CallError):
@@ -253,9 +250,7 @@ class ForeignCursor(CallError):
 
     code = "GONE"
     status = 410
-
-    def __init__(self, message: str = "The cursor does not belong to this run's log.") -> None:
-        super().__init__(message)
+    text = "The cursor does not belong to this run's log."
 
 
 class RateLimited(CallError):
@@ -316,9 +311,7 @@ class RunInterrupted(RunError):
 
     code = "INTERRUPTED"
     retryable = True
-
-    def __init__(self) -> None:
-        super().__init__("The run was interrupted; it is not known how far its work went.")
+    text = "The run was interrupted; it is not known how far its work went."
 
 
 class LimitExceeded(RunError):

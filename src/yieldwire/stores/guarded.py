@@ -8,6 +8,7 @@ cancellation) is converted to that here, in one place.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from inspect import getmembers, iscoroutinefunction
 from typing import Any, Final, TypeVar, cast
 
 from yieldwire.errors import StoreError, YieldwireError
@@ -15,26 +16,7 @@ from yieldwire.stores import RunStore
 
 T = TypeVar("T")
 
-METHODS: Final = frozenset(
-    {
-        "append",
-        "claim",
-        "close",
-        "create",
-        "find",
-        "get",
-        "heartbeat",
-        "hold",
-        "open",
-        "purge",
-        "read",
-        "refuse",
-        "request_cancel",
-        "revoke",
-        "revoked",
-        "sweep",
-    }
-)
+METHODS: Final = frozenset(name for name, _ in getmembers(RunStore, iscoroutinefunction))
 """The methods of a `RunStore`. All of them are asynchronous."""
 
 
