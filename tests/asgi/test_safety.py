@@ -1,21 +1,27 @@
 import pytest
-from starlette.datastructures import Headers
 
 from tests.support.calls import Call, send
 from tests.support.world import opened, world
-from yieldwire.asgi.safety import MAX_HEADER_BYTES, MAX_HEADERS, Incoming, Safety
+from yieldwire.asgi.safety import (
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    Incoming,
+    Raw,
+    Safety,
+    by_name,
+)
 from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge, UsageError
 
 APP = "https://app.example"
 
 
-def headers_of(**fields: str) -> Headers:
-    return Headers({name.replace("_", "-"): value for name, value in fields.items()})
+def headers_of(**fields: str) -> Raw:
+    return [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
 
 
-def request_of(headers: Headers, method: str = "POST", server: str = "192.0.2.1") -> Incoming:
-    scope = {"method": method, "server": (server, 80), "client": ("192.0.2.9", 1)}
-    return Incoming.of_http(scope, headers)
+def request_of(headers: Raw, method: str = "POST", server: str = "192.0.2.1") -> Incoming:
+    here, there = (server, 80), ("192.0.2.9", 1)
+    return Incoming.of_http({"method": method, "headers": headers, "server": here, "client": there})
 
 
 @pytest.mark.parametrize("origin", ["null", "app.example", "https://app.example/", "https://", ""])
@@ -38,8 +44,8 @@ def test_a_request_has_a_length_or_a_coding() -> None:
 
 
 def test_as_many_headers_as_the_limit_are_taken_and_no_more() -> None:
-    most = Headers(raw=[(b"x", b"y")] * MAX_HEADERS)
-    more = Headers(raw=[(b"x", b"y")] * (MAX_HEADERS + 1))
+    most = [(b"x", b"y")] * MAX_HEADERS
+    more = [(b"x", b"y")] * (MAX_HEADERS + 1)
 
     Safety().check(request_of(most))
     with pytest.raises(PayloadTooLarge, match="200 headers"):
@@ -47,8 +53,8 @@ def test_as_many_headers_as_the_limit_are_taken_and_no_more() -> None:
 
 
 def test_headers_are_as_large_as_the_limit_and_no_larger() -> None:
-    most = Headers(raw=[(b"x", b"y" * (MAX_HEADER_BYTES - 1))])
-    more = Headers(raw=[(b"x", b"y" * MAX_HEADER_BYTES)])
+    most = [(b"x", b"y" * (MAX_HEADER_BYTES - 1))]
+    more = [(b"x", b"y" * MAX_HEADER_BYTES)]
 
     Safety().check(request_of(most))
     with pytest.raises(PayloadTooLarge, match="65536 bytes"):
@@ -91,13 +97,13 @@ def test_a_star_is_a_host_of_any_name() -> None:
 
 def test_a_unix_socket_has_no_host_to_guard() -> None:
     for server in (("/run/app.sock", None), None):
-        scope = {"method": "GET", "server": server}
-        Safety().check(Incoming.of_http(scope, headers_of(host="x")))
+        scope = {"method": "GET", "headers": headers_of(host="x"), "server": server}
+        Safety().check(Incoming.of_http(scope))
 
 
 def test_an_answer_to_ones_own_page_has_no_headers_for_others() -> None:
-    assert Safety(origins=[APP]).cors(headers_of()) == []
-    assert Safety().cors(headers_of(origin=APP)) == []
+    assert Safety(origins=[APP]).cors(by_name(headers_of())) == []
+    assert Safety().cors(by_name(headers_of(origin=APP))) == []
 
 
 async def test_a_preflight_of_an_allowed_page_is_told_what_it_can_send() -> None:
@@ -121,7 +127,7 @@ async def test_a_preflight_of_an_allowed_page_is_told_what_it_can_send() -> None
 
 
 def test_options_that_are_not_a_preflight_say_nothing_of_origins() -> None:
-    assert Safety(origins=[APP]).preflight(headers_of(origin=APP), ["GET"]) == []
+    assert Safety(origins=[APP]).preflight(by_name(headers_of(origin=APP)), ["GET"]) == []
 
 
 @pytest.mark.parametrize(
@@ -142,26 +148,25 @@ def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
     client: str, forwarded: str, address: str
 ) -> None:
     safety = Safety(trusted_proxies=["10.0.0.0/8", "::1"])
+    headers = headers_of(x_forwarded_for=forwarded)
 
-    found = safety.client_address(
-        Incoming(headers=headers_of(x_forwarded_for=forwarded), client=client)
-    )
+    found = safety.client_address(Incoming(headers, by_name(headers), client=client))
 
     assert found == address
 
 
 def test_every_forwarding_header_counts_the_last_of_them_first() -> None:
-    headers = Headers(raw=[(b"x-forwarded-for", b"8.8.8.8"), (b"x-forwarded-for", b"9.9.9.9")])
+    headers = [(b"x-forwarded-for", b"8.8.8.8"), (b"x-forwarded-for", b"9.9.9.9")]
 
     found = Safety(trusted_proxies=["10.0.0.1"]).client_address(
-        Incoming(headers=headers, client="10.0.0.1")
+        Incoming(headers, by_name(headers), client="10.0.0.1")
     )
 
     assert found == "9.9.9.9"
 
 
 def test_a_server_that_does_not_know_its_client_has_one_of_them() -> None:
-    request = Incoming.of_http({"method": "GET", "client": None}, headers_of())
+    request = Incoming.of_http({"method": "GET", "headers": [], "client": None})
 
     assert Safety().client_address(request) == "unknown"
 
@@ -170,4 +175,4 @@ def test_a_handshake_of_another_transport_is_checked_by_the_same_facts() -> None
     headers = headers_of(origin="https://evil.example", host="here")
 
     with pytest.raises(Forbidden, match="origins="):
-        Safety().check(Incoming(headers=headers))
+        Safety().check(Incoming(headers, by_name(headers)))

@@ -12,6 +12,7 @@ from yieldwire.log.run import (
     MAX_LABELS,
     TERMINAL,
     TRANSITIONS,
+    RunRecord,
     Status,
     advance,
     distinct_labels,
@@ -110,3 +111,19 @@ def test_labels_are_a_list(labels: object) -> None:
 def test_a_run_has_a_limited_number_of_labels() -> None:
     with pytest.raises(UsageError, match="at most 32 labels; these are 33"):
         distinct_labels([str(number) for number in range(MAX_LABELS + 1)])
+
+
+def test_a_changed_record_has_the_new_values_and_every_other_one() -> None:
+    run = RunRecord(id="r1", action="count", quota_key="owner:alice", owner="alice")
+
+    changed = run.changed(seq=3, status=Status.RUNNING)
+
+    assert changed == run._replace(seq=3, status=Status.RUNNING)
+    assert type(changed) is RunRecord
+
+
+def test_a_record_has_no_other_fields_to_change() -> None:
+    run = RunRecord(id="r1", action="count", quota_key="owner:alice")
+
+    with pytest.raises(KeyError, match="colour"):
+        run.changed(colour="red")

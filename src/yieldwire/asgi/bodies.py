@@ -8,15 +8,16 @@ average rate below that of any real connection: a client that only sends a byte 
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import Headers as HeaderList
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Upload
@@ -25,7 +26,8 @@ from yieldwire.asgi.envelope import INPUT_PART, unwrap
 from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.requestlimits import RequestLimits
-from yieldwire.deadline import within
+from yieldwire.asgi.safety import Headers
+from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     Json,
     ParseError,
@@ -85,16 +87,10 @@ class _Arrival:
             PayloadTooLarge: If it is over the limit by now.
             Disconnected: If the client left.
         """
-        left = self._idle
-        if self._rate:
-            left = min(left, self._idle + self._size / self._rate - self._waited)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         try:
-            message = await within(left, self._receive())
-        except TimeoutError:
-            raise RequestTimedOut(self._complaint(left)) from None
-        self._waited += loop.time() - began
+            message = at_once(self._receive())
+        except Unfinished as waiting:
+            message = await self._wait(waiting)
         if message["type"] == "http.disconnect":
             raise Disconnected
         piece: bytes = message.get("body", b"")
@@ -102,6 +98,20 @@ class _Arrival:
         self._size += len(piece)
         self._check(self._size)
         return piece
+
+    async def _wait(self, message: Awaitable[Message]) -> Message:
+        left = self._idle
+        if self._rate:
+            left = min(left, self._idle + self._size / self._rate - self._waited)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(left):
+                return await message
+        except TimeoutError:
+            raise RequestTimedOut(self._complaint(left)) from None
+        finally:
+            self._waited += loop.time() - began
 
     def _complaint(self, left: float) -> str:
         if left < self._idle:
@@ -272,7 +282,7 @@ async def _read_multipart(
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     async with aclosing(arrival.pieces()) as pieces:
         parser = _Parser(
-            headers,
+            HeaderList(headers),
             pieces,
             max_files=limits.files,
             max_fields=math.inf,  # `_Parser` counts them: the JSON part is not a field

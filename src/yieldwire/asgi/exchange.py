@@ -3,14 +3,13 @@
 import html
 import logging
 import secrets
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import cached_property
 from types import BuiltinMethodType, FunctionType, MethodType
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final
 from urllib.parse import quote
 
 from pydantic_core import to_json
-from starlette.datastructures import Headers as HeaderList
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -35,8 +34,6 @@ from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 
 logger = logging.getLogger("yieldwire.asgi")
-
-T = TypeVar("T")
 
 _UVICORN: Final = frozenset(
     {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
@@ -64,48 +61,6 @@ class BrokenOff(YieldwireError):
     """A response was aborted on purpose, so that its end is not mistaken for the run's."""
 
 
-class RequestHeaders(HeaderList):
-    """The headers of one request. Several with one name are one list (RFC 9110, 5.3)."""
-
-    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
-        super().__init__(raw=raw)
-        self._fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-        if len(self._fields) != len(raw):
-            self._fields = _joined(self.items())
-
-    def __getitem__(self, key: str) -> str:
-        return self._fields[key.lower()]
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key.lower() in self._fields
-
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """The value of each name; names are in lower case, as in ASGI."""
-        return self._fields
-
-    @overload
-    def get(self, key: str, /) -> str | None: ...
-
-    @overload
-    def get(self, key: str, /, default: str) -> str: ...
-
-    @overload
-    def get(self, key: str, /, default: T) -> str | T: ...
-
-    def get(self, key: str, /, default: T | None = None) -> str | T | None:
-        """Return the value for this lower-case name."""
-        return self._fields.get(key, default)
-
-
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    values: dict[str, list[str]] = {}
-    for name, value in headers:
-        values.setdefault(name, []).append(value)
-    # RFC 9113, 8.2.3: the parts of a cookie have their own separator.
-    return {name: ("; " if name == "cookie" else ", ").join(values[name]) for name in values}
-
-
 def _below(base: str, path: str, scope: Scope) -> str:
     """Return the rest of ``path`` after ``base``.
 
@@ -126,7 +81,9 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, stall_timeout: float) -> None:
         self.scope: Final = scope
-        self.headers: Final = RequestHeaders(scope["headers"])
+        self.incoming: Final = Incoming.of_http(scope)
+        """The facts about the request that safety checks."""
+        self.headers: Final = self.incoming.headers
         self.method: Final[str] = scope["method"]
         self.receive, self.send = receive, send
         self._stall_timeout = stall_timeout
@@ -145,11 +102,6 @@ class Exchange:
         those belong to the task of the response, and would affect any other task that sends.
         """
         return is_servers_own(self.send)
-
-    @cached_property
-    def incoming(self) -> Incoming:
-        """The facts about the request that safety checks."""
-        return Incoming.of_http(self.scope, self.headers)
 
     @cached_property
     def request(self) -> Request:

@@ -43,8 +43,12 @@ def match(path: str, table: Table) -> Route:
         return Route(parts, table, [])
     for pattern in table:
         if len(pattern) == len(parts) and "{}" in pattern:
-            places = [n for n, want in enumerate(pattern) if want == "{}"]
-            arguments = [parts[n] for n in places]
-            if pattern == tuple(["{}" if n in places else part for n, part in enumerate(parts)]):
+            arguments: list[str] = []
+            for wanted, part in zip(pattern, parts, strict=True):
+                if wanted == "{}":
+                    arguments.append(part)
+                elif wanted != part:
+                    break
+            else:
                 return Route(pattern, table, arguments)
     raise NotFound("There is nothing at this URL.")

@@ -2,15 +2,21 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-
 from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge
 from yieldwire.setting import Rule, each, settings
+
+Headers: TypeAlias = Mapping[str, str]
+"""Headers by their lower-case names. Several with one name are one list (RFC 9110, 5.3)."""
+Raw: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Headers as they came, with lower-case names."""
 
 MAX_HEADERS: Final = 200
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -119,13 +125,15 @@ class Incoming(NamedTuple):
     """What safety needs to know about a request, from any transport.
 
     Attributes:
-        headers: Its headers as they came; also those of a WebSocket's handshake.
+        raw: Its headers as they came; also those of a WebSocket's handshake.
+        headers: The same by name.
         changes: Whether it can change something, so that its origin must be allowed.
         needs_host: Whether its protocol requires a host.
         server: The address that it was sent to, if known.
         client: The address that it came from.
     """
 
+    raw: Raw
     headers: Headers
     changes: bool = True
     needs_host: bool = False
@@ -133,16 +141,31 @@ class Incoming(NamedTuple):
     client: str = "unknown"
 
     @classmethod
-    def of_http(cls, scope: Mapping[str, Any], headers: Headers) -> "Incoming":
+    def of_http(cls, scope: Mapping[str, Any]) -> "Incoming":
         """Return the facts about an HTTP request, from its ASGI scope."""
-        server, client = scope.get("server"), scope.get("client")
+        raw, server, client = scope["headers"], scope.get("server"), scope.get("client")
         return cls(
-            headers,
+            raw,
+            by_name(raw),
             scope["method"] in _UNSAFE,
             scope.get("http_version") == "1.1",
             str(server[0]) if server else "",
             str(client[0]) if client else "unknown",
         )
+
+
+def by_name(raw: Raw) -> Headers:
+    """Return headers by name, those of one name as one list."""
+    fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    return fields if len(fields) == len(raw) else _joined(raw)
+
+
+def _joined(raw: Raw) -> Headers:
+    values: dict[str, list[str]] = {}
+    for name, value in raw:
+        values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    # RFC 9113, 8.2.3: the parts of a cookie have their own separator.
+    return {name: ("; " if name == "cookie" else ", ").join(values[name]) for name in values}
 
 
 @settings
@@ -172,19 +195,14 @@ class Safety:
             PayloadTooLarge: If the headers are too many or too large.
             Forbidden: If the host is not one of ours, or the origin is not allowed to do this.
         """
-        headers = request.headers
-        raw, size, seen = headers.raw, 0, set[bytes]()
-        for name, value in raw:
-            size += len(name) + len(value)
-            if name in SINGLE:
-                if name in seen:
-                    raise ParseError(f"The header {name.decode().title()} was sent twice.")
-                seen.add(name)
-        if len(raw) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+        raw, headers = request.raw, request.headers
+        if len(headers) != len(raw):
+            _check_single(name for name, _ in raw)
+        if len(raw) > MAX_HEADERS or sum(map(len, chain.from_iterable(raw))) > MAX_HEADER_BYTES:
             raise PayloadTooLarge(
                 f"A request can have at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes."
             )
-        if b"content-length" in seen and "transfer-encoding" in headers:
+        if "content-length" in headers and "transfer-encoding" in headers:
             # RFC 9112, 6.3: such a message can be an attempt at request smuggling.
             raise ParseError("A request must not have both Content-Length and Transfer-Encoding.")
         self._check_host(request)
@@ -197,9 +215,9 @@ class Safety:
         # came; an empty one is not a valid host of an http URL either (RFC 9110, 4.2.1).
         if not sent and request.needs_host:
             raise ParseError("An HTTP/1.1 request must have a Host header.")
-        if _HOST.fullmatch(sent) is None:
-            raise ParseError("The Host header is malformed.")
         host = _host_name(sent)
+        if host is None:
+            raise ParseError("The Host header is malformed.")
         if self.hosts is not None:
             if not any(_host_fits(host, pattern) for pattern in self.hosts):
                 raise Forbidden("This host name is not served here; see hosts=.")
@@ -236,10 +254,8 @@ class Safety:
         origin = headers.get("origin") if self.origins else None
         if origin is None:
             return []
-        if len(headers.getlist("origin")) > 1:
-            return [(b"vary", b"Origin")]
         named = origin in self.origins
-        if not named and "*" not in self.origins:
+        if "," in origin or not (named or "*" in self.origins):
             return [(b"vary", b"Origin")]
         allowed = [
             (b"access-control-allow-origin", origin.encode("latin-1") if named else b"*"),
@@ -267,8 +283,7 @@ class Safety:
         if not self.trusted_proxies:
             return address
         # Some proxies add another header after the received one: all of them count.
-        every = ",".join(request.headers.getlist("x-forwarded-for"))
-        forwarded = [part.strip() for part in every.split(",")]
+        forwarded = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")]
         while self._is_trusted(address) and forwarded and forwarded[-1]:
             address = forwarded.pop()
         return address
@@ -288,7 +303,17 @@ def _is_form(headers: Headers) -> bool:
     return not (kind == "application/json" or kind.endswith("+json"))
 
 
-def _host_name(host: str) -> str:
+def _check_single(names: Iterable[bytes]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1 and name in SINGLE:
+            raise ParseError(f"The header {name.decode().title()} was sent twice.")
+
+
+@lru_cache(maxsize=64)  # nearly every request has the same host
+def _host_name(host: str) -> str | None:
+    """Return the name in a Host header, or ``None`` if it is malformed."""
+    if _HOST.fullmatch(host) is None:
+        return None
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].rstrip(".").lower()
@@ -300,6 +325,7 @@ def _host_fits(host: str, pattern: str) -> bool:
     return pattern == "*" or host == pattern.lower()
 
 
+@lru_cache(maxsize=64)
 def _is_local(host: str) -> bool:
     if host in _LOCAL_NAMES or host.endswith(".localhost"):
         return True

@@ -2,9 +2,8 @@
 
 import signal
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
@@ -67,7 +66,7 @@ class Site:
         self.formats: Final = Formats()
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
-        self._identify, self._open_streams = identify, Counter[str]()
+        self._identify, self._open_streams = identify, dict[str, int]()
         app.check = self.sign_outs.check
         app.at_opening.append(self._enter)
         app.at_sweep.append(self._maintain)
@@ -76,7 +75,7 @@ class Site:
         """Handle the process's stop signals while ``opening`` is open."""
         self.disconnects = Disconnects(opening.tasks)
         self.sign_outs.readers = opening.readers
-        self._open_streams = Counter()
+        self._open_streams = {}
         signals.listen(self.hear)
         opening.at_end.callback(signals.forget, self.hear)
         if self.app.store.reach == "process":
@@ -222,22 +221,32 @@ class Site:
         finally:
             asking.cancel()
 
-    @contextmanager
-    def slot(self, caller: Caller) -> Generator[None, None, None]:
+    def slot(self, caller: Caller) -> "Slot":
         """Count an open stream of the caller's while it lasts.
 
         Raises:
             RateLimited: If the caller has too many.
         """
         quota, streams = caller.quota_key, self._open_streams
-        if streams[quota] >= self.request_limits.streams:
+        if streams.get(quota, 0) >= self.request_limits.streams:
             raise RateLimited(
                 f"At most {self.request_limits.streams} streams at a time; close one, or poll."
             )
-        streams[quota] += 1
-        try:
-            yield
-        finally:
-            streams[quota] -= 1
-            if not streams[quota]:
-                del streams[quota]
+        return Slot(streams, quota)
+
+
+class Slot:
+    """One open stream, counted in ``streams`` for the caller with this ``quota``."""
+
+    __slots__ = ("_quota", "_streams")
+
+    def __init__(self, streams: dict[str, int], quota: str) -> None:
+        self._streams, self._quota = streams, quota
+
+    def __enter__(self) -> None:
+        self._streams[self._quota] = self._streams.get(self._quota, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        left = self._streams.pop(self._quota) - 1
+        if left:
+            self._streams[self._quota] = left

@@ -128,7 +128,7 @@ def _is_secret(header: str) -> bool:
 
 
 def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
-    kept = {name: value for name, value in exchange.headers.fields.items() if not _is_secret(name)}
+    kept = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
     return RequestFacts(
         method=exchange.method, path=exchange.path, client=caller.address, headers=kept
     )

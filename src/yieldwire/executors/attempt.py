@@ -333,7 +333,7 @@ class Attempt:
             self._note_unwritten_end(exc, kind, data)
         else:
             if (watch := self._services.watch).has_ends:
-                watch.run_ended(self.run._replace(status=advance(Status.RUNNING, kind)))
+                watch.run_ended(self.run.changed(status=advance(Status.RUNNING, kind)))
 
     async def _end_again(self, kind: EventType, data: bytes) -> None:
         self._has_ended = False

@@ -208,7 +208,7 @@ class Worker:
         block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data, at)
         append = partial(self._store.append, after=run.seq, fence=run.fence)
         await self._ask(run.id, partial(append, run.id, block))
-        self._services.watch.run_ended(run._replace(status=Status.FAILED, seq=block.last))
+        self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=block.last))
         await self._ended(run)
 
     async def _claim(self, run_id: str) -> RunRecord:

@@ -5,10 +5,11 @@ status follows another.
 Rule 2: this module does no I/O and does not know its callers.
 """
 
-import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from os import urandom
+from typing import Any, Final, NamedTuple
 
 from yieldwire.errors import IllegalTransition, UsageError
 from yieldwire.log.events import EventType
@@ -103,11 +104,21 @@ class RunRecord(NamedTuple):
     started_at: float | None = None
     ended_at: float | None = None
 
+    def changed(self, **fields: Any) -> "RunRecord":  # noqa: ANN401 - each field's own type
+        """Return the record with other values for ``fields``, as `_replace` in half the time."""
+        values = list(self)
+        for name, value in fields.items():
+            values[_PLACES[name]] = value
+        return _tuple(RunRecord, values)
+
     @property
     def is_shared(self) -> bool:
         """Whether this is a feed's one run for all of its readers, which has no owner."""
         return self.quota_key.startswith(SHARED)
 
+
+_tuple: Final = tuple.__new__
+_PLACES: Final = {name: place for place, name in enumerate(RunRecord._fields)}
 
 SHARED: Final = "feed:"
 """The prefix of ``caller`` of a shared feed's run, before the action's name."""
@@ -143,4 +154,4 @@ def distinct_labels(labels: object) -> tuple[str, ...]:
 def new_run_id() -> str:
     """Return a run id: a letter and 20 characters of 6 random bits each, never used before."""
     # The letter keeps an id from looking like an option on a command line.
-    return "r" + secrets.token_urlsafe(15)
+    return "r" + urlsafe_b64encode(urandom(15)).decode()

@@ -26,7 +26,7 @@ def claim(run: RunRecord, now: float) -> RunRecord:
     """
     if run.status is not Status.PENDING:
         raise Fenced(f"Run {run.id} is {run.status.value}, not pending.")
-    return run._replace(
+    return run.changed(
         status=advance(run.status, EventType.STARTED),
         fence=run.fence + 1,
         attempt=run.attempt + 1,
@@ -52,10 +52,9 @@ def append(run: RunRecord, block: Block, after: int, now: float) -> RunRecord:
     """
     if run.seq != after or block.first != after + 1:
         raise AppendConflict(f"Run {run.id} is at seq {run.seq}, not at {after}.")
-    run = run._replace(seq=block.last)
     if block.end is None:
-        return run
-    return run._replace(status=advance(run.status, block.end), ended_at=now)
+        return run.changed(seq=block.last)
+    return run.changed(seq=block.last, status=advance(run.status, block.end), ended_at=now)
 
 
 def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Block | None]:
@@ -65,7 +64,7 @@ def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Blo
     """
     if run.status.is_terminal or run.cancel_reason is not None:
         return run, None
-    run = run._replace(cancel_reason=reason)
+    run = run.changed(cancel_reason=reason)
     if run.status is not Status.PENDING:
         return run, None
     return _end_without_worker(run, EventType.CANCELLED, RunCancelled(reason), now)
@@ -84,7 +83,7 @@ def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
     data = to_json({"attempt": run.attempt + 1})
     block = Block.of_event(run.id, run.seq + 1, EventType.RESTARTED, data, now)
     status = advance(run.status, EventType.RESTARTED)
-    return run._replace(status=status, fence=run.fence + 1, seq=block.last), block
+    return run.changed(status=status, fence=run.fence + 1, seq=block.last), block
 
 
 def _end_without_worker(
@@ -92,7 +91,7 @@ def _end_without_worker(
 ) -> tuple[RunRecord, Block]:
     data = to_json(error.error_object(run.id).to_dict())
     block = Block.of_event(run.id, run.seq + 1, kind, data, now)
-    return append(run._replace(fence=run.fence + 1), block, run.seq, now), block
+    return append(run.changed(fence=run.fence + 1), block, run.seq, now), block
 
 
 def needs_readers(run: RunRecord) -> bool:

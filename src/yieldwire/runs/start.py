@@ -4,8 +4,8 @@ import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import partial
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -100,17 +100,22 @@ def admission_of(
     Raises:
         ParseError: If an anonymous caller's key could also be another caller's.
     """
-    is_shared = action.options.shared
-    # What nobody will compare with anything has none.
-    print_ = fingerprint(run) if key is not None or is_shared else ""
-    return Admission(
+    options = action.options
+    plain = _plain_admission(options.concurrency, max_runs, lease)
+    if key is None and not options.shared:
+        return plain  # nobody will compare the input with anything
+    print_ = fingerprint(run)
+    return replace(
+        plain,
         key=None if key is None else scoped_key(action, run.owner, key),
         fingerprint=print_,
-        feed=_digest(to_json([action.name, print_])) if is_shared else None,
-        action_limit=action.options.concurrency,
-        caller_limit=max_runs,
-        lease=lease,
+        feed=_digest(to_json([action.name, print_])) if options.shared else None,
     )
+
+
+@lru_cache(maxsize=64)  # the same for nearly every start of an action
+def _plain_admission(action: int | None, caller: int | None, lease: float | None) -> Admission:
+    return Admission(action_limit=action, caller_limit=caller, lease=lease)
 
 
 def scoped_key(action: Action[..., Any, Any], owner: str | None, key: str) -> str:

@@ -39,7 +39,7 @@ class States:
         while run.status.is_terminal and fold.seq < run.seq:
             # It ended in between: read the rest of its log.
             fold = await self.fold(run_id, shows_debug=shows_debug)
-        snapshot = fold.snapshot(run._replace(seq=fold.seq), with_text=with_text)
+        snapshot = fold.snapshot(run.changed(seq=fold.seq), with_text=with_text)
         snapshot["retryAfterMs"] = retry_after_ms(run, self._clock.now())
         return snapshot
 

@@ -12,7 +12,7 @@ import asyncio
 import heapq
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, ClassVar
@@ -68,7 +68,7 @@ class MemoryStore:
         """Refused keys with the time until when, the oldest first."""
         self._feeds: dict[str, str] = {}
         """The run of each shared feed, until it ends or is asked to stop."""
-        self._live: Counter[tuple[str, str | None]] = Counter()
+        self._live: dict[tuple[str, str | None], int] = {}
         """How many unfinished runs there are, by caller and by caller and action."""
         self._looks: dict[float, dict[str, Entry]] = {}
         """Runs by the second in which a sweep looks at them."""
@@ -88,12 +88,12 @@ class MemoryStore:
         if known is not None:
             return known.current()
         self._check_limits(run, admission)
-        run = run._replace(created_at=self._clock.now())
+        run = run.changed(created_at=self._clock.now())
         entry = Entry(run, admission.key, admission.fingerprint, admission.feed)
         entry.read_until = self._clock.monotonic()
         self._entries[run.id] = entry
-        self._live[run.quota_key, None] += 1
-        self._live[run.quota_key, run.action] += 1
+        for place in _places(run):
+            self._live[place] = self._live.get(place, 0) + 1
         self._note(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
@@ -127,7 +127,7 @@ class MemoryStore:
         return None
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
-        same, every = self._live[run.quota_key, run.action], self._live[run.quota_key, None]
+        every, same = (self._live.get(place, 0) for place in _places(run))
         too_many(run, admission, same=same, every=every)
 
     def _note(self, entry: Entry) -> None:
@@ -214,8 +214,9 @@ class MemoryStore:
         entry = self._entry(run_id)
         entry.record = transitions.claim(entry.current(), self._clock.now())
         entry.writer = entry.record.fence
-        entry.lease_until = None if lease is None else self._clock.monotonic() + lease
-        self._note(entry)
+        if lease is not None:
+            entry.lease_until = self._clock.monotonic() + lease
+            self._note(entry)
         return entry.record
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
@@ -234,22 +235,23 @@ class MemoryStore:
         )
 
     def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
-        was_live = not entry.record.status.is_terminal
+        was_live = entry.record.ended_at is None
         entry.record, block = step
-        if entry.record.fence != entry.writer or entry.record.status.is_terminal:
+        has_ended = entry.record.ended_at is not None
+        if entry.record.fence != entry.writer or has_ended:
             entry.writer = None
         if block is not None:
             entry.add(block)
         if entry.feed is not None and _is_over(entry.record):
             self._feeds.pop(entry.feed, None)
             entry.feed = None  # the next run of the feed can begin before this one ends
-        if was_live and entry.record.status.is_terminal:
+        if was_live and has_ended:
             self._end(entry)
         return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:
         record, entry.lease_until = entry.record, None
-        for place in ((record.quota_key, None), (record.quota_key, record.action)):
+        for place in _places(record):
             self._live[place] -= 1
             if not self._live[place]:
                 del self._live[place]
@@ -357,4 +359,9 @@ class MemoryStore:
 
 
 def _is_over(record: RunRecord) -> bool:
-    return record.status.is_terminal or record.cancel_reason is not None
+    return record.ended_at is not None or record.cancel_reason is not None
+
+
+def _places(run: RunRecord) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
+    """Return where an unfinished run is counted: for its caller, and for the action of those."""
+    return (run.quota_key, None), (run.quota_key, run.action)

@@ -64,7 +64,7 @@ class Entry:
         """Return the record with the current seqs."""
         record = self.record
         if record.seq != self.seq or record.first_seq != self.first_seq:
-            record = self.record = record._replace(seq=self.seq, first_seq=self.first_seq)
+            record = self.record = record.changed(seq=self.seq, first_seq=self.first_seq)
         return record
 
     def add(self, block: Block) -> None:
@@ -147,7 +147,7 @@ class Entry:
     def size(self) -> int:
         """Return about how many bytes the run takes."""
         record = self.record
-        log = sum(len(piece.body) + _BLOCK_BYTES for piece in self.pieces)
+        log = sum([len(piece.body) + _BLOCK_BYTES for piece in self.pieces])
         log += sum(map(len, self.loose))
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         return _RUN_BYTES + facts + log

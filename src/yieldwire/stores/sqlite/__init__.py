@@ -112,7 +112,7 @@ class SQLiteStore:
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
-        run = run._replace(created_at=self._clock.now())
+        run = run.changed(created_at=self._clock.now())
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             known = self._keys.known(connection, admission)

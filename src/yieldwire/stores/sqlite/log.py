@@ -114,7 +114,7 @@ class LogTable:
     ) -> RunRecord:
         """Write the changes of a step, in the transaction that read ``row``."""
         if block is not None:
-            run = run._replace(first_seq=self._put(connection, row, block))
+            run = run.changed(first_seq=self._put(connection, row, block))
         expires = None
         if run.status.is_terminal:
             expires = self._clock.monotonic() + run.retention
