@@ -103,7 +103,7 @@ class Signature:
             ValidationFailed: If it is invalid, with the messages by field.
         """
         try:
-            model = self.input.model_validate(data)
+            model: BaseModel = self.input.__pydantic_validator__.validate_python(data)
         except ValidationError as exc:
             raise ValidationFailed(_field_errors(exc)) from exc
         if self.body is not None:

@@ -36,7 +36,7 @@ from yieldwire.errors.errorobject import Debug
 from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.backoff import LONGEST_PAUSE
 from yieldwire.executors.backpressure import Backpressure
-from yieldwire.executors.drive import Drive
+from yieldwire.executors.drive import drive
 from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
 from yieldwire.hooks import NOBODY, Watch
@@ -139,7 +139,16 @@ class Attempt:
             self._writer.spawn_flush = None
 
     def _drive(self) -> Awaitable[object]:
-        ctx = Context(
+        if middleware := self._services.middleware_of(self._work.action):
+            return self._drive_within(middleware, self._context())
+        # Helpers are started through the context: without a context no group is needed.
+        may_spawn = Context in self._work.action.signature.injected.values()
+        if may_spawn:
+            return self._drive_with_helpers(self._context)
+        return drive(self._work, self._context, self._writer)
+
+    def _context(self) -> Context:
+        return Context(
             run_id=self.run.id,
             action=self.run.action,
             owner=self.run.owner,
@@ -150,23 +159,17 @@ class Attempt:
             opened=self._services.resources,
             **self._work.context,
         )
-        drive = Drive(work=self._work, ctx=ctx, writer=self._writer)
-        if middleware := self._services.middleware_of(self._work.action):
-            return self._drive_within(middleware, drive)
-        # Helpers are started through the context: without a context no group is needed.
-        may_spawn = Context in self._work.action.signature.injected.values()
-        return self._drive_with_helpers(drive) if may_spawn else drive.run()
 
-    async def _drive_within(self, middleware: Sequence[Middleware], drive: Drive) -> object:
+    async def _drive_within(self, middleware: Sequence[Middleware], ctx: Context) -> object:
         async with AsyncExitStack() as stack:
-            await enter_middleware(stack, middleware, drive.ctx)
-            return await self._drive_with_helpers(drive)
+            await enter_middleware(stack, middleware, ctx)
+            return await self._drive_with_helpers(lambda: ctx)
 
-    async def _drive_with_helpers(self, drive: Drive) -> object:
+    async def _drive_with_helpers(self, context: Callable[[], Context]) -> object:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                return await drive.run()
+                return await drive(self._work, context, self._writer)
         except BaseExceptionGroup as errors:
             raise _told(errors) from None
         finally:

@@ -1,8 +1,8 @@
 """Turns an action's function into events, whatever its shape."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.actions.resource import value_of
@@ -11,73 +11,74 @@ from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drive:
-    """One attempt's work with everything that it needs, until it returns its result."""
-
-    work: Work
-    ctx: Context
-    writer: LogWriter
-
-    def run(self) -> Awaitable[object]:
-        """Run the action to its end, and return its result; every chunk goes to the writer.
-
-        Raises:
-            BaseException: Any error of the action.
-        """
-        shape = self.work.action.signature.shape
-        driver = _DRIVERS[shape]
-        return driver(self) if shape.is_blocking else self.writer.run(driver(self))
-
-    def call(self, **injected: object) -> Any:  # noqa: ANN401 - any result of the function
-        """Call the action's function with its arguments and the injected values."""
-        signature = self.work.action.signature
-        if not signature.injected and not signature.resources:
-            return self.work.action.function(**self.work.arguments)
-        kinds: Mapping[type, object] = {
-            Context: self.ctx,
-            **{type(value): value for value in injected.values()},
-        }
-        extra = {name: kinds[kind] for name, kind in signature.injected.items()}
-        for name, resource in signature.resources.items():
-            extra[name] = value_of(resource, self.ctx.opened)
-        return self.work.action.function(**self.work.arguments, **extra)
+Call: TypeAlias = Callable[..., Any]
+"""Calls the action's function with its arguments and the injected values."""
 
 
-def _drive_async_generator(drive: Drive) -> Coroutine[Any, Any, object]:
-    return drive.writer.put_all(drive.call())
+def drive(work: Work, context: Callable[[], Context], writer: LogWriter) -> Awaitable[object]:
+    """Run an action to its end, and return its result; every chunk goes to the writer.
+
+    Args:
+        work: The action and its arguments.
+        context: Returns the attempt's context; called only if the function takes something of it.
+        writer: Takes the chunks.
+
+    Raises:
+        BaseException: Any error of the action.
+    """
+    signature = work.action.signature
+    call: Call = partial(work.action.function, **work.arguments)
+    if signature.injected or signature.resources:
+        call = partial(_inject, work, context())
+    running = _DRIVERS[signature.shape](call, writer)
+    return running if signature.shape.is_blocking else writer.run(running)
 
 
-async def _drive_stream(drive: Drive) -> object:
-    stream = Stream[Any](drive.writer)
+def _inject(work: Work, ctx: Context, /, **injected: object) -> Any:  # noqa: ANN401 - any result of the function
+    kinds: Mapping[type, object] = {
+        Context: ctx,
+        **{type(value): value for value in injected.values()},
+    }
+    signature = work.action.signature
+    extra = {name: kinds[kind] for name, kind in signature.injected.items()}
+    for name, resource in signature.resources.items():
+        extra[name] = value_of(resource, ctx.opened)
+    return work.action.function(**work.arguments, **extra)
+
+
+def _drive_async_generator(call: Call, writer: LogWriter) -> Coroutine[Any, Any, object]:
+    return writer.put_all(call())
+
+
+async def _drive_stream(call: Call, writer: LogWriter) -> object:
+    stream = Stream[Any](writer)
     try:
-        return await drive.call(stream=stream)
+        return await call(stream=stream)
     finally:
         stream.close()
 
 
-async def _drive_value(drive: Drive) -> object:
-    value = StreamableValue[Any](drive.writer)
-    await drive.call(value=value)
+async def _drive_value(call: Call, writer: LogWriter) -> object:
+    value = StreamableValue[Any](writer)
+    await call(value=value)
     if value.failure is not None:
         raise value.failure
     return value.value
 
 
-async def _drive_async_function(drive: Drive) -> object:
-    return await drive.call()
+async def _drive_async_function(call: Call, _writer: LogWriter) -> object:
+    return await call()
 
 
-async def _drive_generator(drive: Drive) -> object:
-    return await run_blocking(drive.call, drive.writer, is_generator=True)
+async def _drive_generator(call: Call, writer: LogWriter) -> object:
+    return await run_blocking(call, writer, is_generator=True)
 
 
-async def _drive_function(drive: Drive) -> object:
-    return await run_blocking(drive.call, drive.writer, is_generator=False)
+async def _drive_function(call: Call, writer: LogWriter) -> object:
+    return await run_blocking(call, writer, is_generator=False)
 
 
-_DRIVERS: Mapping[Shape, Callable[[Drive], Any]] = {
+_DRIVERS: Final[Mapping[Shape, Callable[[Call, LogWriter], Any]]] = {
     Shape.ASYNC_GENERATOR: _drive_async_generator,
     Shape.GENERATOR: _drive_generator,
     Shape.STREAM: _drive_stream,

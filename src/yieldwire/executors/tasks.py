@@ -35,7 +35,7 @@ class Tasks:
         then: Callable[[asyncio.Task[Any]], object] | None = None,
     ) -> asyncio.Task[Any]:
         """Run ``coroutine`` in a task, then call ``then``; an unhandled error is logged."""
-        task = asyncio.create_task(coroutine)  # noqa: TID251 - the one module that is allowed to
+        task = asyncio.get_running_loop().create_task(coroutine)
         if self._is_stopped:
             task.cancel()
         self._tasks.add(task)

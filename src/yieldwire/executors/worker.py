@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
@@ -62,7 +62,7 @@ class Worker:
         self._is_forced = asyncio.Event()
         self.backpressures: Final[dict[str, Backpressure]] = {}
         """How far each run that is executed here is ahead of its readers."""
-        self._slots = asyncio.Semaphore(services.limits.threads)
+        self._threads = asyncio.Semaphore(services.limits.threads)
         if lease is not None:
             self._chores.own(self._keep_leases(lease))
 
@@ -134,16 +134,20 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
                 await self._give_up(run_id, exc)
                 return
+            threads = self._threads if work.action.signature.shape.is_blocking else None
             try:
-                is_blocking = work.action.signature.shape.is_blocking
-                # If it needs a thread, it is pending until there is one.
-                async with self._slots if is_blocking else nullcontext():
+                if threads is not None:
+                    await threads.acquire()  # it is pending until there is a thread
+                try:
                     if self._is_closing:
                         return  # it stays pending, for another process
                     attempt = await self._claimed(run_id, work)
                     await attempt.execute()
-                    if not attempt.is_lost:
+                    if work.action.takes_files and not attempt.is_lost:
                         await self._ended(attempt.run)
+                finally:
+                    if threads is not None:
+                        threads.release()
             finally:
                 work.close()
         except (Fenced, NotFound):
@@ -212,7 +216,11 @@ class Worker:
         await self._ended(run)
 
     async def _claim(self, run_id: str) -> RunRecord:
-        return await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
+        try:  # the same as `_ask`, without the call
+            return await self._store.claim(run_id, lease=self._lease)
+        except StoreError as exc:
+            claim = partial(self._store.claim, run_id, lease=self._lease)
+            return await with_backoff(claim, self._patience, run_id, exc)
 
     async def _ask(self, run_id: str, call: Callable[[], Awaitable[T]]) -> T:
         try:

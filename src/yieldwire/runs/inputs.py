@@ -91,11 +91,10 @@ async def _dump_with_files(action: Action[..., Any, Any], arguments: Mapping[str
 
 
 def _check_readable(dumped: bytes) -> None:
-    if len(dumped) > UNCHECKED_BYTES:
-        try:
-            check_readable(dumped)
-        except Unreadable as exc:
-            raise ValidationFailed({"_root": [f"The input {exc}."]}) from exc
+    try:
+        check_readable(dumped)
+    except Unreadable as exc:
+        raise ValidationFailed({"_root": [f"The input {exc}."]}) from exc
 
 
 class Inputs:
@@ -129,7 +128,8 @@ class Inputs:
                 with uploads.collecting():
                     arguments = action.signature.validate(data)
                     dumped = await _dump_with_files(action, arguments)
-            _check_readable(dumped)
+            if len(dumped) > UNCHECKED_BYTES:
+                _check_readable(dumped)
             record = record_of(action, ctx, dumped, detached=detached)
             # Read from its JSON if possible, so that it is the same as for later attempts.
             state = from_json(record.context)["state"] if ctx.state else {}
