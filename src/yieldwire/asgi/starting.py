@@ -69,7 +69,15 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
     is_held = not prefer.respond_async and wanted is not HTML
     # A caller with too many streams is refused before a run starts that it could not read.
     with site.slot(caller) if is_held else nullcontext():
-        run = await _start(site, exchange, caller, action, detached=prefer.respond_async)
+        request = StartRequest(
+            action=action,
+            caller=caller,
+            facts=_facts(exchange, caller),
+            read=partial(_read, site, exchange, action),
+            key=key_of(exchange),
+            detached=prefer.respond_async,
+        )
+        run = await site.app.begin(request)
         await _answer_started(site, exchange, caller, run, wanted, prefer)
 
 
@@ -79,25 +87,6 @@ def _cursor(exchange: Exchange) -> str | None:
     if cursor is None and exchange.method == "GET":
         cursor = exchange.request.query_params.get("lastEventId")
     return cursor or None
-
-
-async def _start(
-    site: Site,
-    exchange: Exchange,
-    caller: Caller,
-    action: Action[..., Any, Any],
-    *,
-    detached: bool,
-) -> RunRecord:
-    request = StartRequest(
-        action=action,
-        caller=caller,
-        facts=_facts(exchange, caller),
-        read=partial(_read, site, exchange, action),
-        key=key_of(exchange),
-        detached=detached,
-    )
-    return await site.app.begin(request)
 
 
 async def _read(site: Site, exchange: Exchange, action: Action[..., Any, Any]) -> Json:

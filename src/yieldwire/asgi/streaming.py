@@ -76,7 +76,12 @@ class Streaming:
             await self._send(opening)
             opening = b""
         self._after = after
-        await self._follow(opening, page)
+        end = page[-1].end if page else None
+        if end is None or self._caller.has_expired or self._reader.is_revoked:
+            await self._follow(opening, page)
+            return
+        self._reader.take_all(page)
+        await self._end(opening + self._encode(page), end)
 
     async def _follow(self, ahead: bytes, first: Sequence[Block]) -> None:
         encoder, reader = self._encoder, self._reader

@@ -97,7 +97,8 @@ class Reader:
         if self._has_come:
             self._has_come = False
             self._watch.reader_left(self.run_id, self.id)
-        await self.release()
+        if not self._has_left:
+            await self.release()
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
@@ -206,6 +207,11 @@ class Reader:
         self._seq, self._page, self._take = after, page, take
         self._is_behind, self._is_over = True, False
         self._note(after)
+
+    def take_all(self, page: Sequence[Block]) -> None:
+        """Start with ``page``, which ends the log, and be over: there is nothing to wait for."""
+        self._come()
+        self._note_page(page)
 
     async def next(self, tick: float) -> Sequence[Block] | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.

@@ -135,17 +135,17 @@ class MemoryStore:
         at = entry.due_at()
         if at >= entry.look_at:
             return  # a sweep looks at it earlier, and postpones it then
-        self._unnote(entry)
+        if entry.look_at != math.inf:
+            self._unnote(entry)
         entry.look_at = math.floor(at)
         self._looks.setdefault(entry.look_at, {})[entry.record.id] = entry
 
     def _unnote(self, entry: Entry) -> None:
-        if entry.look_at != math.inf:
-            bucket = self._looks[entry.look_at]
-            bucket.pop(entry.record.id, None)
-            if not bucket:
-                del self._looks[entry.look_at]
-            entry.look_at = math.inf
+        bucket = self._looks[entry.look_at]
+        bucket.pop(entry.record.id, None)
+        if not bucket:
+            del self._looks[entry.look_at]
+        entry.look_at = math.inf
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run's current record."""
@@ -255,7 +255,8 @@ class MemoryStore:
             self._live[place] -= 1
             if not self._live[place]:
                 del self._live[place]
-        self._unnote(entry)
+        if entry.look_at != math.inf:
+            self._unnote(entry)
         self._ended_bytes += entry.size()
         heapq.heappush(self._expiries, (self._clock.monotonic() + record.retention, record.id))
 
