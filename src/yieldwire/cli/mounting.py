@@ -5,7 +5,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
@@ -60,7 +59,7 @@ class _Files(StaticFiles):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if scope["type"] == "http":
-                self._check(Incoming.of_http(scope, Headers(scope=scope)))
+                self._check(Incoming.of_http(scope))
                 await super().__call__(scope, receive, send)
                 return
         except (CallError, HTTPException):
