@@ -1,16 +1,22 @@
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
-from yieldwire.deadline import within
+from yieldwire.deadline import Unfinished, at_once
 
 
-async def test_what_is_there_takes_no_timer() -> None:
+async def within(seconds: float, awaitable: Awaitable[object]) -> object:
+    result = at_once(awaitable)
+    return await result.within(seconds) if isinstance(result, Unfinished) else result
+
+
+async def test_what_is_there_is_returned_without_a_wait() -> None:
     async def there() -> str:
         return "there"
 
-    assert await within(0.0, there()) == "there"
+    assert at_once(there()) == "there"
 
 
 async def test_what_waits_is_awaited_as_if_directly() -> None:
@@ -79,7 +85,7 @@ async def test_what_waits_for_too_long_is_cancelled() -> None:
 
 
 async def test_an_error_comes_through() -> None:
-    async def at_once() -> None:
+    async def soon() -> None:
         raise LookupError("at once")
 
     async def later() -> None:
@@ -87,6 +93,6 @@ async def test_an_error_comes_through() -> None:
         raise LookupError("later")
 
     with pytest.raises(LookupError, match="at once"):
-        await within(60.0, at_once())
+        await within(60.0, soon())
     with pytest.raises(LookupError, match="later"):
         await within(60.0, later())

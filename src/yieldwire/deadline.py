@@ -7,50 +7,34 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Unfinished(Exception, Awaitable[Any]):
-    """Something waits. Await this to continue it, or close it to abandon it."""
+class Unfinished:
+    """Something that waits. Await this to continue it."""
 
     def __init__(self, steps: Generator[Any, Any, Any], waited: object) -> None:
-        super().__init__()
         self._steps, self._waited = steps, waited
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return _go_on(self._steps, self._waited)
 
-    def close(self) -> None:
-        """Abandon it: nobody can continue it afterwards."""
-        close = getattr(self._steps, "close", None)
-        if close is not None:
-            close()
+    async def within(self, seconds: float) -> Any:  # noqa: ANN401 - any result
+        """Return its result.
+
+        Raises:
+            TimeoutError: If it waits for longer than ``seconds``.
+        """
+        async with asyncio.timeout(seconds):
+            return await self
 
 
-def at_once(awaitable: Awaitable[T]) -> T:
-    """Return the result of ``awaitable``, if it does not have to wait.
-
-    Raises:
-        Unfinished: If it waits.
-    """
+def at_once(awaitable: Awaitable[T]) -> T | Unfinished:
+    """Return the result of ``awaitable``, or the rest of it if it has to wait."""
     steps = awaitable.__await__()
     try:
         waited = next(steps)
     except StopIteration as stop:
         value: T = stop.value
         return value
-    raise Unfinished(steps, waited)
-
-
-async def within(seconds: float, awaitable: Awaitable[T]) -> T:
-    """Return the result of ``awaitable``. If it does not have to wait, no timer is used.
-
-    Raises:
-        TimeoutError: If it waits for longer than ``seconds``.
-    """
-    try:
-        return at_once(awaitable)
-    except Unfinished as waiting:
-        rest: Awaitable[T] = waiting
-    async with asyncio.timeout(seconds):
-        return await rest
+    return Unfinished(steps, waited)
 
 
 def _go_on(steps: Generator[Any, Any, T], waited: object) -> Generator[Any, Any, T]:

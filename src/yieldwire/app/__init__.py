@@ -252,8 +252,7 @@ class App:
     async def _admit(self, request: StartRequest) -> Context:
         if self.lifetime.is_closing:
             raise Unavailable
-        if not self.lifetime.is_open_here:
-            await self.ready()
+        opening = self.lifetime.here or await self.ready()
         action, caller = request.action, request.caller
         ctx = Context(
             run_id=new_run_id(),
@@ -261,7 +260,7 @@ class App:
             owner=caller.owner,
             quota_key=caller.quota_key,
             request=request.facts,
-            opened=self.lifetime.current.opened,
+            opened=opening.opened,
         )
         await run_guards(self.registry.guards_of(action), ctx)
         return ctx

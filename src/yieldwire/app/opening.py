@@ -265,9 +265,11 @@ class Lifetime:
                 await self.close()
 
     @property
-    def is_open_here(self) -> bool:
-        """Whether there is an opening of the running event loop."""
-        return self._opening is not None and self._opening.loop is asyncio.get_running_loop()
+    def here(self) -> Opening | None:
+        """The opening of the running event loop, if there is one."""
+        opening = self._opening
+        is_here = opening is not None and opening.loop is asyncio.get_running_loop()
+        return opening if is_here else None
 
     async def ready(self) -> Opening:
         """Return the opening of this event loop; open one unless the application was closed.
@@ -277,8 +279,7 @@ class Lifetime:
             Unavailable: If the application is closed.
             UsageError: If the application is open in another event loop, which is running.
         """
-        opening = self._opening
-        if opening is not None and opening.loop is asyncio.get_running_loop():
+        if (opening := self.here) is not None:
             return opening
         self._leave_other_loop()
         if self.is_closed or self._closing is not None:

@@ -8,7 +8,7 @@ average rate below that of any real connection: a client that only sends a byte 
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -87,10 +87,9 @@ class _Arrival:
             PayloadTooLarge: If it is over the limit by now.
             Disconnected: If the client left.
         """
-        try:
-            message = at_once(self._receive())
-        except Unfinished as waiting:
-            message = await self._wait(waiting)
+        message = at_once(self._receive())
+        if isinstance(message, Unfinished):
+            message = await self._wait(message)
         if message["type"] == "http.disconnect":
             raise Disconnected
         piece: bytes = message.get("body", b"")
@@ -99,19 +98,19 @@ class _Arrival:
         self._check(self._size)
         return piece
 
-    async def _wait(self, message: Awaitable[Message]) -> Message:
+    async def _wait(self, waiting: Unfinished) -> Message:
         left = self._idle
         if self._rate:
             left = min(left, self._idle + self._size / self._rate - self._waited)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            async with asyncio.timeout(left):
-                return await message
+            message: Message = await waiting.within(left)
         except TimeoutError:
             raise RequestTimedOut(self._complaint(left)) from None
         finally:
             self._waited += loop.time() - began
+        return message
 
     def _complaint(self, left: float) -> str:
         if left < self._idle:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from yieldwire.asgi.safety import Incoming
-from yieldwire.deadline import within
+from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     CallError,
     ErrorObject,
@@ -126,10 +126,12 @@ class Exchange:
         Raises:
             BrokenOff: If it takes longer.
         """
-        try:
-            await within(self._stall_timeout, sending)
-        except TimeoutError:
-            raise BrokenOff("The reader does not read.") from None
+        rest = at_once(sending)
+        if isinstance(rest, Unfinished):
+            try:
+                await rest.within(self._stall_timeout)
+            except TimeoutError:
+                raise BrokenOff("The reader does not read.") from None
 
     async def answer(
         self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()

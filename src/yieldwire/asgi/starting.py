@@ -302,7 +302,7 @@ def _status_after(page: Sequence[Block]) -> Status:
 
 
 def _state(run_id: str, status: Status, first_seq: int) -> bytes:
-    state: dict[str, Json] = {"id": run_id, "status": status.value}
+    state: dict[str, Json] = {"id": run_id, "status": str(status)}
     if first_seq > 1:
         state["firstSeq"] = first_seq  # before the first event, if the log was trimmed
     return to_json(state)

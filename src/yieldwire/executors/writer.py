@@ -371,7 +371,8 @@ class LogWriter:
         """
         self.is_closed = True
         self._backpressure.close()
-        await self._wait_idle()
+        if self._busy:
+            await self._wait_idle()
         if self._unsettled is not None:
             await self._settle(self._unsettled)
         if self._ending is None:

@@ -139,7 +139,7 @@ class Inputs:
             raise
         context = {"state": state, "request": ctx.request}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
-        return NewRun(record, work, self._files(record.id))
+        return NewRun(record, work, self._files(record.id) if uploads is not None else None)
 
     async def find_after(self, failure: StoreError, start: NewRun) -> RunRecord:
         """Return the run of ``start`` if the store has it, although it failed to say so.

@@ -127,8 +127,9 @@ class MemoryStore:
         return None
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
-        every, same = (self._live.get(place, 0) for place in _places(run))
-        too_many(run, admission, same=same, every=every)
+        every, same = _places(run)
+        live = self._live
+        too_many(run, admission, same=live.get(same, 0), every=live.get(every, 0))
 
     def _note(self, entry: Entry) -> None:
         """Make a sweep look at the run when it can be due."""
