@@ -96,7 +96,7 @@ class Signature:
     chunk: Output | None
     result: Output
 
-    def validate(self, data: object) -> dict[str, Any]:
+    def validate(self, data: object) -> Arguments:
         """Return the function's arguments for an input object.
 
         Raises:
@@ -111,16 +111,9 @@ class Signature:
         values = {name.removeprefix(PREFIX): value for name, value in model.__dict__.items()}
         return Arguments(values, model)
 
-    def dump(self, arguments: Mapping[str, Any]) -> bytes:
+    def dump(self, arguments: Arguments) -> bytes:
         """Return validated arguments as one JSON object."""
-        if isinstance(arguments, Arguments):
-            model = arguments.model
-        elif self.body is not None:
-            model = arguments[self.body]
-        else:
-            fields = {PREFIX + name: value for name, value in arguments.items()}
-            model = self.input.model_construct(**fields)
-        return self.input.__pydantic_serializer__.to_json(model, **ENCODING)
+        return self.input.__pydantic_serializer__.to_json(arguments.model, **ENCODING)
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""

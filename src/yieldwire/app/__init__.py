@@ -262,7 +262,8 @@ class App:
             request=request.facts,
             opened=opening.opened,
         )
-        await run_guards(self.registry.guards_of(action), ctx)
+        if guards := self.registry.guards_of(action):
+            await run_guards(guards, ctx)
         return ctx
 
     async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:

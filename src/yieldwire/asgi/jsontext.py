@@ -15,6 +15,7 @@ TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DO
 
 
 _BOM: Final = b"\xef\xbb\xbf"
+_SPACE: Final = " \t\n\r"
 
 
 def parse_json(body: bytes, max_depth: int, *, around: int = 0) -> Json:
@@ -29,7 +30,10 @@ def parse_json(body: bytes, max_depth: int, *, around: int = 0) -> Json:
     try:
         if body.startswith(_BOM):
             raise ValueError("it begins with a byte order mark")
-        value = _DECODER.decode(body.decode("utf-8"))
+        text = body.decode("utf-8").rstrip(_SPACE)
+        value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_SPACE)))
+        if end < len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
         if b"\\u" in body:
             to_json(value)  # a lone surrogate can be read, but never sent
     except (ValueError, RecursionError, PydanticSerializationError) as exc:

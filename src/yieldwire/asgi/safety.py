@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge
@@ -121,7 +121,8 @@ Networks: TypeAlias = Annotated[
 ]
 
 
-class Incoming(NamedTuple):
+@dataclass(slots=True)  # a frozen one takes longer to create, for each request
+class Incoming:
     """What safety needs to know about a request, from any transport.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, closing, nullcontext, suppress
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -73,7 +73,7 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
             action=action,
             caller=caller,
             facts=_facts(exchange, caller),
-            read=partial(_read, site, exchange, action),
+            read=_reading(site, exchange, action),
             key=key_of(exchange),
             detached=prefer.respond_async,
         )
@@ -89,14 +89,20 @@ def _cursor(exchange: Exchange) -> str | None:
     return cursor or None
 
 
-async def _read(site: Site, exchange: Exchange, action: Action[..., Any, Any]) -> Json:
-    """Return the input of a request: the body, or the query of a GET."""
-    if exchange.method != "GET":
-        headers, receive = exchange.headers, exchange.receive
-        return await read_input(headers, receive, action, site.request_limits, site.app.timing.body)
+def _reading(
+    site: Site, exchange: Exchange, action: Action[..., Any, Any]
+) -> Callable[[], Awaitable[Json]]:
+    """Return what reads the input of a request: the body, or the query of a GET."""
+    limits, idle = site.request_limits, site.app.timing.body
+    if exchange.method == "GET":
+        return partial(_read_query, exchange, action, limits.depth)
+    return partial(read_input, exchange.headers, exchange.receive, action, limits, idle)
+
+
+async def _read_query(exchange: Exchange, action: Action[..., Any, Any], depth: int) -> Json:
     query = exchange.request.query_params.multi_items()
     pairs = [(name, value) for name, value in query if name != "lastEventId"]
-    return coerce(pairs, action.input_schema, max_depth=site.request_limits.depth)
+    return coerce(pairs, action.input_schema, max_depth=depth)
 
 
 def key_of(exchange: Exchange) -> str | None:

@@ -41,7 +41,7 @@ class RunLimits:
     threads: Count = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, for each attempt
 class Work:
     """What an attempt runs: the action, its validated arguments, and facts for its context.
 

@@ -8,7 +8,7 @@ the run has ended, and again when it is purged, in case the process was killed i
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
@@ -17,6 +17,7 @@ from pydantic_core import PydanticSerializationError, from_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
+from yieldwire.actions.schema import Arguments
 from yieldwire.actions.upload import Upload, Uploads
 from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Work
@@ -81,7 +82,7 @@ class NewRun:
             await carry_out(self._files.forget)
 
 
-async def _dump_with_files(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
+async def _dump_with_files(action: Action[..., Any, Any], arguments: Arguments) -> bytes:
     try:
         return await dump(action, arguments)
     except PydanticSerializationError as exc:

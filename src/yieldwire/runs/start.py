@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
+from yieldwire.actions.schema import Arguments
 from yieldwire.actions.upload import Upload
 from yieldwire.errors import ParseError, UsageError
 from yieldwire.log.run import SHARED, RunRecord, distinct_labels
@@ -142,7 +143,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-async def dump(action: Action[..., Any, Any], arguments: Mapping[str, Any]) -> bytes:
+async def dump(action: Action[..., Any, Any], arguments: Arguments) -> bytes:
     """Return validated arguments as JSON; in a thread where files are hashed for it."""
     if action.takes_files:
         return await carry_out(partial(action.signature.dump, arguments))
