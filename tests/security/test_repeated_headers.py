@@ -8,12 +8,12 @@ from tests.support.calls import JSON, Call, get, post, send
 from tests.support.wire import send_raw
 from tests.support.world import ALICE, BRISK, PAGE, SSE, ended, identify, opened, world
 from yieldwire import Actions, Context
-from yieldwire.asgi.safety import Headers, by_name
+from yieldwire.asgi.safety import Fields, by_name
 
 APP = "https://app.example"
 
 
-def headers_of(*pairs: tuple[str, str]) -> Headers:
+def headers_of(*pairs: tuple[str, str]) -> Fields:
     return by_name([(name.encode(), value.encode("latin-1")) for name, value in pairs])
 
 

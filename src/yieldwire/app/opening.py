@@ -268,8 +268,7 @@ class Lifetime:
     def here(self) -> Opening | None:
         """The opening of the running event loop, if there is one."""
         opening = self._opening
-        is_here = opening is not None and opening.loop is asyncio.get_running_loop()
-        return opening if is_here else None
+        return opening if opening and opening.loop is asyncio.get_running_loop() else None
 
     async def ready(self) -> Opening:
         """Return the opening of this event loop; open one unless the application was closed.

@@ -14,8 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers as HeaderList
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message, Receive
 
@@ -26,7 +25,7 @@ from yieldwire.asgi.envelope import INPUT_PART, unwrap
 from yieldwire.asgi.forms import Pairs, coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.requestlimits import RequestLimits
-from yieldwire.asgi.safety import Headers
+from yieldwire.asgi.safety import Fields
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     Json,
@@ -119,7 +118,7 @@ class _Arrival:
 
 
 async def read_input(
-    headers: Headers,
+    headers: Fields,
     receive: Receive,
     action: Action[..., Any, Any],
     limits: RequestLimits,
@@ -161,7 +160,7 @@ async def read_input(
 
 
 async def read_whole(
-    headers: Headers, receive: Receive, limits: RequestLimits, idle: float
+    headers: Fields, receive: Receive, limits: RequestLimits, idle: float
 ) -> bytes:
     """Return a body as it is, for a dialect that has its own envelope.
 
@@ -272,7 +271,7 @@ class _Parser(MultiPartParser):
 
 
 async def _read_multipart(
-    headers: Headers, arrival: _Arrival, limits: RequestLimits
+    headers: Fields, arrival: _Arrival, limits: RequestLimits
 ) -> tuple[bytes | None, Pairs]:
     """Return the JSON part, if there is one, and all other parts."""
     _, options = parse_options_header(headers["content-type"])
@@ -281,7 +280,7 @@ async def _read_multipart(
         raise UnsupportedMediaType("Send a multipart body in UTF-8.")
     async with aclosing(arrival.pieces()) as pieces:
         parser = _Parser(
-            HeaderList(headers),
+            Headers(headers),
             pieces,
             max_files=limits.files,
             max_fields=math.inf,  # `_Parser` counts them: the JSON part is not a field

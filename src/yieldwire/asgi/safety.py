@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from yieldwire.errors import Forbidden, ParseError, PayloadTooLarge
 from yieldwire.setting import Rule, each, settings
 
-Headers: TypeAlias = Mapping[str, str]
+Fields: TypeAlias = Mapping[str, str]
 """Headers by their lower-case names. Several with one name are one list (RFC 9110, 5.3)."""
 Raw: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Headers as they came, with lower-case names."""
@@ -135,7 +135,7 @@ class Incoming:
     """
 
     raw: Raw
-    headers: Headers
+    headers: Fields
     changes: bool = True
     needs_host: bool = False
     server: str = ""
@@ -155,13 +155,13 @@ class Incoming:
         )
 
 
-def by_name(raw: Raw) -> Headers:
+def by_name(raw: Raw) -> Fields:
     """Return headers by name, those of one name as one list."""
     fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
     return fields if len(fields) == len(raw) else _joined(raw)
 
 
-def _joined(raw: Raw) -> Headers:
+def _joined(raw: Raw) -> Fields:
     values: dict[str, list[str]] = {}
     for name, value in raw:
         values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -229,7 +229,7 @@ class Safety:
                 "behind a proxy, list the public names with hosts=."
             )
 
-    def _check_origin(self, headers: Headers) -> None:
+    def _check_origin(self, headers: Fields) -> None:
         has_cookie = "cookie" in headers
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin is not None and origin in self.origins:
@@ -247,7 +247,7 @@ class Safety:
         elif has_cookie and _is_form(headers):
             raise Forbidden("A form that is sent with a cookie must state its origin.")
 
-    def cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+    def cors(self, headers: Fields) -> list[tuple[bytes, bytes]]:
         """Return the headers that let a page of an allowed origin read the answer.
 
         An origin that was sent twice is not one, and is never named.
@@ -267,7 +267,7 @@ class Safety:
             allowed.append((b"access-control-allow-credentials", b"true"))
         return allowed
 
-    def preflight(self, headers: Headers, methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
+    def preflight(self, headers: Fields, methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
         """Return the headers of a preflight's answer in addition to `cors`."""
         if "access-control-request-method" not in headers or len(self.cors(headers)) <= 1:
             return []
@@ -299,7 +299,7 @@ class Safety:
         )
 
 
-def _is_form(headers: Headers) -> bool:
+def _is_form(headers: Fields) -> bool:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return not (kind == "application/json" or kind.endswith("+json"))
 

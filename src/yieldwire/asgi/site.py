@@ -221,7 +221,7 @@ class Site:
         finally:
             asking.cancel()
 
-    def slot(self, caller: Caller) -> "Slot":
+    def slot(self, caller: Caller) -> "OpenStream":
         """Count an open stream of the caller's while it lasts.
 
         Raises:
@@ -232,10 +232,10 @@ class Site:
             raise RateLimited(
                 f"At most {self.request_limits.streams} streams at a time; close one, or poll."
             )
-        return Slot(streams, quota)
+        return OpenStream(streams, quota)
 
 
-class Slot:
+class OpenStream:
     """One open stream, counted in ``streams`` for the caller with this ``quota``."""
 
     __slots__ = ("_quota", "_streams")

@@ -11,7 +11,7 @@ from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter
 
-Call: TypeAlias = Callable[..., Any]
+Invoke: TypeAlias = Callable[..., Any]
 """Calls the action's function with its arguments and the injected values."""
 
 
@@ -27,7 +27,7 @@ def drive(work: Work, context: Callable[[], Context], writer: LogWriter) -> Awai
         BaseException: Any error of the action.
     """
     signature = work.action.signature
-    call: Call = partial(work.action.function, **work.arguments)
+    call: Invoke = partial(work.action.function, **work.arguments)
     if signature.injected or signature.resources:
         call = partial(_inject, work, context())
     running = _DRIVERS[signature.shape](call, writer)
@@ -46,11 +46,11 @@ def _inject(work: Work, ctx: Context, /, **injected: object) -> Any:  # noqa: AN
     return work.action.function(**work.arguments, **extra)
 
 
-def _drive_async_generator(call: Call, writer: LogWriter) -> Coroutine[Any, Any, object]:
+def _drive_async_generator(call: Invoke, writer: LogWriter) -> Coroutine[Any, Any, object]:
     return writer.put_all(call())
 
 
-async def _drive_stream(call: Call, writer: LogWriter) -> object:
+async def _drive_stream(call: Invoke, writer: LogWriter) -> object:
     stream = Stream[Any](writer)
     try:
         return await call(stream=stream)
@@ -58,7 +58,7 @@ async def _drive_stream(call: Call, writer: LogWriter) -> object:
         stream.close()
 
 
-async def _drive_value(call: Call, writer: LogWriter) -> object:
+async def _drive_value(call: Invoke, writer: LogWriter) -> object:
     value = StreamableValue[Any](writer)
     await call(value=value)
     if value.failure is not None:
@@ -66,19 +66,19 @@ async def _drive_value(call: Call, writer: LogWriter) -> object:
     return value.value
 
 
-async def _drive_async_function(call: Call, _writer: LogWriter) -> object:
+async def _drive_async_function(call: Invoke, _writer: LogWriter) -> object:
     return await call()
 
 
-async def _drive_generator(call: Call, writer: LogWriter) -> object:
+async def _drive_generator(call: Invoke, writer: LogWriter) -> object:
     return await run_blocking(call, writer, is_generator=True)
 
 
-async def _drive_function(call: Call, writer: LogWriter) -> object:
+async def _drive_function(call: Invoke, writer: LogWriter) -> object:
     return await run_blocking(call, writer, is_generator=False)
 
 
-_DRIVERS: Final[Mapping[Shape, Callable[[Call, LogWriter], Any]]] = {
+_DRIVERS: Final[Mapping[Shape, Callable[[Invoke, LogWriter], Any]]] = {
     Shape.ASYNC_GENERATOR: _drive_async_generator,
     Shape.GENERATOR: _drive_generator,
     Shape.STREAM: _drive_stream,
