@@ -17,7 +17,7 @@ export interface Actions {
    * Order products.
    * @throws `SOLD_OUT` A product is sold out.
    */
-  placeOrder: Action<PlaceOrderInput, never, Receipt, "SOLD_OUT">
+  placeOrder: Action<PlaceOrderInput, never, Receipt, { SOLD_OUT: Missing }>
 }
 
 export interface ChatInput {
@@ -46,6 +46,11 @@ export interface ImportContactsInput {
 export interface Item {
   product: "tea" | "coffee" | "cocoa"
   quantity: number
+}
+
+/** What is not in stock. */
+export interface Missing {
+  readonly product: string
 }
 
 export interface PlaceOrderInput {

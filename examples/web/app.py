@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from typing_extensions import TypedDict
 
 from yieldwire import ActionError, Actions, Progress, Result, Text, Timing, Upload
 
@@ -118,11 +119,18 @@ async def headlines() -> AsyncIterator[Headline]:
 # ---- a form with nested fields
 
 
+class Missing(TypedDict):
+    """What is not in stock."""
+
+    product: str
+
+
 class SoldOut(ActionError):
     """A product is sold out."""
 
     code = "SOLD_OUT"
     status = 409
+    data: Missing
 
     def __init__(self, product: str) -> None:
         super().__init__(self.code, f"There is no {product} left.", data={"product": product})

@@ -147,6 +147,29 @@ def test_the_manifest_tells_callers_which_errors_to_expect() -> None:
     ]
 
 
+class Soon(ActionError):
+    """A counter is closed for some minutes."""
+
+    code = "SOON"
+    data: dict[str, int]
+
+
+def test_an_errors_data_has_the_type_that_its_class_says() -> None:
+    action: Action[..., Any, Any] = Action(answer, Options(errors=[Soon]))
+
+    [declared] = action.declared_errors
+    assert declared["data"] == {"additionalProperties": {"type": "integer"}, "type": "object"}
+
+
+def test_data_that_cannot_be_sent_is_not_declared() -> None:
+    class Wrong(ActionError):
+        code = "WRONG"
+        data: ActionError
+
+    with pytest.raises(InvalidAction, match=r"answer: the type of data of Wrong cannot be"):
+        Action(answer, Options(errors=[Wrong]))
+
+
 @pytest.mark.parametrize(
     "error", ["too late", "", "BAD_REQUEST", ActionError, Unreachable, ValueError, 3]
 )

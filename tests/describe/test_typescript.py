@@ -88,6 +88,16 @@ def test_an_error_is_told_by_its_code_and_by_what_it_means() -> None:
     assert "  /**\n   * Act.\n   * @throws `A_B` It is so.\n   */\n" in text
 
 
+def test_an_error_whose_data_has_a_type_is_a_member_of_an_object() -> None:
+    credit = {**ITEM, "title": "Credit"}
+    errors = [{"code": "A_B", "doc": "", "data": credit}, {"code": "C_D", "doc": ""}]
+
+    text = typescript([action(errors=errors)])
+
+    assert '  act: Action<ActInput, never, unknown, "C_D" | { A_B: Credit }>\n' in text
+    assert declaration(text, "Credit") == "export interface Credit {\n  readonly x?: string\n}"
+
+
 # Names.
 
 

@@ -25,6 +25,12 @@ from yieldwire import (
 actions = Actions()
 
 
+class Credit(TypedDict):
+    """What is left of the credit."""
+
+    balance: int
+
+
 class OutOfCredit(ActionError):
     """The caller's credit
     is used up.
@@ -32,6 +38,7 @@ class OutOfCredit(ActionError):
 
     code = "OUT_OF_CREDIT"
     status = 402
+    data: Credit
 
 
 @dataclass

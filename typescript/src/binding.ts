@@ -1,6 +1,6 @@
 /** Shared by the framework bindings. */
 
-import type { Action, CallOptions } from "./contract.js";
+import type { Callable, CallOptions } from "./contract.js";
 import type { RunState } from "./core/state.js";
 import type { RunObserver } from "./observer.js";
 
@@ -19,9 +19,9 @@ export interface RunCommands {
 }
 
 /** Commands for an action. The functions stay the same for the life of the component. */
-export interface ActionCommands<Input, Chunk, Result, Code extends string> extends RunCommands {
+export interface ActionCommands<Input, Chunk, Result, Failure> extends RunCommands {
   /** Start a run. Resolves with its last state, however it ended: check `status`, then `result` or `error`. */
-  readonly execute: (...call: ExecuteArguments<Input>) => Promise<RunState<Chunk, Result, Code>>;
+  readonly execute: (...call: ExecuteArguments<Input>) => Promise<RunState<Chunk, Result, Failure>>;
   /** Go back to `idle`. A run that has not ended is handled as `onUnmount` says. */
   readonly reset: () => void;
 }
@@ -29,23 +29,23 @@ export interface ActionCommands<Input, Chunk, Result, Code extends string> exten
 const GIVEN_EVENT = "The input is an event: write onClick={() => execute()}";
 
 /** The commands of the newest observer, as bound functions that stay the same. */
-export function commandsOf<Input, Chunk, Result, Code extends string>(
-  newest: () => RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>,
-): ActionCommands<Input, Chunk, Result, Code> {
+export function commandsOf<Input, Chunk, Result, Failure>(
+  newest: () => RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>,
+): ActionCommands<Input, Chunk, Result, Failure> {
   return {
     execute: (async (input: Input, options?: ExecuteOptions) => {
       if ((input as Partial<Event> | undefined)?.preventDefault instanceof Function) throw new TypeError(GIVEN_EVENT);
       // The observer keeps what is shown, so the run keeps nothing.
       return newest().execute((action) => action(input, { ...options, keep: 0 }));
-    }) as ActionCommands<Input, Chunk, Result, Code>["execute"],
+    }) as ActionCommands<Input, Chunk, Result, Failure>["execute"],
     reset: () => newest().reset(),
     stop: () => newest().stop(),
   };
 }
 
 /** An action is itself a function, so it is never called as a getter. */
-export function actionOf<Input, Chunk, Result, Code extends string>(
-  given: Action<Input, Chunk, Result, Code> | (() => Action<Input, Chunk, Result, Code>),
-): Action<Input, Chunk, Result, Code> {
+export function actionOf<Input, Chunk, Result, Failure>(
+  given: Callable<Input, Chunk, Result, Failure> | (() => Callable<Input, Chunk, Result, Failure>),
+): Callable<Input, Chunk, Result, Failure> {
   return "attach" in given ? given : given();
 }

@@ -2,6 +2,7 @@
 
 import { queryOf } from "./body.js";
 import type { AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, Runs, StreamedValue } from "./contract.js";
+import type { ActionError } from "./core/error.js";
 import type { RunInfo, Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
@@ -58,7 +59,7 @@ export async function* readStreamableValue<T = never, Chunk = unknown>(
   if (run.error) throw run.error;
 }
 
-type AnyRun = LiveRun<unknown, unknown, string>;
+type AnyRun = LiveRun<unknown, unknown, ActionError>;
 
 /** What creates a client's runs, each with its own options. */
 function openerOf(wire: Wire, environment: Environment, options: ClientOptions): (given: AttachOptions, origin: Origin) => AnyRun {

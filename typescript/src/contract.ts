@@ -2,6 +2,7 @@
 /** The types of a client: bindings and generated code build on them. */
 
 import type { ConnectionState } from "./core/connection.js";
+import type { ProtocolCode } from "./core/code.js";
 import type { ActionError } from "./core/error.js";
 import type { Progress, RunEvent, RunInfo, Snapshot, Value } from "./core/event.js";
 import type { RunStatus } from "./core/status.js";
@@ -9,7 +10,7 @@ import type { RunStatus } from "./core/status.js";
 export type { ConnectionState };
 
 /** One execution of an action, as seen by this page: an async iterable of its chunks. */
-export interface Run<Chunk = unknown, Result = unknown, Code extends string = string> extends AsyncIterable<Chunk> {
+export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> extends AsyncIterable<Chunk> {
   /** Known once the server has answered. */
   readonly id: string | undefined;
   /** Known once the server has answered; never known if the call was refused. */
@@ -25,7 +26,7 @@ export interface Run<Chunk = unknown, Result = unknown, Code extends string = st
   /** The first event that the log still has: above 1 if older ones were trimmed. */
   readonly firstSeq: number;
   /** The error of the run, or why it could not be started or followed; undefined otherwise. */
-  readonly error: ActionError<Code> | undefined;
+  readonly error: Failure | undefined;
   readonly connection: ConnectionState;
   /** Why nothing arrives, for people, once that has lasted a second or the server has set a wait; otherwise undefined. */
   readonly trouble: string | undefined;
@@ -91,26 +92,62 @@ export type CallArguments<Input> = Record<never, never> extends Input
   : [input: Input | FormData, options?: CallOptions];
 
 /** Follows runs by their id: one action, or `client.runs`. */
-export interface RunSource<Chunk = unknown, Result = unknown, Code extends string = string> {
+export interface RunSource<Chunk = unknown, Result = unknown, Failure = ActionError> {
   /** Follow an existing run: from the start of its log, or after the cursor. */
-  attach(id: string, cursor?: string, options?: AttachOptions): Run<Chunk, Result, Code>;
+  attach(id: string, cursor?: string, options?: AttachOptions): Run<Chunk, Result, Failure>;
 }
 
 /** The options of an attach. */
 export type AttachOptions = Pick<CallOptions, "signal" | "transport" | "keep">;
 
-/** A server action, as listed in a generated `Actions` interface. */
-export interface Action<Input, Chunk, Result, Code extends string = never> extends RunSource<Chunk, Result, Code> {
+/** The part of an action that starts runs and follows them. */
+export interface Callable<Input, Chunk, Result, Failure> extends RunSource<Chunk, Result, Failure> {
   /** Start a run and follow it. */
-  (...call: CallArguments<Input>): Run<Chunk, Result, Code>;
+  (...call: CallArguments<Input>): Run<Chunk, Result, Failure>;
+}
+
+/**
+ * A server action, as listed in a generated `Actions` interface.
+ *
+ * `Errors` are its own errors: codes, or objects that have the type of the error's `data` by code: `"BUSY" | { SOLD_OUT: { left: number } }`.
+ */
+export interface Action<Input, Chunk, Result, Errors = never> extends Callable<Input, Chunk, Result, ErrorOf<Input, Errors>> {
   /**
    * Start a run that keeps running without readers. Resolves when the server has answered with the id.
    * It is not followed until somebody iterates, subscribes or awaits `result()`.
    */
-  start(...call: CallArguments<Input>): Promise<Run<Chunk, Result, Code>>;
+  start(...call: CallArguments<Input>): Promise<Run<Chunk, Result, ErrorOf<Input, Errors>>>;
   /** The name in the action's URL. */
   readonly action: string;
 }
+
+/** The errors of an action: its own, and those of the framework. `code` tells them apart, and `fieldErrors` has the paths of the input. */
+export type ErrorOf<Input = unknown, Errors = string> = OwnError<FieldPath<Input>, Errors> | ActionError<ProtocolCode, FieldPath<Input>>;
+
+type OwnError<Path extends string, Errors> = Errors extends string
+  ? ActionError<Errors, Path>
+  : { [Code in keyof Errors & string]: ActionError<Code, Path, Errors[Code]> }[keyof Errors & string];
+
+/** The paths of an input's fields, as `fieldErrors` names them: `customer`, `customer.name`, `items.0.quantity`. */
+export type FieldPath<Input> = PathIn<Input, []>;
+
+/** Paths stop being checked below this depth, as a type can contain itself. */
+type Depth = 5;
+
+type PathIn<Value, Above extends readonly unknown[]> = Above["length"] extends Depth
+  ? string
+  : Value extends Blob
+    ? never
+    : Value extends readonly (infer Item)[]
+      ? PathTo<`${number}`, Item, Above>
+      : Value extends object ? { [Name in keyof Value & (string | number)]-?: PathTo<`${Name}`, Value[Name], Above> }[keyof Value & (string | number)] : never;
+
+/** The members of a union have names of their own in paths. */
+type PathTo<Name extends string, Value, Above extends readonly unknown[]> =
+  | Name
+  | `${Name}.${IsUnion<Exclude<Value, null | undefined | boolean>> extends true ? string : PathIn<Value, [...Above, 0]>}`;
+
+type IsUnion<Type, Part = Type> = [Type] extends [never] ? false : Part extends unknown ? ([Type] extends [Part] ? false : true) : never;
 
 /** Which runs to list. */
 export interface RunQuery {

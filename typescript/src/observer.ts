@@ -19,7 +19,7 @@ const CANCELLED = { status: "cancelled" } as const;
 const LOST = /^(NOT_FOUND|GONE|FORBIDDEN|PARSE_ERROR)$/;
 
 /** How a run is shown. Callbacks are looked up when they are called, so the newest are used. */
-export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends string = string> {
+export interface FollowOptions<Chunk = unknown, Result = unknown, Failure = ActionError> {
   /** The maximum length of `chunks`; default: 1000. `Infinity` keeps all. */
   readonly keep?: number | undefined;
   /** The minimum time between two changes of the state; a run's end does not wait for it. */
@@ -29,14 +29,14 @@ export interface FollowOptions<Chunk = unknown, Result = unknown, Code extends s
   /** Called when an attempt was lost and the action restarts: what `onChunk` got before no longer counts. */
   readonly onRestarted?: ((attempt: number) => void) | undefined;
   readonly onDone?: ((result: Result) => void) | undefined;
-  readonly onError?: ((error: ActionError<Code>) => void) | undefined;
+  readonly onError?: ((error: Failure) => void) | undefined;
   /** Called when the run was cancelled, here or elsewhere; `error.data` has the reason. */
-  readonly onCancelled?: ((error: ActionError<Code>) => void) | undefined;
+  readonly onCancelled?: ((error: Failure) => void) | undefined;
 }
 
 /** How an action is executed and shown. */
-export interface StreamOptions<Chunk = unknown, Result = unknown, Code extends string = string>
-  extends FollowOptions<Chunk, Result, Code> {
+export interface StreamOptions<Chunk = unknown, Result = unknown, Failure = ActionError>
+  extends FollowOptions<Chunk, Result, Failure> {
   /** What happens to a run that is no longer shown: it continues (`detach`, the default), or is cancelled. */
   readonly onUnmount?: "detach" | "stop" | undefined;
   /**
@@ -48,12 +48,12 @@ export interface StreamOptions<Chunk = unknown, Result = unknown, Code extends s
   readonly persist?: Persist | undefined;
 }
 
-type Settle<Chunk, Result, Code extends string> = (state: RunState<Chunk, Result, Code>) => void;
+type Settle<Chunk, Result, Failure> = (state: RunState<Chunk, Result, Failure>) => void;
 
 /** The followed run, and how to resolve the calls that executed it. */
-interface Following<Chunk, Result, Code extends string> {
-  readonly run: Run<Chunk, Result, Code>;
-  readonly settles: Settle<Chunk, Result, Code>[];
+interface Following<Chunk, Result, Failure> {
+  readonly run: Run<Chunk, Result, Failure>;
+  readonly settles: Settle<Chunk, Result, Failure>[];
   readonly isRecalled: boolean;
   /** After the events that were taken; the run itself can have more that it has not delivered yet. */
   cursor?: string | undefined;
@@ -79,28 +79,28 @@ interface Place {
 export class RunObserver<
   Chunk,
   Result,
-  Code extends string,
-  Source extends RunSource<Chunk, Result, Code> = RunSource<Chunk, Result, Code>,
+  Failure,
+  Source extends RunSource<Chunk, Result, Failure> = RunSource<Chunk, Result, Failure>,
 > {
   /** The newest options; a binding sets them on every render. The first `persist` is used for good. */
-  options: StreamOptions<Chunk, Result, Code>;
+  options: StreamOptions<Chunk, Result, Failure>;
   /** The state before anything has happened, also on a server. */
-  readonly initial: RunState<Chunk, Result, Code>;
+  readonly initial: RunState<Chunk, Result, Failure>;
   readonly #source: Source;
   readonly #persist: Persist | undefined;
   readonly #id: string | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #paint: Paint = paintWith(() => this.#show());
   readonly #queue: Waiting[] = [];
-  #shown: RunState<Chunk, Result, Code>;
-  #tally: Tally<Chunk, Result, Code> | undefined;
-  #following: Following<Chunk, Result, Code> | undefined;
+  #shown: RunState<Chunk, Result, Failure>;
+  #tally: Tally<Chunk, Result, Failure> | undefined;
+  #following: Following<Chunk, Result, Failure> | undefined;
   /** Where to continue if somebody subscribes after all listeners have left. */
   #left: Place | undefined;
   #isLeaving = false;
 
   /** With an id, the observer shows that run; otherwise the executed one. */
-  constructor(source: RunSource<Chunk, Result, Code> & Source, options: StreamOptions<Chunk, Result, Code> = {}, id?: string) {
+  constructor(source: RunSource<Chunk, Result, Failure> & Source, options: StreamOptions<Chunk, Result, Failure> = {}, id?: string) {
     this.#source = source;
     this.options = options;
     this.#persist = options.persist;
@@ -110,7 +110,7 @@ export class RunObserver<
   }
 
   /** The state last reported to the listeners; the same object until the next report. */
-  readonly snapshot = (): RunState<Chunk, Result, Code> => this.#shown;
+  readonly snapshot = (): RunState<Chunk, Result, Failure> => this.#shown;
 
   /** Call the listener when the state has changed. When the last listener is gone, the run is left. */
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -141,7 +141,7 @@ export class RunObserver<
    * Start a run and follow it. Resolves with its last state, however it ended, and never rejects because of the run's
    * end: check `status`. If the run is left before its end, the state is the one at that moment.
    */
-  execute(start: (source: Source) => Run<Chunk, Result, Code>): Promise<RunState<Chunk, Result, Code>> {
+  execute(start: (source: Source) => Run<Chunk, Result, Failure>): Promise<RunState<Chunk, Result, Failure>> {
     const { concurrent = "replace" } = this.options;
     const following = this.#following;
     return new Promise((resolve, reject) => {
@@ -200,8 +200,8 @@ export class RunObserver<
     if (!stops) this.#left = { id: run.id as string, cursor };
   }
 
-  #follow(run: Run<Chunk, Result, Code>, settles: Settle<Chunk, Result, Code>[], isRecalled: boolean): void {
-    const following: Following<Chunk, Result, Code> = { run, settles, isRecalled, unsubscribe: () => undefined };
+  #follow(run: Run<Chunk, Result, Failure>, settles: Settle<Chunk, Result, Failure>[], isRecalled: boolean): void {
+    const following: Following<Chunk, Result, Failure> = { run, settles, isRecalled, unsubscribe: () => undefined };
     this.#following = following;
     this.#left = undefined;
     this.#isLeaving = false;
@@ -211,7 +211,7 @@ export class RunObserver<
     this.#show();
   }
 
-  #take(following: Following<Chunk, Result, Code>, batch: readonly RunEvent<Chunk, Result>[]): void {
+  #take(following: Following<Chunk, Result, Failure>, batch: readonly RunEvent<Chunk, Result>[]): void {
     const tally = this.#tally;
     if (this.#following !== following || !tally) return;
     const { run } = following;
@@ -232,15 +232,15 @@ export class RunObserver<
   }
 
   /** Nothing follows: the run has ended, was refused, or cannot be followed. Its result says which. */
-  async #end(following: Following<Chunk, Result, Code>, tally: Tally<Chunk, Result, Code>): Promise<void> {
+  async #end(following: Following<Chunk, Result, Failure>, tally: Tally<Chunk, Result, Failure>): Promise<void> {
     following.unsubscribe();
     const [end, error] = await following.run.result().then(
-      (result): [end: End<Result, Code>, error?: undefined] => [{ status: "done", result }],
-      (error): [End<Result, Code>, ActionError<Code>] => [error.code === "CANCELLED" ? CANCELLED : { status: "error", error }, error],
+      (result): [end: End<Result, Failure>, error?: undefined] => [{ status: "done", result }],
+      (error): [End<Result, Failure>, Failure] => [error.code === "CANCELLED" ? CANCELLED : { status: "error", error }, error],
     );
     if (this.#following !== following) return;
     tally.end(end);
-    if (following.isRecalled && LOST.test(error?.code as string)) {
+    if (following.isRecalled && LOST.test((error as ActionError | undefined)?.code as string)) {
       // The run no longer exists for this page, so the state is as if there had been none.
       kept(this.#persist, "removeItem");
       this.#tally = undefined;
@@ -281,13 +281,13 @@ export class RunObserver<
     else run.detach();
   }
 
-  #release(following: Following<Chunk, Result, Code>, state: RunState<Chunk, Result, Code>): void {
+  #release(following: Following<Chunk, Result, Failure>, state: RunState<Chunk, Result, Failure>): void {
     this.#following = undefined;
     following.unsubscribe();
     for (const settle of following.settles) settle(state);
   }
 
-  get #state(): RunState<Chunk, Result, Code> {
+  get #state(): RunState<Chunk, Result, Failure> {
     return this.#tally?.state ?? this.initial;
   }
 

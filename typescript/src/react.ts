@@ -4,7 +4,8 @@
 
 import { useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { type ActionCommands, commandsOf, type RunCommands } from "./binding.js";
-import type { Action, RunSource } from "./contract.js";
+import type { Action, Callable, ErrorOf, RunSource } from "./contract.js";
+import type { ActionError } from "./core/error.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { keyOf } from "./persistence.js";
@@ -15,39 +16,39 @@ export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
 /** An action's newest run, and its commands. `status` narrows `result` and `error`. */
-export type StreamAction<Input, Chunk, Result, Code extends string> =
-  & RunState<Chunk, Result, Code>
-  & ActionCommands<Input, Chunk, Result, Code>;
+export type StreamAction<Input, Chunk, Result, Failure> =
+  & RunState<Chunk, Result, Failure>
+  & ActionCommands<Input, Chunk, Result, Failure>;
 
 /**
  * Execute an action from a component, and render its run live.
  *
  * Another action, or another key to `persist`, starts over like a new component: the previous run is left and no longer shown.
  */
-export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
-  action: Action<Input, Chunk, Result, Code>,
-  options: StreamOptions<Chunk, Result, Code> = {},
-): StreamAction<Input, Chunk, Result, Code> {
+export function useStreamAction<Input, Chunk, Result, Errors = never>(
+  action: Action<Input, Chunk, Result, Errors>,
+  options: StreamOptions<Chunk, Result, ErrorOf<Input, Errors>> = {},
+): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>> {
   return useObserved(action, options);
 }
 
 /** Render a run that was started elsewhere: on another page, on the server, or earlier. */
-export function useRun<Chunk, Result, Code extends string = never>(
-  source: RunSource<Chunk, Result, Code>,
+export function useRun<Chunk, Result, Failure = ActionError>(
+  source: RunSource<Chunk, Result, Failure>,
   id: string | undefined,
-  options: FollowOptions<Chunk, Result, Code> = {},
-): RunState<Chunk, Result, Code> & RunCommands {
-  return useObserved(source as Action<never, Chunk, Result, Code>, options, id);
+  options: FollowOptions<Chunk, Result, Failure> = {},
+): RunState<Chunk, Result, Failure> & RunCommands {
+  return useObserved(source as Callable<never, Chunk, Result, Failure>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Input, Chunk, Result, Code extends string>(
-  source: Action<Input, Chunk, Result, Code>,
-  options: StreamOptions<Chunk, Result, Code>,
+function useObserved<Input, Chunk, Result, Failure>(
+  source: Callable<Input, Chunk, Result, Failure>,
+  options: StreamOptions<Chunk, Result, Failure>,
   id?: string,
-): StreamAction<Input, Chunk, Result, Code> {
+): StreamAction<Input, Chunk, Result, Failure> {
   const observer = useMemo(
-    () => new RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>(source, options, id),
+    () => new RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>(source, options, id),
     [source, id, keyOf(options.persist)],
   );
   const { current } = useRef({ observer });

@@ -26,8 +26,8 @@ export interface Origin {
 }
 
 /** A run that is followed over the network. */
-export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, Result> implements Run<Chunk, Result, Code>, Followed {
-  error: ActionError<Code> | undefined;
+export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> implements Run<Chunk, Result, Failure>, Followed {
+  error: Failure | undefined;
   readonly #around: Surroundings;
   readonly #replay: Replay<RunEvent<Chunk, Result>>;
   readonly #follower: Follower;
@@ -168,7 +168,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     this.#broken = { reason };
     if (reason instanceof ActionError) {
       this.refuse(reason);
-      this.error = reason as ActionError<Code>;
+      this.error = reason as Failure;
     }
     this.#outcome.reject(reason);
     this.#over.abort();
@@ -196,7 +196,7 @@ export class LiveRun<Chunk, Result, Code extends string> extends RunLog<Chunk, R
     for (const event of events) this.#replay.add(event);
     if (outcome) {
       this.#follower.connection.close();
-      this.error = outcome.error as ActionError<Code> | undefined;
+      this.error = outcome.error as Failure | undefined;
       if (outcome.error) this.#outcome.reject(outcome.error);
       else this.#outcome.resolve(outcome.result as Result);
       this.#over.abort();

@@ -2,7 +2,8 @@
 
 import { createEffect, createMemo, createSignal, mergeProps, onCleanup, untrack } from "solid-js";
 import { type ActionCommands, commandsOf, type RunCommands, actionOf } from "./binding.js";
-import type { Action, RunSource } from "./contract.js";
+import type { Action, Callable, ErrorOf, RunSource } from "./contract.js";
+import type { ActionError } from "./core/error.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { keyOf } from "./persistence.js";
@@ -13,9 +14,9 @@ export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
 /** An action's newest run, and its commands. Each field is reactive where it is read, like props: do not destructure it. */
-export type StreamAction<Input, Chunk, Result, Code extends string> =
-  & RunState<Chunk, Result, Code>
-  & ActionCommands<Input, Chunk, Result, Code>;
+export type StreamAction<Input, Chunk, Result, Failure> =
+  & RunState<Chunk, Result, Failure>
+  & ActionCommands<Input, Chunk, Result, Failure>;
 
 /** A value, or an accessor of it. */
 export type MaybeAccessor<Value> = Value | (() => Value);
@@ -25,35 +26,35 @@ export type MaybeAccessor<Value> = Value | (() => Value);
  *
  * Another action, or another key to `persist`, starts over: the previous run is left and no longer shown.
  */
-export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
-  action: MaybeAccessor<Action<Input, Chunk, Result, Code>>,
-  options: MaybeAccessor<StreamOptions<Chunk, Result, Code>> = {},
-): StreamAction<Input, Chunk, Result, Code> {
+export function useStreamAction<Input, Chunk, Result, Errors = never>(
+  action: MaybeAccessor<Action<Input, Chunk, Result, Errors>>,
+  options: MaybeAccessor<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>> = {},
+): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>> {
   return useObserved(action, options);
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, or earlier. */
-export function useRun<Chunk, Result, Code extends string = never>(
-  source: MaybeAccessor<RunSource<Chunk, Result, Code>>,
+export function useRun<Chunk, Result, Failure = ActionError>(
+  source: MaybeAccessor<RunSource<Chunk, Result, Failure>>,
   id: MaybeAccessor<string | undefined>,
-  options: MaybeAccessor<FollowOptions<Chunk, Result, Code>> = {},
-): RunState<Chunk, Result, Code> & RunCommands {
-  return useObserved(source as MaybeAccessor<Action<never, Chunk, Result, Code>>, options, id);
+  options: MaybeAccessor<FollowOptions<Chunk, Result, Failure>> = {},
+): RunState<Chunk, Result, Failure> & RunCommands {
+  return useObserved(source as MaybeAccessor<Callable<never, Chunk, Result, Failure>>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Input, Chunk, Result, Code extends string>(
-  source: MaybeAccessor<Action<Input, Chunk, Result, Code>>,
-  options: MaybeAccessor<StreamOptions<Chunk, Result, Code>>,
+function useObserved<Input, Chunk, Result, Failure>(
+  source: MaybeAccessor<Callable<Input, Chunk, Result, Failure>>,
+  options: MaybeAccessor<StreamOptions<Chunk, Result, Failure>>,
   id?: MaybeAccessor<string | undefined>,
-): StreamAction<Input, Chunk, Result, Code> {
+): StreamAction<Input, Chunk, Result, Failure> {
   const from = createMemo(() => actionOf(source));
   const which = createMemo(() => valueOf(id));
   const now = createMemo(() => valueOf(options));
   const key = createMemo(() => keyOf(now().persist));
   const newest = createMemo(() => {
     key();
-    const observer = new RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>(from(), untrack(now), which());
+    const observer = new RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>(from(), untrack(now), which());
     const [state, show] = createSignal(observer.snapshot());
     observer.subscribe(() => show(observer.snapshot));
     onCleanup(() => observer.leave());
@@ -64,7 +65,7 @@ function useObserved<Input, Chunk, Result, Code extends string>(
     newest().observer.options = now();
     newest().observer.resume();
   });
-  return mergeProps(() => newest().state(), commandsOf(() => untrack(newest).observer)) as StreamAction<Input, Chunk, Result, Code>;
+  return mergeProps(() => newest().state(), commandsOf(() => untrack(newest).observer)) as StreamAction<Input, Chunk, Result, Failure>;
 }
 
 function valueOf<Value>(given: MaybeAccessor<Value>): Value {

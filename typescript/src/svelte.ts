@@ -3,7 +3,8 @@
 import { onMount, untrack } from "svelte";
 import { fromStore, toStore, writable } from "svelte/store";
 import { type ActionCommands, commandsOf, type RunCommands, actionOf } from "./binding.js";
-import type { Action, RunSource } from "./contract.js";
+import type { Action, Callable, ErrorOf, RunSource } from "./contract.js";
+import type { ActionError } from "./core/error.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { keyOf } from "./persistence.js";
@@ -14,9 +15,9 @@ export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
 /** An action's newest run, and its commands. Each field is reactive where it is read: do not destructure it. */
-export type StreamAction<Input, Chunk, Result, Code extends string> =
-  & RunState<Chunk, Result, Code>
-  & ActionCommands<Input, Chunk, Result, Code>;
+export type StreamAction<Input, Chunk, Result, Failure> =
+  & RunState<Chunk, Result, Failure>
+  & ActionCommands<Input, Chunk, Result, Failure>;
 
 /** A value, or a function that reads it from reactive state. */
 export type MaybeGetter<Value> = Value | (() => Value);
@@ -26,33 +27,33 @@ export type MaybeGetter<Value> = Value | (() => Value);
  *
  * Another action, or another key to `persist`, starts over: the previous run is left and no longer shown.
  */
-export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
-  action: MaybeGetter<Action<Input, Chunk, Result, Code>>,
-  options: MaybeGetter<StreamOptions<Chunk, Result, Code>> = {},
-): StreamAction<Input, Chunk, Result, Code> {
+export function useStreamAction<Input, Chunk, Result, Errors = never>(
+  action: MaybeGetter<Action<Input, Chunk, Result, Errors>>,
+  options: MaybeGetter<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>> = {},
+): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>> {
   return useObserved(action, options);
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, or earlier. */
-export function useRun<Chunk, Result, Code extends string = never>(
-  source: MaybeGetter<RunSource<Chunk, Result, Code>>,
+export function useRun<Chunk, Result, Failure = ActionError>(
+  source: MaybeGetter<RunSource<Chunk, Result, Failure>>,
   id: MaybeGetter<string | undefined>,
-  options: MaybeGetter<FollowOptions<Chunk, Result, Code>> = {},
-): RunState<Chunk, Result, Code> & RunCommands {
-  return useObserved(source as MaybeGetter<Action<never, Chunk, Result, Code>>, options, id);
+  options: MaybeGetter<FollowOptions<Chunk, Result, Failure>> = {},
+): RunState<Chunk, Result, Failure> & RunCommands {
+  return useObserved(source as MaybeGetter<Callable<never, Chunk, Result, Failure>>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Input, Chunk, Result, Code extends string>(
-  source: MaybeGetter<Action<Input, Chunk, Result, Code>>,
-  options: MaybeGetter<StreamOptions<Chunk, Result, Code>>,
+function useObserved<Input, Chunk, Result, Failure>(
+  source: MaybeGetter<Callable<Input, Chunk, Result, Failure>>,
+  options: MaybeGetter<StreamOptions<Chunk, Result, Failure>>,
   id?: MaybeGetter<string | undefined>,
-): StreamAction<Input, Chunk, Result, Code> {
+): StreamAction<Input, Chunk, Result, Failure> {
   const version = fromStore(writable(0));
   let identity: readonly unknown[] = [];
-  let observer!: RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>;
+  let observer!: RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>;
   /** Called by every read, so that nothing is shown under an identity that has changed since. */
-  const newest = (): RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>> => {
+  const newest = (): RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>> => {
     const now = valueOf(options);
     const given = [actionOf(source), valueOf(id), keyOf(now.persist)] as const;
     if (given.some((part, n) => part !== identity[n])) {
@@ -78,7 +79,7 @@ function useObserved<Input, Chunk, Result, Code extends string>(
     const get = (): unknown => version.current >= 0 && newest().snapshot()[field as keyof RunState];
     Object.defineProperty(shown, field, { get, enumerable: true });
   }
-  return shown as StreamAction<Input, Chunk, Result, Code>;
+  return shown as StreamAction<Input, Chunk, Result, Failure>;
 }
 
 function valueOf<Value>(given: MaybeGetter<Value>): Value {

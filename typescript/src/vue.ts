@@ -5,7 +5,8 @@ import {
   watchPostEffect,
 } from "vue";
 import { type ActionCommands, commandsOf, type RunCommands, actionOf } from "./binding.js";
-import type { Action, RunSource } from "./contract.js";
+import type { Action, Callable, ErrorOf, RunSource } from "./contract.js";
+import type { ActionError } from "./core/error.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { keyOf } from "./persistence.js";
@@ -16,14 +17,14 @@ export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
 /** A run's state, each field a ref of its own. */
-export type RunRefs<Chunk, Result, Code extends string> = {
-  readonly [Field in keyof RunState]: Readonly<Ref<RunState<Chunk, Result, Code>[Field]>>;
+export type RunRefs<Chunk, Result, Failure> = {
+  readonly [Field in keyof RunState]: Readonly<Ref<RunState<Chunk, Result, Failure>[Field]>>;
 };
 
 /** An action's newest run as refs, and its commands. */
-export type StreamAction<Input, Chunk, Result, Code extends string> =
-  & RunRefs<Chunk, Result, Code>
-  & ActionCommands<Input, Chunk, Result, Code>;
+export type StreamAction<Input, Chunk, Result, Failure> =
+  & RunRefs<Chunk, Result, Failure>
+  & ActionCommands<Input, Chunk, Result, Failure>;
 
 /** Options as a value, a ref or a getter; each option can be a ref too. */
 export type OptionRefs<Options> = MaybeRefOrGetter<{ readonly [Name in keyof Options]: MaybeRef<Options[Name]> }>;
@@ -33,33 +34,33 @@ export type OptionRefs<Options> = MaybeRefOrGetter<{ readonly [Name in keyof Opt
  *
  * Another action, or another key to `persist`, starts over: the previous run is left and no longer shown.
  */
-export function useStreamAction<Input, Chunk, Result, Code extends string = never>(
-  action: MaybeRefOrGetter<Action<Input, Chunk, Result, Code>>,
-  options: OptionRefs<StreamOptions<Chunk, Result, Code>> = {},
-): StreamAction<Input, Chunk, Result, Code> {
+export function useStreamAction<Input, Chunk, Result, Errors = never>(
+  action: MaybeRefOrGetter<Action<Input, Chunk, Result, Errors>>,
+  options: OptionRefs<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>> = {},
+): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>> {
   return useObserved(action, options);
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, or earlier. */
-export function useRun<Chunk, Result, Code extends string = never>(
-  source: MaybeRefOrGetter<RunSource<Chunk, Result, Code>>,
+export function useRun<Chunk, Result, Failure = ActionError>(
+  source: MaybeRefOrGetter<RunSource<Chunk, Result, Failure>>,
   id: MaybeRefOrGetter<string | undefined>,
-  options: OptionRefs<FollowOptions<Chunk, Result, Code>> = {},
-): RunRefs<Chunk, Result, Code> & RunCommands {
-  return useObserved(source as MaybeRefOrGetter<Action<never, Chunk, Result, Code>>, options, id);
+  options: OptionRefs<FollowOptions<Chunk, Result, Failure>> = {},
+): RunRefs<Chunk, Result, Failure> & RunCommands {
+  return useObserved(source as MaybeRefOrGetter<Callable<never, Chunk, Result, Failure>>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Input, Chunk, Result, Code extends string>(
-  source: MaybeRefOrGetter<Action<Input, Chunk, Result, Code>>,
-  options: OptionRefs<StreamOptions<Chunk, Result, Code>>,
+function useObserved<Input, Chunk, Result, Failure>(
+  source: MaybeRefOrGetter<Callable<Input, Chunk, Result, Failure>>,
+  options: OptionRefs<StreamOptions<Chunk, Result, Failure>>,
   id?: MaybeRefOrGetter<string | undefined>,
-): StreamAction<Input, Chunk, Result, Code> {
-  const state = shallowReactive({} as RunState<Chunk, Result, Code>);
+): StreamAction<Input, Chunk, Result, Failure> {
+  const state = shallowReactive({} as RunState<Chunk, Result, Failure>);
   // Each option is read when it is used.
-  const live = new Proxy<StreamOptions<Chunk, Result, Code>>({}, { get: (_, name) => unref(toValue(options)[name as never]) });
-  let newest!: RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>; // not a ref, so that an effect that executes does not depend on it
-  const observer = shallowRef() as ShallowRef<RunObserver<Chunk, Result, Code, Action<Input, Chunk, Result, Code>>>;
+  const live = new Proxy<StreamOptions<Chunk, Result, Failure>>({}, { get: (_, name) => unref(toValue(options)[name as never]) });
+  let newest!: RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>; // not a ref, so that an effect that executes does not depend on it
+  const observer = shallowRef() as ShallowRef<RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>>;
   watch(
     [() => actionOf(unref(source)), () => toValue(id), () => keyOf(live.persist)] as const,
     ([newestSource, newestId], _, onCleanup) => {
@@ -73,5 +74,5 @@ function useObserved<Input, Chunk, Result, Code extends string>(
   );
   // Nothing is followed on a server, before hydration, or while another ref can still change in the same turn.
   watchPostEffect(() => observer.value.resume());
-  return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Code>), ...commandsOf(() => newest) };
+  return { ...(toRefs(shallowReadonly(state)) as RunRefs<Chunk, Result, Failure>), ...commandsOf(() => newest) };
 }

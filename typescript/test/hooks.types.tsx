@@ -1,8 +1,10 @@
 /** What the hooks' types allow and what they must not; `tsc` is the test. */
 
 import { computed, ref, type Ref } from "vue";
-import { type Action, type ActionError, type Client, type Progress, type ProtocolCode, RunObserver, type Text } from "../src/index.js";
+import { type Action, type Client, type ErrorOf, type FieldErrors, type Progress, type ProtocolCode, RunObserver, type Text } from "../src/index.js";
 import { useRun, useStreamAction } from "../src/react.js";
+import * as solid from "../src/solid.js";
+import * as svelte from "../src/svelte.js";
 import * as vue from "../src/vue.js";
 
 interface Row {
@@ -10,8 +12,13 @@ interface Row {
   readonly cells: readonly string[];
 }
 type Chunk = Text | Progress | Row;
+interface Load {
+  url: string;
+  limit?: number;
+}
+type LoadError = ErrorOf<Load, "TOO_LARGE" | { NO_CREDIT: { left: number } }>;
 interface Actions {
-  readonly load: Action<{ url: string; limit?: number }, Chunk, { rows: number }, "NO_CREDIT" | "TOO_LARGE">;
+  readonly load: Action<Load, Chunk, { rows: number }, "TOO_LARGE" | { NO_CREDIT: { left: number } }>;
   readonly sweep: Action<{ days?: number }, Text, null>;
 }
 declare const client: Client<Actions>;
@@ -33,8 +40,13 @@ export function InReact() {
   if (status === "done") is<Same<typeof result, { rows: number }>>();
   else is<Same<typeof result, undefined>>();
   if (status === "error") {
-    is<Same<typeof error, ActionError<"NO_CREDIT" | "TOO_LARGE">>>();
+    is<Same<typeof error, LoadError>>();
     is<Same<typeof error.code, "NO_CREDIT" | "TOO_LARGE" | ProtocolCode>>();
+    if (error.code === "NO_CREDIT") is<Same<typeof error.data, { left: number }>>();
+    if (error.code === "TOO_LARGE") is<Same<typeof error.data, unknown>>();
+    is<Same<typeof error.fieldErrors, FieldErrors<"url" | "limit"> | null>>();
+    // @ts-expect-error - the input has no such field
+    void error.fieldErrors?.link;
     if (error.code === "NO_CREDIT" || error.code === "VALIDATION_ERROR") return null;
     // @ts-expect-error - no action says this
     if (error.code === "NO_CREDITS") return null;
@@ -82,6 +94,7 @@ export function WithOptions() {
 
 export function OfARun({ id }: { readonly id: string | undefined }) {
   const mine = useRun(client.load, id);
+  is<Same<Exclude<typeof mine.error, undefined>, LoadError>>();
   const anybodys = useRun(client.runs, id);
 
   if (mine.data?.type === "row") mine.data.cells satisfies readonly string[];
@@ -95,7 +108,10 @@ export function inVue() {
   const { execute, data, error, status } = vue.useStreamAction(client.load);
 
   if (data.value?.type === "row") data.value.cells satisfies readonly string[];
-  is<Same<typeof error.value, ActionError<"NO_CREDIT" | "TOO_LARGE"> | undefined>>();
+  is<Same<typeof error.value, LoadError | undefined>>();
+  if (error.value?.code === "NO_CREDIT") error.value.data.left satisfies number;
+  // @ts-expect-error - the input has no such field
+  void error.value?.fieldErrors?.link;
   is<Same<typeof status.value, "idle" | "streaming" | "done" | "error" | "cancelled">>();
   // @ts-expect-error - the state is only read
   data.value = undefined;
@@ -104,6 +120,15 @@ export function inVue() {
   void execute({ url: "/a" });
   const { data: newest } = vue.useRun(client.load, () => "r1");
   is<Same<typeof newest.value, Chunk | undefined>>();
+}
+
+export function inSvelteAndSolid() {
+  for (const { error } of [svelte.useStreamAction(client.load), solid.useStreamAction(() => client.load)]) {
+    is<Same<Exclude<typeof error, undefined>, LoadError>>();
+    if (error?.code === "NO_CREDIT") error.data.left satisfies number;
+    // @ts-expect-error - the input has no such field
+    void error?.fieldErrors?.link;
+  }
 }
 
 export function inVueWithRefs(persist: Ref<string>, client: Client<Actions>, load: Ref<Client<Actions>["load"]>) {

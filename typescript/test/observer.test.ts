@@ -3,12 +3,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ActionError } from "../src/index.js";
+import { ActionError, type ErrorOf } from "../src/index.js";
 import { RunObserver, type StreamOptions } from "../src/observer.js";
 import { memoryAction, MemoryRun, type Said } from "./support/memory.js";
 import { paint, PICTURE_MS } from "./support/paint.js";
 
-type Options = StreamOptions<number, string, "NO_CREDIT">;
+type Failure = ErrorOf<{ n?: number }, "NO_CREDIT">;
+type Options = StreamOptions<number, string, Failure>;
 
 const problem = (code: string) => ({
   code, message: code, statusCode: 409, retryable: false, fieldErrors: null, data: null, runId: "r1", errorId: null,
@@ -20,7 +21,7 @@ const chunkOf = (data: number): Said<number, string> => ({ type: "chunk", data }
 /** An observer of an action of this process, somebody who listens, and what was heard. */
 function observed(options: Options = {}) {
   const action = memoryAction<number, string, "NO_CREDIT">();
-  const observer = new RunObserver<number, string, "NO_CREDIT", typeof action>(action, options);
+  const observer = new RunObserver<number, string, Failure, typeof action>(action, options);
   const states: (typeof observer.initial)[] = [];
   const leave = observer.subscribe(() => states.push(observer.snapshot()));
   const execute = (n = 0) => observer.execute((source) => source({ n }));
@@ -305,7 +306,7 @@ describe("an end without a last event", () => {
     const onError = vi.fn();
     const { action, observer, execute } = observed({ onError });
     const ended = execute();
-    const error = new ActionError<"NO_CREDIT">({ code: "VALIDATION_ERROR", statusCode: 422 });
+    const error = new ActionError<"VALIDATION_ERROR">({ code: "VALIDATION_ERROR", statusCode: 422 });
 
     action.newest.refuse(error);
     await paint();
@@ -451,7 +452,7 @@ describe("reset", () => {
 });
 
 describe("when the last listener has gone", () => {
-  const runsLeft = async (options: Options, prepare: (run: MemoryRun<number, string, "NO_CREDIT">) => void) => {
+  const runsLeft = async (options: Options, prepare: (run: MemoryRun<number, string, Failure>) => void) => {
     const made = observed(options);
     const ended = made.execute();
     prepare(made.action.newest);
@@ -480,7 +481,7 @@ describe("when the last listener has gone", () => {
   test("its memory is given back, though the observer is still there", async () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
-    const observer = new RunObserver<number, string, never>({ attach: () => new MemoryRun() }, { keep: 1 });
+    const observer = new RunObserver<number, string, ActionError>({ attach: () => new MemoryRun() }, { keep: 1 });
     const leftRun = (() => {
       const run = new MemoryRun<number, string>();
       const leave = observer.subscribe(() => undefined);

@@ -21,7 +21,7 @@ const numbers = () => memoryAction<number, null>();
 
 interface Props {
   readonly action: ReturnType<typeof numbers>;
-  readonly options?: StreamOptions<number, null, never>;
+  readonly options?: StreamOptions<number, null>;
 }
 const useAction = ({ action, options }: Props) => useStreamAction(action, options);
 

@@ -6,8 +6,8 @@ import { ActionError, type Progress, type RunEvent, type Text } from "../src/ind
 type Chunk = Text | Progress | string | { type: "row"; n: number };
 type Event = RunEvent<Chunk, number>;
 
-const tallyOf = (events: readonly Event[], keep = 1000): Tally<Chunk, number, "NO_CREDIT"> => {
-  const tally = new Tally<Chunk, number, "NO_CREDIT">(keep, "r1");
+const tallyOf = (events: readonly Event[], keep = 1000): Tally<Chunk, number, ActionError<"NO_CREDIT">> => {
+  const tally = new Tally<Chunk, number, ActionError<"NO_CREDIT">>(keep, "r1");
   for (const event of events) tally.take(event);
   return tally;
 };
@@ -42,7 +42,7 @@ describe("a tally", () => {
     const keeps = fc.constantFrom(0, 1, 2, 7, 1000, Infinity);
 
     fc.assert(fc.property(logs, keeps, fc.array(fc.boolean()), (log, keep, looks) => {
-      const looked = new Tally<Chunk, number, "NO_CREDIT">(keep, "r1");
+      const looked = new Tally<Chunk, number, ActionError<"NO_CREDIT">>(keep, "r1");
       log.forEach((event, n) => {
         looked.take(event);
         if (looks[n]) void looked.state;
@@ -106,7 +106,7 @@ describe("a tally", () => {
 });
 
 test("a state's status narrows what it ended with", () => {
-  type State = RunState<Chunk, number, "NO_CREDIT">;
+  type State = RunState<Chunk, number, ActionError<"NO_CREDIT">>;
 
   const { state }: { state: State } = tallyOf([]);
 

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
-from yieldwire.actions.schema import BINARY, Signature, inspect_action, result_of
+from yieldwire.actions.schema import BINARY, Signature, error_data_of, inspect_action, result_of
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
 from yieldwire.log.run import distinct_labels
@@ -181,7 +181,7 @@ class Action(Generic[P, R, T]):
         """The input object as JSON Schema."""
         return self.signature.input_schema()
 
-    @property
+    @cached_property
     def declared_errors(self) -> list[dict[str, Json]]:
         """The errors in ``errors=``, as shown to callers; a plain code has no details.
 
@@ -193,15 +193,18 @@ class Action(Generic[P, R, T]):
     def _declared(self, error: type[ActionError] | str) -> dict[str, Json]:
         code: object = error
         status, retryable, doc = None, None, ""
+        data: dict[str, Json] = {}
         if isinstance(error, type) and issubclass(error, ActionError):
             code, status, retryable = error.code, error.status, error.retryable
             doc = _doc_of(error.__doc__)
+            data = error_data_of(self.name, error)
         if not isinstance(code, str) or not _CODE.fullmatch(code) or code == ActionError.code:
             raise InvalidAction(
                 f"{self.name}: {error!r} in errors= is neither a code such as 'OUT_OF_CREDIT' nor "
                 "a kind of ActionError that has one as its class attribute."
             )
-        return {"code": code, "status": status, "retryable": retryable, "doc": doc}
+        declared = {"code": code, "status": status, "retryable": retryable, "doc": doc}
+        return {**declared, "data": data} if data else declared
 
     @cached_property
     def takes_files(self) -> bool:

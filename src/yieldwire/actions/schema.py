@@ -19,7 +19,7 @@ from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.parameter import PREFIX, Injected, Parameters, reason_of
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.shape import Shape, check_result, outputs_of, shape_of
-from yieldwire.errors import InvalidAction, Json, ValidationFailed
+from yieldwire.errors import ActionError, InvalidAction, Json, ValidationFailed
 from yieldwire.setting import shown
 
 BINARY: Final = b'"format":"binary"'
@@ -163,6 +163,18 @@ def result_of(name: str, wanted: object) -> Output:
     """
     check_result(name, wanted)
     return _output(name, f"result={shown(wanted)}", wanted)
+
+
+def error_data_of(name: str, error: type[ActionError]) -> dict[str, Json]:
+    """Return the JSON Schema of an error's ``data``, if its class annotates that; or nothing.
+
+    Raises:
+        InvalidAction: If the annotation is not the type of a JSON value.
+    """
+    hints = hints_of(error)
+    if hints.get("data", Any) is Any:
+        return {}
+    return _output(name, f"the type of data of {error.__name__}", hints["data"]).json_schema
 
 
 def _described(annotation: Any) -> dict[str, Json]:  # noqa: ANN401 - a type

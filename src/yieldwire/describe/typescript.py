@@ -55,11 +55,11 @@ def typescript(actions: Iterable[Schema]) -> str:
         [page.root(one.get(kind), _Part(one["alias"], kind)) for kind in ("chunk", "result")]
         for one in listed
     ]
+    errors = [_union(page.errors(one)) for one in listed]
     inputs = [page.root(one["input"], _Part(one["alias"], "input")) for one in listed]
     members: list[str] = []
-    for one, taken, sent in zip(listed, inputs, outputs, strict=True):
-        codes = [_literal(error["code"]) for error in one.get("errors", ())]
-        arguments = ", ".join([taken, *sent, *([_union(codes)] if codes else [])])
+    for one, taken, sent, thrown in zip(listed, inputs, outputs, errors, strict=True):
+        arguments = ", ".join([taken, *sent, *([thrown] if thrown != "never" else [])])
         members += _comment(one["doc"], *_thrown(one), indent="  ")
         members.append(f"  {_key(one['alias'])}: Action<{arguments}>")
     return "\n".join(
@@ -113,6 +113,18 @@ class _Page:
         if not title and is_of_use and "$ref" not in whole:
             title = f"{_pascal(part.alias)}{part.kind.title()}"
         return scope.named(title, whole, scope.meaning(whole)) if title else scope.type_of(whole)
+
+    def errors(self, action: Schema) -> Iterator[str]:
+        """Yield the types of an action's own errors: codes, and the types of data by code."""
+        errors = action.get("errors", ())
+        yield from (_literal(error["code"]) for error in errors if "data" not in error)
+        members = [
+            f"{_key(error['code'])}: {self.root(error['data'], _Part(action['alias'], 'error'))}"
+            for error in errors
+            if "data" in error
+        ]
+        if members:
+            yield f"{{ {'; '.join(members)} }}"
 
 
 @dataclass(slots=True)

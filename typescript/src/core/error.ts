@@ -1,21 +1,23 @@
-import type { ProtocolCode } from "./code.js";
 import { type Debug, type ErrorObject, fieldsOf } from "./event.js";
 
 /** The fields of an `ActionError`; missing ones get their defaults. */
 export type ErrorFields = Partial<ErrorObject> & { readonly requestId?: string | null };
 
+/** Messages by path; `_root` has those about the input as a whole. */
+export type FieldErrors<Path extends string = string> = { readonly [Each in Path | "_root"]?: readonly string[] };
+
 /** An error as the server sent it. `code` is stable and for programs, `message` is for people. */
-export class ActionError<Code extends string = string> extends Error {
+export class ActionError<Code extends string = string, Path extends string = string, Data = unknown> extends Error {
   override readonly name: string = "ActionError";
-  declare readonly code: Code | ProtocolCode;
+  declare readonly code: Code;
   /** The HTTP status, also if the error came as an event; 0 if no server answered. */
   declare readonly statusCode: number;
   /** Whether the same call is worth repeating. */
   declare readonly retryable: boolean;
-  /** Messages by field; `_root` has those about the input as a whole. */
-  declare readonly fieldErrors: Readonly<Record<string, readonly string[]>> | null;
+  /** Messages by the field that they are about, if the input is invalid. */
+  declare readonly fieldErrors: FieldErrors<Path> | null;
   /** What the action sent with it. */
-  declare readonly data: unknown;
+  declare readonly data: Data;
   /** The run that ended with it. */
   declare readonly runId: string | null;
   /** Identifies the cause in the server's log. */
@@ -30,8 +32,8 @@ export class ActionError<Code extends string = string> extends Error {
     this.code = (textIn(fields.code) ?? "INTERNAL_ERROR") as Code;
     this.statusCode = typeof fields.statusCode === "number" ? fields.statusCode : 500;
     this.retryable = fields.retryable === true;
-    this.fieldErrors = fields.fieldErrors ?? null;
-    this.data = fields.data ?? null;
+    this.fieldErrors = (fields.fieldErrors ?? null) as FieldErrors<Path> | null;
+    this.data = (fields.data ?? null) as Data;
     this.debug = fields.debug ?? null;
     this.runId = textIn(fields.runId);
     this.errorId = textIn(fields.errorId);

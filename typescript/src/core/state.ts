@@ -23,15 +23,15 @@ interface Seen<Chunk> {
 }
 
 /** The statuses, with the fields of each. */
-type Stage<Result, Code extends string> =
+type Stage<Result, Failure> =
   | { readonly status: "idle" | "streaming" | "cancelled"; readonly result: undefined; readonly error: undefined }
   | { readonly status: "done"; readonly result: Result; readonly error: undefined }
-  | { readonly status: "error"; readonly result: undefined; readonly error: ActionError<Code> };
+  | { readonly status: "error"; readonly result: undefined; readonly error: Failure };
 
 /** The state of a run for a page. A state is immutable; `status` says which other fields are set. */
-export type RunState<Chunk = unknown, Result = unknown, Code extends string = string> =
+export type RunState<Chunk = unknown, Result = unknown, Failure = ActionError> =
   & Seen<Chunk>
-  & Stage<Result, Code>;
+  & Stage<Result, Failure>;
 
 /** A run that is pending or running is `streaming`; a cancelled one keeps what it has sent. */
 export type StreamStatus = RunState["status"];
@@ -54,20 +54,20 @@ export function blank<Status extends "idle" | "streaming" | "cancelled">(
 }
 
 /** How a run ended. */
-export type End<Result, Code extends string> =
+export type End<Result, Failure> =
   | { readonly status: "cancelled" }
   | { readonly status: "done"; readonly result: Result }
-  | { readonly status: "error"; readonly error: ActionError<Code> };
+  | { readonly status: "error"; readonly error: Failure };
 
 /** The fields of the next state. */
-type Draft<Chunk, Result, Code extends string> = Omit<Seen<Chunk>, "chunks" | "dropped"> & {
+type Draft<Chunk, Result, Failure> = Omit<Seen<Chunk>, "chunks" | "dropped"> & {
   /** Undefined until the next state is requested. */
   chunks: readonly Chunk[] | undefined;
   /** How many chunks there were, kept ones too. */
   dropped: number;
   status: StreamStatus;
   result: Result | undefined;
-  error: ActionError<Code> | undefined;
+  error: Failure | undefined;
 };
 
 /**
@@ -75,13 +75,13 @@ type Draft<Chunk, Result, Code extends string> = Omit<Seen<Chunk>, "chunks" | "d
  *
  * Taking costs the same however many events came before; the kept chunks are copied once for each requested state.
  */
-export class Tally<Chunk, Result, Code extends string> {
+export class Tally<Chunk, Result, Failure> {
   readonly #keep: number | undefined;
-  readonly #draft: Draft<Chunk, Result, Code>;
+  readonly #draft: Draft<Chunk, Result, Failure>;
   #kept!: Replay<{ readonly data: Chunk }>;
   /** The older part of the text, kept apart so that dropping it copies nothing. */
   #older!: string;
-  #state: RunState<Chunk, Result, Code> | undefined;
+  #state: RunState<Chunk, Result, Failure> | undefined;
 
   constructor(keep?: number, runId?: string) {
     this.#keep = keep;
@@ -90,7 +90,7 @@ export class Tally<Chunk, Result, Code extends string> {
   }
 
   /** The state; the same object until something is taken. */
-  get state(): RunState<Chunk, Result, Code> {
+  get state(): RunState<Chunk, Result, Failure> {
     return (this.#state ??= this.#made());
   }
 
@@ -108,11 +108,11 @@ export class Tally<Chunk, Result, Code extends string> {
   }
 
   /** Take the end of the run. */
-  end(end: End<Result, Code>): void {
+  end(end: End<Result, Failure>): void {
     this.#set({ ...end, trouble: undefined });
   }
 
-  #set(fields: Partial<Draft<Chunk, Result, Code>>): void {
+  #set(fields: Partial<Draft<Chunk, Result, Failure>>): void {
     Object.assign(this.#draft, fields);
     this.#state = undefined;
   }
@@ -136,11 +136,11 @@ export class Tally<Chunk, Result, Code extends string> {
     this.#set({ chunks: undefined, dropped: this.#draft.dropped + 1, data, text, progress });
   }
 
-  #made(): RunState<Chunk, Result, Code> {
+  #made(): RunState<Chunk, Result, Failure> {
     const { text, dropped } = this.#draft;
     const chunks = (this.#draft.chunks ??= this.#listed());
     const seen = { chunks, dropped: dropped - chunks.length, text: this.#older + text };
-    return Object.freeze({ ...this.#draft, ...seen }) as RunState<Chunk, Result, Code>;
+    return Object.freeze({ ...this.#draft, ...seen }) as RunState<Chunk, Result, Failure>;
   }
 
   #listed(): Chunk[] {

@@ -1,7 +1,7 @@
 /** What a binding promises whose fields are reactive where they are read; the test files hand in theirs. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Action, createClient, type Progress, type RunState, type RunSource, type StreamOptions, type Text } from "../../src/index.js";
+import { type Action, createClient, type ErrorOf, type Progress, type RunState, type RunSource, type StreamOptions, type Text } from "../../src/index.js";
 import type { ActionCommands, RunCommands } from "../../src/binding.js";
 import { memoryAction } from "./memory.js";
 import { Server } from "./server.js";
@@ -18,14 +18,14 @@ type Given<Value> = Value | (() => Value);
 
 /** A binding, and the framework that it is of. */
 export interface Binding {
-  useStreamAction<Input, Chunk, Result, Code extends string = never>(
-    action: Given<Action<Input, Chunk, Result, Code>>,
-    options?: Given<StreamOptions<Chunk, Result, Code>>,
-  ): RunState<Chunk, Result, Code> & ActionCommands<Input, Chunk, Result, Code>;
-  useRun<Chunk, Result, Code extends string = never>(
-    source: Given<RunSource<Chunk, Result, Code>>,
+  useStreamAction<Input, Chunk, Result, Errors = never>(
+    action: Given<Action<Input, Chunk, Result, Errors>>,
+    options?: Given<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>>,
+  ): RunState<Chunk, Result, ErrorOf<Input, Errors>> & ActionCommands<Input, Chunk, Result, ErrorOf<Input, Errors>>;
+  useRun<Chunk, Result, Failure>(
+    source: Given<RunSource<Chunk, Result, Failure>>,
     id: Given<string | undefined>,
-  ): RunState<Chunk, Result, Code> & RunCommands;
+  ): RunState<Chunk, Result, Failure> & RunCommands;
   mount<Value extends object>(use: () => Value): { made: Value; shown(): unknown; unmount(): void };
   /** Reactive state, of which effects of the framework hear. */
   state<Value>(value: Value): { value: Value };

@@ -1,6 +1,6 @@
 /** Runs that live in this process: a test says what happens to them. */
 
-import { type Action, ActionError, type ConnectionState, type Progress, type Run, type RunEvent, type RunStatus } from "../../src/index.js";
+import { type Action, ActionError, type ConnectionState, type ErrorOf, type Progress, type Run, type RunEvent, type RunStatus } from "../../src/index.js";
 
 type Event<Chunk, Result> = RunEvent<Chunk, Result>;
 /** An event without its seq. */
@@ -9,14 +9,14 @@ export type Said<Chunk, Result> = Event<Chunk, Result> extends infer Each
   : never;
 
 /** A run whose events the test says, in the batches that it says them in. */
-export class MemoryRun<Chunk, Result, Code extends string = never> implements Run<Chunk, Result, Code> {
+export class MemoryRun<Chunk, Result, Failure = ActionError> implements Run<Chunk, Result, Failure> {
   id: string | undefined;
   status: RunStatus | undefined;
   text = "";
   progress: Progress | undefined;
   attempt = 1;
   firstSeq = 1;
-  error: ActionError<Code> | undefined;
+  error: Failure | undefined;
   connection: ConnectionState = "connecting";
   trouble: string | undefined;
   stops = 0;
@@ -88,8 +88,8 @@ export class MemoryRun<Chunk, Result, Code extends string = never> implements Ru
   }
 
   /** What happens to a call that is refused, and to a run that cannot be followed on. */
-  refuse(error: ActionError<Code>): void {
-    this.error = error;
+  refuse(error: ActionError): void {
+    this.error = error as Failure;
     this.connection = "closed";
     this.#outcome.reject(error);
     this.#tell([]);
@@ -151,29 +151,29 @@ function deferred<T>() {
 }
 
 /** An action of this process, with every run that was started or attached, the oldest first. */
-export type MemoryAction<Input, Chunk, Result, Code extends string> = Action<Input, Chunk, Result, Code> & {
-  readonly runs: MemoryRun<Chunk, Result, Code>[];
+export type MemoryAction<Input, Chunk, Result, Errors> = Action<Input, Chunk, Result, Errors> & {
+  readonly runs: MemoryRun<Chunk, Result, ErrorOf<Input, Errors>>[];
   readonly inputs: unknown[];
   /** What was asked for by `attach`, as `[id, cursor]`. */
   readonly attached: (readonly [string, string | undefined])[];
-  readonly newest: MemoryRun<Chunk, Result, Code>;
+  readonly newest: MemoryRun<Chunk, Result, ErrorOf<Input, Errors>>;
 };
 
 /** An action whose runs do what the test says. */
-export function memoryAction<Chunk = unknown, Result = unknown, Code extends string = never, Input = { n?: number }>() {
-  const runs: MemoryRun<Chunk, Result, Code>[] = [];
+export function memoryAction<Chunk = unknown, Result = unknown, Errors = never, Input = { n?: number }>() {
+  const runs: MemoryRun<Chunk, Result, ErrorOf<Input, Errors>>[] = [];
   const inputs: unknown[] = [];
   const attached: (readonly [string, string | undefined])[] = [];
-  const begin = (...call: readonly unknown[]): MemoryRun<Chunk, Result, Code> => {
+  const begin = (...call: readonly unknown[]): MemoryRun<Chunk, Result, ErrorOf<Input, Errors>> => {
     inputs.push(call[0]);
-    runs.push(new MemoryRun());
+    runs.push(new MemoryRun<Chunk, Result, ErrorOf<Input, Errors>>());
     return runs.at(-1)!;
   };
-  const attach = (id: string, cursor?: string): MemoryRun<Chunk, Result, Code> => {
+  const attach = (id: string, cursor?: string): MemoryRun<Chunk, Result, ErrorOf<Input, Errors>> => {
     attached.push([id, cursor]);
     const seq = Number(cursor?.split(".")[1] ?? 0);
     const known = runs.find((run) => run.id === id);
-    const run = new MemoryRun<Chunk, Result, Code>(known?.log, id, seq);
+    const run = new MemoryRun<Chunk, Result, ErrorOf<Input, Errors>>(known?.log, id, seq);
     run.connection = "open";
     runs.push(run);
     return run;
@@ -183,6 +183,6 @@ export function memoryAction<Chunk = unknown, Result = unknown, Code extends str
     Input,
     Chunk,
     Result,
-    Code
+    Errors
   >;
 }

@@ -8,7 +8,7 @@ export interface Actions {
    * Import contacts from a CSV file.
    * @throws `OUT_OF_CREDIT` The caller's credit is used up.
    */
-  importContacts: Action<ImportContactsInput, Progress, Summary, "OUT_OF_CREDIT" | "TOO_MANY_ROWS">
+  importContacts: Action<ImportContactsInput, Progress, Summary, "TOO_MANY_ROWS" | { OUT_OF_CREDIT: Credit }>
   /**
    * Draw a shape *\/ and another.
    *
@@ -52,6 +52,11 @@ export type CountUpChunk = ValueInt | Append
 
 export interface CountUpInput {
   step: number
+}
+
+/** What is left of the credit. */
+export interface Credit {
+  readonly balance: number
 }
 
 /** Itself, at any depth. */

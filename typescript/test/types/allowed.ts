@@ -1,8 +1,8 @@
 /** What generated types allow; that this file compiles is the test. */
 
-import { type ActionError, type AnyAction, type Append, type Client, createClient, type Files, type ProtocolCode, readStreamableValue, type Run, type Runs, type Value } from "yieldwire";
+import { type ActionError, type AnyAction, type Append, type Client, createClient, type ErrorOf, type FieldErrors, type FieldPath, type Files, type ProtocolCode, readStreamableValue, type Run, type Runs, type Value } from "yieldwire";
 import { shareStreams } from "yieldwire/sharing";
-import type { Actions, Circle, Deep, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
+import type { Actions, Circle, Credit, Deep, DrawInput, ImportContactsInput, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
 
 declare const client: Client<Actions>;
 declare const file: File;
@@ -135,10 +135,42 @@ export async function again(): Promise<void> {
 /** An error has a code of the action's own, or one of the framework. */
 export function errors(): void {
   const { error } = client.importContacts({ file });
-  is<Same<typeof error, ActionError<"OUT_OF_CREDIT" | "TOO_MANY_ROWS"> | undefined>>();
+  is<Same<Exclude<typeof error, undefined>, ErrorOf<ImportContactsInput, "TOO_MANY_ROWS" | { OUT_OF_CREDIT: Credit }>>>();
   if (error) is<Same<typeof error.code, "OUT_OF_CREDIT" | "TOO_MANY_ROWS" | ProtocolCode>>();
   const { error: bare } = client.ping();
   if (bare) is<Same<typeof bare.code, ProtocolCode>>();
+  const { error: any } = createClient({ url: "/" }).runs.attach("id");
+  is<Same<typeof any, ActionError | undefined>>();
+  error satisfies ActionError | undefined;
+}
+
+/** An error's data has the type that its class says, once the code is known. */
+export function errorData(): number | undefined {
+  const { error } = client.importContacts({ file });
+  if (error?.code === "TOO_MANY_ROWS") is<Same<typeof error.data, unknown>>();
+  if (error?.code === "VALIDATION_ERROR") is<Same<typeof error.data, unknown>>();
+  return error?.code === "OUT_OF_CREDIT" ? error.data.balance : undefined;
+}
+
+/** The messages for an invalid input are found by the paths of its fields. */
+export function fieldErrors(n: number, path: FieldPath<DrawInput>): void {
+  const { error } = client.importContacts({ file });
+  is<Same<Exclude<typeof error, undefined>["fieldErrors"], FieldErrors<"file" | "extra" | `extra.${string}` | "dry_run"> | null>>();
+  void error?.fieldErrors?.dry_run?.join(" ");
+  void error?.fieldErrors?._root;
+  void error?.fieldErrors?.["extra.0"];
+  const { error: ofDraw } = client.draw({ shape: { kind: "circle" }, also: [] });
+  void ofDraw?.fieldErrors?.[path];
+  void ofDraw?.fieldErrors?.[`also.${n}`];
+  void ofDraw?.fieldErrors?.["also.0.circle.radius"];
+  void ofDraw?.fieldErrors?.["shape.square.side"];
+  void ofDraw?.fieldErrors?.["tree.children.0.children.1.name"];
+  const { error: ofKeep } = client.keep(order);
+  void ofKeep?.fieldErrors?.[`table.${n}.${n}`];
+  void ofKeep?.fieldErrors?.["counts.apples"];
+  void ofKeep?.fieldErrors?.["price.int"];
+  const { error: ofAny } = createClient({ url: "/" }).count();
+  void ofAny?.fieldErrors?.["anything"];
 }
 
 /** A run that exists is followed with the same types. */

@@ -80,4 +80,26 @@ export function errors(): void {
   const { error: other } = client.suggestFeature({ page: "/" });
   // @ts-expect-error TS2367: another action says this
   if (other?.code === "OUT_OF_CREDIT") return;
+  // @ts-expect-error TS18046: its data has no type before the code is known
+  void error?.data.balance;
+  // @ts-expect-error TS2551: the data of this error has another field
+  if (error?.code === "OUT_OF_CREDIT") void error.data.balances;
+  // @ts-expect-error TS2540: what came is not changed
+  if (error?.code === "OUT_OF_CREDIT") error.data.balance = 1;
+}
+
+export function fieldErrors(path: string): void {
+  const { error } = client.importContacts({ file });
+  // @ts-expect-error TS2551: a field of another name
+  void error?.fieldErrors?.dryRun;
+  // @ts-expect-error TS7053: not every text is a path
+  void error?.fieldErrors?.[path];
+  const { error: ofDraw } = client.draw({ shape: { kind: "circle" }, also: [] });
+  // @ts-expect-error TS7053: a tree has no such field
+  void ofDraw?.fieldErrors?.["tree.title"];
+  // @ts-expect-error TS2551: a list has numbers
+  void ofDraw?.fieldErrors?.["tree.children.name"];
+  const { error: ofKeep } = client.keep(order);
+  // @ts-expect-error TS7053: a text has no fields
+  void ofKeep?.fieldErrors?.["id.value"];
 }

@@ -1,4 +1,5 @@
 import type { FormEvent, ReactElement } from "react";
+import type { FieldPath } from "yieldwire";
 import { useStreamAction } from "yieldwire/react";
 import type { Item, PlaceOrderInput } from "../../actions.gen";
 import { actions } from "./client";
@@ -12,7 +13,8 @@ export function Order() {
     void execute(orderOf(new FormData(event.currentTarget)));
   }
 
-  function field(label: string, path: string, input: (attributes: object) => ReactElement) {
+  // A path that the input does not have does not compile.
+  function field(label: string, path: FieldPath<PlaceOrderInput>, input: (attributes: object) => ReactElement) {
     const problems = error?.fieldErrors?.[path];
     return (
       <label>
