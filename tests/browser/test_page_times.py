@@ -86,6 +86,22 @@ async def test_after_a_reload_events_have_the_times_when_they_were_written(
     assert bars.count("M") > 8
 
 
+async def test_a_run_that_has_ended_has_the_same_times_before_a_reload_and_after(
+    server: ProcessServer, page: Page
+) -> None:
+    panel = await count(page, server.url, to=15, pause=0.1)
+    await expect(panel.locator("[data-role=status]")).to_have_text("completed")
+    true = await written(page, server.url, panel)
+
+    exact = f"+{true[16] / 1000:.2f} s"
+    await expect(panel.locator("[data-seq='16'] .event-at")).to_have_text(exact)
+    before = await shown(panel)
+    await page.reload()
+    await expect(panel.locator("[data-seq='16'] .event-at")).to_have_text(exact)
+
+    assert before == await shown(panel)
+
+
 async def test_after_a_resume_missed_events_have_the_times_when_they_were_written(
     server: ProcessServer, page: Page
 ) -> None:

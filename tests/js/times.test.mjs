@@ -120,3 +120,24 @@ test("a run that was restarted began when it was created", () => {
     assert.equal(startOf({ ...times, attempt: 2 }), Date.parse(times.createdAt));
     assert.equal(startOf({ ...times, attempt: 0, startedAt: null }), Date.parse(times.createdAt));
 });
+
+test("the times of a run of this page are the server's when it has ended", async () => {
+    const log = server(3, 2);
+    const { times, counted } = timesOf((after) => log.load(after), { isOwn: true, nowMs: START_MS - 500 });
+    times.add(arrived(1, 3), START_MS + 900);
+    let counts = 0;
+
+    await times.settle(() => (counts = counted.length));
+
+    assert.deepEqual([1, 2, 3].map((seq) => times.of(seq)), [100, 200, 300]);
+    assert.deepEqual(counted.slice(counts), [[1, 100], [1, 200], [1, 300]]);
+});
+
+test("the page's times stay where the server cannot be read", async () => {
+    const { times, counted } = timesOf(() => Promise.reject(new Error("away")), { isOwn: true, nowMs: 5_000 });
+    times.add(arrived(1, 1), 5_500);
+
+    await times.settle(() => assert.fail("nothing is counted again"));
+
+    assert.deepEqual([times.of(1), counted], [500, [[1, 500]]]);
+});

@@ -2,8 +2,9 @@
 
 import { bodyOf, queryOf } from "../client.js";
 import { curlOf } from "./curl.js";
+import { paragraphsOf, prose, withCode } from "./docstring.js";
 import { el } from "./dom.js";
-import { factsOf, paragraphsOf } from "./facts.js";
+import { factsOf } from "./facts.js";
 import { ActionForm } from "./forms.js";
 import { pythonOf, typescriptOf } from "./snippet.js";
 import { Tabs } from "./tabs.js";
@@ -30,10 +31,9 @@ export class ActionView {
       "div",
       { class: "action-head" },
       el("h1", { text: action.name, tabindex: "-1" }),
-      el("p", { class: "lead", text: summary || "This action has no docstring." }),
+      el("p", { class: "lead" }, ...withCode(summary || "This action has no docstring.")),
     );
-    const more = rest.map((paragraph) => el("p", { class: "prose", text: paragraph }));
-    const parts = [head, ...more, factsOf(action), this.form.element, this.#snippets.element];
+    const parts = [head, ...rest.map(prose), factsOf(action), this.form.element, this.#snippets.element];
     this.element = el("section", { class: "card action", "aria-label": action.name }, ...parts);
     this.draw();
   }

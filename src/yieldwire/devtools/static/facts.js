@@ -24,10 +24,3 @@ export function factList(facts) {
     .map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })));
   return el("dl", { class: "facts" }, ...rows);
 }
-
-/** The paragraphs of a docstring, each reflowed to the available width, except lists and code. @param {string | null | undefined} doc */
-export const paragraphsOf = (doc) =>
-  (doc ?? "")
-    .trim()
-    .split(/\n\s*\n/)
-    .map((text) => text.replaceAll(/\n(?![\s*-])/g, " "));

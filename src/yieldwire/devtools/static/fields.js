@@ -4,6 +4,7 @@
  * The controls' names are the paths that the server's `fieldErrors` use: `page`, `stops.0.city`.
  */
 
+import { withCode } from "./docstring.js";
 import { el } from "./dom.js";
 import { bytes } from "./format.js";
 import { grouped, listField, objectField, optionalField, unionField } from "./groups.js";
@@ -79,7 +80,7 @@ export const markOf = ({ isMarked }) => isMarked && el("span", { class: "field-r
 /** The description of a field; shown once for a list's items. @param {At} at */
 export const helpOf = ({ path, spec }) =>
   spec.schema.description && !/\.[1-9]\d*$/.test(path)
-    ? el("p", { class: "field-help", text: spec.schema.description })
+    ? el("p", { class: "field-help" }, ...withCode(spec.schema.description))
     : null;
 
 /**

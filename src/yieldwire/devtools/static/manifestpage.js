@@ -1,8 +1,9 @@
 /** The manifest for people: every action with what it takes, yields and returns. */
 
 import { hashOf } from "./address.js";
+import { paragraphsOf, prose } from "./docstring.js";
 import { el } from "./dom.js";
-import { factsOf, paragraphsOf } from "./facts.js";
+import { factsOf } from "./facts.js";
 import { resolve } from "./schema.js";
 import { schemaTree } from "./schematree.js";
 
@@ -19,9 +20,9 @@ function sectionOf(action) {
     "section",
     { class: "card document-part", "aria-label": name },
     el("h2", {}, link),
-    ...paragraphsOf(doc).map((text) => el("p", { class: "prose", text })),
+    ...paragraphsOf(doc).map(prose),
     factsOf(action),
-    ...told.map((text) => el("p", { class: "prose", text })),
+    ...told.map(prose),
     ...(takes ? [el("h3", { text: "Input" }), schemaTree(input)] : []),
     ...(chunk && hasFields(chunk) ? [el("h3", { text: "Chunk" }), schemaTree(chunk)] : []),
     ...(hasFields(result) ? [el("h3", { text: "Result" }), schemaTree(result)] : []),

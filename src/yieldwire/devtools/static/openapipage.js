@@ -1,7 +1,8 @@
 /** The OpenAPI document for people: every operation with its parameters, its body and its responses. */
 
+import { paragraphsOf, prose } from "./docstring.js";
 import { el } from "./dom.js";
-import { factList, paragraphsOf } from "./facts.js";
+import { factList } from "./facts.js";
 import { schemaTree } from "./schematree.js";
 
 /**
@@ -37,7 +38,7 @@ function operationOf(path, method, operation, root) {
     el("span", { class: "muted", text: summary ?? "" }),
   ];
   return folded(title, () => [
-    ...(description && description !== summary ? paragraphsOf(description).map((text) => el("p", { class: "prose", text })) : []),
+    ...(description && description !== summary ? paragraphsOf(description).map(prose) : []),
     ...(parameters.length ? [el("h3", { text: "Parameters" }), parametersOf(parameters, root)] : []),
     ...(requestBody ? [el("h3", { text: "Body" }), ...contentOf(requestBody.content, root)] : []),
     el("h3", { text: "Responses" }),

@@ -302,7 +302,10 @@ export class Panel {
 
   /** The end: by an event, by a refusal, or because the log had no more events and the snapshot has the outcome. */
   #end() {
-    if (isTerminal(this.run)) this.#endedAt ??= Date.now();
+    if (isTerminal(this.run) && this.run.id !== undefined) {
+      this.#endedAt ??= Date.now();
+      void this.#times.settle(() => this.#spark.clear());
+    }
     if (this.#hasEnd || this.#isDetached) return;
     this.#hasEnd = true;
     if (this.run.error) this.#output.error(errorOf(this.run.error));

@@ -1,7 +1,7 @@
 /** A JSON Schema as a tree of its fields, each with its type, its default and its description. */
 
+import { paragraphsOf, withCode } from "./docstring.js";
 import { el } from "./dom.js";
-import { paragraphsOf } from "./facts.js";
 import { brief } from "./format.js";
 import { hint, resolve, typeName } from "./schema.js";
 
@@ -47,7 +47,7 @@ function fieldOf({ name, schema, isRequired }, root) {
     isRequired && el("span", { class: "field-required", text: "required" }),
     given !== undefined && !isRequired && el("span", { class: "field-hint", text: `default ${brief(JSON.stringify(given), 80)}` }),
   ];
-  const help = description && el("p", { class: "field-help", text: paragraphsOf(description)[0] ?? "" });
+  const help = description && el("p", { class: "field-help" }, ...withCode(paragraphsOf(description)[0] ?? ""));
   if (partsOf(schema, root).length === 0) return el("li", {}, el("div", { class: "schema-line" }, ...line), help);
   const inside = el("details", {}, el("summary", { class: "schema-line" }, ...line));
   // Made when it is opened, because a schema can contain itself.

@@ -25,6 +25,10 @@ export class Spark {
     el("span", { class: "speed-words" }, this.#first, this.#speed),
   );
 
+  clear() {
+    this.#rate = new Rate();
+  }
+
   /** @param {number} count @param {number} atMs The time of the events, after the run's start. */
   add(count, atMs) {
     this.#rate.add(count, atMs);

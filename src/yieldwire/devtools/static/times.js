@@ -4,7 +4,8 @@
  * Theory of operation. An event that arrives live was written a moment ago, so the page's clock gives its time. Events
  * that were in the log before, or that were written while the page did not read, arrive all at once: their times are
  * fetched from the server, page by page, up to the newest event that the log had when the first page was read. Events
- * that arrive before that event is known are held. Each event is counted once, when its time is known.
+ * that arrive before that event is known are held. Each event is counted once, when its time is known. When the run of
+ * this page has ended, the server's times replace the page's, so that they are the same after a reload.
  */
 
 /**
@@ -14,6 +15,7 @@
  */
 
 const KEPT = 100_000; // as many as the list of events keeps
+const SETTLED = 10_000; // events whose times are worth to be fetched again
 
 /** When a run started; `startedAt` is its last attempt's. @param {Started} run */
 export const startOf = ({ attempt, createdAt, startedAt }) =>
@@ -60,6 +62,24 @@ export class Times {
     const last = events.at(-1)?.seq ?? -1;
     if (first <= this.#pastSeq) this.#held.push({ first, last, nowMs });
     else this.#set(first, last, nowMs - this.#beganMs);
+  }
+
+  /**
+   * Replace the page's times of a run that has ended by the server's.
+   * @param {() => void} recount Called before all events are counted again.
+   */
+  async settle(recount) {
+    if (!this.#isOwn || this.#times.size > SETTLED) return;
+    this.#isOwn = false;
+    /** @type {[number, number][]} */
+    const counted = [];
+    const count = (/** @type {number} */ events, /** @type {number} */ atMs) => counted.push([events, atMs]);
+    const exact = new Times({ load: this.#load, count, isOwn: false, nowMs: this.#beganMs });
+    await exact.fetch(0);
+    if (exact.#times.size < this.#times.size) return; // the server could not be read
+    this.#times = exact.#times;
+    recount();
+    for (const [events, atMs] of counted) this.#count(events, atMs);
   }
 
   /** Fetch the times of the events after `seq` that the log has already. @param {number} seq */
