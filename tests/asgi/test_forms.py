@@ -1,10 +1,11 @@
 import io
+from datetime import date
 from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, HttpUrl
 
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.forms import coerce
@@ -27,6 +28,9 @@ class Form(BaseModel):
     either: int | str = 0
     files: list[bytes] = []
     file: Upload | None = None
+    day: date | None = None
+    home: HttpUrl | None = None
+    size: Literal["", "xl"] = ""
 
     model_config = {"arbitrary_types_allowed": True}
 
@@ -47,6 +51,7 @@ def upload(content: bytes = b"x", filename: str = "a.txt") -> Upload:
     [
         (("text", "hello"), "hello"),
         (("text", ""), ""),
+        (("size", ""), ""),
         (("text", '{"a":1}'), '{"a":1}'),
         (("text", "null"), "null"),
         (("number", "5"), "5"),
@@ -70,7 +75,7 @@ def test_a_field_is_text_unless_its_type_cannot_take_text(
     assert read(pair)[pair[0]] == value
 
 
-@pytest.mark.parametrize("name", ["number", "share", "place"])
+@pytest.mark.parametrize("name", ["number", "share", "place", "kind", "day", "home"])
 def test_a_control_that_was_left_empty_counts_as_not_sent(name: str) -> None:
     assert name not in read((name, ""))
 

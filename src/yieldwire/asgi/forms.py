@@ -2,7 +2,7 @@
 
 A form has only text. If a field's type cannot be text, its text is read as JSON. A field that
 can be repeated becomes an array, and an empty control counts as not sent unless its field takes
-text. An unticked box, which sends nothing, is ``false``.
+empty text. An unticked box, which sends nothing, is ``false``.
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,10 @@ def coerce(pairs: Pairs, schema: Schema, *, max_depth: int) -> dict[str, Any]:
         sent.setdefault(name, []).append(value)
     data: dict[str, Any] = {}
     for name, values in sent.items():
-        types = Field.of(properties.get(name, {}), definitions).kinds
-        kept = [value for value in values if not _is_empty(value, types)]
-        close_uploads([value for value in values if _is_empty(value, types)])
+        field = Field.of(properties.get(name, {}), definitions)
+        types = field.kinds
+        kept = [value for value in values if not _is_empty(value, field)]
+        close_uploads([value for value in values if _is_empty(value, field)])
         if "array" in types and not (len(kept) == 1 and _looks_like(kept[0], "[")):
             data[name] = list(kept)
         elif kept:
@@ -44,11 +45,11 @@ def coerce(pairs: Pairs, schema: Schema, *, max_depth: int) -> dict[str, Any]:
     return data
 
 
-def _is_empty(value: str | Upload, types: frozenset[str]) -> bool:
+def _is_empty(value: str | Upload, field: Field) -> bool:
     if isinstance(value, Upload):
         # A browser sends an empty part for a file control with nothing chosen.
         return value.size == 0 and value.filename == "upload"
-    return value == "" and (bool(types) and "string" not in types)
+    return value == "" and not field.takes_empty_text
 
 
 def _looks_like(value: str | Upload, *starts: str) -> bool:

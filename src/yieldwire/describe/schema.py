@@ -17,6 +17,11 @@ Definitions: TypeAlias = Mapping[str, Schema]
 COMBINED: Final = frozenset({"allOf", "anyOf", "oneOf"})
 """The keywords that hold schemas for the same value."""
 
+NEVER_EMPTY: Final = frozenset(
+    {"date", "date-time", "duration", "email", "ipv4", "ipv6", "time", "uri", "uuid"}
+)
+"""The formats of JSON Schema that an empty text never has."""
+
 _DEFINITIONS: Final = "#/$defs/"
 _OF_VALUES: Final[Mapping[type, str]] = {
     bool: "boolean",
@@ -27,6 +32,11 @@ _OF_VALUES: Final[Mapping[type, str]] = {
     str: "string",
     type(None): "null",
 }
+
+
+def kind_of(value: Json) -> str:
+    """Return the JSON type of a value that was read from JSON."""
+    return _OF_VALUES[type(value)]
 
 
 def definitions_of(schema: Schema) -> Definitions:
@@ -67,7 +77,7 @@ def kinds(schema: Schema) -> Sequence[str]:
         return [declared] if isinstance(declared, str) else declared
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
-        return list(dict.fromkeys(_OF_VALUES[type(value)] for value in values))
+        return list(dict.fromkeys(kind_of(value) for value in values))
     if {"properties", "additionalProperties", "patternProperties"} & schema.keys():
         return ["object"]
     return ["array"] if {"items", "prefixItems"} & schema.keys() else []
@@ -135,6 +145,16 @@ class Field:
     def takes_text(self) -> bool:
         """Whether one value can be text, and not a file."""
         return any("string" in kinds(one) and not is_file(one) for one in self.choices)
+
+    @property
+    def takes_empty_text(self) -> bool:
+        """Whether its value can be an empty text: not that of a choice, a date, an address."""
+        return not self.kinds or any(
+            "string" in kinds(one)
+            and "" in one.get("enum", [one.get("const", "")])
+            and one.get("format") not in NEVER_EMPTY
+            for one in self.every
+        )
 
     @property
     def takes_file(self) -> bool:
