@@ -23,6 +23,7 @@ from yieldwire.actions.resource import Resource as Resource
 from yieldwire.actions.resource import Use as Use
 from yieldwire.actions.upload import Upload as Upload
 from yieldwire.asgi import Actions as Actions
+from yieldwire.asgi.pages import Pages as Pages
 from yieldwire.asgi.requestlimits import RequestLimits as RequestLimits
 from yieldwire.clock import Timing as Timing
 from yieldwire.errors import ActionError as ActionError

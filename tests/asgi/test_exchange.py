@@ -15,13 +15,10 @@ from yieldwire.asgi.exchange import (
     PIECE_BYTES,
     BrokenOff,
     Exchange,
-    error_page,
     is_servers_own,
-    page,
     run_headers,
 )
 from yieldwire.errors import (
-    ErrorObject,
     Fenced,
     MethodNotAllowed,
     NotFound,
@@ -269,42 +266,6 @@ def test_a_browser_that_navigates_wants_a_page(accept: str, wants_page: bool) ->
     exchange = Recorded(post("/", headers=[("accept", accept)])).exchange
 
     assert exchange.wants_page is wants_page
-
-
-def test_a_page_escapes_what_it_is_given() -> None:
-    hostile = "</title><script>"
-    shown = page(hostile, f'/"{hostile}', "", attributes={"data-x": f'"{hostile}'}).decode()
-
-    assert "<script>" not in shown
-    assert '""' not in shown
-
-
-def test_an_error_page_names_the_fields_and_the_id() -> None:
-    error = ErrorObject(
-        code="X", message="<b>", field_errors={"<i>": ["<u>", "two"]}, error_id="4711"
-    )
-
-    shown = error_page(error, "").decode()
-
-    assert "<li><strong>&lt;i&gt;</strong>: &lt;u&gt; two</li>" in shown
-    assert "X · 4711" in shown
-    assert "<b>" not in shown
-
-
-@pytest.mark.parametrize(
-    ("error", "advice"),
-    [
-        (ErrorObject(code="VALIDATION_ERROR", message="No.", status=422), "change what is wrong"),
-        (ErrorObject(code="RATE_LIMITED", message="No.", status=429, retryable=True), "a moment"),
-        (ErrorObject(code="NOT_FOUND", message="No.", status=404), None),
-        (ErrorObject(code="METHOD_NOT_ALLOWED", message="No.", status=405), None),
-    ],
-)
-def test_an_error_page_advises_what_helps(error: ErrorObject, advice: str | None) -> None:
-    shown = error_page(error, "").decode()
-
-    assert ("Go back" in shown) == (advice is not None)
-    assert advice is None or advice in shown
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 
 import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
-from yieldwire import Actions, RateLimit, RunLimits, Timing, errors
+from yieldwire import Actions, Pages, RateLimit, RunLimits, Timing, errors
 from yieldwire.actions.action import Options
 from yieldwire.actions.declare import ActionOptions, FeedOptions
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
@@ -199,6 +199,7 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("Timing", Timing),
         ("RunLimits", RunLimits),
         ("RequestLimits", RequestLimits),
+        ("Pages", Pages),
         ("SQLiteStore", partial(SQLiteStore, "runs.db")),
     ],
 )

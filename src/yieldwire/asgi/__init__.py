@@ -14,6 +14,7 @@ from yieldwire.actions.resource import Resource
 from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
 from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
 from yieldwire.asgi.safety import Hosts, Networks, Origins, Safety
@@ -49,6 +50,7 @@ class Actions:
         hosts: ``Host`` names that are answered; on loopback only loopback names by default.
         trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is trusted.
         request_limits: How large a request can be.
+        pages: How the pages look that people see after a plain HTML form.
         run_limits: The limits for one run.
         timing: How long things can take.
         max_runs: Runs that one caller can have at a time, over all actions.
@@ -76,6 +78,7 @@ class Actions:
         hosts: Hosts | None = None,
         trusted_proxies: Networks = (),
         request_limits: RequestLimits | None = None,
+        pages: Pages | None = None,
         run_limits: RunLimits | None = None,
         timing: Timing | None = None,
         max_runs: Count | None = 1000,
@@ -98,9 +101,9 @@ class Actions:
             checks_chunks=checks_chunks,
             clock=clock,
         )
-        safety, limits = Safety(origins, hosts, trusted_proxies), request_limits or RequestLimits()
+        safety = Safety(origins, hosts, trusted_proxies)
         self.site: Final = Site(
-            self.app, ROUTES, identify=identify, safety=safety, request_limits=limits
+            self.app, ROUTES, identify=identify, safety=safety, limits=request_limits, pages=pages
         )
 
     @property
@@ -209,8 +212,9 @@ class Actions:
         """Answer as an ASGI application."""
         match scope["type"]:
             case "http":
-                stall_timeout = self.app.timing.stall_timeout
-                await self.site.answer(Exchange(scope, receive, send, stall_timeout=stall_timeout))
+                stall_timeout, pages = self.app.timing.stall_timeout, self.site.pages
+                exchange = Exchange(scope, receive, send, stall_timeout=stall_timeout, pages=pages)
+                await self.site.answer(exchange)
             case "lifespan":
                 await self._live(receive, send)
             case _:

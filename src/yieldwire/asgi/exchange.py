@@ -1,18 +1,21 @@
 """One HTTP request and its answer, as passed to every handler."""
 
-import html
 import logging
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import cached_property
 from types import BuiltinMethodType, FunctionType, MethodType
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from yieldwire.asgi.pages import PageContent, Pages
+from yieldwire.asgi.pages.error import error_content
+from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
@@ -21,6 +24,7 @@ from yieldwire.errors import (
     InternalError,
     Json,
     MethodNotAllowed,
+    ParseError,
     RateLimited,
     RunError,
     StoreError,
@@ -28,7 +32,6 @@ from yieldwire.errors import (
     YieldwireError,
 )
 from yieldwire.errors.debug import cut, shown
-from yieldwire.errors.errorobject import Debug
 from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
@@ -49,12 +52,18 @@ PIECE_BYTES: Final = 65_536
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
 _CLOSING: Final = frozenset({400, 408, 413})
-_AMENDABLE: Final = frozenset({400, 402, 409, 413, 415, 422})  # the form's sender can fix these
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 PAGE_POLICY: Final = (b"content-security-policy", _POLICY.encode())
+_PAGE: Final = (
+    PAGE_POLICY,
+    # Its URL opens the run if that has no owner: no other site learns it.
+    (b"referrer-policy", b"same-origin"),
+)
+_PLAIN: Final = Pages()
 
 
 class BrokenOff(YieldwireError):
@@ -79,20 +88,30 @@ class Exchange:
     ``base`` is the path at which the application is mounted, ``path`` is the rest.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, stall_timeout: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        stall_timeout: float,
+        pages: Pages = _PLAIN,
+    ) -> None:
         self.scope: Final = scope
         self.incoming: Final = Incoming.of_http(scope)
         """The facts about the request that safety checks."""
         self.headers: Final = self.incoming.headers
         self.method: Final[str] = scope["method"]
         self.receive, self.send = receive, send
-        self._stall_timeout = stall_timeout
+        self._stall_timeout, self._pages = stall_timeout, pages
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
         self.path: Final = _below(self.base, path, scope) if self.base else path
         self.extra: list[tuple[bytes, bytes]] = []
         """Headers of every answer to this request."""
         self.has_head = False
+        self.form: PostedForm | None = None
+        """The plain form that starts a run, for a page that shows it again."""
 
     @property
     def sends_from_any_task(self) -> bool:
@@ -199,16 +218,45 @@ class Exchange:
 
     async def answer_error_object(self, error: ErrorObject, headers: Headers = ()) -> None:
         """Send an error object with its status; for a browser's navigation, as a small page."""
-        if self.wants_page:
-            page = error_page(error, self.base)
-            await self.answer(
-                error.status,
-                page,
-                media_type="text/html; charset=utf-8",
-                headers=[*headers, PAGE_POLICY],
-            )
-        else:
+        if not self.wants_page:
             await self.answer_json(error.status, {"error": error.to_dict()}, headers)
+            return
+        try:
+            links = self.links()
+        except ParseError:
+            links = NO_LINKS
+        content = error_content(error, self.root, form=self.form, links=links)
+        await self._answer_html(error.status, self._pages.error_page(content), headers)
+
+    async def answer_page(self, content: PageContent) -> None:
+        """Send a page.
+
+        Raises:
+            UsageError: If the application's template does not return text.
+        """
+        await self._answer_html(200, self._pages.page(content))
+
+    async def _answer_html(self, status: int, page: bytes, headers: Headers = ()) -> None:
+        every = [*headers, *_PAGE]
+        await self.answer(status, page, media_type="text/html; charset=utf-8", headers=every)
+
+    def links(self) -> Links:
+        """Return where a page can lead: from the query, or back to the page that led here.
+
+        Raises:
+            ParseError: If the query has a page that is not on this origin.
+        """
+        is_input = self.method == "GET" and not self.path.startswith("/runs/")  # of a feed
+        host = self.headers.get("host", "")
+        links = Links.of({} if is_input else self.request.query_params, host)
+        path = site_path(self.headers.get("referer", ""), host)
+        return links.or_back(path, here=quote(self.base + self.path), runs=f"{self.root}/runs/")
+
+    @property
+    def root(self) -> str:
+        """The base as a part of a URL."""
+        # It can contain data from a caller, if it is mounted below a path parameter.
+        return quote(self.base)
 
     @property
     def wants_page(self) -> bool:
@@ -251,59 +299,10 @@ def is_servers_own(send: object) -> bool:
     return False
 
 
-def run_headers(run_id: str, base: str) -> Headers:
+def run_headers(run_id: str, base: str, query: str = "") -> Headers:
     """Return the headers that name a run."""
     return [
         (b"run-id", run_id.encode()),
         # The base can contain data from a caller, if it is mounted below a path parameter.
-        (b"location", f"{quote(base)}/runs/{run_id}".encode()),
+        (b"location", f"{quote(base)}/runs/{run_id}{query}".encode()),
     ]
-
-
-def page(
-    title: str, base: str, body: str, *, attributes: Mapping[str, str], head: str = ""
-) -> bytes:
-    """Return a small HTML page. ``title`` and the attributes are escaped here, ``body`` is not."""
-    named = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
-    root = html.escape(base)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n"
-        f'<link rel="stylesheet" href="{root}/follow.css">\n{head}</head>\n'
-        f"<body{named}>\n{body}</body>\n</html>\n"
-    ).encode()
-
-
-def error_page(error: ErrorObject, base: str) -> bytes:
-    """Return a page that says what was wrong, and with which field."""
-    fields: list[Any] = [
-        f"<li><strong>{html.escape(name)}</strong>: {html.escape(' '.join(messages))}</li>"
-        for name, messages in (error.field_errors or {}).items()
-    ]
-    listed = f"<ul>{''.join(fields)}</ul>\n" if fields else ""
-    body = (
-        f"<main>\n<h1>{html.escape(error.message)}</h1>\n{listed}"
-        f'<p class="code">{html.escape(error.code)}'
-        f"{' · ' + html.escape(error.error_id) if error.error_id else ''}</p>\n"
-        f"{debug_part(error.debug)}{_advice(error)}</main>\n"
-    )
-    return page(error.message, base, body, attributes={"data-status": "refused"})
-
-
-def debug_part(debug: Debug | None) -> str:
-    """Return the part of a page with the details of an unexpected exception."""
-    if debug is None:
-        return ""
-    return (
-        '<section data-role="debug">\n<h2>Shown in development only</h2>\n'
-        f'<pre class="traceback">{html.escape(debug["traceback"])}</pre>\n</section>\n'
-    )
-
-
-def _advice(error: ErrorObject) -> str:
-    if error.retryable:
-        return "<p>Go back, and send it again in a moment.</p>\n"
-    if error.field_errors or error.status in _AMENDABLE:
-        return "<p>Go back, change what is wrong, and send it again.</p>\n"
-    return ""

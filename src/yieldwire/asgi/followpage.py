@@ -1,84 +1,85 @@
-"""The small page that follows one run: the target of a plain HTML form's redirect.
+"""The page that follows one run, for the browser that started it by a plain HTML form.
 
 It works without JavaScript, by reloading, and with it updates live.
 """
 
-import html
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from pydantic_core import to_json
+from pydantic_core import from_json
 
-from yieldwire.asgi.exchange import PAGE_POLICY, Exchange, debug_part, page
+from yieldwire.actions.action import Action
+from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.link import Links
+from yieldwire.asgi.pages.run import RunView
+from yieldwire.asgi.pages.value import label_of
 from yieldwire.asgi.site import Site
 from yieldwire.errors import Json
-from yieldwire.log.cursor import cursor_of
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.events import EventType
+from yieldwire.log.run import RunRecord
+from yieldwire.log.snapshot import retry_after_ms
 
-REFRESH_SECONDS: Final = 1
+OUTPUT: Final = 50
+"""How many of a run's newest chunks the page shows."""
+_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_SHOWN_APART: Final = frozenset({"text", "append", "progress", "value"})
 
 
 async def answer_page(site: Site, exchange: Exchange, run: RunRecord) -> None:
     """Answer with the page of ``run`` in its current state."""
     snapshot = await site.app.snapshot(run.id)
-    title = run.action.replace("_", " ").capitalize()
-    ended = snapshot["error"] is not None or snapshot["status"] == Status.COMPLETED
-    base = html.escape(exchange.base)
-    head = f'<script type="module" src="{base}/follow.js"></script>\n'
-    if not ended:
-        refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
-        head += f"<noscript>{refresh}</noscript>\n"
-    attributes = {
-        "data-run": run.id,
-        "data-status": snapshot["status"],
-        "data-cursor": cursor_of(run.id, snapshot["seq"]),
-    }
-    body = "".join(_parts(title, snapshot, base, ended=ended))
-    await exchange.answer(
-        200,
-        page(title, exchange.base, f"<main>\n{body}</main>\n", attributes=attributes, head=head),
-        media_type="text/html; charset=utf-8",
-        headers=[PAGE_POLICY],
+    action = site.app.registry.find(run.action)
+    signature = None if action is None else action.signature
+    chunk = None if signature is None or signature.chunk is None else signature.chunk.json_schema
+    view = RunView(
+        snapshot=snapshot,
+        base=exchange.root,
+        result=None if signature is None else signature.result.json_schema,
+        chunk=chunk,
+        output=await _newest_output(site, run, snapshot),
+        refresh=max(1, (retry_after_ms(run, site.app.clock.now()) or 0) // 1000),
+        links=exchange.links(),
     )
+    await exchange.answer_page(view.content())
 
 
-def _parts(title: str, snapshot: Mapping[str, Json], base: str, *, ended: bool) -> Iterator[str]:
-    status, error = snapshot["status"], snapshot["error"] or {}
-    yield f'<header><h1 data-role="action">{html.escape(title)}</h1> '
-    yield f'<p data-role="status" role="status">{status}</p></header>\n'
-    yield _progress(snapshot["progress"])
-    yield f'<div data-role="error" role="alert"{_hidden(error)}>'
-    yield f'<strong data-role="code">{html.escape(str(error.get("code", "")))}</strong> '
-    yield f'<span data-role="reason">{html.escape(str(error.get("message", "")))}</span></div>\n'
-    yield debug_part(error.get("debug"))
-    for role, content in (("text", snapshot["text"]), ("result", snapshot["result"])):
-        shown = "" if content is None else html.escape(_pretty(content))
-        yield f'<pre data-role="{role}"{_hidden(shown)}>{shown}</pre>\n'
-    if not ended:
-        action = f"{base}/runs/{html.escape(snapshot['id'])}/cancel"
-        yield f'<form data-role="stop" method="post" action="{action}">'
-        yield "<button>Stop</button></form>\n"
+async def _newest_output(site: Site, run: RunRecord, snapshot: dict[str, Json]) -> Sequence[Json]:
+    """Return the newest chunks that are neither text nor progress."""
+    newest = snapshot["chunk"]
+    if isinstance(newest, dict) and newest.get("type") == "value":
+        return [newest["value"]]
+    if newest is None or _is_shown_apart(newest):
+        return ()
+    found: list[Json] = []
+    after = max(snapshot["firstSeq"] - 1, snapshot["seq"] - OUTPUT)
+    for block in await site.app.store.read(run.id, after):
+        for event in block.events():
+            if event.type is EventType.RESTARTED:
+                found.clear()
+            elif event.type is EventType.CHUNK:
+                found.append(from_json(event.data))
+    return [each for each in found if not _is_shown_apart(each)]
 
 
-def _progress(progress: Mapping[str, Json] | None) -> str:
-    shown = progress or {}
-    current, total = shown.get("current"), shown.get("total")
-    scale = f' max="{_shown(total)}" value="{_shown(current)}"' if total else ""
-    message = _shown(shown.get("message") or "")
-    return (
-        f'<progress data-role="progress"{scale}{_hidden(progress)}></progress>\n'
-        f'<p data-role="message">{message}</p>\n'
+def _is_shown_apart(chunk: Json) -> bool:
+    kind = chunk.get("type") if isinstance(chunk, dict) else None
+    return isinstance(chunk, str) or (isinstance(kind, str) and kind in _SHOWN_APART)
+
+
+def posted_form(
+    exchange: Exchange, action: Action[..., Any, Any], links: Links
+) -> PostedForm | None:
+    """Return the form that a browser has sent to ``action``; ``None`` if the body is not a form.
+
+    Nothing of it was read yet.
+    """
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _FORMS:
+        return None
+    return PostedForm(
+        title=label_of(action.name),
+        schema=action.input_schema,
+        takes_files=action.takes_files,
+        target=f"{exchange.root}/{action.name}{links.query}",
     )
-
-
-def _shown(value: Json) -> str:
-    # An action can yield any JSON and call it progress.
-    return html.escape(str(value))
-
-
-def _hidden(content: object) -> str:
-    return "" if content else " hidden"
-
-
-def _pretty(value: Json) -> str:
-    return value if isinstance(value, str) else to_json(value, indent=2).decode()

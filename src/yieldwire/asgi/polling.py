@@ -121,7 +121,8 @@ async def cancel_run(site: Site, exchange: Exchange, caller: Caller, run_id: str
     run = await _run(site, caller, run_id, "cancel")
     await site.app.cancel(run.id)
     if exchange.wants_page:
-        await exchange.answer(303, headers=run_headers(run.id, exchange.base))
+        query = exchange.links().query
+        await exchange.answer(303, headers=run_headers(run.id, exchange.base, query))
         return
     headers = run_headers(run.id, exchange.base)
     await exchange.answer_json(200, await site.app.snapshot(run.id), headers)

@@ -51,13 +51,23 @@ def _asset(name: str) -> Mapping[str, Handler]:
     return {"GET": static_file(_STATIC.joinpath(name).read_bytes(), name)}
 
 
+_STYLE: Final = _STATIC.joinpath("follow.css").read_bytes()
+
+
+async def style(site: Site, exchange: Exchange, _caller: Caller) -> None:
+    """Answer ``GET {base}/follow.css``: how the pages look, in the application's colour."""
+    headers = [(b"cache-control", b"no-cache")]
+    body = _STYLE + site.pages.style
+    await exchange.answer(200, body, media_type=_MEDIA_TYPES["css"], headers=headers)
+
+
 ROUTES: Final[Table] = {
     ("{}",): {"GET": call_action, "POST": call_action},  # first, as it is asked for most
     ("manifest.json",): {"GET": describe},
     ("openapi.json",): {"GET": document},
     ("client.js",): _asset("client.js"),
     ("follow.js",): _asset("follow.js"),
-    ("follow.css",): _asset("follow.css"),
+    ("follow.css",): {"GET": style},
     ("runs",): {"GET": polling.list_runs},
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
     ("runs", "{}", "events"): {"GET": polling.get_events},

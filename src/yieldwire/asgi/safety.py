@@ -239,7 +239,7 @@ class Safety:
         if site in {"same-origin", "none"}:
             return
         if origin is not None:
-            is_same = _same_host(origin, headers.get("host", ""))
+            is_same = same_host(origin, headers.get("host", ""))
             if not is_same or site in {"cross-site", "same-site"}:
                 raise Forbidden("Pages of this origin are not allowed to call; see origins=.")
         elif site is not None:
@@ -336,7 +336,8 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _same_host(origin: str, host: str) -> bool:
+def same_host(origin: str, host: str) -> bool:
+    """Return whether an origin has the name and the port of a ``Host`` header."""
     try:
         parts = urlsplit(origin)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)

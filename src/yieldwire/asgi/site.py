@@ -15,6 +15,7 @@ from yieldwire.asgi import signals, workers
 from yieldwire.asgi.disconnect import Disconnected, Disconnects
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.negotiation import Formats
+from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.requestlimits import Allowance, RequestLimits
 from yieldwire.asgi.route import PUBLIC, Route, Table, match
@@ -45,7 +46,8 @@ class Site:
         routes: The URLs that are answered.
         identify: Identifies the caller of each request; ``None``: every caller is anonymous.
         safety: Which requests are answered at all.
-        request_limits: How large a request and its answer can be.
+        limits: How large a request and its answer can be; ``None``: the defaults.
+        pages: How the pages look that people see; ``None``: as the package has them.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Site:
         *,
         identify: Identify | None,
         safety: Safety,
-        request_limits: RequestLimits,
+        limits: RequestLimits | None,
+        pages: Pages | None,
     ) -> None:
         self.app: Final = app
         self.safety: Final = safety
-        self.request_limits: Final = request_limits
-        self.answers: Final = Allowance(request_limits.answers_bytes)  # of JSON's events
+        self.request_limits: Final = limits or RequestLimits()
+        self.pages: Final = pages or Pages()
+        self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
         self.routes = routes
         """The routes; the developer page and dialects put theirs first."""
         self.formats: Final = Formats()

@@ -13,6 +13,7 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.context import RequestFacts
 from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
+from yieldwire.asgi.followpage import posted_form
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, flag, preferences
 from yieldwire.asgi.requestlimits import Allowance
@@ -66,9 +67,11 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
             else:
                 await stream_run(site, exchange, caller, run, seq, wanted=wanted)
         return
-    is_held = not prefer.respond_async and wanted is not HTML
+    if wanted is HTML and not prefer.respond_async:
+        await _start_by_form(site, exchange, caller, action)
+        return
     # A caller with too many streams is refused before a run starts that it could not read.
-    with site.slot(caller) if is_held else nullcontext():
+    with site.slot(caller) if not prefer.respond_async else nullcontext():
         request = StartRequest(
             action=action,
             caller=caller,
@@ -97,6 +100,23 @@ def _reading(
     if exchange.method == "GET":
         return partial(_read_query, exchange, action, limits.depth)
     return partial(read_input, exchange.headers, exchange.receive, action, limits, idle)
+
+
+async def _start_by_form(
+    site: Site, exchange: Exchange, caller: Caller, action: Action[..., Any, Any]
+) -> None:
+    """Start a run, and send the browser to its page; a form that is refused is shown again."""
+    links, read = exchange.links(), _reading(site, exchange, action)
+    form = exchange.form = posted_form(exchange, action, links)
+    request = StartRequest(
+        action=action,
+        caller=caller,
+        facts=_facts(exchange, caller),
+        read=read if form is None else partial(form.fill, read),
+        key=key_of(exchange),
+    )
+    run = await site.app.begin(request)
+    await exchange.answer(303, headers=run_headers(run.id, exchange.base, links.query))
 
 
 async def _read_query(exchange: Exchange, action: Action[..., Any, Any], depth: int) -> Json:
@@ -140,8 +160,6 @@ async def _answer_started(
     if prefer.respond_async:
         headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
         await exchange.answer_json(202, await site.app.snapshot(run.id), headers)
-    elif wanted is HTML:
-        await exchange.answer(303, headers=run_headers(run.id, exchange.base))
     elif wanted is JSON:
         await _answer_when_ended(site, exchange, caller, run, prefer)
     else:

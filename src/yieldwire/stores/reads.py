@@ -13,7 +13,7 @@ from yieldwire.log.events import Block
 
 Place: TypeAlias = tuple[str, int, int]
 """A run's id, the seq after which to read, and how many bytes."""
-Pages: TypeAlias = "asyncio.Future[Sequence[Block]]"
+Reading: TypeAlias = "asyncio.Future[Sequence[Block]]"
 
 
 class Reads:
@@ -22,9 +22,9 @@ class Reads:
     ``ask`` starts a read, of the blocks after a seq of a run.
     """
 
-    def __init__(self, ask: Callable[[str, int, int], Pages]) -> None:
+    def __init__(self, ask: Callable[[str, int, int], Reading]) -> None:
         self._ask = ask
-        self._reads: dict[Place, Pages] = {}
+        self._reads: dict[Place, Reading] = {}
 
     async def page(self, run_id: str, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``. A reader that is cancelled stops no other's read."""
@@ -35,7 +35,7 @@ class Reads:
             reading.add_done_callback(partial(self._forget, place))
         return await asyncio.shield(reading)
 
-    def _forget(self, place: Place, reading: Pages) -> None:
+    def _forget(self, place: Place, reading: Reading) -> None:
         if self._reads.get(place) is reading:
             del self._reads[place]
 

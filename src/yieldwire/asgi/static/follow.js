@@ -1,42 +1,27 @@
 /**
- * The small page that follows one run, after a plain HTML form was posted. The server writes the page with the run's current
- * state; without JavaScript it reloads until the run has ended, with JavaScript this file takes over. The page's HTML,
- * at `{base}/runs/{id}`, everything escaped, nothing inline:
+ * Makes the page of a run live. The server writes the page with the run's current state, and without JavaScript the browser loads
+ * it again until the run has ended. This file shows status, progress and text as they come. Everything that is shown by its schema
+ * it takes from the page as the server writes it then: the output while the run continues, and all the rest at the end.
  *
- *     <!doctype html>
- *     <html lang="en">
- *       <head>
- *         <meta charset="utf-8">
- *         <meta name="viewport" content="width=device-width, initial-scale=1">
- *         <title>import_contacts: running</title>
- *         <link rel="stylesheet" href="../follow.css">
- *         <noscript><meta http-equiv="refresh" content="2"></noscript>        only while the run is not ended
- *         <script type="module" src="../follow.js"></script>
- *       </head>
- *       <body data-run="ID" data-status="running" data-cursor="ID.12">        data-cursor: the last event that the text below has
- *         <main>
- *           <header><h1 data-role="action">import_contacts</h1> <p data-role="status" role="status">running</p></header>
- *           <progress data-role="progress" max="400" value="12"></progress>   hidden without progress; no value without a total
- *           <p data-role="message">Processing 12 of 400</p>
- *           <div data-role="error" role="alert" hidden><strong data-role="code"></strong> <span data-role="reason"></span></div>
- *           <pre data-role="text" hidden></pre>
- *           <pre data-role="result" hidden></pre>                             JSON, or the text itself
- *           <form data-role="stop" method="post" action="ID/cancel"><button>Stop</button></form>     only while not ended
- *         </main>
- *       </body>
- *     </html>
- *
- * Any of the elements can be missing. Without `data-cursor` the run is read from its first event and the text is rebuilt.
+ * The page has one element with `data-run`, `data-status` and `data-cursor` (the last event that its text has), and in it one
+ * element for each `data-role` below. A template of an application's own can leave out any of them.
  */
 
 import { createClient, textOf } from "./client.js";
 
 const SHOWN = 500_000; // characters of text that stay on the page
-const { run: id, status, cursor } = document.body.dataset;
-const part = (role) => document.querySelector(`[data-role="${role}"]`);
+const OUTPUT_MS = 1000; // between two looks at the output
+const AT_THE_END = ["how-far", "error", "output", "result", "trace", "duration", "foot"];
+const STATUSES = { pending: "Waiting", running: "Running", completed: "Completed", failed: "Failed", cancelled: "Stopped" };
+const ENDS = { done: "completed", error: "failed", cancelled: "cancelled" };
+
+const main = document.querySelector("[data-run]");
+const { run: id, status: first, cursor } = main.dataset;
+const title = document.title;
+const part = (role, within = main) => within.querySelector(`[data-role="${role}"]`);
 const pending = { text: "", progress: null, isDue: false };
-let hasEnded = false;
 let isStale = !cursor; // the text that the server wrote will be sent again
+let outputTimer;
 
 function put(role, text) {
   const element = part(role);
@@ -45,48 +30,22 @@ function put(role, text) {
   element.hidden = !text;
 }
 
-function showStatus(text) {
-  document.body.dataset.status = text;
-  put("status", text);
-  document.title = `${part("action")?.textContent ?? "Run"}: ${text}`;
+function showStatus(status) {
+  if (status === main.dataset.status) return;
+  main.dataset.status = status;
+  put("status", STATUSES[status] ?? status);
+  document.title = title.replace(STATUSES[first], STATUSES[status] ?? status);
 }
 
 function showProgress({ current, total, message }) {
   const bar = part("progress");
   put("message", message);
+  put("percent", total > 0 ? `${Math.round(Math.min(100, Math.max(0, (100 * current) / total)))}%` : "");
+  if (part("how-far")) part("how-far").hidden = false;
   if (!bar) return;
   bar.hidden = false;
   if (total > 0) Object.assign(bar, { max: total, value: current });
   else bar.removeAttribute("value");
-}
-
-/** Show the details of an unexpected exception, which only a server in development sends. */
-function showDebug({ traceback }) {
-  if (part("debug")) return;
-  const section = document.createElement("section");
-  section.dataset.role = "debug";
-  const title = document.createElement("h2");
-  title.textContent = "Shown in development only";
-  const text = document.createElement("pre");
-  text.className = "traceback";
-  text.textContent = traceback;
-  section.append(title, text);
-  part("error")?.after(section);
-}
-
-function showEnd(type, data) {
-  hasEnded = true;
-  part("stop")?.remove();
-  const bar = part("progress");
-  if (bar && !bar.hasAttribute("value")) bar.hidden = true; // the last progress is not known
-  if (type !== "done") {
-    put("code", data.code);
-    put("reason", data.message);
-    if (part("error")) part("error").hidden = false;
-    if (data.debug) showDebug(data.debug);
-  } else if (data?.result !== undefined && data.result !== null) {
-    put("result", typeof data.result === "string" ? data.result : JSON.stringify(data.result, null, 2));
-  }
 }
 
 /** Draw at most once per browser frame, however fast the chunks arrive. */
@@ -99,50 +58,85 @@ function draw() {
     isStale = false;
     text.hidden = false;
     text.append(pending.text);
-    while (text.textContent.length > SHOWN && text.childNodes.length > 1) text.firstChild.remove();
+    while (text.textContent.length > SHOWN && text.childNodes.length > 1) {
+      text.firstChild.remove();
+      put("cut", "The beginning of the text is not shown.");
+    }
   }
   Object.assign(pending, { text: "", progress: null });
 }
 
+function restart() {
+  Object.assign(pending, { text: "", progress: null });
+  put("text", "");
+  for (const role of ["how-far", "output", "cut"]) if (part(role)) part(role).hidden = true;
+}
+
 function take({ type, data }) {
-  if (type === "restarted") {
-    Object.assign(pending, { text: "", progress: null });
-    for (const role of ["text", "message"]) put(role, "");
-    if (part("progress")) part("progress").hidden = true;
-  } else if (type === "chunk") {
-    pending.text += textOf(data);
+  if (type === "restarted") restart();
+  else if (type === "chunk") {
+    const text = textOf(data);
+    pending.text += text;
     if (data?.type === "progress") pending.progress = data;
-  } else if (type === "done" || type === "error" || type === "cancelled") showEnd(type, data);
+    else if (!text) outputTimer ??= setTimeout(showOutput, OUTPUT_MS);
+  }
   if (!pending.isDue) requestAnimationFrame(draw);
   pending.isDue = true;
 }
 
-function stopFailed(reason) {
-  part("stop").querySelector("button").disabled = false;
-  put("message", `The run could not be stopped: ${reason.message}`);
+/** Replace parts of the page by those that the server writes now. */
+async function takeOver(roles) {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector("[data-run]");
+  if (!fresh) throw new Error(page.querySelector("h1")?.textContent || `The server answered ${answer.status}.`);
+  const hadFocus = main.contains(document.activeElement);
+  for (const role of roles) {
+    const now = part(role, fresh);
+    if (now) part(role)?.replaceWith(now);
+  }
+  if (hadFocus && !main.contains(document.activeElement)) main.focus();
+  return fresh.dataset.status;
 }
 
-/** The run ended between the creation of this page and its first event: take the outcome from the snapshot. */
-async function showOutcome(run) {
-  if (run.error) showEnd("error", run.error);
-  else showEnd("done", { result: await run.result() });
+async function showOutput() {
+  await takeOver(["output"]).catch(() => {});
+  outputTimer = undefined;
+}
+
+async function showEnd(status) {
+  clearTimeout(outputTimer);
+  if (pending.isDue) draw();
+  showStatus((await takeOver(AT_THE_END)) ?? status);
+  put("trouble", "");
+}
+
+function stop(run, button) {
+  button.textContent = "Stopping…"; // not disabled, which would take the focus away
+  run.stop().catch((reason) => {
+    button.textContent = "Stop";
+    put("trouble", `The run could not be stopped: ${reason.message}`);
+  });
 }
 
 async function follow() {
   const run = createClient({ url: new URL(".", import.meta.url) }).runs.attach(id, cursor);
-  run.subscribe(() => (run.status ?? status) === document.body.dataset.status || showStatus(run.status));
+  run.subscribe(() => {
+    // The end is shown together with its result.
+    if (run.status && !Object.values(ENDS).includes(run.status)) showStatus(run.status);
+    put("trouble", run.trouble && "The connection is lost. Reconnecting…");
+  });
   part("stop")?.addEventListener("submit", (event) => {
     event.preventDefault();
-    part("stop").querySelector("button").disabled = true;
-    run.stop().catch((reason) => stopFailed(reason));
+    stop(run, event.submitter ?? part("stop").querySelector("button"));
   });
   try {
     for await (const event of run.events()) take(event);
-    if (!hasEnded) await showOutcome(run);
+    await showEnd(run.status);
   } catch (reason) {
-    showEnd("error", reason);
+    if (run.status) showStatus(run.status);
+    put("trouble", `${reason.message} Load the page again.`);
   }
-  showStatus(run.status ?? status);
 }
 
-if (!["completed", "failed", "cancelled"].includes(status)) await follow();
+if (!Object.values(ENDS).includes(first)) await follow();
