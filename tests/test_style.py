@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.style import BUILT, ROOT, WORDS, check, files_of_prose, findings
+from tests.style import ROOT, UNCHECKED, WORDS, check, files_of_prose, findings
 
 SENTENCES = [
     "It is no job queue.",
@@ -82,7 +82,7 @@ def test_the_files_that_people_read_are_checked() -> None:
 
     assert {"README.md", "docs/reference/cli.md", "src/yieldwire/cli/command.py"} <= files
     assert {"typescript/src/client.ts", "src/yieldwire/devtools/static/index.html"} <= files
-    assert files.isdisjoint(BUILT)
+    assert files.isdisjoint(UNCHECKED)
     assert not any("node_modules" in file for file in files)
 
 

@@ -480,7 +480,7 @@ async def test_cancelling_the_first_request_harms_nobody(caplog: pytest.LogCaptu
 
 
 async def test_what_a_request_has_in_its_context_does_not_reach_what_it_opens() -> None:
-    request: ContextVar[str] = ContextVar("request", default="nobody's")
+    request: ContextVar[str] = ContextVar("request", default="none")
     actions, seen = world(), list[str]()
 
     @actions.resource
@@ -492,7 +492,7 @@ async def test_what_a_request_has_in_its_context_does_not_reach_what_it_opens() 
     await actions.app.ready()
     await actions.app.close()
 
-    assert seen == ["nobody's"]
+    assert seen == ["none"]
 
 
 async def test_an_opening_that_fails_leaves_nothing_open_and_is_tried_again(store: str) -> None:
@@ -557,7 +557,7 @@ async def test_a_close_waits_no_longer_than_the_grace_for_an_opening() -> None:
             try:
                 await may_open.wait()
             except asyncio.CancelledError:
-                steps.append("goes on")
+                steps.append("continues")
         yield "here"
         steps.append("closes")
 

@@ -100,7 +100,7 @@ class TCP:
 
 async def no_strangers(ctx: Context) -> None:
     if ctx.owner is None:
-        raise Forbidden("Strangers may not count.")
+        raise Forbidden("Strangers cannot count.")
 
 
 @pytest.fixture

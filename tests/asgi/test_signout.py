@@ -214,7 +214,9 @@ async def test_nobody_else_is_disconnected(site: Actions) -> None:
     assert all(b"event: cancelled" in rest for rest in rests)
 
 
-@pytest.mark.parametrize("moves", [False, True], ids=["a clock that stands", "a clock that runs"])
+@pytest.mark.parametrize(
+    "moves", [False, True], ids=["a clock that does not move", "a clock that moves"]
+)
 async def test_a_user_who_signed_in_again_is_answered_and_stays(*, moves: bool) -> None:
     clock = SystemClock() if moves else MovingClock()
     async with opened(world(clock=clock)) as site, asyncio.timeout(SOON):
@@ -543,10 +545,10 @@ async def test_a_stream_continues_while_its_caller_is_there_and_is_asked_for_no_
 
 
 async def test_a_stream_by_the_leave_of_access_ends_with_that() -> None:
-    may: Callable[..., bool] = lambda *_: allowed[0]  # noqa: E731 - one line
+    can: Callable[..., bool] = lambda *_: allowed[0]  # noqa: E731 - one line
     allowed = [True]
     session = Session()
-    async with opened(asking(session, access=may)) as site, asyncio.timeout(SOON):
+    async with opened(asking(session, access=can)) as site, asyncio.timeout(SOON):
         run_id = await begun(site, headers=NOBODY)
         session.known = "bob"
         async with stream(site, get(f"/runs/{run_id}/events")) as response:

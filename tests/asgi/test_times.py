@@ -40,7 +40,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def counting(store: str) -> tuple[Actions, asyncio.Event]:
-    """Return an application with an action and a trimmed feed that go on when the event is set."""
+    """Return a site with an action and a trimmed feed that continue when the event is set."""
     actions, go, time = world(store=store), asyncio.Event(), Skips()
 
     async def numbers() -> AsyncIterator[int]:

@@ -86,9 +86,9 @@ def test_any_value_is_the_same_with_a_file_next_to_it_as_in_json_alone(serve: Se
         def holds(value: object, file: Sent) -> None:
             alone, _ = client.call("tell", {"value": value})
 
-            beside, sent = client.call("tell", {"value": value, "file": file})
+            with_file, sent = client.call("tell", {"value": value, "file": file})
 
-            assert (beside, sent) == (alone, repr(file))
+            assert (with_file, sent) == (alone, repr(file))
 
         holds()
 

@@ -36,7 +36,7 @@ class Report:
         stalled: Readers that stopped reading.
         megabytes: How much the run said.
         seconds_alone: How long the lively readers took without the others.
-        seconds_beside: How long they took next to the others.
+        seconds_next_to_others: How long they took next to the others.
         resident_before: Bytes of memory that the server had when only lively ones had read.
         resident_most: Bytes that it had at most while there were others.
         whole: Readings by lively readers that came to the run's end.
@@ -45,7 +45,7 @@ class Report:
     stalled: int
     megabytes: int
     seconds_alone: float
-    seconds_beside: float
+    seconds_next_to_others: float
     resident_before: int
     resident_most: int
     whole: int
@@ -66,15 +66,15 @@ async def pour(folder: Path, stalled: int, megabytes: int) -> Report:
         alone, whole = await read_by_many(server.port, 0, megabytes)
         before = server.resident_bytes()
         async with watched(server) as samples:
-            beside, whole_beside = await read_by_many(server.port, stalled, megabytes)
+            shared, whole_shared = await read_by_many(server.port, stalled, megabytes)
     return Report(
         stalled=stalled,
         megabytes=megabytes,
         seconds_alone=alone,
-        seconds_beside=beside,
+        seconds_next_to_others=shared,
         resident_before=before,
         resident_most=max(samples),
-        whole=whole + whole_beside,
+        whole=whole + whole_shared,
     )
 
 

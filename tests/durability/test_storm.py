@@ -26,4 +26,4 @@ async def test_fifty_readers_that_stop_reading_cost_little_and_hold_nobody_up(
 
     assert report.whole == 2 * (1 + LIVELY)
     assert report.resident_most - report.resident_before < 30 * MEGABYTE
-    assert report.seconds_beside < 3 * report.seconds_alone + 2
+    assert report.seconds_next_to_others < 3 * report.seconds_alone + 2

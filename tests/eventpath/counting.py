@@ -139,54 +139,46 @@ def wait_for_actions(is_full: Callable[[], bool]) -> None:
             thread.join(0.001)
 
 
-class CountedMemory(MemoryStore):
-    """Counts the blocks that are put into it, and how often readers wake up."""
+class _CountedStore:
+    """Counts the blocks that are put into a store, and how often readers wake up."""
+
+    _counts: Counts
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        self._counts.appends += 1
+        last: int = await super().append(run_id, block, after=after, fence=fence)  # type: ignore[misc]
+        return last
+
+    async def read(
+        self,
+        run_id: str,
+        after: int,
+        *,
+        max_bytes: int = 262_144,
+        wait: float = 0.0,
+        deliver: Deliver | None = None,
+    ) -> Sequence[Block]:
+        page: Sequence[Block] = await super().read(  # type: ignore[misc]
+            run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver
+        )
+        self._counts.wakes += wait > 0
+        return page
+
+
+class CountedMemory(_CountedStore, MemoryStore):
+    """A store in memory that counts."""
 
     def __init__(self, loop: LeapingLoop | StillLoop) -> None:
         super().__init__(clock=loop.clock)
         self._counts = loop.counts
 
-    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        self._counts.appends += 1
-        return await super().append(run_id, block, after=after, fence=fence)
 
-    async def read(
-        self,
-        run_id: str,
-        after: int,
-        *,
-        max_bytes: int = 262_144,
-        wait: float = 0.0,
-        deliver: Deliver | None = None,
-    ) -> Sequence[Block]:
-        page = await super().read(run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver)
-        self._counts.wakes += wait > 0
-        return page
-
-
-class CountedSQLite(SQLiteStore):
-    """The same in a file."""
+class CountedSQLite(_CountedStore, SQLiteStore):
+    """A store in a file that counts."""
 
     def __init__(self, path: Path, loop: StillLoop) -> None:
         super().__init__(path, clock=loop.clock)
         self._counts = loop.counts
-
-    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        self._counts.appends += 1
-        return await super().append(run_id, block, after=after, fence=fence)
-
-    async def read(
-        self,
-        run_id: str,
-        after: int,
-        *,
-        max_bytes: int = 262_144,
-        wait: float = 0.0,
-        deliver: Deliver | None = None,
-    ) -> Sequence[Block]:
-        page = await super().read(run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver)
-        self._counts.wakes += wait > 0
-        return page
 
 
 class Token(BaseModel):

@@ -89,7 +89,7 @@ async def test_a_thread_is_not_run_far_ahead_of_its_log() -> None:
             while not page:
                 page = await anext(pages)
             before = -1
-            while before != yielded:  # until the thread stands still
+            while before != yielded:  # until the thread waits
                 before = yielded
                 for _ in range(200):
                     await asyncio.sleep(0)
@@ -123,7 +123,7 @@ async def test_a_thread_is_ahead_of_its_log_up_to_a_limit_in_bytes() -> None:
                 pass
             is_read.set()
             before = -1
-            while before != yielded:  # until the thread stands still
+            while before != yielded:  # until the thread waits
                 before = yielded
                 for _ in range(50):
                     await asyncio.sleep(0.001)

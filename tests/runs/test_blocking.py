@@ -1,4 +1,4 @@
-"""Work in a thread is done before anybody goes on, however often its caller is cancelled."""
+"""Work in a thread is done before anybody continues, however often its caller is cancelled."""
 
 import asyncio
 import threading

@@ -235,9 +235,9 @@ async def test_a_run_is_started_for_an_owner_and_once_for_a_key(app: App) -> Non
 
     first = await start(action, name="a")
     again = await start(action, name="a")
-    beside = await app.start(action, {"name": "a"}, owner="ada", key="k")
+    other = await app.start(action, {"name": "a"}, owner="ada", key="k")
 
-    assert first.id == again.id == beside.id
+    assert first.id == again.id == other.id
     assert await first.result() == "ada: a"
 
 

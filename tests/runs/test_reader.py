@@ -217,14 +217,14 @@ async def test_leaving_is_not_the_end_of_the_task(world: World) -> None:
     async def follow() -> None:
         await seqs(reader)
         await asyncio.sleep(0)
-        steps.append("went on")
+        steps.append("continued")
 
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         group.create_task(follow())
         await turns()
         reader.leave()
 
-    assert steps == ["went on"]
+    assert steps == ["continued"]
 
 
 async def test_leaving_does_not_swallow_anothers_cancellation(world: World) -> None:

@@ -182,7 +182,7 @@ DEEDS: Final = {
     "events, NDJSON": lambda run, who: get(f"/runs/{run}/events", [*who, NDJSON]),
     "events, text": lambda run, who: get(f"/runs/{run}/events", [*who, TEXT]),
     "events, head": lambda run, who: Call(method="HEAD", target=f"/runs/{run}/events", headers=who),
-    "events behind a cursor": lambda run, who: get(
+    "events after a cursor": lambda run, who: get(
         f"/runs/{run}/events", [*who, ("last-event-id", f"{run}.1")]
     ),
     "events behind a query": lambda run, who: get(f"/runs/{run}/events?lastEventId={run}.0", who),

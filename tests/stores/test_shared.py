@@ -81,7 +81,7 @@ async def test_an_append_wakes_the_readers_of_a_process_that_never_stops_writing
 
 
 async def waited_for(store: SQLiteStore, run_id: str, waiting: asyncio.Task[object]) -> None:
-    """Return when a wait has found the event: it may end early, and begin again."""
+    """Return when a wait has found the event: a wait can end early, and begin again."""
     await waiting
     while not await store.read(run_id, 0):
         await store.read(run_id, 0, wait=10 * SOON)

@@ -1,7 +1,7 @@
 """A store written from the contract's docstrings alone: what one needs, and nothing for speed.
 
 Its instances share one `Data`, as processes share a database. Python changes it in one step between
-two awaits, which stands for the database's transaction.
+two awaits, which acts as the database's transaction.
 """
 
 import asyncio

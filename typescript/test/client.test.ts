@@ -173,7 +173,7 @@ test.each([
   ["502", refusal(502, {})],
   ["503", refusal(503, { code: "UNAVAILABLE" })],
   ["504", refusal(504, {})],
-])("a run that is gone is forgotten, if an earlier try that was answered with %s may have done so", async (_, lost) => {
+])("a run that is gone is forgotten, if an earlier try that was answered with %s has possibly done so", async (_, lost) => {
   const { client, asked } = serve([lost, refusal(429, { code: "RATE_LIMITED" }), gone]);
 
   await expect(client.runs.delete("r1")).resolves.toBeUndefined();

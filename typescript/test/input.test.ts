@@ -41,9 +41,9 @@ test(
       fc.asyncProperty(values, files, async (value, file) => {
         const [alone] = await tell({ value });
 
-        const [beside, sent] = await tell({ value, file });
+        const [withFile, sent] = await tell({ value, file });
 
-        expect(beside).toBe(alone);
+        expect(withFile).toBe(alone);
         expect(sent).toMatch(await told(file));
       }),
       { numRuns: INPUTS },
@@ -94,9 +94,9 @@ test("null, undefined, dates and what describes itself are the same with and wit
   const value = { none: null, missing: undefined, day: new Date(0), holes: [undefined, null], self: { toJSON: () => ({ a: [1] }) }, not: Number.NaN };
   const [alone] = await tell({ value });
 
-  const [beside] = await tell({ value, file: new File(["a"], "a.csv") });
+  const [withFile] = await tell({ value, file: new File(["a"], "a.csv") });
 
-  expect(beside).toBe(alone);
+  expect(withFile).toBe(alone);
 });
 
 test("one object that is there twice has its file twice", async () => {

@@ -87,7 +87,7 @@ export function describeBinding({ useStreamAction, useRun, mount, state, effect,
       unmount();
     });
 
-    test("lets the run go on when it is unmounted, and the next page finds it", async () => {
+    test("lets the run continue when it is unmounted, and the next page finds it", async () => {
       const { hang, runs } = client();
       const before = mount(() => useStreamAction(hang, { persist: "hanging" }));
       void before.made.execute();
@@ -139,7 +139,7 @@ export function describeBinding({ useStreamAction, useRun, mount, state, effect,
       unmount();
     });
 
-    test("lets go of its run when it is unmounted, also where nothing was read", async () => {
+    test("releases its run when it is unmounted, also where nothing was read", async () => {
       const action = memoryAction<number>();
       const hidden = mount(() => ({ toJSON: () => 0, run: useStreamAction(action) }));
       void hidden.made.run.execute();
