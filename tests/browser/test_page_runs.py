@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.browser.test_page import AXE, CHECK
 from tests.support.server import ProcessServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -110,11 +111,12 @@ async def test_owner_labels_and_input_of_a_run_are_shown_and_not_cut_off(
     url: str, page: Page, size: dict[str, int], scheme: str
 ) -> None:
     await page.set_viewport_size(size)  # type: ignore[arg-type]
-    await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     await page.goto(url)
     await page.get_by_text("Authorization", exact=True).click()
     await page.fill("#authorization", "Bearer alice")
-    await page.keyboard.press("Tab")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#authorization")).to_be_hidden()
     panel = await start(page, url, "report", topic="tides")
 
     listed = row(page, await panel.get_attribute("data-run"))
@@ -130,6 +132,8 @@ async def test_owner_labels_and_input_of_a_run_are_shown_and_not_cut_off(
         await page.locator(".runs .scroll").evaluate("box => box.scrollWidth - box.clientWidth")
         == 0
     )
+    await page.evaluate(AXE.read_text("utf-8"))
+    assert await page.evaluate(CHECK) == []
 
 
 async def test_runs_are_found_by_what_is_far_inside_their_input(url: str, page: Page) -> None:

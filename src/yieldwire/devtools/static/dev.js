@@ -11,7 +11,7 @@ import { ActionView } from "./actionview.js";
 import { hashOf, placeOf } from "./address.js";
 import { curlOfRun } from "./curl.js";
 import { documentPage } from "./documents.js";
-import { place } from "./dom.js";
+import { closesItself, place } from "./dom.js";
 import { isEqual } from "./format.js";
 import { Keys } from "./key.js";
 import { notice, unreadable, welcome } from "./notice.js";
@@ -274,6 +274,7 @@ place("sidebar").addEventListener("keydown", ({ key }) => {
   closeMenu();
   place("menu").focus();
 });
+closesItself(/** @type {HTMLDetailsElement} */ (place("setting")));
 place("authorization").addEventListener("change", ({ target }) => {
   authorization = /** @type {HTMLInputElement} */ (target).value.trim();
   void begin();

@@ -96,6 +96,18 @@ export function place(id) {
   return element;
 }
 
+/** Close a box like a menu: by Escape, and by a click outside. @param {HTMLDetailsElement} box */
+export function closesItself(box) {
+  box.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    box.open = false;
+    box.querySelector("summary")?.focus();
+  });
+  document.addEventListener("click", ({ target }) => {
+    if (target instanceof Node && !box.contains(target)) box.open = false;
+  });
+}
+
 /**
  * A button that copies the value of `text()` and confirms it.
  * @param {() => string} text
