@@ -25,6 +25,9 @@ STATUSES: Final = {
 """The statuses in the words of the page. `follow.js` has the same."""
 
 
+_MINUTE: Final = 60
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """What the page of a run shows.
@@ -193,8 +196,8 @@ def _duration(snapshot: Mapping[str, Json]) -> str:
     if started is None or ended is None:
         return ""
     seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
-    minutes, rest = divmod(max(0.0, seconds), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    if hours:
-        return f"Took {hours} h {minutes} min"
-    return f"Took {minutes} min {rest:.0f} s" if minutes else f"Took {rest:.1f} s"
+    if seconds < _MINUTE - 0.05:
+        return f"Took {max(0.0, seconds):.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"Took {hours} h {minutes} min" if hours else f"Took {minutes} min {rest} s"
