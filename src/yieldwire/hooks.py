@@ -56,6 +56,9 @@ class Hooks:
 class RunLogging(Hooks):
     """Logs the start of each attempt and the end of each run, without what they carry.
 
+    The records have the attributes ``run_id`` and ``owner``; at the end also ``created_at``,
+    when the run was created, in seconds since the epoch as the record's own ``created``.
+
     Every application has it whose logger ``yieldwire.worker`` logs at ``INFO`` when it opens.
     """
 
@@ -66,11 +69,12 @@ class RunLogging(Hooks):
 
     def attempt_started(self, run: RunRecord, /) -> None:
         """Log it."""
-        logger.info("run starts: %s", run.action, extra={"run_id": run.id})
+        extra = {"run_id": run.id, "owner": run.owner}
+        logger.info("run starts: %s", run.action, extra=extra)
 
     def run_ended(self, run: RunRecord, /) -> None:
         """Log it."""
-        extra = {"run_id": run.id}
+        extra = {"run_id": run.id, "owner": run.owner, "created_at": run.created_at}
         logger.info("run ends: %s, %s", run.action, run.status.value, extra=extra)
 
 

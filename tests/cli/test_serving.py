@@ -57,7 +57,79 @@ def test_dev_serves_the_page_and_says_where(folder: Path) -> None:
     assert (page.status, "<!doctype html>" in content.lower()) == (200, True)
     assert (root.status, location) == (307, "/api/_actions/")
     assert "  count      Count to a number.\n" in ended.out
-    assert (ended.code, ended.err) == (0, "")
+    logged = [line.partition(" ")[2].partition(" (")[0] for line in ended.err.splitlines()]
+    assert (ended.code, logged) == (0, ["GET /api/_actions/: 200", "GET /: 307"])
+
+
+HOST = """
+from fastapi import FastAPI
+
+import app
+
+main = FastAPI()
+main.mount("/one", app.actions)
+main.mount("/two", app.Actions())
+
+
+@main.get("/")
+def root() -> str:
+    return "mine"
+"""
+CLEANUP = """
+    try:
+        yield 'waiting\\n'
+        await asyncio.Event().wait()
+    finally:
+        print('cleaned up', flush=True)
+"""
+
+
+def test_dev_serves_an_application_that_contains_actions_with_the_page_at_each(
+    folder: Path,
+) -> None:
+    (folder / "main.py").write_text(HOST)
+
+    with serving("dev", "main.py", "--no-reload", cwd=folder) as (command, url):
+        shown = [command.wait_for("Actions, with their page").rpartition(" ")[2] for _ in range(2)]
+        contents = list[str]()
+        for each in (url, *shown):
+            with request("GET", each) as answer:
+                contents.append(answer.read().decode().lower())
+        ended = stopped(command)
+
+    assert shown == [f"{url}one/", f"{url}two/"]
+    assert contents[0] == '"mine"'
+    assert all("<!doctype html>" in page for page in contents[1:])
+    assert "  count      Count to a number.\n" in ended.out
+    assert f"Yieldwire serves main.py (FastAPI) at {url}" in ended.out
+    assert ended.code == 0
+
+
+def test_an_application_that_contains_actions_ends_promptly_and_closes_them(folder: Path) -> None:
+    (folder / "main.py").write_text(HOST)
+    before, _, _ = (folder / "app.py").read_text().partition("async def wait()")
+    (folder / "app.py").write_text(f"{before}async def wait() -> AsyncIterator[str]:{CLEANUP}")
+
+    with (
+        serving("dev", "main.py", "--no-reload", cwd=folder) as (command, url),
+        request("POST", f"{url}one/wait", accept="text/event-stream") as stream,
+    ):
+        while b"waiting" not in stream.readline():
+            pass
+        ended = stopped(command)
+
+    assert (ended.code, "cleaned up" in ended.out) == (0, True)
+
+
+@pytest.mark.parametrize("option", [["--base", "/x"], ["--static", "."]])
+def test_an_application_that_contains_actions_has_its_own_paths(
+    folder: Path, option: list[str]
+) -> None:
+    (folder / "main.py").write_text(HOST)
+
+    ended = run("dev", "main.py", "--no-reload", *option, cwd=folder)
+
+    assert (ended.code, ended.err.startswith("main.py has its own paths")) == (2, True)
 
 
 def test_dev_serves_the_files_of_a_folder_next_to_the_actions(folder: Path) -> None:

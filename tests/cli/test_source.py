@@ -5,10 +5,30 @@ from pathlib import Path
 import pytest
 
 from yieldwire import Actions
-from yieldwire.cli.source import LoadFailed, is_url, load, path_of
+from yieldwire.cli.source import LoadFailed, is_url, load, load_source, path_of
 from yieldwire.errors import UsageError
 
 MAKE = "from yieldwire import Actions\n"
+HOST = """
+from fastapi import FastAPI
+from yieldwire import Actions
+
+inner = Actions()
+app = FastAPI()
+app.mount("/inner", inner)
+
+
+def create_app():
+    return app
+
+
+async def create_later():
+    return app
+
+
+def create_broken():
+    return 1 / 0
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +91,10 @@ def test_a_file_can_go_by_the_name_of_a_module_that_is_there(tmp_path: Path) -> 
         (MAKE + "a = Actions()\nb = Actions()", "", "several applications; name one: .*:a"),
         (MAKE + "a = Actions()", ":b", "has no 'b'"),
         ("a = 1", ":a", "is of the type int, not Actions"),
+        (HOST, ":create_later", "is a coroutine function"),
+        (HOST.replace("app = FastAPI()", "site = app = FastAPI()"), ":FastAPI", "is a class"),
+        ("import fastapi\napp = fastapi.FastAPI()", "", "'app' in .* without actions: mount them"),
+        (MAKE + "def create_app(): return Actions()", "", "write .*served.py:create_app"),
         (
             MAKE + "import asyncio\nactions = Actions()\nasyncio.run(actions.app.close())",
             "",
@@ -126,5 +150,68 @@ def test_a_file_that_leaves_is_one_that_fails(tmp_path: Path) -> None:
 def test_an_address_is_not_a_file() -> None:
     assert is_url("https://example.com")
     assert not is_url("app.py")
-    assert path_of("app.py:actions") == Path("app.py")
-    assert path_of("C:/app.py") == Path("C:/app.py")
+
+
+def test_the_file_of_a_target_is_its_first_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "app.py", "")
+
+    assert path_of("app.py:actions") == path_of("app.py:create_app()") == Path("app.py")
+    assert path_of(f"{tmp_path}/app.py") == tmp_path / "app.py"
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [("app:actions", "app.py:actions"), ("shop.app:app", "shop/app.py:app"), ("app", "app.py")],
+)
+def test_the_name_of_a_module_is_told_to_be_written_as_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, meant: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "app.py", "")
+    write(tmp_path / "shop" / "app.py", "")
+
+    with pytest.raises(UsageError, match=rf"There is no file .*; write {meant}\."):
+        path_of(target)
+
+
+@pytest.mark.parametrize("name", ["", ":app", ":create_app", ":create_app()"])
+def test_an_application_with_mounted_actions_is_served_as_a_whole(
+    tmp_path: Path, name: str
+) -> None:
+    file = write(tmp_path / "served.py", HOST)
+
+    source, module = load_source(file + name), sys.modules["served"]
+
+    assert (source.host, source.places) == (module.app, {"/inner": module.inner})
+
+
+def test_the_mounted_actions_can_be_named_to_be_served_alone(tmp_path: Path) -> None:
+    source = load_source(write(tmp_path / "served.py", HOST) + ":inner")
+
+    assert (source.host, list(source.places)) == (None, [""])
+
+
+def test_to_call_the_only_mounted_actions_need_no_name(tmp_path: Path) -> None:
+    file = write(tmp_path / "served.py", HOST)
+
+    assert load(file) is sys.modules["served"].inner
+
+
+def test_to_call_one_of_several_it_must_be_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "served.py", HOST + "app.mount('/other', Actions())\n")
+
+    with pytest.raises(UsageError, match="has actions at /inner and /other; name one"):
+        load(file)
+
+
+def test_a_factory_that_fails_shows_the_users_own_frames(tmp_path: Path) -> None:
+    file = write(tmp_path / "served.py", HOST)
+
+    with pytest.raises(LoadFailed, match=r"create_broken\(\) in .*served.py has failed") as caught:
+        load_source(file + ":create_broken")
+
+    assert "in create_broken" in caught.value.details
+    assert "source.py" not in caught.value.details

@@ -93,6 +93,7 @@ def main(
     cls=Command,
     short_help="Serve with a page to try it.",
     epilog=examples(
+        "yieldwire dev app.py",
         "yieldwire dev app.py:actions --port 8080 --open",
         "yieldwire dev app.py --static web",
     ),
@@ -113,12 +114,15 @@ def dev(  # noqa: PLR0913 - options, passed by name
     """Serve an application during development, with a page to try its actions.
 
     The page lists the actions, each with a form, and every run. It is for this machine only:
-    everyone who can open it sees all runs.
+    everyone who can open it sees all runs. Requests and runs are logged.
+
+    In a FastAPI, Starlette or Litestar application, mounted actions are found and the whole
+    application is served. APP can also be a function that returns one: app.py:create_app.
     """
     from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
     from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - the same
 
-    how = Serving(base=base, log_level="warning", redirects=True, static=static)
+    how = Serving(base=base, is_development=True, static=static)
     develop(app, Listening(host=host, port=port, fd=fd), how, reloads=reload, opens=open_page)
 
 

@@ -203,7 +203,7 @@ class _LiveBar:
             self._task,
             completed=progress.current,
             total=progress.total,
-            description=_clean(progress.message),
+            description=clean(progress.message),
         )
 
     def hide(self) -> None:
@@ -258,10 +258,17 @@ class _PlainBar:
         pass
 
 
+def say(text: str) -> None:
+    """Write a text to stdout, if that has a reader."""
+    with suppress(BrokenPipeError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Write a line to stderr, if that has a reader."""
     with suppress(BrokenPipeError):
-        sys.stderr.write(_clean(text) + "\n")
+        sys.stderr.write(clean(text) + "\n")
         sys.stderr.flush()
 
 
@@ -275,12 +282,12 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to stdout; without a terminal, tab-separated lines."""
     if not sys.stdout.isatty():
         for row in rows:
-            line = "\t".join(_clean(cell).replace("\n", " ") for cell in row)
+            line = "\t".join(clean(cell).replace("\n", " ") for cell in row)
             sys.stdout.write(line.rstrip() + "\n")
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(_clean(cell) for cell in row))
+        table.add_row(*(clean(cell) for cell in row))
     Console(highlight=False, markup=False).print(table)
 
 
@@ -289,5 +296,6 @@ def show_json(value: Json) -> None:
     sys.stdout.write(one_line(to_json(value)).decode() + "\n")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return a text that cannot control a terminal."""
     return text.translate(_CONTROLS)

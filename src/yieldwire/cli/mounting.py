@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
@@ -32,9 +33,13 @@ def mounted(
     served at ``/`` instead.
     """
     base = base.rstrip("/")
+
+    async def to_page(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}{base}/")
+
     routes: list[Mount | Route] = [Mount(base, app)]
     if redirects and base and static is None:
-        routes.append(Route("/", lambda request: _to_page(request.scope, base)))
+        routes.append(Route("/", to_page))
 
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -76,7 +81,3 @@ class _Files(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"  # an edited file is shown at a reload
         return response
-
-
-def _to_page(scope: Scope, base: str) -> RedirectResponse:
-    return RedirectResponse(f"{scope.get('root_path', '')}{base}/")

@@ -13,11 +13,13 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.config import LOGGING_CONFIG
 
-from yieldwire.asgi import Actions
 from yieldwire.asgi.exchange import BrokenOff
+from yieldwire.cli.devlog import DEVELOPMENT, RequestLog
 from yieldwire.cli.mounting import BASE, mounted
+from yieldwire.cli.source import Source
 from yieldwire.errors import UsageError
 
 
@@ -27,22 +29,20 @@ class Serving:
 
     Attributes:
         base: The path prefix for actions.
-        log_level: The minimum level that is logged.
+        is_development: Whether ``/`` leads to the page, and requests and runs are logged.
         access_log: Whether each request is logged.
         proxy_headers: Whether ``X-Forwarded-Proto`` and ``-For`` from ``proxies`` are trusted.
         proxies: Comma-separated addresses of trusted proxies; ``*`` for all.
         root_path: The path prefix that a proxy strips.
-        redirects: Whether ``/`` leads to the page.
         static: A folder whose files are served at ``/`` instead.
     """
 
     base: str = BASE
-    log_level: str = "info"
+    is_development: bool = False
     access_log: bool = False
     proxy_headers: bool = False
     proxies: str = "127.0.0.1"
     root_path: str = ""
-    redirects: bool = False
     static: Path | None = None
 
 
@@ -73,22 +73,26 @@ def url_of(listener: socket.socket, base: str) -> str:
 
 
 def serve(
-    app: Actions, listener: socket.socket, how: Serving, on_ready: Callable[[], object]
+    source: Source, listener: socket.socket, how: Serving, on_ready: Callable[[], object]
 ) -> bool:
     """Serve until a signal says to stop, and return whether it could be started."""
+    app = source.host or _alone(source, how)
+    if how.is_development:
+        bases = [how.base] if source.host is None else source.places.keys()
+        app = RequestLog(app, bases)
     config = uvicorn.Config(
-        mounted(app, how.base, redirects=how.redirects, static=how.static),
-        lifespan="on",
-        log_config=_logging(how.log_level),
+        app,
+        lifespan="auto" if source.host else "on",
+        log_config=DEVELOPMENT if how.is_development else _logging(),
         access_log=how.access_log,
         proxy_headers=how.proxy_headers,
         forwarded_allow_ips=how.proxies,
         root_path=how.root_path,
         # Streams have ended by then, as the application drains. This is for other hangs.
-        timeout_graceful_shutdown=math.ceil(app.app.timing.grace) + 1,
+        timeout_graceful_shutdown=math.ceil(grace_of(source)) + 1,
     )
     logging.getLogger("uvicorn.error").addFilter(_in_one_line)
-    server = _Server(config, app, on_ready)
+    server = _Server(config, source, on_ready)
     try:
         server.run(sockets=[listener])
     except SystemExit:
@@ -96,14 +100,24 @@ def serve(
     return True
 
 
+def _alone(source: Source, how: Serving) -> ASGIApp:
+    (actions,) = source.actions
+    return mounted(actions, how.base, redirects=how.is_development, static=how.static)
+
+
+def grace_of(source: Source) -> float:
+    """Return the seconds that running actions have when the server stops."""
+    return max(actions.app.timing.grace for actions in source.actions)
+
+
 class _Server(uvicorn.Server):
-    """Drains the application before it waits for connections to close."""
+    """Drains the actions before it waits for connections to close, and closes them at the end."""
 
     def __init__(
-        self, config: uvicorn.Config, app: Actions, on_ready: Callable[[], object]
+        self, config: uvicorn.Config, source: Source, on_ready: Callable[[], object]
     ) -> None:
         super().__init__(config)
-        self._app, self._on_ready = app, on_ready
+        self._source, self._on_ready = source, on_ready
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -111,6 +125,11 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets=sockets)
+        for actions in self._source.actions:  # a host that does not know their lifespan
+            await actions.app.close()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -127,19 +146,14 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._app.drain)
+            for actions in self._source.actions:
+                self._loop.call_soon_threadsafe(actions.drain)
         super().handle_exit(sig, frame)
 
 
-def _logging(level: str) -> dict[str, object]:
+def _logging() -> dict[str, object]:
     config = copy.deepcopy(LOGGING_CONFIG)
-    config["loggers"]["uvicorn"]["level"] = level.upper()
-    config["loggers"]["uvicorn.error"]["level"] = level.upper()
-    config["loggers"]["yieldwire"] = {
-        "handlers": ["default"],
-        "level": level.upper(),
-        "propagate": False,
-    }
+    config["loggers"]["yieldwire"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     return config
 
 
