@@ -117,11 +117,8 @@ class ToyStore:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.data.change.wait(), wait)
             return await self.read(run_id, after, max_bytes=max_bytes)
-        page: list[Block] = []
-        for block in kept.blocks:
-            if block.last > after and sum(len(each.body) for each in page) < max_bytes:
-                page.append(block.after(after))
-        return page
+        wanted = [block for block in kept.blocks if block.last > after]
+        return stores.page_of(wanted, after, max_bytes)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         ids = [*self.data.runs]

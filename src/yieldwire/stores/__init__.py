@@ -5,7 +5,7 @@ implementation passes `yieldwire.testing.StoreContract`; what that suite does no
 not promised.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, Protocol
 
@@ -119,6 +119,17 @@ def too_many(run: RunRecord, admission: Admission, *, same: int, every: int) -> 
     limit = admission.caller_limit
     if limit is not None and every >= limit:
         raise RateLimited(f"At most {limit} runs at a time; wait for one to end.")
+
+
+def page_of(blocks: Iterable[Block], after: int, max_bytes: int) -> list[Block]:
+    """Return ``blocks``, the first one cut at ``after``, up to the one that fills ``max_bytes``."""
+    page, size = list[Block](), 0
+    for whole in blocks:
+        page.append(block := whole.after(after))
+        size += len(block.body)
+        if size >= max_bytes:
+            break
+    return page
 
 
 class Store(Protocol):

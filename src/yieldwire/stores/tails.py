@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from yieldwire.log.events import Block, EventType
+from yieldwire.stores import page_of
 
 TAIL_BYTES: Final = 1024 * 1024
 TAILS_BYTES: Final = 32 * 1024 * 1024
@@ -85,14 +86,7 @@ class _Tail:
             if block.last <= after:
                 break
             wanted.appendleft(block)
-        page: list[Block] = []
-        size = 0
-        for block in wanted:
-            page.append(block.after(after))
-            size += len(block.body)
-            if size >= max_bytes:
-                break
-        return page
+        return page_of(wanted, after, max_bytes)
 
 
 def _size(body: bytes) -> int:

@@ -37,6 +37,7 @@ from yieldwire.stores import (
     Reach,
     Revoked,
     no_such_run,
+    page_of,
     too_many,
 )
 from yieldwire.stores.blobs import Blobs, FolderBlobs
@@ -188,16 +189,9 @@ class SQLiteStore:
             if after >= head["seq"]:
                 check_within(after, head["seq"])
                 return ()
-            page: list[Block] = []
-            size = 0
             values = {"run": head["n"], "after": after}
-            for row in connection.execute(self._sql["blocks_behind"], values):
-                block = to_block(run_id, row).after(after)
-                page.append(block)
-                size += len(block.body)
-                if size >= max_bytes:
-                    break
-            return page
+            rows = connection.execute(self._sql["blocks_behind"], values)
+            return page_of((to_block(run_id, row) for row in rows), after, max_bytes)
 
         return self._lanes.ask(work, size=max_bytes)
 
