@@ -127,12 +127,17 @@ class Server:
 
 @asynccontextmanager
 async def serve(
-    *answers: Answer, tries: int = 10, idle: float = 45.0, longest_wait: float = 300.0
+    *answers: Answer,
+    tries: int = 10,
+    idle: float = 45.0,
+    quiet: float = 4.0,
+    longest_wait: float = 300.0,
 ) -> AsyncGenerator[tuple[AsyncClient, Server], None]:
     server = Server(answers)
     patience = Patience(
         tries=tries,
         idle=idle,
+        quiet=quiet,
         longest_wait=longest_wait,
         sleep=server.sleep,
         chance=lambda: 1.0,

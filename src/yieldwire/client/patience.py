@@ -28,6 +28,9 @@ class Patience:
         backoff_max: The longest wait by back-off.
         longest_wait: The longest wait that a server can ask for; above it, the call fails.
         idle: How long a connection can be silent, without even a keepalive.
+        quiet: How long a stream can be silent until the client asks the server for news, and how
+            long the answer can take. Without one, or if it has events that the stream did not
+            bring, the stream is lost. Otherwise the next question is asked after twice the silence.
         request: How long each try of a short request can take: a cancel, a snapshot, a list, a
             delete, the manifest.
         steady: A connection that lives this long is a good one: the count restarts.
@@ -42,6 +45,7 @@ class Patience:
     backoff_max: Seconds = 15.0
     longest_wait: Seconds = 300.0
     idle: SomeSeconds = 45.0
+    quiet: SomeSeconds = 4.0
     request: SomeSeconds = 15.0
     steady: Seconds = 5.0
     sleep: Annotated[Callable[[float], Awaitable[object]], function_of("seconds")] = asyncio.sleep

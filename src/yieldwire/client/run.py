@@ -4,10 +4,12 @@ Theory of operation. A `RemoteRun` is one reader: a cursor, and optionally an op
 the next event, it reads on in the answer; if that ends before the run does, or breaks, it
 requests the log after its cursor. Only a terminal event, or a refusal that a retry cannot
 change, ends it: the end of a body is never the end of a run. The cursor moves when an event is
-handed out, and the decoder returns only complete frames. There is no task, so nothing continues
-when nobody reads.
+handed out, and the decoder returns only complete frames. A task reads each piece, so that a
+silent stream can be checked meanwhile; it ends with the call, so nothing continues when nobody
+reads.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -50,6 +52,8 @@ class RemoteRun:
         """Seqs that the answer has moved to, each with its event if its type is known."""
         self._outcome: Mapping[str, Json] | None = None
         self._is_reading = False
+        self._quiet = wire.patience.quiet
+        """How long the stream can be silent until it is checked."""
         if answer is not None:
             self._follow(answer)
 
@@ -161,7 +165,7 @@ class RemoteRun:
             if self._pieces is None:
                 await self._resume()
             else:
-                piece = await anext(self._pieces, None)
+                piece = await self._read_on(self._pieces)
                 if piece is None:
                     raise Lost("The answer ended before the run did.")
                 self._take(piece)
@@ -172,6 +176,36 @@ class RemoteRun:
             # Also when cancelled: a body of which a piece was lost cannot be continued.
             await self.aclose()
             raise
+
+    async def _read_on(self, pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+        """Return the next piece; check the stream meanwhile, less often the longer it is silent.
+
+        A proxy can keep a stream open whose server is gone.
+        """
+        reading = asyncio.create_task(_next_of(pieces))  # noqa: TID251 - it ends with this call
+        try:
+            wait = self._quiet
+            while not (await asyncio.wait([reading], timeout=wait))[0]:
+                await self._check(reading)
+                wait, self._quiet = self._quiet, self._quiet * 2
+            return reading.result()
+        finally:
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait([reading])
+
+    async def _check(self, reading: asyncio.Task[bytes | None]) -> None:
+        request = Request(path=path_of("runs", self.id), query={"after": self.cursor})
+        try:
+            told = await self._wire.in_time(
+                lambda: self._wire.ask(request), self._wire.patience.quiet
+            )
+        except Lost:
+            if not reading.done():
+                raise
+        else:
+            if not reading.done() and told.get("seq", 0) > self.seq:
+                raise Lost("The stream does not bring the events that the log has.")
 
     async def _resume(self) -> None:
         headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self.cursor}
@@ -195,6 +229,7 @@ class RemoteRun:
         if not answer.headers.get("content-type", "").startswith(EVENT_STREAM):
             raise Lost(foreign(answer))
         self._pieces = self._wire.pieces(answer)
+        self._quiet = self._wire.patience.quiet
         self._backoff.connected()
 
     def _take(self, piece: bytes) -> None:
@@ -212,3 +247,7 @@ class RemoteRun:
         self._backoff.received(events=bool(self._ready))
         self._backoff.asked(decoder.retry_ms)
         self.first_seq = decoder.first_seq or self.first_seq
+
+
+async def _next_of(pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+    return await anext(pieces, None)

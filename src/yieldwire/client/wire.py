@@ -139,31 +139,37 @@ class Wire:
             YieldwireError: If it was refused, or the tries are used up.
             ProtocolError: If the answer has more than `ANSWER_BYTES`.
         """
+        return await self.repeat(lambda: self.in_time(lambda: self.ask(request)))
 
-        async def ask() -> Json:
-            answer = await self.send(request)
-            body = await self.body(answer)
-            try:
-                told = from_json(body)
-            except ValueError:
-                told = None
-            if not isinstance(told, dict) or not told.keys() & MEMBERS:
-                raise Lost(foreign(answer))
-            return told
+    async def ask(self, request: Request) -> dict[str, Json]:
+        """Send a short request once, and return its JSON answer.
 
-        return await self.repeat(lambda: self.in_time(ask))
+        Raises:
+            Lost: If a retry can help.
+            YieldwireError: If it was refused.
+            ProtocolError: If the answer has more than `ANSWER_BYTES`.
+        """
+        answer = await self.send(request)
+        body = await self.body(answer)
+        try:
+            told = from_json(body)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict) or not told.keys() & MEMBERS:
+            raise Lost(foreign(answer))
+        return told
 
-    async def in_time(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Await ``attempt``, for as long as a short request can take.
+    async def in_time(self, attempt: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+        """Await ``attempt`` for a time; default: for as long as a short request can take.
 
         Raises:
             Lost: If it takes longer.
         """
+        seconds = self.patience.request if seconds is None else seconds
         try:
-            async with asyncio.timeout(self.patience.request):
+            async with asyncio.timeout(seconds):
                 return await attempt()
         except TimeoutError as exc:
-            seconds = self.patience.request
             raise Lost(f"The server at {self._server} did not answer in {seconds:g} s.") from exc
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
