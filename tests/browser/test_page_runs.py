@@ -66,6 +66,21 @@ async def test_a_run_is_repeated_with_its_own_input_not_that_of_the_form(
     await expect(page.locator("#action-form [name=topic]")).to_have_value("stars")
 
 
+async def test_a_run_is_repeated_with_integers_that_a_browser_cannot_count(
+    url: str, page: Page
+) -> None:
+    panel = await start(page, url, "add_one", number=9007199254740993)
+    await expect(panel.locator("[data-role=result]")).to_have_text("9007199254740994")
+    await page.reload()
+    await expect(panel.locator("[data-role=result]")).to_have_text("9007199254740994")
+
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("a")
+
+    await expect(page.locator("article")).to_have_count(2)
+    await expect(panel.locator("[data-role=result]")).to_have_text("9007199254740994")
+
+
 async def test_a_run_with_files_is_repeated_with_the_files_that_the_page_has(
     url: str, page: Page, tmp_path: Path
 ) -> None:

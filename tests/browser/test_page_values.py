@@ -99,6 +99,20 @@ async def test_a_text_that_its_schema_calls_markdown_is_rendered(url: str, page:
     await expect(view.locator("pre")).to_have_text("h")
 
 
+async def test_a_text_that_streams_is_rendered_too(url: str, page: Page) -> None:
+    await page.goto(f"{url}/#/action/chat")
+    await page.click("button#run")
+    panel = page.locator("article").first
+
+    await expect(panel.locator(".markdown h4")).to_have_text("Answer")
+    await expect(panel.locator(".markdown strong")).to_have_text("forty-two")
+    await expect(panel.locator("[data-role=text]")).to_be_hidden()
+    link = await panel.locator(".panel-id").get_attribute("href")
+    await page.goto("about:blank")
+    await page.goto(f"{url}/{link}")
+    await expect(panel.locator(".markdown strong")).to_have_text("forty-two")
+
+
 async def test_markdown_brings_in_neither_html_nor_scripts_nor_another_origin(
     url: str, page: Page
 ) -> None:

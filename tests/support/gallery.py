@@ -196,6 +196,12 @@ async def count_folders(root: Folder) -> int:
 
 
 @actions.action
+async def add_one(number: int) -> str:
+    """Add one to a large number."""
+    return str(number + 1)
+
+
+@actions.action
 async def list_cities(rows: int = 150) -> list[City]:
     """Return a long table."""
     return [City(name=f"City {n}", people=1000 * n, area=n / 3) for n in range(rows)]
@@ -214,6 +220,14 @@ async def grow(rows: int = 5) -> AsyncIterator[list[City]]:
 async def explain(text: str) -> Markdown:
     """Return a text as Markdown."""
     return text
+
+
+@actions.action
+async def chat(pause: float = 0.05) -> AsyncIterator[Progress | Markdown]:
+    """Write Markdown, piece by piece."""
+    for piece in ("## Ans", "wer\n\nIt is **for", "ty", "-two**", ".\n"):
+        yield piece
+        await asyncio.sleep(pause)
 
 
 @actions.action

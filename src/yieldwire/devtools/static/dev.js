@@ -48,9 +48,20 @@ async function load(path, query = {}, method = "GET") {
   url.search = new URLSearchParams(query).toString();
   const accept = { Accept: "application/json", ...headers() };
   const response = await fetch(url, { method, headers: accept, cache: "no-store" });
-  const body = await response.json().catch(() => null);
+  const body = parsed(await response.text());
   if (!response.ok) throw new Error(body?.error?.message ?? `HTTP ${response.status}`);
   return body;
+}
+
+/** Integers that a number cannot hold stay as they are written: a run is started again with the same input. @param {string} text */
+function parsed(text) {
+  const exact = (/** @type {string} */ _, /** @type {unknown} */ value, /** @type {{ source?: string }} */ context) =>
+    Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value;
+  try {
+    return JSON.parse(text, /** @type {any} */ (exact));
+  } catch {
+    return null;
+  }
 }
 
 const runs = new RunsTable({
@@ -259,6 +270,7 @@ const keys = new Keys([
   { key: "r", text: "Go to the newest run", press: () => panels.newest?.focus() },
   { key: "s", text: "Stop the focused run, or the newest", press: () => panels.current?.stop() },
   { key: "d", text: "Detach from that run, or resume it", press: () => panels.current?.toggle() },
+  { key: "a", text: "Start that run again", press: () => panels.current?.again() },
   { key: "x", text: "Close its panel", press: () => panels.closeCurrent() },
   { key: "l", text: "Go to the table of runs", press: () => runs.focus() },
   { key: "t", text: "Switch the theme: light, dark or system", press: nextTheme },

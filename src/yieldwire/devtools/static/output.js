@@ -3,9 +3,14 @@
 import { textOf } from "../client.js";
 import { copyButton, el, show } from "./dom.js";
 import { bytes, isEqual, progressLabel } from "./format.js";
+import { mediaTypeOf } from "./media.js";
+import { resolve } from "./schema.js";
 import { ValueBox } from "./valuebox.js";
 
-/** @typedef {import("./schema.js").Schema} Schema */
+/**
+ * @typedef {import("./schema.js").Schema} Schema
+ * @typedef {{ chunk: Schema | null, result: Schema }} Described
+ */
 
 const TEXT_SHOWN = 200_000; // characters; older text is dropped from the page, not from the log
 const PIECES = 10_000; // texts that wait for a frame; a hidden tab draws none
@@ -37,6 +42,11 @@ export class Output {
     hidden: true,
   });
   #cut = el("p", { class: "muted", hidden: true, text: "The beginning of the text is no longer on this page." });
+  /** The text of an action whose chunks are Markdown. */
+  #markdown = new ValueBox("Text", "markdown-text");
+  #isMarkdown = false;
+  /** @type {Described | undefined} */
+  #action;
   #chunk = new ValueBox("Newest chunk", "chunk");
   #result = new ValueBox("Result", "result");
   #error = el("div", { class: "error", data: { role: "error" }, role: "alert", hidden: true });
@@ -51,15 +61,21 @@ export class Output {
   #isDue = false;
 
   constructor() {
-    const values = [this.#chunk.element, this.#result.element];
+    const values = [this.#markdown.element, this.#chunk.element, this.#result.element];
     const parts = [this.#error, this.#upload, this.#progress, this.#cut, this.#text, ...values];
     this.element = el("div", { class: "output" }, ...parts);
   }
 
-  /** Take the types of what the run sends. @param {{ chunk: Schema | null, result: Schema } | undefined} action */
+  /** Take the types of what the run sends. @param {Described | undefined} action */
   describe(action) {
+    if (action === this.#action) return;
+    this.#action = action;
+    const schema = markdownIn(action?.chunk ?? {}, action?.chunk ?? {});
+    this.#isMarkdown = schema !== null;
+    this.#markdown.describe(schema);
     this.#chunk.describe(action?.chunk ?? null);
     this.#result.describe(action?.result ?? null);
+    if (this.#isMarkdown) this.#drawMarkdown();
   }
 
   /** Take events in. @param {readonly import("../client.js").RunEvent[]} batch */
@@ -171,6 +187,7 @@ export class Output {
     this.#text.replaceChildren();
     for (const part of [this.#text, this.#progress, this.#cut]) part.hidden = true;
     this.#chunk.set(undefined);
+    this.#markdown.set(undefined);
   }
 
   #draw() {
@@ -191,6 +208,11 @@ export class Output {
     show(this.#message, progress.message);
   }
 
+  #drawMarkdown() {
+    this.#text.hidden = true;
+    this.#markdown.set(this.#text.textContent || undefined);
+  }
+
   #drawText() {
     const isAtEnd = this.#text.scrollHeight - this.#text.scrollTop - this.#text.clientHeight < 40;
     const added = this.#joined();
@@ -204,6 +226,15 @@ export class Output {
       this.#text.firstChild?.remove();
       this.#cut.hidden = false;
     }
+    if (this.#isMarkdown) this.#drawMarkdown();
     if (isAtEnd) this.#text.scrollTop = this.#text.scrollHeight;
   }
+}
+
+/** The type of a chunk that is a text in Markdown, if there is one. @param {Schema} schema @param {Schema} root @returns {Schema | null} */
+function markdownIn(schema, root) {
+  const found = resolve(schema, root);
+  if (mediaTypeOf(found) === "text/markdown") return schema;
+  for (const member of found.anyOf ?? found.oneOf ?? []) if (markdownIn(member, root)) return resolve(member, root);
+  return null;
 }

@@ -52,7 +52,7 @@ export class Panel {
   #stop = this.#verb("stop", "Stop", "Cancel the run", () => this.stop());
   #detach = this.#verb("detach", "Detach", "Drop the connection; the run continues", () => this.toggle());
   #delete = this.#verb("delete", "Delete", "Delete the run and its log", () => this.#forget());
-  #again = this.#verb("again", "Run again", "Start the action with the same input", () => this.#repeat());
+  #againButton = this.#verb("again", "Run again", "Start the action with the same input", () => this.again());
   #record;
   #terminal = new TerminalBox();
   #unsubscribe = () => {};
@@ -94,7 +94,7 @@ export class Panel {
     this.#stop.classList.add("danger");
     const close = iconButton(ICONS.close, "Close this panel", () => page.onClose(this));
     const head = el("header", { class: "panel-head" }, this.#status, el("h2", {}, this.#action), close);
-    const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#again, this.#delete);
+    const verbs = el("span", { class: "panel-verbs" }, this.#detach, this.#stop, this.#againButton, this.#delete);
     const facts = el("div", { class: "panel-sub" }, this.#id, this.#facts, verbs);
     const parts = [
       head,
@@ -182,7 +182,8 @@ export class Panel {
   }
 
   /** Start the action again, with the same input. */
-  async #repeat() {
+  async again() {
+    if (this.#againButton.hidden) return;
     await this.#do("repeated", async () => {
       const input = await this.#record.input();
       this.#page.onAgain(this.#name ?? "", input, this.#wasDetached);
@@ -233,9 +234,9 @@ export class Panel {
     this.#stop.hidden = isTerminal(run) || isOver;
     this.#detach.hidden = isTerminal(run) || run.id === undefined || isOver;
     this.#delete.hidden = !isTerminal(run);
-    this.#again.hidden = !isOver || !this.#page.actionOf(this.#name);
+    this.#againButton.hidden = !isOver || !this.#page.actionOf(this.#name);
     this.#stop.title = this.#isShared ? "Cancel the feed for all of its readers" : "Cancel the run";
-    this.#stop.disabled = this.#delete.disabled = this.#again.disabled = this.#isBusy;
+    this.#stop.disabled = this.#delete.disabled = this.#againButton.disabled = this.#isBusy;
     this.#detach.textContent = this.#isDetached ? "Resume" : "Detach";
     if (run.id) this.#terminal.show(this.#page.curlOf(run.id));
   }
