@@ -223,7 +223,9 @@ def test_every_operation_names_the_error(described: dict[str, Json]) -> None:
     for operation in (each for item in described["paths"].values() for each in item.values()):
         error = operation["responses"]["default"]["content"]["application/json"]["schema"]
         assert error == {"$ref": "#/components/schemas/Error"}
-        assert "tags" in operation or {"200", "202", "default"} == set(operation["responses"])
+        assert "tags" in operation or {"200", "202", "303", "default"} == set(
+            operation["responses"]
+        )
         assert all(each["description"] for each in operation["responses"].values())
 
 
@@ -249,7 +251,7 @@ def test_a_declared_error_is_an_answer_of_its_status() -> None:
 
     responses = document(actions.app.registry.actions)["paths"]["/buy"]["post"]["responses"]
 
-    assert set(responses) == {"200", "202", "402", "default"}
+    assert set(responses) == {"200", "202", "303", "402", "default"}
     assert responses["402"]["description"] == "`OUT_OF_CREDIT` The caller's credit is used up."
     assert responses["402"]["content"] == responses["default"]["content"]
     assert "`TOO_LATE`" in responses["default"]["description"]

@@ -52,6 +52,7 @@ PIECE_BYTES: Final = 65_536
 
 NO_STORE: Final = (b"cache-control", b"no-store, no-transform")
 _CLOSING: Final = frozenset({400, 408, 413})
+# A result can be an image in a `data:` URL, which can neither run anything nor ask anybody.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'self'; "

@@ -100,6 +100,7 @@ def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[
     return {
         "200": {"description": "The run, live or when it has ended.", "content": content},
         "202": {"description": "The run has not ended; poll its Location."},
+        "303": {"description": "The page of the run, if `text/html` is accepted."},
         **_errors(action),
     }
 

@@ -20,11 +20,6 @@ from yieldwire.runs.access import Caller
 
 _STATIC: Final = files("yieldwire.devtools").joinpath("static")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
-# A result can be an image in a `data:` URL, which can neither run anything nor ask anybody.
-_POLICY: Final = (
-    PAGE_POLICY[0],
-    PAGE_POLICY[1].replace(b"img-src 'self'", b"img-src 'self' data:"),
-)
 
 
 def attach(actions: Actions) -> None:
@@ -65,5 +60,5 @@ async def _index(_site: Site, exchange: Exchange, _caller: Caller) -> None:
         await exchange.answer(307, headers=[(b"location", f"{exchange.base}/".encode())])
         return
     page = await asyncio.to_thread(_STATIC.joinpath("index.html").read_bytes)
-    headers = [_POLICY, _NO_CACHE, (b"referrer-policy", b"no-referrer")]
+    headers = [PAGE_POLICY, _NO_CACHE, (b"referrer-policy", b"no-referrer")]
     await exchange.answer(200, page, media_type="text/html; charset=utf-8", headers=headers)

@@ -125,17 +125,30 @@ def test_a_link_is_a_link_only_to_the_web_or_to_this_origin() -> None:
 
 @pytest.mark.parametrize(
     ("value", "schema"),
-    [(PNG, IMAGE), (f"data:image/png;base64,{PNG}", {}), (PNG[:5] + "\r\n" + PNG[5:], IMAGE)],
+    [
+        (PNG, IMAGE),
+        (f"data:image/png;base64,{PNG}", {}),
+        (f"data:image/png;base64,{PNG}", {"contentMediaType": "image/*"}),
+        (PNG[:5] + "\r\n" + PNG[5:], IMAGE),
+    ],
 )
 def test_an_image_is_shown_as_an_image(value: str, schema: dict[str, Json]) -> None:
     assert shown(value, schema) == f'<img src="data:image/png;base64,{PNG}" alt="Image">'
 
 
-def test_an_image_of_this_origin_is_shown_and_any_other_is_text() -> None:
+def test_base_64_for_urls_is_read_as_well() -> None:
+    assert "base64,a+b/" in shown("a-b_", IMAGE)
+
+
+def test_an_image_of_this_origin_is_shown_and_any_other_is_a_link() -> None:
     image = {"type": "string", "contentMediaType": "image/png", "description": "Sales"}
 
     assert shown("/charts/3.png", image) == '<img src="/charts/3.png" alt="Sales">'
-    assert "<img" not in shown("https://evil.example/x.png", image)
+    assert shown("/charts/3.png", {"contentMediaType": "image/*", "type": "string"})[:4] == "<img"
+    assert shown("https://example.com/x.png", image).startswith(
+        '<a href="https://example.com/x.png"'
+    )
+    assert "<a" not in shown("//evil.example/x.png", image)
     assert "<img" not in shown("not base 64!", IMAGE)
 
 

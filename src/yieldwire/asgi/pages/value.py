@@ -30,8 +30,10 @@ _DEPTH: Final = 5
 _INLINE_CHARACTERS: Final = 2000
 _ANYTHING: Final[Schema] = {}
 _DATA: Final = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,([A-Za-z0-9+/]+={0,2})", re.ASCII)
-_MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+", re.ASCII)
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
+_IMAGE: Final = re.compile(r"data:image/[a-z0-9.+-]+[;,][^\s\\]*", re.ASCII)
+_MEDIA_TYPE: Final = re.compile(r"[a-z]+/(\*|[a-z0-9.+-]+)", re.ASCII)
+_STANDARD: Final = str.maketrans("-_", "+/", "\r\n ")
+"""From base 64 as Python writes it for URLs to that of ``data:`` URLs."""
 _WEB: Final = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
 _LINKS: Final = frozenset({"uri", "uri-reference", "iri", "iri-reference"})
 """The formats of JSON Schema whose values are shown as links."""
@@ -181,35 +183,38 @@ def _has_form(value: Mapping[str, Json], schema: Schema) -> bool:
 
 
 def _text(text: str, schema: Schema) -> Markup:
-    kind, data = _data_in(text, schema)
-    if kind.startswith("image/"):
-        source = f"data:{kind};base64,{data}" if data else site_path(text, "")
-        if source is not None:
-            return tag("img", src=source, alt=schema.get("description") or "Image")
-    elif data:
-        name = f"Download ({kind}, {_size(len(data) * 3 // 4)})"
-        extension = kind.rpartition("/")[2].rpartition("+")[0] or kind.rpartition("/")[2]
-        return tag("a", name, href=f"data:{kind};base64,{data}", download=f"result.{extension}")
-    if schema.get("format") in _LINKS and (target := _target(text)) is not None:
+    kind = _media_type_of(schema)
+    if _IMAGE.fullmatch(text) is not None:
+        return _image(text, schema)
+    data = _DATA.fullmatch(text)
+    if schema.get("contentEncoding") == "base64" and kind and data is None:
+        data = _DATA.fullmatch(f"data:{kind};base64,{text.translate(_STANDARD)}")
+    if data is not None:
+        return _image(data[0], schema) if data[1].startswith("image/") else _file(data[1], data[2])
+    path = site_path(text, "")
+    if kind.startswith("image/") and path is not None:
+        return _image(path, schema)
+    is_link = schema.get("format") in _LINKS or kind.startswith("image/")
+    target = text if _WEB.fullmatch(text) else path
+    if is_link and target is not None:
         return tag("a", _cut(text, _INLINE_CHARACTERS), href=target, rel="noopener noreferrer")
     return tag("p", _cut(text, MOST_CHARACTERS), class_="text")
 
 
-def _data_in(text: str, schema: Schema) -> tuple[str, str]:
-    """Return the media type of a text that is a file, and its bytes in base 64."""
-    if (written := _DATA.fullmatch(text)) is not None:
-        return written[1], written[2]
-    kind: Json = schema.get("contentMediaType")
-    if not isinstance(kind, str) or _MEDIA_TYPE.fullmatch(kind) is None:
-        return "", ""
-    if schema.get("contentEncoding") == "base64":
-        compact = text.translate({10: None, 13: None})
-        return (kind, compact) if _BASE64.fullmatch(compact) else ("", "")
-    return (kind, "") if kind.startswith("image/") else ("", "")
+def _media_type_of(schema: Schema) -> str:
+    declared: Json = schema.get("contentMediaType")
+    kind = declared.partition(";")[0].strip().lower() if isinstance(declared, str) else ""
+    return kind if _MEDIA_TYPE.fullmatch(kind) else ""
 
 
-def _target(url: str) -> str | None:
-    return url if _WEB.fullmatch(url) else site_path(url, "")
+def _image(source: str, schema: Schema) -> Markup:
+    return tag("img", src=source, alt=schema.get("description") or "Image")
+
+
+def _file(kind: str, data: str) -> Markup:
+    ending = kind.rpartition("/")[2].partition("+")[0]
+    text = f"Download ({kind}, {_size(len(data) * 3 // 4)})"
+    return tag("a", text, href=f"data:{kind};base64,{data}", download=f"result.{ending}")
 
 
 def _size(count: int) -> str:
