@@ -140,6 +140,20 @@ async def test_no_markdown_holds_the_page_up(url: str, page: Page, text: str) ->
     await expect(page.get_by_label("Search runs")).to_have_value("still here")
 
 
+async def test_addresses_are_links_and_files_are_saved(url: str, page: Page) -> None:
+    result = await run(page, url, "attach", plot=SVG)
+
+    await expect(result.get_by_role("link", name="https://example.com/a")).to_have_attribute(
+        "rel", "noopener noreferrer"
+    )
+    await expect(result.locator("img")).to_have_attribute("src", SVG)
+    async with page.expect_download() as download:
+        await result.get_by_role("link", name="Download (text/csv, 9 B)").click()
+    saved = await download.value
+    assert saved.suggested_filename == "result.csv"
+    assert (await saved.path()).read_text("utf-8") == "a,b\n1,2\n"
+
+
 @pytest.mark.parametrize("source", ["dev/logo.svg", SVG])
 async def test_an_image_is_shown_from_its_data_or_from_this_origin(
     url: str, page: Page, source: str

@@ -1,7 +1,7 @@
 /** Which addresses the developer page shows for an untrusted value. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imageUrl, linkUrl, mediaTypeOf } from "../../src/yieldwire/devtools/static/media.js";
+import { fileUrl, imageUrl, linkUrl, mediaTypeOf } from "../../src/yieldwire/devtools/static/media.js";
 
 const PAGE = "http://127.0.0.1:8000/api/_actions/";
 const ANY = { contentMediaType: "image/*" };
@@ -34,6 +34,15 @@ test("base 64 is an image of the type that its schema gives", () => {
     assert.equal(imageUrl("-_A=", schema, PAGE), "data:image/png;base64,+/A=");
     assert.equal(imageUrl("<svg>", schema, PAGE), undefined);
     assert.equal(imageUrl("AAAA", { ...schema, contentMediaType: "text/html" }, PAGE), undefined);
+});
+
+test("base 64 of another type is a file to save", () => {
+    const schema = { contentMediaType: "application/pdf", contentEncoding: "base64" };
+
+    assert.equal(fileUrl("AAAA", schema), "data:application/pdf;base64,AAAA");
+    assert.equal(fileUrl("A A!", schema), undefined);
+    assert.equal(fileUrl("AAAA", { contentMediaType: "application/pdf" }), undefined);
+    assert.equal(fileUrl("AAAA", { ...schema, contentMediaType: "x" }), undefined);
 });
 
 test("a link leads to the web or to a mailbox", () => {

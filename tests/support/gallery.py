@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AnyUrl, BaseModel, Field, SecretStr
 from starlette.requests import HTTPConnection
 
 from yieldwire import ActionError, Actions, Progress, Result, Text, Upload, devtools
@@ -16,6 +16,16 @@ Markdown = Annotated[str, Field(json_schema_extra={"contentMediaType": "text/mar
 Image = Annotated[
     str, Field(json_schema_extra={"contentMediaType": "image/*"}, description="A chart of sales")
 ]
+
+
+class Attached(BaseModel):
+    """A result of addresses."""
+
+    page: AnyUrl
+    plot: str
+    sheet: Annotated[
+        str, Field(json_schema_extra={"contentMediaType": "text/csv", "contentEncoding": "base64"})
+    ]
 
 
 class Folder(BaseModel):
@@ -234,6 +244,12 @@ async def chat(pause: float = 0.05) -> AsyncIterator[Progress | Markdown]:
 async def draw(source: str = "dev/logo.svg") -> Image:
     """Return an image from its address."""
     return source
+
+
+@actions.action
+async def attach(plot: str) -> Attached:
+    """Return a link, an image and a file."""
+    return Attached(page=AnyUrl("https://example.com/a"), plot=plot, sheet="YSxiCjEsMgo=")
 
 
 @actions.action

@@ -2,11 +2,12 @@
  * Addresses of what a page shows for an untrusted value. Pure.
  *
  * An image is shown from a `data:` URL of an image type, or from the page's own origin. A link leads to the web or to a
- * mailbox. Anything else has no address.
+ * mailbox. A file is saved from base 64. Anything else has no address.
  */
 
 /** @typedef {import("./schema.js").Schema} Schema */
 
+const MEDIA_TYPE = /^[a-z]+\/[a-z\d.+-]+$/i;
 const IMAGE_TYPE = /^image\/[a-z\d.+-]+$/i;
 const IMAGE_DATA = /^data:image\/[a-z\d.+-]+[;,]/i;
 const BASE64 = /^[a-z\d+/_\s-]+=*\s*$/i;
@@ -32,6 +33,21 @@ export function imageUrl(value, schema, page) {
   const url = parsed(value, page);
   return url && url.origin === new URL(page).origin && url.protocol.startsWith("http") ? url.href : undefined;
 }
+
+/**
+ * The address from which a file is saved that the value is, according to its schema.
+ * @param {string} value
+ * @param {Schema} schema
+ * @returns {string | undefined}
+ */
+export function fileUrl(value, schema) {
+  const type = mediaTypeOf(schema);
+  const isFile = schema.contentEncoding === "base64" && MEDIA_TYPE.test(type) && BASE64.test(value);
+  return isFile ? `data:${type};base64,${standard(value)}` : undefined;
+}
+
+/** Whether a text is an image, whatever its schema. @param {string} value */
+export const isImageData = (value) => IMAGE_DATA.test(value);
 
 /**
  * The address of a link.

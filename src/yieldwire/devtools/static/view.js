@@ -1,12 +1,12 @@
 /**
- * A value as its schema says that it is meant: a list of objects as a table, an image as a picture, Markdown as text.
- * Nothing else has a view: JSON shows it best.
+ * A value as its schema says that it is meant: a list of objects as a table, an image as a picture, Markdown as text, a
+ * file and an address as links. Nothing else has a view: JSON shows it best.
  */
 
 import { el } from "./dom.js";
-import { brief } from "./format.js";
+import { brief, bytes } from "./format.js";
 import { markdownOf } from "./markdown.js";
-import { imageUrl, mediaTypeOf } from "./media.js";
+import { fileUrl, imageUrl, isImageData, linkUrl, mediaTypeOf } from "./media.js";
 import { memberOf, resolve } from "./schema.js";
 import { lazyTableOf } from "./table.js";
 
@@ -14,6 +14,7 @@ import { lazyTableOf } from "./table.js";
 
 const COLUMNS = 50;
 const CELL = 300; // characters
+const LINKS = new Set(["uri", "uri-reference", "iri", "iri-reference"]);
 
 /**
  * Create the view of a value; null if it has none.
@@ -43,11 +44,27 @@ function memberFor(value, schema, root) {
 function mediaOf(value, schema) {
   const type = mediaTypeOf(schema);
   if (type === "text/markdown") return markdownOf(value);
-  const src = type.startsWith("image/") ? imageUrl(value, schema, document.baseURI) : undefined;
+  if (type.startsWith("image/") || isImageData(value)) return pictureOf(value, schema);
+  const file = fileUrl(value, schema);
+  if (file) return fileOf(file, type);
+  const link = LINKS.has(schema.format) ? linkUrl(value, document.baseURI) : undefined;
+  return link ? el("a", { class: "link", href: link, target: "_blank", rel: "noopener noreferrer", text: brief(value) }) : null;
+}
+
+/** @param {string} value @param {Schema} schema */
+function pictureOf(value, schema) {
+  const src = imageUrl(value, schema, document.baseURI);
   if (src === undefined) return null;
   const picture = el("img", { src, alt: schema.description ?? schema.title ?? "Image" });
   picture.addEventListener("error", () => picture.replaceWith(`The image cannot be loaded: ${brief(value)}`));
   return el("div", { class: "picture" }, picture);
+}
+
+/** A link that saves a file. @param {string} url @param {string} type */
+function fileOf(url, type) {
+  const size = Math.floor(((url.length - url.indexOf(",") - 1) * 3) / 4);
+  const ending = type.split("/")[1]?.split("+").at(-1);
+  return el("a", { class: "link", href: url, download: `result.${ending}`, text: `Download (${type}, ${bytes(size)})` });
 }
 
 /** A list of images or of texts in Markdown. @param {unknown[]} values @param {Schema} schema @param {Schema} root */
