@@ -661,7 +661,7 @@ async def test_a_stopping_application_takes_no_starts_and_lets_readers_go(app: A
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
         following = group.create_task(follow())
         await asyncio.sleep(0)
-        app.drain()
+        app.lifetime.drain()
 
     assert following.result()
     with pytest.raises(Unavailable, match="stopping"):

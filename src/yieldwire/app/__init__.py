@@ -13,7 +13,8 @@ from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
 from yieldwire.app.configuration import EXECUTOR, STORE, open_store
-from yieldwire.app.opening import Lifetime, Opening
+from yieldwire.app.lifetime import Lifetime
+from yieldwire.app.opening import Opening
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Executor, Prepared, RunLimits, Work
@@ -190,14 +191,6 @@ class App:
         for run_id in purged:
             self._states.forget(run_id)
         await self._inputs.forget(purged)
-
-    def drain(self) -> None:
-        """Accept no new runs, and let every reader end at its next block, to reconnect later."""
-        self.lifetime.drain()
-
-    def force_shutdown(self) -> None:
-        """Make the current or the next close give running actions no more time."""
-        self.lifetime.force_shutdown()
 
     async def close(self) -> None:
         """Let running actions finish, and close everything, all within the grace time.

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from yieldwire.clock import Clock
-from yieldwire.setting import Rule
+from yieldwire.setting import Rule, having
 from yieldwire.stores import RunStore
 from yieldwire.stores.guarded import METHODS, guarded
 from yieldwire.stores.memory import MemoryStore
@@ -43,11 +43,8 @@ def _hint(value: object) -> str:
 STORE: Final = Rule(_is_store, "'memory', 'sqlite:///runs.db' or a store object", _hint)
 """The rule for the setting ``store``."""
 
-
-EXECUTOR: Final = Rule(
-    lambda value: not isinstance(value, type) and callable(getattr(value, "enqueue", None)),
-    "an executor, which has open(), enqueue() and close()",
-    lambda value: f"write {value.__name__}(...)" if isinstance(value, type) else "",
+EXECUTOR: Final = having(
+    "open", "enqueue", "close", wanted="an executor, which has open(), enqueue() and close()"
 )
 """The rule for the setting ``executor``."""
 

@@ -170,11 +170,11 @@ class Actions:
 
     def drain(self) -> None:
         """Accept no new runs, and let every reader end at its next block, to reconnect later."""
-        self.app.drain()
+        self.app.lifetime.drain()
 
     def force_shutdown(self) -> None:
         """Make the current or the next close give running actions no more time."""
-        self.app.force_shutdown()
+        self.app.lifetime.force_shutdown()
 
     async def disconnect(self, owner: str, *, cancel_runs: bool = False) -> None:
         """End every open response to ``owner``, because their access was revoked.

@@ -93,8 +93,8 @@ class Site:
     def hear(self, number: int) -> None:
         """Start to stop, as the signal asks; after a second SIGINT, do not wait for actions."""
         if self.app.is_closing and number == signal.SIGINT:
-            self.app.force_shutdown()
-        self.app.drain()
+            self.app.lifetime.force_shutdown()
+        self.app.lifetime.drain()
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer one request."""
