@@ -315,6 +315,21 @@ def test_a_text_stream_that_is_aborted_is_one_line_in_the_log(folder: Path) -> N
     assert "Traceback" not in ended.err
 
 
+def test_serve_logs_as_the_application_configures_it(folder: Path) -> None:
+    source = (folder / "app.py").read_text()
+    configured = "import logging\nlogging.basicConfig(level='INFO', format='mine: %(message)s')\n"
+    (folder / "app.py").write_text(configured + source)
+
+    with serving("serve", "app.py", cwd=folder) as (command, url):
+        with request("POST", f"{url}fail") as answer:
+            answer.read()
+        ended = stopped(command)
+
+    assert "mine: run starts: fail" in ended.err
+    assert "mine: Application startup complete." in ended.err
+    assert "INFO:" not in ended.err
+
+
 def test_serve_refuses_workers_that_cannot_share_a_store(folder: Path) -> None:
     ended = run("serve", "app.py", "--workers", "2", "--port", "0", cwd=folder)
 

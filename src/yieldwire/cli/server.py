@@ -151,7 +151,10 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _logging() -> dict[str, object]:
+def _logging() -> dict[str, object] | None:
+    """Return uvicorn's configuration and ours; none if the application has configured logging."""
+    if logging.getLogger().handlers:
+        return None
     config = copy.deepcopy(LOGGING_CONFIG)
     config["loggers"]["yieldwire"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     return config
