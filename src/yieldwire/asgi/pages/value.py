@@ -21,8 +21,8 @@ from yieldwire.describe.schema import (
 )
 from yieldwire.errors import Json
 
-MOST_VALUES: Final = 3000
-"""How many values one page shows, so that it is built in a few milliseconds."""
+MOST_VALUES: Final = 2000
+"""How many values one page shows, so that building it does not hold up the event loop."""
 MOST_COLUMNS: Final = 100
 MOST_CHARACTERS: Final = 500_000
 """How much of one text is shown."""
@@ -64,6 +64,7 @@ def label_of(name: str, schema: Schema = _ANYTHING) -> str:
 class _Rendering:
     def __init__(self, schema: Schema) -> None:
         self._definitions: Final[Definitions] = definitions_of(schema)
+        self._known: dict[int, Sequence[tuple[Schema, Sequence[str]]]] = {}
         self._left = MOST_VALUES
 
     def block(self, value: Json, schema: Schema, depth: int) -> Markup:
@@ -83,20 +84,26 @@ class _Rendering:
             return tag("p", "Nothing", class_="muted")
         if depth == 0:
             return tag("code", _cut(to_json(value).decode(), _INLINE_CHARACTERS))
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return self._fields(value, schema, depth)
-        are_rows = all(isinstance(each, Mapping) and each for each in value)
+        are_rows = all(isinstance(each, dict) and each for each in value)
         return (self._table if are_rows else self._items)(value, schema, depth)
 
     def _fitting(self, value: Json, schema: Schema) -> Schema:
         """Return the alternative of ``schema`` that describes the value."""
         kind = kind_of(value)
-        for each in alternatives(schema, self._definitions):
-            allowed = kinds(each)
+        for each, allowed in self._alternatives(schema):
             fits = kind in allowed or (kind == "integer" and "number" in allowed)
             if fits and (kind != "object" or _has_form(value, each)):
                 return each
         return _ANYTHING
+
+    def _alternatives(self, schema: Schema) -> Sequence[tuple[Schema, Sequence[str]]]:
+        found = self._known.get(id(schema))
+        if found is None:
+            every = alternatives(schema, self._definitions)
+            found = self._known[id(schema)] = [(each, kinds(each)) for each in every]
+        return found
 
     def _fields(self, value: Mapping[str, Json], schema: Schema, depth: int) -> Markup:
         parts: list[Child] = []
@@ -191,13 +198,14 @@ def _text(text: str, schema: Schema) -> Markup:
         data = _DATA.fullmatch(f"data:{kind};base64,{text.translate(_STANDARD)}")
     if data is not None:
         return _image(data[0], schema) if data[1].startswith("image/") else _file(data[1], data[2])
-    path = site_path(text, "")
-    if kind.startswith("image/") and path is not None:
-        return _image(path, schema)
-    is_link = schema.get("format") in _LINKS or kind.startswith("image/")
-    target = text if _WEB.fullmatch(text) else path
-    if is_link and target is not None:
-        return tag("a", _cut(text, _INLINE_CHARACTERS), href=target, rel="noopener noreferrer")
+    is_image = kind.startswith("image/")
+    if is_image or schema.get("format") in _LINKS:
+        path = site_path(text, "")
+        if is_image and path is not None:
+            return _image(path, schema)
+        target = text if _WEB.fullmatch(text) else path
+        if target is not None:
+            return tag("a", _cut(text, _INLINE_CHARACTERS), href=target, rel="noopener noreferrer")
     return tag("p", _cut(text, MOST_CHARACTERS), class_="text")
 
 
