@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, closing, nullcontext, suppress
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pydantic_core import to_json
 
@@ -41,6 +41,8 @@ from yieldwire.runs.start import StartRequest
 _SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
 """A header with one of these in its name is not passed to the run."""
 MAX_KEY_LENGTH: Final = 255
+_Read: TypeAlias = Callable[[], Awaitable[Json]]
+"""Reads the input of a request."""
 
 
 async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> None:
@@ -72,16 +74,15 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         return
     # A caller with too many streams is refused before a run starts that it could not read.
     with site.slot(caller) if not prefer.respond_async else nullcontext():
-        request = StartRequest(
-            action=action,
-            caller=caller,
-            facts=_facts(exchange, caller),
-            read=_reading(site, exchange, action),
-            key=key_of(exchange),
-            detached=prefer.respond_async,
-        )
+        request = _request(exchange, caller, action, _reading(site, exchange, action))
+        request.detached = prefer.respond_async
         run = await site.app.begin(request)
-        await _answer_started(site, exchange, caller, run, wanted, prefer)
+        if prefer.respond_async:
+            await _answer_accepted(site, exchange, run)
+        elif wanted is JSON:
+            await _answer_when_ended(site, exchange, caller, run, prefer)
+        else:
+            await stream_run(site, exchange, caller, run, None, wanted=wanted)
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -92,9 +93,7 @@ def _cursor(exchange: Exchange) -> str | None:
     return cursor or None
 
 
-def _reading(
-    site: Site, exchange: Exchange, action: Action[..., Any, Any]
-) -> Callable[[], Awaitable[Json]]:
+def _reading(site: Site, exchange: Exchange, action: Action[..., Any, Any]) -> _Read:
     """Return what reads the input of a request: the body, or the query of a GET."""
     limits, idle = site.request_limits, site.app.timing.body
     if exchange.method == "GET":
@@ -108,14 +107,8 @@ async def _start_by_form(
     """Start a run, and send the browser to its page; a form that is refused is shown again."""
     links, read = exchange.links(), _reading(site, exchange, action)
     form = exchange.form = posted_form(exchange, action, links)
-    request = StartRequest(
-        action=action,
-        caller=caller,
-        facts=_facts(exchange, caller),
-        read=read if form is None else partial(form.fill, read),
-        key=key_of(exchange),
-    )
-    run = await site.app.begin(request)
+    read = read if form is None else partial(form.fill, read)
+    run = await site.app.begin(_request(exchange, caller, action, read))
     await exchange.answer(303, headers=run_headers(run.id, exchange.base, links.query))
 
 
@@ -142,28 +135,20 @@ def _is_secret(header: str) -> bool:
     return _SECRET.search(header) is not None
 
 
-def _facts(exchange: Exchange, caller: Caller) -> RequestFacts:
-    kept = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
-    return RequestFacts(
-        method=exchange.method, path=exchange.path, client=caller.address, headers=kept
+def _request(
+    exchange: Exchange, caller: Caller, action: Action[..., Any, Any], read: _Read
+) -> StartRequest:
+    headers = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
+    facts = RequestFacts(
+        method=exchange.method, path=exchange.path, client=caller.address, headers=headers
     )
+    key = key_of(exchange)
+    return StartRequest(action=action, caller=caller, facts=facts, read=read, key=key)
 
 
-async def _answer_started(
-    site: Site,
-    exchange: Exchange,
-    caller: Caller,
-    run: RunRecord,
-    wanted: Format,
-    prefer: Preferences,
-) -> None:
-    if prefer.respond_async:
-        headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
-        await exchange.answer_json(202, await site.app.snapshot(run.id), headers)
-    elif wanted is JSON:
-        await _answer_when_ended(site, exchange, caller, run, prefer)
-    else:
-        await stream_run(site, exchange, caller, run, None, wanted=wanted)
+async def _answer_accepted(site: Site, exchange: Exchange, run: RunRecord) -> None:
+    headers = [*run_headers(run.id, exchange.base), (b"preference-applied", b"respond-async")]
+    await exchange.answer_json(202, await site.app.snapshot(run.id), headers)
 
 
 async def _answer_when_ended(

@@ -140,7 +140,7 @@ class Entry:
         if self.lease_until is not None:
             due = self.lease_until
         if record.linger is not None and not record.detached and record.cancel_reason is None:
-            read_until = max(self.read_until, max(self.readers.values(), default=0.0))
+            read_until = max(self.read_until, *self.readers.values(), 0.0)
             due = min(due, read_until + record.linger)
         return due
 

@@ -202,11 +202,11 @@ def to_row(run: RunRecord) -> dict[str, Any]:
 
 def to_record(row: sqlite3.Row) -> RunRecord:
     """Return a row as a record."""
-    columns = {name: row[name] for name in RunRecord._fields}
-    columns["labels"] = tuple(from_json(row["labels"]))
-    columns["status"] = Status(row["status"])
-    columns["detached"] = bool(row["detached"])
-    return RunRecord(**columns)
+    columns = dict(zip(row.keys(), row, strict=True))  # a row searches all names for each access
+    columns["labels"] = tuple(from_json(columns["labels"]))
+    columns["status"] = Status(columns["status"])
+    columns["detached"] = bool(columns["detached"])
+    return RunRecord._make(map(columns.__getitem__, RunRecord._fields))
 
 
 def to_block(run_id: str, row: sqlite3.Row) -> Block:

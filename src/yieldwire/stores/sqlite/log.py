@@ -21,7 +21,7 @@ from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import no_such_run
 from yieldwire.stores.sqlite.failure import is_of_item
-from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
+from yieldwire.stores.sqlite.file import block_row, to_block, to_record
 from yieldwire.stores.sqlite.lane import Item
 
 logger = logging.getLogger("yieldwire.worker")
@@ -88,19 +88,21 @@ class LogTable:
     def append(self, connection: sqlite3.Connection, append: BlockItem) -> int:
         """Do what a store's `append` does, and return the log's first seq."""
         run_id, block, after, fence = append.run_id, append.block, append.after, append.fence
-        head = self.one(connection, "head", id=run_id)
+        is_end = block.end is not None
+        head = self.one(connection, "run_by_id" if is_end else "head", id=run_id)
         if head is None:
             raise no_such_run(run_id)
         if head["seq"] != after and head["fence"] == fence:
             if self._has(connection, head["n"], block):
                 return int(head["first_seq"])
-        elif head["seq"] == after == block.first - 1 and block.end is None:
+        elif head["seq"] == after == block.first - 1 and not is_end:
             if head["fence"] != fence or head["status"] != Status.RUNNING.value:
                 raise Fenced(f"Run {run_id} is {head['status']}, and this writer has lost it.")
             return self._put(connection, head, block)
-        row = self.row(connection, run_id)
-        transitions.check_right(to_record(row), fence)
-        step = transitions.append(to_record(row), block, after, self._clock.now())
+        row = head if is_end else self.row(connection, run_id)
+        run = to_record(row)
+        transitions.check_right(run, fence)
+        step = transitions.append(run, block, after, self._clock.now())
         return self.keep(connection, row, step, block).first_seq
 
     def keep(
@@ -118,8 +120,18 @@ class LogTable:
         expires = None
         if run.status.is_terminal:
             expires = self._clock.monotonic() + run.retention
-        columns = {"n": row["n"], "lease_until": lease_until, "expires_at": expires}
-        connection.execute(self._sql["update_run"], {**to_row(run), **columns})
+        changes = {
+            "n": row["n"],
+            "status": run.status.value,
+            "fence": run.fence,
+            "attempt": run.attempt,
+            "cancel_reason": run.cancel_reason,
+            "started_at": run.started_at,
+            "ended_at": run.ended_at,
+            "lease_until": lease_until,
+            "expires_at": expires,
+        }
+        connection.execute(self._sql["update_run"], changes)
         return run
 
     def step_each(
