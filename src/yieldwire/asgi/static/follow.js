@@ -34,7 +34,7 @@ function showStatus(status) {
   if (status === main.dataset.status) return;
   main.dataset.status = status;
   put("status", STATUSES[status] ?? status);
-  document.title = title.replace(STATUSES[first], STATUSES[status] ?? status);
+  document.title = title.replace(`: ${STATUSES[first]}`, `: ${STATUSES[status] ?? status}`);
 }
 
 function showProgress({ current, total, message }) {
