@@ -100,11 +100,11 @@ async def test_a_tab_curl_and_a_polling_client_reach_the_same_end_over_a_kill(
     assert [(seq, kind) for seq, kind, _ in seen] == [(seq, kind) for seq, kind, _ in polled]
     if action == "once":
         assert '"code":"INTERRUPTED"' in seen[-1][2]
-        await expect(page.locator("[data-role=status]")).to_have_text("failed")
+        await expect(page.locator("[data-role=status]")).to_have_text("Failed")
         await expect(page.locator("[data-role=code]")).to_have_text("INTERRUPTED")
     else:
         assert [kind for _, kind, _ in seen].count("restarted") == 1
         assert seen[-1][1:] == ("done", '{"result":2}')
-        await expect(page.locator("[data-role=status]")).to_have_text("completed")
+        await expect(page.locator("[data-role=status]")).to_have_text("Completed")
         second = "".join(f"2.{step} " for step in range(1, STEPS + 1))
         await expect(page.locator("[data-role=text]")).to_have_text(second)
