@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.runs import SOON, Outcome, block_sizes, opened, outcome
+from tests.support.runs import SOON, BlockStore, Outcome, block_sizes, opened, outcome
 from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.clock import Timing
@@ -265,10 +265,10 @@ async def test_a_cancel_behind_many_blocks_leaves_a_whole_log() -> None:
 @pytest.mark.parametrize("function", SHAPES)
 async def test_a_block_holds_about_what_it_may(function: Callable[..., object], size: int) -> None:
     count = 5_000 if size < 30_000 else 100
-    async with opened(App()) as app:
+    async with opened(App(store=BlockStore())) as app:
         run = await app.start(app.action(function), {"chunks": ["x" * size] * count})
         await outcome(run)
-        blocks, sizes = await blocks_of(app, run), await block_sizes(app, run)
+        blocks, sizes = await blocks_of(app, run), block_sizes(app, run)
 
     assert sum(sizes) in {count + 1, count + 2}
     assert max(sizes) <= MOST_BLOCK_EVENTS + 2

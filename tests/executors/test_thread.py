@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
+from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
 from yieldwire.app import App
 from yieldwire.errors import ActionError
@@ -21,7 +21,7 @@ from yieldwire.runs.start import StartRequest
 
 @pytest.fixture
 async def app() -> AsyncIterator[App]:
-    async with opened(App(run_limits=RunLimits(cancel_within=SOON))) as app:
+    async with opened(App(store=BlockStore(), run_limits=RunLimits(cancel_within=SOON))) as app:
         yield app
 
 
@@ -50,7 +50,7 @@ async def test_a_hot_loop_keeps_its_order_and_fills_its_blocks(app: App) -> None
     heard = await outcome(run)
 
     assert heard.chunks == [*range(20_000)]
-    assert len(await block_sizes(app, run)) < 2_000
+    assert len(block_sizes(app, run)) < 2_000
 
 
 async def test_a_chunk_is_sent_while_the_code_still_blocks(app: App) -> None:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.support.runs import SOON, block_sizes, call, first_chunk, opened, outcome
+from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context, Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
@@ -20,7 +20,7 @@ from yieldwire.stores.memory import MemoryStore
 
 @pytest.fixture
 async def app() -> AsyncIterator[App]:
-    async with opened(App(run_limits=RunLimits(cancel_within=SOON))) as app:
+    async with opened(App(store=BlockStore(), run_limits=RunLimits(cancel_within=SOON))) as app:
         yield app
 
 
@@ -34,7 +34,7 @@ async def test_a_trickle_is_written_event_by_event(app: App) -> None:
     heard = await outcome(run)
 
     assert heard.chunks == [*range(10)]
-    assert await block_sizes(app, run) == [1] * 11
+    assert block_sizes(app, run) == [1] * 11
 
 
 async def test_an_event_is_there_before_the_action_continues(app: App) -> None:
@@ -59,7 +59,7 @@ async def test_a_hot_loop_fills_its_blocks(app: App) -> None:
     run = await app.start(app.action(act))
     heard = await outcome(run)
 
-    sizes = await block_sizes(app, run)
+    sizes = block_sizes(app, run)
     assert heard.chunks == [*range(20_000)]
     assert max(sizes) <= BLOCK_EVENTS + 1
     assert len(sizes) < 2_000
@@ -151,7 +151,7 @@ async def test_what_was_emitted_last_is_in_the_log_before_the_end(app: App) -> N
     heard = await outcome(run)
 
     assert [chunk["value"] for chunk in heard.chunks] == [1, 2]
-    assert await block_sizes(app, run) == [3]
+    assert block_sizes(app, run) == [3]
 
 
 # A store that takes its time, or fails.
@@ -159,7 +159,7 @@ async def test_what_was_emitted_last_is_in_the_log_before_the_end(app: App) -> N
 IMPATIENT = RunLimits(store_patience=0.0)
 
 
-class SlowStore(MemoryStore):
+class SlowStore(BlockStore):
     """Waits before each append until the test lets it."""
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ async def test_what_is_emitted_while_the_store_writes_goes_into_the_next_block()
     async with opened(App(store=store)) as app:
         run = await app.start(app.action(act))
         heard = await outcome(run)
-        sizes = await block_sizes(app, run)
+        sizes = block_sizes(app, run)
 
     assert [chunk["value"] for chunk in heard.chunks] == [1, 2, 3, 4, 5]
     assert sizes[0] == 1
