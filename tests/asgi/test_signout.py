@@ -32,6 +32,7 @@ from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.clock import SystemClock
 from yieldwire.errors import NotFound, StoreError, UsageError
+from yieldwire.executors.audience import Audience
 from yieldwire.log.run import Status
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
@@ -400,7 +401,7 @@ async def test_a_sweep_continues_where_revocations_cannot_be_read(
 
 
 def reader_of(caller: Caller, readers: set[Reader]) -> Reader:
-    reader = Reader(MemoryStore(), {}, MovingClock(), "r1")
+    reader = Reader(MemoryStore(), Audience(), MovingClock(), "r1")
     reader.caller = caller
     readers.add(reader)
     return reader

@@ -13,7 +13,6 @@ from pydantic import BaseModel, model_serializer
 
 from tests.support.virtual import VirtualLoop
 from yieldwire.log.events import Block
-from yieldwire.stores import Deliver
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
@@ -30,7 +29,7 @@ class Counts:
         sends: Messages to the server: the head, and each piece of the body.
         appends: Blocks that were handed to the store.
         encodes: Chunks that were turned into JSON.
-        wakes: Returns of a reader's wait for news.
+        wakes: Returns of a reader's wait in the store.
         tasks: Tasks that were created.
         timers: Timers that were set in the loop.
         callbacks: Steps that were asked of the loop, by its own thread.
@@ -140,7 +139,7 @@ def wait_for_actions(is_full: Callable[[], bool]) -> None:
 
 
 class _CountedStore:
-    """Counts the blocks that are put into a store, and how often readers wake up."""
+    """Counts the blocks that are put into a store, and how often those who wait in it wake up."""
 
     _counts: Counts
 
@@ -156,10 +155,9 @@ class _CountedStore:
         *,
         max_bytes: int = 262_144,
         wait: float = 0.0,
-        deliver: Deliver | None = None,
     ) -> Sequence[Block]:
         page: Sequence[Block] = await super().read(  # type: ignore[misc]
-            run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver
+            run_id, after, max_bytes=max_bytes, wait=wait
         )
         self._counts.wakes += wait > 0
         return page

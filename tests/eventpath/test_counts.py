@@ -66,7 +66,7 @@ def test_a_hot_stream_costs_a_send_an_append_and_one_step_of_the_loop_a_block() 
         sends=1 + BLOCKS,  # the head; what opens the stream goes with the first block
         appends=BLOCKS,
         encodes=EVENTS,
-        wakes=2,  # for the first block, and for the end; the others are sent where appended
+        wakes=1,  # for the first block; the others are sent where appended
         tasks=1,  # the run's own
         timers=2,  # the reader waits once, the other time it need not; and the watch's
         callbacks=3 + BLOCKS,  # the task's begin, the reader's two; the run's turn for each block
@@ -84,7 +84,7 @@ def test_a_hot_stream_on_sqlite_costs_one_write_a_block(
     assert counts.appends == BLOCKS
     assert counts.encodes == EVENTS
     assert counts.tasks == 1  # the run's own
-    assert counts.timers == 1 + counts.wakes  # one each time that the reader waits, the watch's
+    assert counts.timers == 2 + counts.wakes  # one each time that the reader waits, the watch's
     assert statements["INSERT INTO"] == 2 + BLOCKS  # the run, its input, and each block once
     # Bounds from here, because two threads are at work. A reader that comes late finds more
     # than one block and sends them together, and what the store is asked meanwhile (is there
@@ -106,7 +106,7 @@ def test_a_paced_stream_sends_each_event_without_a_task_or_a_timer_of_its_own() 
         sends=2 + PACED,  # the head, each event as it comes, the end
         appends=1 + PACED,
         encodes=PACED,
-        wakes=5,  # the first event, three ticks of the keepalive, the end
+        wakes=4,  # the first event; three ticks of the keepalive, at the time of an event each
         tasks=2,  # the run's own, and the one that watches for the disconnect
         timers=5 + PACED,  # the handler's own, one each time that the reader waits, the watch's
         callbacks=9 + PACED,  # the run continues after its pause
@@ -133,7 +133,7 @@ def test_a_thread_hands_its_events_over_by_the_thousand() -> None:
         sends=2 + HANDED_OVER,  # the head, and the end
         appends=1 + HANDED_OVER,
         encodes=EVENTS,
-        wakes=2,  # for the first block, and for the end
+        wakes=1,  # for the first block
         tasks=1,  # the run's own
         timers=3,  # the reader waits twice; and the watch's
         callbacks=5 + 2 * HANDED_OVER,  # the thread's news, the run
@@ -157,7 +157,6 @@ def test_ten_readers_in_three_formats_share_the_bytes_of_one_encoding() -> None:
         sends=10 * (1 + BLOCKS) + 8,  # a head and every block each; eight have an opening
         appends=BLOCKS,
         encodes=EVENTS,
-        wakes=10,  # for the end
         callbacks=42 + BLOCKS,  # the run's turn; once, the beginning and the ends
     )
     pieces = [piece for listener in listeners[:8] for piece in listener.bodies or ()]

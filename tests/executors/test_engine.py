@@ -24,7 +24,6 @@ from yieldwire.log.run import Status
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
-from yieldwire.stores import Deliver
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
@@ -326,11 +325,8 @@ async def test_a_reader_that_waits_holds_a_run_back_from_its_first_block_on(tmp_
             *,
             max_bytes: int = 262_144,
             wait: float = 0.0,
-            deliver: Deliver | None = None,
         ) -> Sequence[Block]:
-            page = await super().read(
-                run_id, after, max_bytes=max_bytes, wait=wait, deliver=deliver
-            )
+            page = await super().read(run_id, after, max_bytes=max_bytes, wait=wait)
             if wait > 0:
                 await self.gate.wait()
             return page

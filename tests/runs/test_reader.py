@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.runs import SOON, CountedStore
 from yieldwire.errors import ForeignCursor, NotFound
-from yieldwire.executors.backpressure import Backpressure
+from yieldwire.executors.audience import Audience
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.reader import Reader
@@ -26,11 +26,11 @@ class World:
     def __init__(self) -> None:
         self.clock = MovingClock()
         self.store = MemoryStore(clock=self.clock)
-        self.backpressures: dict[str, Backpressure] = {}
+        self.audience = Audience()
         self.run: RunRecord
 
     def reader(self, run_id: str | None = None) -> Reader:
-        return Reader(self.store, self.backpressures, self.clock, run_id or self.run.id)
+        return Reader(self.store, self.audience, self.clock, run_id or self.run.id)
 
     async def write(self, first: int, size: int = 1) -> None:
         block = chunks(self.run.id, first, size)
@@ -260,7 +260,7 @@ async def test_a_reader_is_asked_to_leave_while_the_store_answers() -> None:
 
     store = AskingStore()
     run = await created(store)
-    reader = Reader(store, {}, MovingClock(), run.id)
+    reader = Reader(store, Audience(), MovingClock(), run.id)
 
     assert await seqs(reader) == []
 
@@ -313,7 +313,8 @@ async def test_a_reader_asked_to_leave_waits_for_no_news(world: World) -> None:
 
 
 async def test_what_was_sent_on_makes_room_for_more(world: World) -> None:
-    backpressure = world.backpressures[world.run.id] = Backpressure(1)
+    backpressure = world.audience
+    backpressure.limit(1)
 
     async with asyncio.timeout(SOON), aclosing(world.reader().pages(0, tick=TICK)) as pages:
         await anext(pages)
@@ -341,8 +342,9 @@ async def next_page(pages: AsyncIterator[Sequence[Block]]) -> Sequence[Block]:
 async def test_a_reader_that_is_not_needed_is_nothing_that_the_store_is_told_of() -> None:
     store = CountedStore()
     run = await claimed(store, linger=None)
-    backpressure = Backpressure(1)
-    reader = Reader(store, {run.id: backpressure}, MovingClock(), run.id, is_needed=False)
+    backpressure = Audience()
+    backpressure.limit(1)
+    reader = Reader(store, backpressure, MovingClock(), run.id, is_needed=False)
     await store.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
 
     await reader.first(0.0, linger=None)

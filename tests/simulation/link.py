@@ -10,7 +10,7 @@ from typing import ClassVar, Final, TypeVar
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
-from yieldwire.stores import Admission, Deliver, Query, Reach, Revoked
+from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.memory import MemoryStore
 
 T = TypeVar("T")
@@ -134,7 +134,6 @@ class Link:
         *,
         max_bytes: int = 262_144,
         wait: float = 0.0,
-        deliver: Deliver | None = None,
     ) -> Sequence[Block]:
         read = partial(self._store.read, run_id, after, max_bytes=max_bytes)
         if wait <= 0:

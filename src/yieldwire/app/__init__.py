@@ -320,7 +320,7 @@ class App:
         opening = self.lifetime.current
         return Reader(
             self.store,
-            opening.worker.backpressures,
+            opening.worker.audience(run_id),
             self.clock,
             run_id,
             opening.readers,

@@ -9,7 +9,7 @@ from typing import Final
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
-from yieldwire.deadline import Unfinished
+from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import NotFound, StoreError
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
@@ -39,9 +39,8 @@ class Streaming:
         self._may_expire = caller.expires_at is not None
         self._after = 0
         self._context = copy_context()
-        self._rest: Awaitable[None] | None = None
-        """The rest of a send that could not be completed at once."""
-        self._failure: Exception | None = None
+        self._rest: Unfinished | None = None
+        """The rest of a send that has to wait."""
         self._is_quiet = True
         """Whether nothing was sent since the last tick."""
 
@@ -88,7 +87,9 @@ class Streaming:
         reader.begin(self._after, first, self._take if self._exchange.sends_from_any_task else None)
         try:
             while (page := await reader.next(self._keepalive)) is not None:
-                await self._finish()
+                if self._rest is not None:
+                    rest, self._rest = self._rest, None
+                    await self._exchange.within_time(rest)
                 if self._caller.has_expired or reader.is_revoked:
                     break
                 body = ahead + self._encode(page)
@@ -109,48 +110,34 @@ class Streaming:
         await self._send(ahead + encoder.farewell(random.randint(*RETRY_MS)), more=False)  # noqa: S311
 
     def _encode(self, page: Sequence[Block]) -> bytes:
-        encoder = self._encoder
-        if not encoder.carries_end and any(map(_restarts, page)):
-            raise BrokenOff("The run restarted, which plain text cannot express.")
         if not page:
             is_quiet, self._is_quiet = self._is_quiet, True
-            return encoder.keepalive() if is_quiet else b""
-        body = b"".join(map(encoder.encode, page)) if len(page) > 1 else encoder.encode(page[0])
+            return self._encoder.keepalive() if is_quiet else b""
+        body = self._frames(page[0]) if len(page) == 1 else b"".join(map(self._frames, page))
         if page[0].first > self._after + 1:
-            body = encoder.reset(self._reader.run_id, page[0].first) + body
+            body = self._encoder.reset(self._reader.run_id, page[0].first) + body
         self._after, self._is_quiet = page[-1].last, False
         return body
 
+    def _frames(self, block: Block) -> bytes:
+        if not self._carries_end and block.has(EventType.RESTARTED):
+            # The text before it is not the run's text.
+            raise BrokenOff("The run restarted, which plain text cannot express.")
+        return self._encode_block(block)
+
     def _take(self, block: Block) -> bool:
         # Called while `_follow` waits, by the block's appender: one task switch less per event.
+        # What is raised, and the rest of a send that has to wait, is for `_follow`.
         if self._may_expire and self._caller.has_expired:
             return False
-        if not self._carries_end and _restarts(block):
-            self._failure = BrokenOff("The run restarted, which plain text cannot express.")
-            return False
-        body = self._encode_block(block)
+        body = self._encode_block(block) if self._carries_end else self._frames(block)
         self._after, self._is_quiet = block.last, False
-        if not body:
-            return True
-        message = {"type": "http.response.body", "body": body, "more_body": True}
-        steps = self._exchange.send(message).__await__()  # what `send_body` does, without the call
-        try:
-            waited = self._context.run(next, steps)
-        except StopIteration:
-            return True
-        except Exception as exc:  # noqa: BLE001 - raised in the task of the response
-            self._failure = exc
-        else:
-            self._rest = Unfinished(steps, waited)
-        return False
-
-    async def _finish(self) -> None:
-        """End what `_take` started and could not end."""
-        if self._failure is not None:
-            raise self._failure
-        if self._rest is not None:
-            rest, self._rest = self._rest, None
-            await self._exchange.within_time(rest)
+        if body:
+            message = {"type": "http.response.body", "body": body, "more_body": True}
+            self._rest = self._context.run(at_once, self._exchange.send(message))
+            if self._rest is not None:
+                self._reader.wake()
+        return True
 
     async def _end(self, body: bytes, end: EventType) -> None:
         if end is EventType.DONE or self._encoder.carries_end:
@@ -162,8 +149,3 @@ class Streaming:
 
     def _send(self, body: bytes, *, more: bool = True) -> Awaitable[None]:
         return self._exchange.within_time(self._exchange.send_body(body, more=more))
-
-
-def _restarts(block: Block) -> bool:
-    """Whether another attempt starts in the block; the text before it is not the run's text."""
-    return block.has(EventType.RESTARTED)

@@ -27,7 +27,9 @@ _FRAME: Final = b"id: " + CURSOR_FORMAT + b"\n%bdata: %b\n\n"
 
 
 def _frames(block: Block) -> bytes:
-    run_id, _, last, _, end, _ = block
+    run_id, first, last, body, end, _ = block
+    if first == last and end is None and body[0] != _SIGN:
+        return _CHUNK % (run_id.encode(), first, body)  # most blocks of a slow stream
     frames = frames_of_chunks(block, _CHUNKS % run_id.encode(), b"\n\n")
     if frames is None:
         events = block.events()
@@ -45,7 +47,7 @@ def _name(kind: EventType) -> bytes:
     return b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
 
 
-_FRAMES_OF: Final = Frames(_frames).of
+_ENCODED: Final = Frames(_frames)
 
 
 class SSEEncoder:
@@ -53,18 +55,12 @@ class SSEEncoder:
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     carries_end: ClassVar[bool] = True
+    encode = staticmethod(_ENCODED.of)
+    """Return a frame for each event of a block."""
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return the ``run`` frame; its id lets a stream resume that is cut before an event."""
         return _RUN % (run_id.encode(), after, state)
-
-    def encode(self, block: Block, /) -> bytes:
-        """Return a frame for each event."""
-        run_id, first, last, body, end, _ = block
-        if first == last and end is None and body[0] != _SIGN:
-            # One chunk, as in most blocks of a slow stream: faster encoded than looked up.
-            return _CHUNK % (run_id.encode(), first, body)
-        return _FRAMES_OF(block)
 
     def keepalive(self) -> bytes:
         """Return a comment."""

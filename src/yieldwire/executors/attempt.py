@@ -34,8 +34,8 @@ from yieldwire.errors import (
 from yieldwire.errors.debug import cut, place_of, shown
 from yieldwire.errors.errorobject import Debug
 from yieldwire.executors import RunLimits, Work
+from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import LONGEST_PAUSE
-from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.drive import drive
 from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
@@ -83,11 +83,12 @@ class Attempt:
     """Runs one claimed run's action. Its end is written exactly once, by the first code to try."""
 
     def __init__(
-        self, services: Services, run: RunRecord, work: Work, backpressure: Backpressure, own: Own
+        self, services: Services, run: RunRecord, work: Work, audience: Audience, own: Own
     ) -> None:
         self._services, self.run, self._work = services, run, work
+        self.audience: Final = audience
         log = watched(services.store, run, services.watch)
-        self._writer = LogWriter(log, run, self._encoder(), services.limits, backpressure)
+        self._writer = LogWriter(log, run, self._encoder(), services.limits, audience)
         self._own = own
         self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
@@ -228,6 +229,7 @@ class Attempt:
         if not self._has_ended:
             self.cancel(LOST)
             self._write_no_more()
+            self.audience.end()
             logger.info("run is released: %s", self.run.action, extra={"run_id": self.run.id})
 
     def forsake(self) -> None:
@@ -243,6 +245,7 @@ class Attempt:
             extra={"run_id": self.run.id},
         )
         self._write_no_more()
+        self.audience.end()
 
     def _write_no_more(self) -> None:
         self._has_ended = self.is_lost = self._writer.is_closed = True

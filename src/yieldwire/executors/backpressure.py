@@ -20,15 +20,20 @@ class Backpressure:
     Without readers it continues: what was read before, or never will be, does not count.
     """
 
+    __slots__ = ("_ahead", "_limit", "_readers", "_room", "_unread", "furthest")
+
     def __init__(self, ahead_bytes: int) -> None:
         self._limit = ahead_bytes
-        self._mark_bytes = ahead_bytes // MARKS
         self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block, or of several
         self._ahead = 0
-        self._readers: dict[object, int] = {}
-        self._furthest = 0
+        self._readers: set[object] = set()
+        self.furthest = 0
         """The last seq that any reader has sent on."""
         self._room: asyncio.Event | None = None
+
+    def limit(self, ahead_bytes: int) -> None:
+        """Pause the run from now on if it is further ahead than this."""
+        self._limit = ahead_bytes
 
     @property
     def marks(self) -> int:
@@ -37,14 +42,14 @@ class Backpressure:
 
     def wrote(self, seq: int, size: int) -> bool:
         """Record an appended block, and return whether the run must wait for a reader."""
-        if not self._readers or seq <= self._furthest:
+        if not self._readers or seq <= self.furthest:
             if self._unread:
                 self._unread.clear()
                 self._ahead = 0
             return False
         self._ahead += size
         unread = self._unread
-        if unread and (both := unread[-1][1] + size) <= self._mark_bytes:
+        if unread and (both := unread[-1][1] + size) <= self._limit // MARKS:
             unread[-1] = seq, both  # small ones share a mark
         else:
             unread.append((seq, size))
@@ -52,14 +57,15 @@ class Backpressure:
 
     def read(self, reader: object, seq: int) -> None:
         """Record that ``reader`` has sent everything up to ``seq``."""
-        self._readers[reader] = seq
-        if seq <= self._furthest:
-            return
-        self._furthest = seq
-        if self._unread:
-            self._forget_read(seq)
+        self._readers.add(reader)
+        if seq > self.furthest:
+            self.reached(seq)
 
-    def _forget_read(self, seq: int) -> None:
+    def reached(self, seq: int) -> None:
+        """Record that a reader has sent everything up to ``seq``, as the first one."""
+        self.furthest = seq
+        if not self._unread:
+            return
         read = 0
         for last, size in self._unread:
             if last > seq:
@@ -72,7 +78,7 @@ class Backpressure:
 
     def left(self, reader: object) -> None:
         """Record that ``reader`` is gone."""
-        self._readers.pop(reader, None)
+        self._readers.discard(reader)
         if not self._readers:
             self._release()
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic_core import to_json
 
@@ -18,8 +19,8 @@ from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError, Unava
 from yieldwire.errors.debug import cut
 from yieldwire.executors import Loader, Prepared, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
+from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
-from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.tasks import Tasks
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
@@ -60,8 +61,8 @@ class Worker:
         """Runs that stay pending at the close."""
         self._is_closing = False
         self._is_forced = asyncio.Event()
-        self.backpressures: Final[dict[str, Backpressure]] = {}
-        """How far each run that is executed here is ahead of its readers."""
+        # Each belongs to its readers, and to the attempt while there is one.
+        self._audiences = WeakValueDictionary[str, Audience]()
         self._threads = asyncio.Semaphore(services.limits.threads)
         if lease is not None:
             self._chores.own(self._keep_leases(lease))
@@ -77,6 +78,10 @@ class Worker:
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
             leave = partial(self._leave, run_id, work)
             self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
+
+    def audience(self, run_id: str, /) -> Audience:
+        """Return the readers of a run in this process, whether it is executed here or not."""
+        return self._audiences.setdefault(run_id, Audience())
 
     async def execute(self, run_id: str, /) -> None:
         """Execute a run, and return when this process is done with it.
@@ -159,8 +164,9 @@ class Worker:
         if work is not None and task.cancelled():
             work.close()  # possibly before its first step
         self._queued.pop(run_id, None)
-        has_begun = self._attempts.pop(run_id, None) is not None
-        self.backpressures.pop(run_id, None)
+        attempt = self._attempts.pop(run_id, None)
+        if has_begun := attempt is not None:
+            attempt.audience.end()
         if self._is_closing:
             if not has_begun:
                 self._left[run_id] = None
@@ -183,14 +189,14 @@ class Worker:
 
     async def _claimed(self, run_id: str, work: Work) -> Attempt:
         run = await self._claim(run_id)
-        # A detached run does not need readers, so it does not wait for them.
-        backpressure = Backpressure(sys.maxsize if run.detached else self._limits.ahead_bytes)
-        self.backpressures[run_id] = backpressure
-        attempt = Attempt(self._services, run, work, backpressure, self._chores.own)
+        audience = self.audience(run_id)
+        attempt = Attempt(self._services, run, work, audience, self._chores.own)
         attempt.is_leased = self._lease is not None
         if run.seq:
             attempt.resume(await self._log_bytes(run))
         self._attempts[run_id] = attempt
+        # A detached run does not need readers, so it does not wait for them.
+        audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
         return attempt
 
     async def _log_bytes(self, run: RunRecord) -> int:

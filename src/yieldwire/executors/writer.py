@@ -21,8 +21,8 @@ from yieldwire.actions.schema import ENCODING
 from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
+from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
-from yieldwire.executors.backpressure import Backpressure
 from yieldwire.executors.budget import Budget
 from yieldwire.executors.generator import cancelled_at_yield, last_word
 from yieldwire.executors.watched import Log
@@ -55,12 +55,11 @@ class LogWriter:
         run: RunRecord,
         encode: Callable[..., bytes],
         limits: RunLimits,
-        backpressure: Backpressure,
+        audience: Audience,
     ) -> None:
         self._store, self._run, self._encode, self._limits = store, run, encode, limits
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
-        self._backpressure = backpressure
-        self._seq = run.seq
+        self._audience, self._seq = audience, run.seq
         self.budget: Final = Budget(run, limits)
         """The space left in the log."""
         self._pending: list[bytes] = []
@@ -79,7 +78,9 @@ class LogWriter:
         self._time = self._loop.time
         self._epoch = (run.started_at or 0.0) - self._time()
         """The store's time, by which the attempt has just begun, less the loop's."""
-        self._due_at = self._time() + FIRST_SECONDS
+        self._put_at = self._time()
+        """When the last chunk came."""
+        self._due_at = self._put_at + FIRST_SECONDS
         self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
@@ -142,11 +143,8 @@ class LogWriter:
                         raise self._refusal()
                     pending.append(data)
                     self._pending_bytes = size = self._pending_bytes + size
-                    if (
-                        len(pending) >= BLOCK_EVENTS
-                        or size >= BLOCK_BYTES
-                        or time() >= self._due_at
-                    ):
+                    self._put_at = now = time()
+                    if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or now >= self._due_at:
                         try:
                             await self.turn()
                         except asyncio.CancelledError as exc:
@@ -197,6 +195,7 @@ class LogWriter:
             self._pending, self._pending_bytes = [], 0
         self._pending.append(data)
         self._pending_bytes += len(data)
+        self._put_at = self._time()
 
     def _refusal(self) -> Exception:
         if self._failure is not None:
@@ -301,8 +300,8 @@ class LogWriter:
                 except StoreError as exc:
                     await self._write_patiently(block, exc)
                 self._unsettled = None
-                if self._backpressure.wrote(block.last, len(block.body)):
-                    await self._backpressure.wait_for_room()
+                if self._audience.publish(block):
+                    await self._audience.wait_for_room()
         finally:
             self._busy = False
             if self._idle is not None and not self._idle.done():
@@ -317,7 +316,7 @@ class LogWriter:
         else:
             data, self._pending = self._pending, []
             size, self._pending_bytes = self._pending_bytes, 0
-        block = Block.of_chunks(self._run.id, self._seq + 1, data, self._epoch + self._time())
+        block = Block.of_chunks(self._run.id, self._seq + 1, data, self._epoch + self._put_at)
         if self.budget.take(block, size):
             return block
         self._failure = self.budget.exceeded()
@@ -341,6 +340,7 @@ class LogWriter:
         except StoreError as exc:
             await self._write_patiently(block, exc)
         self._unsettled = None
+        self._audience.publish(block)
 
     async def _write_patiently(self, block: Block, exc: StoreError) -> None:
         run = self._run
@@ -370,7 +370,7 @@ class LogWriter:
             StoreError: If the store failed for longer than `store_patience`.
         """
         self.is_closed = True
-        self._backpressure.close()
+        self._audience.close()
         if self._busy:
             await self._wait_idle()
         if self._unsettled is not None:
@@ -382,6 +382,7 @@ class LogWriter:
             self._ending = self._last_block(kind, data)
         block, kind = self._ending
         await self._settle(block)
+        self._audience.end()
         return kind
 
     def _last_block(self, kind: EventType, data: bytes) -> tuple[Block, EventType]:

@@ -1,31 +1,48 @@
 """Following a run: the one loop that every reader runs.
 
-Read the log after the cursor; if there is nothing, wait to be woken; repeat. Live streaming,
-replay, resume, a second reader and polling are this loop. A wake-up carries no data, so there
-is no gap between replayed and live events.
+Read the log after the cursor; if there is nothing, wait; repeat. Live streaming, replay, resume,
+a second reader and polling are this loop. A reader waits in the run's audience if the run is
+executed in this process, and else in the store. In the audience it gets the next block itself, if
+that follows what it has; in every other case it reads again, so there is no gap.
 """
 
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeAlias
 
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError, Unauthorized
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
-from yieldwire.stores import Deliver, RunStore
+from yieldwire.stores import RunStore
+
+Take: TypeAlias = Callable[[Block], bool]
+"""Takes a block at once, and returns whether it could; if not, `Reader.next` returns the block."""
 
 PAGE_BYTES: Final = 65_536
 """About the bytes sent at a time; a reader that does not read costs a few times that."""
 
 
-class Paced(Protocol):
-    """A run that is executed in this process, and waits for its fastest reader here."""
+class Gathering(Protocol):
+    """The readers of a run in this process, as `executors.audience.Audience`."""
+
+    is_live: bool
+    """Whether the run is executed here, so that its readers wait and are served here."""
+    seq: int
+    """The last seq that was published here."""
+
+    def wait(self, reader: "Reader", /) -> None:
+        """Serve ``reader``, which has everything up to ``seq``, until it stops waiting."""
+        ...
+
+    def stop_waiting(self, reader: "Reader", /) -> None:
+        """Serve ``reader`` no longer."""
+        ...
 
     def read(self, reader: object, seq: int, /) -> None:
         """Record that ``reader`` has sent everything up to ``seq``."""
@@ -47,7 +64,7 @@ class Reader:
     def __init__(  # noqa: PLR0913 - values that an application passes to each
         self,
         store: RunStore,
-        paced: Mapping[str, Paced],
+        audience: Gathering,
         clock: Clock,
         run_id: str,
         open_readers: "set[Reader] | None" = None,
@@ -60,14 +77,16 @@ class Reader:
         self._watch = watch
         self._has_come = False
         self._shows_debug = shows_debug
-        self._store, self._paced, self._clock = store, paced, clock
+        self._store, self._audience, self._clock = store, audience, clock
         self._open_readers = set[Reader]() if open_readers is None else open_readers
-        self._waiting: asyncio.Task[object] | None = None
+        self._reading: asyncio.Task[object] | None = None
+        """The task that waits for the store."""
+        self._waiter: asyncio.Future[Sequence[Block]] | None = None
+        """The wait in the audience."""
         self._seq = 0
         self._page: Sequence[Block] = ()
-        self._take: Deliver | None = None
-        self._is_interrupted = False
-        self._is_behind, self._is_over = True, False
+        self._take: Take | None = None
+        self._has_read = self._is_over = False
         # A run that does not need readers is not told about them.
         self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
         self._has_held = self._has_left = False
@@ -97,14 +116,16 @@ class Reader:
         if self._has_come:
             self._has_come = False
             self._watch.reader_left(self.run_id, self.id)
+        self._audience.left(self)
         if not self._has_left:
             await self.release()
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
-        if self._waiting is not None and not self.is_leaving:
-            self._waiting.cancel()
+        if self._reading is not None and not self.is_leaving:
+            self._reading.cancel()
         self.is_leaving = True
+        self.wake()
 
     def revoke(self) -> None:
         """Ask the reader to end, because its caller lost access."""
@@ -133,12 +154,10 @@ class Reader:
 
     async def release(self) -> None:
         """Report that this reader has gone. Calling it again has no effect."""
+        self._audience.left(self)
         if self._has_left:
             return
         self._has_left = True
-        run = self._paced.get(self.run_id)
-        if run is not None:
-            run.left(self)
         if not self._is_needed:
             return
         self._held_until = 0.0
@@ -197,16 +216,16 @@ class Reader:
         finally:
             await self._end()
 
-    def begin(self, after: int, page: Sequence[Block] = (), take: Deliver | None = None) -> None:
+    def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
         """Start after ``after``. ``page`` is what was already read from there.
 
-        While the reader waits, new blocks are passed to ``take`` where they are appended, if the
-        store does so, and `next` returns only if ``take`` says that it must.
+        While the reader waits, each block that is appended in this process is passed to ``take``,
+        in the task that appended it, and `next` returns only those that it does not take.
         """
         self._come()
         self._seq, self._page, self._take = after, page, take
-        self._is_behind, self._is_over = True, False
-        self._note(after)
+        self._has_read = self._is_over = False
+        self._audience.read(self, after)
 
     def take_all(self, page: Sequence[Block]) -> None:
         """Start with ``page``, which ends the log, and be over: there is nothing to wait for."""
@@ -216,8 +235,9 @@ class Reader:
     async def next(self, tick: float) -> Sequence[Block] | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
-        An empty page means that nothing came for ``tick`` seconds, or that ``take`` could not
-        handle what came. A returned page counts as sent when the next page is requested.
+        An empty page means that nothing came for ``tick`` seconds, or that `wake` was called. A
+        returned page counts as sent when the next page is requested. What ``take`` raises is
+        raised here; its block counts as sent.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
@@ -226,90 +246,96 @@ class Reader:
         if self._must_end():
             return None
         await self.hold(tick)
+        self._audience.read(self, self._seq)
+        page, self._page = self._page, ()
         loop = asyncio.get_running_loop()
-        is_woken, page, until = False, self._page, loop.time() + tick
+        until = loop.time() + tick
         while not page:
-            if self._is_behind:
-                self._note(self._seq)
-                page = await self._store.read(self.run_id, self._seq, max_bytes=PAGE_BYTES)
-                if page:
-                    break
-                if is_woken and await self._has_ended(self._seq):
+            if (left := until - loop.time()) <= 0:
+                return ()
+            waits_here = self._audience.is_live and self._audience.seq <= self._seq
+            if waits_here and self._has_read:
+                page = await self._wait(left)
+                if not page and not self.is_leaving:
+                    self._has_read = False  # the store is asked at each tick: a log can be lost
+                    return ()
+            else:
+                page = await self._read_within(self._seq, 0.0 if waits_here else left)
+                is_idle = not page and not waits_here and loop.time() < until
+                if is_idle and await self._has_ended(self._seq):
                     return None  # nothing follows a terminal event, and nobody waits for it
-                await self.hold(tick)
-            self._is_behind = is_woken = True
-            page = await self._read_within(self._seq, until - loop.time(), self._deliver)
+                self._has_read = True
             if self.is_leaving:
                 return None
-            if self._is_interrupted or (not page and loop.time() >= until):
-                self._is_interrupted = False
-                return ()
         self._note_page(page)
         return self._shown(page) if page[-1].end is EventType.ERROR else page
+
+    def _note_page(self, page: Sequence[Block]) -> None:
+        self._seq, self._has_read = page[-1].last, True
+        if page[-1].end is not None:
+            self._is_over = True
+            self._has_left = not self._has_held  # a run that has ended needs no readers
+
+    async def _wait(self, seconds: float) -> Sequence[Block]:
+        """Return the next block that is appended and not taken, or nothing after ``seconds``."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Sequence[Block]] = loop.create_future()
+        self._waiter = waiter
+        timer = loop.call_later(seconds, self.wake)
+        self._audience.wait(self)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+            self._audience.stop_waiting(self)
+
+    def wake(self) -> None:
+        """End the wait in the audience with nothing: `next` returns an empty page."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(())
+
+    def deliver(self, block: Block) -> bool:
+        """Take a block that was appended, or let `next` return it; return whether it was taken."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or block.first != self._seq + 1:
+            if block.last > self._seq:
+                self.wake()
+            return False
+        try:
+            if self._take is not None and block.end is None:
+                self._seq = block.last
+                if self._take(block):
+                    return True
+            waiter.set_result((block,))
+        except BaseException as exc:  # noqa: BLE001 - raised by `next`, and by no append
+            waiter.set_exception(exc)
+        return False
+
+    def _must_end(self) -> bool:
+        return self._is_over or self.is_leaving
 
     def _shown(self, page: Sequence[Block]) -> Sequence[Block]:
         if self._shows_debug:
             return page
         return [*page[:-1], page[-1].without_debug()]
 
-    def _must_end(self) -> bool:
-        return self._is_over or self.is_leaving
-
-    def _deliver(self, block: Block) -> bool:
-        """Pass on a new block; called by the store, in the task that appended it."""
-        if block.first != self._seq + 1:
-            return block.last <= self._seq
-        if self._take is None or block.end is not None or self.is_leaving:
-            self._note(self._seq)  # the run can have started since, and is paused from now on
-            return False
-        self._seq = block.last
-        if not self._take(block):
-            self._is_interrupted = True
-            return False
-        run = self._paced.get(self.run_id)
-        if run is not None:
-            run.read(self, block.last)
-        return True
-
-    def _note_page(self, page: Sequence[Block]) -> None:
-        last = page[-1]
-        self._seq, self._page = last.last, ()
-        self._is_behind = _size(page) >= PAGE_BYTES  # there is more to read
-        if last.end is not None:
-            self._is_over = True
-            self._has_left = not self._has_held  # a run that has ended needs no readers
-
-    def _note(self, seq: int) -> None:
-        run = self._paced.get(self.run_id)
-        if run is not None:
-            run.read(self, seq)
-
     async def _has_ended(self, after: int) -> bool:
         run = await self._store.get(self.run_id)
         return run.status.is_terminal and run.seq <= after
 
-    async def _read_within(
-        self, after: int, tick: float, deliver: Deliver | None = None
-    ) -> Sequence[Block]:
-        self._note(after)
-        self._waiting = task = asyncio.current_task()
+    async def _read_within(self, after: int, seconds: float) -> Sequence[Block]:
+        """Read from the store, and wait there if there is nothing."""
+        self._audience.read(self, after)
+        self._reading = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
         try:
-            wait = 0.0 if self.is_leaving else tick  # asked to leave while the store answered
-            page = await self._store.read(
-                self.run_id, after, max_bytes=PAGE_BYTES, wait=wait, deliver=deliver
-            )
-            if page:  # the run can have started since, and is paused from now on
-                self._note(after)
-            return page
+            wait = 0.0 if self.is_leaving else seconds  # asked to leave while the store answered
+            return await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES, wait=wait)
         except asyncio.CancelledError:
             # `leave` cancelled the wait, unless the whole task was cancelled too.
             if not self.is_leaving or task is None or task.uncancel() > asked:
                 raise
             return ()
         finally:
-            self._waiting = None
-
-
-def _size(page: Sequence[Block]) -> int:
-    return len(page[0].body) if len(page) == 1 else sum(len(block.body) for block in page)
+            self._reading = None

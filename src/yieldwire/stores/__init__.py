@@ -5,7 +5,7 @@ implementation passes `yieldwire.testing.StoreContract`; what that suite does no
 not promised.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, Protocol
 
@@ -13,9 +13,6 @@ from yieldwire.errors import NotFound, RateLimited, RunCancelled
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.blobs import Blobs
-
-Deliver = Callable[[Block], bool]
-"""Takes a new block for a waiting reader, and returns whether the reader keeps waiting."""
 
 Reach = Literal["process", "machine", "network"]
 
@@ -190,13 +187,7 @@ class Store(Protocol):
         ...
 
     async def read(
-        self,
-        run_id: str,
-        after: int,
-        *,
-        max_bytes: int = 262_144,
-        wait: float = 0.0,
-        deliver: Deliver | None = None,
+        self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0
     ) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes`` of them.
 
@@ -204,13 +195,6 @@ class Store(Protocol):
         run has ended or it is deleted, by whichever process. Empty if there is nothing then. A
         wait can also return early with nothing; the caller reads again. A first block that starts
         later than ``after + 1`` means that the log was trimmed.
-
-        While it waits, a store can pass each block that is appended to ``deliver``, in the event
-        loop of the wait and in the order of the log. If that returns true, the block counts as
-        read, and the wait continues after it; else the wait is over. A call that has waited with
-        ``deliver`` returns nothing: the caller knows where it is, and reads again. An error raised
-        by ``deliver`` is raised here, and by no append and no other wait. A store that never calls
-        it returns what was appended.
 
         Raises:
             NotFound: If there is no such run, or it was deleted during the wait.

@@ -9,23 +9,14 @@ the number of readers.
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from yieldwire.errors import StoreError
-from yieldwire.log.events import Block
-from yieldwire.stores import Deliver
 
 Heads: TypeAlias = Mapping[str, int]
 """The last seq of each unfinished run; runs that have ended, or are gone, are not in it."""
 AskHeads: TypeAlias = Callable[[set[str]], "asyncio.Future[Heads]"]
-
-
-@dataclass(slots=True)
-class _Waiter:
-    after: int
-    deliver: Deliver | None
 
 
 class Waiters:
@@ -36,7 +27,7 @@ class Waiters:
 
     def __init__(self, ask: AskHeads) -> None:
         self._ask = ask
-        self._waiters: dict[str, dict[asyncio.Future[bool], _Waiter]] = {}
+        self._waiters: dict[str, dict[asyncio.Future[bool], int]] = {}
         self._unseen: set[str] = set()
         self._is_looking = False
 
@@ -45,13 +36,13 @@ class Waiters:
 
     @contextmanager
     def waiter(
-        self, run_id: str, after: int, timeout: float, deliver: Deliver | None = None
+        self, run_id: str, after: int, timeout: float
     ) -> Generator[asyncio.Future[bool], None, None]:
         """Return a future that the next block after ``after`` resolves, or the timeout."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         waiters = self._waiters.setdefault(run_id, {})
-        waiters[future] = _Waiter(after, deliver)
+        waiters[future] = after
         timer = loop.call_later(timeout, partial(resolve, future, is_news=False))
         try:
             yield future
@@ -93,19 +84,11 @@ class Waiters:
         for run_id in run_ids:
             self.wake(run_id)
 
-    def wake(self, run_id: str, last: int | None = None, block: Block | None = None) -> None:
-        """Wake the readers that wait for a seq up to ``last``; without it, all of them.
-
-        If ``block`` is what was appended, readers that take it keep waiting.
-        """
-        for future, waiter in list(self._waiters.get(run_id, {}).items()):
-            if last is None:
+    def wake(self, run_id: str, last: int | None = None) -> None:
+        """Wake the readers that wait for a seq up to ``last``; without it, all of them."""
+        for future, after in self._waiters.get(run_id, {}).items():
+            if last is None or last > after:
                 resolve(future, is_news=True)
-            elif last > waiter.after and not future.done():
-                if block is None:
-                    resolve(future, is_news=True)
-                elif offer(block, waiter.deliver, future):
-                    waiter.after = last
 
     def forget_all(self) -> None:
         """Drop all waits, as their event loop is gone."""
@@ -116,31 +99,6 @@ class Waiters:
     def wake_all(self) -> None:
         """Wake all readers."""
         self._wake_each(self._waiters)
-
-
-def offer(block: Block, deliver: Deliver | None, waiter: asyncio.Future[bool]) -> bool:
-    """Offer ``block`` to the reader that waits on ``waiter``; return whether it keeps waiting.
-
-    If ``deliver`` does not take the block, the wait is over. What ``deliver`` raises is raised
-    by that wait, and by nothing else: neither the append nor another reader sees it.
-    """
-    try:
-        if deliver is not None and deliver(block):
-            return True
-    except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
-        fail(waiter, exc)
-    else:
-        resolve(waiter, is_news=True)
-    return False
-
-
-def fail(waiter: asyncio.Future[bool], error: BaseException) -> None:
-    """End a wait, unless it is over, by raising what its reader's ``deliver`` raised."""
-    if isinstance(error, StopIteration):  # a future does not accept it
-        error, cause = RuntimeError("deliver() raised StopIteration"), error
-        error.__cause__ = cause
-    if not waiter.done():
-        waiter.set_exception(error)
 
 
 def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:

@@ -31,7 +31,6 @@ from yieldwire.stores import (
     REFUSALS_KEPT,
     REVOCATIONS_KEPT,
     Admission,
-    Deliver,
     Query,
     Reach,
     Revoked,
@@ -168,13 +167,7 @@ class MemoryStore:
         return block.last
 
     async def read(
-        self,
-        run_id: str,
-        after: int,
-        *,
-        max_bytes: int = 262_144,
-        wait: float = 0.0,
-        deliver: Deliver | None = None,
+        self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0
     ) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, or wait for the next."""
         entry = self._entry(run_id)
@@ -183,14 +176,14 @@ class MemoryStore:
             return entry.page(after, max_bytes)
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
-        entry.waiters[waiter] = deliver
+        entry.waiters[waiter] = None
         timer = loop.call_later(wait, partial(resolve, waiter, is_news=False))
         try:
             await waiter
         finally:
             timer.cancel()
             entry.waiters.pop(waiter, None)
-        return () if deliver is not None else self._entry(run_id).page(after, max_bytes)
+        return self._entry(run_id).page(after, max_bytes)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""

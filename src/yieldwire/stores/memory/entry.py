@@ -13,9 +13,8 @@ from typing import Final
 
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-from yieldwire.stores import Deliver
 from yieldwire.stores.memory.pack import Pack
-from yieldwire.stores.waiters import fail, resolve
+from yieldwire.stores.waiters import resolve
 
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
@@ -24,8 +23,6 @@ _LOOSE: Final = 32
 _PACK_BYTES: Final = 8 * 1024
 """How many small blocks make a pack, and the size up to which packs are joined."""
 _FIRST: Final = itemgetter(1)
-_AT_ONCE: Final = 64
-"""How many readers are served before others get a turn."""
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
 """The size of a run without its input and log, and of a block without its body."""
@@ -51,7 +48,8 @@ class Entry:
     """The bodies of the newest blocks, if they are small."""
     times: "array[float]" = field(default_factory=_no_times)
     """The time of each event in ``loose``."""
-    waiters: dict[asyncio.Future[bool], Deliver | None] = field(default_factory=dict)
+    waiters: dict[asyncio.Future[bool], None] = field(default_factory=dict)
+    """Ordered, so that those who came first are served first."""
     readers: dict[str, float] = field(default_factory=dict)
     writer: int | None = None
     """The fence of the running attempt; ``None`` if none is running."""
@@ -86,7 +84,7 @@ class Entry:
             if keep is not None and last - self.first_seq + 1 > keep:
                 self._trim(last - keep + 1)
         if self.waiters:
-            self._deliver(block, list(self.waiters))
+            self.wake()
 
     def _loose(self) -> Sequence[Pack]:
         """Return the loose blocks as one pack, if there are some."""
@@ -151,21 +149,6 @@ class Entry:
         log += sum(map(len, self.loose))
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         return _RUN_BYTES + facts + log
-
-    def _deliver(self, block: Block, waiters: list[asyncio.Future[bool]]) -> None:
-        """Offer the appended block to the waiting readers, or wake them."""
-        if len(waiters) > _AT_ONCE:
-            # That many deliveries take a while, so others get a turn in between.
-            asyncio.get_running_loop().call_soon(self._deliver, block, waiters[_AT_ONCE:])
-            waiters = waiters[:_AT_ONCE]
-        for waiter in waiters:
-            if not waiter.done():
-                try:  # the same as `offer`, without the call
-                    deliver = self.waiters.get(waiter)
-                    if deliver is None or not deliver(block):
-                        resolve(waiter, is_news=True)
-                except BaseException as exc:  # noqa: BLE001 - raised in the reader's own wait
-                    fail(waiter, exc)
 
     def wake(self) -> None:
         """Wake all waiting readers."""

@@ -32,7 +32,6 @@ from yieldwire.setting import Rule, Seconds, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
     Admission,
-    Deliver,
     Query,
     Reach,
     Revoked,
@@ -157,25 +156,17 @@ class SQLiteStore:
         finally:
             self._reads.forget_all()
         self._tails.add(run_id, block, first_seq)
-        self._waiters.wake(run_id, block.last, block)
+        self._waiters.wake(run_id, block.last)
         return block.last
 
     async def read(
-        self,
-        run_id: str,
-        after: int,
-        *,
-        max_bytes: int = 262_144,
-        wait: float = 0.0,
-        deliver: Deliver | None = None,
+        self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0
     ) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, or wait for the next."""
         if page := self._tails.page(run_id, after, max_bytes):
             return page
         if wait > 0:
-            await self._wait(run_id, after, wait, deliver)
-            if deliver is not None:
-                return ()
+            await self._wait(run_id, after, wait)
             if page := self._tails.page(run_id, after, max_bytes):
                 return page
         await self._lanes.open_reader()
@@ -201,10 +192,10 @@ class SQLiteStore:
         finally:
             self._reads.forget_all()
 
-    async def _wait(self, run_id: str, after: int, timeout: float, deliver: Deliver | None) -> None:
+    async def _wait(self, run_id: str, after: int, timeout: float) -> None:
         await self._lanes.open_reader()
         # The file is queried once the waiter is there, so no append can fall between.
-        with self._waiters.waiter(run_id, after, timeout, deliver) as waiter:
+        with self._waiters.waiter(run_id, after, timeout) as waiter:
             self._watch()
             self._waiters.look([run_id])
             await waiter

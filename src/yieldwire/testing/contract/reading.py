@@ -1,12 +1,12 @@
 """A store's guarantees for reading a log, and for waiting for more."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-from yieldwire.errors import ForeignCursor, NotFound, StoreError
-from yieldwire.log.events import Block, EventType
+from yieldwire.errors import ForeignCursor, NotFound
+from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord
-from yieldwire.stores import Deliver, RunStore
+from yieldwire.stores import RunStore
 from yieldwire.testing.contract.harness import (
     SOON,
     StoreHarness,
@@ -290,68 +290,6 @@ class WaitContract:
             await stayer
 
         assert len(await log_of(harness.store, run.id)) == 2
-
-    async def test_what_a_reader_raises_is_raised_in_its_own_wait(
-        self, harness: StoreHarness
-    ) -> None:
-        """Neither the append nor another reader sees it. Handing over blocks is optional."""
-        errors = LookupError("mine"), StoreError("mine"), StopIteration(), asyncio.CancelledError()
-        for error in errors:
-            run = await written(harness.store, blocks=1, size=1)
-            heard: list[Block] = []
-            delivers = [raising(error), hearing(heard), raising(error), None, hearing(heard)]
-
-            async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-                waits = [
-                    group.create_task(outcome(harness.store, run.id, 1, deliver))
-                    for deliver in delivers
-                ]
-                # A reader that started to wait before these still waits when their time is over.
-                for _ in range(2):
-                    await harness.store.read(run.id, 1, wait=0.1)
-                block = chunks(run.id, 2, 1)
-                assert await harness.store.append(run.id, block, after=1, fence=run.fence) == 2
-                await finish(harness.store, run, after=2)
-
-            outcomes = [wait.result() for wait in waits]
-            for index in (0, 2):
-                raised = outcomes[index]
-                cause = raised.__cause__ if isinstance(raised, RuntimeError) else raised
-                assert cause is error or not isinstance(raised, BaseException)
-            for index in (1, 3, 4):
-                assert not isinstance(outcomes[index], BaseException)
-            assert [list(each.events()) for each in heard] in ([], 2 * [list(block.events())])
-            assert len(await log_of(harness.store, run.id)) == 3
-
-
-def raising(error: BaseException) -> Deliver:
-    """Return a callback that takes no block and raises ``error``."""
-
-    def deliver(_: Block) -> bool:
-        raise error
-
-    return deliver
-
-
-def hearing(heard: list[Block]) -> Deliver:
-    """Return a callback that takes every block but the last, and records it."""
-
-    def deliver(block: Block) -> bool:
-        if block.end is None:
-            heard.append(block)
-        return block.end is None
-
-    return deliver
-
-
-async def outcome(
-    store: RunStore, run_id: str, after: int, deliver: Deliver | None
-) -> Sequence[Block] | BaseException:
-    """Wait after ``after``, and return the result or the error."""
-    try:
-        return await store.read(run_id, after, wait=10 * SOON, deliver=deliver)
-    except BaseException as exc:  # noqa: BLE001 - the requested outcome
-        return exc
 
 
 async def wakes(

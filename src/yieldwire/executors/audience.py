@@ -1,0 +1,82 @@
+"""The readers of one run in the process that executes it: they wait here, and here they are served.
+
+Theory of operation. A block is written to the store first. Then the writer publishes it here, and
+each waiting reader gets the block itself, in the order of the log. It sends it at once if it can;
+else its own task wakes up and does. A reader that does not wait at that moment reads from the
+store, like one in any other process, and so do all when the attempt is over. So no reader can
+miss a block, and none waits in two places.
+"""
+
+import asyncio
+import sys
+from typing import Final, Protocol
+
+from yieldwire.executors.backpressure import Backpressure
+from yieldwire.log.events import Block
+
+AT_ONCE: Final = 64
+"""How many readers are served before others get a turn."""
+
+
+class Listener(Protocol):
+    """A reader that waits."""
+
+    def deliver(self, block: Block, /) -> bool:
+        """Take the block that was appended, and return whether it is sent. Must not raise."""
+        ...
+
+    def wake(self) -> None:
+        """End the wait: the log continues without this audience, or has ended."""
+        ...
+
+
+class Audience(Backpressure):
+    """The readers of one run in this process. The run is paused while it is far ahead of all."""
+
+    __slots__ = ("__weakref__", "_waiting", "is_live", "seq")
+
+    def __init__(self) -> None:
+        super().__init__(sys.maxsize)
+        self.seq = 0
+        """The last seq that was published."""
+        self.is_live = False
+        """Whether an attempt in this process publishes what it writes."""
+        self._waiting: dict[Listener, None] = {}
+
+    def begin(self, seq: int, ahead_bytes: int) -> None:
+        """Begin an attempt, which continues the log after ``seq``."""
+        self.seq, self.is_live = seq, True
+        self.limit(ahead_bytes)
+
+    def end(self) -> None:
+        """End the attempt: those who wait look into the store."""
+        self.is_live = False
+        self.close()
+        for reader in list(self._waiting):
+            reader.wake()
+
+    def wait(self, reader: Listener) -> None:
+        """Serve ``reader``, which has everything up to ``seq``, until it stops waiting."""
+        self._waiting[reader] = None
+
+    def stop_waiting(self, reader: Listener) -> None:
+        """Serve ``reader`` no longer."""
+        self._waiting.pop(reader, None)
+
+    def publish(self, block: Block) -> bool:
+        """Serve a block that was appended, and return whether the run must wait for a reader."""
+        self.seq = last = block.last
+        if self._waiting:
+            self._serve(block, list(self._waiting))
+        if last <= self.furthest and not self._unread:
+            return False  # a reader has sent it: the same as `wrote`, without the call
+        return self.wrote(last, len(block.body))
+
+    def _serve(self, block: Block, readers: list[Listener]) -> None:
+        if len(readers) > AT_ONCE:
+            # That many take a while, so others get a turn in between.
+            asyncio.get_running_loop().call_soon(self._serve, block, readers[AT_ONCE:])
+            readers = readers[:AT_ONCE]
+        for reader in readers:
+            if reader.deliver(block) and block.last > self.furthest:
+                self.reached(block.last)
