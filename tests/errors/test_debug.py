@@ -16,9 +16,9 @@ from yieldwire.errors.debug import (
     TRACEBACK_BYTES,
     at_yield,
     cut,
+    debug_of,
     place_of,
-    shown,
-    text_of,
+    traceback_of,
 )
 
 
@@ -38,7 +38,7 @@ def functions_in(text: str) -> list[str]:
     return re.findall(r'File ".*", line \d+, in (\S+)', text)
 
 
-async def debug_of(function: Callable[..., object]) -> Json:
+async def debug_sent_of(function: Callable[..., object]) -> Json:
     async with opened(App(debug=True)) as app:
         return (await call(app, function)).end[1]["debug"]
 
@@ -75,7 +75,7 @@ async def in_stream(stream: Stream[int]) -> None:
 async def test_a_traceback_begins_in_the_action_whatever_its_shape(
     function: Callable[..., object],
 ) -> None:
-    debug = await debug_of(function)
+    debug = await debug_sent_of(function)
 
     assert (debug["type"], debug["message"]) == ("KeyError", "'lost'")
     assert functions_in(debug["traceback"]) == [function.__name__, "fails"]
@@ -99,7 +99,7 @@ async def test_a_helper_that_fails_is_told_from_its_own_code() -> None:
         ctx.spawn(helper())
         yield 1
 
-    debug = await debug_of(act)
+    debug = await debug_sent_of(act)
 
     assert functions_in(debug["traceback"]) == ["helper", "fails"]
 
@@ -109,7 +109,7 @@ async def test_what_the_framework_refuses_is_told_where_it_was_asked() -> None:
         stream.close()
         await stream.send(1)
 
-    debug = await debug_of(act)
+    debug = await debug_sent_of(act)
 
     assert debug["type"] == "yieldwire.errors.UsageError"
     assert functions_in(debug["traceback"]) == ["act"]
@@ -132,13 +132,13 @@ def test_a_fault_of_the_package_itself_keeps_its_whole_traceback() -> None:
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
     error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
 
-    assert functions_in(text_of(error)) == ["__call__", "_declared", "__init__", "_check"]
+    assert functions_in(traceback_of(error)) == ["__call__", "_declared", "__init__", "_check"]
 
 
 def test_a_syntax_error_says_its_own_place_and_nothing_above_it() -> None:
     error = SyntaxError("invalid syntax", ("served.py", 3, 1, "def", 3, 4))
 
-    told = text_of(error)
+    told = traceback_of(error)
 
     assert 'File "served.py", line 3' in told
 
@@ -149,7 +149,7 @@ def test_an_error_in_code_that_another_library_calls_keeps_that_librarys_frames(
             stack.callback(fails)
         return None
 
-    assert functions_in(text_of(caught(act)))[:2] == ["caught", "act"]
+    assert functions_in(traceback_of(caught(act)))[:2] == ["caught", "act"]
 
 
 # Chains and groups.
@@ -162,7 +162,7 @@ def test_causes_and_contexts_begin_in_the_users_code_too() -> None:
         except KeyError as exc:
             raise ValueError("no price") from exc
 
-    told = text_of(caught(act))
+    told = traceback_of(caught(act))
 
     assert told.index("KeyError: 'lost'") < told.index("direct cause") < told.index("no price")
 
@@ -171,7 +171,7 @@ async def test_a_group_is_shown_with_each_of_its_errors() -> None:
     async def act() -> None:
         raise ExceptionGroup("two", [KeyError("a"), ValueError("b")])
 
-    debug = await debug_of(act)
+    debug = await debug_sent_of(act)
 
     assert debug["type"] == "ExceptionGroup"
     assert "KeyError: 'a'" in debug["traceback"]
@@ -194,7 +194,7 @@ async def test_groups_and_causes_of_any_depth_end_the_run() -> None:
         raise error
 
     for act in (nested, chained):
-        debug = await debug_of(act)
+        debug = await debug_sent_of(act)
 
         assert len(debug["traceback"].encode()) <= TRACEBACK_BYTES
 
@@ -203,7 +203,7 @@ def test_an_error_that_is_its_own_cause_is_shown_once() -> None:
     error = caught(fails)
     error.__cause__ = error.__context__ = error
 
-    assert text_of(cut(error)).count("KeyError: 'lost'") == 1
+    assert traceback_of(cut(error)).count("KeyError: 'lost'") == 1
 
 
 # What cannot be shown as it is.
@@ -231,7 +231,7 @@ async def test_an_error_whose_message_cannot_be_read_is_shown_by_its_type(
     async def act() -> None:
         raise kind
 
-    debug = await debug_of(act)
+    debug = await debug_sent_of(act)
 
     assert debug["type"].endswith(kind.__name__)
     assert debug["message"].startswith("(its message cannot be read")
@@ -240,7 +240,7 @@ async def test_an_error_whose_message_cannot_be_read_is_shown_by_its_type(
 
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "é" * 1_000_000, "\ud800" * 100_000])
 def test_a_huge_message_is_shown_within_bounds_by_its_two_ends(text: str) -> None:
-    debug = shown(ValueError(f"begin {text} end"))
+    debug = debug_of(ValueError(f"begin {text} end"))
 
     assert len(debug["message"].encode()) <= MESSAGE_BYTES
     assert len(debug["traceback"].encode()) <= TRACEBACK_BYTES
@@ -249,7 +249,7 @@ def test_a_huge_message_is_shown_within_bounds_by_its_two_ends(text: str) -> Non
 
 
 def test_a_message_that_utf8_cannot_say_is_shown_escaped() -> None:
-    assert shown(ValueError("a\ud800b"))["message"] == "a\\ud800b"
+    assert debug_of(ValueError("a\ud800b"))["message"] == "a\\ud800b"
 
 
 # Places.
@@ -263,8 +263,8 @@ def test_a_suspended_generator_gives_the_line_of_its_yield() -> None:
     next(generator)
     error = at_yield(ValueError("bad chunk"), generator)
 
-    assert functions_in(text_of(error)) == ["give"]
-    assert "yield 1" in text_of(error)
+    assert functions_in(traceback_of(error)) == ["give"]
+    assert "yield 1" in traceback_of(error)
 
 
 def test_a_generator_that_has_ended_gives_no_place() -> None:

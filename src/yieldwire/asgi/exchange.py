@@ -31,7 +31,7 @@ from yieldwire.errors import (
     Unavailable,
     YieldwireError,
 )
-from yieldwire.errors.debug import cut, shown
+from yieldwire.errors.debug import cut, debug_of
 from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
@@ -269,7 +269,7 @@ class Exchange:
         if isinstance(exc, StoreError):
             logger.error("request failed: %s, %s", self.method, exc)
             return Unavailable("Runs cannot be read or written at the moment.")
-        error = InternalError(secrets.token_hex(8), shown(cut(exc)) if debug else None)
+        error = InternalError(secrets.token_hex(8), debug_of(cut(exc)) if debug else None)
         logger.error(
             "request failed: %s, error id %s",
             self.method,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from yieldwire.asgi import Actions
 from yieldwire.cli.host import is_factory, mounts_in, refusal
 from yieldwire.errors import UsageError
-from yieldwire.errors.debug import text_of
+from yieldwire.errors.debug import traceback_of
 
 _USUAL: Final = ("actions", "app", "application")
 _FACTORIES: Final = ("create", "make", "build", "get")
@@ -21,7 +21,7 @@ class LoadFailed(UsageError):
     """The user's own code has failed; ``details`` is its traceback."""
 
     def __init__(self, error: BaseException, message: str) -> None:
-        self.details = text_of(error)
+        self.details = traceback_of(error)
         super().__init__(message)
 
 

@@ -69,18 +69,18 @@ def place_of(function: Callable[..., object]) -> str:
     return f'  File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
 
 
-def shown(error: BaseException) -> Debug:
+def debug_of(error: BaseException) -> Debug:
     """Return the details of ``error``, whose tracebacks are cut, within the size limits."""
     kind = type(error)
     module = "" if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}."
     return {
         "type": _within(f"{module}{kind.__qualname__}", MESSAGE_BYTES),
         "message": _within(_message(error), MESSAGE_BYTES),
-        "traceback": _within(text_of(error), TRACEBACK_BYTES),
+        "traceback": _within(traceback_of(error), TRACEBACK_BYTES),
     }
 
 
-def text_of(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
     """Return the traceback of ``error``, with its causes, as text. Never raises."""
     cut(error)
     try:

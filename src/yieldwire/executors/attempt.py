@@ -31,7 +31,7 @@ from yieldwire.errors import (
     UsageError,
     YieldwireError,
 )
-from yieldwire.errors.debug import cut, place_of, shown
+from yieldwire.errors.debug import cut, debug_of, place_of
 from yieldwire.errors.errorobject import Debug
 from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.audience import Audience
@@ -321,7 +321,7 @@ class Attempt:
         await self._end(kind, data)
 
     def _shown(self, exc: BaseException) -> Debug | None:
-        return shown(cut(exc)) if self._services.shows_debug() else None
+        return debug_of(cut(exc)) if self._services.shows_debug() else None
 
     async def _end(self, kind: EventType, data: bytes) -> None:
         if self._has_ended:
