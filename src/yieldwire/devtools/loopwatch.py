@@ -28,7 +28,8 @@ logger = logging.getLogger("yieldwire.dev")
 
 LIMIT: Final = 0.1
 """The seconds after which a loop that has not turned is blocked."""
-PERIOD: Final = 0.05
+PERIOD: Final = 0.02
+"""The seconds between two requests to turn: how late the begin of a block can be noticed."""
 SAMPLED_EVERY: Final = 0.01
 KEPT: Final = 1_000
 """The runs whose blocks are kept, the newest ones."""
@@ -136,7 +137,7 @@ class _Watching:
                 self._loop.call_soon_threadsafe(self._turned.set)
             except RuntimeError:
                 return  # it is closed
-            if self._turned.wait(LIMIT):
+            if self._turned.wait(LIMIT - PERIOD):
                 continue
             places = Counter[_Place | None]()
             while True:
