@@ -77,6 +77,12 @@ class Audience(Backpressure):
             # That many take a while, so others get a turn in between.
             asyncio.get_running_loop().call_soon(self._serve, block, readers[AT_ONCE:])
             readers = readers[:AT_ONCE]
+        is_sent = False
         for reader in readers:
-            if reader.deliver(block) and block.last > self.furthest:
+            if reader.deliver(block):
+                is_sent = True
+        if is_sent and block.last > self.furthest:
+            if self._unread:
                 self.reached(block.last)
+            else:
+                self.furthest = block.last  # the same, without the call

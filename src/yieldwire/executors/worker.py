@@ -81,7 +81,10 @@ class Worker:
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
-        return self._audiences.setdefault(run_id, Audience())
+        audience = self._audiences.get(run_id)
+        if audience is None:
+            audience = self._audiences[run_id] = Audience()
+        return audience
 
     async def execute(self, run_id: str, /) -> None:
         """Execute a run, and return when this process is done with it.

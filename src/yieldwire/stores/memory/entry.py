@@ -74,7 +74,10 @@ class Entry:
         if is_small and (count == 1 or b"\n@" not in body):
             self.seq = last
             self.loose.append(body)
-            self.times.extend((at,) * count)
+            if count == 1:
+                self.times.append(at)
+            else:
+                self.times.extend((at,) * count)
             if len(self.loose) >= _LOOSE:
                 self._pack()
         else:
