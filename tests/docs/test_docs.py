@@ -53,6 +53,7 @@ def text_of(name: str) -> str:
     return REFERENCE.joinpath(name).read_text("utf-8")
 
 
+@pytest.mark.timeout(300)  # some pages import an SDK, which takes long on a loaded machine
 @pytest.mark.parametrize("page", with_python, ids=names(with_python))
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "page"}
@@ -69,6 +70,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
             namespace |= vars(importlib.import_module(block.module))
 
 
+@pytest.mark.timeout(300)  # a process of its own, which imports FastAPI and pytest
 def test_the_tests_of_the_guide_to_testing_pass_as_they_are(tmp_path: Path) -> None:
     page = DOCS / "guides/test-your-actions.md"
     for block in [*blocks(page, "toml"), *blocks(page, "python")]:
