@@ -48,7 +48,7 @@ RULES: Final = {
     ("GET", "{}"): Rule.KNOWN,
     ("POST", "{}"): Rule.KNOWN,
     ("POST", "{}/cancel"): Rule.KNOWN,  # whose keys are their own: `tests/asgi/test_polling.py`
-    ("GET", "runs"): Rule.SIGNED_IN,
+    ("GET", "runs"): Rule.KNOWN,  # with the developer page: without it, see below
     ("GET", "runs/{}"): Rule.OWNER,
     ("DELETE", "runs/{}"): Rule.OWNER,
     ("GET", "runs/{}/events"): Rule.OWNER,
@@ -136,6 +136,16 @@ async def test_a_route_answers_only_whom_its_rule_names(
         Rule.OWNER: {UNKNOWN: 401, NOBODY: 401, BOB: 403},
     }
     assert answer.status == refusals[rule].get(who, 204 if method == "DELETE" else 200)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_runs_are_listed_for_the_anonymous_on_a_development_server_only(method: str) -> None:
+    call = Call(method=method, target="/runs", headers=NOBODY)
+
+    async with opened(world()) as production, opened(developed()) as development:
+        answers = [await send(each, call) for each in (production, development)]
+
+    assert [answer.status for answer in answers] == [401, 200]
 
 
 @each_route
