@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.blocks import DOCS, blocks
 
+pytestmark = pytest.mark.timeout(300)  # half a dozen processes, each of which imports Django
+
 SERVED = """
 import httpx
 from django.contrib.auth.models import User

@@ -19,6 +19,8 @@ from tests.docs.conftest import Load
 from yieldwire import ActionError, Actions
 from yieldwire.errors import Json, RunCancelled
 
+pytestmark = pytest.mark.timeout(300)  # importing the SDKs takes long on a loaded machine
+
 ASKED = {"messages": [{"role": "user", "content": "Who wrote Emma?"}]}
 USAGE = {"input_tokens": 12, "output_tokens": 3}
 
