@@ -81,7 +81,7 @@ async def test_a_block_that_is_handed_over_is_the_one_that_was_appended() -> Non
         block = chunks(stage.run.id, 1, 1)
         await stage.publish(block)
 
-    (heard,) = waiting.result() or ()
+    (heard,) = [*(waiting.result() or ())]
     assert heard is block
 
 
