@@ -21,7 +21,8 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 .PHONY: demo test check fmt lint types imports client soak bench bench-full generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
-	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload
+	@$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload || { code=$$?; \
+	[ $$code != 2 ] || echo "To serve the demo on another port: make demo PORT=$$(($(PORT) + 1))" >&2; exit $$code; }
 
 test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | /usr/bin/chromium /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -60,9 +61,11 @@ soak: .venv/.dev  ## Run the long tests that kill servers, cut streams and simul
 	$(BIN)/python -m tests.soak
 
 bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; creates its own environments
+	@$(PYTHON) -c '$(OLD)'
 	$(PYTHON) -m benchmarks --results benchmarks/RESULTS.md
 
 bench-full:  ## The same with every framework and longer windows
+	@$(PYTHON) -c '$(OLD)'
 	$(PYTHON) -m benchmarks --full --peers all --results benchmarks/RESULTS.md
 
 generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes
@@ -80,7 +83,12 @@ PEERS := benchmarks/peers
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml
 
+# One line instead of a list of packages that do not fit.
+OLD := import sys; sys.exit(sys.version_info < (3, 11) and "Yieldwire needs Python 3.11 or newer, and $(PYTHON) is \
+    Python %d.%d: name another one, such as make PYTHON=python3.12 demo" % sys.version_info[:2])
+
 $(BIN)/uv:
+	@$(PYTHON) -c '$(OLD)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 

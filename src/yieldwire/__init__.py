@@ -13,30 +13,65 @@
 ``actions`` is an ASGI application; ``yieldwire dev app.py`` serves it with a page to try it.
 """
 
-from yieldwire.actions.action import Action as Action
-from yieldwire.actions.context import Context as Context
-from yieldwire.actions.context import Stream as Stream
-from yieldwire.actions.context import StreamableValue as StreamableValue
-from yieldwire.actions.marker import Body as Body
-from yieldwire.actions.ratelimit import RateLimit as RateLimit
-from yieldwire.actions.resource import Resource as Resource
-from yieldwire.actions.resource import Use as Use
-from yieldwire.actions.upload import Upload as Upload
-from yieldwire.asgi import Actions as Actions
-from yieldwire.asgi.pages import Pages as Pages
-from yieldwire.asgi.requestlimits import RequestLimits as RequestLimits
-from yieldwire.clock import Timing as Timing
-from yieldwire.errors import ActionError as ActionError
-from yieldwire.errors import Forbidden as Forbidden
-from yieldwire.errors import NotFound as NotFound
-from yieldwire.errors import RateLimited as RateLimited
-from yieldwire.errors import Unauthorized as Unauthorized
-from yieldwire.errors import YieldwireError as YieldwireError
-from yieldwire.executors import RunLimits as RunLimits
-from yieldwire.log.chunks import Progress as Progress
-from yieldwire.log.chunks import Result as Result
-from yieldwire.log.chunks import Text as Text
-from yieldwire.log.events import Event as Event
-from yieldwire.runs.access import Caller as Caller
-from yieldwire.runs.access import Identity as Identity
-from yieldwire.runs.handle import Run as Run
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - files can be on the path of an older Python
+    # With its name, the error is one line also for `python -m yieldwire.cli`.
+    raise ImportError(
+        "Yieldwire needs Python 3.11 or newer, and this is Python %d.%d." % sys.version_info[:2],  # noqa: UP031 - an older Python reads it
+        name="yieldwire",
+    )
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.marker import Body
+from yieldwire.actions.ratelimit import RateLimit
+from yieldwire.actions.resource import Resource, Use
+from yieldwire.actions.upload import Upload
+from yieldwire.asgi import Actions
+from yieldwire.asgi.pages import Pages
+from yieldwire.asgi.requestlimits import RequestLimits
+from yieldwire.clock import Timing
+from yieldwire.errors import (
+    ActionError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    YieldwireError,
+)
+from yieldwire.executors import RunLimits
+from yieldwire.log.chunks import Progress, Result, Text
+from yieldwire.log.events import Event
+from yieldwire.runs.access import Caller, Identity
+from yieldwire.runs.handle import Run
+
+__all__ = [
+    "Action",
+    "ActionError",
+    "Actions",
+    "Body",
+    "Caller",
+    "Context",
+    "Event",
+    "Forbidden",
+    "Identity",
+    "NotFound",
+    "Pages",
+    "Progress",
+    "RateLimit",
+    "RateLimited",
+    "RequestLimits",
+    "Resource",
+    "Result",
+    "Run",
+    "RunLimits",
+    "Stream",
+    "StreamableValue",
+    "Text",
+    "Timing",
+    "Unauthorized",
+    "Upload",
+    "Use",
+    "YieldwireError",
+]

@@ -117,6 +117,27 @@ def test_a_feed_can_be_shared_and_keep_its_newest_events() -> None:
     assert (action.options.shared, action.options.keep) == (True, 1)
 
 
+def test_the_doc_has_no_doctests() -> None:
+    async def add(a: int, b: int) -> int:
+        """Add two numbers.
+
+        They can be negative.
+
+        Example:
+            >>> add(1, 2)
+            3
+            >>> add(-1, -2)
+            -3
+
+        Examples: 1 and 2 are fine.
+        """
+        return a + b
+
+    assert Action(add, Options()).doc == (
+        "Add two numbers.\n\nThey can be negative.\n\nExamples: 1 and 2 are fine."
+    )
+
+
 def test_the_doc_is_the_docstring_without_its_indentation() -> None:
     assert Action(import_contacts, Options()).doc == (
         "Import contacts.\n\nOne row at a time,\nin order."

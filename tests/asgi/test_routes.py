@@ -37,8 +37,6 @@ from yieldwire.errors import NotFound
         ("/runs/r1/events/", "runs/{}/events", ["r1"]),
         ("/manifest.json/", "manifest.json", []),
         ("/Runs", "{}", ["Runs"]),
-        ("/", "{}", [""]),
-        ("", "{}", [""]),
         ("/{}", "{}", ["{}"]),
         ("/runs/{}", "runs/{}", ["{}"]),
         ("/runs/{}/events", "runs/{}/events", ["{}"]),
@@ -212,3 +210,14 @@ async def test_what_is_answered_for_runs_is_what_openapi_describes() -> None:
     assert set(schema["properties"]) == set(snapshot) | set(polled)
     assert set(schema["required"]) == set(snapshot) & set(polled)
     assert set(SCHEMAS["runs.Info"]["properties"]) == set(listed["runs"][0])
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+async def test_without_a_page_the_base_says_where_to_look(path: str) -> None:
+    async with opened(Actions()) as site:
+        answer = await send(site, get(path))
+
+    message = answer.json()["error"]["message"]
+    assert answer.status == 404
+    assert "manifest.json below it lists them" in message
+    assert "`yieldwire dev` serves a page" in message

@@ -232,3 +232,13 @@ def test_what_is_said_of_one_error_counts_more_than_its_class() -> None:
     told = OutOfCredit(status=409, retryable=False).error_object()
 
     assert (told.status, told.retryable) == (409, False)
+
+
+def test_an_invalid_input_names_its_fields_and_its_message_is_the_same_for_all() -> None:
+    error = ValidationFailed({"to": ["Field required"], "_root": ["too much", "too odd"]})
+
+    assert str(error) == (
+        "The input is not valid. to: Field required; the input: too much, too odd"
+    )
+    assert error.error_object().message == "The input is not valid."
+    assert str(ValidationFailed({})) == "The input is not valid."

@@ -213,4 +213,14 @@ class Action(Generic[P, R, T]):
 
 
 def _doc_of(docstring: str | None) -> str:
-    return "\n".join(line.strip() for line in (docstring or "").strip().splitlines())
+    """Return a docstring for callers: without indentation and doctests, which they cannot run."""
+    kept = list[str]()
+    is_doctest = False
+    for line in map(str.strip, (docstring or "").splitlines()):
+        if line.startswith(">>>") and not is_doctest:
+            while kept and kept[-1] in {"", "Example:", "Examples:"}:
+                kept.pop()
+        is_doctest = line.startswith(">>>") or (is_doctest and line != "")
+        if not is_doctest:
+            kept.append(line)
+    return "\n".join(kept).strip()

@@ -29,6 +29,12 @@ class Route:
         return [*self.handlers, *extra, "OPTIONS"]
 
 
+_NO_PAGE: Final = (
+    "Actions are mounted at this URL, without a page: manifest.json below it lists them, "
+    "openapi.json describes them, and `yieldwire dev` serves a page to try them."
+)
+
+
 def match(path: str, table: Table) -> Route:
     """Find the route of a path; a trailing slash makes no difference.
 
@@ -41,6 +47,8 @@ def match(path: str, table: Table) -> Route:
     parts = tuple(below.split("/"))
     if parts in table and "{}" not in parts:
         return Route(parts, table, [])
+    if not below:
+        raise NotFound(_NO_PAGE)
     for pattern in table:
         if len(pattern) == len(parts) and "{}" in pattern:
             arguments: list[str] = []

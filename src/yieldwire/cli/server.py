@@ -57,7 +57,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
         raise UsageError(
-            f"Cannot listen on {host}:{port}: {exc.strerror or exc}. "
+            f"Cannot listen on {host}:{port}: {(exc.strerror or str(exc)).partition(' (')[0]}. "
             "Try another --port; --port 0 picks a free one."
         ) from exc
     listener.set_inheritable(True)

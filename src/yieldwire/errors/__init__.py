@@ -25,10 +25,47 @@ Each has three facts: ``code`` (stable, on the wire), ``status`` (HTTP) and
 
 from collections.abc import Sequence
 
-from yieldwire.errors.errorobject import Debug
-from yieldwire.errors.errorobject import ErrorObject as ErrorObject
-from yieldwire.errors.errorobject import FieldErrors as FieldErrors
-from yieldwire.errors.errorobject import Json as Json
+from yieldwire.errors.errorobject import Debug, ErrorObject, FieldErrors, Json
+
+__all__ = [
+    "ActionError",
+    "AppendConflict",
+    "CallError",
+    "Conflict",
+    "ErrorObject",
+    "Fenced",
+    "FieldErrors",
+    "Forbidden",
+    "ForeignCursor",
+    "IllegalTransition",
+    "InternalError",
+    "InvalidAction",
+    "InvalidOutput",
+    "Json",
+    "KeyReused",
+    "LimitExceeded",
+    "MethodNotAllowed",
+    "MissingDependency",
+    "NotAcceptable",
+    "NotFound",
+    "ParseError",
+    "PayloadTooLarge",
+    "ProtocolError",
+    "RateLimited",
+    "RequestTimedOut",
+    "RunCancelled",
+    "RunError",
+    "RunInterrupted",
+    "RunTimedOut",
+    "StoreError",
+    "Unauthorized",
+    "Unavailable",
+    "Unreachable",
+    "UnsupportedMediaType",
+    "UsageError",
+    "ValidationFailed",
+    "YieldwireError",
+]
 
 
 class YieldwireError(Exception):
@@ -54,7 +91,7 @@ class YieldwireError(Exception):
         """Return what a caller can see of this error."""
         return ErrorObject(
             code=self.code,
-            message=str(self),
+            message=Exception.__str__(self),  # what else `str` says has its own member
             status=self.status,
             retryable=self.retryable,
             field_errors=self.field_errors,
@@ -164,6 +201,14 @@ class ValidationFailed(CallError):
     def __init__(self, field_errors: FieldErrors, message: str = "The input is not valid.") -> None:
         super().__init__(message)
         self.field_errors = field_errors
+
+    def __str__(self) -> str:
+        """Return the message with the fields and what is wrong with each."""
+        fields = (
+            f"{'the input' if name == '_root' else name}: {', '.join(messages)}"
+            for name, messages in (self.field_errors or {}).items()
+        )
+        return " ".join([super().__str__(), "; ".join(fields)]).rstrip()
 
 
 class UnsupportedMediaType(CallError):

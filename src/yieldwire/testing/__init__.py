@@ -2,13 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from yieldwire.testing.clock import MovingClock as MovingClock
-from yieldwire.testing.contract import StoreContract as StoreContract
-from yieldwire.testing.contract import StoreHarness as StoreHarness
+from yieldwire.testing.clock import MovingClock
+from yieldwire.testing.contract import StoreContract, StoreHarness
 
 if TYPE_CHECKING:
-    from yieldwire.testing.client import connect as connect
-    from yieldwire.testing.transport import StreamingTransport as StreamingTransport
+    from yieldwire.testing.client import connect
+    from yieldwire.testing.transport import StreamingTransport
+
+
+__all__ = [
+    "MovingClock",
+    "StoreContract",
+    "StoreHarness",
+    "StreamingTransport",
+    "connect",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -14,7 +14,7 @@ failure messages more detailed.
 
 from yieldwire.testing.contract.appending import AppendContract
 from yieldwire.testing.contract.finding import FindContract
-from yieldwire.testing.contract.harness import StoreHarness as StoreHarness
+from yieldwire.testing.contract.harness import StoreHarness
 from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
 from yieldwire.testing.contract.opening import OpenContract
 from yieldwire.testing.contract.pairing import PairContract
@@ -25,6 +25,8 @@ from yieldwire.testing.contract.revoking import RevocationContract
 from yieldwire.testing.contract.sharing import FeedContract
 from yieldwire.testing.contract.starting import StartContract
 from yieldwire.testing.contract.sweeping import LingerContract, LostLeaseContract
+
+__all__ = ["StoreContract", "StoreHarness"]
 
 
 class StoreContract(
