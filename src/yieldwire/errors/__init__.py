@@ -204,10 +204,8 @@ class ValidationFailed(CallError):
 
     def __str__(self) -> str:
         """Return the message with the fields and what is wrong with each."""
-        fields = (
-            f"{'the input' if name == '_root' else name}: {', '.join(messages)}"
-            for name, messages in (self.field_errors or {}).items()
-        )
+        names, errors = {"_root": "the input"}, self.field_errors or {}
+        fields = [f"{names.get(at, at)}: {', '.join(errors[at])}" for at in errors]
         return " ".join([super().__str__(), "; ".join(fields)]).rstrip()
 
 
