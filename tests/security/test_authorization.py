@@ -35,7 +35,6 @@ class Rule(StrEnum):
 
     EVERYBODY = "everybody, whatever their credentials"
     KNOWN = "everybody whose credentials are not refused, the anonymous too"
-    SIGNED_IN = "everyone who is signed in"
     OWNER = "the run's owner"
 
 
@@ -132,7 +131,6 @@ async def test_a_route_answers_only_whom_its_rule_names(
     refusals = {
         Rule.EVERYBODY: {},
         Rule.KNOWN: {UNKNOWN: 401},
-        Rule.SIGNED_IN: {UNKNOWN: 401, NOBODY: 401},
         Rule.OWNER: {UNKNOWN: 401, NOBODY: 401, BOB: 403},
     }
     assert answer.status == refusals[rule].get(who, 204 if method == "DELETE" else 200)
