@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import pytest
@@ -32,6 +33,7 @@ from yieldwire.errors import StoreError, UsageError
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
 
 SECRET: Final = "canary-9f8e7d"
 FAULT: Final = f'File "/srv/app.py": SELECT {SECRET}'
@@ -190,9 +192,9 @@ async def test_plain_text_says_nothing_and_breaks_off(site: Actions) -> None:
 
 @pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
 async def test_a_log_that_breaks_under_a_reader_ends_the_stream_before_its_end(
-    accept: tuple[str, str],
+    accept: tuple[str, str], tmp_path: Path
 ) -> None:
-    class Breaking(MemoryStore):
+    class Breaking(SQLiteStore):
         is_broken = False
 
         async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
@@ -201,10 +203,12 @@ async def test_a_log_that_breaks_under_a_reader_ends_the_stream_before_its_end(
                 raise StoreError(FAULT)
             return page
 
-    store = Breaking()
-    async with opened(world(store=store)) as site:
+    path = tmp_path / "runs.db"
+    store = Breaking(path)
+    # The run is executed by another process: here it is read from the store.
+    async with opened(world(store=SQLiteStore(path))) as site, opened(world(store=store)) as other:
         run_id = await begun(site)
-        async with stream(site, get(f"/runs/{run_id}/events", [*ALICE, accept])) as response:
+        async with stream(other, get(f"/runs/{run_id}/events", [*ALICE, accept])) as response:
             body = await response.read()
             store.is_broken = True
             await site.app.cancel(run_id)

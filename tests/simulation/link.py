@@ -93,8 +93,10 @@ class Link:
     async def break_for(self, seconds: float) -> None:
         """Let nothing pass for so long; what was asked for then is done, and answered, later."""
         self._is_whole.clear()
-        await asyncio.sleep(seconds)
-        self._is_whole.set()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._is_whole.set()  # also if a broken promise ends the play: others wait for it
 
     async def _pass(self, call: Callable[[], Awaitable[T]]) -> T:
         # As a store does it: once begun it is carried out, and cancellation waits for that.

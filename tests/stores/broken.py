@@ -200,17 +200,6 @@ class AnswersForeignCursors(MemoryStore):
             return ()
 
 
-class LetsAReaderFailTheAppend(MemoryStore):
-    """What a reader raises as it is handed a block is raised by the append."""
-
-    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        last = await super().append(run_id, block, after=after, fence=fence)
-        for waiter in self._entry(run_id).waiters:
-            if waiter.done() and (error := waiter.exception()) is not None:
-                raise error
-        return last
-
-
 class ShowsOthersRuns(MemoryStore):
     """A list looks past the owner."""
 

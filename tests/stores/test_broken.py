@@ -122,7 +122,6 @@ BROKEN: Final[Mapping[type[RunStore], str]] = {
     broken.IgnoresTheCursor: "test_a_log_can_be_read_from_behind_every_event",
     broken.AnswersForeignCursors: "test_a_cursor_beyond_the_log_is_foreign",
     broken.WakesNobody: "test_an_append_wakes_every_reader",
-    broken.LetsAReaderFailTheAppend: "test_what_a_reader_raises_is_raised_in_its_own_wait",
     broken.ShowsOthersRuns: "test_an_owner_finds_only_their_own",
     # W1, W2: fencing, compare and append
     broken.RefusesTheNeighbours: "test_appends_that_are_made_at_once_each_have_their_own_outcome",

@@ -129,7 +129,8 @@ USE_OF_TYPES: Final = """
 \b
 In TypeScript:
   import { createClient } from "yieldwire"
-  import type { Actions } from "./actions.gen"
+  import type { Actions }
+    from "./actions.gen"
   const actions = createClient<Actions>(
     { url: "/api/_actions" },
   )
