@@ -8,6 +8,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -318,16 +319,9 @@ async def test_a_reader_that_waits_holds_a_run_back_from_its_first_block_on(tmp_
         def is_awaited(self) -> bool:
             return bool(self._waiters)
 
-        async def read(
-            self,
-            run_id: str,
-            after: int,
-            *,
-            max_bytes: int = 262_144,
-            wait: float = 0.0,
-        ) -> Sequence[Block]:
-            page = await super().read(run_id, after, max_bytes=max_bytes, wait=wait)
-            if wait > 0:
+        async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
+            page = await super().read(run_id, after, **options)
+            if options.get("wait"):
                 await self.gate.wait()
             return page
 
