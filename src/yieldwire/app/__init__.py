@@ -1,37 +1,35 @@
 """The application: its actions, what they need, and the verbs that every transport uses."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context
-from yieldwire.actions.guard import Guards, run_guards
+from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
 from yieldwire.app.configuration import EXECUTOR, STORE, open_store
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
+from yieldwire.app.starting import Starts
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
-from yieldwire.errors import Json, StoreError, Unavailable, YieldwireError
-from yieldwire.executors import Executor, Prepared, RunLimits, Work
+from yieldwire.errors import Json
+from yieldwire.executors import Executor, RunLimits, Work
 from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
-from yieldwire.log.run import RunRecord, Status, new_run_id
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
 from yieldwire.runs.handle import Runs, Starter
-from yieldwire.runs.inputs import Inputs, NewRun
+from yieldwire.runs.inputs import Inputs
 from yieldwire.runs.reader import Reader
-from yieldwire.runs.start import StartRequest, admission_of, close_uploads, scoped_key
+from yieldwire.runs.start import scoped_key
 from yieldwire.runs.state import States
 from yieldwire.setting import Count, settings
-from yieldwire.stores import Admission, Query, RunStore
+from yieldwire.stores import Query, RunStore
 
 T = TypeVar("T")
 
@@ -85,14 +83,17 @@ class App:
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
         # A store that is lost with its process needs no leases.
-        self._lease = None if self.store.reach == "process" else self.timing.lease
-        self._access, self._max_runs = access, max_runs
-        self._inputs, self._cancelling = Inputs(self.store), set[str]()
+        self.lease = None if self.store.reach == "process" else self.timing.lease
+        self._access, self.max_runs = access, max_runs
+        self.inputs, self._cancelling = Inputs(self.store), set[str]()
         self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
         self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended
         self.at_opening: Final[list[Callable[[Opening], object]]] = []  # called when it is complete
         self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []  # called by each sweep
-        self.lifetime: Final = Lifetime(self)
+        self.lifetime = Lifetime(self)
+        self.begin: Final = Starts(
+            self
+        ).begin  # called by every transport, dialect and Python start
         self.runs: Final = Runs(self)
         self.start: Final = Starter(self)
 
@@ -136,7 +137,7 @@ class App:
             shows_debug=lambda: self.debug,
             watch=self.watch,
         )
-        return Worker(services, self._load, self._ended, lease=self._lease)
+        return Worker(services, self._load, self._ended, lease=self.lease)
 
     async def prepare(self) -> None:
         """Check whether the store can be used, and delete files that a crash has left.
@@ -145,7 +146,7 @@ class App:
             StoreError: If the store cannot be used.
         """
         await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
-        await self._inputs.remove_leftovers()
+        await self.inputs.remove_leftovers()
 
     def enter(self, opening: Opening, /) -> None:
         """Add what lives as long as ``opening``."""
@@ -166,15 +167,15 @@ class App:
 
     async def _sweep_runs(self) -> None:
         opening = await self.ready()
-        changed = await self.store.sweep(lease=self._lease)
+        changed = await self.store.sweep(lease=self.lease)
         for run in changed:
             try:
                 await self._swept(opening, run)
             except Exception:  # the other runs must be maintained anyway
                 logger.exception("the maintenance of a run failed", extra={"run_id": run.id})
         await self._forget(await self.store.purge())
-        if self._inputs.has_doubts:
-            await self._inputs.remove_leftovers()
+        if self.inputs.has_doubts:
+            await self.inputs.remove_leftovers()
         self.watch.swept(changed)
 
     async def _swept(self, opening: Opening, run: RunRecord) -> None:
@@ -190,7 +191,7 @@ class App:
     async def _forget(self, purged: Sequence[str]) -> None:
         for run_id in purged:
             self._states.forget(run_id)
-        await self._inputs.forget(purged)
+        await self.inputs.forget(purged)
 
     async def close(self) -> None:
         """Let running actions finish, and close everything, all within the grace time.
@@ -203,104 +204,15 @@ class App:
         """Return the value of a resource, outside of actions: in an ordinary route, a script."""
         return value_of(resource, (await self.ready()).opened)
 
-    # Starting.
-
-    async def begin(self, request: StartRequest, /) -> RunRecord:
-        """Start a run: guards, input, validation, idempotency key, creation, execution.
-
-        Every transport, dialect and Python start calls this. If an idempotency key was used
-        before, its run is returned; for a shared feed, the feed's run. If the caller is cancelled
-        while the store creates the run, that is completed: with a key, by which the caller can
-        find the run, it continues, and so does a shared feed; any other run is cancelled.
-
-        It closes every file in the input if it raises.
-
-        Raises:
-            Unavailable: If the server is stopping.
-            ValidationFailed: If the input is invalid.
-            KeyReused: If the key belongs to another input.
-            RateLimited: If the caller has too many runs.
-            YieldwireError: Any error with which a guard refuses, or that reading the input raises.
-        """
-        data = request.data
-        try:
-            ctx = await self._admit(request)
-            if request.read is not None:
-                data = await request.read()
-                self.check(request.caller)  # the input can have taken a while to arrive
-        except BaseException:
-            close_uploads(data)
-            raise
-        action = request.action
-        start = await self._inputs.read(action, ctx, data, detached=request.detached)
-        try:
-            opening, key = self.lifetime.current, request.key
-            admission = admission_of(action, start.record, key, self._max_runs, self._lease)
-            await start.keep()
-        except BaseException:
-            await start.drop()
-            raise
-        return await self._enter(opening, start, admission)
-
-    async def _admit(self, request: StartRequest) -> Context:
-        if self.lifetime.is_closing:
-            raise Unavailable
-        opening = self.lifetime.here or await self.ready()
-        action, caller = request.action, request.caller
-        ctx = Context(
-            run_id=new_run_id(),
-            action=action.name,
-            owner=caller.owner,
-            quota_key=caller.quota_key,
-            request=request.facts,
-            opened=opening.opened,
-        )
-        if guards := self.registry.guards_of(action):
-            await run_guards(guards, ctx)
-        return ctx
-
-    async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
-        try:
-            kept = await self.store.create(start.record, admission)
-        except asyncio.CancelledError:
-            # The store can have the run, and executes requests in order.
-            if not start.is_abandoned:
-                start.is_abandoned = True
-                opening.tasks.own(self._settle(opening, start, admission))
-            raise
-        except StoreError as exc:
-            kept = await self._inputs.find_after(exc, start)
-        except BaseException:  # a refusal: the run does not exist
-            await start.drop()
-            raise
-        if kept.id == start.record.id:
-            self.watch.run_created(kept)
-            await opening.enqueue(kept.id, Prepared(kept, start.hand_over()))
-        else:
-            await start.drop()
-        return kept
-
-    async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:
-        """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""
-        try:
-            if admission.key is not None or admission.feed is not None:
-                await self._enter(opening, start, admission)
-                return
-            with suppress(YieldwireError):  # NotFound, if the store does not have it
-                await self.cancel(start.record.id)
-            await start.drop()
-        finally:
-            start.close()
+    # The verbs.
 
     def _load(self, run: RunRecord) -> Work:
-        return self._inputs.load(run, self.registry.action_named(run.action))
+        return self.inputs.load(run, self.registry.action_named(run.action))
 
     async def _ended(self, run: RunRecord) -> None:
         action = self.registry.find(run.action)
         if action is None or action.takes_files:
-            await self._inputs.forget([run.id])
-
-    # The other verbs.
+            await self.inputs.forget([run.id])
 
     async def get(self, run_id: str, caller: Caller, verb: Verb = "read") -> RunRecord:
         """Return a run if ``caller`` is allowed to do ``verb`` to it. All transports use this.

@@ -1,0 +1,139 @@
+"""Starts runs: guards, input, validation, idempotency key, creation, execution."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from yieldwire.actions.context import Context
+from yieldwire.actions.guard import run_guards
+from yieldwire.actions.registry import Registry
+from yieldwire.app.lifetime import Lifetime
+from yieldwire.app.opening import Opening
+from yieldwire.errors import StoreError, Unavailable, YieldwireError
+from yieldwire.executors import Prepared
+from yieldwire.hooks import Watch
+from yieldwire.log.run import RunRecord, new_run_id
+from yieldwire.runs.access import Caller
+from yieldwire.runs.inputs import Inputs, NewRun
+from yieldwire.runs.start import StartRequest, admission_of, close_uploads
+from yieldwire.stores import Admission, RunStore
+
+
+class Startable(Protocol):
+    """What a start needs of its application."""
+
+    lifetime: Lifetime
+    inputs: Inputs
+    watch: Watch
+    check: Callable[[Caller], None]
+    max_runs: int | None
+    lease: float | None
+
+    @property
+    def registry(self) -> Registry:
+        """The actions, and the guards of each."""
+        ...
+
+    @property
+    def store(self) -> RunStore:
+        """Where the runs are created."""
+        ...
+
+    async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
+        """Ask a run to stop."""
+        ...
+
+
+class Starts:
+    """Starts the runs of one application."""
+
+    def __init__(self, app: Startable) -> None:
+        self._app = app
+
+    async def begin(self, request: StartRequest, /) -> RunRecord:
+        """Start a run: guards, input, validation, idempotency key, creation, execution.
+
+        Every transport, dialect and Python start calls this. If an idempotency key was used
+        before, its run is returned; for a shared feed, the feed's run. If the caller is cancelled
+        while the store creates the run, that is completed: with a key, by which the caller can
+        find the run, it continues, and so does a shared feed; any other run is cancelled.
+
+        It closes every file in the input if it raises.
+
+        Raises:
+            Unavailable: If the server is stopping.
+            ValidationFailed: If the input is invalid.
+            KeyReused: If the key belongs to another input.
+            RateLimited: If the caller has too many runs.
+            YieldwireError: Any error with which a guard refuses, or that reading the input raises.
+        """
+        app, data = self._app, request.data
+        try:
+            ctx = await self._admit(request)
+            if request.read is not None:
+                data = await request.read()
+                app.check(request.caller)  # the input can have taken a while to arrive
+        except BaseException:
+            close_uploads(data)
+            raise
+        action = request.action
+        start = await app.inputs.read(action, ctx, data, detached=request.detached)
+        try:
+            opening, key = app.lifetime.current, request.key
+            admission = admission_of(action, start.record, key, app.max_runs, app.lease)
+            await start.keep()
+        except BaseException:
+            await start.drop()
+            raise
+        return await self._enter(opening, start, admission)
+
+    async def _admit(self, request: StartRequest) -> Context:
+        if self._app.lifetime.is_closing:
+            raise Unavailable
+        opening = self._app.lifetime.here or await self._app.lifetime.ready()
+        action, caller = request.action, request.caller
+        ctx = Context(
+            run_id=new_run_id(),
+            action=action.name,
+            owner=caller.owner,
+            quota_key=caller.quota_key,
+            request=request.facts,
+            opened=opening.opened,
+        )
+        if guards := self._app.registry.guards_of(action):
+            await run_guards(guards, ctx)
+        return ctx
+
+    async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
+        try:
+            kept = await self._app.store.create(start.record, admission)
+        except asyncio.CancelledError:
+            # The store can have the run, and executes requests in order.
+            if not start.is_abandoned:
+                start.is_abandoned = True
+                opening.tasks.own(self._settle(opening, start, admission))
+            raise
+        except StoreError as exc:
+            kept = await self._app.inputs.find_after(exc, start)
+        except BaseException:  # a refusal: the run does not exist
+            await start.drop()
+            raise
+        if kept.id == start.record.id:
+            self._app.watch.run_created(kept)
+            await opening.enqueue(kept.id, Prepared(kept, start.hand_over()))
+        else:
+            await start.drop()
+        return kept
+
+    async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:
+        """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""
+        try:
+            if admission.key is not None or admission.feed is not None:
+                await self._enter(opening, start, admission)
+                return
+            with suppress(YieldwireError):  # NotFound, if the store does not have it
+                await self._app.cancel(start.record.id)
+            await start.drop()
+        finally:
+            start.close()
