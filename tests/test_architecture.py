@@ -152,7 +152,8 @@ def parse(module: Path) -> ast.Module:
 
 
 def length(function: Function) -> int:
-    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    """Return the lines of a function's code: without its docstring and its parameters."""
+    lines = (function.end_lineno or function.lineno) - function.body[0].lineno + 2
     if ast.get_docstring(function) is None:
         return lines
     docstring = function.body[0]

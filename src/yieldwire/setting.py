@@ -45,11 +45,13 @@ class Rule:
         fits: Whether a value is valid.
         wanted: What is valid, in words that follow "is not".
         hint: What to write instead of an invalid value; ``""`` if unknown.
+        is_secret: Whether a message must not show the value.
     """
 
     fits: Callable[[Any], bool]
     wanted: str
     hint: Callable[[Any], str] = _no_hint
+    is_secret: bool = False
 
     def fault(self, value: object) -> str | None:
         """Return why ``value`` is invalid, and what to write; ``None`` if it is valid."""
@@ -68,7 +70,8 @@ def fault_of(given: Mapping[str, object], rules: Rules) -> str | None:
         if name not in rules:
             return f"there is no setting {name}=; {_other(name, rules)}"
         if (fault := rules[name].fault(value)) is not None:
-            return f"{name}={shown(value)} {fault}"
+            told = "…" if rules[name].is_secret else shown(value)
+            return f"{name}={told} {fault}"
     return None
 
 
@@ -208,7 +211,12 @@ def optional(rule: Rule) -> Rule:
             return "write None for no limit"
         return rule.hint(value)
 
-    return Rule(lambda value: value is None or rule.fits(value), f"{rule.wanted} or None", hint)
+    return Rule(
+        lambda value: value is None or rule.fits(value),
+        f"{rule.wanted} or None",
+        hint,
+        is_secret=rule.is_secret,
+    )
 
 
 def one_of(*values: str) -> Rule:

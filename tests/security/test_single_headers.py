@@ -15,6 +15,7 @@ VALUES = {
     "idempotency-key": "k" * 30,
     "last-event-id": "r1.1",
     "origin": "http://127.0.0.1:8000",
+    "run-share": "a.b",
     "sec-fetch-site": "same-origin",
 }
 

@@ -26,6 +26,7 @@ from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
 from yieldwire.runs.handle import Runs, Starter
 from yieldwire.runs.inputs import Inputs
 from yieldwire.runs.reader import Reader
+from yieldwire.runs.signing import Signer
 from yieldwire.runs.start import scoped_key
 from yieldwire.runs.state import States
 from yieldwire.setting import Count, settings
@@ -46,6 +47,7 @@ class App:
     Args:
         store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or your own store.
         executor: Decides where runs are executed; by default in the process that starts them.
+        signer: Makes and reads links for people without an account; by default there are none.
         access: Widens who can see a run beyond its owner.
         guards: Runs once at each start, in order.
         middleware: Wraps every attempt, in order.
@@ -63,6 +65,7 @@ class App:
         *,
         store: Annotated[str | RunStore, STORE] = "memory",
         executor: Annotated[Executor, EXECUTOR] | None = None,
+        signer: Signer | None = None,
         access: Access | None = None,
         guards: Guards = (),
         middleware: Middlewares = (),
@@ -82,6 +85,7 @@ class App:
         self.run_limits: Final = run_limits or RunLimits()
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
+        self.signer: Final = signer or Signer(None, None)
         # A store that is lost with its process needs no leases.
         self.lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self.max_runs = access, max_runs

@@ -25,6 +25,7 @@ from yieldwire.executors import Executor, RunLimits
 from yieldwire.hooks import HOOKS, Hooks
 from yieldwire.runs.access import Access
 from yieldwire.runs.handle import Runs, Starter
+from yieldwire.runs.signing import PublicURL, Secrets, Signer
 from yieldwire.setting import Count, settings
 from yieldwire.stores import RunStore
 
@@ -44,6 +45,9 @@ class Actions:
         access: Widens who can see a run beyond its owner.
         store: Where runs are kept.
         executor: Decides where runs are executed; by default in the process that starts them.
+        secret: Signs links for people without an account: at least 32 characters, or a list of
+            such secrets, of which the first signs and all are accepted.
+        url: The URL at which browsers reach this application, for those links.
         guards: Runs once at each start, in order.
         middleware: Wraps every attempt, in order.
         origins: Other origins whose pages can call, ``("https://app.example.com",)``.
@@ -72,6 +76,8 @@ class Actions:
         access: Access | None = None,
         store: Annotated[str | RunStore, STORE] = "memory",
         executor: Annotated[Executor, EXECUTOR] | None = None,
+        secret: Secrets | None = None,
+        url: PublicURL | None = None,
         guards: Guards = (),
         middleware: Middlewares = (),
         origins: Origins = (),
@@ -90,6 +96,7 @@ class Actions:
         self.app: Final = App(
             store=store,
             executor=executor,
+            signer=Signer(secret, url),
             access=access,
             guards=guards,
             middleware=middleware,

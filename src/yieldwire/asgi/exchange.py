@@ -254,6 +254,16 @@ class Exchange:
         return links.or_back(path, here=quote(self.base + self.path), runs=f"{self.root}/runs/")
 
     @property
+    def share(self) -> str | None:
+        """The signed link with which a request for a run came; ``None`` if it came without."""
+        if not self.path.startswith("/runs/"):
+            return None
+        sent = self.headers.get("run-share")
+        if sent is None and b"share=" in self.scope["query_string"]:
+            sent = self.request.query_params.get("share")
+        return sent
+
+    @property
     def root(self) -> str:
         """The base as a part of a URL."""
         # It can contain data from a caller, if it is mounted below a path parameter.

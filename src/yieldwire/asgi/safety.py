@@ -31,6 +31,7 @@ SINGLE: Final = frozenset(
         b"idempotency-key",
         b"last-event-id",
         b"origin",
+        b"run-share",
         b"sec-fetch-site",
     }
 )

@@ -24,7 +24,7 @@ from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
-from yieldwire.runs.access import Caller, Identity
+from yieldwire.runs.access import Caller, Identity, caller_with
 from yieldwire.runs.reader import Reader
 from yieldwire.setting import function_of
 from yieldwire.stores import Query
@@ -128,6 +128,8 @@ class Site:
 
     async def _caller(self, exchange: Exchange) -> Caller:
         address = self.safety.client_address(exchange.incoming)
+        if (share := exchange.share) is not None:
+            return caller_with(self.app.signer.read(share), address)
         if self._identify is None:
             return Caller(address=address)
         asked_at = time.monotonic()

@@ -11,7 +11,27 @@ from yieldwire.errors import Forbidden, Unauthorized
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Seconds, function_of, settings
 
-Verb = Literal["read", "cancel", "delete"]
+Verb = Literal["read", "answer", "send", "cancel", "delete"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a signed link allows everyone who has it: some verbs on one run, until it expires.
+
+    ``question`` is the only question that the link answers; ``None``: any. ``name`` is the person
+    that the link was made for, as far as its maker says. ``expires_at`` is in seconds since the
+    epoch.
+    """
+
+    run_id: str
+    verbs: frozenset[Verb]
+    expires_at: float
+    question: str | None = None
+    name: str | None = None
+
+    def allows(self, run: RunRecord, verb: Verb) -> bool:
+        """Return whether the link is for this run and this verb."""
+        return run.id == self.run_id and verb in self.verbs
 
 
 @settings
@@ -35,6 +55,8 @@ class Caller:
     expires_at: Seconds | None = None
     asked_at: float = math.inf
     """When the request arrived, by `time.monotonic`: later revocations apply to it."""
+    grant: Grant | None = None
+    """The signed link with which the request came. Such a caller has no other rights."""
 
     @property
     def quota_key(self) -> str:
@@ -47,6 +69,11 @@ class Caller:
         return self.expires_at is not None and self.expires_at <= time.time()  # noqa: TID251
 
 
+def caller_with(grant: Grant, address: str) -> Caller:
+    """Return the caller who sends a request with a signed link."""
+    return Caller(address=address, expires_at=grant.expires_at, grant=grant)
+
+
 Access: TypeAlias = Annotated[
     Callable[[Caller, RunRecord, Verb], bool | Awaitable[bool]],
     function_of("the caller", "the run", "the verb"),
@@ -57,13 +84,17 @@ Access: TypeAlias = Annotated[
 async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access | None) -> None:
     """Return if ``caller`` is allowed to do ``verb`` to ``run``.
 
-    A run belongs to the caller who started it. A run without an owner is open to everyone who has
-    its id, but none of its readers can end a shared feed.
+    A caller with a signed link has the rights of the link and no others. Otherwise a run belongs
+    to the caller who started it. A run without an owner is open to everyone who has its id, but
+    none of its readers can end a shared feed.
 
     Raises:
         Unauthorized: If the caller is anonymous and the run has an owner.
         Forbidden: If the run is another owner's.
     """
+    if caller.grant is not None:
+        _check_grant(caller, caller.grant, run, verb)
+        return
     is_open = run.owner is None and (verb == "read" or not run.is_shared)
     if is_open or (run.owner is not None and run.owner == caller.owner and not caller.has_expired):
         return
@@ -76,6 +107,13 @@ async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access |
     if caller.owner is None or caller.has_expired:
         raise Unauthorized
     raise Forbidden("This run belongs to somebody else.")
+
+
+def _check_grant(caller: Caller, grant: Grant, run: RunRecord, verb: Verb) -> None:
+    if caller.has_expired:
+        raise Forbidden("This link has expired.")
+    if not grant.allows(run, verb):
+        raise Forbidden("This link does not allow that.")
 
 
 def check_expiry(caller: Caller) -> None:

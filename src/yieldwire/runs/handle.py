@@ -1,20 +1,22 @@
 """Starts, finds and holds runs from Python code."""
 
 import inspect
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts, Stream, StreamableValue
 from yieldwire.actions.registry import Registry
+from yieldwire.clock import Clock
 from yieldwire.errors import ErrorObject, Json, NotFound, StoreError, Unavailable, UsageError
 from yieldwire.errors.lookup import error_from
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.log.snapshot import Fold
-from yieldwire.runs.access import Caller, Verb
+from yieldwire.runs.access import Caller, Grant, Verb
 from yieldwire.runs.reader import Reader
+from yieldwire.runs.signing import Signer, verbs_of
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Query, RunStore
 
@@ -31,6 +33,16 @@ class Verbs(Protocol):
     @property
     def store(self) -> RunStore:
         """Where runs are kept."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The source of time."""
+        ...
+
+    @property
+    def signer(self) -> Signer:
+        """Makes links for people without an account."""
         ...
 
     @property
@@ -150,6 +162,23 @@ class Run(Generic[T]):
     async def snapshot(self) -> dict[str, Json]:
         """Return the run's state in one object."""
         return await self._app.snapshot(self.id)
+
+    def share(self, *, expires: float, verbs: Iterable[Verb] = ("read",)) -> str:
+        """Return the URL of the run's page for somebody without an account.
+
+        Everyone who has it can do what ``verbs`` say to this run, and nothing else.
+
+        Args:
+            expires: After how many seconds it is no longer accepted.
+            verbs: Some of ``"read"``, ``"answer"``, ``"send"`` and ``"cancel"``.
+
+        Raises:
+            UsageError: If the application has no ``secret=`` or no ``url=``.
+        """
+        until = self._app.clock.now() + expires
+        return self._app.signer.share_url(
+            Grant(run_id=self.id, verbs=verbs_of(verbs), expires_at=until)
+        )
 
 
 class Starter:

@@ -45,10 +45,12 @@ class Links:
     Attributes:
         back: The page with the form; ``""`` if unknown.
         next: The page for after the run, from the form's ``next=``; ``""`` if there is none.
+        share: The signed link with which the page was opened; the page's own requests need it.
     """
 
     back: str = ""
     next: str = ""
+    share: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str], host: str) -> Self:
@@ -66,7 +68,7 @@ class Links:
                         f"{name}= must be the path of a page on this origin, such as /contacts."
                     )
                 found[name] = path
-        return cls(**found)
+        return cls(**found, share=query.get("share", ""))
 
     def or_back(self, path: str | None, *, here: str, runs: str) -> "Links":
         """Return these links, with a link back to ``path`` if there is none yet.
@@ -83,7 +85,8 @@ class Links:
     @property
     def query(self) -> str:
         """The links as a query, with its question mark; ``""`` if there are none."""
-        given = {name: url for name, url in (("next", self.next), ("back", self.back)) if url}
+        every = {"next": self.next, "back": self.back, "share": self.share}
+        given = {name: value for name, value in every.items() if value}
         return f"?{urlencode(given)}" if given else ""
 
     def navigation(self, *, is_over: bool = False) -> Markup | None:

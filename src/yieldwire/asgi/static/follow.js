@@ -120,7 +120,9 @@ function stop(run, button) {
 }
 
 async function follow() {
-  const run = createClient({ url: new URL(".", import.meta.url) }).runs.attach(id, cursor);
+  const share = new URLSearchParams(location.search).get("share");
+  const client = createClient({ url: new URL(".", import.meta.url), headers: share ? { "Run-Share": share } : {} });
+  const run = client.runs.attach(id, cursor);
   run.subscribe(() => {
     // The end is shown together with its result.
     if (run.status && !Object.values(ENDS).includes(run.status)) showStatus(run.status);
