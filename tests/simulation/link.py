@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from random import Random
 from typing import ClassVar, Final, TypeVar
 
+from yieldwire.log.delivery import Delivery
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
@@ -173,6 +174,22 @@ class Link:
 
     async def revoked(self, since: int, /) -> Revoked:
         return await self._pass(lambda: self._store.revoked(since))
+
+    async def post(self, deliveries: Sequence[Delivery], /) -> None:
+        await self._pass(lambda: self._store.post(deliveries))
+
+    async def due(
+        self, *, limit: int, lease: float, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        return await self._pass(lambda: self._store.due(limit=limit, lease=lease, without=without))
+
+    async def settle(
+        self, delivery: Delivery, *, failure: str | None = None, again_in: float | None = None
+    ) -> None:
+        await self._pass(lambda: self._store.settle(delivery, failure=failure, again_in=again_in))
+
+    async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
+        return await self._pass(lambda: self._store.dead_letters(limit=limit))
 
     async def open(self) -> None:
         await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from yieldwire.errors import (
     StoreError,
 )
 from yieldwire.log import transitions
+from yieldwire.log.delivery import Delivery
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import Admission, Query, Revoked
@@ -467,6 +468,61 @@ class RevokesByAnotherClock(MemoryStore):
         return self._clock.monotonic()
 
 
+# Deliveries of webhooks.
+
+
+class TellsOnlyOfAppends(MemoryStore):
+    """A run that is ended by the store itself has no deliveries."""
+
+    _is_append = False
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        self._is_append = True
+        try:
+            return await super().append(run_id, block, after=after, fence=fence)
+        finally:
+            self._is_append = False
+
+    def _post(self, deliveries: Sequence[Delivery]) -> None:
+        if self._is_append:
+            super()._post(deliveries)
+
+
+class TellsInASecondStep(MemoryStore):
+    """A crash between the end and its deliveries loses them: here every one is such a crash."""
+
+    def _post(self, deliveries: Sequence[Delivery]) -> None:
+        return
+
+
+class SendsTwice(MemoryStore):
+    """A claim keeps nobody else from the delivery."""
+
+    async def due(
+        self, *, limit: int, lease: float, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        return await super().due(limit=limit, lease=0.0, without=without)
+
+
+class SettlesForAnybody(MemoryStore):
+    """A process that lost its claim takes the delivery from the next one."""
+
+    async def settle(
+        self, delivery: Delivery, *, failure: str | None = None, again_in: float | None = None
+    ) -> None:
+        known = self._waiting.get((delivery.id, delivery.url))
+        delivery = delivery if known is None else delivery._replace(tries=known.tries)
+        await super().settle(delivery, failure=failure, again_in=again_in)
+
+
+class ForgetsDeliveriesWithTheRun(MemoryStore):
+    """The end of a run's retention is the end of its deliveries."""
+
+    def _forget(self, run_id: str) -> None:
+        super()._forget(run_id)
+        self._forget_deliveries(run_id)
+
+
 # The same in SQL: one statement each, a condition short or a word too much.
 
 STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -503,6 +559,14 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "forgets when a run ended": ("update_run", "ended_at = :ended_at,", ""),
     "tells of revocations again": ("revoked", "n > :since", "n >= :since"),
     "counts owners, not revocations": ("revoked", "count(*)", "1"),
+    "sends what is not due": ("due_deliveries", "due_at <= :now", "due_at IS NOT NULL"),
+    "sends to who is left out": ("due_deliveries", "url NOT IN", "'' NOT IN"),
+    "counts no try": ("claim_delivery", "tries + 1", "tries"),
+    "settles for another URL too": ("delete_delivery", "AND url = :url", ""),
+    "settles an older try": ("retry_delivery", "AND tries = :tries", ""),
+    "keeps every dead letter": ("forget_dead_letters", ":most", ":most + 1000"),
+    "forgets what waits as dead": ("forget_dead_letters", "due_at IS NULL AND n", "n"),
+    "deletes other runs' deliveries": ("forget_deliveries", "run_id = :id", "1"),
 }
 
 

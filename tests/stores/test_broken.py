@@ -157,6 +157,12 @@ BROKEN: Final[Mapping[type[RunStore], str]] = {
     broken.ForgetsRevocations: "test_each_revocation_is_told_of_behind_the_one_before",
     broken.HidesWhatItForgot: "test_a_caller_that_missed_revocations_is_told_so",
     broken.RevokesByAnotherClock: "test_a_revocation_has_its_owner_and_its_time",
+    # Webhooks: an end and its deliveries are one step
+    broken.TellsOnlyOfAppends: "test_each_way_to_end_creates_deliveries",
+    broken.TellsInASecondStep: "test_the_end_of_a_run_creates_its_deliveries",
+    broken.SendsTwice: "test_a_delivery_is_claimed_by_one_caller",
+    broken.SettlesForAnybody: "test_a_late_failure_does_not_change_a_newer_try",
+    broken.ForgetsDeliveriesWithTheRun: "test_deliveries_outlive_the_runs_retention",
     # Several instances
     broken.WakesOnlyItsOwn: "test_an_append_wakes_readers_of_another_instance",
     broken.RemembersRecords: "test_what_one_instance_wrote_another_reads",
@@ -192,6 +198,14 @@ MISSPELT: Final[Mapping[str, str]] = {
     "forgets when a run ended": "test_the_terminal_event_and_the_status_are_one_step",
     "tells of revocations again": "test_each_revocation_is_told_of_behind_the_one_before",
     "counts owners, not revocations": "test_of_an_owners_revocations_the_newest_counts",
+    "sends what is not due": "test_what_failed_is_due_again_after_its_pause",
+    "sends to who is left out": "test_urls_can_be_left_out",
+    "counts no try": "test_what_a_lost_process_claimed_is_due_again",
+    "settles for another URL too": "test_what_was_delivered_is_not_due_again",
+    "settles an older try": "test_a_late_failure_does_not_change_a_newer_try",
+    "keeps every dead letter": "test_dead_letters_are_told_newest_first_and_are_limited",
+    "forgets what waits as dead": "test_dead_letters_are_told_newest_first_and_are_limited",
+    "deletes other runs' deliveries": "test_deleting_a_run_deletes_its_deliveries",
 }
 
 SEEN_BY_THE_MACHINE: Final = [

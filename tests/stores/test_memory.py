@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from yieldwire.errors import NotFound
+from yieldwire.log.delivery import Delivery
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.memory.deliveries import WAITING_KEPT
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
 from yieldwire.testing.contract.harness import chunks, claimed, created, finish, finished
@@ -166,3 +168,16 @@ async def test_a_log_that_trickled_in_is_kept_in_few_blocks_with_the_same_bytes(
     assert len(page) < 100 / 4
     assert b"".join(block.body for block in page) == b"".join(block.body for block in blocks)
     assert b"".join(block.body for block in late) == b"".join(block.body for block in blocks[42:])
+
+
+async def test_deliveries_that_wait_longest_are_given_up_for_newer_ones() -> None:
+    store = MemoryStore(clock=MovingClock())
+    many = [Delivery(f"r_{n}", "https://a.example", "r", None, b"{}") for n in range(WAITING_KEPT)]
+    await store.post(many)
+
+    await store.post([Delivery("r_newest", "https://a.example", "r", None, b"{}")])
+
+    due = await store.due(limit=2 * WAITING_KEPT, lease=30.0)
+    (dead,) = await store.dead_letters(limit=10)
+    assert [each.id for each in due] == [*(each.id for each in many[1:]), "r_newest"]
+    assert (dead.id, dead.failure) == ("r_0", "too many deliveries were waiting")

@@ -7,7 +7,7 @@ two awaits, which acts as the database's transaction.
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -16,9 +16,11 @@ from yieldwire import errors, stores
 from yieldwire.clock import Clock
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
+from yieldwire.log.delivery import Delivery, endings
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Query, Reach, Revoked
+from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
 
 
 @dataclass
@@ -35,12 +37,21 @@ class Kept:
 
 
 @dataclass
+class Posted:
+    """One delivery, and when it is due; ``None``: it was given up."""
+
+    delivery: Delivery
+    due_at: float | None
+
+
+@dataclass
 class Data:
     """Everything that is kept, and the event that the next change sets."""
 
     runs: dict[str, Kept] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
     revocations: list[tuple[str, float]] = field(default_factory=list)
+    posted: dict[tuple[str, str], Posted] = field(default_factory=dict)
     change: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -65,6 +76,7 @@ class ToyStore:
 
     def _take(self, kept: Kept, step: tuple[RunRecord, Block | None]) -> RunRecord:
         kept.record, block = step
+        self._post(endings(kept.record, block))
         if block is not None:
             kept.blocks.append(block)
             while kept.record.keep and kept.blocks[0].last <= block.last - kept.record.keep:
@@ -163,6 +175,9 @@ class ToyStore:
         purged = expired if run_id is None else [run_id]
         for id_ in purged:
             del self.data.runs[id_]
+        for key, posted in [*self.data.posted.items()]:
+            if posted.delivery.run_id == run_id:
+                del self.data.posted[key]
         self._changed()
         return purged
 
@@ -186,6 +201,42 @@ class ToyStore:
         last = len(self.data.revocations)
         newer = self.data.revocations[since:][-stores.REVOCATIONS_KEPT :]
         return Revoked(last=last, at=dict(newer), is_whole=len(newer) == last - since)
+
+    def _post(self, deliveries: Sequence[Delivery]) -> None:
+        for each in deliveries:
+            self.data.posted.setdefault((each.id, each.url), Posted(each, self.now()))
+
+    async def post(self, deliveries: Sequence[Delivery], /) -> None:
+        self._post(deliveries)
+
+    async def due(
+        self, *, limit: int, lease: float, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        waiting = [
+            (each.due_at, each)
+            for each in self.data.posted.values()
+            if each.due_at is not None and each.delivery.url not in without
+        ]
+        due = [each for at, each in sorted(waiting, key=lambda pair: pair[0]) if at <= self.now()]
+        for each in due[:limit]:
+            each.due_at = self.now() + lease
+            each.delivery = each.delivery._replace(tries=each.delivery.tries + 1)
+        return [each.delivery for each in due[:limit]]
+
+    async def settle(
+        self, delivery: Delivery, *, failure: str | None = None, again_in: float | None = None
+    ) -> None:
+        key = (delivery.id, delivery.url)
+        posted = self.data.posted.get(key)
+        if failure is None:
+            self.data.posted.pop(key, None)
+        elif posted is not None and posted.delivery.tries == delivery.tries:
+            posted.delivery = posted.delivery._replace(failure=failure)
+            posted.due_at = None if again_in is None else self.now() + again_in
+
+    async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
+        dead = [each.delivery for each in self.data.posted.values() if each.due_at is None]
+        return dead[::-1][: min(limit, DEAD_LETTERS_KEPT)]
 
     async def open(self) -> None:
         """Nothing is held open."""

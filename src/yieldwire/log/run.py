@@ -93,6 +93,8 @@ class RunRecord(NamedTuple):
     """Seconds that the run is kept after its terminal event."""
     keep: int | None = None
     """How many of its newest events a feed keeps; ``None``: all."""
+    webhooks: tuple[str, ...] = ()
+    """URLs that are told when the run has ended."""
 
     status: Status = Status.PENDING
     fence: int = 0

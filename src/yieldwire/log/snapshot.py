@@ -183,9 +183,9 @@ def summary(run: RunRecord) -> dict[str, Json]:
         "labels": list(run.labels),
         "attempt": run.attempt,
         "seq": run.seq,
-        "createdAt": _iso(run.created_at),
-        "startedAt": _iso(run.started_at),
-        "endedAt": _iso(run.ended_at),
+        "createdAt": iso_time(run.created_at),
+        "startedAt": iso_time(run.started_at),
+        "endedAt": iso_time(run.ended_at),
     }
 
 
@@ -206,7 +206,8 @@ def _is_progress(data: bytes) -> bool:
     return isinstance(value, dict) and value.get("type") == "progress"
 
 
-def _iso(seconds: float | None) -> str | None:
+def iso_time(seconds: float | None) -> str | None:
+    """Return a time as on the wire: RFC 3339, in UTC, with milliseconds."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -13,6 +13,7 @@ from yieldwire.errors import NotFound, RateLimited, RunCancelled
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.blobs import Blobs
+from yieldwire.stores.deliveries import Deliveries
 
 Reach = Literal["process", "machine", "network"]
 
@@ -306,8 +307,8 @@ class Revocations(Protocol):
         ...
 
 
-class RunStore(Store, Leases, Keys, Revocations, Protocol):
-    """All four contracts together; every included store implements them."""
+class RunStore(Store, Leases, Keys, Revocations, Deliveries, Protocol):
+    """All contracts together; every included store implements them."""
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before.

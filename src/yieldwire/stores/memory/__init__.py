@@ -24,6 +24,7 @@ from yieldwire.errors import (
 )
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
+from yieldwire.log.delivery import endings
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import CountOrZero, settings
@@ -38,12 +39,13 @@ from yieldwire.stores import (
     start_cancelled,
     too_many,
 )
+from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.waiters import resolve
 
 
 @settings
-class MemoryStore:
+class MemoryStore(MemoryDeliveries):
     """Keeps runs in this process. It is lost with the process, and cannot be shared.
 
     Every method is atomic for the one event loop that uses the store. Memory is limited: if
@@ -60,7 +62,7 @@ class MemoryStore:
         clock: Annotated[Clock, CLOCK] | None = None,
         ended_bytes: CountOrZero = 256 * 1024 * 1024,
     ) -> None:
-        self._clock = clock or SystemClock()
+        super().__init__(clock or SystemClock())
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._refused: dict[str, float] = {}
@@ -241,6 +243,7 @@ class MemoryStore:
             entry.feed = None  # the next run of the feed can begin before this one ends
         if was_live and has_ended:
             self._end(entry)
+            self._post(endings(entry.record, block))
         return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:
@@ -287,6 +290,7 @@ class MemoryStore:
             if not self._entry(run_id).record.status.is_terminal:
                 raise Conflict(f"Run {run_id} has not ended; cancel it first.")
             self._forget(run_id)
+            self._forget_deliveries(run_id)
             return [run_id]
         now, purged = self._clock.monotonic(), list[str]()
         while self._expiries and (

@@ -41,6 +41,7 @@ from yieldwire.stores import (
 )
 from yieldwire.stores.blobs import Blobs, FolderBlobs
 from yieldwire.stores.reads import Reads
+from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
 from yieldwire.stores.sqlite.file import (
     FileSettings,
     Synchronous,
@@ -76,7 +77,7 @@ _PATH: Final = Rule(_is_path, "the path of a file", _path_hint)
 
 
 @settings
-class SQLiteStore:
+class SQLiteStore(SQLiteDeliveries):
     """Keeps runs in a file, which processes on the same machine can share.
 
     Args:
@@ -104,6 +105,7 @@ class SQLiteStore:
         self._clock = clock or SystemClock()
         self._sql = dict(statements())
         self._log = LogTable(self._sql, self._clock)
+        self._deliveries = DeliveryTable(self._sql, self._clock)
         self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
         self._waiters, self._tails = Waiters(self._ask_heads), Tails()
         self._reads = Reads(self._ask_page)
@@ -313,6 +315,7 @@ class SQLiteStore:
                 rows = [self._log.row(connection, run_id)]
                 if not to_record(rows[0]).status.is_terminal:
                     raise Conflict(f"Run {run_id} has not ended; cancel it first.")
+                connection.execute(self._sql["forget_deliveries"], {"id": run_id})
             for row in rows:
                 for name in ("forget_blocks", "forget_input", "forget_readers", "forget_run"):
                     connection.execute(self._sql[name], {"run": row["n"]})

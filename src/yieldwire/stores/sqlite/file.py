@@ -139,6 +139,7 @@ def prepare(
             times = {"now": clock.monotonic(), "wall": clock.now()}
             connection.execute(statements()["restart_clock"], times)
             connection.execute(statements()["restart_refusals"], times)
+            connection.execute(statements()["restart_deliveries"], times)
             connection.execute(statements()["forget_every_reader"])
             connection.execute(statements()["forget_every_revocation"])
             connection.execute("UPDATE about SET boot = ?", [boot_id()])
@@ -196,6 +197,7 @@ def to_row(run: RunRecord) -> dict[str, Any]:
     """Return a record as the columns of its row."""
     row = run._asdict()
     row["labels"] = to_json(run.labels).decode()
+    row["webhooks"] = to_json(run.webhooks).decode() if run.webhooks else None
     row["status"] = run.status.value
     return row
 
@@ -204,6 +206,7 @@ def to_record(row: sqlite3.Row) -> RunRecord:
     """Return a row as a record."""
     columns = dict(zip(row.keys(), row, strict=True))  # a row searches all names for each access
     columns["labels"] = tuple(from_json(columns["labels"]))
+    columns["webhooks"] = tuple(from_json(columns["webhooks"] or "[]"))
     columns["status"] = Status(columns["status"])
     columns["detached"] = bool(columns["detached"])
     return RunRecord._make(map(columns.__getitem__, RunRecord._fields))

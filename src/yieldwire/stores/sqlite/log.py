@@ -17,9 +17,11 @@ from typing import Any, Final
 from yieldwire.clock import Clock
 from yieldwire.errors import Fenced
 from yieldwire.log import transitions
+from yieldwire.log.delivery import endings
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import no_such_run
+from yieldwire.stores.sqlite.deliveries import DeliveryTable
 from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record
 from yieldwire.stores.sqlite.lane import Item
@@ -66,7 +68,7 @@ class LogTable:
     """
 
     def __init__(self, sql: Mapping[str, str], clock: Clock) -> None:
-        self._sql, self._clock = sql, clock
+        self._sql, self._clock, self._deliveries = sql, clock, DeliveryTable(sql, clock)
         self._texts: dict[int, str] = {}
         self._damaged = set[object]()
 
@@ -132,6 +134,7 @@ class LogTable:
             "expires_at": expires,
         }
         connection.execute(self._sql["update_run"], changes)
+        self._deliveries.post(connection, deliveries=endings(run, block))
         return run
 
     def step_each(

@@ -1,11 +1,11 @@
 -- insert_run: create a run
 INSERT INTO runs (
     id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
-    timeout, retries, retention, keep, status, fence, attempt, cancel_reason, created_at, started_at,
+    timeout, retries, retention, keep, webhooks, status, fence, attempt, cancel_reason, created_at, started_at,
     ended_at, lease_until, read_until
 ) VALUES (
     :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
-    :detached, :timeout, :retries, :retention, :keep, :status, :fence, :attempt,
+    :detached, :timeout, :retries, :retention, :keep, :webhooks, :status, :fence, :attempt,
     :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
 )
 
@@ -151,3 +151,37 @@ SELECT n FROM revocations WHERE at < :before ORDER BY n DESC LIMIT 1
 
 -- forget_every_revocation: no connection survives the machine's restart
 DELETE FROM revocations
+
+-- insert_delivery: create a delivery, unless it is there
+INSERT INTO deliveries (id, url, run_id, owner, body, at, tries, failure, due_at)
+VALUES (:id, :url, :run_id, :owner, :body, :at, :tries, :failure, :due_at)
+ON CONFLICT (id, url) DO NOTHING
+
+-- due_deliveries: those to send, the one that is due longest first
+SELECT n FROM deliveries
+WHERE due_at <= :now AND url NOT IN (SELECT value FROM json_each(:without))
+ORDER BY due_at LIMIT :limit
+
+-- claim_delivery: begin a try
+UPDATE deliveries SET tries = tries + 1, due_at = :until WHERE n = :n RETURNING *
+
+-- delete_delivery: it was delivered
+DELETE FROM deliveries WHERE id = :id AND url = :url
+
+-- retry_delivery: record why a try failed, and when the next one is due, if there is one
+UPDATE deliveries SET failure = :failure, due_at = :due_at
+WHERE id = :id AND url = :url AND tries = :tries
+
+-- dead_letters: deliveries that were given up
+SELECT * FROM deliveries WHERE due_at IS NULL ORDER BY n DESC LIMIT :limit
+
+-- forget_dead_letters: keep a limited number of them
+DELETE FROM deliveries WHERE due_at IS NULL AND n <= (
+    SELECT n FROM deliveries WHERE due_at IS NULL ORDER BY n DESC LIMIT 1 OFFSET :most
+)
+
+-- forget_deliveries: delete the deliveries of a run
+DELETE FROM deliveries WHERE run_id = :id
+
+-- restart_deliveries: the machine's clock restarted, so all of them are due
+UPDATE deliveries SET due_at = :now WHERE due_at IS NOT NULL

@@ -13,6 +13,7 @@ failure messages more detailed.
 """
 
 from yieldwire.testing.contract.appending import AppendContract
+from yieldwire.testing.contract.delivering import DeliveryContract
 from yieldwire.testing.contract.finding import FindContract
 from yieldwire.testing.contract.harness import StoreHarness
 from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
@@ -43,6 +44,7 @@ class StoreContract(
     PurgeContract,
     RefusalContract,
     RevocationContract,
+    DeliveryContract,
     OpenContract,
     PairContract,
 ):

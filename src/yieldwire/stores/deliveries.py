@@ -1,0 +1,56 @@
+"""The contract for webhook deliveries, which a store keeps with its runs."""
+
+from collections.abc import Collection, Sequence
+from typing import Final, Protocol
+
+from yieldwire.log.delivery import Delivery
+
+DEAD_LETTERS_KEPT: Final = 1_000
+"""How many deliveries that were given up a store keeps."""
+
+
+class Deliveries(Protocol):
+    """Webhook deliveries: created with the end of their run, and kept until they are settled.
+
+    The step that ends a run also creates `yieldwire.log.delivery.endings`, in every way in which
+    a run can end: whatever crashes, a run that has ended has its deliveries. They do not depend on
+    the run's retention. Deleting a run by its id deletes them.
+    """
+
+    async def post(self, deliveries: Sequence[Delivery], /) -> None:
+        """Add deliveries, which are due at once. Those that the store has do not change."""
+        ...
+
+    async def due(
+        self, *, limit: int, lease: float, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        """Claim deliveries that are due, and return them: the one that is due longest first.
+
+        Their ``tries`` count this one. Until they are settled, no call returns them again for
+        ``lease`` seconds, in any process; then they are due again, as their process was lost.
+
+        Args:
+            limit: The most deliveries to claim.
+            lease: Seconds.
+            without: URLs whose deliveries are not claimed.
+        """
+        ...
+
+    async def settle(
+        self, delivery: Delivery, *, failure: str | None = None, again_in: float | None = None
+    ) -> None:
+        """Record what became of a try.
+
+        Without ``failure`` it was delivered, and is deleted. Otherwise it is due again in
+        ``again_in`` seconds, or, if that is ``None``, given up: a dead letter. A failure is ignored
+        if the delivery was claimed again since, or is gone.
+        """
+        ...
+
+    async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
+        """Return deliveries that were given up, the newest first.
+
+        A store keeps at least the newest `DEAD_LETTERS_KEPT`. `settle` with ``again_in`` makes one
+        due again.
+        """
+        ...

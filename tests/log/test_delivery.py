@@ -1,0 +1,99 @@
+"""What a webhook is told about the end of a run."""
+
+from pydantic_core import from_json, to_json
+
+from yieldwire.errors import ErrorObject, Json
+from yieldwire.log.delivery import MAX_ENDING_BYTES, endings
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord, Status
+
+RUN = RunRecord(
+    id="r1",
+    action="report",
+    quota_key="owner:ada",
+    owner="ada",
+    labels=("nightly",),
+    webhooks=("https://a.example/hook",),
+    status=Status.COMPLETED,
+    attempt=1,
+    seq=3,
+    created_at=1_750_000_000.0,
+    started_at=1_750_000_001.0,
+    ended_at=1_750_000_002.5,
+)
+
+
+def told(block: Block, run: RunRecord = RUN) -> Json:
+    (delivery,) = endings(run, block)
+    return from_json(delivery.body)
+
+
+def test_a_completed_run_is_told_with_its_result() -> None:
+    chunks = Block.of_chunks("r1", 2, [b'"a"'])
+
+    payload = told(chunks.ended(EventType.DONE, b'{"result":{"pages":3}}'))
+
+    assert payload == {
+        "type": "run.ended",
+        "timestamp": "2025-06-15T15:06:42.500+00:00",
+        "data": {
+            "id": "r1",
+            "action": "report",
+            "status": "completed",
+            "labels": ["nightly"],
+            "attempt": 1,
+            "seq": 3,
+            "createdAt": "2025-06-15T15:06:40.000+00:00",
+            "startedAt": "2025-06-15T15:06:41.000+00:00",
+            "endedAt": "2025-06-15T15:06:42.500+00:00",
+            "result": {"pages": 3},
+            "error": None,
+            "truncated": False,
+        },
+    }
+
+
+def test_the_id_of_a_message_is_that_of_its_event_and_has_no_full_stop() -> None:
+    (delivery,) = endings(RUN, Block.of_event("r1", 3, EventType.DONE, b'{"result":null}'))
+
+    assert delivery.id == "r1_3"
+
+
+def test_a_failed_run_is_told_with_its_error_but_without_details_for_development() -> None:
+    debug = {"type": "KeyError", "message": "secret", "traceback": "secret"}
+    error = {
+        **ErrorObject(code="NO_SUCH_ROW", message="There is no row 5.").to_dict(),
+        "debug": debug,
+    }
+    block = Block.of_event("r1", 3, EventType.ERROR, to_json(error))
+
+    data = told(block, RUN.changed(status=Status.FAILED))["data"]
+
+    assert (data["status"], data["result"], data["truncated"]) == ("failed", None, False)
+    assert data["error"]["code"] == "NO_SUCH_ROW"
+    assert "debug" not in data["error"]
+
+
+def test_a_large_result_is_left_out() -> None:
+    ending = b'{"result":"%b"}' % (b"x" * MAX_ENDING_BYTES)
+
+    data = told(Block.of_event("r1", 3, EventType.DONE, ending))["data"]
+
+    assert (data["result"], data["error"], data["truncated"]) == (None, None, True)
+
+
+def test_a_large_error_keeps_its_code_and_the_beginning_of_its_message() -> None:
+    error = ErrorObject(code="BAD", message="m" * 5_000, data="x" * MAX_ENDING_BYTES, run_id="r1")
+    block = Block.of_event("r1", 3, EventType.ERROR, to_json(error.to_dict()))
+
+    data = told(block, RUN.changed(status=Status.FAILED))["data"]
+
+    assert data["truncated"]
+    assert (data["error"]["code"], data["error"]["message"]) == ("BAD", "m" * 1_000)
+    assert (data["error"]["data"], data["error"]["runId"]) == (None, "r1")
+
+
+def test_blocks_that_end_nothing_are_told_to_nobody() -> None:
+    assert endings(RUN, None) == ()
+    assert endings(RUN, Block.of_chunks("r1", 1, [b"1"])) == ()
+    assert endings(RUN.changed(webhooks=()), Block.of_event("r1", 3, EventType.DONE, b"{}")) == ()
