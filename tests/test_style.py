@@ -80,7 +80,7 @@ def test_plain_sentences_and_code_are_not_found(sentence: str) -> None:
 def test_the_files_that_people_read_are_checked() -> None:
     files = {str(path.relative_to(ROOT)) for path in files_of_prose()}
 
-    assert {"README.md", "docs/reference/cli.md", "src/yieldwire/cli/command.py"} <= files
+    assert {"README.md", "docs/reference/cli.md", "src/yieldwire/cli/display.py"} <= files
     assert {"typescript/src/client.ts", "src/yieldwire/devtools/static/index.html"} <= files
     assert files.isdisjoint(UNCHECKED)
     assert not any("node_modules" in file for file in files)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic_core import from_json, to_json
 
-from yieldwire.cli.display import JsonLines, Terminal, show_json, show_table
+from yieldwire.cli.display import JsonLines, Terminal, show_table
+from yieldwire.cli.output import show_json
 from yieldwire.log.chunks import Progress
 from yieldwire.log.events import Event, EventType
 

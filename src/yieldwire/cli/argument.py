@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic_core import from_json, to_json
 
-from yieldwire.cli.display import note
+from yieldwire.cli.output import note
 from yieldwire.describe.schema import (
     Definitions,
     Field,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
-from yieldwire.cli.display import note
+from yieldwire.cli.output import note
 
 KILL_AFTER: Final = 2.0
 """Extra seconds that a process can take to end, in addition to its own time to do so."""

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TextIO
 
 from pydantic_core import to_json
@@ -21,18 +20,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from yieldwire.cli.outcome import lines_of
+from yieldwire.cli.output import clean, fail, note
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.chunks import text_of
 from yieldwire.log.events import Event, EventType, one_line
 from yieldwire.setting import is_number
-
-_CONTROLS: Final = {
-    code: "\N{REPLACEMENT CHARACTER}"
-    for code in (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-    if chr(code) not in "\n\t"
-}
-"""Characters with which a text could control a terminal, or reverse what follows it."""
 
 ROOM_FOR_TIMES: Final = 40
 """The columns of a terminal that is wide enough for a bar and its times."""
@@ -132,7 +124,7 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         self._bar.hide()
-        self._out.write(text.translate(_CONTROLS) if self._out.isatty() else text)
+        self._out.write(clean(text) if self._out.isatty() else text)
         self._out.flush()
         if text:
             self._is_line_open = not text.endswith("\n")
@@ -258,26 +250,6 @@ class _PlainBar:
         pass
 
 
-def say(text: str) -> None:
-    """Write a text to stdout, if that has a reader."""
-    with suppress(BrokenPipeError):
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-
-def note(text: str) -> None:
-    """Write a line to stderr, if that has a reader."""
-    with suppress(BrokenPipeError):
-        sys.stderr.write(clean(text) + "\n")
-        sys.stderr.flush()
-
-
-def fail(error: ErrorObject) -> None:
-    """Write an error to stderr."""
-    for line in lines_of(error):
-        note(line)
-
-
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to stdout; without a terminal, tab-separated lines."""
     if not sys.stdout.isatty():
@@ -289,13 +261,3 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(clean(cell) for cell in row))
     Console(highlight=False, markup=False).print(table)
-
-
-def show_json(value: Json) -> None:
-    """Write a JSON value to stdout, on one line."""
-    sys.stdout.write(one_line(to_json(value)).decode() + "\n")
-
-
-def clean(text: str) -> str:
-    """Return a text that cannot control a terminal."""
-    return text.translate(_CONTROLS)

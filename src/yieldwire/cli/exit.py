@@ -4,9 +4,9 @@ import os
 import sys
 
 from yieldwire.cli.command import cli
-from yieldwire.cli.display import fail, note
 from yieldwire.cli.help import Pipe
 from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.output import fail, note
 from yieldwire.cli.source import LoadFailed
 from yieldwire.errors import Unreachable, UsageError, YieldwireError
 

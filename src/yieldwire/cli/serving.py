@@ -11,9 +11,9 @@ from typing import Final
 from yieldwire import devtools
 from yieldwire.asgi import Actions
 from yieldwire.cli.children import Children, keep_running
-from yieldwire.cli.display import note, say
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.output import note, say
 from yieldwire.cli.reload import reload_on_change
 from yieldwire.cli.server import Serving, grace_of, listen, serve, url_of
 from yieldwire.cli.source import LoadFailed, Source, load_source, path_of

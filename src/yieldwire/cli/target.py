@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from yieldwire.app import App
-from yieldwire.cli.display import note
+from yieldwire.cli.output import note
 from yieldwire.cli.source import is_url, load
 from yieldwire.client import AsyncClient, Patience
 from yieldwire.describe.manifest import description_of

@@ -4,8 +4,8 @@ import sys
 from difflib import unified_diff
 from pathlib import Path
 
-from yieldwire.cli.display import note
 from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.output import note
 from yieldwire.errors import UsageError
 
 

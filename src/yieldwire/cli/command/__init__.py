@@ -1,0 +1,8 @@
+"""The commands, their options, and their help: one module for each group of commands."""
+
+from yieldwire.cli.command import serving  # noqa: I001 - in the order of the help
+from yieldwire.cli.command import calling
+from yieldwire.cli.command import runs
+from yieldwire.cli.command.program import cli
+
+__all__ = ["calling", "cli", "runs", "serving"]

@@ -1,0 +1,154 @@
+"""The commands for an application's actions: `call`, `actions` and `types`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yieldwire.cli.argument import parameters_of, read_arguments
+from yieldwire.cli.command.program import (
+    Anywhere,
+    AsJson,
+    Header,
+    TokenOption,
+    cli,
+    display_of,
+)
+from yieldwire.cli.display import show_table
+from yieldwire.cli.help import EXIT_CODES, USE_OF_TYPES, VALUES, Command, examples
+from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.output import show_json
+from yieldwire.cli.showing import Interrupt, run_until_done, show_run
+from yieldwire.cli.source import is_url, path_of
+from yieldwire.cli.target import address_of, find_action, target_of
+from yieldwire.cli.typefile import check_types, write_types
+from yieldwire.describe.typescript import typescript
+from yieldwire.errors import UsageError
+
+
+@cli.command(
+    cls=Command,
+    short_help="Call an action and follow it.",
+    epilog=examples(
+        "yieldwire call app.py count to=3",
+        "yieldwire call app.py import_contacts file=@contacts.csv",
+        "yieldwire call http://127.0.0.1:8000/api/_actions count to=3 --json",
+        'yieldwire call https://example.com/api/_actions report --token "$TOKEN" --detach',
+    )
+    + VALUES
+    + EXIT_CODES,
+)
+def call(  # noqa: PLR0913 - options, passed by name
+    target: Anywhere,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="The action's name.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its input; see below.")
+    ] = None,
+    *,
+    token: TokenOption = None,
+    header: Header = None,
+    as_json: AsJson = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it, print the run's id, and leave it running.")
+    ] = False,
+) -> None:
+    """Call an action and follow its run: progress, text as it arrives, the result.
+
+    `yieldwire actions` lists the actions and their parameters. Ctrl-C cancels the run; a second
+    Ctrl-C exits at once. With --json each event is a line of JSON, and nothing else is on stdout.
+    """
+    opening = target_of(address_of(target, token, header))
+
+    async def work(interrupt: Interrupt) -> Outcome:
+        async with opening as opened:
+            found = find_action(await opened.manifest(), action)
+            fields = await asyncio.to_thread(read_arguments, arguments or [], found["input"])
+            run = await opened.start(found, fields, detached=detach)
+            if detach:
+                typer.echo(run.id)
+                return Outcome.COMPLETED
+            return await show_run(run, display_of(as_json=as_json), interrupt, cancels=True)
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    cls=Command,
+    short_help="List actions and parameters.",
+    epilog=examples(
+        "yieldwire actions app.py",
+        "yieldwire actions http://127.0.0.1:8000/api/_actions --json",
+    ),
+)
+def actions(
+    target: Anywhere, *, token: TokenOption = None, header: Header = None, as_json: AsJson = False
+) -> None:
+    """List the actions with their parameters.
+
+    A parameter with `= ...` has a default and can be left out.
+    """
+    opening = target_of(address_of(target, token, header))
+
+    async def work(_interrupt: Interrupt) -> Outcome:
+        async with opening as opened:
+            found = await opened.manifest()
+        if as_json:
+            show_json({"actions": found})
+        else:
+            rows = [
+                (one["name"], parameters_of(one["input"]), _summary(one["doc"])) for one in found
+            ]
+            show_table(["action", "parameters", ""], rows)
+        return Outcome.COMPLETED
+
+    raise typer.Exit(run_until_done(work))
+
+
+@cli.command(
+    cls=Command,
+    short_help="Write TypeScript types.",
+    epilog=examples(
+        "yieldwire types app.py -o web/src/actions.gen.ts",
+        "yieldwire types app.py -o web/src/actions.gen.ts --watch",
+        "yieldwire types app.py -o web/src/actions.gen.ts --check",
+        "yieldwire types https://example.com/api/_actions > actions.gen.ts",
+    )
+    + USE_OF_TYPES,
+)
+def types(
+    target: Anywhere,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write it again when a Python file changes.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; show differences, exit with 1 if any.")
+    ] = False,
+    token: TokenOption = None,
+    header: Header = None,
+) -> None:
+    """Write the actions as TypeScript types, for the client in a browser."""
+    if output is None and (watch or check):
+        raise UsageError("--watch and --check need a file; name it with -o.")
+    if watch and output is not None:
+        if is_url(target) or check:
+            raise UsageError("--watch needs a Python file, and cannot be combined with --check.")
+        from yieldwire.cli.reload import repeat_on_change  # noqa: PLC0415 - needs watchfiles
+
+        return repeat_on_change(["types", target, "-o", str(output)], path_of(target))
+    opening = target_of(address_of(target, token, header))
+
+    async def work(_interrupt: Interrupt) -> Outcome:
+        async with opening as opened:
+            text = typescript(await opened.manifest())
+        return check_types(text, output) if check and output else write_types(text, output)
+
+    raise typer.Exit(run_until_done(work))
+
+
+def _summary(doc: str) -> str:
+    return doc.partition("\n")[0]
