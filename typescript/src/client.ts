@@ -3,7 +3,7 @@
 import { queryOf } from "./body.js";
 import type { AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, Runs, StreamedValue } from "./contract.js";
 import type { ActionError } from "./core/error.js";
-import type { RunInfo, Snapshot } from "./core/event.js";
+import type { RunEvent, RunInfo, Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
 import { type Environment, PAGE } from "./environment.js";
@@ -47,16 +47,30 @@ export function createClientIn<Actions extends object>(environment: Environment,
   });
 }
 
-/** The values of a streamable value, one per change; if an attempt was lost, they start over. */
+/** The values of a streamable value, one per change; if an attempt was lost, they continue from its saved place, or start over. */
 export async function* readStreamableValue<T = never, Chunk = unknown>(
   run: Pick<Run<Chunk>, "events" | "error">,
 ): AsyncGenerator<[T] extends [never] ? StreamedValue<Chunk> : T, undefined> {
   let value: unknown;
-  for await (const { type, data } of run.events()) {
-    if (type === "restarted") value = undefined;
-    for (value of valuesOf(value, data)) yield value as [T] extends [never] ? StreamedValue<Chunk> : T;
+  for await (const event of run.events()) {
+    if (event.type === "restarted") {
+      value = undefined;
+      for (const { data } of await pastOf(run, event.seq)) for (value of valuesOf(value, data));
+      if (value !== undefined) yield value as never;
+    } else for (value of valuesOf(value, event.data)) yield value as never;
   }
   if (run.error) throw run.error;
+}
+
+/** The events that count after the restart at `seq`, of those before it that the run keeps. */
+async function pastOf(run: Pick<Run, "events">, seq: number): Promise<RunEvent[]> {
+  let past: RunEvent[] = [];
+  for await (const event of run.events()) {
+    if (event.type === "restarted") past = past.filter((each) => each.seq <= (event.data.keep ?? 0));
+    else if (event.seq < seq) past.push(event);
+    if (event.seq >= seq) break;
+  }
+  return past;
 }
 
 type AnyRun = LiveRun<unknown, unknown, ActionError>;

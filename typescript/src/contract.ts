@@ -15,9 +15,9 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> e
   readonly id: string | undefined;
   /** Known once the server has answered; never known if the call was refused. */
   readonly status: RunStatus | undefined;
-  /** The texts of all chunks of this attempt, however long; with `keep: 0` it is not collected. */
+  /** The texts of all chunks that count, however long; with `keep: 0` it is not collected. */
   readonly text: string;
-  /** The newest progress chunk of this attempt. */
+  /** The newest progress chunk that counts. */
   readonly progress: Progress | undefined;
   /** Keep this to resume elsewhere: `runs.attach(run.id, run.cursor)`. Opaque. */
   readonly cursor: string | undefined;
@@ -32,7 +32,7 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> e
   readonly trouble: string | undefined;
 
   /**
-   * The chunks, from the first that this Run has seen of the newest attempt; any number of iterations can run at the same time.
+   * The chunks, from the first that this Run keeps, except those that a restart has taken back; any number of iterations can run at the same time.
    * Throws the run's ActionError at its end unless it completed. When the last reader leaves, the connection is closed.
    */
   [Symbol.asyncIterator](): AsyncIterator<Chunk, undefined>;

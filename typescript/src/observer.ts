@@ -24,10 +24,10 @@ export interface FollowOptions<Chunk = unknown, Result = unknown, Failure = Acti
   readonly keep?: number | undefined;
   /** The minimum time between two changes of the state; a run's end does not wait for it. */
   readonly throttleMs?: number | undefined;
-  /** Called once for each chunk, as it arrives. */
-  readonly onChunk?: ((chunk: Chunk) => void) | undefined;
-  /** Called when an attempt was lost and the action restarts: what `onChunk` got before no longer counts. */
-  readonly onRestarted?: ((attempt: number) => void) | undefined;
+  /** Called once for each chunk, as it arrives, with its seq. */
+  readonly onChunk?: ((chunk: Chunk, seq: number) => void) | undefined;
+  /** Called when an attempt was lost and the action restarts: of what `onChunk` got before, only chunks up to the seq `keep` still count. */
+  readonly onRestarted?: ((attempt: number, keep: number) => void) | undefined;
   readonly onDone?: ((result: Result) => void) | undefined;
   readonly onError?: ((error: Failure) => void) | undefined;
   /** Called when the run was cancelled, here or elsewhere; `error.data` has the reason. */
@@ -224,8 +224,8 @@ export class RunObserver<
     for (const event of batch) {
       if (this.#following !== following) return; // a callback has executed or reset
       call(() => {
-        if (event.type === "chunk") this.options.onChunk?.(event.data);
-        else if (event.type === "restarted") this.options.onRestarted?.(event.data.attempt);
+        if (event.type === "chunk") this.options.onChunk?.(event.data, event.seq);
+        else if (event.type === "restarted") this.options.onRestarted?.(event.data.attempt, event.data.keep ?? 0);
       });
     }
     if (run.connection === "closed") void this.#end(following, tally);

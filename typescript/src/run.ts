@@ -5,15 +5,12 @@ import { ActionError, failure } from "./core/error.js";
 import type { RunEvent, Snapshot } from "./core/event.js";
 import type { Frame } from "./core/frame.js";
 import { RunLog } from "./core/log.js";
-import { type Place, Replay } from "./core/replay.js";
+import type { Place } from "./core/replay.js";
 import type { RunStatus } from "./core/status.js";
 import { Deferred } from "./deferred.js";
 import { type Followed, Follower, type Surroundings } from "./follower.js";
 import type { Start } from "./start.js";
 import { pathOf } from "./wire.js";
-
-/** The default maximum of past events that a late iteration sees. */
-const KEEP = 10_000;
 
 /** Where a run begins: with a call, or with an id. */
 export interface Origin {
@@ -29,7 +26,6 @@ export interface Origin {
 export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> implements Run<Chunk, Result, Failure>, Followed {
   error: Failure | undefined;
   readonly #around: Surroundings;
-  readonly #replay: Replay<RunEvent<Chunk, Result>>;
   readonly #follower: Follower;
   readonly #outcome: Deferred<Result> = new Deferred();
   readonly #over = new AbortController();
@@ -39,11 +35,9 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
   #broken: { readonly reason: unknown } | undefined;
 
   constructor(around: Surroundings, { start, id, cursor, signal, keep }: Origin) {
-    super();
+    super(keep);
     this.#around = around;
     this.#start = start;
-    this.#replay = new Replay(keep, KEEP);
-    this.keepsText = keep !== 0;
     this.#follower = new Follower(around, this, start);
     try {
       if (id !== undefined) this.identify(id, cursor);
@@ -66,14 +60,11 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Chunk, undefined> {
-    let place = this.#replay.oldest;
-    // Searched for rather than stored: a place keeps everything after it in memory.
-    for (let at = place; at.next; at = at.next) if (at.next.event?.type === "restarted") place = at;
-    return this.#read(place, (event) => event.type === "chunk" && { value: event.data }, () => this.error);
+    return this.#read((event) => this.counts(event) && { value: event.data as Chunk }, () => this.error);
   }
 
   events(): AsyncIterableIterator<RunEvent<Chunk, Result>, undefined> {
-    return this.#read(this.#replay.oldest, (value) => ({ value }));
+    return this.#read((value) => ({ value }));
   }
 
   result(): Promise<Result> {
@@ -101,7 +92,7 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
   }
 
   subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void {
-    let place = this.#replay.oldest;
+    let place = this.replay.oldest;
     let isDue = false;
     // Each listener is called in its own turn, so that its error stops neither the reading nor the others.
     const tell = (): void => {
@@ -155,12 +146,15 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
 
   takeAll(frames: readonly Frame[]): void {
     // An empty batch is a keepalive.
-    if (frames.length) this.#settle(frames.flatMap((frame) => this.take(frame) ?? []));
+    if (!frames.length) return;
+    for (const frame of frames) this.take(frame);
+    this.#settle();
   }
 
   takeSnapshot(snapshot: Snapshot): boolean {
     const { seq } = this;
-    this.#settle(this.takePoll(snapshot as Snapshot<Chunk, Result>));
+    this.takePoll(snapshot as Snapshot<Chunk, Result>);
+    this.#settle();
     return this.seq > seq || this.outcome !== undefined;
   }
 
@@ -191,9 +185,8 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
     return told;
   }
 
-  #settle(events: readonly RunEvent<Chunk, Result>[]): void {
+  #settle(): void {
     const { outcome } = this;
-    for (const event of events) this.#replay.add(event);
     if (outcome) {
       this.#follower.connection.close();
       this.error = outcome.error as Failure | undefined;
@@ -215,12 +208,9 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
     };
   }
 
-  /** Iterate over selected events after a place; `failure` is thrown at the end, if there is one. */
-  #read<Item>(
-    at: Place<RunEvent<Chunk, Result>>,
-    pick: (event: RunEvent<Chunk, Result>) => { value: Item } | false,
-    failure?: () => unknown,
-  ): AsyncIterableIterator<Item, undefined> {
+  /** Iterate over selected events, from the first that is kept; `failure` is thrown at the end, if there is one. */
+  #read<Item>(pick: (event: RunEvent<Chunk, Result>) => { value: Item } | false, failure?: () => unknown): AsyncIterableIterator<Item, undefined> {
+    let at: Place<RunEvent<Chunk, Result>> = this.replay.oldest;
     let news = new Deferred<void>();
     const end = { done: true, value: undefined } as const;
     let isOver = false;

@@ -135,7 +135,7 @@ describe("a state", () => {
     await paint();
 
     expect(observer.snapshot()).toMatchObject({ status: "streaming", chunks: [1], dropped: 0 });
-    expect(onRestarted).toHaveBeenCalledExactlyOnceWith(2);
+    expect(onRestarted).toHaveBeenCalledExactlyOnceWith(2, 0);
   });
 });
 
@@ -238,8 +238,8 @@ describe("callbacks", () => {
     observer.options = { onChunk: newest };
     action.newest.chunk(2);
 
-    expect(old.mock.calls).toEqual([[1]]);
-    expect(newest.mock.calls).toEqual([[2]]);
+    expect(old.mock.calls).toEqual([[1, 1]]);
+    expect(newest.mock.calls).toEqual([[2, 2]]);
   });
 
   test.each([

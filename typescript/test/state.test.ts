@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { type RunState, Tally } from "../src/core/state.js";
-import { ActionError, type Progress, type RunEvent, type Text } from "../src/index.js";
+import { ActionError, type Progress, type RunEvent, type Text, textOf } from "../src/index.js";
 
 type Chunk = Text | Progress | string | { type: "row"; n: number };
 type Event = RunEvent<Chunk, number>;
@@ -25,7 +25,7 @@ const chunks: fc.Arbitrary<Chunk> = fc.oneof(
 );
 const bodies: fc.Arbitrary<Omit<Event, "seq">> = fc.oneof(
   { weight: 9, arbitrary: chunks.map((data) => ({ type: "chunk" as const, data })) },
-  { weight: 1, arbitrary: fc.nat(5).map((attempt) => ({ type: "restarted" as const, data: { attempt } })) },
+  { weight: 1, arbitrary: fc.record({ attempt: fc.nat(5), keep: fc.nat(60) }, { requiredKeys: ["attempt"] }).map((data) => ({ type: "restarted" as const, data })) },
 );
 const ends: fc.Arbitrary<Omit<Event, "seq">[]> = fc.constantFrom(
   [],
@@ -36,6 +36,22 @@ const ends: fc.Arbitrary<Omit<Event, "seq">[]> = fc.constantFrom(
 const logs = fc
   .tuple(fc.array(bodies, { maxLength: 60 }), ends)
   .map(([body, end]) => [...body, ...end].map((event, n) => ({ ...event, seq: n + 1 }) as Event));
+
+/** What a page that keeps at most `most` chunks shows of a log: a restart takes back what came after its `keep`. */
+function shown(log: readonly Event[], most: number) {
+  let counted: Event[] = [];
+  let kept: Event[] = [];
+  for (const event of log) {
+    const stays = ({ seq }: Event): boolean => event.type !== "restarted" || seq <= (event.data.keep ?? 0);
+    [counted, kept] = [counted.filter(stays), kept.filter(stays)];
+    if (event.type === "chunk") {
+      counted.push(event);
+      kept = [...kept, event].slice(-most || Infinity);
+    }
+  }
+  const chunks = kept.map(({ data }) => data as Chunk);
+  return { chunks, dropped: counted.length - kept.length, text: counted.map(({ data }) => textOf(data)).join("") };
+}
 
 describe("a tally", () => {
   test("gives the same state however its events were cut and looked at", () => {
@@ -51,17 +67,30 @@ describe("a tally", () => {
     }));
   });
 
-  test("shows the newest chunks of the newest attempt, whatever it keeps", () => {
+  test("shows the newest chunks that count over any restarts, how many older ones there are, and all of their text, whatever it keeps", () => {
     fc.assert(fc.property(logs, fc.constantFrom(0, 1, 7, Infinity), (log, keep) => {
-      const newest = log.slice(log.map((event) => event.type).lastIndexOf("restarted") + 1);
-      const all = newest.filter((event) => event.type === "chunk").map((event) => event.data as Chunk);
-
-      const { state } = tallyOf(log, keep);
-
-      expect(state.chunks).toEqual(all.slice(Math.max(0, all.length - keep)));
-      expect(state.dropped + state.chunks.length).toBe(all.length);
-      expect(state.data).toEqual(all.at(-1));
+      expect(tallyOf(log, keep).state).toMatchObject(shown(log, keep));
     }));
+  });
+
+  test("shows the newest chunk and the newest progress that count, if it keeps them", () => {
+    fc.assert(fc.property(logs, (log) => {
+      const { chunks } = shown(log, Infinity);
+
+      const { data, progress } = tallyOf(log, Infinity).state;
+
+      expect([data, progress]).toEqual([chunks.at(-1), chunks.filter((chunk) => typeof chunk !== "string" && chunk.type === "progress").at(-1)]);
+    }));
+  });
+
+  test("has the text up to a saved place of long ago, of which it keeps no chunk", () => {
+    const tally = new Tally<string, null, never>(2);
+    for (let seq = 1; seq <= 1000; seq++) tally.take({ seq, type: "chunk", data: `${seq} ` });
+
+    tally.take({ seq: 1001, type: "restarted", data: { attempt: 2, keep: 3 } });
+    tally.take({ seq: 1002, type: "chunk", data: "on" });
+
+    expect(tally.state).toMatchObject({ text: "1 2 3 on", chunks: ["on"], dropped: 3, data: "on" });
   });
 
   test("gives the same object until something is taken, and the same chunks until one comes", () => {

@@ -26,10 +26,17 @@ export interface ErrorObject {
 /** One event of a run's log. */
 export type RunEvent<Chunk = unknown, Result = unknown> =
   | { readonly seq: number; readonly type: "chunk"; readonly data: Chunk }
-  | { readonly seq: number; readonly type: "restarted"; readonly data: { readonly attempt: number } }
+  | { readonly seq: number; readonly type: "restarted"; readonly data: Restarted }
   | { readonly seq: number; readonly type: "done"; readonly data: { readonly result?: Result } }
   | { readonly seq: number; readonly type: "error"; readonly data: ErrorObject }
   | { readonly seq: number; readonly type: "cancelled"; readonly data: ErrorObject };
+
+/** An attempt was lost, and there is another one. */
+export interface Restarted {
+  readonly attempt: number;
+  /** The seq of the run's saved place: chunks up to it still count, later ones no longer do. Without it none counts. */
+  readonly keep?: number;
+}
 
 /** A chunk that says how far the work is; the newest one counts. */
 export interface Progress {

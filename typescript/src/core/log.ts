@@ -6,11 +6,15 @@
  */
 
 import { ActionError, failure, protocolError } from "./error.js";
-import { isProgress, type Progress, type RunEvent, type Snapshot, textOf } from "./event.js";
+import { isProgress, type Progress, type Restarted, type RunEvent, type Snapshot, textOf } from "./event.js";
 import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
+import { Prose } from "./prose.js";
+import { Replay } from "./replay.js";
 import { AFTER, LIVE, type RunStatus, TERMINAL } from "./status.js";
 
 const FOREIGN = "Not a cursor of this run";
+/** The default maximum of past events that a late iteration sees. */
+const KEEP = 10_000;
 
 /** How a run ended. */
 export interface Outcome<Result> {
@@ -26,12 +30,32 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   attempt = 1;
   seq = 0;
   firstSeq = 1;
-  text = "";
-  /** Whether `text` is collected; for a run whose text nobody reads it would only use memory. */
-  keepsText = true;
   declare progress: Progress | undefined;
   /** Set when the terminal event, or a snapshot in its place, was taken. */
   outcome: Outcome<Result> | undefined;
+  /** The newest events. */
+  readonly replay: Replay<RunEvent<Chunk, Result>>;
+  readonly #prose = new Prose();
+  /** Whether text is collected; for a run whose text nobody reads it would only use memory. */
+  readonly #keepsText: boolean;
+  /** For each restart, between which two events chunks no longer count. */
+  readonly #lost: (readonly [after: number, before: number])[] = [];
+
+  /** `keep`: how many events are kept; with 0, text is not collected either. */
+  constructor(keep?: number) {
+    this.replay = new Replay(keep, KEEP);
+    this.#keepsText = keep !== 0;
+  }
+
+  /** The texts of all chunks that count. */
+  get text(): string {
+    return this.#prose.text;
+  }
+
+  /** Whether this event is a chunk, and was not taken back by a restart. */
+  counts({ seq, type }: RunEvent): boolean {
+    return type === "chunk" && !this.#lost.some(([after, before]) => seq > after && seq < before);
+  }
 
   /** What to resume from. */
   get cursor(): string | undefined {
@@ -46,22 +70,20 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     this.seq = place.seq;
   }
 
-  /** Take a frame; returns its event if it is new. */
-  take(frame: Frame): RunEvent<Chunk, Result> | undefined {
-    if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) return this.#append(frame.event as RunEvent<Chunk, Result>);
+  /** Take a frame; its event is kept if it is new. */
+  take(frame: Frame): void {
+    if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) this.#append(frame.event as RunEvent<Chunk, Result>);
     if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
     if (frame.kind === "opening") this.#open(frame);
-    return undefined;
   }
 
-  /** Take a poll's answer, or without `events` the run's last snapshot; returns the new events. */
-  takePoll(snapshot: Snapshot<Chunk, Result>): RunEvent<Chunk, Result>[] {
+  /** Take a poll's answer, or without `events` the run's last snapshot. */
+  takePoll(snapshot: Snapshot<Chunk, Result>): void {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
-    const events = snapshot.events?.flatMap((event) => this.#append(event) ?? []) ?? [];
+    for (const event of snapshot.events ?? []) this.#append(event);
     this.takeStatus(snapshot.status);
     const isAll = snapshot.events ? snapshot.retryAfterMs === null : TERMINAL.includes(snapshot.status);
     if (isAll && !this.outcome) this.#conclude(snapshot);
-    return events;
   }
 
   /** Take a status that came without events. */
@@ -74,28 +96,33 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   #conclude(snapshot: Snapshot<Chunk, Result>): void {
     this.status = snapshot.status;
     this.seq = snapshot.seq;
-    this.text = snapshot.text ?? this.text;
+    this.#prose.text = snapshot.text ?? this.text;
     this.progress = snapshot.progress ?? this.progress;
     this.#end(snapshot.error ? new ActionError(snapshot.error) : undefined, snapshot.result as Result);
   }
 
-  #append(event: RunEvent<Chunk, Result>): RunEvent<Chunk, Result> | undefined {
-    if (this.outcome || !(event.seq > this.seq)) return undefined;
-    this.seq = event.seq;
-    if (!isKnown(event.type)) return undefined; // of a later version
+  #append(event: RunEvent<Chunk, Result>): void {
+    const { seq, type, data } = event;
+    if (this.outcome || !(seq > this.seq)) return;
+    this.seq = seq;
+    if (!isKnown(type)) return; // of a later version
     // The start of an attempt is not an event: its first event shows that it has started.
-    this.status = AFTER[event.type];
-    const { type, data } = event;
+    this.status = AFTER[type];
     if (type === "chunk") {
-      if (this.keepsText) this.text += textOf(data);
+      if (this.#keepsText) this.#prose.add(seq, textOf(data));
       if (isProgress(data)) this.progress = data;
-    } else if (type === "restarted") {
-      this.attempt = data.attempt;
-      this.text = "";
-      this.progress = undefined;
-    } else if (type === "done") this.#end(undefined, (data.result ?? null) as Result);
+    } else if (type === "restarted") this.#restart(seq, data);
+    else if (type === "done") this.#end(undefined, (data.result ?? null) as Result);
     else this.#end(new ActionError(data));
-    return event;
+    this.replay.add(event);
+  }
+
+  #restart(seq: number, { attempt, keep = 0 }: Restarted): void {
+    this.attempt = attempt;
+    this.#lost.push([keep, seq]);
+    this.#prose.cut(keep);
+    this.progress = undefined;
+    for (const event of this.replay) if (this.counts(event) && isProgress(event.data)) this.progress = event.data;
   }
 
   #end(error: ActionError | undefined, result?: Result): void {

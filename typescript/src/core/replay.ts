@@ -33,4 +33,17 @@ export class Replay<Event> {
     this.#newest = this.#newest.next = { event, count: this.#newest.count + weight };
     while (this.oldest.next && this.#newest.count - this.oldest.count > this.#limit) this.oldest = this.oldest.next;
   }
+
+  /** Forget the events after `seq`; those who have begun to read still get them. */
+  cut(this: Replay<{ readonly seq: number }>, seq: number): void {
+    let at = this.oldest;
+    while (at.next?.event && at.next.event.seq <= seq) at = at.next;
+    delete at.next;
+    this.#newest = at;
+  }
+
+  /** The kept events. */
+  *[Symbol.iterator](): Generator<Event> {
+    for (let at = this.oldest.next; at; at = at.next) yield at.event as Event;
+  }
 }

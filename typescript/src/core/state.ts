@@ -2,11 +2,12 @@
 
 import type { ActionError } from "./error.js";
 import { isProgress, type Progress, type RunEvent, textOf } from "./event.js";
+import { Prose } from "./prose.js";
 import { Replay } from "./replay.js";
 
 /** The fields of every state. */
 interface Seen<Chunk> {
-  /** The newest chunks of the newest attempt, oldest first; at most `keep`, or 1000 and 4 MiB if that is not set. */
+  /** The newest chunks that count, oldest first; at most `keep`, or 1000 and 4 MiB if that is not set. */
   readonly chunks: readonly Chunk[];
   /** How many older chunks are no longer in `chunks`: `dropped + index` is a stable key for a chunk. */
   readonly dropped: number;
@@ -60,7 +61,7 @@ export type End<Result, Failure> =
   | { readonly status: "error"; readonly error: Failure };
 
 /** The fields of the next state. */
-type Draft<Chunk, Result, Failure> = Omit<Seen<Chunk>, "chunks" | "dropped"> & {
+type Draft<Chunk, Result, Failure> = Omit<Seen<Chunk>, "chunks" | "dropped" | "text"> & {
   /** Undefined until the next state is requested. */
   chunks: readonly Chunk[] | undefined;
   /** How many chunks there were, kept ones too. */
@@ -78,15 +79,19 @@ type Draft<Chunk, Result, Failure> = Omit<Seen<Chunk>, "chunks" | "dropped"> & {
 export class Tally<Chunk, Result, Failure> {
   readonly #keep: number | undefined;
   readonly #draft: Draft<Chunk, Result, Failure>;
-  #kept!: Replay<{ readonly data: Chunk }>;
+  readonly #kept: Replay<{ readonly seq: number; readonly data: Chunk }>;
   /** The older part of the text, kept apart so that dropping it copies nothing. */
-  #older!: string;
+  #older = new Prose();
+  #newer = new Prose();
+  /** Where chunks follow each other without a gap in their seqs: the first seq, and how many chunks there were before. */
+  readonly #spans: (readonly [seq: number, before: number])[] = [];
+  #seq = -1;
   #state: RunState<Chunk, Result, Failure> | undefined;
 
   constructor(keep?: number, runId?: string) {
     this.#keep = keep;
     this.#draft = { ...blank("streaming", runId) };
-    this.#begin();
+    this.#kept = new Replay(keep, KEEP);
   }
 
   /** The state; the same object until something is taken. */
@@ -104,7 +109,7 @@ export class Tally<Chunk, Result, Failure> {
   /** Take an event; a terminal one adds nothing, as the run's result says more. */
   take(event: RunEvent<Chunk, Result>): void {
     if (event.type === "chunk") this.#append(event);
-    else if (event.type === "restarted") this.#begin();
+    else if (event.type === "restarted") this.#cut(event.data.keep ?? 0);
   }
 
   /** Take the end of the run. */
@@ -117,35 +122,41 @@ export class Tally<Chunk, Result, Failure> {
     this.#state = undefined;
   }
 
-  /** Start an attempt. The chunks of a lost attempt do not count: the new one sends them again. */
-  #begin(): void {
-    this.#kept = new Replay(this.#keep, KEEP);
-    this.#older = "";
-    this.#set(NOTHING);
+  /** Begin another attempt, which continues after the event `keep`: chunks behind it do not count, as it sends them again. */
+  #cut(keep: number): void {
+    let { dropped } = this.#draft;
+    while (this.#spans.length && this.#spans.at(-1)![0] > keep) dropped = this.#spans.pop()![1];
+    const [seq, before] = this.#spans.at(-1) ?? [keep, -1];
+    this.#kept.cut(keep);
+    this.#older.cut(keep);
+    this.#newer.cut(keep);
+    const chunks = this.#listed();
+    const progress = (chunks as readonly unknown[]).filter(isProgress).at(-1);
+    this.#set({ chunks, dropped: Math.min(dropped, before + 1 + keep - seq), data: chunks.at(-1), progress });
   }
 
-  #append(event: { readonly data: Chunk }): void {
-    const { data } = event;
-    let text = this.#draft.text + textOf(data);
-    if (text.length > PAGE && this.#keep !== Infinity) {
-      this.#older = text;
-      text = "";
+  #append(event: { readonly seq: number; readonly data: Chunk }): void {
+    const { seq, data } = event;
+    const { dropped } = this.#draft;
+    if (seq - 1 !== this.#seq) this.#spans.push([seq, dropped]);
+    this.#seq = seq;
+    this.#newer.add(seq, textOf(data));
+    if (this.#newer.text.length > PAGE && this.#keep !== Infinity) {
+      this.#older = this.#newer;
+      this.#newer = new Prose();
     }
     this.#kept.add(event);
     const progress = isProgress(data) ? data : this.#draft.progress;
-    this.#set({ chunks: undefined, dropped: this.#draft.dropped + 1, data, text, progress });
+    this.#set({ chunks: undefined, dropped: dropped + 1, data, progress });
   }
 
   #made(): RunState<Chunk, Result, Failure> {
-    const { text, dropped } = this.#draft;
     const chunks = (this.#draft.chunks ??= this.#listed());
-    const seen = { chunks, dropped: dropped - chunks.length, text: this.#older + text };
+    const seen = { chunks, dropped: this.#draft.dropped - chunks.length, text: this.#older.text + this.#newer.text };
     return Object.freeze({ ...this.#draft, ...seen }) as RunState<Chunk, Result, Failure>;
   }
 
   #listed(): Chunk[] {
-    const chunks: Chunk[] = [];
-    for (let at = this.#kept.oldest.next; at?.event; at = at.next) chunks.push(at.event.data);
-    return chunks;
+    return [...this.#kept].map(({ data }) => data);
   }
 }

@@ -21,6 +21,7 @@ const title = document.title;
 const part = (role, within = main) => within.querySelector(`[data-role="${role}"]`);
 const pending = { text: "", progress: null, isDue: false };
 let isStale = !cursor; // the text that the server wrote will be sent again
+let written = 0; // events up to this seq are in what the server wrote last
 let outputTimer;
 
 function put(role, text) {
@@ -66,14 +67,21 @@ function draw() {
   Object.assign(pending, { text: "", progress: null });
 }
 
-function restart() {
+/** Drop what no longer counts. What still does after a saved place, only the server knows: some of it can be older than this page. */
+async function restart({ keep }) {
   Object.assign(pending, { text: "", progress: null });
+  const fresh = keep ? await takeOver(["cut", "text", "how-far", "output"]).catch(() => null) : null;
+  if (fresh?.dataset.cursor) {
+    written = Number(fresh.dataset.cursor.split(".").at(-1));
+    isStale = false;
+    return;
+  }
   put("text", "");
   for (const role of ["how-far", "output", "cut"]) if (part(role)) part(role).hidden = true;
 }
 
-function take({ type, data }) {
-  if (type === "restarted") restart();
+async function take({ type, data }) {
+  if (type === "restarted") await restart(data);
   else if (type === "chunk") {
     const text = textOf(data);
     pending.text += text;
@@ -96,7 +104,7 @@ async function takeOver(roles) {
     if (now) part(role)?.replaceWith(now);
   }
   if (hadFocus && !main.contains(document.activeElement)) main.focus();
-  return fresh.dataset.status;
+  return fresh;
 }
 
 async function showOutput() {
@@ -107,7 +115,7 @@ async function showOutput() {
 async function showEnd(status) {
   clearTimeout(outputTimer);
   if (pending.isDue) draw();
-  showStatus((await takeOver(AT_THE_END)) ?? status);
+  showStatus((await takeOver(AT_THE_END)).dataset.status ?? status);
   put("trouble", "");
 }
 
@@ -133,7 +141,7 @@ async function follow() {
     stop(run, event.submitter ?? part("stop").querySelector("button"));
   });
   try {
-    for await (const event of run.events()) take(event);
+    for await (const event of run.events()) if (event.seq > written) await take(event);
     await showEnd(run.status);
   } catch (reason) {
     if (run.status) showStatus(run.status);

@@ -9,6 +9,7 @@ import { ValueBox } from "./valuebox.js";
 
 /**
  * @typedef {import("./schema.js").Schema} Schema
+ * @typedef {import("../client.js").RunEvent} RunEvent
  * @typedef {{ chunk: Schema | null, result: Schema }} Described
  */
 
@@ -78,9 +79,16 @@ export class Output {
     if (this.#isMarkdown) this.#drawMarkdown();
   }
 
-  /** Take events in. @param {readonly import("../client.js").RunEvent[]} batch */
-  add(batch) {
-    for (const event of batch) this.#take(event);
+  /**
+   * Take events in.
+   * @param {readonly RunEvent[]} batch
+   * @param {(seq: number) => readonly RunEvent[]} pastOf The events that count after the restart at this seq, of those before it.
+   */
+  add(batch, pastOf) {
+    for (const event of batch) {
+      if (event.type === "restarted") this.#restart(pastOf(event.seq));
+      else this.#take(event);
+    }
     if (this.#isDue || batch.length === 0) return;
     this.#isDue = true;
     requestAnimationFrame(() => this.#draw());
@@ -142,10 +150,15 @@ export class Output {
     if (isEqual(value, this.#folded)) this.#folded = undefined; // it is not shown twice
   }
 
-  /** @param {import("../client.js").RunEvent} event */
+  /** @param {readonly RunEvent[]} past */
+  #restart(past) {
+    this.#clear();
+    for (const event of past) this.#take(event);
+  }
+
+  /** @param {RunEvent} event */
   #take({ type, data }) {
     if (type === "chunk") this.#takeChunk(data);
-    else if (type === "restarted") this.#clear();
     else if (type === "done") this.result(data.result);
     else if (type === "error" || type === "cancelled") this.error(data);
   }

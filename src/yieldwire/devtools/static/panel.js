@@ -288,7 +288,7 @@ export class Panel {
     this.#follows(batch);
     this.#times.add(batch, Date.now());
     this.#timeline.add(batch);
-    this.#output.add(batch);
+    this.#output.add(batch, (seq) => this.#timeline.pastOf(seq));
     this.#hasEnd ||= LAST.has(batch.at(-1)?.type ?? "");
     if (!this.isLive) this.#end();
     this.#changed();

@@ -105,6 +105,19 @@ export class Timeline {
     if (batch.length) this.#due();
   }
 
+  /** The events that count after the restart at `seq`, of those before it. @param {number} seq */
+  pastOf(seq) {
+    /** @type {RunEvent[]} */
+    let past = [];
+    for (const { event } of this.#entries) {
+      const { type, data } = event;
+      if (type === "restarted") past = past.filter((each) => each.seq <= (data.keep ?? 0));
+      else if (event.seq < seq) past.push(event);
+      if (event.seq >= seq) break;
+    }
+    return past;
+  }
+
   /** Mark the next event as the first after a break. */
   resumed() {
     this.#isResumed = true;
