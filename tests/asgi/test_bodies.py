@@ -74,7 +74,7 @@ async def read(
     limits: RequestLimits = LIMITS,
 ) -> Json:
     request = request_of(content_type, *pieces)
-    return await read_input(request.headers, request.receive, action, limits, 5.0)
+    return await read_input(request.headers, request.receive, action.input_schema, limits, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ async def test_the_heads_of_parts_are_held_up_to_a_limit(piece: bytes) -> None:
     one = RequestLimits(files=0, fields=1)
 
     with pytest.raises(PayloadTooLarge, match="Too many bytes in the heads of parts"):
-        await read_input(request.headers, request.receive, SAY, one, 60.0)
+        await read_input(request.headers, request.receive, SAY.input_schema, one, 60.0)
 
 
 async def test_a_file_in_memory_has_a_limited_number_of_bytes() -> None:
@@ -285,7 +285,7 @@ async def test_a_file_in_memory_has_a_limited_number_of_bytes() -> None:
 
     tracemalloc.start()
     try:
-        fields = await read_input(request.headers, request.receive, TAKE, large, 5.0)
+        fields = await read_input(request.headers, request.receive, TAKE.input_schema, large, 5.0)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -315,7 +315,7 @@ async def test_a_client_that_leaves_sent_no_body(kind: str) -> None:
     request = request_of(kind, b"--B\r\n", leaves=True)
 
     with pytest.raises(ParseError, match="ends too early"):
-        await read_input(request.headers, request.receive, SAY, LIMITS, 5.0)
+        await read_input(request.headers, request.receive, SAY.input_schema, LIMITS, 5.0)
 
 
 BODIES = {
@@ -345,7 +345,9 @@ def arrive(
         time = asyncio.get_running_loop().time
         began = time()
         try:
-            read = await read_input(headers, receive, SAY, RequestLimits(body_rate=rate), 60.0)
+            read = await read_input(
+                headers, receive, SAY.input_schema, RequestLimits(body_rate=rate), 60.0
+            )
         except RequestTimedOut as refusal:
             read = str(refusal)
         return read, time() - began
@@ -448,7 +450,7 @@ async def test_a_form_that_is_not_read_to_its_end_leaves_no_file(
     headers = Headers({"content-type": MULTIPART})
     async with no_file_left():
         with pytest.raises(refusal) as caught:
-            await read_input(headers, receive, TAKE, limits, 0.5)
+            await read_input(headers, receive, TAKE.input_schema, limits, 0.5)
         assert caught.value is not None  # and with it every frame it came through
 
 
@@ -465,7 +467,9 @@ async def test_a_form_whose_reading_is_cancelled_leaves_no_file() -> None:
     headers = Headers({"content-type": MULTIPART})
     async with no_file_left():
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read_input(headers, receive, TAKE, RequestLimits(), 60.0))
+            reading = group.create_task(
+                read_input(headers, receive, TAKE.input_schema, RequestLimits(), 60.0)
+            )
             await reached.wait()
             reading.cancel()
         assert reading.cancelled()

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, HttpUrl
+from pydantic import BaseModel, HttpUrl, TypeAdapter
 
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.forms import coerce
@@ -38,7 +38,7 @@ class Form(BaseModel):
 SCHEMA = Form.model_json_schema()
 
 
-def read(*pairs: tuple[str, str | Upload]) -> dict[str, Any]:
+def read(*pairs: tuple[str, str | Upload]) -> Any:  # noqa: ANN401 - JSON
     return coerce(pairs, SCHEMA, max_depth=32)
 
 
@@ -142,3 +142,28 @@ def test_a_list_that_must_be_there_and_was_left_empty_is_empty() -> None:
 @given(st.lists(st.tuples(st.sampled_from(sorted(Form.model_fields)), st.text(max_size=20))))
 def test_any_fields_make_an_object_of_what_was_sent(pairs: list[tuple[str, str]]) -> None:
     assert set(coerce(pairs, SCHEMA, max_depth=32)) <= {*dict(pairs), "ticked"}
+
+
+# A value that is not an object is the form's field `value`.
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs", "value"),
+    [
+        (bool, [("value", "true")], True),
+        (bool, [], False),
+        (int, [("value", "7")], 7),
+        (str, [("value", "yes")], "yes"),
+        (str | None, [("other", "yes")], None),
+        (Literal["a", "b"], [("value", "b")], "b"),
+        (list[str], [("value", "a"), ("value", "b")], ["a", "b"]),
+    ],
+)
+def test_a_value_that_is_not_an_object_is_one_field(
+    kind: Any, pairs: list[tuple[str, str]], value: object
+) -> None:
+    adapter = TypeAdapter[Any](kind)
+
+    sent = coerce(pairs, adapter.json_schema(), max_depth=32)
+
+    assert adapter.validate_python(sent) == value

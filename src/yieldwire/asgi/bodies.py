@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
@@ -18,7 +18,6 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message, Receive
 
-from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.envelope import INPUT_PART, unwrap
@@ -27,6 +26,7 @@ from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.safety import Fields
 from yieldwire.deadline import Unfinished, at_once
+from yieldwire.describe.schema import Schema
 from yieldwire.errors import (
     Json,
     ParseError,
@@ -120,13 +120,13 @@ class _Arrival:
 async def read_input(
     headers: Fields,
     receive: Receive,
-    action: Action[..., Any, Any],
+    schema: Schema,
     limits: RequestLimits,
     idle: float,
 ) -> Json:
     """Return the content of the body, not validated yet. The caller closes the files in it.
 
-    If this raises, or is cancelled, no file stays open.
+    A form is read by its ``schema``. If this raises, or is cancelled, no file stays open.
 
     Raises:
         UnsupportedMediaType: If its type is not supported.
@@ -145,7 +145,7 @@ async def read_input(
         if is_multipart:
             part, fields = await _read_multipart(headers, arrival, limits)
             if part is None:
-                return _coerced(fields, action, limits)
+                return _coerced(fields, schema, limits)
             return _unwrapped(part, fields, limits)
         body = await arrival.whole()
     except Disconnected:
@@ -153,7 +153,7 @@ async def read_input(
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(body, limits.depth) if body else {}
     if kind == "application/x-www-form-urlencoded":
-        return _coerced(_parse_form(body, limits), action, limits)
+        return _coerced(_parse_form(body, limits), schema, limits)
     if not kind and not body:
         return {}
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
@@ -177,9 +177,9 @@ async def read_whole(
         raise ParseError("The body ends too early.") from None
 
 
-def _coerced(fields: Pairs, action: Action[..., Any, Any], limits: RequestLimits) -> Json:
+def _coerced(fields: Pairs, schema: Schema, limits: RequestLimits) -> Json:
     try:
-        return coerce(fields, action.input_schema, max_depth=limits.depth)
+        return coerce(fields, schema, max_depth=limits.depth)
     except BaseException:
         close_uploads([value for _, value in fields])
         raise

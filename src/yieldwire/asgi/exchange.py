@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from yieldwire.asgi.pages import PageContent, Pages
 from yieldwire.asgi.pages.error import error_content
-from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
 from yieldwire.deadline import Unfinished, at_once
@@ -111,7 +111,7 @@ class Exchange:
         self.extra: list[tuple[bytes, bytes]] = []
         """Headers of every answer to this request."""
         self.has_head = False
-        self.form: PostedForm | None = None
+        self.form: Form | None = None
         """The plain form that starts a run, for a page that shows it again."""
 
     @property

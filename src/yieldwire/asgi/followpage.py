@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from yieldwire.actions.action import Action
 from yieldwire.asgi.exchange import Exchange
-from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import Links
 from yieldwire.asgi.pages.run import RunView
 from yieldwire.asgi.pages.value import label_of
@@ -67,9 +67,7 @@ def _is_shown_apart(chunk: Json) -> bool:
     return isinstance(chunk, str) or (isinstance(kind, str) and kind in _SHOWN_APART)
 
 
-def posted_form(
-    exchange: Exchange, action: Action[..., Any, Any], links: Links
-) -> PostedForm | None:
+def posted_form(exchange: Exchange, action: Action[..., Any, Any], links: Links) -> Form | None:
     """Return the form that a browser has sent to ``action``; ``None`` if the body is not a form.
 
     Nothing of it was read yet.
@@ -77,7 +75,7 @@ def posted_form(
     kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _FORMS:
         return None
-    return PostedForm(
+    return Form(
         title=label_of(action.name),
         schema=action.input_schema,
         takes_files=action.takes_files,

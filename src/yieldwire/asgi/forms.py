@@ -10,18 +10,25 @@ from typing import Any
 
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.jsontext import parse_json
-from yieldwire.describe.schema import Field, Schema, definitions_of, resolved
+from yieldwire.describe.schema import VALUE, Field, Schema, definitions_of, form_of, resolved
 from yieldwire.errors import Json, ParseError
 from yieldwire.runs.start import close_uploads
 
 Pairs = Sequence[tuple[str, str | Upload]]
 
 
-def coerce(pairs: Pairs, schema: Schema, *, max_depth: int) -> dict[str, Any]:
-    """Return the input object for a form's fields, to be validated next.
+def coerce(pairs: Pairs, schema: Schema, *, max_depth: int) -> Json:
+    """Return the value for a form's fields, to be validated next.
 
+    It is an object, unless the schema is that of another value: then it is the field ``value``.
     A file that is not used, because nothing was chosen or a later one counts, is closed.
     """
+    form = form_of(schema)
+    data = _object(pairs, form, max_depth)
+    return data if form is schema else data.get(VALUE)
+
+
+def _object(pairs: Pairs, schema: Schema, max_depth: int) -> dict[str, Any]:
     definitions = definitions_of(schema)
     schema = resolved(schema, definitions)
     properties = schema.get("properties", {})

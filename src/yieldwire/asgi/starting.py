@@ -98,7 +98,9 @@ def _reading(site: Site, exchange: Exchange, action: Action[..., Any, Any]) -> _
     limits, idle = site.request_limits, site.app.timing.body
     if exchange.method == "GET":
         return partial(_read_query, exchange, action, limits.depth)
-    return partial(read_input, exchange.headers, exchange.receive, action, limits, idle)
+    return partial(
+        read_input, exchange.headers, exchange.receive, action.input_schema, limits, idle
+    )
 
 
 async def _start_by_form(

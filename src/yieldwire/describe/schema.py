@@ -51,6 +51,20 @@ def properties_of(schema: Schema) -> Mapping[str, Schema]:
     return found
 
 
+VALUE: Final = "value"
+"""The field of a form for a value that is not an object."""
+
+
+def form_of(schema: Schema) -> Schema:
+    """Return the schema of a form's fields for a value: that of an object, or one field."""
+    found = alternatives(schema, definitions_of(schema))
+    if not any(map(kinds, found)) or any("object" in kinds(one) for one in found):
+        return schema
+    value = {name: part for name, part in schema.items() if name != "$defs"}
+    fields = {"type": "object", "properties": {VALUE: value}, "required": [VALUE]}
+    return {**fields, "$defs": definitions_of(schema)}
+
+
 def definition_name(reference: str) -> str:
     """Return the name of the definition for a ``$ref``."""
     return reference.removeprefix(_DEFINITIONS)

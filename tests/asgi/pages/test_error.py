@@ -2,7 +2,7 @@ import pytest
 
 from tests.support.elements import Elements
 from yieldwire.asgi.pages.error import error_content
-from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links
 from yieldwire.errors import ErrorObject
 from yieldwire.errors.errorobject import Json
@@ -16,8 +16,8 @@ INVALID = ErrorObject(
 )
 
 
-def form(values: Json = None) -> PostedForm:
-    return PostedForm(title="Pay", schema=SCHEMA, takes_files=False, target="/pay", values=values)
+def form(values: Json = None) -> Form:
+    return Form(title="Pay", schema=SCHEMA, takes_files=False, target="/pay", values=values)
 
 
 def test_an_error_page_names_the_fields_and_the_id() -> None:

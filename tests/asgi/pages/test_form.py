@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter
 
 from tests.support.elements import Elements
 from yieldwire import Upload
 from yieldwire.actions.schema import inspect_action
 from yieldwire.asgi.forms import coerce
-from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.form import Form
 from yieldwire.errors import FieldErrors, Json
 
 TEXTS: Final = st.text(alphabet=st.sampled_from(list("<>&\"' \n-1a")), max_size=8)
@@ -48,7 +48,7 @@ SCHEMA: Final = inspect_action(book).input_schema()
 
 
 def form_of(values: Json, errors: FieldErrors | None = None, schema: Json = SCHEMA) -> Elements:
-    posted = PostedForm(
+    posted = Form(
         title="Book", schema=schema, takes_files=True, target="/book?next=/x", values=values
     )
     return Elements(posted.markup(errors or {}))
@@ -138,7 +138,7 @@ def test_an_error_is_next_to_its_field_and_known_to_a_screen_reader() -> None:
 
 
 def test_the_summary_leads_to_the_fields() -> None:
-    posted = PostedForm(title="", schema=SCHEMA, takes_files=False, target="/book")
+    posted = Form(title="", schema=SCHEMA, takes_files=False, target="/book")
     errors = {"pilot.name": ["Wrong."], "_root": ["All wrong."], "<i>": ["Not expected."]}
 
     summary = str(posted.summary(errors))
@@ -178,7 +178,7 @@ def test_the_form_is_sent_where_the_first_one_was_sent() -> None:
     )
 )
 def test_a_form_that_is_sent_again_unchanged_is_the_same_input(values: dict[str, Any]) -> None:
-    posted = PostedForm(title="", schema=SCHEMA, takes_files=True, target="/", values=values)
+    posted = Form(title="", schema=SCHEMA, takes_files=True, target="/", values=values)
 
     data = coerce(Submitted(posted.markup({})).fields, SCHEMA, max_depth=32)
 
@@ -217,3 +217,42 @@ class Submitted(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self._text += data
+
+
+# An answer that is not an object.
+
+
+def buttons_of(kind: Any) -> list[tuple[str | None, str | None]]:  # noqa: ANN401 - a type
+    schema = TypeAdapter[Any](kind).json_schema()
+    form = Elements(Form(title="Publish?", schema=schema, target="/answer").markup({}))
+    every = [dict(attributes) for name, attributes in form.elements if name == "button"]
+    return [(each.get("name"), each.get("value")) for each in every]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (bool, ["true", "false"]),
+        (Literal["now", "later"], ["now", "later"]),
+        (Literal[1, 2], ["1", "2"]),
+        (Literal["one"], [None]),
+        (Literal["a", "b", "c", "d", "e", "f"], [None]),
+        (Literal["a", "b"] | None, [None]),
+        (list[Literal["a", "b"]], [None]),
+        (str, [None]),
+        (Pilot, [None]),
+    ],
+)
+def test_one_of_a_few_values_is_chosen_by_a_button(kind: object, values: list[str | None]) -> None:
+    assert [value for _, value in buttons_of(kind)] == values
+
+
+def test_an_answer_that_is_not_an_object_is_one_field_with_its_errors() -> None:
+    schema = TypeAdapter[Any](Annotated[int, Field(gt=0)]).json_schema()
+    form = Form(title="How many?", schema=schema, target="/answer", values=-1, ids="q1")
+
+    page = form.markup({"_root": ["Input should be greater than 0"]})
+
+    assert control(Elements(page), "value")["value"] == "-1"
+    assert 'id="q1-value-error"' in page
+    assert "greater than 0" in page

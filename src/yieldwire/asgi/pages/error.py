@@ -3,7 +3,7 @@
 from typing import Final
 
 from yieldwire.asgi.pages import PageContent
-from yieldwire.asgi.pages.form import PostedForm
+from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import Links
 from yieldwire.asgi.pages.markup import Child, Markup, tag
 from yieldwire.errors import ErrorObject, FieldErrors
@@ -13,7 +13,7 @@ _AMENDABLE: Final = frozenset({400, 402, 409, 413, 415, 422})  # the form's send
 
 
 def error_content(
-    error: ErrorObject, base: str, *, form: PostedForm | None = None, links: Links
+    error: ErrorObject, base: str, *, form: Form | None = None, links: Links
 ) -> PageContent:
     """Return the content of an error's page.
 

@@ -7,6 +7,7 @@ have on the wire; see `yieldwire.asgi.forms`.
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, TypeGuard
 
 from pydantic_core import to_json
@@ -15,10 +16,12 @@ from yieldwire.actions.upload import Upload
 from yieldwire.asgi.pages.markup import Child, Markup, joined, tag
 from yieldwire.asgi.pages.value import label_of
 from yieldwire.describe.schema import (
+    VALUE,
     Definitions,
     Field,
     Schema,
     definitions_of,
+    form_of,
     properties_of,
     resolved,
 )
@@ -26,6 +29,8 @@ from yieldwire.errors import FieldErrors, Json
 
 _LONG: Final = 200
 """A text that can have more characters than this gets several lines."""
+_FEW: Final = 5
+"""Of that many choices each gets a button, if they are the whole form."""
 _TYPES: Final = {
     "date": ("date", re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)),
     "time": ("time", re.compile(r"\d{2}:\d{2}(:\d{2})?", re.ASCII)),
@@ -38,22 +43,26 @@ _TYPES: Final = {
 
 
 @dataclass(slots=True, kw_only=True)
-class PostedForm:
-    """A plain form that a browser sent to an action.
+class Form:
+    """A plain form: a browser has sent it, or will.
 
     Attributes:
-        title: The action's name in words.
-        schema: The action's input.
+        title: The action's name in words, or the question.
+        schema: The input, or the answer.
         takes_files: Whether a file can be part of it.
-        target: The URL to send it to again.
+        target: The URL to send it to.
         values: What was sent, as far as it was read; ``None``: nothing yet.
+        button: What the button says.
+        ids: The start of its controls' ids, if a page has several forms.
     """
 
     title: str
     schema: Schema
-    takes_files: bool
     target: str
+    takes_files: bool = False
     values: Json = None
+    button: str = "Send again"
+    ids: str = "field"
 
     async def fill(self, read: Callable[[], Awaitable[Json]]) -> Json:
         """Read the input, keep it as the form's values, and return it."""
@@ -62,20 +71,42 @@ class PostedForm:
 
     def markup(self, errors: FieldErrors, *more: Child) -> Markup:
         """Return the form with its values, each error next to its field, and ``more`` last."""
-        values: Mapping[str, Json] = self.values if isinstance(self.values, Mapping) else {}
-        controls = [
-            _Control(name, each, self.schema, values, errors).markup()
-            for name, each in properties_of(self.schema).items()
-        ]
+        choices = self._choices()
+        buttons = choices or [tag("button", self.button, class_="primary")]
         return tag(
             "form",
-            controls,
-            tag("div", tag("button", "Send again", class_="primary"), *more, class_="buttons"),
+            None if choices else self._controls(errors),
+            tag("div", buttons, *more, class_="buttons"),
             method="post",
             action=self.target,
             enctype="multipart/form-data" if self.takes_files else None,
             data_role="form",
         )
+
+    def _controls(self, errors: FieldErrors) -> list[Markup]:
+        form, values = form_of(self.schema), self.values
+        if form is not self.schema:
+            values, errors = {VALUE: values}, {VALUE: [*chain.from_iterable(errors.values())]}
+        sent: Mapping[str, Json] = values if isinstance(values, Mapping) else {}
+        return [
+            _Control(name, self.ids, each, form, sent, errors).markup()
+            for name, each in properties_of(form).items()
+        ]
+
+    def _choices(self) -> list[Markup]:
+        """Return a button for each value, if the answer is one of a few."""
+        form = form_of(self.schema)
+        if form is self.schema:
+            return []
+        every = Field.of(form["properties"][VALUE], definitions_of(form))
+        values = [each for one in every.choices for each in _choices_of(one)]
+        if every.kinds == {"boolean"}:
+            values = [True, False]
+        if every.kinds & {"array", "null"} or not 1 < len(values) <= _FEW:
+            return []
+        words = {"true": "Yes", "false": "No"} if every.kinds == {"boolean"} else {}
+        texts = [_json_or_text(each) for each in values]
+        return [tag("button", words.get(text, text), name=VALUE, value=text) for text in texts]
 
     def summary(self, errors: FieldErrors) -> Markup:
         """Return a list of the errors, each with a link to its field."""
@@ -87,7 +118,7 @@ class PostedForm:
             if path == "_root":
                 items.append(tag("li", " ".join(messages)))
             elif name in known:
-                items.append(tag("li", tag("a", text, href=f"#{_id_of(name)}")))
+                items.append(tag("li", tag("a", text, href=f"#{self.ids}-{name}")))
             else:
                 items.append(tag("li", text))
         return tag("ul", items) if items else Markup()
@@ -99,15 +130,12 @@ def _path_in_words(path: str, properties: Mapping[str, Schema]) -> str:
     return f"{label} ({rest})" if rest else label
 
 
-def _id_of(name: str) -> str:
-    return f"field-{name}"
-
-
 @dataclass(slots=True)
 class _Control:
     """One field of a form: its label, its control or controls, its hint and its errors."""
 
     name: str
+    ids: str
     schema: Schema
     root: Schema
     values: Mapping[str, Json]
@@ -133,6 +161,10 @@ class _Control:
         }
 
     @property
+    def _id(self) -> str:
+        return f"{self.ids}-{self.name}"
+
+    @property
     def _messages(self) -> list[str]:
         found: list[str] = []
         for path, messages in self.errors.items():
@@ -143,8 +175,8 @@ class _Control:
 
     @property
     def _described(self) -> list[str]:
-        hint = [f"{_id_of(self.name)}-hint"] if self._hint else []
-        return [*hint, f"{_id_of(self.name)}-error"] if self._messages else hint
+        hint = [f"{self._id}-hint"] if self._hint else []
+        return [*hint, f"{self._id}-error"] if self._messages else hint
 
     @property
     def _hint(self) -> str:
@@ -158,7 +190,7 @@ class _Control:
 
     def markup(self) -> Markup:
         """Return the whole field."""
-        id_, label = _id_of(self.name), label_of(self.name, self.schema)
+        id_, label = self._id, label_of(self.name, self.schema)
         hint = tag("p", self._hint, id=f"{id_}-hint", class_="hint") if self._hint else None
         wrong = [tag("p", text, class_="wrong") for text in self._messages]
         wrongs = tag("div", wrong, id=f"{id_}-error") if wrong else None
