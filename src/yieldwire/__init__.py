@@ -23,10 +23,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - files can be on the path of an o
     )
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
 from yieldwire.actions.marker import Body
 from yieldwire.actions.ratelimit import RateLimit
 from yieldwire.actions.resource import Resource, Use
+from yieldwire.actions.run import Run
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi import Actions
 from yieldwire.asgi.pages import Pages
@@ -44,7 +46,6 @@ from yieldwire.executors import RunLimits
 from yieldwire.log.chunks import Progress, Result, Text
 from yieldwire.log.events import Event
 from yieldwire.runs.access import Caller, Identity
-from yieldwire.runs.handle import Run
 
 __all__ = [
     "Action",

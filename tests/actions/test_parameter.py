@@ -23,10 +23,11 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeAliasType
 
-from yieldwire.actions.context import Context, Stream
+from yieldwire.actions.context import Context
 from yieldwire.actions.marker import Body
 from yieldwire.actions.parameter import Parameters
 from yieldwire.actions.schema import inspect_action
+from yieldwire.actions.stream import Stream
 from yieldwire.errors import InvalidAction
 
 EMPTY: Any = object()

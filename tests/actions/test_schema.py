@@ -22,10 +22,11 @@ from pydantic import ValidationError as PydanticError
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
 from yieldwire.actions.marker import Body
 from yieldwire.actions.schema import Output, Signature, inspect_action
 from yieldwire.actions.shape import Shape
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.actions.upload import Upload
 from yieldwire.errors import InvalidAction, ValidationFailed
 from yieldwire.log.chunks import Append, Progress, Result, Text, Value

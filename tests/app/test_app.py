@@ -12,7 +12,9 @@ import pytest
 
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context, Stream
+from yieldwire.actions.context import Context
+from yieldwire.actions.run import Run
+from yieldwire.actions.stream import Stream
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.app.configuration import open_store
@@ -37,7 +39,6 @@ from yieldwire.log.chunks import Progress, Result, Text
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import FOLDS_BYTES
 from yieldwire.runs.access import Caller
-from yieldwire.runs.handle import Run
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Admission, Query
 from yieldwire.stores.memory import MemoryStore

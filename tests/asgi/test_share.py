@@ -9,7 +9,7 @@ from tests.support.calls import Call, Fields, get, post, send
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, NOBODY, PAGE, SSE, begun, ended, log_of, opened, world
 from yieldwire import Actions
-from yieldwire.runs.access import Verb
+from yieldwire.log.run import Verb
 from yieldwire.testing.clock import MovingClock
 
 URL = "https://app.example.com/api/_actions"

@@ -26,6 +26,7 @@ from tests.support.descriptors import open_files
 from tests.support.runs import SOON, first_chunk
 from tests.support.server import ROOT
 from yieldwire.actions.context import Context
+from yieldwire.actions.run import Run
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.clock import SystemClock, Timing
@@ -39,7 +40,6 @@ from yieldwire.errors import (
     YieldwireError,
 )
 from yieldwire.executors import RunLimits
-from yieldwire.runs.handle import Run
 from yieldwire.runs.start import uploads_in
 from yieldwire.stores import Query, RunStore
 from yieldwire.stores.memory import MemoryStore

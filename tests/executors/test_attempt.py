@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import pytest
 
 from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
 from yieldwire.actions.resource import Resource, Use
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.errors import ActionError, Unauthorized

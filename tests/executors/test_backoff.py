@@ -11,7 +11,7 @@ import pytest
 from tests.support.faults import Faults, writing
 from tests.support.runs import SOON, Outcome, call, first_chunk, opened, outcome
 from tests.support.virtual import run_virtually
-from yieldwire.actions.context import StreamableValue
+from yieldwire.actions.stream import StreamableValue
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import AppendConflict, Fenced, StoreError

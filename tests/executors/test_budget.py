@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.runs import SOON, BlockStore, Outcome, block_sizes, opened, outcome
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
+from yieldwire.actions.run import Run
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, LimitExceeded
@@ -21,7 +23,6 @@ from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
-from yieldwire.runs.handle import Run
 from yieldwire.stores import Admission, Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import MovingClock

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.runs import SOON, first_chunk, opened, tasks_of_runs
-from yieldwire.actions.context import Context, Stream
+from yieldwire.actions.context import Context
+from yieldwire.actions.run import Run
+from yieldwire.actions.stream import Stream
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, ErrorObject, Fenced, StoreError
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-from yieldwire.runs.handle import Run
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 

@@ -7,7 +7,8 @@ from contextlib import aclosing
 import pytest
 
 from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits

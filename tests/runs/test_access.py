@@ -3,8 +3,8 @@
 import pytest
 
 from yieldwire.errors import Forbidden, Unauthorized
-from yieldwire.log.run import SHARED, RunRecord
-from yieldwire.runs.access import Access, Caller, Verb, authorize
+from yieldwire.log.run import SHARED, RunRecord, Verb
+from yieldwire.runs.access import Access, Caller, authorize
 
 ANONYMOUS = Caller(address="203.0.113.7")
 ADA, BEN = Caller(owner="ada"), Caller(owner="ben")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from yieldwire import Actions
 from yieldwire.errors import Forbidden, UsageError
-from yieldwire.runs.access import Grant, Verb
+from yieldwire.log.run import Verb
+from yieldwire.runs.access import Grant
 from yieldwire.runs.signing import Signer, verbs_of
 
 SECRET, OLDER, OTHER = "s" * 32, "o" * 32, "x" * 32
@@ -87,12 +88,12 @@ def test_without_a_secret_no_link_is_valid() -> None:
 
 def test_a_link_needs_a_secret_and_the_message_makes_one() -> None:
     with pytest.raises(UsageError, match=r"Actions\(secret=\.\.\.\).*token_hex"):
-        Signer(None, URL).share_url(GRANT)
+        Signer(None, URL).share_url("r1", ["read"], expires_at=2_000_000_000.0)
 
 
 def test_a_link_needs_the_applications_url() -> None:
     with pytest.raises(UsageError, match="needs the application's own URL"):
-        Signer(SECRET, None).share_url(GRANT)
+        Signer(SECRET, None).share_url("r1", ["read"], expires_at=2_000_000_000.0)
 
 
 @pytest.mark.parametrize("secret", ["", "short", "s" * 31, [], [SECRET, "short"], 5, b"s" * 32])

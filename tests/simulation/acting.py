@@ -7,7 +7,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.clock import Clock, Timing
 from yieldwire.errors import ActionError

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from yieldwire.actions.context import Context
+from yieldwire.actions.run import Run
 from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-from yieldwire.runs.handle import Run
 from yieldwire.stores import Admission
 from yieldwire.stores.sqlite import SQLiteStore
 

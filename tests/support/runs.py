@@ -9,10 +9,10 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from yieldwire.actions.action import Action
+from yieldwire.actions.run import Run
 from yieldwire.app import App
 from yieldwire.errors import Json
 from yieldwire.log.events import Block, Event
-from yieldwire.runs.handle import Run
 from yieldwire.stores.memory import MemoryStore
 
 TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs

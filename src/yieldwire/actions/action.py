@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
-from typing import Annotated, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
+from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.schema import BINARY, Signature, error_data_of, inspect_action, result_of
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
@@ -94,7 +95,7 @@ class Options:
     result: object = None
 
 
-class Action(Generic[P, R, T]):
+class Action(Runnable[P, R, T]):
     """A registered action. Calling it calls the original function.
 
     ``P`` and ``R`` are the function's own signature, ``T`` is the type of a run's result.
@@ -104,10 +105,9 @@ class Action(Generic[P, R, T]):
     """
 
     def __init__(self, function: Callable[P, R], options: Options) -> None:
-        self.function: Final = function
+        super().__init__(function)
         self.options: Final = options
-        self.name: Final[str] = getattr(function, "__name__", "")
-        self.signature: Final[Signature] = self._with_result(inspect_action(function))
+        self.signature = self._with_result(inspect_action(function))
         update_wrapper(self, function)
         self._check()
         try:

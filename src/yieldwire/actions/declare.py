@@ -22,10 +22,11 @@ from typing import (
 )
 
 from yieldwire.actions.action import Action, Errors, Options
-from yieldwire.actions.context import Context, StreamableValue
+from yieldwire.actions.context import Context
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
+from yieldwire.actions.stream import StreamableValue
 from yieldwire.errors import InvalidAction
 from yieldwire.setting import (
     ANYTHING,

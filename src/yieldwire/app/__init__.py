@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
+from yieldwire.actions.start import Starter
 from yieldwire.app.configuration import EXECUTOR, STORE, open_store
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
@@ -20,10 +22,10 @@ from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status, Verb
 from yieldwire.log.snapshot import Fold
-from yieldwire.runs.access import Access, Caller, Verb, authorize, check_expiry
-from yieldwire.runs.handle import Runs, Starter
+from yieldwire.runs.access import Access, Caller, authorize, check_expiry
+from yieldwire.runs.handle import DetachedStarting, Runs
 from yieldwire.runs.inputs import Inputs
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.signing import Signer
@@ -99,7 +101,7 @@ class App:
             self
         ).begin  # called by every transport, dialect and Python start
         self.runs: Final = Runs(self)
-        self.start: Final = Starter(self)
+        self.start: Final = Starter[Context](DetachedStarting(self))
 
     # Opening and closing.
 

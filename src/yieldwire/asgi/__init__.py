@@ -6,11 +6,13 @@ from typing import Annotated, Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from yieldwire.actions.context import Context
 from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.resource import Resource
+from yieldwire.actions.start import Starter
 from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
 from yieldwire.asgi.exchange import Exchange
@@ -24,7 +26,7 @@ from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
 from yieldwire.hooks import HOOKS, Hooks
 from yieldwire.runs.access import Access
-from yieldwire.runs.handle import Runs, Starter
+from yieldwire.runs.handle import Runs
 from yieldwire.runs.signing import PublicURL, Secrets, Signer
 from yieldwire.setting import Count, settings
 from yieldwire.stores import RunStore
@@ -166,7 +168,7 @@ class Actions:
         self.app.registry.include(other.app.registry)
 
     @property
-    def start(self) -> Starter:
+    def start(self) -> Starter[Context]:
         """Start a detached run: ``await actions.start(count, to=3)``; see `Starter`."""
         return self.app.start
 

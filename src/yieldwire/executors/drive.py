@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from yieldwire.actions.context import Context, Stream, StreamableValue
+from yieldwire.actions.context import Context
 from yieldwire.actions.resource import value_of
 from yieldwire.actions.shape import Shape
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.executors import Work
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter

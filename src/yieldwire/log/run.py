@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from enum import StrEnum
 from os import urandom
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from yieldwire.errors import IllegalTransition, UsageError
 from yieldwire.log.events import EventType
@@ -65,6 +65,10 @@ def advance(status: Status, event: EventType) -> Status:
         return TRANSITIONS[status][event]
     except KeyError:
         raise IllegalTransition(f"{event.value!r} cannot happen while {status.value}") from None
+
+
+Verb: TypeAlias = Literal["read", "answer", "send", "cancel", "delete"]
+"""What a caller can do to a run."""
 
 
 class RunRecord(NamedTuple):

@@ -5,13 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 from yieldwire.errors import Forbidden, Unauthorized
-from yieldwire.log.run import RunRecord
+from yieldwire.log.run import RunRecord, Verb
 from yieldwire.setting import Seconds, function_of, settings
-
-Verb = Literal["read", "answer", "send", "cancel", "delete"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

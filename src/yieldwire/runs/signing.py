@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from yieldwire.errors import Forbidden, MissingDependency, UsageError
-from yieldwire.runs.access import Grant, Verb
+from yieldwire.log.run import Verb
+from yieldwire.runs.access import Grant
 from yieldwire.setting import Rule, settings
 
 if TYPE_CHECKING:
@@ -85,12 +86,13 @@ class Signer:
         """
         return f"{self._base()}/answers/{self._sign(grant)}"
 
-    def share_url(self, grant: Grant) -> str:
-        """Return the URL of a run's page with the rights of ``grant``.
+    def share_url(self, run_id: str, verbs: Iterable[str], *, expires_at: float) -> str:
+        """Return the URL of a run's page, with which everyone can do what ``verbs`` say.
 
         Raises:
-            UsageError: If the application has no secret, or no URL.
+            UsageError: If the application has no secret, or no URL, or a verb cannot be shared.
         """
+        grant = Grant(run_id=run_id, verbs=verbs_of(verbs), expires_at=expires_at)
         return f"{self._base()}/runs/{grant.run_id}?share={self._sign(grant)}"
 
     def _base(self) -> str:

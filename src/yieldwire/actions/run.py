@@ -1,0 +1,162 @@
+"""A run in Python code: its chunks, its events and its result."""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+from yieldwire.actions.runnable import Runnable
+from yieldwire.clock import Clock
+from yieldwire.errors import ErrorObject, Json, StoreError, Unavailable
+from yieldwire.errors.lookup import error_from
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.run import RunRecord, Verb
+from yieldwire.log.snapshot import Fold
+
+T = TypeVar("T")
+
+_TICK: Final = 15.0
+"""Seconds between two signals that a waiting reader is still present."""
+
+
+class Reading(Protocol):
+    """A reader of one run."""
+
+    def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
+        """Yield everything after ``after``, up to the run's end."""
+        ...
+
+
+class Sharing(Protocol):
+    """Makes links for people without an account."""
+
+    def share_url(self, run_id: str, verbs: Iterable[Verb], *, expires_at: float) -> str:
+        """Return the URL of a run's page, with which everyone can do what ``verbs`` say."""
+        ...
+
+
+class Following(Protocol):
+    """What a run's handle needs of the application."""
+
+    @property
+    def clock(self) -> Clock:
+        """The source of time."""
+        ...
+
+    @property
+    def signer(self) -> Sharing:
+        """Makes links for people without an account."""
+        ...
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it accepts no new runs."""
+        ...
+
+    async def ready(self) -> object:
+        """Open the application at its first call."""
+        ...
+
+    def reader(self, run_id: str) -> Reading:
+        """Return a new reader of a run."""
+        ...
+
+    async def fold(self, run_id: str) -> Fold:
+        """Return the state of the run's log."""
+        ...
+
+    async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
+        """Ask a run to stop."""
+        ...
+
+    async def snapshot(self, run_id: str) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        ...
+
+
+class Run(Generic[T]):
+    """A run in Python code: iterate it for its chunks, await its result."""
+
+    def __init__(
+        self, app: Following, record: RunRecord, action: Runnable[..., Any, T] | None
+    ) -> None:
+        self._app, self._action = app, action
+        self._name = record.action
+        self.id: Final = record.id
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} of {self._name}>"
+
+    async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Yield the events after ``after``, as they come, up to the terminal one.
+
+        Raises:
+            StoreError: If the store failed.
+            Unavailable: If the application is closed before the run has ended.
+        """
+        await self._app.ready()
+        try:
+            async with aclosing(self._app.reader(self.id).pages(after, tick=_TICK)) as pages:
+                async for page in pages:
+                    for block in page:
+                        for event in block.events():
+                            yield event
+        except StoreError as exc:
+            if self._app.is_closing:
+                raise Unavailable from exc
+            raise
+
+    async def __aiter__(self) -> AsyncGenerator[Json, None]:
+        """Yield the chunks of the action, as plain JSON values.
+
+        Raises:
+            ActionError: If the run fails with an error of the action's own.
+            RunError: If it is cancelled, or fails for another reason.
+        """
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                if event.type is EventType.CHUNK:
+                    yield event.value
+                elif event.is_terminal and event.type is not EventType.DONE:
+                    raise error_from(ErrorObject.from_dict(event.value))
+
+    async def result(self) -> T:
+        """Return the result when the run has completed, as the type that the action declares.
+
+        If the run's action is not one of this application's, the result is plain JSON.
+
+        Raises:
+            ActionError: If the run failed with an error of the action's own.
+            RunError: If it was cancelled, or failed for another reason.
+        """
+        async for _ in self.events():
+            pass
+        outcome = (await self._app.fold(self.id)).outcome()
+        if outcome["error"] is not None:
+            raise error_from(ErrorObject.from_dict(outcome["error"]))
+        result = outcome["result"]
+        if self._action is not None:
+            result = self._action.signature.result.read(result)
+        return cast("T", result)
+
+    async def cancel(self) -> None:
+        """Ask the run to stop. Calling it again has no effect."""
+        await self._app.cancel(self.id)
+
+    async def snapshot(self) -> dict[str, Json]:
+        """Return the run's state in one object."""
+        return await self._app.snapshot(self.id)
+
+    def share(self, *, expires: float, verbs: Iterable[Verb] = ("read",)) -> str:
+        """Return the URL of the run's page for somebody without an account.
+
+        Everyone who has it can do what ``verbs`` say to this run, and nothing else.
+
+        Args:
+            expires: After how many seconds it is no longer accepted.
+            verbs: Some of ``"read"``, ``"answer"``, ``"send"`` and ``"cancel"``.
+
+        Raises:
+            UsageError: If the application has no ``secret=`` or no ``url=``.
+        """
+        until = self._app.clock.now() + expires
+        return self._app.signer.share_url(self.id, verbs, expires_at=until)

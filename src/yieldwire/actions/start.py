@@ -1,0 +1,278 @@
+"""Starting a run from Python code, with the action's own parameters as the input."""
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from yieldwire.actions.run import Run
+from yieldwire.actions.runnable import Runnable
+from yieldwire.actions.stream import Stream, StreamableValue
+from yieldwire.errors import Json, UsageError
+
+K = TypeVar("K")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Starting(Protocol):
+    """Starts runs: an application, or a run that starts others."""
+
+    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
+        """Return ``action``; raise `UsageError` if it is not one of the application's."""
+        ...
+
+    async def begin(
+        self, action: Runnable[..., Any, T], data: object, *, owner: str | None, key: str | None
+    ) -> Run[T]:
+        """Start a detached run."""
+        ...
+
+
+class Call(Coroutine[Any, Any, Run[T]]):
+    """The call of an action. It starts one run, and is used once, in one of three ways.
+
+    ``run = await call`` returns the run, ``async for chunk in call`` yields its chunks, and
+    ``await call.result()`` returns its result.
+    """
+
+    def __init__(
+        self,
+        start: Coroutine[Any, Any, Run[T]],
+        leave: Callable[[str], object] | None = None,
+    ) -> None:
+        self._start, self._leave = start, leave
+
+    def __await__(self) -> Generator[Any, Any, Run[T]]:
+        return self._start.__await__()
+
+    async def __aiter__(self) -> AsyncGenerator[Json, None]:
+        """Yield the chunks of the action, as plain JSON values.
+
+        Raises:
+            ActionError: If the run fails with an error of the action's own.
+            RunError: If it is cancelled, or fails for another reason.
+            YieldwireError: If it cannot be started.
+        """
+        run = await self._start
+        try:
+            async with aclosing(aiter(run)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except BaseException:
+            self._leave_run(run)
+            raise
+
+    async def result(self) -> T:
+        """Return the result when the run has completed, as the type that the action declares.
+
+        Raises:
+            ActionError: If the run fails with an error of the action's own.
+            RunError: If it is cancelled, or fails for another reason.
+            YieldwireError: If it cannot be started.
+        """
+        run = await self._start
+        try:
+            return await run.result()
+        except BaseException:
+            self._leave_run(run)
+            raise
+
+    def _leave_run(self, run: Run[T]) -> None:
+        if self._leave is not None:
+            self._leave(run.id)
+
+    # What makes it a coroutine, of which a task can be made.
+
+    def send(self, value: Any, /) -> Any:  # noqa: ANN401 - as the base class
+        """Continue the start, as a coroutine's."""
+        return self._start.send(value)
+
+    def throw(
+        self,
+        kind: Any,  # noqa: ANN401 - as the base class
+        value: BaseException | object = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> Any:  # noqa: ANN401 - as the base class
+        """Raise in the start, as a coroutine's."""
+        return self._start.throw(kind, value, traceback)
+
+    def close(self) -> None:
+        """Drop the start, as a coroutine's."""
+        self._start.close()
+
+
+class Starter(Generic[K]):
+    """Starts detached runs from Python: ``run = await actions.start(count, to=3)``.
+
+    A detached run continues with or without readers. Pass the input as the action's own
+    parameters, without the injected ones; type checkers know them if the injected ones come
+    first::
+
+        async def report(ctx: Context, month: str) -> Report: ...
+
+
+        run = await actions.start(report, month="May")
+
+    Otherwise, and if the input is one object, pass that; it is checked when the run starts:
+    ``await actions.start(report, {"month": "May"}, owner="ada")``.
+
+    The call can also be iterated for the run's chunks, and has the run's ``result()``; see `Call`.
+    """
+
+    def __init__(
+        self,
+        starts: Starting,
+        options: Mapping[str, str | None] | None = None,
+        *,
+        leave: Callable[[str], object] | None = None,
+    ) -> None:
+        self._starts, self._options, self._leave = starts, options, leave
+
+    def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Starter[K]":
+        """Return a starter with an owner or an idempotency key.
+
+        Args:
+            owner: The run's owner; ``None``: no owner, so anyone with its id can read it.
+            key: The same owner, action, key and input give the same run, however often started.
+
+        Example:
+            >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
+            >>> run = await start(report, month="May")  # doctest: +SKIP
+        """
+        return Starter(self._starts, {"owner": owner, "key": key}, leave=self._leave)
+
+    @overload
+    def __call__(
+        self, action: Runnable[P, Any, T], /, *args: P.args, **input: P.kwargs
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self, action: Runnable[Concatenate[K, P], Any, T], /, *args: P.args, **input: P.kwargs
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[Concatenate[Stream[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[Concatenate[StreamableValue[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[Concatenate[K, Stream[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[Concatenate[K, StreamableValue[Any], P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[Concatenate[Stream[Any], K, P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[Concatenate[StreamableValue[Any], K, P], Any, T],
+        /,
+        *args: P.args,
+        **input: P.kwargs,
+    ) -> Call[T]: ...
+    @overload
+    def __call__(
+        self,
+        action: Runnable[..., Any, T],
+        input: Mapping[str, object],
+        /,
+        *,
+        owner: str | None = None,
+        key: str | None = None,
+    ) -> Call[T]: ...
+    def __call__(self, action: Any, /, *args: Any, **input: Any) -> Call[Any]:
+        """Call an action: await the call to start a run, and to get it.
+
+        Raises:
+            ValidationFailed: If the input is invalid.
+            KeyReused: If the key belongs to another input.
+            UsageError: If ``action`` is not one of the application's, or input and options
+                cannot be told apart.
+            YieldwireError: Any error with which a guard refuses.
+        """
+        return Call(self._begin(action, args, input), self._leave)
+
+    async def _begin(self, action: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Run[Any]:  # noqa: ANN401 - anything can be passed
+        action = self._starts.own(action)
+        options = self._options
+        if options is None:
+            options = _options_in(action, args, named)
+        data = input_of(action, args, named)
+        return await self._starts.begin(
+            action, data, owner=options.get("owner"), key=options.get("key")
+        )
+
+
+def _options_in(
+    action: Runnable[..., Any, Any], args: tuple[Any, ...], named: dict[str, Any]
+) -> Mapping[str, str | None]:
+    """Take the options out of the named arguments of a call."""
+    options: dict[str, str | None] = {
+        name: named.pop(name) for name in ("owner", "key") if name in named
+    }
+    unclear = set() if _is_object(args) else options.keys() & set(_inputs_of(action))
+    if unclear:
+        raise UsageError(
+            f"{action.name} has an input called {min(unclear)!r}, which is also an option "
+            "of start(): write start.with_options(owner=…, key=…)(…), whose arguments are all "
+            "input."
+        )
+    return options
+
+
+def input_of(
+    action: Runnable[..., Any, Any], args: tuple[Any, ...], named: Mapping[str, Any]
+) -> object:
+    """Return the input of a call, not validated yet.
+
+    Raises:
+        UsageError: If there are more arguments than inputs.
+    """
+    if _is_object(args) and not named:
+        return args[0]
+    names = _inputs_of(action)
+    if len(args) > len(names):
+        raise UsageError(f"{action.name} has {len(names)} inputs, and {len(args)} were given.")
+    given = {**dict(zip(names, args, strict=False)), **named}
+    body = action.signature.body
+    return given.get(body, given) if body is not None else given
+
+
+def _is_object(args: tuple[Any, ...]) -> bool:
+    return len(args) == 1 and isinstance(args[0], Mapping)
+
+
+def _inputs_of(action: Runnable[..., Any, Any]) -> list[str]:
+    """Return the names of the parameters that are input, in their order."""
+    injected = {**action.signature.injected, **action.signature.resources}
+    return [name for name in inspect.signature(action.function).parameters if name not in injected]
