@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yieldwire.codecs.sse import Message, SSEDecoder, SSEEncoder, SSEParser
+from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEMessage, SSEParser
 from yieldwire.errors import ProtocolError
 from yieldwire.log.events import Block, EventType
 
 BOM = b"\xef\xbb\xbf"
 
 
-def parse(*slices: bytes) -> list[Message]:
+def parse(*slices: bytes) -> list[SSEMessage]:
     parser = SSEParser()
     return [message for piece in slices for message in parser.feed(piece)]
 
 
-def message(data: str, event: str = "message", last_event_id: str = "") -> Message:
-    return Message(event=event, data=data, last_event_id=last_event_id)
+def message(data: str, event: str = "message", last_event_id: str = "") -> SSEMessage:
+    return SSEMessage(event=event, data=data, last_event_id=last_event_id)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def message(data: str, event: str = "message", last_event_id: str = "") -> Messa
     ids=repr,
 )
 def test_a_stream_is_interpreted_as_the_standard_says(
-    stream: bytes, messages: list[Message]
+    stream: bytes, messages: list[SSEMessage]
 ) -> None:
     assert parse(stream) == messages
     assert parse(*(bytes([byte]) for byte in stream)) == messages

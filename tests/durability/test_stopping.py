@@ -199,7 +199,7 @@ async def test_an_action_that_does_not_fit_is_begun_again_elsewhere_within_secon
     log = await log_of(tmp_path, run_id, within=10)
 
     (restarted,) = [event for event in log if event.type == "restarted"]
-    assert restarted.value == {"attempt": 2}
+    assert restarted.value == {"attempt": 2, "keep": 0}
     assert str(log[restarted.seq].value).startswith("attempt 2")
     assert kinds(log)[-1] == "done"
 

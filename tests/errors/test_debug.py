@@ -111,7 +111,7 @@ async def test_what_the_framework_refuses_is_told_where_it_was_asked() -> None:
 
     debug = await debug_sent_of(act)
 
-    assert debug["type"] == "yieldwire.errors.UsageError"
+    assert debug["type"] == "yieldwire.errors.usage.UsageError"
     assert functions_in(debug["traceback"]) == ["act"]
 
 

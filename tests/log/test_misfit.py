@@ -142,7 +142,7 @@ async def test_debug_and_the_log_say_what_and_where_and_in_which_line(
 
     message = f"{function.__name__}: {place} is of the type tests.log.test_misfit.Moment"
     assert (kind, error["code"]) == ("error", "INTERNAL_ERROR")
-    assert error["debug"]["type"] == "yieldwire.errors.InvalidOutput"
+    assert error["debug"]["type"] == "yieldwire.errors.usage.InvalidOutput"
     assert error["debug"]["message"].startswith(message)
     assert message in caplog.text
     assert f"in {function.__name__}\n" in error["debug"]["traceback"] + "\n"

@@ -2,13 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import ClassVar, Final, TypeVar
 
 from yieldwire.log.delivery import Delivery
 from yieldwire.log.events import Block
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, Query, Reach, Revoked
@@ -153,6 +154,28 @@ class Link:
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         return await self._pass(lambda: self._store.heartbeat(run_id, fence=fence, lease=lease))
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        return await self._pass(lambda: self._store.restart(run_id, fence=fence, delay=delay))
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        send = partial(self._store.send, run_id, message, most=most, most_bytes=most_bytes)
+        return await self._pass(send)
+
+    async def inbox(self, run_id: str, after: int, *, wait: float = 0.0) -> Sequence[Message]:
+        if wait <= 0:
+            return await self._pass(lambda: self._store.inbox(run_id, after))
+        messages = await self._store.inbox(run_id, after, wait=wait)
+        await self._travel()
+        return messages
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        await self._pass(lambda: self._store.save(run_id, name, data, seq=seq, fence=fence))
+
+    async def saved(self, run_id: str, /) -> Mapping[str, bytes]:
+        return await self._pass(lambda: self._store.saved(run_id))
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         return await self._pass(lambda: self._store.request_cancel(run_id, reason))

@@ -1,7 +1,6 @@
 """The memory store keeps the contract, and wakes readers by futures."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -11,6 +10,8 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.memory.deliveries import WAITING_KEPT
+from yieldwire.stores.memory.entry import Entry
+from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
 from yieldwire.testing.contract.harness import chunks, claimed, created, finish, finished
@@ -111,10 +112,14 @@ class Watched(MemoryStore):
 
     def __init__(self, clock: MovingClock) -> None:
         super().__init__(clock=clock)
-        self.looked = 0
+        self._lookout = self.watch = WatchedLookout()
 
-    def _whose_time_may_have_come(self, now: float) -> list[Any]:
-        entries = super()._whose_time_may_have_come(now)
+
+class WatchedLookout(Lookout):
+    looked = 0
+
+    def take(self, now: float) -> list[Entry]:
+        entries = super().take(now)
         self.looked += len(entries)
         return entries
 
@@ -136,7 +141,7 @@ async def test_a_sweep_looks_only_at_runs_whose_time_may_have_come() -> None:
         clock.advance(0.5)
         assert await store.sweep() == []
 
-    assert store.looked <= 2 * len(runs)
+    assert store.watch.looked <= 2 * len(runs)
 
 
 async def test_a_reader_that_leaves_early_brings_the_end_of_lingering_forward() -> None:

@@ -7,7 +7,7 @@ two awaits, which acts as the database's transaction.
 import asyncio
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -18,9 +18,11 @@ from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.delivery import Delivery, endings
 from yieldwire.log.events import Block
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
+from yieldwire.stores.inbox import InboxState, accept
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Kept:
     expires: float = math.inf
     blocks: list[Block] = field(default_factory=list)
     readers: dict[str, float] = field(default_factory=dict)
+    messages: list[Message] = field(default_factory=list)
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -149,6 +153,40 @@ class ToyStore:
         transitions.check_right(kept.record, fence)
         kept.lease_until = self.now() + lease
         return kept.record.cancel_reason
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        kept = self._kept(run_id)
+        step = transitions.restart(kept.record, fence, self.wall())
+        kept.lease_until = self.now() + delay + transitions.CLAIM_SECONDS
+        return self._take(kept, step)
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        kept = self._kept(run_id)
+        has_ended = kept.record.status.is_terminal
+        state = InboxState.of(kept.messages, message, has_ended=has_ended)
+        known = accept(message, state, most=most, most_bytes=most_bytes)
+        if known is None:
+            known = message._replace(number=state.last + 1, at=self.wall())
+            kept.messages.append(known)
+            self._changed()
+        return known
+
+    async def inbox(self, run_id: str, after: int, *, wait: float = 0.0) -> Sequence[Message]:
+        kept = self._kept(run_id)
+        if wait > 0 and not kept.messages[after:] and not kept.record.status.is_terminal:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.data.change.wait(), wait)
+        return self._kept(run_id).messages[after:]
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        kept = self._kept(run_id)
+        kept.record = transitions.save(kept.record, seq, fence)
+        kept.checkpoints[name] = data
+
+    async def saved(self, run_id: str, /) -> Mapping[str, bytes]:
+        return dict(self._kept(run_id).checkpoints)
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         kept = self._kept(run_id)

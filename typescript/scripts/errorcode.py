@@ -11,7 +11,7 @@ from yieldwire.errors import CallError, RunError, Unreachable, YieldwireError
 TARGET: Final = Path(__file__).parent.parent / "src" / "core" / "code.ts"
 
 PAGE: Final = """\
-/** Error codes. Written by `make generate` from `src/yieldwire/errors.py`; change it there. */
+/** Error codes. Written by `make generate` from `src/yieldwire/errors`; change it there. */
 
 /** The codes that every action can end with, in addition to its own. */
 export type ProtocolCode ={sent}

@@ -76,7 +76,7 @@ class SSEEncoder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class SSEMessage:
     """One dispatched message of an event stream, of any type."""
 
     event: str
@@ -100,13 +100,13 @@ class SSEParser:
         self._event, self._data = "", list[str]()
         self._next_id = self._last_id = ""
 
-    def feed(self, data: bytes, /) -> list[Message]:
+    def feed(self, data: bytes, /) -> list[SSEMessage]:
         """Return the messages that ``data`` completes.
 
         Raises:
             ProtocolError: If one event is larger than the limit.
         """
-        messages: list[Message] = []
+        messages: list[SSEMessage] = []
         for line in self._lines(data):
             self._held += len(line)
             if self._held > self._limit:
@@ -156,13 +156,15 @@ class SSEParser:
         elif name == b"retry" and value.isdigit():
             self.retry_ms = int(value[:9])
 
-    def _dispatch(self) -> Message | None:
+    def _dispatch(self) -> SSEMessage | None:
         self._held, self._last_id = 0, self._next_id
         data, event = self._data, self._event
         self._data, self._event = [], ""
         if not data:
             return None
-        return Message(event=event or "message", data="\n".join(data), last_event_id=self._last_id)
+        return SSEMessage(
+            event=event or "message", data="\n".join(data), last_event_id=self._last_id
+        )
 
 
 class SSEDecoder:

@@ -16,7 +16,7 @@ END_BYTES: Final = 512
 _LINE_END: Final = len(b"\n")
 """The size of a chunk's line without its JSON."""
 _NAME_BYTES: Final = len(b"!cancelled ")
-_RESTART_BYTES: Final = len(b'!restarted {"attempt":}\n') + len(str(sys.maxsize))
+_RESTART_BYTES: Final = len(b'!restarted {"attempt":,"keep":}\n') + 2 * len(str(sys.maxsize))
 """What a store writes for another attempt."""
 _RESTARTS: Final = 1000
 """The maximum of restarts with reserved space: the number of retries has no limit."""

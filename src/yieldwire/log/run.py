@@ -99,12 +99,16 @@ class RunRecord(NamedTuple):
     """How many of its newest events a feed keeps; ``None``: all."""
     webhooks: tuple[str, ...] = ()
     """URLs that are told when the run has ended."""
+    parent: str | None = None
+    """The id of the run whose action started this one."""
 
     status: Status = Status.PENDING
     fence: int = 0
     attempt: int = 0
     seq: int = 0
     first_seq: int = 1
+    saved_seq: int = 0
+    """The event up to which the log stays valid if another attempt follows; 0: none of it."""
     cancel_reason: str | None = None
     created_at: float = 0.0
     started_at: float | None = None

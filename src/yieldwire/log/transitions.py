@@ -57,6 +57,21 @@ def append(run: RunRecord, block: Block, after: int, now: float) -> RunRecord:
     return run.changed(seq=block.last, status=advance(run.status, block.end), ended_at=now)
 
 
+def save(run: RunRecord, seq: int | None, fence: int) -> RunRecord:
+    """Set the run's saved place to ``seq``, if that is given.
+
+    Raises:
+        Fenced: If another writer holds the run, or it is not running.
+        AppendConflict: If the log has no such event.
+    """
+    check_right(run, fence)
+    if seq is None:
+        return run
+    if seq > run.seq:
+        raise AppendConflict(f"Run {run.id} is at seq {run.seq}, before {seq}.")
+    return run.changed(saved_seq=seq)
+
+
 def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Block | None]:
     """Record why the run should stop; a pending run is cancelled at once.
 
@@ -80,7 +95,25 @@ def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
         return run, None
     if run.attempt > run.retries or run.cancel_reason is not None:
         return _end_without_worker(run, EventType.ERROR, RunInterrupted(), now)
-    data = to_json({"attempt": run.attempt + 1})
+    return _restarted(run, now)
+
+
+def restart(run: RunRecord, fence: int, now: float) -> tuple[RunRecord, Block]:
+    """End the attempt of the holder of ``fence``, so that another one follows.
+
+    A run that was asked to stop is cancelled instead.
+
+    Raises:
+        Fenced: If another writer holds the run, or it is not running.
+    """
+    check_right(run, fence)
+    if run.cancel_reason is not None:
+        return _end_without_worker(run, EventType.CANCELLED, RunCancelled(run.cancel_reason), now)
+    return _restarted(run, now)
+
+
+def _restarted(run: RunRecord, now: float) -> tuple[RunRecord, Block]:
+    data = to_json({"attempt": run.attempt + 1, "keep": run.saved_seq})
     block = Block.of_event(run.id, run.seq + 1, EventType.RESTARTED, data, now)
     status = advance(run.status, EventType.RESTARTED)
     return run.changed(status=status, fence=run.fence + 1, seq=block.last), block

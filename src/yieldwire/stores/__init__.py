@@ -13,7 +13,9 @@ from yieldwire.errors import NotFound, RateLimited, RunCancelled
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.blobs import Blobs
+from yieldwire.stores.checkpoints import Checkpoints
 from yieldwire.stores.deliveries import Deliveries
+from yieldwire.stores.inbox import Inbox
 
 Reach = Literal["process", "machine", "network"]
 
@@ -38,13 +40,17 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which runs to find. ``everyone`` ignores the owner; ``before`` is a run's id."""
+    """Which runs to find.
+
+    ``everyone`` ignores the owner; ``before`` and ``parent`` are ids of runs.
+    """
 
     owner: str | None = None
     everyone: bool = False
     status: Status | None = None
     action: str | None = None
     label: str | None = None
+    parent: str | None = None
     before: str | None = None
     limit: int = 50
 
@@ -55,6 +61,7 @@ class Query:
             and (self.status is None or run.status is self.status)
             and (self.action is None or run.action == self.action)
             and (self.label is None or self.label in run.labels)
+            and (self.parent is None or self.parent == run.parent)
         )
 
 
@@ -230,6 +237,22 @@ class Leases(Protocol):
         """
         ...
 
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        """End a running attempt so that another one follows: the run is pending again.
+
+        The log gets the event ``restarted``, and the fence rises. A sweep gives the run to another
+        process only after ``delay`` seconds and the time in which a run must be claimed. A run
+        that was asked to stop is cancelled instead. Whether the run has attempts left is the
+        caller's concern.
+
+        Raises:
+            NotFound: If there is no such run.
+            Fenced: If another writer holds the run, or it is not running.
+            StoreError: If the store failed; whether it was restarted is unknown. If the call is
+                repeated and is refused, it was, or the right was lost before.
+        """
+        ...
+
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop: a pending run is cancelled at once, an ended run does not change.
 
@@ -252,7 +275,9 @@ class Leases(Protocol):
         ...
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
-        """Delete runs with their log and key: those past their retention, or the given one.
+        """Delete runs: those past their retention, or the given one.
+
+        A run's log, key, inbox and checkpoints are deleted with it.
 
         Raises:
             NotFound: If the given run does not exist.
@@ -307,7 +332,7 @@ class Revocations(Protocol):
         ...
 
 
-class RunStore(Store, Leases, Keys, Revocations, Deliveries, Protocol):
+class RunStore(Store, Leases, Inbox, Checkpoints, Keys, Revocations, Deliveries, Protocol):
     """All contracts together; every included store implements them."""
 
     async def open(self) -> None:

@@ -4,16 +4,14 @@ Theory of operation. Everything happens between two awaits of one event loop, so
 method is one atomic step. An entry holds the run's record; the few fields that change
 with every block are kept separately and written into the record only on request. Each
 reader waits on its own future, which the next append resolves. A sweep looks only at runs
-that can be due: each run is listed under the second at which it can be due at the earliest,
-and listed again if that has been postponed.
+that can be due.
 """
 
 import asyncio
 import heapq
-import math
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -26,6 +24,7 @@ from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.delivery import endings
 from yieldwire.log.events import Block
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import CountOrZero, settings
 from yieldwire.stores import (
@@ -41,6 +40,7 @@ from yieldwire.stores import (
 )
 from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
+from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.waiters import resolve
 
 
@@ -71,8 +71,7 @@ class MemoryStore(MemoryDeliveries):
         """The run of each shared feed, until it ends or is asked to stop."""
         self._live: dict[tuple[str, str | None], int] = {}
         """How many unfinished runs there are, by caller and by caller and action."""
-        self._looks: dict[float, dict[str, Entry]] = {}
-        """Runs by the second in which a sweep looks at them."""
+        self._lookout = Lookout()
         self._expiries: list[tuple[float, str]] = []
         self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
         self._revocations: deque[tuple[int, str, float]] = deque(maxlen=REVOCATIONS_KEPT)
@@ -95,7 +94,7 @@ class MemoryStore(MemoryDeliveries):
         self._entries[run.id] = entry
         for place in _places(run):
             self._live[place] = self._live.get(place, 0) + 1
-        self._note(entry)
+        self._lookout.note(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
         if admission.feed is not None:
@@ -131,23 +130,6 @@ class MemoryStore(MemoryDeliveries):
         every, same = _places(run)
         live = self._live
         too_many(run, admission, same=live.get(same, 0), every=live.get(every, 0))
-
-    def _note(self, entry: Entry) -> None:
-        """Make a sweep look at the run when it can be due."""
-        at = entry.due_at()
-        if at >= entry.look_at:
-            return  # a sweep looks at it earlier, and postpones it then
-        if entry.look_at != math.inf:
-            self._unnote(entry)
-        entry.look_at = math.floor(at)
-        self._looks.setdefault(entry.look_at, {})[entry.record.id] = entry
-
-    def _unnote(self, entry: Entry) -> None:
-        bucket = self._looks[entry.look_at]
-        bucket.pop(entry.record.id, None)
-        if not bucket:
-            del self._looks[entry.look_at]
-        entry.look_at = math.inf
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run's current record."""
@@ -212,7 +194,7 @@ class MemoryStore(MemoryDeliveries):
         entry.writer = entry.record.fence
         if lease is not None:
             entry.lease_until = self._clock.monotonic() + lease
-            self._note(entry)
+            self._lookout.note(entry)
         return entry.record
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
@@ -220,8 +202,15 @@ class MemoryStore(MemoryDeliveries):
         entry = self._entry(run_id)
         transitions.check_right(entry.record, fence)
         entry.lease_until = self._clock.monotonic() + lease
-        self._note(entry)
+        self._lookout.note(entry)
         return entry.record.cancel_reason
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        """End a running attempt so that another one follows."""
+        entry = self._entry(run_id)
+        step = transitions.restart(entry.current(), fence, self._clock.now())
+        entry.lease_until = None
+        return self._take(entry, step)
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
@@ -252,8 +241,9 @@ class MemoryStore(MemoryDeliveries):
             self._live[place] -= 1
             if not self._live[place]:
                 del self._live[place]
-        if entry.look_at != math.inf:
-            self._unnote(entry)
+        self._lookout.drop(entry)
+        if entry.inbox is not None:
+            entry.inbox.wake()
         self._ended_bytes += entry.size()
         heapq.heappush(self._expiries, (self._clock.monotonic() + record.retention, record.id))
 
@@ -262,7 +252,7 @@ class MemoryStore(MemoryDeliveries):
         now, wall, changed = self._clock.monotonic(), self._clock.now(), list[RunRecord]()
         for key in [key for key, until in self._refused.items() if until <= now]:
             del self._refused[key]
-        for entry in self._whose_time_may_have_come(now):
+        for entry in self._lookout.take(now):
             is_lost = entry.lease_until is not None and entry.lease_until < now
             is_forsaken = transitions.is_forsaken(entry.record, entry.last_read(now), now)
             # Asked to stop first: a run without readers is not restarted.
@@ -274,15 +264,8 @@ class MemoryStore(MemoryDeliveries):
             if is_forsaken or is_lost:
                 changed.append(entry.current())
             if not entry.record.status.is_terminal:
-                self._note(entry)
+                self._lookout.note(entry)
         return changed
-
-    def _whose_time_may_have_come(self, now: float) -> list[Entry]:
-        seconds = sorted(second for second in self._looks if second <= now)
-        entries = [entry for second in seconds for entry in self._looks.pop(second).values()]
-        for entry in entries:
-            entry.look_at = math.inf
-        return entries
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
         """Delete runs with their log and key."""
@@ -307,7 +290,36 @@ class MemoryStore(MemoryDeliveries):
         self._ended_bytes -= entry.size()
         if entry.key is not None:
             self._keys.pop(entry.key, None)
-        entry.wake()
+        entry.wake_all()
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        """Accept a message to a run that has not ended."""
+        entry, now = self._entry(run_id), self._clock.now()
+        has_ended = entry.record.ended_at is not None
+        inbox = entry.opened_inbox()
+        return inbox.send(message, now, most=most, most_bytes=most_bytes, has_ended=has_ended)
+
+    async def inbox(self, run_id: str, after: int, *, wait: float = 0.0) -> Sequence[Message]:
+        """Return the messages after number ``after``, or wait for the next."""
+        entry = self._entry(run_id)
+        inbox = entry.opened_inbox()
+        if inbox.behind(after) or wait <= 0 or entry.record.ended_at is not None:
+            return inbox.behind(after)
+        await inbox.wait(wait)
+        self._entry(run_id)
+        return inbox.behind(after)
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        """Keep ``data`` as the checkpoint ``name``."""
+        entry = self._entry(run_id)
+        entry.record = transitions.save(entry.current(), seq, fence)
+        entry.checkpoints[name] = data
+
+    async def saved(self, run_id: str, /) -> Mapping[str, bytes]:
+        """Return the run's checkpoints by name."""
+        return dict(self._entry(run_id).checkpoints)
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
         """Record that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
@@ -321,7 +333,7 @@ class MemoryStore(MemoryDeliveries):
             entry.readers.pop(reader, None)
             entry.read_until = max(entry.read_until, now)
             if not entry.record.status.is_terminal:
-                self._note(entry)
+                self._lookout.note(entry)
 
     async def revoke(self, owner: str, /) -> float:
         """Record that the access of ``owner`` was revoked, and return when."""
@@ -348,13 +360,12 @@ class MemoryStore(MemoryDeliveries):
         """Serve the event loop of this call. Runs do not change."""
         loop = asyncio.get_running_loop()
         for entry in self._entries.values():
-            for waiter in [waiter for waiter in entry.waiters if waiter.get_loop() is not loop]:
-                del entry.waiters[waiter]  # nobody is left in that loop to wake
+            entry.forget_waiters(loop)
 
     async def close(self) -> None:
         """Wake all waiting readers; there is nothing else to release."""
         for entry in self._entries.values():
-            entry.wake()
+            entry.wake_all()
 
 
 def _is_over(record: RunRecord) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
+from yieldwire.stores.memory.inbox import MemoryInbox
 from yieldwire.stores.memory.pack import Pack
 from yieldwire.stores.waiters import resolve
 
@@ -57,6 +58,8 @@ class Entry:
     lease_until: float | None = None
     look_at: float = math.inf
     """The second in which a sweep looks at this run; infinite if none does."""
+    inbox: MemoryInbox | None = None
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
 
     def current(self) -> RunRecord:
         """Return the record with the current seqs."""
@@ -151,12 +154,33 @@ class Entry:
         log = sum([len(piece.body) + _BLOCK_BYTES for piece in self.pieces])
         log += sum(map(len, self.loose))
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
-        return _RUN_BYTES + facts + log
+        inbox = 0 if self.inbox is None else self.inbox.size()
+        saved = sum(map(len, self.checkpoints.values()))
+        return _RUN_BYTES + facts + log + inbox + saved
+
+    def opened_inbox(self) -> MemoryInbox:
+        """Return the run's inbox, which is created if it has none yet."""
+        if self.inbox is None:
+            self.inbox = MemoryInbox()
+        return self.inbox
 
     def wake(self) -> None:
         """Wake all waiting readers."""
         for waiter in self.waiters:
             resolve(waiter, is_news=True)
+
+    def wake_all(self) -> None:
+        """Wake all waiting readers, and those who wait for a message."""
+        self.wake()
+        if self.inbox is not None:
+            self.inbox.wake()
+
+    def forget_waiters(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drop all waits but those in ``loop``: nobody is left in another loop to wake."""
+        here = {waiter: None for waiter in self.waiters if waiter.get_loop() is loop}
+        self.waiters = here
+        if self.inbox is not None:
+            self.inbox.forget_waiters(loop)
 
     def stands_already(self, block: Block) -> bool:
         """Whether the log has exactly the bytes of ``block`` at its place."""

@@ -15,7 +15,7 @@ process; with ``"FULL"`` also that of the machine, at about four times the cost 
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -27,6 +27,7 @@ from yieldwire.errors import Conflict
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import Block
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, Seconds, settings
 from yieldwire.stores import (
@@ -37,10 +38,10 @@ from yieldwire.stores import (
     Revoked,
     no_such_run,
     page_of,
-    too_many,
 )
 from yieldwire.stores.blobs import Blobs, FolderBlobs
 from yieldwire.stores.reads import Reads
+from yieldwire.stores.sqlite.checkpoints import CheckpointTable
 from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
 from yieldwire.stores.sqlite.file import (
     FileSettings,
@@ -48,8 +49,8 @@ from yieldwire.stores.sqlite.file import (
     statements,
     to_block,
     to_record,
-    to_row,
 )
+from yieldwire.stores.sqlite.inbox import InboxTable
 from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import BlockItem, LogTable
@@ -107,10 +108,14 @@ class SQLiteStore(SQLiteDeliveries):
         self._log = LogTable(self._sql, self._clock)
         self._deliveries = DeliveryTable(self._sql, self._clock)
         self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
-        self._waiters, self._tails = Waiters(self._ask_heads), Tails()
+        self._messages = InboxTable(self._log, self._clock)
+        self._checkpoints = CheckpointTable(self._log)
+        self._waiters = Waiters(partial(self._ask_heads, "heads"))
+        self._inboxes = Waiters(partial(self._ask_heads, "inbox_heads"))
+        self._tails = Tails()
         self._reads = Reads(self._ask_page)
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
-        self._lanes = Lanes(settings, self._clock, self._log, self._waiters.look_for_all)
+        self._lanes = Lanes(settings, self._clock, self._log, self._look_for_all)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
@@ -120,21 +125,7 @@ class SQLiteStore(SQLiteDeliveries):
             known = self._keys.known(connection, admission)
             if known is not None:
                 return known
-            live = self._log.one(
-                connection, "count_live", quota_key=run.quota_key, action=run.action
-            )
-            too_many(run, admission, same=live["same"], every=live["every"])
-            columns = {
-                "key": admission.key,
-                "fingerprint": admission.fingerprint,
-                "feed": admission.feed,
-                "lease_until": self._clock.monotonic()
-                + (admission.lease or transitions.CLAIM_SECONDS),
-                "read_until": self._clock.monotonic(),
-            }
-            row = {**to_row(run), **columns}
-            row["run"] = connection.execute(self._sql["insert_run"], row).lastrowid
-            connection.execute(self._sql["insert_input"], row)
+            self._log.insert(connection, run, admission)
             return run
 
         return await self._write(work)
@@ -157,6 +148,8 @@ class SQLiteStore(SQLiteDeliveries):
             raise
         finally:
             self._reads.forget_all()
+            if block.end is not None:
+                self._inboxes.wake(run_id)
         self._tails.add(run_id, block, first_seq)
         self._waiters.wake(run_id, block.last)
         return block.last
@@ -168,7 +161,7 @@ class SQLiteStore(SQLiteDeliveries):
         if page := self._tails.page(run_id, after, max_bytes):
             return page
         if wait > 0:
-            await self._wait(run_id, after, wait)
+            await self._wait(self._waiters, run_id, after, wait)
             if page := self._tails.page(run_id, after, max_bytes):
                 return page
         await self._lanes.open_reader()
@@ -194,43 +187,35 @@ class SQLiteStore(SQLiteDeliveries):
         finally:
             self._reads.forget_all()
 
-    async def _wait(self, run_id: str, after: int, timeout: float) -> None:
+    async def _wait(self, waiters: Waiters, run_id: str, after: int, timeout: float) -> None:
         await self._lanes.open_reader()
         # The file is queried once the waiter is there, so no append can fall between.
-        with self._waiters.waiter(run_id, after, timeout) as waiter:
+        with waiters.waiter(run_id, after, timeout) as waiter:
             self._watch()
-            self._waiters.look([run_id])
+            waiters.look([run_id])
             await waiter
         self._watch()
 
-    def _ask_heads(self, run_ids: set[str]) -> asyncio.Future[Heads]:
+    def _ask_heads(self, name: str, run_ids: set[str]) -> asyncio.Future[Heads]:
         values = {"ids": to_json(run_ids).decode()}
-        statement = self._sql["heads"]
+        statement = self._sql[name]
         return self._lanes.ask(lambda connection: dict(connection.execute(statement, values)))
 
     def _watch(self) -> None:
-        self._lanes.watch(is_awaited=bool(self._waiters))
+        self._lanes.watch(is_awaited=bool(self._waiters or self._inboxes))
+
+    def _look_for_all(self) -> None:
+        self._waiters.look_for_all()
+        self._inboxes.look_for_all()
+
+    def _wake(self, run_id: str) -> None:
+        """Wake all who wait for something of a run, as it can have ended or be gone."""
+        self._waiters.wake(run_id)
+        self._inboxes.wake(run_id)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""
-        parts, values = ["SELECT * FROM records WHERE 1"], dict[str, object](limit=query.limit)
-        for column, value in (("status", query.status), ("action", query.action)):
-            if value is not None:
-                parts.append(f"AND {column} = :{column}")
-                values[column] = str(value)
-        if not query.everyone:
-            parts.append("AND owner IS :owner")
-            values["owner"] = query.owner
-        if query.label is not None:
-            parts.append("AND EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label)")
-            values["label"] = query.label
-        if query.before is not None:
-            parts.append("AND n < (SELECT n FROM runs WHERE id = :before)")
-            values["before"] = query.before
-        statement = " ".join([*parts, "ORDER BY n DESC LIMIT :limit"])
-        return await self._lanes.read(
-            lambda connection: self._log.records(connection.execute(statement, values))
-        )
+        return await self._lanes.read(partial(self._log.find, query=query))
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         """Start the next attempt of a pending run."""
@@ -255,6 +240,21 @@ class SQLiteStore(SQLiteDeliveries):
 
         return await self._write(work)
 
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        """End a running attempt so that another one follows."""
+        until = self._clock.monotonic() + delay + transitions.CLAIM_SECONDS
+
+        def work(connection: sqlite3.Connection) -> RunRecord:
+            row = self._log.row(connection, run_id)
+            run, block = transitions.restart(to_record(row), fence, self._clock.now())
+            return self._log.keep(connection, row, run, block, lease_until=until)
+
+        try:
+            return await self._write(work)
+        finally:
+            self._tails.forget(run_id)
+            self._wake(run_id)
+
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
 
@@ -269,7 +269,7 @@ class SQLiteStore(SQLiteDeliveries):
             return await self._write(work)
         finally:
             self._tails.forget(run_id)  # the log can have been trimmed
-            self._waiters.wake(run_id)
+            self._wake(run_id)
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Run time-based maintenance, and return the runs that changed."""
@@ -298,7 +298,7 @@ class SQLiteStore(SQLiteDeliveries):
         changed = await self._write(work)
         for run in changed:
             self._tails.forget(run.id)
-            self._waiters.wake(run.id, run.seq)
+            self._wake(run.id)
         return changed
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
@@ -326,8 +326,33 @@ class SQLiteStore(SQLiteDeliveries):
         purged = await self._write(work)
         for forgotten in purged:
             self._tails.forget(forgotten)
-            self._waiters.wake(forgotten)
+            self._wake(forgotten)
         return purged
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        """Accept a message to a run that has not ended."""
+        send = partial(self._messages.send, run_id=run_id, message=message)
+        try:
+            return await self._write(partial(send, most=most, most_bytes=most_bytes))
+        finally:
+            self._inboxes.wake(run_id)  # also if this call is cancelled: it is accepted anyway
+
+    async def inbox(self, run_id: str, after: int, *, wait: float = 0.0) -> Sequence[Message]:
+        """Return the messages after number ``after``, or wait for the next."""
+        if wait > 0:
+            await self._wait(self._inboxes, run_id, after, wait)
+        return await self._lanes.read(partial(self._messages.behind, run_id=run_id, after=after))
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        """Keep ``data`` as the checkpoint ``name``."""
+        save = partial(self._checkpoints.save, run_id=run_id, checkpoint=(name, data))
+        await self._write(partial(save, seq=seq, fence=fence))
+
+    async def saved(self, run_id: str, /) -> Mapping[str, bytes]:
+        """Return the run's checkpoints by name."""
+        return await self._lanes.read(partial(self._checkpoints.saved, run_id=run_id))
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
         """Record that ``reader`` follows the run for the next ``seconds``; 0: it has left."""
@@ -359,10 +384,12 @@ class SQLiteStore(SQLiteDeliveries):
         """Serve the event loop of this call, also after a close, or in another loop than before."""
         if await self._lanes.open():
             self._waiters.forget_all()
+            self._inboxes.forget_all()
             self._reads.forget_all()
 
     async def close(self) -> None:
         """End both threads, after their queued work, and wake all waiting readers."""
         if self._lanes.leave():
             self._waiters.wake_all()
+            self._inboxes.wake_all()
             await self._lanes.close()

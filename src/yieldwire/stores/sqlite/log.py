@@ -20,10 +20,10 @@ from yieldwire.log import transitions
 from yieldwire.log.delivery import endings
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
-from yieldwire.stores import no_such_run
+from yieldwire.stores import Admission, Query, no_such_run, too_many
 from yieldwire.stores.sqlite.deliveries import DeliveryTable
 from yieldwire.stores.sqlite.failure import is_of_item
-from yieldwire.stores.sqlite.file import block_row, to_block, to_record
+from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
 from yieldwire.stores.sqlite.lane import Item
 
 logger = logging.getLogger("yieldwire.worker")
@@ -72,20 +72,57 @@ class LogTable:
         self._texts: dict[int, str] = {}
         self._damaged = set[object]()
 
-    def one(self, connection: sqlite3.Connection, name: str, **values: object) -> Any:  # noqa: ANN401
+    def one(self, connection: sqlite3.Connection, name: str, /, **values: object) -> Any:  # noqa: ANN401
         """Return the first row of a statement's result."""
         return connection.execute(self._sql[name], values).fetchone()
+
+    def all(
+        self, connection: sqlite3.Connection, name: str, /, **values: object
+    ) -> list[sqlite3.Row]:
+        """Return all rows of a statement's result."""
+        return connection.execute(self._sql[name], values).fetchall()
+
+    def number(self, connection: sqlite3.Connection, run_id: str) -> int:
+        """Return the number of a run in the file.
+
+        Raises:
+            NotFound: If there is no such run.
+        """
+        head = self.one(connection, "head", id=run_id)
+        if head is None:
+            raise no_such_run(run_id)
+        return int(head["n"])
 
     def row(self, connection: sqlite3.Connection, run_id: str) -> sqlite3.Row:
         """Return a run's row.
 
         Raises:
-            RunNotFound: If there is none.
+            NotFound: If there is none.
         """
         row: sqlite3.Row | None = self.one(connection, "run_by_id", id=run_id)
         if row is None:
             raise no_such_run(run_id)
         return row
+
+    def insert(self, connection: sqlite3.Connection, run: RunRecord, admission: Admission) -> None:
+        """Create a run.
+
+        Raises:
+            RateLimited: If the caller has too many runs.
+        """
+        live = self.one(connection, "count_live", quota_key=run.quota_key, action=run.action)
+        too_many(run, admission, same=live["same"], every=live["every"])
+        now = self._clock.monotonic()
+        columns = {
+            "key": admission.key,
+            "fingerprint": admission.fingerprint,
+            "feed": admission.feed,
+            "lease_until": now + (admission.lease or transitions.CLAIM_SECONDS),
+            "read_until": now,
+        }
+        row = {**to_row(run), **columns}
+        row["run"] = connection.execute(self._sql["insert_run"], row).lastrowid
+        connection.execute(self._sql["insert_input"], row)
 
     def append(self, connection: sqlite3.Connection, append: BlockItem) -> int:
         """Do what a store's `append` does, and return the log's first seq."""
@@ -164,8 +201,26 @@ class LogTable:
             connection.execute("RELEASE run")
         return kept
 
-    def records(self, rows: Iterable[sqlite3.Row]) -> list[RunRecord]:
-        """Return the runs of these rows, without damaged ones."""
+    def find(self, connection: sqlite3.Connection, query: Query) -> list[RunRecord]:
+        """Return the matching runs, newest first, without damaged ones."""
+        parts, values = ["SELECT * FROM records WHERE 1"], dict[str, object](limit=query.limit)
+        for column in ("status", "action", "parent"):
+            if (value := getattr(query, column)) is not None:
+                parts.append(f"AND {column} = :{column}")
+                values[column] = str(value)
+        if not query.everyone:
+            parts.append("AND owner IS :owner")
+            values["owner"] = query.owner
+        if query.label is not None:
+            parts.append("AND EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label)")
+            values["label"] = query.label
+        if query.before is not None:
+            parts.append("AND n < (SELECT n FROM runs WHERE id = :before)")
+            values["before"] = query.before
+        statement = " ".join([*parts, "ORDER BY n DESC LIMIT :limit"])
+        return self._records(connection.execute(statement, values))
+
+    def _records(self, rows: Iterable[sqlite3.Row]) -> list[RunRecord]:
         found: list[RunRecord] = []
         for row in rows:
             try:

@@ -2,11 +2,12 @@
 INSERT INTO runs (
     id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
     timeout, retries, retention, keep, webhooks, status, fence, attempt, cancel_reason, created_at, started_at,
-    ended_at, lease_until, read_until
+    ended_at, lease_until, read_until, saved_seq, parent
 ) VALUES (
     :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
     :detached, :timeout, :retries, :retention, :keep, :webhooks, :status, :fence, :attempt,
-    :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until
+    :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until,
+    :saved_seq, :parent
 )
 
 -- insert_input: store the input of a new run
@@ -65,6 +66,47 @@ SELECT max(first) FROM blocks WHERE run = :run AND first <= :seq
 
 -- trim: delete whole blocks from a log's beginning
 DELETE FROM blocks WHERE run = :run AND first < :first
+
+-- inbox: what a message to a run meets there
+SELECT n, ended_at IS NOT NULL AS has_ended,
+    (SELECT coalesce(max(number), 0) FROM messages WHERE run = n) AS last,
+    (SELECT count(*) FROM messages WHERE run = n AND NOT is_timeout) AS count,
+    (SELECT coalesce(sum(length(data)), 0) FROM messages WHERE run = n AND NOT is_timeout) AS size
+FROM runs WHERE id = :id
+
+-- message_by_key: the message of an idempotency key
+SELECT number, data, question, by, key, at, is_timeout FROM messages
+WHERE run = :run AND key = :key
+
+-- message_by_question: the message that answers a question
+SELECT number, data, question, by, key, at, is_timeout FROM messages
+WHERE run = :run AND question = :question
+
+-- insert_message: accept a message
+INSERT INTO messages (run, number, data, question, by, key, at, is_timeout)
+VALUES (:run, :number, :data, :question, :by, :key, :at, :is_timeout)
+
+-- messages_behind: the messages after a number
+SELECT number, data, question, by, key, at, is_timeout FROM messages
+WHERE run = :run AND number > :after ORDER BY number
+
+-- inbox_heads: the numbers of the newest messages to the unfinished runs in a JSON array
+SELECT runs.id, (SELECT coalesce(max(number), 0) FROM messages WHERE run = runs.n)
+FROM json_each(:ids) AS asked CROSS JOIN runs ON runs.id = asked.value
+WHERE runs.ended_at IS NULL
+
+-- save_place: check the right to save, and set the run's saved place if one is given
+UPDATE runs SET saved_seq = coalesce(:seq, saved_seq)
+WHERE id = :id AND fence = :fence AND status = 'running'
+AND coalesce(:seq <= (SELECT heads.seq FROM heads WHERE heads.n = runs.n), 1)
+RETURNING n
+
+-- save: keep a checkpoint
+INSERT INTO checkpoints (run, name, data) VALUES (:run, :name, :data)
+ON CONFLICT (run, name) DO UPDATE SET data = excluded.data
+
+-- saved: the checkpoints of a run
+SELECT name, data FROM checkpoints WHERE run = :run
 
 -- renew_lease: a heartbeat
 UPDATE runs SET lease_until = :until WHERE id = :id AND fence = :fence AND status = 'running'

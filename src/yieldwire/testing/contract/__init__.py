@@ -12,6 +12,7 @@ need one that runs coroutines, such as pytest with pytest-asyncio and ``asyncio_
 failure messages more detailed.
 """
 
+from yieldwire.testing.contract.answering import AnswerContract
 from yieldwire.testing.contract.appending import AppendContract
 from yieldwire.testing.contract.delivering import DeliveryContract
 from yieldwire.testing.contract.finding import FindContract
@@ -21,8 +22,11 @@ from yieldwire.testing.contract.opening import OpenContract
 from yieldwire.testing.contract.pairing import PairContract
 from yieldwire.testing.contract.purging import PurgeContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
+from yieldwire.testing.contract.receiving import InboxContract
 from yieldwire.testing.contract.refusing import RefusalContract
 from yieldwire.testing.contract.revoking import RevocationContract
+from yieldwire.testing.contract.saving import CheckpointContract, RestartContract
+from yieldwire.testing.contract.sending import SendContract
 from yieldwire.testing.contract.sharing import FeedContract
 from yieldwire.testing.contract.starting import StartContract
 from yieldwire.testing.contract.sweeping import LingerContract, LostLeaseContract
@@ -41,6 +45,11 @@ class StoreContract(
     CancelContract,
     LingerContract,
     LostLeaseContract,
+    RestartContract,
+    CheckpointContract,
+    SendContract,
+    AnswerContract,
+    InboxContract,
     PurgeContract,
     RefusalContract,
     RevocationContract,

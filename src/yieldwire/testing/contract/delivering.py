@@ -242,7 +242,7 @@ class DeliveryContract:
         assert await urls_due(harness.store) == [URL]
 
     async def test_deliveries_outlive_the_runs_retention(self, harness: StoreHarness) -> None:
-        """A receiver that was down for longer hears of the run anyway."""
+        """A receiver that was down for longer is told anyway."""
         run = await finished(harness.store, webhooks=(URL,), retention=10.0)
         await harness.advance(11.0)
         assert [*await harness.store.purge()] == [run.id]

@@ -60,6 +60,20 @@ class FindContract:
         for label in ("nightly", "eu"):
             assert await self._found(harness, Query(owner="ada", label=label)) == [run.id]
 
+    async def test_runs_are_found_by_their_parent(self, harness: StoreHarness) -> None:
+        """A child is found also after its parent is gone, which changes no child."""
+        parent = await finished(harness.store)
+        child = await created(harness.store, parent=parent.id)
+        await created(harness.store, parent=child.id)
+        query = Query(owner="ada", parent=parent.id)
+
+        assert (await harness.store.get(child.id)).parent == parent.id
+        assert await self._found(harness, query) == [child.id]
+        await harness.store.purge(parent.id)
+
+        assert await self._found(harness, query) == [child.id]
+        assert await harness.store.get(child.id) == child
+
     async def test_everything_that_is_asked_for_must_fit(self, harness: StoreHarness) -> None:
         """Filters narrow each other."""
         wanted = await created(harness.store, action="report", labels=("eu",))

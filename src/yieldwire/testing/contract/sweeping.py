@@ -185,7 +185,7 @@ class LostLeaseContract:
         log = await log_of(harness.store, run.id)
         assert (restarted.status, restarted.attempt, restarted.seq) == (Status.PENDING, 1, 3)
         assert [event.type for event in log[2:]] == [EventType.RESTARTED]
-        assert from_json(log[-1].data) == {"attempt": 2}
+        assert from_json(log[-1].data) == {"attempt": 2, "keep": 0}
 
     async def test_the_next_attempt_continues_in_the_same_log(self, harness: StoreHarness) -> None:
         """Seqs continue where the previous attempt stopped."""
