@@ -12,11 +12,11 @@ from tests.client.script import OPENING, chunk, end
 from yieldwire.client import AsyncClient, Client, Patience
 from yieldwire.client.blocking import BlockingRun
 from yieldwire.client.run import RemoteRun
-from yieldwire.errors import ActionError, UsageError
+from yieldwire.errors import ActionError, Json, UsageError
 from yieldwire.log.events import EventType
 
 COUNT = OPENING + chunk(1, "a") + chunk(2, "b") + end(3, value={"result": 7})
-SNAPSHOT = {"id": "r1", "status": "running"}
+SNAPSHOT: dict[str, Json] = {"id": "r1", "status": "running", "questions": []}
 
 
 @contextmanager
@@ -103,6 +103,10 @@ def test_leaving_a_loop_early_lets_the_connection_go() -> None:
         lambda client: client.cancel("r1"),
         lambda client: client.attach("r1").snapshot(),
         lambda client: client.attach("r1").cancel(),
+        lambda client: client.answer("r1", "1", True),
+        lambda client: client.send("r1", "left"),
+        lambda client: client.attach("r1").answer("1", True),
+        lambda client: client.attach("r1").send("left"),
         lambda client: client.list(limit=1),
         lambda client: client.manifest(),
     ],
@@ -110,6 +114,11 @@ def test_leaving_a_loop_early_lets_the_connection_go() -> None:
 def test_every_other_verb_is_there_too(ask: Callable[[Client], object]) -> None:
     with serve() as url, Client(url) as client:
         assert ask(client) == SNAPSHOT
+
+
+def test_a_script_asks_for_the_open_questions() -> None:
+    with serve() as url, Client(url) as client:
+        assert client.attach("r1").questions() == []
 
 
 def test_a_closed_client_says_so_and_closing_twice_is_closing_once() -> None:
@@ -145,7 +154,9 @@ def test_the_blocking_client_has_what_the_asynchronous_one_has() -> None:
     assert public_names(BlockingRun) == public_names(RemoteRun, "id", "seq", "first_seq")
 
 
-@pytest.mark.parametrize("name", ["start", "open", "stream", "call", "attach", "delete", "list"])
+@pytest.mark.parametrize(
+    "name", ["start", "open", "stream", "call", "attach", "answer", "send", "delete", "list"]
+)
 def test_a_blocking_call_takes_what_the_asynchronous_one_takes(name: str) -> None:
     blocking = inspect.signature(getattr(Client, name)).parameters
     asynchronous = inspect.signature(getattr(AsyncClient, name)).parameters

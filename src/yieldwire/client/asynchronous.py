@@ -207,6 +207,14 @@ class AsyncClient:
         """Ask a run to stop, and return its snapshot. It is idempotent."""
         return await self.attach(run_id).cancel()
 
+    async def answer(self, run_id: str, question: str, value: object) -> dict[str, Json]:
+        """Answer a question of a run. See `RemoteRun.answer`."""
+        return await self.attach(run_id).answer(question, value)
+
+    async def send(self, run_id: str, message: object) -> dict[str, Json]:
+        """Send a message to a run's action. See `RemoteRun.send`."""
+        return await self.attach(run_id).send(message)
+
     async def cancel_start(self, action: str, key: str) -> dict[str, Json]:
         """Cancel the run that was started with ``key``, without its id.
 

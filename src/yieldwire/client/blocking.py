@@ -8,7 +8,7 @@ of the asynchronous client.
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -150,6 +150,18 @@ class BlockingRun(_Closing):
         """Return the run's state in one object."""
         return self._loop.run(self._run.snapshot())
 
+    def questions(self) -> Sequence[dict[str, Json]]:
+        """Return the questions that are open, in the order in which they were asked."""
+        return self._loop.run(self._run.questions())
+
+    def answer(self, question: str, value: object) -> dict[str, Json]:
+        """Answer a question, and return when the server has the answer."""
+        return self._loop.run(self._run.answer(question, value))
+
+    def send(self, message: object) -> dict[str, Json]:
+        """Send a message to the action, and return when the server has it."""
+        return self._loop.run(self._run.send(message))
+
     def close(self) -> None:
         """Stop reading, without cancelling."""
         self._loop.run(self._run.aclose())
@@ -210,6 +222,14 @@ class Client(_Closing):
     def cancel(self, run_id: str) -> dict[str, Json]:
         """Ask a run to stop, and return its snapshot."""
         return self._loop.run(self._client.cancel(run_id))
+
+    def answer(self, run_id: str, question: str, value: object) -> dict[str, Json]:
+        """Answer a question of a run. See `RemoteRun.answer`."""
+        return self._loop.run(self._client.answer(run_id, question, value))
+
+    def send(self, run_id: str, message: object) -> dict[str, Json]:
+        """Send a message to a run's action. See `RemoteRun.send`."""
+        return self._loop.run(self._client.send(run_id, message))
 
     def cancel_start(self, action: str, key: str) -> dict[str, Json]:
         """Cancel the run that was started with ``key``, without its id."""

@@ -66,7 +66,18 @@ async def body_of(input: Input) -> Content:
     """
     if has_files(input):
         return await asyncio.to_thread(_form, input)
-    content = to_json(input if input is not None else {}, by_alias=True)
+    return json_of({} if input is None else input)
+
+
+def json_of(value: object) -> Content:
+    """Return the body that is ``value`` as JSON.
+
+    Raises:
+        UsageError: If it has files.
+    """
+    if has_files(value):
+        raise UsageError("A message to a run has no files: send what the action needs as JSON.")
+    content = to_json(value, by_alias=True)
     return Content(content_type="application/json", length=len(content), parts=[content])
 
 

@@ -10,13 +10,14 @@ reads.
 """
 
 import asyncio
+import secrets
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
 
-from yieldwire.client.body import EMPTY
+from yieldwire.client.body import EMPTY, json_of
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
@@ -130,6 +131,60 @@ class RemoteRun:
             Request(path=path, method="POST", body=EMPTY)
         )
         return snapshot
+
+    async def questions(self) -> Sequence[dict[str, Json]]:
+        """Return the questions that are open, in the order in which they were asked.
+
+        Each has an ``id``, a ``prompt``, the ``name`` and the JSON ``schema`` of the answer, and,
+        if the action gave them, ``detail`` and ``expiresAt``.
+        """
+        questions: Sequence[dict[str, Json]] = (await self.snapshot())["questions"]
+        return questions
+
+    async def answer(self, question: str, value: object) -> dict[str, Json]:
+        """Answer a question, and return when the server has the answer.
+
+        The first answer counts. If a connection is lost, the same answer is sent again and is
+        still one answer.
+
+        Args:
+            question: The question's id.
+            value: A value that Pydantic can serialize; it must match the question's schema.
+
+        Raises:
+            ValidationFailed: If the value does not match; the question is still open.
+            AlreadyAnswered: If there is another answer, or the question's time is over.
+            RunEnded: If the run has ended.
+            NotFound: If there is no such run or question.
+            InboxFull: If the run takes no more messages.
+            YieldwireError: If the call was refused for another reason.
+        """
+        return await self._send(path_of("runs", self.id, "questions", question), value)
+
+    async def send(self, message: object) -> dict[str, Json]:
+        """Send a message to the action, and return when the server has it.
+
+        The answer has the message's ``number``: messages are received in this order. If a
+        connection is lost, the message is sent again and is still one message.
+
+        Args:
+            message: A value that Pydantic can serialize; it must match what the action takes.
+
+        Raises:
+            ValidationFailed: If it does not match.
+            RunEnded: If the run has ended.
+            NotFound: If there is no such run, or its action takes no messages.
+            InboxFull: If the run takes no more messages.
+            YieldwireError: If the call was refused for another reason.
+        """
+        return await self._send(path_of("runs", self.id, "inbox"), message)
+
+    async def _send(self, path: str, value: object) -> dict[str, Json]:
+        headers = {"Accept": "application/json", "Idempotency-Key": secrets.token_urlsafe(24)}
+        accepted: dict[str, Json] = await self._wire.json(
+            Request(path=path, method="POST", headers=headers, body=json_of(value))
+        )
+        return accepted
 
     def _result(self) -> Json:
         outcome = self._outcome or {}

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from yieldwire.client.body import Content, query_of
 from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
 from yieldwire.client.patience import Backoff, Lost, Patience
-from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
+from yieldwire.errors import ErrorObject, InboxFull, Json, ProtocolError, UsageError
 from yieldwire.errors.lookup import error_from
 from yieldwire.setting import Rule, accepts
 
@@ -37,8 +37,9 @@ INTERNAL: Final = 500
 
 NO_CONTENT: Final = 204
 
-MEMBERS: Final = frozenset({"status", "runs", "actions"})
-"""A snapshot, a list and a manifest have one of these; another server's answer does not."""
+MEMBERS: Final = frozenset({"status", "runs", "actions", "number"})
+"""A snapshot, a list, a manifest and an accepted message have one of these; another server's
+answer does not."""
 
 UPLOAD_BYTES_PER_SECOND: Final = 8_000
 """How much of an upload was sent is not known, so it gets the time that it takes at this speed."""
@@ -267,8 +268,9 @@ class Wire:
         if told is None:
             return Lost(foreign(answer), after=retry_after, may_be_done=may_be_done)
         error = error_from(told, retry_after=retry_after)
-        # The same key gives the same run, so a retry cannot change how one has ended.
-        is_final = request.starts and told.run_id is not None
+        # The same key gives the same run, so a retry cannot change how one has ended; and a full
+        # inbox stays full.
+        is_final = (request.starts and told.run_id is not None) or isinstance(error, InboxFull)
         if is_final or not (status in REPEATABLE or (status == INTERNAL and told.retryable)):
             return error
         return Lost(str(error), after=retry_after, error=error, may_be_done=may_be_done)

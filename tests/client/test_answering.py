@@ -1,0 +1,120 @@
+"""Questions and messages: what a client sends, and what becomes of a lost answer."""
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from tests.client.script import UNHEARD, json, refusal, serve
+from yieldwire.client import AsyncClient
+from yieldwire.errors import (
+    AlreadyAnswered,
+    InboxFull,
+    Json,
+    NotFound,
+    RunEnded,
+    UsageError,
+    ValidationFailed,
+    YieldwireError,
+)
+
+QUESTION = {"id": "1", "prompt": "Publish this?", "name": "bool", "schema": {"type": "boolean"}}
+ACCEPTED = {"runId": "r1", "question": "1", "number": 1}
+
+
+class Decision(BaseModel):
+    approved: bool
+    at: dt.date = dt.date(2026, 1, 2)
+
+
+def answering(client: AsyncClient) -> Awaitable[Json]:
+    return client.answer("r1", "1", True)
+
+
+def sending(client: AsyncClient) -> Awaitable[Json]:
+    return client.send("r1", {"text": "More green"})
+
+
+async def test_an_answer_goes_to_its_question() -> None:
+    async with serve(json(ACCEPTED)) as (client, server):
+        assert await client.answer("r1", "a/b", {"approved": True}) == ACCEPTED
+
+    (seen,) = server.requests
+    assert (seen.method, seen.path) == ("POST", "runs/r1/questions/a/b")
+    assert (seen.headers["content-type"], seen.body) == ("application/json", b'{"approved":true}')
+
+
+async def test_a_message_goes_to_the_inbox_of_its_run() -> None:
+    async with serve(json({"runId": "r1", "number": 7})) as (client, server):
+        assert (await client.send("r1", "left"))["number"] == 7
+
+    (seen,) = server.requests
+    assert (seen.method, seen.path, seen.body) == ("POST", "runs/r1/inbox", b'"left"')
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        (False, b"false"),
+        (None, b"null"),
+        ([1, 2], b"[1,2]"),
+        (Decision(approved=True), b'{"approved":true,"at":"2026-01-02"}'),
+    ],
+)
+async def test_any_value_can_be_an_answer(value: object, body: bytes) -> None:
+    async with serve(json(ACCEPTED)) as (client, server):
+        await client.answer("r1", "1", value)
+
+    assert server.requests[0].body == body
+
+
+async def test_a_file_cannot_be_an_answer(tmp_path: Path) -> None:
+    async with serve() as (client, _):
+        with pytest.raises(UsageError, match="A message to a run has no files"):
+            await client.answer("r1", "1", {"file": tmp_path})
+
+
+@pytest.mark.parametrize("say", [answering, sending])
+async def test_after_a_lost_answer_the_same_message_is_sent_again(
+    say: Callable[[AsyncClient], Awaitable[Json]],
+) -> None:
+    lost = [UNHEARD, json("a proxy"), refusal(503, "UNAVAILABLE")]
+    async with serve(*lost, json(ACCEPTED), json(ACCEPTED)) as (client, server):
+        await say(client)
+        await say(client)
+
+    first, *repeated, second = [
+        (seen.headers["idempotency-key"], seen.path, seen.body) for seen in server.requests
+    ]
+    assert repeated == [first] * 3
+    assert (second[0] != first[0], second[1:] == first[1:]) == (True, True)
+
+
+@pytest.mark.parametrize("say", [answering, sending])
+@pytest.mark.parametrize("kind", [AlreadyAnswered, RunEnded, ValidationFailed, InboxFull, NotFound])
+async def test_a_refusal_is_raised_at_once_as_its_class(
+    say: Callable[[AsyncClient], Awaitable[Json]], kind: type[YieldwireError]
+) -> None:
+    async with serve(refusal(kind.status, kind.code)) as (client, server):
+        with pytest.raises(kind, match=r"No\."):
+            await say(client)
+
+    assert server.waits == []
+
+
+async def test_a_refusal_says_who_was_first() -> None:
+    data = {"by": "ada", "at": "2026-01-02T03:04:05.000+00:00"}
+    error = {"code": "ALREADY_ANSWERED", "message": "Late.", "statusCode": 409, "data": data}
+    async with serve(json({"error": error}, status=409)) as (client, _):
+        with pytest.raises(AlreadyAnswered, match=r"Late\.") as caught:
+            await client.answer("r1", "1", True)
+
+    assert caught.value.data == data
+
+
+async def test_the_open_questions_of_a_run_are_known() -> None:
+    snapshot = {"id": "r1", "status": "running", "questions": [QUESTION]}
+    async with serve(json(snapshot)) as (client, _):
+        assert await client.attach("r1").questions() == [QUESTION]
