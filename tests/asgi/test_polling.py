@@ -83,6 +83,7 @@ async def test_a_snapshot_says_all_of_a_run_that_continues() -> None:
         "chunk": snapshot["progress"],
         "result": None,
         "error": None,
+        "questions": [],
         "cancelRequested": False,
         "detached": True,
         "retryAfterMs": 500,

@@ -339,3 +339,26 @@ async def test_a_text_is_aborted_when_its_run_restarts() -> None:
         async with stream(site, get(f"/runs/{run.id}/events", [TEXT])) as replay:
             await replay.rest()
         assert "restarted" in str(replay.error)
+
+
+@pytest.mark.parametrize(("keep", "is_aborted"), [(0, True), (1, False), (2, False)])
+async def test_a_text_continues_when_a_restart_keeps_all_of_it(
+    keep: int,
+    is_aborted: bool,  # noqa: FBT001 - of the parameters
+) -> None:
+    actions, go = counting()
+    async with opened(actions) as site, stream(site, post("/count", {}, [TEXT])) as response:
+        go.release()
+        assert await response.read() == b"1"
+        (run,) = await site.app.store.find(Query(everyone=True))
+        asked = Block.of_event(run.id, 2, EventType.QUESTION, b'{"id":"1"}')
+        restarted = Block.of_event(
+            run.id, 3, EventType.RESTARTED, b'{"attempt":2,"keep":%d}' % keep
+        )
+        end = Block.of_event(run.id, 4, EventType.DONE, b"{}")
+        log = Block.join([asked, restarted, end])
+        await site.app.store.append(run.id, log, after=1, fence=run.fence)
+
+        rest = await response.rest()
+
+    assert (rest, response.error is not None) == (b"", is_aborted)

@@ -44,7 +44,12 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(hostile, inner, max_size=3),
     max_leaves=6,
 )
-in_logs = [EventType.CHUNK, EventType.CHUNK, EventType.RESTARTED]
+in_logs = [
+    *[EventType.CHUNK] * 3,
+    EventType.QUESTION,
+    EventType.ANSWER,
+    EventType.RESTARTED,
+]
 
 
 @st.composite
@@ -271,8 +276,8 @@ def test_a_line_that_is_not_an_event_is_a_protocol_error(line: bytes) -> None:
 
 names = st.text("abcdefghijklmnopqrstuvwxyzABC_-é ", min_size=1, max_size=12).filter(
     lambda name: (
-        name not in {"chunk", "restarted", "done", "error", "cancelled", "reset"}
-        and name not in {"run", "message"}
+        name not in {"chunk", "question", "answer", "restarted", "done", "error", "cancelled"}
+        and name not in {"run", "message", "reset"}
     )
 )
 

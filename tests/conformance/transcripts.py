@@ -24,7 +24,7 @@ class Event(Strict):
     """An event of a log."""
 
     seq: int
-    type: Literal["chunk", "restarted", "done", "error", "cancelled"]
+    type: Literal["chunk", "question", "answer", "restarted", "done", "error", "cancelled"]
     data: Any
 
 

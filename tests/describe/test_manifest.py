@@ -32,6 +32,8 @@ def test_the_manifest_tells_callers_what_they_can_know() -> None:
     assert described.pop("result") == {"type": "null"}
     assert described == {
         "errors": [],
+        "asks": {},
+        "inbox": None,
         "name": "import_contacts",
         "alias": "importContacts",
         "doc": "Import contacts.\n\nOne row at a time,\nin order.",
@@ -58,3 +60,13 @@ def test_the_actions_are_in_their_order() -> None:
         "import_contacts",
         "answer",
     ]
+
+
+def test_callers_are_told_what_an_action_asks_and_takes() -> None:
+    action: Action[..., Any, Any] = Action(answer, Options(asks=(bool, Progress), inbox=int))
+
+    described = description_of(action)
+
+    assert list(described["asks"]) == ["bool", "Progress"]
+    assert described["asks"]["bool"] == described["asks"]["bool"] | {"type": "boolean"}
+    assert described["inbox"] == {"type": "integer"}

@@ -288,3 +288,20 @@ def test_every_schema_has_a_type_that_json_schema_knows(described: dict[str, Jso
 
 def test_a_base_that_is_empty_is_the_root() -> None:
     assert document([])["servers"] == [{"url": "/"}]
+
+
+def test_what_an_action_asks_and_takes_is_described_by_schemas() -> None:
+    actions = Actions()
+
+    @actions.action(asks=(Circle, bool), inbox=Square | None)
+    async def draw() -> None: ...
+
+    described = document(actions.app.registry.actions)
+
+    operation = described["paths"]["/draw"]["post"]
+    assert list(operation["x-asks"]["Circle"]["properties"]) == ["kind", "radius"]
+    assert operation["x-asks"]["bool"] == {"type": "boolean"}
+    assert operation["x-inbox"]["anyOf"] == [
+        {"$ref": "#/components/schemas/Square"},
+        {"type": "null"},
+    ]

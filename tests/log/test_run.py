@@ -25,6 +25,8 @@ ROWS = {
     (P, EventType.CANCELLED): Status.CANCELLED,
     (P, EventType.ERROR): Status.FAILED,
     (R, EventType.CHUNK): R,
+    (R, EventType.QUESTION): R,
+    (R, EventType.ANSWER): R,
     (R, EventType.RESTARTED): P,
     (R, EventType.DONE): Status.COMPLETED,
     (R, EventType.ERROR): Status.FAILED,

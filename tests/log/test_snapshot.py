@@ -128,6 +128,89 @@ def test_another_attempt_starts_from_the_beginning() -> None:
     assert (snapshot["text"], snapshot["progress"], snapshot["chunk"]) == ("b", None, "b")
 
 
+LOGS = st.lists(
+    st.sampled_from(["a", TEXT, PROGRESS, 7, "question", "answer", "save", "restarted"]),
+    max_size=24,
+)
+
+
+def restarting_log(steps: list[object]) -> tuple[list[Block], list[Block]]:
+    """Return a log, and the same without the chunks that do not count, with the same seqs."""
+    log, counted, saved = list[Block](), list[Block](), 0
+    for step in steps:
+        seq = len(log) + 1
+        match step:
+            case "save":
+                saved = len(log)
+                continue
+            case "restarted":
+                log.append(event(seq, EventType.RESTARTED, {"attempt": 2, "keep": saved}))
+                kept = [each for each in counted if each.first <= saved]
+                counted = kept + [each for each in counted[len(kept) :] if b"!" in each.body]
+                continue
+            case "question":
+                log.append(event(seq, EventType.QUESTION, {"id": str(seq)}))
+            case "answer":
+                log.append(event(seq, EventType.ANSWER, {"id": str(seq - 1)}))
+            case _:
+                log.append(chunks(seq, step))
+        counted.append(log[-1])
+    return log, counted
+
+
+@given(LOGS, st.lists(st.integers(0, 24)))
+def test_a_later_attempt_keeps_what_was_sent_up_to_the_saved_place(
+    steps: list[object], places: list[int]
+) -> None:
+    log, counted = restarting_log(steps)
+    blocks = list[Block]()
+    for place, block in enumerate(log):
+        blocks[-1:] = (
+            [Block.join([*blocks[-1:], block])] if place in places else [*blocks[-1:], block]
+        )
+
+    whole, rewinds = Fold(), 0
+    while not all(map(whole.add, blocks)):
+        whole, rewinds = whole.rewound(), rewinds + 1
+
+    shown = whole.snapshot(record(seq=len(log)), with_text=True)
+    assert shown == fold(*counted).snapshot(record(seq=len(log)), with_text=True)
+    assert whole.seq == len(log)
+    assert rewinds <= steps.count("restarted")
+
+
+def test_a_log_is_read_once_if_an_attempt_keeps_all_or_nothing() -> None:
+    restarted = event(2, EventType.RESTARTED, {"attempt": 2, "keep": 1})
+    again = event(3, EventType.RESTARTED, {"attempt": 3, "keep": 0})
+
+    folded = Fold()
+
+    assert [folded.add(block) for block in (chunks(1, "a"), restarted)] == [True, True]
+    assert folded.text == "a"
+    assert folded.add(again)
+    assert folded.text is None
+
+
+def test_a_fold_that_must_be_rewound_adds_nothing_more() -> None:
+    folded = fold(chunks(1, "a", "b"))
+    restarted = event(3, EventType.RESTARTED, {"attempt": 2, "keep": 1})
+
+    added = [folded.add(Block.join([restarted, chunks(4, "c")])) for _ in range(2)]
+
+    assert (added, folded.text, folded.seq) == ([False, False], "ab", 2)
+
+
+def test_open_questions_are_in_the_snapshot_until_the_end() -> None:
+    asked = event(1, EventType.QUESTION, {"id": "1", "prompt": "Continue?"})
+    folded = fold(asked)
+
+    before = folded.snapshot(record(), with_text=True)["questions"]
+    folded.add(event(2, EventType.DONE, {}))
+    after = folded.snapshot(record(), with_text=True)["questions"]
+
+    assert (before, after) == ([{"id": "1", "prompt": "Continue?"}], [])
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "outcome"),
     [
@@ -193,6 +276,7 @@ def test_a_snapshot_tells_of_the_run() -> None:
         "chunk": None,
         "result": None,
         "error": None,
+        "questions": [],
         "cancelRequested": True,
         "detached": True,
     }

@@ -333,6 +333,12 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
         pay, middleware=[asynccontextmanager(transaction)]
     ),
     '`errors="TOO_LATE"`': declared(pay, errors="TOO_LATE"),
+    '`asks="Order"`': declared(pay, asks="Order"),
+    "`asks=(Order, Order)`": declared(pay, asks=(Order, Order)),
+    "`asks=Connection`": declared(pay, asks=Connection),
+    "`inbox=Upload`": declared(pay, inbox=Upload),
+    "`asks=Order` of a shared feed": fed(pay, asks=Order, shared=True),
+    "`asks=Order` of a feed with `keep=`": fed(pay, asks=Order, keep=5),
     "`shared=True` without `@actions.feed`": declared(pay, shared=True),
     "`keep=0` of a feed": fed(pay, keep=0),
     "`@actions.feed` above a function with one answer": fed(answers_once),

@@ -1,7 +1,7 @@
 """An action: a function, its signature, and the options of its runs."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
 from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
 from pydantic_core import to_json
 
 from yieldwire.actions.guard import Guards
+from yieldwire.actions.message import MessageType, answer_types, message_type
 from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.schema import BINARY, Signature, error_data_of, inspect_action, result_of
@@ -76,6 +77,8 @@ class Options:
         keep: How many of its newest events a feed keeps.
         errors: What the action can raise: subclasses of `ActionError` with a ``code``, or codes.
             They are shown to callers; they have no other effect.
+        asks: The type of the answers to its questions, or several; see `Context.ask`.
+        inbox: The type of the messages that its runs take; see `Context.inbox`. ``None``: none.
         result: The type of the result, if type checkers cannot know it from the function because
             it is yielded. ``None``: according to the function's annotations.
     """
@@ -92,6 +95,8 @@ class Options:
     shared: bool = False
     keep: Count | None = None
     errors: Errors = ()
+    asks: object = ()
+    inbox: object = None
     result: object = None
 
 
@@ -108,6 +113,14 @@ class Action(Runnable[P, R, T]):
         super().__init__(function)
         self.options: Final = options
         self.signature = self._with_result(inspect_action(function))
+        self.asks: Final[Mapping[str, MessageType[Any]]] = answer_types(self.name, options.asks)
+        """The types of the answers to its questions, by name."""
+        self.inbox: Final[MessageType[Any] | None] = (
+            None
+            if options.inbox is None
+            else message_type(self.name, "inbox", "Message", options.inbox)
+        )
+        """The type of the messages that its runs take."""
         update_wrapper(self, function)
         self._check()
         try:
@@ -135,6 +148,16 @@ class Action(Runnable[P, R, T]):
         if options.is_feed and not self.signature.shape.streams:
             raise InvalidAction(
                 f"{self.name}: a feed streams; a function with one answer does not."
+            )
+        if options.shared and (self.asks or self.inbox):
+            raise InvalidAction(
+                f"{self.name}: asks= and inbox= are not for a shared feed, which belongs to all of "
+                "its readers."
+            )
+        if options.keep is not None and self.asks:
+            raise InvalidAction(
+                f"{self.name}: asks= and keep= do not fit together: a log that is trimmed loses "
+                "its questions."
             )
         codes = [error["code"] for error in self.declared_errors]
         if len(set(codes)) < len(codes):

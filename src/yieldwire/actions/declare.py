@@ -64,6 +64,8 @@ class ActionOptions(TypedDict, total=False):
     guards: Guards
     middleware: Middlewares
     errors: Errors
+    asks: object
+    inbox: object
 
 
 class FeedOptions(ActionOptions, total=False):

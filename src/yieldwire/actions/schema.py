@@ -105,7 +105,7 @@ class Signature:
         try:
             model: BaseModel = self.input.__pydantic_validator__.validate_python(data)
         except ValidationError as exc:
-            raise ValidationFailed(_field_errors(exc)) from exc
+            raise ValidationFailed(field_errors(exc)) from exc
         if self.body is not None:
             return Arguments({self.body: model}, model)
         values = {name.removeprefix(PREFIX): value for name, value in model.__dict__.items()}
@@ -193,7 +193,8 @@ def _output(name: str, what: str, annotation: object) -> Output:
     return output
 
 
-def _field_errors(exc: ValidationError) -> dict[str, list[str]]:
+def field_errors(exc: ValidationError) -> dict[str, list[str]]:
+    """Return what is wrong with a value, by field."""
     errors: dict[str, list[str]] = {}
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         path = ".".join(map(str, error["loc"])) or "_root"

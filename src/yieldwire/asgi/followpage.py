@@ -6,8 +6,6 @@ It works without JavaScript, by reloading, and with it updates live.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from yieldwire.actions.action import Action
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.pages.form import Form
@@ -51,15 +49,16 @@ async def _newest_output(site: Site, run: RunRecord, snapshot: dict[str, Json]) 
         return [newest["value"]]
     if newest is None or _is_shown_apart(newest):
         return ()
-    found: list[Json] = []
+    found: list[tuple[int, Json]] = []
     after = max(snapshot["firstSeq"] - 1, snapshot["seq"] - OUTPUT)
     for block in await site.app.store.read(run.id, after):
         for event in block.events():
             if event.type is EventType.RESTARTED:
-                found.clear()
+                keep = event.value.get("keep", 0)
+                found = [each for each in found if each[0] <= keep]
             elif event.type is EventType.CHUNK:
-                found.append(from_json(event.data))
-    return [each for each in found if not _is_shown_apart(each)]
+                found.append((event.seq, event.value))
+    return [chunk for _, chunk in found if not _is_shown_apart(chunk)]
 
 
 def _is_shown_apart(chunk: Json) -> bool:

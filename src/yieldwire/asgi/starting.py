@@ -32,6 +32,7 @@ from yieldwire.errors import (
 )
 from yieldwire.log.cursor import check_within, parse_cursor
 from yieldwire.log.events import Block, EventType
+from yieldwire.log.question import OpenQuestions
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
@@ -164,7 +165,7 @@ async def _answer_when_ended(
     fold = Fold(keeps_text=False, shows_debug=site.app.debug)
     with closing(_Heard(most, site.answers, fold)) as heard:
         async with site.reader_for(caller, run) as reader:
-            work = _read_to_end(reader, heard, wait, site.app.timing.keepalive)
+            work = _read_to_pause(reader, heard, wait, site.app.timing.keepalive)
             await site.attend(exchange, reader, work)
             reader.check()
         await _answer_heard(site, exchange, run, heard)
@@ -181,7 +182,8 @@ async def _answer_heard(site: Site, exchange: Exchange, run: RunRecord, heard: "
     code = 202 if end is None else 200
     if outcome["error"] is not None:
         code = ErrorObject.from_dict(outcome["error"]).status
-    body = to_json({"runId": run.id, "status": status.value, **outcome})
+    questions = {"questions": heard.questions.listed()} if len(heard.questions) else {}
+    body = to_json({"runId": run.id, "status": status.value, **outcome, **questions})
     if heard.has_events:
         body = b'%b,"events":[%b]}' % (body[:-1], heard.take_events())
     await exchange.answer(code, body, media_type="application/json", headers=headers)
@@ -195,7 +197,7 @@ def _too_large(run_id: str, base: str, fault: str) -> ErrorObject:
 
 
 class _Heard:
-    """What an answer needs of a log: its end, and its events if requested.
+    """What an answer needs of a log: its end or its open questions, and its events if requested.
 
     From the blocks that were read, not from the store: there the run can be past its retention.
     It holds at most ``most_bytes`` of events, or ``None`` if they are not requested. Everything
@@ -209,12 +211,16 @@ class _Heard:
         self._most, self._size = most_bytes or 0, 0
         self._allowance, self._taken = allowance, 0
         self._fold = fold
+        self.questions: Final[OpenQuestions] = fold.questions
         self.end: EventType | None = None
         self.fault: str | None = None
         """The limit that the events exceed, if they do."""
 
     def take(self, block: Block) -> None:
         """Take what is needed from a block."""
+        if block.has(EventType.QUESTION) or block.has(EventType.ANSWER):
+            for event in block.events():
+                self.questions.take(event)
         if block.end is not None:
             self.end = block.end
             self._fold.add(block.newest())
@@ -249,7 +255,7 @@ class _Heard:
         return lines.removesuffix(b"\n").replace(b"\n", b",")
 
 
-async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) -> None:
+async def _read_to_pause(reader: Reader, heard: _Heard, wait: float, tick: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(wait), aclosing(reader.pages(0, tick=tick)) as pages:
             async for page in pages:
@@ -257,6 +263,8 @@ async def _read_to_end(reader: Reader, heard: _Heard, wait: float, tick: float) 
                     break
                 for block in page:
                     heard.take(block)
+                if len(heard.questions):
+                    break  # the caller can answer them
 
 
 async def stream_run(

@@ -38,6 +38,8 @@ class Streaming:
         self._caller = caller
         self._may_expire = caller.expires_at is not None
         self._after = 0
+        self._text_seq = 0
+        """The place behind which nothing was sent, in a format that cannot take anything back."""
         self._context = copy_context()
         self._rest: Unfinished | None = None
         """The rest of a send that has to wait."""
@@ -74,7 +76,7 @@ class Streaming:
         if not has_news and opening:
             await self._send(opening)
             opening = b""
-        self._after = after
+        self._after = self._text_seq = after
         end = page[-1].end if page else None
         if end is None or self._caller.has_expired or self._reader.is_revoked:
             await self._follow(opening, page)
@@ -120,10 +122,22 @@ class Streaming:
         return body
 
     def _frames(self, block: Block) -> bytes:
-        if not self._carries_end and block.has(EventType.RESTARTED):
-            # The text before it is not the run's text.
-            raise BrokenOff("The run restarted, which plain text cannot express.")
-        return self._encode_block(block)
+        frames = self._encode_block(block)
+        if not self._carries_end:
+            if block.has(EventType.RESTARTED):
+                self._check_kept(block)
+            if frames:
+                self._text_seq = block.last
+        return frames
+
+    def _check_kept(self, block: Block) -> None:
+        sent = self._text_seq
+        for event in block.events():
+            if event.type is EventType.CHUNK:
+                sent = event.seq
+            elif event.type is EventType.RESTARTED and event.value.get("keep", 0) < sent:
+                # The text before it is not the run's text.
+                raise BrokenOff("The run restarted, which plain text cannot express.")
 
     def _take(self, block: Block) -> bool:
         # Called while `_follow` waits, by the block's appender: one task switch less per event.

@@ -92,7 +92,7 @@ class Terminal:
             self.note(f"Attempt {attempt} starts; earlier output no longer counts.")
         elif event.type is EventType.DONE:
             self._show_result(_fields(value).get("result"))
-        else:
+        elif event.is_terminal:
             self.close()  # the error is the last line, below the bar
             fail(ErrorObject.from_dict(value))
 

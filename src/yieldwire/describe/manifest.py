@@ -25,6 +25,8 @@ def description_of(action: Action[..., Any, Any]) -> dict[str, Json]:
         "chunk": chunk.json_schema if chunk is not None else None,
         "result": action.signature.result.json_schema,
         "errors": action.declared_errors,
+        "asks": {name: kind.json_schema for name, kind in action.asks.items()},
+        "inbox": None if action.inbox is None else action.inbox.json_schema,
         "linger": action.options.linger,
         "timeout": action.options.timeout,
         "shared": action.options.shared,

@@ -47,7 +47,7 @@ def document(actions: Iterable[Action[..., Any, Any]], *, base: str = "") -> dic
 
 
 def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:
-    signature, doc = action.signature, action.doc
+    doc = action.doc
     operation: dict[str, Json] = {
         "operationId": action.name,
         "summary": doc.partition("\n")[0],
@@ -71,8 +71,14 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
             "required": bool(schema.get("required")),
             "content": {kind: {"schema": schema}},
         }
-    if not signature.shape.streams:
-        operation["description"] = doc
+    if asks := action.asks:
+        operation["x-asks"] = {
+            name: _hoisted(kind.json_schema, schemas, f"{action.name}.asks.{name}")
+            for name, kind in asks.items()
+        }
+    if action.inbox is not None:
+        place = f"{action.name}.inbox"
+        operation["x-inbox"] = _hoisted(action.inbox.json_schema, schemas, place)
     return {action.method.lower(): operation}
 
 

@@ -29,6 +29,10 @@ class EventType(StrEnum):
     STARTED = "started"
     """An attempt has started. It changes the run's status and is not an event of the log."""
     CHUNK = "chunk"
+    QUESTION = "question"
+    """The action asks the run's readers; the data is as in `log.question`."""
+    ANSWER = "answer"
+    """A question has its answer, or its time is over."""
     RESTARTED = "restarted"
     DONE = "done"
     ERROR = "error"
@@ -130,9 +134,12 @@ class Block(NamedTuple):
         ``None`` if one is not a chunk, or if the events were written at different times.
         """
         body, count = self.body, self.last - self.first + 1
-        if body.count(b"\n") != count or (b"!" in body and b"!restarted " in body):
-            return None  # possibly a text with these words, which is harmless
-        return body if self.end is None else body[: body.rfind(b"\n!") + 1]
+        if body.count(b"\n") != count:
+            return None
+        lines = body if self.end is None else body[: body.rfind(b"\n!") + 1]
+        if b"!" in lines and (lines[0] == _SIGN or b"\n!" in lines):
+            return None
+        return lines
 
     def ending(self) -> bytes:
         """Return the JSON of the terminal event at the block's end."""

@@ -44,6 +44,8 @@ TRANSITIONS: Final[dict[Status, dict[EventType, Status]]] = {
     },
     Status.RUNNING: {
         EventType.CHUNK: Status.RUNNING,
+        EventType.QUESTION: Status.RUNNING,
+        EventType.ANSWER: Status.RUNNING,
         EventType.RESTARTED: Status.PENDING,  # the lease ran out, another attempt is allowed
         **_ENDS,
     },

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from yieldwire.errors import Json
 from yieldwire.log.chunks import text_of
 from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.question import OpenQuestions
 from yieldwire.log.run import RunRecord, Status
 
 FIRST_POLL_MS: Final = 500
@@ -35,6 +36,11 @@ _PIECES: Final = 1024
 class Fold:
     """The state that a log adds up to, as far as it was read. Feed it every block, in order.
 
+    Theory of operation. A later attempt keeps the chunks up to a saved place, which the log says
+    only afterwards, in ``restarted``. A fold that has added chunks behind that place cannot take
+    them back. It stops there, and another one, which knows what does not count, reads the log from
+    its start: see `add` and `rewound`.
+
     Args:
         keeps_text: Whether texts are concatenated; a feed that trims its log has no whole text.
         text_bytes: Their limit in UTF-8 bytes; a longer text is dropped entirely.
@@ -47,6 +53,10 @@ class Fold:
         self.seq = 0
         self._keeps_text, self._most_text = keeps_text, text_bytes
         self._shows_debug = shows_debug
+        self.questions: Final = OpenQuestions()
+        self._gaps: dict[int, int] = {}
+        """The seqs of `restarted` events, each with the last seq whose chunks it keeps."""
+        self._gaps_end = 0
         self._clear()
         self.result: bytes | None = None
         self.error: bytes | None = None
@@ -57,6 +67,7 @@ class Fold:
         self._text_bytes = self._held_bytes = 0  # in UTF-8, and in memory
         self._progress: bytes | None = None
         self._chunk: bytes | None = None
+        self._chunk_seq = 0
 
     @property
     def text(self) -> str | None:
@@ -70,12 +81,17 @@ class Fold:
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
         held = (self._progress, self._chunk, self.result, self.error)
-        return _FOLD_BYTES + self._held_bytes + sum(len(data) for data in held if data is not None)
+        contents = sum(len(data) for data in held if data is not None)
+        return _FOLD_BYTES + self._held_bytes + self.questions.size + contents
 
-    def add(self, block: Block) -> None:
-        """Add the block's events, except those that were added before."""
+    def add(self, block: Block) -> bool:
+        """Add the block's events, except those that were added before.
+
+        Return ``False`` if an attempt keeps only a part of what was added. Then this fold adds
+        nothing more, and the log must be read again from its start by the fold of `rewound`.
+        """
         if block.last <= self.seq:
-            return
+            return True
         block = block.after(self.seq)
         # Of many events that do not add up, only the newest chunk matters.
         body = block.body
@@ -83,27 +99,55 @@ class Fold:
             body.startswith(_LINE_MARKS)
             or any(b"\n" + mark in body for mark in _LINE_MARKS)
             or any(mark in body for mark in _TEXT_MARKS)
+            or block.first < self._gaps_end
         )
         for event in (block if tells else block.newest()).events():
+            if event.type is EventType.RESTARTED and not self._restart(event):
+                return False
             self._take(event)
-        self.seq = block.last
+            self.seq = event.seq
+        return True
+
+    def _restart(self, event: Event) -> bool:
+        """Begin another attempt, and return whether that was possible."""
+        keep: int = event.value.get("keep", 0)
+        if not keep:
+            self._clear()  # the output of older attempts no longer counts
+        elif keep < self._chunk_seq:
+            self._gaps[event.seq] = keep
+            return False
+        return True
+
+    def rewound(self) -> "Fold":
+        """Return a new fold, which passes over what no longer counts."""
+        most = self._most_text
+        fold = Fold(keeps_text=self._keeps_text, text_bytes=most, shows_debug=self._shows_debug)
+        fold._gaps, fold._gaps_end = dict(self._gaps), max(self._gaps)
+        return fold
+
+    def _counts(self, seq: int) -> bool:
+        return not any(keep < seq < restart for restart, keep in self._gaps.items())
 
     def _take(self, event: Event) -> None:
         match event.type:
             case EventType.CHUNK:
-                self._chunk = event.data
+                if not self._counts(event.seq):
+                    return
+                self._chunk, self._chunk_seq = event.data, event.seq
                 if b'"progress"' in event.data and _is_progress(event.data):
                     self._progress = event.data
                 elif self._keeps_text and (text := text_of(event.data)) is not None:
                     self._append(text)
-            case EventType.RESTARTED:
-                self._clear()  # the partial output of an older attempt no longer counts
             case EventType.DONE:
                 self.result = event.data
             case EventType.ERROR | EventType.CANCELLED:
                 self.error = event.data
             case EventType.STARTED:
                 raise AssertionError("a log never has this event")
+            case _:
+                pass
+        if event.type is not EventType.CHUNK:
+            self.questions.take(event)
 
     def _append(self, text: str) -> None:
         self._text_bytes += len(text) if text.isascii() else len(text.encode())
@@ -136,6 +180,7 @@ class Fold:
             **({"text": self.text} if with_text else {}),
             "chunk": from_json(chunk) if chunk is not None else None,
             **self.outcome(),
+            "questions": self.questions.listed(),
             "cancelRequested": run.cancel_reason is not None,
             "detached": run.detached,
         }

@@ -26,8 +26,8 @@ class States:
             fold = self._folds.get(run_id) or new  # another call can have started meanwhile
         self._folds.keep(run_id, fold)
         while page := await self._store.read(run_id, fold.seq):
-            for block in page:
-                fold.add(block)
+            if not all(map(fold.add, page)):
+                fold = fold.rewound()
             self._folds.keep(run_id, fold)
             await asyncio.sleep(0)  # a long log takes a while
         return fold

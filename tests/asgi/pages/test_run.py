@@ -24,6 +24,7 @@ def view(status: str = "running", **told: Json) -> RunView:
         "text": None,
         "result": None,
         "error": None,
+        "questions": [],
         "cancelRequested": False,
     }
     return RunView(snapshot=snapshot | told, base="/api", links=Links(back="/form", next="/on"))

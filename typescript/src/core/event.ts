@@ -23,9 +23,35 @@ export interface ErrorObject {
   readonly debug?: Debug;
 }
 
+/** What an action asks the readers of its run. */
+export interface Question {
+  readonly id: string;
+  readonly prompt: string;
+  /** The name of the type of the answer. */
+  readonly name: string;
+  /** The JSON Schema of the answer. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** What helps to answer, for people or for a program. */
+  readonly detail?: unknown;
+  /** When the time for an answer is over, in ISO 8601. */
+  readonly expiresAt?: string;
+}
+
+/** The answer to a question, or without `value` the end of the time for one. */
+export interface Answer {
+  readonly id: string;
+  readonly value?: unknown;
+  /** The owner who answered; null if that was an anonymous caller, or nobody. */
+  readonly by?: string | null;
+  /** Whether nobody answered in time. */
+  readonly timedOut?: boolean;
+}
+
 /** One event of a run's log. */
 export type RunEvent<Chunk = unknown, Result = unknown> =
   | { readonly seq: number; readonly type: "chunk"; readonly data: Chunk }
+  | { readonly seq: number; readonly type: "question"; readonly data: Question }
+  | { readonly seq: number; readonly type: "answer"; readonly data: Answer }
   | { readonly seq: number; readonly type: "restarted"; readonly data: Restarted }
   | { readonly seq: number; readonly type: "done"; readonly data: { readonly result?: Result } }
   | { readonly seq: number; readonly type: "error"; readonly data: ErrorObject }
@@ -80,6 +106,8 @@ export interface Snapshot<Chunk = unknown, Result = unknown> {
   readonly chunk: Chunk | null;
   readonly result: Result | null;
   readonly error: ErrorObject | null;
+  /** The questions that have no answer yet. */
+  readonly questions: readonly Question[];
   readonly cancelRequested: boolean;
   readonly detached: boolean;
   readonly createdAt: string;

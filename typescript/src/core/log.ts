@@ -113,7 +113,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
       if (isProgress(data)) this.progress = data;
     } else if (type === "restarted") this.#restart(seq, data);
     else if (type === "done") this.#end(undefined, (data.result ?? null) as Result);
-    else this.#end(new ActionError(data));
+    else if (type === "error" || type === "cancelled") this.#end(new ActionError(data));
     this.replay.add(event);
   }
 

@@ -4,7 +4,7 @@
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
 /** The status of a run after each event of its log. */
-export const AFTER: Readonly<Record<string, RunStatus>> = { chunk: "running", restarted: "pending", done: "completed", error: "failed", cancelled: "cancelled" };
+export const AFTER: Readonly<Record<string, RunStatus>> = { chunk: "running", question: "running", answer: "running", restarted: "pending", done: "completed", error: "failed", cancelled: "cancelled" };
 
 /** The statuses of a run that has not ended. */
 export const LIVE: readonly RunStatus[] = ["pending", "running"];
