@@ -203,7 +203,7 @@ describe("useStreamAction", () => {
     newest.newest.chunk(7);
 
     expect(old.runs.length).toBe(0);
-    expect(heard.mock.calls).toEqual([[7]]);
+    expect(heard.mock.calls).toEqual([[7, 1]]);
     expect(unheard).not.toHaveBeenCalled();
     hook.unmount();
   });
@@ -234,7 +234,7 @@ describe("useStreamAction", () => {
 
     const shown = hook.commits.filter(({ name }) => name === "tokens").map(({ runId, data }) => `${runId} ${data}`);
     expect(new Set(shown)).toEqual(new Set(["undefined undefined", "r2 3"]));
-    expect([ofCount.mock.calls, ofTokens.mock.calls]).toEqual([[[1]], [[3]]]);
+    expect([ofCount.mock.calls, ofTokens.mock.calls]).toEqual([[[1, 1]], [[3, 1]]]);
     expect(new Set(listeners)).toEqual(new Set([0]));
     expect([count.newest, (await ended).status]).toMatchObject([{ stops: 0, isDetached: true }, "streaming"]);
     expect(hook.current.execute).toBe(execute);

@@ -148,7 +148,7 @@ describe("useStreamAction", () => {
     await until(() => hook.data.value === 3);
 
     expect(shown).toEqual(["idle", undefined, undefined]);
-    expect([ofCount.mock.calls, ofTokens.mock.calls]).toEqual([[[1]], [[3]]]);
+    expect([ofCount.mock.calls, ofTokens.mock.calls]).toEqual([[[1, 1]], [[3, 1]]]);
     expect([count.newest, (await ended).status]).toMatchObject([{ stops: 0, isDetached: true, listeners: 0 }, "streaming"]);
     hook.unmount();
   });
