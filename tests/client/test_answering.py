@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from tests.client.script import UNHEARD, json, refusal, serve
+from tests.client.script import OPENING, UNHEARD, chunk, end, json, refusal, serve, stream
 from yieldwire.client import AsyncClient
 from yieldwire.errors import (
     AlreadyAnswered,
@@ -19,6 +19,7 @@ from yieldwire.errors import (
     ValidationFailed,
     YieldwireError,
 )
+from yieldwire.log.events import EventType
 
 QUESTION = {"id": "1", "prompt": "Publish this?", "name": "bool", "schema": {"type": "boolean"}}
 ACCEPTED = {"runId": "r1", "question": "1", "number": 1}
@@ -118,3 +119,34 @@ async def test_the_open_questions_of_a_run_are_known() -> None:
     snapshot = {"id": "r1", "status": "running", "questions": [QUESTION]}
     async with serve(json(snapshot)) as (client, _):
         assert await client.attach("r1").questions() == [QUESTION]
+
+
+async def test_a_question_is_answered_while_the_run_is_read() -> None:
+    answer = {"id": "1", "value": True, "by": None}
+    answers = [
+        stream(OPENING, chunk(1, "a"), end(2, "question", QUESTION)),
+        json(ACCEPTED),
+        stream(end(3, "answer", answer), chunk(4, "b"), end(5)),
+    ]
+    async with serve(*answers) as (client, server):
+        run = await client.start("publish")
+        read = []
+        async for event in run.events():
+            read.append(event.type)
+            if event.type is EventType.QUESTION:
+                await run.answer(event.value["id"], True)
+
+    assert read == [
+        EventType.CHUNK,
+        EventType.QUESTION,
+        EventType.ANSWER,
+        EventType.CHUNK,
+        EventType.DONE,
+    ]
+    assert server.requests[1].body == b"true"
+
+
+async def test_a_reader_of_chunks_passes_over_questions() -> None:
+    pieces = [end(1, "question", QUESTION), end(2, "answer", {"id": "1"}), chunk(3, "a"), end(4)]
+    async with serve(stream(OPENING, *pieces)) as (client, _):
+        assert [value async for value in client.stream("publish")] == ["a"]
