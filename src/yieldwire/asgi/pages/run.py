@@ -9,6 +9,7 @@ from yieldwire.asgi.pages import PageContent
 from yieldwire.asgi.pages.error import code_part, debug_part, fields_part
 from yieldwire.asgi.pages.link import NO_LINKS, Links
 from yieldwire.asgi.pages.markup import Child, Markup, joined, tag
+from yieldwire.asgi.pages.question import questions_part
 from yieldwire.asgi.pages.value import MOST_CHARACTERS, label_of, shown
 from yieldwire.describe.schema import Schema
 from yieldwire.errors import ErrorObject, Json
@@ -58,6 +59,10 @@ class RunView:
             return status
         return Status.CANCELLED if error["code"] == "CANCELLED" else Status.FAILED
 
+    @property
+    def _url(self) -> str:
+        return f"{self.base}/runs/{self.snapshot['id']}"
+
     def content(self) -> PageContent:
         """Return the content of the page."""
         title = label_of(self.snapshot["action"])
@@ -83,8 +88,8 @@ class RunView:
 
     def _head(self) -> Markup:
         script = tag("script", type="module", src=f"{self.base}/follow.js")
-        if self.status.is_terminal:
-            return script
+        if self.status.is_terminal or self.snapshot["questions"]:
+            return script  # an answer that is being written must not be lost
         refresh = tag("meta", http_equiv="refresh", content=self.refresh)
         return joined(script, tag("noscript", refresh))
 
@@ -94,6 +99,7 @@ class RunView:
         return [
             tag("p", data_role="trouble", role="status", hidden=True),
             _progress_part(self.snapshot["progress"], self.status),
+            questions_part(self.snapshot["questions"], self._url, self.links.query),
             _error_part(ErrorObject.from_dict(error) if error is not None else None),
             _text_part(text),
             _section("output", "Output", self._output()),
@@ -116,7 +122,7 @@ class RunView:
     def _foot(self) -> Markup:
         stop: Markup | None = None
         if not self.status.is_terminal:
-            target = f"{self.base}/runs/{self.snapshot['id']}/cancel{self.links.query}"
+            target = f"{self._url}/cancel{self.links.query}"
             asked = bool(self.snapshot["cancelRequested"])
             button = tag("button", "Stopping…" if asked else "Stop")
             stop = tag("form", button, method="post", action=target, data_role="stop")

@@ -11,7 +11,7 @@ import { createClient, textOf } from "./client.js";
 
 const SHOWN = 500_000; // characters of text that stay on the page
 const OUTPUT_MS = 1000; // between two looks at the output
-const AT_THE_END = ["how-far", "error", "output", "result", "trace", "duration", "foot"];
+const AT_THE_END = ["how-far", "questions", "error", "output", "result", "trace", "duration", "foot"];
 const STATUSES = { pending: "Waiting", running: "Running", completed: "Completed", failed: "Failed", cancelled: "Stopped" };
 const ENDS = { done: "completed", error: "failed", cancelled: "cancelled" };
 
@@ -88,16 +88,36 @@ async function take({ type, data }) {
     if (data?.type === "progress") pending.progress = data;
     else if (!text) outputTimer ??= setTimeout(showOutput, OUTPUT_MS);
   }
+  if (type === "question" || type === "answer") showQuestions().catch(() => {});
   if (!pending.isDue) requestAnimationFrame(draw);
   pending.isDue = true;
 }
 
-/** Replace parts of the page by those that the server writes now. */
-async function takeOver(roles) {
+/** Return the page as the server writes it now. */
+async function freshPage() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("[data-run]");
   if (!fresh) throw new Error(page.querySelector("h1")?.textContent || `The server answered ${answer.status}.`);
+  return fresh;
+}
+
+/** Show the questions that are open now. One that is still open stays as it is, with what was written in it. */
+async function showQuestions() {
+  const [shown, asked] = [part("questions"), part("questions", await freshPage())];
+  if (!shown || !asked) return;
+  for (const each of [...shown.children]) {
+    const same = [...asked.children].find((other) => other.isEqualNode(each));
+    if (same) same.remove();
+    else each.remove();
+  }
+  shown.append(...asked.children);
+  shown.hidden = !shown.children.length;
+}
+
+/** Replace parts of the page by those that the server writes now. */
+async function takeOver(roles) {
+  const fresh = await freshPage();
   const hadFocus = main.contains(document.activeElement);
   for (const role of roles) {
     const now = part(role, fresh);

@@ -1,0 +1,63 @@
+"""A question of a run as a part of a page: what is asked, and the form that answers it."""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from yieldwire.asgi.pages import PageContent
+from yieldwire.asgi.pages.form import Form
+from yieldwire.asgi.pages.markup import Markup, tag
+from yieldwire.asgi.pages.value import shown
+from yieldwire.errors import Json
+
+Question = Mapping[str, Json]
+"""An open question, as a snapshot has it."""
+
+
+def question_form(question: Question, target: str) -> Form:
+    """Return the form that answers a question."""
+    return Form(
+        title=question["prompt"],
+        schema=question["schema"],
+        target=target,
+        button="Answer",
+        ids=f"question-{question['id']}",
+    )
+
+
+def question_part(question: Question, target: str) -> Markup:
+    """Return an open question with its form, which sends the answer to ``target``."""
+    id_, detail = f"question-{question['id']}", question.get("detail")
+    until = question.get("expiresAt")
+    return tag(
+        "section",
+        tag("h2", question["prompt"], id=id_),
+        None if detail is None else shown(detail, None),
+        None if until is None else tag("p", "Until ", tag("time", until, datetime=until)),
+        question_form(question, target).markup({}),
+        data_role="question",
+        data_question=question["id"],
+        aria_labelledby=id_,
+    )
+
+
+def questions_part(questions: Iterable[Question], run: str, query: str) -> Markup:
+    """Return all open questions of the run whose URL is ``run``."""
+    parts = [
+        question_part(each, f"{run}/questions/{quote(each['id'], safe='')}{query}")
+        for each in questions
+    ]
+    return tag("div", parts, data_role="questions", hidden=not parts)
+
+
+def link_page(question: Question, base: str, target: str) -> PageContent:
+    """Return the page of a link to one question."""
+    body = tag("main", question_part(question, target), class_="yieldwire-run")
+    return PageContent(title=question["prompt"], body=body, base=base)
+
+
+def sent_page(base: str) -> PageContent:
+    """Return the page for after an answer by a link."""
+    told = tag("p", "You can close this page.")
+    heading = tag("header", tag("h1", "Your answer was sent"))
+    body = tag("main", heading, told, class_="yieldwire-run", data_status="completed")
+    return PageContent(title="Your answer was sent", body=body, base=base)
