@@ -160,7 +160,9 @@ def test_any_fields_make_an_object_of_what_was_sent(pairs: list[tuple[str, str]]
     ],
 )
 def test_a_value_that_is_not_an_object_is_one_field(
-    kind: Any, pairs: list[tuple[str, str]], value: object
+    kind: Any,  # noqa: ANN401 - a type
+    pairs: list[tuple[str, str]],
+    value: object,
 ) -> None:
     adapter = TypeAdapter[Any](kind)
 
