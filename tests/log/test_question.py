@@ -6,7 +6,7 @@ import pytest
 from pydantic_core import to_json
 
 from yieldwire.log.events import Event, EventType
-from yieldwire.log.question import OpenQuestions
+from yieldwire.log.question import Questions
 
 
 def question(seq: int, question_id: str, prompt: str = "Continue?") -> Event:
@@ -18,14 +18,14 @@ def event(seq: int, kind: EventType, **data: Any) -> Event:  # noqa: ANN401 - an
     return Event(seq, kind, to_json(data))
 
 
-def open_after(*events: Event) -> OpenQuestions:
-    questions = OpenQuestions()
+def open_after(*events: Event) -> Questions:
+    questions = Questions()
     for each in events:
         questions.take(each)
     return questions
 
 
-def ids(questions: OpenQuestions) -> list[str]:
+def ids(questions: Questions) -> list[str]:
     return [each["id"] for each in questions.listed()]
 
 
@@ -71,8 +71,15 @@ def test_a_question_that_is_asked_again_replaces_the_one_before_in_its_place() -
     assert [each["prompt"] for each in questions.listed()] == ["Really?", "Continue?"]
 
 
-def test_the_size_is_that_of_the_open_ones() -> None:
+def test_the_size_falls_when_a_question_is_closed() -> None:
     asked = question(1, "1")
 
-    assert open_after(asked).size == len(asked.data)
-    assert open_after(asked, event(2, EventType.DONE)).size == 0
+    ended = open_after(asked, event(2, EventType.DONE))
+
+    assert open_after(asked).size == ended.size + len(asked.data)
+
+
+def test_the_name_of_a_question_is_known_after_its_answer() -> None:
+    questions = open_after(question(1, "1"), event(2, EventType.ANSWER, id="1"))
+
+    assert (questions.name_of("1"), questions.name_of("2")) == ("bool", None)

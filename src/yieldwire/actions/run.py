@@ -9,6 +9,7 @@ from yieldwire.clock import Clock
 from yieldwire.errors import ErrorObject, Json, StoreError, Unavailable
 from yieldwire.errors.lookup import error_from
 from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Verb
 from yieldwire.log.snapshot import Fold
 
@@ -62,6 +63,18 @@ class Following(Protocol):
 
     async def fold(self, run_id: str) -> Fold:
         """Return the state of the run's log."""
+        ...
+
+    async def tell(
+        self,
+        run_id: str,
+        value: object,
+        *,
+        question: str | None = ...,
+        by: str | None = ...,
+        key: str | None = ...,
+    ) -> Message:
+        """Put an answer or a message into a run's inbox."""
         ...
 
     async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
@@ -137,6 +150,51 @@ class Run(Generic[T]):
         if self._action is not None:
             result = self._action.signature.result.read(result)
         return cast("T", result)
+
+    async def questions(self) -> list[Json]:
+        """Return the open questions, in the order of asking.
+
+        Each has an ``id``, a ``prompt``, the ``name`` and the JSON ``schema`` of the answer, and,
+        if the action gave them, ``detail`` and ``expiresAt``.
+        """
+        return (await self._app.fold(self.id)).questions.listed()
+
+    async def answer(
+        self, question: str, value: object, *, by: str | None = None, key: str | None = None
+    ) -> Message:
+        """Answer a question. The first answer counts.
+
+        Args:
+            question: The question's id.
+            value: Plain JSON, or a value of the type that the action asks for.
+            by: The owner who answers, for the log.
+            key: The idempotency key, within the run: the same key and value are one answer.
+
+        Raises:
+            NotFound: If the run has not asked this question.
+            ValidationFailed: If the value does not match; the question is still open.
+            AlreadyAnswered: If there is another answer, or the question's time is over.
+            RunEnded: If the run has ended.
+        """
+        return await self._app.tell(self.id, value, question=question, by=by, key=key)
+
+    async def send(
+        self, message: object, *, by: str | None = None, key: str | None = None
+    ) -> Message:
+        """Send a message to the action, which receives messages in the order of acceptance.
+
+        Args:
+            message: Plain JSON, or a value of the type that the action declares as ``inbox=``.
+            by: The owner who sends it.
+            key: The idempotency key, within the run: the same key and value are one message.
+
+        Raises:
+            NotFound: If the action takes no messages.
+            ValidationFailed: If the message does not match.
+            RunEnded: If the run has ended.
+            InboxFull: If the run takes no more messages.
+        """
+        return await self._app.tell(self.id, message, by=by, key=key)
 
     async def cancel(self) -> None:
         """Ask the run to stop. Calling it again has no effect."""

@@ -22,10 +22,12 @@ from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, Verb
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, authorize, check_expiry
 from yieldwire.runs.handle import DetachedStarting, Runs
+from yieldwire.runs.inbox import Inboxes
 from yieldwire.runs.inputs import Inputs
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.signing import Signer
@@ -100,6 +102,8 @@ class App:
         self.begin: Final = Starts(
             self
         ).begin  # called by every transport, dialect and Python start
+        self.inboxes: Final = Inboxes(self)
+        self.tell: Final = self.inboxes.tell
         self.runs: Final = Runs(self)
         self.start: Final = Starter[Context](DetachedStarting(self))
 
@@ -256,6 +260,30 @@ class App:
         """Return the run's state in one object."""
         await self.ready()
         return await self._states.snapshot(run_id, with_text=with_text, shows_debug=self.debug)
+
+    async def answer(
+        self, run_id: str, question: str, value: object, caller: Caller, *, key: str | None = None
+    ) -> Message:
+        """Answer a run's question, and return the accepted answer. All transports use this.
+
+        Raises:
+            NotFound: If there is no such run or question.
+            CallError: As `Inboxes.question` and `Inboxes.put` say.
+        """
+        address = await self.inboxes.question(run_id, question, caller)
+        return await self.inboxes.put(address, value, key=key)
+
+    async def send(
+        self, run_id: str, value: object, caller: Caller, *, key: str | None = None
+    ) -> Message:
+        """Send a message to a run's action, and return it as accepted. All transports use this.
+
+        Raises:
+            NotFound: If there is no such run, or its action takes no messages.
+            CallError: As `Inboxes.messages` and `Inboxes.put` say.
+        """
+        address = await self.inboxes.messages(run_id, caller)
+        return await self.inboxes.put(address, value, key=key)
 
     async def cancel(self, run_id: str, reason: str = "requested") -> RunRecord:
         """Ask a run to stop, and return its current record. It is idempotent."""

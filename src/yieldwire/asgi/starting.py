@@ -32,7 +32,7 @@ from yieldwire.errors import (
 )
 from yieldwire.log.cursor import check_within, parse_cursor
 from yieldwire.log.events import Block, EventType
-from yieldwire.log.question import OpenQuestions
+from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
@@ -211,7 +211,7 @@ class _Heard:
         self._most, self._size = most_bytes or 0, 0
         self._allowance, self._taken = allowance, 0
         self._fold = fold
-        self.questions: Final[OpenQuestions] = fold.questions
+        self.questions: Final[Questions] = fold.questions
         self.end: EventType | None = None
         self.fault: str | None = None
         """The limit that the events exceed, if they do."""

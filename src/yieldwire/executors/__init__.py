@@ -29,6 +29,8 @@ class RunLimits:
         ahead_bytes: How far a run can be ahead of its fastest reader in the same process.
         cancel_within: Seconds that cleanup can take before the run's end is written anyway.
         store_patience: Seconds for which a failing store is retried before the run ends.
+        max_messages: Messages and answers that a run takes.
+        max_inbox_bytes: Their bytes.
         threads: Blocking actions that can run at the same time; others wait as pending.
     """
 
@@ -38,6 +40,8 @@ class RunLimits:
     ahead_bytes: Count = 4 * 1024 * 1024
     cancel_within: Seconds = 5.0
     store_patience: Seconds = 10.0
+    max_messages: Count = 1_000
+    max_inbox_bytes: Count = 4 * 1024 * 1024
     threads: Count = 64
 
 

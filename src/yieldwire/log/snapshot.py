@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from yieldwire.errors import Json
 from yieldwire.log.chunks import text_of
 from yieldwire.log.events import Block, Event, EventType
-from yieldwire.log.question import OpenQuestions
+from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Status
 
 FIRST_POLL_MS: Final = 500
@@ -53,7 +53,7 @@ class Fold:
         self.seq = 0
         self._keeps_text, self._most_text = keeps_text, text_bytes
         self._shows_debug = shows_debug
-        self.questions: Final = OpenQuestions()
+        self.questions: Final = Questions()
         self._gaps: dict[int, int] = {}
         """The seqs of `restarted` events, each with the last seq whose chunks it keeps."""
         self._gaps_end = 0
