@@ -4,13 +4,13 @@
  * JSON text. If there are files anywhere in the input, a form with two kinds of parts (PROTOCOL.md 4):
  * the same JSON, with each file's name in its place, and the files, named by the numbers of their places.
  */
-export function bodyOf(input?: unknown): string | FormData {
+export function bodyOf(input: unknown = {}): string | FormData {
   if (input instanceof FormData) return input;
   const files: [Blob, name: string][] = [];
   const places: string[] = [];
   // `JSON.stringify` visits a value's members right after it was passed to this function, so its place is the newest one.
   const placeOf = new Map<unknown, string>();
-  const text = JSON.stringify(input ?? {}, function (this: unknown, key: string, value: unknown): unknown {
+  const text = JSON.stringify(input, function (this: unknown, key: string, value: unknown): unknown {
     const above = placeOf.get(this);
     const place = above === undefined ? "" : `${above}/${key.replace(/~/g, "~0").replace(/\//g, "~1")}`;
     if (value instanceof Blob) {

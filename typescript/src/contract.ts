@@ -5,12 +5,13 @@ import type { ConnectionState } from "./core/connection.js";
 import type { ProtocolCode } from "./core/code.js";
 import type { ActionError } from "./core/error.js";
 import type { Progress, RunEvent, RunInfo, Snapshot, Value } from "./core/event.js";
+import type { AnyAsks, Question } from "./core/question.js";
 import type { RunStatus } from "./core/status.js";
 
 export type { ConnectionState };
 
 /** One execution of an action, as seen by this page: an async iterable of its chunks. */
-export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> extends AsyncIterable<Chunk> {
+export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError, Asks = AnyAsks, Message = unknown> extends AsyncIterable<Chunk> {
   /** Known once the server has answered. */
   readonly id: string | undefined;
   /** Known once the server has answered; never known if the call was refused. */
@@ -19,6 +20,8 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> e
   readonly text: string;
   /** The newest progress chunk that counts. */
   readonly progress: Progress | undefined;
+  /** The open questions that this Run has seen being asked, in that order; none once the run has ended. */
+  readonly questions: readonly Question<Asks>[];
   /** Keep this to resume elsewhere: `runs.attach(run.id, run.cursor)`. Opaque. */
   readonly cursor: string | undefined;
   /** 1, or more if earlier attempts were lost and the action was restarted. */
@@ -37,7 +40,7 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> e
    */
   [Symbol.asyncIterator](): AsyncIterator<Chunk, undefined>;
   /** Every event from the first that this Run keeps, including the terminal one. Throws only if the log cannot be read further. */
-  events(): AsyncIterable<RunEvent<Chunk, Result>>;
+  events(): AsyncIterable<RunEvent<Chunk, Result, Asks>>;
   /** The action's result. Rejects with an ActionError if the run failed, was cancelled or was refused. */
   result(): Promise<Result>;
   /**
@@ -45,6 +48,16 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> e
    * Before the id is known the run is cancelled at once, never starts later, and the server is told if the start can have reached it.
    */
   stop(): Promise<void>;
+  /**
+   * Answer a question, given as it is or by its id. Resolves when the server has accepted the answer; the first one counts.
+   * Rejects with an ActionError: `VALIDATION_ERROR` with `fieldErrors`, `ALREADY_ANSWERED`, `RUN_ENDED`, `NOT_FOUND`, or `UNREACHABLE`.
+   */
+  answer(...given: AnswerArguments<Asks>): Promise<void>;
+  /**
+   * Send the action a message. Resolves when the server has accepted it; it arrives once, however often it had to be sent.
+   * Rejects with an ActionError: `VALIDATION_ERROR` with `fieldErrors`, `INBOX_FULL`, `RUN_ENDED`, `NOT_FOUND`, or `UNREACHABLE`.
+   */
+  send(message: Message): Promise<void>;
   /** Stop following; the run continues, for at least its `linger`. One whose id is not known yet is cancelled. */
   detach(): void;
   /** Detach at the end of the block, for `await using run = …`. */
@@ -54,8 +67,16 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError> e
    * An empty batch means that something else has changed, such as `connection`, `status` or `error`.
    * Returns the function that unsubscribes.
    */
-  subscribe(listener: (batch: readonly RunEvent<Chunk, Result>[]) => void): () => void;
+  subscribe(listener: (batch: readonly RunEvent<Chunk, Result, Asks>[]) => void): () => void;
 }
+
+/** A question, or its id, and an answer of the type that the question asks for. */
+export type AnswerArguments<Asks = AnyAsks> = {
+  [Name in keyof Asks & string]: [question: string | (Question<Asks> & { readonly name: Name }), value: Asks[Name]];
+}[keyof Asks & string];
+
+/** What an action without `asks` asks for. */
+export type NoAsks = Record<never, never>;
 
 /** How an answer travels. `auto` streams, and polls if streams do not come through. */
 export type TransportName = "auto" | "sse" | "xhr" | "polling";
@@ -92,31 +113,33 @@ export type CallArguments<Input> = Record<never, never> extends Input
   : [input: Input | FormData, options?: CallOptions];
 
 /** Follows runs by their id: one action, or `client.runs`. */
-export interface RunSource<Chunk = unknown, Result = unknown, Failure = ActionError> {
+export interface RunSource<Chunk = unknown, Result = unknown, Failure = ActionError, Asks = AnyAsks, Message = unknown> {
   /** Follow an existing run: from the start of its log, or after the cursor. */
-  attach(id: string, cursor?: string, options?: AttachOptions): Run<Chunk, Result, Failure>;
+  attach(id: string, cursor?: string, options?: AttachOptions): Run<Chunk, Result, Failure, Asks, Message>;
 }
 
 /** The options of an attach. */
 export type AttachOptions = Pick<CallOptions, "signal" | "transport" | "keep">;
 
 /** The part of an action that starts runs and follows them. */
-export interface Callable<Input, Chunk, Result, Failure> extends RunSource<Chunk, Result, Failure> {
+export interface Callable<Input, Chunk, Result, Failure, Asks = AnyAsks, Message = unknown> extends RunSource<Chunk, Result, Failure, Asks, Message> {
   /** Start a run and follow it. */
-  (...call: CallArguments<Input>): Run<Chunk, Result, Failure>;
+  (...call: CallArguments<Input>): Run<Chunk, Result, Failure, Asks, Message>;
 }
 
 /**
  * A server action, as listed in a generated `Actions` interface.
  *
  * `Errors` are its own errors: codes, or objects that have the type of the error's `data` by code: `"BUSY" | { SOLD_OUT: { left: number } }`.
+ * `Asks` are the types of the answers that it asks for, by their names: `{ Decision: Decision }`; `Message` is what it takes in its inbox.
  */
-export interface Action<Input, Chunk, Result, Errors = never> extends Callable<Input, Chunk, Result, ErrorOf<Input, Errors>> {
+export interface Action<Input, Chunk, Result, Errors = never, Asks = NoAsks, Message = never>
+  extends Callable<Input, Chunk, Result, ErrorOf<Input, Errors>, Asks, Message> {
   /**
    * Start a run that keeps running without readers. Resolves when the server has answered with the id.
    * It is not followed until somebody iterates, subscribes or awaits `result()`.
    */
-  start(...call: CallArguments<Input>): Promise<Run<Chunk, Result, ErrorOf<Input, Errors>>>;
+  start(...call: CallArguments<Input>): Promise<Run<Chunk, Result, ErrorOf<Input, Errors>, Asks, Message>>;
   /** The name in the action's URL. */
   readonly action: string;
 }
@@ -179,7 +202,7 @@ export type StreamedValue<Chunk> = unknown extends Chunk
   : [Extract<Chunk, Value>] extends [never] ? string : Extract<Chunk, Value>["value"];
 
 /** An action without generated types. */
-export type AnyAction = Action<Readonly<Record<string, unknown>>, unknown, unknown, string>;
+export type AnyAction = Action<Readonly<Record<string, unknown>>, unknown, unknown, string, AnyAsks, unknown>;
 
 declare const names: Readonly<Record<string, true>>;
 

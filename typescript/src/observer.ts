@@ -7,8 +7,9 @@
  */
 
 import type { Run, RunSource } from "./contract.js";
-import type { ActionError } from "./core/error.js";
+import { type ActionError, failure } from "./core/error.js";
 import type { RunEvent } from "./core/event.js";
+import type { Answer, AnyAsks, Question } from "./core/question.js";
 import { blank, type End, type RunState, Tally } from "./core/state.js";
 import { type Paint, paintWith } from "./paint.js";
 import { kept, type Persist } from "./persistence.js";
@@ -19,7 +20,7 @@ const CANCELLED = { status: "cancelled" } as const;
 const LOST = /^(NOT_FOUND|GONE|FORBIDDEN|PARSE_ERROR)$/;
 
 /** How a run is shown. Callbacks are looked up when they are called, so the newest are used. */
-export interface FollowOptions<Chunk = unknown, Result = unknown, Failure = ActionError> {
+export interface FollowOptions<Chunk = unknown, Result = unknown, Failure = ActionError, Asks = AnyAsks> {
   /** The maximum length of `chunks`; default: 1000. `Infinity` keeps all. */
   readonly keep?: number | undefined;
   /** The minimum time between two changes of the state; a run's end does not wait for it. */
@@ -28,6 +29,10 @@ export interface FollowOptions<Chunk = unknown, Result = unknown, Failure = Acti
   readonly onChunk?: ((chunk: Chunk, seq: number) => void) | undefined;
   /** Called when an attempt was lost and the action restarts: of what `onChunk` got before, only chunks up to the seq `keep` still count. */
   readonly onRestarted?: ((attempt: number, keep: number) => void) | undefined;
+  /** Called when the action asks something. */
+  readonly onQuestion?: ((question: Question<Asks>) => void) | undefined;
+  /** Called when a question is answered, here or elsewhere, or has timed out. */
+  readonly onAnswer?: ((answered: Answer<Asks[keyof Asks]>) => void) | undefined;
   readonly onDone?: ((result: Result) => void) | undefined;
   readonly onError?: ((error: Failure) => void) | undefined;
   /** Called when the run was cancelled, here or elsewhere; `error.data` has the reason. */
@@ -35,8 +40,8 @@ export interface FollowOptions<Chunk = unknown, Result = unknown, Failure = Acti
 }
 
 /** How an action is executed and shown. */
-export interface StreamOptions<Chunk = unknown, Result = unknown, Failure = ActionError>
-  extends FollowOptions<Chunk, Result, Failure> {
+export interface StreamOptions<Chunk = unknown, Result = unknown, Failure = ActionError, Asks = AnyAsks>
+  extends FollowOptions<Chunk, Result, Failure, Asks> {
   /** What happens to a run that is no longer shown: it continues (`detach`, the default), or is cancelled. */
   readonly onUnmount?: "detach" | "stop" | undefined;
   /**
@@ -48,12 +53,12 @@ export interface StreamOptions<Chunk = unknown, Result = unknown, Failure = Acti
   readonly persist?: Persist | undefined;
 }
 
-type Settle<Chunk, Result, Failure> = (state: RunState<Chunk, Result, Failure>) => void;
+type Settle<Chunk, Result, Failure, Asks> = (state: RunState<Chunk, Result, Failure, Asks>) => void;
 
 /** The followed run, and how to resolve the calls that executed it. */
-interface Following<Chunk, Result, Failure> {
-  readonly run: Run<Chunk, Result, Failure>;
-  readonly settles: Settle<Chunk, Result, Failure>[];
+interface Following<Chunk, Result, Failure, Asks, Message> {
+  readonly run: Run<Chunk, Result, Failure, Asks, Message>;
+  readonly settles: Settle<Chunk, Result, Failure, Asks>[];
   readonly isRecalled: boolean;
   /** After the events that were taken; the run itself can have more that it has not delivered yet. */
   cursor?: string | undefined;
@@ -80,27 +85,29 @@ export class RunObserver<
   Chunk,
   Result,
   Failure,
-  Source extends RunSource<Chunk, Result, Failure> = RunSource<Chunk, Result, Failure>,
+  Asks = AnyAsks,
+  Message = unknown,
+  Source extends RunSource<Chunk, Result, Failure, Asks, Message> = RunSource<Chunk, Result, Failure, Asks, Message>,
 > {
   /** The newest options; a binding sets them on every render. The first `persist` is used for good. */
-  options: StreamOptions<Chunk, Result, Failure>;
+  options: StreamOptions<Chunk, Result, Failure, Asks>;
   /** The state before anything has happened, also on a server. */
-  readonly initial: RunState<Chunk, Result, Failure>;
+  readonly initial: RunState<Chunk, Result, Failure, Asks>;
   readonly #source: Source;
   readonly #persist: Persist | undefined;
   readonly #id: string | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #paint: Paint = paintWith(() => this.#show());
   readonly #queue: Waiting[] = [];
-  #shown: RunState<Chunk, Result, Failure>;
-  #tally: Tally<Chunk, Result, Failure> | undefined;
-  #following: Following<Chunk, Result, Failure> | undefined;
+  #shown: RunState<Chunk, Result, Failure, Asks>;
+  #tally: Tally<Chunk, Result, Failure, Asks> | undefined;
+  #following: Following<Chunk, Result, Failure, Asks, Message> | undefined;
   /** Where to continue if somebody subscribes after all listeners have left. */
   #left: Place | undefined;
   #isLeaving = false;
 
   /** With an id, the observer shows that run; otherwise the executed one. */
-  constructor(source: RunSource<Chunk, Result, Failure> & Source, options: StreamOptions<Chunk, Result, Failure> = {}, id?: string) {
+  constructor(source: RunSource<Chunk, Result, Failure, Asks, Message> & Source, options: StreamOptions<Chunk, Result, Failure, Asks> = {}, id?: string) {
     this.#source = source;
     this.options = options;
     this.#persist = options.persist;
@@ -110,7 +117,7 @@ export class RunObserver<
   }
 
   /** The state last reported to the listeners; the same object until the next report. */
-  readonly snapshot = (): RunState<Chunk, Result, Failure> => this.#shown;
+  readonly snapshot = (): RunState<Chunk, Result, Failure, Asks> => this.#shown;
 
   /** Call the listener when the state has changed. When the last listener is gone, the run is left. */
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -141,7 +148,7 @@ export class RunObserver<
    * Start a run and follow it. Resolves with its last state, however it ended, and never rejects because of the run's
    * end: check `status`. If the run is left before its end, the state is the one at that moment.
    */
-  execute(start: (source: Source) => Run<Chunk, Result, Failure>): Promise<RunState<Chunk, Result, Failure>> {
+  execute(start: (source: Source) => Run<Chunk, Result, Failure, Asks, Message>): Promise<RunState<Chunk, Result, Failure, Asks>> {
     const { concurrent = "replace" } = this.options;
     const following = this.#following;
     return new Promise((resolve, reject) => {
@@ -164,6 +171,12 @@ export class RunObserver<
       this.#abandon(true);
       begin();
     });
+  }
+
+  /** The followed run, to answer its questions and send it messages. Throws `RUN_ENDED` if there is none. */
+  get run(): Run<Chunk, Result, Failure, Asks, Message> {
+    if (!this.#following) throw failure("RUN_ENDED", "There is no run", { statusCode: 410 });
+    return this.#following.run;
   }
 
   /** Cancel the run, and drop calls that wait. Rejects if the server could not be reached. */
@@ -200,8 +213,8 @@ export class RunObserver<
     if (!stops) this.#left = { id: run.id as string, cursor };
   }
 
-  #follow(run: Run<Chunk, Result, Failure>, settles: Settle<Chunk, Result, Failure>[], isRecalled: boolean): void {
-    const following: Following<Chunk, Result, Failure> = { run, settles, isRecalled, unsubscribe: () => undefined };
+  #follow(run: Run<Chunk, Result, Failure, Asks, Message>, settles: Settle<Chunk, Result, Failure, Asks>[], isRecalled: boolean): void {
+    const following: Following<Chunk, Result, Failure, Asks, Message> = { run, settles, isRecalled, unsubscribe: () => undefined };
     this.#following = following;
     this.#left = undefined;
     this.#isLeaving = false;
@@ -211,7 +224,7 @@ export class RunObserver<
     this.#show();
   }
 
-  #take(following: Following<Chunk, Result, Failure>, batch: readonly RunEvent<Chunk, Result>[]): void {
+  #take(following: Following<Chunk, Result, Failure, Asks, Message>, batch: readonly RunEvent<Chunk, Result, Asks>[]): void {
     const tally = this.#tally;
     if (this.#following !== following || !tally) return;
     const { run } = following;
@@ -225,6 +238,8 @@ export class RunObserver<
       if (this.#following !== following) return; // a callback has executed or reset
       call(() => {
         if (event.type === "chunk") this.options.onChunk?.(event.data, event.seq);
+        else if (event.type === "question") this.options.onQuestion?.(event.data);
+        else if (event.type === "answer") this.options.onAnswer?.(event.data);
         else if (event.type === "restarted") this.options.onRestarted?.(event.data.attempt, event.data.keep ?? 0);
       });
     }
@@ -232,7 +247,7 @@ export class RunObserver<
   }
 
   /** Nothing follows: the run has ended, was refused, or cannot be followed. Its result says which. */
-  async #end(following: Following<Chunk, Result, Failure>, tally: Tally<Chunk, Result, Failure>): Promise<void> {
+  async #end(following: Following<Chunk, Result, Failure, Asks, Message>, tally: Tally<Chunk, Result, Failure, Asks>): Promise<void> {
     following.unsubscribe();
     const [end, error] = await following.run.result().then(
       (result): [end: End<Result, Failure>, error?: undefined] => [{ status: "done", result }],
@@ -281,13 +296,13 @@ export class RunObserver<
     else run.detach();
   }
 
-  #release(following: Following<Chunk, Result, Failure>, state: RunState<Chunk, Result, Failure>): void {
+  #release(following: Following<Chunk, Result, Failure, Asks, Message>, state: RunState<Chunk, Result, Failure, Asks>): void {
     this.#following = undefined;
     following.unsubscribe();
     for (const settle of following.settles) settle(state);
   }
 
-  get #state(): RunState<Chunk, Result, Failure> {
+  get #state(): RunState<Chunk, Result, Failure, Asks> {
     return this.#tally?.state ?? this.initial;
   }
 

@@ -1,5 +1,6 @@
 /** A run as its caller sees it: state, iterations and listeners over the events from the follower. */
 
+import { bodyOf } from "./body.js";
 import type { ConnectionState, Run } from "./contract.js";
 import { ActionError, failure } from "./core/error.js";
 import type { RunEvent, Snapshot } from "./core/event.js";
@@ -9,7 +10,7 @@ import type { Place } from "./core/replay.js";
 import type { RunStatus } from "./core/status.js";
 import { Deferred } from "./deferred.js";
 import { type Followed, Follower, type Surroundings } from "./follower.js";
-import type { Start } from "./start.js";
+import { newKey, type Start } from "./start.js";
 import { pathOf } from "./wire.js";
 
 /** Where a run begins: with a call, or with an id. */
@@ -80,6 +81,14 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
     if (this.connection === "idle") this.status = status;
     else this.takeStatus(status);
     this.changed();
+  }
+
+  async answer(question: string | { readonly id: string }, value: unknown): Promise<void> {
+    await this.#post(`questions/${encodeURIComponent(typeof question === "string" ? question : question.id)}`, value);
+  }
+
+  async send(message: unknown): Promise<void> {
+    await this.#post("inbox", message);
   }
 
   detach(): void {
@@ -171,6 +180,22 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
 
   changed(): void {
     for (const tell of this.#readers) tell();
+  }
+
+  /** Send a message to the run, under one key however often it takes; waits for the run's id. */
+  async #post(path: string, value: unknown): Promise<void> {
+    const body = bodyOf(value);
+    if (this.id === undefined && !this.hasEnded) {
+      await new Promise<void>((resolve) => {
+        const leave = this.subscribe(() => {
+          if (this.id === undefined && !this.hasEnded) return;
+          leave();
+          resolve();
+        });
+      });
+    }
+    if (this.id === undefined) throw this.#broken?.reason;
+    await this.#around.wire.ask(`${pathOf(this.id)}/${path}`, "POST", { "Idempotency-Key": newKey() }, undefined, body);
   }
 
   /** Stop following. If the id is not known and the start can have reached the server, tell the server to cancel it. */

@@ -2,8 +2,9 @@
 
 import { createEffect, createMemo, createSignal, mergeProps, onCleanup, untrack } from "solid-js";
 import { type ActionCommands, commandsOf, type RunCommands, actionOf } from "./binding.js";
-import type { Action, Callable, ErrorOf, RunSource } from "./contract.js";
+import type { Action, Callable, ErrorOf, NoAsks, RunSource } from "./contract.js";
 import type { ActionError } from "./core/error.js";
+import type { AnyAsks } from "./core/question.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { keyOf } from "./persistence.js";
@@ -14,9 +15,9 @@ export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
 /** An action's newest run, and its commands. Each field is reactive where it is read, like props: do not destructure it. */
-export type StreamAction<Input, Chunk, Result, Failure> =
-  & RunState<Chunk, Result, Failure>
-  & ActionCommands<Input, Chunk, Result, Failure>;
+export type StreamAction<Input, Chunk, Result, Failure, Asks = AnyAsks, Message = unknown> =
+  & RunState<Chunk, Result, Failure, Asks>
+  & ActionCommands<Input, Chunk, Result, Failure, Asks, Message>;
 
 /** A value, or an accessor of it. */
 export type MaybeAccessor<Value> = Value | (() => Value);
@@ -26,35 +27,35 @@ export type MaybeAccessor<Value> = Value | (() => Value);
  *
  * Another action, or another key to `persist`, starts over: the previous run is left and no longer shown.
  */
-export function useStreamAction<Input, Chunk, Result, Errors = never>(
-  action: MaybeAccessor<Action<Input, Chunk, Result, Errors>>,
-  options: MaybeAccessor<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>> = {},
-): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>> {
+export function useStreamAction<Input, Chunk, Result, Errors = never, Asks = NoAsks, Message = never>(
+  action: MaybeAccessor<Action<Input, Chunk, Result, Errors, Asks, Message>>,
+  options: MaybeAccessor<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>, Asks>> = {},
+): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>, Asks, Message> {
   return useObserved(action, options);
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, or earlier. */
-export function useRun<Chunk, Result, Failure = ActionError>(
-  source: MaybeAccessor<RunSource<Chunk, Result, Failure>>,
+export function useRun<Chunk, Result, Failure = ActionError, Asks = AnyAsks, Message = unknown>(
+  source: MaybeAccessor<RunSource<Chunk, Result, Failure, Asks, Message>>,
   id: MaybeAccessor<string | undefined>,
-  options: MaybeAccessor<FollowOptions<Chunk, Result, Failure>> = {},
-): RunState<Chunk, Result, Failure> & RunCommands {
-  return useObserved(source as MaybeAccessor<Callable<never, Chunk, Result, Failure>>, options, id);
+  options: MaybeAccessor<FollowOptions<Chunk, Result, Failure, Asks>> = {},
+): RunState<Chunk, Result, Failure, Asks> & RunCommands<Asks, Message> {
+  return useObserved(source as MaybeAccessor<Callable<never, Chunk, Result, Failure, Asks, Message>>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Input, Chunk, Result, Failure>(
-  source: MaybeAccessor<Callable<Input, Chunk, Result, Failure>>,
-  options: MaybeAccessor<StreamOptions<Chunk, Result, Failure>>,
+function useObserved<Input, Chunk, Result, Failure, Asks, Message>(
+  source: MaybeAccessor<Callable<Input, Chunk, Result, Failure, Asks, Message>>,
+  options: MaybeAccessor<StreamOptions<Chunk, Result, Failure, Asks>>,
   id?: MaybeAccessor<string | undefined>,
-): StreamAction<Input, Chunk, Result, Failure> {
+): StreamAction<Input, Chunk, Result, Failure, Asks, Message> {
   const from = createMemo(() => actionOf(source));
   const which = createMemo(() => valueOf(id));
   const now = createMemo(() => valueOf(options));
   const key = createMemo(() => keyOf(now().persist));
   const newest = createMemo(() => {
     key();
-    const observer = new RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>(from(), untrack(now), which());
+    const observer = new RunObserver<Chunk, Result, Failure, Asks, Message, Callable<Input, Chunk, Result, Failure, Asks, Message>>(from(), untrack(now), which());
     const [state, show] = createSignal(observer.snapshot());
     observer.subscribe(() => show(observer.snapshot));
     onCleanup(() => observer.leave());
@@ -65,7 +66,7 @@ function useObserved<Input, Chunk, Result, Failure>(
     newest().observer.options = now();
     newest().observer.resume();
   });
-  return mergeProps(() => newest().state(), commandsOf(() => untrack(newest).observer)) as StreamAction<Input, Chunk, Result, Failure>;
+  return mergeProps(() => newest().state(), commandsOf(() => untrack(newest).observer)) as StreamAction<Input, Chunk, Result, Failure, Asks, Message>;
 }
 
 function valueOf<Value>(given: MaybeAccessor<Value>): Value {

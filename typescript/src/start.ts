@@ -27,7 +27,7 @@ export interface Start {
 /** The start of an action; `feeds`: the actions that are known to be started by GET. */
 export function startOf(action: string, input: unknown, options: CallOptions, feeds: Set<string>): Start {
   const { method, detached, onUpload, idempotencyKey } = options;
-  const body = bodyOf(input);
+  const body = bodyOf(input ?? {});
   const files = filesIn(body);
   const isSmall = typeof body === "string";
   const path = encodeURIComponent(action);
@@ -79,6 +79,6 @@ async function canBeRead(file: Blob): Promise<void> {
 }
 
 /** 128 random bits; `crypto.randomUUID` does not exist on http origins, this does. */
-function newKey(): string {
+export function newKey(): string {
   return crypto.getRandomValues(new Uint8Array(16)).join("-");
 }

@@ -2,9 +2,10 @@
 
 import { onMount, untrack } from "svelte";
 import { fromStore, toStore, writable } from "svelte/store";
-import { type ActionCommands, commandsOf, type RunCommands, actionOf } from "./binding.js";
-import type { Action, Callable, ErrorOf, RunSource } from "./contract.js";
+import { type ActionCommands, commandsOf, type Observer, type RunCommands, actionOf } from "./binding.js";
+import type { Action, Callable, ErrorOf, NoAsks, RunSource } from "./contract.js";
 import type { ActionError } from "./core/error.js";
+import type { AnyAsks } from "./core/question.js";
 import type { RunState } from "./core/state.js";
 import { type FollowOptions, RunObserver, type StreamOptions } from "./observer.js";
 import { keyOf } from "./persistence.js";
@@ -15,9 +16,9 @@ export type { FollowOptions, StreamOptions } from "./observer.js";
 export type { Persist, RunStorage } from "./persistence.js";
 
 /** An action's newest run, and its commands. Each field is reactive where it is read: do not destructure it. */
-export type StreamAction<Input, Chunk, Result, Failure> =
-  & RunState<Chunk, Result, Failure>
-  & ActionCommands<Input, Chunk, Result, Failure>;
+export type StreamAction<Input, Chunk, Result, Failure, Asks = AnyAsks, Message = unknown> =
+  & RunState<Chunk, Result, Failure, Asks>
+  & ActionCommands<Input, Chunk, Result, Failure, Asks, Message>;
 
 /** A value, or a function that reads it from reactive state. */
 export type MaybeGetter<Value> = Value | (() => Value);
@@ -27,33 +28,33 @@ export type MaybeGetter<Value> = Value | (() => Value);
  *
  * Another action, or another key to `persist`, starts over: the previous run is left and no longer shown.
  */
-export function useStreamAction<Input, Chunk, Result, Errors = never>(
-  action: MaybeGetter<Action<Input, Chunk, Result, Errors>>,
-  options: MaybeGetter<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>> = {},
-): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>> {
+export function useStreamAction<Input, Chunk, Result, Errors = never, Asks = NoAsks, Message = never>(
+  action: MaybeGetter<Action<Input, Chunk, Result, Errors, Asks, Message>>,
+  options: MaybeGetter<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>, Asks>> = {},
+): StreamAction<Input, Chunk, Result, ErrorOf<Input, Errors>, Asks, Message> {
   return useObserved(action, options);
 }
 
 /** Show a run that was started elsewhere: on another page, on the server, or earlier. */
-export function useRun<Chunk, Result, Failure = ActionError>(
-  source: MaybeGetter<RunSource<Chunk, Result, Failure>>,
+export function useRun<Chunk, Result, Failure = ActionError, Asks = AnyAsks, Message = unknown>(
+  source: MaybeGetter<RunSource<Chunk, Result, Failure, Asks, Message>>,
   id: MaybeGetter<string | undefined>,
-  options: MaybeGetter<FollowOptions<Chunk, Result, Failure>> = {},
-): RunState<Chunk, Result, Failure> & RunCommands {
-  return useObserved(source as MaybeGetter<Callable<never, Chunk, Result, Failure>>, options, id);
+  options: MaybeGetter<FollowOptions<Chunk, Result, Failure, Asks>> = {},
+): RunState<Chunk, Result, Failure, Asks> & RunCommands<Asks, Message> {
+  return useObserved(source as MaybeGetter<Callable<never, Chunk, Result, Failure, Asks, Message>>, options, id);
 }
 
 /** Each action, source, id or key has its own observer, so that nothing is ever shown, kept or called for another. */
-function useObserved<Input, Chunk, Result, Failure>(
-  source: MaybeGetter<Callable<Input, Chunk, Result, Failure>>,
-  options: MaybeGetter<StreamOptions<Chunk, Result, Failure>>,
+function useObserved<Input, Chunk, Result, Failure, Asks, Message>(
+  source: MaybeGetter<Callable<Input, Chunk, Result, Failure, Asks, Message>>,
+  options: MaybeGetter<StreamOptions<Chunk, Result, Failure, Asks>>,
   id?: MaybeGetter<string | undefined>,
-): StreamAction<Input, Chunk, Result, Failure> {
+): StreamAction<Input, Chunk, Result, Failure, Asks, Message> {
   const version = fromStore(writable(0));
   let identity: readonly unknown[] = [];
-  let observer!: RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>>;
+  let observer!: Observer<Input, Chunk, Result, Failure, Asks, Message>;
   /** Called by every read, so that nothing is shown under an identity that has changed since. */
-  const newest = (): RunObserver<Chunk, Result, Failure, Callable<Input, Chunk, Result, Failure>> => {
+  const newest = (): Observer<Input, Chunk, Result, Failure, Asks, Message> => {
     const now = valueOf(options);
     const given = [actionOf(source), valueOf(id), keyOf(now.persist)] as const;
     if (given.some((part, n) => part !== identity[n])) {
@@ -79,7 +80,7 @@ function useObserved<Input, Chunk, Result, Failure>(
     const get = (): unknown => version.current >= 0 && newest().snapshot()[field as keyof RunState];
     Object.defineProperty(shown, field, { get, enumerable: true });
   }
-  return shown as StreamAction<Input, Chunk, Result, Failure>;
+  return shown as StreamAction<Input, Chunk, Result, Failure, Asks, Message>;
 }
 
 function valueOf<Value>(given: MaybeGetter<Value>): Value {

@@ -28,6 +28,8 @@ export const EVENT_STREAM = "text/event-stream";
 const UNREACHED = "The server cannot be reached";
 /** How many times a short request is tried: stop, snapshot, list. */
 const TRIES = 5;
+/** The maximum of characters in a body that outlives its page: browsers allow 64 KiB in all. */
+const LASTING = 2 ** 14;
 /** How long one try can take. */
 const REQUEST_MS = 15_000;
 
@@ -70,8 +72,8 @@ export class Wire {
   async read(request: Request): Promise<unknown> {
     const answer = await this.send(request);
     const json = await jsonOf(answer);
-    const { status, runs } = fieldsOf(json);
-    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof status === "string" || Array.isArray(runs);
+    const { status, runId = status, runs } = fieldsOf(json);
+    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof runId === "string" || Array.isArray(runs);
     if (!isOurs) throw new Lost(foreign(answer));
     return json;
   }
@@ -84,9 +86,9 @@ export class Wire {
   }
 
   /** A short request that is safe to repeat, retried until it is answered; returns its JSON. `onLost` is called when a try has failed. */
-  async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void): Promise<unknown> {
-    const keepalive = method === "POST";
-    const request = { path, method, headers, keepalive, body: keepalive ? "{}" : undefined };
+  async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void, content: string | FormData = "{}"): Promise<unknown> {
+    const body = method === "POST" ? content : undefined;
+    const request = { path, method, headers, body, keepalive: ((body as string | undefined)?.length ?? LASTING) < LASTING };
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {

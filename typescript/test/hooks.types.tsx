@@ -1,8 +1,8 @@
 /** What the hooks' types allow and what they must not; `tsc` is the test. */
 
 import { computed, ref, type Ref } from "vue";
-import { type Action, type Client, type ErrorOf, type FieldErrors, type Progress, type ProtocolCode, RunObserver, type Text } from "../src/index.js";
-import { useRun, useStreamAction } from "../src/react.js";
+import { type Action, type Client, type ErrorOf, type FieldErrors, type Progress, type ProtocolCode, type Run, RunObserver, type Text } from "../src/index.js";
+import { type StreamAction, useRun, useStreamAction } from "../src/react.js";
 import * as solid from "../src/solid.js";
 import * as svelte from "../src/svelte.js";
 import * as vue from "../src/vue.js";
@@ -20,6 +20,7 @@ type LoadError = ErrorOf<Load, "TOO_LARGE" | { NO_CREDIT: { left: number } }>;
 interface Actions {
   readonly load: Action<Load, Chunk, { rows: number }, "TOO_LARGE" | { NO_CREDIT: { left: number } }>;
   readonly sweep: Action<{ days?: number }, Text, null>;
+  readonly publish: Action<{ draft: string }, Text, null, never, { Decision: { publish: boolean }; bool: boolean }, { tone: string }>;
 }
 declare const client: Client<Actions>;
 
@@ -67,6 +68,52 @@ export function InReact() {
   void execute({ url: "/a" }).then((end) => {
     if (end.status === "done") is<Same<typeof end.result.rows, number>>();
   });
+  return null;
+}
+
+export function Asking() {
+  const { questions, answer, send } = useStreamAction(client.publish, {
+    onQuestion: ({ name }) => is<Same<typeof name, "Decision" | "bool">>(),
+    onAnswer: ({ value }) => is<Same<typeof value, { publish: boolean } | boolean | undefined>>(),
+  });
+  const vueQuestions = vue.useStreamAction(client.publish).questions.value;
+  const [question] = questions.length ? questions : vueQuestions;
+
+  if (question?.name === "Decision") {
+    void answer(question, { publish: true });
+    // @ts-expect-error - the question asks for something else
+    void answer(question, true);
+  }
+  // @ts-expect-error - the action asks for no such type
+  if (question?.name === "Choice") return null;
+  void answer("1", true);
+  // @ts-expect-error - no question asks for text
+  void answer("1", "yes");
+  void send({ tone: "warm" });
+  // @ts-expect-error - a message has a tone
+  void send("warm");
+  return null;
+}
+
+export function ofAskingRuns(anyRun: (run: Run) => void, anyAction: (shown: StreamAction<{ draft: string }, Text, null, unknown>) => void) {
+  const run = client.publish({ draft: "Dear" });
+  const [question] = run.questions;
+
+  if (question?.name === "bool") void run.answer(question, false);
+  // @ts-expect-error - the action asks for no text
+  void run.answer("1", "yes");
+  // @ts-expect-error - a message has a tone
+  void run.send({});
+  const silent = client.sweep();
+  is<Same<typeof silent.questions, readonly never[]>>();
+  // @ts-expect-error - the action asks nothing
+  void silent.answer("1", true);
+  // @ts-expect-error - the action takes no messages
+  void silent.send("faster");
+  anyRun(run);
+  anyRun(silent);
+  anyAction(useStreamAction(client.publish));
+  void client.runs.attach("r1").answer("1", { any: "value" });
   return null;
 }
 

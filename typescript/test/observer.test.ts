@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ActionError, type ErrorOf } from "../src/index.js";
+import { ActionError, type AnyAsks, type ErrorOf } from "../src/index.js";
 import { RunObserver, type StreamOptions } from "../src/observer.js";
 import { memoryAction, MemoryRun, type Said } from "./support/memory.js";
 import { paint, PICTURE_MS } from "./support/paint.js";
@@ -21,7 +21,7 @@ const chunkOf = (data: number): Said<number, string> => ({ type: "chunk", data }
 /** An observer of an action of this process, somebody who listens, and what was heard. */
 function observed(options: Options = {}) {
   const action = memoryAction<number, string, "NO_CREDIT">();
-  const observer = new RunObserver<number, string, Failure, typeof action>(action, options);
+  const observer = new RunObserver<number, string, Failure, AnyAsks, unknown, typeof action>(action, options);
   const states: (typeof observer.initial)[] = [];
   const leave = observer.subscribe(() => states.push(observer.snapshot()));
   const execute = (n = 0) => observer.execute((source) => source({ n }));
@@ -298,6 +298,58 @@ describe("callbacks", () => {
     expect(heard).toEqual([1, 7]);
     expect(action.runs.length).toBe(2);
     observer.reset();
+  });
+});
+
+describe("questions", () => {
+  const question = (id: string) => ({ id, prompt: "Sure?", name: "bool", schema: {} });
+  const asked = (id: string): Said<number, string> => ({ type: "question", data: question(id) });
+
+  test("are shown while they are open, over a restart too, and told to the callbacks", async () => {
+    const [onQuestion, onAnswer] = [vi.fn(), vi.fn()];
+    const { action, observer, execute } = observed({ onQuestion, onAnswer });
+    void execute();
+    action.newest.open("r1");
+    const answered = { id: "1", value: true, by: "ada" };
+
+    action.newest.say(asked("1"), asked("2"), { type: "restarted", data: { attempt: 2, keep: 0 } });
+    action.newest.say({ type: "answer", data: answered });
+    await paint();
+
+    expect(observer.snapshot().questions).toEqual([question("2")]);
+    expect([onQuestion.mock.calls, onAnswer.mock.calls]).toEqual([[[question("1")], [question("2")]], [[answered]]]);
+  });
+
+  test("are none once the run has ended or was stopped, and stay those of a run that was left and is shown again", async () => {
+    const ended = observed();
+    const left = observed();
+    for (const { action, execute } of [ended, left]) {
+      void execute();
+      action.newest.open("r1");
+      action.newest.say(asked("1"));
+      await paint();
+    }
+
+    ended.action.newest.say(done());
+    await paint();
+    left.leave();
+    await vi.advanceTimersByTimeAsync(0);
+    left.observer.subscribe(() => undefined);
+    left.observer.resume();
+    await paint();
+
+    expect([ended, left].map(({ observer }) => observer.snapshot().questions.length)).toEqual([0, 1]);
+  });
+
+  test("can be answered only while a run is followed", async () => {
+    const { action, observer, execute } = observed();
+    const before = () => observer.run;
+    expect(before).toThrow(expect.objectContaining({ code: "RUN_ENDED", statusCode: 410 }));
+    void execute();
+
+    await observer.run.answer("1", true);
+
+    expect(action.newest.told).toEqual([["1", true]]);
   });
 });
 

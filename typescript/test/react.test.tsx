@@ -191,6 +191,25 @@ describe("useStreamAction", () => {
     expect(hook.current).toBe(before);
   });
 
+  test("has the questions that are open, answers them, and sends messages", async () => {
+    const props = { action: numbers() };
+    const hook = await mount(useAction, props);
+    const { execute, answer, send } = hook.current;
+    void execute();
+    props.action.newest.open("r1");
+    const question = { id: "1", prompt: "Sure?", name: "bool", schema: {} };
+
+    props.action.newest.say({ type: "question", data: question });
+    await until(() => hook.current.questions.length === 1);
+    await answer(hook.current.questions[0]!, true);
+    await send("faster");
+    props.action.newest.say({ type: "answer", data: { id: "1", value: true } });
+    await until(() => hook.current.questions.length === 0);
+
+    expect(props.action.newest.told).toEqual([[question, true], ["faster"]]);
+    hook.unmount();
+  });
+
   test("executes the action and calls the callbacks of the newest render", async () => {
     const [old, newest] = [numbers(), numbers()];
     const [unheard, heard] = [vi.fn(), vi.fn()];

@@ -190,6 +190,24 @@ describe("useStreamAction", () => {
     hook.unmount();
   });
 
+  test("has the questions that are open, answers them, and sends messages", async () => {
+    const action = memoryAction<number>();
+    const hook = mount(() => useStreamAction(action));
+    void hook.execute();
+    action.newest.open("r1");
+    const question = { id: "1", prompt: "Sure?", name: "bool", schema: {} };
+
+    action.newest.say({ type: "question", data: question });
+    await until(() => hook.questions.value.length === 1);
+    await hook.answer("1", true);
+    await hook.send("faster");
+    action.newest.say({ type: "answer", data: { id: "1", value: true } });
+    await until(() => hook.questions.value.length === 0);
+
+    expect(action.newest.told).toEqual([["1", true], ["faster"]]);
+    hook.unmount();
+  });
+
   test("takes each option from a ref, and starts over for none but `persist`", async () => {
     const action = memoryAction<number>();
     const concurrent = ref<"replace" | "ignore">("replace");

@@ -141,11 +141,12 @@ const TOO_LARGE: readonly number[] = [413, 414, 431];
  * Whether repeating the request cannot change its answer.
  *
  * The same key gives the same run, so an error that is a started run's own end is final whatever its status.
+ * An inbox that is full stays so, as messages are kept.
  * An answer from something in the server's place says nothing about the run.
  */
 export function isFinal(status: number, error: ActionError, starts: boolean): boolean {
   if (error.code === "HTTP_ERROR") return TOO_LARGE.includes(status);
-  return (starts && error.runId !== null) || !(REPEATABLE.includes(status) || (status === 500 && error.retryable));
+  return (starts && error.runId !== null) || error.code === "INBOX_FULL" || !(REPEATABLE.includes(status) || (status === 500 && error.retryable));
 }
 
 /** The value of `Retry-After`, in seconds or as a date; 0 if there is none. */

@@ -1,5 +1,6 @@
 /** The content of a run's log, the same for every transport. */
 
+import type { Answer, AnyAsks, Question } from "./question.js";
 import type { RunStatus } from "./status.js";
 
 /** The details of an unexpected exception. Sent only by a server in development. */
@@ -23,35 +24,11 @@ export interface ErrorObject {
   readonly debug?: Debug;
 }
 
-/** What an action asks the readers of its run. */
-export interface Question {
-  readonly id: string;
-  readonly prompt: string;
-  /** The name of the type of the answer. */
-  readonly name: string;
-  /** The JSON Schema of the answer. */
-  readonly schema: Readonly<Record<string, unknown>>;
-  /** What helps to answer, for people or for a program. */
-  readonly detail?: unknown;
-  /** When the time for an answer is over, in ISO 8601. */
-  readonly expiresAt?: string;
-}
-
-/** The answer to a question, or without `value` the end of the time for one. */
-export interface Answer {
-  readonly id: string;
-  readonly value?: unknown;
-  /** The owner who answered; null if that was an anonymous caller, or nobody. */
-  readonly by?: string | null;
-  /** Whether nobody answered in time. */
-  readonly timedOut?: boolean;
-}
-
 /** One event of a run's log. */
-export type RunEvent<Chunk = unknown, Result = unknown> =
+export type RunEvent<Chunk = unknown, Result = unknown, Asks = AnyAsks> =
   | { readonly seq: number; readonly type: "chunk"; readonly data: Chunk }
-  | { readonly seq: number; readonly type: "question"; readonly data: Question }
-  | { readonly seq: number; readonly type: "answer"; readonly data: Answer }
+  | { readonly seq: number; readonly type: "question"; readonly data: Question<Asks> }
+  | { readonly seq: number; readonly type: "answer"; readonly data: Answer<Asks[keyof Asks]> }
   | { readonly seq: number; readonly type: "restarted"; readonly data: Restarted }
   | { readonly seq: number; readonly type: "done"; readonly data: { readonly result?: Result } }
   | { readonly seq: number; readonly type: "error"; readonly data: ErrorObject }
@@ -106,7 +83,7 @@ export interface Snapshot<Chunk = unknown, Result = unknown> {
   readonly chunk: Chunk | null;
   readonly result: Result | null;
   readonly error: ErrorObject | null;
-  /** The questions that have no answer yet. */
+  /** The open questions, in the order of asking. */
   readonly questions: readonly Question[];
   readonly cancelRequested: boolean;
   readonly detached: boolean;

@@ -9,6 +9,7 @@ import { ActionError, failure, protocolError } from "./error.js";
 import { isProgress, type Progress, type Restarted, type RunEvent, type Snapshot, textOf } from "./event.js";
 import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
 import { Prose } from "./prose.js";
+import { type Question, questionsAfter } from "./question.js";
 import { Replay } from "./replay.js";
 import { AFTER, LIVE, type RunStatus, TERMINAL } from "./status.js";
 
@@ -31,11 +32,13 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   seq = 0;
   firstSeq = 1;
   declare progress: Progress | undefined;
+  /** The open questions. */
+  questions: readonly Question[] = [];
   /** Set when the terminal event, or a snapshot in its place, was taken. */
   outcome: Outcome<Result> | undefined;
   /** The newest events. */
   readonly replay: Replay<RunEvent<Chunk, Result>>;
-  readonly #prose = new Prose();
+  readonly #prose = new Prose(Infinity);
   /** Whether text is collected; for a run whose text nobody reads it would only use memory. */
   readonly #keepsText: boolean;
   /** For each restart, between which two events chunks no longer count. */
@@ -81,6 +84,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   takePoll(snapshot: Snapshot<Chunk, Result>): void {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
     for (const event of snapshot.events ?? []) this.#append(event);
+    if (snapshot.seq === this.seq) this.questions = snapshot.questions ?? this.questions;
     this.takeStatus(snapshot.status);
     const isAll = snapshot.events ? snapshot.retryAfterMs === null : TERMINAL.includes(snapshot.status);
     if (isAll && !this.outcome) this.#conclude(snapshot);
@@ -96,7 +100,9 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   #conclude(snapshot: Snapshot<Chunk, Result>): void {
     this.status = snapshot.status;
     this.seq = snapshot.seq;
-    this.#prose.text = snapshot.text ?? this.text;
+    const text = snapshot.text ?? this.text;
+    this.#prose.cut(0);
+    this.#prose.add(this.seq, text);
     this.progress = snapshot.progress ?? this.progress;
     this.#end(snapshot.error ? new ActionError(snapshot.error) : undefined, snapshot.result as Result);
   }
@@ -108,6 +114,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     if (!isKnown(type)) return; // of a later version
     // The start of an attempt is not an event: its first event shows that it has started.
     this.status = AFTER[type];
+    this.questions = questionsAfter(this.questions, event);
     if (type === "chunk") {
       if (this.#keepsText) this.#prose.add(seq, textOf(data));
       if (isProgress(data)) this.progress = data;
@@ -127,6 +134,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   #end(error: ActionError | undefined, result?: Result): void {
     this.outcome = { error, result };
+    this.questions = [];
   }
 
   /** Take the error with which a start was answered, if it is the run's own end. */

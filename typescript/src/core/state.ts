@@ -3,10 +3,11 @@
 import type { ActionError } from "./error.js";
 import { isProgress, type Progress, type RunEvent, textOf } from "./event.js";
 import { Prose } from "./prose.js";
+import { type AnyAsks, type Question, questionsAfter } from "./question.js";
 import { Replay } from "./replay.js";
 
 /** The fields of every state. */
-interface Seen<Chunk> {
+interface Seen<Chunk, Asks> {
   /** The newest chunks that count, oldest first; at most `keep`, or 1000 and 4 MiB if that is not set. */
   readonly chunks: readonly Chunk[];
   /** How many older chunks are no longer in `chunks`: `dropped + index` is a stable key for a chunk. */
@@ -17,6 +18,8 @@ interface Seen<Chunk> {
   readonly text: string;
   /** The newest progress chunk. */
   readonly progress: Progress | undefined;
+  /** The open questions, in the order of asking. */
+  readonly questions: readonly Question<Asks>[];
   /** Known once the server has answered. */
   readonly runId: string | undefined;
   /** Why nothing arrives at the moment, for people: the connection was lost, and is being retried. */
@@ -30,8 +33,8 @@ type Stage<Result, Failure> =
   | { readonly status: "error"; readonly result: undefined; readonly error: Failure };
 
 /** The state of a run for a page. A state is immutable; `status` says which other fields are set. */
-export type RunState<Chunk = unknown, Result = unknown, Failure = ActionError> =
-  & Seen<Chunk>
+export type RunState<Chunk = unknown, Result = unknown, Failure = ActionError, Asks = AnyAsks> =
+  & Seen<Chunk, Asks>
   & Stage<Result, Failure>;
 
 /** A run that is pending or running is `streaming`; a cancelled one keeps what it has sent. */
@@ -43,14 +46,14 @@ const KEEP = 1000;
 const PAGE = 2 ** 21;
 
 const NOTHING = {
-  chunks: Object.freeze([]), dropped: 0, data: undefined, text: "", progress: undefined, trouble: undefined, result: undefined, error: undefined,
+  chunks: Object.freeze([]), dropped: 0, data: undefined, text: "", progress: undefined, questions: Object.freeze([]), trouble: undefined, result: undefined, error: undefined,
 } as const;
 
 /** The state of a run about which nothing is known, or of no run. */
 export function blank<Status extends "idle" | "streaming" | "cancelled">(
   status: Status,
   runId: string | undefined,
-): RunState<never, never, never> & { readonly status: Status } {
+): RunState<never, never, never, Record<never, never>> & { readonly status: Status } {
   return Object.freeze({ ...NOTHING, status, runId });
 }
 
@@ -61,11 +64,9 @@ export type End<Result, Failure> =
   | { readonly status: "error"; readonly error: Failure };
 
 /** The fields of the next state. */
-type Draft<Chunk, Result, Failure> = Omit<Seen<Chunk>, "chunks" | "dropped" | "text"> & {
+type Draft<Chunk, Result, Failure, Asks> = Omit<Seen<Chunk, Asks>, "chunks" | "dropped" | "text"> & {
   /** Undefined until the next state is requested. */
   chunks: readonly Chunk[] | undefined;
-  /** How many chunks there were, kept ones too. */
-  dropped: number;
   status: StreamStatus;
   result: Result | undefined;
   error: Failure | undefined;
@@ -76,26 +77,20 @@ type Draft<Chunk, Result, Failure> = Omit<Seen<Chunk>, "chunks" | "dropped" | "t
  *
  * Taking costs the same however many events came before; the kept chunks are copied once for each requested state.
  */
-export class Tally<Chunk, Result, Failure> {
-  readonly #keep: number | undefined;
-  readonly #draft: Draft<Chunk, Result, Failure>;
+export class Tally<Chunk, Result, Failure, Asks = AnyAsks> {
+  readonly #draft: Draft<Chunk, Result, Failure, Asks>;
   readonly #kept: Replay<{ readonly seq: number; readonly data: Chunk }>;
-  /** The older part of the text, kept apart so that dropping it copies nothing. */
-  #older = new Prose();
-  #newer = new Prose();
-  /** Where chunks follow each other without a gap in their seqs: the first seq, and how many chunks there were before. */
-  readonly #spans: (readonly [seq: number, before: number])[] = [];
-  #seq = -1;
-  #state: RunState<Chunk, Result, Failure> | undefined;
+  readonly #prose: Prose;
+  #state: RunState<Chunk, Result, Failure, Asks> | undefined;
 
   constructor(keep?: number, runId?: string) {
-    this.#keep = keep;
     this.#draft = { ...blank("streaming", runId) };
     this.#kept = new Replay(keep, KEEP);
+    this.#prose = new Prose(keep === Infinity ? keep : PAGE);
   }
 
   /** The state; the same object until something is taken. */
-  get state(): RunState<Chunk, Result, Failure> {
+  get state(): RunState<Chunk, Result, Failure, Asks> {
     return (this.#state ??= this.#made());
   }
 
@@ -106,54 +101,45 @@ export class Tally<Chunk, Result, Failure> {
     return isNew;
   }
 
-  /** Take an event; a terminal one adds nothing, as the run's result says more. */
-  take(event: RunEvent<Chunk, Result>): void {
+  /** Take an event; a terminal one changes nothing, as the run's result says more. */
+  take(event: RunEvent<Chunk, Result, Asks>): void {
     if (event.type === "chunk") this.#append(event);
     else if (event.type === "restarted") this.#cut(event.data.keep ?? 0);
+    else this.#set({ questions: questionsAfter(this.#draft.questions, event) });
   }
 
   /** Take the end of the run. */
   end(end: End<Result, Failure>): void {
-    this.#set({ ...end, trouble: undefined });
+    const { questions, trouble } = NOTHING;
+    this.#set({ ...end, questions, trouble });
   }
 
-  #set(fields: Partial<Draft<Chunk, Result, Failure>>): void {
+  #set(fields: Partial<Draft<Chunk, Result, Failure, Asks>>): void {
     Object.assign(this.#draft, fields);
     this.#state = undefined;
   }
 
   /** Begin another attempt, which continues after the event `keep`: chunks behind it do not count, as it sends them again. */
   #cut(keep: number): void {
-    let { dropped } = this.#draft;
-    while (this.#spans.length && this.#spans.at(-1)![0] > keep) dropped = this.#spans.pop()![1];
-    const [seq, before] = this.#spans.at(-1) ?? [keep, -1];
     this.#kept.cut(keep);
-    this.#older.cut(keep);
-    this.#newer.cut(keep);
+    this.#prose.cut(keep);
     const chunks = this.#listed();
     const progress = (chunks as readonly unknown[]).filter(isProgress).at(-1);
-    this.#set({ chunks, dropped: Math.min(dropped, before + 1 + keep - seq), data: chunks.at(-1), progress });
+    this.#set({ chunks, data: chunks.at(-1), progress });
   }
 
   #append(event: { readonly seq: number; readonly data: Chunk }): void {
     const { seq, data } = event;
-    const { dropped } = this.#draft;
-    if (seq - 1 !== this.#seq) this.#spans.push([seq, dropped]);
-    this.#seq = seq;
-    this.#newer.add(seq, textOf(data));
-    if (this.#newer.text.length > PAGE && this.#keep !== Infinity) {
-      this.#older = this.#newer;
-      this.#newer = new Prose();
-    }
+    this.#prose.add(seq, textOf(data));
     this.#kept.add(event);
     const progress = isProgress(data) ? data : this.#draft.progress;
-    this.#set({ chunks: undefined, dropped: dropped + 1, data, progress });
+    this.#set({ chunks: undefined, data, progress });
   }
 
-  #made(): RunState<Chunk, Result, Failure> {
+  #made(): RunState<Chunk, Result, Failure, Asks> {
     const chunks = (this.#draft.chunks ??= this.#listed());
-    const seen = { chunks, dropped: this.#draft.dropped - chunks.length, text: this.#older.text + this.#newer.text };
-    return Object.freeze({ ...this.#draft, ...seen }) as RunState<Chunk, Result, Failure>;
+    const seen = { chunks, dropped: this.#kept.total - chunks.length, text: this.#prose.text };
+    return Object.freeze({ ...this.#draft, ...seen }) as RunState<Chunk, Result, Failure, Asks>;
   }
 
   #listed(): Chunk[] {

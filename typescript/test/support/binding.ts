@@ -1,7 +1,7 @@
 /** What a binding promises whose fields are reactive where they are read; the test files hand in theirs. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Action, createClient, type ErrorOf, type Progress, type RunState, type RunSource, type StreamOptions, type Text } from "../../src/index.js";
+import { type Action, createClient, type ErrorOf, type NoAsks, type Progress, type RunState, type RunSource, type StreamOptions, type Text } from "../../src/index.js";
 import type { ActionCommands, RunCommands } from "../../src/binding.js";
 import { memoryAction } from "./memory.js";
 import { Server } from "./server.js";
@@ -18,10 +18,10 @@ type Given<Value> = Value | (() => Value);
 
 /** A binding, and the framework that it is of. */
 export interface Binding {
-  useStreamAction<Input, Chunk, Result, Errors = never>(
-    action: Given<Action<Input, Chunk, Result, Errors>>,
-    options?: Given<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>>>,
-  ): RunState<Chunk, Result, ErrorOf<Input, Errors>> & ActionCommands<Input, Chunk, Result, ErrorOf<Input, Errors>>;
+  useStreamAction<Input, Chunk, Result, Errors = never, Asks = NoAsks, Message = never>(
+    action: Given<Action<Input, Chunk, Result, Errors, Asks, Message>>,
+    options?: Given<StreamOptions<Chunk, Result, ErrorOf<Input, Errors>, Asks>>,
+  ): RunState<Chunk, Result, ErrorOf<Input, Errors>, Asks> & ActionCommands<Input, Chunk, Result, ErrorOf<Input, Errors>, Asks, Message>;
   useRun<Chunk, Result, Failure>(
     source: Given<RunSource<Chunk, Result, Failure>>,
     id: Given<string | undefined>,
@@ -204,6 +204,24 @@ export function describeBinding({ useStreamAction, useRun, mount, state, effect,
       expect(action.attached).toEqual([["r1", undefined]]);
       expect(action.runs.map(({ stops }) => stops)).toEqual([0, 0, 0]);
       expect({ ...sessionStorage }).toEqual({ a: "r1", b: "r2" });
+      unmount();
+    });
+
+    test("has the questions that are open, answers them, and sends messages", async () => {
+      const action = memoryAction<number>();
+      const { made, unmount } = mount(() => useStreamAction(action));
+      void made.execute();
+      action.newest.open("r1");
+      const question = { id: "1", prompt: "Sure?", name: "bool", schema: {} };
+
+      action.newest.say({ type: "question", data: question });
+      await until(() => made.questions.length === 1);
+      await made.answer(made.questions[0]!, true);
+      await made.send("faster");
+      action.newest.say({ type: "answer", data: { id: "1", value: true } });
+      await until(() => made.questions.length === 0);
+
+      expect(action.newest.told).toEqual([[question, true], ["faster"]]);
       unmount();
     });
 

@@ -1,6 +1,6 @@
 /** Runs that live in this process: a test says what happens to them. */
 
-import { type Action, ActionError, type ConnectionState, type ErrorOf, type Progress, type Run, type RunEvent, type RunStatus } from "../../src/index.js";
+import { type Action, ActionError, type AnswerArguments, type AnyAsks, type ConnectionState, type ErrorOf, type Progress, type Question, type Run, type RunEvent, type RunStatus } from "../../src/index.js";
 
 type Event<Chunk, Result> = RunEvent<Chunk, Result>;
 /** An event without its seq. */
@@ -14,6 +14,9 @@ export class MemoryRun<Chunk, Result, Failure = ActionError> implements Run<Chun
   status: RunStatus | undefined;
   text = "";
   progress: Progress | undefined;
+  questions: readonly Question[] = [];
+  /** What was answered, and sent. */
+  readonly told: unknown[][] = [];
   attempt = 1;
   firstSeq = 1;
   error: Failure | undefined;
@@ -102,6 +105,14 @@ export class MemoryRun<Chunk, Result, Failure = ActionError> implements Run<Chun
     return () => this.#listeners.delete(listener);
   }
 
+  async answer(...given: AnswerArguments): Promise<void> {
+    this.told.push(given);
+  }
+
+  async send(...given: [message: unknown]): Promise<void> {
+    this.told.push(given);
+  }
+
   async stop(): Promise<void> {
     this.stops += 1;
   }
@@ -151,7 +162,7 @@ function deferred<T>() {
 }
 
 /** An action of this process, with every run that was started or attached, the oldest first. */
-export type MemoryAction<Input, Chunk, Result, Errors> = Action<Input, Chunk, Result, Errors> & {
+export type MemoryAction<Input, Chunk, Result, Errors> = Action<Input, Chunk, Result, Errors, AnyAsks, unknown> & {
   readonly runs: MemoryRun<Chunk, Result, ErrorOf<Input, Errors>>[];
   readonly inputs: unknown[];
   /** What was asked for by `attach`, as `[id, cursor]`. */

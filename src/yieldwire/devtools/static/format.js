@@ -84,6 +84,7 @@ export function brief(value, limit = 240) {
  */
 export function gist({ type, data }) {
   if (type === "error" || type === "cancelled") return `${data?.code}: ${data?.message}`;
+  if (type === "question") return `${data?.name}: ${data?.prompt}`;
   if (type === "chunk" && data?.type === "text") return JSON.stringify(data.text);
   if (type === "chunk" && data?.type === "progress")
     return [progressLabel(data), data.message].filter(Boolean).join(" · ");

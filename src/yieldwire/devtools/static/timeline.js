@@ -21,7 +21,7 @@ const ROW = 24; // px, as in run.css
 const MORE = 8; // rows above and below the visible ones
 const BUDGET_MS = 6;
 const DETAIL_SHOWN = 100_000; // characters
-const TYPES = ["all", "chunk", "restarted", "done", "error", "cancelled"];
+const TYPES = ["all", "chunk", "question", "answer", "restarted", "done", "error", "cancelled"];
 
 let lists = 0;
 
