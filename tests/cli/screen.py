@@ -48,6 +48,11 @@ class Screen:
         """Press a key, by tmux's name for it: ``C-c``."""
         self._tmux("send-keys", key)
 
+    def type(self, text: str) -> None:
+        """Type a line."""
+        self._tmux("send-keys", "-l", text)
+        self.press("Enter")
+
     def finish(self) -> tuple[int, list[str]]:
         """Wait for the end of the command, and return its exit code with the lines."""
         while (ended := _ENDED.search(shown := self._shown())) is None:

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from yieldwire import Upload
-from yieldwire.cli.argument import kind_of, read_arguments
+from yieldwire.cli.argument import kind_of, read_arguments, read_value
+from yieldwire.describe.schema import Schema
 from yieldwire.errors import UsageError
 
 
@@ -36,6 +37,10 @@ class Everything(BaseModel):
 
 
 SCHEMA = Everything.model_json_schema()
+OBJECT = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b": {"type": "string"}},
+}
 
 
 @pytest.mark.parametrize(
@@ -174,3 +179,47 @@ def test_an_item_that_looks_like_several_is_noted(
 )
 def test_a_kind_is_told_in_a_few_words(field: str, kind: str) -> None:
     assert kind_of(SCHEMA["properties"][field], SCHEMA["$defs"]) == kind
+
+
+@pytest.mark.parametrize("word", ["yes", "Y", "true"])
+def test_yes_is_true(word: str) -> None:
+    schema = {"properties": {"sure": {"type": "boolean"}}}
+
+    assert read_arguments([f"sure={word}"], schema) == {"sure": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "schema", "value"),
+    [
+        (["a=1", "b=x"], OBJECT, {"a": 1, "b": "x"}),
+        (['{"a": 1}'], OBJECT, {"a": 1}),
+        (["no"], {"type": "boolean"}, False),
+        (["two words"], {"type": "string"}, "two words"),
+        (["a=b"], {"type": "string"}, "a=b"),
+        (["1", "2"], {"type": "array", "items": {"type": "integer"}}, [1, 2]),
+        (["[1, 2]"], {"type": "array", "items": {"type": "integer"}}, [1, 2]),
+        (["5"], {}, 5),
+        (["go left"], {}, "go left"),
+        (["to=left", "by=2"], {}, {"to": "left", "by": 2}),
+        (['{"to": "left"}'], {}, {"to": "left"}),
+        (["a=1"], {"anyOf": [OBJECT, {"type": "null"}]}, {"a": 1}),
+        (["null"], {"anyOf": [OBJECT, {"type": "null"}]}, None),
+    ],
+)
+def test_a_value_is_its_fields_or_one_word(words: list[str], schema: Schema, value: object) -> None:
+    assert read_value(words, schema) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "schema", "told"),
+    [
+        (["yes"], OBJECT, "'yes' is not an argument; write key=value"),
+        (["yes", "no"], {"type": "boolean"}, "value is given 2 times but takes one value"),
+        (["maybe"], {"type": "boolean"}, "value: 'maybe' cannot be read as boolean"),
+    ],
+)
+def test_a_value_that_cannot_be_read_says_what_to_write(
+    words: list[str], schema: Schema, told: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        read_value(words, schema)

@@ -285,7 +285,9 @@ def test_ctrl_c_while_a_file_is_imported_is_quiet(folder: Path, arguments: list[
     assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
-@pytest.mark.parametrize("name", ["dev", "serve", "call", "actions", "runs", "tail", "cancel"])
+@pytest.mark.parametrize(
+    "name", ["dev", "serve", "call", "actions", "runs", "tail", "answer", "send", "cancel"]
+)
 def test_every_command_teaches_by_examples(folder: Path, name: str) -> None:
     ended = run(name, "--help", cwd=folder)
 

@@ -127,6 +127,27 @@ def test_a_new_attempt_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err == "Attempt 2 starts; earlier output no longer counts.\n"
 
 
+def test_an_attempt_that_continues_from_a_saved_place_is_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(Event(2, EventType.RESTARTED, b'{"attempt":2,"keep":1}'))
+
+    told = "Attempt 2 starts; output after its saved place no longer counts.\n"
+    assert capsys.readouterr().err == told
+
+
+def test_a_question_and_its_answer_are_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    show(
+        chunk("half"),
+        Event(2, EventType.QUESTION, b'{"id":"1","prompt":"Sure?","name":"bool","schema":{}}'),
+        Event(3, EventType.ANSWER, b'{"id":"1","value":true,"by":"ada"}'),
+    )
+
+    shown = capsys.readouterr()
+    assert shown.out == "half\n"
+    assert shown.err == "Question 1: Sure?\nQuestion 1 was answered by ada: true\n"
+
+
 def test_a_result_that_is_text_is_written_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     show(chunk("a"), Event(2, EventType.DONE, b'{"result":"b"}'))
 

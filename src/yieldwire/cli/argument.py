@@ -1,9 +1,9 @@
 """The arguments after an action's name on the command line: its input, field by field.
 
 ``key=value`` is read according to the action's schema: if a string is allowed it is one, and
-otherwise it is JSON. ``key:=json`` is JSON whatever the schema says, and ``key=@path`` is a
-file: sent as a file if the action takes uploads, otherwise its content is sent. A list field
-can be given several times.
+otherwise it is JSON, where ``yes`` is ``true`` and ``no`` is ``false``. ``key:=json`` is JSON
+whatever the schema says, and ``key=@path`` is a file: sent as a file if the action takes uploads,
+otherwise its content is sent. A list field can be given several times.
 """
 
 import re
@@ -31,6 +31,8 @@ _ARGUMENT: Final = re.compile(r"([^=:@]+)(:=|=@|=)(.*)", re.DOTALL)
 _SEVERAL: Final = re.compile(r"[^\s,]+(,[^\s,]+)+")
 """A text that is more likely several items than a sentence with a comma: ``a,b``."""
 
+_YES_OR_NO: Final = {"yes": True, "y": True, "no": False, "n": False}
+
 LONGEST_DEFAULT: Final = 30
 """The maximum length of a default in a list of parameters."""
 
@@ -55,6 +57,35 @@ def read_arguments(arguments: Sequence[str], schema: Schema) -> dict[str, object
         found = _Argument(name, fields.get(name, unknown)).read(kind, text)
         values.setdefault(name, []).extend(found)
     return {name: _whole(name, fields.get(name, unknown), found) for name, found in values.items()}
+
+
+def read_value(words: Sequence[str], schema: Schema) -> object:
+    """Return the value for the words on a command line: an object's fields, or the value itself.
+
+    An object can also be one word of JSON.
+
+    Raises:
+        UsageError: If a word is invalid; the message says what to write instead.
+    """
+    field, is_json = Field.of(schema, definitions_of(schema)), len(words) == 1
+    takes_object = field.takes_anything or "object" in field.kinds
+    if is_json and takes_object and words[0].startswith("{"):
+        return read_text("value", words[0], field)
+    if takes_object and all(map(_ARGUMENT.fullmatch, words)):
+        return read_arguments(words, schema)
+    if field.kinds == {"object"}:
+        return read_arguments(words, schema)  # which says what is wrong
+    found = [each for word in words for each in _Argument("value", field).read("=", word)]
+    return _whole("value", field, found)
+
+
+def read_text(name: str, text: str, field: Field) -> object:
+    """Return the value of a field for a text that a person wrote.
+
+    Raises:
+        UsageError: If it is invalid; the message says what to write instead.
+    """
+    return _whole(name, field, _Argument(name, field).read("=", text))
 
 
 def parameters_of(schema: Schema) -> str:
@@ -134,6 +165,8 @@ class _Argument:
         return self._value(path.read_text("utf-8"))
 
     def _json(self, text: str) -> Json:
+        if self.field.kinds - {"null"} == {"boolean"} and text.strip().lower() in _YES_OR_NO:
+            return _YES_OR_NO[text.strip().lower()]
         try:
             return from_json(text)
         except ValueError:

@@ -20,7 +20,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from yieldwire.cli.output import clean, fail, note
+from yieldwire.cli.output import clean, fail, note, show_json
+from yieldwire.cli.question import AskedQuestion, described, described_answer, parts_of
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.chunks import text_of
 from yieldwire.log.events import Event, EventType, one_line
@@ -88,8 +89,15 @@ class Terminal:
             self._show_chunk(value, text_of(event.data))
         elif event.type is EventType.RESTARTED:
             self._end_line()
-            attempt = _fields(value).get("attempt", "")
-            self.note(f"Attempt {attempt} starts; earlier output no longer counts.")
+            attempt, keep = _fields(value).get("attempt", ""), _fields(value).get("keep")
+            what = "output after its saved place" if keep else "earlier output"
+            self.note(f"Attempt {attempt} starts; {what} no longer counts.")
+        elif event.type is EventType.QUESTION:
+            self._bar.hide()
+            for line in described(value):
+                self.note(line)
+        elif event.type is EventType.ANSWER:
+            self.note(described_answer(value))
         elif event.type is EventType.DONE:
             self._show_result(_fields(value).get("result"))
         elif event.is_terminal:
@@ -261,3 +269,13 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(clean(cell) for cell in row))
     Console(highlight=False, markup=False).print(table)
+
+
+def list_questions(questions: Sequence[AskedQuestion], *, as_json: bool) -> None:
+    """Write open questions to stdout: a table with what an answer consists of, or JSON."""
+    if as_json:
+        show_json({"questions": questions})
+        return
+    columns = ["run", "question", "prompt", "answer"]
+    rows = [[one["run"], one["id"], one["prompt"], parts_of(one["schema"])] for one in questions]
+    show_table(columns, rows)

@@ -104,7 +104,7 @@ def _rows(title: str, rows: dict[str, str]) -> str:
 VALUES: Final = _rows(
     "Input, read as the types of the parameters say",
     {
-        "name=Anna": "a text, a number, true, null, or an object as JSON",
+        "name=Anna": "a text, a number, yes, null, or an object as JSON",
         "tags=a tags=b": "a list, item by item",
         "tags:='[1, 2]'": "JSON, whatever the type",
         "file=@a.csv": "a file, or its content where no file is taken",
@@ -121,6 +121,16 @@ EXIT_CODES: Final = _rows(
         "3": "the call was refused before it started: input, 401, 403, 404, 429 ...",
         "4": "the server cannot be reached, or is not a Yieldwire application",
         "130": "the run was cancelled, by Ctrl-C or by somebody else",
+    },
+)
+
+CODES_OF_MESSAGES: Final = _rows(
+    "Exit codes",
+    {
+        "0": "the run has it",
+        "2": "the command line is wrong",
+        "3": "it was refused: input, 401, 403, 404; answered by somebody else; the run has ended",
+        "4": "the server cannot be reached, or is not a Yieldwire application",
     },
 )
 

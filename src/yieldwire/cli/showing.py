@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from yieldwire.cli.asking import Answering, Asking
 from yieldwire.cli.display import Display
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.target import ShownRun
@@ -50,7 +51,12 @@ def run_until_done(work: Callable[[Interrupt], Coroutine[Any, Any, Outcome]]) ->
 
 
 async def show_run(
-    run: ShownRun, display: Display, interrupt: Interrupt, *, cancels: bool
+    run: ShownRun,
+    display: Display,
+    interrupt: Interrupt,
+    answering: Answering,
+    *,
+    cancels: bool,
 ) -> Outcome:
     """Show a run until its end; with ``cancels``, Ctrl-C stops the run rather than the display.
 
@@ -62,13 +68,20 @@ async def show_run(
     leave = interrupt.first
     interrupt.restore = display.close
     async with asyncio.TaskGroup() as tasks:
+        asking = Asking(run, display, answering, tasks.create_task)
+
+        def cancel() -> None:
+            asking.stop()
+            tasks.create_task(_cancel(run, display))
+
         if cancels:
-            interrupt.first = lambda: tasks.create_task(_cancel(run, display))
+            interrupt.first = cancel
         try:
-            outcome = await _show(run, display)
+            outcome = await _show(run, asking)
         except Exception as exc:  # noqa: BLE001 - raised below, outside of the group
             failure = exc
         finally:
+            asking.stop()
             display.close()
     interrupt.first = leave
     if failure is not None:
@@ -76,10 +89,11 @@ async def show_run(
     return outcome
 
 
-async def _show(run: ShownRun, display: Display) -> Outcome:
+async def _show(run: ShownRun, asking: Asking) -> Outcome:
     async for event in run.events():
-        display.show(event)
+        asking.show(event)
         if event.is_terminal:
+            await asking.finish()
             return Outcome.of_status(advance(Status.RUNNING, event.type))
     # Everything had been read before; the snapshot says how it ended.
     return Outcome.of_status((await run.snapshot())["status"])

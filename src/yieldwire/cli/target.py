@@ -43,6 +43,10 @@ class ShownRun(Protocol):
         """Ask it to stop."""
         ...
 
+    async def answer(self, question: str, value: object, /) -> object:
+        """Answer a question."""
+        ...
+
     async def snapshot(self) -> dict[str, Json]:
         """Return its state."""
         ...

@@ -3,6 +3,7 @@
 from yieldwire.cli.command import serving  # noqa: I001 - in the order of the help
 from yieldwire.cli.command import calling
 from yieldwire.cli.command import runs
+from yieldwire.cli.command import answering
 from yieldwire.cli.command.program import cli
 
-__all__ = ["calling", "cli", "runs", "serving"]
+__all__ = ["answering", "calling", "cli", "runs", "serving"]

@@ -10,8 +10,10 @@ from yieldwire.cli.argument import parameters_of, read_arguments
 from yieldwire.cli.command.program import (
     Anywhere,
     AsJson,
+    Ask,
     Header,
     TokenOption,
+    answering_of,
     cli,
     display_of,
 )
@@ -49,6 +51,7 @@ def call(  # noqa: PLR0913 - options, passed by name
     token: TokenOption = None,
     header: Header = None,
     as_json: AsJson = False,
+    ask: Ask = True,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print the run's id, and leave it running.")
     ] = False,
@@ -57,8 +60,12 @@ def call(  # noqa: PLR0913 - options, passed by name
 
     `yieldwire actions` lists the actions and their parameters. Ctrl-C cancels the run; a second
     Ctrl-C exits at once. With --json each event is a line of JSON, and nothing else is on stdout.
+
+    If the action asks something, you answer on the terminal; Ctrl-D leaves the question open.
+    Without a terminal, or with --no-ask, the question is shown with the command that answers it.
     """
     opening = target_of(address_of(target, token, header))
+    answering = answering_of(target, asks=ask, as_json=as_json)
 
     async def work(interrupt: Interrupt) -> Outcome:
         async with opening as opened:
@@ -68,7 +75,9 @@ def call(  # noqa: PLR0913 - options, passed by name
             if detach:
                 typer.echo(run.id)
                 return Outcome.COMPLETED
-            return await show_run(run, display_of(as_json=as_json), interrupt, cancels=True)
+            return await show_run(
+                run, display_of(as_json=as_json), interrupt, answering, cancels=True
+            )
 
     raise typer.Exit(run_until_done(work))
 

@@ -5,8 +5,11 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from yieldwire.cli.asking import Answering
 from yieldwire.cli.display import Display, JsonLines, Terminal
 from yieldwire.cli.help import WIDTH, Group, examples
+from yieldwire.cli.keyboard import keyboard
+from yieldwire.cli.source import is_url
 
 cli: Final = typer.Typer(
     cls=Group,
@@ -29,6 +32,9 @@ TokenOption: TypeAlias = Annotated[
 ]
 Header: TypeAlias = Annotated[
     list[str] | None, typer.Option("--header", "-H", help="'Name: value', for a URL; repeatable.")
+]
+Ask: TypeAlias = Annotated[
+    bool, typer.Option(help="Ask the run's questions here, if this is a terminal.")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -60,3 +66,12 @@ def main(
 def display_of(*, as_json: bool) -> Display:
     """Return the view of a run: lines of JSON, or what a person reads."""
     return JsonLines() if as_json else Terminal()
+
+
+def answering_of(target: str, *, asks: bool, as_json: bool) -> Answering:
+    """Return how the questions of a run are answered: here, on a terminal, or elsewhere."""
+    return Answering(
+        person=keyboard() if asks and not as_json else None,
+        url=target if is_url(target) else None,
+        is_told=not as_json,
+    )

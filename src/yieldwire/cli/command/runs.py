@@ -1,16 +1,31 @@
 """The commands for the runs of a server: `runs`, `tail` and `cancel`."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from yieldwire.cli.command.program import AsJson, Header, RunId, TokenOption, Url, cli, display_of
-from yieldwire.cli.display import show_table
+from yieldwire.cli.command.program import (
+    AsJson,
+    Ask,
+    Header,
+    RunId,
+    TokenOption,
+    Url,
+    answering_of,
+    cli,
+    display_of,
+)
+from yieldwire.cli.display import list_questions, show_table
 from yieldwire.cli.help import EXIT_CODES, Command, examples
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.output import show_json
+from yieldwire.cli.question import AskedQuestion
 from yieldwire.cli.showing import Interrupt, run_until_done, show_run
 from yieldwire.cli.target import address_of, connect
+from yieldwire.client import AsyncClient
+from yieldwire.errors import Json, NotFound
 
 
 @cli.command(
@@ -19,6 +34,7 @@ from yieldwire.cli.target import address_of, connect
     epilog=examples(
         "yieldwire runs http://127.0.0.1:8000/api/_actions",
         'yieldwire runs https://example.com/api/_actions --status running --token "$TOKEN"',
+        "yieldwire runs http://127.0.0.1:8000/api/_actions --questions",
     ),
 )
 def runs(  # noqa: PLR0913 - options, passed by name
@@ -30,6 +46,9 @@ def runs(  # noqa: PLR0913 - options, passed by name
     action: Annotated[str | None, typer.Option(help="Only those of one action.")] = None,
     label: Annotated[str | None, typer.Option(help="Only those with one label.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
+    questions: Annotated[
+        bool, typer.Option("--questions", help="List the open questions of running ones.")
+    ] = False,
     token: TokenOption = None,
     header: Header = None,
     as_json: AsJson = False,
@@ -43,8 +62,12 @@ def runs(  # noqa: PLR0913 - options, passed by name
 
     async def work(_interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
-            page = await client.list(status=status, action=action, label=label, limit=limit)
-        if as_json:
+            known = status or ("running" if questions else None)
+            page = await client.list(status=known, action=action, label=label, limit=limit)
+            asked = await _asked_in(client, page["runs"]) if questions else []
+        if questions:
+            list_questions(asked, as_json=as_json)
+        elif as_json:
             show_json(page)
         else:
             columns = ["run", "action", "status", "created", "ended"]
@@ -55,6 +78,18 @@ def runs(  # noqa: PLR0913 - options, passed by name
     raise typer.Exit(run_until_done(work))
 
 
+async def _asked_in(
+    client: AsyncClient, found: Sequence[dict[str, Json]]
+) -> Sequence[AskedQuestion]:
+    """Return the open questions of the runs, each with the id of its run."""
+    asked: list[AskedQuestion] = []
+    for one in found:
+        with suppress(NotFound):  # it was deleted meanwhile
+            questions = await client.attach(one["id"]).questions()
+            asked += [{"run": one["id"], **question} for question in questions]
+    return asked
+
+
 @cli.command(
     cls=Command,
     short_help="Follow a run to its end.",
@@ -63,27 +98,32 @@ def runs(  # noqa: PLR0913 - options, passed by name
     )
     + EXIT_CODES,
 )
-def tail(
+def tail(  # noqa: PLR0913 - options, passed by name
     url: Url,
     run: RunId,
     *,
     after: Annotated[
         str | None, typer.Option(help="A cursor to start after; default: the run's start.")
     ] = None,
+    ask: Ask = False,
     token: TokenOption = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a run from its start, and follow it to its end. Ctrl-C leaves it running.
 
-    The id is what `yieldwire call --detach` prints and `yieldwire runs` lists.
+    The id is what `yieldwire call --detach` prints and `yieldwire runs` lists. An open question is
+    shown with the command that answers it; with --ask, you answer it here, on the terminal.
     """
     address = address_of(url, token, header)
+    answering = answering_of(url, asks=ask, as_json=as_json)
 
     async def work(interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
             attached = client.attach(run, after)
-            return await show_run(attached, display_of(as_json=as_json), interrupt, cancels=False)
+            return await show_run(
+                attached, display_of(as_json=as_json), interrupt, answering, cancels=False
+            )
 
     raise typer.Exit(run_until_done(work))
 
