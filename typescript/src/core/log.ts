@@ -9,7 +9,7 @@ import { ActionError, failure, protocolError } from "./error.js";
 import { isProgress, type Progress, type Restarted, type RunEvent, type Snapshot, textOf } from "./event.js";
 import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
 import { Prose } from "./prose.js";
-import { type Question, questionsAfter } from "./question.js";
+import { type AnyAsks, type Question, questionsAfter } from "./question.js";
 import { Replay } from "./replay.js";
 import { AFTER, LIVE, type RunStatus, TERMINAL } from "./status.js";
 
@@ -114,7 +114,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     if (!isKnown(type)) return; // of a later version
     // The start of an attempt is not an event: its first event shows that it has started.
     this.status = AFTER[type];
-    this.questions = questionsAfter(this.questions, event);
+    this.questions = questionsAfter<AnyAsks>(this.questions, event);
     if (type === "chunk") {
       if (this.#keepsText) this.#prose.add(seq, textOf(data));
       if (isProgress(data)) this.progress = data;

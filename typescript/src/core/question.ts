@@ -1,7 +1,5 @@
 /** Questions that an action asks the readers of its run. */
 
-import type { RunEvent } from "./event.js";
-
 /** The types of the answers that any action asks for, by their names; `any`, as a run of known questions is also a run of any. */
 export type AnyAsks = any;
 
@@ -30,11 +28,17 @@ export interface Answer<Value = unknown> {
   readonly timedOut?: boolean;
 }
 
+/** The part of an event that questions depend on. */
+type Asked<Asks> =
+  | { readonly type: "question"; readonly data: Question<Asks> }
+  | { readonly type: "answer"; readonly data: Answer }
+  | { readonly type: "chunk" | "restarted" | "done" | "error" | "cancelled" };
+
 /** The open questions after an event, in the order of asking; one whose id is known replaces that question. */
-export function questionsAfter<Asks>(open: readonly Question<Asks>[], { type, data }: RunEvent<unknown, unknown, Asks>): readonly Question<Asks>[] {
-  if (type !== "question" && type !== "answer") return open;
+export function questionsAfter<Asks>(open: readonly Question<Asks>[], event: Asked<Asks>): readonly Question<Asks>[] {
+  if (event.type !== "question" && event.type !== "answer") return open;
   const byId = new Map(open.map((question) => [question.id, question]));
-  if (type === "question") byId.set(data.id, data);
-  else byId.delete(data.id);
+  if (event.type === "question") byId.set(event.data.id, event.data);
+  else byId.delete(event.data.id);
   return [...byId.values()];
 }
