@@ -36,6 +36,7 @@ class Rule(StrEnum):
     EVERYBODY = "everybody, whatever their credentials"
     KNOWN = "everybody whose credentials are not refused, the anonymous too"
     OWNER = "the run's owner"
+    LINK = "everybody with a signed link, whatever their credentials"
 
 
 RULES: Final = {
@@ -52,6 +53,10 @@ RULES: Final = {
     ("DELETE", "runs/{}"): Rule.OWNER,
     ("GET", "runs/{}/events"): Rule.OWNER,
     ("POST", "runs/{}/cancel"): Rule.OWNER,
+    ("POST", "runs/{}/questions/{}"): Rule.OWNER,
+    ("POST", "runs/{}/inbox"): Rule.OWNER,
+    ("GET", "answers/{}"): Rule.LINK,
+    ("POST", "answers/{}"): Rule.LINK,
     # In development only, and there for everybody who can reach it.
     ("GET", ""): Rule.KNOWN,
     ("GET", "dev/runs"): Rule.KNOWN,
@@ -132,8 +137,12 @@ async def test_a_route_answers_only_whom_its_rule_names(
         Rule.EVERYBODY: {},
         Rule.KNOWN: {UNKNOWN: 401},
         Rule.OWNER: {UNKNOWN: 401, NOBODY: 401, BOB: 403},
+        Rule.LINK: dict.fromkeys([UNKNOWN, NOBODY, BOB, ALICE], 403),
     }
-    assert answer.status == refusals[rule].get(who, 204 if method == "DELETE" else 200)
+    # The owner's run has neither asked anything nor an inbox.
+    is_told = pattern[-2:] == ("questions", "{}") or pattern[-1] == "inbox"
+    admitted = 404 if is_told else 204 if method == "DELETE" else 200
+    assert answer.status == refusals[rule].get(who, admitted)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -150,7 +159,7 @@ async def test_runs_are_listed_for_the_anonymous_on_a_development_server_only(me
 async def test_a_head_is_refused_where_its_get_would_be(
     development: Actions, method: str, pattern: tuple[str, ...]
 ) -> None:
-    if method != "GET" or rule_of(method, pattern) in {Rule.EVERYBODY, Rule.KNOWN}:
+    if method != "GET" or rule_of(method, pattern) is not Rule.OWNER:
         return
     run_id = await ended(development)
 
@@ -211,6 +220,11 @@ DEEDS: Final = {
     "cancel by a form": lambda run, who: Call(
         method="POST", target=f"/runs/{run}/cancel", headers=[*who, PAGE]
     ),
+    "answer": lambda run, who: post(f"/runs/{run}/questions/1", {}, who),
+    "answer by a form": lambda run, who: Call(
+        method="POST", target=f"/runs/{run}/questions/1", headers=[*who, PAGE]
+    ),
+    "send": lambda run, who: post(f"/runs/{run}/inbox", {}, who),
     "delete": lambda run, who: Call(method="DELETE", target=f"/runs/{run}", headers=who),
 }
 each_deed = pytest.mark.parametrize("deed", DEEDS)

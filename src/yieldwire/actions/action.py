@@ -31,7 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_ROUTES: Final = frozenset({"runs", "ws", "dev"})
+_ROUTES: Final = frozenset({"answers", "dev", "runs", "ws"})
 _MEMBERS: Final = frozenset(
     {
         "asymmetricMatch",

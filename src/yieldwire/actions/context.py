@@ -1,7 +1,7 @@
 """What an action can use of its run."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +43,10 @@ class RunningAttempt(Protocol):
         ...
 
 
+def _no_link(*_: object, **__: object) -> str:
+    raise UsageError("Links need an application: write Actions(secret=..., url=...).")
+
+
 @dataclass(slots=True, kw_only=True)
 class Context(Injected):
     """One attempt at a run, as its action, its guards and its middleware see it.
@@ -62,11 +66,30 @@ class Context(Injected):
     labels: list[str] = field(default_factory=list)
     running: RunningAttempt | None = field(default=None, repr=False)
     opened: Mapping[Resource[Any], Any] = field(default_factory=dict, repr=False)
+    answer_link: Callable[..., str] = field(default=_no_link, repr=False)
 
     def _needed(self) -> RunningAttempt:
         if self.running is None:
             raise UsageError("This needs a running attempt; guards run before there is one.")
         return self.running
+
+    def link(self, question: str, *, expires: float, name: str | None = None) -> str:
+        """Return the URL of a page on which somebody without an account answers a question.
+
+        Send it by mail or chat, before or after the question is asked. Opening it answers nothing,
+        it allows nothing else, and only the first answer to the question counts.
+
+        Args:
+            question: The question's id, as in `ask`.
+            expires: After how many seconds the link is no longer accepted.
+            name: Who answers with it, as the ``answer`` event tells; readers of the run see it.
+
+        Raises:
+            UsageError: If no attempt is running, or the application has no ``secret=`` or
+                ``url=``.
+        """
+        self._needed()
+        return self.answer_link(self.run_id, question, expires=expires, name=name)
 
     @property
     def is_cancelled(self) -> bool:

@@ -19,7 +19,7 @@ _TICK: Final = 15.0
 """Seconds between two signals that a waiting reader is still present."""
 
 
-class Reading(Protocol):
+class RunReader(Protocol):
     """A reader of one run."""
 
     def pages(self, after: int, *, tick: float) -> AsyncGenerator[Sequence[Block], None]:
@@ -57,7 +57,7 @@ class Following(Protocol):
         """Open the application at its first call."""
         ...
 
-    def reader(self, run_id: str) -> Reading:
+    def reader(self, run_id: str) -> RunReader:
         """Return a new reader of a run."""
         ...
 

@@ -25,7 +25,7 @@ from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, Verb
 from yieldwire.log.snapshot import Fold
-from yieldwire.runs.access import Access, Caller, authorize, check_expiry
+from yieldwire.runs.access import Access, Caller, Grant, authorize, check_expiry
 from yieldwire.runs.handle import DetachedStarting, Runs
 from yieldwire.runs.inbox import Inboxes
 from yieldwire.runs.inputs import Inputs
@@ -143,6 +143,7 @@ class App:
             limits=self.run_limits,
             middleware_of=self.registry.middleware_of,
             resources=resources,
+            answer_link=self.answer_link,
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
             watch=self.watch,
@@ -303,6 +304,26 @@ class App:
         else:
             opening.worker.nudge(run_id, run.cancel_reason or reason)
         return run
+
+    def answer_link(
+        self, run_id: str, question: str, *, expires: float, name: str | None = None
+    ) -> str:
+        """Return the URL of a page on which somebody without an account answers a question.
+
+        Args:
+            run_id: The run that asks.
+            question: The question's id.
+            expires: After how many seconds the link is no longer accepted.
+            name: Who answers with it, as the ``answer`` event will tell.
+
+        Raises:
+            UsageError: If the application has no secret, or no URL.
+        """
+        until = self.clock.now() + expires
+        verbs = frozenset[Verb]({"answer"})
+        return self.signer.answer_url(
+            Grant(run_id=run_id, verbs=verbs, expires_at=until, question=question, name=name)
+        )
 
     async def cancel_start(
         self, action: Action[..., Any, Any], caller: Caller, key: str

@@ -255,7 +255,9 @@ class Exchange:
 
     @property
     def share(self) -> str | None:
-        """The signed link with which a request for a run came; ``None`` if it came without."""
+        """The signed link with which a request came; ``None`` if it came without."""
+        if self.path.startswith("/answers/"):
+            return self.path.removeprefix("/answers/")
         if not self.path.startswith("/runs/"):
             return None
         sent = self.headers.get("run-share")

@@ -66,13 +66,18 @@ def _is_shown_apart(chunk: Json) -> bool:
     return isinstance(chunk, str) or (isinstance(kind, str) and kind in _SHOWN_APART)
 
 
+def is_form(exchange: Exchange) -> bool:
+    """Return whether the body of a request is a plain form."""
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in _FORMS
+
+
 def posted_form(exchange: Exchange, action: Action[..., Any, Any], links: Links) -> Form | None:
     """Return the form that a browser has sent to ``action``; ``None`` if the body is not a form.
 
     Nothing of it was read yet.
     """
-    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _FORMS:
+    if not is_form(exchange):
         return None
     return Form(
         title=label_of(action.name),

@@ -30,6 +30,7 @@ class RequestLimits:
         answers_bytes: Bytes of events that all JSON answers of a process hold together, not
             counting the first 64 kB of each.
         streams: Streams and waiting answers that one caller can have open at a time.
+        links: Requests with links to questions that one address can send in a minute.
     """
 
     json_bytes: Count = 1024 * 1024
@@ -42,6 +43,7 @@ class RequestLimits:
     answer_bytes: Count = 16 * 1024 * 1024
     answers_bytes: CountOrZero = 64 * 1024 * 1024
     streams: Count = 5000
+    links: Count = 60
 
 
 class Allowance:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
-from yieldwire.asgi import polling
+from yieldwire.asgi import answering, polling
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.route import Handler, Table
 from yieldwire.asgi.site import Site
@@ -72,5 +72,8 @@ ROUTES: Final[Table] = {
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
     ("runs", "{}", "events"): {"GET": polling.get_events},
     ("runs", "{}", "cancel"): {"POST": polling.cancel_run},
+    ("runs", "{}", "inbox"): {"POST": answering.send_message},
+    ("runs", "{}", "questions", "{}"): {"POST": answering.answer_question},
+    ("answers", "{}"): {"GET": answering.show_link, "POST": answering.answer_link},
     ("{}", "cancel"): {"POST": polling.cancel_start},  # last: there can be a run called `cancel`
 }

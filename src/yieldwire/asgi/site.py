@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from starlette.requests import HTTPConnection
 
+from yieldwire.actions.ratelimit import Window
 from yieldwire.app import App
 from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
@@ -64,6 +65,7 @@ class Site:
         self.safety: Final = safety
         self.request_limits: Final = limits or RequestLimits()
         self.pages: Final = pages or Pages()
+        self.link_requests: Final = Window(self.request_limits.links, 60.0)
         self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
         self.routes = routes
         """The routes; the developer page and dialects put theirs first."""

@@ -72,6 +72,8 @@ class Services:
     middleware_of: Callable[[Action[..., Any, Any]], tuple[Middleware, ...]]
     """What wraps an action's attempts, the outermost first."""
     resources: Mapping[Resource[Any], Any]
+    answer_link: Callable[..., str]
+    """Makes links for people without an account; see `App.answer_link`."""
     checks_chunks: Callable[[], bool]
     """Whether the chunks of actions are validated."""
     shows_debug: Callable[[], bool] = lambda: False
@@ -158,6 +160,7 @@ class Attempt:
             labels=list(self.run.labels),
             running=self,
             opened=self._services.resources,
+            answer_link=self._services.answer_link,
             **self._work.context,
         )
 

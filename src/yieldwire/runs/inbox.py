@@ -50,7 +50,7 @@ class Keeping(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Recipient:
     """Where a message goes, its type, and who sends it.
 
     ``question`` is the id of the question that it answers; ``None``: it is for the action.
@@ -71,7 +71,7 @@ class Inboxes:
     def __init__(self, app: Keeping) -> None:
         self._app = app
 
-    async def question(self, run_id: str, question: str, caller: Caller) -> Address:
+    async def question(self, run_id: str, question: str, caller: Caller) -> Recipient:
         """Return the address for an answer of ``caller``, which is allowed to give it.
 
         Raises:
@@ -85,7 +85,7 @@ class Inboxes:
             raise Forbidden("This link is for another question.")
         return await self._address(run, question, caller)
 
-    async def messages(self, run_id: str, caller: Caller) -> Address:
+    async def messages(self, run_id: str, caller: Caller) -> Recipient:
         """Return the address for messages of ``caller``, which is allowed to send them.
 
         Raises:
@@ -96,11 +96,11 @@ class Inboxes:
         run = await self._app.get(run_id, caller, "send")
         return await self._address(run, None, caller)
 
-    async def _address(self, run: RunRecord, question: str | None, caller: Caller) -> Address:
+    async def _address(self, run: RunRecord, question: str | None, caller: Caller) -> Recipient:
         by = caller.owner if caller.grant is None else caller.grant.name
         is_reader = await self._may_read(run, caller)
         kind = await self._kind(run, question)
-        return Address(run_id=run.id, kind=kind, question=question, by=by, is_reader=is_reader)
+        return Recipient(run_id=run.id, kind=kind, question=question, by=by, is_reader=is_reader)
 
     async def _may_read(self, run: RunRecord, caller: Caller) -> bool:
         try:
@@ -138,10 +138,10 @@ class Inboxes:
         """
         await self._app.ready()
         kind = await self._kind(await self._app.store.get(run_id), question)
-        address = Address(run_id=run_id, kind=kind, question=question, by=by, is_reader=True)
+        address = Recipient(run_id=run_id, kind=kind, question=question, by=by, is_reader=True)
         return await self.put(address, value, key=key)
 
-    async def put(self, address: Address, value: object, *, key: str | None = None) -> Message:
+    async def put(self, address: Recipient, value: object, *, key: str | None = None) -> Message:
         """Put a message into its run's inbox, and return it as accepted.
 
         Args:
