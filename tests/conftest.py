@@ -1,6 +1,10 @@
 """What holds around every test, and fixtures for those that need a real server."""
 
 import asyncio
+import gc
+import inspect
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +16,10 @@ from starlette.types import ASGIApp
 
 from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions
+
+# Where bytecode is not kept, each of some hundred processes compiles everything that it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A property fails for what it finds, never for how slow a machine with other work is.
 settings.register_profile(
@@ -33,7 +41,19 @@ Serve = Callable[..., ThreadServer]
 ServeProcess = Callable[..., ProcessServer]
 
 
-@pytest.fixture(autouse=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Look for tasks that are left after every test that has a loop: the others need none."""
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+        item.fixturenames.insert(0, no_task_is_left.__name__)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of every later collection of garbage, which takes its time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def nothing_blocks_the_loop() -> Iterator[None]:
     """A blocking call of ours in an event loop raises, wherever that loop runs."""
     with blockbuster_ctx("yieldwire") as blockbuster:
@@ -43,7 +63,7 @@ def nothing_blocks_the_loop() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 async def no_task_is_left() -> AsyncIterator[None]:
     """A task that is still there when its test is over fails it."""
     yield

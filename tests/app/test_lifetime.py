@@ -33,7 +33,7 @@ from yieldwire.stores.sqlite import SQLiteStore
 
 T = TypeVar("T")
 
-ROUNDS = 50
+ROUNDS = 10
 BRISK = Timing(grace=SOON, sweep_every=0.01)
 
 

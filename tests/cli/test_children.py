@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -32,10 +33,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def children(
-    listener: socket.socket, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Children]:
-    """Processes that end at once, as there is nothing for them to serve."""
-    monkeypatch.setattr(sys, "argv", ["yieldwire", "serve", "there_is_no_such_file.py"])
+    """Processes that end at once, as the command does when there is nothing for it to serve."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
     children = Children(listener, grace=0, clock=clock)
     yield children
     children.stop()

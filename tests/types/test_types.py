@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -26,18 +27,28 @@ def run(*command: str) -> str:
     return answer.stdout
 
 
-def mypy_errors(case: Path, cache: Path) -> dict[int, str]:
-    told = run("mypy", "--no-error-summary", "--cache-dir", str(cache), str(case))
-    found = re.findall(
-        rf"^{re.escape(str(case.relative_to(ROOT)))}:(\d+): error: (.*)$", told, re.MULTILINE
-    )
-    return {int(line): message for line, message in found}
+def by_case(found: Iterable[tuple[str, int, str]]) -> dict[Path, dict[int, str]]:
+    """Return what was found in each case, by line."""
+    errors = {case: dict[int, str]() for case in CASES}
+    for file, line, message in found:
+        errors.setdefault(ROOT / file, {})[line] = message
+    return errors
 
 
-def pyright_errors(case: Path, config: Path) -> dict[int, str]:
+@pytest.fixture(scope="module")
+def mypy_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[int, str]]:
+    cache = tmp_path_factory.mktemp("mypy")
+    told = run("mypy", "--no-error-summary", "--cache-dir", str(cache), *map(str, CASES))
+    found = re.findall(r"^(\S+):(\d+): error: (.*)$", told, re.MULTILINE)
+    return by_case((file, int(line), message) for file, line, message in found)
+
+
+@pytest.fixture(scope="module")
+def pyright_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[int, str]]:
     # A configuration of its own, as the project's leaves these files out.
+    config = tmp_path_factory.mktemp("pyright") / "pyrightconfig.json"
     settings = {
-        "include": [str(case)],
+        "include": [str(case) for case in CASES],
         "extraPaths": [str(ROOT / "src")],
         "pythonVersion": "3.11",
         "typeCheckingMode": "standard",
@@ -46,29 +57,28 @@ def pyright_errors(case: Path, config: Path) -> dict[int, str]:
     }
     config.write_text(json.dumps(settings), "utf-8")
     told = json.loads(run("basedpyright", "--project", str(config), "--outputjson"))
-    return {
-        found["range"]["start"]["line"] + 1: found["message"]
+    return by_case(
+        (found["file"], found["range"]["start"]["line"] + 1, found["message"])
         for found in told["generalDiagnostics"]
         if found["severity"] == "error"
-    }
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mypy")
+    )
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_mypy_finds_the_marked_errors_and_no_other(case: Path, cache: Path) -> None:
-    found = mypy_errors(case, cache)
+def test_mypy_finds_the_marked_errors_and_no_other(
+    case: Path, mypy_errors: dict[Path, dict[int, str]]
+) -> None:
+    found = mypy_errors[case]
 
     assert {line: found.get(line) for line in expected(case) ^ set(found)} == {}
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_basedpyright_finds_the_marked_errors_and_no_other(case: Path, tmp_path: Path) -> None:
-    found = pyright_errors(case, tmp_path / "pyrightconfig.json")
+def test_basedpyright_finds_the_marked_errors_and_no_other(
+    case: Path, pyright_errors: dict[Path, dict[int, str]]
+) -> None:
+    found = pyright_errors[case]
 
     assert {line: found.get(line) for line in expected(case) ^ set(found)} == {}
