@@ -341,6 +341,29 @@ def test_what_is_deprecated_says_so() -> None:
     assert "  /**\n   * Old.\n   * @deprecated\n   */\n  a?: unknown\n" in text
 
 
+# Questions and messages.
+
+
+def test_answers_are_known_by_their_names_and_messages_come_last() -> None:
+    decision = {"title": "Decision", "type": "object", "properties": {"publish": {}}}
+    asks = {"Decision": decision, "a b": {"type": "boolean"}}
+
+    text = typescript([action(asks=asks, inbox={"type": "string"})])
+
+    args = 'ActInput, never, unknown, never, { Decision: Decision; "a b": boolean }, string'
+    assert f"  act: Action<{args}>\n" in text
+    assert "  publish?: unknown\n" in declaration(text, "Decision")  # it belongs to the caller
+
+
+def test_an_action_that_only_asks_or_only_takes_messages_has_no_more_types_than_that() -> None:
+    asking = typescript([action(asks={"bool": {"type": "boolean"}}, inbox=None)])
+    taking = typescript([action(asks={}, inbox={"type": "boolean"})])
+
+    assert "  act: Action<ActInput, never, unknown, never, { bool: boolean }>\n" in asking
+    assert "  act: Action<ActInput, never, unknown, never, NoAsks, boolean>\n" in taking
+    assert 'import type { Action, NoAsks } from "yieldwire"' in taking
+
+
 # Whatever the schema.
 
 words = st.one_of(
@@ -418,18 +441,22 @@ schemas = st.builds(
 )
 manifests = st.lists(
     st.builds(
-        lambda n, definitions, taken, chunk, result, doc: action(
+        lambda n, definitions, taken, chunk, result, asks, inbox, doc: action(
             f"a{n}",
             doc=doc,
             input={**taken, "$defs": definitions},
             chunk=chunk and {**chunk, "$defs": definitions},
             result={**result, "$defs": definitions},
+            asks={name: {**schema, "$defs": definitions} for name, schema in asks.items()},
+            inbox=inbox and {**inbox, "$defs": definitions},
         ),
         st.integers(0, 10_000),
         st.fixed_dictionaries(dict.fromkeys(REFERABLE, schemas)),
         schemas,
         st.none() | schemas,
         schemas,
+        st.dictionaries(words, schemas, max_size=2),
+        st.none() | schemas,
         words,
     ),
     max_size=2,

@@ -202,6 +202,25 @@ async def suggest_feature(
     yield Text(page + kind)
 
 
+class Decision(BaseModel):
+    publish: bool
+    remark: str = ""
+
+
+class Wish(BaseModel):
+    tone: Literal["warm", "sober"]
+
+
+@actions.action(asks=(Decision, bool), inbox=Wish)
+async def publish(plan: str) -> None:
+    """Ask whether to publish a plan."""
+
+
+@actions.action(inbox=Wish)
+async def rewrite(plan: str) -> None:
+    """Take wishes."""
+
+
 def declare_others() -> None:
     """Declare actions with models of a name that is in use."""
 

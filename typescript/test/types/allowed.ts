@@ -2,7 +2,7 @@
 
 import { type ActionError, type AnyAction, type Append, type Client, createClient, type ErrorOf, type FieldErrors, type FieldPath, type Files, type ProtocolCode, readStreamableValue, type Run, type Runs, type Value } from "yieldwire";
 import { shareStreams } from "yieldwire/sharing";
-import type { Actions, Circle, Credit, Deep, DrawInput, ImportContactsInput, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
+import type { Actions, Circle, Credit, Decision, Deep, DrawInput, ImportContactsInput, Order, OrderInput, Plan, Progress, Square, Summary, Text, Tree } from "./actions.gen.js";
 
 declare const client: Client<Actions>;
 declare const file: File;
@@ -171,6 +171,19 @@ export function fieldErrors(n: number, path: FieldPath<DrawInput>): void {
   void ofKeep?.fieldErrors?.["price.int"];
   const { error: ofAny } = createClient({ url: "/" }).count();
   void ofAny?.fieldErrors?.["anything"];
+}
+
+/** A question's name says what its answer is, and a message is what the action takes. */
+export async function questions(): Promise<void> {
+  const run = client.publish({ plan: "a" });
+  const [question] = run.questions;
+  if (question?.name === "Decision") await run.answer(question, { publish: true });
+  if (question?.name === "bool") await run.answer(question, true);
+  await run.answer("1", { publish: false, remark: "Not yet." });
+  await run.send({ tone: "warm" });
+  await client.rewrite.attach("id").send({ tone: "sober" });
+  await client.runs.attach("id").answer("1", "anything");
+  for await (const event of run.events()) if (event.type === "answer") is<Same<typeof event.data.value, Decision | boolean | undefined>>();
 }
 
 /** A run that exists is followed with the same types. */

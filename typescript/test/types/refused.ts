@@ -103,3 +103,20 @@ export function fieldErrors(path: string): void {
   // @ts-expect-error TS7053: a text has no fields
   void ofKeep?.fieldErrors?.["id.value"];
 }
+
+export function questions(): void {
+  const run = client.publish({ plan: "a" });
+  const [question] = run.questions;
+  // @ts-expect-error TS2345: another type is asked for
+  if (question?.name === "Decision") void run.answer(question, true);
+  // @ts-expect-error TS2367: the action asks for no such type
+  if (question?.name === "Choice") return;
+  // @ts-expect-error TS2345: no question has this answer
+  void run.answer("1", "yes");
+  // @ts-expect-error TS2322: a wish of another tone
+  void run.send({ tone: "cold" });
+  // @ts-expect-error TS2345: the action asks nothing
+  void client.rewrite({ plan: "a" }).answer("1", true);
+  // @ts-expect-error TS2345: the action takes no messages
+  void client.ping().send("hello");
+}
