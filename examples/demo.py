@@ -4,11 +4,19 @@ An application can include the actions of others, so that each part has its own 
 Run it from the top of the repository::
 
     yieldwire dev examples/demo.py
+
+Its runs are in ``demo.db``, or in the store that ``DEMO_STORE`` names, and outlive the server:
+kill it during an import and start it again, and the import continues at its row.
 """
 
-from examples import batch, clock, import_airports, typewriter
-from yieldwire import Actions
+import os
 
-actions = Actions()
+from examples import batch, clock, import_airports, typewriter
+from yieldwire import Actions, Timing
+
+actions = Actions(
+    store=os.environ.get("DEMO_STORE", "sqlite:///demo.db"),
+    timing=Timing(lease=3.0),  # seconds until a killed server's runs continue
+)
 for example in (import_airports, typewriter, batch, clock):
     actions.include(example.actions)

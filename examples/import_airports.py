@@ -1,7 +1,8 @@
 """Import a CSV file into SQLite, with a progress bar and a summary at the end.
 
 The action is ordinary blocking code, a generator that waits for the disk: it runs in its own
-thread, and stops between two batches when somebody presses Stop.
+thread, and stops between two batches when somebody presses Stop. When its server is killed, the
+next one continues at the row that was saved last.
 
 Run it from the top of the repository; ``pip install airportsdata`` installs a file to import::
 
@@ -23,7 +24,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from yieldwire import ActionError, Actions, Progress, Result, Upload
+from yieldwire import ActionError, Actions, Context, Progress, Result, Upload
 
 DATABASE = Path(os.environ.get("AIRPORTS_DATABASE", "airports.db"))
 COLUMNS = ("icao", "name", "city", "country", "elevation", "lat", "lon")
@@ -62,9 +63,11 @@ class Summary:
 
 @actions.action(
     linger=None,  # continues when the tab is closed
+    retries=10,  # and when the server is killed, if the store outlives it
     errors=["NOT_A_CSV", "MISSING_COLUMNS", "NO_FILE"],
 )
 def import_airports(
+    ctx: Context,
     file: Upload | None = None,
     pace: Annotated[float, Field(ge=0, le=1)] = 0.01,
 ) -> Iterator[Progress | Result[Summary]]:
@@ -77,12 +80,13 @@ def import_airports(
     rows = read_rows(file or shipped())
     with closing(sqlite3.connect(DATABASE, timeout=30)) as database:
         database.execute(CREATE)
-        for start in range(0, len(rows), BATCH):
+        for start in range(ctx.saved or 0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             with database:  # one transaction, committed before it is reported
                 database.executemany(INSERT, batch)
             done = start + len(batch)
             yield Progress(done, total=len(rows), message=f"{done:,} of {len(rows):,} airports")
+            ctx.save(done)  # a later attempt starts here, and this progress stays
             time.sleep(pace)
     yield Result(summary_of(rows))
 

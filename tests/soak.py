@@ -21,6 +21,7 @@ from pydantic_core import to_json
 
 from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
+from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
 from tests.simulation.play import simulate
 from tests.support.server import ThreadServer
@@ -29,6 +30,8 @@ from tests.support.stacked import Stacked
 
 KILLS: Final = 200
 STREAMS: Final = 1000
+ROWS: Final = 28_000
+IMPORT_KILLS: Final = 5
 CUTS_EACH: Final = 10
 SEEDS: Final = 500
 RESTARTS: Final = 20
@@ -89,6 +92,14 @@ def cut(seed: int, part: float) -> Report:
     return asdict(cutting.figures)
 
 
+def import_rows(seed: int, part: float) -> Report:
+    """Kill the server of a large import."""
+    with TemporaryDirectory() as folder:
+        importing = Importing(Path(folder), seed, rows=share(ROWS, part), pause=0.0005)
+        asyncio.run(importing.run(IMPORT_KILLS, lambda now: say(f"import: {now.kills} kills")))
+    return asdict(importing.figures)
+
+
 def play(seed: int, part: float) -> Report:
     """Play simulations, each of a seed of its own."""
     logging.disable(logging.CRITICAL)
@@ -141,6 +152,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "simulations": play,
     "cuts": cut,
     "kills": kill,
+    "imports": import_rows,
     "restarts": restart,
     "middlewares": stack,
     "crowd": crowd,

@@ -27,6 +27,7 @@ from yieldwire.actions.context import Context
 from yieldwire.actions.marker import Body
 from yieldwire.actions.ratelimit import RateLimit
 from yieldwire.actions.resource import Resource, Use
+from yieldwire.actions.retry import Retry
 from yieldwire.actions.run import Run
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.actions.upload import Upload
@@ -65,6 +66,7 @@ __all__ = [
     "RequestLimits",
     "Resource",
     "Result",
+    "Retry",
     "Run",
     "RunLimits",
     "Stream",

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.resource import Resource
+from yieldwire.actions.running import RunningAttempt
 from yieldwire.errors import UsageError
 
 T = TypeVar("T")
@@ -26,7 +27,12 @@ class GroupAttempt:
 
 def context(running: GroupAttempt | None = None) -> Context:
     return Context(
-        run_id="r1", action="a", owner=None, quota_key="c", request=RequestFacts(), running=running
+        run_id="r1",
+        action="a",
+        owner=None,
+        quota_key="c",
+        request=RequestFacts(),
+        running=cast("RunningAttempt | None", running),
     )
 
 

@@ -12,7 +12,7 @@ from tests.support.calls import Call, Fields, get, post, send
 from tests.support.elements import Elements
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, PAGE, begun, ended, opened, world
-from yieldwire import ActionError, Actions, Context, Pages, RateLimited, Text, Upload
+from yieldwire import ActionError, Actions, Context, Pages, RateLimited, Retry, Text, Upload
 from yieldwire.asgi.followpage import OUTPUT
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -409,3 +409,24 @@ async def test_a_program_still_gets_json_and_a_location_without_a_query(site: Ac
 
     assert answer.status == 202
     assert re.fullmatch(r"/runs/\w+", answer.headers["location"].replace("-", "_"))
+
+
+async def test_the_page_shows_the_output_that_a_restart_keeps() -> None:
+    actions = Actions()
+
+    @actions.action(retries=Retry(1, backoff=0, on=[ConnectionError]))
+    async def rows(ctx: Context) -> AsyncIterator[dict[str, str]]:
+        if ctx.attempt == 1:
+            yield {"row": "saved"}
+            ctx.save(1)
+            yield {"row": "lost"}
+            raise ConnectionError
+        yield {"row": "last"}
+
+    async with opened(actions) as site:
+        run = await actions.start(rows)
+        await run.result()
+        page = await page_of(site, run.id)
+
+    output = part(page, "output")
+    assert ["saved" in output, "lost" in output, "last" in output] == [True, False, True]

@@ -21,7 +21,7 @@ from tests.support.world import (
     wait_for_end,
     world,
 )
-from yieldwire import Actions, Identity, Text, Timing
+from yieldwire import Actions, Context, Identity, Retry, Text, Timing
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.clock import SystemClock
 from yieldwire.codecs.sse import SSEDecoder
@@ -331,7 +331,7 @@ async def test_a_text_is_aborted_when_its_run_restarts() -> None:
         go.release()
         assert await response.read() == b"1"
         (run,) = await site.app.store.find(Query(everyone=True))
-        restarted = Block.of_event(run.id, 2, EventType.RESTARTED, b'{"attempt":2}')
+        restarted = Block.of_event(run.id, 2, EventType.RESTARTED, b'{"attempt":2,"keep":0}')
         await site.app.store.append(run.id, restarted, after=1, fence=run.fence)
 
         await response.rest()
@@ -362,3 +362,26 @@ async def test_a_text_continues_when_a_restart_keeps_all_of_it(
         rest = await response.rest()
 
     assert (rest, response.error is not None) == (b"", is_aborted)
+
+
+@pytest.mark.parametrize("saves", [True, False])
+async def test_a_text_continues_over_a_restart_that_takes_none_of_it_back(*, saves: bool) -> None:
+    actions = Actions()
+
+    @actions.action(retries=Retry(1, backoff=0, on=[ConnectionError]))
+    async def write(ctx: Context) -> AsyncIterator[str]:
+        yield f"{ctx.attempt} "
+        if ctx.attempt == 1:
+            if saves:
+                ctx.save("one is there")
+            raise ConnectionError
+
+    async with opened(actions) as site:
+        for call in (post("/write", {}, [TEXT]), None):
+            if call is None:  # again, from the log
+                (run,) = await site.app.store.find(Query(everyone=True))
+                call = get(f"/runs/{run.id}/events", [TEXT])  # noqa: PLW2901 - the same request
+            async with stream(site, call) as response:
+                text = await response.rest()
+
+            assert (text, response.error is None) == ((b"1 2 ", True) if saves else (text, False))

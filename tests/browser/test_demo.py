@@ -40,11 +40,15 @@ LISTEN = """(address) => {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve what `make demo` serves, and give its address."""
-    database = tmp_path_factory.mktemp("demo") / "airports.db"
+    folder = tmp_path_factory.mktemp("demo")
     program = [sys.executable, "-m", "yieldwire.cli", "dev", "examples/demo.py"]
     # Restarted, because somebody saved a file, it would lose the runs that the tests look at.
     command = [*program, "--port", "0", "--no-reload"]
-    env = {**os.environ, "AIRPORTS_DATABASE": str(database)}
+    env = {
+        **os.environ,
+        "AIRPORTS_DATABASE": str(folder / "airports.db"),
+        "DEMO_STORE": f"sqlite:///{folder}/demo.db",
+    }
     with announced(command, ROOT, env) as address:
         yield address
 

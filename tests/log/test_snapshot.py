@@ -390,3 +390,40 @@ def test_a_fold_that_is_too_large_and_one_that_is_forgotten_take_nothing() -> No
     folds.keep("large", fold(chunks(1, "x" * 200_000)))
 
     assert (len(folds), folds.size) == (0, 0)
+
+
+def restarted(seq: int, keep: int) -> Block:
+    return event(seq, EventType.RESTARTED, {"attempt": 2, "keep": keep})
+
+
+def settled(*blocks: Block) -> Fold:
+    """Feed a log, again from its start whenever that is asked for."""
+    folded = Fold()
+    while not all(map(folded.add, blocks)):
+        folded = folded.rewound()
+    return folded
+
+
+def test_after_a_second_restart_the_first_one_still_holds() -> None:
+    log = [
+        *(chunks(1, "a", "b"), restarted(3, keep=1), chunks(4, "c", "d", "e")),
+        *(restarted(7, keep=5), restarted(8, keep=5), chunks(9, "f")),
+    ]
+
+    assert settled(*log).text == "acdf"
+
+
+@given(st.lists(st.tuples(CHUNKS, st.integers(0, 8)), min_size=1, max_size=4))
+def test_it_is_what_the_chunks_that_count_add_up_to(attempts: list[tuple[list[Any], int]]) -> None:
+    log, kept, seq, saved = list[Block](), list[tuple[int, Any]](), 0, 0
+    for values, place in attempts:
+        log.append(chunks(seq + 1, *values))
+        kept += enumerate(values, seq + 1)
+        saved = seq + place if place <= len(values) else saved
+        seq += len(values) + 1
+        log.append(restarted(seq, saved))
+        kept = [(each, value) for each, value in kept if each <= saved]
+
+    plain = fold(*(chunks(each, value) for each, value in enumerate((v for _, v in kept), 1)))
+    expected = plain.snapshot(record(), with_text=True)
+    assert settled(*log).snapshot(record(), with_text=True) == expected

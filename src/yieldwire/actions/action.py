@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.message import MessageType, answer_types, message_type
 from yieldwire.actions.middleware import Middlewares
+from yieldwire.actions.retry import Retries, Retry, retry_of
 from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.schema import BINARY, Signature, error_data_of, inspect_action, result_of
 from yieldwire.actions.shape import Shape
@@ -19,7 +20,6 @@ from yieldwire.log.run import distinct_labels
 from yieldwire.setting import (
     ANYTHING,
     Count,
-    CountOrZero,
     Seconds,
     SomeSeconds,
     each,
@@ -67,7 +67,8 @@ class Options:
         is_feed: Whether it is a read-only feed, which GET starts, also from a native EventSource.
         linger: Seconds that an attached run waits for a reader to come back; ``None``: forever.
         timeout: Seconds after which a run fails as ``TIMEOUT``.
-        retries: Attempts that can follow the first when a worker is lost.
+        retries: Attempts that can follow the first when a worker is lost. A `Retry` also says
+            after which errors, and how soon.
         retention: Seconds that a run is kept after its end.
         concurrency: Runs of the action that one caller can have at a time.
         labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
@@ -86,7 +87,7 @@ class Options:
     is_feed: bool = False
     linger: Seconds | None = 30.0
     timeout: SomeSeconds | None = None
-    retries: CountOrZero = 0
+    retries: Retries = 0
     retention: Seconds = 3600.0
     concurrency: Count | None = None
     labels: tuple[str, ...] = ()
@@ -112,6 +113,7 @@ class Action(Runnable[P, R, T]):
     def __init__(self, function: Callable[P, R], options: Options) -> None:
         super().__init__(function)
         self.options: Final = options
+        self.retry: Final[Retry] = retry_of(options.retries)
         self.signature = self._with_result(inspect_action(function))
         self.asks: Final[Mapping[str, MessageType[Any]]] = answer_types(self.name, options.asks)
         """The types of the answers to its questions, by name."""

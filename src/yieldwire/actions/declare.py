@@ -26,12 +26,12 @@ from yieldwire.actions.context import Context
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guards
 from yieldwire.actions.middleware import Middlewares
+from yieldwire.actions.retry import Retries
 from yieldwire.actions.stream import StreamableValue
 from yieldwire.errors import InvalidAction
 from yieldwire.setting import (
     ANYTHING,
     Count,
-    CountOrZero,
     Rules,
     Seconds,
     SomeSeconds,
@@ -57,7 +57,7 @@ class ActionOptions(TypedDict, total=False):
 
     linger: Seconds | None
     timeout: SomeSeconds | None
-    retries: CountOrZero
+    retries: Retries
     retention: Seconds
     concurrency: Count | None
     labels: tuple[str, ...]

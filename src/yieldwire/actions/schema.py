@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.actions.function import check_function, hints_of, name_of
 from yieldwire.actions.jsonschema import WireSchema
@@ -65,6 +65,14 @@ class Output:
     def read(self, value: Json) -> object:
         """Return ``value``, plain JSON, converted to the type."""
         return value if self._adapter is None else self._adapter.validate_python(value)
+
+    def read_json(self, data: bytes) -> object:
+        """Return JSON converted to the type.
+
+        Raises:
+            pydantic.ValidationError: If it does not match.
+        """
+        return from_json(data) if self._adapter is None else self._adapter.validate_json(data)
 
     @cached_property
     def json_schema(self) -> dict[str, Json]:

@@ -18,8 +18,8 @@ from yieldwire.app.starting import Starts
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json
 from yieldwire.executors import Executor, RunLimits, Work
-from yieldwire.executors.attempt import Services
 from yieldwire.executors.local import LocalExecutor
+from yieldwire.executors.services import Services
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
 from yieldwire.log.message import Message

@@ -26,6 +26,7 @@ class RunLimits:
         max_events: Events in one log, including its end; a feed that trims has no such limit.
         max_bytes: Bytes of one log, including its end; for a feed that trims, of what it keeps.
         max_event_bytes: Bytes of one event's JSON, including the result's.
+        max_saved_bytes: Bytes of one run's steps and saved place in the store.
         ahead_bytes: How far a run can be ahead of its fastest reader in the same process.
         cancel_within: Seconds that cleanup can take before the run's end is written anyway.
         store_patience: Seconds for which a failing store is retried before the run ends.
@@ -37,6 +38,7 @@ class RunLimits:
     max_events: Count = 5_000_000
     max_bytes: Count = 256 * 1024 * 1024
     max_event_bytes: Count = 4 * 1024 * 1024
+    max_saved_bytes: Count = 16 * 1024 * 1024
     ahead_bytes: Count = 4 * 1024 * 1024
     cancel_within: Seconds = 5.0
     store_patience: Seconds = 10.0

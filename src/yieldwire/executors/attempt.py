@@ -2,25 +2,16 @@
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic_core import to_json
-
-from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
 from yieldwire.actions.middleware import Middleware, enter_middleware
-from yieldwire.actions.resource import Resource
 from yieldwire.actions.schema import Output
-from yieldwire.actions.shape import Shape
 from yieldwire.errors import (
-    CallError,
     Fenced,
-    InternalError,
     LimitExceeded,
     NotFound,
     RunCancelled,
@@ -31,20 +22,18 @@ from yieldwire.errors import (
     UsageError,
     YieldwireError,
 )
-from yieldwire.errors.debug import cut, debug_of, place_of
-from yieldwire.errors.errorobject import Debug
-from yieldwire.executors import RunLimits, Work
+from yieldwire.errors.debug import cut
+from yieldwire.executors import Work
 from yieldwire.executors.audience import Audience
-from yieldwire.executors.backoff import LONGEST_PAUSE
+from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff
+from yieldwire.executors.checkpoints import Recorder
 from yieldwire.executors.drive import drive
+from yieldwire.executors.outcome import error_data, one_of, result_data
+from yieldwire.executors.services import Own, Services
 from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
-from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import EventType
-from yieldwire.log.jsonvalue import check_readable
-from yieldwire.log.misfit import invalid_output
 from yieldwire.log.run import RunRecord, Status, advance
-from yieldwire.stores import RunStore
 
 T = TypeVar("T")
 
@@ -53,32 +42,12 @@ logger = logging.getLogger("yieldwire.worker")
 TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
 LOST: Final = "lost"
+RELEASED: Final = "released"
 OVER_LIMIT: Final = "limit"
 GONE: Final = "gone"
 
 
 _ANYTHING: Final = Output(Any)
-
-Own: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]]
-"""Runs a coroutine in a task that the executor owns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """Shared by all attempts in this process."""
-
-    store: RunStore
-    limits: RunLimits
-    middleware_of: Callable[[Action[..., Any, Any]], tuple[Middleware, ...]]
-    """What wraps an action's attempts, the outermost first."""
-    resources: Mapping[Resource[Any], Any]
-    answer_link: Callable[..., str]
-    """Makes links for people without an account; see `App.answer_link`."""
-    checks_chunks: Callable[[], bool]
-    """Whether the chunks of actions are validated."""
-    shows_debug: Callable[[], bool] = lambda: False
-    """Whether an error shows the details of an unexpected exception, for development."""
-    watch: Watch = NOBODY
 
 
 class Attempt:
@@ -91,11 +60,13 @@ class Attempt:
         self.audience: Final = audience
         log = watched(services.store, run, services.watch)
         self._writer = LogWriter(log, run, self._encoder(), services.limits, audience)
-        self._own = own
+        self.own = own
         self._writer.spawn_flush = lambda: own(self._flush())
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._checkpoints: Recorder | None = None
+        self._recorded: Mapping[str, bytes] = {}
         self._has_ended = False
         self.is_lost = False
         """Whether this attempt has lost the run and must not write its end."""
@@ -103,11 +74,14 @@ class Attempt:
         """Whether a sweep ends the run if this process cannot."""
         self.renewed_at = asyncio.get_running_loop().time()
         """When the lease was last known to be held, by the loop's clock."""
+        self.restart_delay: float | None = None
+        """Seconds until the next attempt, if this one has ended for another."""
         self.cancel_reason: str | None = None
 
-    def resume(self, log_bytes: int) -> None:
-        """Continue a log in which an earlier attempt wrote ``log_bytes``."""
+    def resume(self, log_bytes: int, recorded: Mapping[str, bytes]) -> None:
+        """Continue a log in which earlier attempts wrote ``log_bytes``, with their checkpoints."""
         self._writer.budget.resume(log_bytes)
+        self._recorded = recorded
 
     def _encoder(self) -> Callable[..., bytes]:
         chunk = self._work.action.signature.chunk
@@ -125,7 +99,7 @@ class Attempt:
         self._services.watch.attempt_started(self.run)
         try:
             # Few nested awaits: each event that is sent alone passes through all of them.
-            data = self._data_of(await self._drive())
+            data = result_data(self._work.action, await self._drive())
             self._writer.check_limits()
             await self._end(EventType.DONE, data)
         except asyncio.CancelledError as exc:
@@ -175,37 +149,26 @@ class Attempt:
                 self._group = group
                 return await drive(self._work, context, self._writer)
         except BaseExceptionGroup as errors:
-            raise _told(errors) from None
+            raise one_of(errors) from None
         finally:
             self._group = None
-
-    def _data_of(self, result: object) -> bytes:
-        """Return the data of the `done` event."""
-        output = self._work.action.signature.result
-        if result is None and (output.annotation is None or output.annotation is Any):
-            return b"{}"
-        if result is None and self._work.action.signature.shape is Shape.VALUE:
-            return b'{"result":null}'  # it was never set
-        try:
-            data = output.encode_checked(result)
-            check_readable(data)
-            return b'{"result":%b}' % data
-        except Exception as exc:
-            unsaid = invalid_output(self.run.action, "result", result, exc)
-            unsaid.add_note(place_of(self._work.action.function))
-            raise unsaid from exc
 
     async def _flush(self) -> None:
         """Write what a sender emitted that does not wait for the write."""
         try:
             await self._writer.flush()
             self._writer.check_limits()
-        except LimitExceeded:
+        except (LimitExceeded, StoreError) as exc:
+            self.stop_by(exc)
+
+    def stop_by(self, error: YieldwireError, /) -> None:
+        """Stop the action: something of it cannot be written."""
+        if isinstance(error, LimitExceeded):
             self.cancel(OVER_LIMIT)
-        except Fenced:
+        elif isinstance(error, (Fenced, NotFound)):
             self.lose()
-        except StoreError as exc:
-            logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})  # noqa: TRY400 - says it all
+        else:
+            logger.error("the run is stopped: %s", error, extra={"run_id": self.run.id})
             self.cancel(INTERRUPTED)
 
     def cancel(self, reason: str) -> None:
@@ -228,12 +191,26 @@ class Attempt:
             self._let_go()
 
     def release(self) -> None:
-        """Stop the action and write nothing more: the process stops, and another continues."""
+        """Stop the action and write no end: the process stops, and another continues.
+
+        `hand_over` follows, when the action has ended or has had its time.
+        """
         if not self._has_ended:
-            self.cancel(LOST)
-            self._write_no_more()
+            self.cancel(RELEASED)
+            self._has_ended = self.is_lost = True
             self.audience.end()
             logger.info("run is released: %s", self.run.action, extra={"run_id": self.run.id})
+
+    async def hand_over(self) -> None:
+        """Write what is not written up to the saved place of a released attempt, and no more."""
+        is_due = self._checkpoints is not None and self._checkpoints.is_due
+        if is_due and self.cancel_reason == RELEASED:
+            try:
+                await self._finish()
+            except YieldwireError as exc:
+                extra = {"run_id": self.run.id}
+                logger.warning("the run continues at an earlier place: %s", exc, extra=extra)
+        self._write_no_more()
 
     def forsake(self) -> None:
         """Write nothing more: the event loop is gone without a close."""
@@ -255,7 +232,7 @@ class Attempt:
 
     def _abandon(self) -> None:
         if not self._has_ended:
-            self._own(self.abandon())
+            self.own(self.abandon())
 
     async def abandon(self) -> None:
         """Write the end of a cancelled run, without waiting for the action any longer."""
@@ -289,42 +266,73 @@ class Attempt:
 
     async def _end_by(self, exc: BaseException) -> None:
         if isinstance(exc, BaseExceptionGroup):
-            exc = _told(exc)
+            exc = one_of(exc)
         # Only the writer's own: what the action raises can come from another run.
         if isinstance(exc, Fenced) and self._writer.is_fenced and not self._has_ended:
             self._let_go()
             return
+        if self._is_retried(exc):
+            self._has_ended = True
+            if await self._surely(self._restart(exc)) is not False:
+                return
         # If the action waited for another run that was cancelled, this one has failed.
         is_cancelled = isinstance(exc, RunCancelled) and self.cancel_reason is not None
         kind = EventType.CANCELLED if is_cancelled else EventType.ERROR
-        if isinstance(exc, StoreError) and self._writer.has_failed:
+        is_stopped = self._writer.has_failed or self.cancel_reason == INTERRUPTED
+        if isinstance(exc, StoreError) and is_stopped:
             logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})
             exc = RunInterrupted()
-        if isinstance(exc, (CallError, RunError)):
-            error: YieldwireError = exc
-        else:
-            error = InternalError(secrets.token_hex(8), self._shown(exc))
-            logger.error(
-                "run failed: %s, error id %s",
-                self.run.action,
-                error.error_id,
-                exc_info=cut(exc),
-                extra={"run_id": self.run.id, "error_id": error.error_id},
-            )
-        told: object = error
-        try:
-            told = error.error_object(self.run.id).to_dict()
-            data = to_json(told)
-            check_readable(data)
-        except Exception as fault:  # noqa: BLE001 - the action's own error object can be faulty
-            unsaid = invalid_output(self.run.action, "error", told, fault)
-            unsaid.__cause__ = exc
-            await self._end_by(unsaid)
-            return
+        data = error_data(self.run, exc, shows_debug=self._services.shows_debug())
         await self._end(kind, data)
 
-    def _shown(self, exc: BaseException) -> Debug | None:
-        return debug_of(cut(exc)) if self._services.shows_debug() else None
+    def _is_retried(self, exc: BaseException) -> bool:
+        is_over = self._has_ended or self.cancel_reason is not None
+        if is_over or self.run.attempt > self.run.retries:
+            return False
+        return self._work.action.retry.names(exc)
+
+    async def _restart(self, exc: BaseException) -> bool:
+        """End this attempt for another one; return whether that has worked."""
+        extra = {"run_id": self.run.id}
+        delay = self._work.action.retry.pause(self.run.attempt)
+        restart = partial(self._services.store.restart, fence=self.run.fence, delay=delay)
+        try:
+            await self._finish()
+            run = await with_backoff(
+                partial(restart, self.run.id), self._services.limits.store_patience, self.run.id
+            )
+        except (Fenced, NotFound):
+            self._let_go()
+            return True
+        except YieldwireError as fault:
+            logger.error("the run is not tried again", exc_info=fault, extra=extra)  # noqa: TRY400 - it says all
+            self._has_ended = False
+            return False
+        self._write_no_more()
+        self.audience.end()
+        if run.status.is_terminal:  # it was cancelled meanwhile
+            self._services.watch.run_ended(run)
+            return True
+        self.restart_delay = delay
+        told = (self.run.action, delay)
+        logger.warning(
+            "run failed: %s; tried again in %.3g s", *told, exc_info=cut(exc), extra=extra
+        )
+        return True
+
+    async def _finish(self) -> None:
+        """Write everything up to the saved place, and the place: another attempt follows."""
+        await self._writer.write_rest()
+        if self._checkpoints is not None:
+            await self._checkpoints.finish()
+
+    async def _surely(self, ending: Coroutine[Any, Any, T]) -> T | None:
+        """Await a coroutine in a task that no cancellation reaches, except at the loop's end."""
+        task = self.own(ending)
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(task)
+        return None if task.cancelled() else task.result()
 
     async def _end(self, kind: EventType, data: bytes) -> None:
         if self._has_ended:
@@ -333,11 +341,7 @@ class Attempt:
         try:
             kind = await self._writer.end(kind, data)
         except asyncio.CancelledError:
-            # The end is written anyway, in a task that this cancellation does not reach.
-            ending = self._own(self._end_again(kind, data))
-            while not ending.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.shield(ending)
+            await self._surely(self._end_again(kind, data))  # it is written anyway
         except YieldwireError as exc:
             self._note_unwritten_end(exc, kind, data)
         else:
@@ -361,9 +365,19 @@ class Attempt:
         logger.error("the run's end was not written", exc_info=exc, extra=extra)
         # If runs are leased, the sweep ends it when the lease runs out.
         if not self.is_leased and exc.retryable:
-            self._own(self._end_later(kind, data))
+            self.own(self._end_later(kind, data))
 
     # What the action can use, through its context.
+
+    @property
+    def checkpoints(self) -> Recorder:
+        """What the attempt records, and finds of earlier ones."""
+        if self._checkpoints is None:
+            services = self._services
+            self._checkpoints = Recorder(
+                self, services.store, self.run, self._writer, services.limits, self._recorded
+            )
+        return self._checkpoints
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
         """Run a helper in the run's own group; its output is written when it waits."""
@@ -375,25 +389,3 @@ class Attempt:
             return await self._writer.run(coroutine)
 
         return self._group.create_task(helper())
-
-
-def _told(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error of the run for a group: its one error, a declared one, or all of them.
-
-    If a declared error is chosen, the others are logged.
-    """
-    every = list(_leaves(errors))
-    declared = next((each for each in every if isinstance(each, (CallError, RunError))), None)
-    if len(every) > 1 and declared is not None:
-        logger.error("a run failed with more errors than the one it reports", exc_info=cut(errors))
-    return declared or (every[0] if len(every) == 1 else errors)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    waiting = [error]
-    while waiting:  # a loop, because groups can be nested deeper than the recursion limit
-        each = waiting.pop()
-        if isinstance(each, BaseExceptionGroup):
-            waiting += reversed(each.exceptions)
-        else:
-            yield each

@@ -3,19 +3,26 @@
 The thread encodes and collects chunks and wakes the loop once for all that it has collected;
 the loop appends them as blocks. The thread waits while it is too far ahead, and stops at its
 next yield when the run is cancelled: its generator is closed in the thread itself.
+
+What the thread needs of the loop is a *call*: the loop makes it after it has taken the chunks that
+the thread put before it, so a call has its place among them.
 """
 
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from yieldwire.errors import InvalidOutput, UsageError
+from yieldwire.errors import InvalidOutput, UsageError, YieldwireError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
 from yieldwire.log.chunks import Result
+
+T = TypeVar("T")
 
 MAX_IN_FLIGHT: Final = 1024
 MAX_IN_FLIGHT_BYTES: Final = 4 * BLOCK_BYTES
@@ -31,6 +38,12 @@ class Bridge:
         self._lock = threading.Lock()
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
+        self._calls: list[tuple[int, Callable[[], None]]] = []
+        """Calls to make, each with the number of gathered chunks before it."""
+        self._asked: list[Callable[[], Awaitable[None]]] = []
+        """Coroutines to run for the thread, which waits for them."""
+        self._awaited: set[Future[Any]] = set()
+        """Their results."""
         self._news = asyncio.Event()
         self._room = threading.Event()
         self._room.set()
@@ -55,6 +68,32 @@ class Bridge:
         if first:
             self._wake()
 
+    def call(self, call: Callable[[], None], /) -> None:
+        """Make the loop call ``call``, which must not raise, after the chunks put before."""
+        with self._lock:
+            self._calls.append((len(self._gathered), call))
+        self._wake()
+
+    def wait_for(self, start: Callable[[], Awaitable[T]], /) -> T:
+        """Run a coroutine in the loop after the chunks put before, and return its result.
+
+        Raises:
+            asyncio.CancelledError: If the run must stop.
+            BaseException: Any error of the coroutine.
+        """
+        awaited = Future[T]()
+        with self._lock:
+            if self.is_stopped:
+                raise asyncio.CancelledError
+            self._awaited.add(awaited)
+            self._asked.append(partial(_answer, start, awaited))
+        try:
+            self._wake()
+            return awaited.result()
+        finally:
+            with self._lock:
+                self._awaited.discard(awaited)
+
     def finish(self) -> None:
         """Signal that nothing more comes."""
         self.is_done = True
@@ -64,27 +103,50 @@ class Bridge:
         try:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
-            self.is_stopped = True  # the loop is closed: nobody takes the chunks
+            self.stop()  # the loop is closed: nobody takes the chunks
 
     # The loop's side.
 
-    def take(self) -> list[bytes]:
-        """Return the collected chunks, and make space."""
+    def take(self) -> tuple[list[bytes], list[tuple[int, Callable[[], None]]]]:
+        """Return the collected chunks and the calls among them, and make space."""
         self._news.clear()
         with self._lock:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            calls, self._calls = self._calls, []
             self._room.set()
-        return gathered
+        return gathered, calls
+
+    def asked(self) -> list[Callable[[], Awaitable[None]]]:
+        """Return the coroutines to run for the thread."""
+        with self._lock:
+            asked, self._asked = self._asked, []
+        return asked
 
     async def wait_for_news(self) -> None:
         """Return when there are collected chunks, or the thread is done."""
         await self._news.wait()
 
     def stop(self) -> None:
-        """Tell the thread to stop at its next yield."""
+        """Tell the thread to stop at its next yield, and end what it waits for."""
         with self._lock:
             self.is_stopped = True
             self._room.set()
+            awaited = [each for each in self._awaited if not each.done()]
+        for each in awaited:
+            each.set_exception(asyncio.CancelledError())
+
+
+async def _answer(start: Callable[[], Awaitable[T]], awaited: "Future[T]") -> None:
+    try:
+        result = await start()
+    except asyncio.CancelledError:
+        raise  # the thread is stopped with its run
+    except BaseException as exc:  # noqa: BLE001 - raised in the thread
+        if not awaited.done():
+            awaited.set_exception(exc)
+    else:
+        if not awaited.done():
+            awaited.set_result(result)
 
 
 class _Thread:
@@ -117,7 +179,7 @@ async def run_blocking(
     Raises:
         asyncio.CancelledError: If the run must stop, once the thread has.
     """
-    bridge = Bridge(writer)
+    writer.bridge = bridge = Bridge(writer)
     target = _drive_generator if is_generator else _call
     thread = _Thread(partial(target, function, bridge), bridge)
     try:
@@ -129,10 +191,14 @@ async def run_blocking(
         bridge.stop()
         # A thread cannot be stopped from outside: it is awaited, and the caller that cancelled
         # the run does not wait for it (`RunLimits.cancel_within`).
+        # What it emits until then belongs to what it saves.
         while not bridge.is_done:
             await bridge.wait_for_news()
-            bridge.take()
+            with suppress(YieldwireError):
+                _put(bridge, writer)
         raise
+    finally:
+        writer.bridge = None  # a cycle would wait for the garbage collector
     if thread.error is not None:
         raise thread.error
     if bridge.is_stopped:
@@ -141,11 +207,25 @@ async def run_blocking(
 
 
 async def _hand_over(bridge: Bridge, writer: LogWriter) -> None:
-    for data in bridge.take():
-        writer.put_encoded(data)
+    _put(bridge, writer)
     await writer.flush()
     if writer.is_stopping:
         raise asyncio.CancelledError
+    for answer in bridge.asked():
+        await answer()
+
+
+def _put(bridge: Bridge, writer: LogWriter) -> None:
+    """Put what was collected, and make the calls in between."""
+    chunks, calls = bridge.take()
+    taken = 0
+    for place, call in calls:
+        for data in chunks[taken:place]:
+            writer.put_encoded(data)
+        taken = place
+        call()
+    for data in chunks[taken:] if taken else chunks:
+        writer.put_encoded(data)
 
 
 def _call(function: Callable[[], object], _bridge: Bridge) -> object:

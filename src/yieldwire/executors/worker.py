@@ -18,9 +18,10 @@ from pydantic_core import to_json
 from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError, Unavailable
 from yieldwire.errors.debug import cut
 from yieldwire.executors import Loader, Prepared, Work
-from yieldwire.executors.attempt import INTERRUPTED, Attempt, Services
+from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.services import Services
 from yieldwire.executors.tasks import Tasks
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
@@ -57,6 +58,8 @@ class Worker:
         self._queued: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         """Runs that were enqueued while an older attempt at them was still running here."""
+        self._delayed: dict[str, asyncio.TimerHandle] = {}
+        """Runs whose next attempt starts later."""
         self._left: Left = {}
         """Runs that stay pending at the close."""
         self._is_closing = False
@@ -129,7 +132,11 @@ class Worker:
 
     async def _settle(self, attempt: Attempt) -> None:
         """Release the lease of a stopped attempt, or write its end without waiting for cleanup."""
-        await (self._release(attempt.run) if attempt.is_lost else attempt.abandon())
+        if not attempt.is_lost:
+            await attempt.abandon()
+            return
+        await attempt.hand_over()
+        await self._release(attempt.run)
 
     async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
         try:
@@ -168,19 +175,28 @@ class Worker:
             work.close()  # possibly before its first step
         self._queued.pop(run_id, None)
         attempt = self._attempts.pop(run_id, None)
-        if has_begun := attempt is not None:
+        if attempt is not None:
             attempt.audience.end()
+        delay = None if attempt is None else attempt.restart_delay
         if self._is_closing:
-            if not has_begun:
+            if attempt is None or delay is not None:
                 self._left[run_id] = None
-            return
-        if run_id in self._again:
+        elif delay is not None:
+            self._begin_later(run_id, delay)
+        elif run_id in self._again:
             self._again.discard(run_id)
             self.begin(run_id)
-        elif task.cancelled() and not has_begun and self._lease is None:
+        elif task.cancelled() and attempt is None and self._lease is None:
             # By other code, before there was an attempt that could write the run's end; if runs
             # are leased, a sweep does.
             self._chores.own(self._interrupt(run_id))
+
+    def _begin_later(self, run_id: str, delay: float) -> None:
+        def begin() -> None:
+            del self._delayed[run_id]
+            self.begin(run_id)
+
+        self._delayed[run_id] = asyncio.get_running_loop().call_later(delay, begin)
 
     async def _interrupt(self, run_id: str) -> None:
         with suppress(Fenced, NotFound):
@@ -196,7 +212,8 @@ class Worker:
         attempt = Attempt(self._services, run, work, audience, self._chores.own)
         attempt.is_leased = self._lease is not None
         if run.seq:
-            attempt.resume(await self._log_bytes(run))
+            recorded = await self._ask(run.id, partial(self._store.saved, run.id))
+            attempt.resume(await self._log_bytes(run), recorded)
         self._attempts[run_id] = attempt
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
@@ -276,6 +293,8 @@ class Worker:
         """Stop waiting for a run that has ended before it started."""
         if run_id in self._attempts:
             return
+        if (timer := self._delayed.pop(run_id, None)) is not None:
+            timer.cancel()
         task = self._queued.get(run_id)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -287,6 +306,9 @@ class Worker:
         as if this one had died. Otherwise it ends as ``INTERRUPTED``.
         """
         self._is_closing = True
+        for run_id, timer in self._delayed.items():
+            timer.cancel()
+            self._left[run_id] = None
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
         cleanup = min(self._limits.cancel_within, grace / 2)
@@ -326,7 +348,7 @@ class Worker:
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Abandon every run, as their ``loop`` is gone."""
         self._is_closing = True
-        self._left |= dict.fromkeys([*self._queued, *self._again])
+        self._left |= dict.fromkeys([*self._queued, *self._again, *self._delayed])
         for run_id, attempt in self._attempts.items():
             self._left[run_id] = attempt.run.fence
             attempt.forsake()

@@ -6,30 +6,25 @@ hot loop fills its blocks. `LogWriter.run` detects when the action suspends: it 
 action's coroutine by hand, and if that waits for something, writes first and waits then. So
 there is no task, queue or timer per event.
 
-The collected chunks are limited. A chunk for which the log has no space is refused where it is
-put, however long nobody awaits; accepted chunks always fit, and so does the run's end. A block
-holds about `BLOCK_BYTES`: a full one is set aside, and the next chunk starts another.
+What is collected is limited, however long nobody awaits: see `Pending`.
 """
 
 import asyncio
 import types
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from yieldwire.actions.schema import ENCODING
-from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded, StoreError
+from yieldwire.errors import Fenced, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
-from yieldwire.executors.budget import Budget
 from yieldwire.executors.generator import cancelled_at_yield, last_word
+from yieldwire.executors.pending import Pending
 from yieldwire.executors.watched import Log
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
-from yieldwire.log.jsonvalue import UNCHECKED_BYTES
-from yieldwire.log.misfit import invalid_output, unreadable_output
 from yieldwire.log.run import RunRecord
 
 T = TypeVar("T")
@@ -46,8 +41,23 @@ BLOCK_SECONDS: Final = 0.005
 """How long an action that never waits can keep an event, and the loop, to itself."""
 
 
-class LogWriter:
+class Thread(Protocol):
+    """The thread that drives blocking code, as `executors.thread.Bridge`."""
+
+    def call(self, call: Callable[[], None], /) -> None:
+        """Make the loop call ``call`` after the chunks that were put before."""
+        ...
+
+    def wait_for(self, start: Callable[[], Awaitable[T]], /) -> T:
+        """Run a coroutine in the loop after the chunks put before, and return its result."""
+        ...
+
+
+class LogWriter(Pending):
     """Writes one attempt's events. The attempt's end closes it."""
+
+    bridge: Thread | None = None
+    """The thread of blocking code, if that is what emits the chunks."""
 
     def __init__(
         self,
@@ -57,29 +67,15 @@ class LogWriter:
         limits: RunLimits,
         audience: Audience,
     ) -> None:
-        self._store, self._run, self._encode, self._limits = store, run, encode, limits
-        self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
-        self._audience, self._seq = audience, run.seq
-        self.budget: Final = Budget(run, limits)
-        """The space left in the log."""
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self._full: list[tuple[list[bytes], int]] = []
-        """Full blocks of chunks before the pending ones, with their bytes. Empty if none pend."""
+        super().__init__(run, encode, limits, asyncio.get_running_loop())
+        self._store, self._audience = store, audience
         self._unsettled: Block | None = None
         """The block that the store has not confirmed. After a failed write the store can have it or
         not: the same append is repeated first, which counts as success if it has."""
-        self._failure: LimitExceeded | None = None
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._time = self._loop.time
-        self._epoch = (run.started_at or 0.0) - self._time()
-        """The store's time, by which the attempt has just begun, less the loop's."""
-        self._put_at = self._time()
-        """When the last chunk came."""
         self._due_at = self._put_at + FIRST_SECONDS
         self.is_stopping = self.is_closed = False
         self.spawn_flush: Callable[[], object] | None = None
@@ -89,31 +85,6 @@ class LogWriter:
         writer now, or has ended."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
-
-    def encode(self, chunk: object) -> bytes:
-        """Return the chunk's JSON. Can be called from any thread.
-
-        Raises:
-            InvalidOutput: If it does not match its type, or cannot be written as JSON.
-            LimitExceeded: If it is too large.
-        """
-        try:
-            data = self._encode(chunk, **ENCODING)
-        except Exception as exc:
-            raise self._refused(chunk, exc) from exc
-        if len(data) > self._checked_bytes and (refusal := self._refusal_of(chunk, data)):
-            raise refusal
-        return data
-
-    def _refused(self, chunk: object, exc: Exception) -> InvalidOutput:
-        return invalid_output(self._run.action, "chunk", chunk, exc)
-
-    def _refusal_of(self, chunk: object, data: bytes) -> Exception | None:
-        if len(data) <= (most := self._limits.max_event_bytes):
-            return unreadable_output(self._run.action, "chunk", chunk, data)
-        return LimitExceeded(
-            f"A chunk of {len(data)} bytes is over the limit of {most}; send it in smaller pieces."
-        )
 
     async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
@@ -174,6 +145,12 @@ class LogWriter:
                 self._loop.call_soon(self._kick)
             raise
 
+    @property
+    def last_put(self) -> int:
+        """The seq that the last chunk has in the log, or will have."""
+        seq = self._seq if self._unsettled is None else self._unsettled.last
+        return seq + sum(len(data) for data, _ in self._full) + len(self._pending)
+
     def put_encoded(self, data: bytes) -> None:
         """Take a chunk's JSON.
 
@@ -196,11 +173,6 @@ class LogWriter:
         self._pending.append(data)
         self._pending_bytes += len(data)
         self._put_at = self._time()
-
-    def _refusal(self) -> Exception:
-        if self._failure is not None:
-            return LimitExceeded(str(self._failure))  # one that is raised again grows
-        return Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")
 
     def stop(self) -> None:
         """Stop the action at its next chunk, unless it waits before that."""
@@ -309,29 +281,43 @@ class LogWriter:
         if self._failure is not failure:
             raise self._refusal()
 
-    def _next_block(self) -> Block | None:
-        """Return the pending chunks, or about `BLOCK_BYTES`, as far as the log has space."""
-        if self._full:
-            data, size = self._full.pop(0)
-        else:
-            data, self._pending = self._pending, []
-            size, self._pending_bytes = self._pending_bytes, 0
-        block = Block.of_chunks(self._run.id, self._seq + 1, data, self._epoch + self._put_at)
-        if self.budget.take(block, size):
-            return block
-        self._failure = self.budget.exceeded()
-        self._full.clear()
-        self._pending, self._pending_bytes = [], 0
-        return self.budget.take_part(block)
-
-    def check_limits(self) -> None:
-        """Return if the log is within its limits.
+    async def reach(self, seq: int) -> bool:
+        """Return whether the log has everything up to ``seq``, once it does or the writer closes.
 
         Raises:
-            LimitExceeded: If it is not, even if the action ignored that.
+            LimitExceeded: If the log would be too large.
+            StoreError: If the store failed for longer than `store_patience`.
         """
-        if self._failure is not None:
-            raise self._refusal()
+        while self._seq < seq and not self.is_closed:
+            if self._busy:
+                await self._wait_idle()
+            elif self._pending or self._unsettled is not None:
+                await self.flush()
+            else:
+                raise self._refusal()  # it was dropped, as the log has no space for it
+        return self._seq >= seq
+
+    async def write_rest(self) -> None:
+        """Append everything pending, and close: another attempt continues the log.
+
+        Raises:
+            LimitExceeded: If the log would be too large.
+            StoreError: If the store failed for longer than `store_patience`.
+        """
+        await self._close()
+        while self._pending and (block := self._next_block()) is not None:
+            self._unsettled = block
+            await self._settle(block)
+        self.check_limits()
+
+    async def _close(self) -> None:
+        """Take no more chunks, and settle what is being written."""
+        self.is_closed = True
+        self._audience.close()
+        if self._busy:
+            await self._wait_idle()
+        if self._unsettled is not None:
+            await self._settle(self._unsettled)
 
     async def _settle(self, block: Block) -> None:
         run_id, fence = self._run.id, self._run.fence
@@ -369,12 +355,7 @@ class LogWriter:
             Fenced: If the run was taken away.
             StoreError: If the store failed for longer than `store_patience`.
         """
-        self.is_closed = True
-        self._audience.close()
-        if self._busy:
-            await self._wait_idle()
-        if self._unsettled is not None:
-            await self._settle(self._unsettled)
+        await self._close()
         if self._ending is None:
             while self._full and (block := self._next_block()) is not None:
                 self._unsettled = block

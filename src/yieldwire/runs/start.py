@@ -73,7 +73,7 @@ def record_of(
         linger=options.linger,
         detached=detached,
         timeout=options.timeout,
-        retries=options.retries,
+        retries=action.retry.attempts,
         retention=options.retention,
         keep=options.keep,
     )

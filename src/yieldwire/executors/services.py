@@ -1,0 +1,34 @@
+"""What all attempts in one process share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.middleware import Middleware
+from yieldwire.actions.resource import Resource
+from yieldwire.executors import RunLimits
+from yieldwire.hooks import NOBODY, Watch
+from yieldwire.stores import RunStore
+
+Own: TypeAlias = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+"""Runs a coroutine in a task that the executor owns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Shared by all attempts in this process."""
+
+    store: RunStore
+    limits: RunLimits
+    middleware_of: Callable[[Action[..., Any, Any]], tuple[Middleware, ...]]
+    """What wraps an action's attempts, the outermost first."""
+    resources: Mapping[Resource[Any], Any]
+    answer_link: Callable[..., str]
+    """Makes links for people without an account; see `App.answer_link`."""
+    checks_chunks: Callable[[], bool]
+    """Whether the chunks of actions are validated."""
+    shows_debug: Callable[[], bool] = lambda: False
+    """Whether an error shows the details of an unexpected exception, for development."""
+    watch: Watch = NOBODY
