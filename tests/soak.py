@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, Final
@@ -23,12 +24,15 @@ from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
 from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
+from tests.durability.telling import check, killed_while_telling
 from tests.simulation.play import simulate
 from tests.support.server import ThreadServer
 from tests.support.slowreading import AT_A_TIME, UNHARMED, play_all, random_stacks
 from tests.support.stacked import Stacked
 
 KILLS: Final = 200
+TELLINGS: Final = 200
+"""Processes that are killed while they write messages and saved places."""
 STREAMS: Final = 1000
 ROWS: Final = 28_000
 IMPORT_KILLS: Final = 5
@@ -77,6 +81,18 @@ def kill_on(seed: int, done: int, total: int) -> Figures:
         burst = min(BURST, total - done)
         asyncio.run(killing.run(burst, lambda now: say(f"kills: {done + now.kills} of {total}")))
     return killing.figures
+
+
+def tell(seed: int, part: float) -> Report:
+    """Kill processes that write messages and saved places, each in a file of its own."""
+    random, total, messages = Random(seed), share(TELLINGS, part), 0  # noqa: S311 - repeatable
+    for done in range(total):
+        say(f"processes that are told something: {done} of {total}")
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "runs.db")
+            told = killed_while_telling(path, random.randint(2, 300))
+            messages += asyncio.run(check(path, told)) if told.sent else 0
+    return {"kills": total, "messages": messages}
 
 
 def cut(seed: int, part: float) -> Report:
@@ -153,6 +169,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "cuts": cut,
     "kills": kill,
     "imports": import_rows,
+    "messages": tell,
     "restarts": restart,
     "middlewares": stack,
     "crowd": crowd,

@@ -15,6 +15,7 @@ from yieldwire.errors import (
     AppendConflict,
     Fenced,
     ForeignCursor,
+    InboxFull,
     KeyReused,
     RateLimited,
     StoreError,
@@ -22,6 +23,7 @@ from yieldwire.errors import (
 from yieldwire.log import transitions
 from yieldwire.log.delivery import Delivery
 from yieldwire.log.events import Block
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import Admission, Query, Revoked
 from yieldwire.stores.memory import MemoryStore
@@ -414,6 +416,189 @@ class _WallClock:
         return self._clock.now()
 
 
+# Messages and checkpoints.
+
+
+class GivesANumberAgain(MemoryStore):
+    """A message has the number of the one before it."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        sent = await super().send(run_id, message, most=most, most_bytes=most_bytes)
+        messages = self._entry(run_id).opened_inbox().messages
+        if sent is messages[-1] and len(messages) == 2:
+            messages[-1] = sent = sent._replace(number=1)
+        return sent
+
+
+class IgnoresTheKeyOfAMessage(MemoryStore):
+    """A message that is sent again is accepted again."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        message = message._replace(key=None)
+        return await super().send(run_id, message, most=most, most_bytes=most_bytes)
+
+
+class LooksTheKeyOfAMessageUpTooEarly(MemoryStore):
+    """A key is looked up a moment before its message is kept."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        inbox = self._entry(run_id).opened_inbox()
+        if message.key is not None and message.key not in inbox.keys:
+            await asyncio.sleep(0)
+            inbox.keys.pop(message.key, None)
+        return await super().send(run_id, message, most=most, most_bytes=most_bytes)
+
+
+class TakesASecondAnswer(MemoryStore):
+    """The last answer to a question counts."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        self._entry(run_id).opened_inbox().answers.clear()
+        return await super().send(run_id, message, most=most, most_bytes=most_bytes)
+
+
+class TakesAnAnswerAfterTheTimeout(MemoryStore):
+    """A question that has timed out can still be answered."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        answers = self._entry(run_id).opened_inbox().answers
+        for question, answer in [*answers.items()]:
+            if answer.is_timeout and not message.is_timeout:
+                del answers[question]
+        return await super().send(run_id, message, most=most, most_bytes=most_bytes)
+
+
+class TakesMessagesAfterTheEnd(MemoryStore):
+    """A message is accepted that no attempt will read."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        entry = self._entry(run_id)
+        inbox, now = entry.opened_inbox(), self._clock.now()
+        return inbox.send(message, now, most=most, most_bytes=most_bytes, has_ended=False)
+
+
+class HasRoomForAnything(MemoryStore):
+    """An inbox has no limit."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        return await super().send(run_id, message, most=sys.maxsize, most_bytes=sys.maxsize)
+
+
+class RefusesATimeoutForRoom(MemoryStore):
+    """A question stays open because the inbox is full."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        if len(self._entry(run_id).opened_inbox().messages) >= most:
+            raise InboxFull
+        return await super().send(run_id, message, most=most, most_bytes=most_bytes)
+
+
+class WakesNobodyForAMessage(MemoryStore):
+    """Who waits for a message is not told of it."""
+
+    async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
+        inbox = self._entry(run_id).opened_inbox()
+        waiters, inbox.waiters = inbox.waiters, {}
+        try:
+            return await super().send(run_id, message, most=most, most_bytes=most_bytes)
+        finally:
+            inbox.waiters |= waiters
+
+
+class LetsWaitBehindTheEnd(MemoryStore):
+    """Who waits for a message is not told that the run has ended."""
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        entry = self._entry(run_id)
+        inbox, entry.inbox = entry.inbox, None
+        try:
+            return await super().append(run_id, block, after=after, fence=fence)
+        finally:
+            entry.inbox = inbox
+
+
+class SavesForAnybody(MemoryStore):
+    """A checkpoint is kept for any fence."""
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        fence = self._entry(run_id).record.fence
+        await super().save(run_id, name, data, seq=seq, fence=fence)
+
+
+class SavesAPlaceThatIsNotThere(MemoryStore):
+    """The saved place can be beyond the log."""
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        await super().save(run_id, name, data, fence=fence)
+        if seq is not None:
+            entry = self._entry(run_id)
+            entry.record = entry.record._replace(saved_seq=seq)
+
+
+class KeepsNothingInItsEvent(MemoryStore):
+    """The event *restarted* of a sweep does not say what was saved."""
+
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
+        entries = [entry for entry in self._entries.values() if entry.record.saved_seq]
+        places = [entry.record.saved_seq for entry in entries]
+        for entry in entries:
+            entry.record = entry.record._replace(saved_seq=0)
+        swept = await super().sweep(lease=lease)
+        for entry, place in zip(entries, places, strict=True):
+            entry.record = entry.record._replace(saved_seq=place)
+        return swept
+
+
+class ForgetsCheckpointsWithTheAttempt(MemoryStore):
+    """The next attempt begins without any."""
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        run = await super().claim(run_id, lease=lease)
+        self._entry(run_id).checkpoints.clear()
+        return run
+
+
+class RestartsForAnybody(MemoryStore):
+    """A worker that was given up restarts the run of another."""
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        fence = self._entry(run_id).record.fence
+        return await super().restart(run_id, fence=fence, delay=delay)
+
+
+class RestartsWithTheOldFence(MemoryStore):
+    """A worker that has restarted its run still holds it."""
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        run = await super().restart(run_id, fence=fence, delay=delay)
+        entry = self._entry(run_id)
+        entry.record = run._replace(fence=fence)
+        return entry.record
+
+
+class RestartsAtOnce(ToyStore):
+    """A sweep hands a restarted run out before its delay is over."""
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        return await super().restart(run_id, fence=fence, delay=0.0)
+
+
+class KeepsMessagesToItself(ToyStore):
+    """Messages are in the memory of the process that accepted them."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        super().__init__(data, clock)
+        self._messages: dict[str, list[Message]] = {}
+
+    def _kept(self, run_id: str) -> Kept:
+        kept = super()._kept(run_id)
+        return replace(kept, messages=self._messages.setdefault(run_id, []))
+
+
 # Refused keys.
 
 
@@ -558,6 +743,19 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "trims what is kept": ("first_kept", "first <= :seq", "1"),
     "forgets when a run ended": ("update_run", "ended_at = :ended_at,", ""),
     "tells of revocations again": ("revoked", "n > :since", "n >= :since"),
+    "gives the first number again": ("inbox", "max(number)", "min(number)"),
+    "counts timeouts as messages": ("inbox", "AND NOT is_timeout) AS count", ") AS count"),
+    "counts no bytes": ("inbox", "sum(length(data))", "0"),
+    "takes messages after the end": ("inbox", "ended_at IS NOT NULL AS", "0 AS"),
+    "looks in every inbox for a key": ("message_by_key", "run = :run AND", ""),
+    "finds no message by its key": ("message_by_key", "AND key = :key", "AND 0"),
+    "finds no answer": ("message_by_question", "AND question = :question", "AND 0"),
+    "reads a message again": ("messages_behind", "number > :after", "number >= :after"),
+    "saves with any fence": ("save_place", "AND fence = :fence", ""),
+    "saves in a run that does not run": ("save_place", "AND status = 'running'", ""),
+    "saves a place beyond the log": ("save_place", ":seq <= (", "0 < ("),
+    "saves the first place": ("save_place", "coalesce(:seq, saved_seq)", "saved_seq"),
+    "keeps the first checkpoint": ("save", "excluded.data", "data"),
     "counts owners, not revocations": ("revoked", "count(*)", "1"),
     "sends what is not due": ("due_deliveries", "due_at <= :now", "due_at IS NOT NULL"),
     "sends to who is left out": ("due_deliveries", "url NOT IN", "'' NOT IN"),

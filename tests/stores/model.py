@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from yieldwire.errors import AlreadyAnswered, InboxFull, KeyReused, RunEnded, YieldwireError
 from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, advance
 
 
@@ -26,6 +28,9 @@ class Model:
     readers: dict[str, float] = field(default_factory=dict)
     expires: float | None = None
     first_seq: int = 1
+    messages: list[Message] = field(default_factory=list)
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
+    saved_seq: int = 0
 
     @property
     def seq(self) -> int:
@@ -56,6 +61,26 @@ class Model:
         self.cancel_reason = reason
         if self.status is Status.PENDING:
             self.end(EventType.CANCELLED, now)
+
+    def outcome_of(self, message: Message, most: int) -> Message | type[YieldwireError] | None:
+        """Return the message that it repeats, why it is refused, or ``None``: it is accepted."""
+        for known in self.messages:
+            if message.key is not None and message.key == known.key:
+                return known if message.repeats(known) else KeyReused
+        if self.status.is_terminal:
+            return RunEnded
+        if message.question in {known.question for known in self.messages if known.question}:
+            return AlreadyAnswered
+        is_full = sum(not known.is_timeout for known in self.messages) >= most
+        return InboxFull if is_full and not message.is_timeout else None
+
+    def restart(self, now: float, delay: float) -> None:
+        if self.cancel_reason is not None:
+            self.end(EventType.CANCELLED, now)
+            return
+        self.status = advance(self.status, EventType.RESTARTED)
+        self.types.append(EventType.RESTARTED)
+        self.wait_for_claim(now + delay)
 
     def wait_for_claim(self, now: float) -> None:
         """Be pending: a lease like any other, but for how long it lasts and what its loss does."""

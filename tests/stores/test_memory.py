@@ -6,6 +6,7 @@ import pytest
 
 from yieldwire.errors import NotFound
 from yieldwire.log.delivery import Delivery
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
@@ -105,6 +106,20 @@ async def test_what_a_run_was_given_counts_as_what_it_wrote() -> None:
 
     assert len(purged) == 16
     assert len(await store.find(Query(everyone=True))) == 4
+
+
+async def test_messages_and_checkpoints_count_as_memory_of_ended_runs() -> None:
+    store = MemoryStore(clock=MovingClock(), ended_bytes=300_000)
+    runs = [await claimed(store) for _ in range(3)]
+    for run in runs:
+        message = Message(0, b"1" * 50_000)
+        await store.send(run.id, message, most=1, most_bytes=50_000)
+        await store.save(run.id, "saved", b"2" * 50_000, fence=run.fence)
+        await finish(store, run)
+
+    purged = [await store.purge(), await store.purge()]
+
+    assert [len(each) for each in purged] == [1, 0]
 
 
 class Watched(MemoryStore):

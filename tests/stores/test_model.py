@@ -25,6 +25,7 @@ from yieldwire.errors import (
     YieldwireError,
 )
 from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, RunStore
@@ -39,6 +40,8 @@ LEASE: Final = 10.5
 LINGER: Final = 30.5
 RETENTION: Final = 50.5
 HOLD: Final = 20.25
+MOST: Final = 3
+"""How many messages an inbox has room for."""
 
 ENDS: Final = [EventType.DONE, EventType.ERROR, EventType.CANCELLED]
 
@@ -235,6 +238,8 @@ class StoreMachine(RuleBasedStateMachine):
         for block in model.blocks[-1:]:
             self.refuses(Fenced, partial(self.append, run, block, fence=stale))
         self.refuses(Fenced, partial(self.store.heartbeat, run, fence=stale, lease=LEASE))
+        self.refuses(Fenced, partial(self.store.save, run, "saved", b"stale", fence=stale))
+        self.refuses(Fenced, partial(self.store.restart, run, fence=stale, delay=0.0))
 
     @rule(run=runs, writes=st.booleans())
     def lose_the_worker_and_begin_again(self, run: str, *, writes: bool) -> None:
@@ -271,6 +276,89 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.do(again()) == block.last
         else:
             self.refuses(Fenced, again)
+
+    # Messages, checkpoints, restarts.
+
+    @rule(
+        run=runs,
+        key=st.sampled_from([None, None, "k"]),
+        question=st.sampled_from([None, "1", "2"]),
+        data=st.sampled_from([b"1", b"2"]),
+        is_timeout=st.booleans(),
+        again=st.booleans(),
+    )
+    def send(
+        self,
+        run: str,
+        *,
+        key: str | None,
+        question: str | None,
+        data: bytes,
+        is_timeout: bool,
+        again: bool,
+    ) -> None:
+        message = Message(0, data, question, key=key, is_timeout=is_timeout and bool(question))
+        call = partial(self.store.send, run, message, most=MOST, most_bytes=1_000)
+        if (model := self.model(run, call)) is None:
+            return
+        outcome = model.outcome_of(message, MOST)
+        if isinstance(outcome, Message):
+            assert self.do(call()) == outcome
+        elif outcome is not None:
+            self.refuses(outcome, call)
+        else:
+            sent = self.do(call())
+            assert sent == message._replace(number=len(model.messages) + 1, at=sent.at)
+            model.messages.append(sent)
+        if again:
+            self.send(
+                run, key=key, question=question, data=data, is_timeout=is_timeout, again=False
+            )
+        self.receive(run, after=0)
+
+    @rule(run=runs, after=st.integers(0, 4))
+    def receive(self, run: str, after: int) -> None:
+        call = partial(self.store.inbox, run, after)
+        if (model := self.model(run, call)) is not None:
+            assert list(self.do(call())) == model.messages[after:]
+
+    @rule(
+        run=runs,
+        name=st.sampled_from(["saved", "step:a"]),
+        data=st.sampled_from([b"1", b"2"]),
+        back=st.sampled_from([None, -1, 0, 1]),
+    )
+    def save(self, run: str, name: str, data: bytes, back: int | None) -> None:
+        call = partial(self.store.save, run, name, data)
+        if (model := self.model(run, partial(call, fence=1))) is None:
+            return
+        seq = None if back is None else max(0, model.seq - back)
+        call = partial(call, seq=seq, fence=model.fence)
+        if not model.may_write:
+            self.refuses(Fenced, call)
+        elif seq is not None and seq > model.seq:
+            self.refuses(AppendConflict, call)
+        else:
+            self.do(call())
+            model.checkpoints[name] = data
+            model.saved_seq = model.saved_seq if seq is None else seq
+        assert self.do(self.store.saved(run)) == model.checkpoints
+
+    @rule(run=runs, delay=st.sampled_from([0, 20]))
+    def restart(self, run: str, delay: int) -> None:
+        call = partial(self.store.restart, run, delay=delay)
+        if (model := self.model(run, partial(call, fence=1))) is None:
+            return
+        call = partial(call, fence=model.fence)
+        if not model.may_write:
+            self.refuses(Fenced, call)
+            return
+        model.restart(self.now, delay)
+        assert self.do(call()) == self.do(self.store.get(run))
+        (event,) = self.do(log_of(self.store, run, model.seq - 1))
+        if model.status is Status.PENDING:
+            assert event.value == {"attempt": model.attempt + 1, "keep": model.saved_seq}
+        self.refuses(Fenced, call)
 
     # Leases, cancelling, time.
 
@@ -389,6 +477,7 @@ class StoreMachine(RuleBasedStateMachine):
     def check_record(self, model: Model, kept: RunRecord) -> None:
         assert (kept.status, kept.seq) == (model.status, model.seq)
         assert (kept.attempt, kept.cancel_reason) == (model.attempt, model.cancel_reason)
+        assert kept.saved_seq == model.saved_seq
         assert (kept.ended_at is None) == (not model.status.is_terminal)
         assert kept.fence >= model.fence
         assert kept.first_seq >= model.first_seq

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
@@ -11,6 +12,8 @@ import pytest
 
 from yieldwire.clock import SystemClock
 from yieldwire.errors import StoreError
+from yieldwire.log.events import Event
+from yieldwire.log.message import Message
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
 from yieldwire.testing.contract.harness import chunks, claimed, log_of
@@ -83,6 +86,58 @@ def test_an_older_layout_is_changed_and_its_runs_are_kept(path: Path) -> None:
     assert ask(path, "SELECT id, note FROM runs") == [(run_id, "none; yet")]
     assert ask(path, "SELECT status FROM ends") == [("running",)]
     assert ask(path, "SELECT first, last FROM blocks") == [(1, 2)]
+
+
+FIRST = min(layouts())
+OF_LAYOUT_5 = """
+INSERT INTO runs (id, fingerprint, action, quota_key, labels, detached, retries, retention, status,
+    fence, attempt, created_at, lease_until, read_until)
+VALUES ('rold', '', 'count', 'owner:ada', '[]', 1, 1, 3600, 'running', 1, 1, 5, 1, 5);
+INSERT INTO inputs VALUES (1, CAST('{}' AS BLOB), CAST('{}' AS BLOB));
+INSERT INTO blocks VALUES (1, 1, 2, NULL, CAST('"a"' || char(10) || '"b"' || char(10) AS BLOB), 5);
+"""
+FORGETS = "DELETE FROM runs WHERE id = 'rold'"
+
+
+def file_of_layout_5(path: Path) -> None:
+    """Keep a run of two events, as a process does that knows no later layout."""
+    update(path, {FIRST: layouts()[FIRST]})
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(OF_LAYOUT_5)
+
+
+async def told_and_saved(path: Path) -> list[Event]:
+    """Send a message to the run, save its place after one event, restart it, return its log."""
+    store = SQLiteStore(path)
+    try:
+        run = await store.get("rold")
+        assert (run.seq, run.saved_seq, run.parent) == (2, 0, None)
+        sent = await store.send(run.id, Message(0, b"1"), most=1, most_bytes=1)
+        assert sent.number == 1
+        await store.save(run.id, "saved", b"1", seq=1, fence=1)
+        await store.restart(run.id, fence=1, delay=0.0)
+        return await log_of(store, run.id)
+    finally:
+        await store.close()
+
+
+def test_a_run_of_layout_5_takes_messages_and_is_restarted(path: Path) -> None:
+    file_of_layout_5(path)
+
+    log = asyncio.run(told_and_saved(path))
+
+    assert [event.value for event in log] == ["a", "b", {"attempt": 2, "keep": 1}]
+
+
+def test_a_process_of_layout_5_deletes_a_run_with_its_messages(path: Path) -> None:
+    file_of_layout_5(path)
+    asyncio.run(told_and_saved(path))
+
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(FORGETS)
+
+    assert ask(path, "SELECT count(*) FROM messages") == [(0,)]
+    assert ask(path, "SELECT count(*) FROM checkpoints") == [(0,)]
 
 
 def test_a_new_file_takes_the_same_steps_as_an_older_one(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from functools import partial
 
 from yieldwire.errors import Fenced, NotFound, RateLimited, RunCancelled
 from yieldwire.log.events import EventType
+from yieldwire.log.message import Message
 from yieldwire.log.run import Status
 from yieldwire.stores import Admission, Query, RunStore
+from yieldwire.testing.contract.answering import answer_before, try_to_answer
 from yieldwire.testing.contract.harness import (
     StoreHarness,
     chunks,
@@ -19,6 +21,8 @@ from yieldwire.testing.contract.harness import (
     record,
 )
 from yieldwire.testing.contract.reading import wakes
+from yieldwire.testing.contract.receiving import wakes_inbox
+from yieldwire.testing.contract.sending import say, send
 
 
 class PairContract:
@@ -185,6 +189,68 @@ class PairContract:
                 await store.get(run.id)
             with raises(NotFound):
                 await store.read(run.id, 1)
+
+    async def test_a_message_to_one_instance_wakes_who_waits_at_another(
+        self, harness: StoreHarness
+    ) -> None:
+        """The attempt runs in one process, and its messages arrive in any."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one)
+
+        for after in range(3):
+            await wakes_inbox(other, run.id, after, partial(say, one, run), waiters=3)
+
+        assert await other.inbox(run.id, 0) == await one.inbox(run.id, 0)
+
+    async def test_the_end_through_one_instance_ends_waits_for_messages_at_another(
+        self, harness: StoreHarness
+    ) -> None:
+        """However the run ends, and also if it is deleted."""
+        one, other = harness.store, await harness.another()
+        done, cancelled = await claimed(one), await created(one)
+        deleted = await finished(one)
+
+        await wakes_inbox(other, done.id, 0, partial(finish, one, done))
+        await wakes_inbox(other, cancelled.id, 0, partial(one.request_cancel, cancelled.id, "x"))
+        await wakes_inbox(other, deleted.id, 0, partial(one.purge, deleted.id))
+
+    async def test_messages_that_race_through_two_instances_are_numbered_once(
+        self, harness: StoreHarness
+    ) -> None:
+        """One key is one message, and of the answers to a question one is the first."""
+        one, other = harness.store, await harness.another()
+        run, accepted = await claimed(one), list[Message]()
+
+        async with asyncio.TaskGroup() as group:
+            for n, store in enumerate([one, other] * 5):
+                group.create_task(send(store, run, Message(0, b"1", key="k")))
+                group.create_task(say(store, run))
+                mine = Message(0, b"%d" % n, question="1")
+                group.create_task(try_to_answer(store, run, mine, accepted))
+
+        messages = await other.inbox(run.id, 0)
+        assert [message.number for message in messages] == [*range(1, 13)]
+        assert [message for message in messages if message.question] == accepted
+        for store in (one, other):
+            late = Message(0, b"late", question="1")
+            assert [await answer_before(store, run, late)] == accepted
+
+    async def test_what_one_instance_saved_the_attempt_of_another_reads(
+        self, harness: StoreHarness
+    ) -> None:
+        """Another process can run the next attempt; the former one cannot save any more."""
+        one, other = harness.store, await harness.another()
+        run = await claimed(one, linger=None)
+        await one.append(run.id, chunks(run.id, 1, 2), after=0, fence=run.fence)
+        await one.save(run.id, "saved", b"1", seq=1, fence=run.fence)
+        await one.restart(run.id, fence=run.fence, delay=0)
+
+        again = await other.claim(run.id, lease=None)
+
+        assert again.saved_seq == 1
+        assert dict(await other.saved(run.id)) == {"saved": b"1"}
+        with raises(Fenced):
+            await one.save(run.id, "saved", b"2", seq=2, fence=run.fence)
 
     async def test_refused_keys_and_revocations_belong_to_every_instance(
         self, harness: StoreHarness
