@@ -17,6 +17,7 @@ import pytest
 
 import yieldwire
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
+from tests.support.receiver import SECRET
 from yieldwire import Actions, Pages, RateLimit, RunLimits, Timing, errors
 from yieldwire.actions.action import Options
 from yieldwire.actions.declare import ActionOptions, FeedOptions
@@ -37,6 +38,7 @@ from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
 from yieldwire.stores.tails import TAIL_BYTES, TAILS_BYTES
+from yieldwire.webhooks import Webhook
 
 REFERENCE = DOCS / "reference"
 ELSEWHERE = {"django"}
@@ -202,6 +204,7 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("RunLimits", RunLimits),
         ("RequestLimits", RequestLimits),
         ("Pages", Pages),
+        ("Webhook", partial(Webhook, "https://a.example", SECRET)),
         ("SQLiteStore", partial(SQLiteStore, "runs.db")),
     ],
 )

@@ -35,6 +35,8 @@ from yieldwire.runs.start import scoped_key
 from yieldwire.runs.state import States
 from yieldwire.setting import Count, settings
 from yieldwire.stores import Query, RunStore
+from yieldwire.webhooks import WEBHOOKS, Webhook, WebhookFor
+from yieldwire.webhooks.service import Webhooks
 
 T = TypeVar("T")
 
@@ -59,6 +61,8 @@ class App:
         timing: How long things can take.
         max_runs: Runs that one caller can have at a time, over all actions.
         hooks: Watch what happens to runs; see `Hooks`.
+        webhooks: Tell other services about runs, by signed requests.
+        webhook_for: Says to which other URLs the start of a run can have a webhook sent.
         debug: Whether errors show details of an unexpected exception. For development only.
         checks_chunks: Whether each chunk is checked against its declared type.
         clock: The source of time; tests pass one that they control.
@@ -77,6 +81,8 @@ class App:
         timing: Timing | None = None,
         max_runs: Count | None = 1000,
         hooks: Annotated[Sequence[Hooks], HOOKS] = (),
+        webhooks: Annotated[Sequence[Webhook], WEBHOOKS] = (),
+        webhook_for: WebhookFor | None = None,
         debug: bool = False,
         checks_chunks: bool = False,
         clock: Annotated[Clock, CLOCK] | None = None,
@@ -98,6 +104,11 @@ class App:
         self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended
         self.at_opening: Final[list[Callable[[Opening], object]]] = []  # called when it is complete
         self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []  # called by each sweep
+        self.webhooks: Final = Webhooks(self.store, self.clock, webhooks, webhook_for)
+        if self.webhooks.is_used:
+            self._hooks = [*hooks, self.webhooks]
+            self.at_opening.append(lambda opening: self.webhooks.begin(opening.tasks))
+            self.at_sweep.append(self.webhooks.look)
         self.lifetime = Lifetime(self)
         self.begin: Final = Starts(
             self

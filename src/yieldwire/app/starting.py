@@ -18,6 +18,7 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads
 from yieldwire.stores import Admission, RunStore
+from yieldwire.webhooks.service import Webhooks
 
 
 class Startable(Protocol):
@@ -33,6 +34,11 @@ class Startable(Protocol):
     @property
     def registry(self) -> Registry:
         """The actions, and the guards of each."""
+        ...
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who is told when a run has ended."""
         ...
 
     @property
@@ -66,11 +72,15 @@ class Starts:
             ValidationFailed: If the input is invalid.
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
+            Forbidden: If the caller is not allowed to name its webhook.
             YieldwireError: Any error with which a guard refuses, or that reading the input raises.
         """
         app, data = self._app, request.data
         try:
             ctx = await self._admit(request)
+            webhooks: tuple[str, ...] = ()
+            if app.webhooks.is_used or request.webhook is not None:
+                webhooks = await app.webhooks.urls_of_start(ctx.action, ctx.owner, request.webhook)
             if request.read is not None:
                 data = await request.read()
                 app.check(request.caller)  # the input can have taken a while to arrive
@@ -82,6 +92,7 @@ class Starts:
         try:
             opening, key = app.lifetime.current, request.key
             admission = admission_of(action, start.record, key, app.max_runs, app.lease)
+            start.record = start.record.changed(webhooks=webhooks) if webhooks else start.record
             await start.keep()
         except BaseException:
             await start.drop()

@@ -30,6 +30,8 @@ from yieldwire.runs.handle import Runs
 from yieldwire.runs.signing import PublicURL, Secrets, Signer
 from yieldwire.setting import Count, settings
 from yieldwire.stores import RunStore
+from yieldwire.webhooks import WEBHOOKS, Webhook, WebhookFor
+from yieldwire.webhooks.service import Webhooks
 
 T = TypeVar("T")
 
@@ -61,6 +63,9 @@ class Actions:
         timing: How long things can take.
         max_runs: Runs that one caller can have at a time, over all actions.
         hooks: Watch what happens to runs; see `Hooks`.
+        webhooks: Tell other services about runs, by signed requests; see `Webhook`.
+        webhook_for: Says to which other URLs the start of a run can have a webhook sent, and how;
+            by default to none.
         debug: Whether errors show callers the details of an unexpected exception: its type, its
             message, its traceback. For development only.
         checks_chunks: Whether each chunk is checked against its declared type; always on under
@@ -91,6 +96,8 @@ class Actions:
         timing: Timing | None = None,
         max_runs: Count | None = 1000,
         hooks: Annotated[Sequence[Hooks], HOOKS] = (),
+        webhooks: Annotated[Sequence[Webhook], WEBHOOKS] = (),
+        webhook_for: WebhookFor | None = None,
         debug: bool = False,
         checks_chunks: bool = False,
         clock: Annotated[Clock, CLOCK] | None = None,
@@ -106,6 +113,8 @@ class Actions:
             timing=timing,
             max_runs=max_runs,
             hooks=hooks,
+            webhooks=webhooks,
+            webhook_for=webhook_for,
             debug=debug,
             checks_chunks=checks_chunks,
             clock=clock,
@@ -176,6 +185,11 @@ class Actions:
     def runs(self) -> Runs:
         """Find the runs of this application: ``await actions.runs.get(run_id)``; see `Runs`."""
         return self.app.runs
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The deliveries that were given up: ``await actions.webhooks.dead_letters()``."""
+        return self.app.webhooks
 
     def drain(self) -> None:
         """Accept no new runs, and let every reader end at its next block, to reconnect later."""

@@ -33,6 +33,7 @@ SINGLE: Final = frozenset(
         b"origin",
         b"run-share",
         b"sec-fetch-site",
+        b"webhook-url",
     }
 )
 """Headers with a single value. If one is sent twice, two readers could interpret it differently."""

@@ -39,7 +39,9 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
 
-_SECRET: Final = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
+_SECRET: Final = re.compile(
+    "auth|cookie|credential|jwt|key|pass|secret|session|signature|token|webhook"
+)
 """A header with one of these in its name is not passed to the run."""
 MAX_KEY_LENGTH: Final = 255
 _Read: TypeAlias = Callable[[], Awaitable[Json]]
@@ -145,8 +147,14 @@ def _request(
     facts = RequestFacts(
         method=exchange.method, path=exchange.path, client=caller.address, headers=headers
     )
-    key = key_of(exchange)
-    return StartRequest(action=action, caller=caller, facts=facts, read=read, key=key)
+    return StartRequest(
+        action=action,
+        caller=caller,
+        facts=facts,
+        read=read,
+        key=key_of(exchange),
+        webhook=exchange.headers.get("webhook-url"),
+    )
 
 
 async def _answer_accepted(site: Site, exchange: Exchange, run: RunRecord) -> None:

@@ -1,6 +1,7 @@
 """The required interface of an HTTP client: httpx2's, or httpx's, which has the same methods."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from yieldwire.errors import MissingDependency
@@ -78,6 +79,24 @@ def new_http() -> Http:
         raise MissingDependency("httpx2", "client", "The client") from exc
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     return httpx2.AsyncClient(limits=limits)
+
+
+def single_http(purpose: str) -> Callable[[], Http]:
+    """Return a function that returns an HTTP client without kept connections and proxies.
+
+    Each request of such a client goes to the address in its URL, over a connection of its own.
+    The certificates that it trusts are read once, by this call.
+
+    Raises:
+        MissingDependency: If httpx2 is not installed; ``purpose`` says what needs it.
+    """
+    try:
+        import httpx2  # noqa: PLC0415 - most applications have no webhooks
+    except ImportError as exc:
+        raise MissingDependency("httpx2", "client", purpose) from exc
+    trusted = httpx2.create_ssl_context(trust_env=False)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+    return partial(httpx2.AsyncClient, limits=limits, trust_env=False, verify=trusted)
 
 
 def was_sent(error: Exception) -> bool:

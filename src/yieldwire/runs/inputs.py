@@ -41,7 +41,7 @@ class NewRun:
     """
 
     def __init__(self, record: RunRecord, work: Work, files: RunBlobs | None) -> None:
-        self.record: Final = record
+        self.record = record
         self.is_abandoned = False
         """Whether its caller was cancelled while the store was creating the run."""
         self._work, self._files = work, files

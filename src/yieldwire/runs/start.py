@@ -38,6 +38,7 @@ class StartRequest:
             no body.
         key: The idempotency key, if there is one.
         detached: Whether the run continues without readers.
+        webhook: A URL that is told when the run has ended.
     """
 
     action: Action[..., Any, Any]
@@ -47,6 +48,7 @@ class StartRequest:
     read: Callable[[], Awaitable[object]] | None = None
     key: str | None = None
     detached: bool = False
+    webhook: str | None = None
 
 
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})

@@ -232,7 +232,8 @@ class MemoryStore(MemoryDeliveries):
             entry.feed = None  # the next run of the feed can begin before this one ends
         if was_live and has_ended:
             self._end(entry)
-            self._post(endings(entry.record, block))
+            if entry.record.webhooks:
+                self._post(endings(entry.record, block))
         return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:
