@@ -29,6 +29,8 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
   readonly #around: Surroundings;
   readonly #follower: Follower;
   readonly #outcome: Deferred<Result> = new Deferred();
+  /** Settled when the id is known or never will be. */
+  readonly #known: Deferred<void> = new Deferred();
   readonly #over = new AbortController();
   readonly #start: Start | undefined;
   /** One for each iteration, listener and wait for the result; called when something has changed. */
@@ -148,6 +150,11 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
     await this.#leave(failure("CANCELLED", "Cancelled before the server's answer", { statusCode: 409, data: { reason } }), reason === "requested");
   }
 
+  override identify(id: string, cursor?: string): void {
+    super.identify(id, cursor);
+    this.#known.resolve();
+  }
+
   learn(id: string, status?: RunStatus): void {
     if (this.id === undefined) this.identify(id);
     if (status) this.takeStatus(status);
@@ -174,6 +181,7 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
       this.error = reason as Failure;
     }
     this.#outcome.reject(reason);
+    this.#known.reject(reason);
     this.#over.abort();
     this.changed();
   }
@@ -185,17 +193,8 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
   /** Send a message to the run, under one key however often it takes; waits for the run's id. */
   async #post(path: string, value: unknown): Promise<void> {
     const body = bodyOf(value);
-    if (this.id === undefined && !this.hasEnded) {
-      await new Promise<void>((resolve) => {
-        const leave = this.subscribe(() => {
-          if (this.id === undefined && !this.hasEnded) return;
-          leave();
-          resolve();
-        });
-      });
-    }
-    if (this.id === undefined) throw this.#broken?.reason;
-    await this.#around.wire.ask(`${pathOf(this.id)}/${path}`, "POST", { "Idempotency-Key": newKey() }, undefined, body);
+    await this.#known.promise;
+    await this.#around.wire.ask(`${pathOf(this.id as string)}/${path}`, "POST", { "Idempotency-Key": newKey() }, undefined, body);
   }
 
   /** Stop following. If the id is not known and the start can have reached the server, tell the server to cancel it. */
