@@ -15,6 +15,7 @@ import { Server } from "./support/server.js";
 interface Actions {
   count: Action<{ to: number; pause?: number; name?: string }, { type: "text"; text: string }, number>;
   again: Action<{ to: number; pause?: number }, unknown, number>;
+  onward: Action<{ to: number }, { type: "text"; text: string }, number>;
   started: Action<{ name: string }, never, number>;
   slow: Action<{ wait: number }, unknown, string>;
 }
@@ -54,6 +55,23 @@ test("a run that can be repeated reaches its end over a server that was killed a
 
   expect(seen.filter((type) => type === "restarted")).toHaveLength(1);
   expect([run.text, run.attempt, await run.result()]).toEqual([numbersTo(20), 2, 20]);
+});
+
+// A row of "What happens when" in the docs.
+test("a run that saves its place keeps what came before it over a server that was killed and restarted", async () => {
+  const own = await mortal();
+  const run = createClientIn<Actions>(HURRIED, { url: own.url }).onward({ to: 30 });
+
+  let seen = 0;
+  let kept = 0;
+  for await (const event of run.events()) {
+    if (event.type === "restarted") kept = event.data.keep ?? 0;
+    if (++seen === 12) await own.kill().then(() => own.start());
+  }
+
+  const late = await all(run);
+  expect(kept).toBeGreaterThan(0);
+  expect([run.text, late.map(({ text }) => text).join(""), run.attempt]).toEqual([numbersTo(30), numbersTo(30), 2]);
 });
 
 // A row of "What happens when" in the docs.

@@ -74,6 +74,17 @@ async def again(to: int, pause: float = 0.05) -> AsyncIterator[Progress | Text |
     yield Result(to)
 
 
+@actions.action(linger=None, retries=3)
+async def onward(to: int, ctx: Context, pause: float = 0.05) -> AsyncIterator[Text | Result[int]]:
+    """Count, after the last even number if the server is lost."""
+    for number in range((ctx.saved or 0) + 1, to + 1):
+        yield Text(f"{number} ")
+        if number % 2 == 0:
+            ctx.save(number)
+        await asyncio.sleep(pause)
+    yield Result(to)
+
+
 @actions.action
 async def started(name: str) -> int:
     """Return how often something of that name was started."""
