@@ -1,6 +1,7 @@
 """A server is killed in the middle of a run, and everybody who follows it reaches its end."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -77,6 +78,13 @@ async def start(server: CommandServer, action: str) -> str:
     return f"http://127.0.0.1:{server.port}/runs/{snapshot['id']}"
 
 
+def keep_of(log: Log) -> int:
+    """Return the seq up to which chunks count after the restart in a log."""
+    (restarted,) = [json.loads(data) for _, kind, data in log if kind == "restarted"]
+    keep: int = restarted["keep"]
+    return keep
+
+
 async def kill_and_restart(server: CommandServer, page: Page) -> None:
     await expect(page.locator("[data-role=message]")).to_contain_text("attempt 1, step")
     server.kill()
@@ -84,7 +92,7 @@ async def kill_and_restart(server: CommandServer, page: Page) -> None:
     await server.wait_until_listening()
 
 
-@pytest.mark.parametrize("action", ["once", "again"])
+@pytest.mark.parametrize("action", ["once", "again", "onward"])
 async def test_a_tab_curl_and_a_polling_client_reach_the_same_end_over_a_kill(
     server: CommandServer, page: Page, action: str
 ) -> None:
@@ -106,5 +114,9 @@ async def test_a_tab_curl_and_a_polling_client_reach_the_same_end_over_a_kill(
         assert [kind for _, kind, _ in seen].count("restarted") == 1
         assert seen[-1][1:] == ("done", '{"result":2}')
         await expect(page.locator("[data-role=status]")).to_have_text("Completed")
-        second = "".join(f"2.{step} " for step in range(1, STEPS + 1))
-        await expect(page.locator("[data-role=text]")).to_have_text(second)
+        kept = sum(
+            data.startswith('{"type":"text"') for seq, kind, data in seen if seq <= keep_of(seen)
+        )
+        assert (kept > 0) == (action == "onward")
+        text = "".join(f"{1 if step <= kept else 2}.{step} " for step in range(1, STEPS + 1))
+        await expect(page.locator("[data-role=text]")).to_have_text(text)

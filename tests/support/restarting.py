@@ -15,8 +15,8 @@ actions = Actions(
 )
 
 
-async def steps(attempt: int) -> AsyncIterator[Progress | Text]:
-    for step in range(1, STEPS + 1):
+async def steps(attempt: int, after: int = 0) -> AsyncIterator[Progress | Text]:
+    for step in range(after + 1, STEPS + 1):
         await asyncio.sleep(0.05)
         yield Progress(step, total=STEPS, message=f"attempt {attempt}, step {step}")
         yield Text(f"{attempt}.{step} ")
@@ -35,4 +35,16 @@ async def again(ctx: Context) -> AsyncIterator[Progress | Text | Result[int]]:
     """Take some steps, from the start if the server is lost."""
     async for chunk in steps(ctx.attempt):
         yield chunk
+    yield Result(ctx.attempt)
+
+
+@actions.action(retries=3)
+async def onward(ctx: Context) -> AsyncIterator[Progress | Text | Result[int]]:
+    """Take some steps, from the last one that was saved if the server is lost."""
+    done = ctx.saved or 0
+    async for chunk in steps(ctx.attempt, done):
+        yield chunk
+        if isinstance(chunk, Text):
+            done += 1
+            ctx.save(done)
     yield Result(ctx.attempt)
