@@ -115,7 +115,7 @@ async def test_a_tab_curl_and_a_polling_client_reach_the_same_end_over_a_kill(
         assert seen[-1][1:] == ("done", '{"result":2}')
         await expect(page.locator("[data-role=status]")).to_have_text("Completed")
         kept = sum(
-            data.startswith('{"type":"text"') for seq, kind, data in seen if seq <= keep_of(seen)
+            data.startswith('{"type":"text"') for seq, _, data in seen if seq <= keep_of(seen)
         )
         assert (kept > 0) == (action == "onward")
         text = "".join(f"{1 if step <= kept else 2}.{step} " for step in range(1, STEPS + 1))
