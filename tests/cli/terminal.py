@@ -1,15 +1,19 @@
 """The command line as a process of its own, and an application for it to serve and call."""
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
+
+from tests.cli.warm import Forked, Warm
 
 APP = '''
 import asyncio
@@ -100,6 +104,10 @@ async def cling() -> AsyncIterator[str]:
 '''
 
 
+Start = Callable[[int, int], "subprocess.Popen[bytes] | Forked"]
+"""Starts a process that writes to these two descriptors."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ended:
     """How a command ended."""
@@ -149,19 +157,14 @@ class Lines:
 class Command:
     """A command while it runs."""
 
-    def __init__(self, *arguments: str, cwd: Path, **env: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=cwd,
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        self._out, self._err = Lines(self._process.stdout), Lines(self._process.stderr)
+    def __init__(self, start: Start) -> None:
+        (out, to_out), (err, to_err) = os.pipe(), os.pipe()
+        try:
+            self._process = start(to_out, to_err)
+        finally:
+            os.close(to_out)
+            os.close(to_err)
+        self._out, self._err = (Lines(os.fdopen(each, encoding="utf-8")) for each in (out, err))
         self._seen = dict.fromkeys((self._out, self._err), 0)
 
     def wait_for(self, text: str) -> str:
@@ -201,14 +204,37 @@ class Command:
 
 @contextmanager
 def running(*arguments: str, cwd: Path, **env: str) -> Generator[Command, None, None]:
-    command = Command("-m", "yieldwire.cli", *arguments, cwd=cwd, **env)
+    """Run a command of the program, in a process that `Warm` becomes."""
+
+    def start(out: int, err: int) -> Forked:
+        return warm().start(arguments, cwd=cwd, env={**os.environ, **env}, out=out, err=err)
+
+    command = Command(start)
     try:
         yield command
     finally:
         command.kill()
 
 
+@cache
+def warm() -> Warm:
+    process = Warm()
+    atexit.register(process.close)
+    return process
+
+
 def run(*arguments: str, cwd: Path, **env: str) -> Ended:
     """Run a command to its end."""
     with running(*arguments, cwd=cwd, **env) as command:
         return command.finish()
+
+
+def run_python(*arguments: str, cwd: Path) -> Ended:
+    """Run Python itself to its end."""
+
+    def start(out: int, err: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
+
+    return Command(start).finish()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import from_json
 
-from tests.cli.terminal import APP, Command, Ended, run, running
+from tests.cli.terminal import APP, Ended, run, run_python, running
 from yieldwire.cli import main
 from yieldwire.cli import target as calling
 
@@ -259,9 +259,9 @@ def test_a_file_that_fails_shows_the_users_traceback(folder: Path) -> None:
 def test_the_reader_of_the_output_can_leave(url: str, folder: Path, arguments: str) -> None:
     program = f"{sys.executable} -m yieldwire.cli {arguments.replace('URL', url)}"
 
-    ended = Command("-c", IN_SHELL, f"{program} | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
+    ended = run_python("-c", IN_SHELL, f"{program} | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
 
-    assert ended.finish() == Ended(code=0, out="0\n", err="")
+    assert ended == Ended(code=0, out="0\n", err="")
 
 
 @pytest.mark.parametrize(
@@ -271,9 +271,11 @@ def test_the_reader_of_the_output_can_leave(url: str, folder: Path, arguments: s
 def test_the_reader_of_the_messages_can_leave(folder: Path, arguments: str, code: int) -> None:
     program = f"{sys.executable} -m yieldwire.cli {arguments}"
 
-    ended = Command("-c", IN_SHELL, f"{program} 2>&1 | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
+    shell = f"{program} 2>&1 | true; echo ${{PIPESTATUS[0]}}"
 
-    assert ended.finish().out == f"{code}\n"
+    ended = run_python("-c", IN_SHELL, shell, cwd=folder)
+
+    assert ended.out == f"{code}\n"
 
 
 @pytest.mark.parametrize("arguments", [["actions"], ["dev", "--no-reload"]])
@@ -305,7 +307,7 @@ def test_the_exit_codes_are_in_the_help(folder: Path) -> None:
 def test_without_a_package_the_error_says_what_to_install(folder: Path, package: str) -> None:
     program = f"import sys; sys.modules[{package!r}] = None; from yieldwire.cli import main; main()"
 
-    ended = Command("-c", program, "dev", "app.py", "--port", "0", cwd=folder).finish()
+    ended = run_python("-c", program, "dev", "app.py", "--port", "0", cwd=folder)
 
     assert ended.code == 2
     assert ended.err == (
