@@ -5,7 +5,8 @@ PYTHON ?= python3
 PORT ?= 8765
 # Tests listen on port 0 and share nothing, so several workers can run at once.
 # `loadfile` keeps one file's tests together, so that a server or a browser starts once for its file.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# The files stay in the order of tests/conftest.py, which begins with those that take longest.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
 NPM := typescript/node_modules

@@ -37,6 +37,9 @@ READ_ONCE = [
     ("yieldwire/stores/sqlite/__init__.py", "__init__"),
 ]
 
+TESTS = Path(__file__).parent
+LONGEST_FIRST = ("browser", "durability", "eventpath", "cli", "docs", "conversation", "types")
+
 Serve = Callable[..., ThreadServer]
 ServeProcess = Callable[..., ProcessServer]
 
@@ -45,6 +48,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Look for tasks that are left after every test that has a loop: the others need none."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
         item.fixturenames.insert(0, no_task_is_left.__name__)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest where workers share the tests, so that they end together."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_of(item.path.relative_to(TESTS).parts[0]))
+
+
+def place_of(name: str) -> int:
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def pytest_collection_finish() -> None:

@@ -147,7 +147,7 @@ async def within(work: Awaitable[Answer]) -> Answer:
     [("memory", range(200)), ("sqlite:///{}/runs.db", range(200, 250))],
     ids=["memory", "sqlite"],
 )
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)  # six hundred readers, who are patient for less than a second each
 async def test_no_reader_sees_a_gap_or_a_repeat_however_its_connections_break(
     serve: Serve, tmp_path: Path, store: str, seeds: Iterable[int]
 ) -> None:

@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 import yieldwire
+from tests.cli.terminal import run
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
 from tests.support.receiver import SECRET
 from yieldwire import Actions, Pages, RateLimit, RunLimits, Timing, errors
@@ -341,14 +341,9 @@ def commands() -> dict[str, str]:
 
 
 def help_of(*command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "yieldwire.cli", *command, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"},
-    )
-    return done.stdout
+    ended = run(*command, "--help", cwd=ROOT, COLUMNS="100", NO_COLOR="1", TERM="dumb")
+    assert ended.code == 0, ended.err
+    return ended.out
 
 
 def test_every_command_and_option_is_described() -> None:
