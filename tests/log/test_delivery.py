@@ -3,7 +3,7 @@
 from pydantic_core import from_json, to_json
 
 from yieldwire.errors import ErrorObject, Json
-from yieldwire.log.delivery import MAX_ENDING_BYTES, endings
+from yieldwire.log.delivery import MAX_DATA_BYTES, endings, questions
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 
@@ -75,7 +75,7 @@ def test_a_failed_run_is_told_with_its_error_but_without_details_for_development
 
 
 def test_a_large_result_is_left_out() -> None:
-    ending = b'{"result":"%b"}' % (b"x" * MAX_ENDING_BYTES)
+    ending = b'{"result":"%b"}' % (b"x" * MAX_DATA_BYTES)
 
     data = told(Block.of_event("r1", 3, EventType.DONE, ending))["data"]
 
@@ -83,7 +83,7 @@ def test_a_large_result_is_left_out() -> None:
 
 
 def test_a_large_error_keeps_its_code_and_the_beginning_of_its_message() -> None:
-    error = ErrorObject(code="BAD", message="m" * 5_000, data="x" * MAX_ENDING_BYTES, run_id="r1")
+    error = ErrorObject(code="BAD", message="m" * 5_000, data="x" * MAX_DATA_BYTES, run_id="r1")
     block = Block.of_event("r1", 3, EventType.ERROR, to_json(error.to_dict()))
 
     data = told(block, RUN.changed(status=Status.FAILED))["data"]
@@ -97,3 +97,48 @@ def test_blocks_that_end_nothing_are_told_to_nobody() -> None:
     assert endings(RUN, None) == ()
     assert endings(RUN, Block.of_chunks("r1", 1, [b"1"])) == ()
     assert endings(RUN.changed(webhooks=()), Block.of_event("r1", 3, EventType.DONE, b"{}")) == ()
+
+
+def test_each_question_is_told_to_each_url() -> None:
+    chunk = Block.of_chunks("r1", 1, [b'"a"'], 1.0)
+    asked = [
+        Block.of_event("r1", seq, EventType.QUESTION, b'{"id":"%d","prompt":"Why?"}' % seq, 2.0)
+        for seq in (2, 3)
+    ]
+
+    told = questions(RUN, Block.join([chunk, *asked]), ["https://a.example", "https://b.example"])
+
+    assert [(each.id, each.url) for each in told] == [
+        ("r1_2", "https://a.example"),
+        ("r1_2", "https://b.example"),
+        ("r1_3", "https://a.example"),
+        ("r1_3", "https://b.example"),
+    ]
+    assert {each.type for each in told} == {"run.question"}
+    payload = from_json(told[0].body)
+    assert payload["timestamp"] == "1970-01-01T00:00:02.000+00:00"
+    assert (payload["data"]["id"], payload["data"]["seq"]) == ("r1", 2)
+    assert payload["data"]["question"] == {"id": "2", "prompt": "Why?"}
+    assert payload["data"]["truncated"] is False
+
+
+def test_a_large_question_is_told_without_its_schema_and_its_details() -> None:
+    question = {
+        "id": "1",
+        "prompt": "p" * 5_000,
+        "name": "Decision",
+        "schema": {"description": "x" * MAX_DATA_BYTES},
+        "expiresAt": "2026-01-02T00:00:00.000+00:00",
+    }
+    block = Block.of_event("r1", 2, EventType.QUESTION, to_json(question))
+
+    (delivery,) = questions(RUN, block, ["https://a.example"])
+
+    data = from_json(delivery.body)["data"]
+    assert data["truncated"]
+    assert data["question"] == {
+        "id": "1",
+        "name": "Decision",
+        "expiresAt": "2026-01-02T00:00:00.000+00:00",
+        "prompt": "p" * 1_000,
+    }

@@ -5,11 +5,13 @@ import pytest
 from tests.support.receiver import SECRET
 from yieldwire import Actions
 from yieldwire.errors import Forbidden, ParseError, UsageError
+from yieldwire.log.run import RunRecord
 from yieldwire.webhooks import Webhook
 from yieldwire.webhooks.known import KnownWebhooks
 
 BILLING = Webhook("https://billing.example", SECRET, actions=["report"])
-AUDIT = Webhook("https://audit.example", SECRET)
+AUDIT = Webhook("https://audit.example", SECRET, events={"ended", "question"})
+ASKED = Webhook("https://asked.example", SECRET, events={"question"})
 ADAS = "https://hooks.example/ada"
 
 
@@ -17,11 +19,32 @@ def adas(owner: str | None, url: str) -> Webhook | None:
     return Webhook(url, SECRET) if owner == "ada" and url == ADAS else None
 
 
-async def test_a_webhook_is_told_of_its_actions() -> None:
-    known = KnownWebhooks([BILLING, AUDIT], None)
+async def test_a_webhook_is_told_of_its_events_and_actions() -> None:
+    known = KnownWebhooks([BILLING, AUDIT, ASKED], None)
 
     assert await known.urls_of_start("report", None, None) == (BILLING.url, AUDIT.url)
     assert await known.urls_of_start("other", None, None) == (AUDIT.url,)
+
+
+def test_a_question_is_told_to_who_wants_questions_and_to_the_url_of_the_start() -> None:
+    known = KnownWebhooks([BILLING, AUDIT, ASKED], adas)
+    run = RunRecord(id="r1", action="other", quota_key="x", webhooks=(AUDIT.url, ADAS))
+
+    assert [*known.urls_of_question(run)] == [AUDIT.url, ASKED.url, ADAS]
+
+
+@pytest.mark.parametrize(
+    ("known", "has_questions"),
+    [
+        (KnownWebhooks([BILLING], None), False),
+        (KnownWebhooks([BILLING, ASKED], None), True),
+        (KnownWebhooks([], adas), True),
+    ],
+)
+def test_blocks_are_watched_only_for_who_can_be_told_of_questions(
+    known: KnownWebhooks, *, has_questions: bool
+) -> None:
+    assert known.has_questions is has_questions
 
 
 async def test_an_action_can_be_given_as_itself() -> None:
@@ -33,7 +56,7 @@ async def test_an_action_can_be_given_as_itself() -> None:
 
     hook = Webhook("https://a.example", SECRET, actions=[report])
 
-    assert (hook.tells("report"), hook.tells("other")) == (True, False)
+    assert (hook.tells("report", "ended"), hook.tells("other", "ended")) == (True, False)
 
 
 async def test_a_start_can_name_what_it_is_allowed_to() -> None:
@@ -86,6 +109,8 @@ def test_a_webhook_does_not_show_its_secret_or_its_path() -> None:
     ("settings", "message"),
     [
         ({"url": "a.example/token"}, "url=… is not an https:// URL"),
+        ({"events": {"started"}}, r"'started' is not 'ended' or 'question'"),
+        ({"events": "ended"}, r"events='ended' is not a list of events"),
         ({"schedule": [-1.0]}, "-1.0 is not a number of seconds"),
         ({"actions": [5]}, "5 is not an action or its name"),
     ],

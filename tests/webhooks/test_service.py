@@ -19,6 +19,7 @@ from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions, Context, NotFound, Timing
 from yieldwire.errors import MissingDependency, StoreError
 from yieldwire.log.delivery import Delivery
+from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
@@ -223,6 +224,44 @@ async def test_dead_letters_are_told_and_can_be_sent_again() -> None:
 
     assert [(each.run_id, each.failure) for each in dead] == [(run.id, "HTTP 410")]
     assert {id_ for id_, _ in told} == {dead[0].id}
+
+
+QUESTION = Block.of_event("r1", 2, EventType.QUESTION, b'{"id":"1","prompt":"Publish?"}', 5.0)
+
+
+async def test_a_question_is_told_when_it_is_asked() -> None:
+    with received() as (receiver, url):
+        actions = await application(webhooks=[hook(url, events={"question"})])
+        async with actions.lifespan():
+            run = await start(actions, "wait")
+            record = await actions.app.store.get(run.id)
+            for _ in range(2):  # a repeated append
+                actions.app.watch.block_appended(record, QUESTION._replace(run_id=run.id))
+            await receiver.first(1)
+            await run.cancel()
+            await actions.app.sweep()
+            ((id_, payload),) = receiver.told
+
+    assert record.webhooks == ()
+    assert id_ == f"{run.id}_2"
+    assert payload["type"] == "run.question"
+    assert payload["data"]["question"] == {"id": "1", "prompt": "Publish?"}
+
+
+async def test_the_url_of_a_start_is_told_only_what_its_webhook_wants() -> None:
+    def webhook_for(_owner: str | None, url: str) -> Webhook:
+        return hook(url, events={"question"})
+
+    with received() as (receiver, url):
+        store, headers = Settling(), {"webhook-url": url, "prefer": "respond-async"}
+        actions = await application(store=store, webhook_for=webhook_for)
+        async with actions.lifespan(), http_of(actions) as client:
+            await client.post("http://localhost/double", json={"n": 4}, headers=headers)
+            async with asyncio.timeout(SOON):
+                await store.settled.wait()
+            due, dead = await store.due(limit=1, lease=1.0), await store.dead_letters(limit=1)
+
+    assert (receiver.told, [*due], [*dead]) == ([], [], [])
 
 
 async def test_a_private_address_is_refused_by_default() -> None:

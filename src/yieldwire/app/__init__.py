@@ -106,7 +106,7 @@ class App:
         self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []  # called by each sweep
         self.webhooks: Final = Webhooks(self.store, self.clock, webhooks, webhook_for)
         if self.webhooks.is_used:
-            self._hooks = [*hooks, self.webhooks]
+            self._hooks = [*hooks, *self.webhooks.hooks]
             self.at_opening.append(lambda opening: self.webhooks.begin(opening.tasks))
             self.at_sweep.append(self.webhooks.look)
         self.lifetime = Lifetime(self)

@@ -7,11 +7,12 @@ A delivery names its URL and no secret: how to send to it is looked up at each t
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from yieldwire.actions.action import Action
-from yieldwire.setting import SECONDS, Rule, each, function_of, optional, settings
+from yieldwire.setting import SECONDS, Rule, each, function_of, one_of, optional, settings
 from yieldwire.webhooks.destination import is_url, shown_url
 from yieldwire.webhooks.signature import SECRETS
 
@@ -39,6 +40,9 @@ def _is_action(value: object) -> bool:
     return isinstance(value, (str, Action))
 
 
+WebhookEvent: TypeAlias = Literal["ended", "question"]
+
+_EVENTS: Final = each(one_of("ended", "question"), "events")
 _ACTIONS: Final = optional(each(Rule(_is_action, "an action or its name"), "actions"))
 _PAUSES: Final = each(SECONDS, "numbers of seconds")
 
@@ -55,6 +59,8 @@ class Webhook:
         url: Where to send.
         secret: Signs what is sent: ``"whsec_…"``, base64 of 24 to 64 random bytes. Of a list, each
             one signs, so that a receiver can change from one to the next.
+        events: What it is told: ``"ended"``, when a run has ended, and ``"question"``, when a run
+            asks a question.
         actions: The actions of whose runs it is told, each as itself or by its name; by default
             all of them.
         allow_private: Whether it can be at a private address, such as ``127.0.0.1``.
@@ -63,6 +69,7 @@ class Webhook:
 
     url: Annotated[str, _URL]
     secret: Annotated[str | Sequence[str], SECRETS]
+    events: Annotated[AbstractSet[WebhookEvent], _EVENTS] = frozenset({"ended"})
     actions: Annotated[Sequence[str | Action[..., Any, Any]] | None, _ACTIONS] = None
     allow_private: bool = False
     schedule: Annotated[Sequence[float], _PAUSES] = SCHEDULE
@@ -70,9 +77,9 @@ class Webhook:
     def __repr__(self) -> str:
         return f"Webhook({shown_url(self.url)!r})"
 
-    def tells(self, action: str) -> bool:
-        """Whether it is told about the runs of an action."""
-        return self.actions is None or action in map(_name, self.actions)
+    def tells(self, action: str, event: WebhookEvent) -> bool:
+        """Whether it is told about this event of the runs of an action."""
+        return event in self.events and (self.actions is None or action in map(_name, self.actions))
 
 
 def _name(action: str | Action[..., Any, Any]) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from inspect import isawaitable
 
 from yieldwire.errors import Forbidden, ParseError, UsageError
-from yieldwire.webhooks import Webhook, WebhookFor
+from yieldwire.log.run import RunRecord
+from yieldwire.webhooks import Webhook, WebhookEvent, WebhookFor
 from yieldwire.webhooks.destination import destination_of, shown_url
 
 
@@ -28,20 +29,33 @@ class KnownWebhooks:
     def __bool__(self) -> bool:
         return bool(self._declared) or self._webhook_for is not None
 
-    def urls(self, action: str) -> tuple[str, ...]:
-        """Return the URLs of the declared webhooks of an action's runs."""
-        return tuple(url for url, each in self._declared.items() if each.tells(action))
+    @property
+    def has_questions(self) -> bool:
+        """Whether somebody can be told of questions."""
+        declared = any("question" in each.events for each in self._declared.values())
+        return declared or self._webhook_for is not None
+
+    def urls_of_question(self, run: RunRecord) -> Sequence[str]:
+        """Return the URLs that are told when a run asks a question."""
+        named = [url for url in run.webhooks if url not in self._declared]
+        return [*self._urls(run.action, "question"), *named]
+
+    def _urls(self, action: str, event: WebhookEvent) -> tuple[str, ...]:
+        return tuple(url for url, each in self._declared.items() if each.tells(action, event))
 
     async def urls_of_start(
         self, action: str, owner: str | None, named: str | None
     ) -> tuple[str, ...]:
-        """Return the URLs that are told when the run of a start has ended.
+        """Return the URLs that the record of a new run has: those that are told when it has ended.
+
+        The one that the start ``named`` is always among them. What its webhook is not told of is
+        dropped when it is sent.
 
         Raises:
-            ParseError: If the start ``named`` a URL to which no webhook can be sent.
+            ParseError: If no webhook can be sent to that URL.
             Forbidden: If the owner is not allowed to name it.
         """
-        urls = self.urls(action)
+        urls = self._urls(action, "ended")
         if named is None:
             return urls
         try:

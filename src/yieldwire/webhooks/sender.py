@@ -88,7 +88,8 @@ class Sender:
             webhook = await self._known.find(delivery.owner, delivery.url)
             if webhook is None:
                 raise NotDelivered("the application has no webhook for this URL", is_final=True)
-            await post(self._http, webhook, delivery, self._clock.now(), self._resolve)
+            if delivery.type.removeprefix("run.") in webhook.events:
+                await post(self._http, webhook, delivery, self._clock.now(), self._resolve)
         except asyncio.CancelledError:
             await self._settle(delivery, "the server stopped", 0.0)
             raise

@@ -5,7 +5,7 @@ from collections import Counter
 
 from pydantic_core import from_json
 
-from yieldwire.log.delivery import MAX_ENDING_BYTES, Delivery
+from yieldwire.log.delivery import MAX_DATA_BYTES, Delivery
 from yieldwire.log.events import Block, EventType
 from yieldwire.stores import RunStore
 from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
@@ -288,7 +288,7 @@ class DeliveryContract:
     async def test_a_large_result_is_left_out(self, harness: StoreHarness) -> None:
         """The receiver is told so, and can read it from the run."""
         run = await claimed(harness.store, webhooks=(URL,))
-        data = b'{"result":"%b"}' % (b"x" * MAX_ENDING_BYTES)
+        data = b'{"result":"%b"}' % (b"x" * MAX_DATA_BYTES)
         block = Block.of_event(run.id, 1, EventType.DONE, data)
 
         await harness.store.append(run.id, block, after=0, fence=run.fence)
@@ -296,7 +296,7 @@ class DeliveryContract:
         (delivery,) = await due(harness.store)
         told = from_json(delivery.body)["data"]
         assert (told["truncated"], told["result"]) == (True, None)
-        assert len(delivery.body) < MAX_ENDING_BYTES
+        assert len(delivery.body) < MAX_DATA_BYTES
 
     async def test_a_jump_of_the_wall_clock_makes_nothing_due(self, harness: StoreHarness) -> None:
         """Pauses are durations."""
