@@ -86,6 +86,48 @@ def test_a_lost_run_is_begun_again_while_it_may() -> None:
     assert (run.status, run.seq, run.fence, run.attempt) == (Status.PENDING, 4, 5, 1)
 
 
+@pytest.mark.parametrize("saved_seq", [0, 2])
+def test_another_attempt_says_which_events_stay_valid(saved_seq: int) -> None:
+    run = RUNNING._replace(saved_seq=saved_seq)
+
+    for lost, block in (transitions.take_away(run, 7.0), transitions.restart(run, 4, 7.0)):
+        assert block is not None
+        (event,) = block.events()
+        assert event.value == {"attempt": 2, "keep": saved_seq}
+        assert (lost.status, lost.seq, lost.fence) == (Status.PENDING, 4, 5)
+        assert lost.saved_seq == saved_seq
+
+
+def test_an_attempt_can_end_itself_whatever_its_number() -> None:
+    run, _ = transitions.restart(RUNNING._replace(attempt=9), 4, 7.0)
+
+    assert run.status is Status.PENDING
+
+
+def test_a_run_that_was_asked_to_stop_is_cancelled_instead_of_restarted() -> None:
+    run, block = transitions.restart(RUNNING._replace(cancel_reason="unattended"), 4, 7.0)
+
+    (event,) = block.events()
+    assert (run.status, run.fence, run.ended_at) == (Status.CANCELLED, 5, 7.0)
+    assert event.value["data"] == {"reason": "unattended"}
+
+
+@pytest.mark.parametrize(("run", "fence"), [(RUNNING, 3), (RUNNING, 5), (PENDING, 4), (ENDED, 4)])
+def test_only_the_holder_of_a_running_run_restarts_it_or_saves(run: RunRecord, fence: int) -> None:
+    with pytest.raises(Fenced, match="this writer has lost it"):
+        transitions.restart(run, fence, 7.0)
+    with pytest.raises(Fenced, match="this writer has lost it"):
+        transitions.save(run, None, fence)
+
+
+def test_a_saved_place_is_an_event_of_the_log() -> None:
+    saved = [transitions.save(RUNNING, seq, 4).saved_seq for seq in (None, 0, 3)]
+
+    assert saved == [0, 0, 3]
+    with pytest.raises(AppendConflict, match="at seq 3, before 4"):
+        transitions.save(RUNNING, 4, 4)
+
+
 @pytest.mark.parametrize(
     "run", [RUNNING._replace(attempt=2), RUNNING._replace(cancel_reason="requested")]
 )
