@@ -37,6 +37,16 @@ def row(page: Page, run_id: str | None) -> Locator:
     return page.locator(f'#runs tr[data-run="{run_id}"]')
 
 
+async def test_a_run_that_continues_from_its_saved_place_shows_what_counts(
+    url: str, page: Page
+) -> None:
+    panel = await start(page, url, "recover")
+
+    await expect(panel.locator("[data-role=status]")).to_have_text("completed")
+    await expect(panel.locator("[data-role=text]")).to_have_text("saved continued")
+    await expect(panel.locator("[data-type=restarted]")).to_be_visible()
+
+
 async def test_a_shared_feed_is_stopped_for_all_of_its_readers(url: str, page: Page) -> None:
     panel = await start(page, url, "tick", every=0.11)
     await expect(panel.locator("[data-seq]").nth(3)).to_be_visible()

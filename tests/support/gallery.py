@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AnyUrl, BaseModel, Field, SecretStr
 from starlette.requests import HTTPConnection
 
-from yieldwire import ActionError, Actions, Progress, Result, Text, Upload, devtools
+from yieldwire import ActionError, Actions, Context, Progress, Result, Retry, Text, Upload, devtools
 
 Markdown = Annotated[str, Field(json_schema_extra={"contentMediaType": "text/markdown"})]
 Image = Annotated[
@@ -296,6 +296,17 @@ async def fail(after: int = 2) -> AsyncIterator[Text]:
         yield Text(f"{n} ")
         await asyncio.sleep(0.4)
     raise ActionError("OUT_OF_CREDIT", "There is no credit left.", status=402, data={"left": 0})
+
+
+@actions.action(retries=Retry(1, backoff=0.01, on=[ConnectionError]))
+async def recover(ctx: Context) -> AsyncIterator[Text]:
+    """Fail once, and continue from the saved place."""
+    if ctx.saved is None:
+        yield Text("saved ")
+        ctx.save(1)
+        yield Text("lost ")
+        raise ConnectionError
+    yield Text("continued")
 
 
 devtools.attach(actions)
