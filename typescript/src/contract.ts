@@ -50,12 +50,12 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError, A
   stop(): Promise<void>;
   /**
    * Answer a question, given as it is or by its id. Resolves when the server has accepted the answer; the first one counts.
-   * Rejects with an ActionError: `VALIDATION_ERROR` with `fieldErrors`, `ALREADY_ANSWERED`, `RUN_ENDED`, `NOT_FOUND`, or `UNREACHABLE`.
+   * Rejects with an ActionError: `VALIDATION_ERROR` with `fieldErrors`, `ALREADY_ANSWERED`, `RUN_ENDED`, `NOT_FOUND`, `FORBIDDEN` or `UNREACHABLE`.
    */
   answer(...given: AnswerArguments<Asks>): Promise<void>;
   /**
    * Send the action a message. Resolves when the server has accepted it; it arrives once, however often it had to be sent.
-   * Rejects with an ActionError: `VALIDATION_ERROR` with `fieldErrors`, `INBOX_FULL`, `RUN_ENDED`, `NOT_FOUND`, or `UNREACHABLE`.
+   * Rejects with an ActionError: `VALIDATION_ERROR` with `fieldErrors`, `INBOX_FULL`, `RUN_ENDED`, `NOT_FOUND`, `FORBIDDEN` or `UNREACHABLE`.
    */
   send(message: Message): Promise<void>;
   /** Stop following; the run continues, for at least its `linger`. One whose id is not known yet is cancelled. */

@@ -1,7 +1,7 @@
 /** What a client does against a real server, undisturbed. */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Action, Progress, Text } from "../src/index.js";
+import type { Action, NoAsks, Progress, Run, Text } from "../src/index.js";
 import { createClient, readStreamableValue } from "../src/index.js";
 import { all } from "./support/events.js";
 import { Server } from "./support/server.js";
@@ -13,6 +13,7 @@ interface Actions {
   hang: Action<Record<string, never>, Progress, null>;
   crowded: Action<Record<string, never>, never, number>;
   draft: Action<Record<string, never>, unknown, string>;
+  listen: Action<Record<string, never>, Text, null, never, NoAsks, { tone: "warm" | "sober" }>;
   load: Action<{ file: File; more?: File[] }, Progress, Record<string, number>>;
   ticks: Action<{ to?: number }, number, null>;
 }
@@ -189,5 +190,26 @@ test("another's run is refused, and stays as it is", async () => {
 
   await expect(theirs.result()).rejects.toMatchObject({ code: "FORBIDDEN" });
   expect([theirs.status, (await client().runs.get(run.id ?? "")).status]).toEqual([undefined, "running"]);
+  await run.stop();
+});
+
+test("a message reaches a run that goes on, and what does not fit is refused with why", async () => {
+  const run = client().listen();
+
+  await run.send({ tone: "warm" });
+  await expect(run.send({ tone: "cold" as "warm" })).rejects.toMatchObject({ code: "VALIDATION_ERROR", statusCode: 422, fieldErrors: { tone: [expect.any(String)] } });
+  await expect((run as Run).answer("7", true)).rejects.toMatchObject({ code: "NOT_FOUND", statusCode: 404 });
+  await expect(client("eve").listen.attach(run.id!).send({ tone: "sober" })).rejects.toMatchObject({ code: "FORBIDDEN", statusCode: 403 });
+  await run.stop();
+  await run.result().catch(() => undefined);
+
+  await expect(run.send({ tone: "sober" })).rejects.toMatchObject({ code: "RUN_ENDED", statusCode: 410 });
+});
+
+test("an action without an inbox takes no messages", async () => {
+  const run = client().hang();
+
+  await expect((run as Run).send("hello")).rejects.toMatchObject({ code: "NOT_FOUND", message: expect.stringContaining("inbox=") });
+
   await run.stop();
 });

@@ -10,8 +10,10 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import uvicorn
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from typing_extensions import TypeAliasType
 
@@ -104,6 +106,19 @@ async def fail(after: int = 1) -> AsyncIterator[Text]:
 async def hang() -> AsyncIterator[Progress]:
     """Say how far it is, and wait for ever."""
     yield Progress(1, total=4)
+    await asyncio.Event().wait()
+
+
+class Wish(BaseModel):
+    """How a text shall be."""
+
+    tone: Literal["warm", "sober"]
+
+
+@actions.action(linger=None, inbox=Wish)
+async def listen() -> AsyncIterator[Text]:
+    """Take wishes for ever."""
+    yield Text("Well?")
     await asyncio.Event().wait()
 
 
