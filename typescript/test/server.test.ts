@@ -193,7 +193,7 @@ test("another's run is refused, and stays as it is", async () => {
   await run.stop();
 });
 
-test("a message reaches a run that goes on, and what does not fit is refused with why", async () => {
+test("a message is accepted for a run in progress, and what does not fit is refused with why", async () => {
   const run = client().listen();
 
   await run.send({ tone: "warm" });
