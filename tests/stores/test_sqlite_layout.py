@@ -16,7 +16,7 @@ from yieldwire.log.events import Event
 from yieldwire.log.message import Message
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
-from yieldwire.testing.contract.harness import chunks, claimed, log_of
+from yieldwire.testing.contract.harness import chunks, claimed, finished, log_of
 
 LATEST = max(layouts())
 
@@ -138,6 +138,23 @@ def test_a_process_of_layout_5_deletes_a_run_with_its_messages(path: Path) -> No
 
     assert ask(path, "SELECT count(*) FROM messages") == [(0,)]
     assert ask(path, "SELECT count(*) FROM checkpoints") == [(0,)]
+
+
+async def webhooks_of(path: Path) -> tuple[tuple[str, ...], list[str]]:
+    """Return the webhooks of the old run, and those that are told of the end of a new one."""
+    store = SQLiteStore(path)
+    try:
+        old = await store.get("rold")
+        await finished(store, webhooks=("https://a.example",))
+        return old.webhooks, [each.url for each in await store.due(limit=10, lease=30.0)]
+    finally:
+        await store.close()
+
+
+def test_a_file_of_layout_5_keeps_the_deliveries_of_new_runs(path: Path) -> None:
+    file_of_layout_5(path)
+
+    assert asyncio.run(webhooks_of(path)) == ((), ["https://a.example"])
 
 
 def test_a_new_file_takes_the_same_steps_as_an_older_one(tmp_path: Path) -> None:

@@ -173,6 +173,21 @@ async def test_a_start_over_http_can_name_a_webhook_that_is_allowed() -> None:
     assert payload["data"]["id"] == kept[0].id
 
 
+async def test_no_reader_of_a_shared_feed_can_name_a_webhook() -> None:
+    actions = await application(webhook_for=lambda _owner, url: hook(url))
+
+    @actions.feed(shared=True)
+    async def prices() -> AsyncIterator[int]:
+        yield 1
+
+    async with actions.lifespan(), http_of(actions) as client:
+        headers = {"webhook-url": "https://a.example"}
+        answer = await client.get("http://localhost/prices", headers=headers)
+
+    assert answer.status_code == 400
+    assert "All readers share the run of this feed" in answer.json()["error"]["message"]
+
+
 async def test_an_action_does_not_see_where_its_caller_wants_to_be_told() -> None:
     seen = dict[str, str]()
 

@@ -153,8 +153,15 @@ def _request(
         facts=facts,
         read=read,
         key=key_of(exchange),
-        webhook=exchange.headers.get("webhook-url"),
+        webhook=_webhook_of(exchange, action),
     )
+
+
+def _webhook_of(exchange: Exchange, action: Action[..., Any, Any]) -> str | None:
+    url = exchange.headers.get("webhook-url")
+    if url is not None and action.options.shared:
+        raise ParseError("All readers share the run of this feed: none of them can name a webhook.")
+    return url
 
 
 async def _answer_accepted(site: Site, exchange: Exchange, run: RunRecord) -> None:
