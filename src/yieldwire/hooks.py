@@ -6,10 +6,10 @@ they tell about; they must return soon, and hand slow work to a task or a thread
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from yieldwire.errors import ErrorObject
+from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, each
@@ -32,6 +32,12 @@ class Hooks:
 
     def block_appended(self, run: RunRecord, block: Block, /) -> None:
         """An attempt in this process has appended events to the log of its run."""
+
+    def question_asked(self, run: RunRecord, question: Mapping[str, Json], /) -> None:
+        """An attempt in this process has asked; ``question`` is the data of the event.
+
+        Not called for a question that an earlier attempt has asked in the same way.
+        """
 
     def run_ended(self, run: RunRecord, /) -> None:
         """This process has written the end of a run; ``run.status`` says which one.
@@ -88,6 +94,7 @@ class Watch:
         self.run_created: Final = _each(hooks, "run_created")
         self.attempt_started: Final = _each(hooks, "attempt_started")
         self.block_appended: Final = _each(hooks, "block_appended")
+        self.question_asked: Final = _each(hooks, "question_asked")
         self.run_ended: Final = _each(hooks, "run_ended")
         self.reader_came: Final = _each(hooks, "reader_came")
         self.reader_left: Final = _each(hooks, "reader_left")

@@ -156,8 +156,8 @@ async def test_a_place_is_stored_only_after_the_chunks_before_it(
     await until(lambda: len(store.saves) == 2)
     await run.cancel()
 
-    assert before == [(PLACE, {"inbox": 0, "value": "begun"}, 0)]
-    assert store.saves[1] == (PLACE, {"inbox": 0, "value": "a is done"}, 1)
+    assert before == [(PLACE, {"asked": 0, "inbox": 0, "value": "begun"}, 0)]
+    assert store.saves[1] == (PLACE, {"asked": 0, "inbox": 0, "value": "a is done"}, 1)
 
 
 async def test_thousands_of_saves_are_few_writes(app: App, store: SavingStore) -> None:
@@ -175,7 +175,7 @@ async def test_thousands_of_saves_are_few_writes(app: App, store: SavingStore) -
 
     heard = await repeated(app, give_up)
 
-    assert store.saves[-1] == (PLACE, {"inbox": 0, "value": 4_999}, 5_000)
+    assert store.saves[-1] == (PLACE, {"asked": 0, "inbox": 0, "value": 4_999}, 5_000)
     assert len(store.saves) < 500
     assert heard.events[5_000].value == {"attempt": 2, "keep": 5_000}
 

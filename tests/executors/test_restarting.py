@@ -220,7 +220,7 @@ async def test_the_last_place_of_an_attempt_is_stored_when_its_process_stops() -
     clock.advance(0.001)
     (taken,) = await store.sweep()
 
-    assert await store.saved(run.id) == {"saved": b'{"inbox":0,"value":"one"}'}
+    assert await store.saved(run.id) == {"saved": b'{"asked":0,"inbox":0,"value":"one"}'}
     assert (taken.status, taken.saved_seq) == (Status.PENDING, 1)
 
 

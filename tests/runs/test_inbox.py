@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from tests.support.runs import opened
+from yieldwire import Context
 from yieldwire.actions.run import Run
 from yieldwire.app import App
 from yieldwire.clock import Timing
@@ -19,11 +19,12 @@ from yieldwire.errors import (
     KeyReused,
     NotFound,
     PayloadTooLarge,
+    RunEnded,
     Unauthorized,
     ValidationFailed,
 )
 from yieldwire.executors import RunLimits
-from yieldwire.log.events import Block, EventType
+from yieldwire.log.events import EventType
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Verb
 from yieldwire.runs.access import Caller, Grant, caller_with
@@ -47,8 +48,9 @@ async def app() -> AsyncIterator[App]:
     app = App(timing=Timing(grace=0.1), access=readers_only, run_limits=limits)
 
     @app.action(asks=(Decision, bool), inbox=int)
-    async def publish() -> AsyncIterator[str]:
+    async def publish(ctx: Context) -> AsyncIterator[str]:
         yield "draft"
+        await ctx.ask(Decision, "Publish this?")
         await asyncio.Event().wait()
 
     @app.action
@@ -60,15 +62,12 @@ async def app() -> AsyncIterator[App]:
         yield app
 
 
-async def asking(app: App, name: str = "Decision", owner: str | None = "ada") -> Run[Any]:
+async def asking(app: App, owner: str | None = "ada") -> Run[Any]:
     """Return a run that has asked the question 1, and continues."""
     run = await app.start(app.registry.action_named("publish"), {}, owner=owner)
-    async for _ in run:
-        break
-    record = await app.store.get(run.id)
-    question = to_json({"id": "1", "prompt": "Publish this?", "name": name, "schema": {}})
-    block = Block.of_event(run.id, record.seq + 1, EventType.QUESTION, question)
-    await app.store.append(run.id, block, after=record.seq, fence=record.fence)
+    async for event in run.events():
+        if event.type is EventType.QUESTION:
+            break
     return run
 
 
@@ -182,12 +181,10 @@ async def test_a_link_answers_its_question_in_the_name_that_it_carries(
 
 
 async def test_a_question_that_was_not_asked_is_not_found(app: App) -> None:
-    run, renamed = await asking(app), await asking(app, "Gone")
+    run = await asking(app)
 
     with pytest.raises(NotFound, match="has not asked a question '2'"):
         await app.answer(run.id, "2", True, ADA)
-    with pytest.raises(NotFound, match="has not asked a question '1'"):
-        await app.answer(renamed.id, "1", True, ADA)
     with pytest.raises(NotFound, match="There is no run"):
         await app.answer("r404", "1", True, ADA)
 
@@ -197,6 +194,20 @@ async def test_an_action_that_takes_no_messages_is_not_sent_any(app: App) -> Non
 
     with pytest.raises(NotFound, match="count takes no messages"):
         await app.send(run.id, 1, ADA)
+
+
+async def test_a_run_that_has_ended_takes_nothing_more_but_says_again_what_it_took(
+    app: App,
+) -> None:
+    run = await asking(app)
+    first = await app.answer(run.id, "1", {"approved": 1}, ADA, key="k")
+    await run.cancel()
+    async for _ in run.events():
+        pass
+
+    with pytest.raises(RunEnded, match="has ended"):
+        await app.send(run.id, 1, ADA)
+    assert await app.answer(run.id, "1", {"approved": 1}, ADA, key="k") == first
 
 
 async def test_a_run_takes_a_limited_number_of_messages_of_limited_size(app: App) -> None:

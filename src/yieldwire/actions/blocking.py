@@ -1,11 +1,13 @@
 """`Context.blocking`: the context's methods that wait, for blocking actions."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, ParamSpec, TypeVar, overload
 
+from yieldwire.actions.question import UNSET, Inquiry
 from yieldwire.actions.retry import Retries
 from yieldwire.actions.running import RunningAttempt
 from yieldwire.actions.step import Step
+from yieldwire.errors import Json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,3 +60,78 @@ class Blocking:
         """
         step = Step(name, function, args, kwargs)
         return self._running.checkpoints.blocking_step(step)
+
+    @overload
+    def ask(
+        self,
+        kind: type[T],
+        prompt: str,
+        /,
+        *,
+        timeout: float | None = None,
+        default: T = ...,
+        id: str | None = None,
+        detail: Json = None,
+    ) -> T: ...
+    @overload
+    def ask(
+        self,
+        kind: object,
+        prompt: str,
+        /,
+        *,
+        timeout: float | None = None,
+        default: object = ...,
+        id: str | None = None,
+        detail: Json = None,
+    ) -> Any: ...  # noqa: ANN401 - of the type in the declaration
+    def ask(
+        self,
+        kind: object,
+        prompt: str,
+        /,
+        *,
+        timeout: float | None = None,
+        default: object = UNSET,
+        id: str | None = None,
+        detail: Json = None,
+    ) -> Any:
+        """Ask the run's readers, and return the answer, as `Context.ask`.
+
+        What was yielded before is before the question in the log.
+
+        Raises:
+            asyncio.CancelledError: If the run must stop. Do not catch it.
+            AnswerTimedOut: If it is too late for an answer, and there is no default.
+            UsageError: As `Context.ask`, and if this is not the thread of a blocking action.
+        """
+        question = Inquiry(
+            kind=kind, prompt=prompt, timeout=timeout, default=default, id=id, detail=detail
+        )
+        return self._running.conversation.blocking_ask(question)
+
+    @overload
+    def inbox(self, kind: type[T], /) -> Iterator[T]: ...
+    @overload
+    def inbox(self, kind: object, /) -> Iterator[Any]: ...
+    def inbox(self, kind: object, /) -> Iterator[Any]:
+        """Iterate over the messages to the run, as `Context.inbox`; only a cancellation ends it.
+
+        Raises:
+            asyncio.CancelledError: If the run must stop. Do not catch it.
+            UsageError: As `Context.inbox`, and if this is not the thread of a blocking action.
+        """
+        return self._running.conversation.blocking_inbox(kind)
+
+    @overload
+    def receive(self, kind: type[T], /, *, timeout: float | None = None) -> T | None: ...
+    @overload
+    def receive(self, kind: object, /, *, timeout: float | None = None) -> Any: ...  # noqa: ANN401 - as above
+    def receive(self, kind: object, /, *, timeout: float | None = None) -> Any:
+        """Return the next message to the run, as `Context.receive`.
+
+        Raises:
+            asyncio.CancelledError: If the run must stop. Do not catch it.
+            UsageError: As `Context.receive`, and if this is not the thread of a blocking action.
+        """
+        return self._running.conversation.blocking_receive(kind, timeout)

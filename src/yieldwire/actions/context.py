@@ -1,12 +1,13 @@
 """What an action can use of its run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar, overload
 
 from yieldwire.actions.blocking import Blocking
 from yieldwire.actions.parameter import Injected
+from yieldwire.actions.question import UNSET, Inquiry
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.retry import Retries
 from yieldwire.actions.running import RunningAttempt
@@ -104,6 +105,114 @@ class Context(Injected):
             UsageError: If no attempt is running, or the action is blocking code.
         """
         return self._needed().spawn(coroutine)
+
+    # What others say.
+
+    @overload
+    def ask(
+        self,
+        kind: type[T],
+        prompt: str,
+        /,
+        *,
+        timeout: float | None = None,
+        default: T = ...,
+        id: str | None = None,
+        detail: Json = None,
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def ask(
+        self,
+        kind: object,
+        prompt: str,
+        /,
+        *,
+        timeout: float | None = None,
+        default: object = ...,
+        id: str | None = None,
+        detail: Json = None,
+    ) -> Coroutine[Any, Any, Any]: ...
+    def ask(
+        self,
+        kind: object,
+        prompt: str,
+        /,
+        *,
+        timeout: float | None = None,
+        default: object = UNSET,
+        id: str | None = None,
+        detail: Json = None,
+    ) -> Coroutine[Any, Any, Any]:
+        """Ask the run's readers, and return the answer. The first valid answer counts.
+
+        Everybody who can read the run sees the question. Meanwhile the run needs no reader. A
+        later attempt that asks a question with the same id gets the answer that was given. If the
+        wait is cancelled, by `asyncio.timeout` for example, the question stays open, and can be
+        asked again with the same id.
+
+        Args:
+            kind: The type of the answer, declared with ``@actions.action(asks=kind)``.
+            prompt: For people.
+            timeout: Seconds until it is too late for an answer; ``None``: never. A later attempt
+                that asks again does not extend it.
+            default: What to return if it is too late.
+            id: What identifies the question in the run; by default a number, in the order of the
+                questions: ``1``, ``2``.
+            detail: Plain JSON that helps to answer.
+
+        Raises:
+            AnswerTimedOut: If it is too late, and there is no default.
+            UsageError: If the type is not declared, the id was used before, or an argument is
+                invalid; and in blocking code, which has ``ctx.blocking.ask``.
+            ValidationFailed: If the answer was accepted by another version of the action, and
+                does not match this one.
+            LimitExceeded: If the question is too large, or the log has no space for it.
+        """
+        question = Inquiry(
+            kind=kind, prompt=prompt, timeout=timeout, default=default, id=id, detail=detail
+        )
+        return self._needed().conversation.ask(question)
+
+    @overload
+    def inbox(self, kind: type[T], /) -> AsyncGenerator[T, None]: ...
+    @overload
+    def inbox(self, kind: object, /) -> AsyncGenerator[Any, None]: ...
+    def inbox(self, kind: object, /) -> AsyncGenerator[Any, None]:
+        """Iterate over the messages to the run, as they come, in the order of acceptance.
+
+        Each message is received once in an attempt. A later attempt receives again what came after
+        the last `save`. The iteration ends when the action's function has ended.
+
+        Args:
+            kind: The type of the messages, declared with ``@actions.action(inbox=kind)``.
+
+        Raises:
+            UsageError: If the type is not declared; and in blocking code, which has
+                ``ctx.blocking.inbox``.
+        """
+        return self._needed().conversation.inbox(kind)
+
+    @overload
+    def receive(
+        self, kind: type[T], /, *, timeout: float | None = None
+    ) -> Coroutine[Any, Any, T | None]: ...
+    @overload
+    def receive(
+        self, kind: object, /, *, timeout: float | None = None
+    ) -> Coroutine[Any, Any, Any]: ...
+    def receive(self, kind: object, /, *, timeout: float | None = None) -> Coroutine[Any, Any, Any]:
+        """Return the next message to the run, as `inbox` does, or ``None`` if there is none.
+
+        Args:
+            kind: The type of the messages, declared with ``@actions.action(inbox=kind)``.
+            timeout: How many seconds to wait for a message; 0: only look. ``None``: until the
+                action's function has ended.
+
+        Raises:
+            UsageError: If the type is not declared; and in blocking code, which has
+                ``ctx.blocking.receive``.
+        """
+        return self._needed().conversation.receive(kind, timeout)
 
     # What a later attempt does not do again.
 

@@ -1,9 +1,10 @@
 """The part of a running attempt that its action uses through the context."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar
 
+from yieldwire.actions.question import Inquiry
 from yieldwire.actions.step import Step
 from yieldwire.errors import Json
 
@@ -31,6 +32,34 @@ class Records(Protocol):
         ...
 
 
+class Talk(Protocol):
+    """What an attempt asks and receives; each blocking twin is for the thread of the action."""
+
+    def ask(self, question: Inquiry, /) -> Coroutine[Any, Any, Any]:
+        """Ask, and return the answer."""
+        ...
+
+    def blocking_ask(self, question: Inquiry, /) -> Any:  # noqa: ANN401 - as the action declares
+        """Ask, and return the answer."""
+        ...
+
+    def receive(self, kind: object, timeout: float | None) -> Coroutine[Any, Any, Any]:
+        """Return the next message, or ``None``."""
+        ...
+
+    def blocking_receive(self, kind: object, timeout: float | None) -> Any:  # noqa: ANN401 - as declared
+        """Return the next message, or ``None``."""
+        ...
+
+    def inbox(self, kind: object) -> AsyncGenerator[Any, None]:
+        """Yield every message."""
+        ...
+
+    def blocking_inbox(self, kind: object) -> Iterator[Any]:
+        """Yield every message."""
+        ...
+
+
 class RunningAttempt(Protocol):
     """A running attempt."""
 
@@ -42,6 +71,11 @@ class RunningAttempt(Protocol):
     @property
     def checkpoints(self) -> Records:
         """What it records for later attempts."""
+        ...
+
+    @property
+    def conversation(self) -> Talk:
+        """What it asks and receives."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":

@@ -15,7 +15,8 @@
     │   ├── RunEnded, AlreadyAnswered, InboxFull
     │   └── RateLimited, Unavailable
     ├── RunError                the run ended badly
-    │   └── RunCancelled, RunTimedOut, RunInterrupted, LimitExceeded, InternalError
+    │   ├── RunCancelled, RunTimedOut, RunInterrupted, LimitExceeded, InternalError
+    │   └── AnswerTimedOut
     ├── StoreError              operations must act
     │   └── Fenced, AppendConflict
     └── ProtocolError           the peer must act
@@ -50,6 +51,7 @@ from yieldwire.errors.call import (
 from yieldwire.errors.error import ProtocolError, YieldwireError
 from yieldwire.errors.errorobject import ErrorObject, FieldErrors, Json
 from yieldwire.errors.run import (
+    AnswerTimedOut,
     InternalError,
     LimitExceeded,
     RunCancelled,
@@ -69,6 +71,7 @@ from yieldwire.errors.usage import (
 __all__ = [
     "ActionError",
     "AlreadyAnswered",
+    "AnswerTimedOut",
     "AppendConflict",
     "CallError",
     "Conflict",

@@ -39,6 +39,17 @@ class RunInterrupted(RunError):
     text = "The run was interrupted; it is not known how far its work went."
 
 
+class AnswerTimedOut(RunError):
+    """Nobody answered a question of the action in time. The action can catch it."""
+
+    code = "ANSWER_TIMEOUT"
+    status = 504
+
+    def __init__(self, question: str, prompt: str) -> None:
+        self.data = {"question": question}
+        super().__init__(f"Nobody answered in time: {prompt}")
+
+
 class LimitExceeded(RunError):
     """The run's log exceeded a limit: too many events, too many bytes, or one too large."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -27,8 +27,10 @@ from yieldwire.executors import Work
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff
 from yieldwire.executors.checkpoints import Recorder
+from yieldwire.executors.conversation import Conversation
 from yieldwire.executors.drive import drive
 from yieldwire.executors.outcome import error_data, one_of, result_data
+from yieldwire.executors.past import Past
 from yieldwire.executors.services import Own, Services
 from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
@@ -66,7 +68,8 @@ class Attempt:
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._checkpoints: Recorder | None = None
-        self._recorded: Mapping[str, bytes] = {}
+        self._conversation: Conversation | None = None
+        self._past = Past()
         self._has_ended = False
         self.is_lost = False
         """Whether this attempt has lost the run and must not write its end."""
@@ -78,10 +81,10 @@ class Attempt:
         """Seconds until the next attempt, if this one has ended for another."""
         self.cancel_reason: str | None = None
 
-    def resume(self, log_bytes: int, recorded: Mapping[str, bytes]) -> None:
-        """Continue a log in which earlier attempts wrote ``log_bytes``, with their checkpoints."""
-        self._writer.budget.resume(log_bytes)
-        self._recorded = recorded
+    def resume(self, past: Past) -> None:
+        """Continue what earlier attempts wrote."""
+        self._past = past
+        self._writer.budget.resume(past.log_bytes)
 
     def _encoder(self) -> Callable[..., bytes]:
         chunk = self._work.action.signature.chunk
@@ -111,6 +114,8 @@ class Attempt:
         finally:
             for timer in self._timers:
                 timer.cancel()
+            if self._conversation is not None:
+                self._conversation.close()
             # These refer to this attempt, and a cycle would wait for the garbage collector.
             self._timers.clear()
             self._writer.spawn_flush = None
@@ -119,24 +124,12 @@ class Attempt:
         if middleware := self._services.middleware_of(self._work.action):
             return self._drive_within(middleware, self._context())
         # Helpers are started through the context: without a context no group is needed.
-        may_spawn = Context in self._work.action.signature.injected.values()
-        if may_spawn:
+        if Context in self._work.action.signature.injected.values():
             return self._drive_with_helpers(self._context)
         return drive(self._work, self._context, self._writer)
 
     def _context(self) -> Context:
-        return Context(
-            run_id=self.run.id,
-            action=self.run.action,
-            owner=self.run.owner,
-            quota_key=self.run.quota_key,
-            attempt=self.run.attempt,
-            labels=list(self.run.labels),
-            running=self,
-            opened=self._services.resources,
-            answer_link=self._services.answer_link,
-            **self._work.context,
-        )
+        return self._services.context(self.run, self._work, self)
 
     async def _drive_within(self, middleware: Sequence[Middleware], ctx: Context) -> object:
         async with AsyncExitStack() as stack:
@@ -147,7 +140,10 @@ class Attempt:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                return await drive(self._work, context, self._writer)
+                result = await drive(self._work, context, self._writer)
+                if self._conversation is not None:
+                    self._conversation.end()
+                return result
         except BaseExceptionGroup as errors:
             raise one_of(errors) from None
         finally:
@@ -373,11 +369,17 @@ class Attempt:
     def checkpoints(self) -> Recorder:
         """What the attempt records, and finds of earlier ones."""
         if self._checkpoints is None:
-            services = self._services
-            self._checkpoints = Recorder(
-                self, services.store, self.run, self._writer, services.limits, self._recorded
-            )
+            recorded = self._past.recorded
+            self._checkpoints = Recorder(self, self._services, self._writer, recorded)
         return self._checkpoints
+
+    @property
+    def conversation(self) -> Conversation:
+        """What the action asks and receives."""
+        if self._conversation is None:
+            action, asked = self._work.action, self._past.questions
+            self._conversation = Conversation(self, self._services, action, self._writer, asked)
+        return self._conversation
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
         """Run a helper in the run's own group; its output is written when it waits."""

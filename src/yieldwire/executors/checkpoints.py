@@ -17,26 +17,28 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.actions.step import NUMBER, Step
 from yieldwire.errors import Json, LimitExceeded, UsageError, YieldwireError
-from yieldwire.executors import RunLimits
 from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.services import Services
 from yieldwire.executors.writer import LogWriter, Thread
 from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 from yieldwire.log.run import RunRecord
-from yieldwire.stores import RunStore
 
 logger = logging.getLogger("yieldwire.worker")
 
 PLACE: Final = "saved"
-"""The checkpoint with the saved place: its value, and how far the inbox was read."""
-_NO_PLACE: Final = b'{"inbox":0,"value":null}'
+"""The checkpoint with the saved place: its value, and how far the attempt had talked by then."""
+_NO_PLACE: Final = b'{"asked":0,"inbox":0,"value":null}'
 _STEP: Final = "step:"
 """Before the name of a step in its checkpoint's name."""
 
 
 class Holder(Protocol):
     """The attempt."""
+
+    run: RunRecord
+    """The run, as it was when the attempt started."""
 
     def own(self, coroutine: Coroutine[Any, Any, None], /) -> "asyncio.Task[Any]":
         """Run a coroutine in a task that outlives the action."""
@@ -50,23 +52,24 @@ class Holder(Protocol):
 class Recorder:
     """What one attempt records, and finds of earlier ones.
 
-    ``recorded`` is what they recorded, and ``inbox`` the number of the last message before the
-    saved place; who reads the inbox moves it, and each save includes it.
+    ``recorded`` is what they recorded. ``inbox`` is the number of the last message that the action
+    received before the saved place, and ``asked`` the number of questions that got a number; the
+    conversation moves both, and each save includes them.
     """
 
     def __init__(
         self,
         holder: Holder,
-        store: RunStore,
-        run: RunRecord,
+        services: Services,
         writer: LogWriter,
-        limits: RunLimits,
         recorded: Mapping[str, bytes],
     ) -> None:
-        self._holder, self._store, self._run, self._writer = holder, store, run, writer
-        self._limits, self._recorded = limits, dict(recorded)
+        self._holder, self._run, self._writer = holder, holder.run, writer
+        self._store, self._limits = services.store, services.limits
+        self._recorded = dict(recorded)
         self._size = sum(len(name) + len(data) for name, data in recorded.items())
         place = from_json(recorded.get(PLACE, _NO_PLACE))
+        self.asked: int = place["asked"]
         self.inbox: int = place["inbox"]
         self._value = to_json(place["value"])
         self._due: tuple[int, bytes] | None = None
@@ -105,7 +108,7 @@ class Recorder:
             thread.call(partial(self._note, data))
 
     def _note(self, data: bytes) -> None:
-        place = b'{"inbox":%d,"value":%b}' % (self.inbox, data)
+        place = b'{"asked":%d,"inbox":%d,"value":%b}' % (self.asked, self.inbox, data)
         self._due = self._writer.last_put, place
         if self._saving is None or self._saving.done():
             self._saving = self._holder.own(self._write())

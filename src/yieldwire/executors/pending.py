@@ -58,6 +58,15 @@ class Pending:
             raise refusal
         return data
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of the attempt."""
+        return self._loop
+
+    def now(self) -> float:
+        """Return the store's time, as far as the attempt knows it."""
+        return self._epoch + self._time()
+
     def _refused(self, chunk: object, exc: Exception) -> InvalidOutput:
         return invalid_output(self._run.action, "chunk", chunk, exc)
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from yieldwire.actions.action import Action
+from yieldwire.actions.context import Context
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
-from yieldwire.executors import RunLimits
+from yieldwire.actions.running import RunningAttempt
+from yieldwire.executors import RunLimits, Work
 from yieldwire.hooks import NOBODY, Watch
+from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 
 Own: TypeAlias = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
@@ -32,3 +35,18 @@ class Services:
     shows_debug: Callable[[], bool] = lambda: False
     """Whether an error shows the details of an unexpected exception, for development."""
     watch: Watch = NOBODY
+
+    def context(self, run: RunRecord, work: Work, running: RunningAttempt) -> Context:
+        """Return the context of an attempt."""
+        return Context(
+            run_id=run.id,
+            action=run.action,
+            owner=run.owner,
+            quota_key=run.quota_key,
+            attempt=run.attempt,
+            labels=list(run.labels),
+            running=running,
+            opened=self.resources,
+            answer_link=self.answer_link,
+            **work.context,
+        )

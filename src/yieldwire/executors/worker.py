@@ -7,7 +7,7 @@ import asyncio
 import logging
 import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
@@ -21,6 +21,7 @@ from yieldwire.executors import Loader, Prepared, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
 from yieldwire.executors.tasks import Tasks
 from yieldwire.log.events import Block, EventType
@@ -213,19 +214,20 @@ class Worker:
         attempt.is_leased = self._lease is not None
         if run.seq:
             recorded = await self._ask(run.id, partial(self._store.saved, run.id))
-            attempt.resume(await self._log_bytes(run), recorded)
+            attempt.resume(await self._past(run, recorded))
         self._attempts[run_id] = attempt
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
         return attempt
 
-    async def _log_bytes(self, run: RunRecord) -> int:
-        size, after = 0, run.first_seq - 1
+    async def _past(self, run: RunRecord, recorded: Mapping[str, bytes]) -> Past:
+        past, after = Past(recorded), run.first_seq - 1
         while after < run.seq:
             page = await self._ask(run.id, partial(self._store.read, run.id, after))
-            size += sum(len(block.body) for block in page)
+            for block in page:
+                past.add(block)
             after = page[-1].last if page else run.seq
-        return size
+        return past
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # It needs something that no longer exists: an action, a file.

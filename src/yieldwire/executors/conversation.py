@@ -1,0 +1,386 @@
+"""The questions of one attempt, and the messages to it.
+
+Theory of operation. What others say is in the run's inbox in the store. One task reads it while
+somebody waits for something, and hands out each message in the order of acceptance: an answer to
+its question, everything else to the action. The answer gets into the log before anything that the
+action makes of it. The end of a question's time is a message too, which the attempt itself sends:
+what the store accepts first closes the question, for every process and every later attempt.
+
+An action that neither asks nor receives has no conversation, and costs nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from secrets import token_hex
+from typing import Any, Final, Protocol
+
+from pydantic_core import from_json, to_json
+
+from yieldwire.actions.action import Action
+from yieldwire.actions.message import MessageType
+from yieldwire.actions.question import UNSET, Inquiry
+from yieldwire.errors import (
+    AlreadyAnswered,
+    AnswerTimedOut,
+    LimitExceeded,
+    RunEnded,
+    StoreError,
+    UsageError,
+    ValidationFailed,
+    YieldwireError,
+)
+from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.checkpoints import Holder, Recorder
+from yieldwire.executors.services import Services
+from yieldwire.executors.writer import LogWriter, Thread
+from yieldwire.log.events import Event, EventType
+from yieldwire.log.message import Message
+from yieldwire.log.question import Questions
+from yieldwire.log.snapshot import iso_time
+from yieldwire.log.transitions import needs_readers
+
+logger = logging.getLogger("yieldwire.worker")
+
+TICK: Final = 15.0
+"""Seconds between two signals that a run with an open question needs no other reader."""
+_PAUSE: Final = 0.1
+"""Seconds before an inbox is read again that has answered early with nothing."""
+
+
+class Asker(Holder, Protocol):
+    """The attempt."""
+
+    @property
+    def checkpoints(self) -> Recorder:
+        """What it records for later attempts."""
+        ...
+
+
+class Conversation:
+    """What one attempt asks and receives.
+
+    ``questions`` are those that the log had when the attempt started.
+    """
+
+    def __init__(
+        self,
+        holder: Asker,
+        services: Services,
+        action: Action[..., Any, Any],
+        writer: LogWriter,
+        questions: Questions,
+    ) -> None:
+        self._holder, self._services, self._action = holder, services, action
+        self._writer, self._questions, self._store = writer, questions, services.store
+        self._run, self._records = holder.run, holder.checkpoints
+        self._asking: set[str] = set()
+        """The questions that were asked in this attempt, unless the asking was cancelled."""
+        self._answers: dict[str, asyncio.Future[Message]] = {}
+        """The answers of questions that were asked, or that somebody has answered."""
+        self._messages: list[Message] = []
+        """Those that nobody has received yet."""
+        self._receivers: set[asyncio.Future[None]] = set()
+        self._received = self._records.inbox
+        """The number of the last message that earlier attempts have received for good."""
+        self._read_to = 0
+        self._waits = self._waits_for_answers = 0
+        self._wanted = asyncio.Event()
+        """Whether the inbox must be read."""
+        self._reading: asyncio.Task[Any] | None = None
+        self._reader = token_hex(8)
+        self._held_until = 0.0
+        self._loop = writer.loop
+        self._has_ended = False
+
+    # Inquiry.
+
+    def ask(self, question: Inquiry, /) -> Coroutine[Any, Any, Any]:
+        """Ask, and return the answer. The question gets its id where this is called."""
+        _check_in_loop("an answer", "ask")
+        kind = self._kind(question)
+        number = self._records.asked + (question.id is None)
+        question_id = str(number) if question.id is None else question.id
+        if question_id in self._asking:
+            raise UsageError(f"The question {question_id!r} was asked before in this attempt.")
+        outcome = b"{}"
+        if question.default is not UNSET:
+            try:
+                outcome = b'{"value":%b}' % kind.dump(question.default)
+            except ValidationFailed as exc:
+                raise UsageError(f"ask(): default= does not match {kind.name}: {exc}") from exc
+        self._asking.add(question_id)
+        self._records.asked = number
+        return self._ask(question, question_id, kind, outcome)
+
+    def blocking_ask(self, question: Inquiry, /) -> Any:  # noqa: ANN401 - as the action declares
+        """Do the same in the thread of a blocking action."""
+        return self._thread("ask").wait_for(partial(self.ask, question))
+
+    def _kind(self, question: Inquiry) -> MessageType[Any]:
+        for kind in self._action.asks.values():
+            if kind.annotation == question.kind:
+                return kind
+        name = getattr(question.kind, "__name__", question.kind)
+        raise UsageError(
+            f"{self._action.name} asks for {name}, which it does not declare: write "
+            f"@actions.action(asks={name})."
+        )
+
+    async def _ask(
+        self, question: Inquiry, question_id: str, kind: MessageType[Any], outcome: bytes
+    ) -> Any:  # noqa: ANN401 - as the action declares
+        answer = self._answer_to(question_id)
+        try:
+            deadline = await self._tell(question, question_id, kind)
+            with self._waiting(for_answer=True):
+                await self._hold()
+                if not await _is_done(answer, deadline and deadline - self._writer.now()):
+                    await self._close(question_id, outcome)
+                message = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            self._asking.discard(question_id)  # the action can wait for the answer again
+            raise
+        if not message.is_timeout:
+            return kind.read(from_json(message.data))
+        told = from_json(message.data)
+        if "value" not in told:
+            raise AnswerTimedOut(question_id, question.prompt)
+        return kind.read(told["value"])
+
+    def _answer_to(self, question_id: str) -> "asyncio.Future[Message]":
+        answer = self._answers.get(question_id)
+        if answer is None:
+            answer = self._answers[question_id] = self._loop.create_future()
+        return answer
+
+    async def _tell(
+        self, question: Inquiry, question_id: str, kind: MessageType[Any]
+    ) -> float | None:
+        """Put a question into the log unless it is there, and return when its time is over."""
+        known = self._questions.find(question_id)
+        until = None
+        if question.timeout is not None:
+            until = iso_time(self._writer.now() + question.timeout)
+            until = until if known is None else known.get("expiresAt", until)
+        data = question.data(question_id, kind.name, kind.json_schema, until)
+        is_closed = known is None and self._questions.name_of(question_id) is not None
+        if not is_closed and known != (told := from_json(data)):
+            await self._put_question(data)
+            self._services.watch.question_asked(self._run, told)
+        return None if until is None else datetime.fromisoformat(until).timestamp()
+
+    async def _put_question(self, data: bytes) -> None:
+        if len(data) > (most := self._services.limits.max_event_bytes):
+            raise LimitExceeded(f"A question of {len(data)} bytes is over the limit of {most}.")
+        self._put(EventType.QUESTION, data)
+        try:
+            await self._writer.reach(self._writer.last_put)
+        except YieldwireError as exc:
+            self._holder.stop_by(exc)
+            raise
+
+    def _put(self, kind: EventType, data: bytes) -> None:
+        self._writer.put_encoded(b"!%b %b" % (kind.encode(), data))
+        self._questions.take(Event(0, kind, data))
+
+    async def _close(self, question_id: str, outcome: bytes) -> None:
+        """End the time for an answer. If there is one, that counts."""
+        limits, message = self._services.limits, Message(0, outcome, question_id, is_timeout=True)
+        most, most_bytes = limits.max_messages, limits.max_inbox_bytes
+        send = partial(self._store.send, self._run.id, message, most=most, most_bytes=most_bytes)
+        with suppress(AlreadyAnswered, RunEnded):
+            await with_backoff(send, limits.store_patience, self._run.id)
+
+    # Receiving.
+
+    def receive(self, kind: object, timeout: float | None) -> Coroutine[Any, Any, Any]:
+        """Return the next message; ``None`` if the time or the action's function is over."""
+        _check_in_loop("a message", "receive")
+        return self._receive(self._inbox_of(kind), timeout)
+
+    def blocking_receive(self, kind: object, timeout: float | None) -> Any:  # noqa: ANN401 - as declared
+        """Do the same in the thread of a blocking action."""
+        return self._thread("receive").wait_for(partial(self.receive, kind, timeout))
+
+    async def _receive(self, kind: MessageType[Any], timeout: float | None) -> Any:  # noqa: ANN401 - as declared
+        found = await self._next(kind, timeout)
+        return None if found is None else found[0]
+
+    def inbox(self, kind: object) -> AsyncGenerator[Any, None]:
+        """Yield every message, until the action's function is over."""
+        _check_in_loop("a message", "inbox")
+        return self._inbox(self._inbox_of(kind))
+
+    async def _inbox(self, kind: MessageType[Any]) -> AsyncGenerator[Any, None]:
+        while (found := await self._next(kind, None)) is not None:
+            yield found[0]
+
+    def blocking_inbox(self, kind: object) -> Iterator[Any]:
+        """Do the same in the thread of a blocking action."""
+        thread, of_kind = self._thread("inbox"), self._inbox_of(kind)
+        while (found := thread.wait_for(partial(self._next, of_kind, None))) is not None:
+            yield found[0]
+
+    def _inbox_of(self, kind: object) -> MessageType[Any]:
+        declared = self._action.inbox
+        if declared is None or declared.annotation != kind:
+            name = getattr(kind, "__name__", kind)
+            raise UsageError(
+                f"{self._action.name} receives {name}, which it does not declare: write "
+                f"@actions.action(inbox={name})."
+            )
+        return declared
+
+    async def _next(self, kind: MessageType[Any], timeout: float | None) -> tuple[Any] | None:
+        until = None if timeout is None else self._loop.time() + timeout
+        if not self._messages:
+            await self._look(0.0)
+        with self._waiting():
+            while True:
+                while self._messages:
+                    message = self._messages.pop(0)
+                    self._records.inbox = message.number
+                    try:
+                        return (kind.read(from_json(message.data)),)
+                    except ValidationFailed:
+                        extra = {"run_id": self._run.id}
+                        logger.warning("a message is ignored: it is not valid now", extra=extra)
+                if self._has_ended or not await self._hear(until):
+                    return None
+
+    async def _hear(self, until: float | None) -> bool:
+        """Wait for a message or the end, and return whether there was one in time."""
+        receiver: asyncio.Future[None] = self._loop.create_future()
+        self._receivers.add(receiver)
+        try:
+            return await _is_done(receiver, None if until is None else until - self._loop.time())
+        finally:
+            self._receivers.discard(receiver)
+
+    # The inbox.
+
+    @contextmanager
+    def _waiting(self, *, for_answer: bool = False) -> Generator[None, None, None]:
+        """Have the inbox read meanwhile."""
+        self._waits += 1
+        self._waits_for_answers += for_answer
+        self._wanted.set()
+        if self._reading is None and not self._has_ended:
+            self._reading = self._holder.own(self._read())
+        try:
+            yield
+        finally:
+            self._waits -= 1
+            self._waits_for_answers -= for_answer
+            if not self._waits and not self._questions:
+                self._wanted.clear()
+            if self._held_until and not self._waits_for_answers:
+                self._held_until = 0.0
+                self._holder.own(self._release())
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._wanted.wait()
+                if self._waits_for_answers:
+                    await self._hold()
+                begun = self._loop.time()
+                if not await self._look(TICK) and self._loop.time() - begun < _PAUSE:
+                    await asyncio.sleep(_PAUSE)
+        except YieldwireError as exc:
+            self._holder.stop_by(exc)
+
+    async def _look(self, wait: float) -> bool:
+        """Read the inbox, and return whether there was something new."""
+        read = partial(self._store.inbox, self._run.id, self._read_to, wait=wait)
+        messages = await with_backoff(read, self._services.limits.store_patience, self._run.id)
+        for message in messages:
+            if message.number > self._read_to:
+                self._read_to = message.number
+                self._take(message)
+        return bool(messages)
+
+    def _take(self, message: Message) -> None:
+        if message.question is None:
+            if message.number > self._received:
+                self._messages.append(message)
+                self._wake()
+            return
+        if self._questions.find(message.question) is not None:
+            self._put(EventType.ANSWER, _answer_data(message))
+        answer = self._answer_to(message.question)
+        if not answer.done():
+            answer.set_result(message)
+
+    def _wake(self) -> None:
+        for receiver in self._receivers:
+            if not receiver.done():
+                receiver.set_result(None)
+
+    async def _hold(self) -> None:
+        """Keep the run going without readers."""
+        now = self._loop.time()
+        if now + TICK > self._held_until and needs_readers(self._run):
+            self._held_until = now + 3 * TICK
+            with suppress(StoreError):  # the next tick tries again
+                await self._store.hold(self._run.id, self._reader, seconds=3 * TICK)
+
+    async def _release(self) -> None:
+        if not self._waits_for_answers:
+            with suppress(StoreError):
+                await self._store.hold(self._run.id, self._reader, seconds=0)
+
+    def _thread(self, name: str) -> Thread:
+        """Return the thread of the action, in which this is called."""
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001
+            raise UsageError(f"This would block the event loop: write ctx.{name}(…).")
+        if (thread := self._writer.bridge) is None:
+            raise UsageError(
+                f"ctx.blocking.{name}() belongs in the action itself, not in another thread."
+            )
+        return thread
+
+    # The end.
+
+    def end(self) -> None:
+        """End the waits for messages: the action's function is over, and so are its helpers."""
+        self._has_ended = True
+        self._wake()
+
+    def close(self) -> None:
+        """Stop reading: the attempt is over."""
+        self._has_ended = True
+        if self._loop.is_closed():
+            return
+        self._wake()
+        if self._reading is not None:
+            self._reading.cancel()
+        for answer in self._answers.values():
+            answer.cancel()
+
+
+async def _is_done(waited: "asyncio.Future[Any]", timeout: float | None) -> bool:
+    """Wait at most ``timeout`` seconds, without cancelling what is waited for."""
+    left = None if timeout is None else max(0.0, timeout)
+    done, _ = await asyncio.wait({waited}, timeout=left)
+    return bool(done)
+
+
+def _answer_data(message: Message) -> bytes:
+    known = {"id": message.question}
+    if message.is_timeout:
+        outcome = from_json(message.data)
+        by = {"by": None} if "value" in outcome else {}
+        return to_json({**known, **outcome, **by, "timedOut": True})
+    return to_json({**known, "value": from_json(message.data), "by": message.by})
+
+
+def _check_in_loop(what: str, name: str) -> None:
+    if asyncio._get_running_loop() is None:  # noqa: SLF001
+        raise UsageError(
+            f"Blocking code waits for {what} in its own thread: write ctx.blocking.{name}(…)."
+        )
