@@ -88,7 +88,7 @@ export class Wire {
   /** A short request that is safe to repeat, retried until it is answered; returns its JSON. `onLost` is called when a try has failed. */
   async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void, content: string | FormData = "{}"): Promise<unknown> {
     const body = method === "POST" ? content : undefined;
-    const request = { path, method, headers, body, keepalive: ((body as string | undefined)?.length ?? LASTING) < LASTING };
+    const request = { path, method, headers, body, keepalive: (body as string)?.length < LASTING }; // neither without a body nor with a form
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
