@@ -105,7 +105,7 @@ async def no_strangers(ctx: Context) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    app = App(guards=[no_strangers], timing=Timing(sweep_every=SOON))
+    app = App(guards=[no_strangers], timing=Timing(grace=0, sweep_every=SOON))
 
     @app.action
     async def count(to: int, ctx: Context) -> AsyncIterator[str]:

@@ -16,8 +16,16 @@ from tests.support.slowreading import UNHARMED, play, play_all, random_stacks
 from tests.support.stacked import MIDDLEWARES, SECONDS, Stacked
 from tests.support.wire import fetch, request
 
+SERVERS = ["asyncio and h11", "uvloop and httptools", "granian"]
 
-@pytest.fixture(scope="module", params=["asyncio and h11", "uvloop and httptools", "granian"])
+
+@pytest.fixture
+def stacks(request: pytest.FixtureRequest) -> list[list[str]]:
+    """Stacks of middlewares, others for each server; `make soak` has far more."""
+    return random_stacks(SERVERS.index(request.node.callspec.params["port"]))
+
+
+@pytest.fixture(scope="module", params=SERVERS)
 def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a server of the application."""
     with ExitStack() as stack:
@@ -67,10 +75,9 @@ async def test_runs_complete_behind_each_middleware_and_before_slow_readers(port
     assert outcomes == dict.fromkeys(MIDDLEWARES, UNHARMED)
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_runs_complete_behind_any_stacks_of_middlewares(port: int, seed: int) -> None:
-    stacks = random_stacks(seed)
-
+async def test_runs_complete_behind_any_stacks_of_middlewares(
+    port: int, stacks: list[list[str]]
+) -> None:
     outcomes = await play_all(port, stacks)
 
     assert outcomes == dict.fromkeys(map(", ".join, stacks), UNHARMED)
