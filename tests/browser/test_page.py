@@ -456,7 +456,6 @@ async def test_an_event_is_picked_by_keyboard_and_shown_whole(url: str, page: Pa
     )
 
 
-@pytest.mark.timeout(180)  # more than is waited for its run
 async def test_a_hundred_thousand_events_never_hold_the_page_up(url: str, page: Page) -> None:
     await open_action(page, url, "flood", events=FLOOD)
     await page.evaluate(WATCH_THE_FRAMES)
@@ -478,7 +477,6 @@ async def test_a_hundred_thousand_events_never_hold_the_page_up(url: str, page: 
     )
 
 
-@pytest.mark.timeout(180)  # more than is waited for its run
 async def test_the_page_keeps_a_limited_number_of_bytes_of_events_and_says_so(
     url: str, page: Page
 ) -> None:

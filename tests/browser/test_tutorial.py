@@ -16,8 +16,7 @@ from tests.browser.test_page import AXE, CHECK
 from tests.docs.blocks import DOCS, FENCE, ROOT
 from tests.support.server import announced
 
-# Building the page and starting a server is part of the first test.
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TYPESCRIPT = ROOT / "typescript"
 TEMPLATE = {  # as Vite's template has them

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.durability.cuts import Cutting
 
 
-@pytest.mark.timeout(120)
 async def test_a_stream_that_is_cut_ten_times_is_read_whole(tmp_path: Path) -> None:
     cutting = Cutting(tmp_path, seed=1, cuts_each=10)
 
