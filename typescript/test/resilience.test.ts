@@ -16,6 +16,7 @@ interface Actions {
   count: Action<{ to: number; pause?: number; name?: string }, { type: "text"; text: string }, number>;
   again: Action<{ to: number; pause?: number }, unknown, number>;
   onward: Action<{ to: number }, { type: "text"; text: string }, number>;
+  publish: Action<{ plan: string }, { type: "text"; text: string }, boolean, never, { Decision: { publish: boolean } }, { tone: "warm" | "sober" }>;
   started: Action<{ name: string }, never, number>;
   slow: Action<{ wait: number }, unknown, string>;
 }
@@ -72,6 +73,21 @@ test("a run that saves its place keeps what came before it over a server that wa
   const late = await all(run);
   expect(kept).toBeGreaterThan(0);
   expect([run.text, late.map(({ text }) => text).join(""), run.attempt]).toEqual([numbersTo(30), numbersTo(30), 2]);
+});
+
+test("a question stays open over a server that was killed and restarted, and can still be answered", async () => {
+  const own = await mortal();
+  const run = createClientIn<Actions>(HURRIED, { url: own.url }).publish({ plan: "a" });
+  await run.send({ tone: "warm" });
+
+  for await (const { type } of run.events()) {
+    if (type !== "question") continue;
+    await own.kill().then(() => own.start());
+    const [question] = run.questions;
+    await run.answer(question!, { publish: true });
+  }
+
+  expect([run.attempt, run.questions, run.text, await run.result()]).toEqual([2, [], "warm decided", true]);
 });
 
 // A row of "What happens when" in the docs.

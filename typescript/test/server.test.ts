@@ -13,6 +13,7 @@ interface Actions {
   hang: Action<Record<string, never>, Progress, null>;
   crowded: Action<Record<string, never>, never, number>;
   draft: Action<Record<string, never>, unknown, string>;
+  publish: Action<{ plan: string }, Text, boolean, never, { Decision: { publish: boolean } }, { tone: "warm" | "sober" }>;
   listen: Action<Record<string, never>, Text, null, never, NoAsks, { tone: "warm" | "sober" }>;
   load: Action<{ file: File; more?: File[] }, Progress, Record<string, number>>;
   ticks: Action<{ to?: number }, number, null>;
@@ -212,4 +213,24 @@ test("an action without an inbox takes no messages", async () => {
   await expect((run as Run).send("hello")).rejects.toMatchObject({ code: "NOT_FOUND", message: expect.stringContaining("inbox=") });
 
   await run.stop();
+});
+
+test.each(["auto", "polling"] as const)("a question is seen and answered by a client that follows by %s, and the first answer counts", async (transport) => {
+  const { publish } = createClient<Actions>({ url: server.url, token: "kate", transport });
+  const run = publish({ plan: "a" });
+  const seen: string[] = [];
+
+  await run.send({ tone: "warm" });
+  for await (const event of run.events()) {
+    seen.push(event.type);
+    if (event.type !== "question") continue;
+    expect(run.questions).toEqual([event.data]);
+    expect(event.data).toMatchObject({ id: "1", prompt: "Publish a?", name: "Decision", detail: ["a"] });
+    await expect(run.answer("1", {} as { publish: boolean })).rejects.toMatchObject({ code: "VALIDATION_ERROR", fieldErrors: { publish: [expect.any(String)] } });
+    await run.answer(event.data, { publish: true });
+    await expect(run.answer(event.data, { publish: false })).rejects.toMatchObject({ code: expect.stringMatching("ALREADY_ANSWERED|RUN_ENDED") });
+  }
+
+  expect(seen).toEqual(["chunk", "question", "answer", "chunk", "done"]);
+  expect([run.text, run.questions, await run.result()]).toEqual(["warm decided", [], true]);
 });

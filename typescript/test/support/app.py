@@ -122,6 +122,22 @@ async def listen() -> AsyncIterator[Text]:
     await asyncio.Event().wait()
 
 
+class Decision(BaseModel):
+    """Whether a text is published."""
+
+    publish: bool
+
+
+@actions.action(linger=None, retries=3, asks=Decision, inbox=Wish)
+async def publish(plan: str, ctx: Context) -> AsyncIterator[Text | Result[bool]]:
+    """Take a wish, and ask whether to publish."""
+    if wish := await ctx.receive(Wish):
+        yield Text(f"{wish.tone} ")
+    decision = await ctx.ask(Decision, f"Publish {plan}?", detail=[plan])
+    yield Text("decided")
+    yield Result(decision.publish)
+
+
 @actions.action(linger=None)
 async def slow(wait: float) -> AsyncIterator[Text | Result[str]]:
     """Say nothing for a while."""
