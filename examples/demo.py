@@ -11,12 +11,14 @@ kill it during an import and start it again, and the import continues at its row
 
 import os
 
-from examples import batch, clock, import_airports, typewriter
+from examples import approval, batch, clock, import_airports, typewriter
 from yieldwire import Actions, Timing
 
 actions = Actions(
     store=os.environ.get("DEMO_STORE", "sqlite:///demo.db"),
     timing=Timing(lease=3.0),  # seconds until a killed server's runs continue
+    secret=os.environ.get("LINK_SECRET", "for the demo only, on this machine"),
+    url=os.environ.get("DEMO_URL", "http://127.0.0.1:8765/api/_actions"),
 )
-for example in (import_airports, typewriter, batch, clock):
+for example in (import_airports, typewriter, batch, clock, approval):
     actions.include(example.actions)

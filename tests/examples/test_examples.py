@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from examples import batch, clock, demo, import_airports, plain_form, typewriter
+from examples import approval, batch, clock, demo, import_airports, plain_form, typewriter
 from yieldwire import ActionError, Actions, Upload
 
 HEADER = "icao,iata,name,city,subd,country,elevation,lat,lon,tz,lid\n"
@@ -199,9 +199,32 @@ async def test_the_clock_continues_until_it_is_stopped(actions: Actions) -> None
 def test_the_demo_has_the_actions_of_every_example() -> None:
     names = [action.name for action in demo.actions.app.registry.actions]
 
-    assert names == ["import_airports", "typewriter", "write_invoices", "clock"]
+    assert names == ["import_airports", "typewriter", "write_invoices", "clock", "publish"]
 
 
 def test_the_plain_form_posts_to_an_action_without_any_script() -> None:
     assert 'action="/api/_actions/import_airports"' in plain_form.PAGE
     assert "<script" not in plain_form.PAGE
+
+
+async def published(actions: Actions, decision: approval.Decision) -> object:
+    """Decide about a draft when the question is open, and return the run's result."""
+    run = await actions.start(approval.publish, draft="The ferry leaves at seven.")
+    async for event in run.events():
+        if event.type == "question":
+            await run.answer("approval", decision)
+    return await run.result()
+
+
+async def test_a_draft_is_published_once_somebody_has_approved_it() -> None:
+    actions = approval.actions
+    async with actions.lifespan():
+        told = [
+            await published(actions, decision)
+            for decision in (
+                approval.Decision(approved=True),
+                approval.Decision(approved=False, note="Too early."),
+            )
+        ]
+
+    assert told == ["Published.", "Not published. Too early."]

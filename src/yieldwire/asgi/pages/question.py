@@ -1,6 +1,7 @@
 """A question of a run as a part of a page: what is asked, and the form that answers it."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from urllib.parse import quote
 
 from yieldwire.asgi.pages import PageContent
@@ -32,12 +33,18 @@ def question_part(question: Question, target: str) -> Markup:
         "section",
         tag("h2", question["prompt"], id=id_),
         None if detail is None else shown(detail, None),
-        None if until is None else tag("p", "Until ", tag("time", until, datetime=until)),
+        None if until is None else _deadline(until),
         question_form(question, target).markup({}),
         data_role="question",
         data_question=question["id"],
         aria_labelledby=id_,
     )
+
+
+def _deadline(until: str) -> Markup:
+    at = datetime.fromisoformat(until)
+    words = tag("time", f"{at.day} {at:%B %Y, %H:%M} UTC", datetime=until)
+    return tag("p", "Can be answered until ", words, class_="muted")
 
 
 def questions_part(questions: Iterable[Question], run: str, query: str) -> Markup:

@@ -4,6 +4,7 @@ import { hashOf, hashOfRun } from "./address.js";
 import { el, ICONS, iconButton, show } from "./dom.js";
 import { duration, number, shortId } from "./format.js";
 import { Output } from "./output.js";
+import { Questions } from "./questions.js";
 import { RunRecord } from "./record.js";
 import { Spark } from "./spark.js";
 import { TerminalBox } from "./terminal.js";
@@ -41,6 +42,7 @@ export class Panel {
   #page;
   #name;
   #output = new Output();
+  #questions = new Questions((question, value) => this.run.answer(question, value));
   #times;
   #timeline;
   #spark = new Spark();
@@ -103,6 +105,7 @@ export class Panel {
       this.#spark.element,
       this.#trouble,
       this.#record.warning,
+      this.#questions.element,
       this.#output.element,
       this.#timeline.element,
       this.#record.element,
@@ -224,6 +227,7 @@ export class Panel {
     if (run.id) Object.assign(this.#id, { href: hashOfRun(run.id), title: `Link to ${run.id}` });
     show(this.#facts, this.#figures());
     show(this.#trouble, this.#troubles());
+    this.#questions.show(run.questions);
     this.#spark.draw(this.#lastedMs);
     this.#drawVerbs(isOver);
   }
