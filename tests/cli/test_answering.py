@@ -38,6 +38,12 @@ async def publish(ctx: Context) -> AsyncIterator[Text]:
     yield Text(f"sure: {await ctx.ask(bool, 'Sure?')}\\n")
 
 
+@actions.action(asks=Decision, linger=None)
+async def choose(ctx: Context) -> None:
+    ctx.spawn(ctx.ask(Decision, "Right?", id="right"))
+    await ctx.ask(Decision, "Left?", id="left")
+
+
 @actions.action(inbox=Wish, linger=None)
 async def draw(ctx: Context) -> AsyncIterator[Text]:
     yield Text("Drawing.\\n")
@@ -194,22 +200,34 @@ def test_an_answer_is_checked_and_the_first_one_counts(say: Say, asking: str) ->
     assert refused.code == 3
     assert "  copies: Input should be greater than 0" in refused.err
     assert first == Said(0, "Question 1 is answered.\n", "")
-    assert second.code in {2, 3}
-    accepted = say("answer", asking, "no", "--json")
+    assert (second.code, second.err) == (3, "NOT_FOUND: No question '1' is open; open: 2.\n")
+    accepted = say("answer", asking, "2", "no", "--json")
     assert json.loads(accepted.out)["number"] == 2
 
 
-@pytest.mark.parametrize("words", [["yes"], ["approved=perhaps"], ["7", "approved=yes"]])
-def test_an_answer_that_cannot_be_read_is_not_sent(say: Say, asking: str, words: list[str]) -> None:
-    assert say("answer", asking, *words).code == 2
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["yes"], 3, "NOT_FOUND: No question 'yes' is open; open: 1."),
+        (["7", "approved=yes"], 3, "NOT_FOUND: No question '7' is open; open: 1."),
+        (["approved=perhaps"], 2, "approved: 'perhaps' cannot be read as boolean."),
+        (["1", "yes"], 2, "'yes' is not an argument; write key=value"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_not_sent(
+    say: Say, asking: str, words: list[str], code: int, told: str
+) -> None:
+    ended = say("answer", asking, *words)
+
+    assert (ended.code, ended.err.startswith(told)) == (code, True), ended.err
 
 
 def test_a_run_that_asks_nothing_says_so(say: Say) -> None:
     run_id = say("call", "draw", "--detach").out.strip()
 
-    ended = say("answer", run_id, "yes")
+    ended = say("answer", run_id, "sure=yes")
 
-    assert (ended.code, ended.err) == (3, f"NOT_FOUND: No question of the run {run_id} is open.\n")
+    assert (ended.code, ended.err) == (3, "NOT_FOUND: The answer has no question; open: none.\n")
     assert say("answer", run_id) == Said(0, "", "")
 
 
@@ -232,10 +250,24 @@ def test_a_message_has_a_content(say: Say) -> None:
 
 def test_a_tail_shows_the_questions_of_a_run(say: Say, asking: str) -> None:
     say("answer", asking, "approved=yes")
-    say("answer", asking, "yes")
+    say("answer", asking, "2", "yes")
 
     shown = say("tail", asking)
 
     assert shown.code == 0
     assert "Question 1: Publish this?\n" in shown.err
     assert "Question 2 was answered by ada: true\n" in shown.err
+
+
+def test_of_several_open_questions_one_is_named(say: Say) -> None:
+    run_id = say("call", "choose", "--detach").out.strip()
+    while say("answer", run_id).out.count("\n") < 2:
+        pass
+
+    unnamed = say("answer", run_id, "approved=yes")
+    named = say("answer", run_id, "right", "approved=yes")
+
+    told = "Write the id of the question before the answer; open: left, right.\n"
+    assert (unnamed.code, unnamed.err) == (2, told)
+    assert named.out == "Question right is answered.\n"
+    assert say("cancel", run_id).code == 0

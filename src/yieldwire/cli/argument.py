@@ -79,6 +79,11 @@ def read_value(words: Sequence[str], schema: Schema) -> object:
     return _whole("value", field, found)
 
 
+def is_field(word: str) -> bool:
+    """Whether a word on a command line is a field with its value, or a whole value as JSON."""
+    return _ARGUMENT.fullmatch(word) is not None or word.startswith(("{", "["))
+
+
 def read_text(name: str, text: str, field: Field) -> object:
     """Return the value of a field for a text that a person wrote.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from yieldwire.cli.argument import read_value
+from yieldwire.cli.argument import is_field, read_value
 from yieldwire.cli.command.program import AsJson, Header, RunId, TokenOption, Url, cli
 from yieldwire.cli.display import list_questions
 from yieldwire.cli.help import CODES_OF_MESSAGES, VALUES, Command, examples
@@ -36,7 +36,7 @@ def answer(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY=VALUE", help="The question's id, if several are open; then the answer."
+            metavar="KEY=VALUE", help="The question's id, if it is needed; then the answer."
         ),
     ] = None,
     *,
@@ -46,9 +46,9 @@ def answer(
 ) -> None:
     """Answer a question of a run, or list the open ones.
 
-    Without an answer it lists the questions that are open, with what their answers consist of. If
-    there are several, the first word is the id of one. An answer with fields is written KEY=VALUE;
-    a single value is written alone, such as yes. The first answer to a question counts.
+    Without an answer it lists the questions that are open, with what their answers consist of. An
+    answer with fields is written KEY=VALUE. A single value, such as yes, is written after the id of
+    its question, which is also needed if several are open. The first answer to a question counts.
     """
     address = address_of(url, token, header)
 
@@ -60,7 +60,7 @@ def answer(
             if not rest:
                 list_questions(chosen, as_json=as_json)
                 return Outcome.COMPLETED
-            question = _only(chosen, run)
+            question = _only(chosen)
             value = read_value(rest, question["schema"])
             accepted = await attached.answer(question["id"], value)
         if as_json:
@@ -118,18 +118,34 @@ def send(
 def _chosen(
     questions: Sequence[AskedQuestion], words: Sequence[str]
 ) -> tuple[Sequence[AskedQuestion], Sequence[str]]:
-    """Return the question that the first word names, or all of them, and the other words."""
-    named = [one for one in questions if words and one["id"] == words[0]]
-    return (named, words[1:]) if named else (questions, words)
+    """Return the question that the first word names, or all of them, and the other words.
+
+    The first word is never taken for an answer without fields: it could be meant as the id of a
+    question that has been answered, and would answer another one.
+
+    Raises:
+        NotFound: If the question is not open.
+    """
+    if not words:
+        return questions, words
+    named = [one for one in questions if one["id"] == words[0]]
+    if named:
+        return named, words[1:]
+    if not is_field(words[0]):
+        raise NotFound(f"No question {words[0]!r} is open; {_open(questions)}.")
+    return questions, words
 
 
-def _only(questions: Sequence[AskedQuestion], run_id: str) -> AskedQuestion:
+def _only(questions: Sequence[AskedQuestion]) -> AskedQuestion:
+    if len(questions) == 1:
+        return questions[0]
     if not questions:
-        raise NotFound(f"No question of the run {run_id} is open.")
-    if len(questions) > 1:
-        ids = ", ".join(question["id"] for question in questions)
-        raise UsageError(f"Several questions are open; name one of them after the run: {ids}.")
-    return questions[0]
+        raise NotFound(f"The answer has no question; {_open(questions)}.")
+    raise UsageError(f"Write the id of the question before the answer; {_open(questions)}.")
+
+
+def _open(questions: Sequence[AskedQuestion]) -> str:
+    return f"open: {', '.join(str(question['id']) for question in questions) or 'none'}"
 
 
 async def _inbox_of(client: AsyncClient, run_id: str) -> Schema:
