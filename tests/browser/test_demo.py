@@ -59,6 +59,7 @@ async def test_a_file_is_uploaded_and_its_progress_bar_moves_to_the_result(
     await page.goto(f"{demo}#/action/import_airports")
     await page.locator("form#action-form input[name=file]").set_input_files(AIRPORTS)
 
+    await page.fill("form#action-form [name=pace]", "0.002")
     await page.evaluate(WATCH_THE_BAR)
     await page.click("button#run")
 

@@ -1,20 +1,32 @@
 """Every example does what it says, run in process, to its end."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from examples import approval, batch, clock, demo, import_airports, plain_form, typewriter
-from yieldwire import ActionError, Actions, Upload
+from tests.support.kept import kept
+from yieldwire import ActionError, Actions, Timing, Upload
+from yieldwire.stores import Reach
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.testing import MovingClock
 
 HEADER = "icao,iata,name,city,subd,country,elevation,lat,lon,tz,lid\n"
 PARIS = "LFPG,CDG,Charles de Gaulle,Paris,Ile-de-France,FR,392,49.01,2.55,Europe/Paris,\n"
 ORLY = "LFPO,ORY,Orly,Paris,Ile-de-France,FR,291,48.72,2.36,Europe/Paris,\n"
 TEGEL = "EDDT,TXL,Tegel,Berlin,Berlin,DE,122,52.56,13.29,Europe/Berlin,\n"
+
+
+class SharedStore(MemoryStore):
+    """Says that other processes share it, so its runs are leased."""
+
+    reach: ClassVar[Reach] = "machine"
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -90,6 +102,27 @@ async def test_importing_twice_leaves_every_airport_there_once(actions: Actions)
         await run.result()
 
     assert airports_in(import_airports.DATABASE) == [("LFPG", 392.0)]
+
+
+async def test_an_import_whose_server_is_lost_continues_at_its_row() -> None:
+    clock = MovingClock()
+    store = SharedStore(clock=clock)
+    actions = Actions(store=store, clock=clock, timing=Timing(sweep_every=3600.0))
+    actions.include(demo.actions)
+    async with actions.lifespan():
+        run = await actions.start(import_airports.import_airports, {"pace": 0.002})
+        async for _ in run.events():
+            break
+        while not (await store.get(run.id)).saved_seq:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+
+        clock.advance(60)  # longer than a lease
+        await actions.app.sweep()
+        events = [event async for event in run.events()]
+
+    restarts = [event.value["attempt"] for event in events if event.type == "restarted"]
+    assert restarts == [2]
+    assert [event.value["current"] for event in kept(events)] == [*range(100, 28_201, 100), 28_298]
 
 
 async def test_a_file_from_a_spreadsheet_can_begin_with_a_byte_order_mark(

@@ -222,6 +222,19 @@ async def test_a_save_of_another_thread_has_no_place(
     assert "ctx.save() belongs in the action itself, not in another thread" in caplog.text
 
 
+async def test_blocking_code_can_save_within_a_loop_of_its_own(app: App) -> None:
+    async def inner(ctx: Context) -> None:
+        ctx.save("inner")
+
+    def act(ctx: Context) -> object:
+        if ctx.attempt == 1:
+            asyncio.run(inner(ctx))
+            raise Fail
+        return ctx.saved
+
+    assert (await repeated(app, act)).end == ("done", {"result": "inner"})
+
+
 async def test_each_place_has_the_number_of_the_last_message_before_it(app: App) -> None:
     async def act(ctx: Context) -> int:
         assert ctx.running is not None
@@ -403,10 +416,13 @@ async def test_the_chunks_before_a_step_are_in_the_log_before_its_record(app: Ap
             seqs.append((await self.get(run_id)).seq)
             await super().save(run_id, name, data, seq=seq, fence=fence)
 
+    async def three() -> int:
+        return 3  # without a wait, at which the chunks would be written anyway
+
     async def act(ctx: Context) -> AsyncIterator[int]:
         yield 1
         yield 2
-        yield await ctx.step("three", abs, -3)
+        yield await ctx.step("three", three)
 
     async with opened(App(store=Store())) as other:
         await call(other, act)

@@ -1,7 +1,7 @@
 """An error that `retries` names leads to another attempt, after a pause."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -202,24 +202,60 @@ async def test_a_store_that_fails_then_makes_the_error_the_end() -> None:
         assert (await call(app, act)).end[1]["code"] == "BUSY"
 
 
-async def test_the_last_place_of_an_attempt_is_stored_when_its_process_stops() -> None:
+class SlowlySaving(SharedStore):
+    """Takes a while for each place, and notes when it has it, and when a lease is given up."""
+
+    def __init__(self, clock: MovingClock) -> None:
+        super().__init__(clock=clock)
+        self.steps: list[str] = []
+
+    async def save(
+        self, run_id: str, name: str, data: bytes, *, seq: int | None = None, fence: int
+    ) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await super().save(run_id, name, data, seq=seq, fence=fence)
+        self.steps.append("saved")
+
+    async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
+        if lease == 0:
+            self.steps.append("released")
+        return await super().heartbeat(run_id, fence=fence, lease=lease)
+
+
+@pytest.mark.parametrize("is_blocking", [False, True])
+async def test_the_last_place_of_an_attempt_is_stored_when_its_process_stops(
+    *, is_blocking: bool
+) -> None:
     clock = MovingClock()
-    store = SharedStore(clock=clock)
+    store = SlowlySaving(clock)
     app = App(store=store, timing=replace(QUIET, lease=60.0), clock=clock)
 
-    async def act(ctx: Context) -> AsyncIterator[int]:
-        yield 1
-        ctx.save("one")
-        yield 2
+    async def endless() -> None:
         await asyncio.Event().wait()
 
-    run = await app.start(app.action(retries=1)(act))
+    async def act(ctx: Context) -> AsyncIterator[int]:
+        try:
+            yield 1
+            await endless()
+        finally:
+            ctx.save("one")
+
+    def act_here(ctx: Context) -> Iterator[int]:
+        try:
+            yield 1
+            ctx.blocking.step("endless", endless)
+        finally:
+            ctx.save("one")
+
+    run = await app.start(app.action(retries=1)(act_here if is_blocking else act))
     await first_chunk(run)
 
     await app.close()
     clock.advance(0.001)
     (taken,) = await store.sweep()
 
+    assert store.steps == ["saved", "released"]
     assert await store.saved(run.id) == {"saved": b'{"asked":0,"inbox":0,"value":"one"}'}
     assert (taken.status, taken.saved_seq) == (Status.PENDING, 1)
 
@@ -234,4 +270,6 @@ async def pending(app: App, run: Run[Any]) -> None:
     """Return once the run waits for its next attempt."""
     async with asyncio.timeout(SOON):
         while (await app.snapshot(run.id))["status"] != "pending":  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        for _ in range(20):  # its attempt is over by then
             await asyncio.sleep(0)

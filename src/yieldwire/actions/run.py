@@ -121,6 +121,9 @@ class Run(Generic[T]):
     async def __aiter__(self) -> AsyncGenerator[Json, None]:
         """Yield the chunks of the action, as plain JSON values.
 
+        If the run is restarted, the chunks after its saved place come again: what was yielded
+        cannot be taken back. `events` tells of it, with ``restarted`` and what it keeps.
+
         Raises:
             ActionError: If the run fails with an error of the action's own.
             RunError: If it is cancelled, or fails for another reason.

@@ -100,6 +100,9 @@ class RemoteRun:
     async def __aiter__(self) -> AsyncGenerator[Json, None]:
         """Yield the chunks of the action, as plain JSON values.
 
+        If the run is restarted, the chunks after its saved place come again: what was yielded
+        cannot be taken back. `events` tells of it, with ``restarted`` and what it keeps.
+
         Raises:
             YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
         """

@@ -99,7 +99,7 @@ class Recorder:
             check_readable(data)
         except Exception as exc:
             raise invalid_output(self._run.action, "saved", value, exc) from exc
-        thread = None if _is_in_loop() else self._thread("ctx.save()")
+        thread = None if self._is_in_loop() else self._thread("ctx.save()")
         self._reserve(PLACE, data)
         self._value, self._saves = data, self._saves + 1
         if thread is None:
@@ -148,7 +148,7 @@ class Recorder:
 
     def step(self, step: Step, /) -> Coroutine[Any, Any, Any]:
         """Return the step's recorded result, or make the call and record its result."""
-        if not _is_in_loop():
+        if not self._is_in_loop():
             raise UsageError("A blocking action waits for a step: write ctx.blocking.step(…).")
         return self._step(step, self._key(step.name))  # numbered now, in the order of the calls
 
@@ -171,7 +171,7 @@ class Recorder:
 
     def blocking_step(self, step: Step, /) -> Any:  # noqa: ANN401 - the function's own type
         """Do the same in the thread of a blocking action."""
-        if _is_in_loop():
+        if self._is_in_loop():
             raise UsageError("This would block the event loop: write await ctx.step(…).")
         thread, key = self._thread("ctx.blocking.step()"), self._key(step.name)
         if (data := self._recorded.get(key)) is not None:
@@ -227,6 +227,10 @@ class Recorder:
 
     # Both.
 
+    def _is_in_loop(self) -> bool:
+        """Whether this is called in the attempt's loop: blocking code can have one of its own."""
+        return asyncio._get_running_loop() is self._writer.loop  # noqa: SLF001
+
     def _thread(self, what: str) -> Thread:
         """Return the thread of the action, in which this is called."""
         if (thread := self._writer.bridge) is None:
@@ -250,7 +254,3 @@ class Recorder:
 
 async def _awaited(result: Awaitable[object]) -> object:
     return await result
-
-
-def _is_in_loop() -> bool:
-    return asyncio._get_running_loop() is not None  # noqa: SLF001

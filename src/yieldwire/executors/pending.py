@@ -37,7 +37,9 @@ class Pending:
         self._full: list[tuple[list[bytes], int]] = []
         """Full blocks of chunks before the pending ones, with their bytes. Empty if none pend."""
         self._failure: LimitExceeded | None = None
-        self._loop, self._time = loop, loop.time
+        self.loop: Final = loop
+        """The event loop of the attempt."""
+        self._time = loop.time
         self._put_at = self._time()
         """When the last chunk came."""
         self._epoch = (run.started_at or 0.0) - self._put_at
@@ -57,11 +59,6 @@ class Pending:
         if len(data) > self._checked_bytes and (refusal := self._refusal_of(chunk, data)):
             raise refusal
         return data
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop of the attempt."""
-        return self._loop
 
     def now(self) -> float:
         """Return the store's time, as far as the attempt knows it."""

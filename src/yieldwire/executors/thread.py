@@ -196,6 +196,8 @@ async def run_blocking(
             await bridge.wait_for_news()
             with suppress(YieldwireError):
                 _put(bridge, writer)
+        with suppress(YieldwireError):
+            _put(bridge, writer)
         raise
     finally:
         writer.bridge = None  # a cycle would wait for the garbage collector

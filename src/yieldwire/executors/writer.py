@@ -142,7 +142,7 @@ class LogWriter(Pending):
         except LimitExceeded:
             if was_full or (self._failure is not None and not self._is_stepping):
                 # The action ignored it, or has not seen it yet: the run ends anyway.
-                self._loop.call_soon(self._kick)
+                self.loop.call_soon(self._kick)
             raise
 
     @property
@@ -166,7 +166,7 @@ class LogWriter(Pending):
             raise self._refusal()
         if not self._pending:
             if not self._is_stepping:
-                self._loop.call_soon(self._kick)
+                self.loop.call_soon(self._kick)
         elif self._pending_bytes >= BLOCK_BYTES or len(self._pending) >= MOST_BLOCK_EVENTS:
             self._full.append((self._pending, self._pending_bytes))
             self._pending, self._pending_bytes = [], 0
@@ -340,7 +340,7 @@ class LogWriter(Pending):
     async def _wait_idle(self) -> None:
         while self._busy:
             if self._idle is None or self._idle.done():
-                self._idle = self._loop.create_future()
+                self._idle = self.loop.create_future()
             await self._idle
 
     async def end(self, kind: EventType, data: bytes) -> EventType:
