@@ -100,6 +100,7 @@ describe("an answer", () => {
     expect(posts()[0]?.headers.get("Content-Type")).toBe("application/json");
   });
 
+  // A row of "What happens when" in the docs.
   test("is repeated under the same key if its own answer was lost, and another one has another key", async () => {
     const { run, posts } = await followed(unreachable, json(502, "busy"), accepted, accepted);
 
@@ -133,6 +134,7 @@ describe("an answer", () => {
     expect([...(posts()[0]?.body as FormData).keys()]).toEqual([":input", "0"]);
   });
 
+  // A row of "What happens when" in the docs.
   test("outlives its page if it is small enough for that", async () => {
     const kept: (boolean | undefined)[] = [];
     const noting: Scripted = (init) => (kept.push(init.keepalive), accepted(init));
