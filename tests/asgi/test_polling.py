@@ -253,6 +253,33 @@ async def test_an_answer_is_held_no_longer_than_asked() -> None:
     assert answer.json()["events"] == []
 
 
+async def test_a_held_poll_is_answered_when_a_question_opens_and_when_it_is_answered() -> None:
+    actions, go = world(), asyncio.Event()
+
+    @actions.action(asks=bool)
+    async def publish(ctx: Context) -> AsyncIterator[Text]:
+        yield Text("a")
+        await go.wait()
+        await ctx.ask(bool, "Publish this?")
+        yield Text("b")
+
+    async with opened(actions) as site:
+        run_id = await begun(site, "publish")
+        run = await site.app.runs.get(run_id)
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(poll(site, run_id, "?after=1&wait=60"))
+            go.set()
+            asked = (await asking).json()
+            answering = group.create_task(poll(site, run_id, "?after=2&wait=60"))
+            await run.answer("1", value=True)
+            answered = (await answering).json()
+
+    assert [each["type"] for each in asked["events"]] == ["question"]
+    assert [each["prompt"] for each in asked["questions"]] == ["Publish this?"]
+    assert answered["events"][0]["type"] == "answer"
+    assert answered["questions"] == []
+
+
 async def test_a_first_poll_is_answered_at_once(site: Actions) -> None:
     answer = await poll(site, await begun(site), "?wait=60")
 

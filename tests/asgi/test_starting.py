@@ -263,6 +263,29 @@ async def test_a_json_answer_that_takes_too_long_is_202_with_where_to_ask(site: 
     assert answer.json()["status"] in {"pending", "running"}
 
 
+async def test_a_json_answer_does_not_wait_any_longer_when_the_run_asks_a_question() -> None:
+    actions = world()
+
+    @actions.action(asks=bool)
+    async def publish(ctx: Context) -> bool:
+        return await ctx.ask(bool, "Publish this?")
+
+    async with opened(actions) as site:
+        call = post("/publish", {}, [*ALICE, WHOLE, key("k")])
+        asked = await send(site, call)
+        run_id = asked.headers["run-id"]
+        run = await site.app.runs.get(run_id)
+        await run.answer("1", value=True)
+        await run.result()
+        ended = await send(site, call)
+
+    (question,) = asked.json()["questions"]
+    assert (asked.status, asked.json()["status"]) == (202, "running")
+    assert (question["id"], question["prompt"], question["name"]) == ("1", "Publish this?", "bool")
+    assert ended.status == 200
+    assert ended.json() == {"runId": run_id, "status": "completed", "result": True, "error": None}
+
+
 async def test_a_head_waits_for_the_first_event_only_so_long() -> None:
     actions = world(timing=Timing(head_wait=0.01, grace=0.0))
     go = asyncio.Event()
