@@ -1,15 +1,17 @@
 """Threats 13 and 19: JSON that is none, or that two parsers read differently; names to look up."""
 
 import asyncio
+import os
 from typing import Final
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.asgi.test_answering import asking, until_asked
 from tests.support.calls import JSON, Call, Fields, get, post, send
 from tests.support.wire import Answer
-from tests.support.world import ALICE, opened, world
+from tests.support.world import ALICE, begun, opened, world
 from yieldwire import Actions
 
 BODIES: Final = {
@@ -215,6 +217,28 @@ def test_no_body_makes_the_server_fail(body: bytes, kind: str, target: str) -> N
     (answer,) = answered(called(body, [("content-type", kind)], target))
 
     assert answer.status < 500
+
+
+@settings(max_examples=int(os.environ.get("MALFORMED", "150")), deadline=None)
+@given(
+    body=JSONISH | st.binary(max_size=60) | PARTS,
+    kind=TYPES,
+    place=st.sampled_from([("publish", "questions/publish"), ("listen", "inbox")]),
+)
+def test_no_answer_and_no_message_makes_the_server_fail(
+    body: bytes, kind: str, place: tuple[str, str]
+) -> None:
+    action, path = place
+
+    async def check() -> int:
+        async with opened(asking()) as site:
+            run_id = await begun(site, action)
+            if action == "publish":
+                await until_asked(site, run_id, "publish")
+            target = f"/runs/{run_id}/{path}"
+            return (await send(site, called(body, [("content-type", kind)], target))).status
+
+    assert asyncio.run(check()) < 500
 
 
 @settings(max_examples=100, deadline=None)
