@@ -67,6 +67,7 @@ async def test_a_snapshot_says_all_of_a_run_that_continues() -> None:
     assert snapshot == {
         "id": run_id,
         "action": "tell",
+        "parent": None,
         "status": "running",
         "labels": [],
         "attempt": 1,
@@ -555,6 +556,24 @@ async def test_a_list_is_narrowed_by_status_action_and_label(site: Actions) -> N
     assert (await listed(site, "?label=sums"))[0] == [summed]
     assert (await listed(site, "?label=none"))[0] == []
     assert (await listed(site, "?status=&action=&label="))[0] == [going, failed, summed, said]
+
+
+async def test_a_list_has_the_children_of_one_run_for_their_owner_only() -> None:
+    actions = world()
+    say = actions.app.registry.action_named("say")
+
+    @actions.action
+    async def say_twice(ctx: Context) -> None:
+        for _ in range(2):
+            await ctx.run(say, {}).result()
+
+    async with opened(actions) as site:
+        run_id = await ended(site, "say_twice")
+        children, _ = await listed(site, f"?parent={run_id}")
+        parents = [(await poll(site, child)).json()["parent"] for child in children]
+
+        assert parents == [run_id, run_id]
+        assert await listed(site, f"?parent={run_id}", BOB) == ([], None)
 
 
 @pytest.mark.parametrize(

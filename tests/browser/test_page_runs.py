@@ -206,3 +206,23 @@ async def test_a_run_that_blocks_the_loop_says_at_which_line(url: str, page: Pag
     await expect(row(page, await panel.get_attribute("data-run"))).to_contain_text(
         "blocked the loop"
     )
+
+
+async def test_children_are_below_their_parent_and_lead_to_it(url: str, page: Page) -> None:
+    panel = await start(page, url, "add_to_all", numbers=2)
+    await expect(panel.locator("[data-role=status]")).to_have_text("completed")
+    parent_id = await panel.get_attribute("data-run")
+    fold = row(page, parent_id).locator("button.fold")
+    children = page.locator('#runs tr[data-depth="1"]')
+    await expect(fold).to_have_text("2 children")
+    await expect(children).to_have_count(0)
+
+    await fold.click()
+
+    await expect(children).to_have_count(2)
+    await children.first.locator("a.parent").click()
+    await expect(page.locator(f'article[data-run="{parent_id}"]')).to_be_visible()
+
+    await fold.click()
+
+    await expect(children).to_have_count(0)

@@ -212,6 +212,14 @@ async def add_one(number: int) -> str:
 
 
 @actions.action
+async def add_to_all(ctx: Context, numbers: int = 2) -> AsyncIterator[Progress]:
+    """Call another action for each number."""
+    work = ctx.map(add_one, range(numbers))
+    async for _ in work:
+        yield work.progress
+
+
+@actions.action
 async def list_cities(rows: int = 150) -> list[City]:
     """Return a long table."""
     return [City(name=f"City {n}", people=1000 * n, area=n / 3) for n in range(rows)]

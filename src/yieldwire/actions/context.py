@@ -1,16 +1,19 @@
 """What an action can use of its run."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar, overload
 
+from yieldwire.actions.batch import Batch
 from yieldwire.actions.blocking import Blocking
 from yieldwire.actions.parameter import Injected
 from yieldwire.actions.question import UNSET, Inquiry
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.retry import Retries
+from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.running import RunningAttempt
+from yieldwire.actions.start import Starter
 from yieldwire.actions.step import Step
 from yieldwire.errors import Json, UsageError
 
@@ -46,7 +49,8 @@ class Context(Injected):
 
     ``state`` is plain JSON: what guards put there reaches the action, wherever it runs.
     ``labels`` added by guards are put on the run, for lists, each once. In guards no attempt
-    has started: ``attempt`` is 0.
+    has started: ``attempt`` is 0. ``parent`` is the id of the run that started this one from its
+    action, and ``depth`` is how many such runs are above it.
     """
 
     run_id: str
@@ -54,6 +58,8 @@ class Context(Injected):
     owner: str | None
     quota_key: str
     request: RequestFacts
+    parent: str | None = None
+    depth: int = 0
     attempt: int = 0
     state: dict[str, Json] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
@@ -105,6 +111,69 @@ class Context(Injected):
             UsageError: If no attempt is running, or the action is blocking code.
         """
         return self._needed().spawn(coroutine)
+
+    # Other runs.
+
+    @property
+    def start(self) -> Starter["Context"]:
+        """Start a run of another action: ``run = await ctx.start(report, month="May")``.
+
+        The new run is this run's child. It has the same owner and counts against the same limits,
+        and it is detached. If this run fails or is cancelled, its unfinished children are
+        cancelled too; if it completes, they continue. A child that fails only ends this run if its
+        error is raised here, by ``await run.result()`` for example.
+
+        A later attempt finds the children of the earlier ones: the n-th start gives the same
+        child. If an action does not start the same runs in the same order in each attempt, give
+        each a key: ``ctx.start.with_options(key="first")(report, month="May")``.
+
+        Raises:
+            UsageError: If no attempt is running.
+        """
+        return self._needed().children.start
+
+    @property
+    def run(self) -> Starter["Context"]:
+        """Run another action as a part of this one, as `start` does, and follow it to its end.
+
+        Iterate the call for the chunks of the child, or await its result::
+
+            async for chunk in ctx.run(report, month="May"):
+                ...
+            letter = await ctx.run(report, month="May").result()
+
+        The child's error is raised here. If the loop or the wait is left early, the child is
+        cancelled.
+
+        Raises:
+            UsageError: If no attempt is running.
+        """
+        return self._needed().children.run
+
+    def map(
+        self, action: Runnable[..., Any, T], inputs: Iterable[object], *, concurrency: int = 8
+    ) -> Batch[T]:
+        """Run another action once for each input, some at a time.
+
+        Iterate it for the results, as they come::
+
+            work = ctx.map(report, ["May", "June"])
+            async for letter in work:
+                yield work.progress
+
+        The runs are children, as with `run`. The first to fail raises its error here, and the
+        others are cancelled, as when the loop is left early.
+
+        Args:
+            action: The action.
+            inputs: For each run its input object, or the value of its first input.
+            concurrency: How many of them run at a time.
+
+        Raises:
+            UsageError: If no attempt is running.
+        """
+        running = self._needed()
+        return running.children.map(action, inputs, concurrency=concurrency, spawn=running.spawn)
 
     # What others say.
 

@@ -1,10 +1,13 @@
 """The part of a running attempt that its action uses through the context."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
+from yieldwire.actions.batch import Batch, Spawner
 from yieldwire.actions.question import Inquiry
+from yieldwire.actions.runnable import Runnable
+from yieldwire.actions.start import Starter
 from yieldwire.actions.step import Step
 from yieldwire.errors import Json
 
@@ -60,6 +63,31 @@ class Talk(Protocol):
         ...
 
 
+class Calls(Protocol):
+    """Starts other runs for a run."""
+
+    @property
+    def start(self) -> Starter[Any]:
+        """Starts one that nobody needs to read."""
+        ...
+
+    @property
+    def run(self) -> Starter[Any]:
+        """Starts one that is stopped when it is left before its end."""
+        ...
+
+    def map(
+        self,
+        action: Runnable[..., Any, T],
+        inputs: Iterable[object],
+        *,
+        concurrency: int,
+        spawn: Spawner,
+    ) -> Batch[T]:
+        """Return a batch of them, one for each input; ``spawn`` owns their tasks."""
+        ...
+
+
 class RunningAttempt(Protocol):
     """A running attempt."""
 
@@ -76,6 +104,11 @@ class RunningAttempt(Protocol):
     @property
     def conversation(self) -> Talk:
         """What it asks and receives."""
+        ...
+
+    @property
+    def children(self) -> Calls:
+        """Starts other runs for this one."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":

@@ -18,6 +18,7 @@ from yieldwire.app.starting import Starts
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json
 from yieldwire.executors import Executor, RunLimits, Work
+from yieldwire.executors.children import ORPHANED
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.services import Services
 from yieldwire.executors.worker import Worker
@@ -26,6 +27,7 @@ from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, Verb
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Grant, authorize, check_expiry
+from yieldwire.runs.family import Family
 from yieldwire.runs.handle import DetachedStarting, Runs
 from yieldwire.runs.inbox import Inboxes
 from yieldwire.runs.inputs import Inputs
@@ -115,7 +117,7 @@ class App:
         ).begin  # called by every transport, dialect and Python start
         self.inboxes: Final = Inboxes(self)
         self.tell: Final = self.inboxes.tell
-        self.runs: Final = Runs(self)
+        self.runs, self.family = Runs(self), Family(self)
         self.start: Final = Starter[Context](DetachedStarting(self))
 
     # Opening and closing.
@@ -155,6 +157,7 @@ class App:
             middleware_of=self.registry.middleware_of,
             resources=resources,
             answer_link=self.answer_link,
+            families=self.family,
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
             watch=self.watch,
@@ -205,8 +208,12 @@ class App:
             opening.worker.drop(run.id)
             self.watch.run_ended(run)
             await self._ended(run)
+            await self.family.end(run.id)
         elif run.status is Status.PENDING:
-            await opening.enqueue(run.id)
+            if await self.family.is_orphan(run):
+                await self.cancel(run.id, ORPHANED)
+            else:
+                await opening.enqueue(run.id)
         elif run.cancel_reason is not None:
             opening.worker.nudge(run.id, run.cancel_reason)
 
@@ -312,6 +319,8 @@ class App:
                 self.watch.run_ended(run)  # else its attempt, or another call, has ended it
             opening.worker.drop(run.id)
             await self._ended(run)
+            if run.attempt and not before.status.is_terminal:
+                await self.family.end(run.id)
         else:
             opening.worker.nudge(run_id, run.cancel_reason or reason)
         return run

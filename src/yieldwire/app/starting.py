@@ -112,6 +112,8 @@ class Starts:
             request=request.facts,
             opened=opening.opened,
         )
+        if request.parent is not None:
+            ctx.parent, ctx.depth = request.parent, request.depth
         if guards := self._app.registry.guards_of(action):
             await run_guards(guards, ctx)
         return ctx

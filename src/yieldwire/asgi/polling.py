@@ -186,6 +186,7 @@ def query_of(exchange: Exchange, *, owner: str | None = None, everyone: bool = F
         status=status,
         action=query.get("action") or None,
         label=query.get("label") or None,
+        parent=query.get("parent") or None,
         before=query.get("before") or None,
         limit=_limit(query.get("limit")),
     )

@@ -263,6 +263,7 @@ class AsyncClient:
         status: str | None = None,
         action: str | None = None,
         label: str | None = None,
+        parent: str | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> dict[str, Json]:
@@ -272,6 +273,7 @@ class AsyncClient:
             status: Only runs with this status.
             action: Only runs of this action.
             label: Only runs with this label.
+            parent: Only runs that the action of this run has started.
             limit: The maximum number of runs.
             before: The ``next`` of the previous page.
         """
@@ -279,6 +281,7 @@ class AsyncClient:
             "status": status,
             "action": action,
             "label": label,
+            "parent": parent,
             "limit": limit,
             "before": before,
         }

@@ -245,12 +245,20 @@ class Client(_Closing):
         status: str | None = None,
         action: str | None = None,
         label: str | None = None,
+        parent: str | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> dict[str, Json]:
         """Return a page of the caller's own runs, newest first."""
         return self._loop.run(
-            self._client.list(status=status, action=action, label=label, limit=limit, before=before)
+            self._client.list(
+                status=status,
+                action=action,
+                label=label,
+                parent=parent,
+                limit=limit,
+                before=before,
+            )
         )
 
     def manifest(self) -> dict[str, Json]:

@@ -24,6 +24,7 @@ def _object(properties: Mapping[str, Json], *optional: str) -> dict[str, Json]:
 _INFO: Final[Mapping[str, Json]] = {
     "id": _TEXT,
     "action": _TEXT,
+    "parent": _TEXT_OR_NULL,
     "status": _STATUS,
     "labels": {"type": "array", "items": _TEXT},
     "attempt": _COUNT,
@@ -105,6 +106,7 @@ _FILTERS: Final = [
     _parameter("status", "Only runs with this status.", _STATUS),
     _parameter("action", "Only runs of this action.", _TEXT),
     _parameter("label", "Only runs with this label.", _TEXT),
+    _parameter("parent", "Only runs that were started by the action of this run.", _TEXT),
     _parameter("limit", "The maximum number of runs.", {"type": "integer", "maximum": 200}),
     _parameter("before", "The `next` of the previous page.", _TEXT),
 ]

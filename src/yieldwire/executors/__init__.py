@@ -33,6 +33,8 @@ class RunLimits:
         max_messages: Messages and answers that a run takes.
         max_inbox_bytes: Their bytes.
         threads: Blocking actions that can run at the same time; others wait as pending.
+        max_children: Runs that one run can start from its action.
+        max_depth: How many levels of runs that start each other there can be below the first.
     """
 
     max_events: Count = 5_000_000
@@ -45,6 +47,8 @@ class RunLimits:
     max_messages: Count = 1_000
     max_inbox_bytes: Count = 4 * 1024 * 1024
     threads: Count = 64
+    max_children: Count = 10_000
+    max_depth: Count = 10
 
 
 @dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, for each attempt

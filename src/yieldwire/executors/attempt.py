@@ -27,6 +27,7 @@ from yieldwire.executors import Work
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff
 from yieldwire.executors.checkpoints import Recorder
+from yieldwire.executors.children import ChildRuns
 from yieldwire.executors.conversation import Conversation
 from yieldwire.executors.drive import drive
 from yieldwire.executors.outcome import error_data, one_of, result_data
@@ -47,7 +48,6 @@ LOST: Final = "lost"
 RELEASED: Final = "released"
 OVER_LIMIT: Final = "limit"
 GONE: Final = "gone"
-
 
 _ANYTHING: Final = Output(Any)
 
@@ -70,6 +70,7 @@ class Attempt:
         self._checkpoints: Recorder | None = None
         self._conversation: Conversation | None = None
         self._past = Past()
+        self._children: ChildRuns | None = None
         self._has_ended = False
         self.is_lost = False
         """Whether this attempt has lost the run and must not write its end."""
@@ -308,12 +309,11 @@ class Attempt:
         self.audience.end()
         if run.status.is_terminal:  # it was cancelled meanwhile
             self._services.watch.run_ended(run)
+            self.own(self._services.families.end(run.id))
             return True
         self.restart_delay = delay
-        told = (self.run.action, delay)
-        logger.warning(
-            "run failed: %s; tried again in %.3g s", *told, exc_info=cut(exc), extra=extra
-        )
+        message = "run failed: %s; tried again in %.3g s"
+        logger.warning(message, self.run.action, delay, exc_info=cut(exc), extra=extra)
         return True
 
     async def _finish(self) -> None:
@@ -343,6 +343,8 @@ class Attempt:
         else:
             if (watch := self._services.watch).has_ends:
                 watch.run_ended(self.run.changed(status=advance(Status.RUNNING, kind)))
+            if kind is not EventType.DONE and (self._children or self.run.attempt > 1):
+                self.own(self._services.families.end(self.run.id))
 
     async def _end_again(self, kind: EventType, data: bytes) -> None:
         self._has_ended = False
@@ -357,8 +359,7 @@ class Attempt:
             self._let_go()
             return
         self.is_lost = True
-        extra = {"run_id": self.run.id}
-        logger.error("the run's end was not written", exc_info=exc, extra=extra)
+        logger.error("the run's end was not written", exc_info=exc, extra={"run_id": self.run.id})
         # If runs are leased, the sweep ends it when the lease runs out.
         if not self.is_leased and exc.retryable:
             self.own(self._end_later(kind, data))
@@ -369,8 +370,7 @@ class Attempt:
     def checkpoints(self) -> Recorder:
         """What the attempt records, and finds of earlier ones."""
         if self._checkpoints is None:
-            recorded = self._past.recorded
-            self._checkpoints = Recorder(self, self._services, self._writer, recorded)
+            self._checkpoints = Recorder(self, self._services, self._writer, self._past.recorded)
         return self._checkpoints
 
     @property
@@ -380,6 +380,13 @@ class Attempt:
             action, asked = self._work.action, self._past.questions
             self._conversation = Conversation(self, self._services, action, self._writer, asked)
         return self._conversation
+
+    @property
+    def children(self) -> ChildRuns:
+        """Starts other runs for this one."""
+        if self._children is None:
+            self._children = ChildRuns(self._services.families, self, self._work.context)
+        return self._children
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
         """Run a helper in the run's own group; its output is written when it waits."""

@@ -11,6 +11,7 @@ from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.running import RunningAttempt
 from yieldwire.executors import RunLimits, Work
+from yieldwire.executors.children import Families
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
@@ -30,6 +31,8 @@ class Services:
     resources: Mapping[Resource[Any], Any]
     answer_link: Callable[..., str]
     """Makes links for people without an account; see `App.answer_link`."""
+    families: Families
+    """Starts runs for other runs, and stops them."""
     checks_chunks: Callable[[], bool]
     """Whether the chunks of actions are validated."""
     shows_debug: Callable[[], bool] = lambda: False

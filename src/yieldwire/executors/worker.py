@@ -21,6 +21,7 @@ from yieldwire.executors import Loader, Prepared, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.children import ORPHANED
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
 from yieldwire.executors.tasks import Tasks
@@ -242,6 +243,7 @@ class Worker:
         await self._ask(run.id, partial(append, run.id, block))
         self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=block.last))
         await self._ended(run)
+        await self._services.families.end(run.id)
 
     async def _claim(self, run_id: str) -> RunRecord:
         try:  # the same as `_ask`, without the call
@@ -282,8 +284,16 @@ class Worker:
                 attempt.lose()
         else:
             attempt.renewed_at = now
+            if reason is None and await self._is_orphan(run):
+                reason = ORPHANED
             if reason is not None:
                 attempt.cancel(reason)
+
+    async def _is_orphan(self, run: RunRecord) -> bool:
+        try:
+            return run.parent is not None and await self._services.families.is_orphan(run)
+        except StoreError:
+            return False  # the next heartbeat asks again
 
     def nudge(self, run_id: str, reason: str, /) -> None:
         """Stop the run now, if it is executed here."""

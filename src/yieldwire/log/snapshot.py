@@ -224,6 +224,7 @@ def summary(run: RunRecord) -> dict[str, Json]:
     return {
         "id": run.id,
         "action": run.action,
+        "parent": run.parent,
         "status": run.status.value,
         "labels": list(run.labels),
         "attempt": run.attempt,

@@ -139,6 +139,8 @@ class Inputs:
                 uploads.close()
             raise
         context = {"state": state, "request": ctx.request}
+        if record.parent is not None:
+            context |= {"parent": record.parent, "depth": ctx.depth}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
         return NewRun(record, work, self._files(record.id) if uploads is not None else None)
 

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
@@ -39,6 +39,8 @@ class StartRequest:
         key: The idempotency key, if there is one.
         detached: Whether the run continues without readers.
         webhook: A URL that is told when the run has ended.
+        parent: The id of the run whose action starts this one.
+        depth: How many such runs are above this one.
     """
 
     action: Action[..., Any, Any]
@@ -49,6 +51,8 @@ class StartRequest:
     key: str | None = None
     detached: bool = False
     webhook: str | None = None
+    parent: str | None = None
+    depth: int = 0
 
 
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -63,7 +67,7 @@ def record_of(
         UsageError: If a guard put something on ``ctx.labels`` that cannot be a label.
     """
     options = action.options
-    return RunRecord(
+    run = RunRecord(
         id=ctx.run_id,
         action=action.name,
         # A shared feed has no owner: a reader who can open it can always continue to read it.
@@ -79,6 +83,15 @@ def record_of(
         retention=options.retention,
         keep=options.keep,
     )
+    return run if ctx.parent is None else _child_of(run, ctx)
+
+
+def _child_of(run: RunRecord, ctx: Context) -> RunRecord:
+    """Return the record of a run that another one starts; a shared feed has no parent."""
+    if run.is_shared:
+        return run
+    facts = {**from_json(run.context), "parent": ctx.parent, "depth": ctx.depth}
+    return run.changed(parent=ctx.parent, context=to_json(facts))
 
 
 def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:

@@ -272,3 +272,17 @@ async def timeout_as_text() -> str:
 @actions.action(result="Report")  # error
 async def result_as_text() -> AsyncIterator[Text]:
     yield Text("a")
+
+
+# What an action calls.
+
+
+async def call_from_an_action(ctx: Context) -> None:
+    assert_type(await ctx.start(function, number=3), Run[int])
+    assert_type(await ctx.run(async_function, number=3).result(), dict[str, int])
+    assert_type(await ctx.run(with_options, {"number": 3}, key="a").result(), str)
+    assert_type([each async for each in ctx.map(function, [1, 2])], list[int])
+    assert_type([chunk async for chunk in ctx.run(with_context, page="a")], list[Any])
+    await ctx.start(function, number="3")  # error
+    await ctx.run(with_context, pages="a").result()  # error
+    ctx.map(function, 3)  # error

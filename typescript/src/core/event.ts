@@ -72,6 +72,8 @@ export interface Append {
 export interface Snapshot<Chunk = unknown, Result = unknown> {
   readonly id: string;
   readonly action: string;
+  /** The run whose action started this one. */
+  readonly parent: string | null;
   readonly status: RunStatus;
   readonly labels: readonly string[];
   readonly attempt: number;
@@ -99,7 +101,7 @@ export interface Snapshot<Chunk = unknown, Result = unknown> {
 /** One run in a list. */
 export type RunInfo = Pick<
   Snapshot,
-  "id" | "action" | "status" | "labels" | "attempt" | "seq" | "createdAt" | "startedAt" | "endedAt"
+  "id" | "action" | "parent" | "status" | "labels" | "attempt" | "seq" | "createdAt" | "startedAt" | "endedAt"
 >;
 
 /** The text that a chunk adds to its run: a string, or what a `text` or an `append` chunk carries. */

@@ -1,6 +1,6 @@
 """The commands for the runs of a server: `runs`, `tail` and `cancel`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -45,6 +45,7 @@ def runs(  # noqa: PLR0913 - options, passed by name
     ] = None,
     action: Annotated[str | None, typer.Option(help="Only those of one action.")] = None,
     label: Annotated[str | None, typer.Option(help="Only those with one label.")] = None,
+    parent: Annotated[str | None, typer.Option(help="Only those that one run has started.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs.")] = 20,
     questions: Annotated[
         bool, typer.Option("--questions", help="List the open questions of running ones.")
@@ -63,19 +64,27 @@ def runs(  # noqa: PLR0913 - options, passed by name
     async def work(_interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
             known = status or ("running" if questions else None)
-            page = await client.list(status=known, action=action, label=label, limit=limit)
+            page = await client.list(
+                status=known, action=action, label=label, parent=parent, limit=limit
+            )
             asked = await _asked_in(client, page["runs"]) if questions else []
         if questions:
             list_questions(asked, as_json=as_json)
         elif as_json:
             show_json(page)
         else:
-            columns = ["run", "action", "status", "created", "ended"]
-            keys = ["id", "action", "status", "createdAt", "endedAt"]
-            show_table(columns, [[str(one.get(key) or "") for key in keys] for one in page["runs"]])
+            _show_runs(page["runs"])
         return Outcome.COMPLETED
 
     raise typer.Exit(run_until_done(work))
+
+
+def _show_runs(runs: Sequence[Mapping[str, Json]]) -> None:
+    columns = ["run", "action", "status", "created", "ended"]
+    keys = ["id", "action", "status", "createdAt", "endedAt"]
+    if any(run.get("parent") for run in runs):
+        columns, keys = [*columns, "parent"], [*keys, "parent"]
+    show_table(columns, [[str(run.get(key) or "") for key in keys] for run in runs])
 
 
 async def _asked_in(

@@ -1,11 +1,14 @@
 /** What a run was started with: its owner, its labels, its input. */
 
+import { hashOfRun } from "./address.js";
 import { copyButton, el, show } from "./dom.js";
+import { shortId } from "./format.js";
 
 /**
  * @typedef {object} RunFacts What the server's own record says about a run.
  * @property {string | null} [owner]
  * @property {readonly string[]} [labels]
+ * @property {string | null} [parent]
  * @property {string} [brief] The beginning of the input.
  * @property {Record<string, unknown>} [input]
  * @property {Blocked | null} [blocked]
@@ -16,17 +19,22 @@ import { copyButton, el, show } from "./dom.js";
 /** @param {readonly string[]} labels */
 export const labelsOf = (labels) => labels.map((text) => el("span", { class: "label", text, title: text }));
 
+/** A link to the run whose action started another one. @param {string} id */
+export const parentOf = (id) =>
+  el("a", { class: "parent", href: hashOfRun(id), text: `child of ${shortId(id)}`, title: id });
+
 export class RunRecord {
   /** @type {Record<string, unknown> | undefined} */
   #input;
   #load;
   #owner = el("span", { class: "owner", title: "The run's owner", hidden: true });
   #labels = el("span", { class: "marks", "aria-label": "Labels", role: "group", hidden: true });
+  #parent = el("span", { hidden: true });
   #brief = el("code", { class: "brief" });
   #whole = el("pre", { class: "code", tabindex: "0", "aria-label": "Input", data: { role: "input" } });
 
   /** The owner and the labels, for the run's head. */
-  head = el("div", { class: "panel-record marks", hidden: true }, this.#owner, this.#labels);
+  head = el("div", { class: "panel-record marks", hidden: true }, this.#owner, this.#parent, this.#labels);
 
   /** A mistake that the server has seen, for the run's reader. */
   warning = el("p", { class: "trouble", data: { role: "blocked" }, hidden: true });
@@ -58,14 +66,16 @@ export class RunRecord {
   }
 
   /** @param {RunFacts} facts */
-  take({ owner, labels, brief, input, blocked }) {
+  take({ owner, labels, parent, brief, input, blocked }) {
     if (blocked) show(this.warning, warningOf(blocked));
     if (input && !this.#input) this.#set(input);
     else if (brief !== undefined && !this.#input) this.#show(brief);
     if (owner !== undefined) show(this.#owner, owner);
     if (labels && labels.length !== this.#labels.children.length) this.#labels.replaceChildren(...labelsOf(labels));
     this.#labels.hidden = this.#labels.children.length === 0;
-    this.head.hidden = this.#owner.hidden && this.#labels.hidden;
+    if (parent && this.#parent.hidden) this.#parent.replaceChildren(parentOf(parent));
+    this.#parent.hidden = this.#parent.children.length === 0;
+    this.head.hidden = this.#owner.hidden && this.#parent.hidden && this.#labels.hidden;
   }
 
   /** @param {Record<string, unknown>} input */

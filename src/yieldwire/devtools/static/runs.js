@@ -3,7 +3,8 @@
 import { hashOfRun } from "./address.js";
 import { el, show } from "./dom.js";
 import { ago, duration, number, shortId } from "./format.js";
-import { labelsOf } from "./record.js";
+import { labelsOf, parentOf } from "./record.js";
+import { treeOf } from "./runtree.js";
 
 /**
  * @typedef {import("../client.js").RunInfo & { owner: string | null, shared: boolean, brief: string, blocked: import("./record.js").Blocked | null }} RunInfo
@@ -15,6 +16,7 @@ const SLOW_MS = 10_000;
 const SLOWER = 1.5;
 const TYPING_MS = 250;
 const KEPT = 500;
+const DEEPEST = 6;
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 
 export class RunsTable {
@@ -42,6 +44,8 @@ export class RunsTable {
     { "aria-label": "Show runs that are" },
     ...["all", "active", "completed", "failed", "cancelled"].map((text) => el("option", { value: text, text })),
   );
+  /** The runs whose children are shown. @type {Set<string>} */
+  #opened = new Set();
   /** Where the list continues. @type {string | null | undefined} */
   #next;
   /** The same for the runs that the server has found. @type {string | null} */
@@ -194,9 +198,11 @@ export class RunsTable {
 
   #draw() {
     const known = [...this.#runs.values()];
-    const runs = known.filter((run) => this.#isWanted(run)).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
-    const rows = runs.map((run) => this.#row(run));
-    const order = runs.map((run) => run.id).join();
+    const wanted = known.filter((run) => this.#isWanted(run));
+    // What is found is shown wherever it is in the tree.
+    const runs = treeOf(wanted, this.#isSearching ? new Set(this.#runs.keys()) : this.#opened);
+    const rows = runs.map((branch) => this.#row(branch));
+    const order = runs.map(({ run }) => run.id).join();
     if (order !== this.#last) this.#body.replaceChildren(...rows); // otherwise only cells change, and the focus is kept
     if (order !== this.#last) this.#paceMs = FAST_MS;
     this.#last = order;
@@ -207,8 +213,8 @@ export class RunsTable {
     for (const id of this.#rows.keys()) if (!this.#runs.has(id)) this.#rows.delete(id);
   }
 
-  /** @param {RunInfo} run */
-  #row(run) {
+  /** @param {import("./runtree.js").Branch<RunInfo>} branch */
+  #row({ run, depth, children }) {
     const row = this.#rows.get(run.id) ?? this.#newRow(run);
     const end = run.endedAt ? Date.parse(run.endedAt) : Date.now();
     const took = run.startedAt ? duration(end - Date.parse(run.startedAt)) : "";
@@ -220,16 +226,30 @@ export class RunsTable {
       if (cell instanceof HTMLElement) show(cell, texts[cell.dataset.cell ?? ""]);
     const status = /** @type {HTMLElement} */ (row.querySelector(".status"));
     row.dataset.status = status.dataset.status = run.status;
+    row.dataset.depth = String(Math.min(depth, DEEPEST));
+    const fold = /** @type {HTMLButtonElement} */ (row.querySelector("button.fold"));
+    const isOpen = this.#isSearching || this.#opened.has(run.id);
+    fold.setAttribute("aria-expanded", String(isOpen));
+    show(fold, children ? `${children} ${children === 1 ? "child" : "children"}` : "");
     return row;
+  }
+
+  /** @param {string} id */
+  #fold(id) {
+    if (!this.#opened.delete(id)) this.#opened.add(id);
+    this.#draw();
   }
 
   /** @param {RunInfo} run */
   #newRow(run) {
     const link = el("a", { href: hashOfRun(run.id), class: "mono", text: shortId(run.id), title: run.id });
-    const name = el("div", { class: "run-name" }, el("strong", { text: run.action }), link);
+    const fold = el("button", { type: "button", class: "fold quiet", on: { click: () => this.#fold(run.id) } });
+    const name = el("div", { class: "run-name" }, el("strong", { text: run.action }), link, fold);
     const input = run.brief !== "{}" && el("code", { class: "brief", text: run.brief, title: run.brief });
     const owner = run.owner !== null && el("span", { class: "owner", text: run.owner });
-    const marks = (owner || run.labels.length > 0) && el("div", { class: "marks" }, owner, ...labelsOf(run.labels));
+    const parent = run.parent !== null && parentOf(run.parent);
+    const hasMarks = owner || parent || run.labels.length > 0;
+    const marks = hasMarks && el("div", { class: "marks" }, owner, parent, ...labelsOf(run.labels));
     const times = { datetime: run.createdAt, title: new Date(run.createdAt).toLocaleString() };
     const row = el(
       "tr",
@@ -251,7 +271,7 @@ export class RunsTable {
 
   /** A click anywhere in the row is one on its link. @param {MouseEvent} event */
   #open({ target }) {
-    if (!(target instanceof Element) || target.closest("a")) return;
+    if (!(target instanceof Element) || target.closest("a, button")) return;
     const row = target.closest("tr[data-run]");
     if (row instanceof HTMLElement) location.hash = hashOfRun(row.dataset.run ?? "");
   }

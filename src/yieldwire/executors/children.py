@@ -1,0 +1,200 @@
+"""The runs that one attempt starts: they are found again by later attempts, and end with it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any, Final, Protocol, TypeVar, cast
+
+from yieldwire.actions.batch import Batch, Spawner
+from yieldwire.actions.context import Context, RequestFacts
+from yieldwire.actions.run import Run
+from yieldwire.actions.runnable import Runnable
+from yieldwire.actions.start import Call, Starter, input_of
+from yieldwire.errors import LimitExceeded, UsageError
+from yieldwire.executors import RunLimits
+from yieldwire.log.run import RunRecord
+
+T = TypeVar("T")
+
+ORPHANED: Final = "parent"
+"""The reason of a cancellation that comes from the parent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChild:
+    """A run to start for another one.
+
+    Attributes:
+        action: The action to run.
+        data: Its input, not validated yet.
+        name: What a later attempt of the parent finds the child by; unique within the parent.
+        facts: The facts about the request that started the parent.
+        depth: How many runs are above the child.
+    """
+
+    action: Runnable[..., Any, Any]
+    data: object
+    name: str
+    facts: RequestFacts
+    depth: int
+
+
+class Families(Protocol):
+    """What attempts need of the application, to start other runs and to stop them."""
+
+    @property
+    def limits(self) -> RunLimits:
+        """How many runs a run can start, and how deep."""
+        ...
+
+    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
+        """Return ``action``; raise `UsageError` if it is not one of the application's."""
+        ...
+
+    async def begin(self, parent: RunRecord, child: NewChild, /) -> Run[Any]:
+        """Start a child, or return the one that has its name already."""
+        ...
+
+    async def stop(self, parent_id: str, run_id: str, /) -> None:
+        """Ask a run to stop if it is a child of the parent and has not ended."""
+        ...
+
+    async def end(self, parent_id: str, /) -> None:
+        """Ask all unfinished children of a run to stop."""
+        ...
+
+    async def is_orphan(self, run: RunRecord, /) -> bool:
+        """Whether the run's parent has failed or was cancelled."""
+        ...
+
+
+class Parent(Protocol):
+    """The attempt that starts children."""
+
+    own: Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+    """Runs a coroutine in a task that the executor owns."""
+    is_lost: bool
+    """Whether another attempt continues the run."""
+
+    @property
+    def run(self) -> RunRecord:
+        """The parent's record."""
+        ...
+
+
+class ChildRuns:
+    """Starts the children of one run for one attempt at it."""
+
+    def __init__(self, families: Families, parent: Parent, facts: Mapping[str, Any]) -> None:
+        self._families, self._parent = families, parent
+        self._facts: RequestFacts = facts["request"]
+        self._depth: int = facts.get("depth", 0)
+        self._places = count(1)
+        self._begun = 0
+        self.start: Final = Starter[Context](_Starting(self, is_followed=False))
+        """Starts a child that nobody needs to read."""
+        followed = _Starting(self, is_followed=True)
+        self.run: Final = Starter[Context](followed, leave=self._leave)
+        """Starts a child that is stopped when the call is left before its end."""
+
+    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
+        """Return ``action``; raise `UsageError` if it is not one of the application's."""
+        return self._families.own(action)
+
+    def next_place(self) -> str:
+        """Return the place of the next start in the order of starts, as a child's name."""
+        return str(next(self._places))
+
+    async def begin(
+        self, action: Runnable[..., Any, T], data: object, name: str, *, is_followed: bool
+    ) -> Run[T]:
+        """Start a child.
+
+        If this call is cancelled, the start is completed. A child that should be followed is then
+        stopped; any other continues, and a later attempt or the end of this one finds it.
+
+        Raises:
+            LimitExceeded: If the run has too many children, or is too deep.
+            YieldwireError: Any error of a start.
+        """
+        self._check_limits(action)
+        child = NewChild(
+            action=action, data=data, name=name, facts=self._facts, depth=self._depth + 1
+        )
+        starting = self._parent.own(self._tried(child))
+        try:
+            outcome = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if is_followed:
+                starting.add_done_callback(self._leave_started)
+            raise
+        if isinstance(outcome, Exception):
+            raise outcome
+        return cast("Run[T]", outcome)
+
+    def _check_limits(self, action: Runnable[..., Any, Any]) -> None:
+        self._begun += 1
+        most, deepest = self._families.limits.max_children, self._families.limits.max_depth
+        if self._begun > most:
+            raise LimitExceeded(
+                f"A run can start at most {most} other runs (RunLimits.max_children)."
+            )
+        if self._depth >= deepest:
+            raise LimitExceeded(
+                f"{action.name} is called {deepest + 1} levels deep, and {deepest} are allowed "
+                "(RunLimits.max_depth); does an action call itself without an end?"
+            )
+
+    async def _tried(self, child: NewChild) -> Run[Any] | Exception:
+        try:
+            return await self._families.begin(self._parent.run, child)
+        except Exception as exc:  # noqa: BLE001 - raised where it is awaited
+            return exc
+
+    def _leave_started(self, starting: "asyncio.Task[Run[Any] | Exception]") -> None:
+        if not starting.cancelled() and isinstance(run := starting.result(), Run):
+            self._leave(run.id)
+
+    def _leave(self, run_id: str) -> None:
+        # If the attempt is lost, another one continues with the child.
+        if not self._parent.is_lost:
+            self._parent.own(self._families.stop(self._parent.run.id, run_id))
+
+    def map(
+        self,
+        action: Runnable[..., Any, T],
+        inputs: Iterable[object],
+        *,
+        concurrency: int,
+        spawn: Spawner,
+    ) -> Batch[T]:
+        """Return a batch of children, one for each input; ``spawn`` owns their tasks."""
+        action, place = self.own(action), self.next_place()
+        calls = [
+            partial(self._call, action, given, f"{place}.{n}") for n, given in enumerate(inputs, 1)
+        ]
+        return Batch(calls, spawn, concurrency)
+
+    def _call(self, action: Runnable[..., Any, T], given: object, name: str) -> Call[T]:
+        data = input_of(action, (given,), {})
+        return Call(self.begin(action, data, name, is_followed=True), self._leave)
+
+
+class _Starting:
+    """Starts children by their place in the order of starts, or by their key."""
+
+    def __init__(self, children: ChildRuns, *, is_followed: bool) -> None:
+        self._children, self._is_followed = children, is_followed
+
+    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
+        return self._children.own(action)
+
+    async def begin(
+        self, action: Runnable[..., Any, T], data: object, *, owner: str | None, key: str | None
+    ) -> Run[T]:
+        if owner is not None:
+            raise UsageError("A child has the owner of its parent: leave out owner=.")
+        name = self._children.next_place() if key is None else f":{key}"
+        return await self._children.begin(action, data, name, is_followed=self._is_followed)
