@@ -69,7 +69,7 @@ class Attempt:
         self._timers: list[asyncio.TimerHandle] = []
         self._checkpoints: Recorder | None = None
         self._conversation: Conversation | None = None
-        self._past = Past()
+        self._past: Past | None = None  # most runs have none, and each object costs
         self._children: ChildRuns | None = None
         self._has_ended = False
         self.is_lost = False
@@ -284,9 +284,8 @@ class Attempt:
 
     def _is_retried(self, exc: BaseException) -> bool:
         is_over = self._has_ended or self.cancel_reason is not None
-        if is_over or self.run.attempt > self.run.retries:
-            return False
-        return self._work.action.retry.names(exc)
+        has_more = self.run.attempt <= self.run.retries
+        return has_more and not is_over and self._work.action.retry.names(exc)
 
     async def _restart(self, exc: BaseException) -> bool:
         """End this attempt for another one; return whether that has worked."""
@@ -370,14 +369,15 @@ class Attempt:
     def checkpoints(self) -> Recorder:
         """What the attempt records, and finds of earlier ones."""
         if self._checkpoints is None:
-            self._checkpoints = Recorder(self, self._services, self._writer, self._past.recorded)
+            past = self._past or Past()
+            self._checkpoints = Recorder(self, self._services, self._writer, past.recorded)
         return self._checkpoints
 
     @property
     def conversation(self) -> Conversation:
         """What the action asks and receives."""
         if self._conversation is None:
-            action, asked = self._work.action, self._past.questions
+            action, asked = self._work.action, (self._past or Past()).questions
             self._conversation = Conversation(self, self._services, action, self._writer, asked)
         return self._conversation
 
