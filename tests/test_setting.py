@@ -58,7 +58,7 @@ CLASSES: list[Any] = [
     Safety,
     Timing,
 ]
-UNCHECKED = {"labels", "result"}
+UNCHECKED = {"asks", "inbox", "labels", "result"}
 """Settings that are looked at where they are used."""
 REQUIRED: dict[Any, dict[str, Any]] = {
     Identity: {"owner": "ada"},

@@ -24,7 +24,7 @@ def files(load: Load) -> dict[str, ModuleType]:
 
 async def delivery_of(actions: Any) -> Delivery:  # noqa: ANN401 - the guide's application
     """Return what is sent when a run of the guide has ended."""
-    urls = await actions.webhooks.urls_of_start("write_report", None, None)
+    urls = await actions.app.webhooks.urls_of_start("write_report", None, None)
     run = RunRecord(id="r1", action="write_report", quota_key="x", webhooks=urls)
     block = Block.of_event("r1", 1, EventType.DONE, b'{"result":"The report of May."}')
     (delivery,) = endings(run.changed(status=Status.COMPLETED), block)

@@ -39,6 +39,7 @@ def test_a_completed_run_is_told_with_its_result() -> None:
         "data": {
             "id": "r1",
             "action": "report",
+            "parent": None,
             "status": "completed",
             "labels": ["nightly"],
             "attempt": 1,

@@ -264,6 +264,7 @@ def test_a_snapshot_tells_of_the_run() -> None:
     assert snapshot == {
         "id": RUN,
         "action": "count",
+        "parent": None,
         "status": "completed",
         "labels": ["a"],
         "attempt": 2,

@@ -233,8 +233,8 @@ async def test_dead_letters_are_told_and_can_be_sent_again() -> None:
             await receiver.first(1)
             async with asyncio.timeout(SOON):
                 await store.settled.wait()
-            dead = await actions.webhooks.dead_letters()
-            await actions.webhooks.send_again(dead[0])
+            dead = await actions.app.webhooks.dead_letters()
+            await actions.app.webhooks.send_again(dead[0])
             told = await receiver.first(2)
 
     assert [(each.run_id, each.failure) for each in dead] == [(run.id, "HTTP 410")]
@@ -287,7 +287,7 @@ async def test_a_private_address_is_refused_by_default() -> None:
             await (await start(actions, "double", n=4)).result()
             async with asyncio.timeout(SOON):
                 await store.settled.wait()
-            dead = await actions.webhooks.dead_letters()
+            dead = await actions.app.webhooks.dead_letters()
 
     assert receiver.told == []
     assert "a private one needs allow_private=True" in (dead[0].failure or "")

@@ -31,7 +31,6 @@ from yieldwire.runs.signing import PublicURL, Secrets, Signer
 from yieldwire.setting import Count, settings
 from yieldwire.stores import RunStore
 from yieldwire.webhooks import WEBHOOKS, Webhook, WebhookFor
-from yieldwire.webhooks.service import Webhooks
 
 T = TypeVar("T")
 
@@ -185,11 +184,6 @@ class Actions:
     def runs(self) -> Runs:
         """Find the runs of this application: ``await actions.runs.get(run_id)``; see `Runs`."""
         return self.app.runs
-
-    @property
-    def webhooks(self) -> Webhooks:
-        """The deliveries that were given up: ``await actions.webhooks.dead_letters()``."""
-        return self.app.webhooks
 
     def drain(self) -> None:
         """Accept no new runs, and let every reader end at its next block, to reconnect later."""

@@ -33,6 +33,18 @@ _INFO: Final[Mapping[str, Json]] = {
     "startedAt": _TEXT_OR_NULL,
     "endedAt": _TEXT_OR_NULL,
 }
+_QUESTION: Final[Json] = _object(
+    {
+        "id": _TEXT,
+        "prompt": _TEXT,
+        "name": _TEXT,
+        "schema": {"type": "object"},
+        "detail": {},
+        "expiresAt": _TEXT,
+    },
+    "detail",
+    "expiresAt",
+)
 _EVENT: Final[Json] = _object({"seq": _COUNT, "type": _TEXT, "data": {}, "atMs": _COUNT}, "atMs")
 
 SCHEMAS: Final[Mapping[str, Json]] = {
@@ -46,6 +58,7 @@ SCHEMAS: Final[Mapping[str, Json]] = {
             "chunk": {},
             "result": {},
             "error": _OBJECT_OR_NULL,
+            "questions": {"type": "array", "items": _QUESTION},
             "cancelRequested": {"type": "boolean"},
             "detached": {"type": "boolean"},
             "retryAfterMs": {"type": ["integer", "null"]},
@@ -67,6 +80,10 @@ _PAGE: Final = _object(
     }
 )
 _CANCELLED: Final = _object({"runId": _TEXT_OR_NULL, "status": _STATUS})
+_ANSWERED: Final = _object({"runId": _TEXT, "question": _TEXT, "number": _COUNT})
+_SENT: Final = _object({"runId": _TEXT, "number": _COUNT})
+_LINKED: Final = _object({"question": _QUESTION})
+_LINK_ANSWERED: Final = _object({"question": _TEXT})
 
 
 def _parameter(name: str, description: str, schema: Json, *, place: str = "query") -> Json:
@@ -90,10 +107,18 @@ def _json(schema: Json, description: str) -> dict[str, Json]:
 
 
 def _operation(
-    name: str, summary: str, responses: Mapping[str, Json], parameters: Sequence[Json] = ()
+    name: str,
+    summary: str,
+    responses: Mapping[str, Json],
+    parameters: Sequence[Json] = (),
+    *,
+    takes: str = "",
 ) -> dict[str, Json]:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    content = {"application/json": {"schema": {"description": takes}}}
+    body = {"requestBody": {"required": True, "content": content}} if takes else {}
     return {
+        **body,
         "operationId": f"runs.{name}",
         "summary": summary,
         "tags": ["runs"],
@@ -102,6 +127,11 @@ def _operation(
     }
 
 
+_QUESTION_ID: Final = _parameter("question", "The question's id.", _TEXT, place="path")
+_LINK: Final = _parameter("link", "What the action's link has signed.", _TEXT, place="path")
+_KEY: Final = _parameter(
+    "Idempotency-Key", "Makes a repeat of the request the same message.", _TEXT, place="header"
+)
 _FILTERS: Final = [
     _parameter("status", "Only runs with this status.", _STATUS),
     _parameter("action", "Only runs of this action.", _TEXT),
@@ -170,6 +200,39 @@ OPERATIONS: Final[Mapping[str, dict[str, Json]]] = {
             _json(_SNAPSHOT, "The run's state at that moment."),
             [_ID],
         )
+    },
+    "/runs/{id}/questions/{question}": {
+        "post": _operation(
+            "answer",
+            "Answer a question of a run; the first answer counts.",
+            _json(_ANSWERED, "The answer is kept, and the action gets it."),
+            [_ID, _QUESTION_ID, _KEY],
+            takes="The answer, which matches the question's `schema`.",
+        )
+    },
+    "/runs/{id}/inbox": {
+        "post": _operation(
+            "send",
+            "Send a message to the action of a run.",
+            _json(_SENT, "The message is kept, and the action gets it."),
+            [_ID, _KEY],
+            takes="The message, which matches the `inbox` of the action.",
+        )
+    },
+    "/answers/{link}": {
+        "get": _operation(
+            "linked",
+            "Return the question of a signed link; this answers nothing.",
+            _json(_LINKED, "The question."),
+            [_LINK],
+        ),
+        "post": _operation(
+            "answerLinked",
+            "Answer the question of a signed link.",
+            _json(_LINK_ANSWERED, "The answer is kept, and the action gets it."),
+            [_LINK, _KEY],
+            takes="The answer, which matches the question's `schema`.",
+        ),
     },
     "/{action}/cancel": {
         "post": _operation(
