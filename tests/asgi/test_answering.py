@@ -276,8 +276,10 @@ async def test_a_button_answers_a_question_with_a_few_choices(site: Actions) -> 
 # Links.
 
 
-async def link_to(site: Actions, run_id: str, question: str = "publish", **other: Any) -> str:  # noqa: ANN401
-    link = site.app.answer_link(run_id, question, **{"expires": 3600.0, "name": "Ada", **other})
+async def link_to(
+    site: Actions, run_id: str, question: str = "publish", *, expires: float = 3600.0
+) -> str:
+    link = site.app.answer_link(run_id, question, expires=expires, name="Ada")
     return urlsplit(link).path.removeprefix("/api/_actions")
 
 

@@ -47,6 +47,8 @@ _GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+LINKED: Final = ("/answers/", "/runs/")
+"""The paths below which a request can come with a signed link."""
 PIECE_BYTES: Final = 65_536
 """The piece size of a whole answer."""
 
@@ -255,11 +257,9 @@ class Exchange:
 
     @property
     def share(self) -> str | None:
-        """The signed link with which a request came; ``None`` if it came without."""
+        """The signed link of a request whose path is `LINKED`; ``None`` if it came without."""
         if self.path.startswith("/answers/"):
             return self.path.removeprefix("/answers/")
-        if not self.path.startswith("/runs/"):
-            return None
         sent = self.headers.get("run-share")
         if sent is None and b"share=" in self.scope["query_string"]:
             sent = self.request.query_params.get("share")

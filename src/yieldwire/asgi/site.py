@@ -14,7 +14,7 @@ from yieldwire.app import App
 from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
 from yieldwire.asgi.disconnect import Disconnected, Disconnects
-from yieldwire.asgi.exchange import BrokenOff, Exchange
+from yieldwire.asgi.exchange import LINKED, BrokenOff, Exchange
 from yieldwire.asgi.negotiation import Formats
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.presence import Polls
@@ -130,7 +130,7 @@ class Site:
 
     async def _caller(self, exchange: Exchange) -> Caller:
         address = self.safety.client_address(exchange.incoming)
-        if (share := exchange.share) is not None:
+        if exchange.path.startswith(LINKED) and (share := exchange.share) is not None:
             return caller_with(self.app.signer.read(share), address)
         if self._identify is None:
             return Caller(address=address)

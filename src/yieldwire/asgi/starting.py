@@ -147,21 +147,17 @@ def _request(
     facts = RequestFacts(
         method=exchange.method, path=exchange.path, client=caller.address, headers=headers
     )
+    webhook = exchange.headers.get("webhook-url")
+    if webhook is not None and action.options.shared:
+        raise ParseError("All readers share the run of this feed: none of them can name a webhook.")
     return StartRequest(
         action=action,
         caller=caller,
         facts=facts,
         read=read,
         key=key_of(exchange),
-        webhook=_webhook_of(exchange, action),
+        webhook=webhook,
     )
-
-
-def _webhook_of(exchange: Exchange, action: Action[..., Any, Any]) -> str | None:
-    url = exchange.headers.get("webhook-url")
-    if url is not None and action.options.shared:
-        raise ParseError("All readers share the run of this feed: none of them can name a webhook.")
-    return url
 
 
 async def _answer_accepted(site: Site, exchange: Exchange, run: RunRecord) -> None:
