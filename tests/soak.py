@@ -25,6 +25,7 @@ from tests.durability.cuts import Cutting
 from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
 from tests.durability.telling import check, killed_while_telling
+from tests.simulation.asking import play_in_file, play_in_memory
 from tests.simulation.play import simulate
 from tests.support.server import ThreadServer
 from tests.support.slowreading import AT_A_TIME, UNHARMED, play_all, random_stacks
@@ -38,6 +39,8 @@ ROWS: Final = 28_000
 IMPORT_KILLS: Final = 5
 CUTS_EACH: Final = 10
 SEEDS: Final = 500
+RACES: Final = 500
+"""Schedules of questions, each played in memory and in a file."""
 RESTARTS: Final = 20
 ROLLED: Final = 200
 """Streams that are open while servers are restarted in turn."""
@@ -130,6 +133,22 @@ def play(seed: int, part: float) -> Report:
     return {"seeds": len(seeds), "first": seed}
 
 
+def ask(seed: int, part: float) -> Report:
+    """Play questions that several answer, that time out, fail and are cancelled, in both stores."""
+    logging.disable(logging.CRITICAL)
+    seeds = range(seed, seed + share(RACES, part))
+    for each in seeds:
+        say(f"races for answers: {each - seed} of {len(seeds)}")
+        try:
+            play_in_memory(each)
+            with TemporaryDirectory() as folder:
+                asyncio.run(play_in_file(each, Path(folder)))
+        except BaseException as exc:
+            exc.add_note(f"The schedule is that of the seed {each}")
+            raise
+    return {"races": len(seeds), "first": seed}
+
+
 def restart(seed: int, part: float) -> Report:
     """Restart two servers in turn, under open streams."""
     say("two servers are restarted in turn")
@@ -170,6 +189,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "kills": kill,
     "imports": import_rows,
     "messages": tell,
+    "questions": ask,
     "restarts": restart,
     "middlewares": stack,
     "crowd": crowd,
