@@ -370,6 +370,11 @@ async def test_every_page_is_accessible_and_fits_its_screen(
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
 
     await SCENES[scene](page, url)
+    # A navigation that starts another process of the browser can forget what is emulated.
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await page.wait_for_function(
+        "(s) => matchMedia(`(prefers-color-scheme: ${s})`).matches", arg=scheme
+    )
 
     ground: str = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     red = int(re.findall(r"\d+", ground)[0])
