@@ -1,12 +1,13 @@
 """The parts of the contract's tests: a store on a moving clock, its runs and blocks."""
 
-from collections.abc import Generator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from pydantic_core import to_json
 
-from yieldwire.errors import YieldwireError
+from yieldwire.errors import NotFound, YieldwireError
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.run import RunRecord, new_run_id
 from yieldwire.stores import Admission, RunStore
@@ -132,3 +133,23 @@ async def log_of(store: RunStore, run_id: str, after: int = 0) -> list[Event]:
 async def terminal_events(store: RunStore, run_id: str) -> list[EventType]:
     """Return the types of the terminal events in the log; at most one is allowed, as its last."""
     return [event.type for event in await log_of(store, run_id) if event.is_terminal]
+
+
+async def wakes_all(
+    wait: Callable[[], Awaitable[bool]], act: Callable[[], Awaitable[object]], waiters: int
+) -> None:
+    """Check that ``act`` ends all waits. ``wait`` returns whether it has ended for good."""
+
+    async def follow() -> None:
+        try:
+            # A wait can return early, so one who woke without news waits again.
+            while not await wait():  # noqa: ASYNC110 - the store says when, in whichever process
+                await asyncio.sleep(0.01)
+        except NotFound:
+            return
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        for _ in range(waiters):
+            group.create_task(follow())
+        await asyncio.sleep(0)
+        await act()

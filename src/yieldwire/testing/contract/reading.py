@@ -18,6 +18,7 @@ from yieldwire.testing.contract.harness import (
     log_of,
     pages_of,
     raises,
+    wakes_all,
 )
 
 
@@ -302,19 +303,10 @@ async def wakes(
 ) -> None:
     """Check that ``act`` ends all waits after ``after``."""
 
-    async def follow() -> None:
-        try:
-            # A wait can return early, so a reader that woke without news waits again.
-            while not await store.read(run_id, after, wait=10 * SOON):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        except NotFound:
-            return
+    async def wait() -> bool:
+        return bool(await store.read(run_id, after, wait=10 * SOON))
 
-    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        for _ in range(waiters):
-            group.create_task(follow())
-        await asyncio.sleep(0)
-        await act()
+    await wakes_all(wait, act, waiters)
 
 
 async def written(store: RunStore, *, blocks: int, size: int, keep: int | None = None) -> RunRecord:

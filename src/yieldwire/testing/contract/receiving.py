@@ -14,6 +14,7 @@ from yieldwire.testing.contract.harness import (
     finish,
     finished,
     raises,
+    wakes_all,
 )
 from yieldwire.testing.contract.sending import say
 
@@ -128,17 +129,8 @@ async def wakes_inbox(
 ) -> None:
     """Check that ``act`` ends all waits for messages after ``after``."""
 
-    async def follow() -> None:
-        try:
-            while not await store.inbox(run_id, after, wait=10 * SOON):
-                if (await store.get(run_id)).status.is_terminal:
-                    return
-                await asyncio.sleep(0.01)
-        except NotFound:
-            return
+    async def wait() -> bool:
+        has_news = bool(await store.inbox(run_id, after, wait=10 * SOON))
+        return has_news or (await store.get(run_id)).status.is_terminal
 
-    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
-        for _ in range(waiters):
-            group.create_task(follow())
-        await asyncio.sleep(0)
-        await act()
+    await wakes_all(wait, act, waiters)
