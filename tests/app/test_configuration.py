@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from yieldwire.app import App
-from yieldwire.app.configuration import STORE, open_store
+from yieldwire.app.configuration import SCHEMES, STORE, open_store
 from yieldwire.clock import SystemClock
 from yieldwire.errors import UsageError
 from yieldwire.stores.memory import MemoryStore
@@ -24,6 +24,20 @@ def test_a_store_is_named_or_handed_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["memory", "sqlite:///runs.db", "sqlite:////var/runs.db"])
 def test_a_store_that_has_a_name_fits(value: str) -> None:
     assert STORE.fits(value)
+
+
+def test_the_example_of_each_scheme_is_a_name_of_it() -> None:
+    examples = {each.example.partition(":")[0]: each.example for each in SCHEMES.values()}
+
+    assert set(examples) <= set(SCHEMES)
+    assert all(STORE.fits(example) for example in examples.values())
+
+
+def test_a_store_that_is_not_included_raises_only_what_its_contract_names() -> None:
+    included, foreign = MemoryStore(), HalfAStore()
+
+    assert open_store(included, SystemClock()) is included
+    assert open_store(foreign, SystemClock()) is not foreign
 
 
 class HalfAStore(MemoryStore):

@@ -92,7 +92,7 @@ class App:
         self.registry: Final = Registry(guards, middleware)
         self.action, self.feed = self.registry.action, self.registry.feed
         self.clock: Final = clock or SystemClock()
-        self.store: Final = open_store(store, self.clock)
+        self.store: Final = open_store(store, clock)
         self.executor: Final = executor or LocalExecutor()
         self.run_limits: Final = run_limits or RunLimits()
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)

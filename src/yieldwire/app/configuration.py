@@ -1,5 +1,7 @@
 """The rules for the store and the executor of an application, and the store for a name."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,16 +13,55 @@ from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
 _SQLITE: Final = "sqlite:///"
-_SHIPPED: Final = frozenset({MemoryStore, SQLiteStore})
-"""Classes that raise only what their contract names."""
+_SHIPPED: Final = "yieldwire.stores."
+"""The package of the classes that raise only what their contract names."""
 _MEMBERS: Final = METHODS | {"blobs", "reach"}
 """The methods of `RunStore`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """What the names of one kind of store have in common: what is before their first colon.
+
+    Attributes:
+        example: A name, for messages.
+        fits: Whether a name is complete.
+        open: Returns the store for a name. If the store needs an extra, only this imports its
+            module.
+    """
+
+    example: str
+    fits: Callable[[str], bool]
+    open: Callable[[str, Clock | None], RunStore]
+
+
+def _open_sqlite(name: str, clock: Clock | None) -> RunStore:
+    return SQLiteStore(name.removeprefix(_SQLITE), clock=clock)
+
+
+def _is_file(name: str) -> bool:
+    return name.startswith(_SQLITE) and name.removeprefix(_SQLITE) not in {"", ":memory:"}
+
+
+SCHEMES: Final[Mapping[str, Scheme]] = {
+    "memory": Scheme(
+        example="memory",
+        fits=lambda name: name == "memory",
+        open=lambda _name, clock: MemoryStore(clock=clock),
+    ),
+    "sqlite": Scheme(example="sqlite:///runs.db", fits=_is_file, open=_open_sqlite),
+}
+"""The stores that have names, by the scheme of these."""
+
+
+def _scheme_in(name: str) -> str:
+    return name.partition(":")[0]
+
+
 def _is_store(value: Any) -> bool:  # noqa: ANN401 - any given value
     if isinstance(value, str):
-        path = value.removeprefix(_SQLITE)
-        return value == "memory" or (value != path and path not in {"", ":memory:"})
+        scheme = SCHEMES.get(_scheme_in(value))
+        return scheme is not None and scheme.fits(value)
     return not isinstance(value, type) and all(hasattr(value, name) for name in _MEMBERS)
 
 
@@ -40,7 +81,8 @@ def _hint(value: object) -> str:
             return ""
 
 
-STORE: Final = Rule(_is_store, "'memory', 'sqlite:///runs.db' or a store object", _hint)
+_EXAMPLES: Final = ", ".join(repr(each.example) for each in SCHEMES.values())
+STORE: Final = Rule(_is_store, f"{_EXAMPLES} or a store object", _hint)
 """The rule for the setting ``store``."""
 
 EXECUTOR: Final = having(
@@ -49,10 +91,14 @@ EXECUTOR: Final = having(
 """The rule for the setting ``executor``."""
 
 
-def open_store(store: str | RunStore, clock: Clock) -> RunStore:
-    """Return the store for a setting, which `STORE` allows."""
+def open_store(store: str | RunStore, clock: Clock | None) -> RunStore:
+    """Return the store for a setting, which `STORE` allows.
+
+    Without ``clock`` it is a clock that all processes which can share the store agree about.
+
+    Raises:
+        MissingDependency: If the store needs a package that is not installed.
+    """
     if not isinstance(store, str):
-        return store if type(store) in _SHIPPED else guarded(store)
-    if store == "memory":
-        return MemoryStore(clock=clock)
-    return SQLiteStore(store.removeprefix(_SQLITE), clock=clock)
+        return store if type(store).__module__.startswith(_SHIPPED) else guarded(store)
+    return SCHEMES[_scheme_in(store)].open(store, clock)
