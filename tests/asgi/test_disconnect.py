@@ -4,7 +4,7 @@ import pytest
 from starlette.types import Message
 
 from yieldwire.asgi.disconnect import WATCH_AFTER, Disconnected, Disconnects
-from yieldwire.executors.tasks import Tasks
+from yieldwire.tasks import Tasks
 
 
 async def gone() -> Message:

@@ -14,8 +14,8 @@ from contextvars import Context, copy_context
 
 from yieldwire.app.opening import Openable, Opening
 from yieldwire.errors import Unavailable, UsageError
-from yieldwire.executors.tasks import Tasks
 from yieldwire.executors.worker import Left
+from yieldwire.tasks import Tasks
 
 
 class Lifetime:

@@ -15,10 +15,10 @@ from yieldwire.actions.resources import Resources
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.executors import Executor, Prepared
-from yieldwire.executors.tasks import Tasks
 from yieldwire.executors.worker import Left, Worker
 from yieldwire.runs.reader import Reader
 from yieldwire.stores import RunStore
+from yieldwire.tasks import Tasks
 
 logger = logging.getLogger("yieldwire.app")
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from starlette.types import Receive
 
-from yieldwire.executors.tasks import Tasks
+from yieldwire.tasks import Tasks
 
 T = TypeVar("T")
 

@@ -24,9 +24,9 @@ from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.children import ORPHANED
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
-from yieldwire.executors.tasks import Tasks
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.tasks import Tasks
 
 T = TypeVar("T")
 

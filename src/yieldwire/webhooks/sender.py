@@ -9,9 +9,9 @@ from typing import Final
 from yieldwire.client.http import Http
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
-from yieldwire.executors.tasks import Tasks
 from yieldwire.log.delivery import Delivery
 from yieldwire.stores import RunStore
+from yieldwire.tasks import Tasks
 from yieldwire.webhooks import SCHEDULE, Webhook
 from yieldwire.webhooks.destination import Resolve, resolved, shown_url
 from yieldwire.webhooks.known import KnownWebhooks

@@ -7,12 +7,12 @@ from typing import Final
 from yieldwire.client.http import Http, single_http
 from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
-from yieldwire.executors.tasks import Tasks
 from yieldwire.hooks import Hooks
 from yieldwire.log.delivery import Delivery, questions
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
+from yieldwire.tasks import Tasks
 from yieldwire.webhooks import Webhook, WebhookFor
 from yieldwire.webhooks.known import KnownWebhooks
 from yieldwire.webhooks.sender import Sender

@@ -382,14 +382,14 @@ class SQLiteStore(SQLiteDeliveries):
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before."""
-        if await self._lanes.open():
+        if await self._lanes.openings.open():
             self._waiters.forget_all()
             self._inboxes.forget_all()
             self._reads.forget_all()
 
     async def close(self) -> None:
         """End both threads, after their queued work, and wake all waiting readers."""
-        if self._lanes.leave():
+        if self._lanes.openings.leave():
             self._waiters.wake_all()
             self._inboxes.wake_all()
-            await self._lanes.close()
+            await self._lanes.openings.release()

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from yieldwire.clock import Clock
-from yieldwire.errors import StoreError, UsageError
+from yieldwire.errors import StoreError
+from yieldwire.stores.opening import Openings
 from yieldwire.stores.sqlite.failure import explain
 from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
 from yieldwire.stores.sqlite.lane import Joint, Lane
@@ -36,37 +37,7 @@ class Lanes:
         self._clock, self._joint, self._on_foreign_write = clock, joint, on_foreign_write
         self._writer: Lane | None = None
         self._reader: Lane | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opened = 0
-        self._is_closed = False
-
-    async def open(self) -> bool:
-        """Serve the running loop, and return whether it is another one than before.
-
-        Raises:
-            UsageError: If the loop that it served before is still running.
-        """
-        loop, former = asyncio.get_running_loop(), self._loop
-        is_other = former is not None and former is not loop
-        if former is not None and is_other:
-            if former.is_running():
-                raise UsageError("The store is open in another event loop, which is running.")
-            self._opened = 0
-            await self.close()
-        self._loop, self._is_closed = loop, False
-        self._opened += 1
-        return is_other
-
-    def leave(self) -> bool:
-        """Undo one `open`, and return whether that was the last."""
-        was_opened, self._opened = self._opened, max(0, self._opened - 1)
-        self._is_closed = self._is_closed or was_opened == 1
-        return not self._opened
-
-    def _begin(self) -> None:
-        if self._is_closed:
-            raise StoreError("The store is closed.")
-        self._loop = asyncio.get_running_loop()
+        self.openings: Final = Openings(self._end)
 
     @property
     def writer(self) -> Lane:
@@ -76,7 +47,7 @@ class Lanes:
             StoreError: If the store is closed.
         """
         if self._writer is None:
-            self._begin()
+            self.openings.begin()
             self._writer = Lane(
                 self._connect_writer,
                 self._explain,
@@ -105,7 +76,7 @@ class Lanes:
         if self._reader is None:
             await self.writer.do(lambda _: None)  # the first writer creates the layout
         if self._reader is None:
-            self._begin()
+            self.openings.begin()
             self._reader = Lane(
                 self._connect_reader, self._explain, name="yieldwire reader", writes=False
             )
@@ -129,14 +100,14 @@ class Lanes:
             if is_awaited:
                 writer.nudge()
 
-    async def close(self) -> None:
+    async def _end(self) -> None:
         """End both threads, after their queued work."""
         try:
             for lane in (self._reader, self._writer):
                 if lane is not None:
                     await lane.close()
         finally:
-            self._reader = self._writer = self._loop = None
+            self._reader = self._writer = None
 
     def _connect_writer(self) -> sqlite3.Connection:
         connection = connect(self.settings)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.support.runs import SOON
-from yieldwire.executors.tasks import Tasks
+from yieldwire.tasks import Tasks
 
 
 async def test_a_task_is_owned_until_it_ends() -> None:
