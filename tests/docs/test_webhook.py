@@ -9,9 +9,10 @@ import pytest
 
 from tests.docs.conftest import Load
 from tests.support.receiver import resolve
-from yieldwire.log.delivery import Delivery, endings
+from yieldwire.log.delivery import Delivery, deliveries_of
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.testing.contract.harness import finished
 from yieldwire.webhooks.posting import post
 
 URL = "https://billing.example.com/hooks/runs"
@@ -25,9 +26,9 @@ def files(load: Load) -> dict[str, ModuleType]:
 async def delivery_of(actions: Any) -> Delivery:  # noqa: ANN401 - the guide's application
     """Return what is sent when a run of the guide has ended."""
     urls = await actions.app.webhooks.urls_of_start("write_report", None, None)
-    run = RunRecord(id="r1", action="write_report", quota_key="x", webhooks=urls)
+    run = RunRecord(id="r1", action="write_report", quota_key="x", **urls)
     block = Block.of_event("r1", 1, EventType.DONE, b'{"result":"The report of May."}')
-    (delivery,) = endings(run.changed(status=Status.COMPLETED), block)
+    (delivery,) = deliveries_of(run.changed(status=Status.COMPLETED), block)
     return delivery
 
 
@@ -51,7 +52,7 @@ async def test_the_receiver_of_the_guide_accepts_what_its_application_sends(
 async def test_the_guide_sends_what_was_given_up_once_more(files: dict[str, ModuleType]) -> None:
     actions = files["app"].actions
     store = actions.app.store
-    await store.post([await delivery_of(actions)])
+    await finished(store, webhooks=((await delivery_of(actions)).url,))
     (claimed,) = await store.due(limit=1, lease=30.0)
     await store.settle(claimed, failure="HTTP 410")
 

@@ -1,9 +1,9 @@
-"""What a webhook is told about the end of a run."""
+"""What a webhook is told about a run."""
 
 from pydantic_core import from_json, to_json
 
 from yieldwire.errors import ErrorObject, Json
-from yieldwire.log.delivery import MAX_DATA_BYTES, endings, questions
+from yieldwire.log.delivery import MAX_DATA_BYTES, deliveries_of, is_told
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 
@@ -24,7 +24,7 @@ RUN = RunRecord(
 
 
 def told(block: Block, run: RunRecord = RUN) -> Json:
-    (delivery,) = endings(run, block)
+    (delivery,) = deliveries_of(run, block)
     return from_json(delivery.body)
 
 
@@ -55,7 +55,7 @@ def test_a_completed_run_is_told_with_its_result() -> None:
 
 
 def test_the_id_of_a_message_is_that_of_its_event_and_has_no_full_stop() -> None:
-    (delivery,) = endings(RUN, Block.of_event("r1", 3, EventType.DONE, b'{"result":null}'))
+    (delivery,) = deliveries_of(RUN, Block.of_event("r1", 3, EventType.DONE, b'{"result":null}'))
 
     assert delivery.id == "r1_3"
 
@@ -95,9 +95,21 @@ def test_a_large_error_keeps_its_code_and_the_beginning_of_its_message() -> None
 
 
 def test_blocks_that_end_nothing_are_told_to_nobody() -> None:
-    assert endings(RUN, None) == ()
-    assert endings(RUN, Block.of_chunks("r1", 1, [b"1"])) == ()
-    assert endings(RUN.changed(webhooks=()), Block.of_event("r1", 3, EventType.DONE, b"{}")) == ()
+    chunk, end = Block.of_chunks("r1", 1, [b"1"]), Block.of_event("r1", 3, EventType.DONE, b"{}")
+
+    assert [*deliveries_of(RUN, None)] == []
+    assert [*deliveries_of(RUN, chunk)] == []
+    assert [*deliveries_of(RUN.changed(webhooks=()), end)] == []
+
+
+def test_a_block_tells_whether_there_is_something_to_tell() -> None:
+    chunk = Block.of_chunks("r1", 1, [b'"!question "'])
+    question = Block.of_event("r1", 2, EventType.QUESTION, b'{"id":"1"}')
+    answer = Block.of_event("r1", 2, EventType.ANSWER, b'{"id":"1"}')
+
+    assert [is_told(each) for each in (chunk, answer, Block.join([chunk, answer]))] == [False] * 3
+    assert [is_told(each) for each in (question, Block.join([chunk, question]))] == [True] * 2
+    assert is_told(chunk.ended(EventType.DONE, b"{}"))
 
 
 def test_each_question_is_told_to_each_url() -> None:
@@ -107,7 +119,9 @@ def test_each_question_is_told_to_each_url() -> None:
         for seq in (2, 3)
     ]
 
-    told = questions(RUN, Block.join([chunk, *asked]), ["https://a.example", "https://b.example"])
+    run = RUN.changed(question_webhooks=("https://a.example", "https://b.example"))
+
+    told = deliveries_of(run, Block.join([chunk, *asked]))
 
     assert [(each.id, each.url) for each in told] == [
         ("r1_2", "https://a.example"),
@@ -133,7 +147,7 @@ def test_a_large_question_is_told_without_its_schema_and_its_details() -> None:
     }
     block = Block.of_event("r1", 2, EventType.QUESTION, to_json(question))
 
-    (delivery,) = questions(RUN, block, ["https://a.example"])
+    (delivery,) = deliveries_of(RUN.changed(question_webhooks=("https://a.example",)), block)
 
     data = from_json(delivery.body)["data"]
     assert data["truncated"]

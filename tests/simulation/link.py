@@ -198,9 +198,6 @@ class Link:
     async def revoked(self, since: int, /) -> Revoked:
         return await self._pass(lambda: self._store.revoked(since))
 
-    async def post(self, deliveries: Sequence[Delivery], /) -> None:
-        await self._pass(lambda: self._store.post(deliveries))
-
     async def due(
         self, *, limit: int, lease: float, without: Collection[str] = ()
     ) -> Sequence[Delivery]:

@@ -21,7 +21,7 @@ from yieldwire.errors import (
     StoreError,
 )
 from yieldwire.log import transitions
-from yieldwire.log.delivery import Delivery
+from yieldwire.log.delivery import Delivery, is_told
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, advance
@@ -674,10 +674,32 @@ class TellsOnlyOfAppends(MemoryStore):
 
 
 class TellsInASecondStep(MemoryStore):
-    """A crash between the end and its deliveries loses them: here every one is such a crash."""
+    """A crash between an event and its deliveries loses them: here every one is such a crash."""
 
     def _post(self, deliveries: Sequence[Delivery]) -> None:
         return
+
+
+class TellsOfNoQuestion(MemoryStore):
+    """Appends a question as any other block, so that only ends have deliveries."""
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        entry = self._entry(run_id)
+        told, entry.record = entry.record, entry.record.changed(question_webhooks=())
+        try:
+            return await super().append(run_id, block, after=after, fence=fence)
+        finally:
+            entry.record = entry.record.changed(question_webhooks=told.question_webhooks)
+
+
+class ForgetsTheLeaseOfWhoAsks(MemoryStore):
+    """Writes a question as it writes an end: the run has no lease afterwards."""
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        last = await super().append(run_id, block, after=after, fence=fence)
+        if is_told(block):
+            self._entry(run_id).lease_until = None
+        return last
 
 
 class SendsTwice(MemoryStore):

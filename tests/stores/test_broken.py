@@ -177,9 +177,11 @@ BROKEN: Final[Mapping[type[RunStore], str]] = {
     broken.ForgetsRevocations: "test_each_revocation_is_told_of_behind_the_one_before",
     broken.HidesWhatItForgot: "test_a_caller_that_missed_revocations_is_told_so",
     broken.RevokesByAnotherClock: "test_a_revocation_has_its_owner_and_its_time",
-    # Webhooks: an end and its deliveries are one step
+    # Webhooks: an event and its deliveries are one step
     broken.TellsOnlyOfAppends: "test_each_way_to_end_creates_deliveries",
     broken.TellsInASecondStep: "test_the_end_of_a_run_creates_its_deliveries",
+    broken.TellsOfNoQuestion: "test_a_question_creates_its_deliveries",
+    broken.ForgetsTheLeaseOfWhoAsks: "test_a_question_does_not_end_what_its_worker_holds",
     broken.SendsTwice: "test_a_delivery_is_claimed_by_one_caller",
     broken.SettlesForAnybody: "test_a_late_failure_does_not_change_a_newer_try",
     broken.ForgetsDeliveriesWithTheRun: "test_deliveries_outlive_the_runs_retention",

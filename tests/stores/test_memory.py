@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from yieldwire.errors import NotFound
-from yieldwire.log.delivery import Delivery
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Query
@@ -192,12 +191,12 @@ async def test_a_log_that_trickled_in_is_kept_in_few_blocks_with_the_same_bytes(
 
 async def test_deliveries_that_wait_longest_are_given_up_for_newer_ones() -> None:
     store = MemoryStore(clock=MovingClock())
-    many = [Delivery(f"r_{n}", "https://a.example", "r", None, b"{}") for n in range(WAITING_KEPT)]
-    await store.post(many)
+    many = tuple(f"https://a.example/{n}" for n in range(WAITING_KEPT))
+    await finished(store, webhooks=many)
 
-    await store.post([Delivery("r_newest", "https://a.example", "r", None, b"{}")])
+    await finished(store, webhooks=("https://newest.example",))
 
     due = await store.due(limit=2 * WAITING_KEPT, lease=30.0)
     (dead,) = await store.dead_letters(limit=10)
-    assert [each.id for each in due] == [*(each.id for each in many[1:]), "r_newest"]
-    assert (dead.id, dead.failure) == ("r_0", "too many deliveries were waiting")
+    assert [each.url for each in due] == [*many[1:], "https://newest.example"]
+    assert (dead.url, dead.failure) == (many[0], "too many deliveries were waiting")

@@ -146,7 +146,8 @@ async def webhooks_of(path: Path) -> tuple[tuple[str, ...], list[str]]:
     try:
         old = await store.get("rold")
         await finished(store, webhooks=("https://a.example",))
-        return old.webhooks, [each.url for each in await store.due(limit=10, lease=30.0)]
+        told = old.webhooks + old.question_webhooks
+        return told, [each.url for each in await store.due(limit=10, lease=30.0)]
     finally:
         await store.close()
 

@@ -16,7 +16,7 @@ from yieldwire import errors, stores
 from yieldwire.clock import Clock
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
-from yieldwire.log.delivery import Delivery, endings
+from yieldwire.log.delivery import Delivery, deliveries_of
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
@@ -80,7 +80,7 @@ class ToyStore:
 
     def _take(self, kept: Kept, step: tuple[RunRecord, Block | None]) -> RunRecord:
         kept.record, block = step
-        self._post(endings(kept.record, block))
+        self._post(deliveries_of(kept.record, block))
         if block is not None:
             kept.blocks.append(block)
             while kept.record.keep and kept.blocks[0].last <= block.last - kept.record.keep:
@@ -243,9 +243,6 @@ class ToyStore:
     def _post(self, deliveries: Sequence[Delivery]) -> None:
         for each in deliveries:
             self.data.posted.setdefault((each.id, each.url), Posted(each, self.now()))
-
-    async def post(self, deliveries: Sequence[Delivery], /) -> None:
-        self._post(deliveries)
 
     async def due(
         self, *, limit: int, lease: float, without: Collection[str] = ()

@@ -5,8 +5,7 @@ import pytest
 from tests.support.receiver import SECRET
 from yieldwire import Actions
 from yieldwire.errors import Forbidden, ParseError, UsageError
-from yieldwire.log.run import RunRecord
-from yieldwire.webhooks import Webhook
+from yieldwire.webhooks import Webhook, WebhookEvent
 from yieldwire.webhooks.known import KnownWebhooks
 
 BILLING = Webhook("https://billing.example", SECRET, actions=["report"])
@@ -22,29 +21,30 @@ def adas(owner: str | None, url: str) -> Webhook | None:
 async def test_a_webhook_is_told_of_its_events_and_actions() -> None:
     known = KnownWebhooks([BILLING, AUDIT, ASKED], None)
 
-    assert await known.urls_of_start("report", None, None) == (BILLING.url, AUDIT.url)
-    assert await known.urls_of_start("other", None, None) == (AUDIT.url,)
-
-
-def test_a_question_is_told_to_who_wants_questions_and_to_the_url_of_the_start() -> None:
-    known = KnownWebhooks([BILLING, AUDIT, ASKED], adas)
-    run = RunRecord(id="r1", action="other", quota_key="x", webhooks=(AUDIT.url, ADAS))
-
-    assert [*known.urls_of_question(run)] == [AUDIT.url, ASKED.url, ADAS]
+    assert await known.urls_of_start("report", None, None) == {
+        "webhooks": (BILLING.url, AUDIT.url),
+        "question_webhooks": (AUDIT.url, ASKED.url),
+    }
+    assert await known.urls_of_start("other", None, None) == {
+        "webhooks": (AUDIT.url,),
+        "question_webhooks": (AUDIT.url, ASKED.url),
+    }
 
 
 @pytest.mark.parametrize(
-    ("known", "has_questions"),
+    ("events", "urls"),
     [
-        (KnownWebhooks([BILLING], None), False),
-        (KnownWebhooks([BILLING, ASKED], None), True),
-        (KnownWebhooks([], adas), True),
+        ({"ended"}, {"webhooks": (ADAS,), "question_webhooks": ()}),
+        ({"question"}, {"webhooks": (), "question_webhooks": (ADAS,)}),
+        ({"ended", "question"}, {"webhooks": (ADAS,), "question_webhooks": (ADAS,)}),
     ],
 )
-def test_blocks_are_watched_only_for_who_can_be_told_of_questions(
-    known: KnownWebhooks, *, has_questions: bool
+async def test_the_url_of_a_start_is_told_of_what_its_webhook_says(
+    events: set[WebhookEvent], urls: dict[str, tuple[str, ...]]
 ) -> None:
-    assert known.has_questions is has_questions
+    known = KnownWebhooks([], lambda _owner, url: Webhook(url, SECRET, events=events))
+
+    assert await known.urls_of_start("other", "ada", ADAS) == urls
 
 
 async def test_an_action_can_be_given_as_itself() -> None:
@@ -62,7 +62,7 @@ async def test_an_action_can_be_given_as_itself() -> None:
 async def test_a_start_can_name_what_it_is_allowed_to() -> None:
     known = KnownWebhooks([AUDIT], adas)
 
-    assert await known.urls_of_start("report", "ada", ADAS) == (AUDIT.url, ADAS)
+    assert (await known.urls_of_start("report", "ada", ADAS))["webhooks"] == (AUDIT.url, ADAS)
     for owner, url in [("ben", ADAS), (None, ADAS), ("ada", AUDIT.url)]:
         with pytest.raises(Forbidden, match="not allowed to have a webhook sent to this URL"):
             await known.urls_of_start("report", owner, url)

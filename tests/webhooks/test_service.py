@@ -1,6 +1,7 @@
 """A whole application: from the end of a run to a receiver that verifies what it was told."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions, Context, NotFound, Timing
 from yieldwire.errors import MissingDependency, StoreError
 from yieldwire.log.delivery import Delivery
-from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
@@ -90,6 +90,10 @@ async def application(**settings: Any) -> Actions:  # noqa: ANN401 - the applica
     async def wait() -> AsyncIterator[str]:
         yield "waiting"
         await asyncio.Event().wait()
+
+    @actions.action(asks=bool)
+    async def approve(ctx: Context) -> bool:
+        return await ctx.ask(bool, "Publish?")
 
     return actions
 
@@ -241,26 +245,38 @@ async def test_dead_letters_are_told_and_can_be_sent_again() -> None:
     assert {id_ for id_, _ in told} == {dead[0].id}
 
 
-QUESTION = Block.of_event("r1", 2, EventType.QUESTION, b'{"id":"1","prompt":"Publish?"}', 5.0)
-
-
 async def test_a_question_is_told_when_it_is_asked() -> None:
     with received() as (receiver, url):
-        actions = await application(webhooks=[hook(url, events={"question"})])
+        timing = Timing(sweep_every=600.0)
+        actions = await application(webhooks=[hook(url, events={"question"})], timing=timing)
         async with actions.lifespan():
-            run = await start(actions, "wait")
-            record = await actions.app.store.get(run.id)
-            for _ in range(2):  # a repeated append
-                actions.app.watch.block_appended(record, QUESTION._replace(run_id=run.id))
-            await receiver.first(1)
-            await run.cancel()
-            await actions.app.sweep()
-            ((id_, payload),) = receiver.told
+            run = await start(actions, "approve")
+            ((id_, payload),) = await receiver.first(1)
+            await run.answer("1", value=True)
+            assert await run.result() is True
 
-    assert record.webhooks == ()
-    assert id_ == f"{run.id}_2"
+    assert id_ == f"{run.id}_1"
     assert payload["type"] == "run.question"
-    assert payload["data"]["question"] == {"id": "1", "prompt": "Publish?"}
+    question = payload["data"]["question"]
+    assert (question["id"], question["prompt"]) == ("1", "Publish?")
+    assert len(receiver.told) == 1
+
+
+def test_a_question_is_told_if_its_process_is_killed_right_after_it(tmp_path: Path) -> None:
+    env = {"RUNS_FILE": str(tmp_path / "runs.db"), "KILLED_BY": "question"}
+    with received() as (receiver, url):
+        env["HOOK_URL"] = url
+        with ProcessServer("tests.support.hooked:actions", tmp_path / "first.log", env) as server:
+            with pytest.raises(httpx2.HTTPError, match=r"disconnected|reset|closed"):
+                httpx2.post(f"{server.url}/approve", timeout=SOON)
+            assert server.process.wait(SOON) == -signal.SIGKILL
+        assert receiver.told == []
+        env["KILLED_BY"] = ""
+        with ProcessServer("tests.support.hooked:actions", tmp_path / "second.log", env):
+            ((_, payload),) = receiver.wait_for(1)
+
+    assert payload["type"] == "run.question"
+    assert payload["data"]["question"]["prompt"] == "Publish?"
 
 
 async def test_the_url_of_a_start_is_told_only_what_its_webhook_wants() -> None:
@@ -268,15 +284,15 @@ async def test_the_url_of_a_start_is_told_only_what_its_webhook_wants() -> None:
         return hook(url, events={"question"})
 
     with received() as (receiver, url):
-        store, headers = Settling(), {"webhook-url": url, "prefer": "respond-async"}
-        actions = await application(store=store, webhook_for=webhook_for)
+        actions = await application(webhook_for=webhook_for)
         async with actions.lifespan(), http_of(actions) as client:
+            headers = {"webhook-url": url}
             await client.post("http://localhost/double", json={"n": 4}, headers=headers)
-            async with asyncio.timeout(SOON):
-                await store.settled.wait()
-            due, dead = await store.due(limit=1, lease=1.0), await store.dead_letters(limit=1)
+            (run,) = await actions.runs.find(Query(everyone=True))
+            due = await actions.app.store.due(limit=1, lease=1.0)
 
-    assert (receiver.told, [*due], [*dead]) == ([], [], [])
+    assert (run.webhooks, run.question_webhooks) == ((), (url,))
+    assert (receiver.told, [*due]) == ([], [])
 
 
 async def test_a_private_address_is_refused_by_default() -> None:

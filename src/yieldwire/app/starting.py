@@ -1,7 +1,7 @@
 """Starts runs: guards, input, validation, idempotency key, creation, execution."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class Startable(Protocol):
 
     @property
     def webhooks(self) -> Webhooks:
-        """Who is told when a run has ended."""
+        """Who is told about a run."""
         ...
 
     @property
@@ -78,9 +78,9 @@ class Starts:
         app, data = self._app, request.data
         try:
             ctx = await self._admit(request)
-            webhooks: tuple[str, ...] = ()
+            urls: Mapping[str, Sequence[str]] = {}
             if app.webhooks.is_used or request.webhook is not None:
-                webhooks = await app.webhooks.urls_of_start(ctx.action, ctx.owner, request.webhook)
+                urls = await app.webhooks.urls_of_start(ctx.action, ctx.owner, request.webhook)
             if request.read is not None:
                 data = await request.read()
                 app.check(request.caller)  # the input can have taken a while to arrive
@@ -92,7 +92,7 @@ class Starts:
         try:
             opening, key = app.lifetime.current, request.key
             admission = admission_of(action, start.record, key, app.max_runs, app.lease)
-            start.record = start.record.changed(webhooks=webhooks) if webhooks else start.record
+            start.record = start.record.changed(**urls) if urls else start.record
             await start.keep()
         except BaseException:
             await start.drop()

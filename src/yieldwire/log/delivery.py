@@ -43,26 +43,44 @@ class Delivery(NamedTuple):
         return str(from_json(self.body)["type"])
 
 
-def endings(run: RunRecord, block: Block | None) -> Sequence[Delivery]:
+def is_told(block: Block) -> bool:
+    """Whether webhooks can be told about a block: about its end, or about a question in it.
+
+    Only the step that appends such a block needs the run's record and `deliveries_of`. This is
+    cheap enough for every append.
+    """
+    return block.end is not None or block.has(EventType.QUESTION)
+
+
+def deliveries_of(run: RunRecord, block: Block | None) -> Sequence[Delivery]:
     """Return the deliveries to create in the step that appends ``block`` and results in ``run``.
 
-    There is one for each of the run's webhooks if the step ends the run, and none otherwise.
+    There is one for each question in the block and each of the run's ``question_webhooks``, and,
+    if the block ends the run, one for each of its ``webhooks``.
     """
-    if not run.webhooks or block is None or block.end is None:
+    if block is None:
         return ()
-    at = run.ended_at or block.newest_at
-    body = _body(ENDED, at, {**summary(run), **_outcome(block)})
-    return _deliveries(run, run.webhooks, block.last, body, at)
+    return [*_questions(run, block), *_endings(run, block)]
 
 
-def questions(run: RunRecord, block: Block, urls: Sequence[str]) -> Sequence[Delivery]:
-    """Return the deliveries about the questions in a block: one for each of them and URL."""
+def _questions(run: RunRecord, block: Block) -> Sequence[Delivery]:
+    urls = run.question_webhooks
+    if not (urls and block.has(EventType.QUESTION)):
+        return ()
     return [
         delivery
         for event in block.events()
         if event.type is EventType.QUESTION
         for delivery in _deliveries(run, urls, event.seq, _question(run, event), event.at)
     ]
+
+
+def _endings(run: RunRecord, block: Block) -> Sequence[Delivery]:
+    if not run.webhooks or block.end is None:
+        return ()
+    at = run.ended_at or block.newest_at
+    body = _body(ENDED, at, {**summary(run), **_outcome(block)})
+    return _deliveries(run, run.webhooks, block.last, body, at)
 
 
 def _deliveries(

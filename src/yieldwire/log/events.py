@@ -214,8 +214,8 @@ class Block(NamedTuple):
 
     def has(self, kind: EventType) -> bool:
         """Whether one of the events is of a type that is not ``CHUNK``."""
-        sign = b"!%b " % kind.encode()
-        return self.body.startswith(sign) or b"\n" + sign in self.body
+        body, sign = self.body, b"!%b " % kind.encode()
+        return sign in body and (body.startswith(sign) or b"\n" + sign in body)
 
     def events(self) -> Iterator[Event]:
         """Yield the block's events."""

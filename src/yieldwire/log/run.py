@@ -101,6 +101,8 @@ class RunRecord(NamedTuple):
     """How many of its newest events a feed keeps; ``None``: all."""
     webhooks: tuple[str, ...] = ()
     """URLs that are told when the run has ended."""
+    question_webhooks: tuple[str, ...] = ()
+    """URLs that are told when the run asks a question."""
     parent: str | None = None
     """The id of the run whose action started this one."""
 

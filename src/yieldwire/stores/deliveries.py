@@ -10,16 +10,13 @@ DEAD_LETTERS_KEPT: Final = 1_000
 
 
 class Deliveries(Protocol):
-    """Webhook deliveries: created with the end of their run, and kept until they are settled.
+    """Webhook deliveries: created with the event that they tell, and kept until they are settled.
 
-    The step that ends a run also creates `yieldwire.log.delivery.endings`, in every way in which
-    a run can end: whatever crashes, a run that has ended has its deliveries. They do not depend on
-    the run's retention. Deleting a run by its id deletes them.
+    The step that appends a block to a log also creates `yieldwire.log.delivery.deliveries_of`, for
+    every block, also those that the store writes itself. So whatever crashes, an event that is in
+    the log has its deliveries. They are due at once, and do not depend on the run's retention.
+    Deleting a run by its id deletes them.
     """
-
-    async def post(self, deliveries: Sequence[Delivery], /) -> None:
-        """Add deliveries, which are due at once. Those that the store has do not change."""
-        ...
 
     async def due(
         self, *, limit: int, lease: float, without: Collection[str] = ()

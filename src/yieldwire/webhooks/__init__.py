@@ -1,8 +1,9 @@
 """Webhooks: signed requests that tell other services about runs, as Standard Webhooks 1.0.
 
 Theory of operation. A run's record has the URLs that are told about it. The step of the store
-that ends the run creates a delivery for each of them, so no crash can lose one. Each process
-claims deliveries that are due and sends them; a failed one is due again later, in any process.
+that appends a question, or ends the run, creates a delivery for each of them, so no crash can
+lose one. Each process claims deliveries that are due and sends them; a failed one is due again
+later, in any process.
 A delivery names its URL and no secret: how to send to it is looked up at each try.
 """
 

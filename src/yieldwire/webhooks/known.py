@@ -1,12 +1,14 @@
 """Which URLs are told about a run, and how to send to each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import isawaitable
+from typing import Final
 
 from yieldwire.errors import Forbidden, ParseError, UsageError
-from yieldwire.log.run import RunRecord
 from yieldwire.webhooks import Webhook, WebhookEvent, WebhookFor
 from yieldwire.webhooks.destination import destination_of, shown_url
+
+_FIELDS: Final[Mapping[str, WebhookEvent]] = {"webhooks": "ended", "question_webhooks": "question"}
 
 
 class KnownWebhooks:
@@ -29,42 +31,32 @@ class KnownWebhooks:
     def __bool__(self) -> bool:
         return bool(self._declared) or self._webhook_for is not None
 
-    @property
-    def has_questions(self) -> bool:
-        """Whether somebody can be told of questions."""
-        declared = any("question" in each.events for each in self._declared.values())
-        return declared or self._webhook_for is not None
-
-    def urls_of_question(self, run: RunRecord) -> Sequence[str]:
-        """Return the URLs that are told when a run asks a question."""
-        named = [url for url in run.webhooks if url not in self._declared]
-        return [*self._urls(run.action, "question"), *named]
-
-    def _urls(self, action: str, event: WebhookEvent) -> tuple[str, ...]:
-        return tuple(url for url, each in self._declared.items() if each.tells(action, event))
-
     async def urls_of_start(
         self, action: str, owner: str | None, named: str | None
-    ) -> tuple[str, ...]:
-        """Return the URLs that the record of a new run has: those that are told when it has ended.
-
-        The one that the start ``named`` is always among them. What its webhook is not told of is
-        dropped when it is sent.
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the URLs that are told about a new run, as the fields of its record.
 
         Raises:
             ParseError: If no webhook can be sent to that URL.
             Forbidden: If the owner is not allowed to name it.
         """
-        urls = self._urls(action, "ended")
-        if named is None:
-            return urls
+        told = [*self._declared.items()]
+        if named is not None:
+            told.append((named, await self._allowed(owner, named)))
+        return {
+            field: tuple(dict.fromkeys(url for url, each in told if each.tells(action, event)))
+            for field, event in _FIELDS.items()
+        }
+
+    async def _allowed(self, owner: str | None, url: str) -> Webhook:
         try:
-            destination_of(named)
+            destination_of(url)
         except ValueError as exc:
             raise ParseError(f"The webhook's URL cannot be used: {exc}.") from exc
-        if await self._named(owner, named) is None:
+        webhook = await self._named(owner, url)
+        if webhook is None:
             raise Forbidden("You are not allowed to have a webhook sent to this URL.")
-        return tuple(dict.fromkeys([*urls, named]))
+        return webhook
 
     async def find(self, owner: str | None, url: str) -> Webhook | None:
         """Return how to send to the URL of a delivery; ``None`` if it is no longer allowed."""

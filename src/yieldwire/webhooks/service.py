@@ -1,23 +1,19 @@
 """The webhooks of one application: from the start of a run to dead letters."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from yieldwire.client.http import Http, single_http
 from yieldwire.clock import Clock
-from yieldwire.errors import StoreError
+from yieldwire.errors import Json
 from yieldwire.hooks import Hooks
-from yieldwire.log.delivery import Delivery, questions
-from yieldwire.log.events import Block, EventType
+from yieldwire.log.delivery import Delivery
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 from yieldwire.tasks import Tasks
 from yieldwire.webhooks import Webhook, WebhookFor
 from yieldwire.webhooks.known import KnownWebhooks
 from yieldwire.webhooks.sender import Sender
-
-logger = logging.getLogger("yieldwire.webhooks")
 
 
 class Webhooks(Hooks):
@@ -40,15 +36,14 @@ class Webhooks(Hooks):
         self.is_used: Final = bool(self._known)
         """Whether the application can have webhooks."""
         self._sender: Sender | None = None
-        self._tasks: Tasks | None = None
         self._new_http: Callable[[], Http] | None = None
         if self.is_used:
             self._new_http = single_http("Sending webhooks")
 
     async def urls_of_start(
         self, action: str, owner: str | None, named: str | None
-    ) -> tuple[str, ...]:
-        """Return the URLs that are told when the run of a start has ended.
+    ) -> Mapping[str, Sequence[str]]:
+        """Return the URLs that are told about a new run, as the fields of its record.
 
         Raises:
             ParseError: If the start ``named`` a URL to which no webhook can be sent.
@@ -59,7 +54,6 @@ class Webhooks(Hooks):
     def begin(self, tasks: Tasks) -> None:
         """Send what is due, in a task of the running loop, until ``tasks`` are cancelled."""
         if self._new_http is not None:
-            self._tasks = tasks
             self._sender = Sender(self._store, self._known, self._clock, self._new_http())
             tasks.own(self._sender.work())
 
@@ -70,27 +64,16 @@ class Webhooks(Hooks):
 
     @property
     def hooks(self) -> Sequence[Hooks]:
-        """What watches the application's runs. Without questions, no block is watched."""
-        if not self.is_used:
-            return ()
-        return [self, _Questions(self)] if self._known.has_questions else [self]
+        """What watches the application's runs, to send without waiting for the next sweep."""
+        return [self] if self.is_used else ()
 
-    def tell_question(self, run: RunRecord, block: Block) -> None:
-        """Send what a run has asked in ``block``."""
-        deliveries = questions(run, block, self._known.urls_of_question(run))
-        if deliveries and self._tasks is not None:
-            self._tasks.own(self._post(deliveries))
-
-    async def _post(self, deliveries: Sequence[Delivery]) -> None:
-        try:
-            await self._store.post(deliveries)
-        except StoreError as exc:
-            extra = {"run_id": deliveries[0].run_id}
-            logger.warning("a question is told to no webhook: %s", exc, extra=extra)
-        await self.look()
+    def question_asked(self, run: RunRecord, _question: Mapping[str, Json], /) -> None:
+        """Send what a run has asked."""
+        if run.question_webhooks and self._sender is not None:
+            self._sender.wake()
 
     def run_ended(self, run: RunRecord, /) -> None:
-        """Send the deliveries of a run that has ended, without waiting for the next sweep."""
+        """Send the end of a run."""
         if run.webhooks and self._sender is not None:
             self._sender.wake()
 
@@ -110,14 +93,3 @@ class Webhooks(Hooks):
         """
         await self._store.settle(delivery, failure=delivery.failure or "", again_in=0.0)
         await self.look()
-
-
-class _Questions(Hooks):
-    """Watches blocks for questions: only applications that tell of them pay for that."""
-
-    def __init__(self, webhooks: Webhooks) -> None:
-        self._webhooks = webhooks
-
-    def block_appended(self, run: RunRecord, block: Block, /) -> None:
-        if block.has(EventType.QUESTION):
-            self._webhooks.tell_question(run, block)

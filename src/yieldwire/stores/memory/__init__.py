@@ -22,7 +22,7 @@ from yieldwire.errors import (
 )
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
-from yieldwire.log.delivery import endings
+from yieldwire.log.delivery import deliveries_of, is_told
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
@@ -139,7 +139,12 @@ class MemoryStore(MemoryDeliveries):
         """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entries.get(run_id) or self._entry(run_id)
         is_next = entry.seq == after == block.first - 1
-        if is_next and entry.writer == fence and block.end is None:
+        if (
+            is_next
+            and entry.writer == fence
+            and block.end is None
+            and not (entry.record.question_webhooks and is_told(block))
+        ):
             entry.add(block)  # the hot path: the record is not rebuilt for every block
             return block.last
         record = entry.record
@@ -232,8 +237,7 @@ class MemoryStore(MemoryDeliveries):
             entry.feed = None  # the next run of the feed can begin before this one ends
         if was_live and has_ended:
             self._end(entry)
-            if entry.record.webhooks:
-                self._post(endings(entry.record, block))
+        self._post(deliveries_of(entry.record, block))
         return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:

@@ -24,10 +24,6 @@ class MemoryDeliveries:
         """When each of those that wait is due."""
         self._dead: dict[_Key, Delivery] = {}
 
-    async def post(self, deliveries: Sequence[Delivery], /) -> None:
-        """Add deliveries, which are due at once."""
-        self._post(deliveries)
-
     def _post(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             key = _key(delivery)

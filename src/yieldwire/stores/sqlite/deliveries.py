@@ -83,10 +83,6 @@ class SQLiteDeliveries:
     _deliveries: DeliveryTable
     _lanes: Lanes
 
-    async def post(self, deliveries: Sequence[Delivery], /) -> None:
-        """Add deliveries, which are due at once."""
-        await self._lanes.writer.do(partial(self._deliveries.post, deliveries=deliveries))
-
     async def due(
         self, *, limit: int, lease: float, without: Collection[str] = ()
     ) -> Sequence[Delivery]:

@@ -193,11 +193,16 @@ def boot_id() -> str:
         return str(round((time.time() - time.monotonic()) / 10))  # noqa: TID251
 
 
+_URLS: Final = ("webhooks", "question_webhooks")
+"""Columns that have a JSON array, or nothing."""
+
+
 def to_row(run: RunRecord) -> dict[str, Any]:
     """Return a record as the columns of its row."""
     row = run._asdict()
     row["labels"] = to_json(run.labels).decode()
-    row["webhooks"] = to_json(run.webhooks).decode() if run.webhooks else None
+    for name in _URLS:
+        row[name] = to_json(row[name]).decode() if row[name] else None
     row["status"] = run.status.value
     return row
 
@@ -206,7 +211,8 @@ def to_record(row: sqlite3.Row) -> RunRecord:
     """Return a row as a record."""
     columns = dict(zip(row.keys(), row, strict=True))  # a row searches all names for each access
     columns["labels"] = tuple(from_json(columns["labels"]))
-    columns["webhooks"] = tuple(from_json(columns["webhooks"] or "[]"))
+    for name in _URLS:
+        columns[name] = tuple(from_json(columns[name])) if columns[name] else ()
     columns["status"] = Status(columns["status"])
     columns["detached"] = bool(columns["detached"])
     return RunRecord._make(map(columns.__getitem__, RunRecord._fields))

@@ -17,7 +17,7 @@ from typing import Any, Final
 from yieldwire.clock import Clock
 from yieldwire.errors import Fenced
 from yieldwire.log import transitions
-from yieldwire.log.delivery import endings
+from yieldwire.log.delivery import deliveries_of, is_told
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, no_such_run, too_many
@@ -54,7 +54,8 @@ class BlockItem(Item):
     def is_simple(self) -> bool:
         """Whether it is only a small block that continues its log."""
         block = self.block
-        return block.end is None and block.first == self.after + 1 and len(block.body) <= SMALL
+        is_small_next = block.first == self.after + 1 and len(block.body) <= SMALL
+        return is_small_next and not is_told(block)
 
     def do(self, connection: sqlite3.Connection) -> int:
         """Append the block by itself."""
@@ -127,22 +128,23 @@ class LogTable:
     def append(self, connection: sqlite3.Connection, append: BlockItem) -> int:
         """Do what a store's `append` does, and return the log's first seq."""
         run_id, block, after, fence = append.run_id, append.block, append.after, append.fence
-        is_end = block.end is not None
-        head = self.one(connection, "run_by_id" if is_end else "head", id=run_id)
+        needs_record = is_told(block)
+        head = self.one(connection, "run_by_id" if needs_record else "head", id=run_id)
         if head is None:
             raise no_such_run(run_id)
         if head["seq"] != after and head["fence"] == fence:
             if self._has(connection, head["n"], block):
                 return int(head["first_seq"])
-        elif head["seq"] == after == block.first - 1 and not is_end:
+        elif head["seq"] == after == block.first - 1 and not needs_record:
             if head["fence"] != fence or head["status"] != Status.RUNNING.value:
                 raise Fenced(f"Run {run_id} is {head['status']}, and this writer has lost it.")
             return self._put(connection, head, block)
-        row = head if is_end else self.row(connection, run_id)
+        row = head if needs_record else self.row(connection, run_id)
         run = to_record(row)
         transitions.check_right(run, fence)
         step = transitions.append(run, block, after, self._clock.now())
-        return self.keep(connection, row, step, block).first_seq
+        until = row["lease_until"] if block.end is None else None
+        return self.keep(connection, row, step, block, lease_until=until).first_seq
 
     def keep(
         self,
@@ -171,7 +173,7 @@ class LogTable:
             "expires_at": expires,
         }
         connection.execute(self._sql["update_run"], changes)
-        self._deliveries.post(connection, deliveries=endings(run, block))
+        self._deliveries.post(connection, deliveries=deliveries_of(run, block))
         return run
 
     def step_each(

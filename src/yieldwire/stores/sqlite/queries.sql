@@ -2,12 +2,12 @@
 INSERT INTO runs (
     id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
     timeout, retries, retention, keep, webhooks, status, fence, attempt, cancel_reason, created_at, started_at,
-    ended_at, lease_until, read_until, saved_seq, parent
+    ended_at, lease_until, read_until, saved_seq, parent, question_webhooks
 ) VALUES (
     :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
     :detached, :timeout, :retries, :retention, :keep, :webhooks, :status, :fence, :attempt,
     :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until,
-    :saved_seq, :parent
+    :saved_seq, :parent, :question_webhooks
 )
 
 -- insert_input: store the input of a new run
