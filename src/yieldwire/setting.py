@@ -200,6 +200,13 @@ SomeSeconds: TypeAlias = Annotated[float, SOME_SECONDS]
 Count: TypeAlias = Annotated[int, count(1)]
 """1 or more."""
 CountOrZero: TypeAlias = Annotated[int, count(0)]
+Whole: TypeAlias = Annotated[
+    int,
+    Rule(
+        lambda value: is_number(value) and isinstance(value, int) and -_MOST < value < _MOST,
+        "a whole number",
+    ),
+]
 
 
 def optional(rule: Rule) -> Rule:

@@ -317,7 +317,7 @@ async def test_a_reader_that_waits_holds_a_run_back_from_its_first_block_on(tmp_
 
         @property
         def is_awaited(self) -> bool:
-            return bool(self._waiters)
+            return bool(self._waits.logs)
 
         async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
             page = await super().read(run_id, after, **options)

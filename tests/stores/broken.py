@@ -27,6 +27,7 @@ from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import Admission, Query, Revoked
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.queue import Slots
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 
@@ -587,6 +588,80 @@ class RestartsAtOnce(ToyStore):
         return await super().restart(run_id, fence=fence, delay=0.0)
 
 
+# Queues.
+
+
+class GivesARunTwice(MemoryStore):
+    """Nothing says that a run was taken."""
+
+    async def take(self, *args: Any, **named: Any) -> RunRecord | None:  # noqa: ANN401 - all of it
+        run = await super().take(*args, **named)
+        if run is not None:
+            self._entry(run.id).lease_until = None
+        return run
+
+
+class CountsNoSlots(MemoryStore):
+    """The limits of actions have no effect."""
+
+    async def take(self, *args: Any, **named: Any) -> RunRecord | None:  # noqa: ANN401 - all of it
+        return await super().take(*args, **{**named, "slots": {}})
+
+
+class ServesTheFirst(ToyStore):
+    """The oldest run is next, whatever its caller and its priority."""
+
+    def _next(self, queues: Collection[str], slots: Mapping[str, Slots]) -> Kept | None:
+        for kept in self.data.runs.values():
+            if kept.record.is_queued and kept.lease_until is None and kept.record.queue in queues:
+                return kept
+        return None
+
+
+class HandsOutWhatWaits(ToyStore):
+    """A sweep hands out runs that wait in a queue."""
+
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
+        changed = await super().sweep(lease=lease)
+        waiting = [kept.record for kept in self.data.runs.values() if kept.record.is_queued]
+        return [*changed, *(run for run in waiting if run not in changed)]
+
+
+class TakesLateRunsEarly(ToyStore):
+    """A retry does not wait for its delay."""
+
+    async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
+        run = await super().restart(run_id, fence=fence, delay=delay)
+        self._kept(run_id).record = run._replace(not_before=None)
+        return run
+
+
+class WakesNoWorker(MemoryStore):
+    """Who waits for a run waits until its time is over."""
+
+    def _wake_takers(self) -> None:
+        return
+
+
+class LosesWhatWasNotClaimed(MemoryStore):
+    """A run that was taken and not claimed stays taken."""
+
+    async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
+        changed = await super().sweep(lease=lease)
+        for run in changed:
+            if run.is_queued:
+                self._entry(run.id).lease_until = math.inf
+        return changed
+
+
+class ForgetsWhoStops(MemoryStore):
+    """Runs that have ended are among those that were asked to stop."""
+
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        runs = [self._entries[each].record for each in run_ids if each in self._entries]
+        return {run.id: run.cancel_reason for run in runs if run.cancel_reason is not None}
+
+
 class KeepsMessagesToItself(ToyStore):
     """Messages are in the memory of the process that accepted them."""
 
@@ -744,6 +819,12 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "begins a block too late": ("put_blocks", "puts.after + 1", "puts.after + 2"),
     "puts a block with any fence": ("put_blocks", "heads.fence = puts.fence AND", ""),
+    "takes a run twice": ("waiting", "AND lease_until IS NULL", ""),
+    "takes from every queue": ("waiting", "queue IN (SELECT value FROM json_each(:queues))", "1"),
+    "takes what must wait": ("waiting", "AND coalesce(not_before <= :now, 1)", ""),
+    "takes the newest first": ("waiting", "min(n)", "max(n)"),
+    "sees only runs that run": ("taken", "status = 'running' OR lease_until IS NOT NULL", "1 = 0"),
+    "asks about every run": ("asked_to_stop", "AND ended_at IS NULL", ""),
     "puts a block anywhere": ("put_blocks", "heads.seq = puts.after AND", ""),
     "puts a block behind an end": ("put_blocks", "AND heads.status = 'running'", ""),
     "puts a block and trims nothing": ("put_blocks", "heads.keep >= puts.last", "1"),

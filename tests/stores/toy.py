@@ -23,6 +23,7 @@ from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
 from yieldwire.stores.inbox import InboxState, accept
+from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, claim_until, next_in_line
 
 
 @dataclass
@@ -107,8 +108,9 @@ class ToyStore:
         mine = [kept.record.action for kept in live if kept.record.quota_key == run.quota_key]
         stores.too_many(run, admission, same=mine.count(run.action), every=len(mine))
         run = run._replace(created_at=self.wall())
-        until = self.now() + (admission.lease or transitions.CLAIM_SECONDS)
+        until = claim_until(run, self.now() + (admission.lease or transitions.CLAIM_SECONDS))
         self.data.runs[run.id] = Kept(run, admission, self.now(), until)
+        self._changed()
         return run
 
     async def get(self, run_id: str, /) -> RunRecord:
@@ -156,9 +158,42 @@ class ToyStore:
 
     async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
         kept = self._kept(run_id)
-        step = transitions.restart(kept.record, fence, self.wall())
-        kept.lease_until = self.now() + delay + transitions.CLAIM_SECONDS
+        step = transitions.restart(kept.record, fence, self.wall(), delay)
+        kept.lease_until = claim_until(step[0], self.now() + delay + transitions.CLAIM_SECONDS)
         return self._take(kept, step)
+
+    def _next(self, queues: Collection[str], slots: Mapping[str, Slots]) -> Kept | None:
+        waiting, taken = dict[Waiting, Kept](), dict[tuple[str, str], int]()
+        for number, kept in enumerate(self.data.runs.values()):
+            run, place = kept.record, (kept.record.action, kept.record.quota_key)
+            if run.is_queued and kept.lease_until is None:
+                if run.queue in queues and (run.not_before or 0.0) <= self.wall():
+                    waiting[Waiting(*place, run.priority, number)] = kept
+            elif run.queue is not None and not run.status.is_terminal:
+                taken[place] = taken.get(place, 0) + 1
+        found = next_in_line(waiting, taken, slots)
+        return None if found is None else waiting[found]
+
+    async def take(
+        self,
+        queues: Collection[str],
+        *,
+        slots: Mapping[str, Slots] = NO_SLOTS,
+        lease: float,
+        wait: float = 0.0,
+    ) -> RunRecord | None:
+        if (kept := self._next(queues, slots)) is None and wait > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.data.change.wait(), wait)
+            kept = self._next(queues, slots)
+        if kept is None:
+            return None
+        kept.lease_until = self.now() + lease
+        return kept.record
+
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        runs = [kept.record for id_, kept in self.data.runs.items() if id_ in run_ids]
+        return {run.id: run.cancel_reason for run in runs if run.cancel_reason and not run.ended_at}
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
         kept = self._kept(run_id)
@@ -200,8 +235,9 @@ class ToyStore:
                 self._take(kept, transitions.ask_to_stop(kept.record, "unattended", wall))
             is_over = kept.record.status.is_terminal
             if is_lost := not is_over and (kept.lease_until or math.inf) < now:
-                kept.lease_until = now + (lease or transitions.CLAIM_SECONDS)
-                self._take(kept, transitions.take_away(kept.record, wall))
+                until = now + (lease or transitions.CLAIM_SECONDS)
+                run = self._take(kept, transitions.take_away(kept.record, wall))
+                kept.lease_until = claim_until(run, until)
             if is_forsaken or is_lost:
                 changed.append(kept.record)
         return changed

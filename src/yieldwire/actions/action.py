@@ -20,8 +20,10 @@ from yieldwire.log.run import distinct_labels
 from yieldwire.setting import (
     ANYTHING,
     Count,
+    Rule,
     Seconds,
     SomeSeconds,
+    Whole,
     each,
     settings,
     shown,
@@ -55,6 +57,15 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,99}", re.ASCII)
 
 
+_QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+QueueName: TypeAlias = Annotated[
+    str,
+    Rule(
+        lambda value: isinstance(value, str) and _QUEUE.fullmatch(value) is not None,
+        "the name of a queue: 1 to 64 letters, digits, '_', '-' and '.'",
+    ),
+]
 Errors: TypeAlias = Annotated[Sequence[type[ActionError] | str], each(ANYTHING, "errors")]
 
 
@@ -70,7 +81,11 @@ class Options:
         retries: Attempts that can follow the first when a worker is lost. A `Retry` also says
             after which errors, and how soon.
         retention: Seconds that a run is kept after its end.
-        concurrency: Runs of the action that one caller can have at a time.
+        concurrency: Runs of the action that one caller can have at a time; more are refused.
+        queue: The queue whose workers execute the runs; ``None``: the process that starts one does.
+        priority: In the queue, runs with a higher priority are executed first.
+        slots: Runs of the action that all workers together execute at a time; more wait.
+        slots_per_caller: Those of one caller among them.
         labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
         guards: Runs once at each start, after the application's.
         middleware: Wraps each attempt, inside the application's.
@@ -90,6 +105,10 @@ class Options:
     retries: Retries = 0
     retention: Seconds = 3600.0
     concurrency: Count | None = None
+    queue: QueueName | None = None
+    priority: Whole = 0
+    slots: Count | None = None
+    slots_per_caller: Count | None = None
     labels: tuple[str, ...] = ()
     guards: Guards = ()
     middleware: Middlewares = ()
@@ -161,9 +180,19 @@ class Action(Runnable[P, R, T]):
                 f"{self.name}: asks= and keep= do not fit together: a log that is trimmed loses "
                 "its questions."
             )
+        self._check_queue()
         codes = [error["code"] for error in self.declared_errors]
         if len(set(codes)) < len(codes):
             raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")
+
+    def _check_queue(self) -> None:
+        options = self.options
+        has_rules = options.priority or options.slots or options.slots_per_caller
+        if options.queue is None and has_rules:
+            raise InvalidAction(
+                f"{self.name}: priority=, slots= and slots_per_caller= are for runs that wait for "
+                "a worker; name a queue=."
+            )
 
     def _with_result(self, signature: Signature) -> Signature:
         """Return the signature with the result type from the options."""

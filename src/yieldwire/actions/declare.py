@@ -21,7 +21,7 @@ from typing import (
     overload,
 )
 
-from yieldwire.actions.action import Action, Errors, Options
+from yieldwire.actions.action import Action, Errors, Options, QueueName
 from yieldwire.actions.context import Context
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guards
@@ -35,6 +35,7 @@ from yieldwire.setting import (
     Rules,
     Seconds,
     SomeSeconds,
+    Whole,
     fault_of,
     rules_of,
     sentence,
@@ -60,6 +61,10 @@ class ActionOptions(TypedDict, total=False):
     retries: Retries
     retention: Seconds
     concurrency: Count | None
+    queue: QueueName | None
+    priority: Whole
+    slots: Count | None
+    slots_per_caller: Count | None
     labels: tuple[str, ...]
     guards: Guards
     middleware: Middlewares

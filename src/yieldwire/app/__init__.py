@@ -15,6 +15,7 @@ from yieldwire.app.configuration import EXECUTOR, STORE, open_store
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.starting import Starts
+from yieldwire.app.working import Working
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json
 from yieldwire.executors import Executor, RunLimits, Work
@@ -111,6 +112,8 @@ class App:
             self._hooks = [*hooks, *self.webhooks.hooks]
             self.at_opening.append(lambda opening: self.webhooks.begin(opening.tasks))
             self.at_sweep.append(self.webhooks.look)
+        self.working: Final = Working(self)
+        self.at_opening.append(self.working.begin)
         self.lifetime = Lifetime(self)
         self.begin: Final = Starts(
             self
@@ -212,7 +215,7 @@ class App:
         elif run.status is Status.PENDING:
             if await self.family.is_orphan(run):
                 await self.cancel(run.id, ORPHANED)
-            else:
+            elif run.queue is None:
                 await opening.enqueue(run.id)
         elif run.cancel_reason is not None:
             opening.worker.nudge(run.id, run.cancel_reason)

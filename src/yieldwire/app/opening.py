@@ -5,7 +5,7 @@ It is discarded as a whole at the close. See `Lifetime` for when that is.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any, Final, Protocol
 
@@ -76,6 +76,8 @@ class Opening:
         self.loop: Final = asyncio.get_running_loop()
         self.tasks: Final = Tasks()
         self.readers: Final[set[Reader]] = set()
+        self.at_drain: Final[list[Callable[[], object]]] = []
+        """Called when this process starts no more runs."""
         self.at_end: Final = ExitStack()
         """Undone at the close, also when the loop is gone."""
         self.holders = 0
@@ -162,6 +164,8 @@ class Opening:
     def drain(self) -> None:
         """Let every reader end at its next block; stop the maintenance."""
         self._is_leaving = True
+        while self.at_drain:
+            self.at_drain.pop()()
         for reader in list(self.readers):
             reader.leave()
 

@@ -10,6 +10,7 @@ from yieldwire.actions.guard import run_guards
 from yieldwire.actions.registry import Registry
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
+from yieldwire.app.working import Working
 from yieldwire.errors import StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Prepared
 from yieldwire.hooks import Watch
@@ -44,6 +45,11 @@ class Startable(Protocol):
     @property
     def store(self) -> RunStore:
         """Where the runs are created."""
+        ...
+
+    @property
+    def working(self) -> Working:
+        """Whether this process executes the runs of queues."""
         ...
 
     async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
@@ -134,10 +140,19 @@ class Starts:
             raise
         if kept.id == start.record.id:
             self._app.watch.run_created(kept)
-            await opening.enqueue(kept.id, Prepared(kept, start.hand_over()))
+            await self._execute(opening, kept, Prepared(kept, start.hand_over()))
         else:
             await start.drop()
         return kept
+
+    async def _execute(self, opening: Opening, run: RunRecord, prepared: Prepared) -> None:
+        if run.queue is None:
+            await opening.enqueue(run.id, prepared)
+        elif self._app.store.reach == "process":
+            opening.worker.keep(run.id, prepared)
+            self._app.working.begin(opening)  # the action can have been declared since
+        else:
+            prepared.close()
 
     async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:
         """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""

@@ -21,7 +21,7 @@ from yieldwire.executors import Loader, Prepared, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
-from yieldwire.executors.children import ORPHANED
+from yieldwire.executors.leases import LeaseKeeper
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
 from yieldwire.log.events import Block, EventType
@@ -69,8 +69,10 @@ class Worker:
         # Each belongs to its readers, and to the attempt while there is one.
         self._audiences = WeakValueDictionary[str, Audience]()
         self._threads = asyncio.Semaphore(services.limits.threads)
+        self._waiting: dict[str, Prepared] = {}
+        """What runs in queues need that is only in this process."""
         if lease is not None:
-            self._chores.own(self._keep_leases(lease))
+            LeaseKeeper(services, self._attempts, self._chores.own, lease=lease).begin()
 
     def begin(self, run_id: str, prepared: Prepared | None = None, /) -> None:
         """Execute a pending run, after the attempt that is still running here, if any."""
@@ -79,10 +81,15 @@ class Worker:
         elif run_id in self._queued:
             self._again.add(run_id)
         else:
+            prepared = prepared or self._waiting.pop(run_id, None)
             run, work = (None, None) if prepared is None else prepared.take()
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
             leave = partial(self._leave, run_id, work)
             self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
+
+    def keep(self, run_id: str, prepared: Prepared, /) -> None:
+        """Keep what a run of a queue needs, until it is executed here or has ended."""
+        self._waiting[run_id] = prepared
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
@@ -179,7 +186,9 @@ class Worker:
         attempt = self._attempts.pop(run_id, None)
         if attempt is not None:
             attempt.audience.end()
-        delay = None if attempt is None else attempt.restart_delay
+        # A run of a queue waits there for its next attempt, which any process can take.
+        is_queued = attempt is not None and attempt.run.queue is not None
+        delay = None if attempt is None or is_queued else attempt.restart_delay
         if self._is_closing:
             if attempt is None or delay is not None:
                 self._left[run_id] = None
@@ -258,43 +267,6 @@ class Worker:
         except StoreError as exc:
             return await with_backoff(call, self._patience, run_id, exc)
 
-    async def _keep_leases(self, lease: float) -> None:
-        """Renew every lease that is held here, three times per lease period.
-
-        If the store does not answer for one run, the others are still renewed.
-        """
-        loop, renewing = asyncio.get_running_loop(), dict[str, asyncio.Task[None]]()
-        while True:
-            await asyncio.sleep(lease / 3)
-            renewing = {key: task for key, task in renewing.items() if not task.done()}
-            for run_id, attempt in list(self._attempts.items()):
-                if run_id not in renewing:
-                    renewing[run_id] = self._chores.own(self._renew(attempt, lease))
-                elif loop.time() - attempt.renewed_at > lease:
-                    attempt.lose()
-
-    async def _renew(self, attempt: Attempt, lease: float) -> None:
-        run, now = attempt.run, asyncio.get_running_loop().time()
-        try:
-            reason = await self._store.heartbeat(run.id, fence=run.fence, lease=lease)
-        except (Fenced, NotFound):
-            attempt.lose()
-        except StoreError:
-            if now - attempt.renewed_at > lease:
-                attempt.lose()
-        else:
-            attempt.renewed_at = now
-            if reason is None and await self._is_orphan(run):
-                reason = ORPHANED
-            if reason is not None:
-                attempt.cancel(reason)
-
-    async def _is_orphan(self, run: RunRecord) -> bool:
-        try:
-            return run.parent is not None and await self._services.families.is_orphan(run)
-        except StoreError:
-            return False  # the next heartbeat asks again
-
     def nudge(self, run_id: str, reason: str, /) -> None:
         """Stop the run now, if it is executed here."""
         attempt = self._attempts.get(run_id)
@@ -307,6 +279,8 @@ class Worker:
             return
         if (timer := self._delayed.pop(run_id, None)) is not None:
             timer.cancel()
+        if (prepared := self._waiting.pop(run_id, None)) is not None:
+            prepared.close()
         task = self._queued.get(run_id)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -332,6 +306,7 @@ class Worker:
         last = [self._chores.own(self._settle(attempt)) for attempt in stopped]
         if last:
             await asyncio.wait(last, timeout=max(until - loop.time(), WRITING))
+        self._forget_waiting()
         self._chores.stop()  # a cancelled run waits for the chore that writes its end
         await self._runs.cancel(max(until - loop.time(), WRITING))
         await self._chores.cancel(max(until - loop.time(), WRITING))
@@ -353,6 +328,11 @@ class Worker:
                 else:
                     await self._release(run)
 
+    def _forget_waiting(self) -> None:
+        for prepared in self._waiting.values():
+            prepared.close()
+        self._waiting.clear()
+
     def left(self) -> Left:
         """Return the unfinished runs, after a close or when the loop is gone."""
         return self._left
@@ -360,6 +340,7 @@ class Worker:
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Abandon every run, as their ``loop`` is gone."""
         self._is_closing = True
+        self._forget_waiting()
         self._left |= dict.fromkeys([*self._queued, *self._again, *self._delayed])
         for run_id, attempt in self._attempts.items():
             self._left[run_id] = attempt.run.fence

@@ -105,6 +105,12 @@ class RunRecord(NamedTuple):
     """URLs that are told when the run asks a question."""
     parent: str | None = None
     """The id of the run whose action started this one."""
+    queue: str | None = None
+    """The queue whose workers execute the run; ``None``: the process that starts it does."""
+    priority: int = 0
+    """In a queue, runs with a higher priority are executed first."""
+    not_before: float | None = None
+    """In a queue, the time before which the next attempt does not start."""
 
     status: Status = Status.PENDING
     fence: int = 0
@@ -124,6 +130,11 @@ class RunRecord(NamedTuple):
         for name, value in fields.items():
             values[_PLACES[name]] = value
         return _tuple(RunRecord, values)
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether it is pending in a queue."""
+        return self.queue is not None and self.status is Status.PENDING
 
     @property
     def is_shared(self) -> bool:

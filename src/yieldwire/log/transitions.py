@@ -98,10 +98,11 @@ def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
     return _restarted(run, now)
 
 
-def restart(run: RunRecord, fence: int, now: float) -> tuple[RunRecord, Block]:
+def restart(run: RunRecord, fence: int, now: float, delay: float = 0.0) -> tuple[RunRecord, Block]:
     """End the attempt of the holder of ``fence``, so that another one follows.
 
-    A run that was asked to stop is cancelled instead.
+    A run in a queue waits there for ``delay`` seconds; for others the caller counts them. A run
+    that was asked to stop is cancelled instead.
 
     Raises:
         Fenced: If another writer holds the run, or it is not running.
@@ -109,6 +110,8 @@ def restart(run: RunRecord, fence: int, now: float) -> tuple[RunRecord, Block]:
     check_right(run, fence)
     if run.cancel_reason is not None:
         return _end_without_worker(run, EventType.CANCELLED, RunCancelled(run.cancel_reason), now)
+    if delay > 0 and run.queue is not None:
+        run = run.changed(not_before=now + delay)
     return _restarted(run, now)
 
 

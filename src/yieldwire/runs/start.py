@@ -82,6 +82,8 @@ def record_of(
         retries=action.retry.attempts,
         retention=options.retention,
         keep=options.keep,
+        queue=options.queue,
+        priority=options.priority,
     )
     return run if ctx.parent is None else _child_of(run, ctx)
 

@@ -5,7 +5,7 @@ implementation passes `yieldwire.testing.StoreContract`; what that suite does no
 not promised.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal, Protocol
 
@@ -16,6 +16,7 @@ from yieldwire.stores.blobs import Blobs
 from yieldwire.stores.checkpoints import Checkpoints
 from yieldwire.stores.deliveries import Deliveries
 from yieldwire.stores.inbox import Inbox
+from yieldwire.stores.queue import Queue
 
 Reach = Literal["process", "machine", "network"]
 
@@ -241,8 +242,9 @@ class Leases(Protocol):
         """End a running attempt so that another one follows: the run is pending again.
 
         The log gets the event ``restarted``, and the fence rises. A sweep gives the run to another
-        process only after ``delay`` seconds and the time in which a run must be claimed. A run
-        that was asked to stop is cancelled instead. Whether the run has attempts left is the
+        process only after ``delay`` seconds and the time in which a run must be claimed; one that
+        has a queue waits there, and is not taken before ``delay`` seconds have passed. A run that
+        was asked to stop is cancelled instead. Whether the run has attempts left is the
         caller's concern.
 
         Raises:
@@ -263,6 +265,14 @@ class Leases(Protocol):
         """
         ...
 
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        """Return why runs must be cancelled, of those unfinished ones among these that must.
+
+        A process asks this often, for all runs that it executes: between two heartbeats it learns
+        so what others asked.
+        """
+        ...
+
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Run time-based maintenance, and return the runs that changed.
 
@@ -270,7 +280,8 @@ class Leases(Protocol):
         A run whose lease ran out fails as ``INTERRUPTED``, or is pending again, with the event
         ``restarted``, if its record allows another attempt. If processes share the store, a
         pending run that nobody claimed in time is handed to the caller of this method, which
-        has ``lease`` seconds to claim it (default: the store's).
+        has ``lease`` seconds to claim it (default: the store's); one that has a queue waits there
+        instead.
         """
         ...
 
@@ -332,7 +343,7 @@ class Revocations(Protocol):
         ...
 
 
-class RunStore(Store, Leases, Inbox, Checkpoints, Keys, Revocations, Deliveries, Protocol):
+class RunStore(Store, Leases, Queue, Inbox, Checkpoints, Keys, Revocations, Deliveries, Protocol):
     """All contracts together; every included store implements them."""
 
     async def open(self) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -41,11 +41,12 @@ from yieldwire.stores import (
 from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.lookout import Lookout
+from yieldwire.stores.memory.queue import MemoryQueue
 from yieldwire.stores.waiters import resolve
 
 
 @settings
-class MemoryStore(MemoryDeliveries):
+class MemoryStore(MemoryDeliveries, MemoryQueue):
     """Keeps runs in this process. It is lost with the process, and cannot be shared.
 
     Every method is atomic for the one event loop that uses the store. Memory is limited: if
@@ -62,7 +63,8 @@ class MemoryStore(MemoryDeliveries):
         clock: Annotated[Clock, CLOCK] | None = None,
         ended_bytes: CountOrZero = 256 * 1024 * 1024,
     ) -> None:
-        super().__init__(clock or SystemClock())
+        MemoryDeliveries.__init__(self, clock or SystemClock())
+        MemoryQueue.__init__(self)
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._refused: dict[str, float] = {}
@@ -95,6 +97,8 @@ class MemoryStore(MemoryDeliveries):
         for place in _places(run):
             self._live[place] = self._live.get(place, 0) + 1
         self._lookout.note(entry)
+        if run.queue is not None:
+            self._see_queued(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
         if admission.feed is not None:
@@ -197,6 +201,7 @@ class MemoryStore(MemoryDeliveries):
         entry = self._entry(run_id)
         entry.record = transitions.claim(entry.current(), self._clock.now())
         entry.writer = entry.record.fence
+        entry.lease_until = None
         if lease is not None:
             entry.lease_until = self._clock.monotonic() + lease
             self._lookout.note(entry)
@@ -213,7 +218,7 @@ class MemoryStore(MemoryDeliveries):
     async def restart(self, run_id: str, *, fence: int, delay: float) -> RunRecord:
         """End a running attempt so that another one follows."""
         entry = self._entry(run_id)
-        step = transitions.restart(entry.current(), fence, self._clock.now())
+        step = transitions.restart(entry.current(), fence, self._clock.now(), delay)
         entry.lease_until = None
         return self._take(entry, step)
 
@@ -223,6 +228,15 @@ class MemoryStore(MemoryDeliveries):
         return self._take(
             entry, transitions.ask_to_stop(entry.current(), reason, self._clock.now())
         )
+
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        """Return why runs must be cancelled, of those among these that must."""
+        entries = [entry for run_id in run_ids if (entry := self._entries.get(run_id)) is not None]
+        return {
+            entry.record.id: entry.record.cancel_reason
+            for entry in entries
+            if entry.record.cancel_reason is not None and entry.record.ended_at is None
+        }
 
     def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
         was_live = entry.record.ended_at is None
@@ -235,6 +249,8 @@ class MemoryStore(MemoryDeliveries):
         if entry.feed is not None and _is_over(entry.record):
             self._feeds.pop(entry.feed, None)
             entry.feed = None  # the next run of the feed can begin before this one ends
+        if entry.record.queue is not None:
+            self._see_queued(entry)
         if was_live and has_ended:
             self._end(entry)
         self._post(deliveries_of(entry.record, block))
@@ -366,11 +382,13 @@ class MemoryStore(MemoryDeliveries):
         loop = asyncio.get_running_loop()
         for entry in self._entries.values():
             entry.forget_waiters(loop)
+        self._takers = {taker for taker in self._takers if taker.get_loop() is loop}
 
     async def close(self) -> None:
-        """Wake all waiting readers; there is nothing else to release."""
+        """Wake all who wait; there is nothing else to release."""
         for entry in self._entries.values():
             entry.wake_all()
+        self._wake_takers()
 
 
 def _is_over(record: RunRecord) -> bool:

@@ -15,7 +15,7 @@ process; with ``"FULL"`` also that of the machine, at about four times the cost 
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -40,6 +40,7 @@ from yieldwire.stores import (
     page_of,
 )
 from yieldwire.stores.blobs import Blobs, FolderBlobs
+from yieldwire.stores.queue import claim_until
 from yieldwire.stores.reads import Reads
 from yieldwire.stores.sqlite.checkpoints import CheckpointTable
 from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
@@ -54,9 +55,10 @@ from yieldwire.stores.sqlite.inbox import InboxTable
 from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import BlockItem, LogTable
+from yieldwire.stores.sqlite.queue import QueueTable, SQLiteQueue
 from yieldwire.stores.sqlite.revocations import RevocationTable
+from yieldwire.stores.sqlite.waits import Waits
 from yieldwire.stores.tails import Tails
-from yieldwire.stores.waiters import Heads, Waiters
 
 T = TypeVar("T")
 
@@ -78,7 +80,7 @@ _PATH: Final = Rule(_is_path, "the path of a file", _path_hint)
 
 
 @settings
-class SQLiteStore(SQLiteDeliveries):
+class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
     """Keeps runs in a file, which processes on the same machine can share.
 
     Args:
@@ -110,12 +112,12 @@ class SQLiteStore(SQLiteDeliveries):
         self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
         self._messages = InboxTable(self._log, self._clock)
         self._checkpoints = CheckpointTable(self._log)
-        self._waiters = Waiters(partial(self._ask_heads, "heads"))
-        self._inboxes = Waiters(partial(self._ask_heads, "inbox_heads"))
+        self._queue = QueueTable(self._log, self._clock)
         self._tails = Tails()
         self._reads = Reads(self._ask_page)
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
         self._lanes = Lanes(settings, self._clock, self._log, self._look_for_all)
+        self._waits = Waits(self._lanes, self._sql, self._queue.is_met)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
@@ -128,7 +130,10 @@ class SQLiteStore(SQLiteDeliveries):
             self._log.insert(connection, run, admission)
             return run
 
-        return await self._write(work)
+        try:
+            return await self._write(work)
+        finally:
+            self._waits.takers.look_for_all()
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run's current record."""
@@ -144,14 +149,15 @@ class SQLiteStore(SQLiteDeliveries):
             first_seq = await self._lanes.writer.finish(append)
         except BaseException:
             # Also if this call is cancelled: the block is in the log anyway.
-            self._waiters.wake(run_id, block.last)
+            self._waits.logs.wake(run_id, block.last)
             raise
         finally:
             self._reads.forget_all()
             if block.end is not None:
-                self._inboxes.wake(run_id)
+                self._waits.inboxes.wake(run_id)
+                self._waits.takers.look_for_all()  # a slot is free again
         self._tails.add(run_id, block, first_seq)
-        self._waiters.wake(run_id, block.last)
+        self._waits.logs.wake(run_id, block.last)
         return block.last
 
     async def read(
@@ -161,7 +167,7 @@ class SQLiteStore(SQLiteDeliveries):
         if page := self._tails.page(run_id, after, max_bytes):
             return page
         if wait > 0:
-            await self._wait(self._waiters, run_id, after, wait)
+            await self._waits.wait(self._waits.logs, run_id, after, wait)
             if page := self._tails.page(run_id, after, max_bytes):
                 return page
         await self._lanes.open_reader()
@@ -187,31 +193,8 @@ class SQLiteStore(SQLiteDeliveries):
         finally:
             self._reads.forget_all()
 
-    async def _wait(self, waiters: Waiters, run_id: str, after: int, timeout: float) -> None:
-        await self._lanes.open_reader()
-        # The file is queried once the waiter is there, so no append can fall between.
-        with waiters.waiter(run_id, after, timeout) as waiter:
-            self._watch()
-            waiters.look([run_id])
-            await waiter
-        self._watch()
-
-    def _ask_heads(self, name: str, run_ids: set[str]) -> asyncio.Future[Heads]:
-        values = {"ids": to_json(run_ids).decode()}
-        statement = self._sql[name]
-        return self._lanes.ask(lambda connection: dict(connection.execute(statement, values)))
-
-    def _watch(self) -> None:
-        self._lanes.watch(is_awaited=bool(self._waiters or self._inboxes))
-
     def _look_for_all(self) -> None:
-        self._waiters.look_for_all()
-        self._inboxes.look_for_all()
-
-    def _wake(self, run_id: str) -> None:
-        """Wake all who wait for something of a run, as it can have ended or be gone."""
-        self._waiters.wake(run_id)
-        self._inboxes.wake(run_id)
+        self._waits.look_for_all()
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""
@@ -246,14 +229,16 @@ class SQLiteStore(SQLiteDeliveries):
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             row = self._log.row(connection, run_id)
-            run, block = transitions.restart(to_record(row), fence, self._clock.now())
-            return self._log.keep(connection, row, run, block, lease_until=until)
+            run, block = transitions.restart(to_record(row), fence, self._clock.now(), delay)
+            claimed_until = claim_until(run, until)
+            return self._log.keep(connection, row, run, block, lease_until=claimed_until)
 
         try:
             return await self._write(work)
         finally:
             self._tails.forget(run_id)
-            self._wake(run_id)
+            self._waits.wake(run_id)
+            self._waits.takers.look_for_all()
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
@@ -269,7 +254,12 @@ class SQLiteStore(SQLiteDeliveries):
             return await self._write(work)
         finally:
             self._tails.forget(run_id)  # the log can have been trimmed
-            self._wake(run_id)
+            self._waits.wake(run_id)
+
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        """Return why runs must be cancelled, of those among these that must."""
+        values, statement = {"ids": to_json([*run_ids]).decode()}, self._sql["asked_to_stop"]
+        return await self._lanes.read(lambda read: dict(read.execute(statement, values)))
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Run time-based maintenance, and return the runs that changed."""
@@ -298,7 +288,8 @@ class SQLiteStore(SQLiteDeliveries):
         changed = await self._write(work)
         for run in changed:
             self._tails.forget(run.id)
-            self._wake(run.id)
+            self._waits.wake(run.id)
+        self._waits.takers.look_for_all()
         return changed
 
     async def purge(self, run_id: str | None = None) -> Sequence[str]:
@@ -326,7 +317,7 @@ class SQLiteStore(SQLiteDeliveries):
         purged = await self._write(work)
         for forgotten in purged:
             self._tails.forget(forgotten)
-            self._wake(forgotten)
+            self._waits.wake(forgotten)
         return purged
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
@@ -335,12 +326,14 @@ class SQLiteStore(SQLiteDeliveries):
         try:
             return await self._write(partial(send, most=most, most_bytes=most_bytes))
         finally:
-            self._inboxes.wake(run_id)  # also if this call is cancelled: it is accepted anyway
+            self._waits.inboxes.wake(
+                run_id
+            )  # also if this call is cancelled: it is accepted anyway
 
     async def inbox(self, run_id: str, after: int, *, wait: float = 0.0) -> Sequence[Message]:
         """Return the messages after number ``after``, or wait for the next."""
         if wait > 0:
-            await self._wait(self._inboxes, run_id, after, wait)
+            await self._waits.wait(self._waits.inboxes, run_id, after, wait)
         return await self._lanes.read(partial(self._messages.behind, run_id=run_id, after=after))
 
     async def save(
@@ -383,13 +376,11 @@ class SQLiteStore(SQLiteDeliveries):
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before."""
         if await self._lanes.openings.open():
-            self._waiters.forget_all()
-            self._inboxes.forget_all()
+            self._waits.forget_all()
             self._reads.forget_all()
 
     async def close(self) -> None:
         """End both threads, after their queued work, and wake all waiting readers."""
         if self._lanes.openings.leave():
-            self._waiters.wake_all()
-            self._inboxes.wake_all()
+            self._waits.wake_all()
             await self._lanes.openings.release()

@@ -21,6 +21,7 @@ from yieldwire.log.delivery import deliveries_of, is_told
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, no_such_run, too_many
+from yieldwire.stores.queue import claim_until
 from yieldwire.stores.sqlite.deliveries import DeliveryTable
 from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
@@ -118,7 +119,7 @@ class LogTable:
             "key": admission.key,
             "fingerprint": admission.fingerprint,
             "feed": admission.feed,
-            "lease_until": now + (admission.lease or transitions.CLAIM_SECONDS),
+            "lease_until": claim_until(run, now + (admission.lease or transitions.CLAIM_SECONDS)),
             "read_until": now,
         }
         row = {**to_row(run), **columns}
@@ -169,6 +170,7 @@ class LogTable:
             "cancel_reason": run.cancel_reason,
             "started_at": run.started_at,
             "ended_at": run.ended_at,
+            "not_before": run.not_before,
             "lease_until": lease_until,
             "expires_at": expires,
         }
@@ -193,8 +195,11 @@ class LogTable:
             connection.execute("SAVEPOINT run")
             try:
                 row = self.row(connection, run_id)
-                until = row["lease_until"] if lease_until is None else lease_until
-                kept.append(self.keep(connection, row, *step(to_record(row)), lease_until=until))
+                run, block = step(to_record(row))
+                until = row["lease_until"]
+                if lease_until is not None:
+                    until = claim_until(run, lease_until)
+                kept.append(self.keep(connection, row, run, block, lease_until=until))
             except Exception as exc:
                 if not (is_of_item(exc) and connection.in_transaction):
                     raise

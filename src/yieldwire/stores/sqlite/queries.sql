@@ -2,12 +2,13 @@
 INSERT INTO runs (
     id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
     timeout, retries, retention, keep, webhooks, status, fence, attempt, cancel_reason, created_at, started_at,
-    ended_at, lease_until, read_until, saved_seq, parent, question_webhooks
+    ended_at, lease_until, read_until, saved_seq, parent, question_webhooks, queue, priority,
+    not_before
 ) VALUES (
     :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
     :detached, :timeout, :retries, :retention, :keep, :webhooks, :status, :fence, :attempt,
     :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until,
-    :saved_seq, :parent, :question_webhooks
+    :saved_seq, :parent, :question_webhooks, :queue, :priority, :not_before
 )
 
 -- insert_input: store the input of a new run
@@ -30,8 +31,26 @@ FROM runs WHERE quota_key = :quota_key AND ended_at IS NULL
 UPDATE runs SET
     status = :status, fence = :fence, attempt = :attempt,
     cancel_reason = :cancel_reason, started_at = :started_at, ended_at = :ended_at,
-    lease_until = :lease_until, expires_at = :expires_at
+    not_before = :not_before, lease_until = :lease_until, expires_at = :expires_at
 WHERE n = :n
+
+-- waiting: the first run in some queues, of each action, caller and priority
+SELECT action, quota_key, priority, min(n) FROM runs
+WHERE queue IN (SELECT value FROM json_each(:queues))
+AND status = 'pending' AND lease_until IS NULL AND queue IS NOT NULL
+AND coalesce(not_before <= :now, 1)
+GROUP BY action, quota_key, priority
+
+-- taken: how many runs in queues are taken or running, by action and caller
+SELECT action, quota_key, count(*) AS count FROM runs
+WHERE queue IS NOT NULL AND ended_at IS NULL AND (status = 'running' OR lease_until IS NOT NULL)
+GROUP BY action, quota_key
+
+-- take: give a waiting run to a worker
+UPDATE runs SET lease_until = :until WHERE n = :n
+
+-- run_by_number: one run
+SELECT * FROM records WHERE n = :n
 
 -- head: what an append needs to know
 SELECT * FROM heads WHERE id = :id
@@ -111,6 +130,11 @@ SELECT name, data FROM checkpoints WHERE run = :run
 -- renew_lease: a heartbeat
 UPDATE runs SET lease_until = :until WHERE id = :id AND fence = :fence AND status = 'running'
 RETURNING cancel_reason
+
+-- asked_to_stop: those of the runs in a JSON array that are unfinished and must be cancelled
+SELECT runs.id, cancel_reason
+FROM json_each(:ids) AS asked CROSS JOIN runs ON runs.id = asked.value
+WHERE cancel_reason IS NOT NULL AND ended_at IS NULL
 
 -- lost: runs whose lease ran out
 SELECT id FROM runs WHERE ended_at IS NULL AND lease_until < :now

@@ -21,6 +21,7 @@ from yieldwire.testing.contract.leasing import CancelContract, ClaimContract
 from yieldwire.testing.contract.opening import OpenContract
 from yieldwire.testing.contract.pairing import PairContract
 from yieldwire.testing.contract.purging import PurgeContract
+from yieldwire.testing.contract.queueing import QueueContract
 from yieldwire.testing.contract.reading import ReadContract, WaitContract
 from yieldwire.testing.contract.receiving import InboxContract
 from yieldwire.testing.contract.refusing import RefusalContract
@@ -46,6 +47,7 @@ class StoreContract(
     LingerContract,
     LostLeaseContract,
     RestartContract,
+    QueueContract,
     CheckpointContract,
     SendContract,
     AnswerContract,

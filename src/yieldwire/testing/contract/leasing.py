@@ -172,6 +172,21 @@ class CancelContract:
             assert again.cancel_reason == "unattended"
         assert await terminal_events(harness.store, pending.id) == [EventType.CANCELLED]
 
+    async def test_many_runs_can_be_asked_about_at_once(self, harness: StoreHarness) -> None:
+        """Only those that were asked to stop and have not ended are in the answer."""
+        store = harness.store
+        stopping, running = [await claimed(store) for _ in range(2)]
+        await store.request_cancel(stopping.id, "requested")
+        ended = await claimed(store)
+        await store.request_cancel(ended.id, "requested")
+        await finish(store, ended)
+
+        other = await harness.another()
+        answer = await other.asked_to_stop([stopping.id, running.id, ended.id, "rnever"])
+
+        assert answer == {stopping.id: "requested"}
+        assert await store.asked_to_stop([]) == {}
+
     async def test_an_unknown_run_cannot_be_cancelled(self, harness: StoreHarness) -> None:
         """Cancelling a run that does not exist is an error."""
         with raises(NotFound):

@@ -1,0 +1,214 @@
+"""A store's guarantees for runs that wait in a queue."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from yieldwire.errors import Fenced
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.stores import RunStore
+from yieldwire.stores.queue import Slots
+from yieldwire.testing.contract.harness import (
+    SOON,
+    StoreHarness,
+    claimed,
+    created,
+    finish,
+    raises,
+    wakes_all,
+)
+
+LEASE = 10.0
+
+
+class QueueContract:
+    """`Queue.take`. The order among several runs is that of `next_in_line`."""
+
+    async def test_a_run_in_a_queue_is_taken_once(self, harness: StoreHarness) -> None:
+        """It stays pending, for the one caller who can claim it."""
+        run = await created(harness.store, queue="slow")
+
+        taken = await take(harness.store)
+
+        assert taken == run == await harness.store.get(run.id)
+        assert await take(harness.store) is None
+        assert (await harness.store.claim(run.id, lease=LEASE)).status is Status.RUNNING
+
+    async def test_a_run_of_another_queue_is_not_taken(self, harness: StoreHarness) -> None:
+        """Neither is a run that has none: the process that starts it executes it."""
+        await created(harness.store)
+        run = await created(harness.store, queue="slow")
+
+        assert await harness.store.take(["fast", "faster"], lease=LEASE) is None
+        assert await harness.store.take([], lease=LEASE) is None
+        assert await harness.store.take(["fast", "slow"], lease=LEASE) == run
+
+    async def test_takes_that_race_give_a_run_to_one(self, harness: StoreHarness) -> None:
+        """Also in several processes."""
+        runs = [await created(harness.store, queue="slow") for _ in range(5)]
+        stores = [harness.store, await harness.another()]
+
+        async with asyncio.TaskGroup() as group:
+            takes = [group.create_task(take(store)) for store in 4 * stores]
+
+        taken = [run.id for each in takes if (run := each.result()) is not None]
+        assert sorted(taken) == sorted(run.id for run in runs)
+
+    async def test_the_oldest_run_is_taken_first(self, harness: StoreHarness) -> None:
+        """Of one caller, runs are executed in the order of their starts."""
+        runs = [await created(harness.store, queue="slow") for _ in range(3)]
+
+        assert [await take(harness.store) for _ in runs] == runs
+
+    async def test_a_higher_priority_is_taken_first(self, harness: StoreHarness) -> None:
+        """It does not matter who came earlier, or has fewer runs in work."""
+        low = await created(harness.store, queue="slow", priority=-1)
+        plain = await created(harness.store, queue="slow")
+        high = await created(harness.store, queue="slow", priority=5)
+
+        assert [await take(harness.store) for _ in range(3)] == [high, plain, low]
+
+    async def test_a_caller_with_fewer_runs_in_work_is_taken_first(
+        self, harness: StoreHarness
+    ) -> None:
+        """A flood of one caller delays another's run by one run, not by the whole flood."""
+        flood = [await created(harness.store, queue="slow") for _ in range(5)]
+        assert [await take(harness.store), await take(harness.store)] == flood[:2]
+        await harness.store.claim(flood[0].id, lease=LEASE)
+
+        single = await created(harness.store, queue="slow", quota_key="owner:eve", owner="eve")
+
+        assert [await take(harness.store) for _ in range(3)] == [single, flood[2], flood[3]]
+
+    async def test_an_action_has_so_many_slots(self, harness: StoreHarness) -> None:
+        """Over all callers and workers; a slot is free again when its run has ended."""
+        slots = {"count": Slots(total=2)}
+        runs = [await created(harness.store, queue="slow", quota_key=f"u{n}") for n in range(3)]
+        other = await created(harness.store, queue="slow", action="other")
+        for run in runs[:2]:
+            assert await take(harness.store, slots) == run
+
+        assert await take(harness.store, slots) == other
+        assert await take(harness.store, slots) is None
+        await finish(harness.store, await harness.store.claim(runs[0].id, lease=LEASE))
+        assert await take(harness.store, slots) == runs[2]
+
+    async def test_a_caller_has_so_many_slots_of_an_action(self, harness: StoreHarness) -> None:
+        """Others are taken meanwhile."""
+        slots = {"count": Slots(each=1)}
+        first, second = [await created(harness.store, queue="slow") for _ in range(2)]
+        other = await created(harness.store, queue="slow", quota_key="owner:eve")
+
+        assert [await take(harness.store, slots) for _ in range(3)] == [first, other, None]
+        await harness.store.request_cancel(first.id, "requested")
+        assert await take(harness.store, slots) == second
+
+    async def test_a_run_is_not_taken_before_its_time(self, harness: StoreHarness) -> None:
+        """A later one that can start already is."""
+        early = await created(harness.store, queue="slow")
+        late = await created(
+            harness.store, queue="slow", priority=9, not_before=early.created_at + 60
+        )
+
+        assert [await take(harness.store), await take(harness.store)] == [early, None]
+        await harness.advance(61)
+        assert await take(harness.store) == late
+
+    async def test_a_run_that_was_not_claimed_in_time_waits_again(
+        self, harness: StoreHarness
+    ) -> None:
+        """Its worker was lost. A sweep does not hand it to somebody who has no worker."""
+        run = await created(harness.store, queue="slow", linger=None)
+        await take(harness.store)
+
+        await harness.advance(LEASE + 1)
+        await harness.store.sweep()
+
+        await harness.advance(1_000)
+        assert [each for each in await harness.store.sweep() if each.id == run.id] == []
+        assert await take(harness.store) == run
+
+    async def test_a_run_whose_worker_is_lost_waits_again(self, harness: StoreHarness) -> None:
+        """If another attempt is allowed, whichever process has a worker gets it."""
+        await created(harness.store, queue="slow", linger=None, retries=1)
+        taken = await take(harness.store)
+        assert taken is not None
+        await harness.store.claim(taken.id, lease=LEASE)
+
+        await harness.advance(LEASE + 1)
+        (lost,) = await harness.store.sweep()
+
+        assert (lost.status, lost.id) == (Status.PENDING, taken.id)
+        assert await take(harness.store) == lost
+
+    async def test_a_run_that_restarts_waits_for_its_delay(self, harness: StoreHarness) -> None:
+        """Then any worker can execute the next attempt."""
+        run = await claimed(harness.store, queue="slow", linger=None)
+
+        restarted = await harness.store.restart(run.id, fence=run.fence, delay=100)
+
+        assert await take(harness.store) is None
+        await harness.advance(101)
+        assert await take(harness.store) == restarted
+
+    async def test_a_run_that_has_ended_is_not_taken(self, harness: StoreHarness) -> None:
+        """A cancelled run never starts, whether it was taken or not."""
+        waiting, taken = [await created(harness.store, queue="slow") for _ in range(2)]
+        await harness.store.request_cancel(waiting.id, "requested")
+
+        assert await take(harness.store) == taken
+        await harness.store.request_cancel(taken.id, "requested")
+        with raises(Fenced):
+            await harness.store.claim(taken.id, lease=LEASE)
+        assert await take(harness.store) is None
+
+    async def test_a_queue_is_kept_over_another_opening(self, harness: StoreHarness) -> None:
+        """As safely as its runs are."""
+        run = await created(harness.store, queue="slow", priority=3, not_before=12.5)
+
+        await harness.reopen()
+
+        assert await take(harness.store) == run
+        assert (run.queue, run.priority, run.not_before) == ("slow", 3, 12.5)
+
+    async def test_there_is_no_wait_for_a_run_that_can_be_taken(
+        self, harness: StoreHarness
+    ) -> None:
+        """A wait returns at once if there is one."""
+        run = await created(harness.store, queue="slow")
+
+        async with asyncio.timeout(SOON):
+            assert await harness.store.take(["slow"], lease=LEASE, wait=10 * SOON) == run
+
+    async def test_a_wait_for_a_run_ends_after_its_timeout(self, harness: StoreHarness) -> None:
+        """A wait does not last forever if nothing comes."""
+        await created(harness.store, queue="other")
+
+        async with asyncio.timeout(SOON):
+            assert await harness.store.take(["slow"], lease=LEASE, wait=0.01) is None
+
+    async def test_a_new_run_ends_a_wait(self, harness: StoreHarness) -> None:
+        """Of one who waits, in whichever process."""
+        for store in (harness.store, await harness.another()):
+            await taken_by_waiting(store, partial(created, harness.store, queue="slow"))
+
+    async def test_a_restart_ends_a_wait(self, harness: StoreHarness) -> None:
+        """The next attempt does not wait for a sweep."""
+        run = await claimed(harness.store, queue="slow")
+
+        restart = partial(harness.store.restart, run.id, fence=run.fence, delay=0)
+        await taken_by_waiting(await harness.another(), restart)
+
+
+async def take(store: RunStore, slots: dict[str, Slots] | None = None) -> RunRecord | None:
+    """Take a run of the queue *slow*."""
+    return await store.take(["slow"], slots=slots or {}, lease=LEASE)
+
+
+async def taken_by_waiting(store: RunStore, act: Callable[[], Awaitable[object]]) -> None:
+    """Check that one who waits in ``store`` gets the run that ``act`` puts into the queue."""
+
+    async def wait() -> bool:
+        return await store.take(["slow"], lease=LEASE, wait=10 * SOON) is not None
+
+    await wakes_all(wait, act, 1)
