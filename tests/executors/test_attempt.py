@@ -709,6 +709,18 @@ async def test_a_helpers_result_can_be_awaited(app: App) -> None:
     assert (await call(app, act)).end == ("done", {"result": 3})
 
 
+async def test_a_helper_can_be_cancelled_before_it_starts(app: App) -> None:
+    async def act(ctx: Context) -> bool:
+        async def helper() -> None: ...
+
+        task = ctx.spawn(helper())
+        task.cancel()
+        await asyncio.wait({task})
+        return task.cancelled()
+
+    assert (await call(app, act)).end == ("done", {"result": True})
+
+
 async def test_blocking_code_has_no_helpers(app: App, caplog: pytest.LogCaptureFixture) -> None:
     def act(ctx: Context) -> Iterator[int]:
         async def helper() -> None: ...

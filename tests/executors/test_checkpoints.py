@@ -486,7 +486,7 @@ async def a_step_elsewhere(ctx: Context) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (a_step, "write await ctx.step(…)"),
+        (a_step, "write ctx.step(…)"),
         (a_blocking_step, "write ctx.blocking.step(…)"),
         (a_step_elsewhere, "ctx.blocking.step() belongs in the action itself"),
     ],

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.runs import SOON, first_chunk, opened, outcome
+from tests.support.runs import SOON, children_of, ended, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, RunCancelled, UsageError, ValidationFailed
 from yieldwire.executors import RunLimits
 from yieldwire.log.chunks import Result
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import Status
 from yieldwire.stores import Query
 
 
@@ -40,18 +40,6 @@ async def hang() -> AsyncIterator[int]:
 
 async def fail() -> None:
     raise ActionError("NO", "No.")
-
-
-async def children_of(app: App, run_id: str) -> list[RunRecord]:
-    return list(reversed(await app.find(Query(everyone=True, parent=run_id))))
-
-
-async def ended(app: App, run_id: str) -> RunRecord:
-    """Return the record of a run when it has ended."""
-    async with asyncio.timeout(SOON):
-        while not (run := await app.store.get(run_id)).status.is_terminal:
-            await app.store.read(run_id, run.seq, wait=SOON)
-    return run
 
 
 # Starting.

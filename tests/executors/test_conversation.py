@@ -507,26 +507,28 @@ async def test_a_later_attempt_finds_the_answer_and_the_log_has_it_once(app: App
     assert log[-2:] == [("chunk", "True"), ("done", {})]
 
 
-async def test_an_answer_between_two_attempts_counts(app: App) -> None:
-    @app.action(asks=bool, retries=Retry(1, backoff=1e9, on=(Flaky,)))
-    async def work(ctx: Context) -> bool:
-        if ctx.attempt == 1:
-            ctx.spawn(ctx.ask(bool, "Continue?"))
-            await go.wait()
-            raise Flaky
-        return await ctx.ask(bool, "Continue?")
+def test_an_answer_between_two_attempts_counts() -> None:
+    async def story(app: App) -> None:
+        @app.action(asks=bool, retries=Retry(1, backoff=20.0, on=(Flaky,)))
+        async def work(ctx: Context) -> bool:
+            if ctx.attempt == 1:
+                ctx.spawn(ctx.ask(bool, "Continue?"))
+                await go.wait()
+                raise Flaky
+            return await ctx.ask(bool, "Continue?")
 
-    go = asyncio.Event()
-    run = await app.start(work)
-    await asked(run)
-    go.set()
-    await happened(run, EventType.RESTARTED)
-    open_between = await run.questions()
-    await run.answer("1", value=True)
-    app.lifetime.current.worker.begin(run.id)
+        go = asyncio.Event()
+        run = await app.start(work)
+        await asked(run)
+        go.set()
+        await happened(run, EventType.RESTARTED)
+        open_between = await run.questions()
+        await run.answer("1", value=True)
 
-    assert [question["id"] for question in open_between] == ["1"]
-    assert await run.result() is True
+        assert [question["id"] for question in open_between] == ["1"]
+        assert await run.result() is True
+
+    in_virtual_time(story)
 
 
 async def happened(run: Run[Any], kind: EventType) -> None:

@@ -13,6 +13,8 @@ from yieldwire.actions.run import Run
 from yieldwire.app import App
 from yieldwire.errors import Json
 from yieldwire.log.events import Block, Event
+from yieldwire.log.run import RunRecord
+from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore
 
 TypeAdapter(int)  # Pydantic looks for its plugins once, in files, before any loop runs
@@ -114,3 +116,16 @@ def tasks_of_runs() -> list["asyncio.Task[Any]"]:
         if "Worker._execute" in getattr(task.get_coro(), "__qualname__", "")
     ]
     return sorted(found, key=lambda task: int(task.get_name().rpartition("-")[2]))
+
+
+async def children_of(app: App, run_id: str) -> list[RunRecord]:
+    """Return the records of a run's children, oldest first."""
+    return list(reversed(await app.find(Query(everyone=True, parent=run_id))))
+
+
+async def ended(app: App, run_id: str) -> RunRecord:
+    """Return the record of a run when it has ended."""
+    async with asyncio.timeout(SOON):
+        while not (run := await app.store.get(run_id)).status.is_terminal:
+            await app.store.read(run_id, run.seq, wait=SOON)
+    return run

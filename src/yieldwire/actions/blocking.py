@@ -1,23 +1,74 @@
 """`Context.blocking`: the context's methods that wait, for blocking actions."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, ParamSpec, TypeVar, overload
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from yieldwire.actions.child import BlockingBatch, BlockingStarter
 from yieldwire.actions.question import UNSET, Inquiry
 from yieldwire.actions.retry import Retries
+from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.running import RunningAttempt
 from yieldwire.actions.step import Step
 from yieldwire.errors import Json
 
+K = TypeVar("K")
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Blocking:
+class Blocking(Generic[K]):
     """What a blocking action can use of its run, and waits for: each method as in `Context`."""
 
     def __init__(self, running: RunningAttempt) -> None:
         self._running = running
+
+    # Other runs.
+
+    @property
+    def start(self) -> BlockingStarter[K]:
+        """Start a run of another action, as `Context.start`, and return it.
+
+        Raises:
+            UsageError: If this is not the thread of a blocking action.
+        """
+        children = self._running.children
+        return BlockingStarter(children.start, children.thread("start"))
+
+    @property
+    def run(self) -> BlockingStarter[K]:
+        """Run another action as a part of this one, as `Context.run`.
+
+        The run is started at once. Iterate it for its chunks, or wait for its result::
+
+            for chunk in ctx.blocking.run(report, month="May"):
+                ...
+            letter = ctx.blocking.run(report, month="May").result()
+
+        The child's error is raised here. If the loop or the wait is left early, the child is
+        cancelled.
+
+        Raises:
+            UsageError: If this is not the thread of a blocking action.
+        """
+        children = self._running.children
+        return BlockingStarter(children.run, children.thread("run"))
+
+    def map(
+        self, action: Runnable[..., Any, T], inputs: Iterable[object], *, concurrency: int = 8
+    ) -> BlockingBatch[T]:
+        """Run another action once for each input, some at a time, as `Context.map`.
+
+        Iterate it for the results, as they come.
+
+        Raises:
+            UsageError: As `Context.map`, and if this is not the thread of a blocking action.
+        """
+        running, thread = self._running, self._running.children.thread("map")
+        spawn = running.spawn
+        batch = running.children.map(action, inputs, concurrency=concurrency, spawn=spawn)
+        return BlockingBatch(batch, thread)
+
+    # What a later attempt does not do again.
 
     @overload
     def step(
@@ -60,6 +111,8 @@ class Blocking:
         """
         step = Step(name, function, args, kwargs)
         return self._running.checkpoints.blocking_step(step)
+
+    # What others say.
 
     @overload
     def ask(

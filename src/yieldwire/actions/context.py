@@ -128,7 +128,8 @@ class Context(Injected):
         each a key: ``ctx.start.with_options(key="first")(report, month="May")``.
 
         Raises:
-            UsageError: If no attempt is running.
+            UsageError: If no attempt is running. Blocking code has ``ctx.blocking.start``, and so
+                it is with `run` and `map`.
         """
         return self._needed().children.start
 
@@ -371,6 +372,6 @@ class Context(Injected):
         return self._needed().checkpoints.step(step)
 
     @property
-    def blocking(self) -> Blocking:
+    def blocking(self) -> Blocking["Context"]:
         """The methods that wait, for blocking actions."""
         return Blocking(self._needed())

@@ -106,13 +106,22 @@ class Run(Generic[T]):
             StoreError: If the store failed.
             Unavailable: If the application is closed before the run has ended.
         """
+        async with aclosing(self.pages(after)) as pages:
+            async for page in pages:
+                for block in page:
+                    for event in block.events():
+                        yield event
+
+    async def pages(self, after: int = 0) -> AsyncGenerator[Sequence[Block], None]:
+        """Yield the same as `events`, as many blocks at a time as there are.
+
+        A page is empty if nothing came for a while.
+        """
         await self._app.ready()
         try:
             async with aclosing(self._app.reader(self.id).pages(after, tick=_TICK)) as pages:
                 async for page in pages:
-                    for block in page:
-                        for event in block.events():
-                            yield event
+                    yield page
         except StoreError as exc:
             if self._app.is_closing:
                 raise Unavailable from exc
@@ -132,8 +141,8 @@ class Run(Generic[T]):
             async for event in events:
                 if event.type is EventType.CHUNK:
                     yield event.value
-                elif event.is_terminal and event.type is not EventType.DONE:
-                    raise error_from(ErrorObject.from_dict(event.value))
+                else:
+                    check_end(event)
 
     async def result(self) -> T:
         """Return the result when the run has completed, as the type that the action declares.
@@ -221,3 +230,14 @@ class Run(Generic[T]):
         """
         until = self._app.clock.now() + expires
         return self._app.signer.share_url(self.id, verbs, expires_at=until)
+
+
+def check_end(event: Event) -> None:
+    """Raise the error of a run whose terminal event is this.
+
+    Raises:
+        ActionError: If the run failed with an error of the action's own.
+        RunError: If it was cancelled, or failed for another reason.
+    """
+    if event.is_terminal and event.type is not EventType.DONE:
+        raise error_from(ErrorObject.from_dict(event.value))

@@ -1,7 +1,7 @@
 """The part of a running attempt that its action uses through the context."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from yieldwire.actions.batch import Batch, Spawner
@@ -12,6 +12,22 @@ from yieldwire.actions.step import Step
 from yieldwire.errors import Json
 
 T = TypeVar("T")
+
+
+class Thread(Protocol):
+    """The thread that drives blocking code."""
+
+    def call(self, call: Callable[[], None], /) -> None:
+        """Make the loop call ``call`` after the chunks that were put before."""
+        ...
+
+    def wait_for(self, start: Callable[[], Awaitable[T]], /) -> T:
+        """Run a coroutine in the loop after the chunks put before, and return its result."""
+        ...
+
+    def iterate(self, items: AsyncGenerator[T, None], /) -> Iterator[T]:
+        """Yield what a generator of the loop yields, and close it when the loop is left."""
+        ...
 
 
 class Records(Protocol):
@@ -85,6 +101,10 @@ class Calls(Protocol):
         spawn: Spawner,
     ) -> Batch[T]:
         """Return a batch of them, one for each input; ``spawn`` owns their tasks."""
+        ...
+
+    def thread(self, name: str) -> Thread:
+        """Return the thread of a blocking action, in which ``ctx.blocking.name`` is called."""
         ...
 
 

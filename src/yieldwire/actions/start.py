@@ -4,7 +4,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
@@ -14,6 +14,11 @@ from yieldwire.errors import Json, UsageError
 K = TypeVar("K")
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
+
+
+Leave = Callable[[str], object]
+"""Called with the id of a run that is left before its end."""
 
 
 class Starting(Protocol):
@@ -40,7 +45,7 @@ class Call(Coroutine[Any, Any, Run[T]]):
     def __init__(
         self,
         start: Coroutine[Any, Any, Run[T]],
-        leave: Callable[[str], object] | None = None,
+        leave: Leave | None = None,
     ) -> None:
         self._start, self._leave = start, leave
 
@@ -56,13 +61,9 @@ class Call(Coroutine[Any, Any, Run[T]]):
             YieldwireError: If it cannot be started.
         """
         run = await self._start
-        try:
-            async with aclosing(aiter(run)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except BaseException:
-            self._leave_run(run)
-            raise
+        async with aclosing(followed(aiter(run), run, self._leave)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def result(self) -> T:
         """Return the result when the run has completed, as the type that the action declares.
@@ -72,16 +73,7 @@ class Call(Coroutine[Any, Any, Run[T]]):
             RunError: If it is cancelled, or fails for another reason.
             YieldwireError: If it cannot be started.
         """
-        run = await self._start
-        try:
-            return await run.result()
-        except BaseException:
-            self._leave_run(run)
-            raise
-
-    def _leave_run(self, run: Run[T]) -> None:
-        if self._leave is not None:
-            self._leave(run.id)
+        return await result_of(await self._start, self._leave)
 
     # What makes it a coroutine, of which a task can be made.
 
@@ -102,6 +94,30 @@ class Call(Coroutine[Any, Any, Run[T]]):
     def close(self) -> None:
         """Drop the start, as a coroutine's."""
         self._start.close()
+
+
+async def followed(
+    items: AsyncGenerator[U, None], run: Run[Any], leave: Leave | None
+) -> AsyncGenerator[U, None]:
+    """Yield what there is of a run; `leave` it if this ends before the run does, or by an error."""
+    try:
+        async with aclosing(items):
+            async for item in items:
+                yield item
+    except BaseException:
+        if leave is not None:
+            leave(run.id)
+        raise
+
+
+async def result_of(run: Run[T], leave: Leave | None) -> T:
+    """Return the result of a run; `leave` it if this ends before the run does, or by an error."""
+    try:
+        return await run.result()
+    except BaseException:
+        if leave is not None:
+            leave(run.id)
+        raise
 
 
 class Starter(Generic[K]):
@@ -127,9 +143,11 @@ class Starter(Generic[K]):
         starts: Starting,
         options: Mapping[str, str | None] | None = None,
         *,
-        leave: Callable[[str], object] | None = None,
+        leave: Leave | None = None,
     ) -> None:
-        self._starts, self._options, self._leave = starts, options, leave
+        self._starts, self._options = starts, options
+        self.leave: Final = leave
+        """What is done about a run that is left before its end."""
 
     def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Starter[K]":
         """Return a starter with an owner or an idempotency key.
@@ -142,7 +160,7 @@ class Starter(Generic[K]):
             >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
             >>> run = await start(report, month="May")  # doctest: +SKIP
         """
-        return Starter(self._starts, {"owner": owner, "key": key}, leave=self._leave)
+        return Starter(self._starts, {"owner": owner, "key": key}, leave=self.leave)
 
     @overload
     def __call__(
@@ -220,7 +238,7 @@ class Starter(Generic[K]):
                 cannot be told apart.
             YieldwireError: Any error with which a guard refuses.
         """
-        return Call(self._begin(action, args, input), self._leave)
+        return Call(self._begin(action, args, input), self.leave)
 
     async def _begin(self, action: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Run[Any]:  # noqa: ANN401 - anything can be passed
         action = self._starts.own(action)

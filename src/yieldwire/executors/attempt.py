@@ -19,20 +19,17 @@ from yieldwire.errors import (
     RunInterrupted,
     RunTimedOut,
     StoreError,
-    UsageError,
     YieldwireError,
 )
 from yieldwire.errors.debug import cut
 from yieldwire.executors import Work
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff
-from yieldwire.executors.checkpoints import Recorder
-from yieldwire.executors.children import ChildRuns
-from yieldwire.executors.conversation import Conversation
 from yieldwire.executors.drive import drive
 from yieldwire.executors.outcome import error_data, one_of, result_data
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Own, Services
+from yieldwire.executors.tools import Tools
 from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import EventType
@@ -52,25 +49,19 @@ GONE: Final = "gone"
 _ANYTHING: Final = Output(Any)
 
 
-class Attempt:
+class Attempt(Tools):
     """Runs one claimed run's action. Its end is written exactly once, by the first code to try."""
 
     def __init__(
         self, services: Services, run: RunRecord, work: Work, audience: Audience, own: Own
     ) -> None:
-        self._services, self.run, self._work = services, run, work
         self.audience: Final = audience
         log = watched(services.store, run, services.watch)
-        self._writer = LogWriter(log, run, self._encoder(), services.limits, audience)
-        self.own = own
-        self._writer.spawn_flush = lambda: own(self._flush())
-        self._group: asyncio.TaskGroup | None = None
+        writer = LogWriter(log, run, _encoder(services, work), services.limits, audience)
+        super().__init__(services, run, work, writer, own)
+        writer.spawn_flush = lambda: own(self._flush())
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
-        self._checkpoints: Recorder | None = None
-        self._conversation: Conversation | None = None
-        self._past: Past | None = None  # most runs have none, and each object costs
-        self._children: ChildRuns | None = None
         self._has_ended = False
         self.is_lost = False
         """Whether this attempt has lost the run and must not write its end."""
@@ -80,18 +71,11 @@ class Attempt:
         """When the lease was last known to be held, by the loop's clock."""
         self.restart_delay: float | None = None
         """Seconds until the next attempt, if this one has ended for another."""
-        self.cancel_reason: str | None = None
 
     def resume(self, past: Past) -> None:
         """Continue what earlier attempts wrote."""
         self._past = past
         self._writer.budget.resume(past.log_bytes)
-
-    def _encoder(self) -> Callable[..., bytes]:
-        chunk = self._work.action.signature.chunk
-        if chunk is None:
-            return _ANYTHING.encoder
-        return chunk.encode_checked if self._services.checks_chunks() else chunk.encoder
 
     async def execute(self) -> None:
         """Run the action and write its end. Never raises what the action raised."""
@@ -363,38 +347,9 @@ class Attempt:
         if not self.is_leased and exc.retryable:
             self.own(self._end_later(kind, data))
 
-    # What the action can use, through its context.
 
-    @property
-    def checkpoints(self) -> Recorder:
-        """What the attempt records, and finds of earlier ones."""
-        if self._checkpoints is None:
-            past = self._past or Past()
-            self._checkpoints = Recorder(self, self._services, self._writer, past.recorded)
-        return self._checkpoints
-
-    @property
-    def conversation(self) -> Conversation:
-        """What the action asks and receives."""
-        if self._conversation is None:
-            action, asked = self._work.action, (self._past or Past()).questions
-            self._conversation = Conversation(self, self._services, action, self._writer, asked)
-        return self._conversation
-
-    @property
-    def children(self) -> ChildRuns:
-        """Starts other runs for this one."""
-        if self._children is None:
-            self._children = ChildRuns(self._services.families, self, self._work.context)
-        return self._children
-
-    def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
-        """Run a helper in the run's own group; its output is written when it waits."""
-        if self._group is None or asyncio._get_running_loop() is None:  # noqa: SLF001
-            coroutine.close()
-            raise UsageError("spawn() needs a running loop: blocking actions have no helpers.")
-
-        async def helper() -> T:
-            return await self._writer.run(coroutine)
-
-        return self._group.create_task(helper())
+def _encoder(services: Services, work: Work) -> Callable[..., bytes]:
+    chunk = work.action.signature.chunk
+    if chunk is None:
+        return _ANYTHING.encoder
+    return chunk.encode_checked if services.checks_chunks() else chunk.encoder

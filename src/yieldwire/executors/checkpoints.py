@@ -15,11 +15,12 @@ from typing import Any, Final, Protocol
 
 from pydantic_core import from_json, to_json
 
+from yieldwire.actions.running import Thread
 from yieldwire.actions.step import NUMBER, Step
 from yieldwire.errors import Json, LimitExceeded, UsageError, YieldwireError
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.services import Services
-from yieldwire.executors.writer import LogWriter, Thread
+from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
@@ -99,7 +100,7 @@ class Recorder:
             check_readable(data)
         except Exception as exc:
             raise invalid_output(self._run.action, "saved", value, exc) from exc
-        thread = None if self._is_in_loop() else self._thread("ctx.save()")
+        thread = None if self._writer.is_in_loop else self._thread()
         self._reserve(PLACE, data)
         self._value, self._saves = data, self._saves + 1
         if thread is None:
@@ -148,7 +149,7 @@ class Recorder:
 
     def step(self, step: Step, /) -> Coroutine[Any, Any, Any]:
         """Return the step's recorded result, or make the call and record its result."""
-        if not self._is_in_loop():
+        if not self._writer.is_in_loop:
             raise UsageError("A blocking action waits for a step: write ctx.blocking.step(…).")
         return self._step(step, self._key(step.name))  # numbered now, in the order of the calls
 
@@ -171,9 +172,7 @@ class Recorder:
 
     def blocking_step(self, step: Step, /) -> Any:  # noqa: ANN401 - the function's own type
         """Do the same in the thread of a blocking action."""
-        if self._is_in_loop():
-            raise UsageError("This would block the event loop: write await ctx.step(…).")
-        thread, key = self._thread("ctx.blocking.step()"), self._key(step.name)
+        thread, key = self._writer.thread("step"), self._key(step.name)
         if (data := self._recorded.get(key)) is not None:
             return step.read(data)
         attempt = 1
@@ -227,14 +226,10 @@ class Recorder:
 
     # Both.
 
-    def _is_in_loop(self) -> bool:
-        """Whether this is called in the attempt's loop: blocking code can have one of its own."""
-        return asyncio._get_running_loop() is self._writer.loop  # noqa: SLF001
-
-    def _thread(self, what: str) -> Thread:
-        """Return the thread of the action, in which this is called."""
+    def _thread(self) -> Thread:
+        """Return the thread of the action, in which a place is saved."""
         if (thread := self._writer.bridge) is None:
-            raise UsageError(f"{what} belongs in the action itself, not in another thread.")
+            raise UsageError("ctx.save() belongs in the action itself, not in another thread.")
         return thread
 
     def _reserve(self, name: str, data: bytes) -> None:

@@ -36,7 +36,7 @@ from yieldwire.errors import (
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.checkpoints import Holder, Recorder
 from yieldwire.executors.services import Services
-from yieldwire.executors.writer import LogWriter, Thread
+from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.message import Message
 from yieldwire.log.question import Questions
@@ -118,7 +118,7 @@ class Conversation:
 
     def blocking_ask(self, question: Inquiry, /) -> Any:  # noqa: ANN401 - as the action declares
         """Do the same in the thread of a blocking action."""
-        return self._thread("ask").wait_for(partial(self.ask, question))
+        return self._writer.thread("ask").wait_for(partial(self.ask, question))
 
     def _kind(self, question: Inquiry) -> MessageType[Any]:
         for kind in self._action.asks.values():
@@ -204,7 +204,7 @@ class Conversation:
 
     def blocking_receive(self, kind: object, timeout: float | None) -> Any:  # noqa: ANN401 - as declared
         """Do the same in the thread of a blocking action."""
-        return self._thread("receive").wait_for(partial(self.receive, kind, timeout))
+        return self._writer.thread("receive").wait_for(partial(self.receive, kind, timeout))
 
     async def _receive(self, kind: MessageType[Any], timeout: float | None) -> Any:  # noqa: ANN401 - as declared
         found = await self._next(kind, timeout)
@@ -221,7 +221,7 @@ class Conversation:
 
     def blocking_inbox(self, kind: object) -> Iterator[Any]:
         """Do the same in the thread of a blocking action."""
-        thread, of_kind = self._thread("inbox"), self._inbox_of(kind)
+        thread, of_kind = self._writer.thread("inbox"), self._inbox_of(kind)
         while (found := thread.wait_for(partial(self._next, of_kind, None))) is not None:
             yield found[0]
 
@@ -333,16 +333,6 @@ class Conversation:
         if not self._waits_for_answers:
             with suppress(StoreError):
                 await self._store.hold(self._run.id, self._reader, seconds=0)
-
-    def _thread(self, name: str) -> Thread:
-        """Return the thread of the action, in which this is called."""
-        if asyncio._get_running_loop() is not None:  # noqa: SLF001
-            raise UsageError(f"This would block the event loop: write ctx.{name}(…).")
-        if (thread := self._writer.bridge) is None:
-            raise UsageError(
-                f"ctx.blocking.{name}() belongs in the action itself, not in another thread."
-            )
-        return thread
 
     # The end.
 

@@ -11,11 +11,11 @@ the thread put before it, so a call has its place among them.
 import asyncio
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from yieldwire.errors import InvalidOutput, UsageError, YieldwireError
 from yieldwire.errors.debug import at_yield
@@ -24,6 +24,7 @@ from yieldwire.log.chunks import Result
 
 T = TypeVar("T")
 
+_END: Final = object()
 MAX_IN_FLIGHT: Final = 1024
 MAX_IN_FLIGHT_BYTES: Final = 4 * BLOCK_BYTES
 """Events, and their bytes, that a thread can collect before it waits for the loop."""
@@ -44,6 +45,8 @@ class Bridge:
         """Coroutines to run for the thread, which waits for them."""
         self._awaited: set[Future[Any]] = set()
         """Their results."""
+        self._iterated: set[AsyncGenerator[Any, None]] = set()
+        """The loop's generators that the thread iterates over."""
         self._news = asyncio.Event()
         self._room = threading.Event()
         self._room.set()
@@ -94,6 +97,26 @@ class Bridge:
             with self._lock:
                 self._awaited.discard(awaited)
 
+    def iterate(self, items: AsyncGenerator[T, None], /) -> Iterator[T]:
+        """Yield what a generator of the loop yields.
+
+        It is closed when this iterator is, and when the action is over.
+
+        Raises:
+            asyncio.CancelledError: If the run must stop.
+            BaseException: Any error of the generator.
+        """
+        with self._lock:
+            self._iterated.add(items)
+        try:
+            while (item := self.wait_for(partial(anext, items, _END))) is not _END:
+                yield cast("T", item)
+        finally:
+            # Nothing waits here: this can be closed anywhere, and when nobody answers any more.
+            with self._lock:
+                self._asked.append(partial(self._close, items))
+            self._wake()
+
     def finish(self) -> None:
         """Signal that nothing more comes."""
         self.is_done = True
@@ -125,6 +148,16 @@ class Bridge:
     async def wait_for_news(self) -> None:
         """Return when there are collected chunks, or the thread is done."""
         await self._news.wait()
+
+    async def _close(self, items: AsyncGenerator[Any, None]) -> None:
+        with self._lock:
+            self._iterated.discard(items)
+        await items.aclose()
+
+    async def close(self) -> None:
+        """Close the generators that the thread has left behind."""
+        for items in [*self._iterated]:
+            await self._close(items)
 
     def stop(self) -> None:
         """Tell the thread to stop at its next yield, and end what it waits for."""
@@ -201,6 +234,7 @@ async def run_blocking(
         raise
     finally:
         writer.bridge = None  # a cycle would wait for the garbage collector
+        await bridge.close()
     if thread.error is not None:
         raise thread.error
     if bridge.is_stopped:

@@ -11,11 +11,12 @@ What is collected is limited, however long nobody awaits: see `Pending`.
 
 import asyncio
 import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
-from yieldwire.errors import Fenced, LimitExceeded, StoreError
+from yieldwire.actions.running import Thread
+from yieldwire.errors import Fenced, LimitExceeded, StoreError, UsageError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
@@ -39,18 +40,6 @@ FIRST_SECONDS: Final = 0.0005
 next can be as slow."""
 BLOCK_SECONDS: Final = 0.005
 """How long an action that never waits can keep an event, and the loop, to itself."""
-
-
-class Thread(Protocol):
-    """The thread that drives blocking code, as `executors.thread.Bridge`."""
-
-    def call(self, call: Callable[[], None], /) -> None:
-        """Make the loop call ``call`` after the chunks that were put before."""
-        ...
-
-    def wait_for(self, start: Callable[[], Awaitable[T]], /) -> T:
-        """Run a coroutine in the loop after the chunks put before, and return its result."""
-        ...
 
 
 class LogWriter(Pending):
@@ -85,6 +74,25 @@ class LogWriter(Pending):
         writer now, or has ended."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
+
+    @property
+    def is_in_loop(self) -> bool:
+        """Whether this is called in the attempt's loop: blocking code can have one of its own."""
+        return asyncio._get_running_loop() is self.loop  # noqa: SLF001
+
+    def thread(self, name: str) -> Thread:
+        """Return the thread of a blocking action, in which ``ctx.blocking.name`` is called.
+
+        Raises:
+            UsageError: If it is called elsewhere.
+        """
+        if self.is_in_loop:
+            raise UsageError(f"This would block the event loop: write ctx.{name}(…).")
+        if self.bridge is None:
+            raise UsageError(
+                f"ctx.blocking.{name}() belongs in the action itself, not in another thread."
+            )
+        return self.bridge
 
     async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.

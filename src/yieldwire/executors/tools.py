@@ -1,0 +1,82 @@
+"""What an attempt gives its action, through the context: each part is made at its first use."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from yieldwire.errors import UsageError, YieldwireError
+from yieldwire.executors import Work
+from yieldwire.executors.checkpoints import Recorder
+from yieldwire.executors.children import ChildRuns
+from yieldwire.executors.conversation import Conversation
+from yieldwire.executors.past import Past
+from yieldwire.executors.services import Own, Services
+from yieldwire.executors.writer import LogWriter
+from yieldwire.log.run import RunRecord
+
+T = TypeVar("T")
+
+
+class Tools(ABC):
+    """The part of an attempt that its action uses.
+
+    It is a base class and not an object of its own, as most runs use none of it, and each object
+    costs.
+    """
+
+    is_lost: bool
+    """Whether another attempt continues the run."""
+
+    def __init__(
+        self, services: Services, run: RunRecord, work: Work, writer: LogWriter, own: Own
+    ) -> None:
+        self._services, self.run, self._work, self._writer = services, run, work, writer
+        self.own = own
+        self._group: asyncio.TaskGroup | None = None
+        self._past: Past | None = None
+        self._checkpoints: Recorder | None = None
+        self._conversation: Conversation | None = None
+        self._children: ChildRuns | None = None
+        self.cancel_reason: str | None = None
+
+    @abstractmethod
+    def stop_by(self, error: YieldwireError, /) -> None:
+        """Stop the action: something of it cannot be written."""
+
+    @property
+    def checkpoints(self) -> Recorder:
+        """What the attempt records, and finds of earlier ones."""
+        if self._checkpoints is None:
+            past = self._past or Past()
+            self._checkpoints = Recorder(self, self._services, self._writer, past.recorded)
+        return self._checkpoints
+
+    @property
+    def conversation(self) -> Conversation:
+        """What the action asks and receives."""
+        if self._conversation is None:
+            action, asked = self._work.action, (self._past or Past()).questions
+            self._conversation = Conversation(self, self._services, action, self._writer, asked)
+        return self._conversation
+
+    @property
+    def children(self) -> ChildRuns:
+        """Starts other runs for this one."""
+        if self._children is None:
+            families, facts = self._services.families, self._work.context
+            self._children = ChildRuns(families, self, self._writer, facts)
+        return self._children
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
+        """Run a helper in the run's own group; its output is written when it waits."""
+        if self._group is None or asyncio._get_running_loop() is None:  # noqa: SLF001
+            coroutine.close()
+            raise UsageError("spawn() needs a running loop: blocking actions have no helpers.")
+
+        async def helper() -> T:
+            return await self._writer.run(coroutine)
+
+        task = self._group.create_task(helper())
+        task.add_done_callback(lambda _: coroutine.close())  # it can be cancelled before it starts
+        return task
