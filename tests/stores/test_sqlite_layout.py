@@ -15,10 +15,12 @@ from yieldwire.errors import StoreError
 from yieldwire.log.events import Event
 from yieldwire.log.message import Message
 from yieldwire.stores.sqlite import SQLiteStore
-from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
+from yieldwire.stores.sqlite.file import FileSettings, connect, prepare
+from yieldwire.stores.statements import layouts
 from yieldwire.testing.contract.harness import chunks, claimed, finished, log_of
 
-LATEST = max(layouts())
+LAYOUTS = layouts("yieldwire.stores.sqlite")
+LATEST = max(LAYOUTS)
 
 STEP = """\
 -- The next layout; a made-up one.
@@ -34,7 +36,7 @@ END;
 """
 """A step that fails if it is taken twice."""
 
-NEXT = {**layouts(), LATEST + 1: STEP}
+NEXT = {**LAYOUTS, LATEST + 1: STEP}
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_an_older_layout_is_changed_and_its_runs_are_kept(path: Path) -> None:
     assert ask(path, "SELECT first, last FROM blocks") == [(1, 2)]
 
 
-FIRST = min(layouts())
+FIRST = min(LAYOUTS)
 OF_LAYOUT_5 = """
 INSERT INTO runs (id, fingerprint, action, quota_key, labels, detached, retries, retention, status,
     fence, attempt, created_at, lease_until, read_until)
@@ -101,7 +103,7 @@ FORGETS = "DELETE FROM runs WHERE id = 'rold'"
 
 def file_of_layout_5(path: Path) -> None:
     """Keep a run of two events, as a process does that knows no later layout."""
-    update(path, {FIRST: layouts()[FIRST]})
+    update(path, {FIRST: LAYOUTS[FIRST]})
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(OF_LAYOUT_5)
 
@@ -160,7 +162,7 @@ def test_a_file_of_layout_5_keeps_the_deliveries_of_new_runs(path: Path) -> None
 
 def test_a_new_file_takes_the_same_steps_as_an_older_one(tmp_path: Path) -> None:
     new, older = tmp_path / "new.db", tmp_path / "older.db"
-    update(older, layouts())
+    update(older, LAYOUTS)
     update(older, NEXT)
 
     update(new, NEXT)
@@ -206,11 +208,11 @@ def test_a_file_of_a_newer_version_is_refused_and_not_changed(path: Path) -> Non
 
 
 def test_a_layout_from_before_the_first_known_one_is_refused(path: Path) -> None:
-    update(path, layouts())
+    update(path, LAYOUTS)
 
     with pytest.raises(StoreError, match=f"its layout {LATEST} is too old for this version"):
         update(path, {LATEST + 1: STEP})
 
 
 def test_the_versions_of_the_layout_have_no_gap() -> None:
-    assert list(layouts()) == list(range(min(layouts()), LATEST + 1))
+    assert list(LAYOUTS) == list(range(min(LAYOUTS), LATEST + 1))

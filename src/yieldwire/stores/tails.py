@@ -9,7 +9,7 @@ from yieldwire.stores import page_of
 
 TAIL_BYTES: Final = 1024 * 1024
 TAILS_BYTES: Final = 32 * 1024 * 1024
-"""The cache limits for one run, and for all; the file has the rest."""
+"""The cache limits for one run, and for all; the store has the rest."""
 _OVERHEAD: Final = 512
 """The approximate size of a block without its body."""
 
@@ -17,7 +17,7 @@ _Plain: TypeAlias = tuple[str, int, int, bytes, EventType | None, float]
 
 
 class Tails:
-    """Blocks never change, so the cache always matches the file."""
+    """Blocks never change, so the cache always matches the store."""
 
     def __init__(self) -> None:
         self._tails: OrderedDict[str, _Tail] = OrderedDict()

@@ -1,6 +1,6 @@
-"""Waiting readers by run, and the file look-ups that serve all of them.
+"""Waiting readers by run, and the look-ups in the store that serve all of them.
 
-A new wait causes one look-up in the file, because something can have been appended between
+A new wait causes one look-up, because something can have been appended between
 reading and waiting; a write of another process causes one for all who wait. One look-up
 serves every run that was requested during the previous one, so its cost does not depend on
 the number of readers.
@@ -22,7 +22,7 @@ AskHeads: TypeAlias = Callable[[set[str]], "asyncio.Future[Heads]"]
 class Waiters:
     """Futures by run, each with the seq after which its reader waits.
 
-    ``ask`` reads the heads of runs from the file.
+    ``ask`` asks the store for the heads of runs.
     """
 
     def __init__(self, ask: AskHeads) -> None:
@@ -53,7 +53,7 @@ class Waiters:
                 del self._waiters[run_id]
 
     def look(self, run_ids: Iterable[str]) -> None:
-        """Look up these runs in the file, and wake the readers for whom there is something new."""
+        """Look up these runs, and wake the readers for whom there is something new."""
         self._unseen.update(run_ids)
         if self._is_looking or not self._unseen:
             return

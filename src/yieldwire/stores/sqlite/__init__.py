@@ -47,7 +47,6 @@ from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
 from yieldwire.stores.sqlite.file import (
     FileSettings,
     Synchronous,
-    statements,
     to_block,
     to_record,
 )
@@ -57,8 +56,10 @@ from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import BlockItem, LogTable
 from yieldwire.stores.sqlite.queue import QueueTable, SQLiteQueue
 from yieldwire.stores.sqlite.revocations import RevocationTable
-from yieldwire.stores.sqlite.waits import Waits
+from yieldwire.stores.statements import statements
 from yieldwire.stores.tails import Tails
+from yieldwire.stores.waiters import Heads
+from yieldwire.stores.waits import Waits
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
         path = Path(path)
         self.blobs: Blobs | None = FolderBlobs(path.with_name(path.name + "-files"))
         self._clock = clock or SystemClock()
-        self._sql = dict(statements())
+        self._sql = dict(statements(__package__))
         self._log = LogTable(self._sql, self._clock)
         self._deliveries = DeliveryTable(self._sql, self._clock)
         self._keys, self._revocations = KeyTable(self._sql, self._clock), RevocationTable(self._sql)
@@ -117,7 +118,13 @@ class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
         self._reads = Reads(self._ask_page)
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
         self._lanes = Lanes(settings, self._clock, self._log, self._look_for_all)
-        self._waits = Waits(self._lanes, self._sql, self._queue.is_met)
+        self._waits = Waits(
+            partial(self._ask_heads, "heads"),
+            partial(self._ask_heads, "inbox_heads"),
+            self._ask_demands,
+            begin=self._lanes.open_reader,
+            watch=self._lanes.watch,
+        )
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
@@ -192,6 +199,13 @@ class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
             return await self._lanes.writer.do(work)
         finally:
             self._reads.forget_all()
+
+    def _ask_heads(self, name: str, run_ids: set[str]) -> asyncio.Future[Heads]:
+        values, statement = {"ids": to_json(run_ids).decode()}, self._sql[name]
+        return self._lanes.ask(lambda connection: dict(connection.execute(statement, values)))
+
+    def _ask_demands(self, demands: set[str]) -> asyncio.Future[Heads]:
+        return self._lanes.ask(partial(self._queue.met, demands=demands))
 
     def _look_for_all(self) -> None:
         self._waits.look_for_all()

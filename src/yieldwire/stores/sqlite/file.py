@@ -1,12 +1,9 @@
 """The database file: opening, layout, and the restart of its clock after a reboot."""
 
-import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,7 +13,9 @@ from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.stores.machine import boot_id
 from yieldwire.stores.sqlite.failure import primary
+from yieldwire.stores.statements import statements
 
 _SWITCH_SECONDS: Final = 0.02
 """How often to retry a new file while another process creates it."""
@@ -26,29 +25,6 @@ _CHECKPOINT_PAGES: Final = 4000
 the same pages again and again, and only the last version has to be copied into the file."""
 
 Synchronous = Literal["NORMAL", "FULL"]
-
-
-@cache
-def statements() -> Mapping[str, str]:
-    """Return the statements of ``queries.sql`` by their names."""
-    text = files("yieldwire.stores.sqlite").joinpath("queries.sql").read_text("utf-8")
-    parts = re.split(r"^-- (\w+):.*\n(?:-- .*\n)*", text, flags=re.MULTILINE)
-    return {name: sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-@cache
-def layouts() -> Mapping[int, str]:
-    """Return the scripts of ``layout<version>.sql`` by version, in order.
-
-    The first lays out a new file, and each of the others changes the version before it. Processes
-    of that version can have the file open meanwhile, and their statements must still work.
-    """
-    found = {
-        int(match[1]): file.read_text("utf-8")
-        for file in files("yieldwire.stores.sqlite").iterdir()
-        if (match := re.fullmatch(r"layout(\d+)\.sql", file.name))
-    }
-    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +113,12 @@ def prepare(
         _update(connection, path, known)
         if connection.execute("SELECT boot FROM about").fetchone()[0] != boot_id():
             times = {"now": clock.monotonic(), "wall": clock.now()}
-            connection.execute(statements()["restart_clock"], times)
-            connection.execute(statements()["restart_refusals"], times)
-            connection.execute(statements()["restart_deliveries"], times)
-            connection.execute(statements()["forget_every_reader"])
-            connection.execute(statements()["forget_every_revocation"])
+            sql = statements(__package__)
+            connection.execute(sql["restart_clock"], times)
+            connection.execute(sql["restart_refusals"], times)
+            connection.execute(sql["restart_deliveries"], times)
+            connection.execute(sql["forget_every_reader"])
+            connection.execute(sql["forget_every_revocation"])
             connection.execute("UPDATE about SET boot = ?", [boot_id()])
         connection.execute("COMMIT")
     except BaseException:
@@ -181,16 +158,6 @@ def _statements_of(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-@cache
-def boot_id() -> str:
-    """Return a value that is the same in every process until the machine restarts."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        # When the monotonic clock was zero, to within ten seconds.
-        return str(round((time.time() - time.monotonic()) / 10))  # noqa: TID251
 
 
 _URLS: Final = ("webhooks", "question_webhooks")

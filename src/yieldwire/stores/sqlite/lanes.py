@@ -13,8 +13,9 @@ from yieldwire.clock import Clock
 from yieldwire.errors import StoreError
 from yieldwire.stores.opening import Openings
 from yieldwire.stores.sqlite.failure import explain
-from yieldwire.stores.sqlite.file import FileSettings, connect, layouts, prepare
+from yieldwire.stores.sqlite.file import FileSettings, connect, prepare
 from yieldwire.stores.sqlite.lane import Joint, Lane
+from yieldwire.stores.statements import layouts
 
 T = TypeVar("T")
 
@@ -92,7 +93,7 @@ class Lanes:
             raise StoreError("The store is closed.")
         return self._reader.ask(work, size=size)
 
-    def watch(self, *, is_awaited: bool) -> None:
+    def watch(self, is_awaited: bool) -> None:  # noqa: FBT001 - as `Waits` calls it
         """Watch for writes of other processes while ``is_awaited``."""
         writer = self._writer
         if writer is not None and writer.is_watching != is_awaited:
@@ -112,7 +113,7 @@ class Lanes:
     def _connect_writer(self) -> sqlite3.Connection:
         connection = connect(self.settings)
         try:
-            prepare(connection, self.settings.path, self._clock, layouts())
+            prepare(connection, self.settings.path, self._clock, layouts(__package__))
         except BaseException:
             connection.close()
             raise

@@ -12,7 +12,7 @@ from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, next_in_line
 from yieldwire.stores.sqlite.file import to_record
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import LogTable
-from yieldwire.stores.sqlite.waits import Waits
+from yieldwire.stores.waits import Waits
 
 
 class QueueTable:
@@ -38,6 +38,10 @@ class QueueTable:
         slots = {action: Slots(*limit) for action, limit in limits.items()}
         found = next_in_line((Waiting(*row) for row in rows), taken, slots)
         return None if found is None else found.number
+
+    def met(self, connection: sqlite3.Connection, *, demands: Collection[str]) -> Mapping[str, int]:
+        """Return which of these demands can be met: 1, or 0."""
+        return {demand: int(self.is_met(connection, demand)) for demand in demands}
 
     def is_met(self, connection: sqlite3.Connection, demand: str) -> bool:
         """Whether a run can be taken."""

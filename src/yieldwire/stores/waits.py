@@ -1,0 +1,63 @@
+"""Everybody in this process who waits for something in a store that processes share."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from yieldwire.stores.waiters import AskHeads, Waiters
+
+
+class Waits:
+    """The readers of logs and of inboxes, by run, and the takers of runs, by demand.
+
+    The first three say what there is, of those who are waited for. ``begin`` is awaited before each
+    wait, and ``watch`` is called when a wait begins and ends, with whether anybody waits: writes
+    of other processes need to be noticed only then.
+    """
+
+    def __init__(
+        self,
+        logs: AskHeads,
+        inboxes: AskHeads,
+        takers: AskHeads,
+        *,
+        begin: Callable[[], Awaitable[object]],
+        watch: Callable[[bool], object],
+    ) -> None:
+        self.logs: Final = Waiters(logs)
+        self.inboxes: Final = Waiters(inboxes)
+        self.takers: Final = Waiters(takers)
+        self._all: Final = (self.logs, self.inboxes, self.takers)
+        self._begin, self._watch = begin, watch
+
+    def __bool__(self) -> bool:
+        return any(self._all)
+
+    async def wait(self, waiters: Waiters, key: str, after: int, timeout: float) -> None:
+        """Wait until there is something after ``after``, or the timeout."""
+        await self._begin()
+        # The store is asked once the waiter is there, so no write can fall between.
+        with waiters.waiter(key, after, timeout) as waiter:
+            self._watch(bool(self))
+            waiters.look([key])
+            await waiter
+        self._watch(bool(self))
+
+    def wake(self, run_id: str) -> None:
+        """Wake all who wait for something of a run, as it can have ended or be gone."""
+        self.logs.wake(run_id)
+        self.inboxes.wake(run_id)
+
+    def look_for_all(self) -> None:
+        """Look up everything that somebody waits for."""
+        for waiters in self._all:
+            waiters.look_for_all()
+
+    def forget_all(self) -> None:
+        """Drop all waits, as their event loop is gone."""
+        for waiters in self._all:
+            waiters.forget_all()
+
+    def wake_all(self) -> None:
+        """Wake all who wait."""
+        for waiters in self._all:
+            waiters.wake_all()
