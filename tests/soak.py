@@ -24,6 +24,8 @@ from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
 from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
+from tests.durability.races import Figures as RaceFigures
+from tests.durability.races import Racing
 from tests.durability.telling import check, killed_while_telling
 from tests.simulation.asking import play_in_file, play_in_memory
 from tests.simulation.play import simulate
@@ -40,7 +42,10 @@ IMPORT_KILLS: Final = 5
 CUTS_EACH: Final = 10
 SEEDS: Final = 500
 RACES: Final = 500
-"""Schedules of questions, each played in memory and in a file."""
+"""Schedules of questions, each played in memory and in a file; and races under kills."""
+RACES_AT_A_TIME: Final = 25
+RACE_KILLS: Final = 3
+"""Kills in each burst of races."""
 RESTARTS: Final = 20
 ROLLED: Final = 200
 """Streams that are open while servers are restarted in turn."""
@@ -149,6 +154,18 @@ def ask(seed: int, part: float) -> Report:
     return {"races": len(seeds), "first": seed}
 
 
+def race(seed: int, part: float) -> Report:
+    """Kill servers whose questions are being answered, time out and are cancelled."""
+    total, figures = share(RACES, part), RaceFigures()
+    while figures.races < total:
+        say(f"races under kills: {figures.races} of {total}, kills: {figures.kills}")
+        with TemporaryDirectory() as folder:
+            racing = Racing(Path(folder), seed + figures.races)
+            asyncio.run(racing.run(min(RACES_AT_A_TIME, total - figures.races), RACE_KILLS))
+        figures += racing.figures
+    return asdict(figures)
+
+
 def restart(seed: int, part: float) -> Report:
     """Restart two servers in turn, under open streams."""
     say("two servers are restarted in turn")
@@ -190,6 +207,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "imports": import_rows,
     "messages": tell,
     "questions": ask,
+    "races": race,
     "restarts": restart,
     "middlewares": stack,
     "crowd": crowd,

@@ -1,4 +1,4 @@
-"""An import whose server is killed again and again, and a client that follows it."""
+"""An import whose server is killed again and again, and the clients that follow it."""
 
 import asyncio
 from collections import Counter
@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic_core import from_json
 
+from tests.durability.node import Followed, follow_in_node
 from tests.support.command import CommandServer
 from tests.support.kept import kept
 from yieldwire import Event
@@ -63,15 +64,17 @@ class Importing:
             await self.server.wait_until_listening()
             async with asyncio.timeout(SOON), AsyncClient(url, patience=PATIENCE) as client:
                 run = await client.start("import_rows", {"rows": rows, "pause": self._pause})
-                following = asyncio.create_task(self._follow(run))  # noqa: TID251 - ends below
-                for _ in range(kills):
-                    await self._has_done(rows // (2 * kills + 2))
-                    await asyncio.sleep(self._random.random() * 0.1)
-                    await self._kill(run.id)
-                    tell(self.figures)
-                await following
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._follow(run))
+                    followed = group.create_task(follow_in_node(url, run.id))
+                    for _ in range(kills):
+                        await self._has_done(rows // (2 * kills + 2))
+                        await asyncio.sleep(self._random.random() * 0.1)
+                        await self._kill(run.id)
+                        tell(self.figures)
                 snapshot = await client.snapshot(run.id)
         self._check(snapshot["progress"]["current"], await run.result())
+        self._check_followed(followed.result()[run.id])
 
     async def _follow(self, run: RemoteRun) -> None:
         async for event in run.events():
@@ -139,3 +142,16 @@ class Importing:
         rows = [each.value["current"] for each in kept(self._events)]
         assert rows == [*range(1, self.figures.rows + 1)]
         self.figures.attempts = sum(event.type is EventType.RESTARTED for event in self._events) + 1
+
+    def _check_followed(self, followed: Followed) -> None:
+        """The TypeScript client has the same, and its bar goes back to a saved row at most."""
+        log = [(event.seq, event.type.value, event.value) for event in self._events]
+        assert followed.events == log, "the TypeScript client has read something else"
+        assert followed.chunks == [event.value for event in kept(self._events)]
+        starts = [0, *(saved for saved, _ in self._places)]
+        past, shown = 0, 0
+        for restarts, row in followed.bars:
+            least = shown if restarts == past else min(shown, starts[restarts])
+            assert row >= least, "the bar went back past the saved row"
+            past, shown = restarts, row
+        assert shown == self.figures.rows
