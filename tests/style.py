@@ -33,6 +33,7 @@ PLACES: Final = (
     "examples/web/react/src/*.*",
     "examples/web/vue/*.*",
     "examples/web/vue/src/*.*",
+    "src/**/*.lua",
     "src/**/*.py",
     "src/**/*.sql",
     "src/**/static/*",

@@ -242,5 +242,5 @@ def test_a_value_is_shown_in_one_short_line(text: str) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert shown("redis://ada:secret@db:6379/0") == "'redis://…@db:6379/0'"
-    with pytest.raises(UsageError, match=r"store='redis://…@db' is not"):
-        Actions(store="redis://ada:secret@db")
+    with pytest.raises(UsageError, match=r"store='mongodb://…@db' is not"):
+        Actions(store="mongodb://ada:secret@db")

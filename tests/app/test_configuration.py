@@ -67,7 +67,8 @@ class HalfAStore(MemoryStore):
     ],
 )
 def test_what_is_not_a_store_is_told_with_what_was_meant(store: Any, hint: str) -> None:  # noqa: ANN401
-    told = rf"^App: store=.* is not 'memory', 'sqlite:///runs\.db' or a store object{hint}\.$"
+    names = r"'memory', 'sqlite:///runs\.db', 'redis://localhost'"
+    told = rf"^App: store=.* is not {names} or a store object{hint}\.$"
 
     with pytest.raises(UsageError, match=told):
         App(store=store)

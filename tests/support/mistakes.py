@@ -358,7 +358,7 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     "`Actions(guards=[blocking])`": made(Actions, guards=[blocking]),
     '`Actions(timing={"grace": 3})`': made(Actions, timing={"grace": 3}),
     "`Actions(max_runs=0)`": made(Actions, max_runs=0),
-    '`Actions(store="redis://localhost")`': made(Actions, store="redis://localhost"),
+    '`Actions(store="mongodb://localhost")`': made(Actions, store="mongodb://localhost"),
     '`Actions(store="sqlite://runs.db")`': made(Actions, store="sqlite://runs.db"),
     '`Actions(store=Path("runs.db"))`': made(Actions, store=Path("runs.db")),
     "`Actions(store=SQLiteStore)`, the class": made(Actions, store=SQLiteStore),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from yieldwire.clock import Clock
 from yieldwire.setting import Rule, having
@@ -43,6 +44,18 @@ def _is_file(name: str) -> bool:
     return name.startswith(_SQLITE) and name.removeprefix(_SQLITE) not in {"", ":memory:"}
 
 
+def _open_redis(name: str, clock: Clock | None) -> RunStore:
+    from yieldwire.stores.redis import RedisStore  # noqa: PLC0415 - it needs an extra
+
+    return RedisStore(name, clock=clock)
+
+
+def _has_host(name: str) -> bool:
+    return urlsplit(name).netloc != ""
+
+
+_REDIS: Final = Scheme(example="redis://localhost", fits=_has_host, open=_open_redis)
+
 SCHEMES: Final[Mapping[str, Scheme]] = {
     "memory": Scheme(
         example="memory",
@@ -50,6 +63,11 @@ SCHEMES: Final[Mapping[str, Scheme]] = {
         open=lambda _name, clock: MemoryStore(clock=clock),
     ),
     "sqlite": Scheme(example="sqlite:///runs.db", fits=_is_file, open=_open_sqlite),
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "valkey": _REDIS,
+    "valkeys": _REDIS,
+    "redis+sentinel": _REDIS,
 }
 """The stores that have names, by the scheme of these."""
 
@@ -81,7 +99,7 @@ def _hint(value: object) -> str:
             return ""
 
 
-_EXAMPLES: Final = ", ".join(repr(each.example) for each in SCHEMES.values())
+_EXAMPLES: Final = ", ".join(dict.fromkeys(repr(each.example) for each in SCHEMES.values()))
 STORE: Final = Rule(_is_store, f"{_EXAMPLES} or a store object", _hint)
 """The rule for the setting ``store``."""
 

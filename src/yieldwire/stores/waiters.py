@@ -34,6 +34,9 @@ class Waiters:
     def __bool__(self) -> bool:
         return bool(self._waiters)
 
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._waiters
+
     @contextmanager
     def waiter(
         self, run_id: str, after: int, timeout: float

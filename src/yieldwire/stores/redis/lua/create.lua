@@ -1,0 +1,64 @@
+-- create: create a run, or find the one that its key or its feed has
+-- ARGV: 3 run, 4 lease or '': it waits in its queue, 5 linger or '', 6 key or '', 7 fingerprint, 8 feed or '', 9 limit of the
+-- action or '', 10 limit of the caller or '', 11 whose quota, 12 action, 13 ff.: fields and values
+local id, key, feed = ARGV[3], ARGV[6], ARGV[8]
+if key ~= '' then
+  local known = redis.call('GET', P .. 'key:' .. key)
+  if known then
+    return {'known', known, redis.call('HGETALL', run_key(known))}
+  end
+  if redis.call('ZSCORE', P .. 'refused', key) then
+    return {'refused'}
+  end
+end
+if feed ~= '' then
+  local known = redis.call('GET', P .. 'feed:' .. feed)
+  local run = known and redis.call('HMGET', run_key(known), 'read_until', 'lingers')
+  if run and run[1] then
+    if mono - run[1] > 0 then
+      redis.call('HSET', run_key(known), 'read_until', mono)
+      if run[2] then
+        redis.call('ZADD', P .. 'linger', 'XX', 'GT', later(run[2]), known)
+      end
+    end
+    return {'feed', known, redis.call('HGETALL', run_key(known))}
+  end
+end
+local quota = P .. 'quota:' .. ARGV[11]
+if ARGV[9] ~= '' or ARGV[10] ~= '' then
+  local every, same = redis.call('HVALS', quota), 0
+  for _, action in ipairs(every) do
+    if action == ARGV[12] then
+      same = same + 1
+    end
+  end
+  if (ARGV[9] ~= '' and same >= tonumber(ARGV[9]))
+      or (ARGV[10] ~= '' and #every >= tonumber(ARGV[10])) then
+    return {'limit', same, #every}
+  end
+end
+local n = redis.call('HINCRBY', P .. 'about', 'runs', 1)
+redis.call('HSET', run_key(id), 'created_at', now, 'read_until', mono, unpack(ARGV, 13))
+local more = redis.call('HMGET', run_key(id), 'owner', 'parent')
+redis.call('ZADD', P .. 'runs', n, id)
+redis.call('ZADD', P .. 'live', n, id)
+redis.call('ZADD', owner_key(more[1]), n, id)
+if more[2] then
+  redis.call('ZADD', P .. 'parent:' .. more[2], n, id)
+end
+redis.call('HSET', quota, id, ARGV[12])
+if ARGV[4] == '' then
+  line_up(id)
+else
+  redis.call('ZADD', P .. 'leases', later(ARGV[4]), id)
+end
+if ARGV[5] ~= '' then
+  redis.call('ZADD', P .. 'linger', later(ARGV[5]), id)
+end
+if key ~= '' then
+  redis.call('SET', P .. 'key:' .. key, id)
+end
+if feed ~= '' then
+  redis.call('SET', P .. 'feed:' .. feed, id)
+end
+return {'new', now}

