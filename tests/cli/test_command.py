@@ -86,6 +86,7 @@ def test_a_feed_is_called_too(target: str, folder: Path) -> None:
         (["add", "a=word"], 2, "a: 'word' cannot be read as integer."),
         (["nothing"], 3, "There is no action 'nothing'; the actions are: count, add"),
         (["closed"], 3, "RATE_LIMITED: Not today."),
+        (["add", "a=1", "--webhook", "https://a.example"], 3, "FORBIDDEN: You are not allowed to"),
     ],
 )
 def test_how_it_ended_is_the_exit_code(

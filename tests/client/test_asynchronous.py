@@ -71,6 +71,17 @@ async def test_a_key_of_ones_own_is_sent() -> None:
     assert server.requests[0].headers["idempotency-key"] == "mine"
 
 
+async def test_each_way_to_start_can_name_a_webhook() -> None:
+    hook = "https://a.example/hook"
+    async with serve(*[stream(OPENING, end(1))] * 4) as (client, server):
+        await (await client.start("count", detached=False, webhook=hook)).aclose()
+        await client.call("count", webhook=hook)
+        assert [_ async for _ in client.stream("count", webhook=hook)] == []
+        await (await client.open("count", webhook=hook)).aclose()
+
+    assert [seen.headers["webhook-url"] for seen in server.requests] == [hook] * 4
+
+
 async def test_a_start_that_is_cancelled_is_cancelled_on_the_server() -> None:
     told = {"runId": None, "status": "cancelled"}
     async with serve(SILENT, json(told)) as (client, server):

@@ -286,6 +286,28 @@ def test_every_schema_has_a_type_that_json_schema_knows(described: dict[str, Jso
     assert set(types) <= JSON_TYPES
 
 
+def test_the_header_for_a_webhook_is_described_where_a_start_can_name_one() -> None:
+    actions = Actions()
+
+    @actions.action
+    async def report() -> None: ...
+
+    @actions.feed(shared=True)
+    async def prices(of: str) -> AsyncIterator[int]:
+        yield len(of)
+
+    def names_of(*, names_webhooks: bool) -> dict[str, list[str]]:
+        paths = document(actions.app.registry.actions, names_webhooks=names_webhooks)["paths"]
+        return {
+            path: [each["name"] for each in operation.get("parameters", ())]
+            for path in ("/report", "/prices")
+            for operation in paths[path].values()
+        }
+
+    assert names_of(names_webhooks=True) == {"/report": ["Webhook-URL"], "/prices": ["of"]}
+    assert names_of(names_webhooks=False) == {"/report": [], "/prices": ["of"]}
+
+
 def test_a_base_that_is_empty_is_the_root() -> None:
     assert document([])["servers"] == [{"url": "/"}]
 

@@ -110,16 +110,25 @@ async def test_a_childs_input_is_validated(app: App) -> None:
     assert await children_of(app, run.id) == []
 
 
-@pytest.mark.parametrize("name", ["owner", "foreign"])
-async def test_what_cannot_be_a_child_is_refused(app: App, name: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"owner": "ben"}, "owner of its parent"),
+        ({"webhook": "https://a.example"}, "cannot name a webhook"),
+        (None, "not an action of this"),
+    ],
+)
+async def test_what_cannot_be_a_child_is_refused(
+    app: App, options: dict[str, str] | None, why: str
+) -> None:
     action, foreign = app.action(double), App().action(count)
 
     async def parent(ctx: Context) -> str:
         try:
-            if name == "owner":
-                await ctx.start.with_options(owner="ben")(action, n=1)
-            else:
+            if options is None:
                 await ctx.start(foreign, to=1)
+            else:
+                await ctx.start.with_options(**options)(action, n=1)
         except UsageError as exc:
             return str(exc)
         return ""
@@ -127,8 +136,7 @@ async def test_what_cannot_be_a_child_is_refused(app: App, name: str) -> None:
     run = await app.start(app.action(parent))
 
     async with asyncio.timeout(SOON):
-        said = await run.result()
-    assert ("owner of its parent" in said) or ("not an action of this" in said)
+        assert why in await run.result()
 
 
 # Following.

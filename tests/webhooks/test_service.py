@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from tests.support.receiver import SECRET
 from tests.support.server import ProcessServer, ThreadServer
 from yieldwire import Actions, Context, NotFound, Timing
-from yieldwire.errors import MissingDependency, StoreError
+from yieldwire.client import AsyncClient
+from yieldwire.errors import Forbidden, MissingDependency, ParseError, StoreError, YieldwireError
 from yieldwire.log.delivery import Delivery
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Query
@@ -28,6 +29,7 @@ from yieldwire.testing.transport import http_of
 from yieldwire.webhooks import Webhook
 
 SOON = 30.0
+HOST = "http://localhost"
 
 
 class Receiver:
@@ -175,6 +177,42 @@ async def test_a_start_over_http_can_name_a_webhook_that_is_allowed() -> None:
     assert [run.id for run in kept] == [answers[-1].json()["runId"]]
     assert id_ == f"{kept[0].id}_1"
     assert payload["data"]["id"] == kept[0].id
+
+
+async def test_python_and_its_client_can_name_a_webhook_that_is_allowed() -> None:
+    with received() as (receiver, url):
+        actions = await application(webhook_for=adas(url), identify=who)
+        double, user = actions.app.registry.action_named("double"), {"x-user": "ada"}
+        async with http_of(actions) as http, AsyncClient(HOST, http=http, headers=user) as client:
+            here = await actions.start.with_options(owner="ada", webhook=url)(double, {"n": 1})
+            there = await client.start("double", {"n": 2}, webhook=url)
+            assert await client.call("double", {"n": 3}, webhook=url) == 6
+            told = await receiver.first(3)
+
+    by_run = {payload["data"]["id"]: payload["data"]["result"] for _, payload in told}
+    assert (by_run[here.id], by_run[there.id]) == (2, 4)
+    assert sorted(by_run.values()) == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("named", "error", "message"),
+    [
+        ("https://elsewhere.example", Forbidden, "not allowed to have a webhook sent to this URL"),
+        ("ftp://a.example", ParseError, "The webhook's URL cannot be used"),
+    ],
+)
+async def test_a_webhook_that_is_refused_is_the_same_error_everywhere(
+    named: str, error: type[YieldwireError], message: str
+) -> None:
+    actions = await application(webhook_for=adas("https://a.example"), identify=who)
+    double = actions.app.registry.action_named("double")
+
+    async with http_of(actions) as http, AsyncClient(HOST, http=http) as client:
+        with pytest.raises(error, match=message):
+            await actions.start(double, {"n": 1}, owner="ada", webhook=named)
+        with pytest.raises(error, match=message):
+            await client.start("double", {"n": 1}, webhook=named)
+        assert await actions.runs.find(Query(everyone=True)) == []
 
 
 async def test_no_reader_of_a_shared_feed_can_name_a_webhook() -> None:

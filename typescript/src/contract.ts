@@ -89,6 +89,8 @@ export interface CallOptions {
   readonly idempotencyKey?: string | undefined;
   /** Let the run keep running without readers. `start` always does. */
   readonly detached?: boolean | undefined;
+  /** A URL that is told about the run, if the server allows this caller to name it. */
+  readonly webhook?: string | undefined;
   readonly transport?: TransportName | undefined;
   /** `GET` for a feed; otherwise detected. */
   readonly method?: "GET" | "POST" | undefined;

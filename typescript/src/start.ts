@@ -26,7 +26,7 @@ export interface Start {
 
 /** The start of an action; `feeds`: the actions that are known to be started by GET. */
 export function startOf(action: string, input: unknown, options: CallOptions, feeds: Set<string>): Start {
-  const { method, detached, onUpload, idempotencyKey } = options;
+  const { method, detached, onUpload, idempotencyKey, webhook } = options;
   const body = bodyOf(input ?? {});
   const files = filesIn(body);
   const isSmall = typeof body === "string";
@@ -40,7 +40,7 @@ export function startOf(action: string, input: unknown, options: CallOptions, fe
     async send({ wire, transport }, streams, signal) {
       await Promise.all(files.map(canBeRead));
       const answer = streams && !detached ? { Accept: EVENT_STREAM } : { Prefer: detached ? "respond-async" : "wait=0" };
-      const request = { headers: { ...key, ...answer }, signal, transport, starts: () => void (canHaveArrived = true) };
+      const request = { headers: { ...key, ...answer, ...(webhook && { "Webhook-URL": webhook }) }, signal, transport, starts: () => void (canHaveArrived = true) };
       const get = (): Promise<Answer> => wire.send({ ...request, path: `${path}?${queryOf(input)}` });
       if (feeds.has(action)) return get();
       try {

@@ -121,6 +121,14 @@ test("the same key starts one run", async () => {
   expect(await client().started({ name: "keyed" }).result()).toBe(1);
 });
 
+test("a webhook of the call's own is refused with an error of its own where nobody is allowed to name one", async () => {
+  const { count } = client();
+  const refused = { code: "FORBIDDEN", message: "You are not allowed to have a webhook sent to this URL." };
+
+  await expect(count({ to: 1 }, { webhook: "https://a.example/hook" }).result()).rejects.toMatchObject(refused);
+  await expect(count.start({ to: 1 }, { webhook: "https://a.example/hook" })).rejects.toMatchObject(refused);
+});
+
 test("polls bring the same events as a stream", async () => {
   const streamed = client().count({ to: 5 });
   await streamed.result();

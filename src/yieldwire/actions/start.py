@@ -4,7 +4,17 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import (
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    overload,
+)
 
 from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
@@ -21,6 +31,14 @@ Leave = Callable[[str], object]
 """Called with the id of a run that is left before its end."""
 
 
+class StartOptions(NamedTuple):
+    """What a start has in addition to its input; see `Starter.with_options`."""
+
+    owner: str | None = None
+    key: str | None = None
+    webhook: str | None = None
+
+
 class Starting(Protocol):
     """Starts runs: an application, or a run that starts others."""
 
@@ -29,7 +47,7 @@ class Starting(Protocol):
         ...
 
     async def begin(
-        self, action: Runnable[..., Any, T], data: object, *, owner: str | None, key: str | None
+        self, action: Runnable[..., Any, T], data: object, options: "StartOptions", /
     ) -> Run[T]:
         """Start a detached run."""
         ...
@@ -141,7 +159,7 @@ class Starter(Generic[K]):
     def __init__(
         self,
         starts: Starting,
-        options: Mapping[str, str | None] | None = None,
+        options: StartOptions | None = None,
         *,
         leave: Leave | None = None,
     ) -> None:
@@ -149,18 +167,22 @@ class Starter(Generic[K]):
         self.leave: Final = leave
         """What is done about a run that is left before its end."""
 
-    def with_options(self, *, owner: str | None = None, key: str | None = None) -> "Starter[K]":
-        """Return a starter with an owner or an idempotency key.
+    def with_options(
+        self, *, owner: str | None = None, key: str | None = None, webhook: str | None = None
+    ) -> "Starter[K]":
+        """Return a starter with an owner, an idempotency key or a webhook.
 
         Args:
             owner: The run's owner; ``None``: no owner, so anyone with its id can read it.
             key: The same owner, action, key and input give the same run, however often started.
+            webhook: A URL that is told about the run, if ``Actions(webhook_for=…)`` allows the
+                owner to name it.
 
         Example:
             >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
             >>> run = await start(report, month="May")  # doctest: +SKIP
         """
-        return Starter(self._starts, {"owner": owner, "key": key}, leave=self.leave)
+        return Starter(self._starts, StartOptions(owner, key, webhook), leave=self.leave)
 
     @overload
     def __call__(
@@ -227,6 +249,7 @@ class Starter(Generic[K]):
         *,
         owner: str | None = None,
         key: str | None = None,
+        webhook: str | None = None,
     ) -> Call[T]: ...
     def __call__(self, action: Any, /, *args: Any, **input: Any) -> Call[Any]:
         """Call an action: await the call to start a run, and to get it.
@@ -234,6 +257,8 @@ class Starter(Generic[K]):
         Raises:
             ValidationFailed: If the input is invalid.
             KeyReused: If the key belongs to another input.
+            ParseError: If no webhook can be sent to the URL ``webhook``.
+            Forbidden: If the owner is not allowed to name it.
             UsageError: If ``action`` is not one of the application's, or input and options
                 cannot be told apart.
             YieldwireError: Any error with which a guard refuses.
@@ -245,19 +270,14 @@ class Starter(Generic[K]):
         options = self._options
         if options is None:
             options = _options_in(action, args, named)
-        data = input_of(action, args, named)
-        return await self._starts.begin(
-            action, data, owner=options.get("owner"), key=options.get("key")
-        )
+        return await self._starts.begin(action, input_of(action, args, named), options)
 
 
 def _options_in(
     action: Runnable[..., Any, Any], args: tuple[Any, ...], named: dict[str, Any]
-) -> Mapping[str, str | None]:
+) -> StartOptions:
     """Take the options out of the named arguments of a call."""
-    options: dict[str, str | None] = {
-        name: named.pop(name) for name in ("owner", "key") if name in named
-    }
+    options = {name: named.pop(name) for name in StartOptions._fields if name in named}
     unclear = set() if _is_object(args) else options.keys() & set(_inputs_of(action))
     if unclear:
         raise UsageError(
@@ -265,7 +285,7 @@ def _options_in(
             "of start(): write start.with_options(owner=…, key=…)(…), whose arguments are all "
             "input."
         )
-    return options
+    return StartOptions(**options)
 
 
 def input_of(

@@ -11,7 +11,7 @@ from yieldwire.actions.registry import Registry
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.working import Working
-from yieldwire.errors import StoreError, Unavailable, YieldwireError
+from yieldwire.errors import ParseError, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Prepared
 from yieldwire.hooks import Watch
 from yieldwire.log.run import RunRecord, new_run_id
@@ -78,15 +78,14 @@ class Starts:
             ValidationFailed: If the input is invalid.
             KeyReused: If the key belongs to another input.
             RateLimited: If the caller has too many runs.
-            Forbidden: If the caller is not allowed to name its webhook.
+            ParseError: If no webhook can be sent to the URL that the caller names.
+            Forbidden: If the caller is not allowed to name it.
             YieldwireError: Any error with which a guard refuses, or that reading the input raises.
         """
         app, data = self._app, request.data
         try:
             ctx = await self._admit(request)
-            urls: Mapping[str, Sequence[str]] = {}
-            if app.webhooks.is_used or request.webhook is not None:
-                urls = await app.webhooks.urls_of_start(ctx.action, ctx.owner, request.webhook)
+            urls = await self._urls_of(request, ctx)
             if request.read is not None:
                 data = await request.read()
                 app.check(request.caller)  # the input can have taken a while to arrive
@@ -104,6 +103,16 @@ class Starts:
             await start.drop()
             raise
         return await self._enter(opening, start, admission)
+
+    async def _urls_of(self, request: StartRequest, ctx: Context) -> Mapping[str, Sequence[str]]:
+        webhooks, named = self._app.webhooks, request.webhook
+        if named is not None and request.action.options.shared:
+            raise ParseError(
+                "All readers share the run of this feed: none of them can name a webhook."
+            )
+        if named is None and not webhooks.is_used:
+            return {}
+        return await webhooks.urls_of_start(ctx.action, ctx.owner, named)
 
     async def _admit(self, request: StartRequest) -> Context:
         if self._app.lifetime.is_closing:

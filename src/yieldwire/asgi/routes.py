@@ -33,7 +33,11 @@ async def describe(site: Site, exchange: Exchange, _caller: Caller) -> None:
 
 async def document(site: Site, exchange: Exchange, _caller: Caller) -> None:
     """Answer ``GET {base}/openapi.json``."""
-    await exchange.answer_json(200, openapi.document(site.app.registry.actions, base=exchange.base))
+    app = site.app
+    described = openapi.document(
+        app.registry.actions, base=exchange.base, names_webhooks=app.webhooks.can_be_named
+    )
+    await exchange.answer_json(200, described)
 
 
 def static_file(content: bytes, name: str) -> Handler:

@@ -147,16 +147,13 @@ def _request(
     facts = RequestFacts(
         method=exchange.method, path=exchange.path, client=caller.address, headers=headers
     )
-    webhook = exchange.headers.get("webhook-url")
-    if webhook is not None and action.options.shared:
-        raise ParseError("All readers share the run of this feed: none of them can name a webhook.")
     return StartRequest(
         action=action,
         caller=caller,
         facts=facts,
         read=read,
         key=key_of(exchange),
-        webhook=webhook,
+        webhook=exchange.headers.get("webhook-url"),
     )
 
 

@@ -85,7 +85,12 @@ class Target(Protocol):
         ...
 
     async def start(
-        self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
+        self,
+        action: dict[str, Json],
+        input: Mapping[str, object],
+        *,
+        detached: bool,
+        webhook: str | None,
     ) -> ShownRun:
         """Start a run of an action in the `manifest`."""
         ...
@@ -159,12 +164,17 @@ class _Local:
         return list(map(description_of, self._app.registry.actions))
 
     async def start(
-        self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
+        self,
+        action: dict[str, Json],
+        input: Mapping[str, object],
+        *,
+        detached: bool,
+        webhook: str | None,
     ) -> ShownRun:
         if detached:
             raise UsageError("A run in this process ends with it; --detach needs a URL.")
-        run = await self._app.start(self._app.registry.action_named(action["name"]), input)
-        self._run = run
+        start = self._app.start.with_options(webhook=webhook)
+        self._run = run = await start(self._app.registry.action_named(action["name"]), input)
         return run
 
 
@@ -177,8 +187,13 @@ class _Remote:
         return actions
 
     async def start(
-        self, action: dict[str, Json], input: Mapping[str, object], *, detached: bool
+        self,
+        action: dict[str, Json],
+        input: Mapping[str, object],
+        *,
+        detached: bool,
+        webhook: str | None,
     ) -> ShownRun:
         if action["method"] == "GET" and not detached:
-            return await self._client.open(action["name"], input)
-        return await self._client.start(action["name"], input, detached=detached)
+            return await self._client.open(action["name"], input, webhook=webhook)
+        return await self._client.start(action["name"], input, detached=detached, webhook=webhook)

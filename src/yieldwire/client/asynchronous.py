@@ -90,7 +90,13 @@ class AsyncClient:
             await self._http.aclose()
 
     async def start(
-        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = True
+        self,
+        action: str,
+        input: Input = None,
+        *,
+        key: str | None = None,
+        detached: bool = True,
+        webhook: str | None = None,
     ) -> RemoteRun:
         """Start a run, and return it when the server has it.
 
@@ -105,13 +111,15 @@ class AsyncClient:
             key: Calls with the same key and input give one run; default: a new key per call.
             detached: Whether the run keeps running without readers; ``False``: it is attached, and
                 stops when nobody has read it for as long as its action's ``linger`` says.
+            webhook: A URL that is told about the run, if the server allows you to name it.
 
         Raises:
+            Forbidden: If you are not allowed to name the webhook.
             YieldwireError: If the call was refused, or the run failed before its first event;
                 then ``run_id`` names it.
         """
         sent_key = key or secrets.token_urlsafe(24)
-        headers = {"Accept": EVENT_STREAM, "Idempotency-Key": sent_key}
+        headers = {"Accept": EVENT_STREAM, "Idempotency-Key": sent_key, **_naming(webhook)}
         if detached:
             headers["Prefer"] = "respond-async"
         body = await body_of(input)
@@ -134,13 +142,19 @@ class AsyncClient:
             async with asyncio.timeout(LEAVING_SECONDS):
                 await self._wire.close(await self._wire.send(_cancellation(action, key)))
 
-    async def open(self, action: str, input: Mapping[str, object] | None = None) -> RemoteRun:
+    async def open(
+        self,
+        action: str,
+        input: Mapping[str, object] | None = None,
+        *,
+        webhook: str | None = None,
+    ) -> RemoteRun:
         """Read a feed, an action that is declared with ``@actions.feed``.
 
         Raises:
             YieldwireError: If the call was refused.
         """
-        headers = {"Accept": EVENT_STREAM}
+        headers = {"Accept": EVENT_STREAM, **_naming(webhook)}
         return await self._begin(
             Request(path=path_of(action), headers=headers, query=input or {}, starts=True)
         )
@@ -165,7 +179,9 @@ class AsyncClient:
             raise Lost(foreign(answer))
         return answer
 
-    async def stream(self, action: str, input: Input = None) -> AsyncGenerator[Json, None]:
+    async def stream(
+        self, action: str, input: Input = None, *, webhook: str | None = None
+    ) -> AsyncGenerator[Json, None]:
         """Start a run and yield its chunks.
 
         Leaving the loop early does not cancel the run: it waits for a reader for its action's
@@ -175,19 +191,19 @@ class AsyncClient:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
         """
         async with (
-            await self.start(action, input, detached=False) as run,
+            await self.start(action, input, detached=False, webhook=webhook) as run,
             aclosing(aiter(run)) as chunks,
         ):
             async for chunk in chunks:
                 yield chunk
 
-    async def call(self, action: str, input: Input = None) -> Json:
+    async def call(self, action: str, input: Input = None, *, webhook: str | None = None) -> Json:
         """Start a run and return its result.
 
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
         """
-        async with await self.start(action, input, detached=False) as run:
+        async with await self.start(action, input, detached=False, webhook=webhook) as run:
             return await run.result()
 
     def attach(self, run_id: str, cursor: str | None = None) -> RemoteRun:
@@ -296,6 +312,10 @@ class AsyncClient:
             Request(path="manifest.json", headers=JSON)
         )
         return manifest
+
+
+def _naming(webhook: str | None) -> dict[str, str]:
+    return {} if webhook is None else {"Webhook-URL": webhook}
 
 
 def _cancellation(action: str, key: str) -> Request:

@@ -193,23 +193,38 @@ class Client(_Closing):
         self._loop.close(self._client.aclose())
 
     def start(
-        self, action: str, input: Input = None, *, key: str | None = None, detached: bool = True
+        self,
+        action: str,
+        input: Input = None,
+        *,
+        key: str | None = None,
+        detached: bool = True,
+        webhook: str | None = None,
     ) -> BlockingRun:
         """Start a run, and return it when the server has it."""
-        run = self._loop.run(self._client.start(action, input, key=key, detached=detached))
+        start = self._client.start(action, input, key=key, detached=detached, webhook=webhook)
+        return BlockingRun(self._loop, self._loop.run(start))
+
+    def open(
+        self,
+        action: str,
+        input: Mapping[str, object] | None = None,
+        *,
+        webhook: str | None = None,
+    ) -> BlockingRun:
+        """Read a feed, an action that is declared with ``@actions.feed``."""
+        run = self._loop.run(self._client.open(action, input, webhook=webhook))
         return BlockingRun(self._loop, run)
 
-    def open(self, action: str, input: Mapping[str, object] | None = None) -> BlockingRun:
-        """Read a feed, an action that is declared with ``@actions.feed``."""
-        return BlockingRun(self._loop, self._loop.run(self._client.open(action, input)))
-
-    def stream(self, action: str, input: Input = None) -> Iterator[Json]:
+    def stream(
+        self, action: str, input: Input = None, *, webhook: str | None = None
+    ) -> Iterator[Json]:
         """Start a run and yield its chunks."""
-        return self._loop.iterate(self._client.stream(action, input))
+        return self._loop.iterate(self._client.stream(action, input, webhook=webhook))
 
-    def call(self, action: str, input: Input = None) -> Json:
+    def call(self, action: str, input: Input = None, *, webhook: str | None = None) -> Json:
         """Start a run and return its result."""
-        return self._loop.run(self._client.call(action, input))
+        return self._loop.run(self._client.call(action, input, webhook=webhook))
 
     def attach(self, run_id: str, cursor: str | None = None) -> BlockingRun:
         """Return an existing run."""

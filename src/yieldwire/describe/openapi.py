@@ -1,6 +1,6 @@
 """Converts actions to OpenAPI 3.2."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from yieldwire.actions.action import Action
@@ -33,10 +33,28 @@ _ERROR: Final[Json] = {
 }
 
 
-def document(actions: Iterable[Action[..., Any, Any]], *, base: str = "") -> dict[str, Json]:
-    """Return the OpenAPI document of ``actions``, served under ``base``."""
+_WEBHOOK: Final[Json] = {
+    "name": "Webhook-URL",
+    "in": "header",
+    "description": "A URL that is told about the run, if you are allowed to name it.",
+    "schema": {"type": "string", "format": "uri"},
+}
+
+
+def document(
+    actions: Iterable[Action[..., Any, Any]], *, base: str = "", names_webhooks: bool = False
+) -> dict[str, Json]:
+    """Return the OpenAPI document of ``actions``, served under ``base``.
+
+    With ``names_webhooks`` a start can name a webhook.
+    """
     schemas: dict[str, Json] = {"Error": _ERROR, **SCHEMAS}
-    paths = {f"/{action.name}": _path(action, schemas) for action in actions}
+    paths = {
+        f"/{action.name}": _path(
+            action, schemas, [_WEBHOOK] if names_webhooks and not action.options.shared else []
+        )
+        for action in actions
+    }
     return {
         "openapi": "3.2.0",
         "info": {"title": "Actions", "version": "1"},
@@ -46,7 +64,9 @@ def document(actions: Iterable[Action[..., Any, Any]], *, base: str = "") -> dic
     }
 
 
-def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:
+def _path(
+    action: Action[..., Any, Any], schemas: dict[str, Json], headers: Sequence[Json]
+) -> dict[str, Json]:
     doc = action.doc
     operation: dict[str, Json] = {
         "operationId": action.name,
@@ -56,16 +76,9 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
     }
     schema = _hoisted(action.input_schema, schemas, f"{action.name}.input")
     if action.method == "GET":
-        operation["parameters"] = [
-            {
-                "name": name,
-                "in": "query",
-                "required": name in schema.get("required", ()),
-                "schema": each,
-            }
-            for name, each in properties_of(schema).items()
-        ]
+        operation["parameters"] = [*_query(schema), *headers]
     else:
+        operation |= {"parameters": [*headers]} if headers else {}
         kind = "multipart/form-data" if action.takes_files else "application/json"
         operation["requestBody"] = {
             "required": bool(schema.get("required")),
@@ -80,6 +93,18 @@ def _path(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, 
         place = f"{action.name}.inbox"
         operation["x-inbox"] = _hoisted(action.inbox.json_schema, schemas, place)
     return {action.method.lower(): operation}
+
+
+def _query(schema: Mapping[str, Json]) -> Iterable[Json]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "schema": each,
+        }
+        for name, each in properties_of(schema).items()
+    ]
 
 
 def _responses(action: Action[..., Any, Any], schemas: dict[str, Json]) -> dict[str, Json]:

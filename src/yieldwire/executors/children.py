@@ -11,7 +11,7 @@ from yieldwire.actions.batch import Batch, Spawner
 from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
-from yieldwire.actions.start import Call, Starter, input_of
+from yieldwire.actions.start import Call, Starter, StartOptions, input_of
 from yieldwire.errors import LimitExceeded, UsageError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.writer import LogWriter
@@ -197,9 +197,11 @@ class _Starting:
         return self._children.own(action)
 
     async def begin(
-        self, action: Runnable[..., Any, T], data: object, *, owner: str | None, key: str | None
+        self, action: Runnable[..., Any, T], data: object, options: StartOptions, /
     ) -> Run[T]:
-        if owner is not None:
+        if options.owner is not None:
             raise UsageError("A child has the owner of its parent: leave out owner=.")
-        name = self._children.next_place() if key is None else f":{key}"
+        if options.webhook is not None:
+            raise UsageError("A child cannot name a webhook: leave out webhook=.")
+        name = self._children.next_place() if options.key is None else f":{options.key}"
         return await self._children.begin(action, data, name, is_followed=self._is_followed)

@@ -8,6 +8,7 @@ from yieldwire.actions.context import RequestFacts
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.run import Following, Run
 from yieldwire.actions.runnable import Runnable
+from yieldwire.actions.start import StartOptions
 from yieldwire.errors import NotFound
 from yieldwire.log.run import RunRecord, Verb
 from yieldwire.runs.access import Caller
@@ -58,16 +59,17 @@ class DetachedStarting:
         return self._app.registry.own(action)
 
     async def begin(
-        self, action: Runnable[..., Any, T], data: object, *, owner: str | None, key: str | None
+        self, action: Runnable[..., Any, T], data: object, options: StartOptions, /
     ) -> Run[T]:
         """Start a detached run."""
         request = StartRequest(
             action=self.own(action),
-            caller=Caller(owner=owner),
+            caller=Caller(owner=options.owner),
             facts=RequestFacts(method="PYTHON"),
             data=data,
-            key=key,
+            key=options.key,
             detached=True,
+            webhook=options.webhook,
         )
         return Run(self._app, await self._app.begin(request), action)
 

@@ -38,7 +38,7 @@ class StartRequest:
             no body.
         key: The idempotency key, if there is one.
         detached: Whether the run continues without readers.
-        webhook: A URL that is told when the run has ended.
+        webhook: A URL that is told about the run, in addition to those that are declared.
         parent: The id of the run whose action starts this one.
         depth: How many such runs are above this one.
     """

@@ -35,6 +35,8 @@ class Webhooks(Hooks):
         self._known = KnownWebhooks(declared, webhook_for)
         self.is_used: Final = bool(self._known)
         """Whether the application can have webhooks."""
+        self.can_be_named: Final = webhook_for is not None
+        """Whether a start can name one."""
         self._sender: Sender | None = None
         self._new_http: Callable[[], Http] | None = None
         if self.is_used:

@@ -228,13 +228,14 @@ async def start_with_input() -> None:
 async def start_with_options() -> None:
     await actions.start(async_function, {"number": number_of("a")})
     await actions.start(with_context_last, {"page": "a"}, owner="ada", key="k")
-    start = actions.start.with_options(owner="ada", key="k")
+    start = actions.start.with_options(owner="ada", key="k", webhook="https://a.example")
     assert_type(await start(with_context, page="a"), Run[Any])
     assert_type(await start(async_function, number=3), Run[dict[str, int]])
     await start(async_function, number="3")  # error
     await actions.start(async_function, {"number": 3}, owners="ada")  # error
     await actions.start(async_function, number=3, owner="ada")  # error
     actions.start.with_options(owner=3)  # error
+    actions.start.with_options(webhook=3)  # error
 
 
 def number_of(text: str) -> object:

@@ -36,7 +36,7 @@ export function forms(form: FormData, chosen: FileList): void {
 /** What can be missing can be passed on, also under `exactOptionalPropertyTypes`. */
 export async function maybe(signal: AbortSignal | undefined, label: string | undefined): Promise<void> {
   const token: string | undefined = label;
-  client.ping({}, { signal, idempotencyKey: label, detached: undefined, transport: undefined, method: undefined, keep: undefined, onUpload: undefined });
+  client.ping({}, { signal, idempotencyKey: label, webhook: label, detached: undefined, transport: undefined, method: undefined, keep: undefined, onUpload: undefined });
   client.ping.attach("id", label, { signal, transport: undefined });
   await client.runs.list({ label, status: undefined, action: label, limit: undefined, before: label });
   createClient({ url: "/", token, headers: undefined, credentials: undefined, fetch: shareStreams({ name: label, fetch: undefined }), giveUpMs: undefined, keep: undefined });

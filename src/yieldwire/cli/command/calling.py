@@ -55,6 +55,12 @@ def call(  # noqa: PLR0913 - options, passed by name
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print the run's id, and leave it running.")
     ] = False,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Tell this URL about the run, if `webhook_for` allows it."
+        ),
+    ] = None,
 ) -> None:
     """Call an action and follow its run: progress, text as it arrives, the result.
 
@@ -71,7 +77,7 @@ def call(  # noqa: PLR0913 - options, passed by name
         async with opening as opened:
             found = find_action(await opened.manifest(), action)
             fields = await asyncio.to_thread(read_arguments, arguments or [], found["input"])
-            run = await opened.start(found, fields, detached=detach)
+            run = await opened.start(found, fields, detached=detach, webhook=webhook)
             if detach:
                 typer.echo(run.id)
                 return Outcome.COMPLETED
