@@ -22,6 +22,7 @@ from pydantic_core import to_json
 
 from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
+from tests.durability.fleet import drain
 from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
 from tests.durability.races import Figures as RaceFigures
@@ -47,6 +48,9 @@ RACES_AT_A_TIME: Final = 25
 RACE_KILLS: Final = 3
 """Kills in each burst of races."""
 RESTARTS: Final = 20
+FLEET_RUNS: Final = 1_000
+FLEET_KILLS: Final = 12
+"""Runs that wait in a queue, and how many of the workers that execute them are killed."""
 ROLLED: Final = 200
 """Streams that are open while servers are restarted in turn."""
 STACKS: Final = 480
@@ -172,6 +176,18 @@ def restart(seed: int, part: float) -> Report:
     return kept(rolling.run(share(RESTARTS, part), share(ROLLED, part), seed))
 
 
+def work(seed: int, part: float) -> Report:
+    """Let a fleet of workers execute many runs, and kill some of them meanwhile."""
+    runs, kills = share(FLEET_RUNS, part), share(FLEET_KILLS, part)
+    say(f"{runs} runs are executed by a growing fleet, of which {kills} are killed")
+    with TemporaryDirectory() as folder:
+        store = f"sqlite:///{folder}/runs.db"
+        figures = asyncio.run(
+            drain(Path(folder), store, runs=runs, workers=4, kills=kills, seed=seed)
+        )
+    return asdict(figures)
+
+
 def stack(seed: int, part: float) -> Report:
     """Follow runs slowly, through random stacks of middlewares around a real server's `send`."""
     app, total, done = Stacked(), share(STACKS, part), 0
@@ -209,6 +225,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "questions": ask,
     "races": race,
     "restarts": restart,
+    "workers": work,
     "middlewares": stack,
     "crowd": crowd,
 }

@@ -14,6 +14,7 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.queue import NO_SLOTS, Slots
 
 T = TypeVar("T")
 
@@ -179,6 +180,24 @@ class Link:
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         return await self._pass(lambda: self._store.request_cancel(run_id, reason))
+
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        return await self._pass(lambda: self._store.asked_to_stop(run_ids))
+
+    async def take(
+        self,
+        queues: Collection[str],
+        *,
+        slots: Mapping[str, Slots] = NO_SLOTS,
+        lease: float,
+        wait: float = 0.0,
+    ) -> RunRecord | None:
+        take = partial(self._store.take, queues, slots=slots, lease=lease)
+        if wait <= 0:
+            return await self._pass(take)
+        run = await take(wait=wait)
+        await self._travel()
+        return run
 
     async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
         return await self._pass(lambda: self._store.refuse(key, seconds=seconds))

@@ -320,6 +320,9 @@ class KeepsTheWishToStop(MemoryStore):
         await super().heartbeat(run_id, fence=fence, lease=lease)
         return None
 
+    async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
+        return {}
+
 
 class ClaimsTwice(MemoryStore):
     """A run that is running can be begun by another worker."""

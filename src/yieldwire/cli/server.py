@@ -83,7 +83,7 @@ def serve(
     config = uvicorn.Config(
         app,
         lifespan="auto" if source.host else "on",
-        log_config=DEVELOPMENT if how.is_development else _logging(),
+        log_config=DEVELOPMENT if how.is_development else logging_config(),
         access_log=how.access_log,
         proxy_headers=how.proxy_headers,
         forwarded_allow_ips=how.proxies,
@@ -151,7 +151,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _logging() -> dict[str, object] | None:
+def logging_config() -> dict[str, object] | None:
     """Return uvicorn's configuration and ours; none if the application has configured logging."""
     if logging.getLogger().handlers:
         return None

@@ -1,9 +1,10 @@
 """The commands, their options, and their help: one module for each group of commands."""
 
 from yieldwire.cli.command import serving  # noqa: I001 - in the order of the help
+from yieldwire.cli.command import working
 from yieldwire.cli.command import calling
 from yieldwire.cli.command import runs
 from yieldwire.cli.command import answering
 from yieldwire.cli.command.program import cli
 
-__all__ = ["answering", "calling", "cli", "runs", "serving"]
+__all__ = ["answering", "calling", "cli", "runs", "serving", "working"]
