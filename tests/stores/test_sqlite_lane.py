@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yieldwire.errors import Conflict, StoreError
-from yieldwire.stores.sqlite.lane import MOST_BYTES_AT_ONCE, Item, Lane
+from yieldwire.stores.sqlite.lane import MOST_BYTES_AT_ONCE, Item, Lane, pause_after
 from yieldwire.testing.contract.harness import SOON
 
 
@@ -250,3 +250,9 @@ async def test_one_transaction_writes_a_limited_number_of_bytes_and_the_rest_has
     sizes = [done.count(number) for number in sorted(set(done))]
     assert sum(sizes) == 10
     assert max(sizes) <= 4
+
+
+def test_a_patient_thread_checks_less_often_the_longer_nothing_comes() -> None:
+    pauses = [pause_after(quiet) for quiet in (0.0, 0.4, 1.0, 5.0, 86_400.0)]
+
+    assert pauses == [0.02, 0.02, 0.05, 0.25, 0.25]

@@ -15,6 +15,8 @@ from tests.support.virtual import run_virtually
 from yieldwire.stores import RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.stores.waiters import Heads
+from yieldwire.stores.waits import Waits
 from yieldwire.testing.contract.harness import chunks, claimed
 
 Run: TypeAlias = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -126,5 +128,28 @@ def test_a_wait_ends_at_its_time_or_with_the_news_or_its_cancellation_whichever_
             await asyncio.sleep(news_at)
             block = chunks(record.id, 1, 1)
             await store.append(record.id, block, after=0, fence=record.fence)
+
+    run_virtually(program())
+
+
+def test_a_store_is_watched_patiently_while_only_messages_are_waited_for() -> None:
+    async def program() -> None:
+        watched = list[tuple[bool, bool]]()
+
+        def ask(_: set[str]) -> "asyncio.Future[Heads]":
+            return asyncio.get_running_loop().create_future()
+
+        async def begin() -> None: ...
+
+        def watch(waits: Waits) -> None:
+            watched.append((bool(waits), waits.is_patient))
+
+        waits = Waits(ask, ask, ask, begin=begin, watch=watch)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(waits.wait(waits.inboxes, "r", 0, 3.0))
+            await asyncio.sleep(1.0)
+            await waits.wait(waits.logs, "r", 0, 1.0)
+
+        assert watched == [(True, True), (True, False), (True, True), (False, True)]
 
     run_virtually(program())

@@ -10,8 +10,8 @@ class Waits:
     """The readers of logs and of inboxes, by run, and the takers of runs, by demand.
 
     The first three say what there is, of those who are waited for. ``begin`` is awaited before each
-    wait, and ``watch`` is called when a wait begins and ends, with whether anybody waits: writes
-    of other processes need to be noticed only then.
+    wait, and ``watch`` is called with this object when a wait begins and ends: writes of other
+    processes need to be noticed only while somebody waits.
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class Waits:
         takers: AskHeads,
         *,
         begin: Callable[[], Awaitable[object]],
-        watch: Callable[[bool], object],
+        watch: Callable[["Waits"], object],
     ) -> None:
         self.logs: Final = Waiters(logs)
         self.inboxes: Final = Waiters(inboxes)
@@ -32,15 +32,20 @@ class Waits:
     def __bool__(self) -> bool:
         return any(self._all)
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether all who wait can do so for hours: those who wait for answers and messages."""
+        return not self.logs and not self.takers
+
     async def wait(self, waiters: Waiters, key: str, after: int, timeout: float) -> None:
         """Wait until there is something after ``after``, or the timeout."""
         await self._begin()
         # The store is asked once the waiter is there, so no write can fall between.
         with waiters.waiter(key, after, timeout) as waiter:
-            self._watch(bool(self))
+            self._watch(self)
             waiters.look([key])
             await waiter
-        self._watch(bool(self))
+        self._watch(self)
 
     def wake(self, run_id: str) -> None:
         """Wake all who wait for something of a run, as it can have ended or be gone."""

@@ -35,6 +35,10 @@ MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 of them does not wait too long."""
 _WATCH_SECONDS: Final = 0.02
 """How often a watching thread checks whether another process has written."""
+_PATIENT_SECONDS: Final = 0.25
+"""How often it does in the end, if nothing comes, and all who wait are patient."""
+_PATIENCE: Final = 20
+"""The quiet time, in pauses between two checks: after five seconds, the pause is the longest."""
 _IDLE_SECONDS: Final = 1.0
 """How often an idle thread checks whether its event loop was closed."""
 
@@ -87,6 +91,11 @@ class Joint(Protocol):
         ...
 
 
+def pause_after(quiet: float) -> float:
+    """Return how long to wait for the next check if nothing came for ``quiet`` seconds."""
+    return min(max(quiet / _PATIENCE, _WATCH_SECONDS), _PATIENT_SECONDS)
+
+
 class Lane:
     """Does work on its own connection.
 
@@ -114,6 +123,10 @@ class Lane:
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self.is_watching = False
         """Whether to watch for writes of other processes; read by the thread."""
+        self.is_patient = False
+        """Whether to watch less often while nothing comes; read by the thread."""
+        self._quiet_since = 0.0
+        """When the watch began, or another process has written."""
         self._is_closing = self._is_closed = False
         self._over: Future[None] = Future()
         """Resolved when the thread has nothing more to do."""
@@ -193,7 +206,9 @@ class Lane:
                 self._do_all(items)
                 self._call(partial(_resolve, items))
             # Also between two commits: a process that writes without a pause can have readers too.
-            if self.is_watching and self._on_foreign_write is not None:
+            if not self.is_watching:
+                self._quiet_since = time.monotonic()
+            elif self._on_foreign_write is not None:
                 self._look(self._on_foreign_write)
         self._drop()
 
@@ -223,13 +238,20 @@ class Lane:
             self._drop()
             return
         if version != self._seen:
-            self._seen = version
+            self._seen, self._quiet_since = version, now
             self._call(on_foreign_write)
+
+    def _pause(self) -> float:
+        """Return how long to wait for work, at most."""
+        if not self.is_watching:
+            return _IDLE_SECONDS
+        quiet = time.monotonic() - self._quiet_since
+        return pause_after(quiet) if self.is_patient else _WATCH_SECONDS
 
     def _next(self) -> list[Item]:
         items: list[Item] = []
         size = 0
-        timeout = _WATCH_SECONDS if self.is_watching else _IDLE_SECONDS
+        timeout = self._pause()
         try:
             while len(items) < MOST_AT_ONCE and size < MOST_BYTES_AT_ONCE:
                 item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)

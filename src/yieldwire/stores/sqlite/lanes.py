@@ -16,6 +16,7 @@ from yieldwire.stores.sqlite.failure import explain
 from yieldwire.stores.sqlite.file import FileSettings, connect, prepare
 from yieldwire.stores.sqlite.lane import Joint, Lane
 from yieldwire.stores.statements import layouts
+from yieldwire.stores.waits import Waits
 
 T = TypeVar("T")
 
@@ -93,13 +94,15 @@ class Lanes:
             raise StoreError("The store is closed.")
         return self._reader.ask(work, size=size)
 
-    def watch(self, is_awaited: bool) -> None:  # noqa: FBT001 - as `Waits` calls it
-        """Watch for writes of other processes while ``is_awaited``."""
+    def watch(self, waits: Waits) -> None:
+        """Watch for writes of other processes while somebody waits."""
         writer = self._writer
-        if writer is not None and writer.is_watching != is_awaited:
-            writer.is_watching = is_awaited
-            if is_awaited:
-                writer.nudge()
+        if writer is None:
+            return
+        was = writer.is_watching, writer.is_patient
+        writer.is_watching, writer.is_patient = is_now = bool(waits), waits.is_patient
+        if writer.is_watching and is_now != was:
+            writer.nudge()
 
     async def _end(self) -> None:
         """End both threads, after their queued work."""
