@@ -6,8 +6,8 @@ import logging
 import math
 import signal
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -149,6 +149,41 @@ class _Server(uvicorn.Server):
             for actions in self._source.actions:
                 self._loop.call_soon_threadsafe(actions.drain)
         super().handle_exit(sig, frame)
+
+
+class Beside:
+    """A small server for a process whose main work is something else, which also stops it.
+
+    It configures logging as for `serve`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._config = uvicorn.Config(
+            app, log_config=logging_config(), log_level="warning", access_log=False, lifespan="off"
+        )
+
+    def runner(self) -> asyncio.Runner:
+        """Return what runs the process, in the same kind of event loop as a server."""
+        return asyncio.Runner(loop_factory=self._config.get_loop_factory())
+
+    @asynccontextmanager
+    async def serve(self, listener: socket.socket) -> AsyncGenerator[None, None]:
+        """Serve until the end of the block."""
+        server = _Unsignalled(self._config)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            try:
+                yield
+            finally:
+                server.should_exit = True
+
+
+class _Unsignalled(uvicorn.Server):
+    """Leaves signals to the rest of the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
 def logging_config() -> dict[str, object] | None:

@@ -3,10 +3,9 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Collection, Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -14,7 +13,7 @@ from starlette.routing import Route
 
 from yieldwire.asgi import Actions
 from yieldwire.cli.output import note
-from yieldwire.cli.server import listen, logging_config, url_of
+from yieldwire.cli.server import Beside, listen, url_of
 from yieldwire.cli.source import load_source
 from yieldwire.errors import UsageError
 
@@ -37,16 +36,13 @@ def work(
     applications = [*load_source(target).actions]
     taken = _assign(target, applications, queues, concurrency)
     listener = None if health is None else listen(*health)
-    # It also configures logging, and chooses the event loop, as for `serve`.
-    config = uvicorn.Config(
-        _health_app(applications), log_config=logging_config(), access_log=False, lifespan="off"
-    )
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        told = f"A worker takes runs of {target} from {', '.join(taken)}, {concurrency} at a time"
-        if listener is not None:
-            place = url_of(listener, "")
-            told += f"; its health is at {place}live and {place}ready"
-        runner.run(_work(applications, config, listener, told))
+    told = f"A worker takes runs of {target} from {', '.join(taken)}, {concurrency} at a time"
+    if listener is not None:
+        place = url_of(listener, "")
+        told += f"; its health is at {place}live and {place}ready"
+    beside = Beside(_health_app(applications))
+    with beside.runner() as runner:
+        runner.run(_work(applications, beside, listener, told))
 
 
 def _assign(
@@ -80,7 +76,7 @@ def _assign(
 
 async def _work(
     applications: Sequence[Actions],
-    config: uvicorn.Config,
+    beside: Beside,
     listener: socket.socket | None,
     told: str,
 ) -> None:
@@ -98,32 +94,11 @@ async def _work(
         for actions in applications:
             await stack.enter_async_context(actions.app.lifetime.held())
         if listener is not None:
-            await _serve_health(stack, config, listener)
+            await stack.enter_async_context(beside.serve(listener))
         note(told)
         await stop.wait()
         for actions in applications:
             actions.app.lifetime.drain()
-
-
-async def _serve_health(
-    stack: AsyncExitStack, config: uvicorn.Config, listener: socket.socket
-) -> None:
-    server = _Health(config)
-    group = await stack.enter_async_context(asyncio.TaskGroup())
-    group.create_task(server.serve(sockets=[listener]))
-
-    def end() -> None:
-        server.should_exit = True
-
-    stack.callback(end)
-
-
-class _Health(uvicorn.Server):
-    """Leaves signals to the worker."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 def _health_app(applications: Sequence[Actions]) -> Starlette:
