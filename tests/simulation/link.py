@@ -13,6 +13,7 @@ from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, Query, Reach, Revoked
+from yieldwire.stores.deliveries import Outstanding
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.queue import NO_SLOTS, Slots
 
@@ -226,6 +227,9 @@ class Link:
         self, delivery: Delivery, *, failure: str | None = None, again_in: float | None = None
     ) -> None:
         await self._pass(lambda: self._store.settle(delivery, failure=failure, again_in=again_in))
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        return await self._pass(lambda: self._store.outstanding(run_id))
 
     async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
         return await self._pass(lambda: self._store.dead_letters(limit=limit))

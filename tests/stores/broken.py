@@ -868,6 +868,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "counts no try": ("claim_delivery", "tries + 1", "tries"),
     "settles for another URL too": ("delete_delivery", "AND url = :url", ""),
     "settles an older try": ("retry_delivery", "AND tries = :tries", ""),
+    "tells of other runs' deliveries": ("deliveries_of_run", "run_id = :id", "1"),
     "keeps every dead letter": ("forget_dead_letters", ":most", ":most + 1000"),
     "forgets what waits as dead": ("forget_dead_letters", "due_at IS NULL AND n", "n"),
     "deletes other runs' deliveries": ("forget_deliveries", "run_id = :id", "1"),

@@ -253,6 +253,7 @@ MISSPELT: Final[Mapping[str, str]] = {
     "counts no try": "test_what_a_lost_process_claimed_is_due_again",
     "settles for another URL too": "test_what_was_delivered_is_not_due_again",
     "settles an older try": "test_a_late_failure_does_not_change_a_newer_try",
+    "tells of other runs' deliveries": "test_the_deliveries_about_a_run_say_what_became_of_them",
     "keeps every dead letter": "test_dead_letters_are_told_newest_first_and_are_limited",
     "forgets what waits as dead": "test_dead_letters_are_told_newest_first_and_are_limited",
     "deletes other runs' deliveries": "test_deleting_a_run_deletes_its_deliveries",

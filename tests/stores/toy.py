@@ -21,7 +21,7 @@ from yieldwire.log.events import Block
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Query, Reach, Revoked
-from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
+from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding
 from yieldwire.stores.inbox import InboxState, accept
 from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, claim_until, next_in_line
 
@@ -304,6 +304,13 @@ class ToyStore:
         elif posted is not None and posted.delivery.tries == delivery.tries:
             posted.delivery = posted.delivery._replace(failure=failure)
             posted.due_at = None if again_in is None else self.now() + again_in
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        return [
+            Outstanding(each.delivery, None if each.due_at is None else each.due_at - self.now())
+            for each in self.data.posted.values()
+            if each.delivery.run_id == run_id
+        ]
 
     async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
         dead = [each.delivery for each in self.data.posted.values() if each.due_at is None]

@@ -1,12 +1,25 @@
 """The contract for webhook deliveries, which a store keeps with its runs."""
 
 from collections.abc import Collection, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from yieldwire.log.delivery import Delivery
 
 DEAD_LETTERS_KEPT: Final = 1_000
 """How many deliveries that were given up a store keeps."""
+
+
+class Outstanding(NamedTuple):
+    """A delivery that its receiver has not confirmed."""
+
+    delivery: Delivery
+    again_in: float | None
+    """Seconds until the next try; ``None``: it was given up."""
+
+
+def by_event(each: Outstanding) -> tuple[float, str, str]:
+    """Return the key by which deliveries are in the order of their events."""
+    return each.delivery.at, each.delivery.id, each.delivery.url
 
 
 class Deliveries(Protocol):
@@ -41,6 +54,13 @@ class Deliveries(Protocol):
         Without ``failure`` it was delivered, and is deleted. Otherwise it is due again in
         ``again_in`` seconds, or, if that is ``None``, given up: a dead letter. A failure is ignored
         if the delivery was claimed again since, or is gone.
+        """
+        ...
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        """Return the deliveries about a run that wait or were given up, in their events' order.
+
+        None if there is no such run.
         """
         ...
 

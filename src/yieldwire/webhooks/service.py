@@ -10,6 +10,7 @@ from yieldwire.hooks import Hooks
 from yieldwire.log.delivery import Delivery
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
+from yieldwire.stores.deliveries import Outstanding
 from yieldwire.tasks import Tasks
 from yieldwire.webhooks import Webhook, WebhookFor
 from yieldwire.webhooks.known import KnownWebhooks
@@ -78,6 +79,14 @@ class Webhooks(Hooks):
         """Send the end of a run."""
         if run.webhooks and self._sender is not None:
             self._sender.wake()
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        """Return what the receivers of a run's webhooks have not confirmed, in its events' order.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        return await self._store.outstanding(run_id)
 
     async def dead_letters(self, *, limit: int = 100) -> Sequence[Delivery]:
         """Return deliveries that were given up, the newest first; ``failure`` says why.

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from yieldwire.clock import Clock
 from yieldwire.log.delivery import Delivery
-from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
+from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding, by_event
 
 _Key: TypeAlias = tuple[str, str]
 
@@ -79,6 +79,16 @@ class MemoryDeliveries:
         known = [*self._waiting.items(), *self._dead.items()]
         for key in [key for key, delivery in known if delivery.run_id == run_id]:
             self._drop(key)
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        """Return the deliveries about a run that wait or were given up, in their events' order."""
+        now, known = self._clock.monotonic(), [*self._waiting.items(), *self._dead.items()]
+        found = [
+            Outstanding(delivery, max(0.0, self._due[key] - now) if key in self._due else None)
+            for key, delivery in known
+            if delivery.run_id == run_id
+        ]
+        return sorted(found, key=by_event)
 
     async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
         """Return deliveries that were given up, the newest first."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from yieldwire.log.delivery import Delivery
-from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
+from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding, by_event
 from yieldwire.stores.redis.links import RedisLinks
 from yieldwire.stores.redis.records import (
     member_of,
@@ -43,6 +43,15 @@ class RedisDeliveries:
             DEAD_LETTERS_KEPT,
         )
         await self._links.writer.finish(settle)
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        """Return the deliveries about a run that wait or were given up, in their events' order."""
+        told = await self._links.writer.finish(self._scripts.call("outstanding", run_id))
+        found = [
+            Outstanding(to_delivery(pairs(fields)), max(0.0, float(left)) if left else None)
+            for fields, left in told
+        ]
+        return sorted(found, key=by_event)
 
     async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
         """Return deliveries that were given up, the newest first."""

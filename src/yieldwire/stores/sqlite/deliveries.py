@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from yieldwire.clock import Clock
 from yieldwire.log.delivery import Delivery
-from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT
+from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding, by_event
 from yieldwire.stores.sqlite.lanes import Lanes
 
 
@@ -68,6 +68,14 @@ class DeliveryTable:
         if due_at is None:
             connection.execute(self._sql["forget_dead_letters"], {"most": DEAD_LETTERS_KEPT})
 
+    def of_run(self, connection: sqlite3.Connection, *, run_id: str) -> Sequence[Outstanding]:
+        """Return the deliveries about a run, in the order of their events."""
+        now, found = self._clock.monotonic(), list[Outstanding]()
+        for row in connection.execute(self._sql["deliveries_of_run"], {"id": run_id}):
+            at = row["due_at"]
+            found.append(Outstanding(_delivery(row), None if at is None else max(0.0, at - now)))
+        return sorted(found, key=by_event)
+
     def dead(self, connection: sqlite3.Connection, *, limit: int) -> Sequence[Delivery]:
         """Return deliveries that were given up, the newest first."""
         return [*map(_delivery, connection.execute(self._sql["dead_letters"], {"limit": limit}))]
@@ -99,6 +107,10 @@ class SQLiteDeliveries:
         """Record what became of a try."""
         settle = partial(self._deliveries.settle, failure=failure, again_in=again_in)
         await self._lanes.writer.do(partial(settle, delivery=delivery))
+
+    async def outstanding(self, run_id: str, /) -> Sequence[Outstanding]:
+        """Return the deliveries about a run that wait or were given up, in their events' order."""
+        return await self._lanes.read(partial(self._deliveries.of_run, run_id=run_id))
 
     async def dead_letters(self, *, limit: int) -> Sequence[Delivery]:
         """Return deliveries that were given up, the newest first."""

@@ -238,6 +238,9 @@ DELETE FROM deliveries WHERE id = :id AND url = :url
 UPDATE deliveries SET failure = :failure, due_at = :due_at
 WHERE id = :id AND url = :url AND tries = :tries
 
+-- deliveries_of_run: those about one run
+SELECT * FROM deliveries WHERE run_id = :id
+
 -- dead_letters: deliveries that were given up
 SELECT * FROM deliveries WHERE due_at IS NULL ORDER BY n DESC LIMIT :limit
 

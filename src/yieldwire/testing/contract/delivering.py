@@ -24,7 +24,7 @@ URL = "https://a.example/hook"
 OTHER = "https://b.example/hook"
 BOTH = (URL, OTHER)
 LEASE = 30.0
-ASKED_AT = 1_750_000_000.0
+ASKED_AT = 1_000_000_000.0
 
 
 async def due(store: RunStore, *, limit: int = 100) -> list[Delivery]:
@@ -282,6 +282,30 @@ class DeliveryContract:
         assert newest == [urls[-1], urls[-2]]
         assert len(await store.dead_letters(limit=len(urls))) == DEAD_LETTERS_KEPT
         assert await urls_due(store) == [OTHER]
+
+    async def test_the_deliveries_about_a_run_say_what_became_of_them(
+        self, harness: StoreHarness
+    ) -> None:
+        """Those that wait, with the time until their next try, and those that were given up."""
+        store = harness.store
+        run = await claimed(store, webhooks=BOTH, question_webhooks=(URL,))
+        await store.append(run.id, asking(run.id, 1), after=0, fence=run.fence)
+        await finished(store, webhooks=(URL,))
+        (asked,) = [each for each in await due(store) if each.run_id == run.id]
+        await store.settle(asked, failure="gone")
+        await finish(store, run, after=3)
+        first, second = await due(store)
+        await store.settle(first, failure="503", again_in=300.0)
+        await store.settle(second)
+        await harness.advance(100.0)
+
+        told, ended = await store.outstanding(run.id)
+
+        assert (told.delivery, told.again_in) == (asked._replace(failure="gone"), None)
+        assert ended.delivery == first._replace(failure="503")
+        assert ended.again_in is not None
+        assert 195.0 < ended.again_in <= 200.0
+        assert [*await store.outstanding("r" + "0" * 20)] == []
 
     async def test_a_late_failure_does_not_change_a_newer_try(self, harness: StoreHarness) -> None:
         """A process whose lease is over cannot take the delivery from the next one."""
