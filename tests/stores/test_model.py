@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from tests.stores.model import Model
 from tests.stores.test_memory import MemoryHarness
+from tests.stores.test_redis import RedisHarness
 from tests.stores.test_sqlite import SQLiteHarness
 from yieldwire.errors import (
     AppendConflict,
@@ -504,11 +505,19 @@ class SQLiteMachine(StoreMachine):
         super().__init__(SQLiteHarness)
 
 
+class RedisMachine(StoreMachine):
+    def __init__(self) -> None:
+        super().__init__(lambda _: RedisHarness())
+
+
 MemoryMachine.TestCase.settings = settings(
     max_examples=100, stateful_step_count=50, deadline=None, database=None
 )
 SQLiteMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=40)
 
+RedisMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=8)
+
 
 TestMemoryStoreAgainstItsModel = MemoryMachine.TestCase
 TestSQLiteStoreAgainstItsModel = SQLiteMachine.TestCase
+TestRedisStoreAgainstItsModel = RedisMachine.TestCase

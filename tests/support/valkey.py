@@ -57,8 +57,17 @@ class RedisServer:
         self.folder: Final = Path(tempfile.mkdtemp(prefix="yieldwire-redis-"))
         self.port: Final = free_port()
         self.url: Final = f"redis://127.0.0.1:{self.port}"
+        self._client = str(Path(binary).with_name(Path(binary).name.replace("server", "cli")))
         self._command = [binary, *self._settings(), *options]
         self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def sentinel(cls, file: Path) -> Self:
+        """Return a sentinel, with what it watches in a file that it also writes."""
+        server = cls(str(file), "--sentinel")
+        program, *settings, path, kind = server._command
+        server._command = [program, path, kind, *settings[:6]]
+        return server
 
     def _settings(self) -> list[str]:
         return [
@@ -97,6 +106,18 @@ class RedisServer:
         except OSError:
             return False
         return bool(answer) and not answer.startswith(b"-LOADING")
+
+    def ask(self, *command: str) -> str:
+        """Give it a command, as an administrator does, and return what it says."""
+        asked = subprocess.run(
+            [self._client, "-p", str(self.port), *command], stdout=subprocess.PIPE, check=True
+        )
+        return asked.stdout.decode().strip()
+
+    def facts(self, section: str) -> dict[str, str]:
+        """Return what it counts."""
+        lines = (line.strip().partition(":") for line in self.ask("info", section).splitlines())
+        return {name: value for name, colon, value in lines if colon}
 
     def kill(self) -> None:
         """Kill it, as a crash does."""

@@ -154,6 +154,7 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
+        self._waits.own[run_id] = block.last
         try:
             first_seq = await self._logs.append(run_id, block, after, fence)
             if first_seq is None:
@@ -163,6 +164,7 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
             self._waits.logs.wake(run_id, block.last)
             raise
         finally:
+            self._waits.own.pop(run_id, None)
             self._reads.forget_all()
             if block.end is not None:
                 self._waits.inboxes.wake(run_id)

@@ -95,6 +95,7 @@ class RedisLinks:
                     await link.close()
             if tasks is not None:
                 await tasks.cancel()
+            await self.server.close()
         finally:
             self._tasks = self._writer = self._reader = self._loop = None
 

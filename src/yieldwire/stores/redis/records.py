@@ -60,7 +60,7 @@ def new_fields(run: RunRecord, admission: Admission) -> Sequence[Argument]:
     fields: dict[str, Argument | None] = {
         "version": 1,
         "status": run.status.value,
-        "given": to_json(given),
+        "given": json_of(given),
         "input": run.input,
         "context": run.context,
         "key": None if admission.key is None else optional(admission.key),
@@ -80,7 +80,7 @@ def _places(run: RunRecord) -> Mapping[str, Argument]:
     if run.queue is None:
         return {}
     place = (run.action, run.quota_key)
-    return {"group": to_json((*place, run.priority)), "place": to_json(place)}
+    return {"group": json_of((*place, run.priority)), "place": json_of(place)}
 
 
 def changed_fields(run: RunRecord) -> Sequence[Argument]:
@@ -111,6 +111,20 @@ def to_record(run_id: str, fields: RedisHash) -> RunRecord:
         return RunRecord(**columns)
     except (KeyError, ValueError, TypeError) as exc:
         error = StoreError(f"The run {run_id} is damaged: {exc!r}.")
+        error.retryable = False
+        raise error from exc
+
+
+def json_of(value: object) -> bytes:
+    """Return a value as JSON.
+
+    Raises:
+        StoreError: If a text in it is not valid Unicode.
+    """
+    try:
+        return to_json(value)
+    except ValueError as exc:
+        error = StoreError(f"Redis cannot keep one of the values: {exc}.")
         error.retryable = False
         raise error from exc
 
@@ -149,7 +163,7 @@ def to_block(run_id: str, entry: Sequence[Any]) -> Block:
 def packed_message(message: Message) -> bytes:
     """Return what the store cannot know of a message, on a line of its own before its data."""
     facts = (message.question, message.by, message.key, message.is_timeout)
-    return to_json(facts) + b"\n" + message.data
+    return json_of(facts) + b"\n" + message.data
 
 
 def to_message(number: int, kept: bytes) -> Message:

@@ -29,6 +29,12 @@ try:
         RedisError,
         ResponseError,
     )
+    from redis.exceptions import (
+        ConnectionError as RedisConnectionError,
+    )
+    from redis.exceptions import (
+        TimeoutError as RedisTimeoutError,
+    )
 except ImportError as exc:
     raise MissingDependency("redis", "redis", "RedisStore") from exc
 
@@ -118,6 +124,12 @@ class Server:
             raise
         return cast("Connection", connection)
 
+    async def close(self) -> None:
+        """Close the connections to sentinels, if there are any."""
+        manager = getattr(self._named, "sentinel_manager", None)
+        if manager is not None:
+            await manager.aclose()
+
     def move(self, reply: object) -> bool:
         """Use the node of a cluster that has the keys, if ``reply`` names it."""
         if not isinstance(reply, MovedError):
@@ -148,8 +160,11 @@ def _told(exc: BaseException) -> str:
     return f"{said or type(exc).__name__}."
 
 
-_ADVICE: Final[Sequence[tuple[type[BaseException], str]]] = (
-    (TimeoutError, "It did not answer in time; check the server and the network."),
+_ADVICE: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], str]]] = (
+    (
+        (TimeoutError, RedisTimeoutError),
+        "It did not answer in time; check the server and the network.",
+    ),
     (AuthenticationError, "Check the user and the password in the URL."),
     (
         NoPermissionError,
@@ -158,6 +173,7 @@ _ADVICE: Final[Sequence[tuple[type[BaseException], str]]] = (
     (OutOfMemoryError, "Give the server more memory, or runs a shorter retention."),
     (ReadOnlyError, "It is a replica; name the primary, or the sentinels that know it."),
     (BusyLoadingError, "It is starting; try again."),
+    (RedisConnectionError, "Start the server, or correct the URL."),
 )
 _SAYINGS: Final = {
     "OOM": "Give the server more memory, or runs a shorter retention.",

@@ -41,6 +41,8 @@ class RedisWaits:
             is_awaited=lambda run_id: any(run_id in waiters for waiters in self._all),
         )
         self.note: Final = self._wakeups.note
+        self.own: Final[dict[str, int]] = {}
+        """The seq to which this process is appending, by run: its readers are woken then."""
 
     async def wait(self, waiters: Waiters, run_id: str, after: int, timeout: float) -> None:
         """Wait until there is something after ``after``, or the run has ended or is gone."""
@@ -78,6 +80,8 @@ class RedisWaits:
             waiters.look([run_id for run_id in run_ids if run_id in waiters])
 
     def _wake_announced(self, run_id: str, known: Followed) -> None:
+        if self.own.get(run_id) == known.seq:
+            return
         self._reads.forget_all()
         for waiters in self._all:
             place = known.number if waiters is self.inboxes else known.seq

@@ -1,0 +1,148 @@
+"""Readers of the Redis store, in however many processes: one connection listens for all of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.valkey import RedisServer
+from yieldwire.log.run import RunRecord
+from yieldwire.stores.redis import RedisStore, wakeups
+from yieldwire.testing.contract.harness import SOON, chunks, claimed
+
+RUNS = 500
+READERS = 4
+EVENTS = 30
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def pair(server: RedisServer) -> AsyncIterator[tuple[RedisStore, RedisStore]]:
+    """Two stores, as two processes have them."""
+    stores = RedisStore(server.url), RedisStore(server.url)
+    yield stores
+    for store in stores:
+        await store.close()
+
+
+async def read_first(store: RedisStore, run_id: str, after: int = 0) -> None:
+    """Wait for the first event after ``after``."""
+    while not await store.read(run_id, after, wait=10 * SOON):
+        pass
+
+
+async def append(store: RedisStore, run: RunRecord, after: int = 0) -> None:
+    await store.append(run.id, chunks(run.id, after + 1, 1), after=after, fence=run.fence)
+
+
+async def counted(server: RedisServer, section: str, name: str) -> int:
+    return int((await asyncio.to_thread(server.facts, section))[name])
+
+
+async def subscribed(server: RedisServer, channels: int) -> None:
+    """Return when the server has that many channels."""
+    async with asyncio.timeout(SOON):
+        while await counted(server, "stats", "pubsub_channels") != channels:  # noqa: ASYNC110 - the server says when
+            await asyncio.sleep(0.01)
+
+
+async def test_thousands_of_readers_share_one_connection_and_block_no_client(
+    server: RedisServer, pair: tuple[RedisStore, RedisStore]
+) -> None:
+    writer, reader = pair
+    runs = await asyncio.gather(*(claimed(writer) for _ in range(RUNS)))
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        for run in runs * READERS:
+            group.create_task(read_first(reader, run.id))
+        await subscribed(server, RUNS)
+        clients = await asyncio.to_thread(server.facts, "clients")
+        for run in runs:
+            group.create_task(append(writer, run))
+
+    assert (clients["blocked_clients"], clients["pubsub_clients"]) == ("0", "1")
+    assert int(clients["connected_clients"]) == 4  # writes, reads, listens; and this question
+
+
+async def test_readers_in_the_process_that_writes_read_from_its_memory(
+    server: RedisServer, pair: tuple[RedisStore, RedisStore]
+) -> None:
+    store, _ = pair
+    run = await claimed(store)
+
+    await trickle(server, run, store, store)
+
+    assert "cmdstat_xrange" not in await asyncio.to_thread(server.facts, "commandstats")
+
+
+async def test_a_trickled_event_costs_a_remote_process_about_one_read_however_many_readers(
+    server: RedisServer, pair: tuple[RedisStore, RedisStore]
+) -> None:
+    writer, reader = pair
+    run = await claimed(writer)
+
+    await trickle(server, run, writer, reader)
+
+    reads = (await asyncio.to_thread(server.facts, "commandstats"))["cmdstat_xrange"]
+    assert int(reads.partition("calls=")[2].partition(",")[0]) <= 2 * EVENTS
+
+
+async def trickle(
+    server: RedisServer, run: RunRecord, writer: RedisStore, reader: RedisStore
+) -> None:
+    """Append event after event, while others follow them."""
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(follow(reader, run.id, EVENTS))
+        await subscribed(server, 1)
+        for seq in range(EVENTS):
+            await append(writer, run, seq)
+
+
+async def follow(store: RedisStore, run_id: str, upto: int) -> None:
+    """Read up to an event."""
+    after = 0
+    while after < upto:
+        for block in await store.read(run_id, after, wait=10 * SOON):
+            after = block.last
+
+
+async def test_a_run_that_nobody_waits_for_is_followed_no_longer(
+    server: RedisServer,
+    pair: tuple[RedisStore, RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wakeups, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(wakeups, "_TURN_SECONDS", 0.02)
+    writer, reader = pair
+    run = await claimed(writer)
+
+    assert await reader.read(run.id, 0, wait=0.01) == ()
+
+    await subscribed(server, 0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(read_first(reader, run.id))
+        await subscribed(server, 1)
+        await append(writer, run)
+
+
+async def test_a_connection_that_has_gone_silent_is_opened_again(
+    server: RedisServer,
+    pair: tuple[RedisStore, RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wakeups, "_TURN_SECONDS", 0.01)
+    writer, reader = pair
+    run = await claimed(writer)
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        group.create_task(read_first(reader, run.id))
+        await subscribed(server, 1)
+        server.freeze()
+        await asyncio.sleep(0.2)  # longer than the server can be silent
+        server.thaw()
+        await append(writer, run)
