@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from tests.support.calls import JSON, Call, Fields, get, post, send
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, NOBODY, PAGE, begun, opened, wait_for_end, world
-from yieldwire import Actions, Context, RequestLimits, Result, Text
+from yieldwire import Actions, Context, RequestLimits, Result, Text, Upload
 
 URL = "https://app.example.com/api/_actions"
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -28,6 +28,13 @@ class Wish(BaseModel):
     """What to do next."""
 
     text: str
+
+
+class Evidence(BaseModel):
+    """What the damage looks like."""
+
+    note: str
+    photo: Upload
 
 
 def asking(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own settings
@@ -51,6 +58,13 @@ def asking(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own 
                 break
             yield Text(wish.text)
         yield Result("stopped")
+
+    @actions.action(asks=(Evidence, Upload), inbox=Evidence)
+    async def claim(ctx: Context) -> AsyncIterator[Text | Result[str]]:
+        evidence = await ctx.ask(Evidence, "Show me the damage", id="damage")
+        yield Text((await evidence.photo.read()).decode())
+        invoice = await ctx.ask(Upload, "And the invoice", id="invoice")
+        yield Result(f"{evidence.photo.filename}, {invoice.filename}")
 
     return actions
 
@@ -226,6 +240,97 @@ async def test_another_sites_page_cannot_answer(site: Actions) -> None:
     answer = await send(site, answering(run_id, {"approved": True}, foreign))
 
     assert answer.status == 403
+
+
+# Files.
+
+
+BOUNDARY = "b0undary"
+MULTIPART = ("content-type", f"multipart/form-data; boundary={BOUNDARY}")
+
+
+def multipart(**parts: str | bytes) -> bytes:
+    """Return a body as a browser sends it; bytes are a file, called as its field."""
+    lines = list[bytes]()
+    for name, content in parts.items():
+        is_file = isinstance(content, bytes)
+        kind = f'; filename="{name}.jpg"\r\nContent-Type: image/jpeg' if is_file else ""
+        lines.append(
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{kind}\r\n\r\n'.encode()
+            + (content if isinstance(content, bytes) else content.encode())
+        )
+    return b"\r\n".join([*lines, f"--{BOUNDARY}--\r\n".encode()])
+
+
+def showing(run_id: str, body: bytes, headers: Fields = ALICE, question: str = "damage") -> Call:
+    target = f"/runs/{run_id}/questions/{question}"
+    return Call(method="POST", target=target, headers=[*headers, MULTIPART], body=[body])
+
+
+async def test_files_come_with_an_answer_by_a_program_or_a_form(site: Actions) -> None:
+    run_id = await until_asked(site, await begun(site, "claim"), "damage")
+    envelope = '{"input":{"note":"a dent","photo":"a.jpg"},"files":["/photo"]}'
+    parts: dict[str, str | bytes] = {":input": envelope, "0": b"x"}
+
+    answer = await send(site, showing(run_id, multipart(**parts)))
+    await until_asked(site, run_id, "invoice")
+    page = (await send(site, get(f"/runs/{run_id}", [*ALICE, PAGE]))).body.decode()
+    sent = await send(site, showing(run_id, multipart(value=b"y"), [*ALICE, PAGE], "invoice"))
+
+    assert answer.json() == {"runId": run_id, "question": "damage", "number": 1}
+    assert 'enctype="multipart/form-data"' in page
+    assert sent.status == 303
+    assert await result_of(site, run_id) == "a.jpg, value.jpg"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "status", "told"),
+    [
+        (b'{"note":"a dent","photo":"a.jpg"}', JSON, 422, "send a file, as a part of a multipart"),
+        (multipart(note="a dent", photo="a.jpg"), MULTIPART, 422, "send a file, as a part"),
+        (multipart(note="a dent"), MULTIPART, 422, "Field required"),
+        (b"--another\r\n", MULTIPART, 400, "The multipart body cannot be read"),
+        (b"x", ("content-type", "image/jpeg"), 415, "multipart/form-data with files"),
+        (multipart(note="n" * 2_000, photo=b"x"), MULTIPART, 413, "Part exceeded"),
+        (multipart(note="n", photo=b"x" * 9_000), MULTIPART, 413, "over the limit of 8000 bytes"),
+    ],
+)
+async def test_what_is_not_an_answer_with_its_file_is_refused_as_a_start_would_be(
+    value: bytes, kind: tuple[str, str], status: int, told: str
+) -> None:
+    limits = RequestLimits(upload_bytes=8_000, field_bytes=1_000)
+    async with opened(asking(request_limits=limits)) as site:
+        run_id = await until_asked(site, await begun(site, "claim"), "damage")
+
+        for place in ("questions/damage", "inbox"):
+            target = f"/runs/{run_id}/{place}"
+            call = Call(method="POST", target=target, headers=[*ALICE, kind], body=[value])
+            answer = await send(site, call)
+            assert (answer.status, told in answer.body.decode()) == (status, True)
+
+        assert len(await open_questions(site, run_id)) == 1
+
+
+async def test_a_form_that_is_refused_asks_for_its_file_again(site: Actions) -> None:
+    run_id = await until_asked(site, await begun(site, "claim"), "damage")
+
+    page = await send(site, showing(run_id, multipart(photo=b"x"), [*ALICE, PAGE]))
+
+    assert page.status == 422
+    assert b"Choose the file again." in page.body
+
+
+async def test_a_link_takes_a_file(site: Actions) -> None:
+    run_id = await until_asked(site, await begun(site, "claim"), "damage")
+    link = await link_to(site, run_id, "damage")
+    body = [multipart(note="a dent", photo=b"x")]
+
+    page = (await send(site, get(link, [PAGE]))).body.decode()
+    sent = await send(site, Call(method="POST", target=link, headers=[MULTIPART], body=body))
+
+    assert 'enctype="multipart/form-data"' in page
+    assert (sent.status, sent.json()) == (200, {"question": "damage"})
+    await until_asked(site, run_id, "invoice")
 
 
 # Plain forms.

@@ -49,6 +49,10 @@ a /b /a/0 /list/00 /list/- /list/-1 /list/1 /list/0/0 /list/+0 /list/\u0660 /lis
 """
 
 
+def test_a_file_can_be_the_whole_value() -> None:
+    assert read("scan.png", [""], [("0", file())]).filename == "scan.png"
+
+
 @pytest.mark.parametrize("place", ["", " /a", *NO_PLACES.split()])
 def test_a_place_where_the_input_has_no_name_is_refused(place: str) -> None:
     data = {"a": "a.csv", "list": ["b"], "none": None, "number": 1, "~2": "c", "a~": "d"}

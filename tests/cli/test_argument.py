@@ -37,6 +37,7 @@ class Everything(BaseModel):
 
 
 SCHEMA = Everything.model_json_schema()
+FILE = {"type": "string", "format": "binary"}
 OBJECT = {
     "type": "object",
     "properties": {"a": {"type": "integer"}, "b": {"type": "string"}},
@@ -204,6 +205,9 @@ def test_yes_is_true(word: str) -> None:
         (['{"to": "left"}'], {}, {"to": "left"}),
         (["a=1"], {"anyOf": [OBJECT, {"type": "null"}]}, {"a": 1}),
         (["null"], {"anyOf": [OBJECT, {"type": "null"}]}, None),
+        ([f"@{__file__}"], FILE, Path(__file__)),
+        ([f"@{__file__}"] * 2, {"type": "array", "items": FILE}, [Path(__file__)] * 2),
+        ([f"a=@{__file__}"], {"properties": {"a": FILE}}, {"a": Path(__file__)}),
     ],
 )
 def test_a_value_is_its_fields_or_one_word(words: list[str], schema: Schema, value: object) -> None:
@@ -216,6 +220,8 @@ def test_a_value_is_its_fields_or_one_word(words: list[str], schema: Schema, val
         (["yes"], OBJECT, "'yes' is not an argument; write key=value"),
         (["yes", "no"], {"type": "boolean"}, "value is given 2 times but takes one value"),
         (["maybe"], {"type": "boolean"}, "value: 'maybe' cannot be read as boolean"),
+        (["a.jpg"], FILE, "The value is a file: write @a.jpg."),
+        (["@/nowhere/a.jpg"], FILE, "value: there is no file /nowhere/a.jpg."),
     ],
 )
 def test_a_value_that_cannot_be_read_says_what_to_write(

@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
+from yieldwire import Upload
 from yieldwire.cli.dialog import Away, Dialog
 
 
@@ -83,6 +85,8 @@ async def test_an_empty_line_leaves_a_field_to_its_default() -> None:
         (list[str], "one", ["one"]),
         (dict[str, int], '{"a": 1}', {"a": 1}),
         (Inner | bool, '{"depth": 2}', {"depth": 2}),
+        (Upload, f" {__file__} ", Path(__file__)),
+        (list[Upload], f"@{__file__}", [Path(__file__)]),
     ],
 )
 async def test_a_single_value_is_one_line(kind: object, line: str, value: object) -> None:
@@ -105,6 +109,7 @@ async def test_a_nested_object_is_a_line_of_json() -> None:
         (int, ["", "1"], "A value is needed. Ctrl-D leaves the question open."),
         (Literal["tea", "tonic"], ["t", "te"], "'t' is not one of tea, tonic."),
         (dict[str, int], ["{a}", "{}"], "answer: '{a}' cannot be read as object."),
+        (Upload, ["/nowhere/a.jpg", __file__], "answer: there is no file /nowhere/a.jpg."),
     ],
 )
 async def test_a_line_that_cannot_be_read_is_asked_for_again(

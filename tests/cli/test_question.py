@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from yieldwire import Upload
 from yieldwire.cli.question import command_for, described, described_answer, parts_of
 
 
@@ -14,6 +15,10 @@ class Color(StrEnum):
 class Decision(BaseModel):
     approved: bool
     note: str = ""
+
+
+class Evidence(BaseModel):
+    photo: Upload
 
 
 def question(
@@ -70,6 +75,8 @@ def test_an_answer_says_who_gave_it(answer: dict[str, Any], told: str) -> None:
         (Color, "red", "value: 'red'"),
         (str, "...", "value: string"),
         (Any, "...", "anything"),
+        (Upload, "@path", "value: file"),
+        (Evidence, "photo=@path", "photo: file"),
     ],
 )
 def test_a_question_comes_with_the_command_that_answers_it(

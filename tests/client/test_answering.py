@@ -15,7 +15,6 @@ from yieldwire.errors import (
     Json,
     NotFound,
     RunEnded,
-    UsageError,
     ValidationFailed,
     YieldwireError,
 )
@@ -71,10 +70,20 @@ async def test_any_value_can_be_an_answer(value: object, body: bytes) -> None:
     assert server.requests[0].body == body
 
 
-async def test_a_file_cannot_be_an_answer(tmp_path: Path) -> None:
-    async with serve() as (client, _):
-        with pytest.raises(UsageError, match="A message to a run has no files"):
-            await client.answer("r1", "1", {"file": tmp_path})
+@pytest.mark.parametrize(("nested", "place"), [(True, "/photo"), (False, "")])
+async def test_a_file_is_sent_next_to_its_answer(
+    tmp_path: Path, *, nested: bool, place: str
+) -> None:
+    photo = tmp_path / "damage.jpg"
+    photo.write_bytes(b"JPEG")
+
+    async with serve(UNHEARD, json(ACCEPTED)) as (client, server):
+        await client.answer("r1", "1", {"photo": photo} if nested else photo)
+
+    lost, sent = [seen.body for seen in server.requests]
+    assert lost == sent
+    assert f'"files":["{place}"]'.encode() in sent
+    assert b'name="0"; filename="damage.jpg"\r\nContent-Type: image/jpeg\r\n\r\nJPEG' in sent
 
 
 @pytest.mark.parametrize("say", [answering, sending])

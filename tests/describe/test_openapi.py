@@ -219,6 +219,12 @@ def test_an_action_that_takes_a_file_takes_multipart(described: dict[str, Json])
         assert list(paths[name]["post"]["requestBody"]["content"]) == [kind]
 
 
+def test_an_answer_and_a_message_can_be_multipart(described: dict[str, Json]) -> None:
+    for path in ("/runs/{id}/questions/{question}", "/runs/{id}/inbox", "/answers/{link}"):
+        content = described["paths"][path]["post"]["requestBody"]["content"]
+        assert list(content) == ["application/json", "multipart/form-data"]
+
+
 def test_every_operation_names_the_error(described: dict[str, Json]) -> None:
     for operation in (each for item in described["paths"].values() for each in item.values()):
         error = operation["responses"]["default"]["content"]["application/json"]["schema"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ async def asked(run: Run[Any], question: str) -> None:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("answers_first", [True, False])
-async def test_an_answer_counts_once_whenever_the_process_that_asked_is_killed(
+async def test_an_answer_and_its_file_count_once_whenever_the_process_that_asked_is_killed(
     server: CommandServer,
     app: App,
     answers_first: bool,  # noqa: FBT001 - of the parameters
@@ -52,24 +53,26 @@ async def test_an_answer_counts_once_whenever_the_process_that_asked_is_killed(
     async with asyncio.timeout(SOON):
         async with AsyncClient(f"http://127.0.0.1:{server.port}") as client:
             started = await client.start("ask")
-        run: Run[Any] = await app.runs.get(started.id)
-        await asked(run, "1")
+            run: Run[Any] = await app.runs.get(started.id)
+            await asked(run, "1")
 
-        if answers_first:
-            await run.answer("1", 7)
+            if answers_first:
+                await client.answer(run.id, "1", BytesIO(b"7"))
             server.kill()
-        else:
-            server.kill()
-            await run.answer("1", 7)
+        if not answers_first:
+            await run.answer("1", BytesIO(b"7"))
         with pytest.raises(AlreadyAnswered, match="answered already"):
-            await run.answer("1", 8)
+            await run.answer("1", BytesIO(b"8"))
         await asked(run, "2")
         await run.answer("2", 9)
         result = await run.result()
         log = [event async for event in run.events()]
+        await app.close()  # when the run's files are deleted
+        names = await asyncio.to_thread(app.files.blobs.run_ids)
 
     kinds = [event.type.value for event in log if event.type is not EventType.RESTARTED]
     assert result == [7, 9, 2]
+    assert [name for name in names if name.startswith(run.id)] == []
     assert kinds == ["question", "answer", "question", "answer", "done"]
 
 
@@ -81,7 +84,7 @@ async def test_a_run_is_answered_by_another_process_than_the_one_that_executes_i
         async with AsyncClient(f"http://127.0.0.1:{server.port}") as client:
             started = await client.start("ask")
             run: Run[Any] = await app.runs.get(started.id)
-            for question, value in (("1", 7), ("2", 9)):
+            for question, value in (("1", BytesIO(b"7")), ("2", 9)):
                 await asked(run, question)
                 await run.answer(question, value, by="ada")
 

@@ -17,6 +17,7 @@ from yieldwire.app import App
 from yieldwire.errors import StoreError, ValidationFailed
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord
+from yieldwire.runs.files import RunFiles
 from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.stores import Admission
 from yieldwire.stores.blobs import FolderBlobs
@@ -68,7 +69,9 @@ async def test_a_file_where_none_is_declared_is_refused_and_closed(place: str) -
     value = stray if place == "itself" else {"a": [stray]}
 
     with pytest.raises(ValidationFailed) as refusal:
-        await started(Inputs(MemoryStore()), {"value": value, "files": [declared]}, ANYTHING)
+        await started(
+            Inputs(RunFiles(MemoryStore())), {"value": value, "files": [declared]}, ANYTHING
+        )
 
     assert "declare an Upload" in str(refusal.value.field_errors)
     assert stray.file.closed
@@ -78,7 +81,7 @@ async def test_a_file_where_none_is_declared_is_refused_and_closed(place: str) -
 @pytest.mark.parametrize("value", [10**4300, [{"a": -(10**5000)}]], ids=["long", "within"])
 async def test_an_input_that_could_not_be_read_again_is_refused(value: object) -> None:
     with pytest.raises(ValidationFailed) as refusal:
-        await started(Inputs(MemoryStore()), {"value": value, "files": []}, ANYTHING)
+        await started(Inputs(RunFiles(MemoryStore())), {"value": value, "files": []}, ANYTHING)
 
     assert refusal.value.field_errors == {
         "_root": ["The input has a number of more than 4300 digits."]
@@ -86,7 +89,7 @@ async def test_an_input_that_could_not_be_read_again_is_refused(value: object) -
 
 
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
-    start = await started(Inputs(MemoryStore()), {"n": "3"})
+    start = await started(Inputs(RunFiles(MemoryStore())), {"n": "3"})
 
     work = start.hand_over()
 
@@ -96,7 +99,7 @@ async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> Non
 
 
 async def test_another_process_reads_them_from_the_runs_record() -> None:
-    inputs = Inputs(MemoryStore())
+    inputs = Inputs(RunFiles(MemoryStore()))
     start = await started(inputs, {"n": 3})
 
     work = inputs.load(start.record, ACTION)
@@ -106,12 +109,12 @@ async def test_another_process_reads_them_from_the_runs_record() -> None:
 
 
 async def test_another_process_finds_the_files_that_were_kept(tmp_path: Path) -> None:
-    start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": BytesIO(b"abc")})
+    start = await started(Inputs(RunFiles(FilesStore(tmp_path))), {"n": 3, "file": BytesIO(b"abc")})
     await start.keep()
     start.close()
     before = open_files()
 
-    work = Inputs(FilesStore(tmp_path)).load(start.record, ACTION)
+    work = Inputs(RunFiles(FilesStore(tmp_path))).load(start.record, ACTION)
 
     upload = work.arguments["file"]
     assert isinstance(upload, Upload)
@@ -122,7 +125,7 @@ async def test_another_process_finds_the_files_that_were_kept(tmp_path: Path) ->
 
 
 async def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
-    inputs = Inputs(FilesStore(tmp_path))
+    inputs = Inputs(RunFiles(FilesStore(tmp_path)))
     start = await started(inputs, {"n": 3, "file": Upload(BytesIO(b"abc"))})
 
     with pytest.raises(ValidationFailed, match="not valid"):
@@ -131,7 +134,7 @@ async def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
 
 async def test_a_start_that_is_dropped_closes_and_deletes_files(tmp_path: Path) -> None:
     upload, before = Upload(BytesIO(b"abc")), open_files()
-    start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": upload})
+    start = await started(Inputs(RunFiles(FilesStore(tmp_path))), {"n": 3, "file": upload})
     await start.keep()
     assert files_in(tmp_path) == [tmp_path / "r1"]
 
@@ -145,7 +148,7 @@ async def test_a_start_that_is_dropped_closes_and_deletes_files(tmp_path: Path) 
 
 async def test_a_start_that_is_closed_leaves_what_the_run_can_need(tmp_path: Path) -> None:
     upload, before = Upload(BytesIO(b"abc")), open_files()
-    start = await started(Inputs(FilesStore(tmp_path)), {"n": 3, "file": upload})
+    start = await started(Inputs(RunFiles(FilesStore(tmp_path))), {"n": 3, "file": upload})
     await start.keep()
 
     start.close()
@@ -157,7 +160,9 @@ async def test_a_start_that_is_closed_leaves_what_the_run_can_need(tmp_path: Pat
 
 async def test_files_that_cannot_be_written_are_the_stores_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")  # where the folder should be
-    start = await started(Inputs(FilesStore(tmp_path / "file")), {"n": 3, "file": BytesIO(b"a")})
+    start = await started(
+        Inputs(RunFiles(FilesStore(tmp_path / "file"))), {"n": 3, "file": BytesIO(b"a")}
+    )
 
     with pytest.raises(StoreError, match="Files cannot be kept"):
         await start.keep()
@@ -165,15 +170,15 @@ async def test_files_that_cannot_be_written_are_the_stores_failure(tmp_path: Pat
 
 
 async def test_an_input_without_files_touches_no_disk(tmp_path: Path) -> None:
-    inputs = Inputs(FilesStore(tmp_path / "absent"))
+    inputs = Inputs(RunFiles(FilesStore(tmp_path / "absent")))
 
     for action in (PLAIN, ACTION):
         start = await started(inputs, {"n": 3}, action)
         await start.keep()
-        await inputs.forget([start.record.id])
+        await inputs.files.forget([start.record.id])
         await start.drop()
-    await inputs.forget(["r1"])
-    await inputs.remove_leftovers()
+    await inputs.files.forget(["r1"])
+    await inputs.files.remove_leftovers()
 
     assert files_in(tmp_path) == []
 
@@ -192,11 +197,11 @@ class SilentStore(FilesStore):
 
 async def test_a_run_that_was_kept_though_the_store_failed_is_found(tmp_path: Path) -> None:
     store = FilesStore(tmp_path)
-    start = await started(Inputs(store), {"n": 3, "file": BytesIO(b"a")})
+    start = await started(Inputs(RunFiles(store)), {"n": 3, "file": BytesIO(b"a")})
     await start.keep()
     await store.create(start.record, Admission())
 
-    kept = await Inputs(store).find_after(StoreError("full"), start)
+    kept = await Inputs(RunFiles(store)).find_after(StoreError("full"), start)
 
     assert kept.id == "r1"
     assert files_in(tmp_path) == [tmp_path / "r1"]
@@ -204,7 +209,7 @@ async def test_a_run_that_was_kept_though_the_store_failed_is_found(tmp_path: Pa
 
 
 async def test_a_run_that_was_not_kept_leaves_no_file(tmp_path: Path) -> None:
-    inputs, upload = Inputs(FilesStore(tmp_path)), Upload(BytesIO(b"a"))
+    inputs, upload = Inputs(RunFiles(FilesStore(tmp_path))), Upload(BytesIO(b"a"))
     start = await started(inputs, {"n": 3, "file": upload})
     await start.keep()
 
@@ -213,7 +218,7 @@ async def test_a_run_that_was_not_kept_leaves_no_file(tmp_path: Path) -> None:
 
     assert upload.file.closed
     assert files_in(tmp_path) == []
-    assert not inputs.has_doubts
+    assert not inputs.files.has_doubts
 
 
 @pytest.mark.parametrize("error", [StoreError, asyncio.CancelledError])
@@ -222,7 +227,7 @@ async def test_files_stay_while_it_is_unknown_whether_their_run_was_kept(
 ) -> None:
     store, upload = SilentStore(tmp_path), Upload(BytesIO(b"a"))
     store.error = error
-    inputs = Inputs(store)
+    inputs = Inputs(RunFiles(store))
     start = await started(inputs, {"n": 3, "file": upload})
     await start.keep()
 
@@ -231,7 +236,7 @@ async def test_files_stay_while_it_is_unknown_whether_their_run_was_kept(
 
     assert upload.file.closed
     assert files_in(tmp_path) == [tmp_path / "r1"]
-    assert inputs.has_doubts
+    assert inputs.files.has_doubts
 
 
 # What a crash has left.
@@ -239,22 +244,22 @@ async def test_files_stay_while_it_is_unknown_whether_their_run_was_kept(
 
 async def test_files_of_unknown_runs_are_deleted_but_for_those_of_a_start(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "runs.db")
-    inputs, folder = Inputs(store), tmp_path / "runs.db-files"
+    inputs, folder = Inputs(RunFiles(store)), tmp_path / "runs.db-files"
     start = await started(inputs, {"n": 3, "file": BytesIO(b"abc")})
     await start.keep()
     for n in range(300):
         (folder / f"r-left-{n}").mkdir()
         (folder / f"r-left-{n}" / "file").write_bytes(b"abc")
 
-    await inputs.remove_leftovers()
+    await inputs.files.remove_leftovers()
     assert files_in(folder) == [folder / "r1"]
     await store.create(start.record, Admission())
     start.close()
-    await inputs.remove_leftovers()
+    await inputs.files.remove_leftovers()
     assert files_in(folder) == [folder / "r1"]
     await store.request_cancel("r1", "requested")
     await store.purge("r1")
-    await inputs.remove_leftovers()
+    await inputs.files.remove_leftovers()
 
     assert files_in(folder) == []
     await store.close()

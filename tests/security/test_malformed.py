@@ -223,7 +223,14 @@ def test_no_body_makes_the_server_fail(body: bytes, kind: str, target: str) -> N
 @given(
     body=JSONISH | st.binary(max_size=60) | PARTS,
     kind=TYPES,
-    place=st.sampled_from([("publish", "questions/publish"), ("listen", "inbox")]),
+    place=st.sampled_from(
+        [
+            ("publish", "questions/publish"),
+            ("listen", "inbox"),
+            ("claim", "questions/damage"),
+            ("claim", "inbox"),
+        ]
+    ),
 )
 def test_no_answer_and_no_message_makes_the_server_fail(
     body: bytes, kind: str, place: tuple[str, str]
@@ -233,8 +240,8 @@ def test_no_answer_and_no_message_makes_the_server_fail(
     async def check() -> int:
         async with opened(asking()) as site:
             run_id = await begun(site, action)
-            if action == "publish":
-                await until_asked(site, run_id, "publish")
+            if path.startswith("questions"):
+                await until_asked(site, run_id, path.partition("/")[2])
             target = f"/runs/{run_id}/{path}"
             return (await send(site, called(body, [("content-type", kind)], target))).status
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.support.descriptors import open_files
 from yieldwire.actions.upload import Upload, Uploads
-from yieldwire.runs.inputs import reopened as upload_of
+from yieldwire.runs.files import reopened as upload_of
 from yieldwire.stores.blobs import FolderBlobs, RunFolder
 
 ADAPTER: TypeAdapter[Upload] = TypeAdapter(Upload)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from yieldwire import Actions, Context, Timing
+from yieldwire import Actions, Context, Timing, Upload
 
 
 def made(folder: Path) -> Actions:
@@ -13,10 +13,12 @@ def made(folder: Path) -> Actions:
         timing=Timing(lease=1.0, sweep_every=0.1, grace=0.1),
     )
 
-    @actions.action(asks=int, retries=1)
+    @actions.action(asks=(Upload, int), retries=1)
     async def ask(ctx: Context) -> list[int]:
-        """Ask for two numbers."""
-        return [await ctx.ask(int, "First?"), await ctx.ask(int, "Second?"), ctx.attempt]
+        """Ask for two numbers, the first of them in a file."""
+        first = await ctx.ask(Upload, "First?")
+        second = await ctx.ask(int, "Second?")
+        return [int(await first.read()), second, ctx.attempt]
 
     return actions
 

@@ -336,7 +336,6 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
     '`asks="Order"`': declared(pay, asks="Order"),
     "`asks=(Order, Order)`": declared(pay, asks=(Order, Order)),
     "`asks=Connection`": declared(pay, asks=Connection),
-    "`inbox=Upload`": declared(pay, inbox=Upload),
     "`asks=Order` of a shared feed": fed(pay, asks=Order, shared=True),
     "`asks=Order` of a feed with `keep=`": fed(pay, asks=Order, keep=5),
     "`shared=True` without `@actions.feed`": declared(pay, shared=True),

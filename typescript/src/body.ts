@@ -1,4 +1,9 @@
-/** The input of a call, encoded for a request. */
+/** The input of a call, or a message to a run, encoded for a request. */
+
+import { failure } from "./core/error.js";
+
+/** How much of an upload was sent is not known, so it gets the time that it takes at 64 kbit/s. */
+const BYTES_PER_MS = 8;
 
 /**
  * JSON text. If there are files anywhere in the input, a form with two kinds of parts (PROTOCOL.md 4):
@@ -29,6 +34,30 @@ export function bodyOf(input: unknown = {}): string | FormData {
   form.append(":input", `{"input":${text},"files":${JSON.stringify(places)}}`);
   for (const [number, file] of files.entries()) form.append(String(number), ...file);
   return form;
+}
+
+/** The files of a body. The form of React Native cannot be read. */
+function filesIn(body: string | FormData): Blob[] {
+  return typeof body === "string" ? [] : [...(body.values?.() ?? [])].filter((value) => typeof value !== "string");
+}
+
+/** How much longer than usual a request with this body can take. */
+export function uploadMs(body: string | FormData): number {
+  return filesIn(body).reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0);
+}
+
+/** Throws if a file in a body was deleted or changed since it was chosen; the request itself would only report a failure. */
+export async function canBeRead(body: string | FormData): Promise<void> {
+  await Promise.all(filesIn(body).map(canReadFile));
+}
+
+async function canReadFile(file: Blob): Promise<void> {
+  try {
+    // To Chromium a deleted file is empty, and its first byte can be read.
+    await (file.size ? file.slice(0, 1) : file).arrayBuffer?.();
+  } catch (reason) {
+    throw failure("FILE_UNREADABLE", `Cannot read ${(file as File).name}, choose it again: ${reason}`);
+  }
 }
 
 /** The input as the query of a feed: scalars as text, lists of them as repeated fields, everything deeper as JSON. */

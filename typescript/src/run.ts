@@ -1,6 +1,6 @@
 /** A run as its caller sees it: state, iterations and listeners over the events from the follower. */
 
-import { bodyOf } from "./body.js";
+import { bodyOf, canBeRead } from "./body.js";
 import type { ConnectionState, Run } from "./contract.js";
 import { ActionError, failure } from "./core/error.js";
 import type { RunEvent, Snapshot } from "./core/event.js";
@@ -194,6 +194,7 @@ export class LiveRun<Chunk, Result, Failure> extends RunLog<Chunk, Result> imple
   async #post(path: string, value: unknown): Promise<void> {
     const body = bodyOf(value);
     await this.#known.promise;
+    await canBeRead(body);
     await this.#around.wire.ask(`${pathOf(this.id as string)}/${path}`, "POST", { "Idempotency-Key": newKey() }, undefined, body);
   }
 

@@ -1,13 +1,10 @@
 /** The request that starts a run: identical each time it is sent, including its key, so that repeating it starts nothing twice. */
 
-import { bodyOf, queryOf } from "./body.js";
+import { bodyOf, canBeRead, queryOf, uploadMs } from "./body.js";
 import type { CallOptions, TransportName } from "./contract.js";
-import { ActionError, failure } from "./core/error.js";
+import { ActionError } from "./core/error.js";
 import type { Answer } from "./transports/carrier.js";
 import { EVENT_STREAM, type Wire } from "./wire.js";
-
-/** How much of an upload was sent is not known, so it gets the time that it takes at 64 kbit/s. */
-const BYTES_PER_MS = 8;
 
 /** One call, which can be sent more than once. */
 export interface Start {
@@ -28,7 +25,6 @@ export interface Start {
 export function startOf(action: string, input: unknown, options: CallOptions, feeds: Set<string>): Start {
   const { method, detached, onUpload, idempotencyKey, webhook } = options;
   const body = bodyOf(input ?? {});
-  const files = filesIn(body);
   const isSmall = typeof body === "string";
   const path = encodeURIComponent(action);
   const key = { "Idempotency-Key": idempotencyKey ?? newKey() };
@@ -36,9 +32,9 @@ export function startOf(action: string, input: unknown, options: CallOptions, fe
   if (method === "GET") feeds.add(action);
   return {
     isSmall,
-    uploadMs: files.reduce((ms, { size }) => ms + size / BYTES_PER_MS, 0),
+    uploadMs: uploadMs(body),
     async send({ wire, transport }, streams, signal) {
-      await Promise.all(files.map(canBeRead));
+      await canBeRead(body);
       const answer = streams && !detached ? { Accept: EVENT_STREAM } : { Prefer: detached ? "respond-async" : "wait=0" };
       const request = { headers: { ...key, ...answer, ...(webhook && { "Webhook-URL": webhook }) }, signal, transport, starts: () => void (canHaveArrived = true) };
       const get = (): Promise<Answer> => wire.send({ ...request, path: `${path}?${queryOf(input)}` });
@@ -61,21 +57,6 @@ export function startOf(action: string, input: unknown, options: CallOptions, fe
       return told;
     },
   };
-}
-
-/** The files of a form. The form of React Native cannot be read. */
-function filesIn(body: string | FormData): Blob[] {
-  return typeof body === "string" ? [] : [...(body.values?.() ?? [])].filter((value) => typeof value !== "string");
-}
-
-/** Throws if a file was deleted or changed since it was chosen; the request itself would only report a failure. */
-async function canBeRead(file: Blob): Promise<void> {
-  try {
-    // To Chromium a deleted file is empty, and its first byte can be read.
-    await (file.size ? file.slice(0, 1) : file).arrayBuffer?.();
-  } catch (reason) {
-    throw failure("FILE_UNREADABLE", `Cannot read ${(file as File).name}, choose it again: ${reason}`);
-  }
 }
 
 /** 128 random bits; `crypto.randomUUID` does not exist on http origins, this does. */

@@ -1,5 +1,6 @@
 /** Requests to one mounted application, and the meaning of their answers. */
 
+import { uploadMs } from "./body.js";
 import type { ClientOptions, TransportName } from "./contract.js";
 import { backoffMs, isFinal, Lost, retryAfterMs } from "./core/connection.js";
 import { ActionError, errorOf, failure, foreign } from "./core/error.js";
@@ -89,10 +90,11 @@ export class Wire {
   async ask(path: string, method: string = "GET", headers?: Record<string, string>, onLost?: (none: undefined) => void, content: string | FormData = "{}"): Promise<unknown> {
     const body = method === "POST" ? content : undefined;
     const request = { path, method, headers, body, keepalive: (body as string)?.length < LASTING }; // neither without a body nor with a form
+    const ms = (this.#options.requestMs ?? REQUEST_MS) + uploadMs(content);
     let mayBeDone = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await this.within(this.#options.requestMs ?? REQUEST_MS, request);
+        return await this.within(ms, request);
       } catch (reason) {
         if (!(reason instanceof Lost)) {
           // Already gone: an earlier try deleted it.

@@ -265,6 +265,17 @@ class Action(Runnable[P, R, T]):
         """Whether the input can contain a file, at any depth."""
         return BINARY in to_json(self.input_schema)
 
+    @cached_property
+    def is_told_files(self) -> bool:
+        """Whether an answer or a message can contain a file."""
+        told = [*self.asks.values(), *([self.inbox] if self.inbox else [])]
+        return any(kind.takes_files for kind in told)
+
+    @cached_property
+    def has_files(self) -> bool:
+        """Whether a run can have files: in its input, an answer or a message."""
+        return self.takes_files or self.is_told_files
+
 
 def _doc_of(docstring: str | None) -> str:
     """Return a docstring for callers: without indentation and doctests, which they cannot run."""

@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.parameter import reason_of
 from yieldwire.actions.schema import BINARY, ENCODING, field_errors
+from yieldwire.actions.upload import Uploads
 from yieldwire.errors import InvalidAction, Json, ValidationFailed
 from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
@@ -45,6 +46,11 @@ class MessageType(Generic[T]):
             by_alias=True, mode="validation", schema_generator=WireSchema
         )
 
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether a value can contain a file, at any depth."""
+        return BINARY in to_json(self.json_schema)
+
     def read(self, value: object) -> T:
         """Return ``value``, plain JSON or of the type already, as a value of the type.
 
@@ -62,11 +68,19 @@ class MessageType(Generic[T]):
         Raises:
             ValidationFailed: If it does not match, or cannot be read back from its JSON.
         """
-        checked = self.read(value)
+        return self.encode(self.read(value))
+
+    def encode(self, value: T, uploads: Uploads | None = None) -> bytes:
+        """Do the same with a value of the type, in which ``uploads`` are replaced by records.
+
+        Hashing them blocks.
+        """
+        again = Uploads(reopen=None if uploads is None else uploads.of_record)
         try:
-            data = self._adapter.dump_json(checked, **ENCODING)
+            data = self._adapter.dump_json(value, **ENCODING)
             check_readable(data)
-            self.read(from_json(data))
+            with again.collecting():
+                self.read(from_json(data))
         except ValidationFailed:
             raise
         except Exception as exc:
@@ -105,14 +119,12 @@ def message_type(action: str, option: str, name: str, kind: object) -> MessageTy
         raise InvalidAction(f"{mistake} is a value; write a type, such as {option}=bool.")
     try:
         found = MessageType[Any](name, kind)
-        schema = found.json_schema
+        _ = found.json_schema
     except Exception as exc:
         raise InvalidAction(
             f"{mistake} cannot be described: {reason_of(exc)}; write JSON types, or a Pydantic "
             "model, dataclass or TypedDict defined above the action."
         ) from exc
-    if BINARY in to_json(schema):
-        raise InvalidAction(f"{mistake} takes a file, which only an action's input can carry.")
     return found
 
 

@@ -131,7 +131,7 @@ class Upload:
 
 
 class Uploads:
-    """The files of one start, or of one attempt: wherever in the input, they close together.
+    """The files of one start, one message or one attempt: wherever in it, they close together.
 
     ``reopen`` opens the file for a record in a stored input; without it a record is not treated
     as a file.
@@ -140,7 +140,7 @@ class Uploads:
     def __init__(
         self, owned: Iterable[Upload] = (), *, reopen: Callable[[object], Upload] | None = None
     ) -> None:
-        self._owned = list(owned)
+        self._owned, self._is_closed = list(owned), False
         self.reopen: Final = reopen
         self.described: Final[dict[str, Upload]] = {}
         """The records in a stored input, by hash: an attempt in another process needs these."""
@@ -158,11 +158,25 @@ class Uploads:
             _collecting.reset(token)
 
     def own(self, upload: Upload) -> None:
-        """Close ``upload`` with the others."""
+        """Close ``upload`` with the others; at once, if they are closed already."""
         self._owned.append(upload)
+        if self._is_closed:
+            upload.close()
+
+    def of_record(self, record: object) -> Upload:
+        """Return the file that was described as ``record``.
+
+        Raises:
+            ValueError: If it is not the record of one of these.
+        """
+        digest = record.get("sha256") if isinstance(record, dict) else None
+        if not isinstance(digest, str) or digest not in self.described:
+            raise ValueError("this is not a record of a file")
+        return self.described[digest]
 
     def close(self) -> None:
         """Close every file. Calling it again has no effect."""
+        self._is_closed = True
         for upload in self._owned:
             upload.close()
 

@@ -29,6 +29,7 @@ from yieldwire.log.run import RunRecord, Status, Verb
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Grant, authorize, check_expiry
 from yieldwire.runs.family import Family
+from yieldwire.runs.files import RunFiles
 from yieldwire.runs.handle import DetachedStarting, Runs
 from yieldwire.runs.inbox import Inboxes
 from yieldwire.runs.inputs import Inputs
@@ -102,7 +103,8 @@ class App:
         # A store that is lost with its process needs no leases.
         self.lease = None if self.store.reach == "process" else self.timing.lease
         self._access, self.max_runs = access, max_runs
-        self.inputs, self._cancelling = Inputs(self.store), set[str]()
+        self.files, self._cancelling = RunFiles(self.store), set[str]()
+        self.inputs = Inputs(self.files)
         self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
         self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended
         self.at_opening: Final[list[Callable[[Opening], object]]] = []  # called when it is complete
@@ -161,6 +163,7 @@ class App:
             resources=resources,
             answer_link=self.answer_link,
             families=self.family,
+            reopen=self.files.reopen,
             checks_chunks=lambda: self.checks_chunks,
             shows_debug=lambda: self.debug,
             watch=self.watch,
@@ -172,9 +175,11 @@ class App:
 
         Raises:
             StoreError: If the store cannot be used.
+            UsageError: If an action is told files, which the store does not keep.
         """
+        self.files.check(self.registry.actions)
         await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
-        await self.inputs.remove_leftovers()
+        await self.files.remove_leftovers()
 
     def enter(self, opening: Opening, /) -> None:
         """Add what lives as long as ``opening``."""
@@ -202,8 +207,8 @@ class App:
             except Exception:  # the other runs must be maintained anyway
                 logger.exception("the maintenance of a run failed", extra={"run_id": run.id})
         await self._forget(await self.store.purge())
-        if self.inputs.has_doubts:
-            await self.inputs.remove_leftovers()
+        if self.files.has_doubts:
+            await self.files.remove_leftovers()
         self.watch.swept(changed)
 
     async def _swept(self, opening: Opening, run: RunRecord) -> None:
@@ -223,7 +228,7 @@ class App:
     async def _forget(self, purged: Sequence[str]) -> None:
         for run_id in purged:
             self._states.forget(run_id)
-        await self.inputs.forget(purged)
+        await self.files.forget(purged)
 
     async def close(self) -> None:
         """Let running actions finish, and close everything, all within the grace time.
@@ -243,8 +248,8 @@ class App:
 
     async def _ended(self, run: RunRecord) -> None:
         action = self.registry.find(run.action)
-        if action is None or action.takes_files:
-            await self.inputs.forget([run.id])
+        if action is None or action.has_files:
+            await self.files.forget([run.id])
 
     async def get(self, run_id: str, caller: Caller, verb: Verb = "read") -> RunRecord:
         """Return a run if ``caller`` is allowed to do ``verb`` to it. All transports use this.

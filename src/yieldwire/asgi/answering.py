@@ -14,6 +14,7 @@ from yieldwire.describe.schema import Schema
 from yieldwire.errors import Json, NotFound, RateLimited
 from yieldwire.log.message import Message
 from yieldwire.runs.access import Caller
+from yieldwire.runs.start import close_uploads
 
 
 async def answer_question(
@@ -26,9 +27,9 @@ async def answer_question(
 
 async def send_message(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:
     """Answer ``POST {base}/runs/{id}/inbox``: take a message for the run's action."""
-    address = await site.app.inboxes.messages(run_id, caller)
-    value = await _read(site, exchange, address.kind.json_schema)
-    message = await site.app.inboxes.put(address, value, key=key_of(exchange))
+    address, key = await site.app.inboxes.messages(run_id, caller), key_of(exchange)
+    value = await _read(site, exchange, caller, address.kind.json_schema)
+    message = await site.app.inboxes.put(address, value, key=key)
     await _confirm(exchange, run_id, {"number": message.number})
 
 
@@ -45,25 +46,33 @@ async def _take_answer(
     site: Site, exchange: Exchange, caller: Caller, run_id: str, question_id: str
 ) -> Message:
     """Read the answer and hand it to the run; a form that is refused is shown again."""
-    inboxes = site.app.inboxes
+    inboxes, key = site.app.inboxes, key_of(exchange)
     address = await inboxes.question(run_id, question_id, caller)
     question = (await site.app.fold(run_id)).questions.find(question_id)
     form = None if question is None else question_form(question, _here(exchange))
-    value = await _read(site, exchange, address.kind.json_schema, form)
-    return await inboxes.put(address, value, key=key_of(exchange))
+    value = await _read(site, exchange, caller, address.kind.json_schema, form)
+    return await inboxes.put(address, value, key=key)
 
 
 def _here(exchange: Exchange) -> str:
     return f"{exchange.root}{quote(exchange.path)}{exchange.links().query}"
 
 
-async def _read(site: Site, exchange: Exchange, schema: Schema, form: Form | None = None) -> Json:
+async def _read(
+    site: Site, exchange: Exchange, caller: Caller, schema: Schema, form: Form | None = None
+) -> Json:
     limits, idle = site.request_limits, site.app.timing.body
     read = partial(read_input, exchange.headers, exchange.receive, schema, limits, idle)
-    if form is None or not is_form(exchange):
-        return await read()
-    exchange.form = form
-    return await form.fill(read)
+    if form is not None and is_form(exchange):
+        exchange.form = form
+        read = partial(form.fill, read)
+    value = await read()
+    try:
+        site.app.check(caller)  # it can have taken a while to arrive
+    except BaseException:
+        close_uploads(value)
+        raise
+    return value
 
 
 # Links to one question, for somebody without an account.

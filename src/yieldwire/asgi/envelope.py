@@ -35,9 +35,10 @@ def unwrap(part: bytes, parts: Pairs, *, max_depth: int) -> Json:
     places, whole = envelope["files"], envelope["input"]
     if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
         raise ParseError(f"The files of the part {INPUT_PART!r} must be a list of JSON pointers.")
+    holder = {"": whole}
     for number, (place, file) in enumerate(zip(places, _numbered(parts, len(places)), strict=True)):
-        _put(whole, place, file, number)
-    return whole
+        _put(holder, place, file, number)
+    return holder[""]
 
 
 def _numbered(parts: Pairs, count: int) -> Sequence[Upload]:
@@ -57,11 +58,11 @@ def _numbered(parts: Pairs, count: int) -> Sequence[Upload]:
     return [files[str(number)] for number in range(count)]
 
 
-def _put(whole: Json, place: str, file: Upload, number: int) -> None:
-    """Replace the file's name at ``place`` by the file."""
-    holder: Any = {"": whole}
+def _put(root: dict[str, Json], place: str, file: Upload, number: int) -> None:
+    """Replace the file's name at ``place``, in the one member of ``root``, by the file."""
+    holder: Any = root
     key: str | int | None = ""
-    if place[:1] != "/" or _BAD_ESCAPE.search(place):
+    if place[:1] not in {"", "/"} or _BAD_ESCAPE.search(place):
         raise ParseError(f"The place of file {number} is not a JSON pointer into the input.")
     for token in place.split("/")[1:]:
         holder = holder[key]

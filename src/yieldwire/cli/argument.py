@@ -75,21 +75,27 @@ def read_value(words: Sequence[str], schema: Schema) -> object:
         return read_arguments(words, schema)
     if field.kinds == {"object"}:
         return read_arguments(words, schema)  # which says what is wrong
-    found = [each for word in words for each in _Argument("value", field).read("=", word)]
+    found = [each for word in words for each in _Argument("value", field).read_word(word)]
     return _whole("value", field, found)
 
 
 def is_field(word: str) -> bool:
-    """Whether a word on a command line is a field with its value, or a whole value as JSON."""
-    return _ARGUMENT.fullmatch(word) is not None or word.startswith(("{", "["))
+    """Whether a word on a command line is a field with its value, or a whole value.
+
+    A whole value is written as JSON, or as ``@path`` if it is a file.
+    """
+    return _ARGUMENT.fullmatch(word) is not None or word.startswith(("{", "[", "@"))
 
 
 def read_text(name: str, text: str, field: Field) -> object:
-    """Return the value of a field for a text that a person wrote.
+    """Return the value of a field for a text that a person wrote; of a file, its path.
 
     Raises:
         UsageError: If it is invalid; the message says what to write instead.
     """
+    if field.takes_file and not field.takes_text:
+        path = text.strip().removeprefix("@")
+        return _whole(name, field, _Argument(name, field).read("=@", path))
     return _whole(name, field, _Argument(name, field).read("=", text))
 
 
@@ -150,6 +156,14 @@ class _Argument:
         value = self._json(text) if is_json else self._value(text)
         return value if is_json and self.field.is_list and isinstance(value, list) else [value]
 
+    def read_word(self, word: str) -> list[object]:
+        """Return the values that a word without a name adds."""
+        if self.field.takes_file and word.startswith("@"):
+            return self.read("=@", word[1:])
+        if self.field.takes_file and not self.field.takes_text:
+            raise UsageError(f"The value is a file: write @{word or 'path'}.")
+        return self.read("=", word)
+
     def _value(self, text: str) -> object:
         if self.field.takes_file:
             raise UsageError(f"{self.name} is a file: write {self.name}=@{text or 'path'}.")
@@ -161,9 +175,9 @@ class _Argument:
 
     def _file(self, path: Path) -> object:
         if not path.is_file():
+            how = f"; a value that begins with @ is written {self.name}:='\"@…\"'"
             raise UsageError(
-                f"{self.name}: there is no file {path}; a value that begins with @ is written "
-                f"{self.name}:='\"@…\"'."
+                f"{self.name}: there is no file {path}{'' if self.field.takes_file else how}."
             )
         if self.field.takes_anything or self.field.takes_file:
             return path

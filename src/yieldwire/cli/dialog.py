@@ -1,5 +1,6 @@
 """Asks a person for a value, as its JSON Schema describes it: field by field, line by line."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -83,7 +84,9 @@ class Dialog:
                     self._person.tell("A value is needed. Ctrl-D leaves the question open.")
                     continue
             try:
-                return _chosen(text, choices) if choices else read_text(name, text, field)
+                if choices:
+                    return _chosen(text, choices)
+                return await asyncio.to_thread(read_text, name, text, field)  # of a file, its path
             except UsageError as exc:
                 self._person.tell(str(exc))
 
@@ -94,6 +97,8 @@ class Dialog:
             parts = ["/".join(choices)]
         elif kind == "boolean":
             parts = ["y/n"]
+        elif Field.of(schema, self._definitions).takes_file:
+            parts = ["path of a file"]
         elif {"object", "array"} & Field.of(schema, self._definitions).kinds:
             parts = [f"{kind}, as JSON"]
         else:

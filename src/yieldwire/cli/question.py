@@ -70,6 +70,8 @@ def _sample(schema: Schema) -> Sequence[str]:
 
 
 def _sample_text(field: Field) -> str:
+    if field.takes_file:
+        return "@path"
     for one in field.every:
         for value in one.get("enum", [one["const"]] if "const" in one else []):
             return value if isinstance(value, str) else to_json(value).decode()

@@ -1,4 +1,4 @@
-"""Encodes an input object as a request's body: JSON, or the same JSON as a part next to files.
+"""Encodes an input or a message as a request's body: JSON, or the same JSON next to files.
 
 httpx2 can send files as well, but reads them in the event loop, where a slow disk holds up every
 other request.
@@ -64,19 +64,17 @@ async def body_of(input: Input) -> Content:
     Raises:
         UsageError: If a file is not open in binary mode, or cannot be read twice.
     """
-    if has_files(input):
-        return await asyncio.to_thread(_form, input)
-    return json_of({} if input is None else input)
+    return await content_of({} if input is None else input)
 
 
-def json_of(value: object) -> Content:
-    """Return the body that is ``value`` as JSON.
+async def content_of(value: object) -> Content:
+    """Return the body that carries any value: an answer, or a message.
 
     Raises:
-        UsageError: If it has files.
+        UsageError: As `body_of`.
     """
     if has_files(value):
-        raise UsageError("A message to a run has no files: send what the action needs as JSON.")
+        return await asyncio.to_thread(_form, value)
     content = to_json(value, by_alias=True)
     return Content(content_type="application/json", length=len(content), parts=[content])
 

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
 
-from yieldwire.client.body import EMPTY, json_of
+from yieldwire.client.body import EMPTY, content_of
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
@@ -152,7 +152,8 @@ class RemoteRun:
 
         Args:
             question: The question's id.
-            value: A value that Pydantic can serialize; it must match the question's schema.
+            value: A value that Pydantic can serialize; it must match the question's schema. Files
+                in it are sent as for a start.
 
         Raises:
             ValidationFailed: If the value does not match; the question is still open.
@@ -171,7 +172,8 @@ class RemoteRun:
         connection is lost, the message is sent again and is still one message.
 
         Args:
-            message: A value that Pydantic can serialize; it must match what the action takes.
+            message: A value that Pydantic can serialize; it must match what the action takes. Files
+                in it are sent as for a start.
 
         Raises:
             ValidationFailed: If it does not match.
@@ -185,7 +187,7 @@ class RemoteRun:
     async def _send(self, path: str, value: object) -> dict[str, Json]:
         headers = {"Accept": "application/json", "Idempotency-Key": secrets.token_urlsafe(24)}
         accepted: dict[str, Json] = await self._wire.json(
-            Request(path=path, method="POST", headers=headers, body=json_of(value))
+            Request(path=path, method="POST", headers=headers, body=await content_of(value))
         )
         return accepted
 

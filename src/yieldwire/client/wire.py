@@ -90,6 +90,12 @@ class Request:
     starts: bool = False
     """Whether it starts a run, under an idempotency key."""
 
+    @property
+    def upload_seconds(self) -> float:
+        """How many seconds its files can take to be sent."""
+        has_files = self.body is not None and self.body.is_upload
+        return self.body.length / UPLOAD_BYTES_PER_SECOND if self.body and has_files else 0.0
+
 
 class Wire:
     """Sends requests, and interprets their answers."""
@@ -121,10 +127,8 @@ class Wire:
             Lost: If a retry can help.
             YieldwireError: If it does not.
         """
-        is_upload = request.body is not None and request.body.is_upload
-        length = request.body.length if request.body is not None and is_upload else 0
         try:
-            async with asyncio.timeout(self.patience.idle + length / UPLOAD_BYTES_PER_SECOND):
+            async with asyncio.timeout(self.patience.idle + request.upload_seconds):
                 answer = await self._http.send(await self._made(request), stream=True)
         except Exception as exc:
             raise self._read_as(exc, f"The server at {self._server} cannot be reached") from exc
@@ -140,7 +144,8 @@ class Wire:
             YieldwireError: If it was refused, or the tries are used up.
             ProtocolError: If the answer has more than `ANSWER_BYTES`.
         """
-        return await self.repeat(lambda: self.in_time(lambda: self.ask(request)))
+        seconds = self.patience.request + request.upload_seconds
+        return await self.repeat(lambda: self.in_time(lambda: self.ask(request), seconds))
 
     async def ask(self, request: Request) -> dict[str, Json]:
         """Send a short request once, and return its JSON answer.

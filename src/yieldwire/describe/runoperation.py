@@ -115,7 +115,9 @@ def _operation(
     takes: str = "",
 ) -> dict[str, Json]:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    content = {"application/json": {"schema": {"description": takes}}}
+    # With files, as for the start of an action that takes them.
+    kinds = ("application/json", "multipart/form-data")
+    content = {kind: {"schema": {"description": takes}} for kind in kinds}
     body = {"requestBody": {"required": True, "content": content}} if takes else {}
     return {
         **body,

@@ -102,6 +102,12 @@ def is_file(schema: Json) -> bool:
     return isinstance(schema, Mapping) and schema.get("format") == "binary"
 
 
+def has_file(schema: Json) -> bool:
+    """Whether a value can contain an uploaded file, at any depth."""
+    within = schema.values() if isinstance(schema, Mapping) else schema
+    return is_file(schema) or (isinstance(schema, (Mapping, list)) and any(map(has_file, within)))
+
+
 def references(value: Json, *, is_shallow: bool = False) -> Iterator[str]:
     """Yield the names that a schema refers to; shallow: only those for the same values."""
     if isinstance(value, Mapping):

@@ -31,7 +31,8 @@ class RunLimits:
         cancel_within: Seconds that cleanup can take before the run's end is written anyway.
         store_patience: Seconds for which a failing store is retried before the run ends.
         max_messages: Messages and answers that a run takes.
-        max_inbox_bytes: Their bytes.
+        max_inbox_bytes: Their bytes, not counting files.
+        max_inbox_file_bytes: Bytes of the files in them.
         threads: Blocking actions that can run at the same time; others wait as pending.
         max_children: Runs that one run can start from its action.
         max_depth: How many levels of runs that start each other there can be below the first.
@@ -46,6 +47,7 @@ class RunLimits:
     store_patience: Seconds = 10.0
     max_messages: Count = 1_000
     max_inbox_bytes: Count = 4 * 1024 * 1024
+    max_inbox_file_bytes: Count = 1024 * 1024 * 1024
     threads: Count = 64
     max_children: Count = 10_000
     max_depth: Count = 10

@@ -18,7 +18,7 @@ from functools import partial
 from secrets import token_hex
 from typing import Any, Final, Protocol
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.message import MessageType
@@ -36,6 +36,7 @@ from yieldwire.errors import (
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.checkpoints import Holder, Recorder
 from yieldwire.executors.services import Services
+from yieldwire.executors.unpacking import Unpacking, answer_data
 from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.message import Message
@@ -77,6 +78,7 @@ class Conversation:
         self._holder, self._services, self._action = holder, services, action
         self._writer, self._questions, self._store = writer, questions, services.store
         self._run, self._records = holder.run, holder.checkpoints
+        self._unpacking = Unpacking(services, holder.run.id)
         self._asking: set[str] = set()
         """The questions that were asked in this attempt, unless the asking was cancelled."""
         self._answers: dict[str, asyncio.Future[Message]] = {}
@@ -111,7 +113,8 @@ class Conversation:
             try:
                 outcome = b'{"value":%b}' % kind.dump(question.default)
             except ValidationFailed as exc:
-                raise UsageError(f"ask(): default= does not match {kind.name}: {exc}") from exc
+                what = "has a file, or does" if kind.takes_files else "does"
+                raise UsageError(f"ask(): default= {what} not match {kind.name}: {exc}") from exc
         self._asking.add(question_id)
         self._records.asked = number
         return self._ask(question, question_id, kind, outcome)
@@ -141,11 +144,11 @@ class Conversation:
                 if not await _is_done(answer, deadline and deadline - self._writer.now()):
                     await self._close(question_id, outcome)
                 message = await asyncio.shield(answer)
+            if not message.is_timeout:
+                return await self._unpacking.value(kind, message.data)
         except asyncio.CancelledError:
             self._asking.discard(question_id)  # the action can wait for the answer again
             raise
-        if not message.is_timeout:
-            return kind.read(from_json(message.data))
         told = from_json(message.data)
         if "value" not in told:
             raise AnswerTimedOut(question_id, question.prompt)
@@ -242,15 +245,26 @@ class Conversation:
         with self._waiting():
             while True:
                 while self._messages:
-                    message = self._messages.pop(0)
-                    self._records.inbox = message.number
-                    try:
-                        return (kind.read(from_json(message.data)),)
-                    except ValidationFailed:
-                        extra = {"run_id": self._run.id}
-                        logger.warning("a message is ignored: it is not valid now", extra=extra)
+                    if (found := await self._first(kind)) is not None:
+                        return found
                 if self._has_ended or not await self._hear(until):
                     return None
+
+    async def _first(self, kind: MessageType[Any]) -> tuple[Any] | None:
+        """Take the first message, and return its value unless it is not valid."""
+        message = self._messages[0]
+        found: tuple[Any] | None = None
+        try:
+            found = (await self._unpacking.value(kind, message.data),)
+        except ValidationFailed:
+            extra = {"run_id": self._run.id}
+            logger.warning("a message is ignored: it is not valid now", extra=extra)
+        # Taken only now, so that none is lost if this is cancelled while its files are opened.
+        if message not in self._messages:
+            return None  # another receiver was faster
+        self._messages.remove(message)
+        self._records.inbox = message.number
+        return found
 
     async def _hear(self, until: float | None) -> bool:
         """Wait for a message or the end, and return whether there was one in time."""
@@ -311,7 +325,8 @@ class Conversation:
                 self._wake()
             return
         if self._questions.find(message.question) is not None:
-            self._put(EventType.ANSWER, _answer_data(message))
+            kind = self._action.asks.get(self._questions.name_of(message.question) or "")
+            self._put(EventType.ANSWER, answer_data(message, kind))
         answer = self._answer_to(message.question)
         if not answer.done():
             answer.set_result(message)
@@ -344,6 +359,7 @@ class Conversation:
     def close(self) -> None:
         """Stop reading: the attempt is over."""
         self._has_ended = True
+        self._unpacking.close()
         if self._loop.is_closed():
             return
         self._wake()
@@ -358,15 +374,6 @@ async def _is_done(waited: "asyncio.Future[Any]", timeout: float | None) -> bool
     left = None if timeout is None else max(0.0, timeout)
     done, _ = await asyncio.wait({waited}, timeout=left)
     return bool(done)
-
-
-def _answer_data(message: Message) -> bytes:
-    known = {"id": message.question}
-    if message.is_timeout:
-        outcome = from_json(message.data)
-        by = {"by": None} if "value" in outcome else {}
-        return to_json({**known, **outcome, **by, "timedOut": True})
-    return to_json({**known, "value": from_json(message.data), "by": message.by})
 
 
 def _check_in_loop(what: str, name: str) -> None:

@@ -10,6 +10,7 @@ from yieldwire.actions.context import Context
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.running import RunningAttempt
+from yieldwire.actions.upload import Upload
 from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.children import Families
 from yieldwire.hooks import NOBODY, Watch
@@ -33,6 +34,8 @@ class Services:
     """Makes links for people without an account; see `App.answer_link`."""
     families: Families
     """Starts runs for other runs, and stops them."""
+    reopen: Callable[[str, str, object], Upload]
+    """Opens a file of a message to a run: by the run's id, the message's token and the record."""
     checks_chunks: Callable[[], bool]
     """Whether the chunks of actions are validated."""
     shows_debug: Callable[[], bool] = lambda: False

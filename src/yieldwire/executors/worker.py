@@ -167,7 +167,7 @@ class Worker:
                         return  # it stays pending, for another process
                     attempt = await self._claimed(run_id, work)
                     await attempt.execute()
-                    if work.action.takes_files and not attempt.is_lost:
+                    if work.action.has_files and not attempt.is_lost:
                         await self._ended(attempt.run)
                 finally:
                     if threads is not None:

@@ -1,21 +1,50 @@
 """What callers tell a run: answers to its questions, and messages to its action.
 
 Every process validates it, by the type that the action declares, and puts it into the run's inbox.
-The process that executes the run reads it there.
+The process that executes the run reads it there. Its files are kept first, as `RunFiles` says.
 """
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from yieldwire.actions.message import MessageType
 from yieldwire.actions.registry import Registry
-from yieldwire.errors import AlreadyAnswered, CallError, Forbidden, NotFound, PayloadTooLarge
+from yieldwire.actions.upload import Uploads
+from yieldwire.errors import (
+    AlreadyAnswered,
+    CallError,
+    Forbidden,
+    InboxFull,
+    KeyReused,
+    NotFound,
+    PayloadTooLarge,
+    StoreError,
+    YieldwireError,
+)
 from yieldwire.executors import RunLimits
+from yieldwire.log.attachment import Attachment, attachment_of, new_token, repeats
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Verb
 from yieldwire.log.snapshot import Fold, iso_time
 from yieldwire.runs.access import Caller
+from yieldwire.runs.blocking import carry_out
+from yieldwire.runs.files import RunFiles, keep
+from yieldwire.runs.start import uploads_in
 from yieldwire.stores import RunStore
+from yieldwire.stores.blobs import RunBlobs
+from yieldwire.tasks import Tasks
+
+
+class Owning(Protocol):
+    """What is open in one event loop."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks that end with it."""
+        ...
 
 
 class Keeping(Protocol):
@@ -36,8 +65,13 @@ class Keeping(Protocol):
         """The limits for one run."""
         ...
 
-    async def ready(self) -> object:
-        """Open the application at its first call."""
+    @property
+    def files(self) -> RunFiles:
+        """The files of its runs."""
+        ...
+
+    async def ready(self) -> Owning:
+        """Return what is open. The first call opens the application."""
         ...
 
     async def get(self, run_id: str, caller: Caller, verb: Verb = ...) -> RunRecord:
@@ -70,6 +104,8 @@ class Inboxes:
 
     def __init__(self, app: Keeping) -> None:
         self._app = app
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        """For each run that is sent files, so that they are counted one message at a time."""
 
     async def question(self, run_id: str, question: str, caller: Caller) -> Recipient:
         """Return the address for an answer of ``caller``, which is allowed to give it.
@@ -144,6 +180,9 @@ class Inboxes:
     async def put(self, address: Recipient, value: object, *, key: str | None = None) -> Message:
         """Put a message into its run's inbox, and return it as accepted.
 
+        It closes every file in ``value``, also if it raises. If the caller is cancelled, a message
+        with files is accepted or refused anyway.
+
         Args:
             address: Where it goes.
             value: Plain JSON, or a value of the type.
@@ -156,19 +195,112 @@ class Inboxes:
                 allowed to read the run, ``data`` says by whom and when.
             KeyReused: If the key belongs to another message.
             RunEnded: If the run has ended.
-            InboxFull: If the run takes no more messages.
+            InboxFull: If the run takes no more messages, or no more files.
+            StoreError: If a file cannot be kept, or the store failed.
         """
-        limits, data = self._app.run_limits, address.kind.dump(value)
-        if len(data) > limits.max_event_bytes:
-            raise PayloadTooLarge(
-                f"A message of {len(data)} bytes is over the limit of {limits.max_event_bytes}."
-            )
-        sent = Message(0, data, question=address.question, by=address.by, key=key)
-        most, most_bytes = limits.max_messages, limits.max_inbox_bytes
-        send = self._app.store.send
+        uploads = Uploads(uploads_in(value))  # also those that no field of the type takes
         try:
-            return await send(address.run_id, sent, most=most, most_bytes=most_bytes)
+            if address.kind.takes_files:
+                return await self._put_files(address, value, key, uploads)
+            data = self._checked(address.kind.dump(value))
+            return await self._send(address, self._message(address, data, key))
+        finally:
+            uploads.close()
+
+    def _checked(self, data: bytes) -> bytes:
+        limit = self._app.run_limits.max_event_bytes
+        if len(data) > limit:
+            raise PayloadTooLarge(f"A message of {len(data)} bytes is over the limit of {limit}.")
+        return data
+
+    @staticmethod
+    def _message(address: Recipient, data: bytes, key: str | None) -> Message:
+        return Message(0, data, question=address.question, by=address.by, key=key)
+
+    async def _send(self, address: Recipient, message: Message) -> Message:
+        limits, send = self._app.run_limits, self._app.store.send
+        most, most_bytes = limits.max_messages, limits.max_inbox_bytes
+        try:
+            return await send(address.run_id, message, most=most, most_bytes=most_bytes)
         except AlreadyAnswered as exc:
             if (first := exc.answer) is not None and address.is_reader:
                 exc.data = {"by": first.by, "at": iso_time(first.at)}
             raise
+
+    # Messages with files.
+
+    async def _put_files(
+        self, address: Recipient, value: object, key: str | None, uploads: Uploads
+    ) -> Message:
+        with uploads.collecting():
+            checked = address.kind.read(value)
+            encode = partial(address.kind.encode, checked, uploads)
+            data = self._checked(await carry_out(encode))
+        files = list(uploads.described.values())
+        token = new_token() if files else ""
+        attachment = Attachment(token, sum(each.size for each in files), data)
+        # With a key of its own, so that a repeat by the store's client is the same message.
+        message = self._message(address, attachment.data, key or token or None)
+        if not files:
+            return await self._send(address, message)
+        tasks = (await self._app.ready()).tasks
+        async with self._turn(address.run_id):
+            known = await self._known(address.run_id, message, attachment.size)
+            if known is not None:
+                return known
+            kept = self._app.files.of_message(address.run_id, token)
+            try:
+                await keep(kept, files)
+            except BaseException:
+                await carry_out(kept.forget)
+                raise
+            # The store can accept it although the caller is cancelled, so that is waited for.
+            task = tasks.own(self._accepted(address, message, kept))
+            outcome: Message | YieldwireError = await asyncio.shield(task)
+        if isinstance(outcome, YieldwireError):
+            raise outcome
+        return outcome
+
+    def _turn(self, run_id: str) -> asyncio.Lock:
+        turn = self._turns.get(run_id)
+        if turn is None:
+            turn = self._turns[run_id] = asyncio.Lock()
+        return turn
+
+    async def _known(self, run_id: str, message: Message, size: int = 0) -> Message | None:
+        """Return the accepted message that a message with files repeats.
+
+        Raises:
+            KeyReused: If its key belongs to another message.
+            InboxFull: If there is no room for ``size`` more bytes of files.
+        """
+        for known in await self._app.store.inbox(run_id, 0):
+            if known.key == message.key:
+                if repeats(message, known):
+                    return known
+                raise KeyReused
+            if (attachment := attachment_of(known.data)) is not None:
+                size += attachment.size
+        if size > self._app.run_limits.max_inbox_file_bytes:
+            raise InboxFull
+        return None
+
+    async def _accepted(
+        self, address: Recipient, message: Message, kept: RunBlobs
+    ) -> Message | YieldwireError:
+        """Send a message whose files are kept; delete them if it is refused."""
+        try:
+            return await self._send(address, message)
+        except StoreError as exc:
+            self._app.files.has_doubts = True  # the store can have the message
+            return exc
+        except YieldwireError as exc:
+            await carry_out(kept.forget)
+            if not isinstance(exc, KeyReused):
+                return exc
+            try:  # another process can have sent the same at the same moment
+                return await self._known(address.run_id, message) or exc
+            except YieldwireError as error:
+                return error
+        finally:
+            kept.release()

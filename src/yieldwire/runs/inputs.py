@@ -6,12 +6,9 @@ are written before the store has the run, so that no attempt ever misses one, an
 the run has ended, and again when it is purged, in case the process was killed in between.
 """
 
-import asyncio
-import logging
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json
 
@@ -24,14 +21,9 @@ from yieldwire.executors import Work
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES, Unreadable, check_readable
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.blocking import carry_out
+from yieldwire.runs.files import RunFiles, keep, reopened
 from yieldwire.runs.start import dump, record_of, uploads_in
-from yieldwire.stores import RunStore
 from yieldwire.stores.blobs import RunBlobs
-
-logger = logging.getLogger("yieldwire.app")
-
-_AT_ONCE: Final = 256
-"""How many runs are requested from the store at a time."""
 
 
 class NewRun:
@@ -57,13 +49,8 @@ class NewRun:
         Raises:
             StoreError: If they cannot be written.
         """
-        if self._files is None or not self._described:
-            return
-        try:
-            files = [(upload.sha256(), upload.file) for upload in self._described]
-            await carry_out(partial(self._files.keep, files))
-        except OSError as exc:
-            raise StoreError(f"Files cannot be kept: {exc.strerror or exc}.") from exc
+        if self._files is not None and self._described:
+            await keep(self._files, self._described)
 
     def hand_over(self) -> Work:
         """Return what the first attempt needs: the store has the run, which now owns the files."""
@@ -99,15 +86,10 @@ def _check_readable(dumped: bytes) -> None:
 
 
 class Inputs:
-    """Reads and stores the input of runs, for one store."""
+    """Reads and stores the input of runs."""
 
-    def __init__(self, store: RunStore) -> None:
-        self._store, self._blobs = store, store.blobs
-        self.has_doubts = False
-        """Whether a failed start can have left files behind."""
-
-    def _files(self, run_id: str) -> RunBlobs | None:
-        return None if self._blobs is None else self._blobs.of(run_id)
+    def __init__(self, files: RunFiles) -> None:
+        self.files, self._store = files, files.store
 
     async def read(
         self, action: Action[..., Any, Any], ctx: Context, data: object, *, detached: bool
@@ -142,7 +124,7 @@ class Inputs:
         if record.parent is not None:
             context |= {"parent": record.parent, "depth": ctx.depth}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
-        return NewRun(record, work, self._files(record.id) if uploads is not None else None)
+        return NewRun(record, work, self.files.of_input(record.id) if uploads is not None else None)
 
     async def find_after(self, failure: StoreError, start: NewRun) -> RunRecord:
         """Return the run of ``start`` if the store has it, although it failed to say so.
@@ -156,7 +138,7 @@ class Inputs:
             await start.drop()
         except BaseException as exc:
             start.close()
-            self.has_doubts = True  # the store can have the run, which then needs its files
+            self.files.has_doubts = True  # the store can have the run, which then needs its files
             if not isinstance(exc, StoreError):
                 raise
         raise failure
@@ -168,7 +150,7 @@ class Inputs:
             ValidationFailed: If the run's input no longer matches its action, or one of its
                 files is gone.
         """
-        files = self._files(run.id)
+        files = self.files.of_input(run.id)
         uploads = Uploads(reopen=None if files is None else partial(reopened, files))
         try:
             with uploads.collecting():
@@ -179,77 +161,3 @@ class Inputs:
             uploads.close()
             raise
         return Work(action=action, arguments=arguments, context=context, uploads=uploads)
-
-    async def forget(self, run_ids: Sequence[str]) -> None:
-        """Delete the files of runs that will have no further attempt."""
-        if self._blobs is not None and run_ids:
-            await carry_out(partial(_forget, [self._blobs.of(run_id) for run_id in run_ids]))
-
-    async def remove_leftovers(self) -> None:
-        """Delete files left by a crash: of runs that have ended, or were never created.
-
-        Files of a run that is being created are kept.
-
-        Raises:
-            StoreError: If the store cannot be asked.
-        """
-        if self._blobs is None:
-            return
-        pool = ThreadPoolExecutor(1)  # removed at once, as many applications never take files
-        try:
-            names = await carry_out(self._blobs.run_ids, pool)
-        except OSError as exc:
-            # Runs without files need no folder; a start with files gets an error.
-            logger.warning("cannot search for leftover files: %s", exc)
-            return
-        finally:
-            pool.shutdown(wait=False)
-        for start in range(0, len(names), _AT_ONCE):
-            some = names[start : start + _AT_ONCE]
-            are_needed = await asyncio.gather(*map(self._is_needed, some))
-            for name, is_needed in zip(some, are_needed, strict=True):
-                if not is_needed:
-                    await self._remove(name, self._blobs.of(name))
-        self.has_doubts = False
-
-    async def _is_needed(self, run_id: str) -> bool:
-        try:
-            return not (await self._store.get(run_id)).status.is_terminal
-        except NotFound:
-            return False
-
-    async def _remove(self, run_id: str, files: RunBlobs) -> None:
-        try:
-            # Checked again under the lock: the run can have been created since.
-            if await carry_out(files.seize) and not await self._is_needed(run_id):
-                logger.info("deleting files that no run needs: %s", run_id)
-                await carry_out(files.forget)
-        finally:
-            files.release()
-
-
-def _forget(kept: Iterable[RunBlobs]) -> None:
-    for files in kept:
-        files.forget()
-
-
-def reopened(files: RunBlobs, record: object) -> Upload:
-    """Return the upload for a record in a run's input.
-
-    Raises:
-        ValueError: If it is not a record, or its file is not kept.
-    """
-    match record:
-        case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
-            pass
-        case _:
-            raise ValueError("this is not a record of a file")
-    try:
-        file = files.open(digest)
-    except OSError as exc:
-        raise ValueError(f"the file {name!r} no longer exists") from exc
-    try:
-        return Upload(file, filename=name, content_type=kind)
-    except BaseException:
-        file.close()
-        raise

@@ -51,7 +51,10 @@ else:
 
 
 class RunBlobs(Protocol):
-    """The input files of one run. Every method blocks, and is called in a thread."""
+    """The files of one name: of a run's input, or of a message to it.
+
+    Every method blocks, and is called in a thread.
+    """
 
     def keep(self, files: Iterable[tuple[str, BinaryIO]], /) -> None:
         """Write every file under its name, safe from the end of the process; all or none.
@@ -88,14 +91,17 @@ class RunBlobs(Protocol):
 
 
 class Blobs(Protocol):
-    """Where the files of runs' inputs are kept until no attempt can need them."""
+    """Where the files of runs are kept until no attempt can need them.
 
-    def of(self, run_id: str, /) -> RunBlobs:
-        """Return the files of one run."""
+    A name is a run's id, or, for the files of one message to it, the id and more: ``r123~abc``.
+    """
+
+    def of(self, name: str, /) -> RunBlobs:
+        """Return the files of one name."""
         ...
 
     def run_ids(self) -> Sequence[str]:
-        """Return the runs that have files. It blocks, and is called in a thread.
+        """Return the names that have files. It blocks, and is called in a thread.
 
         Raises:
             OSError: If that cannot be read.

@@ -8,6 +8,7 @@ from yieldwire.asgi.pages import PageContent
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.markup import Markup, tag
 from yieldwire.asgi.pages.value import shown
+from yieldwire.describe.schema import has_file
 from yieldwire.errors import Json
 
 Question = Mapping[str, Json]
@@ -19,6 +20,7 @@ def question_form(question: Question, target: str) -> Form:
     return Form(
         title=question["prompt"],
         schema=question["schema"],
+        takes_files=has_file(question["schema"]),
         target=target,
         button="Answer",
         ids=f"question-{question['id']}",
