@@ -12,6 +12,7 @@ BIN := .venv/bin
 NPM := typescript/node_modules
 WEB := examples/web
 APPS := typescript/apps
+DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is the fallback for uv: on some machines only pip is configured with the package index.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
@@ -25,7 +26,7 @@ demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload || { code=$$?; \
 	[ $$code != 2 ] || echo "To serve the demo on another port: make demo PORT=$$(($(PORT) + 1))" >&2; exit $$code; }
 
-test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | /usr/bin/chromium /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx  ## Run the tests
+test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | $(DEBIAN)  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
@@ -123,14 +124,15 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
-# The browser tests use Debian's Chromium, with Debian's nginx in between, tests/eventpath counts with Debian's Valgrind,
+# The browser tests use Debian's Chromium as a headless shell, which takes half the time of the one with windows,
+# with Debian's nginx in between, tests/eventpath counts with Debian's Valgrind,
 # and tests/cli shows what a person sees in Debian's tmux.
 # RUNLEVEL=1 keeps Debian from starting nginx when it is installed.
-/usr/bin/chromium: PACKAGES := chromium fonts-dejavu-core
+/usr/bin/chromium-headless-shell: PACKAGES := chromium-headless-shell fonts-dejavu-core
 /usr/bin/tmux: PACKAGES := tmux
 /usr/bin/valgrind: PACKAGES := valgrind
 /usr/sbin/nginx: PACKAGES := nginx-light
-/usr/bin/chromium /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx:
+$(DEBIAN):
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
 	  $$as_root apt-get install -y -qq --no-install-recommends $(PACKAGES); } </dev/null >&2 \

@@ -1,4 +1,4 @@
-"""A real Chromium: one for all tests, and for each a profile of its own."""
+"""A real Chromium without windows: one for all tests, and for each a profile of its own."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -10,7 +10,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from tests.support.command import CommandServer
 from tests.support.server import ROOT
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -480,13 +480,13 @@ async def test_a_hundred_thousand_events_never_hold_the_page_up(url: str, page: 
 async def test_the_page_keeps_a_limited_number_of_bytes_of_events_and_says_so(
     url: str, page: Page
 ) -> None:
-    await open_action(page, url, "pour", events=60)
+    await open_action(page, url, "pour", events=40)
 
     await page.click("button#run")
     await expect(status(page)).to_have_text("completed", timeout=60_000)
     count = await page.locator("[data-role=event-count]").inner_text()
 
-    kept = re.fullmatch(r"61 · the last (\d+) are kept", count)
+    kept = re.fullmatch(r"41 · the last (\d+) are kept", count)
     assert kept is not None
     assert 30 <= int(kept[1]) <= 40
 
