@@ -1,6 +1,5 @@
 """The command line as a process of its own, and an application for it to serve and call."""
 
-import atexit
 import os
 import signal
 import subprocess
@@ -9,11 +8,10 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO
 
-from tests.cli.warm import Forked, Warm
+from tests.support.warm import Forked, Program, warm
 
 APP = '''
 import asyncio
@@ -205,22 +203,18 @@ class Command:
 @contextmanager
 def running(*arguments: str, cwd: Path, **env: str) -> Generator[Command, None, None]:
     """Run a command of the program, in a process that `Warm` becomes."""
+    program = Program(
+        module="yieldwire.cli", arguments=arguments, cwd=str(cwd), env={**os.environ, **env}
+    )
 
     def start(out: int, err: int) -> Forked:
-        return warm().start(arguments, cwd=cwd, env={**os.environ, **env}, out=out, err=err)
+        return warm().start(program, out, err)
 
     command = Command(start)
     try:
         yield command
     finally:
         command.kill()
-
-
-@cache
-def warm() -> Warm:
-    process = Warm()
-    atexit.register(process.close)
-    return process
 
 
 def run(*arguments: str, cwd: Path, **env: str) -> Ended:

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tests.support.server import BACKLOG, ROOT, STOP_SECONDS
+from tests.support.warm import Program, warm
 
 COMMANDS: Final[Mapping[str, str]] = {
     "uvicorn": f"uvicorn --port {{port}} --backlog {BACKLOG} --no-access-log",
@@ -56,17 +56,16 @@ class CommandServer:
 
     def start(self) -> None:
         """Start the server; who needs it waits until it is listening."""
-        words = self._command.format(port=self.port).split()
+        module, *arguments = self._command.format(port=self.port).split()
+        program = Program(
+            module=module,
+            arguments=[*arguments, self._target],
+            cwd=str(ROOT),
+            env=self._env,
+            is_group=True,
+        )
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *words, self._target],
-                cwd=ROOT,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            self.process = warm().start(program, log.fileno(), log.fileno())
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -109,7 +108,8 @@ class CommandServer:
 
     def kill(self) -> None:
         """End the whole group at once, and forget it."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def logs(self) -> str:

@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.warm import Program, warm
 from yieldwire import Actions
 
 T = TypeVar("T")
@@ -107,18 +107,11 @@ class ProcessServer:
         self.url: Final = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        fd = self._socket.fileno()
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.serve", self._target, str(fd)],
-                cwd=ROOT,
-                env=self._env,
-                pass_fds=[fd],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self._socket.close()
+        program = Program(
+            module="tests.support.serve", arguments=[self._target], cwd=str(ROOT), env=self._env
+        )
+        with self._log.open("wb") as log, self._socket:
+            self.process = warm().start(program, log.fileno(), log.fileno(), self._socket.fileno())
         return self
 
     def __exit__(self, *_: object) -> None:
