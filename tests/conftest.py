@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import inspect
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -75,6 +76,15 @@ def nothing_blocks_the_loop() -> Iterator[None]:
             for file, name in READ_ONCE:
                 functions.can_block_in(file, name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def the_root_logger_is_left_alone() -> Iterator[None]:
+    """What one test logs must not depend on which tests ran before."""
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    yield
+    assert (root.level, root.handlers) == (level, handlers)
 
 
 @pytest.fixture

@@ -45,7 +45,10 @@ def of_one_host(actions: Actions) -> ASGIApp:
 
 
 def litestar(actions: Actions) -> object:
-    return Litestar([asgi("/actions", is_mount=True, copy_scope=True)(actions)])
+    # Litestar would configure the root logger, for all tests that follow.
+    return Litestar(
+        [asgi("/actions", is_mount=True, copy_scope=True)(actions)], logging_config=None
+    )
 
 
 @pytest.mark.parametrize(
