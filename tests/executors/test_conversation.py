@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from tests.support.runs import SOON, first_chunk, opened, outcome
 from tests.support.virtual import VirtualLoop, run_virtually
@@ -16,7 +16,14 @@ from yieldwire.actions.context import RequestFacts
 from yieldwire.actions.run import Run
 from yieldwire.app import App
 from yieldwire.clock import Timing
-from yieldwire.errors import AnswerTimedOut, Json, LimitExceeded, RunEnded, UsageError
+from yieldwire.errors import (
+    AnswerTimedOut,
+    Json,
+    LimitExceeded,
+    RunEnded,
+    UsageError,
+    ValidationFailed,
+)
 from yieldwire.executors import RunLimits
 from yieldwire.hooks import Hooks
 from yieldwire.log.events import Event, EventType
@@ -505,6 +512,45 @@ async def test_a_later_attempt_finds_the_answer_and_the_log_has_it_once(app: App
     assert attempts == [1, 2, 3]
     assert (kinds.count("question"), kinds.count("answer")) == (1, 1)
     assert log[-2:] == [("chunk", "True"), ("done", {})]
+
+
+@pytest.mark.parametrize("is_caught", [True, False])
+async def test_an_answer_that_no_longer_matches_its_type_is_refused_to_the_later_attempt(
+    app: App,
+    is_caught: bool,  # noqa: FBT001 - of the parameters
+) -> None:
+    least = 0  # what another version of the action demands
+
+    def check(number: int) -> int:
+        if number < least:
+            raise ValueError(f"at least {least}")
+        return number
+
+    kind = Annotated[int, AfterValidator(check)]
+
+    @app.action(asks=kind, retries=AGAIN)
+    async def work(ctx: Context) -> int:
+        nonlocal least
+        try:
+            number = await ctx.ask(kind, "How many?")
+        except ValidationFailed:
+            if not is_caught:
+                raise
+            number = await ctx.ask(kind, "How many, at least 10?", id="again")
+        if ctx.attempt == 1:
+            least = 10
+            raise Flaky
+        return number
+
+    run = await app.start(work)
+    await asked(run)
+    await run.answer("1", 7)
+    if is_caught:
+        await asked(run, 2)
+        await run.answer("again", 12)
+
+    end = (await outcome(run)).end
+    assert end == ("done", {"result": 12}) if is_caught else end[1]["code"] == "VALIDATION_ERROR"
 
 
 def test_an_answer_between_two_attempts_counts() -> None:

@@ -314,6 +314,8 @@ class Context(Injected):
         """
         self._needed().checkpoints.save(value)
 
+    # With `retries=` the arguments are not checked: no type can describe a function's parameters
+    # together with a keyword of the method's own (PEP 612).
     @overload
     def step(
         self,
