@@ -11,16 +11,23 @@ from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
 from yieldwire.actions.start import Starter
-from yieldwire.app.configuration import EXECUTOR, STORE, open_store
+from yieldwire.app.blocking import BlockingProducing
+from yieldwire.app.configuration import (
+    EXECUTOR,
+    STORE,
+    claim_within,
+    open_executor,
+    open_store,
+)
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
+from yieldwire.app.producing import Producing
 from yieldwire.app.starting import Starts
 from yieldwire.app.working import Working
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json
 from yieldwire.executors import Executor, RunLimits, Work
 from yieldwire.executors.children import ORPHANED
-from yieldwire.executors.local import LocalExecutor
 from yieldwire.executors.services import Services
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
@@ -56,7 +63,8 @@ class App:
 
     Args:
         store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or your own store.
-        executor: Decides where runs are executed; by default in the process that starts them.
+        executor: Decides where runs are executed, by default in the process that starts them; or a
+            function that starts a job for a run's id, which uses `produce` or `produce_blocking`.
         signer: Makes and reads links for people without an account; by default there are none.
         access: Widens who can see a run beyond its owner.
         guards: Runs once at each start, in order.
@@ -76,7 +84,7 @@ class App:
         self,
         *,
         store: Annotated[str | RunStore, STORE] = "memory",
-        executor: Annotated[Executor, EXECUTOR] | None = None,
+        executor: Annotated[Executor | Callable[[str], object], EXECUTOR] | None = None,
         signer: Signer | None = None,
         access: Access | None = None,
         guards: Guards = (),
@@ -95,13 +103,14 @@ class App:
         self.action, self.feed = self.registry.action, self.registry.feed
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, clock)
-        self.executor: Final = executor or LocalExecutor()
+        self.executor: Final = open_executor(executor)
         self.run_limits: Final = run_limits or RunLimits()
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
         self.signer: Final = signer or Signer(None, None)
         # A store that is lost with its process needs no leases.
         self.lease = None if self.store.reach == "process" else self.timing.lease
+        self.claim_within = claim_within(self.executor, self.lease)
         self._access, self.max_runs = access, max_runs
         self.files, self._cancelling = RunFiles(self.store), set[str]()
         self.inputs = Inputs(self.files)
@@ -123,6 +132,11 @@ class App:
         self.inboxes: Final = Inboxes(self)
         self.tell: Final = self.inboxes.tell
         self.runs, self.family = Runs(self), Family(self)
+        producing = Producing(self)
+        self.produce: Final = producing.produce
+        self.produce_blocking: Final = BlockingProducing(
+            producing, open=self.open, close=self.close
+        ).produce
         self.start: Final = Starter[Context](DetachedStarting(self))
 
     # Opening and closing.
@@ -168,7 +182,7 @@ class App:
             shows_debug=lambda: self.debug,
             watch=self.watch,
         )
-        return Worker(services, self._load, self._ended, lease=self.lease)
+        return Worker(services, self.load, self._ended, lease=self.lease)
 
     async def prepare(self) -> None:
         """Check whether the store can be used, and delete files that a crash has left.
@@ -200,7 +214,7 @@ class App:
 
     async def _sweep_runs(self) -> None:
         opening = await self.ready()
-        changed = await self.store.sweep(lease=self.lease)
+        changed = await self.store.sweep(lease=self.claim_within)
         for run in changed:
             try:
                 await self._swept(opening, run)
@@ -243,7 +257,8 @@ class App:
 
     # The verbs.
 
-    def _load(self, run: RunRecord) -> Work:
+    def load(self, run: RunRecord, /) -> Work:
+        """Return what an attempt at a run needs: its action, and its arguments."""
         return self.inputs.load(run, self.registry.action_named(run.action))
 
     async def _ended(self, run: RunRecord) -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from yieldwire.clock import Clock
-from yieldwire.setting import Rule, having
+from yieldwire.executors import Executor
+from yieldwire.executors.external import ExternalExecutor
+from yieldwire.executors.local import LocalExecutor
+from yieldwire.setting import Rule, accepts, having
 from yieldwire.stores import RunStore
 from yieldwire.stores.guarded import METHODS, guarded
 from yieldwire.stores.memory import MemoryStore
@@ -103,10 +106,27 @@ _EXAMPLES: Final = ", ".join(dict.fromkeys(repr(each.example) for each in SCHEME
 STORE: Final = Rule(_is_store, f"{_EXAMPLES} or a store object", _hint)
 """The rule for the setting ``store``."""
 
-EXECUTOR: Final = having(
-    "open", "enqueue", "close", wanted="an executor, which has open(), enqueue() and close()"
+_EXECUTOR: Final = having("open", "enqueue", "close", wanted="")
+EXECUTOR: Final = Rule(
+    lambda value: _EXECUTOR.fits(value) or (not isinstance(value, type) and accepts(value, 1)),
+    "an executor, which has open(), enqueue() and close(), or a function of a run's id",
+    _EXECUTOR.hint,
 )
 """The rule for the setting ``executor``."""
+
+
+def open_executor(executor: Executor | Callable[[str], object] | None) -> Executor:
+    """Return the executor for a setting, which `EXECUTOR` allows."""
+    if executor is None:
+        return LocalExecutor()
+    if _EXECUTOR.fits(executor):
+        return cast("Executor", executor)
+    return ExternalExecutor(cast("Callable[[str], object]", executor))
+
+
+def claim_within(executor: Executor, lease: float | None) -> float | None:
+    """Return how many seconds a new run waits for its process; ``None``: the store's default."""
+    return executor.claim_within if isinstance(executor, ExternalExecutor) else lease
 
 
 def open_store(store: str | RunStore, clock: Clock | None) -> RunStore:

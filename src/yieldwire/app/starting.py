@@ -30,7 +30,7 @@ class Startable(Protocol):
     watch: Watch
     check: Callable[[Caller], None]
     max_runs: int | None
-    lease: float | None
+    claim_within: float | None
 
     @property
     def registry(self) -> Registry:
@@ -96,7 +96,7 @@ class Starts:
         start = await app.inputs.read(action, ctx, data, detached=request.detached)
         try:
             opening, key = app.lifetime.current, request.key
-            admission = admission_of(action, start.record, key, app.max_runs, app.lease)
+            admission = admission_of(action, start.record, key, app.max_runs, app.claim_within)
             start.record = start.record.changed(**urls) if urls else start.record
             await start.keep()
         except BaseException:

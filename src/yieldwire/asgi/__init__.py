@@ -47,7 +47,8 @@ class Actions:
         identify: Identifies the caller of every request. Without it everybody is anonymous.
         access: Widens who can see a run beyond its owner.
         store: Where runs are kept.
-        executor: Decides where runs are executed; by default in the process that starts them.
+        executor: Decides where runs are executed, by default in the process that starts them; or a
+            function that starts a job elsewhere for a run's id.
         secret: Signs links for people without an account: at least 32 characters, or a list of
             such secrets, of which the first signs and all are accepted.
         url: The URL at which browsers reach this application, for those links.
@@ -81,7 +82,7 @@ class Actions:
         identify: Identify | None = None,
         access: Access | None = None,
         store: Annotated[str | RunStore, STORE] = "memory",
-        executor: Annotated[Executor, EXECUTOR] | None = None,
+        executor: Annotated[Executor | Callable[[str], object], EXECUTOR] | None = None,
         secret: Secrets | None = None,
         url: PublicURL | None = None,
         guards: Guards = (),

@@ -151,7 +151,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-class Beside:
+class SideServer:
     """A small server for a process whose main work is something else, which also stops it.
 
     It configures logging as for `serve`.

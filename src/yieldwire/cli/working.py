@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from yieldwire.asgi import Actions
 from yieldwire.cli.output import note
-from yieldwire.cli.server import Beside, listen, url_of
+from yieldwire.cli.server import SideServer, listen, url_of
 from yieldwire.cli.source import load_source
 from yieldwire.errors import UsageError
 
@@ -40,9 +40,9 @@ def work(
     if listener is not None:
         place = url_of(listener, "")
         told += f"; its health is at {place}live and {place}ready"
-    beside = Beside(_health_app(applications))
-    with beside.runner() as runner:
-        runner.run(_work(applications, beside, listener, told))
+    side = SideServer(_health_app(applications))
+    with side.runner() as runner:
+        runner.run(_work(applications, side, listener, told))
 
 
 def _assign(
@@ -76,7 +76,7 @@ def _assign(
 
 async def _work(
     applications: Sequence[Actions],
-    beside: Beside,
+    side: SideServer,
     listener: socket.socket | None,
     told: str,
 ) -> None:
@@ -94,7 +94,7 @@ async def _work(
         for actions in applications:
             await stack.enter_async_context(actions.app.lifetime.held())
         if listener is not None:
-            await stack.enter_async_context(beside.serve(listener))
+            await stack.enter_async_context(side.serve(listener))
         note(told)
         await stop.wait()
         for actions in applications:

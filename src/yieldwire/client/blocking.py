@@ -5,77 +5,22 @@ and a generator would save little. Tests compare its names and signatures with t
 of the asynchronous client.
 """
 
-import asyncio
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from yieldwire.client.asynchronous import AsyncClient
 from yieldwire.client.body import Input
 from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
 from yieldwire.client.wire import ApplicationURL, HeaderFields, Token
-from yieldwire.errors import Json, UsageError
+from yieldwire.errors import Json
 from yieldwire.log.events import Event
+from yieldwire.loopthread import LoopThread
 from yieldwire.setting import settings
 
 T = TypeVar("T")
-
-
-class _Loop:
-    """An event loop in a daemon thread."""
-
-    def __init__(self) -> None:
-        ready: Future[asyncio.AbstractEventLoop] = Future()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(
-            target=asyncio.run, args=(self._serve(ready),), name="yieldwire-client", daemon=True
-        )
-        self._thread.start()
-        self._loop = ready.result()
-
-    async def _serve(self, ready: "Future[asyncio.AbstractEventLoop]") -> None:
-        ready.set_result(asyncio.get_running_loop())
-        await self._stop.wait()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        if self._loop.is_closed():
-            coroutine.close()
-            raise UsageError("The client is closed.")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()  # Ctrl-C in this thread cancels the work in the other one
-            raise
-
-    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
-        async def step() -> T:
-            return await anext(items)
-
-        try:
-            while True:
-                yield self.run(step())
-        except StopAsyncIteration:
-            return
-        finally:
-            if not self._loop.is_closed():
-                self.run(_closed(items))
-
-    def close(self, last: Coroutine[Any, Any, None]) -> None:
-        if self._loop.is_closed():
-            last.close()
-        else:
-            self.run(last)
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join()
-
-
-async def _closed(items: AsyncGenerator[Any, None]) -> None:
-    await items.aclose()
 
 
 class _Closing(ABC):
@@ -99,7 +44,7 @@ class _Closing(ABC):
 class BlockingRun(_Closing):
     """A run on a server, for blocking code. See `RemoteRun`."""
 
-    def __init__(self, loop: _Loop, run: RemoteRun) -> None:
+    def __init__(self, loop: LoopThread, run: RemoteRun) -> None:
         self._loop, self._run = loop, run
 
     @property
@@ -186,7 +131,7 @@ class Client(_Closing):
         patience: Patience | None = None,
     ) -> None:
         self._client = AsyncClient(url, token=token, headers=headers, patience=patience)
-        self._loop = _Loop()
+        self._loop = LoopThread("yieldwire-client")
 
     def close(self) -> None:
         """Stop reading every run, and end the thread."""

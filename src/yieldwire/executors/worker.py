@@ -98,7 +98,7 @@ class Worker:
             audience = self._audiences[run_id] = Audience()
         return audience
 
-    async def execute(self, run_id: str, /) -> None:
+    async def execute(self, run_id: str, prepared: Prepared | None = None, /) -> None:
         """Execute a run, and return when this process is done with it.
 
         An engine calls this for each id that it delivers, in the event loop of the application.
@@ -115,7 +115,7 @@ class Worker:
             await asyncio.wait({task})
         if self._is_closing:
             raise Unavailable
-        self.begin(run_id)
+        self.begin(run_id, prepared)
         task = self._queued[run_id]
         try:
             await asyncio.wait({task})
