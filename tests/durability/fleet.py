@@ -99,7 +99,10 @@ async def drain(
     fleet.notes.touch()
     async with AsyncExitStack() as stack:
         web = await stack.enter_async_context(_web_process(store))
-        ids = {name: [await _start(web, name) for _ in range(runs // 2)] for name in NAMES}
+        ids: dict[str, list[str]] = {name: [] for name in NAMES}
+        for _ in range(runs // 2):
+            for name in NAMES:
+                ids[name].append(await _start(web, name))
         stack.callback(fleet.close)
         fleet.start()
         await _until_started(fleet, 1)

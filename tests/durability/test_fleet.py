@@ -1,16 +1,27 @@
 """Workers share the runs of a queue, and a worker that is killed loses none."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.durability.fleet import drain
+from tests.support.valkey import RedisServer
+
+
+@pytest.fixture(params=["sqlite", "valkey"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/runs.db"
+    else:
+        with RedisServer() as server:
+            yield server.url
 
 
 async def test_a_growing_fleet_executes_every_run_although_workers_are_killed(
-    tmp_path: Path,
+    store: str, tmp_path: Path
 ) -> None:
-    store = f"sqlite:///{tmp_path}/runs.db"
+    figures = await drain(tmp_path, store, runs=80, workers=2, kills=2, seed=1)
 
-    figures = await drain(tmp_path, store, runs=120, workers=2, kills=2, seed=1)
-
-    assert figures.runs == 120
+    assert figures.runs == 80
     assert figures.interrupted + figures.restarted >= 1
