@@ -91,6 +91,24 @@ async def test_a_batch_is_stopped_by_its_button(demo: str, page: Page) -> None:
     await expect(page.locator("[data-role=error]")).to_contain_text("CANCELLED")
 
 
+async def test_a_report_shows_the_progress_of_the_whole_and_its_chapters_below_it(
+    demo: str, page: Page
+) -> None:
+    await page.goto(f"{demo}#/action/write_report")
+    await page.fill("form#action-form [name=pause]", "0.01")
+    await page.evaluate(WATCH_THE_BAR)
+
+    await page.click("button#run")
+    await expect(page.locator("[data-role=result]")).to_contain_text("8 chapters, 136 words")
+    seen: list[float] = await page.evaluate("seen")
+    whole = page.locator("#runs tr", has_text="write_report")
+    await whole.get_by_role("button", name="8 children").click()
+
+    assert (seen[-1], seen) == (8, sorted(seen))
+    assert await page.locator("article progress[data-role=progress]").get_attribute("max") == "8"
+    await expect(page.locator('#runs tr[data-depth="1"]')).to_have_count(8)
+
+
 async def test_an_event_source_survives_a_cut_without_a_gap_and_stays_closed_at_the_end(
     demo: str, page: Page
 ) -> None:

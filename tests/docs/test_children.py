@@ -48,6 +48,14 @@ async def test_the_chunks_and_the_result_of_a_child_are_passed_on(guide: Actions
     assert [chunk["text"] async for chunk in run] == ["a.csv: 3 rows\n", "again: 3 rows\n"]
 
 
+async def test_a_blocking_action_follows_runs_too(guide: Actions) -> None:
+    run = await start(guide, "import_with_a_header", names=["a.csv", "b.csv", "c.csv"])
+
+    chunks = [chunk.get("text", chunk.get("current")) async for chunk in run]
+    assert chunks == ["a.csv: 3 rows\n", 1, 2]
+    assert await run.result() == 9
+
+
 async def test_a_run_in_the_background_has_an_id(guide: Actions) -> None:
     run = await start(guide, "import_in_the_background", name="a.csv")
 

@@ -10,10 +10,19 @@ from typing import ClassVar
 
 import pytest
 
-from examples import approval, batch, clock, demo, import_airports, plain_form, typewriter
+from examples import (
+    approval,
+    batch,
+    clock,
+    demo,
+    import_airports,
+    plain_form,
+    report,
+    typewriter,
+)
 from tests.support.kept import kept
 from yieldwire import ActionError, Actions, Timing, Upload
-from yieldwire.stores import Reach
+from yieldwire.stores import Query, Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import MovingClock
 
@@ -232,7 +241,15 @@ async def test_the_clock_continues_until_it_is_stopped(actions: Actions) -> None
 def test_the_demo_has_the_actions_of_every_example() -> None:
     names = [action.name for action in demo.actions.app.registry.actions]
 
-    assert names == ["import_airports", "typewriter", "write_invoices", "clock", "publish"]
+    assert names == [
+        "import_airports",
+        "typewriter",
+        "write_invoices",
+        "clock",
+        "publish",
+        "write_report",
+        "write_chapter",
+    ]
 
 
 def test_the_plain_form_posts_to_an_action_without_any_script() -> None:
@@ -261,3 +278,13 @@ async def test_a_draft_is_published_once_somebody_has_approved_it() -> None:
         ]
 
     assert told == ["Published.", "Not published. Too early."]
+
+
+async def test_the_report_writes_each_chapter_in_a_run_of_its_own(actions: Actions) -> None:
+    run = await actions.start(report.write_report, {"chapters": ["Risks", "Outlook"], "pause": 0})
+
+    told = [(chunk["current"], chunk["total"]) async for chunk in run]
+    children = await actions.runs.find(Query(everyone=True, parent=run.id))
+    assert told == [(1, 2), (2, 2)]
+    assert await run.result() == "2 chapters, 34 words"
+    assert [child.action for child in children] == ["write_chapter"] * 2
