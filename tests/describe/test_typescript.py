@@ -355,6 +355,14 @@ def test_answers_are_known_by_their_names_and_messages_come_last() -> None:
     assert "  publish?: unknown\n" in declaration(text, "Decision")  # it belongs to the caller
 
 
+def test_a_file_in_an_answer_or_a_message_is_a_file_or_a_blob() -> None:
+    file = {"type": "string", "format": "binary"}
+
+    text = typescript([action(asks={"Upload": file}, inbox={"type": "array", "items": file})])
+
+    assert "{ Upload: File | Blob }, Files>" in text
+
+
 def test_an_action_that_only_asks_or_only_takes_messages_has_no_more_types_than_that() -> None:
     asking = typescript([action(asks={"bool": {"type": "boolean"}}, inbox=None)])
     taking = typescript([action(asks={}, inbox={"type": "boolean"})])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
+from io import BytesIO
 from typing import Annotated, Any
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BaseModel
 
 from tests.support.runs import SOON, first_chunk, opened, outcome
 from tests.support.virtual import VirtualLoop, run_virtually
-from yieldwire import Context, Result, Retry
+from yieldwire import Context, Result, Retry, Upload
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import RequestFacts
 from yieldwire.actions.run import Run
@@ -457,6 +458,55 @@ async def test_a_blocking_action_asks_and_receives_in_its_own_thread(app: App) -
 
     assert [value for kind, value in log if kind == "chunk"] == ["before", "answer True", "a", "b"]
     assert [kind for kind, _ in log][:4] == ["chunk", "question", "answer", "chunk"]
+
+
+async def test_a_blocking_action_gets_files_that_are_open_and_close_with_it(app: App) -> None:
+    got: list[Upload] = []
+
+    @app.action(asks=Upload, inbox=list[Upload])
+    def work(ctx: Context) -> Iterator[str]:
+        got.append(ctx.blocking.ask(Upload, "Which file?"))
+        got.extend(ctx.blocking.receive(list[Upload]) or [])
+        for file in got:
+            yield file.file.read().decode()
+
+    run = await app.start(work)
+    await asked(run)
+    await run.answer("1", BytesIO(b"a"))
+    await run.send([BytesIO(b"b"), BytesIO(b"c")])
+
+    assert (await outcome(run)).chunks[2:] == ["a", "b", "c"]
+    await app.close()
+    assert all(file.file.closed for file in got)
+
+
+async def test_a_default_has_no_file(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    @app.action(asks=Upload)
+    async def work(ctx: Context) -> None:
+        await ctx.ask(Upload, "Which file?", timeout=1, default=Upload(BytesIO(b"a")))
+
+    await outcome(await app.start(work))
+
+    assert "ask(): default= has a file, or does not match Upload" in caplog.text
+
+
+async def test_a_message_whose_files_were_being_opened_is_received_again(app: App) -> None:
+    is_sent = asyncio.Event()
+
+    @app.action(inbox=Upload)
+    async def work(ctx: Context) -> str:
+        await is_sent.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):  # over before a thread can open it
+                await ctx.receive(Upload)
+        file = await ctx.receive(Upload, timeout=SOON)
+        return "" if file is None else file.filename
+
+    run = await app.start(work)
+    await run.send(Upload(BytesIO(b"a"), filename="a.jpg"))
+    is_sent.set()
+
+    assert await run.result() == "a.jpg"
 
 
 async def test_a_blocking_action_that_asks_can_be_cancelled(app: App) -> None:

@@ -124,6 +124,20 @@ async def test_files_reach_every_attempt_and_are_deleted_with_the_run(app: App) 
     assert open_files() <= before
 
 
+async def test_a_file_of_the_input_reaches_an_attempt_after_an_error(app: App) -> None:
+    @app.action(retries=Retry(1, backoff=0.0, on=(Flaky,)))
+    async def count(file: Upload, ctx: Context) -> int:
+        content = await file.read()
+        if ctx.attempt == 1:
+            raise Flaky
+        return len(content)
+
+    heard = await outcome(await app.start(count, {"file": BytesIO(b"abc")}))
+
+    assert heard.end[1] == {"result": 3}
+    await check_that_none_is_left(app)
+
+
 async def test_the_log_has_the_record_of_a_file_and_nothing_of_its_content(app: App) -> None:
     run = await asked(app)
 

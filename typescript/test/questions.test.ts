@@ -134,6 +134,15 @@ describe("an answer", () => {
     expect([...(posts()[0]?.body as FormData).keys()]).toEqual([":input", "0"]);
   });
 
+  test("can be a file", async () => {
+    const { run, posts } = await followed(accepted);
+
+    await run.answer("1", new File(["x"], "scan.png"));
+
+    const form = posts()[0]?.body as FormData;
+    expect([form.get(":input"), (form.get("0") as File).name]).toEqual(['{"input":"scan.png","files":[""]}', "scan.png"]);
+  });
+
   // A row of "What happens when" in the docs.
   test("outlives its page if it is small enough for that", async () => {
     const kept: (boolean | undefined)[] = [];

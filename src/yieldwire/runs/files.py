@@ -7,8 +7,8 @@ deleted with the run. Files are kept before the store has the run or the message
 that keeps them holds a lock until then. After a crash in between, files that can be locked, and
 that neither a run nor a message refers to, are deleted when an application opens.
 
-If the store does not outlive the process, the files of messages are kept in the process. Those of
-an input need no keeping then: its first attempt has them.
+If the store does not outlive the process, files are kept in the process. Those of an input are
+then kept only if the action is tried again: its first attempt has them anyway.
 """
 
 import asyncio
@@ -47,9 +47,13 @@ class RunFiles:
         self.has_doubts = False
         """Whether a start or a message that failed can have left files behind."""
 
-    def of_input(self, run_id: str) -> RunBlobs | None:
-        """Return the files of a run's input; ``None`` if they are not kept."""
-        return None if self._held is not None else self.blobs.of(run_id)
+    def keeps_input(self, action: Action[..., Any, Any]) -> bool:
+        """Whether the files of an input are kept, because another attempt can need them."""
+        return self._held is None or action.retry.attempts > 0
+
+    def of_input(self, run_id: str) -> RunBlobs:
+        """Return the files of a run's input."""
+        return self.blobs.of(run_id)
 
     def of_message(self, run_id: str, token: str) -> RunBlobs:
         """Return the files of a message to a run."""

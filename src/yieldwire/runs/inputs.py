@@ -1,7 +1,7 @@
 """The input of runs, from the start that brings it to the last attempt that needs it.
 
 The process that validates an input has its arguments in memory; every other one reads them from
-the run's record and from the files stored with it. If the store outlives the process, the files
+the run's record and from the files stored with it. If another attempt can need them, the files
 are written before the store has the run, so that no attempt ever misses one, and deleted when
 the run has ended, and again when it is purged, in case the process was killed in between.
 """
@@ -124,7 +124,8 @@ class Inputs:
         if record.parent is not None:
             context |= {"parent": record.parent, "depth": ctx.depth}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
-        return NewRun(record, work, self.files.of_input(record.id) if uploads is not None else None)
+        are_kept = uploads is not None and self.files.keeps_input(action)
+        return NewRun(record, work, self.files.of_input(record.id) if are_kept else None)
 
     async def find_after(self, failure: StoreError, start: NewRun) -> RunRecord:
         """Return the run of ``start`` if the store has it, although it failed to say so.
@@ -151,7 +152,7 @@ class Inputs:
                 files is gone.
         """
         files = self.files.of_input(run.id)
-        uploads = Uploads(reopen=None if files is None else partial(reopened, files))
+        uploads = Uploads(reopen=partial(reopened, files))
         try:
             with uploads.collecting():
                 arguments = action.signature.validate(from_json(run.input))
