@@ -57,6 +57,22 @@ async def test_a_shared_feed_is_stopped_for_all_of_its_readers(url: str, page: P
     await expect(panel.locator("[data-role=error]")).not_to_contain_text("FORBIDDEN")
 
 
+async def test_a_webhook_that_was_given_up_is_shown_with_the_reason_and_sent_again(
+    url: str, page: Page
+) -> None:
+    panel = await start(page, url, "report", topic="tides", days=3)
+    webhooks = panel.locator("[data-role=webhooks]")
+    await expect(webhooks.locator("summary")).to_contain_text("1 given up")
+
+    await webhooks.locator("summary").click()
+    await expect(webhooks.locator("li")).to_contain_text(
+        "run.ended to https://127.0.0.1/…: given up after 1 try: the host has no address"
+    )
+    await webhooks.get_by_role("button", name="Send now").click()
+
+    await expect(webhooks.locator("li")).to_contain_text("given up after 2 tries")
+
+
 async def test_a_run_is_repeated_with_its_own_input_not_that_of_the_form(
     url: str, page: Page
 ) -> None:

@@ -1,13 +1,16 @@
 """Every run, as the developer page asks for it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.support.calls import Call, Fields, get, post, send
+from tests.support.receiver import SECRET
 from tests.support.world import ALICE, BOB, NOBODY, WHOLE, opened, wait_for_end, world
 from yieldwire import Actions, devtools
+from yieldwire.webhooks import Webhook
 
 
 @pytest.fixture
@@ -124,11 +127,56 @@ async def test_a_shared_feed_is_cancelled_for_all_of_its_readers(site: Actions) 
     assert (await listed(site))["runs"][0]["status"] == "cancelled"
 
 
+async def test_a_run_has_the_webhooks_that_were_not_delivered_and_sends_them_again() -> None:
+    # Requests to private addresses are refused, so none is sent.
+    lost = Webhook("https://127.0.0.1/?token=t", SECRET, schedule=[])
+    waits = Webhook("https://127.0.0.2", SECRET, schedule=[600.0, 600.0])
+    actions = await asyncio.to_thread(Actions, webhooks=[lost, waits])
+
+    @actions.action
+    async def double(n: int) -> int:
+        return 2 * n
+
+    devtools.attach(actions)
+    async with opened(actions) as site:
+        run_id = (await send(site, post("/double", {"n": 1}))).headers["run-id"]
+        first = await tried(site, run_id, times=1)
+        again = await send(site, post(f"/dev/runs/{run_id}/webhooks", {}))
+        second = await tried(site, run_id, times=2)
+        (entry,) = (await listed(site))["runs"]
+
+    assert [(each["type"], each["url"]) for each in first] == [
+        ("run.ended", "https://127.0.0.1/…"),
+        ("run.ended", "https://127.0.0.2/…"),
+    ]
+    assert all("no address that is allowed" in each["failure"] for each in [*first, *second])
+    assert (again.status, entry["hasWebhooks"]) == (200, True)
+
+
+async def tried(site: Actions, run_id: str, *, times: int) -> Any:  # noqa: ANN401 - JSON
+    """Return the two webhooks of a run when that many tries of each have failed."""
+    async with asyncio.timeout(30.0):
+        while True:
+            found = (await send(site, get(f"/dev/runs/{run_id}"))).json()["webhooks"]
+            lost, waits = (each["againIn"] for each in found)
+            has_failed = lost is None and waits > 500.0  # else a try is under way
+            if has_failed and [each["tries"] for each in found] == [times] * 2:
+                return found
+            await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("query", ["status=lost", "limit=0", "limit=x"])
 async def test_an_invalid_query_is_refused(site: Actions, query: str) -> None:
     assert (await send(site, get(f"/dev/runs?{query}"))).status == 400
 
 
-@pytest.mark.parametrize("call", [get("/dev/runs/rNone"), post("/dev/runs/rNone/cancel", {})])
+@pytest.mark.parametrize(
+    "call",
+    [
+        get("/dev/runs/rNone"),
+        post("/dev/runs/rNone/cancel", {}),
+        post("/dev/runs/rNone/webhooks", {}),
+    ],
+)
 async def test_a_run_that_does_not_exist_is_not_found(site: Actions, call: Call) -> None:
     assert (await send(site, call)).status == 404

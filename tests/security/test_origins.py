@@ -268,6 +268,7 @@ async def test_on_loopback_no_route_answers_to_a_name_of_the_web(host: str | Non
     async with opened(actions) as site:
         targets = [*ADDRESSES, ("GET", "/"), ("GET", "/dev/dev.js")]
         targets += [("GET", "/dev/runs"), ("GET", "/dev/runs/r"), ("POST", "/dev/runs/r/cancel")]
+        targets += [("POST", "/dev/runs/r/webhooks")]
 
         statuses = {
             (await send(site, Call(method=method, target=target, host=host))).status

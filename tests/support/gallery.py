@@ -11,6 +11,7 @@ from pydantic import AnyUrl, BaseModel, Field, SecretStr
 from starlette.requests import HTTPConnection
 
 from yieldwire import ActionError, Actions, Context, Progress, Result, Retry, Text, Upload, devtools
+from yieldwire.webhooks import Webhook
 
 Markdown = Annotated[str, Field(json_schema_extra={"contentMediaType": "text/markdown"})]
 Image = Annotated[
@@ -57,7 +58,14 @@ def identify(request: HTTPConnection) -> str | None:
     return request.headers.get("authorization", "").removeprefix("Bearer ") or None
 
 
-actions = Actions(identify=identify)
+# Requests to private addresses are refused, so it is given up at once.
+lost = Webhook(
+    "https://127.0.0.1/?token=t",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+    actions=["report"],
+    schedule=[],
+)
+actions = Actions(identify=identify, webhooks=[lost])
 
 
 class Speed(StrEnum):

@@ -41,6 +41,7 @@ def attach(actions: Actions) -> None:
         ("dev", "runs"): {"GET": runs.answer_list},
         ("dev", "runs", "{}"): {"GET": runs.answer_run},
         ("dev", "runs", "{}", "cancel"): {"POST": runs.cancel},
+        ("dev", "runs", "{}", "webhooks"): {"POST": runs.send_webhooks},
     }
     # Once to come first, and once more to replace the application's own.
     actions.site.routes = {**pages, **assets, **actions.site.routes, **pages}

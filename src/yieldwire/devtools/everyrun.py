@@ -16,6 +16,8 @@ from yieldwire.log.run import RunRecord
 from yieldwire.log.snapshot import summary
 from yieldwire.runs.access import Caller
 from yieldwire.stores import Query
+from yieldwire.stores.deliveries import Outstanding
+from yieldwire.webhooks.destination import shown_url
 
 SCANNED: Final = 2_000
 """The maximum of runs that one search looks at; its ``next`` continues from there."""
@@ -45,14 +47,31 @@ class EveryRun:
     async def answer_run(
         self, site: Site, exchange: Exchange, _caller: Caller, run_id: str
     ) -> None:
-        """Answer ``GET {base}/dev/runs/{id}``: the entry of one run, with its whole input."""
+        """Answer ``GET {base}/dev/runs/{id}``: the entry of one run, and what a list leaves out.
+
+        That is its whole input, and the webhooks that their receivers have not confirmed.
+        """
         run = await _record(site, run_id)
-        facts = {"input": from_json(run.input), "detached": run.detached}
+        outstanding = await site.app.webhooks.outstanding(run.id) if _has_webhooks(run) else ()
+        facts = {
+            "input": from_json(run.input),
+            "detached": run.detached,
+            "webhooks": [*map(_webhook, outstanding)],
+        }
         await exchange.answer_json(200, {**self._entry(run), **facts}, PRIVATE)
 
     async def cancel(self, site: Site, exchange: Exchange, _caller: Caller, run_id: str) -> None:
         """Answer ``POST {base}/dev/runs/{id}/cancel``: also for a feed that all readers share."""
         run = await site.app.cancel((await _record(site, run_id)).id)
+        await exchange.answer_json(200, {"runId": run.id, "status": run.status.value})
+
+    async def send_webhooks(
+        self, site: Site, exchange: Exchange, _caller: Caller, run_id: str
+    ) -> None:
+        """Answer ``POST {base}/dev/runs/{id}/webhooks``: send what is outstanding now."""
+        run = await _record(site, run_id)
+        for each in await site.app.webhooks.outstanding(run.id):
+            await site.app.webhooks.send_again(each.delivery)
         await exchange.answer_json(200, {"runId": run.id, "status": run.status.value})
 
     def _entry(self, run: RunRecord) -> dict[str, Json]:
@@ -61,6 +80,7 @@ class EveryRun:
             "owner": run.owner,
             "shared": run.is_shared,
             "brief": _brief(run.input),
+            "hasWebhooks": _has_webhooks(run),
             "blocked": self._watch.blocked.get(run.id),
         }
 
@@ -90,6 +110,21 @@ def _has(run: RunRecord, words: Sequence[str]) -> bool:
     facts = [run.id, run.action, run.status.value, run.owner or "", *run.labels, run.input.decode()]
     text = " ".join(facts).casefold()
     return all(word in text for word in words)
+
+
+def _has_webhooks(run: RunRecord) -> bool:
+    return bool(run.webhooks or run.question_webhooks)
+
+
+def _webhook(outstanding: Outstanding) -> dict[str, Json]:
+    delivery, again_in = outstanding
+    return {
+        "type": delivery.type,
+        "url": shown_url(delivery.url),
+        "tries": delivery.tries,
+        "failure": delivery.failure,
+        "againIn": again_in,
+    }
 
 
 async def _record(site: Site, run_id: str) -> RunRecord:

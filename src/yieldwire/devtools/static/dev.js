@@ -78,6 +78,7 @@ const panels = new Panels(place("panels"), {
   client,
   actionOf: (name) => actions.find((action) => action.name === name),
   loadRun: (id) => load(`dev/runs/${encodeURIComponent(id)}`),
+  sendWebhooks: (id) => load(`dev/runs/${encodeURIComponent(id)}/webhooks`, {}, "POST"),
   stopForAll: (id) => load(`dev/runs/${encodeURIComponent(id)}/cancel`, {}, "POST"),
   curlOf: (id) =>
     curlOfRun({ url: urlOf(`runs/${encodeURIComponent(id)}/events`), isAuthorized: authorization !== "" }),

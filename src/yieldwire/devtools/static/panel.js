@@ -10,6 +10,7 @@ import { Spark } from "./spark.js";
 import { TerminalBox } from "./terminal.js";
 import { Timeline } from "./timeline.js";
 import { startOf, Times } from "./times.js";
+import { Webhooks } from "./webhooks.js";
 
 /**
  * @typedef {import("../client.js").Run} Run
@@ -20,6 +21,7 @@ import { startOf, Times } from "./times.js";
  * @property {(id: string) => string} curlOf
  * @property {(id: string) => Promise<RunInfo>} loadRun
  * @property {(id: string, after: string) => Promise<import("./times.js").TimedPage>} loadTimes
+ * @property {(id: string) => Promise<void>} sendWebhooks Send what is outstanding now.
  * @property {(id: string) => Promise<void>} stopForAll Cancel a feed for all of its readers.
  * @property {(action: string, input: Record<string, unknown>, isDetached: boolean) => void} onAgain
  * @property {(action: string, input: Record<string, unknown>) => void} onEdit
@@ -27,7 +29,7 @@ import { startOf, Times } from "./times.js";
  * @property {(panel: Panel) => void} onClose
  */
 
-/** @typedef {import("./record.js").RunFacts & import("./times.js").Started & { action: string, endedAt: string | null, detached?: boolean }} RunInfo */
+/** @typedef {import("./record.js").RunFacts & import("./times.js").Started & { action: string, endedAt: string | null, detached?: boolean, seq?: number, status?: string, hasWebhooks?: boolean, webhooks?: readonly import("./webhooks.js").Outstanding[] }} RunInfo */
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const LAST = new Set(["done", "error", "cancelled"]);
@@ -56,6 +58,10 @@ export class Panel {
   #delete = this.#verb("delete", "Delete", "Delete the run and its log", () => this.#forget());
   #againButton = this.#verb("again", "Run again", "Start the action with the same input", () => this.again());
   #record;
+  #webhooks = new Webhooks({
+    load: async () => (await this.#page.loadRun(this.run.id ?? "")).webhooks ?? [],
+    retry: () => this.#page.sendWebhooks(this.run.id ?? ""),
+  });
   #terminal = new TerminalBox();
   #unsubscribe = () => {};
   #startedAt = Date.now();
@@ -109,6 +115,7 @@ export class Panel {
       this.#output.element,
       this.#timeline.element,
       this.#record.element,
+      this.#webhooks.element,
       this.#terminal.element,
     ];
     this.element = el("article", { class: "panel", tabindex: "-1" }, ...parts);
@@ -207,6 +214,7 @@ export class Panel {
     this.#name ??= action;
     this.#wasDetached = detached ?? this.#wasDetached;
     this.#record.take(info);
+    this.#webhooks.take(info);
     this.#startedAt = startOf(info) || this.#startedAt;
     this.#endedAt = Date.parse(endedAt ?? "") || this.#endedAt;
     this.#changed();

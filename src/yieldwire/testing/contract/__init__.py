@@ -14,6 +14,7 @@ failure messages more detailed.
 
 from yieldwire.testing.contract.answering import AnswerContract
 from yieldwire.testing.contract.appending import AppendContract
+from yieldwire.testing.contract.asking import QuestionContract
 from yieldwire.testing.contract.delivering import DeliveryContract
 from yieldwire.testing.contract.finding import FindContract
 from yieldwire.testing.contract.harness import StoreHarness
@@ -56,6 +57,7 @@ class StoreContract(
     RefusalContract,
     RevocationContract,
     DeliveryContract,
+    QuestionContract,
     OpenContract,
     PairContract,
 ):
