@@ -36,7 +36,7 @@ class Cutting:
         self.figures = Figures()
         self._random = Random(seed)  # noqa: S311 - repeatable, and no secret
         self._cuts_each = cuts_each
-        env = {"RUNS_FILE": str(folder / "runs.db"), "NOTES_FILE": str(folder / "notes")}
+        env = {"RUNS_STORE": f"sqlite:///{folder}/runs.db", "NOTES_FILE": str(folder / "notes")}
         self.server = CommandServer("tests.support.durable:actions", folder / "log", env)
 
     def _fault(self, connection: int, *, has_frames: bool) -> Fault:

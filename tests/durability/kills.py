@@ -64,13 +64,14 @@ class Running:
 class Killing:
     """Kills a server with runs in flight, starts it again, and looks at what became of them."""
 
-    def __init__(self, folder: Path, seed: int, *, breaks: bool) -> None:
+    def __init__(self, folder: Path, seed: int, *, breaks: bool, store: str | None = None) -> None:
         self.figures = Figures()
         self._random = Random(seed)  # noqa: S311 - repeatable, and no secret
         self._breaks = breaks
         self._notes = folder / "notes"
         self._notes.touch()
-        env = {"RUNS_FILE": str(folder / "runs.db"), "NOTES_FILE": str(self._notes)}
+        name = store or f"sqlite:///{folder}/runs.db"
+        env = {"RUNS_STORE": name, "NOTES_FILE": str(self._notes)}
         self.server = CommandServer("tests.support.durable:actions", folder / "log", env)
         self._live: list[Running] = []
         self._over: list[Running] = []

@@ -22,7 +22,7 @@ WITHIN = 10.0
 
 @pytest.fixture
 async def servers(tmp_path: Path) -> AsyncIterator[list[CommandServer]]:
-    env = {"RUNS_FILE": str(tmp_path / "runs.db"), "NOTES_FILE": str(tmp_path / "notes")}
+    env = {"RUNS_STORE": f"sqlite:///{tmp_path}/runs.db", "NOTES_FILE": str(tmp_path / "notes")}
     async with served("tests.support.durable:actions", tmp_path, env) as servers:
         yield servers
 

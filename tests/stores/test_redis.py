@@ -11,6 +11,11 @@ from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
 
 
+def redis_store(clock: MovingClock) -> RedisStore:
+    """Return a store that shares nothing with others."""
+    return RedisStore(shared_url(), prefix=f"test-{uuid4().hex}", clock=clock)
+
+
 class RedisHarness:
     """A Redis store on a clock of its own, with a prefix of its own on a server for all tests."""
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -356,3 +356,26 @@ async def test_an_interrupted_wait_is_logged_and_comes_back(
 
     assert following.result() == [1, 2, 3]
     assert any("listening for changes was interrupted" in each for each in caplog.messages)
+
+
+async def test_under_eviction_a_log_is_whole_or_lost() -> None:
+    limits = ("--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru")
+    with RedisServer(*limits) as server:
+        async with opened(server) as writer, opened(server) as reader:
+            whole, lost = 0, 0
+            runs = [await claimed(writer) for _ in range(100)]
+            for run in runs:
+                block = chunks(run.id, 1, 100, "x" * 400)
+                with suppress(NotFound):  # the run itself was evicted meanwhile
+                    await writer.append(run.id, block, after=0, fence=run.fence)
+
+            for run in runs:
+                try:
+                    seqs = [event.seq for event in await log_of(reader, run.id)]
+                    assert seqs in ([], [*range(1, 101)])
+                    whole += bool(seqs)
+                except NotFound:
+                    lost += 1
+
+        assert whole > 0
+        assert lost > 0

@@ -1,6 +1,6 @@
 """An application whose runs outlive its process, and which notes aside when its actions start.
 
-``RUNS_FILE`` is the store's file, ``NOTES_FILE`` the one for the notes.
+``RUNS_STORE`` is the store's name, ``NOTES_FILE`` the file for the notes.
 """
 
 import asyncio
@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 
 from tests.support.notes import LEASE, SWEEP
 from yieldwire import Actions, Context, RequestLimits, Result, Timing
-from yieldwire.stores.sqlite import SQLiteStore
 
 actions = Actions(
-    store=SQLiteStore(os.environ["RUNS_FILE"]),
+    store=os.environ["RUNS_STORE"],
     timing=Timing(lease=LEASE, sweep_every=SWEEP, keepalive=0.3, grace=0.0),
     request_limits=RequestLimits(streams=10_000),
     max_runs=None,

@@ -4,13 +4,14 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 from pydantic_core import from_json
 from starlette.types import Receive, Scope, Send
 
 from yieldwire import Actions, Context, Progress, Result, Text, Timing
+from yieldwire.stores import RunStore
 from yieldwire.testing import MovingClock
 
 Log = list[tuple[int, str, Any]]
@@ -24,9 +25,10 @@ LINGER: Final = 30.0
 class Story:
     """An application with one story to tell, and what became of its telling."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Callable[[MovingClock], RunStore] | None = None) -> None:
         self.clock = MovingClock()
-        self.actions = Actions(clock=self.clock, timing=Timing(head_wait=SECONDS))
+        kept = "memory" if store is None else store(self.clock)
+        self.actions = Actions(store=kept, clock=self.clock, timing=Timing(head_wait=SECONDS))
         self.loop: asyncio.AbstractEventLoop | None = None
         self._gate = asyncio.Event()  # between the story's beginning and its end
         self.cleaned = threading.Event()

@@ -83,7 +83,7 @@ class RedisServer:
         self.close()
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start it, and return when it answers. It ends with the thread that calls this."""
         with Path(self.folder, "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
