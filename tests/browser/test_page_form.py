@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.support.server import ProcessServer
 
@@ -129,3 +129,26 @@ async def test_progress_is_not_said_twice(url: str, page: Page) -> None:
     await expect(page.locator("article [data-role=status]")).to_have_text("completed")
     await expect(page.locator("[data-role=message]").first).to_have_text("5 of 5")
     await expect(page.locator("[data-role=message] + .progress-label")).to_have_text("100 %")
+
+
+async def test_a_question_takes_files_here_and_on_the_runs_page_without_scripts(
+    url: str, page: Page, browser: Browser
+) -> None:
+    scan: FilePayload = {"name": "one.jpg", "mimeType": "image/jpeg", "buffer": b"JPEG"}
+    await open_action(page, url, "exhibit")
+    await page.get_by_role("button", name="Run").click()
+    question = page.locator("[data-role=question]")
+    await question.get_by_label("label").fill("A")
+    await question.get_by_label("scan").set_input_files(scan)
+    await question.get_by_role("button", name="Answer").click()
+    await expect(question).to_contain_text("And another")
+    run_id = await page.locator("article").get_attribute("data-run")
+
+    plain = await browser.new_page(java_script_enabled=False)
+    await plain.goto(f"{url}/runs/{run_id}")
+    await plain.get_by_label("Label").fill("B")
+    await plain.get_by_label("Scan").set_input_files(scan)
+    await plain.get_by_role("button", name="Answer").click()
+
+    await expect(page.locator("article")).to_contain_text("A: one.jpg, 4, B: one.jpg, 4")
+    await plain.close()

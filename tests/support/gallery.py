@@ -191,6 +191,20 @@ async def measure(files: list[Upload]) -> AsyncIterator[Progress | Result[dict[s
     yield Result(sizes)
 
 
+class Exhibit(BaseModel):
+    """A file, and what it is."""
+
+    label: str
+    scan: Upload
+
+
+@actions.action(asks=Exhibit)
+async def exhibit(ctx: Context) -> str:
+    """Ask for two files, one after the other."""
+    shown = [await ctx.ask(Exhibit, prompt) for prompt in ("Show me one", "And another")]
+    return ", ".join(f"{each.label}: {each.scan.filename}, {each.scan.size}" for each in shown)
+
+
 @actions.feed(shared=True)
 async def tick(every: float = 0.1) -> AsyncIterator[dict[str, int]]:
     """Count for all readers together."""
