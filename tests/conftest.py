@@ -35,6 +35,7 @@ READ_ONCE = [
     ("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args"),
     ("yieldwire/client/http.py", "new_http"),
     ("yieldwire/devtools/__init__.py", "attach"),
+    ("yieldwire/stores/postgres/__init__.py", "__init__"),
     ("yieldwire/stores/redis/__init__.py", "__init__"),
     ("yieldwire/stores/sqlite/__init__.py", "__init__"),
 ]

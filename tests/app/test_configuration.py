@@ -10,6 +10,7 @@ from yieldwire.app.configuration import SCHEMES, STORE, open_store
 from yieldwire.clock import SystemClock
 from yieldwire.errors import UsageError
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.postgres import PostgresStore
 from yieldwire.stores.sqlite import SQLiteStore
 
 
@@ -19,6 +20,12 @@ def test_a_store_is_named_or_handed_in(tmp_path: Path) -> None:
     assert isinstance(open_store("memory", clock), MemoryStore)
     assert isinstance(open_store(f"sqlite:///{tmp_path}/runs.db", clock), SQLiteStore)
     assert open_store(own, clock) is own
+
+
+def test_a_store_that_needs_an_extra_is_found_by_its_scheme() -> None:
+    dsn = "postgres://ada@db/runs"
+
+    assert isinstance(open_store(dsn, None), PostgresStore)
 
 
 @pytest.mark.parametrize("value", ["memory", "sqlite:///runs.db", "sqlite:////var/runs.db"])
@@ -51,7 +58,8 @@ class HalfAStore(MemoryStore):
     ("store", "hint"),
     [
         ("mongo", ""),
-        ("postgres://ada@db/runs", ""),
+        ("postgresql:runs", ""),
+        ("postgresql+psycopg://ada:secret@db/runs", "; write 'postgresql://…'"),
         ("sqlite:///", ""),
         ("sqlite://", "; write 'memory'"),
         ("sqlite:///:memory:", "; write 'memory'"),
@@ -67,7 +75,7 @@ class HalfAStore(MemoryStore):
     ],
 )
 def test_what_is_not_a_store_is_told_with_what_was_meant(store: Any, hint: str) -> None:  # noqa: ANN401
-    names = r"'memory', 'sqlite:///runs\.db', 'redis://localhost'"
+    names = r"'memory', 'sqlite:///runs\.db', 'redis://localhost', 'postgresql://localhost/runs'"
     told = rf"^App: store=.* is not {names} or a store object{hint}\.$"
 
     with pytest.raises(UsageError, match=told):

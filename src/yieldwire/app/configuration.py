@@ -53,11 +53,22 @@ def _open_redis(name: str, clock: Clock | None) -> RunStore:
     return RedisStore(name, clock=clock)
 
 
+def _open_postgres(name: str, clock: Clock | None) -> RunStore:
+    from yieldwire.stores.postgres import PostgresStore  # noqa: PLC0415 - it needs an extra
+
+    return PostgresStore(name, clock=clock)
+
+
 def _has_host(name: str) -> bool:
     return urlsplit(name).netloc != ""
 
 
 _REDIS: Final = Scheme(example="redis://localhost", fits=_has_host, open=_open_redis)
+_POSTGRES: Final = Scheme(
+    example="postgresql://localhost/runs",
+    fits=lambda name: "://" in name,  # a host or a database that is missing has a default
+    open=_open_postgres,
+)
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
     "memory": Scheme(
@@ -71,6 +82,8 @@ SCHEMES: Final[Mapping[str, Scheme]] = {
     "valkey": _REDIS,
     "valkeys": _REDIS,
     "redis+sentinel": _REDIS,
+    "postgresql": _POSTGRES,
+    "postgres": _POSTGRES,
 }
 """The stores that have names, by the scheme of these."""
 
@@ -95,7 +108,8 @@ def _hint(value: object) -> str:
         case str() if value.startswith("sqlite:") and value != _SQLITE:
             return f"write {_SQLITE + value.removeprefix('sqlite:').lstrip('/')!r}"
         case str() if "://" in value:
-            return ""
+            is_sqlalchemys = value.startswith("postgresql+")
+            return "write 'postgresql://…'" if is_sqlalchemys else ""
         case str() | Path() if Path(value).suffix:
             return f"write {_SQLITE + str(value)!r}"
         case _:

@@ -52,6 +52,11 @@ class Tails:
         if tail is not None:
             self._size -= tail.size
 
+    def forget_all(self) -> None:
+        """Drop every run from the cache."""
+        self._tails.clear()
+        self._size = 0
+
 
 class _Tail:
     """The newest blocks of one run, without a gap, and about how many bytes they take."""

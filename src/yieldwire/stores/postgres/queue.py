@@ -1,0 +1,95 @@
+"""Queues in which runs wait for a worker, in the database that processes share."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from yieldwire.log.run import RunRecord
+from yieldwire.stores.postgres.connections import Connections
+from yieldwire.stores.postgres.layout import lock_number
+from yieldwire.stores.postgres.rows import to_record
+from yieldwire.stores.postgres.session import Session
+from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, next_in_line
+from yieldwire.stores.waits import Waits
+
+
+class Demand(NamedTuple):
+    """What a worker asks for: runs in some queues, within the limits of their actions."""
+
+    queues: Sequence[str]
+    slots: Mapping[str, Slots]
+
+    def key(self) -> str:
+        """Return the demand as text."""
+        return to_json([sorted(self.queues), dict(sorted(self.slots.items()))]).decode()
+
+    @classmethod
+    def of(cls, key: str) -> "Demand":
+        """Return the demand for a text."""
+        queues, slots = from_json(key)
+        return cls(queues, {action: Slots(*limits) for action, limits in slots.items()})
+
+
+async def next_number(session: Session, demand: Demand) -> int | None:
+    """Return the number of the run that is next in line; ``None`` if no run can be taken."""
+    waiting = await session.all("waiting", queues=[*demand.queues])
+    if not waiting:
+        return None
+    counts = await session.all("taken")
+    taken: dict[tuple[str, str], int] = {
+        (row["action"], row["quota_key"]): row["count"] for row in counts
+    }
+    found = next_in_line((Waiting(**row) for row in waiting), taken, demand.slots)
+    return None if found is None else found.number
+
+
+async def met(session: Session, demands: Collection[str]) -> Mapping[str, int]:
+    """Return which of these demands can be met: 1, or 0."""
+    numbers = {key: await next_number(session, Demand.of(key)) for key in demands}
+    return {key: int(number is not None) for key, number in numbers.items()}
+
+
+async def take(session: Session, schema: str, demand: Demand, lease: float) -> RunRecord | None:
+    """Take the run that is next in line. Takes follow one another: each counts the one before."""
+    await session.do("lock", numbers=[lock_number(schema, "queue")])
+    number = await next_number(session, demand)
+    if number is None:
+        return None
+    row = await session.one("run_by_number", n=number)
+    if row is None:
+        return None  # it was cancelled meanwhile; the caller asks again
+    await session.do("take", n=number, lease=lease)
+    return to_record(row)
+
+
+class PostgresQueue:
+    """The part of a PostgreSQL store that gives runs to workers."""
+
+    _connections: Connections
+    _schema: str
+    _waits: Waits
+
+    async def take(
+        self,
+        queues: Collection[str],
+        *,
+        slots: Mapping[str, Slots] = NO_SLOTS,
+        lease: float,
+        wait: float = 0.0,
+    ) -> RunRecord | None:
+        """Give the run that is next in line to the caller."""
+        demand = Demand(sorted(queues), slots)
+        run = await self._take(demand, lease)
+        if run is None and wait > 0:
+            await self._waits.wait(self._waits.takers, demand.key(), 0, wait)
+            run = await self._take(demand, lease)
+        return run
+
+    async def _take(self, demand: Demand, lease: float) -> RunRecord | None:
+        # Checked first, so that idle workers do not wait for one another.
+        if await self._connections.do(partial(next_number, demand=demand)) is None:
+            return None
+        give = partial(take, schema=self._schema, demand=demand, lease=lease)
+        return await self._connections.transact(give)
