@@ -10,7 +10,7 @@ from tests.support.valkey import RedisServer, shared_url
 from yieldwire.errors import StoreError
 from yieldwire.stores import Admission, Query
 from yieldwire.stores.redis import RedisStore
-from yieldwire.stores.redis.link import Link
+from yieldwire.stores.redis.link import MOST_BYTES_AT_ONCE, Link
 from yieldwire.stores.redis.server import Server
 from yieldwire.tasks import Tasks
 from yieldwire.testing.contract.harness import chunks, claimed, log_of, record
@@ -38,6 +38,14 @@ async def test_what_is_asked_for_during_a_round_trip_shares_the_next(link: Link)
     await asyncio.gather(*(ask_in_turn() for _ in range(50)))
 
     assert link.trips == 10
+
+
+async def test_large_replies_are_asked_for_some_at_a_time(link: Link) -> None:
+    half = MOST_BYTES_AT_ONCE // 2
+
+    await asyncio.gather(*(link.ask((b"ECHO", b"a"), size=half) for _ in range(6)))
+
+    assert link.trips == 3
 
 
 async def test_an_error_reaches_only_its_caller(link: Link) -> None:

@@ -29,19 +29,23 @@ from yieldwire.stores.redis.server import (
 from yieldwire.tasks import Tasks
 
 MOST_AT_ONCE: Final = 1_000
-MOST_BYTES_AT_ONCE: Final = 4 * 1024 * 1024
-"""Requests of one round trip, and about the bytes that they send, so that the first of them does
-not wait too long."""
+MOST_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
+"""Requests of one round trip, and about the bytes that they send and get, so that the first of them
+does not wait too long, and the server does not need much memory for its replies."""
 
 
 class QueuedCommands:
     """Commands of one caller, and the future of their replies."""
 
-    __slots__ = ("commands", "done", "is_over", "replies", "sent")
+    __slots__ = ("commands", "done", "is_over", "replies", "sent", "size")
 
-    def __init__(self, commands: Sequence[RedisCommand], done: "asyncio.Future[list[Any]]") -> None:
+    def __init__(
+        self, commands: Sequence[RedisCommand], size: int, done: "asyncio.Future[list[Any]]"
+    ) -> None:
         self.commands, self.done = commands, done
         self.sent: list[bytes] = [*map(packed, commands)]
+        self.size = size + sum(map(len, self.sent))
+        """About how many bytes they send and get."""
         self.replies: list[Any] = []
         self.is_over = False
         """Whether the outcome is known."""
@@ -62,18 +66,18 @@ class Link:
         self.trips = 0
         """How many round trips there were."""
 
-    def ask(self, *commands: RedisCommand) -> "asyncio.Future[list[Any]]":
-        """Queue commands, and return the future of their replies.
+    def ask(self, *commands: RedisCommand, size: int = 0) -> "asyncio.Future[list[Any]]":
+        """Queue commands, whose replies have about ``size`` bytes; return the replies' future.
 
         Raises:
             StoreError: If one cannot be sent, or the store is closed.
         """
-        return self._put(commands).done
+        return self._put(commands, size).done
 
-    def _put(self, commands: Sequence[RedisCommand]) -> QueuedCommands:
+    def _put(self, commands: Sequence[RedisCommand], size: int = 0) -> QueuedCommands:
         if self._is_closing:
             raise StoreError("The store is closed.")
-        request = QueuedCommands(commands, asyncio.get_running_loop().create_future())
+        request = QueuedCommands(commands, size, asyncio.get_running_loop().create_future())
         self._queue.append(request)
         if not self._is_working:
             self._is_working = True
@@ -124,7 +128,7 @@ class Link:
         batch, size = list[QueuedCommands](), 0
         while self._queue and len(batch) < MOST_AT_ONCE and size < MOST_BYTES_AT_ONCE:
             request = self._queue.popleft()
-            size += sum(map(len, request.sent))
+            size += request.size
             batch.append(request)
         return batch
 

@@ -59,7 +59,7 @@ class LogKeys:
         """
         run = self._scripts.key("run:", run_id)
         seq, entries = await self._links.reader.ask(
-            (b"HGET", run, b"seq"), self._range(run_id, after, _FIRST_ENTRIES)
+            (b"HGET", run, b"seq"), self._range(run_id, after, _FIRST_ENTRIES), size=max_bytes
         )
         if seq is None:
             raise no_such_run(run_id)
@@ -76,7 +76,8 @@ class LogKeys:
         size = sum(len(block.body) for block in page)
         while len(entries) == asked and size < max_bytes:
             asked = min(_MOST_ENTRIES, (max_bytes - size) * len(page) // max(1, size) + 1)
-            (entries,) = await self._links.reader.ask(self._range(run_id, page[-1].last, asked))
+            more = self._range(run_id, page[-1].last, asked)
+            (entries,) = await self._links.reader.ask(more, size=max_bytes - size)
             blocks = [to_block(run_id, entry) for entry in entries]
             if blocks and blocks[0].first != page[-1].last + 1:
                 break  # trimmed meanwhile: the next page says so
