@@ -26,9 +26,9 @@ from yieldwire.stores.sqlite import SQLiteStore
 SOON: Final = 120.0
 """Seconds within which what must happen has happened, on the slowest machine."""
 PATIENCE: Final = Patience(tries=1000, backoff=0.05, backoff_max=0.2, request=SOON)
-PAUSES: Final = (0.0, 0.0, 0.1, 0.3, 1.0)
+PAUSES: Final = (0.0, 0.0, 0.1, 0.3, 0.6)
 """Seconds after which somebody answers, from when he has seen the question."""
-TIMEOUTS: Final = (0.1, 0.3, 1.0, 2.0, None, None)
+TIMEOUTS: Final = (0.1, 0.3, 1.0, None, None)
 """Seconds until it is too late for an answer."""
 
 

@@ -13,6 +13,7 @@ from yieldwire.actions.retry import Retry
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, UsageError, ValidationFailed
+from yieldwire.executors import RunLimits
 from yieldwire.log.chunks import Result
 from yieldwire.log.run import Status
 
@@ -247,6 +248,22 @@ async def test_a_later_attempt_of_a_blocking_action_finds_its_children(app: App)
     async with asyncio.timeout(SOON):
         assert await run.result() == [1, 2, 3]
     assert begun == [1, 2, 3]
+
+
+async def test_parents_that_wait_do_not_take_the_threads_of_their_children() -> None:
+    async with opened(App(run_limits=RunLimits(threads=1))) as app:
+
+        def leaf() -> int:
+            return 1
+
+        def whole(ctx: Context) -> int:
+            return 1 + sum(ctx.blocking.map(inner, [{}, {}]))
+
+        inner = app.action(leaf)
+        run = await app.start(app.action(whole))
+
+        async with asyncio.timeout(SOON):
+            assert await run.result() == 3
 
 
 @pytest.mark.parametrize("name", ["start", "run", "map"])

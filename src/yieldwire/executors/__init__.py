@@ -33,7 +33,8 @@ class RunLimits:
         max_messages: Messages and answers that a run takes.
         max_inbox_bytes: Their bytes, not counting files.
         max_inbox_file_bytes: Bytes of the files in them.
-        threads: Blocking actions that can run at the same time; others wait as pending.
+        threads: Blocking actions that can run at the same time; others wait as pending. Their
+            children do not count, and have as many for each level.
         max_children: Runs that one run can start from its action.
         max_depth: How many levels of runs that start each other there can be below the first.
     """

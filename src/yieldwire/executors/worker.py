@@ -7,6 +7,7 @@ import asyncio
 import logging
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -68,7 +69,10 @@ class Worker:
         self._is_forced = asyncio.Event()
         # Each belongs to its readers, and to the attempt while there is one.
         self._audiences = WeakValueDictionary[str, Audience]()
-        self._threads = asyncio.Semaphore(services.limits.threads)
+        # By depth: a parent keeps its thread while it waits for its children, which need others.
+        self._threads = defaultdict[int, asyncio.Semaphore](
+            lambda: asyncio.Semaphore(services.limits.threads)
+        )
         self._waiting: dict[str, Prepared] = {}
         """What runs in queues need that is only in this process."""
         if lease is not None:
@@ -158,7 +162,8 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
                 await self._give_up(run_id, exc)
                 return
-            threads = self._threads if work.action.signature.shape.is_blocking else None
+            is_blocking = work.action.signature.shape.is_blocking
+            threads = self._threads[work.context.get("depth", 0)] if is_blocking else None
             try:
                 if threads is not None:
                     await threads.acquire()  # it is pending until there is a thread
