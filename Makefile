@@ -20,11 +20,14 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo test check fmt lint types imports client soak bench bench-full generate
+.PHONY: demo demo-scale test check fmt lint types imports client soak bench bench-full generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload || { code=$$?; \
 	[ $$code != 2 ] || echo "To serve the demo on another port: make demo PORT=$$(($(PORT) + 1))" >&2; exit $$code; }
+
+demo-scale: .venv/.dev  ## Serve a demo with two servers, three workers, a balancer and Valkey on $(PORT)
+	@$(BIN)/python examples/scale/run.py --port $(PORT)
 
 test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | $(DEBIAN)  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -131,6 +131,28 @@ async def test_a_run_that_nobody_waits_for_is_followed_no_longer(
         await append(writer, run)
 
 
+async def test_readers_are_woken_after_a_time_in_which_nothing_was_followed(
+    server: RedisServer,
+    pair: tuple[RedisStore, RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wakeups, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(wakeups, "_TURN_SECONDS", 0.01)
+    writer, reader = pair
+    run = await claimed(writer)
+    assert await reader.read(run.id, 0, wait=0.01) == ()
+    await subscribed(server, 0)
+    async with asyncio.timeout(SOON):
+        while "cmdstat_ping" not in await asyncio.to_thread(server.facts, "commandstats"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # the answer is read
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read_first(reader, run.id))
+            await subscribed(server, 1)
+            await append(writer, run)
+
+
 async def test_a_connection_that_has_gone_silent_is_opened_again(
     server: RedisServer,
     pair: tuple[RedisStore, RedisStore],

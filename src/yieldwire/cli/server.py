@@ -35,6 +35,7 @@ class Serving:
         proxies: Comma-separated addresses of trusted proxies; ``*`` for all.
         root_path: The path prefix that a proxy strips.
         static: A folder whose files are served at ``/`` instead.
+        works: Whether a development server executes the runs of queues.
     """
 
     base: str = BASE
@@ -44,6 +45,7 @@ class Serving:
     proxies: str = "127.0.0.1"
     root_path: str = ""
     static: Path | None = None
+    works: bool = True
 
 
 def listen(host: str, port: int) -> socket.socket:

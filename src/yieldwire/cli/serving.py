@@ -92,7 +92,8 @@ def _serve_page(target: str, listener: socket.socket, how: Serving, *, is_watche
     for actions in source.actions:
         devtools.attach(actions)
         actions.app.timing = replace(actions.app.timing, grace=DEV_GRACE)
-        actions.app.working.take_from(None)  # so that nobody needs a worker to try an action
+        if how.works:
+            actions.app.working.take_from(None)  # nobody needs a worker to try an action
 
     def greet() -> None:
         say(

@@ -38,6 +38,7 @@ def dev(  # noqa: PLR0913 - options, passed by name
     static: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Serve the pages in a folder at /.")
     ] = None,
+    work: Annotated[bool, typer.Option(help="Execute the runs of queues here.")] = True,
     fd: Fd = None,
 ) -> None:
     """Serve an application during development, with a page to try its actions.
@@ -51,7 +52,7 @@ def dev(  # noqa: PLR0913 - options, passed by name
     from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
     from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - the same
 
-    how = Serving(base=base, is_development=True, static=static)
+    how = Serving(base=base, is_development=True, static=static, works=work)
     develop(app, Listening(host=host, port=port, fd=fd), how, reloads=reload, opens=open_page)
 
 

@@ -141,6 +141,9 @@ class Wakeups:
                     await connection.disconnect(nowait=True)
             except (*FAILURES, StoreError) as exc:
                 self._lose(exc)
+            except Exception as exc:
+                logger.exception("listening for changes failed")
+                self._lose(exc)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
             if self._is_polling:
@@ -161,7 +164,7 @@ class Wakeups:
                 raise TimeoutError("the server is silent")
             if isinstance(reply, BaseException):
                 raise reply
-            if reply is not None:
+            if isinstance(reply, list):  # else PONG, as it is where nothing is subscribed to
                 self._take(*reply)
             if loop.time() >= turn_at:
                 turn_at = loop.time() + _TURN_SECONDS
