@@ -55,12 +55,13 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     monkeypatch.setattr(sys, "path", list(sys.path))
 
-    def say(*arguments: str, name: str = "actions") -> tuple[int, str, str]:
-        command = ["yieldwire", "webhooks", f"{tmp_path}/given_up.py:{name}", *arguments]
+    def say(*arguments: str, app: str = "given_up.py") -> tuple[int, str, str]:
+        command = ["yieldwire", "webhooks", app, *arguments]
+        monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("sys.argv", command)
         with pytest.raises(SystemExit) as ended:
             main()
-        del sys.modules["given_up"]
+        sys.modules.pop("given_up", None)
         shown = capsys.readouterr()
         return int(ended.value.code or 0), shown.out, shown.err
 
@@ -113,8 +114,16 @@ def test_what_was_not_given_up_cannot_be_sent_again(say: Say) -> None:
 
 
 @pytest.mark.usefixtures("ids")
-def test_a_store_in_memory_has_nothing_for_another_process(say: Say) -> None:
-    code, _, err = say(name="in_memory")
+@pytest.mark.parametrize(
+    ("app", "why"),
+    [
+        ("given_up.py:in_memory", "keeps its runs in the memory of its own process"),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9 is a URL; name the application's file"),
+    ],
+)
+def test_what_has_no_store_that_this_process_can_read_is_refused(
+    say: Say, app: str, why: str
+) -> None:
+    code, _, err = say(app=app)
 
-    assert code == 2
-    assert "keeps its runs in the memory of its own process" in err
+    assert (code, why in err) == (2, True), err

@@ -111,10 +111,11 @@ class Sender:
             again_in = max(pause, why.pause)
         place = shown_url(delivery.url)
         if again_in is None:
-            told = (delivery.tries, place, why)
-            logger.error("a webhook was given up after %d tries: %s: %s", *told, extra=extra)
+            lost = (delivery.tries, place, why)
+            logger.error("a webhook was given up after %d tries: %s: %s", *lost, extra=extra)
         else:
-            logger.info("a webhook is sent again: %s: %s", place, why, extra=extra)
+            told = (again_in, place, why)
+            logger.info("a webhook is sent again in %.0f s: %s: %s", *told, extra=extra)
         await self._settle(delivery, str(why), again_in)
 
     async def _settle(

@@ -14,7 +14,7 @@ from yieldwire.cli.help import Command, examples
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.output import note, show_json
 from yieldwire.cli.showing import Interrupt, run_until_done
-from yieldwire.cli.source import load
+from yieldwire.cli.source import is_url, load
 from yieldwire.errors import NotFound, UsageError
 from yieldwire.log.delivery import Delivery
 from yieldwire.log.snapshot import iso_time
@@ -49,6 +49,8 @@ def webhooks(
     sweep; if the try fails, they are given up again. URLs are shown without their path, which can
     have a token; --json has all of it.
     """
+    if is_url(app):
+        raise UsageError(f"{app} is a URL; name the application's file, which knows its store.")
     found = load(app).app
     if found.store.reach == "process":
         raise UsageError(
