@@ -1,5 +1,6 @@
 """A store is named by a setting, or handed in."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from yieldwire.app import App
 from yieldwire.app.configuration import SCHEMES, STORE, open_store
 from yieldwire.clock import SystemClock
-from yieldwire.errors import UsageError
+from yieldwire.errors import MissingDependency, UsageError
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.postgres import PostgresStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -28,9 +29,36 @@ def test_a_store_that_needs_an_extra_is_found_by_its_scheme() -> None:
     assert isinstance(open_store(dsn, None), PostgresStore)
 
 
-@pytest.mark.parametrize("value", ["memory", "sqlite:///runs.db", "sqlite:////var/runs.db"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "memory",
+        "sqlite:///runs.db",
+        "sqlite:////var/runs.db",
+        "redis://localhost",
+        "rediss://ada:secret@db:6380/2",
+        "valkey://db",
+        "valkeys://db",
+        "redis+sentinel://one:1,two:2/main",
+    ],
+)
 def test_a_store_that_has_a_name_fits(value: str) -> None:
     assert STORE.fits(value)
+
+
+def test_a_server_is_connected_to_by_the_first_call_and_by_its_own_clock() -> None:
+    store = open_store("redis://127.0.0.1:1", None)
+
+    assert store.reach == "network"
+
+
+def test_a_client_library_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("yieldwire.stores.redis")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "hiredis", None)
+
+    with pytest.raises(MissingDependency, match=r"pip install 'yieldwire\[redis\]'"):
+        open_store("redis://127.0.0.1:1", None)
 
 
 def test_the_example_of_each_scheme_is_a_name_of_it() -> None:

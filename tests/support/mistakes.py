@@ -30,6 +30,7 @@ from yieldwire import (
 )
 from yieldwire.client import AsyncClient, Client, Patience
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.redis import RedisStore
 from yieldwire.stores.sqlite import SQLiteStore
 
 
@@ -372,6 +373,7 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     "`MemoryStore(ended_bytes=-1)`": made(MemoryStore, ended_bytes=-1),
     '`SQLiteStore("sqlite:///runs.db")`': made(SQLiteStore, "sqlite:///runs.db"),
     '`SQLiteStore(":memory:")`': made(SQLiteStore, ":memory:"),
+    '`RedisStore("localhost:6379")`': made(RedisStore, "localhost:6379"),
     '`SQLiteStore("runs.db", synchronous="full")`': made(
         SQLiteStore, "runs.db", synchronous="full"
     ),

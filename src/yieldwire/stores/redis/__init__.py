@@ -74,7 +74,11 @@ def _is_prefix(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and not {*value} & {*"{}"} and value != ""
 
 
-_URL: Final = Rule(is_url, "a URL such as 'redis://localhost:6379/0'")
+def _url_hint(value: object) -> str:
+    return f"write 'redis://{value}'" if isinstance(value, str) and "/" not in value else ""
+
+
+_URL: Final = Rule(is_url, "a URL such as 'redis://localhost:6379/0'", _url_hint)
 _PREFIX: Final = Rule(_is_prefix, "a text without braces")
 
 
