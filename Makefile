@@ -23,7 +23,8 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 .PHONY: demo demo-scale test check fmt lint types imports client soak bench bench-full generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
-	@$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload || { code=$$?; \
+	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
+	$(BIN)/yieldwire dev examples/demo.py --port $(PORT) --no-reload || { code=$$?; \
 	[ $$code != 2 ] || echo "To serve the demo on another port: make demo PORT=$$(($(PORT) + 1))" >&2; exit $$code; }
 
 demo-scale: .venv/.dev  ## Serve a demo with two servers, three workers, a balancer and Valkey on $(PORT)

@@ -15,7 +15,7 @@ from yieldwire import Actions, Context, Result, Text
 
 actions = Actions(
     secret=os.environ.get("LINK_SECRET", "for the demo only, on this machine"),
-    url=os.environ.get("DEMO_URL", "http://127.0.0.1:8765/api/_actions"),
+    url=os.environ.get("DEMO_URL", "http://127.0.0.1:8000/api/_actions"),
 )
 
 
@@ -32,7 +32,7 @@ async def publish(
 ) -> AsyncIterator[Text | Result[str]]:
     """Publish a draft, once a person has approved it."""
     link = ctx.link("approval", expires=3600)
-    yield Text(f"Waiting for an approval. Without an account: {link}\n")
+    yield Text(f"Waiting for an approval. This link needs no account: {link}\n")
     decision = await ctx.ask(Decision, "Publish this?", id="approval", detail=draft, timeout=3600)
     if not decision.approved:
         yield Result(f"Not published. {decision.note}".strip())

@@ -25,6 +25,18 @@ def test_a_busy_port_is_told_with_the_way_to_another() -> None:
     assert f"To serve the demo on another port: make demo PORT={port + 1}\n" in told
 
 
+def test_the_links_of_the_demo_lead_to_its_port() -> None:
+    told = subprocess.run(
+        [*MAKE, "-n", "-o", ".venv/.demo", "demo", "PORT=1234"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    assert "DEMO_URL=${DEMO_URL:-http://127.0.0.1:1234/api/_actions}" in told
+
+
 def test_an_older_python_is_refused_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     older = tmp_path / "python3.10"
     pretend = "import sys; sys.version_info = (3, 10, 13)"

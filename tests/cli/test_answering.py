@@ -227,7 +227,8 @@ def test_a_run_that_asks_nothing_says_so(say: Say) -> None:
 
     ended = say("answer", run_id, "sure=yes")
 
-    assert (ended.code, ended.err) == (3, "NOT_FOUND: The answer has no question; open: none.\n")
+    told = "NOT_FOUND: No question of this run is open; it can have been answered already.\n"
+    assert (ended.code, ended.err) == (3, told)
     assert say("answer", run_id) == Said(0, "", "")
 
 

@@ -140,7 +140,7 @@ def _only(questions: Sequence[AskedQuestion]) -> AskedQuestion:
     if len(questions) == 1:
         return questions[0]
     if not questions:
-        raise NotFound(f"The answer has no question; {_open(questions)}.")
+        raise NotFound("No question of this run is open; it can have been answered already.")
     raise UsageError(f"Write the id of the question before the answer; {_open(questions)}.")
 
 
