@@ -6,22 +6,30 @@ from pathlib import Path
 import pytest
 
 from tests.durability.fleet import drain
+from tests.support.postgres import PostgresServer
 from tests.support.valkey import RedisServer
 
 
-@pytest.fixture(params=["sqlite", "valkey"])
+@pytest.fixture(params=["sqlite", "valkey", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/runs.db"
-    else:
+    elif request.param == "valkey":
         with RedisServer() as server:
             yield server.url
+    else:
+        database = PostgresServer()
+        database.start()
+        try:
+            yield database.dsn()
+        finally:
+            database.delete()
 
 
 async def test_a_growing_fleet_executes_every_run_although_workers_are_killed(
     store: str, tmp_path: Path
 ) -> None:
-    figures = await drain(tmp_path, store, runs=80, workers=2, kills=2, seed=1)
+    figures = await drain(tmp_path, store, runs=60, workers=2, kills=2, seed=1)
 
-    assert figures.runs == 80
+    assert figures.runs == 60
     assert figures.interrupted + figures.restarted >= 1
