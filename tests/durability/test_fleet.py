@@ -1,5 +1,6 @@
 """Workers share the runs of a queue, and a worker that is killed loses none."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +19,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         with RedisServer() as server:
             yield server.url
     else:
+        importlib.import_module("yieldwire.stores.postgres")  # before there is an event loop
         database = PostgresServer()
         database.start()
         try:
-            yield database.dsn()
+            yield database.dsn(tcp=True)
         finally:
             database.delete()
 
