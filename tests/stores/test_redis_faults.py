@@ -15,7 +15,9 @@ from yieldwire.errors import Fenced, ForeignCursor, NotFound, StoreError
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query
+from yieldwire.stores.queue import Slots
 from yieldwire.stores.redis import RedisStore
+from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract.harness import (
     SOON,
     chunks,
@@ -237,6 +239,27 @@ async def test_a_log_that_the_server_evicted_is_not_continued(server: RedisServe
             await store.append(run.id, chunks(run.id, 3, 1), after=2, fence=run.fence)
 
         assert (await store.get(run.id)).seq == 2
+
+
+async def test_runs_that_the_server_evicted_take_no_place_of_others(server: RedisServer) -> None:
+    clock = MovingClock()
+    store = RedisStore(server.url, clock=clock)
+    one, most = Admission(action_limit=1), {"count": Slots(total=1)}
+    evicted = [
+        await store.create(record(queue="slow", quota_key=f"u{n}", not_before=time), one)
+        for n, time in enumerate((None, None, clock.now() + 5.0))
+    ]
+    assert await store.take(["slow"], slots=most, lease=5.0) == evicted[0]
+    for run in evicted:
+        await told(server, "del", f"{{yieldwire}}:run:{run.id}")
+    clock.advance(10.0)
+
+    assert await store.sweep() == []
+    assert await store.take(["slow"], slots=most, lease=5.0) is None
+    again = await store.create(record(queue="slow", quota_key="u0"), one)
+
+    assert await store.take(["slow"], slots=most, lease=5.0) == again
+    await store.close()
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "noeviction"])

@@ -223,9 +223,11 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         """Start the next attempt of a pending run."""
-        return await self._step(
-            run_id, lambda kept: (transitions.claim(kept.record, kept.now), None), lease
-        )
+
+        def decide(kept: Kept) -> Decision:
+            return transitions.claim(kept.record, kept.now), None
+
+        return await self._links.whole(self._runs.step(run_id, decide, lease))
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         """Renew the lease, and return why the run must be cancelled, if it must."""

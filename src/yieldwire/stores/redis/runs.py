@@ -138,7 +138,10 @@ class RunKeys:
         try:
             return await self._step(run_id, decide, lease, index)
         except NotFound:
-            await self._links.writer.finish((b"ZREM", self._scripts.key(index), run_id))
+            await self._links.writer.ask(
+                (b"ZREM", self._scripts.key(index), run_id),
+                (b"HDEL", self._scripts.key("taken"), run_id),
+            )
         except StoreError as exc:
             if exc.retryable:
                 raise

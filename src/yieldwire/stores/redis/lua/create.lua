@@ -25,16 +25,30 @@ if feed ~= '' then
   end
 end
 local quota = P .. 'quota:' .. ARGV[11]
+local function is_over(limit, count)
+  return limit ~= '' and count >= tonumber(limit)
+end
 if ARGV[9] ~= '' or ARGV[10] ~= '' then
-  local every, same = redis.call('HVALS', quota), 0
-  for _, action in ipairs(every) do
-    if action == ARGV[12] then
+  local same, every, live = 0, 0, redis.call('HGETALL', quota)
+  for at = 1, #live, 2 do
+    every = every + 1
+    if live[at + 1] == ARGV[12] then
       same = same + 1
     end
   end
-  if (ARGV[9] ~= '' and same >= tonumber(ARGV[9]))
-      or (ARGV[10] ~= '' and #every >= tonumber(ARGV[10])) then
-    return {'limit', same, #every}
+  if is_over(ARGV[9], same) or is_over(ARGV[10], every) then
+    for at = 1, #live, 2 do
+      if redis.call('EXISTS', run_key(live[at])) == 0 then -- the server has evicted it
+        redis.call('HDEL', quota, live[at])
+        every = every - 1
+        if live[at + 1] == ARGV[12] then
+          same = same - 1
+        end
+      end
+    end
+  end
+  if is_over(ARGV[9], same) or is_over(ARGV[10], every) then
+    return {'limit', same, every}
   end
 end
 local n = redis.call('HINCRBY', P .. 'about', 'runs', 1)

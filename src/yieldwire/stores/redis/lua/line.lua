@@ -9,7 +9,12 @@ end
 local groups = {}
 for n = 3, #ARGV do
   for _, group in ipairs(redis.call('SMEMBERS', P .. 'groups:' .. ARGV[n])) do
-    local first = redis.call('ZRANGE', P .. 'waiting:' .. ARGV[n] .. ':' .. group, 0, 0, 'WITHSCORES')
+    local waiting = P .. 'waiting:' .. ARGV[n] .. ':' .. group
+    local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
+    while first[1] and redis.call('EXISTS', run_key(first[1])) == 0 do -- the server has evicted it
+      redis.call('ZREM', waiting, first[1])
+      first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
+    end
     if first[1] then
       groups[#groups + 1] = {group, first[2], first[1]}
     else

@@ -37,6 +37,9 @@ end
 local function line_up(id)
   local run = redis.call('HMGET', run_key(id), 'queue', 'group', 'not_before')
   redis.call('HDEL', P .. 'taken', id)
+  if not run[1] then
+    return -- the server has evicted it
+  end
   if run[3] and run[3] - now > 0 then
     redis.call('ZADD', P .. 'delayed', run[3], id)
     return
