@@ -233,6 +233,31 @@ async def test_a_stranger_can_neither_answer_nor_send(
     assert answer.status == status
 
 
+async def test_a_file_that_arrived_after_its_sender_was_signed_out_is_refused(
+    site: Actions,
+) -> None:
+    run_id = await begun(site, "claim")
+    body_is_awaited, go, sent = asyncio.Event(), asyncio.Event(), list[Any]()
+
+    async def receive() -> dict[str, Any]:
+        body_is_awaited.set()
+        await go.wait()
+        return {"type": "http.request", "body": multipart(note="a", photo=b"x")}
+
+    async def take(message: Any) -> None:  # noqa: ANN401 - of ASGI
+        sent.append(message)
+
+    call = Call(method="POST", target=f"/runs/{run_id}/inbox", headers=[*ALICE, MULTIPART])
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(site(call.scope(), receive, take))
+        await body_is_awaited.wait()
+        await site.disconnect("alice")
+        go.set()
+
+    assert sent[0]["status"] == 401
+    assert await site.app.store.inbox(run_id, 0) == []
+
+
 async def test_another_sites_page_cannot_answer(site: Actions) -> None:
     run_id = await asked(site)
     foreign = [*ALICE, ("origin", "https://evil.example")]
