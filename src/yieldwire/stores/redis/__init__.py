@@ -13,6 +13,7 @@ has lost something, a run is unknown or a cursor is foreign: the store never fil
 """
 
 import asyncio
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
@@ -173,7 +174,10 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
             if block.end is not None:
                 self._waits.inboxes.wake(run_id)
         self._tails.add(run_id, block, first_seq)
-        self._waits.note(run_id, block.last)
+        if block.end is None:
+            self._waits.note(run_id, block.last)
+        else:
+            self._waits.note(run_id, math.inf, math.inf)
         self._waits.logs.wake(run_id, block.last)
         return block.last
 
