@@ -12,13 +12,7 @@ from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
 from yieldwire.actions.start import Starter
 from yieldwire.app.blocking import BlockingProducing
-from yieldwire.app.configuration import (
-    EXECUTOR,
-    STORE,
-    claim_within,
-    open_executor,
-    open_store,
-)
+from yieldwire.app.configuration import EXECUTOR, STORE, claim_within, open_executor, open_store
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.producing import Producing
@@ -126,9 +120,8 @@ class App:
         self.working: Final = Working(self)
         self.at_opening.append(self.working.begin)
         self.lifetime = Lifetime(self)
-        self.begin: Final = Starts(
-            self
-        ).begin  # called by every transport, dialect and Python start
+        # Every transport, dialect and Python start calls this.
+        self.begin: Final = Starts(self).begin
         self.inboxes: Final = Inboxes(self)
         self.tell: Final = self.inboxes.tell
         self.runs, self.family = Runs(self), Family(self)
