@@ -12,7 +12,7 @@ BIN := .venv/bin
 NPM := typescript/node_modules
 WEB := examples/web
 APPS := typescript/apps
-DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx
+DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx /usr/sbin/pgbouncer
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is the fallback for uv: on some machines only pip is configured with the package index.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
@@ -129,13 +129,14 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 	@touch $@
 
 # The browser tests use Debian's Chromium as a headless shell, which takes half the time of the one with windows,
-# with Debian's nginx in between, tests/eventpath counts with Debian's Valgrind,
+# with Debian's nginx in between, tests/stores uses Debian's PgBouncer, tests/eventpath counts with Debian's Valgrind,
 # and tests/cli shows what a person sees in Debian's tmux.
-# RUNLEVEL=1 keeps Debian from starting nginx when it is installed.
+# RUNLEVEL=1 keeps Debian from starting nginx and PgBouncer when they are installed.
 /usr/bin/chromium-headless-shell: PACKAGES := chromium-headless-shell fonts-dejavu-core
 /usr/bin/tmux: PACKAGES := tmux
 /usr/bin/valgrind: PACKAGES := valgrind
 /usr/sbin/nginx: PACKAGES := nginx-light
+/usr/sbin/pgbouncer: PACKAGES := pgbouncer
 $(DEBIAN):
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \

@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from tests.stores.model import Model
 from tests.stores.test_memory import MemoryHarness
+from tests.stores.test_postgres import PostgresHarness
 from tests.stores.test_redis import RedisHarness
 from tests.stores.test_sqlite import SQLiteHarness
 from yieldwire.errors import (
@@ -505,6 +506,11 @@ class SQLiteMachine(StoreMachine):
         super().__init__(SQLiteHarness)
 
 
+class PostgresMachine(StoreMachine):
+    def __init__(self) -> None:
+        super().__init__(lambda _: PostgresHarness())
+
+
 class RedisMachine(StoreMachine):
     def __init__(self) -> None:
         super().__init__(lambda _: RedisHarness())
@@ -516,8 +522,10 @@ MemoryMachine.TestCase.settings = settings(
 SQLiteMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=40)
 
 RedisMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=8)
+PostgresMachine.TestCase.settings = RedisMachine.TestCase.settings
 
 
 TestMemoryStoreAgainstItsModel = MemoryMachine.TestCase
 TestSQLiteStoreAgainstItsModel = SQLiteMachine.TestCase
+TestPostgresStoreAgainstItsModel = PostgresMachine.TestCase
 TestRedisStoreAgainstItsModel = RedisMachine.TestCase

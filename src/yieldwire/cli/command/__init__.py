@@ -6,6 +6,7 @@ from yieldwire.cli.command import calling
 from yieldwire.cli.command import runs
 from yieldwire.cli.command import answering
 from yieldwire.cli.command import delivering
+from yieldwire.cli.command import migrating
 from yieldwire.cli.command.program import cli
 
-__all__ = ["answering", "calling", "cli", "delivering", "runs", "serving", "working"]
+__all__ = ["answering", "calling", "cli", "delivering", "migrating", "runs", "serving", "working"]

@@ -106,7 +106,7 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
             dsn=dsn, connections=connections, timeout=timeout, layouts=layouts(__package__)
         )
         texts = Texts(statements(__package__), schema, clock)
-        self._schema, self._texts, self._tails = schema, texts, Tails()
+        self.schema, self._texts, self._tails = schema, texts, Tails()
         self._connections = Connections(database, texts, self._tails.forget_all)
         self._reads = Reads(self._ask_page)
         self._waits = Waits(
@@ -150,7 +150,7 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
-        create = partial(keys.create, schema=self._schema, run=run, admission=admission)
+        create = partial(keys.create, schema=self.schema, run=run, admission=admission)
         try:
             return await self._connections.transact(create)
         finally:
@@ -188,7 +188,7 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
             try:
                 first_seq = await settled(put)
             except asyncio.CancelledError:
-                if put.exception() is None and put.result() is None:
+                if put.done() and put.exception() is None and put.result() is None:
                     await self._append_alone(append)
                 raise
             if first_seq is not None:
@@ -358,7 +358,7 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         return await self._refusals.do(keys.Refusal(key, seconds))
 
     async def _refuse_all(self, refusals: Sequence[keys.Refusal]) -> Sequence[RunRecord | None]:
-        refuse = partial(keys.refuse_all, schema=self._schema, refusals=refusals)
+        refuse = partial(keys.refuse_all, schema=self.schema, refusals=refusals)
         return await self._connections.transaction(refuse)
 
     async def revoke(self, owner: str, /) -> float:
@@ -372,6 +372,16 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         )
 
     # Opening.
+
+    async def migrate(self) -> tuple[int, int]:
+        """Change the layout to that of this version, and return which it was before, and is.
+
+        0: there were no tables. The first use of a store does the same.
+
+        Raises:
+            StoreError: If the database failed, or its layout is newer.
+        """
+        return await self._connections.migrate()
 
     async def open(self) -> None:
         """Serve the event loop of this call, also after a close, or in another loop than before."""

@@ -143,6 +143,8 @@ class Connections:
         return await self._try(partial(self._transact, work))
 
     async def _try(self, work: Callable[[DatabaseConnection], Awaitable[T]]) -> T:
+        clock = asyncio.get_running_loop().time
+        until = clock() + self.settings.timeout
         for tries_left in reversed(range(_TRIES)):
             try:
                 async with self._connection() as connection:
@@ -150,10 +152,11 @@ class Connections:
             except YieldwireError:
                 raise
             except Exception as exc:
-                if not (tries_left and (isinstance(exc, AGAIN) or is_lost(exc))):
-                    raise await self._explained(exc) from exc
                 if is_lost(exc):
-                    await self._check()
+                    await self._lose()
+                is_again = isinstance(exc, AGAIN) or is_lost(exc)
+                if not (is_again and tries_left and clock() < until):
+                    raise await self._explained(exc) from exc
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
     async def _transact(self, work: SessionWork[T], connection: DatabaseConnection) -> T:
@@ -177,6 +180,19 @@ class Connections:
                 await connection.rollback()
 
     # Connections.
+
+    async def migrate(self) -> tuple[int, int]:
+        """Prepare the database, and return its layout before and after.
+
+        Raises:
+            StoreError: If the database failed, or its layout is newer.
+        """
+        known = self.settings.layouts
+        try:
+            async with await self.settings.connect() as connection:
+                return await prepare(connection, self._texts.schema, known), max(known)
+        except psycopg.Error as exc:
+            raise explain(exc, self.settings.where) from exc
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[DatabaseConnection, None]:
@@ -220,11 +236,11 @@ class Connections:
         self._pool = pool
         return pool
 
-    async def _check(self) -> None:
-        """Drop the connections that are lost."""
+    async def _lose(self) -> None:
+        """Replace all connections, as one was lost: the others probably are too."""
         self._on_loss()
         if self._pool is not None:
-            await self._pool.check()
+            await self._pool.drain()
 
     async def _explained(self, exc: Exception) -> StoreError:
         if isinstance(exc, PoolTimeout):

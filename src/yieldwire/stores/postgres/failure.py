@@ -36,14 +36,35 @@ def explain(exc: Exception, where: str) -> StoreError:
 
 
 def _told(exc: Exception) -> str:
+    kind = _kind_of(exc)
     for kinds, told in _SAYINGS:
-        if isinstance(exc, kinds):
+        if issubclass(kind, kinds):
             return told
     said = str(exc).strip().partition("\n")[0].rstrip(".")
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is None:
         return f"there is no connection ({said}). Check that the server runs, and its address."
     return f"{said or type(exc).__name__}."
 
+
+def _kind_of(exc: Exception) -> type[Exception]:
+    if not isinstance(exc, psycopg.OperationalError) or exc.sqlstate is not None:
+        return type(exc)
+    # libpq says only in words why the server has refused a connection.
+    said = str(exc)
+    return next((kind for words, kind in _REFUSALS.items() if words in said), type(exc))
+
+
+_REFUSALS: Final[dict[str, type[Exception]]] = {
+    "too many clients": errors.TooManyConnections,
+    "remaining connection slots": errors.TooManyConnections,
+    "too many connections": errors.TooManyConnections,
+    "the database system is": errors.CannotConnectNow,
+    "authentication failed": errors.InvalidPassword,
+    "no password supplied": errors.InvalidPassword,
+    "no pg_hba.conf entry": errors.InvalidAuthorizationSpecification,
+    'FATAL:  role "': errors.InvalidAuthorizationSpecification,
+    'FATAL:  database "': errors.InvalidCatalogName,
+}
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 

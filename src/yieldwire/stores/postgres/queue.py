@@ -68,7 +68,7 @@ class PostgresQueue:
     """The part of a PostgreSQL store that gives runs to workers."""
 
     _connections: Connections
-    _schema: str
+    schema: str
     _waits: Waits
 
     async def take(
@@ -91,5 +91,5 @@ class PostgresQueue:
         # Checked first, so that idle workers do not wait for one another.
         if await self._connections.do(partial(next_number, demand=demand)) is None:
             return None
-        give = partial(take, schema=self._schema, demand=demand, lease=lease)
+        give = partial(take, schema=self.schema, demand=demand, lease=lease)
         return await self._connections.transact(give)
