@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tests.support.server import BACKLOG, ROOT, STOP_SECONDS
-from tests.support.warm import Program, warm
+from tests.support.warm import Forked, Program, warm
 
 COMMANDS: Final[Mapping[str, str]] = {
     "uvicorn": f"uvicorn --port {{port}} --backlog {BACKLOG} --no-access-log",
@@ -31,7 +32,8 @@ class CommandServer:
     """An application, named as ``module:attribute``, served by one of `COMMANDS`.
 
     It is a process group of its own, for some servers have workers. What it logs is appended
-    to the file ``log``. When it has ended it can be started again, on the same port.
+    to the file ``log``. When it has ended it can be started again, on the same port. Only
+    uvicorn alone is forked: the others see to processes of their own.
     """
 
     def __init__(
@@ -56,16 +58,25 @@ class CommandServer:
 
     def start(self) -> None:
         """Start the server; who needs it waits until it is listening."""
-        module, *arguments = self._command.format(port=self.port).split()
-        program = Program(
-            module=module,
-            arguments=[*arguments, self._target],
-            cwd=str(ROOT),
-            env=self._env,
-            is_group=True,
-        )
         with self._log.open("ab") as log:
-            self.process = warm().start(program, log.fileno(), log.fileno())
+            self.process = self._started(log.fileno())
+
+    def _started(self, log: int) -> "subprocess.Popen[bytes] | Forked":
+        module, *arguments = [*self._command.format(port=self.port).split(), self._target]
+        if self._command == COMMANDS["uvicorn"]:
+            program = Program(
+                module=module, arguments=arguments, cwd=str(ROOT), env=self._env, is_group=True
+            )
+            return warm().start(program, log, log)
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from functools import cache
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel
@@ -57,6 +58,14 @@ def world(**settings: Any) -> Actions:  # noqa: ANN401 - the application's own s
     """Return a new application."""
     chosen: dict[str, Any] = {"identify": identify, "timing": BRISK, **settings}
     actions = Actions(**chosen)
+    actions.include(of_each_kind())
+    return actions
+
+
+@cache
+def of_each_kind() -> Actions:
+    """Return the actions of every such application: to look at their signatures takes long."""
+    actions = Actions()
     for function in (say, wait, echo, send_tree, take, take_boxed, fail, fail_late):
         actions.action(function)
     actions.action(linger=None, labels=("sums",))(add)
