@@ -20,7 +20,8 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo demo-scale test check fmt lint types imports client soak bench bench-full generate
+.PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client soak bench bench-full \
+    generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
@@ -30,14 +31,25 @@ demo: .venv/.demo  ## Serve the demo on $(PORT)
 demo-scale: .venv/.dev  ## Serve a demo with two servers, three workers, a balancer and Valkey on $(PORT)
 	@$(BIN)/python examples/scale/run.py --port $(PORT)
 
-test: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | $(DEBIAN)  ## Run the tests
+test: ready  ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
 	node --test $(APPS)/apps.test.mjs
 
+ready: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | $(DEBIAN)  ## Install everything that the tests need
+
 # The README's own test command is `make test`, so `check` runs the tests through it.
-check: lint types imports test  ## Run everything that CI runs
+# Before them, both cores install, and then one checks the types of Python while the other checks everything else.
+check:  ## Run everything that CI runs
+	$(MAKE) --no-print-directory -j2 ready
+	$(MAKE) --no-print-directory -j2 --output-sync=target types-python others
+	$(MAKE) --no-print-directory test
+
+others:
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory types-node
+	$(MAKE) --no-print-directory imports
 
 fmt: .venv/.dev  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
@@ -51,9 +63,13 @@ lint: .venv/.dev $(NPM)/.dev  ## Check format, lint rules and prose, and the npm
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
 	cd typescript && npm run --silent check
 
-types: .venv/.dev $(NPM)/.dev $(WEB)/dist  ## Check types: mypy, basedpyright and tsc
+types: types-python types-node  ## Check types: mypy, basedpyright and tsc
+
+types-python: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/basedpyright --warnings
+
+types-node: $(NPM)/.dev $(WEB)/dist
 	cd typescript && npm run --silent types
 	cd $(WEB) && npm run --silent types
 
@@ -113,7 +129,8 @@ $(NPM)/.dev: typescript/package.json typescript/package-lock.json
 	@touch $@
 
 # Not `client`: running the tests must not change committed files.
-typescript/dist/index.js: $(NPM)/.dev $(shell find typescript/src typescript/scripts -type f)
+SOURCES := $(NPM)/.dev $(shell find typescript/src typescript/scripts -type f)
+typescript/dist/index.js: $(SOURCES)
 	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
 
 $(APPS)/node_modules/.dev: $(APPS)/package-lock.json $(shell find $(APPS) -maxdepth 2 -name package.json)
@@ -124,7 +141,9 @@ $(WEB)/node_modules/.dev: $(WEB)/package.json $(WEB)/react/package.json $(WEB)/v
 	cd $(WEB) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-$(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WEB)/plain $(WEB)/react $(WEB)/vue -type f) $(WEB)/actions.gen.ts
+# Of the sources, because `make lint` builds the package again, and that changes nothing in these pages.
+$(WEB)/dist: $(SOURCES) $(WEB)/node_modules/.dev $(shell find $(WEB)/plain $(WEB)/react $(WEB)/vue -type f) $(WEB)/actions.gen.ts \
+    | typescript/dist/index.js
 	cd $(WEB) && npm run --silent build
 	@touch $@
 
@@ -132,13 +151,10 @@ $(WEB)/dist: typescript/dist/index.js $(WEB)/node_modules/.dev $(shell find $(WE
 # with Debian's nginx in between, tests/stores uses Debian's PgBouncer, tests/eventpath counts with Debian's Valgrind,
 # and tests/cli shows what a person sees in Debian's tmux.
 # RUNLEVEL=1 keeps Debian from starting nginx and PgBouncer when they are installed.
-/usr/bin/chromium-headless-shell: PACKAGES := chromium-headless-shell fonts-dejavu-core
-/usr/bin/tmux: PACKAGES := tmux
-/usr/bin/valgrind: PACKAGES := valgrind
-/usr/sbin/nginx: PACKAGES := nginx-light
-/usr/sbin/pgbouncer: PACKAGES := pgbouncer
-$(DEBIAN):
+# They are one target, because two that install at the same time would lock each other out.
+$(DEBIAN) &:
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
-	  $$as_root apt-get install -y -qq --no-install-recommends $(PACKAGES); } </dev/null >&2 \
-	|| echo "$@ is missing and could not be installed: the tests that need it will fail." >&2
+	  $$as_root apt-get install -y -qq --no-install-recommends \
+	  chromium-headless-shell fonts-dejavu-core tmux valgrind nginx-light pgbouncer; } </dev/null >&2 \
+	|| echo "Not all of $(DEBIAN) could be installed: the tests that need them will fail." >&2
