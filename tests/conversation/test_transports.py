@@ -6,18 +6,25 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pydantic_core import from_json
 
+from tests.stores.test_postgres import postgres_store
 from tests.stores.test_redis import redis_store
 from tests.support.server import ThreadServer
 from tests.support.story import EVENTS, TEXT, Log, Story, events_in, listed
 from tests.support.wire import fetch, post, request
+from yieldwire.stores import RunStore
+from yieldwire.testing.clock import MovingClock
 
 KEY = {"Idempotency-Key": "one-run-for-every-transport"}
+STORES: dict[str, Callable[[MovingClock], RunStore]] = {
+    "redis": redis_store,
+    "postgres": postgres_store,
+}
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *STORES])
 def story(request: pytest.FixtureRequest) -> Story:
     """The story, from each kind of store that takes no process of its own."""
-    return Story() if request.param == "memory" else Story(redis_store)
+    return Story(STORES.get(request.param))
 
 
 async def events_as_sse(port: int) -> Log:

@@ -10,6 +10,11 @@ from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
 
 
+def postgres_store(clock: MovingClock) -> PostgresStore:
+    """Return a store without runs."""
+    return PostgresStore(dsn(), schema=empty_schema(), clock=clock)
+
+
 class PostgresHarness:
     """A store on a clock of its own, in a schema that can be opened again."""
 

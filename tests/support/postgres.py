@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import psycopg
 
@@ -47,6 +47,23 @@ class PostgresServer:
         if tcp:
             return f"postgresql://ada@127.0.0.1:{self.port}/{database}"
         return f"postgresql://ada@/{database}?host={self.folder}&port={self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address of the database for an application."""
+        return self.dsn()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.delete()
+
+    def restart(self) -> None:
+        """Crash, and start again."""
+        self.stop(how=signal.SIGQUIT)
+        self.start()
 
     def start(self) -> None:
         """Start the server, and return when it answers."""

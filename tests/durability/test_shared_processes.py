@@ -1,4 +1,4 @@
-"""Two processes that share their runs through Valkey, as on two machines."""
+"""Two processes that share their runs through Valkey or PostgreSQL, as on two machines."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from tests.durability.kills import check_values
 from tests.durability.readers import WAYS, Log, Reader, read_events, read_through, start
 from tests.support.command import CommandServer
 from tests.support.notes import LEASE, notes_in
+from tests.support.postgres import PostgresServer
 from tests.support.valkey import RedisServer
 from tests.support.wire import fetch, request
 
@@ -21,20 +22,25 @@ SOON = 30.0
 ENDLESS = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer("--appendonly", "yes", "--appendfsync", "everysec") as redis:
-        yield redis
+@pytest.fixture(scope="module", params=["valkey", "postgres"])
+def shared(request: pytest.FixtureRequest) -> Iterator[RedisServer | PostgresServer]:
+    """What the processes share."""
+    if request.param == "valkey":
+        with RedisServer("--appendonly", "yes", "--appendfsync", "everysec") as redis:
+            yield redis
+    else:
+        with PostgresServer() as postgres:
+            yield postgres
 
 
 @pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("redis") / "notes"
+def notes(tmp_path_factory: pytest.TempPathFactory, shared: RedisServer | PostgresServer) -> Path:
+    return tmp_path_factory.mktemp(type(shared).__name__) / "notes"
 
 
 @pytest.fixture(scope="module")
-def processes(redis: RedisServer, notes: Path) -> Iterator[list[CommandServer]]:
-    env = {"RUNS_STORE": redis.url, "NOTES_FILE": str(notes)}
+def processes(shared: RedisServer | PostgresServer, notes: Path) -> Iterator[list[CommandServer]]:
+    env = {"RUNS_STORE": shared.url, "NOTES_FILE": str(notes)}
     with ExitStack() as stack:
         yield [
             stack.enter_context(
@@ -83,12 +89,12 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("restarts_redis", [False, True], ids=["", "and Valkey is restarted"])
+@pytest.mark.parametrize("restarts_store", [False, True], ids=["", "and the store is restarted"])
 async def test_runs_of_a_killed_process_are_read_whole_through_the_other(
-    redis: RedisServer,
+    shared: RedisServer | PostgresServer,
     servers: list[CommandServer],
     notes: Path,
-    restarts_redis: bool,  # noqa: FBT001 - a parameter of the test
+    restarts_store: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     victim, other = servers
     async with asyncio.timeout(2 * SOON), asyncio.TaskGroup() as group:
@@ -98,8 +104,8 @@ async def test_runs_of_a_killed_process_are_read_whole_through_the_other(
             await followed.has_begun()
 
         victim.kill()
-        if restarts_redis:
-            redis.restart()
+        if restarts_store:
+            await asyncio.to_thread(shared.restart)
         victim.start()
 
         logs = [await once.log(), await again.log()]
