@@ -19,6 +19,7 @@ from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.app.configuration import open_store
 from yieldwire.app.opening import Opening
+from yieldwire.app.sweeping import Sweeping
 from yieldwire.clock import SystemClock, Timing
 from yieldwire.errors import (
     ActionError,
@@ -552,22 +553,24 @@ async def test_time_is_looked_after_by_itself_and_again_after_a_failure(
     assert "OSError: the disk is full" in caplog.text
 
 
-class StumblingApp(App):
+class StumblingSweeping(Sweeping):
     """Cannot look after the first run that its store names."""
 
-    seen: list[str]
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self.seen: list[str] = []
 
-    async def _swept(self, opening: Opening, run: RunRecord) -> None:
+    async def _see(self, opening: Opening, run: RunRecord) -> None:
         self.seen.append(run.id)
         if len(self.seen) == 1:
             raise OSError("its files cannot be deleted")
-        await super()._swept(opening, run)
+        await super()._see(opening, run)
 
 
 async def test_a_run_that_cannot_be_looked_after_keeps_no_other_from_it() -> None:
     clock = MovingClock()
-    app = StumblingApp(store=MemoryStore(clock=clock), timing=QUIET, clock=clock)
-    app.seen = []
+    app = App(store=MemoryStore(clock=clock), timing=QUIET, clock=clock)
+    sweeping = StumblingSweeping(app)
     async with opened(app):
         action = app.action(linger=1.0)(hang)
         runs = []
@@ -576,9 +579,9 @@ async def test_a_run_that_cannot_be_looked_after_keeps_no_other_from_it() -> Non
             runs.append(await app.begin(request))
         await asyncio.sleep(0)
         clock.advance(60.0)
-        await app.sweep()
+        await sweeping.sweep()
 
-    assert sorted(app.seen) == sorted(run.id for run in runs)
+    assert sorted(sweeping.seen) == sorted(run.id for run in runs)
 
 
 # Feeds.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +14,7 @@ from yieldwire.actions.declare import Declare
 from yieldwire.app import App
 from yieldwire.errors import InvalidAction, RunCancelled, StoreError, UsageError
 from yieldwire.log.run import RunRecord, Status
-from yieldwire.stores import RunStore
+from yieldwire.stores import Reach, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.contract.harness import SOON
@@ -286,3 +286,19 @@ def test_wrong_options_of_a_queue_are_reported(options: dict[str, object], told:
 
     with pytest.raises(InvalidAction, match=told):
         Declare(lambda _: None, options)(answer)
+
+
+def test_a_file_that_no_worker_could_read_is_refused_at_the_opening() -> None:
+    class Far(MemoryStore):
+        reach: ClassVar[Reach] = "network"
+
+    app = App(store=Far())
+
+    @app.action(queue="slow")
+    async def length(file: Upload) -> int:
+        return 0
+
+    with pytest.raises(
+        UsageError, match="length: its input takes a file, which this store does not"
+    ):
+        asyncio.run(app.open())

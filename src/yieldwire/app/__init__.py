@@ -17,11 +17,11 @@ from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.producing import Producing
 from yieldwire.app.starting import Starts
+from yieldwire.app.sweeping import Sweeping
 from yieldwire.app.working import Working
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json
 from yieldwire.executors import Executor, RunLimits, Work
-from yieldwire.executors.children import ORPHANED
 from yieldwire.executors.services import Services
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
@@ -125,7 +125,7 @@ class App:
         self.inboxes: Final = Inboxes(self)
         self.tell: Final = self.inboxes.tell
         self.runs, self.family = Runs(self), Family(self)
-        producing = Producing(self)
+        self._sweeping, producing = Sweeping(self), Producing(self)
         self.produce: Final = producing.produce
         self.produce_blocking: Final = BlockingProducing(
             producing, open=self.open, close=self.close
@@ -175,7 +175,7 @@ class App:
             shows_debug=lambda: self.debug,
             watch=self.watch,
         )
-        return Worker(services, self.load, self._ended, lease=self.lease)
+        return Worker(services, self.load, self.ended, lease=self.lease)
 
     async def prepare(self) -> None:
         """Check whether the store can be used, and delete files that a crash has left.
@@ -203,36 +203,10 @@ class App:
             for maintain in self.at_sweep:
                 await maintain()
         finally:
-            await self._sweep_runs()
+            await self._sweeping.sweep()
 
-    async def _sweep_runs(self) -> None:
-        opening = await self.ready()
-        changed = await self.store.sweep(lease=self.claim_within)
-        for run in changed:
-            try:
-                await self._swept(opening, run)
-            except Exception:  # the other runs must be maintained anyway
-                logger.exception("the maintenance of a run failed", extra={"run_id": run.id})
-        await self._forget(await self.store.purge())
-        if self.files.has_doubts:
-            await self.files.remove_leftovers()
-        self.watch.swept(changed)
-
-    async def _swept(self, opening: Opening, run: RunRecord) -> None:
-        if run.status.is_terminal:
-            opening.worker.drop(run.id)
-            self.watch.run_ended(run)
-            await self._ended(run)
-            await self.family.end(run.id)
-        elif run.status is Status.PENDING:
-            if await self.family.is_orphan(run):
-                await self.cancel(run.id, ORPHANED)
-            elif run.queue is None:
-                await opening.enqueue(run.id)
-        elif run.cancel_reason is not None:
-            opening.worker.nudge(run.id, run.cancel_reason)
-
-    async def _forget(self, purged: Sequence[str]) -> None:
+    async def forget(self, purged: Sequence[str], /) -> None:
+        """Forget what is kept of deleted runs: their state, and their files."""
         for run_id in purged:
             self._states.forget(run_id)
         await self.files.forget(purged)
@@ -254,7 +228,8 @@ class App:
         """Return what an attempt at a run needs: its action, and its arguments."""
         return self.inputs.load(run, self.registry.action_named(run.action))
 
-    async def _ended(self, run: RunRecord) -> None:
+    async def ended(self, run: RunRecord, /) -> None:
+        """Delete the files of a run that has ended."""
         action = self.registry.find(run.action)
         if action is None or action.has_files:
             await self.files.forget([run.id])
@@ -334,7 +309,7 @@ class App:
             if is_only and before.status is Status.PENDING and before.attempt == run.attempt:
                 self.watch.run_ended(run)  # else its attempt, or another call, has ended it
             opening.worker.drop(run.id)
-            await self._ended(run)
+            await self.ended(run)
             if run.attempt and not before.status.is_terminal:
                 await self.family.end(run.id)
         else:
@@ -388,7 +363,7 @@ class App:
             Conflict: If it has not.
         """
         await self.ready()
-        await self._forget(await self.store.purge(run_id))
+        await self.forget(await self.store.purge(run_id))
 
     async def find(self, query: Query) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""

@@ -157,11 +157,9 @@ class Starts:
     async def _execute(self, opening: Opening, run: RunRecord, prepared: Prepared) -> None:
         if run.queue is None:
             await opening.enqueue(run.id, prepared)
-        elif self._app.store.reach == "process":
-            opening.worker.keep(run.id, prepared)
-            self._app.working.begin(opening)  # the action can have been declared since
-        else:
-            prepared.close()
+            return
+        prepared.close()
+        self._app.working.begin(opening)  # the action can have been declared since
 
     async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:
         """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""

@@ -73,8 +73,6 @@ class Worker:
         self._threads = defaultdict[int, asyncio.Semaphore](
             lambda: asyncio.Semaphore(services.limits.threads)
         )
-        self._waiting: dict[str, Prepared] = {}
-        """What runs in queues need that is only in this process."""
         if lease is not None:
             LeaseKeeper(services, self._attempts, self._chores.own, lease=lease).begin()
 
@@ -85,15 +83,10 @@ class Worker:
         elif run_id in self._queued:
             self._again.add(run_id)
         else:
-            prepared = prepared or self._waiting.pop(run_id, None)
             run, work = (None, None) if prepared is None else prepared.take()
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
             leave = partial(self._leave, run_id, work)
             self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
-
-    def keep(self, run_id: str, prepared: Prepared, /) -> None:
-        """Keep what a run of a queue needs, until it is executed here or has ended."""
-        self._waiting[run_id] = prepared
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
@@ -284,8 +277,6 @@ class Worker:
             return
         if (timer := self._delayed.pop(run_id, None)) is not None:
             timer.cancel()
-        if (prepared := self._waiting.pop(run_id, None)) is not None:
-            prepared.close()
         task = self._queued.get(run_id)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -311,7 +302,6 @@ class Worker:
         last = [self._chores.own(self._settle(attempt)) for attempt in stopped]
         if last:
             await asyncio.wait(last, timeout=max(until - loop.time(), WRITING))
-        self._forget_waiting()
         self._chores.stop()  # a cancelled run waits for the chore that writes its end
         await self._runs.cancel(max(until - loop.time(), WRITING))
         await self._chores.cancel(max(until - loop.time(), WRITING))
@@ -333,11 +323,6 @@ class Worker:
                 else:
                     await self._release(run)
 
-    def _forget_waiting(self) -> None:
-        for prepared in self._waiting.values():
-            prepared.close()
-        self._waiting.clear()
-
     def left(self) -> Left:
         """Return the unfinished runs, after a close or when the loop is gone."""
         return self._left
@@ -345,7 +330,6 @@ class Worker:
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Abandon every run, as their ``loop`` is gone."""
         self._is_closing = True
-        self._forget_waiting()
         self._left |= dict.fromkeys([*self._queued, *self._again, *self._delayed])
         for run_id, attempt in self._attempts.items():
             self._left[run_id] = attempt.run.fence

@@ -8,7 +8,7 @@ that keeps them holds a lock until then. After a crash in between, files that ca
 that neither a run nor a message refers to, are deleted when an application opens.
 
 If the store does not outlive the process, files are kept in the process. Those of an input are
-then kept only if the action is tried again: its first attempt has them anyway.
+then kept only if the action is tried again or has a queue: else its one attempt has them anyway.
 """
 
 import asyncio
@@ -48,8 +48,9 @@ class RunFiles:
         """Whether a start or a message that failed can have left files behind."""
 
     def keeps_input(self, action: Action[..., Any, Any]) -> bool:
-        """Whether the files of an input are kept, because another attempt can need them."""
-        return self._held is None or action.retry.attempts > 0
+        """Whether the files of an input are kept, because an attempt can need them later."""
+        is_later = action.retry.attempts > 0 or action.options.queue is not None
+        return self._held is None or is_later
 
     def of_input(self, run_id: str) -> RunBlobs:
         """Return the files of a run's input."""
@@ -73,12 +74,17 @@ class RunFiles:
         Raises:
             UsageError: If an action is told files, and the store does not keep them.
         """
-        names = [action.name for action in actions if action.is_told_files]
-        if names and self._held is not None and self.store.reach != "process":
-            raise UsageError(
-                f"{names[0]}: asks= or inbox= takes a file, which this store does not keep for the "
-                "process that executes the run: use a store with blobs, such as SQLite's."
-            )
+        if self._held is None or self.store.reach == "process":
+            return
+        for action in actions:
+            is_given_files = action.takes_files and action.options.queue is not None
+            if is_given_files or action.is_told_files:
+                where = "its input" if is_given_files else "asks= or inbox="
+                raise UsageError(
+                    f"{action.name}: {where} takes a file, which this store does not keep for the "
+                    "process that executes the run: name a folder that all processes share, such "
+                    "as RedisStore(…, files='/shared/runs'), or use SQLite."
+                )
 
     @property
     def _has_none(self) -> bool:

@@ -17,6 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from yieldwire.setting import Rule
+
+FOLDER: Final = Rule(
+    lambda value: isinstance(value, Path) or (isinstance(value, str) and value != ""),
+    "the path of a folder",
+)
+"""The rule for the setting of a store that says where files are kept."""
 _BLOCK_BYTES: Final = 1024 * 1024
 _TRIES: Final = 100
 """How often to create a folder that is deleted each time."""

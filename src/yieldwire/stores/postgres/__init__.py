@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, ClassVar, Final, TypeVar
 
 from yieldwire.clock import CLOCK, Clock
@@ -32,6 +33,7 @@ from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Count, Rule, SomeSeconds, settings
 from yieldwire.stores import Admission, Query, Reach, Revoked
+from yieldwire.stores.blobs import FOLDER, Blobs, FolderBlobs
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.postgres import checkpoints, inbox, keys, leases, log, queue, revocations
 from yieldwire.stores.postgres.deliveries import PostgresDeliveries
@@ -83,6 +85,8 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
             that gives each transaction another connection: a URL of the server itself.
         connections: The most connections at a time; one more listens.
         timeout: How many seconds a call waits for a connection, and then for an answer.
+        files: A folder that all of these processes share, for the files of inputs and messages;
+            ``None``: files are only for the process that gets them.
         clock: The source of time; by default the server's clock.
 
     Raises:
@@ -90,9 +94,8 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
     """
 
     reach: ClassVar[Reach] = "network"
-    blobs: None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         dsn: Annotated[str, _DSN],
         *,
@@ -100,8 +103,10 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         listen: Annotated[str, _DSN] | None = None,
         connections: Count = 4,
         timeout: SomeSeconds = 10.0,
+        files: Annotated[str | Path, FOLDER] | None = None,
         clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
+        self.blobs: Blobs | None = None if files is None else FolderBlobs(Path(files))
         database = DatabaseSettings(
             dsn=dsn, connections=connections, timeout=timeout, layouts=layouts(__package__)
         )

@@ -15,6 +15,7 @@ has lost something, a run is unknown or a cursor is foreign: the store never fil
 import asyncio
 import math
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ from yieldwire.stores import (
     start_cancelled,
     too_many,
 )
-from yieldwire.stores.blobs import Blobs
+from yieldwire.stores.blobs import FOLDER, Blobs, FolderBlobs
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.reads import Reads
 from yieldwire.stores.redis.deliveries import RedisDeliveries
@@ -93,6 +94,8 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
             connections can follow after ``?``.
         prefix: What all keys begin with, in braces. Stores with different prefixes share nothing.
         timeout: How many seconds the server can take for one round trip.
+        files: A folder that all of these processes share, for the files of inputs and messages;
+            ``None``: files are only for the process that gets them.
         clock: The source of time; without it the server's clock, which all processes share.
 
     Raises:
@@ -108,10 +111,11 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
         *,
         prefix: Annotated[str, _PREFIX] = "yieldwire",
         timeout: SomeSeconds = 5.0,
+        files: Annotated[str | Path, FOLDER] | None = None,
         clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
         boot_id()  # reads it once, before anybody waits for it
-        self.blobs: Blobs | None = None
+        self.blobs: Blobs | None = None if files is None else FolderBlobs(Path(files))
         self._scripts = Scripts(prefix, clock)
         self._links = RedisLinks(Server(url, timeout))
         self._logs = LogKeys(self._links, self._scripts)

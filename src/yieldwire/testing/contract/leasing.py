@@ -181,8 +181,7 @@ class CancelContract:
         await store.request_cancel(ended.id, "requested")
         await finish(store, ended)
 
-        other = await harness.another()
-        answer = await other.asked_to_stop([stopping.id, running.id, ended.id, "rnever"])
+        answer = await store.asked_to_stop([stopping.id, running.id, ended.id, "rnever"])
 
         assert answer == {stopping.id: "requested"}
         assert await store.asked_to_stop([]) == {}

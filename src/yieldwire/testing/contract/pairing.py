@@ -20,6 +20,7 @@ from yieldwire.testing.contract.harness import (
     raises,
     record,
 )
+from yieldwire.testing.contract.queueing import take, taken_by_waiting
 from yieldwire.testing.contract.reading import wakes
 from yieldwire.testing.contract.receiving import wakes_inbox
 from yieldwire.testing.contract.sending import say, send
@@ -264,6 +265,36 @@ class PairContract:
         with raises(RunCancelled):
             await other.create(record(), Admission(key="k"))
         assert dict((await other.revoked(0)).at) == {"ada": at}
+
+    async def test_runs_of_a_queue_are_given_to_one_instance_each(
+        self, harness: StoreHarness
+    ) -> None:
+        """Workers are processes of their own, and take runs at the same time."""
+        runs = [await created(harness.store, queue="slow") for _ in range(5)]
+        stores = [harness.store, await harness.another()]
+
+        async with asyncio.TaskGroup() as group:
+            takes = [group.create_task(take(store)) for store in 4 * stores]
+
+        taken = [run.id for each in takes if (run := each.result()) is not None]
+        assert sorted(taken) == sorted(run.id for run in runs)
+
+    async def test_a_run_that_one_instance_puts_into_a_queue_ends_the_wait_of_another(
+        self, harness: StoreHarness
+    ) -> None:
+        """A server starts it, and a worker has waited for it."""
+        start = partial(created, harness.store, queue="slow")
+        await taken_by_waiting(await harness.another(), start)
+
+    async def test_what_was_asked_of_one_instance_another_learns(
+        self, harness: StoreHarness
+    ) -> None:
+        """A cancel reaches the process that executes the run."""
+        run = await claimed(harness.store)
+
+        await harness.store.request_cancel(run.id, "requested")
+
+        assert await (await harness.another()).asked_to_stop([run.id]) == {run.id: "requested"}
 
 
 async def try_to_claim(store: RunStore, run_id: str, fences: list[int]) -> None:
