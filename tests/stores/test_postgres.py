@@ -1,13 +1,19 @@
 """The PostgreSQL store keeps the contract."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
+import psycopg
 import pytest
 
 from tests.support.postgres import dsn, empty_schema
 from yieldwire.stores.postgres import PostgresStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
+from yieldwire.testing.contract.appending import append_one
+from yieldwire.testing.contract.harness import claimed
 
 
 def postgres_store(clock: MovingClock) -> PostgresStore:
@@ -52,3 +58,44 @@ class TestPostgresStore(StoreContract):
         yield harness
         for store in harness.stores:
             await store.close()
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the statements that are sent, by their first words."""
+    sent = Counter[str]()
+    execute: Any = psycopg.AsyncConnection.execute
+
+    async def note(connection: Any, text: bytes | str, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+        words = text.split() if isinstance(text, str) else text.decode().split()
+        sent[" ".join(words[:3])] += 1
+        return await execute(connection, text, *args, **named)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", note)
+    return sent
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[PostgresStore]:
+    store = postgres_store(MovingClock())
+    yield store
+    await store.close()
+
+
+async def test_what_many_runs_append_and_read_at_once_takes_few_statements(
+    store: PostgresStore, statements: Counter[str]
+) -> None:
+    runs = [await claimed(store) for _ in range(50)]
+    other = PostgresStore(dsn(), schema=store.schema)
+    await other.sweep()
+    statements.clear()
+
+    for seq in range(1, 4):
+        await asyncio.gather(*(append_one(store, run, after=seq - 1) for run in runs))
+    pages = await asyncio.gather(*(other.read(run.id, 0) for run in runs))
+    await asyncio.gather(*(store.heartbeat(run.id, fence=run.fence, lease=10) for run in runs))
+    await other.close()
+
+    assert [page[-1].last for page in pages] == 50 * [3]
+    assert statements["WITH moved AS"] <= 2 * 3
+    assert statements.total() < 20

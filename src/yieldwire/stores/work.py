@@ -16,6 +16,9 @@ from yieldwire.tasks import Tasks
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
 
+_MOST_BYTES: Final = 8 * 1024 * 1024
+"""About how much one batch moves, so that its first call does not wait too long."""
+
 
 class Works:
     """Work under way, in tasks of one event loop."""
@@ -62,7 +65,8 @@ class Batches(Generic[ItemT, T]):
     """Calls that are made at the same time, and are done together.
 
     ``do`` does the calls of a batch, and returns the outcome of each in their order: an error is
-    raised to the caller. If it raises an error itself, all of them get that.
+    raised to the caller. If it raises an error itself, all of them get that. A batch has at most
+    ``most`` calls, and no more once their sizes, which ``size`` returns, reach 8 MiB.
     """
 
     def __init__(
@@ -71,8 +75,9 @@ class Batches(Generic[ItemT, T]):
         start: Callable[[Coroutine[Any, Any, None]], object],
         *,
         most: int,
+        size: Callable[[ItemT], int] = lambda _: 0,
     ) -> None:
-        self._do, self._start, self._most = do, start, most
+        self._do, self._start, self._most, self._size = do, start, most, size
         self._calls: Final[deque[tuple[ItemT, asyncio.Future[T]]]] = deque()
         self._is_busy = False
 
@@ -97,10 +102,16 @@ class Batches(Generic[ItemT, T]):
     async def _work(self) -> None:
         try:
             while self._calls:
-                size = min(self._most, len(self._calls))
-                await self._do_all([self._calls.popleft() for _ in range(size)])
+                await self._do_all(self._next())
         finally:
             self._is_busy = False
+
+    def _next(self) -> Sequence[tuple[ItemT, "asyncio.Future[T]"]]:
+        calls, size = list[tuple[ItemT, "asyncio.Future[T]"]](), 0
+        while self._calls and len(calls) < self._most and size < _MOST_BYTES:
+            calls.append(self._calls.popleft())
+            size += self._size(calls[-1][0])
+        return calls
 
     async def _do_all(self, calls: Sequence[tuple[ItemT, "asyncio.Future[T]"]]) -> None:
         outcomes: Sequence[T | Exception] = [StoreError("The store was closed.")] * len(calls)

@@ -52,9 +52,7 @@ T = TypeVar("T")
 CallT = TypeVar("CallT")
 
 _AT_ONCE: Final = 512
-"""Appends, heartbeats and the like in one statement."""
-_READS_AT_ONCE: Final = 32
-"""Pages in one statement: each can be large."""
+"""Appends, pages, heartbeats and the like in one statement."""
 _QUEUES: Final = "+"
 """The place in the news for what concerns every queue."""
 
@@ -124,8 +122,8 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         self._listening = NewsListener(
             self._connections, listen, channel=schema, on_news=self._hear, look=self._look_for_all
         )
-        self._appends = self._together(log.append_all)
-        self._pages = self._together(log.read_all, most=_READS_AT_ONCE)
+        self._appends = self._together(log.append_all, size=lambda each: len(each.block.body))
+        self._pages = self._together(log.read_all, size=lambda page: page.max_bytes)
         self._beats, self._holds = self._together(leases.beat_all), self._together(leases.hold_all)
         self._revocations = self._together(partial(revocations.revoke_all, machine=boot_id()))
         self._refusals = Batches(self._refuse_all, self._connections.own, most=_AT_ONCE)
@@ -142,14 +140,14 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         self,
         do: Callable[[Session, Sequence[CallT]], Awaitable[Sequence[T | Exception]]],
         *,
-        most: int = _AT_ONCE,
+        size: Callable[[CallT], int] = lambda _: 0,
     ) -> Batches[CallT, T]:
         """Return what does the calls of one moment in one statement, which can be repeated."""
 
         async def do_all(items: Sequence[CallT]) -> Sequence[T | Exception]:
             return await self._connections.repeat(lambda session: do(session, items))
 
-        return Batches(do_all, self._connections.own, most=most)
+        return Batches(do_all, self._connections.own, most=_AT_ONCE, size=size)
 
     # Runs and their logs.
 
