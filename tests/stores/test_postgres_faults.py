@@ -15,8 +15,16 @@ from tests.support.pgbouncer import PgBouncer
 from tests.support.postgres import PostgresServer, new_schema
 from yieldwire.errors import NotFound, StoreError
 from yieldwire.log.run import RunRecord
+from yieldwire.stores import Admission
 from yieldwire.stores.postgres import PostgresStore
-from yieldwire.testing.contract.harness import chunks, claimed, created, finish, log_of
+from yieldwire.testing.contract.harness import (
+    chunks,
+    claimed,
+    created,
+    finish,
+    log_of,
+    record,
+)
 from yieldwire.testing.contract.reading import wakes
 
 TIMEOUT = 2.0
@@ -172,6 +180,18 @@ async def test_a_database_that_does_not_exist_is_named(server: PostgresServer) -
         await store.sweep()
 
     await store.close()
+
+
+async def test_a_text_that_cannot_be_kept_fails_alone_and_for_good(store: PostgresStore) -> None:
+    runs = [record(), record(owner="\ud800"), record()]
+
+    outcomes = await asyncio.gather(
+        *(store.create(run, Admission()) for run in runs), return_exceptions=True
+    )
+
+    assert [isinstance(each, StoreError) for each in outcomes] == [False, True, False]
+    assert isinstance(outcomes[1], StoreError)
+    assert not outcomes[1].retryable
 
 
 async def test_a_log_that_was_lost_is_said_to_be_lost(

@@ -25,7 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from yieldwire.errors import StoreError, YieldwireError
 from yieldwire.stores.opening import Openings
-from yieldwire.stores.postgres.failure import AGAIN, explain, is_lost
+from yieldwire.stores.postgres.failure import AGAIN, MOVED, explain, is_lost
 from yieldwire.stores.postgres.layout import DatabaseConnection, prepare
 from yieldwire.stores.postgres.session import Row, Session, Texts
 from yieldwire.stores.postgres.text import adaptation
@@ -152,9 +152,10 @@ class Connections:
             except YieldwireError:
                 raise
             except Exception as exc:
-                if is_lost(exc):
+                needs_other = is_lost(exc) or isinstance(exc, MOVED)
+                if needs_other:
                     await self._lose()
-                is_again = isinstance(exc, AGAIN) or is_lost(exc)
+                is_again = needs_other or isinstance(exc, AGAIN)
                 if not (is_again and tries_left and clock() < until):
                     raise await self._explained(exc) from exc
         raise AssertionError  # pragma: no cover - the last try returns or raises

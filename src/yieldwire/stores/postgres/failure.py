@@ -10,6 +10,15 @@ from yieldwire.errors import StoreError
 
 AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 """The transaction was rolled back, and can be repeated."""
+MOVED: Final = errors.ReadOnlySqlTransaction
+"""The server is not the primary any more: a new connection can find the one that is."""
+_OF_DATA: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.ProgrammingError,
+    UnicodeError,
+)
+"""Errors about the data or the tables, not about the moment."""
 _SHUT_DOWN: Final = "57P"
 _CONNECTION: Final = "08"
 
@@ -30,8 +39,7 @@ def explain(exc: Exception, where: str) -> StoreError:
         return exc
     error = StoreError(f"Runs cannot be kept in {where}: {_told(exc)}")
     error.__cause__ = exc
-    if not isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
-        error.retryable = False  # it is about the data or the tables, not about the moment
+    error.retryable = not isinstance(exc, _OF_DATA)
     return error
 
 
