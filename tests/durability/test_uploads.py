@@ -1,6 +1,7 @@
 """The files of a run go with the run, whatever they are nested in and whatever becomes of it."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections import deque
@@ -48,7 +49,7 @@ from yieldwire.testing import MovingClock
 
 TIMING: Final = Timing(grace=0.1, sweep_every=100 * SOON, lease=SOON)
 EXAMPLES: Final = settings(
-    max_examples=25,
+    max_examples=int(os.environ.get("UPLOADS", "10")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
