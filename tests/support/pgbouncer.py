@@ -53,8 +53,9 @@ class PgBouncer:
             )
         until = time.monotonic() + START_SECONDS
         while not self._answers():
-            is_late = self._process.poll() is not None or time.monotonic() > until
-            assert not is_late, self._log.read_text("utf-8")
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.__exit__()
+                raise AssertionError(self._log.read_text("utf-8"))
             time.sleep(_POLL_SECONDS)
         return self
 

@@ -12,7 +12,6 @@ clocks of the machines: the time is the server's.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -23,7 +22,7 @@ from yieldwire.clock import CLOCK, Clock
 from yieldwire.errors import MissingDependency
 
 try:
-    from yieldwire.stores.postgres.connections import Connections, DatabaseSettings
+    from yieldwire.stores.postgres.connections import DSN, Connections, DatabaseSettings
 except ImportError as exc:
     raise MissingDependency("psycopg", "postgres", "PostgresStore") from exc
 
@@ -31,12 +30,13 @@ from yieldwire.log import transitions
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
-from yieldwire.setting import Count, Rule, SomeSeconds, settings
+from yieldwire.setting import Count, SomeSeconds, settings
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.blobs import FOLDER, Blobs, FolderBlobs
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.postgres import checkpoints, inbox, keys, leases, log, queue, revocations
 from yieldwire.stores.postgres.deliveries import PostgresDeliveries
+from yieldwire.stores.postgres.layout import SCHEMA
 from yieldwire.stores.postgres.listening import NewsListener
 from yieldwire.stores.postgres.news import News
 from yieldwire.stores.postgres.queue import PostgresQueue
@@ -55,19 +55,6 @@ _AT_ONCE: Final = 512
 """Appends, pages, heartbeats and the like in one statement."""
 _QUEUES: Final = "+"
 """The place in the news for what concerns every queue."""
-
-
-def _is_dsn(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(("postgresql://", "postgres://"))
-
-
-_DSN: Final = Rule(_is_dsn, "a URL such as 'postgresql://user@host/database'")
-_SCHEMA: Final = Rule(
-    lambda value: (
-        isinstance(value, str) and re.fullmatch("[a-z_][a-z0-9_]{0,62}", value) is not None
-    ),
-    "a name of at most 63 letters a-z, digits and _",
-)
 
 
 @settings
@@ -95,10 +82,10 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
 
     def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
-        dsn: Annotated[str, _DSN],
+        dsn: Annotated[str, DSN],
         *,
-        schema: Annotated[str, _SCHEMA] = "yieldwire",
-        listen: Annotated[str, _DSN] | None = None,
+        schema: Annotated[str, SCHEMA] = "yieldwire",
+        listen: Annotated[str, DSN] | None = None,
         connections: Count = 4,
         timeout: SomeSeconds = 10.0,
         files: Annotated[str | Path, FOLDER] | None = None,

@@ -24,6 +24,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.setting import Rule
 from yieldwire.stores.opening import Openings
 from yieldwire.stores.postgres.failure import AGAIN, MOVED, explain, is_lost
 from yieldwire.stores.postgres.layout import DatabaseConnection, prepare
@@ -34,6 +35,11 @@ from yieldwire.stores.work import Works, settled
 T = TypeVar("T")
 SessionWork = Callable[[Session], Awaitable[T]]
 
+DSN: Final = Rule(
+    lambda value: isinstance(value, str) and value.startswith(("postgresql://", "postgres://")),
+    "a URL such as 'postgresql://user@host/database'",
+)
+"""The rule for the address of a database."""
 _TRIES: Final = 5
 """How often work is done that conflicts with other work, or whose connection was lost."""
 

@@ -1,5 +1,6 @@
 """The layout of the database: its steps, each taken once, by one process at a time."""
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
@@ -7,8 +8,16 @@ from typing import Any, Final, TypeAlias
 from psycopg import AsyncConnection
 
 from yieldwire.errors import StoreError
+from yieldwire.setting import Rule
 
 DatabaseConnection: TypeAlias = AsyncConnection[dict[str, Any]]
+SCHEMA: Final = Rule(
+    lambda value: (
+        isinstance(value, str) and re.fullmatch("[a-z_][a-z0-9_]{0,62}", value) is not None
+    ),
+    "a name of at most 63 letters a-z, digits and _",
+)
+"""The rule for the name of a schema."""
 NAME: Final = "yieldwire."
 """How the scripts and statements name the schema."""
 
