@@ -1,7 +1,7 @@
 """A run whose events come from a block of code ends exactly as its block does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -49,7 +49,7 @@ async def app(tmp_path: Path, sent: list[str]) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def started(app: App) -> AsyncIterator[App]:
+async def started(app: App) -> AsyncGenerator[App, None]:
     await app.open()
     try:
         async with asyncio.timeout(SOON):

@@ -30,7 +30,7 @@ def import_rows_job(run_id: str) -> None:
 
 actions = Actions(
     store=URL,
-    executor=import_rows_job.delay,
+    executor=import_rows_job.delay,  # pyright: ignore[reportFunctionMemberAccess]
     timing=Timing(lease=1.0, sweep_every=0.1),
 )
 
