@@ -1,0 +1,101 @@
+"""The files in ``deploy`` are valid, and what they start exists."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from tests.support.nginx import PROGRAM
+from yieldwire import Actions
+from yieldwire.cli.command import cli
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+GRACE = 20.0
+"""As in ``deploy/app.py``."""
+
+
+def test_the_application_has_the_grace_that_the_files_expect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STORE", "memory")
+    names: dict[str, Any] = {}
+    exec((DEPLOY / "app.py").read_text("utf-8"), names)  # noqa: S102 - our own
+    actions = names["actions"]
+
+    assert isinstance(actions, Actions)
+    assert actions.app.timing.grace == GRACE
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Give every command line that starts our program, with where it is."""
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    for name, service in compose["services"].items():
+        if str(service.get("command", "")).startswith("yieldwire"):
+            yield f"compose {name}", shlex.split(service["command"])
+    for document in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")):
+        if document["kind"] == "Deployment":
+            (container,) = document["spec"]["template"]["spec"]["containers"]
+            yield f"kubernetes {container['name']}", container["command"]
+    for unit in sorted((DEPLOY / "systemd").iterdir()):
+        yield f"systemd {unit.name}", shlex.split(parsed(unit)["Service"]["ExecStart"])
+    (docker,) = re.findall(
+        r"^CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE
+    )
+    yield "docker", yaml.safe_load(docker)
+
+
+def parsed(unit: Path) -> RawConfigParser:
+    parser = RawConfigParser(strict=False, comment_prefixes="#")
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(unit.read_text("utf-8"))
+    return parser
+
+
+@pytest.mark.parametrize("words", [pytest.param(words, id=place) for place, words in commands()])
+def test_every_command_is_one_of_ours_with_its_options(words: list[str]) -> None:
+    program, name, *arguments = words
+    group = typer.main.get_group(cli)
+    command = group.commands[name]
+
+    context = command.make_context(name, [*arguments])
+
+    assert Path(program).name == "yieldwire"
+    assert context.params["app"] == "app.py"
+
+
+def test_every_process_has_more_time_to_stop_than_its_actions() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    kubernetes = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
+    pods = [each["spec"]["template"]["spec"] for each in kubernetes if "replicas" in each["spec"]]
+    units = [parsed(unit)["Service"] for unit in (DEPLOY / "systemd").iterdir()]
+
+    times = [
+        *(int(compose[name]["stop_grace_period"].rstrip("s")) for name in ("web", "worker")),
+        *(pod["terminationGracePeriodSeconds"] for pod in pods),
+        *(int(unit["TimeoutStopSec"]) for unit in units),
+    ]
+
+    assert len(times) == 6
+    assert min(times) > GRACE + 1
+
+
+def test_nginx_accepts_its_file(tmp_path: Path) -> None:
+    site = (DEPLOY / "nginx.conf").read_text("utf-8").replace("web:8000", "127.0.0.1:8000")
+    file = tmp_path / "nginx.conf"
+    file.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{site}}}\n")
+
+    checked = subprocess.run(
+        [PROGRAM, "-t", "-q", "-c", file, "-e", tmp_path / "log"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (checked.returncode, checked.stderr) == (0, "")
