@@ -166,7 +166,7 @@ async def test_owner_labels_and_input_of_a_run_are_shown_and_not_cut_off(
         await expect(part.locator(".owner")).to_have_text("alice")
         await expect(part.locator(".label").first).to_have_text("nightly")
         await expect(part.locator(".label").first).to_be_visible()
-        await expect(part.locator(".brief")).to_have_text('{"topic":"tides","days":7}')
+        await expect(part.locator("code.brief")).to_have_text('{"topic":"tides","days":7}')
     await expect(page.locator("#runs th", has_text="Labels")).to_have_count(0)
     assert await page.evaluate("document.documentElement.scrollWidth") == size["width"]
     assert (

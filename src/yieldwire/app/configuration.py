@@ -10,7 +10,7 @@ from yieldwire.clock import Clock
 from yieldwire.executors import Executor
 from yieldwire.executors.external import ExternalExecutor
 from yieldwire.executors.local import LocalExecutor
-from yieldwire.setting import Rule, accepts, having
+from yieldwire.setting import Rule, function_of, having
 from yieldwire.stores import RunStore
 from yieldwire.stores.guarded import METHODS, guarded
 from yieldwire.stores.memory import MemoryStore
@@ -120,9 +120,10 @@ _EXAMPLES: Final = ", ".join(dict.fromkeys(repr(each.example) for each in SCHEME
 STORE: Final = Rule(_is_store, f"{_EXAMPLES} or a store object", _hint)
 """The rule for the setting ``store``."""
 
+_SEND: Final = function_of("the id of a run")
 _EXECUTOR: Final = having("open", "enqueue", "close", wanted="")
 EXECUTOR: Final = Rule(
-    lambda value: _EXECUTOR.fits(value) or (not isinstance(value, type) and accepts(value, 1)),
+    lambda value: _EXECUTOR.fits(value) or (not isinstance(value, type) and _SEND.fits(value)),
     "an executor, which has open(), enqueue() and close(), or a function of a run's id",
     _EXECUTOR.hint,
 )

@@ -83,7 +83,7 @@ class Wakeups:
         self._unsent: set[str] = set()
         self._connection: Connection | None = None
         self._listening: asyncio.Task[Any] | None = None
-        self._is_telling = self._is_polling = False
+        self._is_telling = self._is_polling = self._is_lost = False
 
     def follow(self, run_id: str) -> Followed:
         """Return what is known of a run, which is followed from now on."""
@@ -176,7 +176,8 @@ class Wakeups:
         if followed is None:
             return
         if kind == b"subscribe":
-            self._is_polling, followed.is_subscribed = False, True
+            self._is_polling = self._is_lost = False
+            followed.is_subscribed = True
             self._look([run_id])
         elif kind == b"message":
             followed.note(*_announced(what))
@@ -186,7 +187,9 @@ class Wakeups:
         for followed in self._followed.values():
             followed.is_subscribed = followed.is_sure = False
         if not is_forbidden(exc):
-            logger.warning("listening for changes was interrupted: %s", exc)
+            if not self._is_lost:  # logged once, however long it lasts
+                logger.warning("listening for changes was interrupted: %s", exc)
+            self._is_lost = True
         elif not self._is_polling:
             self._is_polling = True
             logger.warning(
