@@ -109,7 +109,7 @@ async def test_without_another_process_this_one_executes_them(
         assert [chunk async for chunk in run] == [7, -7]
 
 
-async def test_so_many_runs_are_executed_at_a_time(
+async def test_a_limited_number_of_runs_is_executed_at_a_time(
     tmp_path: Path, world: World, stack: AsyncExitStack
 ) -> None:
     app = application(SQLiteStore(tmp_path / "runs.db"), world)

@@ -219,6 +219,7 @@ def test_no_body_makes_the_server_fail(body: bytes, kind: str, target: str) -> N
     assert answer.status < 500
 
 
+@pytest.mark.timeout(600)  # for as many as MALFORMED says
 @settings(max_examples=int(os.environ.get("MALFORMED", "150")), deadline=None)
 @given(
     body=JSONISH | st.binary(max_size=60) | PARTS,

@@ -21,7 +21,7 @@ def test_among_equals_the_oldest_is_next() -> None:
     assert next_in_line([waiting("b", 2), waiting("a", 1)], {}) == waiting("a", 1)
 
 
-def test_a_caller_with_fewer_runs_in_work_is_next_over_all_their_actions() -> None:
+def test_a_caller_with_fewer_runs_in_progress_is_next_over_all_their_actions() -> None:
     taken = {("count", "a"): 1, ("other", "a"): 2, ("count", "b"): 2}
 
     assert next_in_line([waiting("a", 1), waiting("b", 9)], taken) == waiting("b", 9)

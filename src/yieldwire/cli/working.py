@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -88,8 +88,9 @@ async def _work(
                 actions.app.lifetime.force_shutdown()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end)
+    with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task itself
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, end)
     async with AsyncExitStack() as stack:
         for actions in applications:
             await stack.enter_async_context(actions.app.lifetime.held())

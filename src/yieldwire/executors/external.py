@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from yieldwire.executors import Prepared
 from yieldwire.executors.worker import Worker
@@ -23,8 +23,6 @@ class ExternalExecutor:
         claim_within: Seconds after which a run that no job has begun is sent again. It can be
             that the first job still waits: the one that comes later gets a `Conflict`.
     """
-
-    is_external: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -4,8 +4,10 @@ A run in a queue is executed by whichever process takes it. The order is fair: a
 starts ten thousand runs does not delay another caller's single run by more than one of them.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
+
+from pydantic_core import from_json, to_json
 
 from yieldwire.log.run import RunRecord
 
@@ -56,6 +58,26 @@ class Queue(Protocol):
         ...
 
 
+class Demand(NamedTuple):
+    """What a worker asks for: runs in some queues, within the limits of their actions.
+
+    A store whose waits are known by text uses its `key`.
+    """
+
+    queues: Sequence[str]
+    slots: Mapping[str, Slots]
+
+    def key(self) -> str:
+        """Return the demand as text."""
+        return to_json([sorted(self.queues), dict(sorted(self.slots.items()))]).decode()
+
+    @classmethod
+    def of(cls, key: str) -> "Demand":
+        """Return the demand for a text."""
+        queues, slots = from_json(key)
+        return cls(queues, {action: Slots(*limits) for action, limits in slots.items()})
+
+
 class Waiting(NamedTuple):
     """The first of the waiting runs of one action, caller and priority.
 
@@ -75,7 +97,7 @@ def next_in_line(
 ) -> Waiting | None:
     """Return whose run is next, or ``None`` if no run can be taken.
 
-    The highest priority is first; among equals, the caller with the fewest runs in work; among
+    The highest priority is first; among equals, the caller with the fewest runs in progress; among
     those, the run that was created first.
 
     Args:

@@ -1,35 +1,15 @@
 """Queues in which runs wait for a worker, in the database that processes share."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
-from typing import NamedTuple
-
-from pydantic_core import from_json, to_json
 
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.postgres.connections import Connections
 from yieldwire.stores.postgres.layout import lock_number
 from yieldwire.stores.postgres.rows import to_record
 from yieldwire.stores.postgres.session import Session
-from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, next_in_line
+from yieldwire.stores.queue import NO_SLOTS, Demand, Slots, Waiting, next_in_line
 from yieldwire.stores.waits import Waits
-
-
-class Demand(NamedTuple):
-    """What a worker asks for: runs in some queues, within the limits of their actions."""
-
-    queues: Sequence[str]
-    slots: Mapping[str, Slots]
-
-    def key(self) -> str:
-        """Return the demand as text."""
-        return to_json([sorted(self.queues), dict(sorted(self.slots.items()))]).decode()
-
-    @classmethod
-    def of(cls, key: str) -> "Demand":
-        """Return the demand for a text."""
-        queues, slots = from_json(key)
-        return cls(queues, {action: Slots(*limits) for action, limits in slots.items()})
 
 
 async def next_number(session: Session, demand: Demand) -> int | None:

@@ -76,7 +76,7 @@ def new_fields(run: RunRecord, admission: Admission) -> Sequence[Argument]:
 
 
 def _places(run: RunRecord) -> Mapping[str, Argument]:
-    """Return the group in which a run waits in its queue, and the place that it takes in work."""
+    """Return the group in which a run waits in its queue, and where it counts once it is taken."""
     if run.queue is None:
         return {}
     place = (run.action, run.quota_key)

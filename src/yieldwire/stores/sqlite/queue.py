@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from yieldwire.clock import Clock
 from yieldwire.log.run import RunRecord
-from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, next_in_line
+from yieldwire.stores.queue import NO_SLOTS, Demand, Slots, Waiting, next_in_line
 from yieldwire.stores.sqlite.file import to_record
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import LogTable
@@ -18,7 +18,7 @@ from yieldwire.stores.waits import Waits
 class QueueTable:
     """Finds and takes runs, in the caller's transaction.
 
-    A ``demand`` is the JSON of the queues and of the limits of actions.
+    A ``demand`` is the key of a `Demand`.
     """
 
     def __init__(self, log: LogTable, clock: Clock) -> None:
@@ -26,16 +26,15 @@ class QueueTable:
 
     def next(self, connection: sqlite3.Connection, demand: str) -> int | None:
         """Return the number of the run that is next in line."""
-        queues, limits = from_json(demand)
-        times = {"now": self._clock.now()}
-        rows = self._log.all(connection, "waiting", queues=to_json(queues).decode(), **times)
+        queues, slots = Demand.of(demand)
+        names = to_json(queues).decode()
+        rows = self._log.all(connection, "waiting", queues=names, now=self._clock.now())
         if not rows:
             return None
         taken = {
             (row["action"], row["quota_key"]): row["count"]
             for row in self._log.all(connection, "taken")
         }
-        slots = {action: Slots(*limit) for action, limit in limits.items()}
         found = next_in_line((Waiting(*row) for row in rows), taken, slots)
         return None if found is None else found.number
 
@@ -75,7 +74,7 @@ class SQLiteQueue:
         wait: float = 0.0,
     ) -> RunRecord | None:
         """Give the run that is next in line to the caller."""
-        demand = to_json([sorted(queues), {name: slots[name] for name in sorted(slots)}]).decode()
+        demand = Demand([*queues], slots).key()
         run = await self._take(demand, lease)
         if run is None and wait > 0:
             await self._waits.wait(self._waits.takers, demand, 0, wait)

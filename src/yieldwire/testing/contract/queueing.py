@@ -60,14 +60,14 @@ class QueueContract:
         assert [await take(harness.store) for _ in runs] == runs
 
     async def test_a_higher_priority_is_taken_first(self, harness: StoreHarness) -> None:
-        """It does not matter who came earlier, or has fewer runs in work."""
+        """It does not matter who came earlier, or has fewer runs in progress."""
         low = await created(harness.store, queue="slow", priority=-1)
         plain = await created(harness.store, queue="slow")
         high = await created(harness.store, queue="slow", priority=5)
 
         assert [await take(harness.store) for _ in range(3)] == [high, plain, low]
 
-    async def test_a_caller_with_fewer_runs_in_work_is_taken_first(
+    async def test_a_caller_with_fewer_runs_in_progress_is_taken_first(
         self, harness: StoreHarness
     ) -> None:
         """A flood of one caller delays another's run by one run, not by the whole flood."""
@@ -79,7 +79,7 @@ class QueueContract:
 
         assert [await take(harness.store) for _ in range(3)] == [single, flood[2], flood[3]]
 
-    async def test_an_action_has_so_many_slots(self, harness: StoreHarness) -> None:
+    async def test_an_action_has_a_limited_number_of_slots(self, harness: StoreHarness) -> None:
         """Over all callers and workers; a slot is free again when its run has ended."""
         slots = {"count": Slots(total=2)}
         runs = [await created(harness.store, queue="slow", quota_key=f"u{n}") for n in range(3)]
@@ -92,7 +92,9 @@ class QueueContract:
         await finish(harness.store, await harness.store.claim(runs[0].id, lease=LEASE))
         assert await take(harness.store, slots) == runs[2]
 
-    async def test_a_caller_has_so_many_slots_of_an_action(self, harness: StoreHarness) -> None:
+    async def test_a_caller_has_a_limited_number_of_slots_of_an_action(
+        self, harness: StoreHarness
+    ) -> None:
         """Others are taken meanwhile."""
         slots = {"count": Slots(each=1)}
         first, second = [await created(harness.store, queue="slow") for _ in range(2)]
