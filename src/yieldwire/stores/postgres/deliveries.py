@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from yieldwire.log.delivery import Delivery
 from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding, by_event
 from yieldwire.stores.postgres.connections import Connections
+from yieldwire.stores.postgres.layout import lock_number
 from yieldwire.stores.postgres.rows import to_delivery
 from yieldwire.stores.postgres.session import Session
 
@@ -19,6 +20,7 @@ class PostgresDeliveries:
     """The part of a PostgreSQL store that keeps webhook deliveries."""
 
     _connections: Connections
+    schema: str
 
     async def due(
         self, *, limit: int, lease: float, without: Collection[str] = ()
@@ -41,6 +43,8 @@ class PostgresDeliveries:
             if failure is None:
                 await session.do("delete_delivery", **values)
                 return
+            if again_in is None:  # one after another: each counts the dead letters before it
+                await session.do("lock", numbers=[lock_number(self.schema, "dead letters")])
             await session.do("retry_delivery", **values, failure=failure, again_in=again_in)
             if again_in is None:
                 await session.do("forget_dead_letters", most=DEAD_LETTERS_KEPT)
