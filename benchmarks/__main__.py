@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", default="default", help="names with commas between, `default` or `all`"
     )
     parser.add_argument(
-        "--scenes", default="".join(SCENES), help="letters, A to I; all of them if left out"
+        "--scenes", default="".join(SCENES), help="letters, A to K; all of them if left out"
     )
     parser.add_argument("--rounds", type=int, default=3, help="a figure is their median (3)")
     length = parser.add_mutually_exclusive_group()

@@ -7,6 +7,7 @@ ready, the events are only counted.
 
 import http.client
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,7 @@ INTERVAL_MS: Final = 10
 READERS: Final = 3
 SILENCE_SECONDS: Final = 20.0
 STREAM_SECONDS: Final = 120.0
+NUMBER: Final = re.compile(r"token (\d+) ")
 
 
 class Stream:
@@ -163,6 +165,15 @@ def _spin(server: Server) -> None:
     _expect(Stream(server, "spin"), SOME, ends=False)
 
 
+def _worked(server: Server) -> None:
+    if server.environment.readers:
+        return  # its own client checks what comes
+    stream = Stream(server, "worked", PACED)
+    numbers = [int(found[1]) for data in stream.events() if (found := NUMBER.search(data))]
+    if not numbers or numbers != sorted(set(numbers)):
+        raise BenchmarkError(f"The events come as {numbers}.")
+
+
 CHECKS: Final[dict[str, Callable[[Server], None]]] = {
     "A": _hot,
     "C": _paced,
@@ -170,6 +181,7 @@ CHECKS: Final[dict[str, Callable[[Server], None]]] = {
     "E": _replay,
     "F": _endless,
     "G": _spin,
+    "J": _worked,
 }
 
 

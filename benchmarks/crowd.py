@@ -1,8 +1,9 @@
-"""Scenes C, D and I: many streams that are open at the same time."""
+"""Scenes C, D, I, J and K: many streams that are open at the same time."""
 
 import time
 from typing import Final
 
+from benchmarks.database import Counts
 from benchmarks.load import Load, loaded, loading
 from benchmarks.machine import BenchmarkError, allow_files
 from benchmarks.measurement import Values
@@ -64,6 +65,27 @@ def feed(server: Server, plan: Plan) -> Values:
     return values | {"readers": plan.readers, "kb_per_stream": _kb(values, empty, plan.readers)}
 
 
+def worked(server: Server, plan: Plan) -> Values:
+    """Paced streams whose events come from another process."""
+    streams = plan.worked_streams
+    return {"streams": streams} | _shared(server, "worked", plan.paced, streams)
+
+
+def ticker(server: Server, plan: Plan) -> Values:
+    """One producer in one process, readers in two."""
+    return {"readers": plan.readers} | _shared(server, "ticker", plan.feed, plan.readers)
+
+
+def _shared(server: Server, route: str, seconds: float, streams: int) -> Values:
+    request = asked(server, route, count=_enough(seconds), intervalMs=INTERVAL_MS)
+    readers = server.environment.readers
+    with loading(
+        server.port, request, connections=streams, program=readers, ramp=500, stamp=True
+    ) as load:
+        load.wait_open(OPENING)
+        return _window(server, load, seconds, streams)
+
+
 def _enough(window: float) -> int:
     return int((window + SETTLING + OPENING) * 1000 / INTERVAL_MS)
 
@@ -74,9 +96,9 @@ def _kb(values: Values, empty: float, streams: int) -> float:
 
 def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
     time.sleep(SETTLING)
-    first, before = load.mark(), server.cpu()
+    first, before, asked_before = load.mark(), server.cpu(), _counts(server)
     time.sleep(seconds)
-    last, cpu = load.mark(), server.cpu() - before
+    last, cpu, asked_after = load.mark(), server.cpu() - before, _counts(server)
     last.check()
     if last.open < streams:
         raise BenchmarkError(f"Only {last.open} of {streams} streams were open to the end.")
@@ -85,7 +107,23 @@ def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
     ages = {
         f"age_{part}_ms": last.stamp[f"{part}_us"] / 1000 for part in ("p50", "p99") if last.stamp
     }
-    return values | ages | {"kept_up": values["events_per_s"] / wanted, "memory": server.memory()}
+    kept = {"kept_up": values["events_per_s"] / wanted, "memory": server.memory()}
+    return values | ages | kept | _at_database(asked_before, asked_after, values["events"])
+
+
+def _counts(server: Server) -> Counts | None:
+    return server.database.counts() if server.database else None
+
+
+def _at_database(before: Counts | None, after: Counts | None, events: float) -> Values:
+    """Return what each event cost at the database."""
+    if before is None or after is None:
+        return {}
+    return {
+        "database_cpu_us": (after.cpu - before.cpu) / events * 1e6,
+        "database_operations": (after.operations - before.operations) / events,
+        "database_bytes": (after.bytes - before.bytes) / events,
+    }
 
 
 def idle(server: Server, plan: Plan) -> Values:

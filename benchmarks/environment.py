@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,13 +21,16 @@ PATIENCE: Final = 600
 class Environment:
     """Where a server's command is started, what it is, and the versions that it runs on.
 
-    ``readers`` is the command of a load client of its own, if it needs one.
+    ``readers`` is the command of a load client of its own, if it needs one, ``also`` those of
+    further processes, and ``database`` starts what they share.
     """
 
     command: tuple[str, ...]
     directory: Path
     versions: tuple[str, ...]
     readers: tuple[str, ...] = ()
+    also: tuple[tuple[str, ...], ...] = ()
+    database: tuple[str, ...] = ()
 
 
 def prepare(peer: Peer) -> Environment:
@@ -40,7 +43,29 @@ def prepare(peer: Peer) -> Environment:
 
 
 def _python(peer: Peer) -> Environment:
-    lock = ROOT / peer.requirements
+    programs = _installed(ROOT / peer.requirements)
+    directory = ROOT / peer.directory
+    return Environment(
+        command=_placed(programs, peer.command),
+        directory=directory,
+        versions=tuple(_python_version(programs, name) for name in peer.versions),
+        readers=(str(programs / "python"), str(directory / peer.readers)) if peer.readers else (),
+        also=tuple(_placed(programs, command) for command in peer.also),
+        database=_database(peer.database) if peer.database else (),
+    )
+
+
+def _placed(programs: Path, command: Sequence[str]) -> tuple[str, ...]:
+    return str(programs / command[0]), *command[1:]
+
+
+def _database(name: str) -> tuple[str, ...]:
+    python = str(_installed(ROOT / "requirements" / "bench.txt") / "python")
+    return python, "-m", "benchmarks.database_server", name
+
+
+def _installed(lock: Path) -> Path:
+    """Install what a lock file names, unless it is there, and return where its programs are."""
     home = BUILD / "env" / lock.stem
     python = str(home / "bin" / "python")
     if _is_stale(home, lock):
@@ -51,19 +76,12 @@ def _python(peer: Peer) -> Environment:
         ways.append([python, "-m", "pip", "install", "--quiet"])
         _first_that_works([[*way, "-r", str(lock)] for way in ways])
         _mark(home, lock)
-    directory = ROOT / peer.directory
-    program, *arguments = peer.command
-    return Environment(
-        command=(str(home / "bin" / program), *arguments),
-        directory=directory,
-        versions=tuple(_python_version(home, name) for name in peer.versions),
-        readers=(python, str(directory / peer.readers)) if peer.readers else (),
-    )
+    return home / "bin"
 
 
-def _python_version(home: Path, name: str) -> str:
+def _python_version(programs: Path, name: str) -> str:
     found = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
-    return f"{name} {said_by(str(home / 'bin' / 'python'), '-c', found, name)}"
+    return f"{name} {said_by(str(programs / 'python'), '-c', found, name)}"
 
 
 def _uv() -> str:

@@ -59,6 +59,22 @@ async def paced(count: int, intervalMs: float) -> AsyncIterator[dict[str, int | 
         yield {"text": f"token {i} ", "ns": time.monotonic_ns()}
 
 
+@actions.action(queue="bench")
+async def worked(count: int, intervalMs: float) -> AsyncIterator[dict[str, int | str]]:  # noqa: N803 - as it is on the wire
+    """Do the same in a worker (scene J)."""
+    for i in range(count):
+        await asyncio.sleep(intervalMs / 1000)
+        yield {"text": f"token {i} ", "ns": time.monotonic_ns()}
+
+
+@actions.feed(shared=True)
+async def ticker() -> AsyncIterator[dict[str, int | str]]:
+    """Produce in one process for the readers of all of them (scene K)."""
+    for i in itertools.count():
+        await asyncio.sleep(0.05)
+        yield {"text": f"token {i} ", "ns": time.monotonic_ns()}
+
+
 @dataclass(slots=True)
 class Production:
     """What `feed_start` told the feed's producer."""

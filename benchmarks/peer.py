@@ -17,6 +17,8 @@ REQUESTS: Final = {
     "replay": "GET /replay",
     "endless": 'POST /endless {"count":{count}}',
     "spin": "POST /spin {}",
+    "worked": 'POST /worked {"count":{count},"intervalMs":{intervalMs}}',
+    "ticker": "GET /ticker",
 }
 """What every server answers, unless its entry says otherwise."""
 
@@ -46,6 +48,7 @@ class Peer:
 
     ``framework`` is false where there is none: it is not held against Yieldwire as one.
     ``readers`` is a Python file next to the server's: its own load client, if it needs one.
+    ``database`` is started before it, and ``also`` are further processes that belong to it.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Peer:
     versions: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
+    database: Literal["", "valkey", "postgres"] = ""
+    also: tuple[tuple[str, ...], ...] = ()
 
     def call(self, route: str) -> Call:
         """Return how this server is asked for a route."""
@@ -88,6 +93,7 @@ def _peer(name: str, tables: Mapping[str, dict[str, Any]]) -> Peer:
     calls = {route: _call(said) for route, said in table.pop("requests", {}).items()}
     for listed in ("command", "versions"):
         table[listed] = tuple(table.get(listed, ()))
+    table["also"] = tuple(tuple(command) for command in table.get("also", ()))
     return Peer(name=name, calls=calls, **table)
 
 

@@ -16,6 +16,7 @@ class Plan:
     few_streams: int = 100
     most_streams: int = 0
     """Up to how many streams to look for the most that a server can serve; 0 leaves it out."""
+    worked_streams: int = 200
     feed: float = 2.0
     readers: int = 1000
     replay: float = 0.8
@@ -35,6 +36,7 @@ QUICK: Final = replace(
     paced=1.0,
     streams=200,
     few_streams=50,
+    worked_streams=20,
     feed=1.0,
     readers=200,
     replay=0.3,

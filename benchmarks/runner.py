@@ -27,6 +27,8 @@ SCENES: Final[Mapping[str, Scene]] = {
     "G": burden.spun,
     "H": scene.stamped,
     "I": crowd.idle,
+    "J": crowd.worked,
+    "K": crowd.ticker,
 }
 ONCE: Final = "FGHI"
 """Scenes whose figures say what happens rather than how fast: one round is enough."""

@@ -5,37 +5,40 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from benchmarks.database import Database, sharing
 from benchmarks.environment import Environment
 from benchmarks.machine import BUILD, ROOT, BenchmarkError, pinned
 from benchmarks.peer import Peer
+from benchmarks.process import cpu_of, memory_of, tree
 from benchmarks.request import Request, filled
 
 START_SECONDS: Final = 30.0
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """One running server."""
+    """One running server, with the processes that belong to it."""
 
     def __init__(
         self,
         peer: Peer,
         environment: Environment,
         port: int,
-        process: "subprocess.Popen[bytes]",
+        processes: "Sequence[subprocess.Popen[bytes]]",
+        database: Database | None = None,
     ) -> None:
         self.peer, self.environment, self.port = peer, environment, port
-        self._process = process
+        self.database = database
+        self._processes = processes
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process is still there."""
-        return self._process.poll() is None
+        """Whether all of its processes are still there."""
+        return all(process.poll() is None for process in self._processes)
 
     def cpu(self) -> float:
         """Return the seconds of CPU that it has used, with its children's, dead ones' too.
@@ -43,45 +46,17 @@ class Server:
         Raises:
             BenchmarkError: If it has died.
         """
-        if not self.is_alive:
-            raise BenchmarkError(f"The server died, with status {self._process.returncode}.")
-        return sum(map(_cpu_of, self._tree()))
+        for process in self._processes:
+            if process.poll() is not None:
+                raise BenchmarkError(f"The server died, with status {process.returncode}.")
+        return sum(map(cpu_of, self._tree()))
 
     def memory(self) -> float:
         """Return the bytes of memory that are resident, with its children's."""
-        return float(sum(map(_memory_of, self._tree())))
+        return float(sum(map(memory_of, self._tree())))
 
     def _tree(self) -> list[int]:
-        tree, found = [self._process.pid], 0
-        while found < len(tree):
-            with suppress(OSError):
-                for task in Path(f"/proc/{tree[found]}/task").iterdir():
-                    children = (task / "children").read_text("ascii")
-                    tree += [int(pid) for pid in children.split()]
-            found += 1
-        return tree
-
-
-def _cpu_of(pid: int) -> float:
-    """Return user and system time.
-
-    The process's CPU clock counts in nanoseconds what /proc/<pid>/stat shows in hundredths of a
-    second; only what ended children used has to come from there.
-    """
-    try:
-        own = time.clock_gettime((~pid << 3) | 2)  # the kernel's CPUCLOCK_SCHED of that process
-        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-        return own + (int(fields[13]) + int(fields[14])) / TICKS
-    except OSError:
-        return 0.0
-
-
-def _memory_of(pid: int) -> int:
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Rss:"):
-                return int(line.split()[1]) * 1024
-    return 0
+        return [pid for process in self._processes for pid in tree(process.pid)]
 
 
 @contextmanager
@@ -96,16 +71,27 @@ def running(peer: Peer, environment: Environment) -> Generator[Server]:
     work.mkdir(parents=True, exist_ok=True)
     for old in work.iterdir():
         old.unlink()
-    values = {"port": port, "work": work}
-    command = pinned(0, [filled(word, values) for word in environment.command])
+    with ExitStack() as stack:
+        database = stack.enter_context(sharing(environment)) if environment.database else None
+        values = {"port": port, "work": work, "database": database.url if database else ""}
+        processes = [
+            stack.enter_context(_started(command, peer, environment, values))
+            for command in (environment.command, *environment.also)
+        ]
+        _wait_until_healthy(peer, port, processes)
+        yield Server(peer, environment, port, processes, database)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], peer: Peer, environment: Environment, values: Mapping[str, object]
+) -> "Generator[subprocess.Popen[bytes]]":
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NODE_ENV": "production"}
     env |= {name: filled(value, values) for name, value in peer.env.items()}
-    log_path = BUILD / "log" / f"{peer.name}.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("wb") as log:
+    with _log_of(peer).open("ab") as log:
         try:
             process = subprocess.Popen(  # noqa: S603 - a command of peers.toml
-                command,
+                pinned(0, [filled(word, values) for word in command]),
                 cwd=environment.directory,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -116,10 +102,15 @@ def running(peer: Peer, environment: Environment) -> Generator[Server]:
         except OSError as exc:
             raise BenchmarkError(str(exc)) from exc
     try:
-        _wait_until_healthy(peer, port, process, log_path)
-        yield Server(peer, environment, port, process)
+        yield process
     finally:
         _end(process)
+
+
+def _log_of(peer: Peer) -> Path:
+    path = BUILD / "log" / f"{peer.name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _free_port() -> int:
@@ -130,13 +121,13 @@ def _free_port() -> int:
 
 
 def _wait_until_healthy(
-    peer: Peer, port: int, process: "subprocess.Popen[bytes]", log_path: Path
+    peer: Peer, port: int, processes: "Sequence[subprocess.Popen[bytes]]"
 ) -> None:
     health = Request.parse(peer.call("health").request, {})
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if process.poll() is not None:
-            last = log_path.read_text("utf-8", "replace").strip().splitlines()[-1:]
+        if any(process.poll() is not None for process in processes):
+            last = _log_of(peer).read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise BenchmarkError(f"It did not start: {''.join(last)[:200] or 'it said nothing'}")
         with suppress(OSError):
             status, _ = health.send(port, timeout=2.0)

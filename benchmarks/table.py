@@ -56,6 +56,14 @@ class Sheet:
 
 _CPU: Final = Column("CPU µs an event", "cpu_us")
 _RATE: Final = Column("events/s", "events_per_s")
+_AT_THE_DATABASE: Final = [
+    Column("of the pace", "kept_up", percent),
+    Column("age of an event ms, p50", "age_p50_ms"),
+    Column("p99", "age_p99_ms"),
+    Column("the database's CPU µs", "database_cpu_us"),
+    Column("its operations", "database_operations"),
+    Column("its bytes", "database_bytes"),
+]
 
 SHEETS: Final[Mapping[str, Sheet]] = {
     "A": Sheet(
@@ -152,6 +160,26 @@ SHEETS: Final[Mapping[str, Sheet]] = {
             Column("all open after s", "opened_s"),
         ],
         by="kb_per_stream",
+        has_ratio=False,
+    ),
+    "J": Sheet(
+        title="Paced streams whose events come from another process, 20 events/s each",
+        columns=[
+            Column("streams", "streams"),
+            _CPU,
+            *_AT_THE_DATABASE,
+        ],
+        by="cpu_us",
+        has_ratio=False,
+    ),
+    "K": Sheet(
+        title="One producer, and readers in two processes, 20 events/s",
+        columns=[
+            Column("readers", "readers"),
+            Column("CPU µs a delivery", "cpu_us"),
+            *_AT_THE_DATABASE,
+        ],
+        by="cpu_us",
         has_ratio=False,
     ),
 }

@@ -1,13 +1,16 @@
 """The harness measures what it says: every event is counted once, and what fails is said."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.database import sharing
 from benchmarks.environment import Environment
 from benchmarks.load import Figures, loaded, loading
 from benchmarks.machine import ROOT, BenchmarkError
@@ -69,6 +72,23 @@ def test_a_replay_is_asked_for_by_the_id_of_a_run_that_has_ended(server: Server)
     figures = loaded(server.port, request)
 
     assert figures.events == 1234
+
+
+def test_a_shared_database_counts_what_is_asked_of_it() -> None:
+    command = (sys.executable, "-m", "benchmarks.database_server", "valkey")
+    environment = Environment(command=(), directory=ROOT, versions=(), database=command)
+
+    with sharing(environment) as database, socket.socket() as client:
+        before = database.counts()
+        client.connect(("127.0.0.1", urlsplit(database.url).port))
+        client.sendall(b"PING\r\n" * 100)
+        client.recv(1)
+        after = database.counts()
+
+    # Asking for the counts is itself an operation.
+    assert 100 <= after.operations - before.operations <= 110
+    assert after.bytes - before.bytes >= len("PING\r\n+PONG\r\n") * 100
+    assert after.cpu >= before.cpu > 0
 
 
 def test_an_error_is_not_a_figure(server: Server) -> None:

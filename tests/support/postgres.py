@@ -99,11 +99,16 @@ class PostgresServer:
             self._process.wait(START_SECONDS)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The server's first process, the parent of those of its sessions."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and to the processes of all its sessions."""
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        for pid in [*map(int, children.read_text("ascii").split()), self._process.pid]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        for pid in [*map(int, children.read_text("ascii").split()), self.pid]:
             os.kill(pid, number)
 
     def delete(self) -> None:

@@ -119,6 +119,12 @@ class RedisServer:
         lines = (line.strip().partition(":") for line in self.ask("info", section).splitlines())
         return {name: value for name, colon, value in lines if colon}
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Kill it, as a crash does."""
         assert self._process is not None
@@ -132,13 +138,11 @@ class RedisServer:
 
     def freeze(self) -> None:
         """Stop its process, which keeps every connection open."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen process run again."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def close(self) -> None:
         """Kill it, and delete its folder."""
