@@ -125,7 +125,7 @@ static void report(const char *state, const char *why) {
     if (*sum.error) print_text("error", sum.error);
     if (strcmp(state, "end") == 0) print_samples("ttfe", &first_event);
     print_samples("stamp", &stamped);
-    stamped.count = 0;
+    if (strcmp(state, "mark") == 0) stamped.count = 0;
     puts("}");
     fflush(stdout);
 }
