@@ -115,11 +115,12 @@ async def test_a_childs_input_is_validated(app: App) -> None:
     [
         ({"owner": "ben"}, "owner of its parent"),
         ({"webhook": "https://a.example"}, "cannot name a webhook"),
+        ({"delay": 1.0}, "starts at once"),
         (None, "not an action of this"),
     ],
 )
 async def test_what_cannot_be_a_child_is_refused(
-    app: App, options: dict[str, str] | None, why: str
+    app: App, options: dict[str, Any] | None, why: str
 ) -> None:
     action, foreign = app.action(double), App().action(count)
 

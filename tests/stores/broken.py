@@ -639,6 +639,17 @@ class TakesLateRunsEarly(ToyStore):
         return run
 
 
+class StartsLateRunsEarly(ToyStore):
+    """A run that starts later must be claimed as soon as any other."""
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        created = await super().create(run, admission)
+        kept = self._kept(created.id)
+        if kept.lease_until is not None:
+            kept.lease_until = self.now() + transitions.CLAIM_SECONDS
+        return created
+
+
 class WakesNoWorker(MemoryStore):
     """Who waits for a run waits until its time is over."""
 

@@ -175,6 +175,7 @@ BROKEN: Final[Mapping[type[RunStore], str]] = {
     broken.ServesTheFirst: "test_a_caller_with_fewer_runs_in_progress_is_taken_first",
     broken.HandsOutWhatWaits: "test_a_run_that_was_not_claimed_in_time_waits_again",
     broken.TakesLateRunsEarly: "test_a_run_that_restarts_waits_for_its_delay",
+    broken.StartsLateRunsEarly: "test_a_run_without_a_queue_is_handed_out_at_its_time",
     broken.WakesNoWorker: "test_a_new_run_ends_a_wait",
     broken.LosesWhatWasNotClaimed: "test_a_run_that_was_not_claimed_in_time_waits_again",
     broken.ForgetsWhoStops: "test_many_runs_can_be_asked_about_at_once",

@@ -14,7 +14,7 @@ from yieldwire.stores import Admission, Query
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
-from yieldwire.testing.contract.harness import claimed, finished, record
+from yieldwire.testing.contract.harness import claimed, created, finished, record
 
 
 class SQLiteHarness:
@@ -75,6 +75,26 @@ async def test_after_a_restart_of_the_machine_no_lease_is_held(tmp_path: Path) -
     await store.close()
 
     assert (swept.id, swept.status) == (run.id, Status.FAILED)
+
+
+async def test_after_a_restart_of_the_machine_a_run_still_starts_at_its_time(
+    tmp_path: Path,
+) -> None:
+    path, before, after = tmp_path / "runs.db", MovingClock(), MovingClock()
+    before.advance(100_000.0)
+    after.jump(100_000.0)
+    store = SQLiteStore(path, clock=before)
+    run = await created(store, linger=None, not_before=before.now() + 100.0)
+    await store.close()
+
+    await start_the_machine_anew(path)
+    store = SQLiteStore(path, clock=after)  # its monotonic time begins again
+    assert await store.sweep() == []
+    after.advance(101.0)
+    (swept,) = await store.sweep()
+    await store.close()
+
+    assert swept.id == run.id
 
 
 async def test_after_a_restart_of_the_machine_a_refused_key_is_refused_for_its_whole_time(

@@ -23,7 +23,14 @@ from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding
 from yieldwire.stores.inbox import InboxState, accept
-from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, claim_until, next_in_line
+from yieldwire.stores.queue import (
+    NO_SLOTS,
+    Slots,
+    Waiting,
+    claim_seconds,
+    claim_until,
+    next_in_line,
+)
 
 
 @dataclass
@@ -108,7 +115,8 @@ class ToyStore:
         mine = [kept.record.action for kept in live if kept.record.quota_key == run.quota_key]
         stores.too_many(run, admission, same=mine.count(run.action), every=len(mine))
         run = run._replace(created_at=self.wall())
-        until = claim_until(run, self.now() + (admission.lease or transitions.CLAIM_SECONDS))
+        seconds = claim_seconds(run, admission.lease or transitions.CLAIM_SECONDS, self.wall())
+        until = None if seconds is None else self.now() + seconds
         self.data.runs[run.id] = Kept(run, admission, self.now(), until)
         self._changed()
         return run

@@ -1,8 +1,10 @@
 """Starting a run from Python code, with the action's own parameters as the input."""
 
 import inspect
+import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import (
     Any,
@@ -20,6 +22,7 @@ from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.errors import Json, UsageError
+from yieldwire.setting import is_number
 
 K = TypeVar("K")
 P = ParamSpec("P")
@@ -37,6 +40,40 @@ class StartOptions(NamedTuple):
     owner: str | None = None
     key: str | None = None
     webhook: str | None = None
+    delay: float | timedelta | None = None
+    start_at: datetime | None = None
+
+    def not_before(self, now: float) -> float | None:
+        """Return the time before which the run does not start, if it is later than ``now``.
+
+        Both are in seconds since the epoch.
+
+        Raises:
+            UsageError: If the delay or the time is invalid, or if both are given.
+        """
+        delay, start_at = self.delay, self.start_at
+        if delay is not None and start_at is not None:
+            raise UsageError("Pass delay= or start_at=, not both.")
+        if start_at is not None:
+            return _later(_seconds_at(start_at), now)
+        if delay is None:
+            return None
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        if not (is_number(seconds) and 0 <= seconds < math.inf):
+            raise UsageError(f"delay is a number of seconds or a timedelta, not {delay!r:.100}.")
+        return _later(now + seconds, now)
+
+
+def _seconds_at(time: Any) -> float:  # noqa: ANN401 - anything can be passed
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise UsageError(
+            f"start_at is a datetime with a time zone, as datetime.now(UTC) has, not {time!r:.99}."
+        )
+    return time.timestamp()
+
+
+def _later(time: float, now: float) -> float | None:
+    return time if time > now else None
 
 
 class Starting(Protocol):
@@ -168,21 +205,30 @@ class Starter(Generic[K]):
         """What is done about a run that is left before its end."""
 
     def with_options(
-        self, *, owner: str | None = None, key: str | None = None, webhook: str | None = None
+        self,
+        *,
+        owner: str | None = None,
+        key: str | None = None,
+        webhook: str | None = None,
+        delay: float | timedelta | None = None,
+        start_at: datetime | None = None,
     ) -> "Starter[K]":
-        """Return a starter with an owner, an idempotency key or a webhook.
+        """Return a starter with an owner, an idempotency key, a webhook or a time.
 
         Args:
             owner: The run's owner; ``None``: no owner, so anyone with its id can read it.
             key: The same owner, action, key and input give the same run, however often started.
             webhook: A URL that is told about the run, if ``Actions(webhook_for=…)`` allows the
                 owner to name it.
+            delay: The run starts this much later: seconds, or a `timedelta`.
+            start_at: The run starts at this time, which has a time zone; at once if it is over.
 
         Example:
             >>> start = actions.start.with_options(owner="ada")  # doctest: +SKIP
             >>> run = await start(report, month="May")  # doctest: +SKIP
         """
-        return Starter(self._starts, StartOptions(owner, key, webhook), leave=self.leave)
+        options = StartOptions(owner, key, webhook, delay, start_at)
+        return Starter(self._starts, options, leave=self.leave)
 
     @overload
     def __call__(
@@ -250,6 +296,8 @@ class Starter(Generic[K]):
         owner: str | None = None,
         key: str | None = None,
         webhook: str | None = None,
+        delay: float | timedelta | None = None,
+        start_at: datetime | None = None,
     ) -> Call[T]: ...
     def __call__(self, action: Any, /, *args: Any, **input: Any) -> Call[Any]:
         """Call an action: await the call to start a run, and to get it.
@@ -259,8 +307,8 @@ class Starter(Generic[K]):
             KeyReused: If the key belongs to another input.
             ParseError: If no webhook can be sent to the URL ``webhook``.
             Forbidden: If the owner is not allowed to name it.
-            UsageError: If ``action`` is not one of the application's, or input and options
-                cannot be told apart.
+            UsageError: If ``action`` is not one of the application's, input and options cannot be
+                told apart, or a delay or time is invalid.
             YieldwireError: Any error with which a guard refuses.
         """
         return Call(self._begin(action, args, input), self.leave)

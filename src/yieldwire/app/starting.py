@@ -97,7 +97,8 @@ class Starts:
         try:
             opening, key = app.lifetime.current, request.key
             admission = admission_of(action, start.record, key, app.max_runs, app.claim_within)
-            start.record = start.record.changed(**urls) if urls else start.record
+            if urls or request.not_before is not None:
+                start.record = start.record.changed(**urls, not_before=request.not_before)
             await start.keep()
         except BaseException:
             await start.drop()
@@ -155,11 +156,12 @@ class Starts:
         return kept
 
     async def _execute(self, opening: Opening, run: RunRecord, prepared: Prepared) -> None:
-        if run.queue is None:
+        if run.queue is None and run.not_before is None:
             await opening.enqueue(run.id, prepared)
             return
-        prepared.close()
-        self._app.working.begin(opening)  # the action can have been declared since
+        prepared.close()  # a worker takes it from its queue, or a sweep begins it at its time
+        if run.queue is not None:
+            self._app.working.begin(opening)  # the action can have been declared since
 
     async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:
         """Complete a start whose caller was cancelled, or cancel its run if nobody can find it."""

@@ -203,5 +203,7 @@ class _Starting:
             raise UsageError("A child has the owner of its parent: leave out owner=.")
         if options.webhook is not None:
             raise UsageError("A child cannot name a webhook: leave out webhook=.")
+        if options.delay is not None or options.start_at is not None:
+            raise UsageError("A child starts at once: leave out delay= and start_at=.")
         name = self._children.next_place() if options.key is None else f":{options.key}"
         return await self._children.begin(action, data, name, is_followed=self._is_followed)

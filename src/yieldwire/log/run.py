@@ -110,7 +110,7 @@ class RunRecord(NamedTuple):
     priority: int = 0
     """In a queue, runs with a higher priority are executed first."""
     not_before: float | None = None
-    """In a queue, the time before which the next attempt does not start."""
+    """The time before which the first attempt does not start; in a queue, the next attempt."""
 
     status: Status = Status.PENDING
     fence: int = 0

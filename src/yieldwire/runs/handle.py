@@ -70,6 +70,7 @@ class DetachedStarting:
             key=options.key,
             detached=True,
             webhook=options.webhook,
+            not_before=options.not_before(self._app.clock.now()),
         )
         return Run(self._app, await self._app.begin(request), action)
 

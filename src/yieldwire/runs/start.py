@@ -39,6 +39,7 @@ class StartRequest:
         key: The idempotency key, if there is one.
         detached: Whether the run continues without readers.
         webhook: A URL that is told about the run, in addition to those that are declared.
+        not_before: The time before which the run does not start, in seconds since the epoch.
         parent: The id of the run whose action starts this one.
         depth: How many such runs are above this one.
     """
@@ -51,6 +52,7 @@ class StartRequest:
     key: str | None = None
     detached: bool = False
     webhook: str | None = None
+    not_before: float | None = None
     parent: str | None = None
     depth: int = 0
 

@@ -28,7 +28,7 @@ class Admission:
     ``key`` is one idempotency key within its owner and action, ``fingerprint`` identifies the
     input. ``feed`` identifies a feed that all of its readers share. The limits count unfinished
     runs of the same caller. ``lease`` is how many seconds the process that creates the run has
-    to claim it; ``None``: the store's default.
+    to claim it; ``None``: the store's default. It has no effect on a run that starts later.
     """
 
     key: str | None = None
@@ -281,7 +281,8 @@ class Leases(Protocol):
         ``restarted``, if its record allows another attempt. If processes share the store, a
         pending run that nobody claimed in time is handed to the caller of this method, which
         has ``lease`` seconds to claim it (default: the store's); one that has a queue waits there
-        instead.
+        instead. A run without a queue that starts later is handed to the first caller of this
+        method after `RunRecord.not_before`, in every store.
         """
         ...
 

@@ -122,6 +122,22 @@ def next_in_line(
     return min(filter(has_slot, waiting), key=place, default=None)
 
 
+def claim_seconds(run: RunRecord, seconds: float, now: float) -> float | None:
+    """Return how many seconds a new run has to be claimed, or ``None`` if it waits in a queue.
+
+    Those are ``seconds``. A run that starts later is claimed by nobody before its time, when a
+    sweep hands it out.
+
+    Args:
+        run: The run.
+        seconds: As `Admission.lease`, or the store's default.
+        now: The time, in seconds since the epoch.
+    """
+    if run.is_queued:
+        return None
+    return seconds if run.not_before is None else max(0.0, run.not_before - now)
+
+
 def claim_until(run: RunRecord, until: float) -> float | None:
     """Return until when a pending run must be claimed: ``until``, or never if it waits in a queue.
 

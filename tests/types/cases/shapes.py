@@ -1,6 +1,7 @@
 """What `@actions.action` makes of each shape; `# error` marks what must not type-check."""
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from datetime import timedelta
 from typing import Any, assert_type
 
 from yieldwire import Actions, Context, Progress, Result, Run, Stream, StreamableValue, Text
@@ -236,6 +237,9 @@ async def start_with_options() -> None:
     await actions.start(async_function, number=3, owner="ada")  # error
     actions.start.with_options(owner=3)  # error
     actions.start.with_options(webhook=3)  # error
+    await actions.start(async_function, {"number": 3}, delay=timedelta(hours=1))
+    actions.start.with_options(delay=1.5)(async_function, number=3)
+    actions.start.with_options(start_at=12.5)  # error
 
 
 def number_of(text: str) -> object:

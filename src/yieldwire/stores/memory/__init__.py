@@ -9,8 +9,6 @@ that can be due.
 
 import asyncio
 import heapq
-import time
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, ClassVar
@@ -29,11 +27,9 @@ from yieldwire.log.run import RunRecord
 from yieldwire.setting import CountOrZero, settings
 from yieldwire.stores import (
     REFUSALS_KEPT,
-    REVOCATIONS_KEPT,
     Admission,
     Query,
     Reach,
-    Revoked,
     no_such_run,
     start_cancelled,
     too_many,
@@ -42,11 +38,12 @@ from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.memory.queue import MemoryQueue
+from yieldwire.stores.memory.revocations import MemoryRevocations
 from yieldwire.stores.waiters import resolve
 
 
 @settings
-class MemoryStore(MemoryDeliveries, MemoryQueue):
+class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
     """Keeps runs in this process. It is lost with the process, and cannot be shared.
 
     Every method is atomic for the one event loop that uses the store. Memory is limited: if
@@ -65,6 +62,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue):
     ) -> None:
         MemoryDeliveries.__init__(self, clock or SystemClock())
         MemoryQueue.__init__(self)
+        MemoryRevocations.__init__(self)
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._refused: dict[str, float] = {}
@@ -76,7 +74,6 @@ class MemoryStore(MemoryDeliveries, MemoryQueue):
         self._lookout = Lookout()
         self._expiries: list[tuple[float, str]] = []
         self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
-        self._revocations: deque[tuple[int, str, float]] = deque(maxlen=REVOCATIONS_KEPT)
 
     def _entry(self, run_id: str) -> Entry:
         try:
@@ -92,7 +89,9 @@ class MemoryStore(MemoryDeliveries, MemoryQueue):
         self._check_limits(run, admission)
         run = run.changed(created_at=self._clock.now())
         entry = Entry(run, admission.key, admission.fingerprint, admission.feed)
-        entry.read_until = self._clock.monotonic()
+        entry.read_until = now = self._clock.monotonic()
+        if run.not_before is not None and not run.is_queued:
+            entry.lease_until = now + max(0.0, run.not_before - run.created_at)
         self._entries[run.id] = entry
         for place in _places(run):
             self._live[place] = self._live.get(place, 0) + 1
@@ -355,27 +354,6 @@ class MemoryStore(MemoryDeliveries, MemoryQueue):
             entry.read_until = max(entry.read_until, now)
             if not entry.record.status.is_terminal:
                 self._lookout.note(entry)
-
-    async def revoke(self, owner: str, /) -> float:
-        """Record that the access of ``owner`` was revoked, and return when."""
-        at = time.monotonic()
-        self._revocations.append((self._last_revocation() + 1, owner, at))
-        return at
-
-    async def revoked(self, since: int, /) -> Revoked:
-        """Return the revocations after number ``since``."""
-        last = self._last_revocation()
-        if since == last:
-            return Revoked(last=last)
-        newer = [each for each in self._revocations if each[0] > since]
-        return Revoked(
-            last=last,
-            at={owner: at for _, owner, at in newer},
-            is_whole=len(newer) == last - since,
-        )
-
-    def _last_revocation(self) -> int:
-        return self._revocations[-1][0] if self._revocations else 0
 
     async def open(self) -> None:
         """Serve the event loop of this call. Runs do not change."""

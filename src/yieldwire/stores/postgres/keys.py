@@ -11,7 +11,7 @@ from yieldwire.stores.postgres.layout import lock_number
 from yieldwire.stores.postgres.log import record
 from yieldwire.stores.postgres.rows import digest, to_record, to_row
 from yieldwire.stores.postgres.session import Row, Session
-from yieldwire.stores.queue import claim_until
+from yieldwire.stores.queue import claim_seconds
 
 
 class Refusal(NamedTuple):
@@ -41,7 +41,7 @@ async def create(session: Session, schema: str, run: RunRecord, admission: Admis
         "key": key,
         "feed": feed,
         "fingerprint": admission.fingerprint,
-        "lease": claim_until(run, admission.lease or transitions.CLAIM_SECONDS),
+        "lease": claim_seconds(run, admission.lease or transitions.CLAIM_SECONDS, run.created_at),
         "is_waiting": run.is_queued,
     }
     await session.do("insert_run", **to_row(run), **start)

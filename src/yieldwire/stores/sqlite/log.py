@@ -21,7 +21,7 @@ from yieldwire.log.delivery import deliveries_of, is_told
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Query, no_such_run, too_many
-from yieldwire.stores.queue import claim_until
+from yieldwire.stores.queue import claim_seconds, claim_until
 from yieldwire.stores.sqlite.deliveries import DeliveryTable
 from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
@@ -114,12 +114,13 @@ class LogTable:
         """
         live = self.one(connection, "count_live", quota_key=run.quota_key, action=run.action)
         too_many(run, admission, same=live["same"], every=live["every"])
-        now = self._clock.monotonic()
+        now, lease = self._clock.monotonic(), admission.lease or transitions.CLAIM_SECONDS
+        seconds = claim_seconds(run, lease, run.created_at)
         columns = {
             "key": admission.key,
             "fingerprint": admission.fingerprint,
             "feed": admission.feed,
-            "lease_until": claim_until(run, now + (admission.lease or transitions.CLAIM_SECONDS)),
+            "lease_until": None if seconds is None else now + seconds,
             "read_until": now,
         }
         row = {**to_row(run), **columns}

@@ -173,7 +173,10 @@ DELETE FROM runs WHERE n = :run
 -- restart_clock: the machine was restarted, so its clock starts over; the wall clock says how
 -- much of a retention is left
 UPDATE runs SET
-    lease_until = CASE WHEN lease_until IS NULL THEN NULL ELSE :now - 1 END,
+    lease_until = CASE WHEN lease_until IS NULL THEN NULL
+                  WHEN attempt = 0 AND queue IS NULL AND not_before > :wall
+                  THEN :now + not_before - :wall
+                  ELSE :now - 1 END,
     read_until = :now,
     expires_at = CASE WHEN ended_at IS NULL THEN NULL
                  ELSE :now + max(0, ended_at + retention - :wall) END

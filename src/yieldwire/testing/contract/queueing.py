@@ -115,6 +115,33 @@ class QueueContract:
         await harness.advance(61)
         assert await take(harness.store) == late
 
+    async def test_a_run_without_a_queue_is_handed_out_at_its_time(
+        self, harness: StoreHarness
+    ) -> None:
+        """A sweep does that, of whichever process, and gives it to one."""
+        now = (await created(harness.store, queue="other")).created_at
+        late = await created(harness.store, linger=None, not_before=now + 100)
+        assert (await harness.store.get(late.id)).not_before == now + 100
+
+        await harness.advance(99)
+        assert [run for run in await harness.store.sweep() if run.id == late.id] == []
+        await harness.advance(2)
+
+        assert await harness.store.sweep() == [late]
+        assert await harness.store.sweep() == []
+        assert (await harness.store.claim(late.id, lease=LEASE)).status is Status.RUNNING
+
+    async def test_a_run_whose_time_is_over_is_handed_out_by_the_next_sweep(
+        self, harness: StoreHarness
+    ) -> None:
+        """No process was there when its time came."""
+        late = await created(harness.store, linger=None, not_before=12.5)
+
+        await harness.reopen()
+        await harness.advance(1)
+
+        assert await harness.store.sweep() == [late]
+
     async def test_a_run_that_was_not_claimed_in_time_waits_again(
         self, harness: StoreHarness
     ) -> None:

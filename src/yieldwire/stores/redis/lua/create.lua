@@ -53,7 +53,7 @@ if ARGV[9] ~= '' or ARGV[10] ~= '' then
 end
 local n = redis.call('HINCRBY', P .. 'about', 'runs', 1)
 redis.call('HSET', run_key(id), 'created_at', now, 'read_until', mono, unpack(ARGV, 13))
-local more = redis.call('HMGET', run_key(id), 'owner', 'parent')
+local more = redis.call('HMGET', run_key(id), 'owner', 'parent', 'not_before')
 redis.call('ZADD', P .. 'runs', n, id)
 redis.call('ZADD', P .. 'live', n, id)
 redis.call('ZADD', owner_key(more[1]), n, id)
@@ -63,8 +63,9 @@ end
 redis.call('HSET', quota, id, ARGV[12])
 if ARGV[4] == '' then
   line_up(id)
-else
-  redis.call('ZADD', P .. 'leases', later(ARGV[4]), id)
+else -- one that starts later is handed out at its time
+  local seconds = more[3] and math.max(0, more[3] - now) or ARGV[4]
+  redis.call('ZADD', P .. 'leases', later(seconds), id)
 end
 if ARGV[5] ~= '' then
   redis.call('ZADD', P .. 'linger', later(ARGV[5]), id)
