@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.support.valkey import RedisServer
+from yieldwire.errors import NotFound
+from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.redis import RedisStore, wakeups
-from yieldwire.testing.contract.harness import SOON, chunks, claimed
+from yieldwire.testing.contract.harness import SOON, claimed, ending
 
 RUNS = 500
 READERS = 4
@@ -36,8 +38,9 @@ async def read_first(store: RedisStore, run_id: str, after: int = 0) -> None:
         pass
 
 
-async def append(store: RedisStore, run: RunRecord, after: int = 0) -> None:
-    await store.append(run.id, chunks(run.id, after + 1, 1), after=after, fence=run.fence)
+async def append(store: RedisStore, run: RunRecord, after: int = 0, size: int = 1) -> None:
+    block = Block.of_chunks(run.id, after + 1, [b'"%b"' % (b"x" * size)])
+    await store.append(run.id, block, after=after, fence=run.fence)
 
 
 async def counted(server: RedisServer, section: str, name: str) -> int:
@@ -80,7 +83,7 @@ async def test_readers_in_the_process_that_writes_read_from_its_memory(
     assert "cmdstat_xrange" not in await asyncio.to_thread(server.facts, "commandstats")
 
 
-async def test_a_trickled_event_costs_a_remote_process_about_one_read_however_many_readers(
+async def test_a_trickled_event_reaches_the_readers_in_other_processes_without_a_read(
     server: RedisServer, pair: tuple[RedisStore, RedisStore]
 ) -> None:
     writer, reader = pair
@@ -88,12 +91,50 @@ async def test_a_trickled_event_costs_a_remote_process_about_one_read_however_ma
 
     await trickle(server, run, writer, reader)
 
+    assert "cmdstat_xrange" not in await asyncio.to_thread(server.facts, "commandstats")
+
+
+async def test_a_large_event_costs_another_process_about_one_read_however_many_readers(
+    server: RedisServer, pair: tuple[RedisStore, RedisStore]
+) -> None:
+    writer, reader = pair
+    run = await claimed(writer)
+
+    await trickle(server, run, writer, reader, size=4096)
+
     reads = (await asyncio.to_thread(server.facts, "commandstats"))["cmdstat_xrange"]
     assert int(reads.partition("calls=")[2].partition(",")[0]) <= 2 * EVENTS
 
 
+async def test_announced_events_are_not_read_once_the_run_is_deleted(
+    server: RedisServer,
+    pair: tuple[RedisStore, RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wakeups, "_IDLE_SECONDS", 10 * SOON)
+    writer, reader = pair
+    run = await claimed(writer)
+    await trickle(server, run, writer, reader)
+    await writer.append(run.id, ending(run.id, EVENTS + 1), after=EVENTS, fence=run.fence)
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        group.create_task(follow(reader, run.id, EVENTS + 1))
+
+    await writer.purge(run.id)
+
+    with pytest.raises(NotFound, match="There is no run"):
+        await read_until_gone(reader, run.id)
+
+
+async def read_until_gone(store: RedisStore, run_id: str) -> None:
+    """Read until the news that the run is deleted has arrived."""
+    async with asyncio.timeout(SOON):
+        while True:
+            await store.read(run_id, 0)
+            await asyncio.sleep(0)
+
+
 async def trickle(
-    server: RedisServer, run: RunRecord, writer: RedisStore, reader: RedisStore
+    server: RedisServer, run: RunRecord, writer: RedisStore, reader: RedisStore, size: int = 1
 ) -> None:
     """Append event after event, while others follow them."""
     async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
@@ -101,7 +142,7 @@ async def trickle(
             group.create_task(follow(reader, run.id, EVENTS))
         await subscribed(server, 1)
         for seq in range(EVENTS):
-            await append(writer, run, seq)
+            await append(writer, run, seq, size)
 
 
 async def follow(store: RedisStore, run_id: str, upto: int) -> None:

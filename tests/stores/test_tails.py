@@ -49,6 +49,24 @@ def test_nothing_is_read_over_a_gap(tails: Tails) -> None:
     assert seqs(tails, 2) == [3]
 
 
+def test_a_block_that_is_cached_already_changes_nothing(tails: Tails) -> None:
+    for seq in range(1, 4):
+        tails.add("run", block(seq), 1)
+
+    tails.add("run", block(2), 1)
+
+    assert seqs(tails, 0) == [1, 2, 3]
+
+
+def test_an_other_block_at_a_place_that_is_cached_replaces_all(tails: Tails) -> None:
+    for seq in range(1, 4):
+        tails.add("run", block(seq), 1)
+
+    tails.add("run", block(2, size=5), 1)
+
+    assert (seqs(tails, 0), seqs(tails, 1), seqs(tails, 2)) == ([], [2], [])
+
+
 def test_what_was_trimmed_is_not_read(tails: Tails) -> None:
     tails.add("run", block(1), 1)
     tails.add("run", block(2), 1)

@@ -1,4 +1,4 @@
-"""The newest blocks that this process wrote, cached for its own readers."""
+"""The newest blocks that this process wrote or was told of, cached for its own readers."""
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -24,8 +24,13 @@ class Tails:
         self._size = 0
 
     def add(self, run_id: str, block: Block, first_seq: int) -> None:
-        """Cache a committed block; the log now starts at ``first_seq``."""
+        """Cache a committed block; the log now starts at ``first_seq``.
+
+        One that is cached already, as it was also announced, changes nothing.
+        """
         tail = self._tails.get(run_id)
+        if tail is not None and tail.has(block):
+            return
         if tail is None or block.first != tail.last + 1:
             self.forget(run_id)
             tail = self._tails[run_id] = _Tail()
@@ -80,6 +85,12 @@ class _Tail:
         while len(self.blocks) > 1 and (self.size > TAIL_BYTES or self.blocks[0][1] < first_seq):
             self.size -= _size(self.blocks.popleft()[3])
         return self.size - before
+
+    def has(self, block: Block) -> bool:
+        """Whether this block is one of the newest."""
+        if block.first > self.last:
+            return False
+        return any(block == plain for plain in reversed(self.blocks))
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         if not self.blocks[0][1] <= after + 1 <= self.last:

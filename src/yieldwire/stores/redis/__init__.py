@@ -123,7 +123,7 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
         self._inbox = InboxKeys(self._links, self._scripts)
         self._tails = Tails()
         self._reads = Reads(self._ask_page)
-        self._waits = RedisWaits(self._links, self._scripts, self._reads)
+        self._waits = RedisWaits(self._links, self._scripts, self._reads, self._tails)
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""

@@ -10,6 +10,7 @@ from yieldwire.stores.reads import Reads
 from yieldwire.stores.redis.links import RedisLinks
 from yieldwire.stores.redis.scripts import RedisCommand, Scripts
 from yieldwire.stores.redis.wakeups import Followed, Wakeups
+from yieldwire.stores.tails import Tails
 from yieldwire.stores.waiters import Heads, Waiters
 
 QUEUE: Final = "queue"
@@ -27,7 +28,7 @@ class RedisWaits:
     What others have written is announced (`wakeups`) while somebody waits, and some time longer.
     """
 
-    def __init__(self, links: RedisLinks, scripts: Scripts, reads: Reads) -> None:
+    def __init__(self, links: RedisLinks, scripts: Scripts, reads: Reads, tails: Tails) -> None:
         self._links, self._scripts, self._reads = links, scripts, reads
         self.logs: Final = Waiters(partial(self._ask_heads, 0))
         self.inboxes: Final = Waiters(partial(self._ask_heads, 1))
@@ -36,6 +37,7 @@ class RedisWaits:
         self._wakeups = Wakeups(
             links,
             scripts.key("wake:"),
+            tails,
             look=self._look,
             wake=self._wake_announced,
             is_awaited=lambda run_id: any(run_id in waiters for waiters in self._all),

@@ -1,10 +1,12 @@
 """Wake-ups from other processes: one connection listens for all readers of this one.
 
 Theory of operation. Each run has a channel, on which every change of its log, its inbox and its
-end is announced with a number: it carries no data. This process subscribes to the channel of a run
+end is announced with a number, and a small block as a whole: it goes to the cache of newest blocks,
+so that readers at the end of the log ask nobody. This process subscribes to the channel of a run
 when the first of its readers waits for it. Once the subscription is confirmed, one look at the run
 tells where it is, and from then on the announcements do: a later wait asks nobody. A subscription
-is dropped some seconds after the last wait.
+is dropped some seconds after the last wait, and with it the cached blocks, as nothing tells any
+longer whether they are still in the log.
 
 If the connection is lost, it is opened again, and every run that is awaited is looked at. A user
 without the right to listen polls instead.
@@ -18,6 +20,7 @@ from typing import Any, Final
 
 from yieldwire.errors import StoreError
 from yieldwire.stores.redis.links import RedisLinks
+from yieldwire.stores.redis.records import to_block
 from yieldwire.stores.redis.server import (
     FAILURES,
     Connection,
@@ -25,6 +28,7 @@ from yieldwire.stores.redis.server import (
     next_reply,
     packed,
 )
+from yieldwire.stores.tails import Tails
 
 logger = logging.getLogger("yieldwire.worker")
 
@@ -63,6 +67,7 @@ class Wakeups:
     Args:
         links: The store's connections.
         channel: What the name of every channel begins with.
+        tails: Where announced blocks go.
         look: Looks at runs, and wakes their readers if there is something for them.
         wake: Wakes the readers of a run: a log's up to a seq, an inbox's up to a number.
         is_awaited: Whether somebody waits for a run.
@@ -72,12 +77,13 @@ class Wakeups:
         self,
         links: RedisLinks,
         channel: str,
+        tails: Tails,
         *,
         look: Callable[[Iterable[str]], None],
         wake: Callable[[str, Followed], None],
         is_awaited: Callable[[str], bool],
     ) -> None:
-        self._links, self._channel = links, channel
+        self._links, self._channel, self._tails = links, channel, tails
         self._look, self._wake, self._is_awaited = look, wake, is_awaited
         self._followed: dict[str, Followed] = {}
         self._unsent: set[str] = set()
@@ -180,12 +186,27 @@ class Wakeups:
             followed.is_subscribed = True
             self._look([run_id])
         elif kind == b"message":
-            followed.note(*_announced(what))
+            followed.note(*self._announced(run_id, what))
             self._wake(run_id, followed)
 
+    def _announced(self, run_id: str, what: bytes) -> tuple[float, float]:
+        """Return the seq and the number that a channel announces; both are infinite at the end."""
+        if what == b"end":
+            self._tails.forget(run_id)
+            return math.inf, math.inf
+        if what.startswith(b"m"):
+            return 0, int(what[1:])
+        place, _, body = what.partition(b"\n")
+        seq, *rest = place.split(b" ", 3)
+        if rest:
+            first_seq, entry, name = rest
+            self._tails.add(run_id, to_block(run_id, (entry, (name, body))), int(first_seq))
+        return int(seq), 0
+
     def _lose(self, exc: BaseException) -> None:
-        for followed in self._followed.values():
+        for run_id, followed in self._followed.items():
             followed.is_subscribed = followed.is_sure = False
+            self._tails.forget(run_id)
         if not is_forbidden(exc):
             if not self._is_lost:  # logged once, however long it lasts
                 logger.warning("listening for changes was interrupted: %s", exc)
@@ -210,6 +231,7 @@ class Wakeups:
         ]
         for run_id in idle:
             del self._followed[run_id]
+            self._tails.forget(run_id)
         self._unsent.update(idle)
         self._tell_soon()
 
@@ -236,10 +258,3 @@ class Wakeups:
         finally:
             self._is_telling = False
             self._tell_soon()
-
-
-def _announced(what: bytes) -> tuple[float, float]:
-    """Return the seq and the number that a channel announces; both are infinite at the end."""
-    if what == b"end":
-        return math.inf, math.inf
-    return (0, int(what[1:])) if what.startswith(b"m") else (int(what), 0)
