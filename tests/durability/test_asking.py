@@ -68,7 +68,7 @@ async def test_an_answer_and_its_file_count_once_whenever_the_process_that_asked
         result = await run.result()
         log = [event async for event in run.events()]
         await app.close()  # when the run's files are deleted
-        names = await asyncio.to_thread(app.files.blobs.run_ids)
+        names = await asyncio.to_thread(app.files.blobs.names)
 
     kinds = [event.type.value for event in log if event.type is not EventType.RESTARTED]
     assert result == [7, 9, 2]

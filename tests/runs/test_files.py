@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import pytest
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from tests.support.runs import SOON, opened, outcome
 from yieldwire import Context, Result, Retry, Text, Upload
 from yieldwire.actions.run import Run
 from yieldwire.app import App
-from yieldwire.clock import Timing
+from yieldwire.clock import SystemClock, Timing
 from yieldwire.errors import (
     AlreadyAnswered,
     InboxFull,
@@ -31,7 +32,9 @@ from yieldwire.log.message import Message
 from yieldwire.runs.files import RunFiles
 from yieldwire.stores.blobs import FolderBlobs
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.objects import LEFT_AFTER, ObjectBlobs
 from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing.clock import MovingClock
 
 QUIET = Timing(sweep_every=3600.0, grace=0.1)
 
@@ -101,7 +104,7 @@ async def first(run: Run[Any], kind: EventType) -> dict[str, Any]:
 
 async def names(app: App) -> Sequence[str]:
     """Return the names under which files are kept."""
-    return await asyncio.to_thread(app.files.blobs.run_ids)
+    return await asyncio.to_thread(app.files.blobs.names)
 
 
 async def check_that_none_is_left(app: App) -> None:
@@ -302,6 +305,27 @@ async def test_files_of_a_message_that_a_crash_cut_off_are_deleted_at_the_next_o
 
         assert len(await names(app)) == 1
         assert from_json((await store.inbox(run.id, 0))[0].data)["files"] in (await names(app))[0]
+
+
+async def test_files_without_a_lock_are_deleted_when_they_are_old() -> None:
+    clock = MovingClock(now=SystemClock().now())
+    store = MemoryStore()
+    store.blobs = ObjectBlobs.at(f"memory://{uuid4().hex}", clock)  # type: ignore[assignment]
+    files = RunFiles(store, clock)
+    await asyncio.to_thread(files.of_input("r-left").keep, [("sha", BytesIO(b"abc"))])
+    due = [files.is_search_due]
+
+    await files.remove_leftovers()
+    due.append(files.is_search_due)
+    clock.advance(3600.0)
+    due.append(files.is_search_due)
+    await files.remove_leftovers()
+    assert due == [True, False, True]
+    assert await asyncio.to_thread(files.blobs.names) == ["r-left"]
+    clock.advance(LEFT_AFTER)
+    await files.remove_leftovers()
+
+    assert await asyncio.to_thread(files.blobs.names) == []
 
 
 class ForgetfulStore(MemoryStore):

@@ -1,6 +1,7 @@
 """Arguments are at hand where they were validated, and can be read again elsewhere."""
 
 import asyncio
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -124,12 +125,28 @@ async def test_another_process_finds_the_files_that_were_kept(tmp_path: Path) ->
     assert open_files() == before
 
 
-async def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
+async def test_a_file_is_only_opened_when_it_is_needed(tmp_path: Path) -> None:
     inputs = Inputs(RunFiles(FilesStore(tmp_path)))
     start = await started(inputs, {"n": 3, "file": Upload(BytesIO(b"abc"))})
 
+    work = inputs.load(start.record, ACTION)  # although it does not exist
+
+    upload = work.arguments["file"]
+    assert (upload.size, upload.sha256()) == (3, sha256(b"abc").hexdigest())
+    with pytest.raises(FileNotFoundError, match=upload.sha256()):
+        upload.fetch()
+    work.close()
+    with pytest.raises(ValueError, match="closed file"):
+        upload.file.read()
+
+
+async def test_a_record_that_no_longer_matches_the_action_is_refused(tmp_path: Path) -> None:
+    inputs = Inputs(RunFiles(FilesStore(tmp_path)))
+    start = await started(inputs, {"n": 3, "file": Upload(BytesIO(b"abc"))})
+    changed = start.record.changed(input=b'{"n": 3, "file": "abc"}')
+
     with pytest.raises(ValidationFailed, match="not valid"):
-        inputs.load(start.record, ACTION)
+        inputs.load(changed, ACTION)
 
 
 async def test_a_start_that_is_dropped_closes_and_deletes_files(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The files of runs in a folder that the processes of a networked store share."""
+"""The files of runs where the processes of a networked store share them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,12 +20,17 @@ from yieldwire.testing.contract.harness import SOON
 Open = Callable[[], RunStore]
 
 
+@pytest.fixture(params=["folder", "objects"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    return tmp_path / "files" if request.param == "folder" else f"memory://{uuid4().hex}"
+
+
 @pytest.fixture(params=["redis", "postgres"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+def opened(request: pytest.FixtureRequest, files: str | Path) -> Open:
     prefix, schema = f"test-{uuid4().hex}", empty_schema()
     if request.param == "redis":
-        return lambda: RedisStore(shared_url(), prefix=prefix, files=tmp_path / "files")
-    return lambda: PostgresStore(dsn(), schema=schema, files=tmp_path / "files")
+        return lambda: RedisStore(shared_url(), prefix=prefix, files=files)
+    return lambda: PostgresStore(dsn(), schema=schema, files=files)
 
 
 @pytest.fixture
@@ -45,9 +50,7 @@ async def pair(opened: Open) -> AsyncIterator[list[App]]:
         await app.close()
 
 
-async def test_a_worker_reads_the_file_that_a_server_was_given(
-    pair: list[App], tmp_path: Path
-) -> None:
+async def test_a_worker_reads_the_file_that_a_server_was_given(pair: list[App]) -> None:
     web, _ = pair
     file = Upload(BytesIO(b"hello"), filename="a.txt")
 
@@ -55,5 +58,5 @@ async def test_a_worker_reads_the_file_that_a_server_was_given(
         run = await web.start(web.registry.action_named("length"), {"file": file})
 
         assert await run.result() == 5
-        while [*(tmp_path / "files").iterdir()]:  # noqa: ASYNC110 - another process deletes them
+        while await asyncio.to_thread(web.files.blobs.names):  # noqa: ASYNC110 - the worker does it
             await asyncio.sleep(0.01)

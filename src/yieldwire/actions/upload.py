@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, cast
 
@@ -14,6 +15,21 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 _BLOCK_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that is kept elsewhere, and is only opened when it is needed.
+
+    Attributes:
+        open: Opens it; it can block.
+        size: Its bytes.
+        sha256: The SHA-256 of its content as hexadecimal digits.
+    """
+
+    open: Callable[[], BinaryIO]
+    size: int
+    sha256: str
 
 
 class Upload:
@@ -25,23 +41,62 @@ class Upload:
     """
 
     def __init__(
-        self, file: BinaryIO, *, filename: str = "upload", content_type: str | None = None
+        self,
+        file: "BinaryIO | KeptFile",
+        *,
+        filename: str = "upload",
+        content_type: str | None = None,
     ) -> None:
-        self.file = file
         self.filename = _base_name(filename)
         self.content_type = content_type or "application/octet-stream"
-        self.size = file.seek(0, os.SEEK_END)
-        file.seek(0)
+        self._file: BinaryIO | None = None
+        self._kept: KeptFile | None = None
         self._sha256: str | None = None
+        self._is_closed = False
+        if isinstance(file, KeptFile):
+            self._kept, self._sha256, self.size = file, file.sha256, file.size
+        else:
+            self._file, self.size = file, file.seek(0, os.SEEK_END)
+            file.seek(0)
         if (uploads := _collecting.get()) is not None:
             uploads.own(self)
+
+    @property
+    def file(self) -> BinaryIO:
+        """The open file. When an attempt begins, every file of its input is open.
+
+        Raises:
+            OSError: If the file is kept elsewhere, and cannot be opened.
+        """
+        self.fetch()
+        if self._file is None:
+            raise ValueError("I/O operation on closed file.")
+        return self._file
+
+    @property
+    def is_open(self) -> bool:
+        """Whether using the file opens nothing."""
+        return self._kept is None
+
+    def fetch(self) -> None:
+        """Open the file if it is kept elsewhere. It blocks. Calling it again has no effect.
+
+        Raises:
+            OSError: If it cannot be opened.
+        """
+        if self._kept is None or self.is_closed:
+            return
+        file = self._kept.open()
+        self._file, self._kept = file, None
+        if self._is_closed:  # by another thread, meanwhile
+            file.close()
 
     def __repr__(self) -> str:
         return f"Upload(filename={self.filename!r}, size={self.size})"
 
     async def read(self, size: int = -1) -> bytes:
         """Return up to ``size`` bytes from the current position; all of it if negative."""
-        return await asyncio.to_thread(self.file.read, size)
+        return await asyncio.to_thread(lambda: self.file.read(size))
 
     def sha256(self) -> str:
         """Return the content's SHA-256 as hexadecimal digits; the position does not change."""
@@ -70,8 +125,19 @@ class Upload:
 
     def close(self) -> None:
         """Close the file; a temporary file is deleted."""
-        with suppress(Exception):  # a file that fails here does not keep another one open
-            self.file.close()
+        self._is_closed = True
+        if self._file is not None:
+            with suppress(Exception):  # a file that fails here does not keep another one open
+                self._file.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can no longer be read."""
+        return self._is_closed or (self._file is not None and self._file.closed)
+
+    def rename(self, filename: str) -> None:
+        """Set the sender's name for it."""
+        self.filename = _base_name(filename)
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -104,7 +170,7 @@ class Upload:
         if isinstance(value, Upload):
             if uploads is not None:
                 uploads.own(value)
-            if value.file.closed:
+            if value.is_closed:
                 raise ValueError("the file is closed, as a run's files are; open it for each run")
             return value
         if uploads is not None and uploads.reopen is not None:
@@ -133,7 +199,7 @@ class Upload:
 class Uploads:
     """The files of one start, one message or one attempt: wherever in it, they close together.
 
-    ``reopen`` opens the file for a record in a stored input; without it a record is not treated
+    ``reopen`` returns the file for a record in a stored input; without it a record is not treated
     as a file.
     """
 
@@ -173,6 +239,20 @@ class Uploads:
         if not isinstance(digest, str) or digest not in self.described:
             raise ValueError("this is not a record of a file")
         return self.described[digest]
+
+    @property
+    def are_open(self) -> bool:
+        """Whether using the files opens nothing."""
+        return all(upload.is_open for upload in self._owned)
+
+    def fetch(self) -> None:
+        """Open every file that is kept elsewhere. It blocks, and is called in a thread.
+
+        Raises:
+            OSError: If one cannot be opened.
+        """
+        for upload in list(self._owned):
+            upload.fetch()
 
     def close(self) -> None:
         """Close every file. Calling it again has no effect."""

@@ -106,7 +106,7 @@ class App:
         self.lease = None if self.store.reach == "process" else self.timing.lease
         self.claim_within = claim_within(self.executor, self.lease)
         self._access, self.max_runs = access, max_runs
-        self.files, self._cancelling = RunFiles(self.store), set[str]()
+        self.files, self._cancelling = RunFiles(self.store, self.clock), set[str]()
         self.inputs = Inputs(self.files)
         self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
         self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended

@@ -70,7 +70,7 @@ class Sweeping:
             except Exception:  # the other runs must be maintained anyway
                 logger.exception("the maintenance of a run failed", extra={"run_id": run.id})
         await app.forget(await app.store.purge())
-        if app.files.has_doubts:
+        if app.files.is_search_due:
             await app.files.remove_leftovers()
         app.watch.swept(changed)
 

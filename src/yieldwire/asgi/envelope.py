@@ -71,7 +71,8 @@ def _put(root: dict[str, Json], place: str, file: Upload, number: int) -> None:
             break
     if key is None or not isinstance(holder[key], str):
         raise ParseError(f"The input has no file name at the place of file {number}.")
-    holder[key] = Upload(file.file, filename=holder[key], content_type=file.content_type)
+    file.rename(holder[key])
+    holder[key] = file
 
 
 def _key_in(holder: Json, token: str) -> str | int | None:

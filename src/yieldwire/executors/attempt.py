@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from yieldwire.actions.context import Context
 from yieldwire.actions.middleware import Middleware, enter_middleware
 from yieldwire.actions.schema import Output
+from yieldwire.actions.upload import Uploads
 from yieldwire.errors import (
     Fenced,
     LimitExceeded,
@@ -26,6 +27,7 @@ from yieldwire.executors import Work
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import LONGEST_PAUSE, with_backoff
 from yieldwire.executors.drive import drive
+from yieldwire.executors.fetching import fetch
 from yieldwire.executors.outcome import error_data, one_of, result_data
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Own, Services
@@ -86,6 +88,8 @@ class Attempt(Tools):
             self.cancel(self.run.cancel_reason)
         self._services.watch.attempt_started(self.run)
         try:
+            if self._work.uploads is not None:
+                await self._fetch(self._work.uploads)
             # Few nested awaits: each event that is sent alone passes through all of them.
             data = result_data(self._work.action, await self._drive())
             self._writer.check_limits()
@@ -104,6 +108,15 @@ class Attempt(Tools):
             # These refer to this attempt, and a cycle would wait for the garbage collector.
             self._timers.clear()
             self._writer.spawn_flush = None
+
+    async def _fetch(self, uploads: Uploads) -> None:
+        """Open the files of the input, which can be far away: only now is the lease renewed."""
+        try:
+            await fetch(uploads, self._services.limits.store_patience, self.run.id)
+        except (OSError, StoreError) as exc:
+            extra = {"run_id": self.run.id}
+            logger.error("the run cannot be executed", exc_info=cut(exc), extra=extra)  # noqa: TRY400 - it is cut
+            raise RunInterrupted from exc
 
     def _drive(self) -> Awaitable[object]:
         if middleware := self._services.middleware_of(self._work.action):

@@ -35,7 +35,7 @@ class Services:
     families: Families
     """Starts runs for other runs, and stops them."""
     reopen: Callable[[str, str, object], Upload]
-    """Opens a file of a message to a run: by the run's id, the message's token and the record."""
+    """Returns a file of a message to a run: by the run's id, the message's token and the record."""
     checks_chunks: Callable[[], bool]
     """Whether the chunks of actions are validated."""
     shows_debug: Callable[[], bool] = lambda: False

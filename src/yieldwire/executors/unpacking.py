@@ -8,6 +8,8 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.actions.message import MessageType
 from yieldwire.actions.upload import Uploads
+from yieldwire.errors import ValidationFailed
+from yieldwire.executors.fetching import fetch
 from yieldwire.executors.services import Services
 from yieldwire.log.attachment import attachment_of
 from yieldwire.log.message import Message
@@ -27,6 +29,7 @@ class Unpacking:
 
         Raises:
             ValidationFailed: If it does not match the type, or one of its files is gone.
+            StoreError: If its files cannot be reached.
         """
         attachment = attachment_of(data) if kind.takes_files else None
         if attachment is None:
@@ -39,7 +42,12 @@ class Unpacking:
             with uploads.collecting():
                 return kind.read(from_json(attachment.value))
 
-        return await asyncio.to_thread(read)
+        value = await asyncio.to_thread(read)  # a validator can open its file
+        try:
+            await fetch(uploads, self._services.limits.store_patience, self._run_id)
+        except FileNotFoundError as exc:
+            raise ValidationFailed({"_root": [f"A file no longer exists: {exc}"]}) from exc
+        return value
 
     def close(self) -> None:
         """Close every file, also those that are being opened."""

@@ -5,7 +5,8 @@ under a name of their own: the id, and a random token that the message in the in
 nothing is shared: a message that is refused deletes its own files, and those of every message are
 deleted with the run. Files are kept before the store has the run or the message, and the process
 that keeps them holds a lock until then. After a crash in between, files that can be locked, and
-that neither a run nor a message refers to, are deleted when an application opens.
+that neither a run nor a message refers to, are deleted when an application opens. An object store
+has no locks: there such files are deleted when they are old, by a search from time to time.
 
 If the store does not outlive the process, files are kept in the process. Those of an input are
 then kept only if the action is tried again or has a queue: else its one attempt has them anyway.
@@ -13,39 +14,43 @@ then kept only if the action is tried again or has a queue: else its one attempt
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.upload import Upload
+from yieldwire.actions.upload import KeptFile, Upload
+from yieldwire.clock import Clock, SystemClock
 from yieldwire.errors import NotFound, StoreError, UsageError
 from yieldwire.log.attachment import attachment_of
 from yieldwire.runs.blocking import carry_out
 from yieldwire.stores import RunStore
-from yieldwire.stores.blobs import Blobs, RunBlobs
+from yieldwire.stores.blobs import MESSAGE_MARK, Blobs, RunBlobs
 from yieldwire.stores.heldblobs import HeldBlobs
 
 logger = logging.getLogger("yieldwire.app")
 
 _AT_ONCE: Final = 256
 """How many runs are requested from the store at a time."""
-_OF: Final = "~"
-"""Between the id of a run and the token of a message. No id has it."""
+_SEARCH_EVERY: Final = 3600.0
+"""Seconds between searches for leftover files where a crash leaves no lock that says so."""
 
 
 class RunFiles:
     """The files of the runs of one store."""
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, clock: Clock | None = None) -> None:
         self.store: Final = store
+        self._clock: Final = clock or SystemClock()
         self._held: HeldBlobs | None = None
         if (blobs := store.blobs) is None:
             blobs = self._held = HeldBlobs()
         self.blobs: Final[Blobs] = blobs
         self.has_doubts = False
         """Whether a start or a message that failed can have left files behind."""
+        self._searched_at = -math.inf
 
     def keeps_input(self, action: Action[..., Any, Any]) -> bool:
         """Whether the files of an input are kept, because an attempt can need them later."""
@@ -58,13 +63,13 @@ class RunFiles:
 
     def of_message(self, run_id: str, token: str) -> RunBlobs:
         """Return the files of a message to a run."""
-        return self.blobs.of(f"{run_id}{_OF}{token}")
+        return self.blobs.of(f"{run_id}{MESSAGE_MARK}{token}")
 
     def reopen(self, run_id: str, token: str, record: object, /) -> Upload:
-        """Open a file of a message, by its record in the message.
+        """Return a file of a message, by its record in the message. It is not open yet.
 
         Raises:
-            ValueError: If it is not a record, or its file is not kept.
+            ValueError: If it is not a record.
         """
         return reopened(self.of_message(run_id, token), record)
 
@@ -82,8 +87,9 @@ class RunFiles:
                 where = "its input" if is_given_files else "asks= or inbox="
                 raise UsageError(
                     f"{action.name}: {where} takes a file, which this store does not keep for the "
-                    "process that executes the run: name a folder that all processes share, such "
-                    "as RedisStore(…, files='/shared/runs'), or use SQLite."
+                    "process that executes the run: name a folder or an object store that all "
+                    "processes share, such as RedisStore(…, files='s3://bucket/runs'), or use "
+                    "SQLite."
                 )
 
     @property
@@ -96,17 +102,18 @@ class RunFiles:
             await carry_out(partial(self._forget, frozenset(run_ids)))
 
     def _forget(self, run_ids: frozenset[str]) -> None:
-        for run_id in run_ids:
-            self.blobs.of(run_id).forget()
         try:
-            names = self.blobs.run_ids()
+            self.blobs.forget(run_ids)
         except OSError as exc:
-            logger.warning("cannot search for files of messages: %s", exc)
-            return
-        for name in names:
-            run_id, is_message, _ = name.partition(_OF)
-            if is_message and run_id in run_ids:
-                self.blobs.of(name).forget()
+            logger.warning("cannot search for files of runs that have ended: %s", exc)
+
+    @property
+    def is_search_due(self) -> bool:
+        """Whether there can be leftover files that an earlier search did not find."""
+        return self.has_doubts or (
+            self.blobs.settles_after is not None
+            and self._clock.monotonic() >= self._searched_at + _SEARCH_EVERY
+        )
 
     async def remove_leftovers(self) -> None:
         """Delete files left by a crash: those that neither a run nor a message needs.
@@ -118,9 +125,10 @@ class RunFiles:
         """
         if self._has_none:
             return
+        self._searched_at = self._clock.monotonic()
         pool = ThreadPoolExecutor(1)  # removed at once, as many applications never take files
         try:
-            names = await carry_out(self.blobs.run_ids, pool)
+            names = await carry_out(self.blobs.names, pool)
         except OSError as exc:
             # Runs without files need no folder; a start with files gets an error.
             logger.warning("cannot search for leftover files: %s", exc)
@@ -136,7 +144,7 @@ class RunFiles:
         self.has_doubts = False
 
     async def _is_needed(self, name: str) -> bool:
-        run_id, is_message, token = name.partition(_OF)
+        run_id, is_message, token = name.partition(MESSAGE_MARK)
         try:
             if (await self.store.get(run_id)).status.is_terminal:
                 return False
@@ -169,22 +177,19 @@ async def keep(files: RunBlobs, uploads: Iterable[Upload]) -> None:
 
 
 def reopened(files: RunBlobs, record: object) -> Upload:
-    """Return the upload for a record in a run's input, or in a message to it.
+    """Return the upload for a record in a run's input, or in a message to it. It is not open yet.
 
     Raises:
-        ValueError: If it is not a record, or its file is not kept.
+        ValueError: If it is not a record.
     """
     match record:
-        case {"filename": str(name), "contentType": str(kind), "sha256": str(digest)}:
-            pass
+        case {
+            "filename": str(name),
+            "contentType": str(kind),
+            "size": int(size),
+            "sha256": str(digest),
+        }:
+            kept = KeptFile(partial(files.open, digest), size, digest)
+            return Upload(kept, filename=name, content_type=kind)
         case _:
             raise ValueError("this is not a record of a file")
-    try:
-        file = files.open(digest)
-    except OSError as exc:
-        raise ValueError(f"the file {name!r} no longer exists") from exc
-    try:
-        return Upload(file, filename=name, content_type=kind)
-    except BaseException:
-        file.close()
-        raise

@@ -145,11 +145,10 @@ class Inputs:
         raise failure
 
     def load(self, run: RunRecord, action: Action[..., Any, Any]) -> Work:
-        """Return what an attempt at ``run`` needs, from the run's record.
+        """Return what an attempt at ``run`` needs, from the run's record. No file is open yet.
 
         Raises:
-            ValidationFailed: If the run's input no longer matches its action, or one of its
-                files is gone.
+            ValidationFailed: If the run's input no longer matches its action.
         """
         files = self.files.of_input(run.id)
         uploads = Uploads(reopen=partial(reopened, files))

@@ -1,4 +1,4 @@
-"""The files of runs on disk: kept while an attempt can need them, and no longer.
+"""The files of runs: kept while an attempt can need them, and no longer. Here in a folder.
 
 Theory of operation. Each run has its own folder, which is complete before the store has the
 run. A crash between the two leaves the folder of a run that no store knows. The process that
@@ -12,18 +12,13 @@ On systems without such locks (Windows), a folder that a crash left is not delet
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from yieldwire.setting import Rule
-
-FOLDER: Final = Rule(
-    lambda value: isinstance(value, Path) or (isinstance(value, str) and value != ""),
-    "the path of a folder",
-)
-"""The rule for the setting of a store that says where files are kept."""
+MESSAGE_MARK: Final = "~"
+"""Between the id of a run and the rest of the name of a message's files. No id has it."""
 _BLOCK_BYTES: Final = 1024 * 1024
 _TRIES: Final = 100
 """How often to create a folder that is deleted each time."""
@@ -77,7 +72,8 @@ class RunBlobs(Protocol):
         """Open a file that was kept, also in another process.
 
         Raises:
-            OSError: If there is none of that name.
+            FileNotFoundError: If there is none of that name; also `NotADirectoryError`.
+            OSError: If it cannot be read now.
         """
         ...
 
@@ -103,15 +99,28 @@ class Blobs(Protocol):
     A name is a run's id, or, for the files of one message to it, the id and more: ``r123~abc``.
     """
 
+    @property
+    def settles_after(self) -> float | None:
+        """How many seconds files must be old to be seized; ``None``: there is a lock instead."""
+        ...
+
     def of(self, name: str, /) -> RunBlobs:
         """Return the files of one name."""
         ...
 
-    def run_ids(self) -> Sequence[str]:
+    def names(self) -> Sequence[str]:
         """Return the names that have files. It blocks, and is called in a thread.
 
         Raises:
             OSError: If that cannot be read.
+        """
+        ...
+
+    def forget(self, run_ids: Collection[str], /) -> None:
+        """Delete the files of runs, and of the messages to them. It blocks as `names`.
+
+        Raises:
+            OSError: If they cannot be searched for.
         """
         ...
 
@@ -194,13 +203,14 @@ class FolderBlobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder: Final = folder
+        self.settles_after: float | None = None
 
     def of(self, run_id: str) -> RunFolder:
         """Return the files of one run."""
         return RunFolder(self.folder / run_id)
 
-    def run_ids(self) -> list[str]:
-        """Return the runs that have files.
+    def names(self) -> list[str]:
+        """Return the names that have files.
 
         Raises:
             OSError: If the folder cannot be read.
@@ -210,3 +220,15 @@ class FolderBlobs:
                 return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return []
+
+    def forget(self, run_ids: Collection[str]) -> None:
+        """Delete the files of runs, and of the messages to them.
+
+        Raises:
+            OSError: If the folder cannot be searched for those of messages.
+        """
+        for run_id in run_ids:
+            self.of(run_id).forget()
+        for name in self.names():
+            if name.partition(MESSAGE_MARK)[0] in run_ids:
+                self.of(name).forget()

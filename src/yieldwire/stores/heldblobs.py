@@ -6,10 +6,12 @@ it is left after the process.
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from threading import Lock
 from typing import BinaryIO, Final, cast
 from weakref import finalize
+
+from yieldwire.stores.blobs import MESSAGE_MARK
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _IN_MEMORY: Final = 64 * 1024
@@ -20,6 +22,7 @@ class HeldBlobs:
     """Files of runs in this process: a `Blobs`. Several threads can use it at a time."""
 
     def __init__(self) -> None:
+        self.settles_after: float | None = None
         self.held: Final[dict[str, dict[str, BinaryIO]]] = {}
         self.locked: Final[set[str]] = set()
         """Names that nobody can seize."""
@@ -30,10 +33,16 @@ class HeldBlobs:
         """Return the files of one run, or of one message."""
         return HeldFiles(self, name)
 
-    def run_ids(self) -> Sequence[str]:
+    def names(self) -> Sequence[str]:
         """Return the names that have files."""
         with self.lock:
             return list(self.held)
+
+    def forget(self, run_ids: Collection[str], /) -> None:
+        """Delete the files of runs, and of the messages to them."""
+        for name in self.names():
+            if name.partition(MESSAGE_MARK)[0] in run_ids:
+                self.of(name).forget()
 
 
 class HeldFiles:

@@ -15,7 +15,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, ClassVar, Final, TypeVar
 
 from yieldwire.clock import CLOCK, Clock
@@ -32,7 +31,8 @@ from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Count, SomeSeconds, settings
 from yieldwire.stores import Admission, Query, Reach, Revoked
-from yieldwire.stores.blobs import FOLDER, Blobs, FolderBlobs
+from yieldwire.stores.blobs import Blobs
+from yieldwire.stores.location import FileLocation, blobs_at
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.postgres import checkpoints, inbox, keys, leases, log, queue, revocations
 from yieldwire.stores.postgres.deliveries import PostgresDeliveries
@@ -70,7 +70,8 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
             that gives each transaction another connection: a URL of the server itself.
         connections: The most connections at a time; one more listens.
         timeout: How many seconds a call waits for a connection, and then for an answer.
-        files: A folder that all of these processes share, for the files of inputs and messages;
+        files: Where these processes keep the files of inputs and messages: a folder that all of
+            them share, or a URL of fsspec such as ``s3://bucket/prefix``, which has no other use;
             ``None``: files are only for the process that gets them.
         clock: The source of time; by default the server's clock.
 
@@ -88,10 +89,10 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         listen: Annotated[str, DSN] | None = None,
         connections: Count = 4,
         timeout: SomeSeconds = 10.0,
-        files: Annotated[str | Path, FOLDER] | None = None,
+        files: FileLocation | None = None,
         clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
-        self.blobs: Blobs | None = None if files is None else FolderBlobs(Path(files))
+        self.blobs: Blobs | None = blobs_at(files, clock)
         database = DatabaseSettings(
             dsn=dsn, connections=connections, timeout=timeout, layouts=layouts(__package__)
         )

@@ -15,7 +15,6 @@ has lost something, a run is unknown or a cursor is foreign: the store never fil
 import asyncio
 import math
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -35,7 +34,8 @@ from yieldwire.stores import (
     start_cancelled,
     too_many,
 )
-from yieldwire.stores.blobs import FOLDER, Blobs, FolderBlobs
+from yieldwire.stores.blobs import Blobs
+from yieldwire.stores.location import FileLocation, blobs_at
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.reads import Reads
 from yieldwire.stores.redis.deliveries import RedisDeliveries
@@ -94,7 +94,8 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
             connections can follow after ``?``.
         prefix: What all keys begin with, in braces. Stores with different prefixes share nothing.
         timeout: How many seconds the server can take for one round trip.
-        files: A folder that all of these processes share, for the files of inputs and messages;
+        files: Where these processes keep the files of inputs and messages: a folder that all of
+            them share, or a URL of fsspec such as ``s3://bucket/prefix``, which has no other use;
             ``None``: files are only for the process that gets them.
         clock: The source of time; without it the server's clock, which all processes share.
 
@@ -111,11 +112,11 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
         *,
         prefix: Annotated[str, _PREFIX] = "yieldwire",
         timeout: SomeSeconds = 5.0,
-        files: Annotated[str | Path, FOLDER] | None = None,
+        files: FileLocation | None = None,
         clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
         boot_id()  # reads it once, before anybody waits for it
-        self.blobs: Blobs | None = None if files is None else FolderBlobs(Path(files))
+        self.blobs: Blobs | None = blobs_at(files, clock)
         self._scripts = Scripts(prefix, clock)
         self._links = RedisLinks(Server(url, timeout))
         self._logs = LogKeys(self._links, self._scripts)
