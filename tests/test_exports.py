@@ -11,6 +11,7 @@ import pytest
     [
         "yieldwire",
         "yieldwire.client",
+        "yieldwire.dialects",
         "yieldwire.errors",
         "yieldwire.testing",
         "yieldwire.testing.contract",

@@ -132,7 +132,7 @@ def encoded(encoder: Encoder, run_id: str, part: Part) -> bytes:
     if part.reset is not None:
         return encoder.reset(run_id, part.reset)
     if part.farewell is not None:
-        return encoder.farewell(part.farewell)
+        return encoder.farewell(part.farewell) or b""
     return encoder.keepalive()
 
 

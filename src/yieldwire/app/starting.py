@@ -97,8 +97,8 @@ class Starts:
         try:
             opening, key = app.lifetime.current, request.key
             admission = admission_of(action, start.record, key, app.max_runs, app.claim_within)
-            if urls or request.not_before is not None:
-                start.record = start.record.changed(**urls, not_before=request.not_before)
+            if changes := {**urls, **_times(request, start.record)}:
+                start.record = start.record.changed(**changes)
             await start.keep()
         except BaseException:
             await start.drop()
@@ -128,6 +128,7 @@ class Starts:
             request=request.facts,
             opened=opening.opened,
         )
+        ctx.labels += request.labels
         if request.parent is not None:
             ctx.parent, ctx.depth = request.parent, request.depth
         if guards := self._app.registry.guards_of(action):
@@ -174,3 +175,13 @@ class Starts:
             await start.drop()
         finally:
             start.close()
+
+
+def _times(request: StartRequest, run: RunRecord) -> dict[str, float]:
+    """Return when the run can start, and how long it waits for readers, as the request says."""
+    times = dict[str, float]()
+    if request.not_before is not None:
+        times["not_before"] = request.not_before
+    if request.linger is not None and run.linger is not None:
+        times["linger"] = min(request.linger, run.linger)
+    return times

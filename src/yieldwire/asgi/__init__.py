@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, Final, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
 from yieldwire.actions.declare import Declare, DeclareFeed
 from yieldwire.actions.function import name_of
@@ -15,7 +17,6 @@ from yieldwire.actions.resource import Resource
 from yieldwire.actions.start import Starter
 from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
-from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
@@ -176,6 +177,25 @@ class Actions:
             raise UsageError(f"{name_of(other)}: only an application's actions can be included.")
         self.app.registry.include(other.app.registry)
 
+    def __getattr__(self, name: str) -> "BoundAction":
+        # Only asked for what is not an attribute.
+        app = self.__dict__.get("app")
+        action = None if app is None else app.registry.find(name)
+        if action is None:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}, and no action of that name.",
+                name=name,
+                obj=self,
+            )
+        return BoundAction(self, action)
+
+    def mount(self, dialect: "Mountable") -> None:
+        """Answer the clients of a dialect too, at this application's own URLs.
+
+        The dialect takes the requests of its clients; all others are answered as before.
+        """
+        dialect.join(self)
+
     @property
     def start(self) -> Starter[Context]:
         """Start a detached run: ``await actions.start(count, to=3)``; see `Starter`."""
@@ -230,9 +250,7 @@ class Actions:
         """Answer as an ASGI application."""
         match scope["type"]:
             case "http":
-                stall_timeout, pages = self.app.timing.stall_timeout, self.site.pages
-                exchange = Exchange(scope, receive, send, stall_timeout=stall_timeout, pages=pages)
-                await self.site.answer(exchange)
+                await self.site.answer(self.site.exchange(scope, receive, send))
             case "lifespan":
                 await self._live(receive, send)
             case _:
@@ -249,3 +267,22 @@ class Actions:
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAction:
+    """An action with the application that it belongs to: ``actions.chat``, for a dialect.
+
+    For an action that has the name of a method of `Actions`, create one.
+    """
+
+    actions: Actions
+    action: Action[..., Any, Any]
+
+
+class Mountable(Protocol):
+    """What `Actions.mount` takes: a dialect without an application of its own."""
+
+    def join(self, actions: Actions, /) -> None:
+        """Take the requests of the dialect's clients to ``actions``."""
+        ...

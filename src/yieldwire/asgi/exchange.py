@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Final
@@ -46,6 +46,7 @@ _GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
 """The class of Granian's method; what it returns belongs to the loop, and to no task."""
 
 Headers = Sequence[tuple[bytes, bytes]]
+Refuse = Callable[[ErrorObject, Headers], Awaitable[None]]
 
 LINKED: Final = ("/answers/", "/runs/")
 """The paths below which a request can come with a signed link."""
@@ -115,6 +116,10 @@ class Exchange:
         self.has_head = False
         self.form: Form | None = None
         """The plain form that starts a run, for a page that shows it again."""
+        self.refuse: Refuse | None = None
+        """Sends an error object in a foreign client's form; ``None``: in the native one."""
+        self.has_runs = True
+        """Whether the base has URLs for runs, so that an answer can name its run's."""
 
     @property
     def sends_from_any_task(self) -> bool:
@@ -220,7 +225,13 @@ class Exchange:
         return error
 
     async def answer_error_object(self, error: ErrorObject, headers: Headers = ()) -> None:
-        """Send an error object with its status; for a browser's navigation, as a small page."""
+        """Send an error object with its status; for a browser's navigation, as a small page.
+
+        An answer in a dialect has the form and the status that its client reads.
+        """
+        if self.refuse is not None:
+            await self.refuse(error, headers)
+            return
         if not self.wants_page:
             await self.answer_json(error.status, {"error": error.to_dict()}, headers)
             return
@@ -264,6 +275,11 @@ class Exchange:
         if sent is None and b"share=" in self.scope["query_string"]:
             sent = self.request.query_params.get("share")
         return sent
+
+    def naming(self, run_id: str) -> Headers:
+        """Return the headers that name the run of a streamed answer."""
+        headers = run_headers(run_id, self.base)
+        return headers if self.has_runs else headers[:1]
 
     @property
     def root(self) -> str:

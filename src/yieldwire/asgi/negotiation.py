@@ -47,7 +47,7 @@ _RANGES: Final = {"text/*": SSE.media_type, "application/*": JSON.media_type}
 
 
 class Formats:
-    """The formats in which an application answers; a dialect adds its own."""
+    """The formats in which an application answers."""
 
     def __init__(self, formats: Iterable[Format] = _ALL) -> None:
         self._by_name: dict[str, Format] = {}

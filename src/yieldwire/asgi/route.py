@@ -1,6 +1,6 @@
 """Finds the handlers for a path."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from yieldwire.errors import NotFound
@@ -17,10 +17,15 @@ PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
 class Route:
     """The result of a path look-up: its handlers by method, and the value for its ``{}``."""
 
-    def __init__(self, pattern: tuple[str, ...], table: Table, arguments: list[str]) -> None:
+    def __init__(
+        self,
+        pattern: tuple[str, ...],
+        handlers: Mapping[str, Handler],
+        arguments: Sequence[Any] = (),
+    ) -> None:
         self.pattern: Final = pattern
-        self.handlers: Final = table[pattern]
-        self.arguments: Final[list[Any]] = arguments
+        self.handlers: Final = handlers
+        self.arguments: Final = arguments
 
     @property
     def methods(self) -> list[str]:
@@ -46,7 +51,7 @@ def match(path: str, table: Table) -> Route:
         below = below.removesuffix("/")
     parts = tuple(below.split("/"))
     if parts in table and "{}" not in parts:
-        return Route(parts, table, [])
+        return Route(parts, table[parts])
     if not below:
         raise NotFound(_NO_PAGE)
     for pattern in table:
@@ -58,5 +63,5 @@ def match(path: str, table: Table) -> Route:
                 elif wanted != part:
                     break
             else:
-                return Route(pattern, table, arguments)
+                return Route(pattern, table[pattern], arguments)
     raise NotFound("There is nothing at this URL.")

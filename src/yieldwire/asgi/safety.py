@@ -210,7 +210,7 @@ class Safety:
             raise ParseError("A request must not have both Content-Length and Transfer-Encoding.")
         self._check_host(request)
         if request.changes:
-            self._check_origin(headers)
+            self.check_origin(headers)
 
     def _check_host(self, request: Incoming) -> None:
         sent = request.headers.get("host", "")
@@ -231,7 +231,12 @@ class Safety:
                 "behind a proxy, list the public names with hosts=."
             )
 
-    def _check_origin(self, headers: Fields) -> None:
+    def check_origin(self, headers: Fields) -> None:
+        """Refuse a request that changes something, and that a page of another origin can have sent.
+
+        Raises:
+            Forbidden: If its origin is not allowed to do this.
+        """
         has_cookie = "cookie" in headers
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin is not None and origin in self.origins:

@@ -8,6 +8,7 @@ from inspect import isawaitable
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
 
 from yieldwire.actions.ratelimit import Window
 from yieldwire.app import App
@@ -33,6 +34,8 @@ from yieldwire.stores import Query
 T = TypeVar("T")
 
 Known: TypeAlias = str | Identity | None
+Router: TypeAlias = Callable[[Exchange], Route | None]
+"""Returns the route of a request that it takes, from its head alone."""
 Identify: TypeAlias = Annotated[
     Callable[[HTTPConnection], Known | Awaitable[Known]], function_of("the connection")
 ]
@@ -68,7 +71,9 @@ class Site:
         self.link_requests: Final = Window(self.request_limits.links, 60.0)
         self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
         self.routes = routes
-        """The routes; the developer page and dialects put theirs first."""
+        """The routes; the developer page puts its own first."""
+        self.routers: Final[list[Router]] = []
+        """Asked before the routes: those of dialects, which take their clients' requests."""
         self.formats: Final = Formats()
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
@@ -98,14 +103,21 @@ class Site:
             self.app.lifetime.force_shutdown()
         self.app.lifetime.drain()
 
-    async def answer(self, exchange: Exchange) -> None:
-        """Answer one request."""
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
+        """Return the exchange for one HTTP request."""
+        stall_timeout = self.app.timing.stall_timeout
+        return Exchange(scope, receive, send, stall_timeout=stall_timeout, pages=self.pages)
+
+    async def answer(self, exchange: Exchange, route: Route | None = None) -> None:
+        """Answer one request; ``route`` is how, if its transport knows already."""
+        if route is None and self.routers:
+            route = next(filter(None, (router(exchange) for router in self.routers)), None)
         try:
             try:
                 self.safety.check(exchange.incoming)
             finally:
                 exchange.extra += self.safety.cors(exchange.headers)
-            route = match(exchange.path, self.routes)
+            route = route or match(exchange.path, self.routes)
             if exchange.method == "OPTIONS":
                 await self._answer_options(exchange, route)
                 return

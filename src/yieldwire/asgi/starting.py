@@ -19,6 +19,7 @@ from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, fla
 from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.streaming import Streaming
+from yieldwire.codecs import Encoder
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.errors import (
@@ -140,17 +141,21 @@ def _is_secret(header: str) -> bool:
     return _SECRET.search(header) is not None
 
 
+def facts_of(exchange: Exchange, caller: Caller) -> RequestFacts:
+    """Return what a run can know about the request that starts it."""
+    headers = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
+    return RequestFacts(
+        method=exchange.method, path=exchange.path, client=caller.address, headers=headers
+    )
+
+
 def _request(
     exchange: Exchange, caller: Caller, action: Action[..., Any, Any], read: _Read
 ) -> StartRequest:
-    headers = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
-    facts = RequestFacts(
-        method=exchange.method, path=exchange.path, client=caller.address, headers=headers
-    )
     return StartRequest(
         action=action,
         caller=caller,
-        facts=facts,
+        facts=facts_of(exchange, caller),
         read=read,
         key=key_of(exchange),
         webhook=exchange.headers.get("webhook-url"),
@@ -296,9 +301,22 @@ async def stream_run(
         if seq == run.seq and run.status.is_terminal:
             await exchange.answer(204, headers=run_headers(run.id, exchange.base))
             return
-    encoder = (wanted.encoder or SSEEncoder)()
-    headers = run_headers(run.id, exchange.base)
+    make = wanted.encoder or SSEEncoder
+    await stream_in(site, exchange, caller, run, seq, lambda _reader: make())
+
+
+async def stream_in(
+    site: Site,
+    exchange: Exchange,
+    caller: Caller,
+    run: RunRecord,
+    seq: int | None,
+    encoder_for: Callable[[Reader], Encoder],
+) -> None:
+    """Stream a run with the encoder that is made for its reader, as `stream_run` does."""
+    headers = exchange.naming(run.id)
     async with site.reader_for(caller, run) as reader:
+        encoder = encoder_for(reader)
         page: Sequence[Block] = ()
         if seq is None:
             timing = site.app.timing

@@ -107,9 +107,10 @@ class Streaming:
         except StoreError as exc:
             # The reader reconnects for the rest: nothing says that this is the end.
             logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
-        if not encoder.carries_end:
+        farewell = encoder.farewell(random.randint(*RETRY_MS))  # noqa: S311
+        if farewell is None:
             raise BrokenOff("The stream ends before the run does.")
-        await self._send(ahead + encoder.farewell(random.randint(*RETRY_MS)), more=False)  # noqa: S311
+        await self._send(ahead + farewell, more=False)
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         if not page:

@@ -5,7 +5,7 @@ in any grouping and a decoder bytes in any slices: the events are the same.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 
 from yieldwire.log.events import Block, Event, EventType
 
@@ -13,11 +13,19 @@ from yieldwire.log.events import Block, Event, EventType
 class Encoder(Protocol):
     """Encodes blocks as bytes of one format, for one reader."""
 
-    media_type: ClassVar[str]
-    """The value of ``Content-Type``."""
-    carries_end: ClassVar[bool]
-    """Whether the bytes say how the run ended. If they do not, a run that did not
-    complete is aborted, so that nobody mistakes the end of the body for success."""
+    @property
+    def media_type(self) -> str:
+        """The value of ``Content-Type``."""
+        ...
+
+    @property
+    def carries_end(self) -> bool:
+        """Whether the bytes say how the run ended.
+
+        If they do not, the body of a run that did not complete is aborted, so that nobody mistakes
+        its end for success.
+        """
+        ...
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return the bytes before the first event; ``state`` is JSON about the run."""
@@ -35,8 +43,11 @@ class Encoder(Protocol):
         """Return the bytes that tell a reader that the log starts at ``first_seq``."""
         ...
 
-    def farewell(self, retry_ms: int, /) -> bytes:
-        """Return the bytes that ask a reader to reconnect after ``retry_ms``."""
+    def farewell(self, retry_ms: int, /) -> bytes | None:
+        """Return the bytes that ask a reader to reconnect after ``retry_ms``.
+
+        ``None``: the format has none, and the body is aborted.
+        """
         ...
 
 

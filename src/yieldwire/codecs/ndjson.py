@@ -1,6 +1,6 @@
 """Newline-delimited JSON: one event per line, ``{"seq":…,"type":…,"data":…}``."""
 
-from typing import ClassVar, Final
+from typing import Final
 
 from yieldwire.codecs import Frames, frames_of_chunks
 from yieldwire.log.events import Block, Event, EventType
@@ -37,8 +37,8 @@ class NDJSONEncoder:
         times: Whether each line has ``atMs``, in milliseconds since the epoch.
     """
 
-    media_type: ClassVar[str] = "application/x-ndjson"
-    carries_end: ClassVar[bool] = True
+    media_type: str = "application/x-ndjson"
+    carries_end: bool = True
 
     def __init__(self, *, times: bool = False) -> None:
         # Times are rarely requested, so their lines are not cached.

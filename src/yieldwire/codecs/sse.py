@@ -5,7 +5,7 @@ The decoder follows WHATWG HTML 9.2.6, *Interpreting an event stream*.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from yieldwire.codecs import LOG_EVENTS, Frames, frames_of_chunks
 from yieldwire.errors import ParseError, ProtocolError
@@ -53,8 +53,8 @@ _ENCODED: Final = Frames(_frames)
 class SSEEncoder:
     """Encodes each event as one frame."""
 
-    media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
-    carries_end: ClassVar[bool] = True
+    media_type: str = "text/event-stream; charset=utf-8"
+    carries_end: bool = True
     encode = staticmethod(_ENCODED.of)
     """Return a frame for each event of a block."""
 

@@ -4,7 +4,7 @@ It can carry only text, so the transport aborts a run that did not complete inst
 it cleanly.
 """
 
-from typing import ClassVar, Final
+from typing import Final
 
 from yieldwire.codecs import Frames
 from yieldwire.log.chunks import text_of
@@ -23,8 +23,8 @@ _TEXT_OF: Final = Frames(_text).of
 class TextEncoder:
     """Concatenates the texts: `Text`, `Append` and plain string chunks."""
 
-    media_type: ClassVar[str] = "text/plain; charset=utf-8"
-    carries_end: ClassVar[bool] = False
+    media_type: str = "text/plain; charset=utf-8"
+    carries_end: bool = False
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return nothing."""
@@ -42,6 +42,5 @@ class TextEncoder:
         """Return nothing."""
         return b""
 
-    def farewell(self, retry_ms: int, /) -> bytes:
-        """Return nothing."""
-        return b""
+    def farewell(self, retry_ms: int, /) -> None:
+        """Return ``None``: a text cannot say that there is more."""

@@ -40,6 +40,9 @@ class StartRequest:
         detached: Whether the run continues without readers.
         webhook: A URL that is told about the run, in addition to those that are declared.
         not_before: The time before which the run does not start, in seconds since the epoch.
+        linger: The most seconds that the run can wait for a reader to come back, if its action
+            says less than forever; ``None``: as the action says.
+        labels: Put on the run, in addition to those of its action.
         parent: The id of the run whose action starts this one.
         depth: How many such runs are above this one.
     """
@@ -53,6 +56,8 @@ class StartRequest:
     detached: bool = False
     webhook: str | None = None
     not_before: float | None = None
+    linger: float | None = None
+    labels: Sequence[str] = ()
     parent: str | None = None
     depth: int = 0
 

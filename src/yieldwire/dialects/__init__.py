@@ -1,0 +1,16 @@
+"""Dialects: clients of other systems call the same actions, unmodified."""
+
+from yieldwire.dialects.call import ForeignCall, Head, Reply, RunOutcome
+from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.nuxt import NuxtActions
+from yieldwire.dialects.translation import DialectEncoder
+
+__all__ = [
+    "Dialect",
+    "DialectEncoder",
+    "ForeignCall",
+    "Head",
+    "NuxtActions",
+    "Reply",
+    "RunOutcome",
+]

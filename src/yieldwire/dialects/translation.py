@@ -1,0 +1,239 @@
+"""From a run's log to the frames of a foreign format, as one reader of the run gets them.
+
+An encoder can keep state. After a resume that state is rebuilt by encoding the log from its start
+and dropping the frames that the client already has.
+"""
+
+import logging
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import ClassVar, Final
+
+from yieldwire.asgi.exchange import BrokenOff
+from yieldwire.errors import ErrorObject, InternalError, NotFound, RunInterrupted
+from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.question import Questions
+
+logger = logging.getLogger("yieldwire.dialects")
+
+UNANSWERABLE: Final = "unanswerable"
+"""The reason for which a run is cancelled that asks a client who cannot answer."""
+
+
+class DialectEncoder(ABC):
+    """Encodes the events of one run in a foreign format, for one reader.
+
+    Every method returns frames: the messages that the client counts, as bytes. It is pure: the same
+    events give the same frames, so that a client can resume after any of them.
+    """
+
+    media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    """The value of ``Content-Type``."""
+    greeting: ClassVar[bytes] = b""
+    """Bytes at the start of each response, before any frame."""
+    closing: ClassVar[bytes] = b""
+    """Bytes after the last frame of a run that has ended."""
+    tells_errors: ClassVar[bool] = True
+    """Whether the format can tell an error after its start. If it cannot, the connection of a run
+    that did not complete is broken off, so that nobody mistakes the end for success."""
+
+    def begin(self, run_id: str) -> Iterable[bytes]:
+        """Return the frames before the first event."""
+        return ()
+
+    @abstractmethod
+    def chunk(self, event: Event) -> Iterable[bytes]:
+        """Return the frames of a chunk.
+
+        Raises:
+            Exception: If the format cannot express it: the client is told an internal error, and
+                the log has what was raised.
+        """
+
+    @abstractmethod
+    def done(self, event: Event) -> Iterable[bytes]:
+        """Return the frames of a completed run; the event's value can have a ``result``."""
+
+    @abstractmethod
+    def error(self, error: ErrorObject) -> Iterable[bytes]:
+        """Return the frames of a failed run, or of a stream that cannot continue."""
+
+    def cancelled(self, error: ErrorObject) -> Iterable[bytes]:
+        """Return the frames of a run that was stopped; by default those of an error."""
+        return self.error(error)
+
+    def question(self, event: Event) -> Iterable[bytes] | None:
+        """Return the frames of a question, or ``None`` if the client cannot answer one."""
+        return None
+
+    def answer(self, event: Event) -> Iterable[bytes]:
+        """Return the frames of an answer."""
+        return ()
+
+    def restarted(self, keep: int) -> Iterable[bytes] | None:
+        """Return the frames that take back everything after event ``keep``.
+
+        ``None`` if the format cannot: the client is told that the run was interrupted.
+        """
+        return None
+
+    def keepalive(self) -> bytes:
+        """Return bytes that the client ignores."""
+        return b": keepalive\n\n"
+
+
+class Translation:
+    """An encoder of a foreign format, as an encoder of blocks for one reader.
+
+    Args:
+        encoder: What encodes.
+        leave: Lets the reader end, because nothing can follow.
+        ask: Called when the run asks a question that the client cannot answer.
+        after: The event after which the client continues; 0: none.
+        skip: The number of frames that it already has.
+    """
+
+    def __init__(
+        self,
+        encoder: DialectEncoder,
+        leave: Callable[[], None],
+        ask: Callable[[], None],
+        *,
+        after: int = 0,
+        skip: int = 0,
+    ) -> None:
+        self._encoder: Final = encoder
+        self.media_type: Final = encoder.media_type
+        self.carries_end: Final = encoder.tells_errors
+        self._leave, self._ask = leave, ask
+        self._after, self._skip = after, skip
+        self._questions = Questions()
+        self._chunk_seq = 0
+        """The last chunk that the client has."""
+        self._is_over = False
+        """Whether the client was told that nothing follows, although the run continues."""
+
+    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+        """Return the greeting, and the frames before the first event."""
+        return self._encoder.greeting + self._new(self._encoder.begin(run_id), 0)
+
+    def encode(self, block: Block, /) -> bytes:
+        """Return the frames of the block's events that the client does not have yet."""
+        sent: list[bytes] = []
+        for event in block.events():
+            if self._is_over:
+                break
+            try:
+                frames = self._frames(event)
+            except Exception as exc:  # noqa: BLE001 - the encoder's; the client is told an id
+                frames = self._fault(event, exc)
+            sent.append(self._new(frames, event.seq))
+        if len(self._questions) and block.last > self._after:
+            self._ask()
+        if block.end is not None and not self._is_over:
+            sent.append(self._encoder.closing)
+        return b"".join(sent)
+
+    def _frames(self, event: Event) -> Iterable[bytes]:
+        encoder = self._encoder
+        match event.type:
+            case EventType.CHUNK:
+                self._chunk_seq = event.seq
+                return encoder.chunk(event)
+            case EventType.DONE:
+                return encoder.done(event)
+            case EventType.ERROR:
+                return encoder.error(ErrorObject.from_dict(event.value))
+            case EventType.CANCELLED:
+                return encoder.cancelled(explained(ErrorObject.from_dict(event.value)))
+            case EventType.RESTARTED:
+                return self._restart(event.value.get("keep", 0))
+            case _:
+                return self._conversation(event)
+
+    def _conversation(self, event: Event) -> Iterable[bytes]:
+        if event.type is EventType.ANSWER:
+            self._questions.take(event)
+            return self._encoder.answer(event)
+        frames = self._encoder.question(event)
+        if frames is None:
+            self._questions.take(event)
+            return ()
+        return frames
+
+    def _restart(self, keep: int) -> Iterable[bytes]:
+        if keep >= self._chunk_seq:
+            return ()  # the client has nothing that no longer counts
+        frames = self._encoder.restarted(keep)
+        if frames is not None:
+            self._chunk_seq = keep
+            return frames
+        error = RunInterrupted("The run was restarted, which this client cannot show.")
+        return self._fail(error.error_object())
+
+    def _fault(self, event: Event, exc: Exception) -> Iterable[bytes]:
+        error = InternalError(secrets.token_hex(8))
+        logger.error(
+            "event %d cannot be sent in this dialect, error id %s",
+            event.seq,
+            error.error_id,
+            exc_info=exc,
+            extra={"error_id": error.error_id},
+        )
+        return self._fail(error.error_object())
+
+    def _fail(self, error: ErrorObject) -> Sequence[bytes]:
+        if not self.carries_end:
+            raise BrokenOff(error.message)
+        self._is_over, self._skip, self._after = True, 0, 0
+        self._leave()
+        return [*self._encoder.error(error), self._encoder.closing]
+
+    def _new(self, frames: Iterable[bytes], seq: int) -> bytes:
+        """Return those frames of event ``seq`` that the client does not have yet."""
+        if self._skip:
+            frames = list(frames)
+            skipped = min(self._skip, len(frames))
+            self._skip -= skipped
+            frames = frames[skipped:]
+        return b"" if seq <= self._after and self._after else b"".join(frames)
+
+    def keepalive(self) -> bytes:
+        """Return bytes that the client ignores."""
+        return self._encoder.keepalive()
+
+    def reset(self, run_id: str, first_seq: int, /) -> bytes:
+        """Return the frames that tell a client that events before ``first_seq`` are gone."""
+        error = NotFound("The events that follow were deleted.")
+        return b"".join(self._fail(error.error_object(run_id)))
+
+    def farewell(self, retry_ms: int, /) -> bytes | None:
+        """Return nothing if the client knows that this is the end; else it is broken off."""
+        return b"" if self._is_over else None
+
+
+class Counting(Translation):
+    """Counts the frames that an encoder makes of a log."""
+
+    def __init__(self, encoder: DialectEncoder, run_id: str) -> None:
+        super().__init__(encoder, leave=_nothing, ask=_nothing)
+        self.count = 0
+        self.opening(run_id, 0, b"")
+
+    def _new(self, frames: Iterable[bytes], seq: int) -> bytes:
+        self.count += len(list(frames))
+        return b""
+
+
+def _nothing() -> None:
+    pass
+
+
+def explained(error: ErrorObject) -> ErrorObject:
+    """Return the error of a cancelled run, whose message says if it asked a question in vain."""
+    if isinstance(error.data, dict) and error.data.get("reason") == UNANSWERABLE:
+        message = "The run asked a question, which this client cannot answer."
+        return replace(error, message=message)
+    return error
