@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import typer.main
 import yaml
+from httpx2 import AsyncClient
 
 from tests.support.nginx import PROGRAM
 from yieldwire import Actions
 from yieldwire.cli.command import cli
+from yieldwire.cli.health import health_app
+from yieldwire.testing import StreamingTransport
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 GRACE = 20.0
@@ -73,7 +77,7 @@ def test_every_command_is_one_of_ours_with_its_options(words: list[str]) -> None
 def test_every_process_has_more_time_to_stop_than_its_actions() -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
     kubernetes = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
-    pods = [each["spec"]["template"]["spec"] for each in kubernetes if "replicas" in each["spec"]]
+    pods = [each["spec"]["template"]["spec"] for each in kubernetes if each["kind"] == "Deployment"]
     units = [parsed(unit)["Service"] for unit in (DEPLOY / "systemd").iterdir()]
 
     times = [
@@ -84,6 +88,33 @@ def test_every_process_has_more_time_to_stop_than_its_actions() -> None:
 
     assert len(times) == 6
     assert min(times) > GRACE + 1
+
+
+async def test_the_autoscaler_reads_what_a_worker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE", "memory")
+    names: dict[str, Any] = {}
+    exec((DEPLOY / "app.py").read_text("utf-8"), names)  # noqa: S102 - our own
+    kinds = [*yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))]
+    (scaler,) = [each for each in kinds if each["kind"] == "ScaledObject"]
+    target = scaler["spec"]["scaleTargetRef"]["name"]
+    (worker, service) = [each for each in kinds if each["metadata"]["name"] == target][:2]
+    (trigger,) = scaler["spec"]["triggers"]
+    (container,) = worker["spec"]["template"]["spec"]["containers"]
+    url, options = urlsplit(trigger["metadata"]["url"]), container["command"]
+    queue, value = trigger["metadata"]["valueLocation"].split(".")
+
+    transport = StreamingTransport(health_app([names["actions"]]))
+    async with AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answered = (await client.get(url.path)).json()
+
+    assert answered[queue][value] == 0
+    assert (worker["kind"], service["kind"]) == ("Deployment", "Service")
+    assert service["spec"]["selector"] == worker["spec"]["selector"]["matchLabels"]
+    assert url.hostname == f"{target}.default.svc.cluster.local"
+    assert [{"port": url.port}] == service["spec"]["ports"]
+    assert options[options.index("--health-port") + 1] == str(url.port)
+    assert options[options.index("--concurrency") + 1] == trigger["metadata"]["targetValue"]
+    assert "replicas" not in worker["spec"]
 
 
 def test_nginx_accepts_its_file(tmp_path: Path) -> None:

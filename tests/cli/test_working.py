@@ -43,15 +43,19 @@ def test_a_worker_executes_what_a_server_starts_until_it_is_told_to_stop(app: Pa
     with serving("serve", "app.py", cwd=app) as (server, url):
         with running("worker", "app.py", "--health-port", "0", cwd=app) as worker:
             said, _, health = worker.wait_for_note("takes runs").rstrip().partition("; ")
-            live, ready = [word for word in health.split() if word.startswith("http")]
-            answers = answer_of(live), answer_of(ready)
+            urls = [word.rstrip(",") for word in health.split() if word.startswith("http")]
+            answers = [answer_of(url) for url in urls]
             called = run("call", url, "count", "to=3", cwd=app)
             worker.terminate()
             ended = worker.finish(PROMPT)
         stopped(server)
 
     assert said == "A worker takes runs of app.py from slow, 10 at a time"
-    assert answers == ((200, "live\n"), (200, "ready\n"))
+    assert answers == [
+        (200, "live\n"),
+        (200, "ready\n"),
+        (200, '{"slow":{"waiting":0,"oldestSeconds":0.0}}'),
+    ]
     assert (called.code, called.out) == (0, "0\n1\n2\n")
     assert ended.code == 0
 

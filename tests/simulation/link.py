@@ -14,6 +14,7 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.deliveries import Outstanding
+from yieldwire.stores.line import Line
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.queue import NO_SLOTS, Slots
 
@@ -199,6 +200,9 @@ class Link:
         run = await take(wait=wait)
         await self._travel()
         return run
+
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        return await self._pass(lambda: self._store.line(queue, run_ids))
 
     async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
         return await self._pass(lambda: self._store.refuse(key, seconds=seconds))

@@ -7,10 +7,11 @@ two awaits, which acts as the database's transaction.
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from yieldwire import errors, stores
 from yieldwire.clock import Clock
@@ -23,10 +24,12 @@ from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Query, Reach, Revoked
 from yieldwire.stores.deliveries import DEAD_LETTERS_KEPT, Outstanding
 from yieldwire.stores.inbox import InboxState, accept
+from yieldwire.stores.line import Line, QueuedGroup, QueuedPlace
 from yieldwire.stores.queue import (
     NO_SLOTS,
     Slots,
     Waiting,
+    by_caller,
     claim_seconds,
     claim_until,
     next_in_line,
@@ -170,17 +173,35 @@ class ToyStore:
         kept.lease_until = claim_until(step[0], self.now() + delay + transitions.CLAIM_SECONDS)
         return self._take(kept, step)
 
-    def _next(self, queues: Collection[str], slots: Mapping[str, Slots]) -> Kept | None:
-        waiting, taken = dict[Waiting, Kept](), dict[tuple[str, str], int]()
+    def _queued(self, queues: Collection[str]) -> tuple[dict[Waiting, Kept], Counter[Any]]:
+        waiting, taken = dict[Waiting, Kept](), Counter[Any]()
         for number, kept in enumerate(self.data.runs.values()):
             run, place = kept.record, (kept.record.action, kept.record.quota_key)
             if run.is_queued and kept.lease_until is None:
                 if run.queue in queues and (run.not_before or 0.0) <= self.wall():
                     waiting[Waiting(*place, run.priority, number)] = kept
             elif run.queue is not None and not run.status.is_terminal:
-                taken[place] = taken.get(place, 0) + 1
+                taken[place] += 1
+        return waiting, taken
+
+    def _next(self, queues: Collection[str], slots: Mapping[str, Slots]) -> Kept | None:
+        waiting, taken = self._queued(queues)
         found = next_in_line(waiting, taken, slots)
         return None if found is None else waiting[found]
+
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        waiting, taken = self._queued([queue])
+        numbers, places = dict[tuple[str, int], list[int]](), dict[str, QueuedPlace]()
+        for _, caller, priority, number in waiting:
+            numbers.setdefault((caller, priority), []).append(number)
+        for (_, caller, priority, number), kept in waiting.items():
+            if kept.record.id in run_ids:
+                rank = numbers[caller, priority].index(number)
+                places[kept.record.id] = QueuedPlace(caller, priority, number, rank)
+        groups = [QueuedGroup(*kind, len(each), each[0]) for kind, each in numbers.items()]
+        runs = [kept.record for kept in waiting.values()]
+        since = max(runs[0].created_at, runs[0].not_before or 0.0) if runs else None
+        return Line(groups, by_caller(taken), places, since)
 
     async def take(
         self,

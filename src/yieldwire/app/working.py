@@ -1,10 +1,11 @@
 """Which runs of an application's queues this process executes, and how many at a time."""
 
 from collections.abc import Collection, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from yieldwire.actions.registry import Registry
 from yieldwire.app.opening import Opening
+from yieldwire.clock import Clock
 from yieldwire.errors import UsageError
 from yieldwire.executors.queueing import QueueWorker
 from yieldwire.stores import RunStore
@@ -14,8 +15,23 @@ CONCURRENCY: Final = 10
 """How many runs of queues a process executes at a time, if nothing else was said."""
 
 
+class Depth(NamedTuple):
+    """How many runs wait in a queue, without those that are to start later.
+
+    ``oldest`` is for how many seconds the one that was started first has waited; 0.0: none waits.
+    """
+
+    waiting: int
+    oldest: float
+
+
 class Workable(Protocol):
     """What the work needs of its application."""
+
+    @property
+    def clock(self) -> Clock:
+        """The source of time."""
+        ...
 
     @property
     def store(self) -> RunStore:
@@ -61,6 +77,19 @@ class Working:
         """Return the queues of all actions, each once."""
         names = [action.options.queue for action in self._app.registry.actions]
         return sorted({name for name in names if name is not None})
+
+    async def depths(self) -> Mapping[str, Depth]:
+        """Return the depth of each queue, also of those in which no run waits.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        lines = {name: await self._app.store.line(name, ()) for name in self.queues()}
+        now = self._app.clock.now()
+        return {
+            name: Depth(line.depth, 0.0 if line.since is None else max(0.0, now - line.since))
+            for name, line in lines.items()
+        }
 
     def begin(self, opening: Opening) -> None:
         """Take runs while ``opening`` is open, if this process is to do so and there is a queue.

@@ -1,6 +1,6 @@
 """The application over HTTP: one ASGI application, alone or mounted in another."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol, TypeVar
@@ -17,6 +17,7 @@ from yieldwire.actions.resource import Resource
 from yieldwire.actions.start import Starter
 from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
+from yieldwire.app.working import Depth
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
@@ -205,6 +206,15 @@ class Actions:
     def runs(self) -> Runs:
         """Find the runs of this application: ``await actions.runs.get(run_id)``; see `Runs`."""
         return self.app.runs
+
+    async def queues(self) -> Mapping[str, Depth]:
+        """Return how many runs wait in each queue, and for how long the oldest has.
+
+        Raises:
+            StoreError: If the store failed.
+        """
+        await self.app.ready()
+        return await self.app.working.depths()
 
     def drain(self) -> None:
         """Accept no new runs, and let every reader end at its next block, to reconnect later."""

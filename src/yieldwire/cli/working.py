@@ -6,12 +6,8 @@ import socket
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-
 from yieldwire.asgi import Actions
+from yieldwire.cli.health import health_app
 from yieldwire.cli.output import note
 from yieldwire.cli.server import SideServer, listen, url_of
 from yieldwire.cli.source import load_source
@@ -39,8 +35,8 @@ def work(
     told = f"A worker takes runs of {target} from {', '.join(taken)}, {concurrency} at a time"
     if listener is not None:
         place = url_of(listener, "")
-        told += f"; its health is at {place}live and {place}ready"
-    side = SideServer(_health_app(applications))
+        told += f"; its health is at {place}live and {place}ready, its queues at {place}queues"
+    side = SideServer(health_app(applications))
     with side.runner() as runner:
         runner.run(_work(applications, side, listener, told))
 
@@ -100,15 +96,3 @@ async def _work(
         await stop.wait()
         for actions in applications:
             actions.app.lifetime.drain()
-
-
-def _health_app(applications: Sequence[Actions]) -> Starlette:
-    async def live(_: Request) -> PlainTextResponse:
-        return PlainTextResponse("live\n")
-
-    async def ready(_: Request) -> PlainTextResponse:
-        if any(actions.app.is_closing for actions in applications):
-            return PlainTextResponse("stopping\n", 503)
-        return PlainTextResponse("ready\n")
-
-    return Starlette(routes=[Route("/live", live), Route("/ready", ready)])

@@ -4,12 +4,14 @@ A run in a queue is executed by whichever process takes it. The order is fair: a
 starts ten thousand runs does not delay another caller's single run by more than one of them.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from pydantic_core import from_json, to_json
 
 from yieldwire.log.run import RunRecord
+from yieldwire.stores.line import Line
 
 
 class Slots(NamedTuple):
@@ -55,6 +57,10 @@ class Queue(Protocol):
             lease: Seconds.
             wait: Seconds.
         """
+        ...
+
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        """Return how many runs wait in a queue, and where these are among them."""
         ...
 
 
@@ -105,14 +111,13 @@ def next_in_line(
         taken: How many runs in queues are taken or running, by action and caller.
         slots: The limits.
     """
-    callers, actions = dict[str, int](), dict[str, int]()
-    for (action, caller), count in taken.items():
-        callers[caller] = callers.get(caller, 0) + count
-        actions[action] = actions.get(action, 0) + count
+    callers, actions = by_caller(taken), Counter[str]()
+    for (action, _), count in taken.items():
+        actions[action] += count
 
     def has_slot(run: Waiting) -> bool:
         total, each = slots.get(run.action, Slots())
-        return (total is None or actions.get(run.action, 0) < total) and (
+        return (total is None or actions[run.action] < total) and (
             each is None or taken.get((run.action, run.quota_key), 0) < each
         )
 
@@ -120,6 +125,14 @@ def next_in_line(
         return -run.priority, callers.get(run.quota_key, 0), run.number
 
     return min(filter(has_slot, waiting), key=place, default=None)
+
+
+def by_caller(taken: Mapping[tuple[str, str], int]) -> Mapping[str, int]:
+    """Return how many runs are taken or running by caller, given them by action and caller."""
+    callers = Counter[str]()
+    for (_, caller), count in taken.items():
+        callers[caller] += count
+    return callers
 
 
 def claim_seconds(run: RunRecord, seconds: float, now: float) -> float | None:

@@ -1,10 +1,10 @@
-"""The command that executes runs without serving: `worker`."""
+"""The commands for queues: `worker` executes their runs, `queues` tells how many wait."""
 
 from typing import Annotated
 
 import typer
 
-from yieldwire.cli.command.program import cli
+from yieldwire.cli.command.program import AsJson, cli
 from yieldwire.cli.command.serving import File
 from yieldwire.cli.help import Command, examples
 
@@ -27,7 +27,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, help="Runs executed at a time.")] = 10,
     health_port: Annotated[
         int | None,
-        typer.Option(help="Answer /live and /ready on this port, for a supervisor."),
+        typer.Option(help="Answer /live, /ready, /queues and /metrics on this port."),
     ] = None,
     health_host: Annotated[str, typer.Option(help="The address for it.")] = "127.0.0.1",
 ) -> None:
@@ -44,3 +44,19 @@ def worker(
     names = [name.strip() for name in queues.split(",") if name.strip()]
     health = None if health_port is None else (health_host, health_port)
     work(app, queues=names, concurrency=concurrency, health=health)
+
+
+@cli.command(
+    cls=Command,
+    short_help="List queues, and how many runs wait.",
+    epilog=examples("yieldwire queues app.py", "yieldwire queues app.py --json"),
+)
+def queues(app: File, *, as_json: AsJson = False) -> None:
+    """List the queues of an application: how many runs wait for a worker, and how long the oldest.
+
+    Runs that are to start later are not counted before their time. This reads the store of the
+    application, and needs neither a server nor a worker.
+    """
+    from yieldwire.cli.queues import show_queues  # noqa: PLC0415 - loads the application
+
+    show_queues(app, as_json=as_json)

@@ -1,14 +1,16 @@
 """Queues in memory, in which runs wait for a worker."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 
 from yieldwire.clock import Clock
 from yieldwire.log.run import RunRecord
+from yieldwire.stores.line import Line, QueuedGroup, QueuedPlace
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.lookout import Lookout
-from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, next_in_line
+from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, by_caller, next_in_line
 from yieldwire.stores.waiters import resolve
 
 
@@ -54,18 +56,39 @@ class MemoryQueue:
             self._takers.discard(taker)
 
     def _next(self, queues: Collection[str], slots: Mapping[str, Slots]) -> Entry | None:
-        now, first = self._clock.now(), dict[tuple[str, str, int], tuple[int, Entry]]()
-        taken = dict[tuple[str, str], int]()
-        for number, entry in enumerate(self._queued.values()):
+        first, taken = dict[tuple[str, str, int], tuple[int, Entry]](), self._taken()
+        for number, entry in self._in_line(queues):
             run = entry.record
-            if not (run.is_queued and entry.lease_until is None):
-                place = run.action, run.quota_key
-                taken[place] = taken.get(place, 0) + 1
-            elif run.queue in queues and (run.not_before or 0.0) <= now:
-                first.setdefault((run.action, run.quota_key, run.priority), (number, entry))
+            first.setdefault((run.action, run.quota_key, run.priority), (number, entry))
         waiting = {Waiting(*kind, number): entry for kind, (number, entry) in first.items()}
         found = next_in_line(waiting, taken, slots)
         return None if found is None else waiting[found]
+
+    def _taken(self) -> Mapping[tuple[str, str], int]:
+        runs = [entry.record for entry in self._queued.values() if not _waits(entry)]
+        return Counter((run.action, run.quota_key) for run in runs)
+
+    def _in_line(self, queues: Collection[str]) -> Iterator[tuple[int, Entry]]:
+        now = self._clock.now()
+        for number, entry in enumerate(self._queued.values()):
+            run = entry.record
+            if run.queue in queues and _waits(entry) and (run.not_before or 0.0) <= now:
+                yield number, entry
+
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        """Return how many runs wait in a queue, and where these are among them."""
+        asked, groups = {*run_ids}, dict[tuple[str, int], QueuedGroup]()
+        places, since = dict[str, QueuedPlace](), None
+        for number, entry in self._in_line([queue]):
+            run = entry.record
+            kind = run.quota_key, run.priority
+            caller, priority, size, first = groups.get(kind) or QueuedGroup(*kind, 0, number)
+            if run.id in asked:
+                places[run.id] = QueuedPlace(*kind, number, size)
+            groups[kind] = QueuedGroup(caller, priority, size + 1, first)
+            if since is None:
+                since = max(run.created_at, run.not_before or 0.0)
+        return Line([*groups.values()], by_caller(self._taken()), places, since)
 
     def _see_queued(self, entry: Entry) -> None:
         """See whether a run that has a queue is new there, waits again, or has ended."""
@@ -78,3 +101,7 @@ class MemoryQueue:
     def _wake_takers(self) -> None:
         for taker in self._takers:
             resolve(taker, is_news=True)
+
+
+def _waits(entry: Entry) -> bool:
+    return entry.record.is_queued and entry.lease_until is None

@@ -157,6 +157,24 @@ SELECT action, quota_key, count(*) AS count FROM yieldwire.runs
 WHERE queue IS NOT NULL AND ended_at IS NULL AND NOT is_waiting
 GROUP BY action, quota_key
 
+-- line: the runs that wait in a queue, by caller and priority
+SELECT quota_key AS caller, priority, count(*) AS size, min(n) AS first FROM yieldwire.runs
+WHERE is_waiting AND queue = %(queue)s AND coalesce(not_before <= %(wall)s, true)
+GROUP BY quota_key, priority
+
+-- places: those of some runs that wait in a queue, and how many of their caller and priority are
+-- before each
+SELECT heads.id, caller, priority, n AS number, rank FROM (
+    SELECT n, quota_key AS caller, priority,
+        row_number() OVER (PARTITION BY quota_key, priority ORDER BY n) - 1 AS rank
+    FROM yieldwire.runs
+    WHERE is_waiting AND queue = %(queue)s AND coalesce(not_before <= %(wall)s, true)
+) AS line JOIN yieldwire.heads USING (n)
+WHERE heads.id = ANY(%(ids)s)
+
+-- waits_since: since when a run has waited
+SELECT greatest(created_at, not_before) AS since FROM yieldwire.runs WHERE n = %(n)s
+
 -- take: give a waiting run to a worker
 WITH head AS (
     UPDATE yieldwire.heads SET lease_until = %(now)s + %(lease)s::double precision

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from functools import partial
 
 from yieldwire.log.run import RunRecord
+from yieldwire.stores.line import NOBODY, Line, QueuedGroup, QueuedPlace
 from yieldwire.stores.postgres.connections import Connections
 from yieldwire.stores.postgres.layout import lock_number
 from yieldwire.stores.postgres.rows import to_record
 from yieldwire.stores.postgres.session import Session
-from yieldwire.stores.queue import NO_SLOTS, Demand, Slots, Waiting, next_in_line
+from yieldwire.stores.queue import NO_SLOTS, Demand, Slots, Waiting, by_caller, next_in_line
 from yieldwire.stores.waits import Waits
 
 
@@ -17,12 +18,26 @@ async def next_number(session: Session, demand: Demand) -> int | None:
     waiting = await session.all("waiting", queues=[*demand.queues])
     if not waiting:
         return None
-    counts = await session.all("taken")
-    taken: dict[tuple[str, str], int] = {
-        (row["action"], row["quota_key"]): row["count"] for row in counts
-    }
+    taken = await _taken(session)
     found = next_in_line((Waiting(**row) for row in waiting), taken, demand.slots)
     return None if found is None else found.number
+
+
+async def _taken(session: Session) -> Mapping[tuple[str, str], int]:
+    rows = await session.all("taken")
+    return {(row["action"], row["quota_key"]): row["count"] for row in rows}
+
+
+async def line(session: Session, queue: str, run_ids: Collection[str]) -> Line:
+    """Return how many runs wait in a queue, and where these are among them."""
+    groups = [QueuedGroup(**row) for row in await session.all("line", queue=queue)]
+    if not groups:
+        return NOBODY
+    rows = await session.all("places", queue=queue, ids=[*run_ids]) if run_ids else []
+    oldest = await session.one("waits_since", n=min(each.first for each in groups))
+    places = {row.pop("id"): QueuedPlace(**row) for row in map(dict, rows)}
+    taken = by_caller(await _taken(session))
+    return Line(groups, taken, places, None if oldest is None else oldest["since"])
 
 
 async def met(session: Session, demands: Collection[str]) -> Mapping[str, int]:
@@ -66,6 +81,10 @@ class PostgresQueue:
             await self._waits.wait(self._waits.takers, demand.key(), 0, wait)
             run = await self._take(demand, lease)
         return run
+
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        """Return how many runs wait in a queue, and where these are among them."""
+        return await self._connections.do(partial(line, queue=queue, run_ids=run_ids))
 
     async def _take(self, demand: Demand, lease: float) -> RunRecord | None:
         # Checked first, so that idle workers do not wait for one another.

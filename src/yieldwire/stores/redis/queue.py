@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from yieldwire.log.run import RunRecord
+from yieldwire.stores.line import Line, QueuedGroup, QueuedPlace
 from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, next_in_line
 from yieldwire.stores.redis.links import RedisLinks
 from yieldwire.stores.redis.records import number, pairs, to_record
@@ -42,6 +43,11 @@ class RedisQueue:
             run, _ = await self._take(queues, slots, lease)
         return run
 
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        """Return how many runs wait in a queue, and where these are among them."""
+        look = self._scripts.call("places", queue, *run_ids)
+        return _line(*await self._links.writer.finish(look))
+
     async def _take(
         self, queues: Collection[str], slots: Mapping[str, Slots], lease: float
     ) -> tuple[RunRecord | None, int]:
@@ -56,6 +62,25 @@ class RedisQueue:
             reply = await self._links.writer.finish(take)
             if reply is not None:
                 return to_record(next_run.decode(), pairs(reply)), int(queued)
+
+
+def _line(groups: list[Any], since: list[Any], taken: list[bytes], places: list[Any]) -> Line:
+    """Return the reply of the script ``places`` as a line."""
+    merged = dict[tuple[str, int], QueuedGroup]()
+    for name, size, first in groups:
+        _, caller, priority = from_json(name)
+        number = int(float(first))
+        known = merged.get((caller, priority)) or QueuedGroup(caller, priority, 0, number)
+        merged[caller, priority] = QueuedGroup(
+            caller, priority, known.size + size, min(known.first, number)
+        )
+    found = dict[str, QueuedPlace]()
+    for run_id, name, number, rank in places:
+        _, caller, priority = from_json(name)
+        found[run_id.decode()] = QueuedPlace(caller, priority, int(float(number)), rank)
+    callers = Counter(from_json(place)[1] for place in taken)
+    times = [float(time) for time in since if time is not None]
+    return Line([*merged.values()], callers, found, max(times, default=None))
 
 
 def _next(taken: list[bytes], groups: list[Any], slots: Mapping[str, Slots]) -> bytes | None:

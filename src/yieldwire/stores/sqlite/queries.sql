@@ -46,6 +46,25 @@ SELECT action, quota_key, count(*) AS count FROM runs
 WHERE queue IS NOT NULL AND ended_at IS NULL AND (status = 'running' OR lease_until IS NOT NULL)
 GROUP BY action, quota_key
 
+-- line: the runs that wait in a queue, by caller and priority
+SELECT quota_key, priority, count(*), min(n) FROM runs
+WHERE queue = :queue AND status = 'pending' AND lease_until IS NULL AND queue IS NOT NULL
+AND coalesce(not_before <= :now, 1)
+GROUP BY quota_key, priority
+
+-- places: those of the runs in a JSON array that wait in a queue, and how many of their caller and
+-- priority are before each
+SELECT runs.id, quota_key, priority, n, rank FROM (
+    SELECT n, row_number() OVER (PARTITION BY quota_key, priority ORDER BY n) - 1 AS rank
+    FROM runs
+    WHERE queue = :queue AND status = 'pending' AND lease_until IS NULL AND queue IS NOT NULL
+    AND coalesce(not_before <= :now, 1)
+) JOIN runs USING (n)
+WHERE runs.id IN (SELECT value FROM json_each(:ids))
+
+-- waits_since: since when a run has waited
+SELECT max(created_at, coalesce(not_before, 0)) AS since FROM runs WHERE n = :n
+
 -- take: give a waiting run to a worker
 UPDATE runs SET lease_until = :until WHERE n = :n
 

@@ -8,7 +8,8 @@ from pydantic_core import to_json
 
 from yieldwire.clock import Clock
 from yieldwire.log.run import RunRecord
-from yieldwire.stores.queue import NO_SLOTS, Demand, Slots, Waiting, next_in_line
+from yieldwire.stores.line import NOBODY, Line, QueuedGroup, QueuedPlace
+from yieldwire.stores.queue import NO_SLOTS, Demand, Slots, Waiting, by_caller, next_in_line
 from yieldwire.stores.sqlite.file import to_record
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import LogTable
@@ -31,12 +32,24 @@ class QueueTable:
         rows = self._log.all(connection, "waiting", queues=names, now=self._clock.now())
         if not rows:
             return None
-        taken = {
-            (row["action"], row["quota_key"]): row["count"]
-            for row in self._log.all(connection, "taken")
-        }
-        found = next_in_line((Waiting(*row) for row in rows), taken, slots)
+        found = next_in_line((Waiting(*row) for row in rows), self._taken(connection), slots)
         return None if found is None else found.number
+
+    def _taken(self, connection: sqlite3.Connection) -> Mapping[tuple[str, str], int]:
+        rows = self._log.all(connection, "taken")
+        return {(row["action"], row["quota_key"]): row["count"] for row in rows}
+
+    def line(self, connection: sqlite3.Connection, *, queue: str, run_ids: Collection[str]) -> Line:
+        """Return how many runs wait in a queue, and where these are among them."""
+        where = {"queue": queue, "now": self._clock.now()}
+        groups = [QueuedGroup(*row) for row in self._log.all(connection, "line", **where)]
+        if not groups:
+            return NOBODY
+        ids = to_json([*run_ids]).decode()
+        rows = self._log.all(connection, "places", **where, ids=ids) if run_ids else []
+        oldest = self._log.one(connection, "waits_since", n=min(each.first for each in groups))
+        places = {row["id"]: QueuedPlace(*row[1:]) for row in rows}
+        return Line(groups, by_caller(self._taken(connection)), places, oldest["since"])
 
     def met(self, connection: sqlite3.Connection, *, demands: Collection[str]) -> Mapping[str, int]:
         """Return which of these demands can be met: 1, or 0."""
@@ -80,6 +93,11 @@ class SQLiteQueue:
             await self._waits.wait(self._waits.takers, demand, 0, wait)
             run = await self._take(demand, lease)
         return run
+
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        """Return how many runs wait in a queue, and where these are among them."""
+        look = partial(self._queue.line, queue=queue, run_ids=run_ids)
+        return await self._lanes.read(look)
 
     async def _take(self, demand: str, lease: float) -> RunRecord | None:
         # Checked first, so that nobody waits for the file's lock if there is nothing to do.

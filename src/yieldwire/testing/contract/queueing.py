@@ -1,7 +1,7 @@
 """A store's guarantees for runs that wait in a queue."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 from yieldwire.errors import Fenced
@@ -199,6 +199,68 @@ class QueueContract:
         assert await take(harness.store) == run
         assert (run.queue, run.priority, run.not_before) == ("slow", 3, 12.5)
 
+    async def test_a_line_tells_how_many_runs_wait_and_since_when(
+        self, harness: StoreHarness
+    ) -> None:
+        """Neither those of other queues nor those that are taken or start later are counted."""
+        taken = await created(harness.store, queue="slow")
+        await take(harness.store)
+        await harness.advance(5)
+        oldest = await created(harness.store, queue="slow")
+        await created(harness.store, queue="slow", quota_key="owner:eve", priority=3)
+        await created(harness.store, queue="other")
+        await created(harness.store, queue="slow", not_before=oldest.created_at + 60)
+
+        line = await harness.store.line("slow", [])
+
+        assert (line.depth, line.since) == (2, oldest.created_at)
+        assert (await harness.store.line("none", [taken.id])).depth == 0
+        assert (await harness.store.line("none", [taken.id])).since is None
+
+    async def test_a_run_that_starts_later_waits_from_its_time(self, harness: StoreHarness) -> None:
+        """It does not wait before, so nobody needs another worker for it."""
+        now = (await created(harness.store)).created_at
+        late = await created(harness.store, queue="slow", not_before=now + 60)
+        assert (await harness.store.line("slow", [late.id])).before() == {}
+
+        await harness.advance(90)
+
+        line = await harness.store.line("slow", [late.id])
+        assert (line.depth, line.since, line.before()) == (1, now + 60, {late.id: 0})
+
+    async def test_a_line_knows_how_many_runs_are_before_each(self, harness: StoreHarness) -> None:
+        """They are taken before it. Each other caller can be counted one too many."""
+        callers = ["ada", "ada", "ada", "ben", "eve", "ada", "ben", "ada", "eve", "ada", "eve"]
+        runs = [
+            await created(
+                harness.store,
+                queue="slow",
+                quota_key=caller,
+                action=f"action{number % 3}",
+                priority=number % 2,
+            )
+            for number, caller in enumerate(callers)
+        ]
+        await take(harness.store)
+        await take(harness.store)
+
+        before = (await harness.store.line("slow", [run.id for run in runs])).before()
+
+        order = [run async for run in taken_one_by_one(harness.store)]
+        assert {run.id for run in order} == before.keys()
+        assert [0 <= before[run.id] - place <= 2 for place, run in enumerate(order)] == [True] * 9
+        assert before[order[0].id] == 0
+
+    async def test_only_a_run_that_waits_has_a_place(self, harness: StoreHarness) -> None:
+        """One that was taken, has ended, or is in another queue has none."""
+        taken, ended, waiting = [await created(harness.store, queue="slow") for _ in range(3)]
+        other = await created(harness.store, queue="other")
+        await take(harness.store)
+        await harness.store.request_cancel(ended.id, "requested")
+        asked = [taken.id, ended.id, waiting.id, other.id, "rnever"]
+
+        assert (await harness.store.line("slow", asked)).before() == {waiting.id: 0}
+
     async def test_there_is_no_wait_for_a_run_that_can_be_taken(
         self, harness: StoreHarness
     ) -> None:
@@ -230,6 +292,12 @@ class QueueContract:
 async def take(store: RunStore, slots: dict[str, Slots] | None = None) -> RunRecord | None:
     """Take a run of the queue *slow*."""
     return await store.take(["slow"], slots=slots or {}, lease=LEASE)
+
+
+async def taken_one_by_one(store: RunStore) -> AsyncIterator[RunRecord]:
+    """Take all runs of the queue *slow*."""
+    while (run := await take(store)) is not None:
+        yield run
 
 
 async def taken_by_waiting(store: RunStore, act: Callable[[], Awaitable[object]]) -> None:

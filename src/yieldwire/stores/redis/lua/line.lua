@@ -2,10 +2,7 @@
 -- ARGV: 3 ff.: queues
 -- Returns how many runs were taken and queued so far, the place of each that is taken, and for
 -- each group of runs that wait: its name, the number of its first run and that run.
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now)) do
-  redis.call('ZREM', P .. 'delayed', id)
-  line_up(id)
-end
+line_up_due()
 local groups = {}
 for n = 3, #ARGV do
   for _, group in ipairs(redis.call('SMEMBERS', P .. 'groups:' .. ARGV[n])) do

@@ -50,6 +50,14 @@ local function line_up(id)
   publish('queue', redis.call('HINCRBY', run_key('queue'), 'seq', 1))
 end
 
+-- Those whose time has come join their lines.
+local function line_up_due()
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now)) do
+    redis.call('ZREM', P .. 'delayed', id)
+    line_up(id)
+  end
+end
+
 local function leave_line(id, queue, group)
   redis.call('ZREM', P .. 'delayed', id)
   redis.call('ZREM', P .. 'waiting:' .. queue .. ':' .. group, id)

@@ -1,0 +1,52 @@
+"""What a worker tells a supervisor: that it lives, that it is ready, and how long queues are."""
+
+from collections.abc import Mapping, Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from yieldwire.app.working import Depth
+from yieldwire.asgi import Actions
+from yieldwire.cli.queues import depths_of, described
+from yieldwire.errors import StoreError
+
+
+def health_app(applications: Sequence[Actions]) -> Starlette:
+    """Return the application that answers on the port for health.
+
+    ``/queues`` is JSON, ``/metrics`` the text format of Prometheus. Both ask the store.
+    """
+
+    async def live(_: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    async def ready(_: Request) -> Response:
+        if any(actions.app.is_closing for actions in applications):
+            return PlainTextResponse("stopping\n", 503)
+        return PlainTextResponse("ready\n")
+
+    async def queues(request: Request) -> Response:
+        try:
+            depths = await depths_of(applications)
+        except StoreError as exc:
+            return PlainTextResponse(f"{exc}\n", 503)
+        if request.url.path == "/metrics":
+            return PlainTextResponse(_metrics(depths))
+        return JSONResponse(described(depths))
+
+    routes = {"/live": live, "/ready": ready, "/queues": queues, "/metrics": queues}
+    return Starlette(routes=[Route(path, endpoint) for path, endpoint in routes.items()])
+
+
+def _metrics(depths: Mapping[str, Depth]) -> str:
+    gauges = {
+        "yieldwire_queue_waiting": ("Runs that wait.", 0),
+        "yieldwire_queue_oldest_seconds": ("For how long the oldest of them has waited.", 1),
+    }
+    lines = list[str]()
+    for name, (text, place) in gauges.items():
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge"]
+        lines += [f'{name}{{queue="{queue}"}} {depth[place]}' for queue, depth in depths.items()]
+    return "\n".join([*lines, ""])
