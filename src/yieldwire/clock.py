@@ -51,6 +51,7 @@ class Timing:
         max_wait: The longest wait that a request can ask for.
         body: How long a client can be silent while its request's body arrives, and how long
             before `RequestLimits.body_rate` applies to the average rate.
+        socket_idle: How long a WebSocket can be open without a request.
         grace: How long a close can take; most of it is for running actions to finish.
         reauthorize: How often `identify` and `access` are called again for an open response;
             ``None``: only at the request, and when its identity expires.
@@ -64,5 +65,6 @@ class Timing:
     wait: Seconds = 30.0
     max_wait: Seconds = 60.0
     body: SomeSeconds = 60.0
+    socket_idle: SomeSeconds = 60.0
     grace: Seconds = 10.0
     reauthorize: SomeSeconds | None = None

@@ -109,14 +109,6 @@ async def test_of_two_lifespans_that_overlap_the_last_to_end_closes() -> None:
     assert (answered.status, refused.status) == (200, 503)
 
 
-async def test_a_web_socket_is_refused() -> None:
-    server = Server()
-
-    await world()({"type": "websocket", "path": "/ws"}, server.receive, server.send)
-
-    assert server.told.get_nowait() == {"type": "websocket.close", "code": 1008}
-
-
 def test_an_application_has_few_public_names() -> None:
     actions = Actions()
 

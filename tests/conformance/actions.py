@@ -6,6 +6,7 @@ without the transcripts.
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Annotated, Any
 
 from annotated_types import Len
@@ -33,6 +34,14 @@ def new_actions() -> Actions:
         request_limits=RequestLimits(json_bytes=256),
         timing=Timing(grace=0),
     )
+    actions.include(_declared())
+    return actions
+
+
+@cache
+def _declared() -> Actions:
+    """Return the actions alone: to look at their signatures takes long."""
+    actions = Actions()
     for function in (greet, refuse, fail, crash):
         actions.action(function)
     actions.action(add_numbers)

@@ -23,11 +23,13 @@ from tests.conformance.transcripts import (
     Request,
     Response,
     SSEDecodeCase,
+    Step,
     Story,
     load,
     schema,
 )
 from tests.support.ndjson import NDJSONDecoder
+from tests.support.sockets import socket_to
 from yieldwire import Actions, errors
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.codecs import Decoder, Encoder
@@ -40,6 +42,30 @@ from yieldwire.log.events import Block, Event, EventType
 
 SSE, NDJSON, TEXT = load("sse"), load("ndjson"), load("text")
 CURSORS, ERRORS = load("cursors"), load("errors")
+
+
+REQUEST_HEADERS = {
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "prefer",
+}
+TOLD = {"allow", "content-type", "etag", "location", "preference-applied", "retry-after", "run-id"}
+"""The headers of an answer that a socket carries; `null` for one is checked as well."""
+
+
+def is_for_a_socket(step: Step) -> bool:
+    """Whether a step is about what a request over a socket can have too."""
+    headers, method = step.request.headers, step.request.method
+    return (
+        method in {"GET", "POST", "DELETE"}
+        and step.meanwhile is None
+        and headers.keys() <= REQUEST_HEADERS
+        and "html" not in headers.get("accept", "")
+    )
 
 
 def named(cases: list[Any]) -> pytest.MarkDecorator:
@@ -192,6 +218,17 @@ async def test_the_application_answers_as_the_transcripts_say(case: Story) -> No
             check(answer, step.response, known)
 
 
+@named([case for case in load("exchanges") if all(is_for_a_socket(step) for step in case.steps)])
+async def test_the_application_answers_the_same_over_a_socket(case: Story) -> None:
+    actions, known = new_actions(), dict[str, str]()
+    async with actions.lifespan():
+        for step in case.steps:
+            answer = await over_socket(actions, step.request, known)
+
+            told = {name: step.response.headers[name] for name in TOLD & set(step.response.headers)}
+            check(answer, step.response.model_copy(update={"headers": told}), known)
+
+
 class Answer:
     """What came back, as far as it came."""
 
@@ -228,6 +265,36 @@ async def exchange(
     }
     received: list[ASGIMessage] = [{"type": "http.request", "body": body.encode()}]
     return await called(app, scope, received, meanwhile)
+
+
+async def over_socket(app: Actions, request: Request, known: dict[str, str]) -> Answer:
+    """Send a request over a socket of its own, with the caller's token in the handshake."""
+    headers = {name: filled(value, known) for name, value in request.headers.items()}
+    token = headers.pop("authorization", None)
+    body = "".join(request.text or [])
+    if "json" in request.model_fields_set or request.json_ is not None:
+        body = json.dumps(request.json_)
+    head = {"id": 1, "method": request.method, "path": filled(request.path, known)}
+    sent: list[ASGIMessage] = []
+    known_by = [("authorization", token)] if token else []
+    async with socket_to(app, known_by, host="conformance.example", server=None) as hand:
+        hand.say({**head, "headers": {"accept": "*/*", **headers}}, body.encode() if body else None)
+        told: dict[str, Any] = {}
+        while not told.keys() & {"end", "aborted"}:
+            message = await hand.told()
+            told = {**message.head, "body": message.body}
+            sent.append(told)
+    return Answer(
+        [
+            {"status": sent[0]["status"], "headers": encoded_pairs(sent[0]["headers"])},
+            *({"body": each["body"].encode()} for each in sent),
+        ],
+        is_broken="aborted" in told,
+    )
+
+
+def encoded_pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 async def called(

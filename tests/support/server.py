@@ -38,7 +38,7 @@ def config_of(app: ASGIApp | str, http: Http = "auto", loop: Loop = "auto") -> u
         app,
         log_config=None,
         access_log=False,
-        ws="none",
+        ws_per_message_deflate=False,
         http=http,
         loop=loop,
         backlog=BACKLOG,

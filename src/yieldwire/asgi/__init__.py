@@ -1,4 +1,4 @@
-"""The application over HTTP: one ASGI application, alone or mounted in another."""
+"""The application over HTTP and WebSocket: one ASGI application, alone or mounted in another."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +23,7 @@ from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
 from yieldwire.asgi.safety import Hosts, Networks, Origins, Safety
 from yieldwire.asgi.site import Identify, Site
+from yieldwire.asgi.websocket import Sockets
 from yieldwire.clock import CLOCK, Clock, Timing
 from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
@@ -125,6 +126,7 @@ class Actions:
         self.site: Final = Site(
             self.app, ROUTES, identify=identify, safety=safety, limits=request_limits, pages=pages
         )
+        self._sockets = Sockets(self.site)
 
     @property
     def action(self) -> Declare:
@@ -264,7 +266,7 @@ class Actions:
             case "lifespan":
                 await self._live(receive, send)
             case _:
-                await send({"type": "websocket.close", "code": 1008})
+                await self._sockets.answer(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -30,6 +30,7 @@ class RequestLimits:
         answers_bytes: Bytes of events that all JSON answers of a process hold together, not
             counting the first 64 kB of each.
         streams: Streams and waiting answers that one caller can have open at a time.
+        socket_requests: Requests that one WebSocket can have open at a time.
         links: Requests with links to questions that one address can send in a minute.
     """
 
@@ -43,6 +44,7 @@ class RequestLimits:
     answer_bytes: Count = 16 * 1024 * 1024
     answers_bytes: CountOrZero = 64 * 1024 * 1024
     streams: Count = 5000
+    socket_requests: Count = 1000
     links: Count = 60
 
 

@@ -125,7 +125,7 @@ class Site:
             handler = route.handlers.get(method)
             if handler is None:
                 raise MethodNotAllowed(exchange.method, route.methods)
-            caller = Caller() if route.pattern in PUBLIC else await self._caller(exchange)
+            caller = Caller() if route.pattern in PUBLIC else await self.caller(exchange)
             await handler(self, exchange, caller, *route.arguments)
         except Disconnected:
             pass
@@ -140,7 +140,13 @@ class Site:
         headers += self.safety.preflight(exchange.headers, route.methods)
         await exchange.answer(204, headers=headers)
 
-    async def _caller(self, exchange: Exchange) -> Caller:
+    async def caller(self, exchange: Exchange) -> Caller:
+        """Return who sends a request.
+
+        Raises:
+            Unauthorized: If the identity that ``identify`` gave has expired.
+            Exception: Any error of ``identify``.
+        """
         address = self.safety.client_address(exchange.incoming)
         if exchange.path.startswith(LINKED) and (share := exchange.share) is not None:
             return caller_with(self.app.signer.read(share), address)
@@ -231,7 +237,7 @@ class Site:
         self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T], every: float
     ) -> T:
         async def ask() -> Caller:
-            caller = await self._caller(exchange)
+            caller = await self.caller(exchange)
             await self.app.get(reader.run_id, caller)
             return caller
 

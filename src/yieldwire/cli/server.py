@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import LOGGING_CONFIG
 
 from yieldwire.asgi.exchange import BrokenOff
+from yieldwire.asgi.websocket.socket import MAX_MESSAGE_BYTES
 from yieldwire.cli.devlog import DEVELOPMENT, RequestLog
 from yieldwire.cli.mounting import BASE, mounted
 from yieldwire.cli.source import Source
@@ -90,6 +91,8 @@ def serve(
         proxy_headers=how.proxy_headers,
         forwarded_allow_ips=how.proxies,
         root_path=how.root_path,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # memory for each socket, and compression bombs
         # Streams have ended by then, as the application drains. This is for other hangs.
         timeout_graceful_shutdown=math.ceil(grace_of(source)) + 1,
     )

@@ -1,0 +1,138 @@
+"""The request that opens a socket, and the requests over it, as a server would hand them over."""
+
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import unquote
+
+from starlette.types import Message, Scope, Send
+
+from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.safety import Incoming, Raw, by_name
+from yieldwire.asgi.site import Site
+from yieldwire.asgi.websocket.message import VALUE, Asked
+from yieldwire.codecs.websocket import SUBPROTOCOL, token_in
+from yieldwire.errors import NotFound, Unauthorized
+from yieldwire.runs.access import Caller
+
+PATH: Final = "/ws"
+
+_OWN: Final = frozenset(
+    {
+        b"accept",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"idempotency-key",
+        b"if-none-match",
+        b"last-event-id",
+        b"prefer",
+        b"run-share",
+        b"transfer-encoding",
+        b"upgrade",
+        b"webhook-url",
+    }
+)
+"""Headers of the handshake that its requests do not have."""
+_JSON: Final = b"application/json"
+_SCHEMES: Final = {"ws": "http", "wss": "https"}
+_DENIAL: Final = "websocket.http.response"
+"""The extension of ASGI by which a handshake is refused with an HTTP response."""
+
+
+class Handshake:
+    """What opened a socket: the facts that its requests share, and the newest token."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope: Final = scope
+        self._headers: Final[Raw] = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name not in _OWN and not name.startswith(b"sec-websocket-")
+        ]
+        token = token_in(scope.get("subprotocols", ()))
+        self.token = token if token is not None and VALUE.fullmatch(token) else None
+        """The bearer token that replaces the one of the handshake, if there is one."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol to select: ours if it was offered, and none otherwise."""
+        return SUBPROTOCOL if SUBPROTOCOL in self._scope.get("subprotocols", ()) else None
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether the server can refuse with a response of its own."""
+        return _DENIAL in (self._scope.get("extensions") or {})
+
+    def request(self) -> Scope:
+        """Return the scope of the handshake itself, as a GET."""
+        return self._scope_of("GET", self._scope["path"], self._scope["query_string"], ())
+
+    def scope(self, asked: Asked) -> Scope:
+        """Return the scope of a request over the socket."""
+        path, _, query = asked.target.partition("?")
+        own = [(name.encode(), value.encode("latin-1")) for name, value in asked.headers.items()]
+        if asked.body:
+            own += [(b"content-length", b"%d" % len(asked.body))]
+            own += [] if "content-type" in asked.headers else [(b"content-type", _JSON)]
+        base = self._scope.get("root_path", "").rstrip("/")
+        return self._scope_of(asked.method, base + unquote(path), query.encode(), own)
+
+    def _scope_of(self, method: str, path: str, query: bytes, own: Raw) -> Scope:
+        headers = [*self._headers, *own]
+        if self.token is not None:
+            headers = [(name, value) for name, value in headers if name != b"authorization"]
+            headers.append((b"authorization", b"Bearer " + self.token.encode("latin-1")))
+        scheme = self._scope.get("scheme", "ws")
+        return {
+            **self._scope,
+            "type": "http",
+            "method": method,
+            "scheme": _SCHEMES.get(scheme, scheme),
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query,
+            "headers": headers,
+            "extensions": {},
+        }
+
+
+async def check(site: Site, exchange: Exchange) -> Caller | None:
+    """Return who opens a socket, or ``None`` if that must still be told.
+
+    The rules for the host and the origin are those of a POST.
+
+    Raises:
+        CallError: If the socket must not be opened.
+        Exception: Any error of ``identify``.
+    """
+    if exchange.path.removesuffix("/") != PATH:
+        raise NotFound("There is no socket at this URL.")
+    site.safety.check(_changing(exchange.incoming))
+    try:
+        return await site.caller(exchange)
+    except Unauthorized:
+        return None
+
+
+def _changing(incoming: Incoming) -> Incoming:
+    """Return the handshake as a request that can change something.
+
+    It has no body, and a browser always names its origin, so it counts as one with JSON.
+    """
+    raw = [*incoming.raw, (b"content-type", _JSON)]
+    return replace(incoming, raw=raw, headers=by_name(raw), changes=True)
+
+
+def stranger(site: Site, exchange: Exchange) -> Caller:
+    """Return a caller of whom only the address is known."""
+    return Caller(address=site.safety.client_address(exchange.incoming))
+
+
+def refusing(send: Send) -> Send:
+    """Return what sends an HTTP response instead of accepting the handshake."""
+
+    async def refuse(message: Message) -> None:
+        renamed: dict[str, Any] = {**message, "type": f"websocket.{message['type']}"}
+        await send(renamed)
+
+    return refuse

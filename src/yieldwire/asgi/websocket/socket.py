@@ -1,0 +1,217 @@
+"""One socket: reads what the client says, and answers each of its requests in a task of its own."""
+
+import asyncio
+import logging
+import math
+import random
+from contextlib import suppress
+from typing import Final
+
+from starlette.types import Message, Receive, Send
+
+from yieldwire.asgi.exchange import BrokenOff, Exchange
+from yieldwire.asgi.requestlimits import Allowance
+from yieldwire.asgi.site import Site
+from yieldwire.asgi.streaming import RETRY_MS
+from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel
+from yieldwire.asgi.websocket.handshake import Handshake
+from yieldwire.asgi.websocket.message import Asked, BadMessage, Granted, Leaving, NewToken, read
+from yieldwire.codecs.websocket import CloseCode, number_and_piece, text_of
+from yieldwire.deadline import Unfinished, at_once
+from yieldwire.errors import CallError, ProtocolError, RateLimited
+from yieldwire.tasks import Tasks
+
+logger = logging.getLogger("yieldwire.asgi")
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""Bytes of a message; servers have limits of their own, of which the smaller one counts."""
+ROOM_BYTES: Final = 16 * MORE_BYTES
+"""Bytes that the uploads over one socket share, in addition to a page for each."""
+TOKEN_SECONDS: Final = 10.0
+"""How long a client that must authenticate can take to send a token."""
+
+
+class Socket:
+    """An open socket and the requests over it.
+
+    Args:
+        site: The application that answers.
+        handshake: What opened the socket.
+        receive: Receives from the client.
+        send: Sends to the client.
+        tasks: The owner of the tasks that answer.
+    """
+
+    def __init__(
+        self, site: Site, handshake: Handshake, receive: Receive, send: Send, tasks: Tasks
+    ) -> None:
+        self._site, self._handshake, self._tasks = site, handshake, tasks
+        self._receive, self._send = receive, send
+        self._channels: dict[int, Channel] = {}
+        self._answering: set[asyncio.Task[None]] = set()
+        self._room = Allowance(ROOM_BYTES)
+        self._turn = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[CloseCode | None] = self._loop.create_future()
+        self._active_at = self._loop.time()
+
+    async def run(self, *, is_known: bool) -> None:
+        """Answer until the client leaves, or must; ``is_known`` says that it has authenticated."""
+        self._watching = self._loop.call_later(self._site.app.timing.socket_idle, self._watch)
+        waiting = None if is_known else self._loop.call_later(TOKEN_SECONDS, self._check_token)
+        reading = self._tasks.own(self._read(), lambda _: self.end(None))
+        try:
+            code = await self._over
+        finally:
+            self._watching.cancel()
+            if waiting is not None:
+                waiting.cancel()
+            reading.cancel()
+            for channel in list(self._channels.values()):
+                channel.leave()
+        if self._answering:
+            await asyncio.wait(self._answering)
+        if code is not None:
+            await self._close(code)
+
+    def end(self, code: CloseCode | None) -> None:
+        """End the socket; ``None``: the client has gone."""
+        if not self._over.done():
+            self._over.set_result(code)
+
+    async def _close(self, code: CloseCode) -> None:
+        closing = at_once(self._send({"type": "websocket.close", "code": int(code)}))
+        if isinstance(closing, Unfinished) and code is not CloseCode.STALLED:
+            with suppress(TimeoutError):
+                await closing.within(self._site.app.timing.stall_timeout)
+
+    def _watch(self) -> None:
+        """Close the socket if it is idle."""
+        idle = self._site.app.timing.socket_idle
+        left = idle if self._channels else self._active_at + idle - self._loop.time()
+        if left <= 0:
+            self.end(CloseCode.IDLE)
+        else:
+            self._watching = self._loop.call_later(left, self._watch)
+
+    def _check_token(self) -> None:
+        if self._handshake.token is None:
+            self.end(CloseCode.UNAUTHORIZED)
+
+    def drain(self) -> None:
+        """Close the socket when the answers that are open have ended."""
+        self._tasks.own(self._leave())
+
+    async def _leave(self) -> None:
+        if self._answering:
+            await asyncio.wait(self._answering)
+        await self._write(text_of({"retryMs": random.randint(*RETRY_MS)}))  # noqa: S311
+        self.end(CloseCode.RESTART)
+
+    # From the client.
+
+    async def _read(self) -> None:
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            fault = self._take(message)
+            if fault is not None:
+                self.end(fault)
+                return
+
+    def _take(self, message: Message) -> CloseCode | None:
+        """Take a message, and return why the socket must be closed, if it must."""
+        text, data = message.get("text"), message.get("bytes")
+        if len(text or data or "") > MAX_MESSAGE_BYTES:
+            return CloseCode.TOO_LARGE
+        try:
+            if text is None:
+                return self._take_piece(data or b"")
+            said = read(text)
+        except ProtocolError:
+            return CloseCode.BAD_MESSAGE
+        except BadMessage as bad:
+            if bad.id is None:
+                return CloseCode.BAD_MESSAGE
+            self._refuse(bad.id, bad.error)
+            return None
+        match said:
+            case Asked():
+                self._ask(said)
+            case NewToken():
+                self._handshake.token = said.token
+            case Granted() if said.id in self._channels:
+                self._channels[said.id].grant(said.credit)
+            case Leaving() if said.id in self._channels:
+                self._channels[said.id].leave()
+            case _:
+                pass  # of an answer that has ended meanwhile
+        return None
+
+    def _take_piece(self, data: bytes) -> CloseCode | None:
+        number, piece = number_and_piece(data)
+        channel = self._channels.get(number)
+        if channel is None or channel.take(piece):
+            return None
+        return CloseCode.BAD_MESSAGE
+
+    # Answers.
+
+    def _ask(self, asked: Asked) -> None:
+        most = self._site.request_limits.socket_requests
+        if asked.id in self._channels:
+            self.end(CloseCode.BAD_MESSAGE)
+        elif len(self._channels) >= most:
+            self._refuse(asked.id, RateLimited(f"At most {most} requests at a time over a socket."))
+        else:
+            channel = self._channels[asked.id] = Channel(asked, self._write, self._room)
+            self._answering.add(self._tasks.own(self._answer(asked, channel), self._end_answer))
+
+    def _end_answer(self, task: "asyncio.Task[None]") -> None:
+        self._answering.discard(task)
+
+    async def _answer(self, asked: Asked, channel: Channel) -> None:
+        stall_timeout, pages = self._site.app.timing.stall_timeout, self._site.pages
+        exchange = Exchange(
+            self._handshake.scope(asked),
+            channel.receive,
+            channel.send,
+            stall_timeout=stall_timeout,
+            pages=pages,
+        )
+        try:
+            try:
+                await self._site.answer(exchange)
+            except BrokenOff:
+                pass
+            except Exception:
+                logger.exception("an answer over a socket failed")
+            if not channel.has_ended:
+                await channel.abort()
+        finally:
+            channel.leave()
+            del self._channels[channel.id]
+            self._active_at = self._loop.time()
+
+    def _refuse(self, number: int, error: CallError) -> None:
+        if len(self._answering) > 2 * self._site.request_limits.socket_requests:
+            self.end(CloseCode.STALLED)  # it does not read the refusals
+            return
+        asked = Asked(id=number, method="GET", target="/", headers={}, body=b"", credit=1)
+        channel = Channel(asked, self._write, self._room)
+        exchange = Exchange(
+            self._handshake.request(), channel.receive, channel.send, stall_timeout=math.inf
+        )
+        self._answering.add(self._tasks.own(exchange.answer_error(error), self._end_answer))
+
+    async def _write(self, text: str) -> None:
+        """Send a message in its turn: one waits for the socket, and the others for that."""
+        async with self._turn:
+            if self._over.done():
+                return
+            try:
+                rest = at_once(self._send({"type": "websocket.send", "text": text}))
+                if isinstance(rest, Unfinished):
+                    await rest.within(self._site.app.timing.stall_timeout)
+            except TimeoutError:
+                self.end(CloseCode.STALLED)
+            except (OSError, RuntimeError):  # the client has gone
+                self.end(None)
