@@ -11,7 +11,15 @@ kill it during an import and start it again, and the import continues at its row
 
 import os
 
-from examples import approval, batch, clock, import_airports, report, typewriter
+from examples import (
+    approval,
+    batch,
+    clock,
+    feature_planner,
+    import_airports,
+    report,
+    typewriter,
+)
 from yieldwire import Actions, Timing
 
 actions = Actions(
@@ -20,5 +28,13 @@ actions = Actions(
     secret=os.environ.get("LINK_SECRET", "for the demo only, on this machine"),
     url=os.environ.get("DEMO_URL", "http://127.0.0.1:8765/api/_actions"),
 )
-for example in (import_airports, typewriter, batch, clock, approval, report):
+for example in (
+    import_airports,
+    typewriter,
+    feature_planner,
+    batch,
+    clock,
+    approval,
+    report,
+):
     actions.include(example.actions)

@@ -107,6 +107,15 @@ def test_of_a_progress_is_shown_what_can_be_read(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "3\n"
 
 
+def test_what_a_model_does_besides_its_text_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    call = {"type": "tool-call", "id": "c", "name": "weather", "input": {"city": "Ely"}}
+
+    show(chunk({"type": "step-start"}), chunk(call), chunk({"type": "text", "text": "Rain."}))
+
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("Rain.\n", 'Calls weather {"city":"Ely"}\n')
+
+
 def test_an_end_of_another_version_is_shown_as_far_as_it_can_be_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

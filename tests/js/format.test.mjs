@@ -1,7 +1,7 @@
 /** Values as the developer page writes them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, brief, bytes, duration, gist, progressLabel, rate, shortId, weight } from "../../src/yieldwire/devtools/static/format.js";
+import { ago, brief, bytes, duration, gist, isQuiet, progressLabel, rate, shortId, weight } from "../../src/yieldwire/devtools/static/format.js";
 
 test("progress says what is known of it", () => {
     assert.equal(progressLabel({ current: 400, total: 40000, percent: 1 }), "400 of 40,000 · 1 %");
@@ -59,6 +59,9 @@ test("an event's gist names what matters of it", () => {
     );
     assert.equal(gist({ type: "error", data: { code: "X", message: "No." } }), "X: No.");
     assert.equal(gist({ type: "chunk", data: { price: 1 } }), '{"price":1}');
+    assert.equal(gist({ type: "chunk", data: { type: "usage", input_tokens: 1, output_tokens: 2 } }), "usage · 1 tokens in, 2 out");
+    assert.equal(gist({ type: "chunk", data: { type: "tool-call", name: "f", input: { x: 1 } } }), 'tool-call · f {"x":1}');
+    assert.equal(gist({ type: "chunk", data: { type: "finish" } }), '{"type":"finish"}');
 });
 
 test("a long id is shortened and a short one is not", () => {
@@ -78,4 +81,12 @@ test("a value weighs about the characters that it has, however deep", () => {
     assert.ok(weight({ a: ["x".repeat(500), { b: "y".repeat(500) }], c: null }) >= 1000);
     assert.ok(weight(deep) >= 100_000);
     assert.ok(weight(7) < 20);
+});
+
+test("only pieces and facts about an answer are quiet", () => {
+    assert.equal(isQuiet({ type: "usage", input_tokens: 1 }), true);
+    assert.equal(isQuiet({ type: "usage", cpu: 1 }), false);
+    assert.equal(isQuiet({ type: "tool-call" }), false);
+    assert.equal(isQuiet("usage"), false);
+    assert.equal(isQuiet(null), false);
 });

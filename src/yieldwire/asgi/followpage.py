@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from yieldwire.actions.action import Action
+from yieldwire.ai.chunks import is_quiet
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import Links
@@ -58,7 +59,7 @@ async def _newest_output(site: Site, run: RunRecord, snapshot: dict[str, Json]) 
                 found = [each for each in found if each[0] <= keep]
             elif event.type is EventType.CHUNK:
                 found.append((event.seq, event.value))
-    return [chunk for _, chunk in found if not _is_shown_apart(chunk)]
+    return [chunk for _, chunk in found if not (_is_shown_apart(chunk) or is_quiet(chunk))]
 
 
 def _is_shown_apart(chunk: Json) -> bool:

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from yieldwire.ai.line import line_of
 from yieldwire.cli.output import clean, fail, note, show_json
 from yieldwire.cli.question import AskedQuestion, described, described_answer, parts_of
 from yieldwire.errors import ErrorObject, Json
@@ -70,7 +71,7 @@ class JsonLines:
 
 
 class Terminal:
-    """Progress as a bar, text as it arrives, other chunks as lines of JSON, the result at the end.
+    """Progress as a bar, text as it arrives, other chunks as lines, the result at the end.
 
     Output goes to stdout; progress, notes and errors go to stderr.
     """
@@ -118,9 +119,16 @@ class Terminal:
         elif text is not None:
             self._bar.hide()
             self._write(text)
+        elif (line := line_of(value)) is not None:
+            self._note_line(line)
         else:
             self._end_line()
             self._write(one_line(to_json(value)).decode() + "\n")
+
+    def _note_line(self, line: str) -> None:
+        if line:
+            self._bar.hide()
+            self.note(line)
 
     def _show_result(self, result: Json) -> None:
         self._end_line()

@@ -78,6 +78,31 @@ export function brief(value, limit = 240) {
   return text.length > limit ? `${text.slice(0, limit)}…` : text;
 }
 
+/** What a model's chunks say in one line, by their types. @type {Record<string, (data: any) => string>} */
+const MODEL = {
+  reasoning: (data) => JSON.stringify(data.text),
+  "tool-input": (data) => `${data.name} … ${data.delta}`,
+  "tool-call": (data) => `${data.name} ${brief(data.input)}`,
+  "tool-output": (data) => brief(data.output),
+  "tool-error": (data) => data.message,
+  usage: (data) => `${data.input_tokens} tokens in, ${data.output_tokens} out`,
+  finish: (data) => data.reason,
+};
+
+/** The types of a model's chunks that are pieces, or facts about its answer, each with a member that it has. */
+const QUIET = new Map([
+  ["reasoning", "text"],
+  ["tool-input", "delta"],
+  ["message-metadata", "metadata"],
+  ["step-start", "type"],
+  ["step-end", "type"],
+  ["usage", "input_tokens"],
+  ["finish", "reason"],
+]);
+
+/** Whether a chunk is only one of the events, and not shown with the output. @param {any} data */
+export const isQuiet = (data) => Object.hasOwn(data ?? {}, QUIET.get(data?.type) ?? Symbol());
+
 /**
  * An event's data in one line: known chunks in words, errors by code, anything else as JSON.
  * @param {{ type: string, data: any }} event
@@ -88,6 +113,10 @@ export function gist({ type, data }) {
   if (type === "chunk" && data?.type === "text") return JSON.stringify(data.text);
   if (type === "chunk" && data?.type === "progress")
     return [progressLabel(data), data.message].filter(Boolean).join(" · ");
+  if (type === "chunk" && Object.hasOwn(MODEL, data?.type)) {
+    const text = MODEL[data.type]?.(data);
+    if (text) return `${data.type} · ${text}`;
+  }
   return brief(data);
 }
 

@@ -2,7 +2,7 @@
 
 import { textOf } from "../client.js";
 import { copyButton, el, show } from "./dom.js";
-import { bytes, isEqual, progressLabel } from "./format.js";
+import { bytes, isEqual, isQuiet, progressLabel } from "./format.js";
 import { mediaTypeOf } from "./media.js";
 import { resolve } from "./schema.js";
 import { ValueBox } from "./valuebox.js";
@@ -169,7 +169,7 @@ export class Output {
     else if (data?.type === "value") this.#folded = data.value;
     else if (data?.type === "append" && typeof this.#folded === "string") this.#grow(data.text);
     else if (textOf(data)) this.#append(textOf(data));
-    else this.#folded = data;
+    else if (!isQuiet(data)) this.#folded = data;
   }
 
   /** @param {string} text */
