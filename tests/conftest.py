@@ -32,6 +32,7 @@ settings.load_profile("any machine")
 READ_ONCE = [
     ("anthropic/_client.py", "__init__"),
     ("openai/_client.py", "__init__"),
+    ("redis/driver_info.py", "__post_init__"),  # of each connection of docket
     ("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args"),
     ("yieldwire/client/http.py", "new_http"),
     ("yieldwire/devtools/__init__.py", "attach"),

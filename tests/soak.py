@@ -22,7 +22,7 @@ from pydantic_core import to_json
 
 from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
-from tests.durability.fleet import drain
+from tests.durability.fleet import Fleet, drain
 from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
 from tests.durability.races import Figures as RaceFigures
@@ -183,7 +183,13 @@ def work(seed: int, part: float) -> Report:
     with TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/runs.db"
         figures = asyncio.run(
-            drain(Path(folder), store, runs=runs, workers=4, kills=kills, seed=seed)
+            drain(
+                Fleet(folder=Path(folder), store=store),
+                runs=runs,
+                workers=4,
+                kills=kills,
+                seed=seed,
+            )
         )
     return asdict(figures)
 

@@ -257,5 +257,5 @@ async def test_a_function_that_starts_jobs_is_called_once_for_a_run(
 
 @pytest.mark.parametrize("executor", [42, "celery", lambda: None, ExternalExecutor])
 def test_what_is_neither_an_executor_nor_a_function_of_an_id_is_reported(executor: object) -> None:
-    with pytest.raises(UsageError, match=r"is not an executor, .* or a function of a run's id"):
+    with pytest.raises(UsageError, match=r"is not an engine .* or a function of a run's id"):
         App(executor=executor)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any, cast
 
 import pytest
+from procrastinate import App, PsycopgConnector
 
 import yieldwire
 from tests.cli.terminal import run
@@ -26,6 +27,8 @@ from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
 from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
+from yieldwire.executors.docket import Docket
+from yieldwire.executors.procrastinate import Procrastinate
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
 from yieldwire.hooks import Hooks
@@ -206,6 +209,8 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("Pages", Pages),
         ("Webhook", partial(Webhook, "https://a.example", SECRET)),
         ("SQLiteStore", partial(SQLiteStore, "runs.db")),
+        ("Docket", partial(Docket, "redis://localhost")),
+        ("Procrastinate", partial(Procrastinate, App(connector=PsycopgConnector()))),
     ],
 )
 def test_every_setting_is_listed_with_its_default(title: str, owner: object) -> None:

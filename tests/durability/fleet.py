@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from tests.support.engines import engine_for
 from tests.support.notes import LEASE, SWEEP, notes_in
 from tests.support.server import ROOT
 from yieldwire import Timing
@@ -46,6 +47,7 @@ class Fleet:
 
     folder: Path
     store: str
+    engine: str = ""
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
@@ -55,7 +57,8 @@ class Fleet:
 
     def env(self) -> dict[str, str]:
         """Return the environment of a process of the application."""
-        return {**os.environ, "STORE": self.store, "NOTES_FILE": str(self.notes)}
+        mine = {"STORE": self.store, "ENGINE": self.engine, "NOTES_FILE": str(self.notes)}
+        return {**os.environ, **mine}
 
     def start(self) -> None:
         """Start one more worker."""
@@ -88,17 +91,15 @@ class Fleet:
                 self.kill(worker)
 
 
-async def drain(
-    folder: Path, store: str, *, runs: int, workers: int, kills: int, seed: int
-) -> Figures:
+async def drain(fleet: Fleet, *, runs: int, workers: int, kills: int, seed: int) -> Figures:
     """Let a fleet execute ``runs`` while it grows to ``workers``, and check what became of them.
 
     Half of the runs are never repeated: each of them was started exactly once.
     """
-    random, fleet = Random(seed), Fleet(folder=folder, store=store)  # noqa: S311 - repeatable
+    random = Random(seed)  # noqa: S311 - repeatable
     fleet.notes.touch()
     async with AsyncExitStack() as stack:
-        web = await stack.enter_async_context(_web_process(store))
+        web = await stack.enter_async_context(_web_process(fleet))
         ids: dict[str, list[str]] = {name: [] for name in NAMES}
         for _ in range(runs // 2):
             for name in NAMES:
@@ -122,9 +123,14 @@ NAMES: Final = ("once", "again")
 
 
 @asynccontextmanager
-async def _web_process(store: str) -> AsyncGenerator[App, None]:
+async def _web_process(fleet: Fleet) -> AsyncGenerator[App, None]:
     # This process: it starts runs and sweeps, and executes none of them.
-    app = App(store=store, timing=Timing(lease=LEASE, sweep_every=SWEEP), max_runs=None)
+    app = App(
+        store=fleet.store,
+        executor=engine_for(fleet.engine, fleet.store),
+        timing=Timing(lease=LEASE, sweep_every=SWEEP),
+        max_runs=None,
+    )
     for name in NAMES:
         app.action(queue=name, linger=None, retries=1000 if name == "again" else 0)(_stub(name))
     await app.open()

@@ -14,7 +14,15 @@ from yieldwire.actions.upload import Upload
 from yieldwire.errors import ParseError, UsageError
 from yieldwire.log.chunks import Text
 from yieldwire.log.run import RunRecord, Status
-from yieldwire.runs.start import ANONYMOUS_KEY_LENGTH, admission_of, close_uploads, dump, record_of
+from yieldwire.runs.access import Caller
+from yieldwire.runs.start import (
+    ANONYMOUS_KEY_LENGTH,
+    StartRequest,
+    admission_of,
+    close_uploads,
+    dump,
+    record_of,
+)
 from yieldwire.stores import Admission
 
 
@@ -48,8 +56,12 @@ def record(owner: str | None = "ada", data: bytes = b"{}") -> RunRecord:
     return record_of(ACTION, ctx, data, detached=True)
 
 
+def request_of(action: Action[..., Any, Any], key: str | None = None) -> StartRequest:
+    return StartRequest(action=action, caller=Caller(), key=key)
+
+
 def admission(key: str | None, owner: str | None = "ada", data: bytes = b"{}") -> Admission:
-    return admission_of(ACTION, record(owner, data), key, max_runs=8, lease=None)
+    return admission_of(request_of(ACTION, key), record(owner, data), max_runs=8, lease=None)
 
 
 def test_a_record_has_the_starts_facts_and_the_actions_options() -> None:
@@ -82,7 +94,7 @@ def test_keys_of_other_owners_and_actions_never_meet() -> None:
         admission(KEY, owner="ben").key,
         admission(KEY, owner=None).key,
         admission(KEY, owner='ada","act').key,
-        admission_of(Action(other, Options()), record(), KEY, None, None).key,
+        admission_of(request_of(Action(other, Options()), KEY), record(), None, None).key,
     }
 
     assert len(keys) == 5
@@ -96,7 +108,7 @@ def test_another_input_has_another_fingerprint() -> None:
 
 def feed(function: Callable[..., Any], data: bytes = b"{}", owner: str = "ada") -> str | None:
     action: Action[..., Any, Any] = Action(function, Options(is_feed=True, shared=True))
-    return admission_of(action, record(owner, data), None, None, None).feed
+    return admission_of(request_of(action), record(owner, data), None, None).feed
 
 
 def test_a_shared_feed_is_known_by_its_action_and_its_input() -> None:
@@ -113,6 +125,16 @@ def test_an_anonymous_key_must_be_one_that_nobody_guesses() -> None:
 
     assert admission("short").key is not None
     assert admission(KEY, owner=None).key is not None
+
+
+def test_no_caller_can_have_the_key_of_a_schedules_run() -> None:
+    def key_at(tick: float | None, key: str | None = None) -> str | None:
+        request = StartRequest(action=ACTION, caller=Caller(), key=key, tick=tick)
+        return admission_of(request, record(owner=None), None, None).key
+
+    assert key_at(3600.0) == key_at(3600.0)
+    assert key_at(3600.0) != key_at(7200.0)
+    assert key_at(None, f"{3600.0:022}") != key_at(3600.0)
 
 
 async def test_arguments_are_dumped_with_or_without_files() -> None:

@@ -1,17 +1,20 @@
 """An application whose runs wait for workers, and which notes aside when its actions start.
 
-``STORE`` says where its runs are kept, ``NOTES_FILE`` is the file for the notes.
+``STORE`` says where its runs are kept, ``ENGINE`` how they reach workers, and ``NOTES_FILE`` is
+the file for the notes.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
 
+from tests.support.engines import engine_for
 from tests.support.notes import LEASE, SWEEP
 from yieldwire import Actions, Context, Timing
 
 actions = Actions(
     store=os.environ["STORE"],
+    executor=engine_for(os.environ["ENGINE"], os.environ["STORE"]),
     timing=Timing(lease=LEASE, sweep_every=SWEEP, grace=0.0),
     max_runs=None,
 )

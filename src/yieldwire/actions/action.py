@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
-from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 from pydantic_core import to_json
 
@@ -66,6 +66,13 @@ QueueName: TypeAlias = Annotated[
         "the name of a queue: 1 to 64 letters, digits, '_', '-' and '.'",
     ),
 ]
+Times: TypeAlias = Annotated[
+    str,
+    Rule(
+        lambda value: isinstance(value, str) and len(value.split()) == 5,  # noqa: PLR2004 - as cron's
+        "five fields as cron has them: minute, hour, day, month and weekday, such as '*/5 * * * *'",
+    ),
+]
 Errors: TypeAlias = Annotated[Sequence[type[ActionError] | str], each(ANYTHING, "errors")]
 
 
@@ -86,6 +93,8 @@ class Options:
         priority: In the queue, runs with a higher priority are executed first.
         slots: Runs of the action that all workers together execute at a time; more wait.
         slots_per_caller: Those of one caller among them.
+        schedule: When runs start by themselves: minute, hour, day, month and weekday, in UTC. It
+            needs an executor that is an engine.
         labels: Put on every run, for lists: at most 32 texts of 1 to 100 printable characters.
         guards: Runs once at each start, after the application's.
         middleware: Wraps each attempt, inside the application's.
@@ -109,6 +118,7 @@ class Options:
     priority: Whole = 0
     slots: Count | None = None
     slots_per_caller: Count | None = None
+    schedule: Times | None = None
     labels: tuple[str, ...] = ()
     guards: Guards = ()
     middleware: Middlewares = ()
@@ -181,6 +191,7 @@ class Action(Runnable[P, R, T]):
                 "its questions."
             )
         self._check_queue()
+        self._check_schedule()
         codes = [error["code"] for error in self.declared_errors]
         if len(set(codes)) < len(codes):
             raise InvalidAction(f"{self.name}: errors= names a code twice: {', '.join(codes)}.")
@@ -192,6 +203,20 @@ class Action(Runnable[P, R, T]):
             raise InvalidAction(
                 f"{self.name}: priority=, slots= and slots_per_caller= are for runs that wait for "
                 "a worker; name a queue=."
+            )
+
+    def _check_schedule(self) -> None:
+        if self.options.schedule is None:
+            return
+        if self.options.queue is None or self.options.is_feed:
+            raise InvalidAction(
+                f"{self.name}: schedule= is for runs of an action that wait for a worker; declare "
+                "it with @actions.action(queue=...)."
+            )
+        if missing := self.input_schema.get("required"):
+            raise InvalidAction(
+                f"{self.name}: schedule= starts runs without an input; give a default to: "
+                f"{', '.join(map(str, cast('list[str]', missing)))}."
             )
 
     def _with_result(self, signature: Signature) -> Signature:

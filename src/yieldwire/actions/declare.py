@@ -21,7 +21,7 @@ from typing import (
     overload,
 )
 
-from yieldwire.actions.action import Action, Errors, Options, QueueName
+from yieldwire.actions.action import Action, Errors, Options, QueueName, Times
 from yieldwire.actions.context import Context
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guards
@@ -65,6 +65,7 @@ class ActionOptions(TypedDict, total=False):
     priority: Whole
     slots: Count | None
     slots_per_caller: Count | None
+    schedule: Times | None
     labels: tuple[str, ...]
     guards: Guards
     middleware: Middlewares

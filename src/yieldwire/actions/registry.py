@@ -45,6 +45,8 @@ class Registry:
         self._names: dict[str, Action[..., Any, Any]] = {}
         self._guards = tuple(map(injected, guards))
         self._middleware = tuple(map(injected, middleware))
+        self.at_add: Final[list[Callable[[Action[..., Any, Any]], object]]] = []
+        """Called with each action before it is added."""
         self.resources: Final[list[Resource[Any]]] = []
         """What is opened with the application, in order."""
 
@@ -109,6 +111,8 @@ class Registry:
         for name in {action.name, action.alias}:
             if name in self._names:
                 raise InvalidAction(f"Two actions answer to {name!r}; rename one of them.")
+        for see in self.at_add:
+            see(action)
         guards = (*self._guards, *entry.guards)
         middleware = (*self._middleware, *entry.middleware)
         self._entries[action.name] = _Registered(action, guards, middleware)

@@ -12,7 +12,14 @@ from yieldwire.actions.registry import Registry
 from yieldwire.actions.resource import Resource, value_of
 from yieldwire.actions.start import Starter
 from yieldwire.app.blocking import BlockingProducing
-from yieldwire.app.configuration import EXECUTOR, STORE, claim_within, open_executor, open_store
+from yieldwire.app.configuration import (
+    EXECUTOR,
+    STORE,
+    claim_within,
+    engine_of,
+    open_executor,
+    open_store,
+)
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.producing import Producing
@@ -22,6 +29,7 @@ from yieldwire.app.working import Working
 from yieldwire.clock import CLOCK, Clock, SystemClock, Timing
 from yieldwire.errors import Json
 from yieldwire.executors import Executor, RunLimits, Work
+from yieldwire.executors.engine import Engine
 from yieldwire.executors.services import Services
 from yieldwire.executors.worker import Worker
 from yieldwire.hooks import HOOKS, Hooks, RunLogging, Watch
@@ -57,8 +65,9 @@ class App:
 
     Args:
         store: Where runs are kept: ``"memory"``, ``"sqlite:///runs.db"``, or your own store.
-        executor: Decides where runs are executed, by default in the process that starts them; or a
-            function that starts a job for a run's id, which uses `produce` or `produce_blocking`.
+        executor: Decides where runs are executed, by default in the process that starts them; or
+            an engine, which carries the runs of queues to workers; or a function that starts a job
+            for a run's id, which uses `produce` or `produce_blocking`.
         signer: Makes and reads links for people without an account; by default there are none.
         access: Widens who can see a run beyond its owner.
         guards: Runs once at each start, in order.
@@ -78,7 +87,7 @@ class App:
         self,
         *,
         store: Annotated[str | RunStore, STORE] = "memory",
-        executor: Annotated[Executor | Callable[[str], object], EXECUTOR] | None = None,
+        executor: Annotated[Executor | Engine | Callable[[str], object], EXECUTOR] | None = None,
         signer: Signer | None = None,
         access: Access | None = None,
         guards: Guards = (),
@@ -97,7 +106,7 @@ class App:
         self.action, self.feed = self.registry.action, self.registry.feed
         self.clock: Final = clock or SystemClock()
         self.store: Final = open_store(store, clock)
-        self.executor: Final = open_executor(executor)
+        self.executor, self.engine = open_executor(executor), engine_of(executor)
         self.run_limits: Final = run_limits or RunLimits()
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.checks_chunks, self.debug = checks_chunks, debug
@@ -182,9 +191,10 @@ class App:
 
         Raises:
             StoreError: If the store cannot be used.
-            UsageError: If an action is told files, which the store does not keep.
+            UsageError: If an action needs what the store or the executor does not have.
         """
         self.files.check(self.registry.actions)
+        self.working.check()
         await self.store.find(Query(everyone=True, limit=1))  # it is better to fail here
         await self.files.remove_leftovers()
 

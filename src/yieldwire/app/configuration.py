@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from yieldwire.clock import Clock
 from yieldwire.executors import Executor
+from yieldwire.executors.engine import Engine
 from yieldwire.executors.external import ExternalExecutor
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.setting import Rule, function_of, having
@@ -122,21 +123,35 @@ STORE: Final = Rule(_is_store, f"{_EXAMPLES} or a store object", _hint)
 
 _SEND: Final = function_of("the id of a run")
 _EXECUTOR: Final = having("open", "enqueue", "close", wanted="")
+_ENGINE: Final = having("bind", "schedule", "connected", "send", "work", wanted="")
+
+
+def _is_executor(value: Any) -> bool:  # noqa: ANN401 - any given value
+    is_function = not isinstance(value, type) and _SEND.fits(value)
+    return _EXECUTOR.fits(value) or _ENGINE.fits(value) or is_function
+
+
 EXECUTOR: Final = Rule(
-    lambda value: _EXECUTOR.fits(value) or (not isinstance(value, type) and _SEND.fits(value)),
-    "an executor, which has open(), enqueue() and close(), or a function of a run's id",
+    _is_executor,
+    "an engine such as Docket(...) or Procrastinate(...), an executor, which has open(), "
+    "enqueue() and close(), or a function of a run's id",
     _EXECUTOR.hint,
 )
 """The rule for the setting ``executor``."""
 
 
-def open_executor(executor: Executor | Callable[[str], object] | None) -> Executor:
-    """Return the executor for a setting, which `EXECUTOR` allows."""
-    if executor is None:
+def open_executor(executor: Executor | Engine | Callable[[str], object] | None) -> Executor:
+    """Return the executor of runs without a queue for a setting, which `EXECUTOR` allows."""
+    if executor is None or _ENGINE.fits(executor):
         return LocalExecutor()
     if _EXECUTOR.fits(executor):
         return cast("Executor", executor)
     return ExternalExecutor(cast("Callable[[str], object]", executor))
+
+
+def engine_of(executor: object) -> Engine | None:
+    """Return the engine of runs in queues for a setting, which `EXECUTOR` allows, if it is one."""
+    return cast("Engine", executor) if _ENGINE.fits(executor) else None
 
 
 def claim_within(executor: Executor, lease: float | None) -> float | None:

@@ -78,6 +78,8 @@ class Opening:
         self.readers: Final[set[Reader]] = set()
         self.at_drain: Final[list[Callable[[], object]]] = []
         """Called when this process starts no more runs."""
+        self.ending: Final[set[asyncio.Task[None]]] = set()
+        """Tasks that end after `drain`, for which the close waits before it cancels all others."""
         self.at_end: Final = ExitStack()
         """Undone at the close, also when the loop is gone."""
         self.holders = 0
@@ -187,6 +189,8 @@ class Opening:
             return max(until - self.loop.time(), LEAST)
 
         try:
+            if self.ending:
+                await asyncio.wait(self.ending, timeout=left())
             if self._executor is not None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left()):

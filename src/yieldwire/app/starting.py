@@ -95,8 +95,8 @@ class Starts:
         action = request.action
         start = await app.inputs.read(action, ctx, data, detached=request.detached)
         try:
-            opening, key = app.lifetime.current, request.key
-            admission = admission_of(action, start.record, key, app.max_runs, app.claim_within)
+            opening = app.lifetime.current
+            admission = admission_of(request, start.record, app.max_runs, app.claim_within)
             if changes := {**urls, **_times(request, start.record)}:
                 start.record = start.record.changed(**changes)
             await start.keep()

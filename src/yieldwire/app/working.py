@@ -1,13 +1,16 @@
 """Which runs of an application's queues this process executes, and how many at a time."""
 
-from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Collection, Coroutine, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol
 
 from yieldwire.actions.registry import Registry
 from yieldwire.app.opening import Opening
-from yieldwire.clock import Clock
+from yieldwire.app.relaying import SENDS, Relay, Relayable
 from yieldwire.errors import UsageError
+from yieldwire.executors.engine import Engine
 from yieldwire.executors.queueing import QueueWorker
+from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 from yieldwire.stores.queue import Slots
 
@@ -25,12 +28,12 @@ class Depth(NamedTuple):
     oldest: float
 
 
-class Workable(Protocol):
+class Workable(Relayable, Protocol):
     """What the work needs of its application."""
 
     @property
-    def clock(self) -> Clock:
-        """The source of time."""
+    def engine(self) -> Engine | None:
+        """What carries the runs of queues to workers; ``None``: they take them themselves."""
         ...
 
     @property
@@ -45,9 +48,10 @@ class Workable(Protocol):
 
 
 class Working:
-    """Whether this process takes runs from queues, from which, and how many.
+    """Whether this process executes runs of queues, from which, and how many.
 
-    With a store that is lost with its process it takes from all of them, as nobody else can.
+    With a store that is lost with its process it takes from all of them, as nobody else can. With
+    an engine, every process gives runs to the engine, and workers execute what that delivers.
     """
 
     def __init__(self, app: Workable) -> None:
@@ -57,6 +61,9 @@ class Working:
         self._is_working = app.store.reach == "process"
         self._opening: Opening | None = None
         """Where it works."""
+        self._relay = None if app.engine is None else Relay(app, app.engine)
+        if self._relay is not None:
+            app.registry.at_add.append(self._relay.schedule)
 
     def take_from(self, queues: Collection[str] | None, *, concurrency: int = CONCURRENCY) -> None:
         """Let this process take runs when it is opened: from these queues, or from all.
@@ -96,17 +103,47 @@ class Working:
 
         Calling it again has no effect, unless an action with a queue was declared since.
         """
-        if not self._is_working or self._opening is opening or not self.queues():
+        is_working = self._is_working or self._relay is not None
+        if not is_working or self._opening is opening or not self.queues():
             return
         self._opening = opening
-        worker = QueueWorker(
-            self._app.store,
-            opening.worker,
-            queues=lambda: self._queues or self.queues(),
-            slots=self._slots,
-            concurrency=self._concurrency,
-        )
-        opening.at_drain.append(opening.tasks.own(worker.work(opening.tasks)).cancel)
+        work = opening.tasks.own(self._work(opening))
+        opening.at_drain.append(work.cancel)
+        opening.ending.add(work)
+
+    def check(self) -> None:
+        """Check whether the store and the executor have what the actions need.
+
+        Raises:
+            UsageError: If an action needs an engine, or the engine another store.
+        """
+        if self._relay is not None and self._app.store.reach == "process":
+            raise UsageError(
+                "The workers of an engine cannot share this store, which lives in one process: use "
+                "one that they can reach, such as Actions(store='redis://localhost')."
+            )
+        scheduled = [each.name for each in self._app.registry.actions if each.options.schedule]
+        if self._relay is None and scheduled:
+            raise UsageError(
+                f"{scheduled[0]}: schedule= needs an engine that knows the time: write "
+                "Actions(executor=Docket(...)) or Actions(executor=Procrastinate(...)), or let "
+                "cron start the run."
+            )
+
+    def _work(self, opening: Opening) -> Coroutine[Any, Any, None]:
+        def execute(run: RunRecord) -> Coroutine[Any, Any, None]:
+            return opening.worker.execute(run.id)
+
+        takes = partial(QueueWorker, self._app.store, slots=self._slots)
+        if self._relay is None:
+            worker = takes(execute, queues=self._mine, concurrency=self._concurrency)
+            return worker.work(opening.tasks)
+        lease = self._relay.claim_within
+        sender = takes(self._relay.send, queues=self.queues, concurrency=SENDS, lease=lease)
+        return self._relay.work(sender, self._mine() if self._is_working else (), self._concurrency)
+
+    def _mine(self) -> Collection[str]:
+        return self._queues or self.queues()
 
     def _slots(self) -> Mapping[str, Slots]:
         options = {action.name: action.options for action in self._app.registry.actions}

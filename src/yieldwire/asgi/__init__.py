@@ -27,6 +27,7 @@ from yieldwire.asgi.websocket import Sockets
 from yieldwire.clock import CLOCK, Clock, Timing
 from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
+from yieldwire.executors.engine import Engine
 from yieldwire.hooks import HOOKS, Hooks
 from yieldwire.runs.access import Access
 from yieldwire.runs.handle import Runs
@@ -50,8 +51,9 @@ class Actions:
         identify: Identifies the caller of every request. Without it everybody is anonymous.
         access: Widens who can see a run beyond its owner.
         store: Where runs are kept.
-        executor: Decides where runs are executed, by default in the process that starts them; or a
-            function that starts a job elsewhere for a run's id.
+        executor: Decides where runs are executed, by default in the process that starts them; or
+            an engine, which carries the runs of queues to workers; or a function that starts a job
+            elsewhere for a run's id.
         secret: Signs links for people without an account: at least 32 characters, or a list of
             such secrets, of which the first signs and all are accepted.
         url: The URL at which browsers reach this application, for those links.
@@ -85,7 +87,7 @@ class Actions:
         identify: Identify | None = None,
         access: Access | None = None,
         store: Annotated[str | RunStore, STORE] = "memory",
-        executor: Annotated[Executor | Callable[[str], object], EXECUTOR] | None = None,
+        executor: Annotated[Executor | Engine | Callable[[str], object], EXECUTOR] | None = None,
         secret: Secrets | None = None,
         url: PublicURL | None = None,
         guards: Guards = (),

@@ -1,13 +1,13 @@
-"""Takes runs from queues and executes them in this process, a limited number at a time."""
+"""Takes runs from queues, a limited number at a time, to execute them or to pass them on."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final
 
 from yieldwire.errors import StoreError, Unavailable
-from yieldwire.executors.worker import Worker
+from yieldwire.log.run import RunRecord
 from yieldwire.stores.queue import Queue, Slots
 from yieldwire.tasks import Tasks
 
@@ -24,38 +24,41 @@ logger = logging.getLogger("yieldwire.worker")
 
 
 class QueueWorker:
-    """Takes runs and executes them, in the order that the store gives, until it is cancelled.
+    """Takes runs and delivers them, in the order that the store gives, until it is cancelled.
 
-    A run that is taken just then waits again after `CLAIM_WITHIN`.
+    A run that is taken just then waits again after ``lease`` seconds.
 
     Args:
         store: Where the runs wait.
-        worker: Executes them.
+        deliver: Executes a run, or has another process do so.
         queues: Returns the queues to take from.
         slots: Returns the limits of actions.
-        concurrency: How many runs are executed at a time.
+        concurrency: How many runs are delivered at a time.
+        lease: Seconds within which a process claims the run.
     """
 
     def __init__(
         self,
         store: Queue,
-        worker: Worker,
+        deliver: Callable[[RunRecord], Awaitable[None]],
         *,
         queues: Callable[[], Collection[str]],
         slots: Callable[[], Mapping[str, Slots]],
         concurrency: int,
+        lease: float = CLAIM_WITHIN,
     ) -> None:
-        self._store, self._worker, self._queues, self._slots = store, worker, queues, slots
+        self._store, self._deliver, self._queues, self._slots = store, deliver, queues, slots
+        self._lease = lease
         self._free = asyncio.Semaphore(concurrency)
 
     async def work(self, tasks: Tasks) -> None:
-        """Take runs, and execute each in one of ``tasks``."""
+        """Take runs, and deliver each in one of ``tasks``."""
         pause = FIRST_PAUSE
         while True:
             await self._free.acquire()
             try:
                 run = await self._store.take(
-                    self._queues(), slots=self._slots(), lease=CLAIM_WITHIN, wait=TAKE_WAIT
+                    self._queues(), slots=self._slots(), lease=self._lease, wait=TAKE_WAIT
                 )
             except StoreError as exc:
                 self._free.release()
@@ -67,8 +70,8 @@ class QueueWorker:
             if run is None:
                 self._free.release()
             else:
-                tasks.own(self._execute(run.id), lambda _: self._free.release())
+                tasks.own(self._hand_out(run), lambda _: self._free.release())
 
-    async def _execute(self, run_id: str) -> None:
+    async def _hand_out(self, run: RunRecord) -> None:
         with suppress(Unavailable):  # this process stops; the run waits again
-            await self._worker.execute(run_id)
+            await self._deliver(run)

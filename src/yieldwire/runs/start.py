@@ -38,6 +38,7 @@ class StartRequest:
             no body.
         key: The idempotency key, if there is one.
         detached: Whether the run continues without readers.
+        tick: The scheduled time, if a schedule starts the run: there is one run for each.
         webhook: A URL that is told about the run, in addition to those that are declared.
         not_before: The time before which the run does not start, in seconds since the epoch.
         linger: The most seconds that the run can wait for a reader to come back, if its action
@@ -54,6 +55,7 @@ class StartRequest:
     read: Callable[[], Awaitable[object]] | None = None
     key: str | None = None
     detached: bool = False
+    tick: float | None = None
     webhook: str | None = None
     not_before: float | None = None
     linger: float | None = None
@@ -114,25 +116,27 @@ def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
 
 
 def admission_of(
-    action: Action[..., Any, Any],
-    run: RunRecord,
-    key: str | None,
-    max_runs: int | None,
-    lease: float | None,
+    request: StartRequest, run: RunRecord, max_runs: int | None, lease: float | None
 ) -> Admission:
-    """Return the conditions for creating ``run``.
+    """Return the conditions for creating the ``run`` of a request.
 
     Raises:
         ParseError: If an anonymous caller's key could also be another caller's.
     """
+    action, key = request.action, request.key
     options = action.options
     plain = _plain_admission(options.concurrency, max_runs, lease)
-    if key is None and not options.shared:
+    if request.tick is not None:
+        # No caller can have the same: its own are texts.
+        key = _digest(to_json([None, action.name, request.tick]))
+    elif key is not None:
+        key = scoped_key(action, run.owner, key)
+    elif not options.shared:
         return plain  # nobody will compare the input with anything
     print_ = fingerprint(run)
     return replace(
         plain,
-        key=None if key is None else scoped_key(action, run.owner, key),
+        key=key,
         fingerprint=print_,
         feed=_digest(to_json([action.name, print_])) if options.shared else None,
     )

@@ -33,6 +33,9 @@ def worker(
 ) -> None:
     """Execute runs of actions that have a queue=, in a process of their own.
 
+    The runs come from the application's store, or from its engine: docket or procrastinate. A
+    worker also starts the runs of schedules then.
+
     Start as many as you need, on every machine that reaches the application's store. Servers of
     the same application start the runs and show them to readers, but do not execute them.
 
