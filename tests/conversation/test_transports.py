@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
+from websockets.asyncio.client import connect
 
 from tests.stores.test_postgres import postgres_store
 from tests.stores.test_redis import redis_store
 from tests.support.server import ThreadServer
 from tests.support.story import EVENTS, TEXT, Log, Story, events_in, listed
 from tests.support.wire import fetch, post, request
+from yieldwire.client import AsyncClient, Client
+from yieldwire.client.transport import TransportName
 from yieldwire.stores import RunStore
 from yieldwire.testing.clock import MovingClock
 
@@ -64,9 +68,45 @@ async def events_by_polling(port: int) -> Log:
     return log
 
 
+async def events_over_a_socket(port: int) -> Log:
+    head = {"id": 1, "method": "POST", "path": "/tell", "headers": KEY}
+    log: Log = []
+    async with connect(f"ws://127.0.0.1:{port}/ws", compression=None) as socket:
+        await socket.send(to_json(head).decode())
+        told: dict[str, Any] = {}
+        while "end" not in told:
+            first, *lines = str(await socket.recv()).splitlines()
+            told = from_json(first)
+            log += listed([from_json(line) for line in lines])
+    return log
+
+
+async def events_in_python(port: int) -> Log:
+    async with AsyncClient(f"http://127.0.0.1:{port}", transport="websocket") as client:
+        run = await client.start("tell", key=KEY["Idempotency-Key"], detached=False)
+        return [(each.seq, each.type.value, each.value) async for each in run.events()]
+
+
+async def events_in_blocking_python(port: int, transport: TransportName = "http") -> Log:
+    def read() -> Log:
+        with Client(f"http://127.0.0.1:{port}", transport=transport) as client:
+            run = client.start("tell", key=KEY["Idempotency-Key"], detached=False)
+            return [(each.seq, each.type.value, each.value) for each in run.events()]
+
+    return await asyncio.to_thread(read)
+
+
+async def events_in_blocking_python_over_a_socket(port: int) -> Log:
+    return await events_in_blocking_python(port, "websocket")
+
+
 @pytest.mark.parametrize(
     "read",
     [
+        events_over_a_socket,
+        events_in_python,
+        events_in_blocking_python,
+        events_in_blocking_python_over_a_socket,
         events_as_sse,
         events_as_sse_of_the_run,
         events_as_ndjson,
@@ -82,17 +122,24 @@ async def test_every_transport_gives_the_same_events(
     assert await read(server.port) == EVENTS
 
 
+READERS = [
+    events_as_sse,
+    events_as_ndjson,
+    events_as_json,
+    events_by_polling,
+    events_over_a_socket,
+    events_in_python,
+]
+
+
 async def test_readers_on_every_transport_can_share_one_run(
     server: ThreadServer, story: Story
 ) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(read(server.port))
-            for read in (events_as_sse, events_as_ndjson, events_as_json, events_by_polling)
-        ]
+        tasks = [group.create_task(read(server.port)) for read in READERS]
         story.go_on()
 
-    assert [task.result() for task in tasks] == [EVENTS] * 4
+    assert [task.result() for task in tasks] == [EVENTS] * len(READERS)
     assert story.started == 1
 
 

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from yieldwire.client.body import EMPTY, Input, body_of
-from yieldwire.client.http import Answer, Http, new_http
+from yieldwire.client.http import Answer, Http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
+from yieldwire.client.transport import TransportName, http_over
 from yieldwire.client.wire import (
     NO_CONTENT,
     ApplicationURL,
@@ -44,9 +45,12 @@ class AsyncClient:
         http: Your own ``httpx2.AsyncClient`` (or httpx's), which you close; by default there is
             one that this client closes.
         patience: How long to wait and how often to retry.
+        transport: ``"http"``, or ``"websocket"`` for one connection that all requests and runs
+            share. Its first request's headers and token are also those of the handshake.
 
     Raises:
-        MissingDependency: If there is no ``http`` and httpx2 is not installed.
+        MissingDependency: If there is no ``http`` and httpx2 is not installed, or websockets for
+            a WebSocket.
         UsageError: If an argument is invalid.
 
     Example:
@@ -63,8 +67,9 @@ class AsyncClient:
         headers: HeaderFields | None = None,
         http: Http | None = None,
         patience: Patience | None = None,
+        transport: TransportName = "http",
     ) -> None:
-        self._http = http or new_http()
+        self._http = http_over(transport, url, http)
         self._owns_http = http is None
         self._starting: set[asyncio.Task[Any] | None] = set()
         self._wire = Wire(url, self._http, token=token, headers=headers, patience=patience)

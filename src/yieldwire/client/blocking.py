@@ -14,6 +14,7 @@ from yieldwire.client.asynchronous import AsyncClient
 from yieldwire.client.body import Input
 from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
+from yieldwire.client.transport import TransportName
 from yieldwire.client.wire import ApplicationURL, HeaderFields, Token
 from yieldwire.errors import Json
 from yieldwire.log.events import Event
@@ -129,8 +130,11 @@ class Client(_Closing):
         token: Token = None,
         headers: HeaderFields | None = None,
         patience: Patience | None = None,
+        transport: TransportName = "http",
     ) -> None:
-        self._client = AsyncClient(url, token=token, headers=headers, patience=patience)
+        self._client = AsyncClient(
+            url, token=token, headers=headers, patience=patience, transport=transport
+        )
         self._loop = LoopThread("yieldwire-client")
 
     def close(self) -> None:

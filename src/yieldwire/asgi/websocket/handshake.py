@@ -70,10 +70,12 @@ class Handshake:
     def scope(self, asked: Asked) -> Scope:
         """Return the scope of a request over the socket."""
         path, _, query = asked.target.partition("?")
-        own = [(name.encode(), value.encode("latin-1")) for name, value in asked.headers.items()]
+        headers = dict(asked.headers)
+        if asked.body is not None:
+            headers["content-length"] = str(len(asked.body))
         if asked.body:
-            own += [(b"content-length", b"%d" % len(asked.body))]
-            own += [] if "content-type" in asked.headers else [(b"content-type", _JSON)]
+            headers.setdefault("content-type", _JSON.decode())
+        own = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         base = self._scope.get("root_path", "").rstrip("/")
         return self._scope_of(asked.method, base + unquote(path), query.encode(), own)
 
