@@ -12,6 +12,7 @@ BIN := .venv/bin
 NPM := typescript/node_modules
 WEB := examples/web
 APPS := typescript/apps
+VENDOR := tests/vendor
 DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx /usr/sbin/pgbouncer
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is the fallback for uv: on some machines only pip is configured with the package index.
@@ -37,7 +38,7 @@ test: ready  ## Run the tests
 	cd typescript && npm test --silent
 	node --test $(APPS)/apps.test.mjs
 
-ready: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev | $(DEBIAN)  ## Install everything that the tests need
+ready: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev $(VENDOR)/node_modules/.dev | $(DEBIAN)  ## Install everything that the tests need
 
 # The README's own test command is `make test`, so `check` runs the tests through it.
 # Before them, both cores install, and then one checks the types of Python while the other checks everything else.
@@ -90,7 +91,7 @@ bench-full:  ## The same with every framework and longer windows
 	@$(PYTHON) -c '$(OLD)'
 	$(PYTHON) -m benchmarks --full --peers all --results benchmarks/RESULTS.md
 
-generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes
+generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes, the table of clients
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra links --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra cli --extra server --extra redis --extra postgres --group bench -c requirements/dev.txt -o requirements/bench.txt
@@ -98,6 +99,7 @@ generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript o
 	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS)/node
 	$(BIN)/python typescript/scripts/status.py
 	$(BIN)/python typescript/scripts/errorcode.py
+	$(BIN)/python -m tests.vendor.conformance
 
 # ---- the environment
 
@@ -135,6 +137,10 @@ typescript/dist/index.js: $(SOURCES)
 
 $(APPS)/node_modules/.dev: $(APPS)/package-lock.json $(shell find $(APPS) -maxdepth 2 -name package.json)
 	cd $(APPS) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VENDOR)/node_modules/.dev: $(VENDOR)/package.json $(VENDOR)/package-lock.json
+	cd $(VENDOR) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(WEB)/node_modules/.dev: $(WEB)/package.json $(WEB)/react/package.json $(WEB)/vue/package.json $(WEB)/package-lock.json

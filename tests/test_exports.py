@@ -29,4 +29,4 @@ def test_a_package_exports_what_is_its_own_and_no_modules(package: str) -> None:
     }
     assert own <= set(exported)
     assert not any(map(inspect.ismodule, exported.values()))
-    assert list(exported) == sorted(exported)
+    assert list(exported) == sorted(exported, key=lambda name: (not name.isupper(), name))

@@ -11,7 +11,6 @@ from starlette.routing import Mount
 from tests.support.calls import Call, Fields, get, post, send, stream
 from tests.support.world import ALICE, BOB, SSE, WHOLE, opened, wait_for_end, world
 from yieldwire import Actions, Context, Text
-from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.dialects import NuxtActions
 from yieldwire.runs.access import Caller
 from yieldwire.stores import Query
@@ -143,13 +142,13 @@ async def test_a_client_that_leaves_stops_the_run(site: Actions) -> None:
     assert (await site.app.store.get(run_id)).status == "cancelled"
 
 
-async def test_a_stream_that_ends_before_its_run_is_broken_off(site: Actions) -> None:
+async def test_a_stream_that_ends_before_its_run_says_so(site: Actions) -> None:
     async with stream(site, post("/wait", {}, STREAM)) as response:
         await response.read()
         site.drain()
-        await response.rest()
+        (last,) = datas(await response.rest())
 
-    assert isinstance(response.error, BrokenOff)
+    assert last["__actions_error"]["code"] == "UNAVAILABLE"
 
 
 @pytest.mark.parametrize("headers", [STREAM, PLAIN])

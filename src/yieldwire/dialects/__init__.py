@@ -3,9 +3,12 @@
 from yieldwire.dialects.call import ForeignCall, Head, Reply, RunOutcome
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.nuxt import NuxtActions
+from yieldwire.dialects.rsc import RSC
+from yieldwire.dialects.tanstack import TanStackStart
 from yieldwire.dialects.translation import DialectEncoder
 
 __all__ = [
+    "RSC",
     "Dialect",
     "DialectEncoder",
     "ForeignCall",
@@ -13,4 +16,5 @@ __all__ = [
     "NuxtActions",
     "Reply",
     "RunOutcome",
+    "TanStackStart",
 ]

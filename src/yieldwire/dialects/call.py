@@ -146,7 +146,15 @@ class ForeignCall:
             CallError: As `body` says, and if it is not JSON.
         """
         body = await self.body()
-        return parse_json(body, self._site.request_limits.depth) if body else {}
+        return self.parse(body) if body else {}
+
+    def parse(self, text: bytes, *, around: int = 0) -> Json:
+        """Return JSON from a request, read strictly; it can nest ``around`` levels deeper.
+
+        Raises:
+            ParseError: If it is not JSON.
+        """
+        return parse_json(text, self._site.request_limits.depth, around=around)
 
     async def fields(self, action: AnyAction) -> Json:
         """Return the input of ``action``: from the body, or from the query if there is none.
@@ -234,7 +242,7 @@ class ForeignCall:
 
     def add_header(self, name: str, value: str) -> None:
         """Add a header to the answer, whatever it will be."""
-        self._exchange.extra.append((name.encode("latin-1"), value.encode("latin-1")))
+        add_headers(self._exchange, [(name, value)])
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""
@@ -272,7 +280,14 @@ class ForeignCall:
                 opening.tasks.own(self._end_if_asking(run.id))
 
         def translate(reader: Reader) -> Translation:
-            return Translation(encoder, reader.leave, ask, after=after or 0, skip=skip or 0)
+            return Translation(
+                encoder,
+                open_=partial(add_headers, self._exchange, encoder.headers),
+                leave=reader.leave,
+                ask=ask,
+                after=after or 0,
+                skip=skip or 0,
+            )
 
         is_new = after is None and skip is None
         seq = None if is_new else run.first_seq - 1
@@ -322,7 +337,10 @@ class ForeignCall:
 
 async def send_reply(exchange: Exchange, reply: Reply) -> None:
     """Send a whole answer."""
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers
-    ]
-    await exchange.answer(reply.status, reply.body, media_type=reply.media_type, headers=headers)
+    add_headers(exchange, reply.headers)
+    await exchange.answer(reply.status, reply.body, media_type=reply.media_type)
+
+
+def add_headers(exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
+    """Add headers to an answer."""
+    exchange.extra += [(each.lower().encode(), value.encode("latin-1")) for each, value in headers]

@@ -73,8 +73,11 @@ class Dialect(ABC):
         """Return what tells the client an error before the first frame of a stream."""
 
     def takes(self, actions: Actions, head: Head) -> bool:
-        """Whether a request at the application's own URLs comes from this dialect's client."""
-        return True
+        """Whether a request at the application's own URLs comes from this dialect's client.
+
+        A dialect whose client cannot be recognized has URLs of its own.
+        """
+        return False
 
     # Mounting.
 

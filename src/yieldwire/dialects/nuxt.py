@@ -1,8 +1,8 @@
 """nuxt-actions: `useStreamAction`, `useAction` and their relatives.
 
-Read from the published package, 1.1.2. Its client takes any end of a body for success, and throws
-the body of every status but 2xx away. So errors have the status 200, and an answer that ends
-before its run does is broken off.
+As the published package 1.1.2 sends and reads it. Its client takes any end of a body for success,
+and ignores the body of every status but 2xx. So errors have the status 200, and a stream that ends
+before its run says so.
 """
 
 import hmac
@@ -62,6 +62,10 @@ class NuxtEncoder(DialectEncoder):
     def error(self, error: ErrorObject) -> Iterable[bytes]:
         """Return the error mark."""
         return [_error_frame(error)]
+
+    def cut(self, error: ErrorObject) -> Iterable[bytes]:
+        """Return the error mark: the client cannot resume."""
+        return self.error(error)
 
     def _frame(self, seq: int, data: bytes, name: bytes = b"") -> bytes:
         cursor = cursor_of(self._run_id, seq).encode()

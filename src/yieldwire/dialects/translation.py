@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from yieldwire.asgi.exchange import BrokenOff
-from yieldwire.errors import ErrorObject, InternalError, NotFound, RunInterrupted
+from yieldwire.errors import ErrorObject, InternalError, NotFound, RunInterrupted, Unavailable
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.question import Questions
 
@@ -20,6 +20,10 @@ logger = logging.getLogger("yieldwire.dialects")
 
 UNANSWERABLE: Final = "unanswerable"
 """The reason for which a run is cancelled that asks a client who cannot answer."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class DialectEncoder(ABC):
@@ -31,6 +35,8 @@ class DialectEncoder(ABC):
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     """The value of ``Content-Type``."""
+    headers: ClassVar[Sequence[tuple[str, str]]] = ()
+    """Headers of each stream in addition to the usual ones."""
     greeting: ClassVar[bytes] = b""
     """Bytes at the start of each response, before any frame."""
     closing: ClassVar[bytes] = b""
@@ -79,6 +85,13 @@ class DialectEncoder(ABC):
         """
         return None
 
+    def cut(self, error: ErrorObject) -> Iterable[bytes] | None:
+        """Return the frames that tell why the stream ends before its run does.
+
+        ``None``: the connection is broken off, which a client that can resume understands better.
+        """
+        return None
+
     def keepalive(self) -> bytes:
         """Return bytes that the client ignores."""
         return b": keepalive\n\n"
@@ -89,6 +102,7 @@ class Translation:
 
     Args:
         encoder: What encodes.
+        open_: Called when the stream begins, before its head is sent.
         leave: Lets the reader end, because nothing can follow.
         ask: Called when the run asks a question that the client cannot answer.
         after: The event after which the client continues; 0: none.
@@ -98,16 +112,17 @@ class Translation:
     def __init__(
         self,
         encoder: DialectEncoder,
-        leave: Callable[[], None],
-        ask: Callable[[], None],
         *,
+        open_: Callable[[], object] = _nothing,
+        leave: Callable[[], None] = _nothing,
+        ask: Callable[[], None] = _nothing,
         after: int = 0,
         skip: int = 0,
     ) -> None:
         self._encoder: Final = encoder
         self.media_type: Final = encoder.media_type
         self.carries_end: Final = encoder.tells_errors
-        self._leave, self._ask = leave, ask
+        self._open, self._leave, self._ask = open_, leave, ask
         self._after, self._skip = after, skip
         self._questions = Questions()
         self._chunk_seq = 0
@@ -117,6 +132,7 @@ class Translation:
 
     def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
         """Return the greeting, and the frames before the first event."""
+        self._open()
         return self._encoder.greeting + self._new(self._encoder.begin(run_id), 0)
 
     def encode(self, block: Block, /) -> bytes:
@@ -210,25 +226,25 @@ class Translation:
         return b"".join(self._fail(error.error_object(run_id)))
 
     def farewell(self, retry_ms: int, /) -> bytes | None:
-        """Return nothing if the client knows that this is the end; else it is broken off."""
-        return b"" if self._is_over else None
+        """Return what tells the client that this is the end; else it is broken off."""
+        if self._is_over:
+            return b""
+        error = Unavailable("The stream ended before its run did.").error_object()
+        frames = self._encoder.cut(error) if self.carries_end else None
+        return None if frames is None else b"".join([*frames, self._encoder.closing])
 
 
 class Counting(Translation):
     """Counts the frames that an encoder makes of a log."""
 
     def __init__(self, encoder: DialectEncoder, run_id: str) -> None:
-        super().__init__(encoder, leave=_nothing, ask=_nothing)
+        super().__init__(encoder)
         self.count = 0
         self.opening(run_id, 0, b"")
 
     def _new(self, frames: Iterable[bytes], seq: int) -> bytes:
         self.count += len(list(frames))
         return b""
-
-
-def _nothing() -> None:
-    pass
 
 
 def explained(error: ErrorObject) -> ErrorObject:

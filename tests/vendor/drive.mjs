@@ -1,0 +1,25 @@
+// Runs every case of one client, and prints what each observed: `node drive.mjs <client> <url>`.
+//
+// A client is a module that exports `cases(url)`: functions by name, each of which returns what a
+// person who uses the client would see. They run at the same time, in one process.
+
+const [client, url] = process.argv.slice(2);
+const CASE_MS = 20_000;
+
+function late(name) {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`${name} took too long`)), CASE_MS).unref();
+  });
+}
+
+async function observe([name, run]) {
+  try {
+    return [name, { value: (await Promise.race([run(), late(name)])) ?? null }];
+  } catch (error) {
+    return [name, { failure: String(error?.stack ?? error) }];
+  }
+}
+
+const { cases } = await import(new URL(`${client}.mjs`, import.meta.url));
+const observed = await Promise.all(Object.entries(await cases(url)).map(observe));
+process.stdout.write(JSON.stringify(Object.fromEntries(observed)), () => process.exit(0));

@@ -1,0 +1,159 @@
+"""One application, whose actions every published client calls."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from yieldwire import ActionError, Actions, Context, Progress, Result, StreamableValue, Text, Timing
+from yieldwire.dialects import RSC, NuxtActions, TanStackStart
+
+PAGES: Final = 3
+
+
+_begun: Final[defaultdict[str, asyncio.Event]] = defaultdict(asyncio.Event)
+_stopped: Final[defaultdict[str, asyncio.Event]] = defaultdict(asyncio.Event)
+
+
+async def count(upto: int = 3) -> AsyncIterator[dict[str, int] | Result[int]]:
+    for number in range(1, upto + 1):
+        yield {"n": number}
+    yield Result(upto)
+
+
+async def count_feed(upto: int, labels: list[str]) -> AsyncIterator[dict[str, Any]]:
+    for number in range(1, upto + 1):
+        yield {"n": number, "labels": labels}
+
+
+async def say(text: str = "hello", times: int = 1) -> AsyncIterator[Text]:
+    for _ in range(times):
+        yield Text(text)
+
+
+async def hang(key: str, *, ends: bool = False) -> AsyncIterator[Text]:
+    _begun[key].set()
+    try:
+        yield Text("so far")
+        await asyncio.sleep(0 if ends else 3600)
+    finally:
+        if not ends:
+            _stopped[key].set()
+
+
+async def await_start(key: str) -> bool:
+    """Say that `hang` has started, as soon as it has."""
+    await _begun[key].wait()
+    return True
+
+
+async def await_stop(key: str) -> bool:
+    """Say that `hang` has stopped, as soon as it has."""
+    await _stopped[key].wait()
+    return True
+
+
+async def fail(code: str = "") -> AsyncIterator[Text]:
+    if not code:
+        raise RuntimeError("SELECT secret")
+    if code != "NONE":
+        raise ActionError(code, "Your credit is used up.", status=402, data={"left": 0})
+    yield Text("never")
+
+
+async def fail_late(code: str = "OUT_OF_CREDIT") -> AsyncIterator[Text]:
+    yield Text("so far")
+    raise ActionError(code, "Your credit is used up.", status=402)
+
+
+async def ask(ctx: Context) -> AsyncIterator[Text]:
+    yield Text("so far")
+    await ctx.ask(bool, "Continue?")
+
+
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
+async def list_users(page: int = 1, tag: str = "", pageParam: int | None = None) -> Any:  # noqa: ANN401, N803 - a page, by the client's own name
+    shown = pageParam or page
+    return {"users": [f"{tag}{shown}"], "next": shown + 1 if shown < PAGES else None}
+
+
+async def grow(value: StreamableValue[str]) -> None:
+    value.update("$a")
+    for letter in "bc":
+        value.append(letter)
+        await asyncio.sleep(0)
+
+
+async def echo(value: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - JSON
+    yield value
+
+
+async def pause() -> AsyncIterator[Text]:
+    """Be idle for so long that the stream needs keepalives."""
+    yield Text("before ")
+    await asyncio.sleep(0.35)
+    yield Text("after")
+
+
+async def work(total: int = 2) -> AsyncIterator[Progress]:
+    for number in range(1, total + 1):
+        yield Progress(number, total=total)
+
+
+def new_actions() -> Actions:
+    """Return the application: an action of each kind that the clients differ in."""
+    actions = Actions(timing=Timing(sweep_every=0.05, keepalive=0.1, grace=0.0))
+    for function in (
+        count,
+        say,
+        hang,
+        await_start,
+        await_stop,
+        fail,
+        fail_late,
+        add,
+        list_users,
+        grow,
+        echo,
+        pause,
+        work,
+    ):
+        actions.action(function)
+    actions.action(asks=bool)(ask)
+    actions.feed(count_feed)
+    return actions
+
+
+class Cutting:
+    """Breaks the connection of each answer after the first part of its body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def cut(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                body: bytes = message["body"]
+                await send({**message, "body": body[: len(body) // 2], "more_body": True})
+                raise ConnectionError("cut on purpose")
+            await send(message)
+
+        await self._app(scope, receive, cut)
+
+
+def new_site(actions: Actions) -> Starlette:
+    """Return every dialect over the same actions, each also with cut connections."""
+    actions.mount(NuxtActions())
+    routes = [
+        Mount("/api/_actions", actions),
+        Mount("/rsc", RSC(actions)),
+        Mount("/_serverFn", TanStackStart(actions)),
+    ]
+    return Starlette(routes=[Mount("/cut", Cutting(Starlette(routes=routes))), *routes])
