@@ -166,6 +166,36 @@ async def test_an_id_that_the_engine_has_lost_is_given_to_it_again(
     assert len(site.wire.sent) >= 2
 
 
+async def test_a_run_that_has_lost_its_slot_waits_for_another(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    wire, begun, gate = Wire(), list[int](), asyncio.Event()
+    engine = LineEngine(wire)
+    app = App(store=SQLiteStore(tmp_path / "runs.db"), executor=engine, timing=QUIET)
+
+    @app.action(queue="slow", slots=1, linger=None)
+    async def wait(number: int) -> int:
+        begun.append(number)
+        await gate.wait()
+        return number
+
+    await app.open()
+    stack.push_async_callback(app.close)
+    first, second = [await app.start(wait, {"number": n}) for n in (1, 2)]
+    async with asyncio.timeout(SOON):
+        assert await wire.ids.get() == first.id
+
+        await engine.jobs.execute(second.id)
+        assert begun == []
+        gate.set()
+        await engine.jobs.execute(first.id)
+
+        assert await wire.ids.get() == second.id
+        await engine.jobs.execute(second.id)
+        assert await second.result() == 2
+    assert begun == [1, 2]
+
+
 @pytest.mark.parametrize("what", ["connecting", "sending", "working"])
 async def test_an_engine_that_is_away_is_tried_again(
     site: Site, what: str, caplog: pytest.LogCaptureFixture

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from yieldwire import Timing
+from yieldwire import Retry, Timing
 from yieldwire.actions.run import Run
 from yieldwire.app import App
 from yieldwire.errors import RunCancelled, UsageError
@@ -31,6 +31,8 @@ class World(ABC):
         self.begun: list[tuple[str, int]] = []
         self.most = self.running = 0
         self.gates: dict[int, asyncio.Event] = {}
+        self.failing: set[int] = set()
+        """The numbers of runs whose next attempt fails."""
 
     @abstractmethod
     def store(self) -> RunStore:
@@ -66,6 +68,9 @@ class World(ABC):
         async def wait(number: int = 0) -> AsyncIterator[int]:
             yield number
             self.begun.append((process, number))
+            if number in self.failing:
+                self.failing.remove(number)
+                raise ValueError("again")
             self.running += 1
             self.most = max(self.most, self.running)
             try:
@@ -75,7 +80,8 @@ class World(ABC):
             yield -number
 
         app.action(queue="slow", linger=None, schedule=self.schedule)(_named(wait, "slow"))
-        app.action(queue="fast", linger=None)(_named(wait, "fast"))
+        again = Retry(1, on=(ValueError,), backoff=0.01)
+        app.action(queue="fast", linger=None, retries=again)(_named(wait, "fast"))
         return app
 
     def gate(self, number: int) -> asyncio.Event:
@@ -135,18 +141,15 @@ class EngineContract:
             assert await anext(reading) == -7
         assert world.begun == [("worker", 7)]
 
-    async def test_a_cancel_reaches_the_worker_within_a_second(self, world: World) -> None:
+    async def test_a_cancel_reaches_the_worker_before_its_heartbeat(self, world: World) -> None:
         web, _ = await world.web(), await world.worker()
         run = await start(web, "slow", 1)
         await until(lambda: world.begun == [("worker", 1)])
 
-        began = asyncio.get_running_loop().time()
         await web.cancel(run.id)
         async with asyncio.timeout(SOON):
             with pytest.raises(RunCancelled, match="cancelled"):
                 await run.result()
-
-        assert asyncio.get_running_loop().time() - began < 1.0
 
     async def test_a_worker_takes_runs_of_its_queues_only(self, world: World) -> None:
         web, _ = await world.web(), await world.worker("slow")
@@ -184,6 +187,16 @@ class EngineContract:
 
         assert await chunks(run) == [3, -3]
         assert world.begun == [("worker", 3)]
+
+    async def test_the_next_attempt_comes_at_once(self, world: World) -> None:
+        web, _ = await world.web(), await world.worker()
+        world.gate(6).set()
+        world.failing.add(6)
+
+        run = await start(web, "fast", 6)
+
+        assert (await chunks(run))[-1] == -6
+        assert world.begun == [("worker", 6), ("worker", 6)]
 
     async def test_a_worker_that_stops_finishes_its_runs_and_begins_no_more(
         self, world: World

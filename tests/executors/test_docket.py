@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import docket
 import pytest
 
 from tests.executors.engines import EngineContract, World, eventually, scheduled, until
 from tests.support.valkey import shared_url
+from yieldwire.errors import UsageError
 from yieldwire.executors.docket import Docket
 from yieldwire.stores.redis import RedisStore
 
@@ -25,7 +26,8 @@ class DocketWorld(World):
         return RedisStore(shared_url(), prefix=self.name)
 
     def engine(self, *, claim_within: float = 60.0) -> Docket:
-        return Docket(shared_url(), name=self.name, claim_within=claim_within)
+        url = shared_url().replace("redis:", "valkey:")
+        return Docket(url, name=self.name, claim_within=claim_within)
 
     def jobs(self) -> docket.Docket:
         return docket.Docket(f"{self.name}.slow", shared_url())
@@ -40,6 +42,12 @@ async def world() -> AsyncIterator[World]:
     world = DocketWorld()
     async with world.stack:
         yield world
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "memory://", "http://a", 42])
+def test_what_is_not_the_url_of_a_server_is_reported(url: Any) -> None:  # noqa: ANN401
+    with pytest.raises(UsageError, match=r"Docket: url=.* is not a URL such as 'redis://"):
+        Docket(url)
 
 
 class TestDocket(EngineContract):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import procrastinate
 import psycopg
 import pytest
+from procrastinate.app import WorkerOptions
 from procrastinate.schema import SchemaManager
 
 from tests.executors.engines import (
@@ -52,7 +53,8 @@ class ProcrastinateWorld(World):
         connector = procrastinate.PsycopgConnector(
             conninfo=dsn(), kwargs=options, min_size=1, max_size=4
         )
-        return procrastinate.App(connector=connector)
+        often = WorkerOptions(fetch_job_polling_interval=0.05)
+        return procrastinate.App(connector=connector, worker_defaults=often)
 
     def rows(self, statement: str) -> list[Any]:
         with psycopg.connect(dsn(), autocommit=True) as connection:

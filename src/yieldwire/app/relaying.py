@@ -6,7 +6,7 @@ the engine delivers is executed in workers, or starts the runs of schedules.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Protocol
 
 from yieldwire.actions.action import Action
@@ -14,11 +14,14 @@ from yieldwire.actions.context import RequestFacts
 from yieldwire.actions.registry import Registry
 from yieldwire.app.opening import Opening
 from yieldwire.clock import Clock
+from yieldwire.errors import NotFound
 from yieldwire.executors.engine import AGAIN, Engine, Schedule
 from yieldwire.executors.queueing import FIRST_PAUSE, LONGEST_PAUSE, QueueWorker
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
+from yieldwire.stores import RunStore
+from yieldwire.stores.queue import Slots
 from yieldwire.tasks import Tasks
 
 SENDS: Final = 10
@@ -45,6 +48,11 @@ class Relayable(Protocol):
         ...
 
     @property
+    def store(self) -> RunStore:
+        """Where the runs wait."""
+        ...
+
+    @property
     def begin(self) -> Callable[[StartRequest], Awaitable[RunRecord]]:
         """Start a run."""
         ...
@@ -57,8 +65,10 @@ class Relayable(Protocol):
 class Relay:
     """Gives the runs of an application's queues to an engine, and does what that delivers."""
 
-    def __init__(self, app: Relayable, engine: Engine) -> None:
-        self._app, self._engine = app, engine
+    def __init__(
+        self, app: Relayable, engine: Engine, slots: Callable[[], Mapping[str, Slots]]
+    ) -> None:
+        self._app, self._engine, self._slots = app, engine, slots
         self.claim_within: Final = engine.claim_within
         engine.bind(self)
 
@@ -75,8 +85,25 @@ class Relay:
             )
 
     async def execute(self, run_id: str, /) -> None:
-        """Execute a run that the engine delivers."""
-        await (await self._app.ready()).worker.execute(run_id)
+        """Execute a run that the engine delivers, unless it waits for a slot again.
+
+        It does if no worker has claimed it in time, and comes again when there is a slot.
+        """
+        opening = await self._app.ready()
+        if not await self._waits_for_slot(run_id):
+            await opening.worker.execute(run_id)
+
+    async def _waits_for_slot(self, run_id: str) -> bool:
+        if not (slots := self._slots()):
+            return False
+        store = self._app.store
+        try:
+            run = await store.get(run_id)
+        except NotFound:
+            return True
+        if run.action not in slots or run.queue is None:
+            return False
+        return run_id in (await store.line(run.queue, [run_id])).places
 
     async def tick(self, action: str, at: float, /) -> None:
         """Start the run of a scheduled action for the time ``at``, unless that is missed."""

@@ -4,14 +4,12 @@ from collections.abc import Collection, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-from yieldwire.actions.registry import Registry
 from yieldwire.app.opening import Opening
 from yieldwire.app.relaying import SENDS, Relay, Relayable
 from yieldwire.errors import UsageError
 from yieldwire.executors.engine import Engine
 from yieldwire.executors.queueing import QueueWorker
 from yieldwire.log.run import RunRecord
-from yieldwire.stores import RunStore
 from yieldwire.stores.queue import Slots
 
 CONCURRENCY: Final = 10
@@ -36,16 +34,6 @@ class Workable(Relayable, Protocol):
         """What carries the runs of queues to workers; ``None``: they take them themselves."""
         ...
 
-    @property
-    def store(self) -> RunStore:
-        """Where the runs wait."""
-        ...
-
-    @property
-    def registry(self) -> Registry:
-        """Its actions, each with its queue and its slots."""
-        ...
-
 
 class Working:
     """Whether this process executes runs of queues, from which, and how many.
@@ -61,7 +49,7 @@ class Working:
         self._is_working = app.store.reach == "process"
         self._opening: Opening | None = None
         """Where it works."""
-        self._relay = None if app.engine is None else Relay(app, app.engine)
+        self._relay = None if app.engine is None else Relay(app, app.engine, self._slots)
         if self._relay is not None:
             app.registry.at_add.append(self._relay.schedule)
 

@@ -4,15 +4,16 @@ Every queue has a docket of its own. The one module that imports the library.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Annotated, Final
 
 from yieldwire.errors import MissingDependency, UsageError
 from yieldwire.executors.engine import CLAIM_WITHIN, Jobs, Schedule, key_of
 from yieldwire.log.run import RunRecord
-from yieldwire.setting import SomeSeconds, settings
+from yieldwire.setting import Rule, SomeSeconds, settings
 
 try:
     import docket
@@ -25,6 +26,12 @@ START: Final = "start_scheduled_run"
 AGAIN_AFTER: Final = timedelta(seconds=1)
 """How soon something is delivered again that a process could not begin with."""
 NO_RESULTS: Final = timedelta(0)
+
+_SCHEME: Final = re.compile(r"(redis|valkey)s?(\+cluster|\+sentinel)?://.|unix://")
+_URL: Final = Rule(
+    lambda value: isinstance(value, str) and _SCHEME.match(value) is not None,
+    "a URL such as 'redis://localhost:6379/0'",
+)
 
 
 @settings
@@ -48,13 +55,14 @@ class Docket:
 
     def __init__(
         self,
-        url: str,
+        url: Annotated[str, _URL],
         *,
         name: str = "yieldwire",
         claim_within: SomeSeconds = CLAIM_WITHIN,
         lost_after: SomeSeconds = 10.0,
     ) -> None:
-        self._url, self._name, self.claim_within = url, name, claim_within
+        self._url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+        self._name, self.claim_within = name, claim_within
         self._lost_after = timedelta(seconds=lost_after)
         self._schedules: list[Schedule] = []
         self._dockets: dict[str, docket.Docket] = {}

@@ -15,6 +15,7 @@ from yieldwire.setting import SomeSeconds, instance, settings
 
 try:
     import procrastinate
+    from procrastinate.app import WorkerOptions
     from procrastinate.exceptions import AlreadyEnqueued, AppNotOpen
     from procrastinate.jobs import Status
     from procrastinate.tasks import ConfigureTaskOptions
@@ -25,6 +26,8 @@ EXECUTE: Final = "yieldwire.execute_run"
 START: Final = "yieldwire.start_scheduled_run"
 AGAIN_AFTER: Final = 1
 """How soon something is delivered again that a process could not begin with. Seconds."""
+POLL_EVERY: Final = 1.0
+"""How often a worker looks for jobs whose notification it has missed. Seconds."""
 LOOK_EVERY: Final = 30.0
 """How often a worker looks for the jobs of lost ones. Seconds."""
 
@@ -120,12 +123,17 @@ class Procrastinate:
 
     async def work(self, queues: Collection[str], concurrency: int, /) -> None:
         """Execute the jobs of ``queues`` until this is cancelled."""
+        options: WorkerOptions = {
+            "fetch_job_polling_interval": POLL_EVERY,
+            **self._app.worker_defaults,
+            "queues": [*queues],
+            "concurrency": concurrency,
+            "install_signal_handlers": False,
+        }
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(self._look_after_lost_jobs())
             try:
-                await self._app.run_worker_async(
-                    queues=[*queues], concurrency=concurrency, install_signal_handlers=False
-                )
+                await self._app.run_worker_async(**options)
             finally:
                 looking.cancel()
 
