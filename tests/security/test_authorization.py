@@ -47,6 +47,7 @@ RULES: Final = {
     ("GET", "openapi.json"): Rule.KNOWN,
     ("GET", "{}"): Rule.KNOWN,
     ("POST", "{}"): Rule.KNOWN,
+    ("POST", "{}/uploads"): Rule.KNOWN,  # within the guards of the start
     ("POST", "{}/cancel"): Rule.KNOWN,  # whose keys are their own: `tests/asgi/test_polling.py`
     ("GET", "runs"): Rule.KNOWN,  # with the developer page: without it, see below
     ("GET", "runs/{}"): Rule.OWNER,
@@ -140,8 +141,8 @@ async def test_a_route_answers_only_whom_its_rule_names(
         Rule.OWNER: {UNKNOWN: 401, NOBODY: 401, BOB: 403},
         Rule.LINK: dict.fromkeys([UNKNOWN, NOBODY, BOB, ALICE], 403),
     }
-    # The owner's run has neither asked anything nor an inbox.
-    is_told = pattern[-2:] == ("questions", "{}") or pattern[-1] == "inbox"
+    # The owner's run has neither asked anything nor an inbox, and there is no object store.
+    is_told = pattern[-2:] == ("questions", "{}") or pattern[-1] in {"inbox", "uploads"}
     admitted = 404 if is_told else 204 if method == "DELETE" else 200
     assert answer.status == refusals[rule].get(who, admitted)
 

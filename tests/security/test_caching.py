@@ -38,6 +38,7 @@ ANSWERS: Final[dict[str, tuple[Callable[[str], Call], str]]] = {
     "list": (lambda run: get("/runs", ALICE), OWN),
     "cancel": (lambda run: post(f"/runs/{run}/cancel", {}, ALICE), NEVER),
     "cancel a start": (lambda run: post("/say/cancel", {}, [*ALICE, KEY]), NEVER),
+    "a place for uploads": (lambda run: post("/say/uploads", {}, [*ALICE, KEY]), NEVER),
     "answer": (lambda run: post(f"/runs/{run}/questions/1", {}, ALICE), NEVER),
     "send": (lambda run: post(f"/runs/{run}/inbox", {}, ALICE), NEVER),
     "a link to a question": (lambda run: get("/answers/unsigned"), NEVER),

@@ -17,6 +17,7 @@ VALUES = {
     "origin": "http://127.0.0.1:8000",
     "run-share": "a.b",
     "sec-fetch-site": "same-origin",
+    "upload-place": "a.b",
     "webhook-url": "https://a.example/hook",
 }
 

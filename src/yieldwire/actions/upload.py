@@ -53,6 +53,8 @@ class Upload:
         self._kept: KeptFile | None = None
         self._sha256: str | None = None
         self._is_closed = False
+        self.is_kept: Final = isinstance(file, KeptFile)
+        """Whether it was kept elsewhere before it was opened."""
         if isinstance(file, KeptFile):
             self._kept, self._sha256, self.size = file, file.sha256, file.size
         else:

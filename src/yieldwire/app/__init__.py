@@ -42,6 +42,7 @@ from yieldwire.runs.files import RunFiles
 from yieldwire.runs.handle import DetachedStarting, Runs
 from yieldwire.runs.inbox import Inboxes
 from yieldwire.runs.inputs import Inputs
+from yieldwire.runs.places import Places
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.signing import Signer
 from yieldwire.runs.start import scoped_key
@@ -116,7 +117,7 @@ class App:
         self.claim_within = claim_within(self.executor, self.lease)
         self._access, self.max_runs = access, max_runs
         self.files, self._cancelling = RunFiles(self.store, self.clock), set[str]()
-        self.inputs = Inputs(self.files)
+        self.inputs, self.places = Inputs(self.files), Places(self.files, self.signer, self.clock)
         self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
         self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended
         self.at_opening: Final[list[Callable[[Opening], object]]] = []  # called when it is complete
@@ -130,7 +131,8 @@ class App:
         self.at_opening.append(self.working.begin)
         self.lifetime = Lifetime(self)
         # Every transport, dialect and Python start calls this.
-        self.begin: Final = Starts(self).begin
+        starts = Starts(self)
+        self.begin, self.reserve = starts.begin, starts.reserve
         self.inboxes: Final = Inboxes(self)
         self.tell: Final = self.inboxes.tell
         self.runs, self.family = Runs(self), Family(self)

@@ -17,8 +17,10 @@ from yieldwire.hooks import Watch
 from yieldwire.log.run import RunRecord, new_run_id
 from yieldwire.runs.access import Caller
 from yieldwire.runs.inputs import Inputs, NewRun
+from yieldwire.runs.places import Places, UploadPlace
 from yieldwire.runs.start import StartRequest, admission_of, close_uploads
 from yieldwire.stores import Admission, RunStore
+from yieldwire.stores.direct import NewFile
 from yieldwire.webhooks.service import Webhooks
 
 
@@ -45,6 +47,11 @@ class Startable(Protocol):
     @property
     def store(self) -> RunStore:
         """Where the runs are created."""
+        ...
+
+    @property
+    def places(self) -> Places:
+        """Places for files that clients write themselves."""
         ...
 
     @property
@@ -100,10 +107,25 @@ class Starts:
             if changes := {**urls, **_times(request, start.record)}:
                 start.record = start.record.changed(**changes)
             await start.keep()
+            if request.place is not None:
+                start.is_repeated = await app.places.has_run(request.place)
         except BaseException:
             await start.drop()
             raise
         return await self._enter(opening, start, admission)
+
+    async def reserve(self, request: StartRequest, files: Sequence[NewFile], /) -> UploadPlace:
+        """Return a place for the files of a start, after the guards that the start has too.
+
+        Raises:
+            Unavailable: If the server is stopping.
+            NotFound: If the server does not offer it.
+            ParseError: If there is no idempotency key, or an anonymous one is too short.
+            StoreError: If the object store fails.
+            YieldwireError: Any error with which a guard refuses.
+        """
+        ctx = await self._admit(request)
+        return await self._app.places.reserve(ctx.run_id, request, files)
 
     async def _urls_of(self, request: StartRequest, ctx: Context) -> Mapping[str, Sequence[str]]:
         webhooks, named = self._app.webhooks, request.webhook
@@ -121,7 +143,7 @@ class Starts:
         opening = self._app.lifetime.here or await self._app.lifetime.ready()
         action, caller = request.action, request.caller
         ctx = Context(
-            run_id=new_run_id(),
+            run_id=request.place or new_run_id(),
             action=action.name,
             owner=caller.owner,
             quota_key=caller.quota_key,
@@ -149,7 +171,7 @@ class Starts:
         except BaseException:  # a refusal: the run does not exist
             await start.drop()
             raise
-        if kept.id == start.record.id:
+        if kept.id == start.record.id and not start.is_repeated:
             self._app.watch.run_created(kept)
             await self._execute(opening, kept, Prepared(kept, start.hand_over()))
         else:

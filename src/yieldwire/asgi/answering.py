@@ -9,7 +9,7 @@ from yieldwire.asgi.followpage import is_form
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.question import link_page, question_form, sent_page
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.starting import key_of
+from yieldwire.asgi.startrequest import key_of
 from yieldwire.describe.schema import Schema
 from yieldwire.errors import Json, NotFound, RateLimited
 from yieldwire.log.message import Message

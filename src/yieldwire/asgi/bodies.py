@@ -8,9 +8,9 @@ average rate below that of any real connection: a client that only sends a byte 
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
@@ -36,6 +36,8 @@ from yieldwire.errors import (
     UnsupportedMediaType,
 )
 from yieldwire.runs.start import close_uploads
+
+FindUpload: TypeAlias = Callable[[str], Awaitable[Upload]]
 
 HEAD_BYTES: Final = 1024
 """The maximum average size of the headers of one part of a multipart body, and of the JSON part's
@@ -123,10 +125,12 @@ async def read_input(
     schema: Schema,
     limits: RequestLimits,
     idle: float,
+    find: FindUpload | None = None,
 ) -> Json:
     """Return the content of the body, not validated yet. The caller closes the files in it.
 
     A form is read by its ``schema``. If this raises, or is cancelled, no file stays open.
+    ``find`` returns the file for a text in its place; the body then has no others.
 
     Raises:
         UnsupportedMediaType: If its type is not supported.
@@ -146,6 +150,8 @@ async def read_input(
             part, fields = await _read_multipart(headers, arrival, limits)
             if part is None:
                 return _coerced(fields, schema, limits)
+            if find is not None:
+                fields = await _found(fields, find)
             return _unwrapped(part, fields, limits)
         body = await arrival.whole()
     except Disconnected:
@@ -180,6 +186,17 @@ async def read_whole(
 def _coerced(fields: Pairs, schema: Schema, limits: RequestLimits) -> Json:
     try:
         return coerce(fields, schema, max_depth=limits.depth)
+    except BaseException:
+        close_uploads([value for _, value in fields])
+        raise
+
+
+async def _found(fields: Pairs, find: FindUpload) -> Pairs:
+    try:
+        texts = [(name, text) for name, text in fields if isinstance(text, str)]
+        if len(texts) < len(fields):
+            raise ParseError("A start with a place for its uploads has no other files.")
+        return [(name, await find(text)) for name, text in texts]
     except BaseException:
         close_uploads([value for _, value in fields])
         raise

@@ -11,7 +11,8 @@ from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import SSE, choose_timed, flag, seconds
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.starting import key_of, stream_run
+from yieldwire.asgi.starting import stream_run
+from yieldwire.asgi.startrequest import key_of
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
 from yieldwire.log.cursor import check_within, cursor_of, seq_in

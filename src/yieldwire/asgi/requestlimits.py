@@ -19,8 +19,9 @@ class RequestLimits:
     Attributes:
         json_bytes: Bytes of a JSON or form body, or of all fields of a multipart one. JSON next
             to files can have 1 KiB more for each of ``files``, which says where they belong.
-        upload_bytes: Bytes of a multipart body, including files.
-        files: Files in a multipart body.
+        upload_bytes: Bytes of a multipart body, including files, or of the files in one place for
+            direct uploads.
+        files: Files in a multipart body, or in one place.
         fields: Fields in a form that are not files.
         field_bytes: Bytes of one field of a multipart form that is not a file.
         body_rate: Bytes per second at which a body must arrive on average, once it has taken
@@ -32,6 +33,7 @@ class RequestLimits:
         streams: Streams and waiting answers that one caller can have open at a time.
         socket_requests: Requests that one WebSocket can have open at a time.
         links: Requests with links to questions that one address can send in a minute.
+        places: Places for direct uploads that one caller can ask for in a minute.
     """
 
     json_bytes: Count = 1024 * 1024
@@ -46,6 +48,7 @@ class RequestLimits:
     streams: Count = 5000
     socket_requests: Count = 1000
     links: Count = 60
+    places: Count = 60
 
 
 class Allowance:

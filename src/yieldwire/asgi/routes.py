@@ -13,6 +13,7 @@ from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.route import Handler, Table
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import call_action
+from yieldwire.asgi.uploads import reserve_place
 from yieldwire.describe import openapi
 from yieldwire.describe.manifest import manifest
 from yieldwire.runs.access import Caller
@@ -79,5 +80,6 @@ ROUTES: Final[Table] = {
     ("runs", "{}", "inbox"): {"POST": answering.send_message},
     ("runs", "{}", "questions", "{}"): {"POST": answering.answer_question},
     ("answers", "{}"): {"GET": answering.show_link, "POST": answering.answer_link},
+    ("{}", "uploads"): {"POST": reserve_place},
     ("{}", "cancel"): {"POST": polling.cancel_start},  # last: there can be a run called `cancel`
 }

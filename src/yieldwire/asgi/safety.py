@@ -33,6 +33,7 @@ SINGLE: Final = frozenset(
         b"origin",
         b"run-share",
         b"sec-fetch-site",
+        b"upload-place",
         b"webhook-url",
     }
 )

@@ -69,6 +69,7 @@ class Site:
         self.request_limits: Final = limits or RequestLimits()
         self.pages: Final = pages or Pages()
         self.link_requests: Final = Window(self.request_limits.links, 60.0)
+        self.place_requests: Final = Window(self.request_limits.places, 60.0)
         self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
         self.routes = routes
         """The routes; the developer page puts its own first."""

@@ -1,23 +1,20 @@
 """Starts a run, or resumes one by a repeated request, and answers in any format."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing, nullcontext, suppress
-from functools import lru_cache, partial
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final
 
 from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import RequestFacts
-from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.followpage import posted_form
-from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, flag, preferences
 from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.site import Site
+from yieldwire.asgi.startrequest import reading, request_of
 from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs import Encoder
 from yieldwire.codecs.ndjson import NDJSONEncoder
@@ -27,7 +24,6 @@ from yieldwire.errors import (
     ForeignCursor,
     Json,
     MethodNotAllowed,
-    ParseError,
     PayloadTooLarge,
     Unauthorized,
 )
@@ -38,15 +34,6 @@ from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
-from yieldwire.runs.start import StartRequest
-
-_SECRET: Final = re.compile(
-    "auth|cookie|credential|jwt|key|pass|secret|session|signature|token|webhook"
-)
-"""A header with one of these in its name is not passed to the run."""
-MAX_KEY_LENGTH: Final = 255
-_Read: TypeAlias = Callable[[], Awaitable[Json]]
-"""Reads the input of a request."""
 
 
 async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> None:
@@ -78,8 +65,8 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         return
     # A caller with too many streams is refused before a run starts that it could not read.
     with site.slot(caller) if not prefer.respond_async else nullcontext():
-        request = _request(exchange, caller, action, _reading(site, exchange, action))
-        request.detached = prefer.respond_async
+        request = request_of(site, exchange, caller, action)
+        request.read, request.detached = reading(site, exchange, request), prefer.respond_async
         run = await site.app.begin(request)
         if prefer.respond_async:
             await _answer_accepted(site, exchange, run)
@@ -97,69 +84,16 @@ def _cursor(exchange: Exchange) -> str | None:
     return cursor or None
 
 
-def _reading(site: Site, exchange: Exchange, action: Action[..., Any, Any]) -> _Read:
-    """Return what reads the input of a request: the body, or the query of a GET."""
-    limits, idle = site.request_limits, site.app.timing.body
-    if exchange.method == "GET":
-        return partial(_read_query, exchange, action, limits.depth)
-    return partial(
-        read_input, exchange.headers, exchange.receive, action.input_schema, limits, idle
-    )
-
-
 async def _start_by_form(
     site: Site, exchange: Exchange, caller: Caller, action: Action[..., Any, Any]
 ) -> None:
     """Start a run, and send the browser to its page; a form that is refused is shown again."""
-    links, read = exchange.links(), _reading(site, exchange, action)
+    request = request_of(site, exchange, caller, action)
+    links, read = exchange.links(), reading(site, exchange, request)
     form = exchange.form = posted_form(exchange, action, links)
-    read = read if form is None else partial(form.fill, read)
-    run = await site.app.begin(_request(exchange, caller, action, read))
+    request.read = read if form is None else partial(form.fill, read)
+    run = await site.app.begin(request)
     await exchange.answer(303, headers=run_headers(run.id, exchange.base, links.query))
-
-
-async def _read_query(exchange: Exchange, action: Action[..., Any, Any], depth: int) -> Json:
-    query = exchange.request.query_params.multi_items()
-    pairs = [(name, value) for name, value in query if name != "lastEventId"]
-    return coerce(pairs, action.input_schema, max_depth=depth)
-
-
-def key_of(exchange: Exchange) -> str | None:
-    """Return the idempotency key of a request, if it has one.
-
-    Raises:
-        ParseError: If it is too long, empty or not ASCII.
-    """
-    key = exchange.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii()):
-        raise ParseError(f"An Idempotency-Key must have 1 to {MAX_KEY_LENGTH} ASCII characters.")
-    return key
-
-
-@lru_cache(maxsize=512)  # nearly every request has the same names
-def _is_secret(header: str) -> bool:
-    return _SECRET.search(header) is not None
-
-
-def facts_of(exchange: Exchange, caller: Caller) -> RequestFacts:
-    """Return what a run can know about the request that starts it."""
-    headers = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
-    return RequestFacts(
-        method=exchange.method, path=exchange.path, client=caller.address, headers=headers
-    )
-
-
-def _request(
-    exchange: Exchange, caller: Caller, action: Action[..., Any, Any], read: _Read
-) -> StartRequest:
-    return StartRequest(
-        action=action,
-        caller=caller,
-        facts=facts_of(exchange, caller),
-        read=read,
-        key=key_of(exchange),
-        webhook=exchange.headers.get("webhook-url"),
-    )
 
 
 async def _answer_accepted(site: Site, exchange: Exchange, run: RunRecord) -> None:

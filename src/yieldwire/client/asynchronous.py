@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from yieldwire.client.body import EMPTY, Input, body_of
+from yieldwire.client.direct import Direct
 from yieldwire.client.http import Answer, Http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
@@ -23,7 +24,7 @@ from yieldwire.client.wire import (
     path_of,
 )
 from yieldwire.errors import Json, NotFound, YieldwireError
-from yieldwire.setting import settings
+from yieldwire.setting import CountOrZero, settings
 
 JSON = {"Accept": "application/json"}
 
@@ -47,6 +48,8 @@ class AsyncClient:
         patience: How long to wait and how often to retry.
         transport: ``"http"``, or ``"websocket"`` for one connection that all requests and runs
             share. Its first request's headers and token are also those of the handshake.
+        direct_from: Files of an input that have together at least this many bytes are written to
+            the server's object store directly, if the server offers it; by default none are.
 
     Raises:
         MissingDependency: If there is no ``http`` and httpx2 is not installed, or websockets for
@@ -59,7 +62,7 @@ class AsyncClient:
         ...         ...
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         url: ApplicationURL,
         *,
@@ -68,11 +71,14 @@ class AsyncClient:
         http: Http | None = None,
         patience: Patience | None = None,
         transport: TransportName = "http",
+        direct_from: CountOrZero | None = None,
     ) -> None:
         self._http = http_over(transport, url, http)
         self._owns_http = http is None
         self._starting: set[asyncio.Task[Any] | None] = set()
         self._wire = Wire(url, self._http, token=token, headers=headers, patience=patience)
+        own = self._http if transport == "http" else None
+        self._direct = None if direct_from is None else Direct(self._wire, own, direct_from)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +97,8 @@ class AsyncClient:
         if leaving:  # they tell the server first
             await asyncio.wait(leaving, timeout=2 * LEAVING_SECONDS)
         await self._wire.aclose()
+        if self._direct is not None:
+            await self._direct.aclose()
         if self._owns_http:
             await self._http.aclose()
 
@@ -128,6 +136,9 @@ class AsyncClient:
         if detached:
             headers["Prefer"] = "respond-async"
         body = await body_of(input)
+        if self._direct is not None:
+            body, more = await self._direct.send(action, sent_key, body)
+            headers |= more
         request = Request(
             path=path_of(action), method="POST", headers=headers, body=body, starts=True
         )

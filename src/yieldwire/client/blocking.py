@@ -19,7 +19,7 @@ from yieldwire.client.wire import ApplicationURL, HeaderFields, Token
 from yieldwire.errors import Json
 from yieldwire.log.events import Event
 from yieldwire.loopthread import LoopThread
-from yieldwire.setting import settings
+from yieldwire.setting import CountOrZero, settings
 
 T = TypeVar("T")
 
@@ -131,9 +131,15 @@ class Client(_Closing):
         headers: HeaderFields | None = None,
         patience: Patience | None = None,
         transport: TransportName = "http",
+        direct_from: CountOrZero | None = None,
     ) -> None:
         self._client = AsyncClient(
-            url, token=token, headers=headers, patience=patience, transport=transport
+            url,
+            token=token,
+            headers=headers,
+            patience=patience,
+            transport=transport,
+            direct_from=direct_from,
         )
         self._loop = LoopThread("yieldwire-client")
 

@@ -33,8 +33,19 @@ class Content:
 
     content_type: str
     length: int
-    parts: Sequence["bytes | _FilePart"] = field(repr=False)
+    parts: Sequence["bytes | FilePart"] = field(repr=False)
     is_upload: bool = False
+
+    @property
+    def files(self) -> Sequence["FilePart"]:
+        """The files in it, in the order of their numbers."""
+        return [part for part in self.parts if not isinstance(part, bytes)]
+
+    def referring(self, texts: Sequence[bytes]) -> "Content":
+        """Return a body that has a text in the place of each file."""
+        boundary = self.content_type.partition("boundary=")[2]
+        opening = self.parts[0]
+        return _multipart(boundary, opening if isinstance(opening, bytes) else b"", texts)
 
     def content(self) -> bytes | AsyncIterator[bytes]:
         """Return the content to send, from the start."""
@@ -85,13 +96,16 @@ def query_of(input: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _FilePart:
+class FilePart:
+    """A file that is sent, from its start each time."""
+
     source: Path | BinaryIO
     name: str
     content_type: str
     size: int
 
     async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield its content, read in a thread."""
         source = self.source
         file = await asyncio.to_thread(source.open, "rb") if isinstance(source, Path) else source
         try:
@@ -103,23 +117,23 @@ class _FilePart:
                 await asyncio.to_thread(file.close)
 
 
-def _file(value: object) -> _FilePart:
+def _file(value: object) -> FilePart:
     if isinstance(value, Path):
-        return _FilePart(
+        return FilePart(
             source=value,
             name=_sendable(value.name),
             content_type=_type_of(value.name),
             size=value.stat().st_size,
         )
     if isinstance(value, UploadLike):
-        return _FilePart(
+        return FilePart(
             source=value.file,
             name=_sendable(value.filename),
             content_type=_header_text(value.content_type),
             size=_size(value.file),
         )
     name = Path(str(getattr(value, "name", "upload"))).name
-    return _FilePart(
+    return FilePart(
         source=value,  # type: ignore[arg-type]  # it has read and seek
         name=_sendable(name),
         content_type=_type_of(name),
@@ -163,9 +177,7 @@ def _texts_of(value: object) -> Iterator[str]:
 
 
 def _form(input: object) -> Content:
-    boundary = secrets.token_hex(16)
-    head = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    files, places = list[_FilePart](), list[str]()
+    files, places = list[FilePart](), list[str]()
 
     def take(value: object, place: str) -> str:
         files.append(_file(value))
@@ -173,20 +185,32 @@ def _form(input: object) -> Content:
         return files[-1].name
 
     text = to_json(without_files(input, take), by_alias=True)
-    opening = f'{head}":input"\r\n\r\n{{"input":'.encode()
-    closing = b',"files":%b}\r\n' % to_json(places)
-    parts: list[bytes | _FilePart] = [opening + text + closing]
-    for number, file in enumerate(files):
-        shown = file.name.translate(_ESCAPES)
-        parts.append(
-            f'{head}"{number}"; filename="{shown}"\r\n'
-            f"Content-Type: {file.content_type}\r\n\r\n".encode()
-        )
-        parts.extend((file, b"\r\n"))
+    boundary = secrets.token_hex(16)
+    opening = b'%b":input"\r\n\r\n{"input":%b,"files":%b}\r\n' % (
+        _head(boundary),
+        text,
+        to_json(places),
+    )
+    return _multipart(boundary, opening, files)
+
+
+def _head(boundary: str) -> bytes:
+    return f"--{boundary}\r\nContent-Disposition: form-data; name=".encode()
+
+
+def _multipart(boundary: str, opening: bytes, fields: Sequence[bytes | FilePart]) -> Content:
+    """Return a body with a part for each of ``fields``, named by their numbers."""
+    parts: list[bytes | FilePart] = [opening]
+    for number, field_ in enumerate(fields):
+        about = f'"{number}"'
+        if isinstance(field_, FilePart):
+            about += f'; filename="{field_.name.translate(_ESCAPES)}"'
+            about += f"\r\nContent-Type: {field_.content_type}"
+        parts += [_head(boundary) + f"{about}\r\n\r\n".encode(), field_, b"\r\n"]
     parts.append(f"--{boundary}--\r\n".encode())
     return Content(
         content_type=f"multipart/form-data; boundary={boundary}",
         length=sum(len(part) if isinstance(part, bytes) else part.size for part in parts),
         parts=parts,
-        is_upload=True,
+        is_upload=any(isinstance(part, FilePart) for part in parts),
     )

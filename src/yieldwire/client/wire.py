@@ -37,9 +37,9 @@ INTERNAL: Final = 500
 
 NO_CONTENT: Final = 204
 
-MEMBERS: Final = frozenset({"status", "runs", "actions", "number"})
-"""A snapshot, a list, a manifest and an accepted message have one of these; another server's
-answer does not."""
+MEMBERS: Final = frozenset({"status", "runs", "actions", "number", "place"})
+"""A snapshot, a list, a manifest, an accepted message and a place for uploads have one of these;
+another server's answer does not."""
 
 UPLOAD_BYTES_PER_SECOND: Final = 8_000
 """How much of an upload was sent is not known, so it gets the time that it takes at this speed."""

@@ -82,11 +82,24 @@ _PAGE: Final = _object(
 _CANCELLED: Final = _object({"runId": _TEXT_OR_NULL, "status": _STATUS})
 _ANSWERED: Final = _object({"runId": _TEXT, "question": _TEXT, "number": _COUNT})
 _SENT: Final = _object({"runId": _TEXT, "number": _COUNT})
+_PLACE: Final = _object(
+    {
+        "place": _TEXT,
+        "uploads": {
+            "type": "array",
+            "items": _object({"method": _TEXT, "url": _TEXT, "headers": {"type": "object"}}),
+        },
+    }
+)
+_NEW_FILE: Final = _object({"sha256": _TEXT, "size": _COUNT, "contentType": _TEXT})
+_NEW_FILES: Final = _object({"files": {"type": "array", "items": _NEW_FILE}})
 _LINKED: Final = _object({"question": _QUESTION})
 _LINK_ANSWERED: Final = _object({"question": _TEXT})
 
 
-def _parameter(name: str, description: str, schema: Json, *, place: str = "query") -> Json:
+def _parameter(
+    name: str, description: str, schema: Json, *, place: str = "query"
+) -> dict[str, Json]:
     return {
         "name": name,
         "in": place,
@@ -134,6 +147,11 @@ _LINK: Final = _parameter("link", "What the action's link has signed.", _TEXT, p
 _KEY: Final = _parameter(
     "Idempotency-Key", "Makes a repeat of the request the same message.", _TEXT, place="header"
 )
+_ACTION: Final = _parameter("action", "The action's name.", _TEXT, place="path")
+_START_KEY: Final[Json] = {
+    **_parameter("Idempotency-Key", "The key of the start.", _TEXT, place="header"),
+    "required": True,
+}
 _FILTERS: Final = [
     _parameter("status", "Only runs with this status.", _STATUS),
     _parameter("action", "Only runs of this action.", _TEXT),
@@ -236,18 +254,26 @@ OPERATIONS: Final[Mapping[str, dict[str, Json]]] = {
             takes="The answer, which matches the question's `schema`.",
         ),
     },
+    "/{action}/uploads": {
+        "post": {
+            **_operation(
+                "reservePlace",
+                "Return requests that write the files of a start to the object store.",
+                _json(_PLACE, "The place, which the start names, and a request for each file."),
+                [_ACTION, _START_KEY],
+            ),
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _NEW_FILES}},
+            },
+        }
+    },
     "/{action}/cancel": {
         "post": _operation(
             "cancelStart",
             "Cancel the run that was started with a key; a later start with it is refused.",
             _json(_CANCELLED, "The run, or no `runId` if the key had started none."),
-            [
-                _parameter("action", "The action's name.", _TEXT, place="path"),
-                {
-                    **_parameter("Idempotency-Key", "The key of the start.", _TEXT, place="header"),
-                    "required": True,
-                },
-            ],
+            [_ACTION, _START_KEY],
         )
     },
 }

@@ -18,7 +18,8 @@ from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.starting import facts_of, stream_in
+from yieldwire.asgi.starting import stream_in
+from yieldwire.asgi.startrequest import facts_of
 from yieldwire.dialects.translation import (
     UNANSWERABLE,
     Counting,

@@ -36,12 +36,16 @@ class NewRun:
         self.record = record
         self.is_abandoned = False
         """Whether its caller was cancelled while the store was creating the run."""
+        self.is_repeated = False
+        """Whether its place for uploads has a run, which is then the one that it gets."""
         self._work, self._files = work, files
 
     @property
     def _described(self) -> Sequence[Upload]:
+        """The files that are not where they belong yet."""
         uploads = self._work.uploads
-        return () if uploads is None else list(uploads.described.values())
+        described = () if uploads is None else uploads.described.values()
+        return [upload for upload in described if not upload.is_kept]
 
     async def keep(self) -> None:
         """Write the files if they can outlive the process.

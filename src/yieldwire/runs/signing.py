@@ -1,12 +1,12 @@
-"""Signed links: what an application allows to everyone who has one, until it expires.
+"""Signed links, and places: what an application allows to everyone who has one, until it expires.
 
 A link holds what it allows, in the open, and a signature that only the application's secret can
 make: nothing is kept for it, and nothing in it can be changed.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from yieldwire.errors import Forbidden, MissingDependency, UsageError
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 SECRET_CHARACTERS: Final = 32
 """Minimum length of a secret: 128 bits if it is hexadecimal."""
 _SALT: Final = "yieldwire.link"
+_PLACE_SALT: Final = "yieldwire.place"
+"""So that a link cannot be used as a place."""
 _VERBS: Final[frozenset[str]] = frozenset({"read", "answer", "send", "cancel"})
 _INVALID: Final = "This link is not valid: it was changed, or comes from another application."
+
+_INVALID_PLACE: Final = (
+    "This place for uploads is not valid: it was changed, or comes from another application."
+)
 
 
 def _is_secret(value: object) -> bool:
@@ -76,7 +82,13 @@ class Signer:
 
     def __init__(self, secret: Secrets | None, url: PublicURL | None) -> None:
         self._url: Final = None if url is None else url.rstrip("/")
-        self._serializer = None if secret is None else _serializer_of(secret)
+        self._serializer = None if secret is None else _serializer_of(secret, _SALT)
+        self._places = None if secret is None else _serializer_of(secret, _PLACE_SALT)
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether there is a secret."""
+        return self._serializer is not None
 
     def answer_url(self, grant: Grant) -> str:
         """Return the URL of the page that answers a question, for somebody without an account.
@@ -123,14 +135,7 @@ class Signer:
         Raises:
             Forbidden: If this application has not signed it.
         """
-        if self._serializer is None:
-            raise Forbidden(_INVALID)
-        from itsdangerous import BadData  # noqa: PLC0415 - an extra
-
-        try:
-            told = self._serializer.loads(signed)
-        except BadData:
-            raise Forbidden(_INVALID) from None
+        told = _loaded(self._serializer, signed, _INVALID)
         return Grant(
             run_id=told["run"],
             verbs=frozenset(told["verbs"]),
@@ -139,8 +144,38 @@ class Signer:
             name=told.get("name"),
         )
 
+    def sign_place(self, told: Mapping[str, str | int]) -> str:
+        """Return what is said of a place for uploads, signed.
 
-def _serializer_of(secret: str | Sequence[str]) -> "URLSafeSerializer":
+        Raises:
+            UsageError: If the application has no secret.
+        """
+        if self._places is None:
+            raise UsageError(f"A place is signed with a secret: Actions(secret=...); {_HOW}.")
+        return str(self._places.dumps(told))
+
+    def read_place(self, signed: str) -> Mapping[str, Any]:
+        """Return what is said of a place.
+
+        Raises:
+            Forbidden: If this application has not signed it.
+        """
+        told: Mapping[str, Any] = _loaded(self._places, signed, _INVALID_PLACE)
+        return told
+
+
+def _loaded(serializer: "URLSafeSerializer | None", signed: str, fault: str) -> Any:  # noqa: ANN401 - JSON
+    if serializer is None:
+        raise Forbidden(fault)
+    from itsdangerous import BadData  # noqa: PLC0415 - an extra
+
+    try:
+        return serializer.loads(signed)
+    except BadData:
+        raise Forbidden(fault) from None
+
+
+def _serializer_of(secret: str | Sequence[str], salt: str) -> "URLSafeSerializer":
     try:
         from itsdangerous import URLSafeSerializer  # noqa: PLC0415 - an extra
     except ImportError as exc:
@@ -148,7 +183,7 @@ def _serializer_of(secret: str | Sequence[str]) -> "URLSafeSerializer":
     newest_first = [secret] if isinstance(secret, str) else list(secret)
     digest = {"digest_method": hashlib.sha256}
     # It signs with the last one.
-    return URLSafeSerializer(newest_first[::-1], salt=_SALT, signer_kwargs=digest)
+    return URLSafeSerializer(newest_first[::-1], salt=salt, signer_kwargs=digest)
 
 
 def verbs_of(verbs: Iterable[str]) -> frozenset[Verb]:

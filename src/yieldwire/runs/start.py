@@ -40,6 +40,7 @@ class StartRequest:
         detached: Whether the run continues without readers.
         tick: The scheduled time, if a schedule starts the run: there is one run for each.
         webhook: A URL that is told about the run, in addition to those that are declared.
+        place: The id of the run, if its files are in the place that was reserved with it.
         not_before: The time before which the run does not start, in seconds since the epoch.
         linger: The most seconds that the run can wait for a reader to come back, if its action
             says less than forever; ``None``: as the action says.
@@ -57,6 +58,7 @@ class StartRequest:
     detached: bool = False
     tick: float | None = None
     webhook: str | None = None
+    place: str | None = None
     not_before: float | None = None
     linger: float | None = None
     labels: Sequence[str] = ()

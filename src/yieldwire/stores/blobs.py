@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from yieldwire.stores.direct import DirectUploads
+
 MESSAGE_MARK: Final = "~"
 """Between the id of a run and the rest of the name of a message's files. No id has it."""
 _BLOCK_BYTES: Final = 1024 * 1024
@@ -102,6 +104,11 @@ class Blobs(Protocol):
     @property
     def settles_after(self) -> float | None:
         """How many seconds files must be old to be seized; ``None``: there is a lock instead."""
+        ...
+
+    @property
+    def direct(self) -> DirectUploads | None:
+        """Lets clients write files themselves, if that is possible here."""
         ...
 
     def of(self, name: str, /) -> RunBlobs:
@@ -204,6 +211,7 @@ class FolderBlobs:
     def __init__(self, folder: Path) -> None:
         self.folder: Final = folder
         self.settles_after: float | None = None
+        self.direct: DirectUploads | None = None
 
     def of(self, run_id: str) -> RunFolder:
         """Return the files of one run."""

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, cast
 from weakref import finalize
 
 from yieldwire.stores.blobs import MESSAGE_MARK
+from yieldwire.stores.direct import DirectUploads
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _IN_MEMORY: Final = 64 * 1024
@@ -23,6 +24,7 @@ class HeldBlobs:
 
     def __init__(self) -> None:
         self.settles_after: float | None = None
+        self.direct: DirectUploads | None = None
         self.held: Final[dict[str, dict[str, BinaryIO]]] = {}
         self.locked: Final[set[str]] = set()
         """Names that nobody can seize."""

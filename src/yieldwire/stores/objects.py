@@ -20,6 +20,8 @@ from typing import Any, BinaryIO, Final, cast
 from yieldwire.clock import Clock
 from yieldwire.errors import MissingDependency, UsageError
 from yieldwire.stores.blobs import MESSAGE_MARK
+from yieldwire.stores.direct import DirectUploads
+from yieldwire.stores.s3uploads import S3Uploads
 
 LEFT_AFTER: Final = 86_400.0
 """After how many seconds the objects of a run that no store has are left over."""
@@ -48,6 +50,7 @@ class ObjectBlobs:
         self.root: Final = root.rstrip("/")
         self.clock: Final = clock
         self.settles_after: float | None = LEFT_AFTER
+        self.direct: DirectUploads | None = None
 
     @classmethod
     def at(cls, url: str, clock: Clock) -> "ObjectBlobs":
@@ -58,18 +61,26 @@ class ObjectBlobs:
             UsageError: If there is no such kind of URL.
         """
         try:
+            from fsspec.config import conf  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
             from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra  # pyright: ignore[reportMissingTypeStubs]
         except ImportError as exc:
             raise MissingDependency("fsspec", "files", f"files={url!r}") from exc
         try:
             # Other processes change the listings, and settings can differ between stores.
-            filesystem, root = url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
+            options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+            is_s3 = url.startswith("s3://")
+            if is_s3:
+                configured = conf.get("s3", {}).get("config_kwargs", {})
+                options["config_kwargs"] = {**configured, **S3Uploads.CONFIG}
+            filesystem, root = url_to_fs(url, **options)
         except ImportError as exc:
             scheme = url.partition("://")[0]
             raise UsageError(f"files= names {scheme}://, which needs a package: {exc}") from exc
         except ValueError as exc:
             raise UsageError(f"files={url!r} cannot be used: {exc}") from exc
-        return cls(filesystem, root, clock)
+        blobs = cls(filesystem, root, clock)
+        blobs.direct = S3Uploads(blobs) if is_s3 else None
+        return blobs
 
     def of(self, name: str, /) -> "ObjectFiles":
         """Return the files of one run, or of one message."""
