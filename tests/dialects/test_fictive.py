@@ -1,7 +1,8 @@
 """A dialect that nobody speaks: its own path, envelope, bytes and errors, and nothing else edited.
 
 A parrot's client sends ``{"say": <action>, "to": <input>, "egg": <key>}`` and reads a line for each
-event: ``+`` and a chunk, ``.`` and how the run ended. A refusal is ``!`` and a code.
+event: ``+`` and a chunk, ``.`` and how the run ended. A refusal is ``!`` and a code. To hear the
+rest it sends ``{"again": <run>, "after": <lines>}``.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -39,6 +40,10 @@ class Parrot(Dialect):
 
     async def answer(self, call: ForeignCall) -> None:
         said = await call.json()
+        if isinstance(said, dict) and "again" in said:
+            run = await call.run(said["again"])
+            await call.stream(run, ParrotEncoder(), skip=said["after"])
+            return
         if not isinstance(said, dict) or "say" not in said:
             raise ParseError("A parrot says something.")
 

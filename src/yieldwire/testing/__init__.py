@@ -7,10 +7,15 @@ from yieldwire.testing.contract import StoreContract, StoreHarness
 
 if TYPE_CHECKING:
     from yieldwire.testing.client import connect
+    from yieldwire.testing.dialect import DialectContract, DialectHarness, ForeignRequest, Heard
     from yieldwire.testing.transport import StreamingTransport
 
 
 __all__ = [
+    "DialectContract",
+    "DialectHarness",
+    "ForeignRequest",
+    "Heard",
     "MovingClock",
     "StoreContract",
     "StoreHarness",
@@ -25,6 +30,10 @@ def __getattr__(name: str) -> object:
         from yieldwire.testing.client import connect  # noqa: PLC0415
 
         return connect
+    if name in {"DialectContract", "DialectHarness", "ForeignRequest", "Heard"}:
+        from yieldwire.testing import dialect  # noqa: PLC0415
+
+        return getattr(dialect, name)
     if name == "StreamingTransport":
         from yieldwire.testing.transport import StreamingTransport  # noqa: PLC0415
 

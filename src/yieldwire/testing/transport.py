@@ -145,6 +145,8 @@ def http_of(app: ASGIApp) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=StreamingTransport(app), base_url="http://localhost")
 
 
+BROKEN: Final = httpx2.RemoteProtocolError
+"""What reading a body raises if the application broke it off."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 

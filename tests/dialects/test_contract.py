@@ -1,0 +1,173 @@
+"""What every dialect guarantees, of each of them and of one that nobody speaks."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
+
+import pytest
+from pydantic_core import from_json, to_json
+from starlette.types import ASGIApp
+
+from tests.dialects.test_fictive import Parrot, ParrotEncoder
+from yieldwire import Actions
+from yieldwire.dialects import RSC, Dialect, NuxtActions, TanStackStart
+from yieldwire.dialects.nuxt import NuxtEncoder
+from yieldwire.dialects.rsc import RSCEncoder
+from yieldwire.dialects.seroval import Writer, unescape
+from yieldwire.dialects.tanstack import TanStackEncoder
+from yieldwire.errors import Json
+from yieldwire.log.chunks import text_of
+from yieldwire.testing import DialectContract, DialectHarness, ForeignRequest, Heard
+
+JSON: Final = {"content-type": "application/json"}
+
+
+class Harness:
+    """What the harnesses here have in common: a client that cannot come back."""
+
+    dialect: ClassVar[type[Dialect]]
+    stops_by_leaving: bool = True
+
+    def serve(self, actions: Actions) -> ASGIApp:
+        return self.dialect(actions)
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        return None
+
+
+class NuxtHarness(Harness):
+    dialect = NuxtActions
+    encoder = NuxtEncoder
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        headers = {**JSON, "accept": "text/event-stream"}
+        return ForeignRequest(path=f"/{action}", headers=headers, body=to_json(value))
+
+    def read(self, status: int, body: bytes) -> Heard:
+        text = ""
+        for line in body.decode("utf-8", "ignore").split("\n")[:-1]:
+            if not line.startswith("data:"):
+                continue
+            value = from_json(line.removeprefix("data: "))
+            if error := value.get("__actions_error"):
+                return Heard(text=text, end="error", code=error["code"])
+            if value.get("__actions_done"):
+                return Heard(text=text, end="done")
+            text += text_of(to_json(value)) or ""
+        return Heard(text=text, end=None if status == 200 else "error")
+
+
+class RSCHarness(Harness):
+    dialect = RSC
+    encoder = RSCEncoder
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
+
+    def read(self, status: int, body: bytes) -> Heard:
+        rows: dict[str, Any] = {}
+        for line in body.split(b"\n")[:-1]:
+            number, _, json = line.partition(b":")
+            rows[number.decode()] = from_json(json)
+        text, row = "", rows.get("0")
+        while row is not None:
+            if "error" in row:
+                return Heard(text=text, end="error", code=row["error"]["code"])
+            if "curr" in row or "diff" in row:
+                piece = row["diff"][1] if "diff" in row else row["curr"]
+                text += piece.removeprefix("$")
+            if "next" not in row:
+                return Heard(text=text, end="done")
+            row = rows.get(row["next"].removeprefix("$@"))
+        return Heard(text=text)
+
+
+class TanStackHarness(Harness):
+    dialect = TanStackStart
+    encoder = TanStackEncoder
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        document = {"t": Writer().write({"data": value}), "f": 127, "m": []}
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(document))
+
+    def read(self, status: int, body: bytes) -> Heard:
+        if body.startswith(b"{"):  # not framed: there is no stream
+            return _whole(body)
+        text = ""
+        for step in _frames(body):
+            if step["t"] == 32:
+                members = step["f"]["p"]
+                value = dict(zip(members["k"], members["v"], strict=True))
+                text += unescape(value["text"]["s"])
+            elif step["t"] == 33:
+                return Heard(text=text, end="error", code=_code(step["f"]))
+            elif step["t"] == 34:
+                return Heard(text=text, end="done")
+        return Heard(text=text)
+
+
+def _whole(body: bytes) -> Heard:
+    try:
+        node = from_json(body)
+    except ValueError:
+        return Heard()
+    (error,) = node["p"]["v"]
+    return Heard(end="error", code=_code(error))
+
+
+def _frames(body: bytes) -> Iterator[Any]:
+    while len(body) >= 9 and len(body) >= 9 + (size := int.from_bytes(body[5:9])):
+        yield from_json(body[9 : 9 + size])
+        body = body[9 + size :]
+
+
+def _code(error: Any) -> str:  # noqa: ANN401 - a node
+    members = dict(zip(error["p"]["k"], error["p"]["v"], strict=True))
+    code: str = members["code"]["s"]
+    return code
+
+
+class ParrotHarness(Harness):
+    dialect = Parrot
+    encoder = ParrotEncoder
+    stops_by_leaving = False
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        return ForeignRequest(body=to_json({"say": action, "to": value}))
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        return ForeignRequest(body=to_json({"again": run_id, "after": received.count(b"\n")}))
+
+    def read(self, status: int, body: bytes) -> Heard:
+        text = ""
+        for line in body.split(b"\n")[:-1]:
+            if line.startswith(b"+"):
+                text += text_of(line[1:]) or ""
+            elif line == b".done":
+                return Heard(text=text, end="done")
+            elif line:
+                return Heard(text=text, end="error", code=line[1:].decode())
+        return Heard(text=text, end=None if status == 200 else "error")
+
+
+class TestNuxt(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return NuxtHarness()
+
+
+class TestRSC(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return RSCHarness()
+
+
+class TestTanStack(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return TanStackHarness()
+
+
+class TestFictive(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return ParrotHarness()
