@@ -15,6 +15,7 @@ const svelte: Plugin = {
 const conditions = ["browser", "module", "import", "default"];
 
 const inBrowser = ["test/svelte.test.ts", "test/solid.test.ts"];
+const onSockets = ["test/websocket.test.ts"];
 const inPage = ["test/fetch.test.ts", "test/react.test.tsx", "test/vue.test.ts"];
 const page = "./test/support/dom.ts";
 
@@ -24,7 +25,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: "node", include: ["test/**/*.test.ts"], exclude: [...inPage, ...inBrowser] } },
+      { extends: true, test: { name: "node", include: ["test/**/*.test.ts"], exclude: [...inPage, ...inBrowser, ...onSockets] } },
+      // Node 20 has a WebSocket only if asked.
+      { extends: true, test: { name: "sockets", include: onSockets, execArgv: ["--experimental-websocket"] } },
       { extends: true, test: { name: "page", include: inPage, environment: page } },
       {
         extends: true,

@@ -173,6 +173,8 @@ async def test_ten_runs_at_once_leave_a_page_connections_for_everything_else(
     context: BrowserContext, server: ThreadServer, watched: Watched
 ) -> None:
     page = await tab(context, server)
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
 
     answered: Any = await page.evaluate(
         """async () => {
@@ -188,6 +190,7 @@ async def test_ten_runs_at_once_leave_a_page_connections_for_everything_else(
 
     assert answered == {"status": 200, "isGoing": True, "results": [30] * 10}
     assert watched.most <= 6
+    assert len(sockets) == 1  # for those that have no connection of their own
 
 
 async def test_tabs_that_follow_one_run_share_one_connection(

@@ -78,8 +78,11 @@ export type AnswerArguments<Asks = AnyAsks> = {
 /** What an action without `asks` asks for. */
 export type NoAsks = Record<never, never>;
 
-/** How an answer travels. `auto` streams, and polls if streams do not come through. */
-export type TransportName = "auto" | "sse" | "xhr" | "polling";
+/**
+ * How an answer travels. `auto` streams, over a WebSocket if there are too many streams for their connections, and polls if streams do not come through.
+ * `websocket` is one connection for all runs of a page, and `sse` where none can be opened.
+ */
+export type TransportName = "auto" | "sse" | "websocket" | "xhr" | "polling";
 
 /** The options of one call. */
 export interface CallOptions {

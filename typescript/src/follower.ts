@@ -82,6 +82,7 @@ export class Follower {
   #isMeant = false;
   #isRerouted = false;
   #mode: Mode = "stream";
+  #transport: TransportName | undefined;
   /** Whether the server set the wait. */
   #isAsked = false;
 
@@ -173,9 +174,10 @@ export class Follower {
 
   async #exchange(): Promise<number> {
     const { signal } = this.#link;
-    this.#mode = this.#around.transport === "polling" ? "paced" : "stream";
+    const { transport, route, wire, maxStreams } = this.#around;
     // What it takes is released when the link's signal is aborted.
-    if (this.#around.transport === "auto") this.#mode = this.#around.route.choose(this.#nowMs, !(await takeStream(this.#around.wire.base, this.#around.maxStreams, signal)));
+    this.#transport = transport === "auto" ? await takeStream(wire.base, maxStreams, signal) : transport;
+    this.#mode = transport === "auto" ? route.choose(this.#nowMs, !this.#transport) : transport === "polling" ? "paced" : "stream";
     if (signal.aborted) return 0; // another exchange has started
     return this.#run.id === undefined ? this.#begin() : this.#resume();
   }
@@ -218,7 +220,7 @@ export class Follower {
     const streams = this.#isWanted && this.#mode === "stream";
     const send = async (): Promise<Answer> => {
       // An upload cannot be sent again to learn an id that a proxy holds back, so it is answered at once.
-      const answer = await start.send(this.#around, streams && start.isSmall, this.#link.signal);
+      const answer = await start.send({ ...this.#around, transport: this.#transport }, streams && start.isSmall, this.#link.signal);
       const id = answer.header("Run-Id");
       if (id) {
         this.connection.met();
@@ -234,7 +236,7 @@ export class Follower {
     const polling = this.#mode === "stream" ? undefined : await loadPolling();
     if (polling) return polling.poll(this.#run, this.#mode === "held", (query) => this.#read(signal, query), () => this.#heard(), () => this.#nowMs);
     const headers = { Accept: EVENT_STREAM, "Last-Event-ID": this.#run.cursor ?? "" };
-    const request = { path: `${this.#path}/events`, headers, signal, transport: this.#around.transport };
+    const request = { path: `${this.#path}/events`, headers, signal, transport: this.#transport };
     return this.#stream(() => this.#around.wire.send(request));
   }
 

@@ -1,13 +1,17 @@
 /** Limits the streams to one origin: over all tabs if the browser has Web Locks, otherwise in this page. */
 
+import type { TransportName } from "./contract.js";
+
 /** The places that this page has taken without Web Locks. */
 const taken = new Set<string>();
 
-/** Take one of `limit` places until the signal is aborted; returns whether one was free. */
-export async function takePlace(origin: string, limit: number, signal: AbortSignal): Promise<boolean> {
+/** Take one of `limit` places until the signal is aborted; returns how the stream travels: "auto" if one was free, else over a WebSocket if there is one. */
+export async function takePlace(base: string, origin: string, limit: number, signal: AbortSignal): Promise<TransportName | undefined> {
   let isTaken = false;
   for (let number = 0; number < limit && !isTaken; number++) isTaken = await take(`yieldwire ${origin} ${number}`, signal);
-  return isTaken;
+  if (isTaken) return "auto";
+  const { hasSocket } = await import("./transports/websocket.js");
+  return (await hasSocket(base)) ? "websocket" : undefined;
 }
 
 /** Take this place, unless it is taken. The browser releases the places of a closed tab. */

@@ -13,7 +13,7 @@ export interface Start {
   /** How much longer than usual its answer can take. */
   readonly uploadMs: number;
   /** Send it. Unless it `streams` it is answered at once, with only the run's id. */
-  send(around: { readonly wire: Wire; readonly transport: TransportName }, streams: boolean, signal: AbortSignal): Promise<Answer>;
+  send(around: { readonly wire: Wire; readonly transport: TransportName | undefined }, streams: boolean, signal: AbortSignal): Promise<Answer>;
   /**
    * Cancel the run by its key, because its id is not known: if it has started it is stopped, otherwise it never starts.
    * Resolves when the server was told, or when the first try has failed. The caller can find the run of its own key again, so that is cancelled only if it `isStopped`.

@@ -1,17 +1,19 @@
+import type { TransportName } from "./contract.js";
+
 /** How many connections are held open. Over HTTP/1.1 a browser opens six to an origin, for all tabs together, and the seventh request of any kind waits. */
 
 /** Two of six stay free, for polls and for the page's other requests. */
 const LIMIT = 4;
 
-/** Whether there is a place for one more stream to an origin, which is then taken until the signal is aborted. */
-export async function takeStream({ href }: URL, maxStreams: number | undefined, signal: AbortSignal): Promise<boolean> {
+/** How one more stream can travel: at a place of its own, taken until the signal is aborted, or over a WebSocket; undefined if it cannot. */
+export async function takeStream({ href }: URL, maxStreams: number | undefined, signal: AbortSignal): Promise<TransportName | undefined> {
   const origin = href.split("/", 3).join("/"); // React Native's URL has no `origin` before 0.80
   const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Infinity);
-  if (limit === Infinity) return true;
+  if (limit === Infinity) return "auto";
   try {
-    return await (await import("./place.js")).takePlace(origin, limit, signal); // over HTTP/2 nobody needs it
+    return await (await import("./place.js")).takePlace(href, origin, limit, signal); // over HTTP/2 nobody needs it
   } catch {
-    return true; // it cannot be loaded: the stream itself will show whether the server can be reached
+    return "auto"; // it cannot be loaded: the stream itself will show whether the server can be reached
   }
 }
 

@@ -114,10 +114,10 @@ export class Wire {
     const headers = await this.#headers(request, isRefused);
     const order = { ...request, method, headers, url: this.base.href + request.path, credentials: this.#options.credentials };
     try {
-      const isWanted = transport === "xhr" || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
+      const isWanted = /^[wx]/.test(transport as string) || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
       let carrier = this.#fetch;
       // Rarely needed, so it is loaded on demand. If a deploy has removed the file, an upload is sent without progress.
-      if (isWanted && globalThis.XMLHttpRequest) carrier = (await import("./transports/xhr.js").catch(() => undefined))?.byXHR ?? carrier;
+      if (isWanted) carrier = await import("./transports/carriers.js").then((it) => it.carrierFor(transport, this.base.href, carrier)).catch(() => carrier);
       if (signal?.aborted) throw signal.reason; // not every fetch supports signals
       request.starts?.();
       return await carrier(order);

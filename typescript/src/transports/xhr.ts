@@ -1,4 +1,5 @@
 import type { Answer, Carrier, Order } from "./carrier.js";
+import { Changes } from "./changes.js";
 
 /** An answer's text is kept in memory as a whole, so a longer one is aborted; its run is resumed at the same place. */
 const LONGEST = 16 * 1024 * 1024;
@@ -60,30 +61,5 @@ async function* piecesOf(xhr: XMLHttpRequest, changes: Changes): AsyncGenerator<
     }
   } finally {
     xhr.abort();
-  }
-}
-
-/** A signal that there is more to read, or that the end is reached; failures throw at the waiting reader. */
-class Changes {
-  hasEnded = false;
-  #failure: Error | undefined;
-  #isNew = false;
-  #wake: (() => void) | undefined;
-
-  note(): void {
-    this.#isNew = true;
-    this.#wake?.();
-  }
-
-  end(failure?: Error): void {
-    this.hasEnded = true;
-    this.#failure ??= failure;
-    this.note();
-  }
-
-  async next(): Promise<void> {
-    if (!this.#isNew) await new Promise<void>((resolve) => (this.#wake = resolve));
-    this.#isNew = false;
-    if (this.#failure) throw this.#failure;
   }
 }
