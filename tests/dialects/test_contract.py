@@ -9,11 +9,21 @@ from starlette.types import ASGIApp
 
 from tests.dialects.test_fictive import Parrot, ParrotEncoder
 from yieldwire import Actions
-from yieldwire.dialects import RSC, Dialect, NuxtActions, TanStackStart
+from yieldwire.dialects import (
+    AISDK,
+    RSC,
+    AILegacy,
+    Dialect,
+    DialectEncoder,
+    NuxtActions,
+    TanStackStart,
+)
+from yieldwire.dialects.ailegacy import AILegacyEncoder
 from yieldwire.dialects.nuxt import NuxtEncoder
 from yieldwire.dialects.rsc import RSCEncoder
 from yieldwire.dialects.seroval import Writer, unescape
 from yieldwire.dialects.tanstack import TanStackEncoder
+from yieldwire.dialects.uistream import UIStreamEncoder
 from yieldwire.errors import Json
 from yieldwire.log.chunks import text_of
 from yieldwire.testing import DialectContract, DialectHarness, ForeignRequest, Heard
@@ -171,3 +181,86 @@ class TestFictive(DialectContract):
     @pytest.fixture
     def harness(self) -> DialectHarness:
         return ParrotHarness()
+
+
+class AISDKHarness(Harness):
+    dialect = AISDK
+
+    def encoder(self) -> DialectEncoder:
+        return UIStreamEncoder(7)
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
+
+    def read(self, status: int, body: bytes) -> Heard:
+        text = ""
+        for frame in _parts_of(body):
+            if frame["type"] == "text-delta":
+                text += frame["delta"]
+            elif frame["type"] in {"error", "abort"}:
+                return Heard(text=text, end="error")
+            elif frame["type"] == "finish":
+                return Heard(text=text, end="done")
+        return Heard(text=text, end=None if status == 200 else "error")
+
+
+class ResumableAISDKHarness(AISDKHarness):
+    stops_by_leaving = False
+
+    def __init__(self) -> None:
+        self._action = ""
+
+    def serve(self, actions: Actions) -> ASGIApp:
+        return AISDK(actions, resumable=True)
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        self._action = action
+        return super().start(action, value)
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        index = len(_parts_of(received))
+        path = f"/{self._action or 'say'}/{run_id}/stream?startIndex={index}"
+        return ForeignRequest(method="GET", path=path)
+
+
+def _parts_of(body: bytes) -> list[Any]:
+    frames = body.split(b"\n\n")[:-1]
+    return [
+        from_json(each.removeprefix(b"data: ")) for each in frames if each.startswith(b"data: {")
+    ]
+
+
+class AILegacyHarness(Harness):
+    dialect = AILegacy
+    encoder = AILegacyEncoder
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
+
+    def read(self, status: int, body: bytes) -> Heard:
+        text = ""
+        for line in body.split(b"\n")[:-1]:
+            code, _, value = line.partition(b":")
+            if code == b"0":
+                text += from_json(value)
+            elif code in {b"3", b"d"}:
+                return Heard(text=text, end="error" if code == b"3" else "done")
+        return Heard(text=text, end=None if status == 200 else "error")
+
+
+class TestAISDK(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return AISDKHarness()
+
+
+class TestResumableAISDK(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return ResumableAISDKHarness()
+
+
+class TestAILegacy(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return AILegacyHarness()

@@ -1,9 +1,11 @@
 // Runs every case of one client, and prints what each observed: `node drive.mjs <client> <url>`.
+// A client of several versions is followed by a colon and one of them.
 //
 // A client is a module that exports `cases(url)`: functions by name, each of which returns what a
 // person who uses the client would see. They run at the same time, in one process.
 
-const [client, url] = process.argv.slice(2);
+const [wanted, url] = process.argv.slice(2);
+const [client, version] = wanted.split(":");
 const CASE_MS = 20_000;
 
 function late(name) {
@@ -21,5 +23,5 @@ async function observe([name, run]) {
 }
 
 const { cases } = await import(new URL(`${client}.mjs`, import.meta.url));
-const observed = await Promise.all(Object.entries(await cases(url)).map(observe));
+const observed = await Promise.all(Object.entries(await cases(url, version)).map(observe));
 process.stdout.write(JSON.stringify(Object.fromEntries(observed)), () => process.exit(0));

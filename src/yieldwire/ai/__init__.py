@@ -26,6 +26,7 @@ from yieldwire.ai.chunks import (
     Usage,
 )
 from yieldwire.ai.failure import ModelFailed
+from yieldwire.ai.uimessage import UIMessage
 
 __all__ = [
     "Approval",
@@ -46,6 +47,7 @@ __all__ = [
     "ToolError",
     "ToolInput",
     "ToolOutput",
+    "UIMessage",
     "Usage",
     "approve",
 ]

@@ -1,5 +1,8 @@
 """Dialects: clients of other systems call the same actions, unmodified."""
 
+from yieldwire.dialects.ailegacy import AILegacy
+from yieldwire.dialects.aisdk import AISDK
+from yieldwire.dialects.aitext import AIText
 from yieldwire.dialects.call import ForeignCall, Head, Reply, RunOutcome
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.nuxt import NuxtActions
@@ -8,7 +11,10 @@ from yieldwire.dialects.tanstack import TanStackStart
 from yieldwire.dialects.translation import DialectEncoder
 
 __all__ = [
+    "AISDK",
     "RSC",
+    "AILegacy",
+    "AIText",
     "Dialect",
     "DialectEncoder",
     "ForeignCall",

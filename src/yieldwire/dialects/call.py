@@ -31,6 +31,7 @@ from yieldwire.errors import CallError, ErrorObject, Json, ParseError, UsageErro
 from yieldwire.log.cursor import check_within
 from yieldwire.log.events import EventType
 from yieldwire.log.message import Message
+from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Verb, distinct_labels
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
@@ -229,6 +230,10 @@ class ForeignCall:
         query = Query(owner=self.caller.owner, action=action.name, label=label, limit=1)
         runs = await self._site.app.find(query)
         return runs[0] if runs else None
+
+    async def questions(self, run: RunRecord) -> Questions:
+        """Return the questions of a run: those that are open, and the names of all."""
+        return (await self._site.app.fold(run.id)).questions
 
     async def answer(self, run_id: str, question: str, value: Json) -> Message:
         """Answer a question of a run. Raises what `App.answer` does."""

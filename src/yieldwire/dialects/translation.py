@@ -45,6 +45,10 @@ class DialectEncoder(ABC):
     """Whether the format can tell an error after its start. If it cannot, the connection of a run
     that did not complete is broken off, so that nobody mistakes the end for success."""
 
+    is_paused: bool = False
+    """Set by `question`: the response ends after its frames, because the client answers in another
+    request, which is answered with the rest."""
+
     def begin(self, run_id: str) -> Iterable[bytes]:
         """Return the frames before the first event."""
         return ()
@@ -146,6 +150,10 @@ class Translation:
             except Exception as exc:  # noqa: BLE001 - the encoder's; the client is told an id
                 frames = self._fault(event, exc)
             sent.append(self._new(frames, event.seq))
+            if self._encoder.is_paused:
+                self._is_over = True
+                sent.append(self._encoder.closing)
+                self._leave()
         if len(self._questions) and block.last > self._after:
             self._ask()
         if block.end is not None and not self._is_over:
