@@ -333,8 +333,8 @@ async def test_a_schedule_without_an_engine_is_refused_at_the_opening() -> None:
     ("options", "told"),
     [
         ({"schedule": "* * * * *"}, r"declare it with @actions.action\(queue=\.\.\.\)"),
-        ({"queue": "slow", "schedule": "hourly"}, "is not five fields as cron has them"),
-        ({"queue": "slow", "schedule": "0 0 * * * *"}, "is not five fields as cron has them"),
+        ({"queue": "slow", "schedule": "hourly"}, "is not a time as cron has it"),
+        ({"queue": "slow", "schedule": "0 0 * * * *"}, "is not a time as cron has it"),
         ({"queue": "slow", "schedule": "0 0 * * *"}, "give a default to: year"),
     ],
     ids=str,

@@ -29,6 +29,7 @@ from yieldwire import (
     Use,
 )
 from yieldwire.client import AsyncClient, Client, Patience
+from yieldwire.executors.docket import Docket
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.redis import RedisStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -87,6 +88,10 @@ async def hides_a_resource(pools: list[Annotated[str, Use(pool)]]) -> None: ...
 
 async def answers_once() -> str:
     return "42"
+
+
+async def refund(order: int) -> AsyncIterator[Text]:
+    yield Text(str(order))
 
 
 async def pay(amount: int = 1) -> AsyncIterator[Text]:
@@ -321,6 +326,11 @@ OPTIONS: Final[dict[str, Callable[[], object]]] = {
     "`retries=-2`": declared(pay, retries=-2),
     "`retries=True`": declared(pay, retries=True),
     "`concurrency=0`": declared(pay, concurrency=0),
+    '`schedule="hourly"`': declared(pay, queue="night", schedule="hourly"),
+    '`schedule="0 2 * * *"` without a queue': declared(pay, schedule="0 2 * * *"),
+    '`schedule="0 2 * * *"` with a parameter that has no default': declared(
+        refund, queue="night", schedule="0 2 * * *"
+    ),
     '`labels="import"`': declared(pay, labels="import"),
     "`guards=guard`": declared(pay, guards=guard),
     "`guards=[blocking]`, a `def`": declared(pay, guards=[blocking]),
@@ -374,6 +384,7 @@ SETTINGS: Final[dict[str, Callable[[], object]]] = {
     '`SQLiteStore("sqlite:///runs.db")`': made(SQLiteStore, "sqlite:///runs.db"),
     '`SQLiteStore(":memory:")`': made(SQLiteStore, ":memory:"),
     '`RedisStore("localhost:6379")`': made(RedisStore, "localhost:6379"),
+    '`Docket("localhost:6379")`': made(Docket, "localhost:6379"),
     '`SQLiteStore("runs.db", synchronous="full")`': made(
         SQLiteStore, "runs.db", synchronous="full"
     ),

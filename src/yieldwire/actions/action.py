@@ -70,7 +70,7 @@ Times: TypeAlias = Annotated[
     str,
     Rule(
         lambda value: isinstance(value, str) and len(value.split()) == 5,  # noqa: PLR2004 - as cron's
-        "five fields as cron has them: minute, hour, day, month and weekday, such as '*/5 * * * *'",
+        "a time as cron has it, in five fields such as '*/5 * * * *'",
     ),
 ]
 Errors: TypeAlias = Annotated[Sequence[type[ActionError] | str], each(ANYTHING, "errors")]

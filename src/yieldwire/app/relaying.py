@@ -76,7 +76,7 @@ class Relay:
         """Tell the engine when runs of an action start by themselves, if they do.
 
         Raises:
-            UsageError: If the engine does not understand the times.
+            InvalidAction: If the engine does not understand the times.
         """
         options = action.options
         if options.schedule is not None and options.queue is not None:

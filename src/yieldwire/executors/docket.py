@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Annotated, Final
 
-from yieldwire.errors import MissingDependency, UsageError
+from yieldwire.errors import InvalidAction, MissingDependency, UsageError
 from yieldwire.executors.engine import CLAIM_WITHIN, Jobs, Schedule, key_of
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, SomeSeconds, settings
@@ -24,7 +24,7 @@ except ImportError as exc:
 EXECUTE: Final = "execute_run"
 START: Final = "start_scheduled_run"
 AGAIN_AFTER: Final = timedelta(seconds=1)
-"""How soon something is delivered again that a process could not begin with."""
+"""How soon a server that is away is tried again, or what a process could not begin with."""
 NO_RESULTS: Final = timedelta(0)
 
 _SCHEME: Final = re.compile(r"(redis|valkey)s?(\+cluster|\+sentinel)?://.|unix://")
@@ -76,20 +76,20 @@ class Docket:
             UsageError: If it belongs to another application.
         """
         if hasattr(self, "_jobs"):
-            raise UsageError("This Docket belongs to another application: write another one.")
+            raise UsageError("Docket: it belongs to another application; write another one.")
         self._jobs = jobs
 
     def schedule(self, schedule: Schedule, /) -> None:
         """Start runs of an action at the times of ``schedule``.
 
         Raises:
-            UsageError: If docket does not understand the times.
+            InvalidAction: If docket does not understand the times.
         """
         try:
             docket.Cron(schedule.cron)
         except Exception as exc:
-            raise UsageError(
-                f"{schedule.action}: docket does not understand schedule={schedule.cron!r}: {exc}"
+            raise InvalidAction(
+                f"{schedule.action}: docket does not understand schedule={schedule.cron!r}: {exc}."
             ) from exc
         self._schedules.append(schedule)
 
@@ -112,7 +112,10 @@ class Docket:
             for queue in queues:
                 jobs = await self._docket(queue)
                 worker = docket.Worker(
-                    jobs, concurrency=concurrency, redelivery_timeout=self._lost_after
+                    jobs,
+                    concurrency=concurrency,
+                    redelivery_timeout=self._lost_after,
+                    reconnection_delay=AGAIN_AFTER,
                 )
                 group.create_task(_run(worker))
 

@@ -85,7 +85,7 @@ class Engine(Protocol):
         Called when the action is declared.
 
         Raises:
-            UsageError: If the engine does not understand the times.
+            InvalidAction: If the engine does not understand the times.
         """
         ...
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Final
 
-from yieldwire.errors import MissingDependency, UsageError
+from yieldwire.errors import InvalidAction, MissingDependency, UsageError
 from yieldwire.executors.engine import AGAIN, CLAIM_WITHIN, Jobs, Schedule, key_of
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import SomeSeconds, instance, settings
@@ -62,7 +62,7 @@ class Procrastinate:
         """
         if EXECUTE in self._app.tasks:
             raise UsageError(
-                "This procrastinate application belongs to another application: write another one."
+                "Procrastinate: its App belongs to another application; write another one."
             )
 
         async def execute_run(run_id: str) -> None:
@@ -79,7 +79,7 @@ class Procrastinate:
         """Start runs of an action at the times of ``schedule``.
 
         Raises:
-            UsageError: If procrastinate does not understand the times.
+            InvalidAction: If procrastinate does not understand the times.
         """
         options = ConfigureTaskOptions(
             queue=schedule.queue, task_kwargs={"action": schedule.action}
@@ -88,9 +88,9 @@ class Procrastinate:
         try:
             _ = register(task, schedule.cron, schedule.action, options).croniter
         except ValueError as exc:
-            raise UsageError(
+            raise InvalidAction(
                 f"{schedule.action}: procrastinate does not understand "
-                f"schedule={schedule.cron!r}: {exc}"
+                f"schedule={schedule.cron!r}: {exc}."
             ) from exc
 
     @asynccontextmanager
