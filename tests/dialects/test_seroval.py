@@ -1,7 +1,7 @@
 """JSON as nodes of seroval, and back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yieldwire.dialects.seroval import MAX_NODES, Writer, escape, read, unescape
@@ -13,6 +13,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(value=values)
 def test_what_is_written_is_read_again(value: Json) -> None:
     assert read({"t": Writer().write(value), "f": 127, "m": []}) == value

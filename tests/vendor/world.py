@@ -98,7 +98,7 @@ async def echo(value: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - JSON
 async def pause() -> AsyncIterator[Text]:
     """Be idle for so long that the stream needs keepalives."""
     yield Text("before ")
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.1)
     yield Text("after")
 
 
@@ -109,7 +109,7 @@ async def work(total: int = 2) -> AsyncIterator[Progress]:
 
 def new_actions() -> Actions:
     """Return the application: an action of each kind that the clients differ in."""
-    actions = Actions(timing=Timing(sweep_every=0.05, keepalive=0.1, grace=0.0))
+    actions = Actions(timing=Timing(sweep_every=0.05, keepalive=1.0, grace=0.0))
     for function in (
         count,
         say,

@@ -16,6 +16,7 @@ from yieldwire.log.run import Status
 from yieldwire.stores import Query
 from yieldwire.testing.dialect.harness import (
     BODY_BYTES,
+    IDLE_TIMING,
     RUN,
     SOON,
     TIMING,
@@ -64,7 +65,7 @@ class DialectContract:
 
     async def test_keepalives_mean_nothing(self, harness: DialectHarness) -> None:
         """Keepalives change nothing that the client hears."""
-        async with served(harness) as site:
+        async with served(harness, IDLE_TIMING) as site:
             heard, _ = await site.call("pause")
 
         assert (heard.text, heard.end) == ("before after", "done")

@@ -21,7 +21,9 @@ from yieldwire.log.chunks import Text
 from yieldwire.log.events import Block, EventType
 from yieldwire.testing.transport import BROKEN, http_of
 
-TIMING: Final = Timing(head_wait=0.05, keepalive=0.02, sweep_every=0.02, grace=0.0)
+TIMING: Final = Timing(head_wait=0.05, sweep_every=0.02, grace=0.0)
+IDLE_TIMING: Final = Timing(head_wait=0.05, keepalive=0.02, sweep_every=3600.0, grace=0.0)
+"""For a test that needs keepalives."""
 BODY_BYTES: Final = 4096
 """The most bytes of a request's body in the tests."""
 SOON: Final = 30.0
@@ -86,9 +88,9 @@ class DialectHarness(Protocol):
 class ForeignWorld:
     """The actions of the contract, and what happens in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, timing: Timing) -> None:
         self.actions: Final = Actions(
-            identify=_identify, timing=TIMING, request_limits=RequestLimits(json_bytes=BODY_BYTES)
+            identify=_identify, timing=timing, request_limits=RequestLimits(json_bytes=BODY_BYTES)
         )
         self.stopped: Final[defaultdict[str, asyncio.Event]] = defaultdict(asyncio.Event)
         for function in (self.say, self.pause, self.hang, self.refuse, self.fail):
@@ -105,7 +107,7 @@ class ForeignWorld:
     async def pause(self) -> AsyncIterator[Text]:
         """Be idle for several keepalives."""
         yield Text("before ")
-        await asyncio.sleep(5 * TIMING.keepalive)
+        await asyncio.sleep(5 * IDLE_TIMING.keepalive)
         yield Text("after")
 
     async def hang(self, key: str) -> AsyncIterator[Text]:
@@ -198,9 +200,11 @@ class ForeignSite:
 
 
 @asynccontextmanager
-async def served(harness: DialectHarness) -> AsyncGenerator[ForeignSite, None]:
+async def served(
+    harness: DialectHarness, timing: Timing = TIMING
+) -> AsyncGenerator[ForeignSite, None]:
     """Serve the dialect of a harness over a new application."""
-    world = ForeignWorld()
+    world = ForeignWorld(timing)
     async with world.actions.lifespan(), http_of(harness.serve(world.actions)) as http:
         yield ForeignSite(harness, world, http)
 
