@@ -16,6 +16,8 @@ T = TypeVar("T", bound=Callable[..., object])
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
 PAGE: Final = ROOT / "docs" / "reference" / "clients.md"
+BROWSERS: Final = ("tests.browser.test_ai_sdk",)
+"""The tests that need a browser."""
 _START, _END = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
 
 _proved: Final[dict[str, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(list))
@@ -51,13 +53,16 @@ def versions() -> dict[str, str]:
 
 
 def matrix() -> str:
-    """Return the matrix as Markdown, of every test in this folder."""
+    """Return the matrix as Markdown, of every test in this folder, and of those with a browser."""
     for file in sorted(HERE.glob("test_*.py")):
         importlib.import_module(f"tests.vendor.{file.stem}")
+    for name in BROWSERS:
+        importlib.import_module(name)
     known = versions()
     lines = ["| Client | Feature | Proved by |", "| --- | --- | --- |"]
     for package, features in sorted(_proved.items()):
-        for feature, tests in features.items():
+        # By file, because pytest imports the files in an order of its own.
+        for feature, tests in sorted(features.items(), key=lambda each: each[1][0].split("::")[0]):
             places = ", ".join(f"`{each}`" for each in tests)
             lines.append(f"| {known[package]} | {feature} | {places} |")
     return "\n".join(["", *lines, "", ""])
