@@ -1,7 +1,7 @@
 """Runs of queues reach workers by an engine, which can lose, repeat and refuse what it is given."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -67,6 +67,12 @@ class LineEngine:
             await self.jobs.execute(await self.wire.ids.get())
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while not holds():  # noqa: ASYNC110 - what it asks has no event
+            await asyncio.sleep(0.001)
+
+
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yieldwire.app.relaying.FIRST_PAUSE", 0.01)
@@ -82,12 +88,18 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 class Site:
     """A web process and a worker, which execute ``greet``."""
 
-    def __init__(self, folder: Path, wire: Wire, claim_within: float = 60.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wire: Wire,
+        claim_within: float = 60.0,
+        engine: type[LineEngine] = LineEngine,
+    ) -> None:
         self.wire = wire
         self.web, self.worker = [
             App(
                 store=SQLiteStore(folder / "runs.db"),
-                executor=LineEngine(wire, claim_within),
+                executor=engine(wire, claim_within),
                 timing=QUIET,
             )
             for _ in range(2)
@@ -206,6 +218,30 @@ async def test_an_engine_that_is_away_is_tried_again(
 
     assert await site.greeting() == "Hello, Ada!"
     assert f"{what} is out of reach" in caplog.text
+
+
+async def test_a_close_lets_the_engine_end_by_itself(tmp_path: Path) -> None:
+    said, gate = list[str](), asyncio.Event()
+
+    class Polite(LineEngine):
+        async def work(self, queues: Collection[str], concurrency: int, /) -> None:
+            try:
+                said.append("works")
+                await asyncio.Event().wait()
+            finally:
+                said.append("stops")
+                await gate.wait()
+                said.append("has stopped")
+
+    site = Site(tmp_path, Wire(), engine=Polite)
+    await site.worker.open()
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        await until(lambda: said == ["works"])
+        group.create_task(site.worker.close())
+        await until(lambda: said == ["works", "stops"])
+        gate.set()
+
+    assert said == ["works", "stops", "has stopped"]
 
 
 async def test_an_engine_needs_a_store_that_its_workers_reach() -> None:
