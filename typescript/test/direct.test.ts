@@ -122,6 +122,73 @@ describe("files of a large input", () => {
   });
 });
 
+describe("where there is XMLHttpRequest", () => {
+  /** What the page sends with it. Each is answered with one of `statuses`; without one it hangs. */
+  function stub(statuses: number[]) {
+    const sent: { order: string; headers: Record<string, string>; body: unknown }[] = [];
+    class XHR extends EventTarget {
+      readonly upload = new EventTarget();
+      readonly headers: Record<string, string> = {};
+      order = "";
+      status = 0;
+      open(method: string, url: string): void {
+        this.order = `${method} ${url}`;
+      }
+      setRequestHeader(name: string, value: string): void {
+        this.headers[name] = value;
+      }
+      abort(): void {
+        this.dispatchEvent(new Event("loadend"));
+      }
+      send(body: Blob): void {
+        sent.push({ order: this.order, headers: this.headers, body });
+        const status = statuses.shift();
+        if (status === undefined) return;
+        this.upload.dispatchEvent(Object.assign(new Event("progress"), { loaded: body.size / 2 }));
+        this.status = status;
+        queueMicrotask(() => this.dispatchEvent(new Event("loadend")));
+      }
+    }
+    vi.stubGlobal("XMLHttpRequest", XHR);
+    return sent;
+  }
+
+  test("the page hears how much of the files was sent", async () => {
+    const sent = stub([200]);
+    const around = server();
+    const reports: [number, number][] = [];
+
+    await call(around, { file: HELLO }, { onUpload: (...report: [number, number]) => reports.push(report) });
+
+    expect(sent).toEqual([{ order: `PUT http://bucket/${HASH}`, headers: { "content-type": "text/csv", "x-hash": HASH }, body: HELLO }]);
+    expect(reports).toEqual([[2.5, 5], [5, 5]]);
+    expect(around.seen.at(-1)?.headers.get("Upload-Place")).toBe("p1");
+  });
+
+  test("an upload that is refused there is sent with the start", async () => {
+    stub([403]);
+    const around = server();
+
+    await call(around, { file: HELLO });
+
+    expect(around.start(around.seen.at(-1)?.body)[1]).toEqual(["0", HELLO]);
+  });
+
+  test("an upload in progress is aborted", async () => {
+    const sent = stub([]);
+    const link = new AbortController();
+    const body = new FormData();
+    body.append(":input", "{}");
+    body.append("0", HELLO);
+
+    const starting = directUploads({ fromBytes: 1, fetch: server().fetch })(START, { method: "POST", body, signal: link.signal });
+    await vi.waitUntil(() => sent.length);
+    link.abort(new Error("left"));
+
+    await expect(starting).rejects.toThrow("left");
+  });
+});
+
 test("a server that offers no place is asked once", async () => {
   const around = server({ uploads: [404] });
   const fetch = directUploads({ fromBytes: 1, fetch: around.fetch });
