@@ -20,7 +20,7 @@ HELLO = {"id": "u", "role": "user", "parts": [{"type": "text", "text": "hello"}]
 CALL = ToolCall("c1", "delete", {})
 
 
-def ai_world(**settings: Any) -> Actions:  # noqa: ANN401 - the dialect's own
+def ai_world() -> Actions:
     actions = world()
 
     @actions.action(asks=Approval)
@@ -36,7 +36,7 @@ def ai_world(**settings: Any) -> Actions:  # noqa: ANN401 - the dialect's own
             yield Text(prompt)
         yield Result(3)
 
-    actions.mount(AISDK(version=6, resumable=True, **settings))
+    actions.mount(AISDK(version=6, resumable=True))
     return actions
 
 

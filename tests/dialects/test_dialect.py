@@ -7,7 +7,8 @@ from tests.support.calls import post, send, stream
 from tests.support.world import ALICE, WHOLE, opened, world
 from yieldwire import Actions
 from yieldwire.asgi import BoundAction
-from yieldwire.errors import UsageError
+from yieldwire.dialects import ForeignCall, Reply
+from yieldwire.errors import Json, UsageError
 
 
 def test_an_action_is_an_attribute_of_its_application() -> None:
@@ -64,3 +65,34 @@ async def test_a_client_of_one_action_reaches_no_other() -> None:
 
     assert heard.body == b'+{"type":"text","text":"hello"}\n.done\n'
     assert native.status == 200
+
+
+class Patient(Parrot):
+    """Starts a run, reads nothing of it for a while, and says how it goes meanwhile and after."""
+
+    def __init__(self, target: Actions) -> None:
+        super().__init__(target)
+        self._app = target.app
+
+    async def answer(self, call: ForeignCall) -> None:
+        app = self._app
+
+        async def read() -> Json:
+            return {}
+
+        run = await call.start(call.action("wait"), read, linger=0.0)
+        async with call.attached(run, 60.0):
+            await app.sweep()
+            meanwhile = (await app.store.get(run.id)).cancel_reason
+        await app.sweep()
+        await app.sweep()
+        after = (await app.store.get(run.id)).cancel_reason
+        await call.reply(Reply(body=f"{meanwhile} {after}".encode()))
+
+
+async def test_a_run_without_readers_goes_on_while_a_request_keeps_it_attached() -> None:
+    actions = world()
+    async with opened(actions):
+        heard = await send(Patient(actions), post("/", {}, ALICE))
+
+    assert heard.body == b"None unattended"

@@ -18,6 +18,8 @@ from yieldwire.log.run import RunRecord
 
 PREFIX: Final = "ai/"
 """Before the action's name, at an application's own URLs."""
+HANDOVER: Final = 5.0
+"""Seconds that an answer can take until its request reads the run."""
 _STREAM: Final = "stream"
 _RESPONDED: Final = "approval-responded"
 
@@ -100,11 +102,13 @@ class AISDK(Dialect):
         label = label_of(body.get("id"))
         is_workflow = "messages" in body and "trigger" not in body
         responded = _responses(body.get("messages"))
-        if label and responded:
-            run = await call.newest(action, label)
-            if run is not None and (ids := await self._tell(call, run, responded)):
-                await self._stream(call, run, UIStreamEncoder(self._version, after=ids), skip=0)
-                return
+        if label and responded and (run := await call.newest(action, label)) is not None:
+            # The question kept it going; from its answer on, it needs a reader.
+            async with call.attached(run, HANDOVER):
+                if ids := await self._tell(call, run, responded):
+                    rest = UIStreamEncoder(self._version, after=ids)
+                    await self._stream(call, run, rest, skip=0)
+                    return
         linger, labels = None if self._resumable else 0.0, [label] if label else []
         run = await call.start(action, reading(action, body), labels=labels, linger=linger)
         encoder = UIStreamEncoder(self._version, must_finish=is_workflow)

@@ -5,7 +5,7 @@ disconnects are handled by the same code as for native clients.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from http.cookies import CookieError, SimpleCookie
@@ -234,6 +234,10 @@ class ForeignCall:
     async def questions(self, run: RunRecord) -> Questions:
         """Return the questions of a run: those that are open, and the names of all."""
         return (await self._site.app.fold(run.id)).questions
+
+    def attached(self, run: RunRecord, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Keep a run attached until its next reader comes, for at most ``seconds``."""
+        return self._site.polls.waiting(run, seconds)
 
     async def answer(self, run_id: str, question: str, value: Json) -> Message:
         """Answer a question of a run. Raises what `App.answer` does."""
