@@ -1,9 +1,8 @@
 """The long form of the tests of what outlives a process: ``make soak``.
 
-It plays simulations, cuts streams, kills and restarts servers, reads slowly behind middlewares,
-says how far it is, and writes
-what came of it to ``build/soak.json``. A seed repeats what was drawn; what the machine did
-meanwhile is its own.
+It plays simulations, cuts streams and sockets, kills and restarts servers, reads slowly behind
+middlewares, says how far it is, and writes what came of it to ``build/soak.json``. A seed repeats
+what was drawn; what the machine did meanwhile is its own.
 """
 
 import argparse
@@ -30,6 +29,7 @@ from tests.durability.races import Racing
 from tests.durability.telling import check, killed_while_telling
 from tests.simulation.asking import play_in_file, play_in_memory
 from tests.simulation.play import simulate
+from tests.simulation.sockets import play as play_sockets
 from tests.support.server import ThreadServer
 from tests.support.slowreading import AT_A_TIME, UNHARMED, play_all, random_stacks
 from tests.support.stacked import Stacked
@@ -53,6 +53,9 @@ FLEET_KILLS: Final = 12
 """Runs that wait in a queue, and how many of the workers that execute them are killed."""
 ROLLED: Final = 200
 """Streams that are open while servers are restarted in turn."""
+SOCKET_RUNS: Final = 1000
+SOCKET_CUTS: Final = 2000
+"""Runs that share ten sockets, and how often one of these is cut."""
 STACKS: Final = 480
 """Stacks of middlewares that a run is followed through."""
 CROWD_RUNS: Final = 50
@@ -194,6 +197,19 @@ def work(seed: int, part: float) -> Report:
     return asdict(figures)
 
 
+def cut_sockets(seed: int, part: float) -> Report:
+    """Follow a thousand runs over ten sockets that are cut at random, on virtual time."""
+    say("many runs over a few sockets")
+    played = play_sockets(
+        runs=10 * share(SOCKET_RUNS // 10, part),
+        sockets=10,
+        cuts=10 * share(SOCKET_CUTS // 10, part),
+        seed=seed,
+    )
+    assert not played.wrong, played.wrong
+    return asdict(played)
+
+
 def stack(seed: int, part: float) -> Report:
     """Follow runs slowly, through random stacks of middlewares around a real server's `send`."""
     app, total, done = Stacked(), share(STACKS, part), 0
@@ -233,6 +249,7 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "restarts": restart,
     "workers": work,
     "middlewares": stack,
+    "sockets": cut_sockets,
     "crowd": crowd,
 }
 

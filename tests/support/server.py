@@ -21,9 +21,11 @@ from starlette.types import ASGIApp
 
 from tests.support.warm import Program, warm
 from yieldwire import Actions
+from yieldwire.asgi.websocket.socket import MAX_MESSAGE_BYTES
 
 T = TypeVar("T")
 Http = Literal["auto", "h11", "httptools"]
+WebSockets = Literal["auto", "websockets-sansio", "wsproto"]
 Loop = Literal["auto", "asyncio", "uvloop"]
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -32,13 +34,22 @@ STOP_SECONDS: Final = 10
 """How long a server can take to stop before it is made to."""
 
 
-def config_of(app: ASGIApp | str, http: Http = "auto", loop: Loop = "auto") -> uvicorn.Config:
+def config_of(
+    app: ASGIApp | str,
+    http: Http = "auto",
+    loop: Loop = "auto",
+    ws: WebSockets = "auto",
+    *,
+    compresses: bool = False,
+) -> uvicorn.Config:
     """Return how every server of the tests is set up."""
     return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        ws_per_message_deflate=False,
+        ws=ws,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=compresses,
         http=http,
         loop=loop,
         backlog=BACKLOG,
@@ -61,9 +72,11 @@ class ThreadServer:
         actions: Actions | None = None,
         http: Http = "auto",
         loop: Loop = "auto",
+        ws: WebSockets = "auto",
+        compresses: bool = False,
     ) -> None:
         self._actions = app if isinstance(app, Actions) else actions
-        self._config = config_of(app, http, loop)
+        self._config = config_of(app, http, loop, ws, compresses=compresses)
         self._server = uvicorn.Server(self._config)
         self._socket = listen()
         self._runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())

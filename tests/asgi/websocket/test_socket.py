@@ -1,6 +1,7 @@
 """Many requests over one socket, each answered as over HTTP."""
 
 import asyncio
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -203,6 +204,27 @@ def test_a_socket_that_reads_nothing_is_closed() -> None:
             return held
 
     assert run_virtually(program()) == 0
+
+
+def test_runs_that_nobody_reads_cost_a_page_each() -> None:
+    readers, log_bytes = 60, 1_500 * KB
+
+    async def program() -> tuple[int, int]:
+        async with opened(world(timing=Timing(grace=0))) as actions:
+            run_id = await ended(actions, "say", {"text": "x" * KB, "times": log_bytes // KB})
+            async with socket_to(actions, ALICE) as hand:
+                hand.room.clear()
+                tracemalloc.start()
+                for number in range(1, readers + 1):
+                    hand.ask(number, "GET", f"/runs/{run_id}/events", credit=KB * KB)
+                await asyncio.sleep(10)
+                held, most = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+                return held, most
+
+    held, most = run_virtually(program())
+    assert held < readers * 3 * 64 * KB
+    assert most < readers * 4 * 64 * KB
 
 
 # Bodies in pieces.
