@@ -37,6 +37,12 @@ def nuxt_world(**settings: Any) -> Actions:  # noqa: ANN401 - the dialect's own
         yield Text("so far")
         await ctx.ask(bool, "Continue?")
 
+    @actions.action(asks=bool)
+    async def ask_twice(ctx: Context) -> AsyncIterator[Text]:
+        answer = await ctx.ask(bool, "Continue?", timeout=0.01, default=True)
+        yield Text(str(answer))
+        await ctx.ask(bool, "Still?")
+
     @actions.action
     async def mimic() -> AsyncIterator[dict[str, bool]]:
         yield {"__actions_done": True}
@@ -158,6 +164,14 @@ async def test_a_question_that_the_client_cannot_answer_cancels_the_run(
     heard = await send(site, post("/ask", {}, headers))
 
     assert "asked a question, which this client cannot answer" in heard.body.decode()
+
+
+async def test_a_question_with_a_time_limit_is_waited_for(site: Actions) -> None:
+    heard = await send(site, post("/ask_twice", {}, STREAM))
+
+    text, last = datas(heard.body)
+    assert text["text"] == "True"
+    assert last["__actions_error"]["data"] == {"reason": "unanswerable"}
 
 
 async def test_a_run_waits_for_the_answer_of_somebody_else_if_its_mount_says_so() -> None:

@@ -116,7 +116,8 @@ class ForeignCall:
         self.caller: Final = caller
         self.head: Final = Head(exchange)
         self._own, self._waits = own, waits
-        self._is_asking = False
+        self._asked = 0
+        """How often the stream came past a question that the client cannot answer."""
 
     # What came.
 
@@ -285,9 +286,9 @@ class ForeignCall:
         opening = await self._site.app.ready()
 
         def ask() -> None:
-            if not (self._waits or self._is_asking):
-                self._is_asking = True
-                opening.tasks.own(self._end_if_asking(run.id))
+            self._asked += 1
+            if not self._waits and self._asked == 1:
+                opening.tasks.own(self._look_for_questions(run.id))
 
         def translate(reader: Reader) -> Translation:
             return Translation(
@@ -337,11 +338,20 @@ class ForeignCall:
                     if block.end is not None:
                         fold.add(block.newest())
 
+    async def _look_for_questions(self, run_id: str) -> None:
+        """End the run if it asks, and look again if it came past a question meanwhile."""
+        seen = 0
+        while seen != self._asked:
+            seen = self._asked
+            await self._end_if_asking(run_id)
+        self._asked = 0
+
     async def _end_if_asking(self, run_id: str) -> None:
-        """Cancel a run with an open question that nobody here can answer."""
+        """Cancel a run that asks what nobody here can answer, and waits for it without a limit."""
         with suppress(CallError):  # a caller who can only read waits for somebody else's answer
             await self.run(run_id, "cancel")
-            if len((await self._site.app.fold(run_id)).questions):
+            questions = (await self._site.app.fold(run_id)).questions.listed()
+            if any("expiresAt" not in question for question in questions):
                 await self._site.app.cancel(run_id, UNANSWERABLE)
 
 

@@ -32,7 +32,7 @@ class Dialect(ABC):
         target: One action, ``actions.chat``, or an application.
         waits_for_answers: Whether a run that asks a question, which this client cannot answer,
             waits for somebody else to answer it. By default such a run is cancelled, so that the
-            client does not wait forever.
+            client does not wait forever, unless the question has a time limit.
 
     Raises:
         UsageError: If ``target`` is something else.
