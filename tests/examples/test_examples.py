@@ -244,6 +244,7 @@ def test_the_demo_has_the_actions_of_every_example() -> None:
     assert names == [
         "import_airports",
         "typewriter",
+        "plan_feature",
         "write_invoices",
         "clock",
         "publish",
