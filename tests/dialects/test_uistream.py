@@ -194,3 +194,17 @@ def test_a_run_that_was_stopped_is_an_abort(*, must_finish: bool) -> None:
 
     assert frames[0] == {"type": "abort", "reason": "The run was cancelled."}
     assert types(frames[1:]) == ["finish"] * must_finish
+
+
+def test_an_input_that_is_not_json_is_an_error_of_the_tool() -> None:
+    frames = chunks(
+        UIStreamEncoder(6), ToolInput("c1", "weather", "{"), ToolError("c1", "Not JSON.")
+    )
+
+    assert frames[-1] == {
+        "type": "tool-input-error",
+        "toolCallId": "c1",
+        "toolName": "weather",
+        "input": "",
+        "errorText": "Not JSON.",
+    }
