@@ -15,9 +15,9 @@ const load = async (name) => (await import(`${composables}/${name}.js`))[name];
 export async function cases(url) {
   const { openPage } = await import(page);
   openPage(url);
-  const [useStreamAction, useAction, useOptimisticAction, useInfiniteActionQuery, useActionQuery, useActions, useFormAction] =
+  const [useStreamAction, useAction, useOptimisticAction, useInfiniteActionQuery, useActionQuery, useActions, useFormAction, useStreamActionQuery, prefetchAction] =
     await Promise.all(
-      ["useStreamAction", "useAction", "useOptimisticAction", "useInfiniteActionQuery", "useActionQuery", "useActions", "useFormAction"].map(load),
+      ["useStreamAction", "useAction", "useOptimisticAction", "useInfiniteActionQuery", "useActionQuery", "useActions", "useFormAction", "useStreamActionQuery", "prefetchAction"].map(load),
     );
   const action = (path, method = "POST") => ({ __actionPath: path, __actionMethod: method });
   const inScope = (make) => effectScope(true).run(make);
@@ -125,6 +125,20 @@ export async function cases(url) {
       await query.refresh();
       await nextTick();
       return { data: query.data.value, error: query.error.value };
+    },
+    async streamQuery() {
+      const query = inScope(() => useStreamActionQuery(action("count"), { cacheKey: "counted" }));
+      await query.execute({ upto: 2 });
+      const again = inScope(() => useStreamActionQuery(action("count"), { cacheKey: "counted" }));
+      return { chunks: [...query.chunks.value], status: query.status.value, cached: [...again.chunks.value] };
+    },
+    prefetched: () => prefetchAction(action("list-users", "GET"), { page: 3 }),
+    async csrf() {
+      const page = await fetch("/guarded/list-users?page=1", { headers: { accept: "application/json" } });
+      const cookie = page.headers.get("set-cookie").split(";")[0];
+      const token = cookie.slice("_csrf=".length);
+      const call = (headers) => inScope(() => useAction("/guarded/add", { headers })).execute({ a: 1, b: 2 });
+      return { with: await call({ cookie, "x-csrf-token": token }), without: (await call({ cookie })).error.code };
     },
     async many() {
       const { execute } = inScope(() => useActions([action("add"), action("fail")]));

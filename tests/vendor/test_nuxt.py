@@ -136,3 +136,17 @@ def test_queries_and_many_actions_at_once_are_answered(seen: Observed) -> None:
     first, second = seen["many"]
     assert first == {"success": True, "data": 2}
     assert second["error"]["code"] == "OUT_OF_CREDIT"
+
+
+@proves(NUXT, "useStreamActionQuery and prefetchAction")
+def test_a_streamed_query_is_kept_and_a_call_is_prefetched(seen: Observed) -> None:
+    chunks = [{"n": 1}, {"n": 2}]
+
+    assert seen["streamQuery"]["status"] == "done"
+    assert seen["streamQuery"]["cached"] == chunks
+    assert seen["prefetched"] == {"users": ["3"], "next": None}
+
+
+@proves(NUXT, "the token of csrfMiddleware")
+def test_a_call_needs_the_token_where_the_mount_says_so(seen: Observed) -> None:
+    assert seen["csrf"] == {"with": {"success": True, "data": 3}, "without": "CSRF_ERROR"}
