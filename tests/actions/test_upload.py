@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from tests.support.descriptors import open_files
-from yieldwire.actions.upload import Upload, Uploads
+from yieldwire.actions.upload import KeptFile, Upload, Uploads
 
 
 def test_a_file_reports_its_size_and_is_at_its_beginning() -> None:
@@ -172,3 +172,38 @@ def test_a_file_that_is_sent_on_is_described_as_it_is_told() -> None:
     told = from_json(ADAPTER.dump_json(Upload(BytesIO(b"abc"))))
 
     assert list(told) == list(schema["properties"]) == schema["required"]
+
+
+def test_a_file_that_is_kept_elsewhere_is_opened_when_it_is_needed() -> None:
+    opened = list[BytesIO]()
+
+    def open_() -> BytesIO:
+        opened.append(BytesIO(b"abc"))
+        return opened[-1]
+
+    upload = Upload(KeptFile(open_, 3, "hash"), filename="a/b.csv", content_type="text/csv")
+    assert (upload.filename, upload.size, upload.sha256()) == ("b.csv", 3, "hash")
+    assert (upload.is_open, opened) == (False, [])
+
+    upload.fetch()
+    upload.fetch()
+
+    assert upload.file.read() == b"abc"
+    assert len(opened) == 1
+    upload.close()
+    assert opened[0].closed
+
+
+def test_a_file_that_is_opened_while_its_run_ends_is_closed() -> None:
+    opened = BytesIO(b"abc")
+
+    def open_() -> BytesIO:
+        upload.close()  # another thread does this meanwhile
+        return opened
+
+    upload = Upload(KeptFile(open_, 3, "hash"))
+
+    upload.fetch()
+
+    assert opened.closed
+    assert upload.is_closed

@@ -11,6 +11,8 @@ import pytest
 from tests.support.direct import DirectStore, counting
 from yieldwire import Actions, Upload
 from yieldwire.client import AsyncClient, Patience
+from yieldwire.client.direct import Direct
+from yieldwire.client.wire import Wire
 from yieldwire.errors import NotFound
 from yieldwire.testing.transport import StreamingTransport
 
@@ -170,3 +172,12 @@ async def test_what_cannot_be_started_is_told_by_the_start(http: httpx2.AsyncCli
     async with client_of(http) as client:
         with pytest.raises(NotFound, match="There is no action"):
             await client.call("absent", {"file": BytesIO(b"hello")})
+
+
+async def test_a_client_without_http_of_its_own_writes_with_another(server: Watched) -> None:
+    async with httpx2.AsyncClient(transport=server) as http:
+        direct = Direct(Wire("http://localhost", http), None, 0)
+
+        await direct.aclose()
+
+        assert (await http.get("http://localhost/manifest.json")).status_code == 200

@@ -96,8 +96,9 @@ class Places:
         """
         direct, files = self._files.blobs.direct, self._files.of_input(run_id)
         try:
-            if direct is not None:
-                await _asked(partial(direct.check, run_id, file))
+            if direct is None:  # the place is of a time when the server had an object store
+                raise FileNotFoundError(file.sha256)
+            await _asked(partial(direct.check, run_id, file))
         except FileNotFoundError:
             if not await self.has_run(run_id):
                 reason = f"The file {file.sha256} was not uploaded to this place."
