@@ -34,7 +34,7 @@ PIECE_BYTES: Final = 32_768
 """The size of a piece of a body."""
 _INLINE_BYTES: Final = 65_536
 """The maximum size of a JSON body in the message of its request."""
-_OF_REQUEST: Final = frozenset(
+OF_REQUEST: Final = frozenset(
     {
         "accept",
         "content-length",
@@ -44,6 +44,7 @@ _OF_REQUEST: Final = frozenset(
         "last-event-id",
         "prefer",
         "run-share",
+        "upload-place",
         "webhook-url",
     }
 )
@@ -110,7 +111,7 @@ class SocketHttp:
 
     async def _open(self, first: Sending) -> "_Socket":
         scheme, _, rest = self._base.partition("://")
-        headers = {name: each for name, each in first.headers.items() if name not in _OF_REQUEST}
+        headers = {name: each for name, each in first.headers.items() if name not in OF_REQUEST}
         try:
             connection = await connect(
                 f"ws{scheme.removeprefix('http')}://{rest}/ws",
@@ -199,7 +200,7 @@ class _Socket:
             await self.say({"token": authorization.removeprefix(_BEARER)})
 
     async def _send(self, sending: Sending, answer: SocketAnswer) -> None:
-        own = {name: each for name, each in sending.headers.items() if name in _OF_REQUEST}
+        own = {name: each for name, each in sending.headers.items() if name in OF_REQUEST}
         head: dict[str, Json] = {"id": answer.id, "method": sending.method, "path": sending.path}
         head |= {"headers": own, "credit": CREDIT_BYTES}
         content = sending.content

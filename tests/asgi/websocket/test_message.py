@@ -17,6 +17,7 @@ from yieldwire.asgi.websocket.message import (
     NewToken,
     read,
 )
+from yieldwire.client.websocket import OF_REQUEST
 from yieldwire.codecs.websocket import CREDIT, MAX_HEAD_BYTES, MAX_ID
 from yieldwire.errors import ProtocolError
 
@@ -54,6 +55,15 @@ def test_only_headers_of_one_request_are_taken() -> None:
 
     assert isinstance(asked, Asked)
     assert asked.headers == {"accept": "application/x-ndjson"}
+
+
+def test_the_headers_of_a_request_are_those_that_clients_send_with_one() -> None:
+    sent = {name.title(): "1" for name in OF_REQUEST}
+
+    asked = read(text({**GET, "headers": sent}))
+
+    assert isinstance(asked, Asked)
+    assert asked.headers == dict.fromkeys(OF_REQUEST, "1")
 
 
 @pytest.mark.parametrize(

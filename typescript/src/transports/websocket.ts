@@ -20,7 +20,7 @@ const IDLE_MS = 5_000;
 /** How long no socket is tried after one could not be opened. */
 const AGAIN_MS = 300_000;
 /** The headers that a request can have; the token is sent in another way. */
-const HEADERS = /^(accept|authorization|content-type|idempotency-key|if-none-match|last-event-id|prefer|run-share|webhook-url)$/;
+const HEADERS = /^(accept|authorization|content-type|idempotency-key|if-none-match|last-event-id|prefer|run-share|upload-place|webhook-url)$/;
 
 const sockets = new Map<string, Socket>();
 const failedMs = new Map<string, number>();

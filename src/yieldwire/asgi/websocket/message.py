@@ -29,6 +29,7 @@ _NAMES: Final = frozenset(
         "last-event-id",
         "prefer",
         "run-share",
+        "upload-place",
         "webhook-url",
     }
 )
