@@ -16,6 +16,7 @@ from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder
 from yieldwire.codecs.text import TextEncoder
 from yieldwire.errors import ProtocolError
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, Event, EventType
 
 RUN = "r1"
@@ -101,7 +102,7 @@ def test_any_log_survives_any_slicing(
     alive: int,
 ) -> None:
     writer = encoder()
-    data = writer.opening(RUN, 0, b'{"id":"r1"}')
+    data = writer.opening(Cursor(RUN, 0), b'{"id":"r1"}')
     for place, block in enumerate(blocks_of(log, grouping)):
         data += writer.keepalive() if place == alive else b""
         data += writer.encode(block)
@@ -383,7 +384,7 @@ def test_plain_text_carries_nothing_but_text() -> None:
     encoder = TextEncoder()
 
     rest = [
-        encoder.opening(RUN, 0, b"{}"),
+        encoder.opening(Cursor(RUN, 0), b"{}"),
         encoder.keepalive(),
         encoder.reset(RUN, 3),
     ]

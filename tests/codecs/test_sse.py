@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEMessage, SSEParser
 from yieldwire.errors import ProtocolError
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, EventType
 
 BOM = b"\xef\xbb\xbf"
@@ -148,7 +149,7 @@ def test_a_line_in_many_pieces_costs_no_more_than_its_bytes() -> None:
 def test_the_opening_frame_sets_the_cursor_and_is_not_an_event() -> None:
     decoder = SSEDecoder()
 
-    events = decoder.feed(SSEEncoder().opening("r1", 4, b'{"status":"running"}'))
+    events = decoder.feed(SSEEncoder().opening(Cursor("r1", 4), b'{"status":"running"}'))
 
     assert list(events) == []
     assert (decoder.cursor, decoder.opening) == ("r1.4", '{"status":"running"}')
@@ -235,7 +236,7 @@ def test_a_frame_of_an_unknown_type_with_a_place_in_another_run_moves_nothing() 
     decoder.feed(b"id: r1.0\nevent: run\ndata: {}\n\nid: r1.1\ndata: 1\n\n")
     steps = decoder.steps(b"id: child.7\nevent: surprise\ndata: 1\n\nid: r1.2\ndata: 2\n\n")
 
-    assert [seq for seq, _ in steps] == [2]
+    assert [place.seq for place, _ in steps] == [2]
     assert decoder.cursor == "r1.2"
 
 

@@ -37,7 +37,8 @@ from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEParser
 from yieldwire.codecs.text import TextEncoder
 from yieldwire.errors import ErrorObject, ParseError, ProtocolError, YieldwireError
-from yieldwire.log.cursor import parse_cursor, seq_in
+from yieldwire.log.cursor import Cursor as LogCursor
+from yieldwire.log.cursor import cursor_in, parse_cursor
 from yieldwire.log.events import Block, Event, EventType
 
 SSE, NDJSON, TEXT = load("sse"), load("ndjson"), load("text")
@@ -149,7 +150,7 @@ def test_events_are_these_bytes(encoder: Callable[[], Encoder], case: EncodeCase
 
 def encoded(encoder: Encoder, run_id: str, part: Part) -> bytes:
     if part.opening is not None:
-        return encoder.opening(run_id, part.opening.after, to_json(part.opening.state))
+        return encoder.opening(LogCursor(run_id, part.opening.after), to_json(part.opening.state))
     if part.chunks is not None:
         return encoder.encode(Block.of_chunks(run_id, part.first, [*map(to_json, part.chunks)]))
     if part.event is not None:
@@ -164,7 +165,8 @@ def encoded(encoder: Encoder, run_id: str, part: Part) -> bytes:
 
 @pytest.mark.parametrize("case", CURSORS.valid)
 def test_a_cursor_names_a_run_and_a_seq(case: Cursor) -> None:
-    assert parse_cursor(case.cursor) == (case.runId, case.seq)
+    mark = None if case.mark is None else int(case.mark, 16)
+    assert parse_cursor(case.cursor) == (case.runId, case.seq, mark)
 
 
 @pytest.mark.parametrize("text", CURSORS.invalid)
@@ -176,7 +178,7 @@ def test_what_is_not_a_cursor_is_refused(text: str) -> None:
 @pytest.mark.parametrize("case", CURSORS.within, ids=[case.text for case in CURSORS.within])
 def test_a_cursor_is_read_for_the_run_of_the_address(case: Place) -> None:
     try:
-        found: Any = seq_in(case.text, CURSORS.withinRunId)
+        found: Any = cursor_in(case.text, CURSORS.withinRunId).seq
     except YieldwireError as error:
         found = error.code
 

@@ -108,11 +108,12 @@ class PlainText(Strict):
 
 
 class Cursor(Strict):
-    """A cursor, its run and its seq."""
+    """A cursor, its run, its seq and its event's mark."""
 
     cursor: str
     runId: str  # noqa: N815
     seq: int
+    mark: str | None = None
 
 
 class Place(Strict):

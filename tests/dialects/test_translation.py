@@ -10,6 +10,7 @@ from tests.dialects.test_fictive import ParrotEncoder
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.dialects.translation import Counting, Translation, explained
 from yieldwire.errors import ErrorObject, RunCancelled
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, Event, EventType
 
 RUN = "rAAAAAAAAAAAAAAAAAAAA"
@@ -90,7 +91,7 @@ def test_frames_are_skipped_as_the_client_counts_them() -> None:
         translation = Translation(Picky(), skip=skip)
         odd = Block.of_chunks(RUN, 1, [b"1", b"3"])
 
-        assert translation.opening(RUN, 0, b"") + translation.encode(odd) == rest
+        assert translation.opening(Cursor(RUN, 0), b"") + translation.encode(odd) == rest
 
 
 def test_frames_are_counted_as_the_client_counts_them() -> None:

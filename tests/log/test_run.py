@@ -5,7 +5,7 @@ import re
 import pytest
 
 from yieldwire.errors import IllegalTransition, UsageError
-from yieldwire.log.cursor import cursor_of, parse_cursor
+from yieldwire.log.cursor import Cursor, parse_cursor
 from yieldwire.log.events import TERMINAL_EVENTS, EventType
 from yieldwire.log.run import (
     MAX_LABEL_LENGTH,
@@ -72,7 +72,7 @@ def test_a_run_id_is_long_random_and_fit_for_a_cursor() -> None:
     assert len(ids) == 1000
     for run_id in ids:
         assert re.fullmatch(r"r[A-Za-z0-9_-]{20}", run_id, re.ASCII)
-        assert parse_cursor(cursor_of(run_id, 3)) == (run_id, 3)
+        assert parse_cursor(f"{run_id}.3") == Cursor(run_id, 3)
 
 
 def test_a_label_counts_once_in_the_order_of_first_mention() -> None:

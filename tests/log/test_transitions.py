@@ -17,7 +17,11 @@ ENDED = PENDING._replace(status=Status.COMPLETED, ended_at=1.0)
 def test_a_claim_raises_fence_and_attempt() -> None:
     run = transitions.claim(PENDING, 7.0)
 
-    assert (run.status, run.fence, run.attempt, run.started_at) == (Status.RUNNING, 5, 2, 7.0)
+    assert (run.status, run.fence, run.attempt, run.started_at) == (Status.RUNNING, 7000, 2, 7.0)
+
+
+def test_a_claim_raises_the_fence_although_the_clock_went_back() -> None:
+    assert transitions.claim(PENDING, 0.001).fence == PENDING.fence + 1
 
 
 @pytest.mark.parametrize("run", [RUNNING, ENDED])

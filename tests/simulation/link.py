@@ -88,6 +88,7 @@ class Link:
     """One process's way to the store. While it is broken, nothing passes either way."""
 
     reach: ClassVar[Reach] = "machine"
+    generation: int = 0
     blobs: None = None
 
     def __init__(self, store: Witness, random: Random) -> None:

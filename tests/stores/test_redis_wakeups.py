@@ -77,6 +77,8 @@ async def test_readers_in_the_process_that_writes_read_from_its_memory(
 ) -> None:
     store, _ = pair
     run = await claimed(store)
+    await store.read(run.id, 0, wait=0.01)  # it listens from now on
+    await asyncio.to_thread(server.ask, "config", "resetstat")
 
     await trickle(server, run, store, store)
 

@@ -74,6 +74,7 @@ class ToyStore:
     """One process's view of the data."""
 
     reach: ClassVar[Reach] = "machine"
+    generation = 0
     blobs: None = None
 
     def __init__(self, data: Data, clock: Clock) -> None:

@@ -38,10 +38,11 @@ export function shareStreams(options: SharingOptions = {}): typeof globalThis.fe
   const { name = "yieldwire", fetch = (...request) => globalThis.fetch(...request) } = options;
   return (input, init = {}) => {
     const [url, run] = EVENTS.exec(String(input)) ?? [];
-    const cursor = readCursor(new Headers(init.headers).get("Last-Event-ID") ?? "");
+    const cursor = new Headers(init.headers).get("Last-Event-ID") ?? "";
+    const place = readCursor(cursor);
     const canShare = typeof BroadcastChannel !== "undefined" && typeof navigator !== "undefined" && navigator.locks !== undefined;
-    if (url === undefined || run === undefined || !cursor || !canShare) return fetch(input, init);
-    return new Shared({ name: `${name} ${url}`, url, run, init, fetch, ...cursor }).open();
+    if (url === undefined || run === undefined || !place || !canShare) return fetch(input, init);
+    return new Shared({ name: `${name} ${url}`, url, run, init, fetch, cursor, ...place }).open();
   };
 }
 
@@ -55,6 +56,7 @@ interface Place {
   readonly run: string;
   readonly runId: string;
   readonly seq: number;
+  readonly cursor: string;
   readonly init: RequestInit;
   readonly fetch: typeof globalThis.fetch;
 }
@@ -68,6 +70,8 @@ class Shared {
   readonly #utf8 = new TextEncoder();
   #out!: ReadableStreamDefaultController<Uint8Array>;
   #seq: number;
+  /** What to resume from. */
+  #cursor: string;
   #turn: Promise<unknown> = Promise.resolve();
   /** How many waits have passed without a sign of life from the reading tab. */
   #silence = 0;
@@ -77,6 +81,7 @@ class Shared {
   constructor(place: Place) {
     this.#place = place;
     this.#seq = place.seq;
+    this.#cursor = place.cursor;
     this.#channel = new BroadcastChannel(place.name);
     this.#receive(() => undefined);
     this.#body = new ReadableStream({
@@ -219,9 +224,10 @@ class Shared {
     for (;;) {
       const response = await fetch(`${run}?after=${encodeURIComponent(this.#cursor)}`, { ...init, headers });
       if (!response.ok) return response;
-      const { events = [], firstSeq, retryAfterMs } = fieldsOf(await response.json()) as Partial<Snapshot>;
+      const { cursor, events = [], firstSeq, retryAfterMs } = fieldsOf(await response.json()) as Partial<Snapshot>;
       if (firstSeq !== undefined && firstSeq > this.#seq + 1) this.#reset(firstSeq);
-      this.#put(events.map((event: RunEvent) => ({ id: cursorOf(runId, event.seq), type: event.type, data: JSON.stringify(event.data) })));
+      const idOf = ({ seq }: RunEvent, place: number): string => (place === events.length - 1 && cursor) || cursorOf(runId, seq);
+      this.#put(events.map((event: RunEvent, place) => ({ id: idOf(event, place), type: event.type, data: JSON.stringify(event.data) })));
       if (retryAfterMs === null && !events.length) return new Response(null, { status: 204 });
       if (retryAfterMs !== 0) return undefined;
     }
@@ -229,6 +235,7 @@ class Shared {
 
   #reset(firstSeq: number): void {
     this.#seq = firstSeq - 1;
+    this.#cursor = cursorOf(this.#place.runId, this.#seq);
     this.#send(`id: ${this.#cursor}\nevent: reset\ndata: {"firstSeq":${firstSeq}}\n\n`);
   }
 
@@ -240,14 +247,10 @@ class Shared {
       const seq = readCursor(id)?.seq ?? 0;
       if (type === "reset") this.#reset(seq + 1);
       if (seq <= this.#seq && type !== "run") continue;
-      if (type !== "run") this.#seq = seq; // this tab can still be behind where another tab continues
+      if (type !== "run") [this.#seq, this.#cursor] = [seq, id]; // this tab can still be behind where another tab continues
       this.#send(`id: ${id}\n${type === "message" || type === "chunk" ? "" : `event: ${type}\n`}data: ${data}\n\n`);
       if (TERMINAL.has(type)) return this.#close();
     }
-  }
-
-  get #cursor(): string {
-    return cursorOf(this.#place.runId, this.#seq);
   }
 
   #send(text: string): void {

@@ -20,7 +20,7 @@ from yieldwire.stores.sqlite import SQLiteStore
 _SQLITE: Final = "sqlite:///"
 _SHIPPED: Final = "yieldwire.stores."
 """The package of the classes that raise only what their contract names."""
-_MEMBERS: Final = METHODS | {"blobs", "reach"}
+_MEMBERS: Final = METHODS | {"blobs", "generation", "reach"}
 """The methods of `RunStore`."""
 
 

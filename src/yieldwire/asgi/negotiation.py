@@ -7,9 +7,10 @@ from typing import Final
 
 from yieldwire.codecs import Encoder
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.codecs.sse import SSEEncoder
+from yieldwire.codecs.sse import MarkedSSEEncoder, SSEEncoder
 from yieldwire.codecs.text import TextEncoder
 from yieldwire.errors import NotAcceptable, ParseError, UsageError
+from yieldwire.stores import Reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,18 +21,29 @@ class Format:
         media_type: What an ``Accept`` header calls it.
         aliases: Other media types that mean it.
         encoder: Creates what encodes a stream for one reader; ``None``: it is not a stream.
+        marked: The same with the marks of the events, if the format has a place for them.
     """
 
     media_type: str
     aliases: Sequence[str] = ()
     encoder: Callable[[], Encoder] | None = None
+    marked: Callable[[], Encoder] | None = None
+
+    def encoder_for(self, reach: Reach) -> Encoder:
+        """Return what encodes a stream from a store with this reach.
+
+        A store that outlives the process can lose the end of a log, so its events have marks.
+        """
+        encoder = None if reach == "process" else self.marked
+        return (encoder or self.encoder or SSEEncoder)()
 
 
-SSE: Final = Format(media_type="text/event-stream", encoder=SSEEncoder)
+SSE: Final = Format(media_type="text/event-stream", encoder=SSEEncoder, marked=MarkedSSEEncoder)
 NDJSON: Final = Format(
     media_type="application/x-ndjson",
     aliases=("application/jsonl", "application/ndjson", "application/jsonlines"),
     encoder=NDJSONEncoder,
+    marked=partial(NDJSONEncoder, marks=True),
 )
 TIMED: Final = Format(
     media_type=NDJSON.media_type,

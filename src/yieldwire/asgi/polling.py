@@ -15,7 +15,7 @@ from yieldwire.asgi.starting import stream_run
 from yieldwire.asgi.startrequest import key_of
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
-from yieldwire.log.cursor import check_within, cursor_of, seq_in
+from yieldwire.log.cursor import Cursor, check_within, cursor_in, mark_of
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import summary
 from yieldwire.runs.access import Caller
@@ -37,18 +37,18 @@ async def get_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -
     if exchange.wants_page and "after" not in query:
         await answer_page(site, exchange, run)
         return
-    after = seq_in(query["after"], run.id) if query.get("after") else None
+    after = cursor_in(query["after"], run.id) if query.get("after") else None
     if after is not None:
-        check_within(after, run.seq)
+        check_within(after.seq, run.seq)
     wait = seconds(query.get("wait"), site.app.timing.max_wait)
     if wait and not run.status.is_terminal:
-        seen = after
+        seen = None if after is None else after.seq
         if seen is None and _fits(exchange, _etag(run)):
             seen = run.seq
         if seen is not None:
             with site.slot(caller):
                 await _wait_for_news(site, exchange, caller, run, seen=seen, wait=wait)
-    await _answer_snapshot(site, exchange, run.id, after)
+    await _answer_snapshot(site, exchange, caller, run, after)
 
 
 async def _wait_for_news(
@@ -66,10 +66,12 @@ async def _wait_for_news(
         reader.check()
 
 
-async def _answer_snapshot(site: Site, exchange: Exchange, run_id: str, after: int | None) -> None:
+async def _answer_snapshot(
+    site: Site, exchange: Exchange, caller: Caller, run: RunRecord, after: Cursor | None
+) -> None:
     # Of the state before the body is built: a newer one would hide changes in between.
-    etag = _etag(await site.app.store.get(run_id))
-    headers = [*PRIVATE, *run_headers(run_id, exchange.base), (b"etag", etag.encode())]
+    etag = _etag(await site.app.store.get(run.id))
+    headers = [*PRIVATE, *run_headers(run.id, exchange.base), (b"etag", etag.encode())]
     if after is None and _fits(exchange, etag):
         await exchange.answer(304, headers=headers)
         return
@@ -77,14 +79,19 @@ async def _answer_snapshot(site: Site, exchange: Exchange, run_id: str, after: i
     read = after
     if after is not None:
         encoder = NDJSONEncoder(times=flag(exchange.request.query_params.get("times")))
-        for block in await site.app.store.read(run_id, after):
+        page = await site.app.store.read(run.id, after.seq)
+        await site.reader_for(caller, run, is_needed=False).check_place(after.seq, after.mark)
+        for block in page:
             told = block if site.app.debug else block.without_debug()
             lines += encoder.encode(told).splitlines()
-            read = block.last
-    snapshot = await site.app.snapshot(run_id, with_text=after is None)
+        if page and site.app.store.reach != "process":
+            read = Cursor(run.id, page[-1].last, mark_of(page[-1].newest_at))
+        elif page:
+            read = Cursor(run.id, page[-1].last)
+    snapshot = await site.app.snapshot(run.id, with_text=after is None)
     if read is not None:
-        snapshot["cursor"] = cursor_of(run_id, read)
-        if read < snapshot["seq"]:
+        snapshot["cursor"] = str(read)
+        if read.seq < snapshot["seq"]:
             snapshot["retryAfterMs"] = 0
     body = to_json(snapshot)
     if after is not None:
@@ -107,14 +114,14 @@ async def get_events(site: Site, exchange: Exchange, caller: Caller, run_id: str
     run = await _run(site, caller, run_id)
     query = exchange.request.query_params
     cursor = exchange.headers.get("last-event-id") or query.get("after") or query.get("lastEventId")
-    seq = seq_in(cursor, run.id) if cursor else run.first_seq - 1
+    place = cursor_in(cursor, run.id) if cursor else Cursor(run.id, run.first_seq - 1)
     accept = exchange.headers.get("accept")
     if flag(query.get("times")):
         wanted = choose_timed(accept)
     else:
         wanted = site.formats.choose(accept, SSE, streams=True)
     with site.slot(caller):
-        await stream_run(site, exchange, caller, run, seq, wanted=wanted)
+        await stream_run(site, exchange, caller, run, place, wanted=wanted)
 
 
 async def cancel_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:

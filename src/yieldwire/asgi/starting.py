@@ -27,7 +27,7 @@ from yieldwire.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
-from yieldwire.log.cursor import check_within, parse_cursor
+from yieldwire.log.cursor import Cursor, check_within, parse_cursor
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Status, advance
@@ -46,19 +46,21 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         raise MethodNotAllowed(exchange.method, [action.method, "OPTIONS"])
     default = SSE if action.signature.shape.streams else JSON
     wanted = site.formats.choose(exchange.headers.get("accept"), default)
-    cursor = _cursor(exchange)
+    text = _cursor(exchange)
     prefer = preferences(exchange.headers.get("prefer"))
-    if cursor is not None:
-        run_id, seq = parse_cursor(cursor)
-        run = await site.app.get(run_id, caller)
+    if text is not None:
+        cursor = parse_cursor(text)
+        run = await site.app.get(cursor.run_id, caller)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
-        check_within(seq, run.seq)
+        check_within(cursor.seq, run.seq)
         with site.slot(caller):
             if wanted is JSON:
+                reader = site.reader_for(caller, run, is_needed=False)
+                await reader.check_place(cursor.seq, cursor.mark)
                 await _answer_when_ended(site, exchange, caller, run, prefer)
             else:
-                await stream_run(site, exchange, caller, run, seq, wanted=wanted)
+                await stream_run(site, exchange, caller, run, cursor, wanted=wanted)
         return
     if wanted is HTML and not prefer.respond_async:
         await _start_by_form(site, exchange, caller, action)
@@ -219,24 +221,19 @@ async def stream_run(
     exchange: Exchange,
     caller: Caller,
     run: RunRecord,
-    seq: int | None,
+    cursor: Cursor | None,
     *,
     wanted: Format,
 ) -> None:
-    """Stream a run: from the start (``seq`` is ``None``) or from a cursor.
+    """Stream a run: from the start (without a cursor) or from a cursor.
 
     The caller of this function holds a slot for it.
 
     Raises:
-        ForeignCursor: If the cursor is beyond the log's end.
+        ForeignCursor: If the log does not have the cursor's event.
     """
-    if seq is not None:
-        check_within(seq, run.seq)
-        if seq == run.seq and run.status.is_terminal:
-            await exchange.answer(204, headers=run_headers(run.id, exchange.base))
-            return
-    make = wanted.encoder or SSEEncoder
-    await stream_in(site, exchange, caller, run, seq, lambda _reader: make())
+    reach = site.app.store.reach
+    await stream_in(site, exchange, caller, run, cursor, lambda _: wanted.encoder_for(reach))
 
 
 async def stream_in(
@@ -244,7 +241,7 @@ async def stream_in(
     exchange: Exchange,
     caller: Caller,
     run: RunRecord,
-    seq: int | None,
+    cursor: Cursor | None,
     encoder_for: Callable[[Reader], Encoder],
 ) -> None:
     """Stream a run with the encoder that is made for its reader, as `stream_run` does."""
@@ -252,7 +249,13 @@ async def stream_in(
     async with site.reader_for(caller, run) as reader:
         encoder = encoder_for(reader)
         page: Sequence[Block] = ()
-        if seq is None:
+        if cursor is not None:
+            check_within(cursor.seq, run.seq)
+            await reader.check_place(cursor.seq, cursor.mark)
+            if cursor.seq == run.seq and run.status.is_terminal:
+                await exchange.answer(204, headers=headers)
+                return
+        else:
             timing = site.app.timing
             page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
             if reader.is_revoked:
@@ -264,12 +267,13 @@ async def stream_in(
         if page:
             status, first_seq, last = _status_after(page), page[0].first, page[-1].last
         else:
-            run = run if seq is not None else await site.app.store.get(run.id)
+            run = run if cursor is not None else await site.app.store.get(run.id)
             status, first_seq, last = run.status, run.first_seq, run.seq
-        after = first_seq - 1 if seq is None else seq
-        opening = encoder.opening(run.id, after, _state(run.id, status, first_seq))
+        place = cursor or Cursor(run.id, first_seq - 1)
+        opening = encoder.opening(place, _state(run.id, status, first_seq))
         streaming = Streaming(exchange, reader, encoder, site.app.timing, caller)
-        work = streaming.run(after, opening, headers, page=page, has_news=last > after)
+        has_news = last > place.seq
+        work = streaming.run(place, opening, headers, page=page, has_news=has_news)
         # If everything is there already, only sends are left, and need no watch.
         await (work if page and page[-1].end is not None else site.attend(exchange, reader, work))
 

@@ -10,7 +10,8 @@ from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
 from yieldwire.deadline import Unfinished, at_once
-from yieldwire.errors import NotFound, StoreError
+from yieldwire.errors import ForeignCursor, NotFound, StoreError
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
@@ -48,14 +49,14 @@ class Streaming:
 
     async def run(
         self,
-        after: int,
+        place: Cursor,
         opening: bytes,
         headers: Headers,
         *,
         page: Sequence[Block] = (),
         has_news: bool,
     ) -> None:
-        """Send the head, then everything after ``after`` until the run ends.
+        """Send the head, then everything after ``place`` until the run ends.
 
         ``page`` is what was already read of that; ``has_news`` says that there is something, so
         that it and ``opening`` are sent as one message.
@@ -76,17 +77,18 @@ class Streaming:
         if not has_news and opening:
             await self._send(opening)
             opening = b""
-        self._after = self._text_seq = after
+        self._after = self._text_seq = place.seq
         end = page[-1].end if page else None
         if end is None or self._caller.has_expired or self._reader.is_revoked:
-            await self._follow(opening, page)
+            await self._follow(opening, page, place.mark)
             return
         self._reader.take_all(page)
         await self._end(opening + self._encode(page), end)
 
-    async def _follow(self, ahead: bytes, first: Sequence[Block]) -> None:
+    async def _follow(self, ahead: bytes, first: Sequence[Block], mark: int | None) -> None:
         encoder, reader = self._encoder, self._reader
-        reader.begin(self._after, first, self._take if self._exchange.sends_from_any_task else None)
+        take = self._take if self._exchange.sends_from_any_task else None
+        reader.begin(self._after, first, take, mark=mark)
         try:
             while (page := await reader.next(self._keepalive)) is not None:
                 if self._rest is not None:
@@ -104,8 +106,8 @@ class Streaming:
         except NotFound:
             # Purged during the read: never a plain end, which would look like success.
             ahead += encoder.reset(reader.run_id, self._after + 1)
-        except StoreError as exc:
-            # The reader reconnects for the rest: nothing says that this is the end.
+        except (StoreError, ForeignCursor) as exc:
+            # The reader reconnects for the rest, or to be told that its place is lost.
             logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
         farewell = encoder.farewell(random.randint(*RETRY_MS))  # noqa: S311
         if farewell is None:

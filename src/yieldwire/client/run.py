@@ -24,7 +24,7 @@ from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
 from yieldwire.errors.lookup import error_from
-from yieldwire.log.cursor import cursor_of, parse_cursor, seq_in
+from yieldwire.log.cursor import Cursor, cursor_in, parse_cursor
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import TERMINAL
 
@@ -42,15 +42,15 @@ class RemoteRun:
         self, wire: Wire, run_id: str, *, cursor: str | None = None, answer: Answer | None = None
     ) -> None:
         self.id: Final = run_id
-        self.seq = 0 if cursor is None else seq_in(cursor, run_id)
+        self._place = Cursor(run_id, 0) if cursor is None else cursor_in(cursor, run_id)
         self.first_seq = 1
         """The first event that the log still has; above 1 if older ones were trimmed."""
         self._wire, self._backoff = wire, Backoff(wire.patience)
         self._answer: Answer | None = None
         self._pieces: AsyncGenerator[bytes, None] | None = None
         self._decoder = SSEDecoder()
-        self._ready: deque[tuple[int, Event | None]] = deque()
-        """Seqs that the answer has moved to, each with its event if its type is known."""
+        self._ready: deque[tuple[Cursor, Event | None]] = deque()
+        """Places that the answer has moved to, each with its event if its type is known."""
         self._outcome: Mapping[str, Json] | None = None
         self._is_reading = False
         self._quiet = wire.patience.quiet
@@ -64,7 +64,12 @@ class RemoteRun:
     @property
     def cursor(self) -> str:
         """Keep this to resume elsewhere: ``client.attach(run.id, run.cursor)``."""
-        return cursor_of(self.id, self.seq)
+        return str(self._place)
+
+    @property
+    def seq(self) -> int:
+        """The seq of the last event that was handed out."""
+        return self._place.seq
 
     async def __aenter__(self) -> Self:
         return self
@@ -207,7 +212,7 @@ class RemoteRun:
                     if self._outcome is not None:
                         return None
                     await self._fill()
-                self.seq, event = self._ready.popleft()
+                self._place, event = self._ready.popleft()
                 if event is not None:
                     return await self._hand_out(event)
         finally:
@@ -294,15 +299,15 @@ class RemoteRun:
 
     def _take(self, piece: bytes) -> None:
         decoder, seq = self._decoder, self.seq
-        for step, event in decoder.steps(piece):
-            if step <= seq:
+        for place, event in decoder.steps(piece):
+            if place.seq <= seq:
                 continue  # repeated on the way
             # An event of an unknown type is for a version that knows it.
-            if event is not None and step not in {seq + 1, decoder.first_seq}:
-                raise ProtocolError(f"Event {step} follows {seq}: something is missing.")
-            self._ready.append((step, event))
-            seq = step
-        if decoder.cursor is not None and parse_cursor(decoder.cursor)[0] != self.id:
+            if event is not None and place.seq not in {seq + 1, decoder.first_seq}:
+                raise ProtocolError(f"Event {place.seq} follows {seq}: something is missing.")
+            self._ready.append((place, event))
+            seq = place.seq
+        if decoder.cursor is not None and parse_cursor(decoder.cursor).run_id != self.id:
             raise ProtocolError("The answer belongs to another run.")
         self._backoff.received(events=bool(self._ready))
         self._backoff.asked(decoder.retry_ms)

@@ -7,6 +7,7 @@ in any grouping and a decoder bytes in any slices: the events are the same.
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, Event, EventType
 
 
@@ -27,8 +28,8 @@ class Encoder(Protocol):
         """
         ...
 
-    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
-        """Return the bytes before the first event; ``state`` is JSON about the run."""
+    def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return the bytes before the events after ``cursor``; ``state`` is JSON about the run."""
         ...
 
     def encode(self, block: Block, /) -> bytes:
@@ -84,16 +85,21 @@ class Frames:
     A block never changes, so its frames in one format are the same for every reader. They are
     encoded once for all readers of a live run, and once for readers that replay a log soon after
     each other.
+
+    Args:
+        make: Encodes a block.
+        shows_times: Whether the frames depend on when the events were written.
     """
 
-    __slots__ = ("_make", "_new", "_newest", "_old", "_size")
+    __slots__ = ("_make", "_new", "_newest", "_old", "_shows_times", "_size")
 
-    def __init__(self, make: Callable[[Block], bytes]) -> None:
+    def __init__(self, make: Callable[[Block], bytes], *, shows_times: bool = False) -> None:
         self._make: Final = make
+        self._shows_times = shows_times
         # Two generations: when the younger one is full, the older one is dropped. So a cache hit
         # has nothing to update.
-        self._new: dict[tuple[str, int], tuple[bytes, bytes]] = {}
-        self._old: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        self._new: dict[tuple[str, int, float], tuple[bytes, bytes]] = {}
+        self._old: dict[tuple[str, int, float], tuple[bytes, bytes]] = {}
         self._size = 0
         # The last block: the readers of a live run ask for it one after another. It is one tuple,
         # so that an event loop in another thread never pairs a block with another's frames.
@@ -116,7 +122,7 @@ class Frames:
         return frames
 
     def _cached(self, block: Block) -> bytes:
-        body, key = block.body, (block.run_id, block.first)
+        body, key = block.body, (block.run_id, block.first, block.at if self._shows_times else 0.0)
         known = self._new.get(key) or self._old.get(key)
         # Compared as well: `without_debug` and a cut change the body of a block.
         if known is not None and known[0] == body:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from yieldwire.codecs import Frames, frames_of_chunks
+from yieldwire.log.cursor import Cursor, mark_of
 from yieldwire.log.events import Block, Event, EventType
 
 
@@ -15,6 +16,19 @@ def _lines(block: Block) -> bytes:
 
 def _line(seq: int, kind: EventType, data: bytes) -> bytes:
     return b'{"seq":%d,"type":"%b","data":%b}\n' % (seq, kind.encode(), data)
+
+
+def _marked_lines(block: Block) -> bytes:
+    end = b',"mark":"%05x"}\n' % mark_of(block.at)
+    lines = frames_of_chunks(block, b'{"seq":%d,"type":"chunk","data":', end)
+    if lines is None:
+        return b"".join([_marked_line(event) for event in block.events()])
+    return lines if block.end is None else lines + _marked_line(*block.newest().events())
+
+
+def _marked_line(event: Event) -> bytes:
+    line = _line(event.seq, event.type, event.data)
+    return b'%b,"mark":"%05x"}\n' % (line[:-2], mark_of(event.at))
 
 
 def _timed_lines(block: Block) -> bytes:
@@ -30,21 +44,25 @@ def _timed_line(event: Event) -> bytes:
 _LINES_OF: Final = Frames(_lines).of
 
 
+_MARKED_LINES_OF: Final = Frames(_marked_lines, shows_times=True).of
+
+
 class NDJSONEncoder:
     """Encodes each event as one line, with ``times`` also the time of its append.
 
     Args:
         times: Whether each line has ``atMs``, in milliseconds since the epoch.
+        marks: Whether each line has the ``mark`` that the event has in a cursor.
     """
 
     media_type: str = "application/x-ndjson"
     carries_end: bool = True
 
-    def __init__(self, *, times: bool = False) -> None:
+    def __init__(self, *, times: bool = False, marks: bool = False) -> None:
         # Times are rarely requested, so their lines are not cached.
-        self._lines_of: Final = _timed_lines if times else _LINES_OF
+        self._lines_of: Final = _timed_lines if times else _MARKED_LINES_OF if marks else _LINES_OF
 
-    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+    def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return nothing: the run's id is in the response's headers."""
         return b""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from yieldwire.codecs import LOG_EVENTS, Frames, frames_of_chunks
 from yieldwire.errors import ParseError, ProtocolError
-from yieldwire.log.cursor import CURSOR_FORMAT, parse_cursor
+from yieldwire.log.cursor import CURSOR_FORMAT, MARK_FORMAT, Cursor, mark_of, parse_cursor
 from yieldwire.log.events import Block, Event, EventType, one_line
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
@@ -22,8 +22,10 @@ _FRAMES: Final = frozenset({"run", "reset"})
 _SIGN: Final = ord("!")
 _CHUNK: Final = b"id: " + CURSOR_FORMAT + b"\ndata: %b\n"
 _CHUNKS: Final = b"id: " + CURSOR_FORMAT.replace(b"%d", b"%%d") + b"\ndata: "
-_RUN: Final = b"id: " + CURSOR_FORMAT + b"\nevent: run\ndata: %b\n\n"
-_FRAME: Final = b"id: " + CURSOR_FORMAT + b"\n%bdata: %b\n\n"
+_MARKED_CHUNK: Final = b"id: " + CURSOR_FORMAT + MARK_FORMAT + b"\ndata: %b\n"
+_MARKED_CHUNKS: Final = b"id: " + CURSOR_FORMAT.replace(b"%d", b"%%d") + MARK_FORMAT + b"\ndata: "
+_RUN: Final = b"id: " + CURSOR_FORMAT + b"%b\nevent: run\ndata: %b\n\n"
+_FRAME: Final = b"id: " + CURSOR_FORMAT + b"%b\n%bdata: %b\n\n"
 
 
 def _frames(block: Block) -> bytes:
@@ -39,8 +41,23 @@ def _frames(block: Block) -> bytes:
     return frames if end is None else frames + _frame(run_id, last, _name(end), block.ending())
 
 
-def _frame(run_id: str, seq: int, name: bytes, data: bytes) -> bytes:
-    return _FRAME % (run_id.encode(), seq, name, data)
+def _marked_frames(block: Block) -> bytes:
+    run_id, first, last, body, end, at = block
+    if first == last and end is None and body[0] != _SIGN:
+        return _MARKED_CHUNK % (run_id.encode(), first, mark_of(at), body)
+    frames = frames_of_chunks(block, _MARKED_CHUNKS % (run_id.encode(), mark_of(at)), b"\n\n")
+    if frames is None:
+        return b"".join([_marked_frame(run_id, event) for event in block.events()])
+    return frames if end is None else frames + _marked_frame(run_id, *block.newest().events())
+
+
+def _marked_frame(run_id: str, event: Event) -> bytes:
+    mark = MARK_FORMAT % mark_of(event.at)
+    return _frame(run_id, event.seq, _name(event.type), event.data, mark)
+
+
+def _frame(run_id: str, seq: int, name: bytes, data: bytes, mark: bytes = b"") -> bytes:
+    return _FRAME % (run_id.encode(), seq, mark, name, data)
 
 
 def _name(kind: EventType) -> bytes:
@@ -58,9 +75,10 @@ class SSEEncoder:
     encode = staticmethod(_ENCODED.of)
     """Return a frame for each event of a block."""
 
-    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+    def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return the ``run`` frame; its id lets a stream resume that is cut before an event."""
-        return _RUN % (run_id.encode(), after, state)
+        run_id, seq, mark = cursor
+        return _RUN % (run_id.encode(), seq, b"" if mark is None else MARK_FORMAT % mark, state)
 
     def keepalive(self) -> bytes:
         """Return a comment."""
@@ -73,6 +91,12 @@ class SSEEncoder:
     def farewell(self, retry_ms: int, /) -> bytes:
         """Return a ``retry`` field."""
         return b"retry: %d\n\n" % retry_ms
+
+
+class MarkedSSEEncoder(SSEEncoder):
+    """Encodes each event as one frame, whose id has the event's mark."""
+
+    encode = staticmethod(Frames(_marked_frames, shows_times=True).of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +218,8 @@ class SSEDecoder:
         """
         return [event for _, event in self.steps(data) if event is not None]
 
-    def steps(self, data: bytes, /) -> Sequence[tuple[int, Event | None]]:
-        """Return the seqs to which the frames that ``data`` completes move the reader.
+    def steps(self, data: bytes, /) -> Sequence[tuple[Cursor, Event | None]]:
+        """Return the places to which the frames that ``data`` completes move the reader.
 
         Each comes with its event, or with ``None`` if the event's type is unknown, so that a
         reader skips it and misses nothing.
@@ -203,27 +227,28 @@ class SSEDecoder:
         Raises:
             ProtocolError: If a frame is not one of the native format.
         """
-        steps: list[tuple[int, Event | None]] = []
+        steps: list[tuple[Cursor, Event | None]] = []
         for message in self._parser.feed(data):
             name, kind = message.event, _EVENTS.get(message.event)
             try:
-                run_id, seq = parse_cursor(message.last_event_id)
+                place = parse_cursor(message.last_event_id)
             except ParseError as exc:
                 if kind is None and name not in _FRAMES:
                     continue  # a frame of another version; it need not have a place in the log
                 raise ProtocolError(f"Not a frame of this protocol: {name!r}.") from exc
             is_known = kind is not None or name in _FRAMES
-            if not is_known and run_id != (self._run_id or run_id):
+            if not is_known and place.run_id != (self._run_id or place.run_id):
                 continue  # its place is in another run's log
             if is_known:
-                self._run_id = run_id
+                self._run_id = place.run_id
             self.cursor = message.last_event_id
             if name == "run":
                 self.opening = message.data
             elif name == "reset":
-                self.first_seq = seq + 1
+                self.first_seq = place.seq + 1
             elif kind is None:
-                steps.append((seq, None))
+                steps.append((place, None))
             else:
-                steps.append((seq, Event(seq, kind, one_line(message.data.encode()))))
+                event = Event(place.seq, kind, one_line(message.data.encode()))
+                steps.append((place, event))
         return steps

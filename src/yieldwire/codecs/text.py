@@ -8,6 +8,7 @@ from typing import Final
 
 from yieldwire.codecs import Frames
 from yieldwire.log.chunks import text_of
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, EventType
 
 
@@ -26,7 +27,7 @@ class TextEncoder:
     media_type: str = "text/plain; charset=utf-8"
     carries_end: bool = False
 
-    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+    def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return nothing."""
         return b""
 

@@ -28,7 +28,7 @@ from yieldwire.dialects.translation import (
     explained,
 )
 from yieldwire.errors import CallError, ErrorObject, Json, ParseError, UsageError
-from yieldwire.log.cursor import check_within
+from yieldwire.log.cursor import Cursor, check_within
 from yieldwire.log.events import EventType
 from yieldwire.log.message import Message
 from yieldwire.log.question import Questions
@@ -301,8 +301,8 @@ class ForeignCall:
             )
 
         is_new = after is None and skip is None
-        seq = None if is_new else run.first_seq - 1
-        await stream_in(self._site, self._exchange, self.caller, run, seq, translate)
+        place = None if is_new else Cursor(run.id, run.first_seq - 1)
+        await stream_in(self._site, self._exchange, self.caller, run, place, translate)
 
     async def count(self, run: RunRecord, encoder: DialectEncoder) -> int:
         """Return how many frames ``encoder`` makes of what a run's log has at this moment."""

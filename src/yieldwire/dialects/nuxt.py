@@ -20,7 +20,7 @@ from yieldwire.dialects.call import ForeignCall, Head, Reply
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import ActionError, ErrorObject, Json
-from yieldwire.log.cursor import cursor_of
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Event, one_line
 
 _SSE: Final = "text/event-stream"
@@ -68,7 +68,7 @@ class NuxtEncoder(DialectEncoder):
         return self.error(error)
 
     def _frame(self, seq: int, data: bytes, name: bytes = b"") -> bytes:
-        cursor = cursor_of(self._run_id, seq).encode()
+        cursor = str(Cursor(self._run_id, seq)).encode()
         return b"id: %b\n%bdata: %b\n\n" % (cursor, name, data)
 
 

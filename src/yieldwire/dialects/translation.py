@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.errors import ErrorObject, InternalError, NotFound, RunInterrupted, Unavailable
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.question import Questions
 
@@ -134,10 +135,10 @@ class Translation:
         self._is_over = False
         """Whether the client was told that nothing follows, although the run continues."""
 
-    def opening(self, run_id: str, after: int, state: bytes, /) -> bytes:
+    def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return the greeting, and the frames before the first event."""
         self._open()
-        return self._encoder.greeting + self._new(self._encoder.begin(run_id), 0)
+        return self._encoder.greeting + self._new(self._encoder.begin(cursor.run_id), 0)
 
     def encode(self, block: Block, /) -> bytes:
         """Return the frames of the block's events that the client does not have yet."""
@@ -248,7 +249,7 @@ class Counting(Translation):
     def __init__(self, encoder: DialectEncoder, run_id: str) -> None:
         super().__init__(encoder)
         self.count = 0
-        self.opening(run_id, 0, b"")
+        self.opening(Cursor(run_id, 0), b"")
 
     def _new(self, frames: Iterable[bytes], seq: int) -> bytes:
         self.count += len(list(frames))

@@ -12,6 +12,7 @@ from yieldwire.actions.middleware import Middleware, enter_middleware
 from yieldwire.actions.schema import Output
 from yieldwire.actions.upload import Uploads
 from yieldwire.errors import (
+    AppendConflict,
     Fenced,
     LimitExceeded,
     NotFound,
@@ -262,7 +263,9 @@ class Attempt(Tools):
         if isinstance(exc, BaseExceptionGroup):
             exc = one_of(exc)
         # Only the writer's own: what the action raises can come from another run.
-        if isinstance(exc, Fenced) and self._writer.is_fenced and not self._has_ended:
+        is_refused = isinstance(exc, (Fenced, AppendConflict)) and self._writer.is_fenced
+        if is_refused and not self._has_ended:
+            logger.error("the run cannot be continued here: %s", exc, extra={"run_id": self.run.id})
             self._let_go()
             return
         if self._is_retried(exc):
@@ -294,7 +297,7 @@ class Attempt(Tools):
             run = await with_backoff(
                 partial(restart, self.run.id), self._services.limits.store_patience, self.run.id
             )
-        except (Fenced, NotFound):
+        except (Fenced, AppendConflict, NotFound):
             self._let_go()
             return True
         except YieldwireError as fault:
@@ -351,7 +354,7 @@ class Attempt(Tools):
         await self._end_again(kind, data)
 
     def _note_unwritten_end(self, exc: YieldwireError, kind: EventType, data: bytes) -> None:
-        if isinstance(exc, (Fenced, NotFound)):
+        if isinstance(exc, (Fenced, AppendConflict, NotFound)):
             self._let_go()
             return
         self.is_lost = True

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from yieldwire.actions.running import Thread
-from yieldwire.errors import Fenced, LimitExceeded, StoreError, UsageError
+from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError, UsageError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
@@ -71,7 +71,7 @@ class LogWriter(Pending):
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
         self.has_failed = self.is_fenced = False
         """Whether the store refused a write, and whether that was because the run has another
-        writer now, or has ended."""
+        writer now, has ended, or has lost the end of its log."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
@@ -342,7 +342,8 @@ class LogWriter(Pending):
         try:
             self._seq = await with_backoff(append, self._limits.store_patience, run.id, exc)
         except StoreError as failure:
-            self.has_failed, self.is_fenced = True, isinstance(failure, Fenced)
+            self.has_failed = True
+            self.is_fenced = isinstance(failure, (Fenced, AppendConflict))
             raise
 
     async def _wait_idle(self) -> None:

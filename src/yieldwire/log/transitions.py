@@ -21,6 +21,9 @@ CLAIM_SECONDS: Final = 30.0
 def claim(run: RunRecord, now: float) -> RunRecord:
     """Start the next attempt.
 
+    Its fence is a time in milliseconds: if the store is replaced by an older copy of itself, an
+    attempt that the copy does not know has no right to write to it.
+
     Raises:
         Fenced: If the run is not pending.
     """
@@ -28,7 +31,7 @@ def claim(run: RunRecord, now: float) -> RunRecord:
         raise Fenced(f"Run {run.id} is {run.status.value}, not pending.")
     return run.changed(
         status=advance(run.status, EventType.STARTED),
-        fence=run.fence + 1,
+        fence=max(run.fence + 1, int(1000 * now)),
         attempt=run.attempt + 1,
         started_at=now,
     )
@@ -51,7 +54,8 @@ def append(run: RunRecord, block: Block, after: int, now: float) -> RunRecord:
         AppendConflict: If the log ends elsewhere.
     """
     if run.seq != after or block.first != after + 1:
-        raise AppendConflict(f"Run {run.id} is at seq {run.seq}, not at {after}.")
+        lost = "; the store has lost what followed" if run.seq < after else ""
+        raise AppendConflict(f"Run {run.id} is at seq {run.seq}, not at {after}{lost}.")
     if block.end is None:
         return run.changed(seq=block.last)
     return run.changed(seq=block.last, status=advance(run.status, block.end), ended_at=now)

@@ -3,7 +3,8 @@
 Read the log after the cursor; if there is nothing, wait; repeat. Live streaming, replay, resume,
 a second reader and polling are this loop. A reader waits in the run's audience if the run is
 executed in this process, and else in the store. In the audience it gets the next block itself, if
-that follows what it has; in every other case it reads again, so there is no gap.
+that follows what it has; in every other case it reads again, so there is no gap. If the store can
+have lost something meanwhile, the reader first checks that the log still has its last event.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ from functools import cached_property
 from typing import Final, Protocol, Self, TypeAlias
 
 from yieldwire.clock import Clock
-from yieldwire.errors import StoreError, Unauthorized
+from yieldwire.errors import ForeignCursor, StoreError, Unauthorized
 from yieldwire.hooks import NOBODY, Watch
+from yieldwire.log.cursor import mark_of
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.stores import RunStore
@@ -60,6 +62,10 @@ class Reader:
     """The caller that reads."""
     is_revoked: bool = False
     """Whether the reader was asked to leave because its caller lost access."""
+    _mark: int | None = None
+    """The mark of the event at which the reader began, until it has another."""
+    _at: float = 0.0
+    """When the reader's last event was written."""
 
     def __init__(  # noqa: PLR0913 - values that an application passes to each
         self,
@@ -84,6 +90,7 @@ class Reader:
         self._waiter: asyncio.Future[Sequence[Block]] | None = None
         """The wait in the audience."""
         self._seq = 0
+        self._generation = store.generation
         self._page: Sequence[Block] = ()
         self._take: Take | None = None
         self._has_read = self._is_over = False
@@ -216,14 +223,36 @@ class Reader:
         finally:
             await self._end()
 
-    def begin(self, after: int, page: Sequence[Block] = (), take: Take | None = None) -> None:
-        """Start after ``after``. ``page`` is what was already read from there.
+    async def check_place(self, seq: int, mark: int | None) -> None:
+        """Return if the log's event ``seq`` has this mark, or if either is unknown.
+
+        Raises:
+            NotFound: If the run is gone.
+            ForeignCursor: If it has another: the log's end was lost, and others followed.
+        """
+        self._generation = self._store.generation
+        if mark is None or seq == 0:
+            return
+        for block in await self._store.read(self.run_id, seq - 1, max_bytes=1):
+            if block.first == seq and mark_of(block.at) != mark:
+                raise ForeignCursor("The log has lost its end, and other events are there now.")
+
+    def begin(
+        self,
+        after: int,
+        page: Sequence[Block] = (),
+        take: Take | None = None,
+        *,
+        mark: int | None = None,
+    ) -> None:
+        """Start after ``after``, whose event has the mark. ``page`` was already read from there.
 
         While the reader waits, each block that is appended in this process is passed to ``take``,
         in the task that appended it, and `next` returns only those that it does not take.
         """
         self._come()
         self._seq, self._page, self._take = after, page, take
+        self._mark, self._at = mark, 0.0
         self._has_read = self._is_over = False
         self._audience.read(self, after)
 
@@ -241,7 +270,7 @@ class Reader:
 
         Raises:
             NotFound: If the run does not exist, or is gone.
-            ForeignCursor: If the reader started beyond the log's end.
+            ForeignCursor: If the reader started beyond the log's end, or the log lost its place.
         """
         if self._must_end():
             return None
@@ -271,8 +300,11 @@ class Reader:
         return self._shown(page) if page[-1].end is EventType.ERROR else page
 
     def _note_page(self, page: Sequence[Block]) -> None:
-        self._seq, self._has_read = page[-1].last, True
-        if page[-1].end is not None:
+        newest, self._has_read = page[-1], True
+        self._seq = newest.last
+        if newest.end is None:
+            self._at = newest.newest_at
+        else:
             self._is_over = True
             self._has_left = not self._has_held  # a run that has ended needs no readers
 
@@ -304,7 +336,7 @@ class Reader:
             return False
         try:
             if self._take is not None and block.end is None:
-                self._seq = block.last
+                self._seq, self._at = block.last, block.at
                 if self._take(block):
                     return True
             waiter.set_result((block,))
@@ -331,7 +363,10 @@ class Reader:
         asked = task.cancelling() if task is not None else 0
         try:
             wait = 0.0 if self.is_leaving else seconds  # asked to leave while the store answered
-            return await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES, wait=wait)
+            page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES, wait=wait)
+            if self._store.generation != self._generation:
+                await self.check_place(after, mark_of(self._at) if self._at else self._mark)
+            return page
         except asyncio.CancelledError:
             # `leave` cancelled the wait, unless the whole task was cancelled too.
             if not self.is_leaving or task is None or task.uncancel() > asked:

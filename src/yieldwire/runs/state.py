@@ -1,10 +1,9 @@
 """The state of runs, read from their logs: what they add up to so far."""
 
 import asyncio
-from typing import Final
 
 from yieldwire.clock import Clock
-from yieldwire.errors import Json
+from yieldwire.errors import ForeignCursor, Json
 from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
 from yieldwire.stores import RunStore
 
@@ -14,10 +13,22 @@ class States:
 
     def __init__(self, store: RunStore, clock: Clock, text_bytes: int) -> None:
         self._store, self._clock, self._text_bytes = store, clock, text_bytes
-        self._folds: Final = Folds()
+        self._folds, self._generation = Folds(), store.generation
 
     async def fold(self, run_id: str, *, shows_debug: bool) -> Fold:
         """Return what the run's log adds up to at this moment."""
+        while True:
+            try:
+                fold = await self._fold(run_id, shows_debug=shows_debug)
+            except ForeignCursor:
+                self._folds.forget(run_id)  # the store has lost the end of the log
+                continue
+            if self._store.generation == self._generation:
+                return fold
+            # The store can have lost what was read before.
+            self._folds, self._generation = Folds(), self._store.generation
+
+    async def _fold(self, run_id: str, *, shows_debug: bool) -> Fold:
         fold = self._folds.get(run_id)
         if fold is None:
             is_whole = (await self._store.get(run_id)).keep is None

@@ -145,6 +145,16 @@ class Store(Protocol):
     """Which processes can share the store: those of the same process, machine or network."""
 
     @property
+    def generation(self) -> int:
+        """A number that rises whenever the store can have lost what it acknowledged.
+
+        For example when the connection to a server is made again: it can have been restarted from
+        an older copy, or be another server. The number rises before that server's first answer is
+        returned. 0: what the process has read, the store still has.
+        """
+        ...
+
+    @property
     def blobs(self) -> Blobs | None:
         """Where input files are kept; ``None`` if they do not outlive the process."""
         ...

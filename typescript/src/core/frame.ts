@@ -25,20 +25,22 @@ export interface EventFrame {
   readonly kind: "event";
   /** The place of an event of an unknown type. */
   readonly runId?: string | undefined;
+  /** The cursor after the event, if it came with one. */
+  readonly cursor?: string | undefined;
   readonly event: RunEvent;
 }
 
 /** A complete frame of a connection. */
 export type Frame = Opening | Reset | EventFrame;
 
-const CURSOR = /^([A-Za-z0-9_~-]{1,64})\.(0|[1-9][0-9]{0,14})$/;
+const CURSOR = /^([\w~-]{1,64})\.(0|[1-9]\d{0,14})(\.[\da-f]{5})?$/;
 
-/** The cursor after an event. */
+/** The cursor after an event, without the mark that the server can give it. */
 export function cursorOf(runId: string, seq: number): string {
   return `${runId}.${seq}`;
 }
 
-/** The two halves of a cursor, or undefined if it is invalid. */
+/** The run and the seq of a cursor, or undefined if it is invalid. */
 export function readCursor(cursor: string): { readonly runId: string; readonly seq: number } | undefined {
   const [, runId, seq] = CURSOR.exec(cursor) ?? [];
   return runId === undefined ? undefined : { runId, seq: Number(seq) };
@@ -54,9 +56,9 @@ export function frameOf({ id, type: name, data }: Message): Frame {
   const type = name === "message" ? "chunk" : name;
   const { runId, seq } = readCursor(id) ?? {};
   if (type === "reset") return resetOf(parse(data), data);
-  if (type !== "run" && !isKnown(type)) return { ...eventOf(seq, type), runId };
+  if (type !== "run" && !isKnown(type)) return { ...eventOf(seq, type), cursor: id, runId };
   if (seq === undefined) throw wrong(id);
-  if (type !== "run") return eventOf(seq, type, parse(data));
+  if (type !== "run") return { ...eventOf(seq, type, parse(data)), cursor: id };
   const { id: own, status, firstSeq } = fieldsOf(parse(data));
   if (typeof own !== "string") throw wrong(data);
   return { kind: "opening", cursor: id, runId: own, status: status as RunStatus, firstSeq: typeof firstSeq === "number" ? firstSeq : undefined };

@@ -38,6 +38,8 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   outcome: Outcome<Result> | undefined;
   /** The newest events. */
   readonly replay: Replay<RunEvent<Chunk, Result>>;
+  /** The cursor at `seq`, as the server gave it. */
+  #cursor: string | undefined;
   readonly #prose = new Prose(Infinity);
   /** Whether text is collected; for a run whose text nobody reads it would only use memory. */
   readonly #keepsText: boolean;
@@ -62,7 +64,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   /** What to resume from. */
   get cursor(): string | undefined {
-    return this.id === undefined ? undefined : cursorOf(this.id, this.seq);
+    return this.#cursor ?? (this.id && cursorOf(this.id, this.seq));
   }
 
   /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid. */
@@ -70,12 +72,12 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     const place = readCursor(cursor);
     if (place?.runId !== id) throw failure("PARSE_ERROR", FOREIGN, { statusCode: 400 });
     this.id = id;
-    this.seq = place.seq;
+    this.#move(place.seq, cursor);
   }
 
   /** Take a frame; its event is kept if it is new. */
   take(frame: Frame): void {
-    if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) this.#append(frame.event as RunEvent<Chunk, Result>);
+    if (frame.kind === "event" && (frame.runId ?? this.id) === this.id) this.#append(frame.event as RunEvent<Chunk, Result>, frame.cursor);
     if (frame.kind === "reset") this.#trimTo(frame.firstSeq);
     if (frame.kind === "opening") this.#open(frame);
   }
@@ -83,7 +85,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   /** Take a poll's answer, or without `events` the run's last snapshot. */
   takePoll(snapshot: Snapshot<Chunk, Result>): void {
     if (snapshot.firstSeq > this.seq + 1) this.#trimTo(snapshot.firstSeq);
-    for (const event of snapshot.events ?? []) this.#append(event);
+    for (const event of snapshot.events ?? []) this.#append(event, snapshot.cursor);
     if (snapshot.seq === this.seq) this.questions = snapshot.questions ?? this.questions;
     this.takeStatus(snapshot.status);
     const isAll = snapshot.events ? snapshot.retryAfterMs === null : TERMINAL.includes(snapshot.status);
@@ -99,7 +101,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   /** Take the outcome from a snapshot; the log has no more events. */
   #conclude(snapshot: Snapshot<Chunk, Result>): void {
     this.status = snapshot.status;
-    this.seq = snapshot.seq;
+    this.#move(snapshot.seq);
     const text = snapshot.text ?? this.text;
     this.#prose.cut(0);
     this.#prose.add(this.seq, text);
@@ -107,10 +109,15 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     this.#end(snapshot.error ? new ActionError(snapshot.error) : undefined, snapshot.result as Result);
   }
 
-  #append(event: RunEvent<Chunk, Result>): void {
+  #move(seq: number, cursor?: string): void {
+    this.seq = seq;
+    this.#cursor = cursor;
+  }
+
+  #append(event: RunEvent<Chunk, Result>, cursor?: string): void {
     const { seq, type, data } = event;
     if (this.outcome || !(seq > this.seq)) return;
-    this.seq = seq;
+    this.#move(seq, cursor);
     if (!isKnown(type)) return; // of a later version
     // The start of an attempt is not an event: its first event shows that it has started.
     this.status = AFTER[type];
@@ -153,6 +160,6 @@ export class RunLog<Chunk = unknown, Result = unknown> {
 
   #trimTo(firstSeq: number): void {
     this.firstSeq = firstSeq;
-    this.seq = Math.max(this.seq, firstSeq - 1);
+    if (firstSeq > this.seq + 1) this.#move(firstSeq - 1);
   }
 }

@@ -13,7 +13,7 @@ from yieldwire.asgi.pages.question import questions_part
 from yieldwire.asgi.pages.value import MOST_CHARACTERS, label_of, shown
 from yieldwire.describe.schema import Schema
 from yieldwire.errors import ErrorObject, Json
-from yieldwire.log.cursor import cursor_of
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.run import Status
 
 STATUSES: Final = {
@@ -75,7 +75,7 @@ class RunView:
             tabindex=-1,
             data_run=self.snapshot["id"],
             data_status=status.value,
-            data_cursor=cursor_of(self.snapshot["id"], self.snapshot["seq"]),
+            data_cursor=str(Cursor(self.snapshot["id"], self.snapshot["seq"])),
         )
         return PageContent(
             title=f"{title}: {STATUSES[status]}",

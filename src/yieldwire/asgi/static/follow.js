@@ -72,7 +72,7 @@ async function restart({ keep }) {
   Object.assign(pending, { text: "", progress: null });
   const fresh = keep ? await takeOver(["cut", "text", "how-far", "output"]).catch(() => null) : null;
   if (fresh?.dataset.cursor) {
-    written = Number(fresh.dataset.cursor.split(".").at(-1));
+    written = Number(fresh.dataset.cursor.split(".")[1]);
     isStale = false;
     return;
   }

@@ -38,7 +38,7 @@ const LAST = new Set(["done", "error", "cancelled"]);
 const isTerminal = (run) => ENDED.has(run.status ?? "");
 
 /** The newest event of a run that this page has seen. @param {Run} run */
-const seqOf = (run) => Number(run.cursor?.slice(run.cursor.lastIndexOf(".") + 1) ?? 0);
+const seqOf = (run) => Number(run.cursor?.split(".")[1] ?? 0);
 
 export class Panel {
   #page;

@@ -14,10 +14,7 @@ from functools import partial
 from typing import Annotated, ClassVar
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
-from yieldwire.errors import (
-    Conflict,
-    KeyReused,
-)
+from yieldwire.errors import Conflict, KeyReused
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.delivery import deliveries_of, is_told
@@ -52,6 +49,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
     """
 
     reach: ClassVar[Reach] = "process"
+    generation: int = 0
     blobs: None = None
 
     def __init__(

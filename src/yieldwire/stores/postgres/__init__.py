@@ -98,7 +98,8 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         )
         texts = Texts(statements(__package__), schema, clock)
         self.schema, self._texts, self._tails = schema, texts, Tails()
-        self._connections = Connections(database, texts, self._tails.forget_all)
+        self.generation = 0
+        self._connections = Connections(database, texts, self._note_connected)
         self._reads = Reads(self._ask_page)
         self._waits = Waits(
             partial(self._ask_heads, "heads"),
@@ -136,6 +137,11 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
             return await self._connections.repeat(lambda session: do(session, items))
 
         return Batches(do_all, self._connections.own, most=_AT_ONCE, size=size)
+
+    def _note_connected(self) -> None:
+        """Note that the database can be another one, or have less than before."""
+        self.generation += 1
+        self._tails.forget_all()
 
     # Runs and their logs.
 

@@ -91,14 +91,15 @@ class DatabaseSettings:
 class Connections:
     """A pool of connections, opened by the first work.
 
-    ``on_loss`` is called when a connection was lost: the database can be another one than before.
+    ``on_change`` is called when a connection was lost, and before a new one is used: the database
+    can be another one than before.
     """
 
     def __init__(
-        self, settings: DatabaseSettings, texts: Texts, on_loss: Callable[[], None]
+        self, settings: DatabaseSettings, texts: Texts, on_change: Callable[[], None]
     ) -> None:
         self.settings: Final = settings
-        self._texts, self._on_loss = texts, on_loss
+        self._texts, self._on_change = texts, on_change
         self.openings: Final = Openings(self._release)
         self._works = Works()
         self._pool: AsyncConnectionPool[DatabaseConnection] | None = None
@@ -237,15 +238,19 @@ class Connections:
             min_size=1,
             max_size=self.settings.connections,
             timeout=self.settings.timeout,
+            configure=self._note_new,
             open=False,
         )
         await pool.open()
         self._pool = pool
         return pool
 
+    async def _note_new(self, _: DatabaseConnection) -> None:
+        self._on_change()
+
     async def _lose(self) -> None:
         """Replace all connections, as one was lost: the others probably are too."""
-        self._on_loss()
+        self._on_change()
         if self._pool is not None:
             await self._pool.drain()
 
@@ -259,7 +264,7 @@ class Connections:
         return explain(exc, self.settings.where)
 
     def _unknown(self, exc: BaseException) -> StoreError:
-        self._on_loss()
+        self._on_change()
         return StoreError(
             f"The connection to {self.settings.where} was lost during a commit: {exc}"
         )

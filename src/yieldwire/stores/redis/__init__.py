@@ -118,13 +118,19 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
         boot_id()  # reads it once, before anybody waits for it
         self.blobs: Blobs | None = blobs_at(files, clock)
         self._scripts = Scripts(prefix, clock)
-        self._links = RedisLinks(Server(url, timeout))
+        self.generation = 0
+        self._links = RedisLinks(Server(url, timeout), self._note_connected)
         self._logs = LogKeys(self._links, self._scripts)
         self._runs = RunKeys(self._links, self._scripts)
         self._inbox = InboxKeys(self._links, self._scripts)
         self._tails = Tails()
         self._reads = Reads(self._ask_page)
         self._waits = RedisWaits(self._links, self._scripts, self._reads, self._tails)
+
+    def _note_connected(self) -> None:
+        """Note that the server can be another one, or have an older copy than before."""
+        self.generation += 1
+        self._tails.forget_all()
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
@@ -171,6 +177,7 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
                 first_seq = await self._links.whole(self._append(run_id, block, after, fence))
         except BaseException:
             # Also if this call is cancelled: the block is in the log anyway.
+            self._tails.forget(run_id)  # if it was refused, the log can have lost its end
             self._waits.logs.wake(run_id, block.last)
             raise
         finally:

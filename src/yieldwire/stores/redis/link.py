@@ -11,7 +11,7 @@ that was restarted is found again automatically.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from yieldwire.errors import StoreError
@@ -58,8 +58,10 @@ class Link:
     time get the error: whether their commands were carried out is unknown.
     """
 
-    def __init__(self, server: Server, tasks: Tasks) -> None:
-        self._server, self._tasks = server, tasks
+    def __init__(
+        self, server: Server, tasks: Tasks, on_connect: Callable[[], None] = lambda: None
+    ) -> None:
+        self._server, self._tasks, self._on_connect = server, tasks, on_connect
         self._queue: deque[QueuedCommands] = deque()
         self._connection: Connection | None = None
         self._is_working = self._is_closing = False
@@ -187,6 +189,7 @@ class Link:
             connection = None
         if connection is None:
             connection = self._connection = await self._server.connect()
+            self._on_connect()
         return connection
 
     async def _drop(self) -> None:

@@ -5,22 +5,26 @@ them, and the first call there opens new ones.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from yieldwire.stores.opening import Openings
 from yieldwire.stores.redis.link import Link
-from yieldwire.stores.redis.server import Server
+from yieldwire.stores.redis.server import Connection, Server
 from yieldwire.tasks import Tasks
 
 T = TypeVar("T")
 
 
 class RedisLinks:
-    """The links of one store, and the tasks that do their work."""
+    """The links of one store, and the tasks that do their work.
 
-    def __init__(self, server: Server) -> None:
+    ``on_connect`` is called when one of them has connected, before it asks anything.
+    """
+
+    def __init__(self, server: Server, on_connect: Callable[[], None] = lambda: None) -> None:
         self.server: Final = server
+        self._on_connect = on_connect
         self.openings: Final = Openings(self._end)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: Tasks | None = None
@@ -48,7 +52,7 @@ class RedisLinks:
             StoreError: If the store is closed.
         """
         if self._writer is None:
-            self._writer = Link(self.server, self.tasks)
+            self._writer = Link(self.server, self.tasks, self._on_connect)
         return self._writer
 
     @property
@@ -59,8 +63,18 @@ class RedisLinks:
             StoreError: If the store is closed.
         """
         if self._reader is None:
-            self._reader = Link(self.server, self.tasks)
+            self._reader = Link(self.server, self.tasks, self._on_connect)
         return self._reader
+
+    async def connect(self) -> Connection:
+        """Return a connection of its own, for who listens.
+
+        Raises:
+            StoreError: If the server cannot be used.
+        """
+        connection = await self.server.connect()
+        self._on_connect()
+        return connection
 
     def begin(self, work: Awaitable[T]) -> "asyncio.Future[T]":
         """Do ``work`` in a task, and return the future of its outcome.

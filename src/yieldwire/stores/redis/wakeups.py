@@ -138,7 +138,7 @@ class Wakeups:
         pause = _FIRST_PAUSE
         while True:
             try:
-                connection = await self._links.server.connect()
+                connection = await self._links.connect()
                 try:
                     await self._hear(connection)
                 finally:

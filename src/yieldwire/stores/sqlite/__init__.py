@@ -44,12 +44,7 @@ from yieldwire.stores.queue import claim_until
 from yieldwire.stores.reads import Reads
 from yieldwire.stores.sqlite.checkpoints import CheckpointTable
 from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
-from yieldwire.stores.sqlite.file import (
-    FileSettings,
-    Synchronous,
-    to_block,
-    to_record,
-)
+from yieldwire.stores.sqlite.file import FileSettings, Synchronous, to_block, to_record
 from yieldwire.stores.sqlite.inbox import InboxTable
 from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
@@ -95,6 +90,7 @@ class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
     """
 
     reach: ClassVar[Reach] = "machine"
+    generation: int = 0
 
     def __init__(
         self,

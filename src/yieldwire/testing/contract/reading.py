@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from yieldwire.errors import ForeignCursor, NotFound
+from yieldwire.log.cursor import mark_of
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
@@ -63,7 +64,7 @@ class ReadContract:
         await harness.reopen()
         after = [event.at for event in await log_of(harness.store, run.id, 20)]
 
-        assert [round(8 * at) for at in before] == [round(8 * at) for at in times]
+        assert [*map(mark_of, before)] == [*map(mark_of, times)]
         assert after == before[20:]
 
     async def test_where_nothing_is_yet_a_page_is_empty(self, harness: StoreHarness) -> None:

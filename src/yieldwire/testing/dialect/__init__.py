@@ -11,6 +11,7 @@ The tests are plain coroutines with plain asserts, as those of `StoreContract`. 
 import asyncio
 
 from yieldwire.dialects.translation import Translation
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import Status
 from yieldwire.stores import Query
@@ -205,9 +206,9 @@ class DialectContract:
         single = Translation(harness.encoder())
         joined = Translation(harness.encoder())
 
-        pieces = single.opening(RUN, 0, b"") + b"".join(map(single.encode, blocks))
+        pieces = single.opening(Cursor(RUN, 0), b"") + b"".join(map(single.encode, blocks))
 
-        assert joined.opening(RUN, 0, b"") + joined.encode(Block.join(blocks)) == pieces
+        assert joined.opening(Cursor(RUN, 0), b"") + joined.encode(Block.join(blocks)) == pieces
 
     def test_a_resumed_stream_has_the_frames_that_are_missing(
         self, harness: DialectHarness
@@ -215,11 +216,11 @@ class DialectContract:
         """An encoder that is resumed after any event sends what follows it."""
         blocks = a_log()
         whole = Translation(harness.encoder())
-        frames = [whole.opening(RUN, 0, b""), *map(whole.encode, blocks)]
+        frames = [whole.opening(Cursor(RUN, 0), b""), *map(whole.encode, blocks)]
 
         for after in range(1, len(blocks)):
             resumed = Translation(harness.encoder(), after=after)
-            greeting = resumed.opening(RUN, 0, b"")
+            greeting = resumed.opening(Cursor(RUN, 0), b"")
             rest = b"".join(map(resumed.encode, blocks))
             assert greeting == harness.encoder().greeting
             assert rest == b"".join(frames[1 + after :])
