@@ -13,6 +13,7 @@ from yieldwire.asgi.negotiation import SSE, choose_timed, flag, seconds
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import stream_run
 from yieldwire.asgi.startrequest import key_of
+from yieldwire.asgi.watching import watch_runs
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
 from yieldwire.log.cursor import Cursor, check_within, cursor_in, mark_of
@@ -165,7 +166,11 @@ async def list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
         )
     if caller.owner is None:
         raise Unauthorized("Sign in first: anonymous runs are not listed.")
-    await answer_runs(site, exchange, query_of(exchange, owner=caller.owner))
+    query = query_of(exchange, owner=caller.owner)
+    if flag(exchange.request.query_params.get("watch")):
+        await watch_runs(site, exchange, caller, query)
+    else:
+        await answer_runs(site, exchange, query)
 
 
 async def answer_runs(site: Site, exchange: Exchange, query: Query) -> None:

@@ -13,6 +13,7 @@ from yieldwire.client.http import Answer, Http
 from yieldwire.client.patience import Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
 from yieldwire.client.transport import TransportName, http_over
+from yieldwire.client.watching import watched
 from yieldwire.client.wire import (
     NO_CONTENT,
     ApplicationURL,
@@ -321,6 +322,34 @@ class AsyncClient:
             Request(path="runs", query=query, headers=JSON)
         )
         return page
+
+    async def watch(
+        self,
+        *,
+        status: str | None = None,
+        action: str | None = None,
+        label: str | None = None,
+        parent: str | None = None,
+    ) -> AsyncGenerator[dict[str, Json], None]:
+        """Yield the caller's own runs that match, and then each that is new or has changed.
+
+        First come at most the newest 50, newest first. A run that changes often is told about
+        once a second; one that no longer matches is told once more. Lost connections are made
+        again. It ends only if it is refused, or closed.
+
+        Args:
+            status: Only runs with this status.
+            action: Only runs of this action.
+            label: Only runs with this label.
+            parent: Only runs that the action of this run has started.
+
+        Raises:
+            YieldwireError: If the call was refused, or the server is away for too long.
+        """
+        query = {"status": status, "action": action, "label": label, "parent": parent}
+        async with aclosing(watched(self._wire, query)) as entries:
+            async for entry in entries:
+                yield entry
 
     async def manifest(self) -> dict[str, Json]:
         """Return the actions, under ``actions``, with JSON Schemas."""

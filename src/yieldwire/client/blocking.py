@@ -231,6 +231,18 @@ class Client(_Closing):
             )
         )
 
+    def watch(
+        self,
+        *,
+        status: str | None = None,
+        action: str | None = None,
+        label: str | None = None,
+        parent: str | None = None,
+    ) -> Iterator[dict[str, Json]]:
+        """Yield the caller's own runs that match, and then each that is new or has changed."""
+        watch = self._client.watch(status=status, action=action, label=label, parent=parent)
+        return self._loop.iterate(watch)
+
     def manifest(self) -> dict[str, Json]:
         """Return the actions, with JSON Schemas."""
         return self._loop.run(self._client.manifest())

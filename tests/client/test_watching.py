@@ -1,0 +1,61 @@
+"""A list that stays current, over connections that are lost."""
+
+from contextlib import aclosing
+
+import pytest
+from pydantic_core import to_json
+
+from tests.client.script import UNREACHABLE, Answer, refusal, serve
+from yieldwire.client import AsyncClient
+from yieldwire.errors import Json, Unauthorized, Unreachable
+
+Entry = dict[str, Json]
+
+
+def entry(run_id: str, seq: int = 1) -> Entry:
+    return {"id": run_id, "status": "running", "seq": seq}
+
+
+def lines(*told: list[Entry], hangs: bool = False) -> Answer:
+    pieces = [" ", *(to_json({"runs": runs}).decode() + "\n" for runs in told)]
+    return Answer(
+        headers={"content-type": "application/x-ndjson"},
+        pieces=[piece for whole in pieces for piece in (whole[:7], whole[7:]) if piece],
+        hangs=hangs,
+    )
+
+
+async def first(client: AsyncClient, count: int) -> list[Entry]:
+    async with aclosing(client.watch(action="count", status="running")) as watching:
+        return [await anext(watching) for _ in range(count)]
+
+
+async def test_what_there_is_comes_first_and_then_what_changes() -> None:
+    told = lines([entry("r2"), entry("r1")], [entry("r2", 5)], hangs=True)
+    async with serve(told) as (client, server):
+        runs = await first(client, 3)
+
+    assert runs == [entry("r2"), entry("r1"), entry("r2", 5)]
+    assert server.requests[0].path == "runs?status=running&action=count&watch=1"
+
+
+async def test_a_list_that_is_lost_continues_without_telling_anything_twice() -> None:
+    again = lines([entry("r2", 5), entry("r1")], [entry("r1", 9)], hangs=True)
+    async with serve(lines([entry("r2"), entry("r1")]), UNREACHABLE, again) as (client, server):
+        runs = await first(client, 4)
+
+    assert runs == [entry("r2"), entry("r1"), entry("r2", 5), entry("r1", 9)]
+    assert len(server.waits) == 2
+
+
+async def test_a_list_that_is_refused_raises() -> None:
+    async with serve(refusal(401, "UNAUTHORIZED")) as (client, _):
+        with pytest.raises(Unauthorized, match="No"):
+            await first(client, 1)
+
+
+async def test_another_server_s_answer_is_a_lost_connection() -> None:
+    page = Answer(headers={"content-type": "text/html"}, pieces=["<html>"])
+    async with serve(*[page] * 10) as (client, _):
+        with pytest.raises(Unreachable, match="Something else answered"):
+            await first(client, 1)
