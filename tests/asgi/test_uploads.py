@@ -17,6 +17,8 @@ from tests.support.runs import SOON
 from tests.support.wire import Answer
 from yieldwire import Actions, Context, Forbidden
 from yieldwire.asgi.requestlimits import RequestLimits
+from yieldwire.hooks import Hooks
+from yieldwire.log.run import RunRecord
 from yieldwire.runs.places import PLACE_SECONDS
 from yieldwire.stores.objects import LEFT_AFTER
 from yieldwire.testing.clock import MovingClock
@@ -104,8 +106,15 @@ async def test_a_signed_request_lasts_for_an_hour_and_says_what_to_send(actions:
 
 
 async def test_a_repeated_start_gets_its_run_although_the_files_are_deleted(
-    actions: Actions, store: DirectStore
+    store: DirectStore, clock: MovingClock
 ) -> None:
+    created = list[str]()
+
+    class Watching(Hooks):
+        def run_created(self, run: RunRecord, /) -> None:
+            created.append(run.id)
+
+    actions = counting(store, clock=clock, hooks=[Watching()])
     place = await written(actions, store, b"hello")
     first = await send(actions, starting(place, described()))
     async with asyncio.timeout(SOON):
@@ -113,8 +122,10 @@ async def test_a_repeated_start_gets_its_run_although_the_files_are_deleted(
             await asyncio.sleep(0.01)
 
     again = await send(actions, starting(place, described()))
+    await actions.app.close()
 
     assert again.json() == first.json()
+    assert created == [first.json()["runId"]]
 
 
 async def test_a_place_serves_one_input(actions: Actions, store: DirectStore) -> None:

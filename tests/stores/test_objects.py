@@ -80,6 +80,18 @@ def test_fsspec_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         blobs_at("memory://files", None)
 
 
+def test_files_are_not_seized_on_the_day_when_they_were_written() -> None:
+    clock = now()
+    files = ObjectBlobs.at(f"memory://test-{uuid4().hex}", clock).of("r1")
+    files.keep(named(b"abc"))
+
+    clock.advance(LEFT_AFTER - 60.0)
+    is_seized_early = files.seize()
+    clock.advance(120.0)
+
+    assert (is_seized_early, files.seize()) == (False, True)
+
+
 # Faults.
 
 
