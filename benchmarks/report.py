@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.capacity import capacity_lines
 from benchmarks.environment import Environment
 from benchmarks.goal import GOALS, read_reasons
 from benchmarks.measurement import Results
@@ -20,6 +21,12 @@ Rows in italics are the limits of the machine.
 They parse almost nothing, keep nothing, and send prepared frames.
 An empty field was not measured.
 """
+CAPACITY = """\
+Computed from scenes C, J and K, for cores that are busy for at most 60 % of their time, and where
+99 in 100 events wait for at most 250 ms in a simulation; see *Scaling* in the documentation.
+The cores are those of servers and workers together.\
+"""
+DATABASES = {"ours-workers-valkey": "Valkey", "ours-workers-postgres": "PostgreSQL"}
 
 
 def page(
@@ -35,6 +42,8 @@ def page(
             lines += ["", f"## {letter}. {sheet.title}", ""]
             lines += sheet_lines(letter, results, peers)
             lines += _ceiling(letter, results)
+    if capacity := capacity_lines(results, DATABASES):
+        lines += ["", "## What a load takes", "", CAPACITY, *capacity]
     lines += ["", "## Versions", "", *_version_lines(peers, environments)]
     return "\n".join(lines) + "\n"
 
