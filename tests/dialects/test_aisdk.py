@@ -1,5 +1,6 @@
 """The requests of the AI SDK, as its clients send them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -26,6 +27,8 @@ def ai_world() -> Actions:
     @actions.action(asks=Approval)
     async def chat(messages: list[UIMessage], ctx: Context, id: str = "") -> AsyncIterator[Chunk]:
         yield Text(messages[-1].text)
+        if messages[-1].text == "wait":
+            await asyncio.Event().wait()
         if messages[-1].text == "delete":
             yield CALL
             yield ToolOutput("c1", (await approve(ctx, CALL)).approved)

@@ -323,3 +323,31 @@ def test_version_4_resumes_by_the_id_of_its_chat(told: Told) -> None:
 
     assert scene["resumed"][1:4] == ['0:"One "', '0:"two "', '0:"three."']
     assert scene["again"] == 404
+
+
+@proves("ai7", "WebSocketChatTransport: send, errors")
+def test_a_socket_carries_a_chat_and_its_errors(told: Told) -> None:
+    seen = told("aisocket")
+
+    assert (seen["text"]["text"], seen["text"]["errors"]) == ("Jane Austen.", [])
+    assert seen["fail before"]["errors"] == ["Your credit is used up."]
+    assert seen["fail after"]["errors"] == ["Your credit is used up."]
+    assert (seen["fail after"]["text"], seen["fail after"]["status"]) == ("Half", "error")
+
+
+@proves("ai7", "WebSocketChatTransport: stop, also of a resumable run")
+def test_a_stop_over_a_socket_stops_the_run(told: Told) -> None:
+    seen = told("aisocket")["stop"]
+
+    assert (seen["text"], seen["errors"], seen["finished"][0]["isAbort"]) == ("One ", [], True)
+
+
+@proves(
+    "ai7", "WebSocketChatTransport: a cut connection is an error", "WebSocketChatTransport: resume"
+)
+def test_a_cut_socket_is_an_error_and_a_resume_completes_the_text(told: Told) -> None:
+    seen = told("aisocket")["cut and resume"]
+
+    assert (seen["broken"]["text"], seen["broken"]["finished"][0]["isError"]) == ("One ", True)
+    assert seen["whole"]["text"] == "One two three."
+    assert told("aisocket")["nothing to resume"]["errors"] == []

@@ -8,8 +8,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import ClassVar, Final
 
+from starlette.types import Receive, Scope, Send
+
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.aicall import as_text, body_of, label_of, reading
+from yieldwire.dialects.aisocket import ChatSocket
 from yieldwire.dialects.call import AnyAction, ForeignCall, Head, Reply
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.uistream import UIStreamEncoder, Version
@@ -60,6 +63,14 @@ class AISDK(Dialect):
             raise UsageError(f"AISDK: version is 5, 6 or 7, not {version!r:.100}.")
         self._version: Final[Version] = version
         self._resumable: Final = resumable
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application; over a WebSocket `WebSocketChatTransport`."""
+        if scope["type"] == "websocket" and self._actions is not None:
+            limits = self._actions.site.request_limits
+            await ChatSocket(self, limits, scope, receive, send).run()
+        else:
+            await super().__call__(scope, receive, send)
 
     def takes(self, actions: Actions, head: Head) -> bool:
         """Whether the request is below ``ai/``, for an action that exists."""
