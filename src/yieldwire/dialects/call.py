@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl
 
 from yieldwire.actions.action import Action
 from yieldwire.asgi.bodies import read_input, read_whole
@@ -58,17 +56,12 @@ class Head:
     @cached_property
     def query(self) -> Sequence[tuple[str, str]]:
         """The parameters of the query, in their order."""
-        raw: bytes = self._exchange.scope["query_string"]
-        return parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+        return self._exchange.request.query_params.multi_items()
 
     @cached_property
     def cookies(self) -> Mapping[str, str]:
         """The cookies by their names."""
-        try:
-            sent = SimpleCookie(self.headers.get("cookie", ""))
-        except CookieError:
-            return {}
-        return {name: morsel.value for name, morsel in sent.items()}
+        return self._exchange.request.cookies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,162 @@
+"""What a dialect can do about one request."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.dialects.test_fictive import ParrotEncoder
+from tests.support.calls import JSON, Call, Fields, get, post, send
+from tests.support.world import ALICE, BOB, NOBODY, ended, opened, world
+from yieldwire import Actions
+from yieldwire.dialects import Dialect, ForeignCall, Head, Reply
+from yieldwire.errors import ErrorObject, Json
+
+Do = Callable[[ForeignCall], Awaitable[object]]
+
+
+class Doing(Dialect):
+    """Does what a test says, and answers with what came of it."""
+
+    methods = ("GET", "POST")
+
+    def __init__(self, actions: Actions, do: Do) -> None:
+        super().__init__(actions)
+        self._do = do
+
+    async def answer(self, call: ForeignCall) -> None:
+        done = await self._do(call)
+        await call.reply(Reply(body=repr(done).encode(), headers=[("X-Done", "yes")]))
+
+    def refusal(self, head: Head, error: ErrorObject) -> Reply:
+        return Reply(status=error.status, body=f"{error.code}: {error.message}".encode())
+
+
+@pytest.fixture
+async def actions() -> AsyncIterator[Actions]:
+    async with opened(world()) as site:
+        yield site
+
+
+async def done(actions: Actions, do: Do, call: Call | None = None) -> str:
+    answer = await send(Doing(actions, do), call or post("/", {}, ALICE))
+    return answer.body.decode()
+
+
+async def said(text: str) -> Json:
+    return {"text": text}
+
+
+async def test_the_head_of_a_request_is_known_before_its_body(actions: Actions) -> None:
+    async def look(call: ForeignCall) -> object:
+        head = call.head
+        return head.method, head.path, head.query, head.cookies, head.headers["x-own"]
+
+    headers: Fields = [("cookie", "a=1; b=2"), ("x-own", "here")]
+
+    assert await done(actions, look, get("/a/b/?x=1&x=&y=%C3%A9", headers)) == repr(
+        ("GET", "a/b", [("x", "1"), ("x", ""), ("y", "é")], {"a": "1", "b": "2"}, "here")
+    )
+
+
+async def test_the_newest_run_with_a_label_is_the_callers_own(actions: Actions) -> None:
+    def start(label: str) -> Do:
+        async def do(call: ForeignCall) -> object:
+            action = call.action("say")
+            return (await call.start(action, lambda: said("hi"), labels=[label])).id
+
+        return do
+
+    async def find(call: ForeignCall) -> object:
+        run = await call.newest(call.action("say"), "chat:1")
+        return run and run.id
+
+    first, second = [await done(actions, start("chat:1")) for _ in range(2)]
+    await done(actions, start("chat:2"))
+
+    assert await done(actions, find) == second != first
+    for headers in (BOB, NOBODY):
+        assert await done(actions, find, post("/", {}, headers)) == "None"
+
+
+async def test_a_label_that_cannot_be_one_is_refused(actions: Actions) -> None:
+    async def start(call: ForeignCall) -> object:
+        return await call.start(call.action("say"), lambda: said("hi"), labels=["\n"])
+
+    assert (await done(actions, start)).startswith("PARSE_ERROR: This cannot identify a run")
+
+
+@pytest.mark.parametrize(("headers", "told"), [(BOB, "FORBIDDEN"), (NOBODY, "UNAUTHORIZED")])
+async def test_a_run_is_read_and_stopped_by_its_owner_only(
+    actions: Actions, headers: Fields, told: str
+) -> None:
+    run_id = await ended(actions)
+
+    async def read(call: ForeignCall) -> object:
+        return await call.run(run_id)
+
+    async def stop(call: ForeignCall) -> object:
+        return await call.cancel(run_id)
+
+    for do in (read, stop):
+        assert (await done(actions, do, post("/", {}, headers))).startswith(told)
+        assert run_id in await done(actions, do)
+
+
+async def test_frames_of_a_run_are_counted(actions: Actions) -> None:
+    run_id = await ended(actions, "say", {"times": 3})
+
+    async def count(call: ForeignCall) -> object:
+        return await call.count(await call.run(run_id), ParrotEncoder())
+
+    assert await done(actions, count) == "4"
+
+
+@pytest.mark.parametrize(
+    ("call", "read"),
+    [
+        (get("/?text=hi&times=2"), {"text": "hi", "times": "2"}),
+        (post("/", {"text": "hi"}), {"text": "hi"}),
+        (post("/"), {}),
+        (Call(method="POST", target="/?text=hi"), {"text": "hi"}),
+    ],
+)
+async def test_fields_are_read_from_the_body_or_the_query(
+    actions: Actions, call: Call, read: dict[str, Any]
+) -> None:
+    async def fields(call: ForeignCall) -> object:
+        return await call.fields(call.action("say"))
+
+    assert await done(actions, fields, call) == repr(read)
+
+
+async def test_json_is_read_strictly(actions: Actions) -> None:
+    async def json(call: ForeignCall) -> object:
+        return await call.json()
+
+    twice = Call(method="POST", target="/", headers=[JSON], body=[b'{"a":1,"a":2}'])
+    empty = Call(method="POST", target="/", headers=[JSON], body=[b""])
+
+    assert (await done(actions, json, twice)).startswith("PARSE_ERROR")
+    assert await done(actions, json, empty) == "{}"
+
+
+async def test_the_headers_of_a_reply_are_added_to_the_usual_ones(actions: Actions) -> None:
+    async def nothing(call: ForeignCall) -> object:
+        call.add_header("X-More", "too")
+        return None
+
+    answer = await send(Doing(actions, nothing), post("/", {}, ALICE))
+
+    assert (answer.headers["x-done"], answer.headers["x-more"]) == ("yes", "too")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "no-store" in answer.headers["cache-control"]
+
+
+async def test_a_head_request_does_nothing(actions: Actions) -> None:
+    async def fail(call: ForeignCall) -> object:
+        raise AssertionError
+
+    answer = await send(Doing(actions, fail), Call(method="HEAD", target="/", headers=ALICE))
+
+    assert (answer.status, answer.body) == (200, b"")
