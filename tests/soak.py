@@ -200,13 +200,10 @@ def work(seed: int, part: float) -> Report:
 def cut_sockets(seed: int, part: float) -> Report:
     """Follow a thousand runs over ten sockets that are cut at random, on virtual time."""
     say("many runs over a few sockets")
-    played = play_sockets(
-        runs=10 * share(SOCKET_RUNS // 10, part),
-        sockets=10,
-        cuts=10 * share(SOCKET_CUTS // 10, part),
-        seed=seed,
-    )
+    runs, cuts = 10 * share(SOCKET_RUNS // 10, part), 10 * share(SOCKET_CUTS // 10, part)
+    played = play_sockets(runs=runs, sockets=10, cuts=cuts, seed=seed)
     assert not played.wrong, played.wrong
+    assert played.cuts == cuts, played.cuts
     return asdict(played)
 
 

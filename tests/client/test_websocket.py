@@ -1,6 +1,7 @@
 """The client over one WebSocket: the same calls, and the same healing."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.conftest import Serve
 from tests.support.chaos import ChaosProxy, Cut, Fault, script_of
+from tests.support.nginx import Nginx
 from tests.support.server import ThreadServer, listen
 from tests.support.world import world
 from yieldwire import Actions, Result, Timing
@@ -175,6 +177,25 @@ async def test_a_refused_handshake_raises_the_server_s_error(serve: Serve) -> No
     async with client_of(serve(Actions(identify=forbid)).url) as client:
         with pytest.raises(Forbidden, match="Not from here"):
             await client.list()
+
+
+def lines_for_sockets() -> str:
+    """Return what `deploy/nginx.conf` has where it passes a socket on."""
+    conf = Path("deploy/nginx.conf").read_text("utf-8")
+    (lines,) = re.findall(
+        r"location /api/_actions/ws \{[^\n]*\n.*?\n(.*?)\n    \}", conf, re.DOTALL
+    )
+    return str(lines)
+
+
+async def test_nginx_passes_a_socket_on_with_the_lines_of_deploy(
+    server: ThreadServer, tmp_path: Path
+) -> None:
+    async with (
+        Nginx(server.port, tmp_path, lines_for_sockets()) as nginx,
+        client_of(nginx.url) as client,
+    ):
+        assert await client.call("count", {"to": 5000}) == 5000
 
 
 def test_the_blocking_client_uses_it_too(server: ThreadServer) -> None:

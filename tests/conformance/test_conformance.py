@@ -22,6 +22,8 @@ from tests.conformance.transcripts import (
     Place,
     Request,
     Response,
+    SocketStep,
+    SocketStory,
     SSEDecodeCase,
     Step,
     Story,
@@ -29,13 +31,14 @@ from tests.conformance.transcripts import (
     schema,
 )
 from tests.support.ndjson import NDJSONDecoder
-from tests.support.sockets import socket_to
+from tests.support.sockets import HandSocket, refused, socket_to
 from yieldwire import Actions, errors
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.codecs import Decoder, Encoder
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEDecoder, SSEEncoder, SSEParser
 from yieldwire.codecs.text import TextEncoder
+from yieldwire.codecs.websocket import message_of
 from yieldwire.errors import ErrorObject, ParseError, ProtocolError, YieldwireError
 from yieldwire.log.cursor import Cursor as LogCursor
 from yieldwire.log.cursor import cursor_in, parse_cursor
@@ -231,6 +234,60 @@ async def test_the_application_answers_the_same_over_a_socket(case: Story) -> No
             check(answer, step.response.model_copy(update={"headers": told}), known)
 
 
+@named(load("websocket"))
+async def test_a_socket_carries_what_the_transcripts_say(case: SocketStory) -> None:
+    actions, known = new_actions(), dict[str, str]()
+    fields = [*case.headers.items()]
+    scope: dict[str, Any] = {"host": "conformance.example", "server": None}
+    async with actions.lifespan():
+        if case.refused is not None:
+            assert (await refused(actions, fields, **scope))["status"] == case.refused.status
+            return
+        async with socket_to(actions, fields, protocols=case.protocols, **scope) as hand:
+            assert hand.subprotocol == case.selected
+            for step in case.steps:
+                await take(step, hand, known)
+
+
+async def take(step: SocketStep, hand: HandSocket, known: dict[str, str]) -> None:
+    if step.say is not None:
+        hand.say_text(replaced("\n".join(step.say), known))
+    elif step.piece is not None:
+        hand.say_bytes(message_of(step.piece, "".join(step.text).encode()))
+    elif step.granted is not None:
+        head = (await hand.told()).head
+        assert (set(head), head["id"]) == ({"id", "credit"}, step.granted)
+    elif step.closes is not None:
+        assert await hand.closed() == step.closes
+    elif step.answer is not None and step.response is not None:
+        check(await answer_on(hand, step.answer), step.response, known)
+
+
+def replaced(text: str, known: Mapping[str, str]) -> str:
+    """Return a message with what is known of it; JSON's own braces stay."""
+    for name, value in known.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+async def answer_on(hand: HandSocket, number: int) -> "Answer":
+    """Return an answer, from however many messages it is in."""
+    sent: list[ASGIMessage] = []
+    told: dict[str, Any] = {}
+    while not told.keys() & {"end", "aborted"}:
+        message = await hand.told()
+        if message.head.get("id") == number and "credit" not in message.head:
+            told = {**message.head, "body": message.body}
+            sent.append(told)
+    return Answer(
+        [
+            {"status": sent[0]["status"], "headers": encoded_pairs(sent[0]["headers"])},
+            *({"body": each["body"].encode()} for each in sent),
+        ],
+        is_broken="aborted" in told,
+    )
+
+
 class Answer:
     """What came back, as far as it came."""
 
@@ -277,22 +334,10 @@ async def over_socket(app: Actions, request: Request, known: dict[str, str]) -> 
     if "json" in request.model_fields_set or request.json_ is not None:
         body = json.dumps(request.json_)
     head = {"id": 1, "method": request.method, "path": filled(request.path, known)}
-    sent: list[ASGIMessage] = []
     known_by = [("authorization", token)] if token else []
     async with socket_to(app, known_by, host="conformance.example", server=None) as hand:
         hand.say({**head, "headers": {"accept": "*/*", **headers}}, body.encode() if body else None)
-        told: dict[str, Any] = {}
-        while not told.keys() & {"end", "aborted"}:
-            message = await hand.told()
-            told = {**message.head, "body": message.body}
-            sent.append(told)
-    return Answer(
-        [
-            {"status": sent[0]["status"], "headers": encoded_pairs(sent[0]["headers"])},
-            *({"body": each["body"].encode()} for each in sent),
-        ],
-        is_broken="aborted" in told,
-    )
+        return await answer_on(hand, 1)
 
 
 def encoded_pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

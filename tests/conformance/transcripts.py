@@ -196,6 +196,34 @@ class Story(Strict):
     steps: list[Step]
 
 
+class SocketStep(Strict):
+    """One thing that happens on a socket; exactly one field is set, in addition to its content.
+
+    ``say`` is a text message, its lines; ``piece`` a binary one for that request, with ``text``;
+    ``answer`` what the server answers to that request, ``granted`` that it grants it credit, and
+    ``closes`` that it closes the socket with that code.
+    """
+
+    say: list[str] | None = None
+    piece: int | None = None
+    text: list[str] = []
+    answer: int | None = None
+    response: Response | None = None
+    granted: int | None = None
+    closes: int | None = None
+
+
+class SocketStory(Strict):
+    """Steps on one socket to a fresh application, unless its handshake is ``refused``."""
+
+    name: str
+    headers: dict[str, str] = {}
+    protocols: list[str] = []
+    selected: str | None = None
+    refused: Response | None = None
+    steps: list[SocketStep] = []
+
+
 FILES: Final[dict[str, TypeAdapter[Any]]] = {
     "sse": TypeAdapter(SSE),
     "ndjson": TypeAdapter(NDJSON),
@@ -203,6 +231,7 @@ FILES: Final[dict[str, TypeAdapter[Any]]] = {
     "cursors": TypeAdapter(Cursors),
     "errors": TypeAdapter(Errors),
     "exchanges": TypeAdapter(list[Story]),
+    "websocket": TypeAdapter(list[SocketStory]),
 }
 
 

@@ -63,7 +63,7 @@ class Client:
             hand.ask(run + 1, "POST", "/tell", {"run": run}, headers=key, credit=400)
 
     async def _read(self, hand: HandSocket) -> None:
-        most = EVENTS * len(self.logs) // (2 * self._cuts)  # so that there are events for each cut
+        most = EVENTS * len(self.logs) // (3 * self._cuts)  # so that there are events for each cut
         left = self._random.randint(1, most) if self.cuts < self._cuts else None
         while self._open():
             told = await hand.told(1000.0)
