@@ -17,7 +17,7 @@ from tests.support.restarting import STEPS
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CURSOR = re.compile(r"^id: (\S+)$", re.MULTILINE)
-FRAME = re.compile(r"^id: \S+\.(\d+)\n(?:event: (\w+)\n)?data: (.*)\n\n", re.MULTILINE)
+FRAME = re.compile(r"^id: [^.\s]+\.(\d+)\S*\n(?:event: (\w+)\n)?data: (.*)\n\n", re.MULTILINE)
 
 Log = list[tuple[int, str, str]]
 

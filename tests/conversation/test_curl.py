@@ -126,7 +126,7 @@ def test_curl_cut_in_the_middle_continues_from_its_cursor(
         first.kill()
 
     cursor = before.rsplit("id: ", 1)[1].partition("\n")[0]
-    run_id, _, seq = cursor.rpartition(".")
+    run_id, seq, *_ = cursor.split(".")
     again = start if way == "the post again" else [f"{server.url}/runs/{run_id}/events"]
     story.go_on()
     after = curl("-H", f"Last-Event-ID: {cursor}", *again)

@@ -101,7 +101,7 @@ def take_frame(reader: Reader, frame: str) -> None:
     fields = dict(line.split(": ", 1) for line in frame.split("\n") if not line.startswith(":"))
     if "id" not in fields:
         return
-    run_id, _, seq = fields["id"].rpartition(".")
+    run_id, seq, *_ = fields["id"].split(".")
     if fields.get("event") == "run":
         assert reader.run_id in {None, run_id}
         assert int(seq) == reader.seq

@@ -65,7 +65,7 @@ async def read_events(reader: Reader) -> None:
         lines = [line for line in frame.decode().split("\n") if not line.startswith(":")]
         fields = dict(line.split(": ", 1) for line in lines)
         if "id" in fields and fields.get("event") != "run":
-            run_id, _, seq = fields["id"].rpartition(".")
+            run_id, seq, *_ = fields["id"].split(".")
             assert run_id == reader.run_id
             reader.take(int(seq), fields.get("event", "chunk"), from_json(fields["data"]))
 

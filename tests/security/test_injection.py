@@ -55,7 +55,7 @@ def told_by_sse(body: bytes) -> Told:
     messages = SSEParser().feed(body)
     return [
         (
-            int(message.last_event_id.rpartition(".")[2]),
+            int(message.last_event_id.split(".")[1]),
             "chunk" if message.event == "message" else message.event,
             message.data.encode(),
         )

@@ -193,7 +193,7 @@ class Follower:
             self.retry_ms = int(fields[b"retry"])
         if b"id" not in fields:
             return
-        run_id, _, seq = fields[b"id"].decode().rpartition(".")
+        run_id, seq, *_ = fields[b"id"].decode().split(".")
         kind = fields.get(b"event", b"chunk")
         if self.run_id and run_id != self.run_id:
             self.violations.append(f"run {run_id} instead of {self.run_id}")

@@ -95,7 +95,7 @@ def listed(events: list[dict[str, Any]]) -> Log:
 
 def events_in(stream: str) -> Log:
     frames = [
-        re.fullmatch(r"id: \S+\.(\d+)\n(?:event: (\w+)\n)?data: (.*)", frame)
+        re.fullmatch(r"id: [^.\s]+\.(\d+)\S*\n(?:event: (\w+)\n)?data: (.*)", frame)
         for frame in stream.split("\n\n")
         if frame
     ]
