@@ -77,8 +77,8 @@ export async function cases(server, major) {
       await until(it.chat, "One ");
       await it.chat.stop();
       await sent;
-      const began = performance.now();
-      return { ...seen(it), run: await ended(it.told.runs[0]), within: performance.now() - began < 1000 };
+  
+      return { ...seen(it), run: await ended(it.told.runs[0]) };
     });
 
     add(name("cut"), async () => {
