@@ -8,6 +8,7 @@ what was drawn; what the machine did meanwhile is its own.
 import argparse
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,11 +22,14 @@ from pydantic_core import to_json
 
 from tests.durability import rolling, storm
 from tests.durability.cuts import Cutting
+from tests.durability.deployment import SERVERS, running, url_of
 from tests.durability.fleet import Fleet, drain
 from tests.durability.imports import Importing
 from tests.durability.kills import Figures, Killing
 from tests.durability.races import Figures as RaceFigures
 from tests.durability.races import Racing
+from tests.durability.schedules import Figures as Faults
+from tests.durability.schedules import play_on, time_cancels
 from tests.durability.telling import check, killed_while_telling
 from tests.simulation.asking import play_in_file, play_in_memory
 from tests.simulation.play import simulate
@@ -48,6 +52,11 @@ RACES_AT_A_TIME: Final = 25
 RACE_KILLS: Final = 3
 """Kills in each burst of races."""
 RESTARTS: Final = 20
+SCHEDULES: Final = 200
+"""Schedules of faults on each server that processes on many machines can share."""
+CANCELS: Final = 200
+MOST_CANCEL_SECONDS: Final = 1.0
+"""Within which nearly every cancel is in the log that a reader gets from another process."""
 FLEET_RUNS: Final = 1_000
 FLEET_KILLS: Final = 12
 """Runs that wait in a queue, and how many of the workers that execute them are killed."""
@@ -197,6 +206,47 @@ def work(seed: int, part: float) -> Report:
     return asdict(figures)
 
 
+def share_work(seed: int, part: float) -> Report:
+    """Let a fleet that grows from one worker to four drain a queue on each server."""
+    runs, report = share(FLEET_RUNS, part), Report()
+    for name in SERVERS:
+        say(f"{runs} runs are drained on {name}")
+        with TemporaryDirectory() as folder, running(name) as store:
+            fleet = Fleet(folder=Path(folder), store=url_of(store))
+            started = monotonic()
+            figures = asyncio.run(drain(fleet, runs=runs, workers=4, kills=0, seed=seed))
+            report[name] = asdict(figures) | {"seconds": round(monotonic() - started, 1)}
+    return report
+
+
+def break_all(seed: int, part: float) -> Report:
+    """Play schedules of faults on each server, and measure how long cancels take there."""
+    return {name: break_on(name, seed, part) | time_on(name, part) for name in SERVERS}
+
+
+def break_on(name: str, seed: int, part: float) -> Report:
+    """Play the schedules of one server."""
+    total = share(SCHEDULES, part)
+
+    def tell(done: int) -> None:
+        say(f"schedules on {name}: {done} of {total}")
+
+    with TemporaryDirectory() as folder, running(name) as store:
+        seeds = range(seed, seed + total)
+        seen = asyncio.run(play_on(store, Path(folder), seeds, lambda now: tell(now.schedules)))
+    return kept(seen)
+
+
+def time_on(name: str, part: float) -> Report:
+    """Measure the cancels of one server."""
+    say(f"cancels on {name}")
+    with TemporaryDirectory() as folder, running(name) as store:
+        took = asyncio.run(time_cancels(store, Path(folder), share(CANCELS, part)))
+    most = took[math.ceil(0.99 * len(took)) - 1]
+    assert most < MOST_CANCEL_SECONDS, took
+    return {"cancels": len(took), "cancel_p50": took[len(took) // 2], "cancel_p99": most}
+
+
 def cut_sockets(seed: int, part: float) -> Report:
     """Follow a thousand runs over ten sockets that are cut at random, on virtual time."""
     say("many runs over a few sockets")
@@ -229,7 +279,7 @@ def crowd(seed: int, part: float) -> Report:
     return report
 
 
-def kept(seen: rolling.Report | storm.Report) -> Report:
+def kept(seen: rolling.Report | storm.Report | Faults) -> Report:
     """Return what was seen, where no promise was broken."""
     assert not seen.violations, seen.violations
     return {name: value for name, value in asdict(seen).items() if name != "violations"}
@@ -245,6 +295,8 @@ PARTS: Final[dict[str, Callable[[int, float], Report]]] = {
     "races": race,
     "restarts": restart,
     "workers": work,
+    "shared work": share_work,
+    "schedules": break_all,
     "middlewares": stack,
     "sockets": cut_sockets,
     "crowd": crowd,
