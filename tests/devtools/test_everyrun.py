@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 
-from tests.support.calls import Call, Fields, get, post, send
+from tests.support.calls import Call, Fields, get, post, send, stream
 from tests.support.receiver import SECRET
-from tests.support.world import ALICE, BOB, NOBODY, WHOLE, opened, wait_for_end, world
+from tests.support.world import ALICE, BOB, NDJSON, NOBODY, WHOLE, opened, wait_for_end, world
 from yieldwire import Actions, devtools
 from yieldwire.webhooks import Webhook
 
@@ -79,6 +80,15 @@ async def test_the_list_of_runs_has_all_for_the_anonymous(site: Actions) -> None
 
     assert [run["id"] for run in of_all["runs"]] == [second, first]
     assert [run["id"] for run in of_bob["runs"]] == [second]
+
+
+async def test_the_list_of_runs_stays_current_for_the_anonymous_too(site: Actions) -> None:
+    run_id = await said(site, "one")
+
+    async with stream(site, get("/runs?watch=1", [NDJSON])) as answer:
+        told = from_json(await answer.read())
+
+    assert [run["id"] for run in told["runs"]] == [run_id]
 
 
 async def test_runs_are_found_by_all_words_of_a_search_in_any_part_of_them(site: Actions) -> None:

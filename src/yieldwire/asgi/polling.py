@@ -166,15 +166,14 @@ async def list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
         )
     if caller.owner is None:
         raise Unauthorized("Sign in first: anonymous runs are not listed.")
-    query = query_of(exchange, owner=caller.owner)
+    await answer_runs(site, exchange, caller, query_of(exchange, owner=caller.owner))
+
+
+async def answer_runs(site: Site, exchange: Exchange, caller: Caller, query: Query) -> None:
+    """Answer with the runs that match ``query``: one page, or a stream that keeps it current."""
     if flag(exchange.request.query_params.get("watch")):
         await watch_runs(site, exchange, caller, query)
-    else:
-        await answer_runs(site, exchange, query)
-
-
-async def answer_runs(site: Site, exchange: Exchange, query: Query) -> None:
-    """Answer with one page of the runs that match ``query``."""
+        return
     runs = await site.app.find(replace(query, limit=query.limit + 1))
     listed: list[Json] = [summary(run) for run in runs[: query.limit]]
     following = runs[query.limit - 1].id if len(runs) > query.limit else None

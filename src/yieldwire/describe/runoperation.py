@@ -73,12 +73,9 @@ SCHEMAS: Final[Mapping[str, Json]] = {
 """Their names have a dot, so that no model of the application has the same."""
 
 _SNAPSHOT: Final[Json] = {"$ref": "#/components/schemas/runs.Snapshot"}
-_PAGE: Final = _object(
-    {
-        "runs": {"type": "array", "items": {"$ref": "#/components/schemas/runs.Info"}},
-        "next": _TEXT_OR_NULL,
-    }
-)
+_RUNS: Final[Json] = {"type": "array", "items": {"$ref": "#/components/schemas/runs.Info"}}
+_PAGE: Final = _object({"runs": _RUNS, "next": _TEXT_OR_NULL})
+_CHANGES: Final = _object({"runs": _RUNS})
 _CANCELLED: Final = _object({"runId": _TEXT_OR_NULL, "status": _STATUS})
 _ANSWERED: Final = _object({"runId": _TEXT, "question": _TEXT, "number": _COUNT})
 _SENT: Final = _object({"runId": _TEXT, "number": _COUNT})
@@ -158,6 +155,7 @@ _FILTERS: Final = [
     _parameter("label", "Only runs with this label.", _TEXT),
     _parameter("parent", "Only runs that were started by the action of this run.", _TEXT),
     _parameter("limit", "The maximum number of runs.", {"type": "integer", "maximum": 200}),
+    _parameter("watch", "Keep the list current: as a stream of such pages.", {"type": "boolean"}),
     _parameter("before", "The `next` of the previous page.", _TEXT),
 ]
 _STREAM: Final[Json] = {
@@ -171,13 +169,23 @@ _STREAM: Final[Json] = {
     },
     "204": {"description": "The run has ended, and there are no events after the cursor."},
 }
+_LISTED: Final[Json] = {
+    "200": {
+        "description": "A page of runs.",
+        "content": {
+            "application/json": {"schema": _PAGE},
+            "text/event-stream": {"schema": _CHANGES, "itemSchema": _CHANGES},
+            "application/x-ndjson": {"schema": _CHANGES, "itemSchema": _CHANGES},
+        },
+    }
+}
 
 OPERATIONS: Final[Mapping[str, dict[str, Json]]] = {
     "/runs": {
         "get": _operation(
             "list",
             "List the caller's own runs, newest first.",
-            _json(_PAGE, "A page of runs."),
+            _LISTED,
             _FILTERS,
         )
     },

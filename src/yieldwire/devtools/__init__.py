@@ -52,7 +52,7 @@ def attach(actions: Actions) -> None:
 async def _list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
     """List the caller's own runs, as elsewhere, but all runs to an anonymous caller."""
     query = query_of(exchange, owner=caller.owner, everyone=caller.owner is None)
-    await answer_runs(site, exchange, query)
+    await answer_runs(site, exchange, caller, query)
 
 
 async def _index(_site: Site, exchange: Exchange, _caller: Caller) -> None:
