@@ -14,7 +14,7 @@ from tests.support.sockets import HandSocket, socket_to
 from tests.support.virtual import run_virtually
 from yieldwire import Actions, Result, Timing
 
-EVENTS: Final = 12
+EVENTS: Final = 20
 """Events of each run, without its end."""
 Log = list[tuple[int, str, Any]]
 
@@ -63,7 +63,8 @@ class Client:
             hand.ask(run + 1, "POST", "/tell", {"run": run}, headers=key, credit=400)
 
     async def _read(self, hand: HandSocket) -> None:
-        most = EVENTS * len(self.logs) // (3 * self._cuts)  # so that there are events for each cut
+        # As few that there are events for each cut.
+        most = max(1, EVENTS * len(self.logs) // (6 * self._cuts))
         left = self._random.randint(1, most) if self.cuts < self._cuts else None
         while self._open():
             told = await hand.told(1000.0)
