@@ -87,6 +87,7 @@ async def test_a_snapshot_says_all_of_a_run_that_continues() -> None:
         "questions": [],
         "cancelRequested": False,
         "detached": True,
+        "waiting": None,
         "retryAfterMs": 500,
     }
     assert times[0].endswith("+00:00")

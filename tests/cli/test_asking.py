@@ -72,6 +72,9 @@ class Door:
     async def snapshot(self) -> dict[str, Json]:
         raise NotImplementedError
 
+    async def waiting(self) -> dict[str, Json] | None:
+        raise NotImplementedError
+
 
 @dataclass(kw_only=True)
 class Desk:

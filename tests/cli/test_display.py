@@ -57,6 +57,25 @@ def test_a_terminal_shows_a_bar_and_gets_its_cursor_back(folder: Path) -> None:
     assert '"counted": 3' in sent
 
 
+def test_each_change_of_where_a_run_waits_is_a_line_without_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal = Terminal()
+    for text in ("2 runs are before it", "2 runs are before it", "Next in line", ""):
+        terminal.wait(text)
+    terminal.show(chunk({"n": 1}))
+    terminal.close()
+
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ('{"n":1}\n', "2 runs are before it\nNext in line\n")
+
+
+def test_where_a_run_waits_is_no_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonLines().wait("2 runs are before it")
+
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_text_cannot_take_over_a_terminal(folder: Path) -> None:
     sent = on_a_terminal("call", "app.py", "tell", f"words={ESCAPE}", cwd=folder)
 

@@ -41,13 +41,15 @@ def answer_of(url: str) -> tuple[int, str]:
 
 def test_a_worker_executes_what_a_server_starts_until_it_is_told_to_stop(app: Path) -> None:
     with serving("serve", "app.py", cwd=app) as (server, url):
-        with running("worker", "app.py", "--health-port", "0", cwd=app) as worker:
-            said, _, health = worker.wait_for_note("takes runs").rstrip().partition("; ")
-            urls = [word.rstrip(",") for word in health.split() if word.startswith("http")]
-            answers = [answer_of(url) for url in urls]
-            called = run("call", url, "count", "to=3", cwd=app)
-            worker.terminate()
-            ended = worker.finish(PROMPT)
+        with running("call", url, "count", "to=3", cwd=app) as caller:
+            caller.wait_for_note("Next in line")
+            with running("worker", "app.py", "--health-port", "0", cwd=app) as worker:
+                said, _, health = worker.wait_for_note("takes runs").rstrip().partition("; ")
+                urls = [word.rstrip(",") for word in health.split() if word.startswith("http")]
+                answers = [answer_of(url) for url in urls]
+                called = caller.finish(PROMPT)
+                worker.terminate()
+                ended = worker.finish(PROMPT)
         stopped(server)
 
     assert said == "A worker takes runs of app.py from slow, 10 at a time"

@@ -4,7 +4,7 @@
 import type { ConnectionState } from "./core/connection.js";
 import type { ProtocolCode } from "./core/code.js";
 import type { ActionError } from "./core/error.js";
-import type { Progress, RunEvent, RunInfo, Snapshot, Value } from "./core/event.js";
+import type { Progress, RunEvent, RunInfo, Snapshot, Value, Waiting } from "./core/event.js";
 import type { AnyAsks, Question } from "./core/question.js";
 import type { RunStatus } from "./core/status.js";
 
@@ -20,6 +20,8 @@ export interface Run<Chunk = unknown, Result = unknown, Failure = ActionError, A
   readonly text: string;
   /** The newest progress chunk that counts. */
   readonly progress: Progress | undefined;
+  /** Where the run waits in its queue or for its time; null or undefined if it does not. */
+  readonly waiting: Waiting | null | undefined;
   /** The open questions that this Run has seen being asked, in that order; none once the run has ended. */
   readonly questions: readonly Question<Asks>[];
   /** Keep this to resume elsewhere: `runs.attach(run.id, run.cursor)`. Opaque. */

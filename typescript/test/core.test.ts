@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { Connection, isFinal, Lost, retryAfterMs } from "../src/core/connection.js";
 import { ActionError } from "../src/core/error.js";
 import type { RunEvent } from "../src/core/event.js";
-import { cursorOf, type Frame } from "../src/core/frame.js";
+import { cursorOf, frameOf, type Frame } from "../src/core/frame.js";
 import { RunLog } from "../src/core/log.js";
 import { Route } from "../src/core/route.js";
 import { AFTER, LIVE, TERMINAL } from "../src/core/status.js";
@@ -46,7 +46,7 @@ describe("a log", () => {
       fc.nat(9).map((seq): Frame => ({ kind: "event", event: { seq, type: "restarted", data: { attempt: 2 } } })),
       fc.nat(9).map((firstSeq): Frame => ({ kind: "reset", firstSeq })),
       fc.constantFrom("pending", "running", "completed", "failed", "cancelled").map((status): Frame => {
-        return { kind: "opening", cursor: "r1.0", runId: "r1", status: status as "running", firstSeq: undefined };
+        return { kind: "opening", cursor: "r1.0", id: "r1", status: status as "running" };
       }),
     );
     fc.assert(
@@ -69,6 +69,22 @@ describe("a log", () => {
 
     expect([log.status, [...log.replay].length, log.seq]).toEqual([AFTER[type], 1, 1]);
     expect(log.outcome?.error?.code).toBe(type === "done" ? undefined : "X");
+  });
+
+  test("knows where the run waits, from the newest opening or poll, as long as it does", () => {
+    const log = logOf();
+    const waiting = { before: 3, expectedMs: 41_000, notBefore: null };
+    const opening = { id: "r1.0", type: "run", data: JSON.stringify({ id: "r1", status: "pending", waiting }) };
+    const seen: unknown[] = [];
+
+    log.take(frameOf(opening));
+    seen.push([log.waiting, log.status, log.seq]);
+    log.take(frameOf({ ...opening, data: JSON.stringify({ id: "r1", status: "running", waiting: null }) }));
+    seen.push([log.waiting, log.status, log.seq]);
+    log.takePoll({ status: "pending", firstSeq: 1, seq: 0, retryAfterMs: 500, waiting } as unknown as Parameters<RunLog["takePoll"]>[0]);
+    seen.push([log.waiting, log.status, log.seq]);
+
+    expect(seen).toEqual([[waiting, "pending", 0], [null, "running", 0], [waiting, "pending", 0]]);
   });
 
   test("never moves its cursor backwards for a reset", () => {

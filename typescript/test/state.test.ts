@@ -124,9 +124,19 @@ describe("a tally", () => {
     expect(tally.state.dropped).toBe(400_000);
   });
 
+  test("says where its run waits", () => {
+    const tally = tallyOf([]);
+    const waiting = { before: 3, expectedMs: null, notBefore: null };
+
+    expect(tally.hear({ id: undefined, trouble: undefined, waiting })).toBe(true);
+    expect(tally.state.waiting).toBe(waiting);
+    expect(tally.hear({ id: undefined, trouble: undefined, waiting: undefined })).toBe(true);
+    expect(tally.state.waiting).toBeUndefined();
+  });
+
   test("keeps what was sent when it ends, and has no trouble any more", () => {
     const tally = tallyOf([row(1)]);
-    tally.hear({ id: "r1", trouble: "no server" });
+    tally.hear({ id: "r1", trouble: "no server", waiting: undefined });
 
     tally.end({ status: "error", error: new ActionError({ code: "NO_CREDIT" }) });
 

@@ -163,6 +163,15 @@ class Run(Generic[T]):
             result = self._action.signature.result.read(result)
         return cast("T", result)
 
+    async def waiting(self) -> dict[str, Json] | None:
+        """Return where a pending run waits; ``None`` if it does not.
+
+        It has ``before``, about how many runs are before it in its queue, ``expectedMs``, about how
+        long it waits, and ``notBefore``, when it starts at the earliest; each can be ``None``.
+        """
+        waiting: dict[str, Json] | None = (await self.snapshot())["waiting"]
+        return waiting
+
     async def questions(self) -> list[Json]:
         """Return the open questions, in the order of asking.
 

@@ -45,6 +45,7 @@ from yieldwire.runs.inputs import Inputs
 from yieldwire.runs.places import Places
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.signing import Signer
+from yieldwire.runs.standing import Standings
 from yieldwire.runs.start import scoped_key
 from yieldwire.runs.state import States
 from yieldwire.setting import Count, settings
@@ -110,15 +111,15 @@ class App:
         self.executor, self.engine = open_executor(executor), engine_of(executor)
         self.run_limits: Final = run_limits or RunLimits()
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
-        self.checks_chunks, self.debug = checks_chunks, debug
-        self.signer: Final = signer or Signer(None, None)
+        self.checks_chunks, self.debug, self.max_runs = checks_chunks, debug, max_runs
+        self.signer, self._access = signer or Signer(None, None), access
         # A store that is lost with its process needs no leases.
         self.lease = None if self.store.reach == "process" else self.timing.lease
         self.claim_within = claim_within(self.executor, self.lease)
-        self._access, self.max_runs = access, max_runs
         self.files, self._cancelling = RunFiles(self.store, self.clock), set[str]()
         self.inputs, self.places = Inputs(self.files), Places(self.files, self.signer, self.clock)
-        self._states = States(self.store, self.clock, self.run_limits.max_event_bytes)
+        self.standings: Final = Standings(self.store, self.clock)
+        self._states = States(self.store, self.standings, self.run_limits.max_event_bytes)
         self.check: Callable[[Caller], None] = check_expiry  # raises if the access has ended
         self.at_opening: Final[list[Callable[[Opening], object]]] = []  # called when it is complete
         self.at_sweep: Final[list[Callable[[], Awaitable[object]]]] = []  # called by each sweep
@@ -202,6 +203,7 @@ class App:
 
     def enter(self, opening: Opening, /) -> None:
         """Add what lives as long as ``opening``."""
+        self.standings.begin(opening.tasks)
         for add in self.at_opening:
             add(opening)
 

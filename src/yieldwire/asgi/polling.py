@@ -20,6 +20,7 @@ from yieldwire.log.cursor import Cursor, check_within, cursor_in, mark_of
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.snapshot import summary
 from yieldwire.runs.access import Caller
+from yieldwire.runs.standing import FollowedRun, Standing
 from yieldwire.stores import Query
 
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_~-]{1,64}", re.ASCII)
@@ -44,7 +45,7 @@ async def get_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -
     wait = seconds(query.get("wait"), site.app.timing.max_wait)
     if wait and not run.status.is_terminal:
         seen = None if after is None else after.seq
-        if seen is None and _fits(exchange, _etag(run)):
+        if seen is None and _fits(exchange, _etag(run, await site.app.standings.of(run))):
             seen = run.seq
         if seen is not None:
             with site.slot(caller):
@@ -62,8 +63,11 @@ async def _wait_for_news(
     wait: float,
 ) -> None:
     reader = site.reader_for(caller, run, is_needed=False)
+    standing = await site.app.standings.of(run)
+    followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
     async with site.polls.waiting(run, wait), reader:
-        await site.attend(exchange, reader, reader.news(seen, wait))
+        with followed:
+            await site.attend(exchange, reader, reader.news(seen, wait))
         reader.check()
 
 
@@ -71,7 +75,8 @@ async def _answer_snapshot(
     site: Site, exchange: Exchange, caller: Caller, run: RunRecord, after: Cursor | None
 ) -> None:
     # Of the state before the body is built: a newer one would hide changes in between.
-    etag = _etag(await site.app.store.get(run.id))
+    known = await site.app.store.get(run.id)
+    etag = _etag(known, await site.app.standings.of(known))
     headers = [*PRIVATE, *run_headers(run.id, exchange.base), (b"etag", etag.encode())]
     if after is None and _fits(exchange, etag):
         await exchange.answer(304, headers=headers)
@@ -100,8 +105,10 @@ async def _answer_snapshot(
     await exchange.answer(200, body, media_type="application/json", headers=headers)
 
 
-def _etag(run: RunRecord) -> str:
+def _etag(run: RunRecord, standing: Standing | None) -> str:
     state = f"{run.id} {run.seq} {run.first_seq} {run.status} {run.attempt} {run.cancel_reason}"
+    if standing is not None:
+        state += f" {standing.before} {standing.not_before}"
     return f'"{hashlib.sha256(state.encode()).hexdigest()[:22]}"'
 
 

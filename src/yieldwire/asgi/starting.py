@@ -34,6 +34,7 @@ from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
+from yieldwire.runs.standing import FollowedRun, Standing
 
 
 async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> None:
@@ -270,12 +271,19 @@ async def stream_in(
             run = run if cursor is not None else await site.app.store.get(run.id)
             status, first_seq, last = run.status, run.first_seq, run.seq
         place = cursor or Cursor(run.id, first_seq - 1)
-        opening = encoder.opening(place, _state(run.id, status, first_seq))
+        standing = None if page else await site.app.standings.of(run)
+        state = _state(run.id, status, first_seq, standing)
+        opening = encoder.opening(place, state)
+        if standing is not None and not opening:
+            opening = encoder.state(place, state)
         streaming = Streaming(exchange, reader, encoder, site.app.timing, caller)
-        has_news = last > place.seq
-        work = streaming.run(place, opening, headers, page=page, has_news=has_news)
-        # If everything is there already, only sends are left, and need no watch.
-        await (work if page and page[-1].end is not None else site.attend(exchange, reader, work))
+        if run.queue is not None or standing is not None:
+            streaming.followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
+        with streaming.followed or nullcontext():
+            work = streaming.run(place, opening, headers, page=page, has_news=last > place.seq)
+            # If everything is there already, only sends are left, and need no watch.
+            is_over = page and page[-1].end is not None
+            await (work if is_over else site.attend(exchange, reader, work))
 
 
 def _status_after(page: Sequence[Block]) -> Status:
@@ -284,8 +292,10 @@ def _status_after(page: Sequence[Block]) -> Status:
     return Status.RUNNING if end is None else advance(Status.RUNNING, end)
 
 
-def _state(run_id: str, status: Status, first_seq: int) -> bytes:
+def _state(run_id: str, status: Status, first_seq: int, standing: Standing | None) -> bytes:
     state: dict[str, Json] = {"id": run_id, "status": str(status)}
+    if standing is not None:
+        state["waiting"] = standing.to_json()
     if first_seq > 1:
         state["firstSeq"] = first_seq  # before the first event, if the log was trimmed
     return to_json(state)

@@ -6,15 +6,18 @@ from collections.abc import Awaitable, Sequence
 from contextvars import copy_context
 from typing import Final
 
+from pydantic_core import to_json
+
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
-from yieldwire.log.cursor import Cursor
-from yieldwire.log.events import Block, EventType
+from yieldwire.log.cursor import Cursor, mark_of
+from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
+from yieldwire.runs.standing import FollowedRun
 
 logger = logging.getLogger("yieldwire.asgi")
 
@@ -39,6 +42,8 @@ class Streaming:
         self._caller = caller
         self._may_expire = caller.expires_at is not None
         self._after = 0
+        self._mark: int | None = None
+        """The mark of the event before the next one, if the run can wait."""
         self._text_seq = 0
         """The place behind which nothing was sent, in a format that cannot take anything back."""
         self._context = copy_context()
@@ -46,6 +51,8 @@ class Streaming:
         """The rest of a send that has to wait."""
         self._is_quiet = True
         """Whether nothing was sent since the last tick."""
+        self.followed: FollowedRun | None = None
+        """The run, if it can wait in a queue or for its time."""
 
     async def run(
         self,
@@ -78,6 +85,7 @@ class Streaming:
             await self._send(opening)
             opening = b""
         self._after = self._text_seq = place.seq
+        self._mark = place.mark
         end = page[-1].end if page else None
         if end is None or self._caller.has_expired or self._reader.is_revoked:
             await self._follow(opening, page, place.mark)
@@ -96,6 +104,8 @@ class Streaming:
                     await self._exchange.within_time(rest)
                 if self._caller.has_expired or reader.is_revoked:
                     break
+                if self.followed is not None:
+                    ahead += self._news(self.followed, page)
                 body = ahead + self._encode(page)
                 ahead = b""
                 if page and page[-1].end is not None:
@@ -113,6 +123,18 @@ class Streaming:
         if farewell is None:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(ahead + farewell, more=False)
+
+    def _news(self, followed: FollowedRun, page: Sequence[Block]) -> bytes:
+        """Return the frame before ``page`` that tells where the run waits, if that has changed."""
+        if page:
+            followed.see(page)
+        news = followed.news()
+        mark, self._mark = self._mark, mark_of(page[-1].at) if page else self._mark
+        if news is None:
+            return b""
+        self._is_quiet = False
+        place = Cursor(self._reader.run_id, self._after, mark)
+        return self._encoder.state(place, one_line(to_json(news)))
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         if not page:
@@ -145,7 +167,7 @@ class Streaming:
     def _take(self, block: Block) -> bool:
         # Called while `_follow` waits, by the block's appender: one task switch less per event.
         # What is raised, and the rest of a send that has to wait, is for `_follow`.
-        if self._may_expire and self._caller.has_expired:
+        if (self._may_expire and self._caller.has_expired) or self.followed is not None:
             return False
         body = self._encode_block(block) if self._carries_end else self._frames(block)
         self._after, self._is_quiet = block.last, False

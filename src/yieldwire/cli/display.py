@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.status import Status as RichStatus
 from rich.table import Table
 from rich.text import Text
 
@@ -41,6 +42,10 @@ class Display(Protocol):
         """Show an event."""
         ...
 
+    def wait(self, text: str) -> None:
+        """Show where the run waits, instead of what this showed before; empty: it does not."""
+        ...
+
     def note(self, text: str) -> None:
         """Write a line to stderr, below what is shown."""
         ...
@@ -61,6 +66,9 @@ class JsonLines:
         line = b'{"seq":%d,"type":"%b","data":%b}\n' % (event.seq, event.type.encode(), event.data)
         self._out.write(line.decode())
         self._out.flush()
+
+    def wait(self, text: str) -> None:
+        """Write nothing: it is not an event."""
 
     def note(self, text: str) -> None:
         """Write it."""
@@ -104,6 +112,10 @@ class Terminal:
         elif event.is_terminal:
             self.close()  # the error is the last line, below the bar
             fail(ErrorObject.from_dict(value))
+
+    def wait(self, text: str) -> None:
+        """Show it as a line that moves; without a terminal, as a line for each change."""
+        self._bar.wait(text)
 
     def note(self, text: str) -> None:
         """Write it, on a line of its own if stdout is the same terminal."""
@@ -189,6 +201,7 @@ def _fields(value: Json) -> Mapping[str, Json]:
 
 
 class _Bar(Protocol):
+    def wait(self, text: str) -> None: ...
     def show(self, progress: _Shown) -> None: ...
     def hide(self) -> None: ...
     def close(self) -> None: ...
@@ -201,6 +214,17 @@ class _LiveBar:
         self._console = console
         self._progress: _BarAndMessage | None = None
         self._task = TaskID(0)
+        self._status: RichStatus | None = None
+
+    def wait(self, text: str) -> None:
+        if self._status is not None and not text:
+            self._status.stop()
+            self._status = None
+        elif self._status is not None:
+            self._status.update(clean(text))
+        elif text:
+            self._status = self._console.status(clean(text))
+            self._status.start()
 
     def show(self, progress: _Shown) -> None:
         if self._progress is None:
@@ -220,6 +244,7 @@ class _LiveBar:
             self.close()
 
     def close(self) -> None:
+        self.wait("")
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -249,6 +274,12 @@ class _PlainBar:
 
     def __init__(self) -> None:
         self._shown: object = None
+        self._waited = ""
+
+    def wait(self, text: str) -> None:
+        if text and text != self._waited:
+            note(text)
+        self._waited = text
 
     def show(self, progress: _Shown) -> None:
         percent, message = progress.percent, progress.message

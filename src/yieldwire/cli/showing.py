@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from yieldwire.cli.asking import Answering, Asking
 from yieldwire.cli.display import Display
@@ -13,6 +13,10 @@ from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.target import ShownRun
 from yieldwire.errors import YieldwireError
 from yieldwire.log.run import Status, advance
+from yieldwire.log.waiting import described
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at where a run waits."""
 
 
 class Interrupt:
@@ -69,6 +73,7 @@ async def show_run(
     interrupt.restore = display.close
     async with asyncio.TaskGroup() as tasks:
         asking = Asking(run, display, answering, tasks.create_task)
+        waiting = tasks.create_task(_show_waiting(run, display))
 
         def cancel() -> None:
             asking.stop()
@@ -77,10 +82,11 @@ async def show_run(
         if cancels:
             interrupt.first = cancel
         try:
-            outcome = await _show(run, asking)
+            outcome = await _show(run, asking, waiting)
         except Exception as exc:  # noqa: BLE001 - raised below, outside of the group
             failure = exc
         finally:
+            waiting.cancel()
             asking.stop()
             display.close()
     interrupt.first = leave
@@ -89,14 +95,28 @@ async def show_run(
     return outcome
 
 
-async def _show(run: ShownRun, asking: Asking) -> Outcome:
+async def _show(run: ShownRun, asking: Asking, waiting: asyncio.Task[None]) -> Outcome:
     async for event in run.events():
+        waiting.cancel()
         asking.show(event)
         if event.is_terminal:
             await asking.finish()
             return Outcome.of_status(advance(Status.RUNNING, event.type))
+    waiting.cancel()
     # Everything had been read before; the snapshot says how it ended.
     return Outcome.of_status((await run.snapshot())["status"])
+
+
+async def _show_waiting(run: ShownRun, display: Display) -> None:
+    """Show where a run waits, until this is cancelled."""
+    try:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            display.wait(described(await run.waiting()))
+    except YieldwireError:
+        return  # following it says the same
+    finally:
+        display.wait("")
 
 
 async def _cancel(run: ShownRun, display: Display) -> None:

@@ -39,6 +39,10 @@ class ShownRun(Protocol):
         """Yield its events, up to the terminal one."""
         ...
 
+    async def waiting(self) -> Mapping[str, Json] | None:
+        """Return where it waits, if it does."""
+        ...
+
     async def cancel(self) -> object:
         """Ask it to stop."""
         ...

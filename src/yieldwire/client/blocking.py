@@ -96,6 +96,10 @@ class BlockingRun(_Closing):
         """Return the run's state in one object."""
         return self._loop.run(self._run.snapshot())
 
+    def waiting(self) -> dict[str, Json] | None:
+        """Return where a pending run waits, as the stream has told last."""
+        return self._loop.run(self._run.waiting())
+
     def questions(self) -> Sequence[dict[str, Json]]:
         """Return the questions that are open, in the order in which they were asked."""
         return self._loop.run(self._run.questions())

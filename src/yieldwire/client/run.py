@@ -17,6 +17,8 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
 
+from pydantic_core import from_json
+
 from yieldwire.client.body import EMPTY, content_of
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
@@ -131,6 +133,17 @@ class RemoteRun:
         """Return the run's state in one object."""
         snapshot: dict[str, Json] = await self._wire.json(Request(path=path_of("runs", self.id)))
         return snapshot
+
+    async def waiting(self) -> dict[str, Json] | None:
+        """Return where a pending run waits, as the stream has told last; ``None`` if it does not.
+
+        It has ``before``, about how many runs are before it in its queue, ``expectedMs``, about how
+        long it waits, and ``notBefore``, when it starts at the earliest; each can be ``None``.
+        Before the run is followed, `snapshot` has the same.
+        """
+        told = self._decoder.opening
+        waiting: dict[str, Json] | None = None if told is None else from_json(told).get("waiting")
+        return waiting
 
     async def cancel(self) -> dict[str, Json]:
         """Ask the run to stop, and return its snapshot. Asking twice is asking once."""

@@ -32,6 +32,10 @@ class Encoder(Protocol):
         """Return the bytes before the events after ``cursor``; ``state`` is JSON about the run."""
         ...
 
+    def state(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return the bytes, between two events, that tell JSON about the run; can be empty."""
+        ...
+
     def encode(self, block: Block, /) -> bytes:
         """Return the frames of every event of ``block``."""
         ...

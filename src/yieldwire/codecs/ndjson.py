@@ -70,6 +70,10 @@ class NDJSONEncoder:
         """Return a line for each event."""
         return self._lines_of(block)
 
+    def state(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return a line of the type ``run``, which is not in the log."""
+        return b'{"type":"run","data":%b}\n' % state
+
     def keepalive(self) -> bytes:
         """Return a space, which every JSON reader skips before the next line's value."""
         return b" "

@@ -80,6 +80,10 @@ class SSEEncoder:
         run_id, seq, mark = cursor
         return _RUN % (run_id.encode(), seq, b"" if mark is None else MARK_FORMAT % mark, state)
 
+    def state(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return the ``run`` frame again; its id is the reader's place."""
+        return self.opening(cursor._replace(mark=None), state)
+
     def keepalive(self) -> bytes:
         """Return a comment."""
         return b": keepalive\n\n"
@@ -97,6 +101,8 @@ class MarkedSSEEncoder(SSEEncoder):
     """Encodes each event as one frame, whose id has the event's mark."""
 
     encode = staticmethod(Frames(_marked_frames, shows_times=True).of)
+    state = SSEEncoder.opening
+    """Return the ``run`` frame again; its id is the reader's place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,10 @@ class TextEncoder:
         """Return the text of the block's chunks."""
         return _TEXT_OF(block)
 
+    def state(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return nothing."""
+        return b""
+
     def keepalive(self) -> bytes:
         """Return nothing: anything here would be part of the text."""
         return b""

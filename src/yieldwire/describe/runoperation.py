@@ -61,6 +61,7 @@ SCHEMAS: Final[Mapping[str, Json]] = {
             "questions": {"type": "array", "items": _QUESTION},
             "cancelRequested": {"type": "boolean"},
             "detached": {"type": "boolean"},
+            "waiting": _OBJECT_OR_NULL,
             "retryAfterMs": {"type": ["integer", "null"]},
             "events": {"type": "array", "items": _EVENT},
             "cursor": _TEXT,

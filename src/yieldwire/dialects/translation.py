@@ -229,6 +229,10 @@ class Translation:
         """Return bytes that the client ignores."""
         return self._encoder.keepalive()
 
+    def state(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return nothing: foreign clients know no runs that wait."""
+        return b""
+
     def reset(self, run_id: str, first_seq: int, /) -> bytes:
         """Return the frames that tell a client that events before ``first_seq`` are gone."""
         error = NotFound("The events that follow were deleted.")

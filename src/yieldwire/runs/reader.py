@@ -96,7 +96,7 @@ class Reader:
         self._has_read = self._is_over = False
         # A run that does not need readers is not told about them.
         self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
-        self._has_held = self._has_left = False
+        self._has_held = self._has_left = self._is_interrupted = False
         self.is_leaving = False
         """Whether the loop ended because it was asked to, before the run's end."""
 
@@ -129,9 +129,16 @@ class Reader:
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
-        if self._reading is not None and not self.is_leaving:
+        if self._reading is not None and not (self.is_leaving or self._is_interrupted):
             self._reading.cancel()
         self.is_leaving = True
+        self.wake()
+
+    def interrupt(self) -> None:
+        """Let `next` return an empty page, and `news` return: now, or when it waits again."""
+        if self._reading is not None and not (self.is_leaving or self._is_interrupted):
+            self._reading.cancel()
+        self._is_interrupted = True
         self.wake()
 
     def revoke(self) -> None:
@@ -204,7 +211,8 @@ class Reader:
         until = loop.time() + within
         while not await self._store.read(self.run_id, after, max_bytes=1):
             left = until - loop.time()
-            if left <= 0 or self.is_leaving or await self._has_ended(after):
+            is_over = left <= 0 or self.is_leaving or self._is_interrupted
+            if is_over or await self._has_ended(after):
                 return
             await self.hold(within)
             await self._read_within(after, left)
@@ -264,7 +272,8 @@ class Reader:
     async def next(self, tick: float) -> Sequence[Block] | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
-        An empty page means that nothing came for ``tick`` seconds, or that `wake` was called. A
+        An empty page means that nothing came for ``tick`` seconds, or that `wake` or `interrupt`
+        was called. A
         returned page counts as sent when the next page is requested. What ``take`` raises is
         raised here; its block counts as sent.
 
@@ -280,17 +289,20 @@ class Reader:
         loop = asyncio.get_running_loop()
         until = loop.time() + tick
         while not page:
-            if (left := until - loop.time()) <= 0:
+            left = until - loop.time()
+            if left <= 0 or self._is_interrupted:
+                self._is_interrupted = False
                 return ()
             waits_here = self._audience.is_live and self._audience.seq <= self._seq
             if waits_here and self._has_read:
                 page = await self._wait(left)
                 if not page and not self.is_leaving:
+                    self._is_interrupted = False
                     self._has_read = False  # the store is asked at each tick: a log can be lost
                     return ()
             else:
                 page = await self._read_within(self._seq, 0.0 if waits_here else left)
-                is_idle = not page and not waits_here and loop.time() < until
+                is_idle = not (page or waits_here or self._is_interrupted) and loop.time() < until
                 if is_idle and await self._has_ended(self._seq):
                     return None  # nothing follows a terminal event, and nobody waits for it
                 self._has_read = True
@@ -362,14 +374,16 @@ class Reader:
         self._reading = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
         try:
-            wait = 0.0 if self.is_leaving else seconds  # asked to leave while the store answered
+            # Asked to leave, or interrupted, while the store answered.
+            wait = 0.0 if self.is_leaving or self._is_interrupted else seconds
             page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES, wait=wait)
             if self._store.generation != self._generation:
                 await self.check_place(after, mark_of(self._at) if self._at else self._mark)
             return page
         except asyncio.CancelledError:
-            # `leave` cancelled the wait, unless the whole task was cancelled too.
-            if not self.is_leaving or task is None or task.uncancel() > asked:
+            # `leave` or `interrupt` cancelled the wait, unless the whole task was cancelled too.
+            was_asked = self.is_leaving or self._is_interrupted
+            if not was_asked or task is None or task.uncancel() > asked:
                 raise
             return ()
         finally:

@@ -2,17 +2,17 @@
 
 import asyncio
 
-from yieldwire.clock import Clock
 from yieldwire.errors import ForeignCursor, Json
 from yieldwire.log.snapshot import Fold, Folds, retry_after_ms
+from yieldwire.runs.standing import Standings, json_of
 from yieldwire.stores import RunStore
 
 
 class States:
     """The states of runs of one store, cached so that polling a long log reads only what is new."""
 
-    def __init__(self, store: RunStore, clock: Clock, text_bytes: int) -> None:
-        self._store, self._clock, self._text_bytes = store, clock, text_bytes
+    def __init__(self, store: RunStore, standings: Standings, text_bytes: int) -> None:
+        self._store, self._standings, self._text_bytes = store, standings, text_bytes
         self._folds, self._generation = Folds(), store.generation
 
     async def fold(self, run_id: str, *, shows_debug: bool) -> Fold:
@@ -51,7 +51,8 @@ class States:
             # It ended in between: read the rest of its log.
             fold = await self.fold(run_id, shows_debug=shows_debug)
         snapshot = fold.snapshot(run.changed(seq=fold.seq), with_text=with_text)
-        snapshot["retryAfterMs"] = retry_after_ms(run, self._clock.now())
+        snapshot["waiting"] = json_of(await self._standings.of(run))
+        snapshot["retryAfterMs"] = retry_after_ms(run, self._standings.clock.now())
         return snapshot
 
     def forget(self, run_id: str) -> None:

@@ -9,7 +9,18 @@ from yieldwire.asgi.pages.value import MOST_CHARACTERS
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.run import Status
 
-PARTS = {"trouble", "how-far", "error", "cut", "text", "output", "result", "trace", "duration"}
+PARTS = {
+    "trouble",
+    "waiting",
+    "how-far",
+    "error",
+    "cut",
+    "text",
+    "output",
+    "result",
+    "trace",
+    "duration",
+}
 
 
 def view(status: str = "running", **told: Json) -> RunView:
@@ -26,6 +37,7 @@ def view(status: str = "running", **told: Json) -> RunView:
         "error": None,
         "questions": [],
         "cancelRequested": False,
+        "waiting": None,
     }
     return RunView(snapshot=snapshot | told, base="/api", links=Links(back="/form", next="/on"))
 
@@ -58,6 +70,8 @@ def test_every_status_has_a_word_and_a_page_with_every_part(status: Status) -> N
         ({"text": "a" * (MOST_CHARACTERS + 1)}, {"text", "cut"}),
         ({"result": 0}, {"result"}),
         ({"progress": {"current": 1}}, {"how-far"}),
+        ({"waiting": {"before": 3, "expectedMs": None, "notBefore": None}}, {"waiting"}),
+        ({"waiting": {"before": None, "expectedMs": None, "notBefore": None}}, set()),
         ({"endedAt": "2027-03-01T12:00:01.500+00:00"}, {"duration"}),
         ({"error": error("X")}, {"error"}),
         (

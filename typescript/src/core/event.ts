@@ -68,6 +68,16 @@ export interface Append {
   readonly text: string;
 }
 
+/** Where a pending run waits. */
+export interface Waiting {
+  /** About how many runs are before it in its queue; null if that is not known. */
+  readonly before: number | null;
+  /** About how long it waits; null if that is not known. */
+  readonly expectedMs: number | null;
+  /** The time before which it does not start, or null. */
+  readonly notBefore: string | null;
+}
+
 /** A run's state in one object. */
 export interface Snapshot<Chunk = unknown, Result = unknown> {
   readonly id: string;
@@ -88,6 +98,8 @@ export interface Snapshot<Chunk = unknown, Result = unknown> {
   /** The open questions, in the order of asking. */
   readonly questions: readonly Question[];
   readonly cancelRequested: boolean;
+  /** Where the run waits in its queue or for its time; null if it does not. */
+  readonly waiting: Waiting | null;
   readonly detached: boolean;
   readonly createdAt: string;
   readonly startedAt: string | null;

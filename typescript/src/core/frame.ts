@@ -1,17 +1,22 @@
 /** The frames of the native protocol, from the messages of its event streams and from its lines. */
 
 import { type ActionError, protocolError } from "./error.js";
-import { fieldsOf, type RunEvent } from "./event.js";
+import { fieldsOf, type RunEvent, type Waiting } from "./event.js";
 import type { Message } from "./sse.js";
 import { AFTER, type RunStatus } from "./status.js";
 
-/** Starts every answer: names the run, and the cursor from which the answer continues. */
-export interface Opening {
+/** Starts every answer: names the run, and the cursor from which the answer continues. It comes again while the run waits. */
+export interface Opening extends State {
   readonly kind: "opening";
   readonly cursor: string;
-  readonly runId: string;
+}
+
+/** What an opening says of its run. */
+interface State {
+  readonly id: string;
   readonly status: RunStatus;
-  readonly firstSeq: number | undefined;
+  readonly firstSeq?: number;
+  readonly waiting?: Waiting | null;
 }
 
 /** The log starts later than requested. */
@@ -59,9 +64,9 @@ export function frameOf({ id, type: name, data }: Message): Frame {
   if (type !== "run" && !isKnown(type)) return { ...eventOf(seq, type), cursor: id, runId };
   if (seq === undefined) throw wrong(id);
   if (type !== "run") return { ...eventOf(seq, type, parse(data)), cursor: id };
-  const { id: own, status, firstSeq } = fieldsOf(parse(data));
-  if (typeof own !== "string") throw wrong(data);
-  return { kind: "opening", cursor: id, runId: own, status: status as RunStatus, firstSeq: typeof firstSeq === "number" ? firstSeq : undefined };
+  const state = fieldsOf(parse(data)) as unknown as State;
+  if (!state.id) throw wrong(data);
+  return { ...state, kind: "opening", cursor: id };
 }
 
 /** The event in a line of newline-delimited JSON. Throws `PROTOCOL_ERROR` if it is not an event. */

@@ -6,7 +6,7 @@
  */
 
 import { ActionError, failure, protocolError } from "./error.js";
-import { isProgress, type Progress, type Restarted, type RunEvent, type Snapshot, textOf } from "./event.js";
+import { isProgress, type Progress, type Restarted, type RunEvent, type Snapshot, textOf, type Waiting } from "./event.js";
 import { cursorOf, type Frame, isKnown, type Opening, readCursor } from "./frame.js";
 import { Prose } from "./prose.js";
 import { type AnyAsks, type Question, questionsAfter } from "./question.js";
@@ -32,6 +32,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
   seq = 0;
   firstSeq = 1;
   declare progress: Progress | undefined;
+  declare waiting: Waiting | null | undefined;
   /** The open questions. */
   questions: readonly Question[] = [];
   /** Set when the terminal event, or a snapshot in its place, was taken. */
@@ -88,6 +89,7 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     for (const event of snapshot.events ?? []) this.#append(event, snapshot.cursor);
     if (snapshot.seq === this.seq) this.questions = snapshot.questions ?? this.questions;
     this.takeStatus(snapshot.status);
+    this.waiting = snapshot.waiting;
     const isAll = snapshot.events ? snapshot.retryAfterMs === null : TERMINAL.includes(snapshot.status);
     if (isAll && !this.outcome) this.#conclude(snapshot);
   }
@@ -151,11 +153,12 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     this.status = AFTER[error.code === "CANCELLED" ? "cancelled" : "error"];
   }
 
-  #open({ runId, cursor, firstSeq, status }: Opening): void {
-    if (this.id === undefined) this.identify(runId, cursor);
-    if (this.id !== runId) throw protocolError(FOREIGN);
+  #open({ id, cursor, status, firstSeq, waiting }: Opening): void {
+    if (this.id === undefined) this.identify(id, cursor);
+    if (this.id !== id) throw protocolError(FOREIGN);
     this.firstSeq = firstSeq ?? this.firstSeq;
     this.takeStatus(status);
+    this.waiting = waiting;
   }
 
   #trimTo(firstSeq: number): void {

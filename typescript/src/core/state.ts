@@ -1,7 +1,7 @@
 /** The state of a run for a page: events folded into one immutable object. */
 
 import type { ActionError } from "./error.js";
-import { isProgress, type Progress, type RunEvent, textOf } from "./event.js";
+import { isProgress, type Progress, type RunEvent, textOf, type Waiting } from "./event.js";
 import { Prose } from "./prose.js";
 import { type AnyAsks, type Question, questionsAfter } from "./question.js";
 import { Replay } from "./replay.js";
@@ -24,6 +24,8 @@ interface Seen<Chunk, Asks> {
   readonly runId: string | undefined;
   /** Why nothing arrives at the moment, for people: the connection was lost, and is being retried. */
   readonly trouble: string | undefined;
+  /** Where the run waits; null or undefined if it does not. */
+  readonly waiting: Waiting | null | undefined;
 }
 
 /** The statuses, with the fields of each. */
@@ -46,7 +48,7 @@ const KEEP = 1000;
 const PAGE = 2 ** 21;
 
 const NOTHING = {
-  chunks: Object.freeze([]), dropped: 0, data: undefined, text: "", progress: undefined, questions: Object.freeze([]), trouble: undefined, result: undefined, error: undefined,
+  chunks: Object.freeze([]), dropped: 0, data: undefined, text: "", progress: undefined, questions: Object.freeze([]), trouble: undefined, waiting: undefined, result: undefined, error: undefined,
 } as const;
 
 /** The state of a run about which nothing is known, or of no run. */
@@ -62,6 +64,13 @@ export type End<Result, Failure> =
   | { readonly status: "cancelled" }
   | { readonly status: "done"; readonly result: Result }
   | { readonly status: "error"; readonly error: Failure };
+
+/** What a state has of a run other than its events. */
+interface Heard {
+  readonly id: string | undefined;
+  readonly trouble: string | undefined;
+  readonly waiting: Waiting | null | undefined;
+}
 
 /** The fields of the next state. */
 type Draft<Chunk, Result, Failure, Asks> = Omit<Seen<Chunk, Asks>, "chunks" | "dropped" | "text"> & {
@@ -94,10 +103,10 @@ export class Tally<Chunk, Result, Failure, Asks = AnyAsks> {
     return (this.#state ??= this.#made());
   }
 
-  /** Take the run's id and the trouble of its connection, and return whether one has changed. */
-  hear({ id: runId = this.#draft.runId, trouble }: { readonly id: string | undefined; readonly trouble: string | undefined }): boolean {
-    const isNew = runId !== this.#draft.runId || trouble !== this.#draft.trouble;
-    if (isNew) this.#set({ runId, trouble });
+  /** Take the run's id, the trouble of its connection and where it waits, and return whether one has changed. */
+  hear({ id: runId = this.#draft.runId, trouble, waiting }: Heard): boolean {
+    const isNew = runId !== this.#draft.runId || trouble !== this.#draft.trouble || waiting !== this.#draft.waiting;
+    if (isNew) this.#set({ runId, trouble, waiting });
     return isNew;
   }
 
@@ -110,8 +119,8 @@ export class Tally<Chunk, Result, Failure, Asks = AnyAsks> {
 
   /** Take the end of the run. */
   end(end: End<Result, Failure>): void {
-    const { questions, trouble } = NOTHING;
-    this.#set({ ...end, questions, trouble });
+    const { questions, trouble, waiting } = NOTHING;
+    this.#set({ ...end, questions, trouble, waiting });
   }
 
   #set(fields: Partial<Draft<Chunk, Result, Failure, Asks>>): void {

@@ -22,6 +22,7 @@ export class MemoryRun<Chunk, Result, Failure = ActionError> implements Run<Chun
   error: Failure | undefined;
   connection: ConnectionState = "connecting";
   trouble: string | undefined;
+  waiting: Run["waiting"];
   stops = 0;
   readonly log: Event<Chunk, Result>[];
   readonly #listeners = new Set<(batch: readonly Event<Chunk, Result>[]) => void>();

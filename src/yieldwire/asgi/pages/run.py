@@ -15,6 +15,7 @@ from yieldwire.describe.schema import Schema
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.cursor import Cursor
 from yieldwire.log.run import Status
+from yieldwire.log.waiting import described
 
 STATUSES: Final = {
     Status.PENDING: "Waiting",
@@ -98,6 +99,7 @@ class RunView:
         result, text = self.snapshot["result"], self.snapshot["text"] or ""
         return [
             tag("p", data_role="trouble", role="status", hidden=True),
+            _waiting_part(described(self.snapshot["waiting"])),
             _progress_part(self.snapshot["progress"], self.status),
             questions_part(self.snapshot["questions"], self._url, self.links.query),
             _error_part(ErrorObject.from_dict(error) if error is not None else None),
@@ -132,6 +134,10 @@ class RunView:
 
 def _status_part(status: Status) -> Markup:
     return tag("p", STATUSES[status], data_role="status", role="status")
+
+
+def _waiting_part(words: str) -> Markup:
+    return tag("p", words, class_="muted", data_role="waiting", role="status", hidden=not words)
 
 
 def _section(role: str, title: str, content: Markup | None) -> Markup:

@@ -11,7 +11,7 @@ import { createClient, textOf } from "./client.js";
 
 const SHOWN = 500_000; // characters of text that stay on the page
 const OUTPUT_MS = 1000; // between two looks at the output
-const AT_THE_END = ["how-far", "questions", "error", "output", "result", "trace", "duration", "foot"];
+const AT_THE_END = ["waiting", "how-far", "questions", "error", "output", "result", "trace", "duration", "foot"];
 const STATUSES = { pending: "Waiting", running: "Running", completed: "Completed", failed: "Failed", cancelled: "Stopped" };
 const ENDS = { done: "completed", error: "failed", cancelled: "cancelled" };
 
@@ -36,6 +36,16 @@ function showStatus(status) {
   main.dataset.status = status;
   put("status", STATUSES[status] ?? status);
   document.title = title.replace(`: ${STATUSES[first]}`, `: ${STATUSES[status] ?? status}`);
+}
+
+/** Where the run waits, in the words of `log/waiting.py`. */
+function waitingText({ before, expectedMs, notBefore }) {
+  if (notBefore) return `Starts at ${new Date(notBefore).toLocaleString()}`;
+  if (before === null) return "";
+  const place = before === 0 ? "Next in line" : before === 1 ? "1 run is before it" : `${before} runs are before it`;
+  if (expectedMs === null) return place;
+  const [size, unit] = [[3_600_000, "h"], [60_000, "min"]].find(([each]) => expectedMs >= 1.5 * each) ?? [1000, "s"];
+  return `${place}, about ${Math.max(1, Math.round(expectedMs / size))} ${unit}`;
 }
 
 function showProgress({ current, total, message }) {
@@ -154,6 +164,7 @@ async function follow() {
   run.subscribe(() => {
     // The end is shown together with its result.
     if (run.status && !Object.values(ENDS).includes(run.status)) showStatus(run.status);
+    put("waiting", run.waiting && waitingText(run.waiting));
     put("trouble", run.trouble && "The connection is lost. Reconnecting…");
   });
   part("stop")?.addEventListener("submit", (event) => {

@@ -48,6 +48,17 @@ export function duration(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
+/**
+ * Where a run waits: `3 runs are before it, about 41 s`, in the words of `log/waiting.py`.
+ * @param {import("../client.js").Waiting} waiting
+ */
+export function place({ before, expectedMs, notBefore }) {
+  if (notBefore) return `starts at ${new Date(notBefore).toLocaleString()}`;
+  if (before === null) return "";
+  const runs = before === 0 ? "next in line" : before === 1 ? "1 run is before it" : `${number(before)} runs are before it`;
+  return expectedMs === null ? runs : `${runs}, about ${duration(Math.max(1000, Math.round(expectedMs / 1000) * 1000)).replace(".0 s", " s")}`;
+}
+
 /** How long ago: `now`, `12 s ago`, `5 min ago`, then the date. @param {string} time @param {number} [now] */
 export function ago(time, now = Date.now()) {
   const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000));

@@ -2,7 +2,7 @@
 
 import { hashOf, hashOfRun } from "./address.js";
 import { el, ICONS, iconButton, show } from "./dom.js";
-import { duration, number, shortId } from "./format.js";
+import { duration, number, shortId, place } from "./format.js";
 import { Output } from "./output.js";
 import { Questions } from "./questions.js";
 import { RunRecord } from "./record.js";
@@ -271,9 +271,10 @@ export class Panel {
       duration(this.#lastedMs),
       seq === 1 ? "1 event" : `${number(seq)} events`,
     ];
+    if (run.waiting) words.push(place(run.waiting));
     if (run.attempt > 1) words.push(`attempt ${run.attempt}`);
     if (run.firstSeq > 1) words.push(`from event ${number(run.firstSeq)}`);
-    return words.join(" · ");
+    return words.filter(Boolean).join(" · ");
   }
 
   #troubles() {
