@@ -77,7 +77,6 @@ export async function cases(server, major) {
       await until(it.chat, "One ");
       await it.chat.stop();
       await sent;
-  
       return { ...seen(it), run: await ended(it.told.runs[0]) };
     });
 
