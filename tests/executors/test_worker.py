@@ -17,7 +17,7 @@ from yieldwire.clock import Timing
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.worker import Worker
-from yieldwire.log.run import Status
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -372,3 +372,30 @@ async def ended(app: App, run_id: str) -> dict[str, Any]:
         async for _ in app.reader(run_id).pages(0, tick=SOON):
             continue
     return await app.snapshot(run_id)
+
+
+async def test_an_action_does_not_begin_if_its_lease_was_over_when_the_claim_was_answered() -> None:
+    class Late(SharedStore):
+        """Answers a claim when the run was taken away again."""
+
+        async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+            run = await super().claim(run_id, lease=lease)
+            await asyncio.sleep(BEATING.lease)
+            clock.advance(BEATING.lease + 1)
+            await self.sweep()
+            return run
+
+    begun = list[int]()
+
+    async def act(ctx: Context) -> AsyncIterator[int]:
+        begun.append(ctx.attempt)
+        yield 1
+
+    clock = MovingClock()
+    store = Late(clock=clock)
+    async with opened(App(store=store, timing=BEATING, clock=clock)) as app:
+        run = await app.start(app.action(act))
+        heard = await ended(app, run.id)
+
+    assert (heard["status"], heard["error"]["code"]) == ("failed", "INTERRUPTED")
+    assert begun == []

@@ -13,6 +13,8 @@ from yieldwire.log.run import RunRecord
 
 STOP_EVERY: Final = 0.5
 """How often a process asks which of its runs were asked to stop elsewhere. Seconds."""
+_LOOKS: Final = 4
+"""How often it looks, from one heartbeat to the next, whether leases are over."""
 
 logger = logging.getLogger("yieldwire.worker")
 
@@ -35,19 +37,27 @@ class LeaseKeeper:
         self._own(self._see_stops())
 
     async def _renew_all(self) -> None:
-        """Renew every lease, three times per lease period.
+        """Renew every lease, three times per lease period, and give up runs whose lease is over.
 
         If the store does not answer for one run, the others are still renewed.
         """
-        loop, renewing = asyncio.get_running_loop(), dict[str, asyncio.Task[None]]()
+        renewing = dict[str, asyncio.Task[None]]()
         while True:
-            await asyncio.sleep(self._lease / 3)
+            for _ in range(_LOOKS):
+                await asyncio.sleep(self._lease / 3 / _LOOKS)
+                self._give_up_late(renewing)
             renewing = {key: task for key, task in renewing.items() if not task.done()}
             for run_id, attempt in list(self._attempts.items()):
                 if run_id not in renewing:
                     renewing[run_id] = self._own(self._renew(attempt))
-                elif loop.time() - attempt.renewed_at > self._lease:
-                    attempt.lose()
+
+    def _give_up_late(self, renewing: Mapping[str, asyncio.Task[None]]) -> None:
+        """Give up the runs for which the store has not answered until their lease was over."""
+        now = asyncio.get_running_loop().time()
+        for run_id, task in renewing.items():
+            attempt = self._attempts.get(run_id)
+            if attempt and not task.done() and now - attempt.renewed_at > self._lease:
+                attempt.lose()
 
     async def _renew(self, attempt: Attempt) -> None:
         run, now = attempt.run, asyncio.get_running_loop().time()

@@ -216,6 +216,7 @@ class Worker:
                 await self._give_up(run_id, RunInterrupted())
 
     async def _claimed(self, run_id: str, work: Work) -> Attempt:
+        asked_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
         run = await self._claim(run_id)
         audience = self.audience(run_id)
         attempt = Attempt(self._services, run, work, audience, self._chores.own)
@@ -223,6 +224,8 @@ class Worker:
         if run.seq:
             recorded = await self._ask(run.id, partial(self._store.saved, run.id))
             attempt.resume(await self._past(run, recorded))
+        if self._lease is not None:
+            await self._confirm(attempt, asked_at, self._lease)
         self._attempts[run_id] = attempt
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
@@ -258,6 +261,18 @@ class Worker:
         except StoreError as exc:
             claim = partial(self._store.claim, run_id, lease=self._lease)
             return await with_backoff(claim, self._patience, run_id, exc)
+
+    async def _confirm(self, attempt: Attempt, asked_at: float, lease: float) -> None:
+        """Renew the lease of an attempt that has not begun, if it was claimed a while ago.
+
+        Raises:
+            Fenced: If the lease was over, and the run was taken away.
+        """
+        run, now = attempt.run, asyncio.get_running_loop().time()
+        if now - asked_at > lease / 3:
+            beat = partial(self._store.heartbeat, run.id, fence=run.fence, lease=lease)
+            await self._ask(run.id, beat)
+            attempt.renewed_at = now
 
     async def _ask(self, run_id: str, call: Callable[[], Awaitable[T]]) -> T:
         try:
