@@ -12,8 +12,9 @@ from tests.support.sockets import HandSocket, socket_to
 from tests.support.virtual import run_virtually
 from tests.support.world import ALICE, BOB, NDJSON, begun, ended, opened, world
 from yieldwire import Actions, Context, Identity, Timing
-from yieldwire.asgi.requestlimits import RequestLimits
-from yieldwire.asgi.websocket.message import MAX_BODY_BYTES
+from yieldwire.asgi.requestlimits import Allowance, RequestLimits
+from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel
+from yieldwire.asgi.websocket.message import MAX_BODY_BYTES, Asked
 from yieldwire.asgi.websocket.socket import MAX_MESSAGE_BYTES
 from yieldwire.clock import SystemClock
 from yieldwire.codecs.websocket import CREDIT, CloseCode, message_of
@@ -287,6 +288,25 @@ async def test_a_client_that_leaves_in_an_upload_starts_nothing(site: Actions) -
             pass
 
     assert told.json["runs"] == []
+
+
+async def test_an_upload_that_is_left_gives_its_room_back() -> None:
+    room = Allowance(MORE_BYTES)
+    asked = Asked(id=1, method="POST", target="/", headers={}, body=None, credit=1)
+
+    async def write(_: str) -> None:
+        """Send nothing."""
+
+    channel = Channel(asked, write, room)
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(channel.receive())
+        await asyncio.sleep(0)
+        assert room.left == 0
+        channel.take(b"x")
+    channel.leave()
+
+    assert reading.result()["body"] == b"x"
+    assert room.left == MORE_BYTES
 
 
 # What is refused.

@@ -181,6 +181,7 @@ class _Body:
 
     def leave(self) -> None:
         self._has_left = True
+        self._close()
         self._news.set()
 
     def _close(self) -> None:
