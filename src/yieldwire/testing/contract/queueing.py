@@ -70,8 +70,10 @@ class QueueContract:
     async def test_a_caller_with_fewer_runs_in_progress_is_taken_first(
         self, harness: StoreHarness
     ) -> None:
-        """A flood of one caller delays another's run by one run, not by the whole flood."""
-        flood = [await created(harness.store, queue="slow") for _ in range(5)]
+        """A flood of one caller delays another's run by one run, also if it has many labels."""
+        flood = [
+            await created(harness.store, queue="slow", labels=(f"part {n}",)) for n in range(5)
+        ]
         assert [await take(harness.store), await take(harness.store)] == flood[:2]
         await harness.store.claim(flood[0].id, lease=LEASE)
 
