@@ -122,16 +122,19 @@ class World:
             async for chunk in getattr(self, f"_{prompt}")(prompt, ctx):
                 yield chunk
 
-        @self.actions.action
-        async def plan(topic: str) -> AsyncIterator[Text]:
-            yield Text('{"steps":["Buy')
-            if topic == "broken":
-                raise ActionError("BROKEN", "It broke.")
-            yield Text(' flour","Bake"]}')
+        self.actions.action(self.plan)
+        self.actions.action(self.whole_plan)
 
-        @self.actions.action
-        async def whole_plan(topic: str) -> AsyncIterator[Text | Result[Plan]]:
-            yield Result(Plan(steps=[topic]))
+    async def plan(self, topic: str) -> AsyncIterator[Text]:
+        yield Text('{"steps":["Buy')
+        if topic == "broken":
+            raise ActionError("BROKEN", "It broke.")
+        if topic == "gated":
+            await self.gates[topic].wait()
+        yield Text(' flour","Bake"]}')
+
+    async def whole_plan(self, topic: str) -> AsyncIterator[Text | Result[Plan]]:
+        yield Result(Plan(steps=[topic]))
 
     async def _hello(self, _: str, ctx: Context) -> AsyncIterator[Chunk]:
         for word in ("Jane ", "Austen", "."):

@@ -48,7 +48,7 @@ def versions() -> dict[str, str]:
     told = dict[str, str]()
     for name, version in wanted.items():
         alias = version.removeprefix("npm:")
-        told[name] = alias.replace("@", " ", 1) if alias != version else f"{name} {version}"
+        told[name] = " ".join(alias.rsplit("@", 1)) if alias != version else f"{name} {version}"
     return told
 
 

@@ -54,7 +54,7 @@ def proves_all(packages: Sequence[str], *features: str) -> Callable[[T], T]:
 
 proves_chat = partial(proves_all, CHATS)
 proves_approving = partial(proves_all, CHATS[2:])
-proves_ai = partial(proves_all, [f"vue{version}" for version in VERSIONS])
+proves_ai = partial(proves_all, [f"ai{version}" for version in VERSIONS])
 
 every = pytest.mark.parametrize(
     ("version", "framework"),
@@ -218,38 +218,56 @@ def test_the_strict_parser_of_the_first_release_of_version_5_takes_every_frame(
     assert scene["types"][-1] == "finish"
 
 
-@proves_ai("useCompletion: data and text, errors, stop, a cut connection")
-@pytest.mark.parametrize("version", VERSIONS)
+@proves_chat("useCompletion: data and text, errors, stop, a cut connection")
+@every
 @pytest.mark.parametrize("protocol", ["data", "text"])
 def test_a_completion_streams_and_tells_errors_stops_and_cuts(
-    told: Told, version: str, protocol: str
+    told: Told, version: str, framework: str, protocol: str
 ) -> None:
     seen = told(f"aiuses:{version}")
     scenes = {
-        each: seen[f"{protocol} {each}"] for each in ("hello", "fail", "fails", "stop", "cut")
+        each: seen[f"{framework} {protocol} {each}"]
+        for each in ("hello", "fail", "fails", "stop", "cut")
     }
 
     assert scenes["hello"]["finished"] == ["Jane Austen."]
     assert scenes["fail"]["errors"] == ["Your credit is used up."]
     assert (scenes["fails"]["text"], len(scenes["fails"]["errors"])) == ("Half", 1)
-    assert scenes["stop"]["run"] == "cancelled"
+    assert (scenes["stop"]["text"], scenes["stop"]["run"]) == ("One ", "cancelled")
     assert (scenes["cut"]["text"], len(scenes["cut"]["errors"])) == ("One ", 1)
     assert [scenes[each]["finished"] for each in ("fail", "fails", "stop", "cut")] == [[]] * 4
+    assert not any(scene["loading"] for scene in scenes.values())
 
 
-@proves_ai("useObject: partial JSON, errors")
-@pytest.mark.parametrize("version", VERSIONS)
-def test_an_object_is_built_from_a_text_or_from_the_result(told: Told, version: str) -> None:
-    scenes = told(f"aiuses:{version}")
+@proves_chat("useObject: partial JSON, a result")
+@every
+def test_an_object_is_built_from_a_text_or_from_the_result(
+    told: Told, version: str, framework: str
+) -> None:
+    seen = told(f"aiuses:{version}")
+    whole = seen[f"{framework} object cake"]
 
-    whole, broken = scenes["object plan cake"], scenes["object plan broken"]
-    assert whole["finished"] == [{"steps": ["Buy flour", "Bake"]}]
-    assert (broken["object"], broken["finished"], len(broken["errors"])) == (
-        {"steps": ["Buy"]},
-        [],
-        1,
-    )
-    assert scenes["object whole_plan cake"]["object"] == {"steps": ["cake"]}
+    assert whole["object"] == {"steps": ["Buy flour", "Bake"]}
+    assert whole["finished"] == [whole["object"]]
+    assert seen[f"{framework} object of a result"]["object"] == {"steps": ["cake"]}
+
+
+@proves_chat("useObject: errors, stop, a cut connection")
+@every
+def test_an_object_that_is_not_whole_is_never_finished(
+    told: Told, version: str, framework: str
+) -> None:
+    seen = told(f"aiuses:{version}")
+    scenes = {
+        each: seen[f"{framework} object {each}"] for each in ("refused", "broken", "stop", "cut")
+    }
+
+    assert scenes["refused"]["errors"] == ["The input is not valid."]
+    assert [len(scenes[each]["errors"]) for each in ("broken", "cut")] == [1, 1]
+    assert (scenes["stop"]["errors"], scenes["stop"]["run"]) == ([], "cancelled")
+    partial = [scenes[each]["object"] for each in ("broken", "stop", "cut")]
+    assert partial == [{"steps": ["Buy"]}] * 3
+    assert [scene["finished"] for scene in scenes.values()] == [[]] * 4
 
 
 @proves_ai("TextStreamChatTransport")
