@@ -13,7 +13,7 @@ NPM := typescript/node_modules
 WEB := examples/web
 APPS := typescript/apps
 VENDOR := tests/vendor
-DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx /usr/sbin/pgbouncer
+DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx /usr/sbin/pgbouncer /usr/bin/openssl
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 # pip is the fallback for uv: on some machines only pip is configured with the package index.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
@@ -162,5 +162,5 @@ $(DEBIAN) &:
 	@as_root=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	{ command -v apt-get >/dev/null && $$as_root apt-get update -qq && \
 	  $$as_root apt-get install -y -qq --no-install-recommends \
-	  chromium-headless-shell fonts-dejavu-core tmux valgrind nginx-light pgbouncer; } </dev/null >&2 \
+	  chromium-headless-shell fonts-dejavu-core tmux valgrind nginx-light pgbouncer openssl; } </dev/null >&2 \
 	|| echo "Not all of $(DEBIAN) could be installed: the tests that need them will fail." >&2

@@ -1,4 +1,4 @@
-"""The servers that the Redis store can use: the oldest one, TLS, Sentinel, and a cluster."""
+"""The servers that the Redis store can use: the oldest one, Sentinel, and a cluster."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,9 +21,6 @@ from yieldwire.testing.contract.queueing import QueueContract
 from yieldwire.testing.contract.reading import ReadContract
 from yieldwire.testing.contract.sharing import FeedContract
 from yieldwire.testing.contract.sweeping import LingerContract
-
-TLS_HANDSHAKE = b"\x16\x03"
-"""How a record of TLS begins that has a handshake: RFC 8446, 5.1."""
 
 
 class TestOldestRedis(
@@ -56,28 +53,6 @@ async def lives(store: RunStore) -> None:
     assert len(await log_of(store, run.id)) == len(await log_of(store, live.id)) == 1
     await store.purge(run.id)
     await store.close()
-
-
-@pytest.mark.parametrize("scheme", ["rediss", "valkeys"])
-async def test_an_encrypted_connection_begins_with_a_tls_handshake(scheme: str) -> None:
-    said = asyncio.get_running_loop().create_future()
-
-    def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        group.create_task(tell(reader, writer))
-
-    async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said.set_result(await reader.read(3))
-        writer.close()
-        await writer.wait_closed()
-
-    async with asyncio.TaskGroup() as group, await asyncio.start_server(note, "127.0.0.1") as tls:
-        port = tls.sockets[0].getsockname()[1]
-        store = RedisStore(f"{scheme}://127.0.0.1:{port}")
-        with pytest.raises(StoreError, match=f"Redis at 127.0.0.1:{port}"):
-            await store.get("rnever")
-        await store.close()
-
-    assert said.result()[:2] == TLS_HANDSHAKE
 
 
 async def test_a_server_of_an_application_of_another_name_is_shared() -> None:

@@ -46,6 +46,7 @@ _SentinelPool: Final[Any] = SentinelConnectionPool
 SENTINEL: Final = "redis+sentinel"
 _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 """Other names of the client library's schemes."""
+_ENCRYPTED: Final = ("rediss", "valkeys")
 _SENTINEL_PORT: Final = 26379
 
 
@@ -144,19 +145,21 @@ class Server:
             return exc
         place = urlsplit(self._url)
         where = place.path if place.scheme == "unix" else place.netloc.rpartition("@")[2]
-        error = StoreError(f"Runs cannot be kept in Redis at {where}: {_told(exc)}")
+        error = StoreError(f"Runs cannot be kept in Redis at {where}: {_told(exc, place.scheme)}")
         error.__cause__ = exc
         return error
 
 
-def _told(exc: BaseException) -> str:
+def _told(exc: BaseException, scheme: str) -> str:
     said = str(exc).rstrip(".")
     for kind, advice in _ADVICE:
         if isinstance(exc, kind):
-            return f"{said}. {advice}"
+            return f"{said}. {advice}" if said else advice
     for start, advice in _SAYINGS.items():
         if said.startswith(start):
             return f"{said}. {advice}"
+    if isinstance(exc, RedisConnectionError):
+        return f"{said}. {_CONNECT_ENCRYPTED if scheme in _ENCRYPTED else _CONNECT}"
     return f"{said or type(exc).__name__}."
 
 
@@ -173,7 +176,12 @@ _ADVICE: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], .
     (OutOfMemoryError, "Give the server more memory, or runs a shorter retention."),
     (ReadOnlyError, "It is a replica; name the primary, or the sentinels that know it."),
     (BusyLoadingError, "It is starting; try again."),
-    (RedisConnectionError, "Start the server, or correct the URL."),
+)
+_CONNECT: Final = "Start the server, or correct the URL."
+_CONNECT_ENCRYPTED: Final = (
+    "Start the server, or correct the URL: its host must be one that the server's certificate "
+    "names, ssl_ca_certs the file of the authority that signed it, and ssl_certfile and "
+    "ssl_keyfile those of a client's certificate, if the server asks for one."
 )
 _SAYINGS: Final = {
     "OOM": "Give the server more memory, or runs a shorter retention.",
