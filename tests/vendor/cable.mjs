@@ -1,4 +1,4 @@
-// A connection that breaks when a case wants it to, and what the cases of the AI SDK share.
+// A connection that breaks when a case wants it to, and what several clients' cases share.
 import net from "node:net";
 
 /** A server in between, at `url`, whose `cut()` breaks every connection that is open. */

@@ -2,6 +2,7 @@
 // the function's id, called by `createServerFn`.
 
 import { registerHooks } from "node:module";
+import { cable } from "./cable.mjs";
 
 // For a page, the compiler replaces what runs in both places by its half for the client.
 const clientHalf = `
@@ -82,17 +83,23 @@ export async function cases(url) {
       return called("await_stop", { key: "tanstack" });
     },
     async cut() {
-      process.env.TSS_SERVER_FN_BASE = `${url}/cut/_serverFn/`;
-      const cut = fn("count");
+      const wire = await cable(url);
+      process.env.TSS_SERVER_FN_BASE = `${wire.url}/_serverFn/`;
+      const hang = fn("hang");
       process.env.TSS_SERVER_FN_BASE = `${url}/_serverFn/`;
-      const logged = [];
-      console.error = (...words) => logged.push(String(words[0]));
-      const end = (async () => {
-        const generator = (await cut({ data: { upto: 3 } }))[Symbol.asyncIterator]();
-        for (;;) if ((await generator.next()).done) return "done";
-      })();
-      const noEnd = new Promise((resolve) => setTimeout(resolve, 500, "no end"));
-      return { end: await Promise.race([end, noEnd]).catch(() => "error"), logged };
+      // The client only logs that a connection broke, and also the abort of another case.
+      const logged = new Promise((resolve) => {
+        console.error = (_, { name, message }) => name !== "AbortError" && resolve(message);
+      });
+      const generator = (await hang({ data: { key: "tanstack cut" } }))[Symbol.asyncIterator]();
+      const heard = { chunk: (await generator.next()).value, hasEnded: false };
+      const end = () => (heard.hasEnded = true);
+      const ended = Promise.resolve(generator.next()).then(end, end);
+      wire.cut();
+      wire.close();
+      heard.logged = await Promise.race([logged, ended]);
+      await new Promise(setImmediate);
+      return heard;
     },
   };
 }
