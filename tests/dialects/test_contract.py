@@ -13,12 +13,14 @@ from yieldwire.dialects import (
     AISDK,
     RSC,
     AILegacy,
+    AIText,
     Dialect,
     DialectEncoder,
     NuxtActions,
     TanStackStart,
 )
 from yieldwire.dialects.ailegacy import AILegacyEncoder
+from yieldwire.dialects.aitext import AITextEncoder
 from yieldwire.dialects.nuxt import NuxtEncoder
 from yieldwire.dialects.rsc import RSCEncoder
 from yieldwire.dialects.seroval import Writer, unescape
@@ -26,7 +28,7 @@ from yieldwire.dialects.tanstack import TanStackEncoder
 from yieldwire.dialects.uistream import UIStreamEncoder
 from yieldwire.errors import Json
 from yieldwire.log.chunks import text_of
-from yieldwire.testing import DialectContract, DialectHarness, ForeignRequest, Heard
+from yieldwire.testing import DialectContract, DialectHarness, ForeignAnswer, ForeignRequest, Heard
 
 JSON: Final = {"content-type": "application/json"}
 
@@ -52,9 +54,9 @@ class NuxtHarness(Harness):
         headers = {**JSON, "accept": "text/event-stream"}
         return ForeignRequest(path=f"/{action}", headers=headers, body=to_json(value))
 
-    def read(self, status: int, body: bytes) -> Heard:
+    def read(self, answer: ForeignAnswer) -> Heard:
         text = ""
-        for line in body.decode("utf-8", "ignore").split("\n")[:-1]:
+        for line in answer.body.decode("utf-8", "ignore").split("\n")[:-1]:
             if not line.startswith("data:"):
                 continue
             value = from_json(line.removeprefix("data: "))
@@ -63,7 +65,7 @@ class NuxtHarness(Harness):
             if value.get("__actions_done"):
                 return Heard(text=text, end="done")
             text += text_of(to_json(value)) or ""
-        return Heard(text=text, end=None if status == 200 else "error")
+        return Heard(text=text, end=None if answer.status == 200 else "error")
 
 
 class RSCHarness(Harness):
@@ -73,9 +75,9 @@ class RSCHarness(Harness):
     def start(self, action: str, value: Json) -> ForeignRequest:
         return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
 
-    def read(self, status: int, body: bytes) -> Heard:
+    def read(self, answer: ForeignAnswer) -> Heard:
         rows: dict[str, Any] = {}
-        for line in body.split(b"\n")[:-1]:
+        for line in answer.body.split(b"\n")[:-1]:
             number, _, json = line.partition(b":")
             rows[number.decode()] = from_json(json)
         text, row = "", rows.get("0")
@@ -99,11 +101,11 @@ class TanStackHarness(Harness):
         document = {"t": Writer().write({"data": value}), "f": 127, "m": []}
         return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(document))
 
-    def read(self, status: int, body: bytes) -> Heard:
-        if body.startswith(b"{"):  # not framed: there is no stream
-            return _whole(body)
+    def read(self, answer: ForeignAnswer) -> Heard:
+        if answer.body.startswith(b"{"):  # not framed: there is no stream
+            return _whole(answer.body)
         text = ""
-        for step in _frames(body):
+        for step in _frames(answer.body):
             if step["t"] == 32:
                 members = step["f"]["p"]
                 value = dict(zip(members["k"], members["v"], strict=True))
@@ -147,16 +149,16 @@ class ParrotHarness(Harness):
     def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
         return ForeignRequest(body=to_json({"again": run_id, "after": received.count(b"\n")}))
 
-    def read(self, status: int, body: bytes) -> Heard:
+    def read(self, answer: ForeignAnswer) -> Heard:
         text = ""
-        for line in body.split(b"\n")[:-1]:
+        for line in answer.body.split(b"\n")[:-1]:
             if line.startswith(b"+"):
                 text += text_of(line[1:]) or ""
             elif line == b".done":
                 return Heard(text=text, end="done")
             elif line:
                 return Heard(text=text, end="error", code=line[1:].decode())
-        return Heard(text=text, end=None if status == 200 else "error")
+        return Heard(text=text, end=None if answer.status == 200 else "error")
 
 
 class TestNuxt(DialectContract):
@@ -192,16 +194,16 @@ class AISDKHarness(Harness):
     def start(self, action: str, value: Json) -> ForeignRequest:
         return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
 
-    def read(self, status: int, body: bytes) -> Heard:
+    def read(self, answer: ForeignAnswer) -> Heard:
         text = ""
-        for frame in _parts_of(body):
+        for frame in _parts_of(answer.body):
             if frame["type"] == "text-delta":
                 text += frame["delta"]
             elif frame["type"] in {"error", "abort"}:
                 return Heard(text=text, end="error")
             elif frame["type"] == "finish":
                 return Heard(text=text, end="done")
-        return Heard(text=text, end=None if status == 200 else "error")
+        return Heard(text=text, end=None if answer.status == 200 else "error")
 
 
 class ResumableAISDKHarness(AISDKHarness):
@@ -237,15 +239,29 @@ class AILegacyHarness(Harness):
     def start(self, action: str, value: Json) -> ForeignRequest:
         return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
 
-    def read(self, status: int, body: bytes) -> Heard:
+    def read(self, answer: ForeignAnswer) -> Heard:
         text = ""
-        for line in body.split(b"\n")[:-1]:
+        for line in answer.body.split(b"\n")[:-1]:
             code, _, value = line.partition(b":")
             if code == b"0":
                 text += from_json(value)
             elif code in {b"3", b"d"}:
                 return Heard(text=text, end="error" if code == b"3" else "done")
-        return Heard(text=text, end=None if status == 200 else "error")
+        return Heard(text=text, end=None if answer.status == 200 else "error")
+
+
+class AITextHarness(Harness):
+    dialect = AIText
+    encoder = AITextEncoder
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json(value))
+
+    def read(self, answer: ForeignAnswer) -> Heard:
+        if answer.status != 200:
+            return Heard(end="error")
+        text = answer.body.decode("utf-8", "ignore")
+        return Heard(text=text, end="done" if answer.is_whole else None)
 
 
 class TestAISDK(DialectContract):
@@ -264,3 +280,9 @@ class TestAILegacy(DialectContract):
     @pytest.fixture
     def harness(self) -> DialectHarness:
         return AILegacyHarness()
+
+
+class TestAIText(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return AITextHarness()

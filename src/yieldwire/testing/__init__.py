@@ -7,13 +7,20 @@ from yieldwire.testing.contract import StoreContract, StoreHarness
 
 if TYPE_CHECKING:
     from yieldwire.testing.client import connect
-    from yieldwire.testing.dialect import DialectContract, DialectHarness, ForeignRequest, Heard
+    from yieldwire.testing.dialect import (
+        DialectContract,
+        DialectHarness,
+        ForeignAnswer,
+        ForeignRequest,
+        Heard,
+    )
     from yieldwire.testing.transport import StreamingTransport
 
 
 __all__ = [
     "DialectContract",
     "DialectHarness",
+    "ForeignAnswer",
     "ForeignRequest",
     "Heard",
     "MovingClock",
@@ -30,7 +37,7 @@ def __getattr__(name: str) -> object:
         from yieldwire.testing.client import connect  # noqa: PLC0415
 
         return connect
-    if name in {"DialectContract", "DialectHarness", "ForeignRequest", "Heard"}:
+    if name in {"DialectContract", "DialectHarness", "ForeignAnswer", "ForeignRequest", "Heard"}:
         from yieldwire.testing import dialect  # noqa: PLC0415
 
         return getattr(dialect, name)

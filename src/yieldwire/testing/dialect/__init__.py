@@ -22,6 +22,7 @@ from yieldwire.testing.dialect.harness import (
     SOON,
     TIMING,
     DialectHarness,
+    ForeignAnswer,
     ForeignRequest,
     Heard,
     a_log,
@@ -30,7 +31,7 @@ from yieldwire.testing.dialect.harness import (
     served,
 )
 
-__all__ = ["DialectContract", "DialectHarness", "ForeignRequest", "Heard"]
+__all__ = ["DialectContract", "DialectHarness", "ForeignAnswer", "ForeignRequest", "Heard"]
 
 
 class DialectContract:
@@ -54,7 +55,7 @@ class DialectContract:
             heard, answer = await site.call("say", {"text": "ahoy ✓ ", "times": 3})
 
         for size in range(len(answer.body)):
-            part = harness.read(answer.status, answer.body[:size])
+            part = harness.read(answer.cut(size))
             assert part.end is None or (part.text, part.end) == (heard.text, heard.end)
 
     async def test_a_large_chunk_arrives_whole(self, harness: DialectHarness) -> None:
@@ -98,7 +99,7 @@ class DialectContract:
                 site.world.actions.drain()
                 await site.read_rest(pieces, answer)
 
-        never_done(harness.read(answer.status, answer.body), answer)
+        never_done(harness.read(answer), answer)
 
     async def test_a_run_that_is_stopped_is_not_done(self, harness: DialectHarness) -> None:
         """If somebody stops the run, the client does not take that for success."""
@@ -109,7 +110,7 @@ class DialectContract:
                 await site.world.actions.app.cancel(answer.run_id)
                 await site.read_rest(pieces, answer)
 
-        never_done(harness.read(answer.status, answer.body), answer)
+        never_done(harness.read(answer), answer)
 
     async def test_a_question_does_not_hang_the_client(self, harness: DialectHarness) -> None:
         """A run with a question that the client cannot answer ends."""
@@ -148,7 +149,7 @@ class DialectContract:
                 if request is None:
                     return
                 rest, resumed = await site.ask(request)
-                before = harness.read(200, answer.body[:size]).text
+                before = harness.read(answer.cut(size)).text
                 texts = {before + rest.text, rest.text}  # some clients read from the start again
                 assert heard.text in texts or resumed.status == 204
 

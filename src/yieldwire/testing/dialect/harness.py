@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import StringConstraints
@@ -21,13 +21,13 @@ from yieldwire.log.chunks import Text
 from yieldwire.log.events import Block, EventType
 from yieldwire.testing.transport import BROKEN, http_of
 
-TIMING: Final = Timing(head_wait=0.05, sweep_every=0.02, grace=0.0)
-IDLE_TIMING: Final = Timing(head_wait=0.05, keepalive=0.02, sweep_every=3600.0, grace=0.0)
+SOON: Final = 30.0
+"""Seconds within which something must happen, on the slowest machine."""
+TIMING: Final = Timing(head_wait=SOON, sweep_every=0.02, grace=0.0)
+IDLE_TIMING: Final = Timing(head_wait=SOON, keepalive=0.02, sweep_every=3600.0, grace=0.0)
 """For a test that needs keepalives."""
 BODY_BYTES: Final = 4096
 """The most bytes of a request's body in the tests."""
-SOON: Final = 30.0
-"""Seconds within which something must happen, on the slowest machine."""
 RUN: Final = "rAAAAAAAAAAAAAAAAAAAA"
 
 
@@ -39,6 +39,27 @@ class ForeignRequest:
     path: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+@dataclass(slots=True, kw_only=True)
+class ForeignAnswer:
+    """An answer as the client receives it, so far.
+
+    Attributes:
+        status: The status of the response.
+        run_id: The run that it names in its headers, if any.
+        body: The bytes of its body.
+        is_whole: Whether the body ended cleanly; ``False``: more can follow, or it was broken off.
+    """
+
+    status: int
+    run_id: str = ""
+    body: bytes = b""
+    is_whole: bool = False
+
+    def cut(self, size: int) -> "ForeignAnswer":
+        """Return the answer as it would be if it was broken off after ``size`` bytes."""
+        return replace(self, body=self.body[:size], is_whole=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +97,8 @@ class DialectHarness(Protocol):
         """Return the request that continues after ``received``; ``None``: the client cannot."""
         ...
 
-    def read(self, status: int, body: bytes) -> Heard:
-        """Return what the client makes of an answer, of which ``body`` is what it received."""
+    def read(self, answer: ForeignAnswer) -> Heard:
+        """Return what the client makes of an answer, as far as it has received it."""
         ...
 
     def encoder(self) -> DialectEncoder:
@@ -142,17 +163,6 @@ async def _identify(connection: HTTPConnection) -> str | None:
     return name or None
 
 
-@dataclass(slots=True, kw_only=True)
-class ReceivedAnswer:
-    """An answer, as far as it was received."""
-
-    status: int
-    run_id: str
-    body: bytes = b""
-    is_whole: bool = False
-    """Whether the body ended cleanly."""
-
-
 class ForeignSite:
     """The dialect of a harness, served in this process."""
 
@@ -162,40 +172,40 @@ class ForeignSite:
     @asynccontextmanager
     async def opened(
         self, request: ForeignRequest, caller: str = "ada", **headers: str
-    ) -> AsyncGenerator[tuple[ReceivedAnswer, AsyncIterator[bytes]], None]:
+    ) -> AsyncGenerator[tuple[ForeignAnswer, AsyncIterator[bytes]], None]:
         """Send a request, and leave at the end of the block."""
         sent = {**request.headers, "authorization": f"Bearer {caller}", **headers}
         async with self._http.stream(
             request.method, request.path, headers=sent, content=request.body
         ) as response:
             run_id: str = response.headers.get("run-id", "")
-            yield ReceivedAnswer(status=response.status_code, run_id=run_id), response.aiter_raw()
+            yield ForeignAnswer(status=response.status_code, run_id=run_id), response.aiter_raw()
 
     async def ask(
         self, request: ForeignRequest, caller: str = "ada", **headers: str
-    ) -> tuple[Heard, ReceivedAnswer]:
+    ) -> tuple[Heard, ForeignAnswer]:
         """Send a request, and return what the client makes of the whole answer."""
         async with asyncio.timeout(SOON), self.opened(request, caller, **headers) as opened:
             answer, pieces = opened
             await self.read_rest(pieces, answer)
-        return self.harness.read(answer.status, answer.body), answer
+        return self.harness.read(answer), answer
 
     async def call(
         self, action: str, value: Json = None, caller: str = "ada", **headers: str
-    ) -> tuple[Heard, ReceivedAnswer]:
+    ) -> tuple[Heard, ForeignAnswer]:
         """Call an action."""
         return await self.ask(self.harness.start(action, value or {}), caller, **headers)
 
-    async def read_rest(self, pieces: AsyncIterator[bytes], answer: ReceivedAnswer) -> None:
+    async def read_rest(self, pieces: AsyncIterator[bytes], answer: ForeignAnswer) -> None:
         """Read to the end of the body."""
         with suppress(BROKEN):
             async for piece in pieces:
                 answer.body += piece
             answer.is_whole = True
 
-    async def until(self, pieces: AsyncIterator[bytes], answer: ReceivedAnswer, text: str) -> None:
+    async def until(self, pieces: AsyncIterator[bytes], answer: ForeignAnswer, text: str) -> None:
         """Read until the client has ``text``."""
-        while text not in self.harness.read(answer.status, answer.body).text:
+        while text not in self.harness.read(answer).text:
             answer.body += await anext(pieces)
 
 
@@ -209,7 +219,7 @@ async def served(
         yield ForeignSite(harness, world, http)
 
 
-def never_done(heard: Heard, answer: ReceivedAnswer) -> None:
+def never_done(heard: Heard, answer: ForeignAnswer) -> None:
     """Fail if a client takes an answer for success: it has an error, or is broken off."""
     assert heard.end == "error" or (heard.end is None and not answer.is_whole)
 
