@@ -1,11 +1,11 @@
-"""The Redis store keeps the contract."""
+"""The Redis store keeps the contract, as a user with the least rights that its guide names."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 
-from tests.support.valkey import shared_url
+from tests.support.valkey import VALKEY, limited_url, shared_url
 from yieldwire.stores.redis import RedisStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
@@ -19,8 +19,8 @@ def redis_store(clock: MovingClock) -> RedisStore:
 class RedisHarness:
     """A Redis store on a clock of its own, with a prefix of its own on a server for all tests."""
 
-    def __init__(self, url: str | None = None) -> None:
-        self._url, self._prefix = url or shared_url(), f"test-{uuid4().hex}"
+    def __init__(self, binary: str = VALKEY) -> None:
+        self._url, self._prefix = limited_url(binary), f"test-{uuid4().hex}"
         self.clock = MovingClock()
         self.store = self._opened()
         self.others: list[RedisStore] = []

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -31,7 +29,6 @@ from yieldwire.testing.contract.harness import (
 
 T = TypeVar("T")
 
-GUIDE = Path(__file__).parents[2] / "docs/guides/keep-runs-in-redis.md"
 SERVER_SECONDS = 0.3
 """How long the stores of these tests wait for their server."""
 
@@ -346,22 +343,6 @@ async def test_readers_without_the_right_to_listen_poll(
     warnings = [each for each in caplog.messages if "poll every second" in each]
     assert len(warnings) == 1
     assert "&{yieldwire}:wake:*" in warnings[0]
-
-
-async def test_the_user_of_the_documentation_can_do_everything(server: RedisServer) -> None:
-    found = re.search(r"ACL SETUSER shop on >secret (.*)", GUIDE.read_text("utf-8"))
-    assert found is not None
-    await told(server, "acl", "setuser", "shop", "on", ">secret", *found[1].split())
-    store = RedisStore(f"redis://shop:secret@127.0.0.1:{server.port}", prefix="shop")
-
-    await store.open()
-    run = await finished(store)
-    await store.find(Query(everyone=True))
-    await store.sweep()
-    await store.purge(run.id)
-    await store.revoke("ada")
-    assert (await store.revoked(0)).last == 1
-    await store.close()
 
 
 async def test_an_interrupted_wait_is_logged_and_comes_back(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores.test_redis import RedisHarness
-from tests.support.valkey import REDIS_6, RedisServer, free_port, shared_url
+from tests.support.valkey import REDIS_6, RedisServer, free_port
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.stores import RunStore
 from yieldwire.stores.redis import RedisStore
@@ -35,7 +35,7 @@ class TestOldestRedis(
 
     @pytest.fixture
     async def harness(self) -> AsyncIterator[StoreHarness]:
-        harness = RedisHarness(shared_url(REDIS_6))
+        harness = RedisHarness(REDIS_6)
         yield harness
         for store in [harness.store, *harness.others]:
             await store.close()

@@ -7,6 +7,7 @@ that started it, also if that is killed.
 import atexit
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self
 
+GUIDE: Final = Path(__file__).parents[2] / "docs/guides/keep-runs-in-redis.md"
 START_SECONDS: Final = 20.0
 _DEATH_SIGNAL: Final = 1
 """Linux: PR_SET_PDEATHSIG."""
@@ -151,6 +153,13 @@ class RedisServer:
 
 
 @cache
+def _shared(binary: str) -> RedisServer:
+    server = RedisServer(binary=binary)
+    server.start()
+    atexit.register(server.close)
+    return server
+
+
 def shared_url(binary: str = VALKEY) -> str:
     """Return the URL of a server that all tests of this process share, each with its own prefix.
 
@@ -158,7 +167,27 @@ def shared_url(binary: str = VALKEY) -> str:
     """
     if binary == VALKEY and (given := os.environ.get("YIELDWIRE_TEST_REDIS")):
         return given
-    server = RedisServer(binary=binary)
-    server.start()
-    atexit.register(server.close)
-    return server.url
+    return _shared(binary).url
+
+
+def rules_of_the_guide() -> list[list[str]]:
+    """Return the rules for the store's user: those that are easy to write, and the least ones."""
+    found: list[str] = re.findall(
+        "^ACL SETUSER shop on >secret (.*)", GUIDE.read_text(), re.MULTILINE
+    )
+    return [rules.split() for rules in found]
+
+
+@cache
+def limited_url(binary: str = VALKEY) -> str:
+    """Return the URL of the shared server for a user with the least rights that the guide names.
+
+    Its stores have a prefix that begins with ``test-``. A server that was given is used as it is.
+    """
+    url = shared_url(binary)
+    if url != _shared(binary).url:
+        return url
+    _, least = rules_of_the_guide()
+    rules = [rule.replace("{shop}", "{test-*}") for rule in least]
+    assert _shared(binary).ask("acl", "setuser", "shop", "on", ">secret", *rules) == "OK"
+    return url.replace("//", "//shop:secret@")

@@ -163,16 +163,16 @@ def _told(exc: BaseException, scheme: str) -> str:
     return f"{said or type(exc).__name__}."
 
 
+_ALLOW: Final = (
+    "Give the user all commands of the guide on the keys and channels with the store's prefix."
+)
 _ADVICE: Final[Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], str]]] = (
     (
         (TimeoutError, RedisTimeoutError),
         "It did not answer in time; check the server and the network.",
     ),
     (AuthenticationError, "Check the user and the password in the URL."),
-    (
-        NoPermissionError,
-        "Give the user all commands on the keys and channels with the store's prefix.",
-    ),
+    (NoPermissionError, _ALLOW),
     (OutOfMemoryError, "Give the server more memory, or runs a shorter retention."),
     (ReadOnlyError, "It is a replica; name the primary, or the sentinels that know it."),
     (BusyLoadingError, "It is starting; try again."),
@@ -184,6 +184,7 @@ _CONNECT_ENCRYPTED: Final = (
     "ssl_keyfile those of a client's certificate, if the server asks for one."
 )
 _SAYINGS: Final = {
+    "ACL failure": _ALLOW,  # in a script
     "OOM": "Give the server more memory, or runs a shorter retention.",
     "READONLY": "It is a replica; name the primary, or the sentinels that know it.",
     "NOREPLICAS": "Too few replicas are connected.",
