@@ -21,7 +21,7 @@ GIVEN: Final = os.environ.get("YIELDWIRE_TEST_POSTGRES")
 """The DSN of another server to use."""
 START_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.02
-_NOBODY: Final = "nobody"
+NOBODY: Final = "nobody"
 """PostgreSQL does not run as root."""
 _names: Final = count()
 
@@ -122,11 +122,11 @@ class PostgresServer:
 
     @property
     def _user(self) -> str | None:
-        return _NOBODY if os.geteuid() == 0 else None
+        return NOBODY if os.geteuid() == 0 else None
 
     def _own(self) -> None:
         if os.geteuid() == 0:
-            shutil.chown(self.folder, user=_NOBODY)
+            shutil.chown(self.folder, user=NOBODY)
         self.folder.chmod(0o755)
 
     def _reachable(self, binaries: Path) -> Path:

@@ -50,7 +50,8 @@ def _told(exc: Exception) -> str:
             return told
     said = str(exc).strip().partition("\n")[0].rstrip(".")
     if isinstance(exc, psycopg.OperationalError) and exc.sqlstate is None:
-        return f"there is no connection ({said}). Check that the server runs, and its address."
+        is_encryption = any(word in said for word in _OF_ENCRYPTION)
+        return f"there is no connection ({said}). {_ENCRYPT if is_encryption else _CONNECT}"
     return f"{said or type(exc).__name__}."
 
 
@@ -73,6 +74,14 @@ _REFUSALS: Final[dict[str, type[Exception]]] = {
     'FATAL:  role "': errors.InvalidAuthorizationSpecification,
     'FATAL:  database "': errors.InvalidCatalogName,
 }
+
+_CONNECT: Final = "Check that the server runs, and its address."
+_OF_ENCRYPTION: Final = ("SSL", "certificate")
+_ENCRYPT: Final = (
+    "Correct the URL: its host must be one that the server's certificate names, sslrootcert the "
+    "file of the authority that signed it, sslcert and sslkey those of a client's certificate, if "
+    "the server asks for one, and sslmode what the server offers."
+)
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 
