@@ -1,6 +1,9 @@
 """The tables of a database are made on the command line, also for a user who cannot make them."""
 
 import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,14 +12,13 @@ from tests.support.postgres import dsn, new_schema
 from yieldwire.cli import main
 from yieldwire.errors import StoreError
 from yieldwire.stores.postgres import PostgresStore
-from yieldwire.testing.contract.harness import finished
+from yieldwire.stores.postgres.connections import DatabaseSettings
+from yieldwire.stores.postgres.layout import prepare
+from yieldwire.stores.statements import layouts
+from yieldwire.testing.contract.harness import claimed, created, finish
+from yieldwire.testing.contract.reading import wakes
 
-GRANTS = """
-DROP ROLE IF EXISTS {user};
-CREATE ROLE {user} LOGIN;
-GRANT USAGE ON SCHEMA {schema} TO {user};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {user};
-"""
+GUIDE = Path(__file__).parents[2] / "docs/guides/keep-runs-in-postgresql.md"
 REVOKES = "DROP OWNED BY {user}; DROP ROLE {user};"
 
 
@@ -45,18 +47,51 @@ def execute(sql: str) -> None:
         connection.execute(sql.encode())
 
 
-async def test_a_user_who_cannot_create_tables_can_use_those_that_are_there() -> None:
+@pytest.fixture
+async def limited() -> AsyncIterator[tuple[str, str]]:
+    """A schema with tables, and its URL for a user with the rights that the guide names."""
     schema, user = new_schema(), new_schema()
     await PostgresStore(dsn(), schema=schema).migrate()
-    execute(GRANTS.format(schema=schema, user=user))
-    store = PostgresStore(dsn().replace("ada@", f"{user}@"), schema=schema)
-
-    run = await finished(store)
-    kept = await store.get(run.id)
-    await store.close()
+    execute(f"CREATE ROLE {user} LOGIN")
+    guide = GUIDE.read_text("utf-8").partition("```sql\n")[2].partition("```")[0]
+    execute(guide.replace("yieldwire", schema).replace("shop", user))
+    yield schema, dsn().replace("ada@", f"{user}@")
     execute(REVOKES.format(user=user))
 
-    assert kept == run
+
+async def test_a_user_who_cannot_create_tables_can_use_those_that_are_there(
+    limited: tuple[str, str],
+) -> None:
+    schema, url = limited
+    store, other = (PostgresStore(url, schema=schema) for _ in range(2))
+    run = await claimed(store)
+
+    await wakes(other, run.id, 0, partial(finish, store, run))
+    waiting = await created(store, action="wait")
+    await other.request_cancel(waiting.id, "requested")
+    await store.revoke("ada")
+    await store.sweep()
+
+    assert await other.purge(run.id) == [run.id]
+    assert (await other.revoked(0)).last == 1
+    await store.close()
+    await other.close()
+
+
+async def test_a_user_who_cannot_create_tables_can_use_those_of_a_newer_layout(
+    limited: tuple[str, str],
+) -> None:
+    schema, url = limited
+    known = layouts("yieldwire.stores.postgres")
+    newer = {**known, max(known) + 1: "CREATE TABLE yieldwire.colours (name text)"}
+    settings = DatabaseSettings(dsn=dsn(), connections=1, timeout=30.0, layouts=newer)
+
+    async with await settings.connect() as owner:
+        await prepare(owner, schema, newer)
+
+    with psycopg.connect(url, options=f"-c search_path={schema}") as user:
+        inserted = user.execute("INSERT INTO colours VALUES ('red')")
+        assert inserted.rowcount == 1
 
 
 async def test_a_user_who_cannot_create_tables_is_told_what_to_do() -> None:
