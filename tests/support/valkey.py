@@ -173,7 +173,7 @@ def shared_url(binary: str = VALKEY) -> str:
 def rules_of_the_guide() -> list[list[str]]:
     """Return the rules for the store's user: those that are easy to write, and the least ones."""
     found: list[str] = re.findall(
-        "^ACL SETUSER shop on >secret (.*)", GUIDE.read_text(), re.MULTILINE
+        "^ACL SETUSER shop on >secret (.*)", GUIDE.read_text("utf-8"), re.MULTILINE
     )
     return [rules.split() for rules in found]
 
@@ -185,7 +185,7 @@ def limited_url(binary: str = VALKEY) -> str:
     Its stores have a prefix that begins with ``test-``. A server that was given is used as it is.
     """
     url = shared_url(binary)
-    if url != _shared(binary).url:
+    if url == os.environ.get("YIELDWIRE_TEST_REDIS"):
         return url
     _, least = rules_of_the_guide()
     rules = [rule.replace("{shop}", "{test-*}") for rule in least]
