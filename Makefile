@@ -3,10 +3,11 @@
 
 PYTHON ?= python3
 PORT ?= 8765
-# Tests listen on port 0 and share nothing, so several workers can run at once.
+# Tests listen on port 0 and share nothing, so several workers can run at once: one more than two cores,
+# because many tests wait for another process.
 # `loadfile` keeps one file's tests together, so that a server or a browser starts once for its file.
 # The files stay in the order of tests/conftest.py, which begins with those that take longest.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
 NPM := typescript/node_modules

@@ -69,6 +69,7 @@ async def test_an_application_knows_the_depth_of_its_queues(
     assert (depth.waiting, depth.oldest) == (2, 30.0)
 
 
+@pytest.mark.usefixtures("imports_as_before")
 def test_the_queues_of_a_file_are_shown_as_a_table_or_as_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +87,7 @@ def test_the_queues_of_a_file_are_shown_as_a_table_or_as_json(
     }
 
 
+@pytest.mark.usefixtures("imports_as_before")
 def test_queues_in_the_memory_of_a_process_cannot_be_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

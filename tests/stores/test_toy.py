@@ -38,7 +38,7 @@ class TestToyStore(StoreContract):
         return ToyHarness()
 
 
-def test_a_store_that_keeps_the_contract_takes_fewer_than_260_lines() -> None:
+def test_a_store_that_keeps_the_contract_takes_fewer_than_280_lines() -> None:
     source = Path(toy.__file__).read_text("utf-8")
     prose = {
         line
@@ -53,7 +53,7 @@ def test_a_store_that_keeps_the_contract_takes_fewer_than_260_lines() -> None:
         if line.strip() and number not in prose
     ]
 
-    assert len(lines) < 260
+    assert len(lines) < 280
 
 
 def is_prose(node: ast.AST) -> TypeGuard[ast.stmt]:
