@@ -73,7 +73,8 @@ def worked(server: Server, plan: Plan) -> Values:
 
 def ticker(server: Server, plan: Plan) -> Values:
     """One producer in one process, readers in two."""
-    return {"readers": plan.readers} | _shared(server, "ticker", plan.feed, plan.readers)
+    readers = plan.ticker_readers
+    return {"readers": readers} | _shared(server, "ticker", plan.feed, readers)
 
 
 def _shared(server: Server, route: str, seconds: float, streams: int) -> Values:
