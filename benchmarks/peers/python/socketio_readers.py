@@ -1,7 +1,7 @@
 """Readers of the Socket.IO servers: a load client that speaks Socket.IO over WebSocket.
 
 It takes the options of `load.c` that these need, and says what `load.c` says: a line when all
-are connected, one for each `mark`, one at the end. The body of a request that is no feed is
+are connected, one for each `mark`, one at the end. The body of every request but the feed's is
 emitted as `work`. It asks for no compression, which a browser
 would, because the server would pay for that with every event.
 """

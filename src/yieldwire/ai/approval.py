@@ -31,7 +31,7 @@ async def approve(
         ctx: The run's context.
         call: The call, which was yielded before.
         prompt: For people; default: a question with the tool's name.
-        timeout: Seconds until nobody has approved it; ``None``: there is no limit.
+        timeout: Seconds to wait for the approval; ``None`` waits without a limit.
 
     Raises:
         UsageError: If the action does not declare the question.

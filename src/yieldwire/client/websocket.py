@@ -19,7 +19,13 @@ from yieldwire.client.socketanswer import (
     SocketAnswer,
     TransportError,
 )
-from yieldwire.codecs.websocket import SUBPROTOCOL, head_and_body, message_of, text_of
+from yieldwire.codecs.websocket import (
+    REQUEST_HEADERS,
+    SUBPROTOCOL,
+    head_and_body,
+    message_of,
+    text_of,
+)
 from yieldwire.errors import Json, MissingDependency, ProtocolError
 from yieldwire.tasks import Tasks
 
@@ -34,21 +40,6 @@ PIECE_BYTES: Final = 32_768
 """The size of a piece of a body."""
 _INLINE_BYTES: Final = 65_536
 """The maximum size of a JSON body in the message of its request."""
-OF_REQUEST: Final = frozenset(
-    {
-        "accept",
-        "content-length",
-        "content-type",
-        "idempotency-key",
-        "if-none-match",
-        "last-event-id",
-        "prefer",
-        "run-share",
-        "upload-place",
-        "webhook-url",
-    }
-)
-"""Headers that belong to one request; all others are sent with the handshake."""
 _BEARER: Final = "Bearer "
 
 
@@ -111,7 +102,9 @@ class SocketHttp:
 
     async def _open(self, first: Sending) -> "_Socket":
         scheme, _, rest = self._base.partition("://")
-        headers = {name: each for name, each in first.headers.items() if name not in OF_REQUEST}
+        headers = {
+            name: each for name, each in first.headers.items() if name not in REQUEST_HEADERS
+        }
         try:
             connection = await connect(
                 f"ws{scheme.removeprefix('http')}://{rest}/ws",
@@ -200,7 +193,7 @@ class _Socket:
             await self.say({"token": authorization.removeprefix(_BEARER)})
 
     async def _send(self, sending: Sending, answer: SocketAnswer) -> None:
-        own = {name: each for name, each in sending.headers.items() if name in OF_REQUEST}
+        own = {name: each for name, each in sending.headers.items() if name in REQUEST_HEADERS}
         head: dict[str, Json] = {"id": answer.id, "method": sending.method, "path": sending.path}
         head |= {"headers": own, "credit": CREDIT_BYTES}
         content = sending.content

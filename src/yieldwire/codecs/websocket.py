@@ -23,6 +23,21 @@ MAX_ID: Final = 2**31 - 1
 """The largest id of a request; the smallest is 1."""
 MAX_HEAD_BYTES: Final = 65_536
 """Bytes of a head."""
+REQUEST_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "content-length",
+        "content-type",
+        "idempotency-key",
+        "if-none-match",
+        "last-event-id",
+        "prefer",
+        "run-share",
+        "upload-place",
+        "webhook-url",
+    }
+)
+"""The headers that belong to one request; all others are sent with the handshake."""
 _TOKEN: Final = "yieldwire.token."  # noqa: S105 - what comes before one
 _ID_BYTES: Final = 4
 

@@ -17,8 +17,7 @@ from yieldwire.asgi.websocket.message import (
     NewToken,
     read,
 )
-from yieldwire.client.websocket import OF_REQUEST
-from yieldwire.codecs.websocket import CREDIT, MAX_HEAD_BYTES, MAX_ID
+from yieldwire.codecs.websocket import CREDIT, MAX_HEAD_BYTES, MAX_ID, REQUEST_HEADERS
 from yieldwire.errors import ProtocolError
 
 GET = {"id": 1, "method": "GET", "path": "/runs"}
@@ -58,12 +57,12 @@ def test_only_headers_of_one_request_are_taken() -> None:
 
 
 def test_the_headers_of_a_request_are_those_that_clients_send_with_one() -> None:
-    sent = {name.title(): "1" for name in OF_REQUEST}
+    sent = {name.title(): "1" for name in REQUEST_HEADERS}
 
     asked = read(text({**GET, "headers": sent}))
 
     assert isinstance(asked, Asked)
-    assert asked.headers == dict.fromkeys(OF_REQUEST, "1")
+    assert asked.headers == dict.fromkeys(REQUEST_HEADERS, "1")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.codecs.websocket import CREDIT, MAX_ID, head_and_body
+from yieldwire.codecs.websocket import CREDIT, MAX_ID, REQUEST_HEADERS, head_and_body
 from yieldwire.errors import Json, ParseError, PayloadTooLarge
 
 MAX_BODY_BYTES: Final = 65_536
@@ -19,21 +19,6 @@ _METHODS: Final = ("GET", "POST", "DELETE")
 _PATH: Final = re.compile(r"/[!-~]{0,8191}", re.ASCII)
 VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 """A header's value, RFC 9110 5.5."""
-_NAMES: Final = frozenset(
-    {
-        "accept",
-        "content-length",
-        "content-type",
-        "idempotency-key",
-        "if-none-match",
-        "last-event-id",
-        "prefer",
-        "run-share",
-        "upload-place",
-        "webhook-url",
-    }
-)
-"""The headers that belong to one request; all others are those of the handshake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +149,7 @@ def _headers(told: Json) -> dict[str, str]:
     for name, value in told.items():
         if not isinstance(value, str) or VALUE.fullmatch(value) is None:
             raise ParseError(f"The header {name[:80]!r} does not have the value of a header.")
-        if name.lower() in _NAMES:
+        if name.lower() in REQUEST_HEADERS:
             headers[name.lower()] = value
     if "html" in headers["accept"].lower():
         raise ParseError("Pages are not sent over a socket; accept another type.")
