@@ -22,7 +22,7 @@ WEBS: Final = 2
 WORKERS: Final = 3
 CONCURRENCY: Final = 8
 STOP_SECONDS: Final = 20.0
-_APPEND_ONLY: Final = ("--appendonly", "yes", "--appendfsync", "everysec")
+_APPEND_ONLY: Final = ("--appendonly", "yes", "--appendfsync", "always")
 Store: TypeAlias = RedisServer | PostgresServer
 SERVERS: Final = ("valkey", "redis6", "postgres")
 """The names of the servers that these processes can share."""

@@ -24,7 +24,7 @@ ENDLESS = 1_000_000
 def shared(request: pytest.FixtureRequest) -> Iterator[RedisServer | PostgresServer]:
     """What the processes share."""
     if request.param == "valkey":
-        with RedisServer("--appendonly", "yes", "--appendfsync", "everysec") as redis:
+        with RedisServer("--appendonly", "yes", "--appendfsync", "always") as redis:
             yield redis
     else:
         with PostgresServer() as postgres:

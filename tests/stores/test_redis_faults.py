@@ -81,7 +81,7 @@ async def follow(store: RedisStore, run: RunRecord, upto: int) -> list[int]:
 
 
 async def test_a_restart_loses_nothing_that_was_acknowledged() -> None:
-    with RedisServer("--appendonly", "yes", "--appendfsync", "everysec") as server:
+    with RedisServer("--appendonly", "yes", "--appendfsync", "always") as server:
         async with opened(server) as writer, opened(server) as reader:
             run = await claimed(writer)
             async with asyncio.TaskGroup() as group:
