@@ -7,14 +7,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from tests.support.calls import Call, get, post, send
+from tests.support.calls import Call, Fields, get, post, send
 from tests.support.world import ALICE, opened, world
 from yieldwire import Actions, devtools
 from yieldwire.actions.action import RESERVED
 from yieldwire.asgi.route import match
 from yieldwire.asgi.routes import ROUTES
 from yieldwire.describe.runoperation import OPERATIONS, SCHEMAS
-from yieldwire.errors import NotFound
+from yieldwire.errors import Json, NotFound
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,37 @@ async def test_a_head_is_a_get_without_its_body(site: Actions) -> None:
         whole = await send(site, get(target, ALICE))
 
         assert (head.status, head.headers, head.body) == (200, whole.headers, b"")
+
+
+@pytest.mark.parametrize(
+    ("headers", "data", "hint"),
+    [
+        ([], {"upgradeArrived": False}, "A proxy may have dropped it"),
+        (
+            [("upgrade", "WebSocket"), ("connection", "upgrade")],
+            {"upgradeArrived": True},
+            "install the extra",
+        ),
+    ],
+)
+async def test_a_socket_that_was_not_opened_says_whether_its_upgrade_arrived(
+    site: Actions, headers: Fields, data: Json, hint: str
+) -> None:
+    answer = await send(site, get("/ws", headers))
+
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (426, "UPGRADE_REQUIRED")
+    assert (error["data"], hint in error["message"]) == (data, True)
+    assert (answer.headers["upgrade"], answer.headers["connection"]) == ("websocket", "upgrade")
+
+
+async def test_over_http_2_no_header_tells_to_upgrade(site: Actions) -> None:
+    async def over_http_2(scope: Scope, receive: Receive, send: Send) -> None:
+        await site({**scope, "http_version": "2"}, receive, send)
+
+    answer = await send(over_http_2, get("/ws"))
+
+    assert (answer.status, {"upgrade", "connection"} & answer.headers.keys()) == (426, set())
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_every_error_has_an_http_status_of_an_error() -> None:
         (errors.NotFound("?"), "NOT_FOUND", 404, False),
         (MethodNotAllowed("PUT", ["GET"]), "METHOD_NOT_ALLOWED", 405, False),
         (errors.NotAcceptable("?"), "NOT_ACCEPTABLE", 406, False),
+        (errors.UpgradeRequired(has_arrived=False), "UPGRADE_REQUIRED", 426, False),
         (errors.RequestTimedOut("?"), "REQUEST_TIMEOUT", 408, True),
         (errors.Conflict("?"), "CONFLICT", 409, False),
         (errors.ForeignCursor(), "GONE", 410, False),

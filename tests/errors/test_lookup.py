@@ -18,6 +18,7 @@ TOLD: list[YieldwireError] = [
     errors.NotFound("m"),
     errors.MethodNotAllowed("PUT", ["GET"]),
     errors.NotAcceptable("m"),
+    errors.UpgradeRequired(has_arrived=True),
     errors.Conflict("m"),
     errors.KeyReused(),
     errors.ForeignCursor("m"),

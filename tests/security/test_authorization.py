@@ -43,6 +43,7 @@ RULES: Final = {
     ("GET", "client.js"): Rule.EVERYBODY,
     ("GET", "follow.js"): Rule.EVERYBODY,
     ("GET", "follow.css"): Rule.EVERYBODY,
+    ("GET", "ws"): Rule.EVERYBODY,  # as a request; a handshake is in `tests/asgi/websocket`
     ("GET", "manifest.json"): Rule.KNOWN,
     ("GET", "openapi.json"): Rule.KNOWN,
     ("GET", "{}"): Rule.KNOWN,
@@ -144,6 +145,7 @@ async def test_a_route_answers_only_whom_its_rule_names(
     # The owner's run has neither asked anything nor an inbox, and there is no object store.
     is_told = pattern[-2:] == ("questions", "{}") or pattern[-1] in {"inbox", "uploads"}
     admitted = 404 if is_told else 204 if method == "DELETE" else 200
+    admitted = 426 if pattern == ("ws",) else admitted
     assert answer.status == refusals[rule].get(who, admitted)
 
 

@@ -10,8 +10,8 @@ Handler: TypeAlias = Callable[..., Awaitable[None]]
 
 Table: TypeAlias = Mapping[tuple[str, ...], Mapping[str, Handler]]
 
-PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",)})
-"""Files of the package itself, which are public."""
+PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",), ("ws",)})
+"""Files of the package itself, which are public, and what says that a WebSocket was expected."""
 
 
 class Route:

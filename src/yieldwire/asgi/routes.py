@@ -16,6 +16,7 @@ from yieldwire.asgi.starting import call_action
 from yieldwire.asgi.uploads import reserve_place
 from yieldwire.describe import openapi
 from yieldwire.describe.manifest import manifest
+from yieldwire.errors import UpgradeRequired
 from yieldwire.runs.access import Caller
 
 _STATIC: Final = files("yieldwire.asgi").joinpath("static")
@@ -39,6 +40,18 @@ async def document(site: Site, exchange: Exchange, _caller: Caller) -> None:
         app.registry.actions, base=exchange.base, names_webhooks=app.webhooks.can_be_named
     )
     await exchange.answer_json(200, described)
+
+
+async def refuse_without_upgrade(_site: Site, exchange: Exchange, _caller: Caller) -> None:
+    """Refuse ``GET {base}/ws`` that came as a request: servers hand over handshakes otherwise.
+
+    Raises:
+        UpgradeRequired: Always.
+    """
+    if exchange.scope.get("http_version") in {"1.0", "1.1"}:  # later ones have no such headers
+        exchange.extra += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+    asked = exchange.headers.get("upgrade", "").lower()
+    raise UpgradeRequired(has_arrived=asked == "websocket")
 
 
 def static_file(content: bytes, name: str) -> Handler:
@@ -73,6 +86,7 @@ ROUTES: Final[Table] = {
     ("client.js",): _asset("client.js"),
     ("follow.js",): _asset("follow.js"),
     ("follow.css",): {"GET": style},
+    ("ws",): {"GET": refuse_without_upgrade},
     ("runs",): {"GET": polling.list_runs},
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
     ("runs", "{}", "events"): {"GET": polling.get_events},

@@ -11,6 +11,7 @@
     │   ├── ParseError, ValidationFailed, UnsupportedMediaType, PayloadTooLarge
     │   ├── RequestTimedOut
     │   ├── Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable
+    │   ├── UpgradeRequired
     │   ├── Conflict, KeyReused, ForeignCursor
     │   ├── RunEnded, AlreadyAnswered, InboxFull
     │   └── RateLimited, Unavailable
@@ -46,6 +47,7 @@ from yieldwire.errors.call import (
     Unavailable,
     Unreachable,
     UnsupportedMediaType,
+    UpgradeRequired,
     ValidationFailed,
 )
 from yieldwire.errors.error import ProtocolError, YieldwireError
@@ -107,6 +109,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "UnsupportedMediaType",
+    "UpgradeRequired",
     "UsageError",
     "ValidationFailed",
     "YieldwireError",

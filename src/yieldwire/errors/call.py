@@ -147,6 +147,27 @@ class NotAcceptable(CallError):
     status = 406
 
 
+class UpgradeRequired(CallError):
+    """The URL is a WebSocket, and the request did not open one.
+
+    Args:
+        has_arrived: Whether the request asked for it, so that the server program is the one
+            that cannot.
+    """
+
+    code = "UPGRADE_REQUIRED"
+    status = 426
+
+    def __init__(self, *, has_arrived: bool) -> None:
+        super().__init__(
+            "The server program cannot open a WebSocket: install the extra yieldwire[websocket]."
+            if has_arrived
+            else "This URL is a WebSocket, and the request has no `Upgrade: websocket`. A proxy "
+            "may have dropped it: let it pass the headers Upgrade and Connection on."
+        )
+        self.data = {"upgradeArrived": has_arrived}
+
+
 class Conflict(CallError):
     """The run's state does not allow this."""
 
