@@ -106,6 +106,24 @@ async def test_a_snapshot_of_an_ended_run_has_its_outcome_and_asks_for_no_more(
     assert done["endedAt"] is not None
 
 
+@pytest.mark.parametrize("query", ["?input=1", "?after=0&input=true"])
+async def test_the_owner_of_a_run_gets_its_input_if_it_asks_for_it(
+    site: Actions, query: str
+) -> None:
+    run_id = await ended(site, "send_tree", {"name": "x"})
+
+    asked, unasked = (await poll(site, run_id, query)).json(), (await poll(site, run_id)).json()
+
+    assert asked["input"] == {"name": "x", "children": []}
+    assert "input" not in unasked
+
+
+async def test_an_anonymous_runs_input_is_not_shown(site: Actions) -> None:
+    run_id = await ended(site, "send_tree", {"name": "x"}, headers=NOBODY)
+
+    assert "input" not in (await send(site, get(f"/runs/{run_id}?input=1", NOBODY))).json()
+
+
 async def test_the_longer_a_run_continues_the_less_often_it_is_asked_for() -> None:
     clock = MovingClock()
     async with opened(world(clock=clock)) as site:

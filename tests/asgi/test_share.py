@@ -55,10 +55,11 @@ async def test_a_link_reads_the_snapshot_and_the_events_without_signing_in(site:
     run_id = await ended(site)
     share = query_in(await link_of(site, run_id))
 
-    snapshot = await visit(site, f"/runs/{run_id}{share}")
+    snapshot = await visit(site, f"/runs/{run_id}{share}&input=1")
     events = await visit(site, f"/runs/{run_id}/events{share}", [SSE])
 
     assert (snapshot.status, snapshot.json()["text"]) == (200, "hello")
+    assert "input" not in snapshot.json()
     assert (events.status, events.body.count(b"event: done")) == (200, 1)
 
 

@@ -120,7 +120,10 @@ def test_an_error_is_the_last_line(columns: int, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "dev", "serve", "call", "actions", "types", "runs", "tail", "answer", "send", "cancel"],
+    [
+        *["", "dev", "serve", "call", "actions", "types", "runs", "tail", "show", "logs"],
+        *["answer", "send", "cancel"],
+    ],
 )
 def test_help_fits(columns: int, folder: Path, command: str) -> None:
     with showing(*command.split(), "--help", cwd=folder, columns=columns) as screen:

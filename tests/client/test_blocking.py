@@ -16,7 +16,14 @@ from yieldwire.errors import ActionError, Json, UsageError
 from yieldwire.log.events import EventType
 
 COUNT = OPENING + chunk(1, "a") + chunk(2, "b") + end(3, value={"result": 7})
-SNAPSHOT: dict[str, Json] = {"id": "r1", "status": "running", "questions": []}
+SNAPSHOT: dict[str, Json] = {
+    "id": "r1",
+    "status": "running",
+    "questions": [],
+    "seq": 0,
+    "events": [],
+    "cursor": "r1.0",
+}
 
 
 @contextmanager
@@ -101,7 +108,7 @@ def test_leaving_a_loop_early_lets_the_connection_go() -> None:
     [
         lambda client: client.snapshot("r1"),
         lambda client: client.cancel("r1"),
-        lambda client: client.attach("r1").snapshot(),
+        lambda client: client.attach("r1").snapshot(with_input=True),
         lambda client: client.attach("r1").cancel(),
         lambda client: client.answer("r1", "1", True),
         lambda client: client.send("r1", "left"),
@@ -119,6 +126,11 @@ def test_every_other_verb_is_there_too(ask: Callable[[Client], object]) -> None:
 def test_a_script_asks_for_the_open_questions() -> None:
     with serve() as url, Client(url) as client:
         assert client.attach("r1").questions() == []
+
+
+def test_a_script_reads_the_log_as_it_is() -> None:
+    with serve() as url, Client(url) as client:
+        assert list(client.attach("r1").log()) == []
 
 
 def test_a_closed_client_says_so_and_closing_twice_is_closing_once() -> None:

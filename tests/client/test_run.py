@@ -362,3 +362,34 @@ async def test_cancelling_posts_and_returns_the_snapshot() -> None:
 async def test_a_run_shows_its_id() -> None:
     async with serve() as (client, _):
         assert repr(client.attach("r1")) == "<RemoteRun r1>"
+
+
+def page(first: int, last: int, newest: int) -> Answer:
+    events = [
+        {"seq": seq, "type": "chunk", "data": {"n": seq}, "atMs": 1000 * seq}
+        for seq in range(first, last + 1)
+    ]
+    return json({"status": "running", "seq": newest, "cursor": f"r1.{last}", "events": events})
+
+
+async def test_a_log_is_read_page_by_page_as_far_as_it_was_when_it_was_asked_for() -> None:
+    async with serve(page(1, 2, 4), page(3, 5, 9)) as (client, server):
+        log = [(each.seq, each.value, each.at) async for each in client.attach("r1").log()]
+
+    assert log == [(seq, {"n": seq}, float(seq)) for seq in range(1, 6)]
+    paths = [request.path for request in server.requests]
+    assert paths == ["runs/r1?after=0&times=1", "runs/r1?after=r1.2&times=1"]
+
+
+async def test_a_log_leaves_out_events_of_a_later_version() -> None:
+    odd = [{"seq": 1, "type": "hint", "data": {}, "atMs": 0}]
+    told = json({"status": "running", "seq": 1, "cursor": "r1.1", "events": odd})
+    async with serve(told) as (client, _):
+        assert [event async for event in client.attach("r1").log()] == []
+
+
+async def test_a_snapshot_can_have_the_input() -> None:
+    async with serve(json({"status": "running", "input": {"to": 2}})) as (client, server):
+        snapshot = await client.attach("r1").snapshot(with_input=True)
+
+    assert (snapshot["input"], server.requests[0].path) == ({"to": 2}, "runs/r1?input=1")

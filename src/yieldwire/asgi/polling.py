@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
@@ -95,6 +95,8 @@ async def _answer_snapshot(
         elif page:
             read = Cursor(run.id, page[-1].last)
     snapshot = await site.app.snapshot(run.id, with_text=after is None)
+    if flag(exchange.request.query_params.get("input")) and _knows_input(site, caller, run):
+        snapshot["input"] = from_json(run.input)
     if read is not None:
         snapshot["cursor"] = str(read)
         if read.seq < snapshot["seq"]:
@@ -103,6 +105,11 @@ async def _answer_snapshot(
     if after is not None:
         body = b'%b,"events":[%b]}' % (body[:-1], b",".join(lines))
     await exchange.answer(200, body, media_type="application/json", headers=headers)
+
+
+def _knows_input(site: Site, caller: Caller, run: RunRecord) -> bool:
+    """Whether the caller can see what the run was started with; a signed link does not show it."""
+    return site.app.debug or (run.owner is not None and caller.owner == run.owner)
 
 
 def _etag(run: RunRecord, standing: Standing | None) -> str:

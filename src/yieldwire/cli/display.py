@@ -56,15 +56,19 @@ class Display(Protocol):
 
 
 class JsonLines:
-    """Prints one JSON object per event and line, as in NDJSON on the wire, and nothing else."""
+    """Prints one JSON object per event and line, as in NDJSON on the wire, and nothing else.
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
+    With ``times`` each has ``atMs``, the time when it was written.
+    """
+
+    def __init__(self, out: TextIO | None = None, *, times: bool = False) -> None:
+        self._out, self._times = out or sys.stdout, times
 
     def show(self, event: Event) -> None:
         """Write the event."""
-        line = b'{"seq":%d,"type":"%b","data":%b}\n' % (event.seq, event.type.encode(), event.data)
-        self._out.write(line.decode())
+        line = b'{"seq":%d,"type":"%b","data":%b' % (event.seq, event.type.encode(), event.data)
+        at = f',"atMs":{round(event.at * 1000)}' if self._times else ""
+        self._out.write(f"{line.decode()}{at}}}\n")
         self._out.flush()
 
     def wait(self, text: str) -> None:
@@ -124,7 +128,7 @@ class Terminal:
         note(text)
 
     def _show_chunk(self, value: Json, text: str | None) -> None:
-        progress = _progress_in(value)
+        progress = progress_in(value)
         if progress is not None:
             self._end_line()
             self._bar.show(progress)
@@ -167,7 +171,7 @@ class Terminal:
         self._end_line()
 
 
-class _Shown(NamedTuple):
+class ShownProgress(NamedTuple):
     """The values of a bar, from a progress."""
 
     current: float
@@ -175,15 +179,21 @@ class _Shown(NamedTuple):
     percent: float | None
     message: str
 
+    def __str__(self) -> str:
+        """Return it in words: ``25 %, 1 of 4, reading``."""
+        share = "" if self.percent is None else f"{self.percent:g} %"
+        count = f"{self.current:g}" + ("" if self.total is None else f" of {self.total:g}")
+        return ", ".join(part for part in (share, count, self.message) if part)
 
-def _progress_in(value: Json) -> _Shown | None:
+
+def progress_in(value: Json) -> ShownProgress | None:
     """Return the progress in a chunk; it can be an action's own, with other members."""
     fields = _fields(value)
     current = _number_in(fields, "current")
     if fields.get("type") != "progress" or current is None:
         return None
     message = fields.get("message")
-    return _Shown(
+    return ShownProgress(
         current,
         _number_in(fields, "total"),
         _number_in(fields, "percent"),
@@ -202,7 +212,7 @@ def _fields(value: Json) -> Mapping[str, Json]:
 
 class _Bar(Protocol):
     def wait(self, text: str) -> None: ...
-    def show(self, progress: _Shown) -> None: ...
+    def show(self, progress: ShownProgress) -> None: ...
     def hide(self) -> None: ...
     def close(self) -> None: ...
 
@@ -226,7 +236,7 @@ class _LiveBar:
             self._status = self._console.status(clean(text))
             self._status.start()
 
-    def show(self, progress: _Shown) -> None:
+    def show(self, progress: ShownProgress) -> None:
         if self._progress is None:
             self._progress = _BarAndMessage(*_columns(self._console), console=self._console)
             self._task = self._progress.add_task("", total=None)
@@ -281,7 +291,7 @@ class _PlainBar:
             note(text)
         self._waited = text
 
-    def show(self, progress: _Shown) -> None:
+    def show(self, progress: ShownProgress) -> None:
         percent, message = progress.percent, progress.message
         mark = message or progress.current if percent is None else int(percent)
         if mark == self._shown:

@@ -92,9 +92,13 @@ class BlockingRun(_Closing):
         """Ask the run to stop, and return its snapshot."""
         return self._loop.run(self._run.cancel())
 
-    def snapshot(self) -> dict[str, Json]:
+    def snapshot(self, *, with_input: bool = False) -> dict[str, Json]:
         """Return the run's state in one object."""
-        return self._loop.run(self._run.snapshot())
+        return self._loop.run(self._run.snapshot(with_input=with_input))
+
+    def log(self) -> Iterator[Event]:
+        """Yield the events that the log has, from its start, each with its time in ``at``."""
+        return self._loop.iterate(self._run.log())
 
     def waiting(self) -> dict[str, Json] | None:
         """Return where a pending run waits, as the stream has told last."""

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Final, Self
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from yieldwire.client.body import EMPTY, content_of
 from yieldwire.client.http import Answer
@@ -31,6 +31,7 @@ from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import TERMINAL
 
 EVENT_STREAM: Final = "text/event-stream"
+_KNOWN: Final = frozenset(EventType)
 
 
 class RemoteRun:
@@ -129,10 +130,39 @@ class RemoteRun:
             pass
         return self._result()
 
-    async def snapshot(self) -> dict[str, Json]:
-        """Return the run's state in one object."""
-        snapshot: dict[str, Json] = await self._wire.json(Request(path=path_of("runs", self.id)))
+    async def snapshot(self, *, with_input: bool = False) -> dict[str, Json]:
+        """Return the run's state in one object.
+
+        Args:
+            with_input: Whether it has the run's ``input``. Only its owner gets that, and everyone
+                from a development server.
+        """
+        query = {"input": "1"} if with_input else {}
+        snapshot: dict[str, Json] = await self._wire.json(
+            Request(path=path_of("runs", self.id), query=query)
+        )
         return snapshot
+
+    async def log(self) -> AsyncGenerator[Event, None]:
+        """Yield the events that the log has, from its start, each with its time in ``at``.
+
+        This does not wait for more events, and is independent of `events` and the cursor.
+
+        Raises:
+            YieldwireError: If the log cannot be read.
+        """
+        after, newest = "0", None
+        while True:
+            query = {"after": after, "times": "1"}
+            page = await self._wire.json(Request(path=path_of("runs", self.id), query=query))
+            newest = page["seq"] if newest is None else newest
+            for told in page["events"]:
+                if told["type"] in _KNOWN:  # another version can have more types
+                    kind, at = EventType(told["type"]), told["atMs"] / 1000
+                    yield Event(told["seq"], kind, to_json(told["data"]), at)
+            after = page["cursor"]
+            if not page["events"] or page["events"][-1]["seq"] >= newest:
+                return
 
     async def waiting(self) -> dict[str, Json] | None:
         """Return where a pending run waits, as the stream has told last; ``None`` if it does not.

@@ -4,9 +4,20 @@ from yieldwire.cli.command import serving  # noqa: I001 - in the order of the he
 from yieldwire.cli.command import working
 from yieldwire.cli.command import calling
 from yieldwire.cli.command import runs
+from yieldwire.cli.command import reading
 from yieldwire.cli.command import answering
 from yieldwire.cli.command import delivering
 from yieldwire.cli.command import migrating
 from yieldwire.cli.command.program import cli
 
-__all__ = ["answering", "calling", "cli", "delivering", "migrating", "runs", "serving", "working"]
+__all__ = [
+    "answering",
+    "calling",
+    "cli",
+    "delivering",
+    "migrating",
+    "reading",
+    "runs",
+    "serving",
+    "working",
+]
