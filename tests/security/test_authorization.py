@@ -46,6 +46,7 @@ RULES: Final = {
     ("GET", "ws"): Rule.EVERYBODY,  # as a request; a handshake is in `tests/asgi/websocket`
     ("GET", "manifest.json"): Rule.KNOWN,
     ("GET", "openapi.json"): Rule.KNOWN,
+    ("GET", "test-stream"): Rule.KNOWN,
     ("GET", "{}"): Rule.KNOWN,
     ("POST", "{}"): Rule.KNOWN,
     ("POST", "{}/uploads"): Rule.KNOWN,  # within the guards of the start

@@ -169,8 +169,8 @@ def preferences(prefer: str | None) -> Preferences:
     return Preferences(respond_async="respond-async" in sent, wait=None if wait == -1.0 else wait)
 
 
-def seconds(text: str | None, longest: float) -> float:
-    """Read a query parameter of seconds, at most ``longest``; 0 if there is none.
+def seconds(text: str | None, longest: float, name: str = "wait") -> float:
+    """Read the query parameter ``name`` of seconds, at most ``longest``; 0 if there is none.
 
     Raises:
         ParseError: If it is not a number.
@@ -179,5 +179,5 @@ def seconds(text: str | None, longest: float) -> float:
         return 0.0
     number = _number(text, -1.0)
     if number < 0:
-        raise ParseError("wait= must be a number of seconds.")
+        raise ParseError(f"{name}= must be a number of seconds.")
     return min(number, longest)

@@ -52,18 +52,18 @@ class RequestLimits:
 
 
 class Allowance:
-    """A shared number of bytes, which callers take for as long as they need them."""
+    """A shared amount, such as of bytes, of which callers take what they need for a time."""
 
     def __init__(self, size: int) -> None:
         self.left = size
 
     def take(self, size: int) -> bool:
-        """Take ``size`` bytes, and return whether that many were free."""
+        """Take ``size`` of it, and return whether that much was free."""
         if size > self.left:
             return False
         self.left -= size
         return True
 
     def give_back(self, size: int) -> None:
-        """Give ``size`` bytes back."""
+        """Give ``size`` of it back."""
         self.left += size

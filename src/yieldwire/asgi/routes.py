@@ -13,6 +13,7 @@ from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.route import Handler, Table
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import call_action
+from yieldwire.asgi.teststream import answer_test_stream
 from yieldwire.asgi.uploads import reserve_place
 from yieldwire.describe import openapi
 from yieldwire.describe.manifest import manifest
@@ -87,6 +88,7 @@ ROUTES: Final[Table] = {
     ("follow.js",): _asset("follow.js"),
     ("follow.css",): {"GET": style},
     ("ws",): {"GET": refuse_without_upgrade},
+    ("test-stream",): {"GET": answer_test_stream},
     ("runs",): {"GET": polling.list_runs},
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},
     ("runs", "{}", "events"): {"GET": polling.get_events},

@@ -33,6 +33,9 @@ from yieldwire.stores import Query
 
 T = TypeVar("T")
 
+TEST_STREAMS: Final = 10
+"""Test streams of a process at a time: they are for people who look for a fault."""
+
 Known: TypeAlias = str | Identity | None
 Router: TypeAlias = Callable[[Exchange], Route | None]
 """Returns the route of a request that it takes, from its head alone."""
@@ -71,6 +74,7 @@ class Site:
         self.link_requests: Final = Window(self.request_limits.links, 60.0)
         self.place_requests: Final = Window(self.request_limits.places, 60.0)
         self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events
+        self.test_streams: Final = Allowance(TEST_STREAMS)
         self.routes = routes
         """The routes; the developer page puts its own first."""
         self.routers: Final[list[Router]] = []
