@@ -1,5 +1,7 @@
 """A list that stays current: what matches, what is new, and what has changed."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from pydantic_core import from_json
 from starlette.requests import HTTPConnection
@@ -7,9 +9,10 @@ from starlette.requests import HTTPConnection
 from tests.support.calls import get, post, send, stream
 from tests.support.sockets import HandSocket, socket_to
 from tests.support.world import ALICE, BOB, SSE, begun, ended, opened, world
-from yieldwire import Actions, Timing
+from yieldwire import Actions, Context, Progress, Timing
 from yieldwire.asgi import watching
 from yieldwire.asgi.requestlimits import RequestLimits
+from yieldwire.errors import StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +57,48 @@ async def test_a_run_that_matches_no_longer_is_told_once(site: Actions) -> None:
         await send(site, post(f"/runs/{run_id}/cancel", {}, ALICE))
         while await heard(hand) != {run_id: "cancelled"}:
             pass
+
+
+async def test_a_list_can_say_how_far_the_runs_are_that_have_not_ended() -> None:
+    actions = world()
+
+    @actions.action(asks=bool)
+    async def ask(ctx: Context) -> AsyncIterator[Progress]:
+        yield Progress(1, total=4)
+        await ctx.ask(bool, "Sure?")
+
+    async with opened(actions) as site:
+        over, run_id = await ended(site), await begun(site, "ask")
+        plain = (await send(site, get("/runs", ALICE))).json()["runs"]
+        asking, other = (await send(site, get("/runs?details=1", ALICE))).json()["runs"]
+        while not asking["questions"]:
+            asking, other = (await send(site, get("/runs?details=1", ALICE))).json()["runs"]
+        async with socket_to(site, ALICE) as hand:
+            hand.ask(1, "GET", "/runs?watch=1&details=1")
+            told = await hand.told()
+            while not told.lines:
+                told = await hand.told()
+
+    assert [run.keys() & {"progress", "questions"} for run in plain] == [set(), set()]
+    assert (other["id"], "progress" in other) == (over, False)
+    assert (asking["id"], asking["progress"]["percent"]) == (run_id, 25)
+    assert [question["prompt"] for question in asking["questions"]] == ["Sure?"]
+    assert (asking["waiting"], asking["cancelRequested"]) == (None, False)
+    assert told.lines[0]["runs"] == [asking, other]
+
+
+async def test_a_run_that_cannot_be_read_is_listed_without_details(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def damaged(*_: object, **__: object) -> None:
+        raise StoreError("The log is damaged.")
+
+    async with opened(world()) as site:
+        run_id = await begun(site)
+        monkeypatch.setattr(site.app.store, "read", damaged)
+        (told,) = (await send(site, get("/runs?details=1", ALICE))).json()["runs"]
+
+    assert (told["id"], told["status"], "progress" in told) == (run_id, "running", False)
 
 
 async def test_a_list_is_server_sent_events_too(site: Actions) -> None:

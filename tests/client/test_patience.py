@@ -89,3 +89,16 @@ async def test_bytes_without_events_soon_after_the_start_do_not() -> None:
 
     with pytest.raises(Unreachable, match="gone"):
         await backoff.pause(Lost("gone"))
+
+
+async def test_that_it_works_again_is_told_once() -> None:
+    told = list[str]()
+    patience = Patience(sleep=Waits().sleep, restored=lambda: told.append("restored"))
+    backoff = Backoff(patience)
+
+    backoff.succeeded()
+    await backoff.pause(Lost("gone"))
+    backoff.received(events=True)
+    backoff.succeeded()
+
+    assert told == ["restored"]

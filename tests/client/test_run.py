@@ -378,7 +378,7 @@ async def test_a_log_is_read_page_by_page_as_far_as_it_was_when_it_was_asked_for
 
     assert log == [(seq, {"n": seq}, float(seq)) for seq in range(1, 6)]
     paths = [request.path for request in server.requests]
-    assert paths == ["runs/r1?after=0&times=1", "runs/r1?after=r1.2&times=1"]
+    assert paths == ["runs/r1?after=r1.0&times=1", "runs/r1?after=r1.2&times=1"]
 
 
 async def test_a_log_leaves_out_events_of_a_later_version() -> None:

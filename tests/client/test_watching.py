@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 from pydantic_core import to_json
 
-from tests.client.script import UNREACHABLE, Answer, refusal, serve
+from tests.client.script import SILENT, UNREACHABLE, Answer, json, refusal, serve
 from yieldwire.client import AsyncClient
 from yieldwire.errors import Json, Unauthorized, Unreachable
 
@@ -52,6 +52,32 @@ async def test_a_list_that_is_refused_raises() -> None:
     async with serve(refusal(401, "UNAUTHORIZED")) as (client, _):
         with pytest.raises(Unauthorized, match="No"):
             await first(client, 1)
+
+
+async def test_a_list_that_is_held_back_is_polled_until_that_fails() -> None:
+    answers = [
+        SILENT,
+        json({"runs": [entry("r1")], "next": None}),
+        json({"runs": [entry("r2"), entry("r1", 5)], "next": None}),
+        UNREACHABLE,
+        lines([entry("r2", 2)], hangs=True),
+    ]
+    async with serve(*answers, quiet=0.05) as (client, server):
+        runs = await first(client, 4)
+
+    assert runs == [entry("r1"), entry("r2"), entry("r1", 5), entry("r2", 2)]
+    asked = ["watch" in request.path for request in server.requests]
+    assert asked == [True, False, False, False, True]
+
+
+async def test_a_list_can_have_another_length_and_details() -> None:
+    async with (
+        serve(lines([entry("r1")], hangs=True)) as (client, server),
+        aclosing(client.watch(limit=200, details=True)) as watching,
+    ):
+        await anext(watching)
+
+    assert server.requests[0].path == "runs?limit=200&details=1&watch=1"
 
 
 async def test_another_server_s_answer_is_a_lost_connection() -> None:

@@ -13,12 +13,11 @@ from yieldwire.asgi.negotiation import SSE, choose_timed, flag, seconds
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import stream_run
 from yieldwire.asgi.startrequest import key_of
-from yieldwire.asgi.watching import watch_runs
+from yieldwire.asgi.watching import entries_of, watch_runs
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.errors import Json, NotFound, ParseError, Unauthorized
+from yieldwire.errors import NotFound, ParseError, Unauthorized
 from yieldwire.log.cursor import Cursor, check_within, cursor_in, mark_of
 from yieldwire.log.run import RunRecord, Status
-from yieldwire.log.snapshot import summary
 from yieldwire.runs.access import Caller
 from yieldwire.runs.standing import FollowedRun, Standing
 from yieldwire.stores import Query
@@ -189,7 +188,7 @@ async def answer_runs(site: Site, exchange: Exchange, caller: Caller, query: Que
         await watch_runs(site, exchange, caller, query)
         return
     runs = await site.app.find(replace(query, limit=query.limit + 1))
-    listed: list[Json] = [summary(run) for run in runs[: query.limit]]
+    listed = await entries_of(site, exchange, runs[: query.limit])
     following = runs[query.limit - 1].id if len(runs) > query.limit else None
     await exchange.answer_json(200, {"runs": listed, "next": following}, PRIVATE)
 

@@ -7,18 +7,18 @@ run that changes more often than that is told once a second.
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import NO_STORE, Exchange
-from yieldwire.asgi.negotiation import NDJSON, SSE, Format, Formats
+from yieldwire.asgi.negotiation import NDJSON, SSE, Format, Formats, flag
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.streaming import RETRY_MS
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
-from yieldwire.errors import NotFound, YieldwireError
+from yieldwire.errors import Json, NotFound, StoreError, YieldwireError
 from yieldwire.log.events import one_line
 from yieldwire.log.run import RunRecord
 from yieldwire.log.snapshot import summary
@@ -28,6 +28,29 @@ from yieldwire.stores import Query
 EVERY: Final = 1.0
 """Seconds between two looks at the store."""
 _FORMATS: Final = Formats([SSE, NDJSON])
+
+
+_DETAILS: Final = ("progress", "questions", "waiting", "cancelRequested")
+"""What the query ``details`` adds to the entries of runs that have not ended."""
+
+
+async def entries_of(
+    site: Site, exchange: Exchange, runs: Sequence[RunRecord]
+) -> Sequence[dict[str, Json]]:
+    """Return the entries of runs in a list, with the details that the request asks for."""
+    if not flag(exchange.request.query_params.get("details")):
+        return [summary(run) for run in runs]
+    return [await _detailed(site, run) for run in runs]
+
+
+async def _detailed(site: Site, run: RunRecord) -> dict[str, Json]:
+    entry = summary(run)
+    if not run.status.is_terminal:
+        # Without them, a run that was deleted or cannot be read would take the whole list with it.
+        with suppress(NotFound, StoreError):
+            snapshot = await site.app.snapshot(run.id, with_text=False)
+            entry = {name: snapshot[name] for name in (*entry, *_DETAILS)}
+    return entry
 
 
 async def watch_runs(site: Site, exchange: Exchange, caller: Caller, query: Query) -> None:
@@ -56,7 +79,7 @@ async def _stream(
             quiet += EVERY
             if runs or is_first:
                 quiet, is_first = 0.0, False
-                told = one_line(to_json({"runs": [summary(run) for run in runs]}))
+                told = one_line(to_json({"runs": await entries_of(site, exchange, runs)}))
                 body = told + b"\n" if wanted is NDJSON else b"event: runs\ndata: %b\n\n" % told
             elif quiet >= keepalive:
                 quiet, body = 0.0, encoder.keepalive()

@@ -290,7 +290,7 @@ class AsyncClient:
 
         await self._wire.repeat(lambda: self._wire.in_time(forget))
 
-    async def list(
+    async def list(  # noqa: PLR0913 - filters, passed by name
         self,
         *,
         status: str | None = None,
@@ -299,6 +299,7 @@ class AsyncClient:
         parent: str | None = None,
         limit: int | None = None,
         before: str | None = None,
+        details: bool = False,
     ) -> dict[str, Json]:
         """Return a page of the caller's own runs, newest first: ``runs``, and ``next`` if any.
 
@@ -309,6 +310,8 @@ class AsyncClient:
             parent: Only runs that the action of this run has started.
             limit: The maximum number of runs.
             before: The ``next`` of the previous page.
+            details: Whether those that have not ended have their ``progress``, ``questions``,
+                ``waiting`` and ``cancelRequested``.
         """
         query = {
             "status": status,
@@ -317,6 +320,7 @@ class AsyncClient:
             "parent": parent,
             "limit": limit,
             "before": before,
+            "details": "1" if details else None,
         }
         page: dict[str, Json] = await self._wire.json(
             Request(path="runs", query=query, headers=JSON)
@@ -330,23 +334,36 @@ class AsyncClient:
         action: str | None = None,
         label: str | None = None,
         parent: str | None = None,
+        limit: int | None = None,
+        details: bool = False,
     ) -> AsyncGenerator[dict[str, Json], None]:
         """Yield the caller's own runs that match, and then each that is new or has changed.
 
-        First come at most the newest 50, newest first. A run that changes often is told about
-        once a second; one that no longer matches is told once more. Lost connections are made
-        again. It ends only if it is refused, or closed.
+        First come the newest ones, newest first. A run that changes often is told about once a
+        second; one that no longer matches is told once more. Lost connections are made again, and
+        if something on the way holds the stream back, the list is polled. It ends only if it is
+        refused, or closed.
 
         Args:
             status: Only runs with this status.
             action: Only runs of this action.
             label: Only runs with this label.
             parent: Only runs that the action of this run has started.
+            limit: How many of the newest runs are watched: 1 to 200, by default 50.
+            details: Whether those that have not ended have their ``progress``, ``questions``,
+                ``waiting`` and ``cancelRequested``.
 
         Raises:
             YieldwireError: If the call was refused, or the server is away for too long.
         """
-        query = {"status": status, "action": action, "label": label, "parent": parent}
+        query = {
+            "status": status,
+            "action": action,
+            "label": label,
+            "parent": parent,
+            "limit": limit,
+            "details": "1" if details else None,
+        }
         async with aclosing(watched(self._wire, query)) as entries:
             async for entry in entries:
                 yield entry

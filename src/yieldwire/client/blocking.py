@@ -97,7 +97,7 @@ class BlockingRun(_Closing):
         return self._loop.run(self._run.snapshot(with_input=with_input))
 
     def log(self) -> Iterator[Event]:
-        """Yield the events that the log has, from its start, each with its time in ``at``."""
+        """Yield the events after the cursor that the log has, each with its time in ``at``."""
         return self._loop.iterate(self._run.log())
 
     def waiting(self) -> dict[str, Json] | None:
@@ -217,7 +217,7 @@ class Client(_Closing):
         """Delete a run that has ended, and its log."""
         self._loop.run(self._client.delete(run_id))
 
-    def list(
+    def list(  # noqa: PLR0913 - filters, passed by name
         self,
         *,
         status: str | None = None,
@@ -226,6 +226,7 @@ class Client(_Closing):
         parent: str | None = None,
         limit: int | None = None,
         before: str | None = None,
+        details: bool = False,
     ) -> dict[str, Json]:
         """Return a page of the caller's own runs, newest first."""
         return self._loop.run(
@@ -236,6 +237,7 @@ class Client(_Closing):
                 parent=parent,
                 limit=limit,
                 before=before,
+                details=details,
             )
         )
 
@@ -246,10 +248,20 @@ class Client(_Closing):
         action: str | None = None,
         label: str | None = None,
         parent: str | None = None,
+        limit: int | None = None,
+        details: bool = False,
     ) -> Iterator[dict[str, Json]]:
         """Yield the caller's own runs that match, and then each that is new or has changed."""
-        watch = self._client.watch(status=status, action=action, label=label, parent=parent)
-        return self._loop.iterate(watch)
+        return self._loop.iterate(
+            self._client.watch(
+                status=status,
+                action=action,
+                label=label,
+                parent=parent,
+                limit=limit,
+                details=details,
+            )
+        )
 
     def manifest(self) -> dict[str, Json]:
         """Return the actions, with JSON Schemas."""

@@ -38,6 +38,7 @@ class Patience:
         chance: Returns a random number from 0 to 1.
         clock: The source of time.
         notice: Called at each wait with what went wrong, and for how long.
+        restored: Called when what went wrong works again.
     """
 
     tries: Count = 10
@@ -52,6 +53,7 @@ class Patience:
     chance: Annotated[Callable[[], float], function_of()] = random.random
     clock: Annotated[Clock, CLOCK] = field(default_factory=SystemClock)
     notice: Notice | None = None
+    restored: Annotated[Callable[[], object], function_of()] | None = None
 
 
 class Lost(Exception):
@@ -91,7 +93,13 @@ class Backoff:
     def received(self, *, events: bool) -> None:
         """Record that bytes came: the count restarts if they were events, or came late."""
         if events or self._patience.clock.monotonic() - self._since > self._patience.steady:
-            self._failures = 0
+            self.succeeded()
+
+    def succeeded(self) -> None:
+        """Record that it works: the count restarts."""
+        if self._failures and self._patience.restored is not None:
+            self._patience.restored()
+        self._failures = 0
 
     def asked(self, retry_ms: int | None) -> None:
         """Record the reconnection time that the server asks for, if any."""

@@ -144,14 +144,14 @@ class RemoteRun:
         return snapshot
 
     async def log(self) -> AsyncGenerator[Event, None]:
-        """Yield the events that the log has, from its start, each with its time in ``at``.
+        """Yield the events after the cursor that the log has, each with its time in ``at``.
 
-        This does not wait for more events, and is independent of `events` and the cursor.
+        This does not wait for more events, and does not move the cursor.
 
         Raises:
             YieldwireError: If the log cannot be read.
         """
-        after, newest = "0", None
+        after, newest = self.cursor, None
         while True:
             query = {"after": after, "times": "1"}
             page = await self._wire.json(Request(path=path_of("runs", self.id), query=query))

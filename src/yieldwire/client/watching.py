@@ -1,16 +1,25 @@
-"""A list of runs that stays current, over as many connections as it takes."""
+"""A list of runs that stays current, over as many connections as it takes.
 
+Theory of operation. The list is a stream, whose first line comes at once. If it does not, something
+on the way collects the answer, as some proxies do, and the list is polled instead. After each
+failure the stream is tried again.
+"""
+
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final
 
 from pydantic_core import from_json
 
+from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import Request, Wire, foreign
 from yieldwire.errors import Json
 
 LINES: Final = "application/x-ndjson"
+POLL_EVERY: Final = 2.0
+"""Seconds between two polls."""
 _MOST_KNOWN: Final = 1000
 """How many runs are remembered, so that a new connection tells none again that is the same."""
 
@@ -24,10 +33,9 @@ async def watched(wire: Wire, query: Mapping[str, object]) -> AsyncGenerator[Lis
         YieldwireError: If it was refused, or the tries are used up.
     """
     backoff, known = Backoff(wire.patience), dict[str, ListedRun]()
-    request = Request(path="runs", query={**query, "watch": "1"}, headers={"Accept": LINES})
     while True:
         try:
-            async with aclosing(_entries(wire, request, backoff)) as entries:
+            async with aclosing(_entries(wire, query, backoff)) as entries:
                 async for entry in entries:
                     if known.pop(entry["id"], None) != entry:
                         yield entry
@@ -39,21 +47,52 @@ async def watched(wire: Wire, query: Mapping[str, object]) -> AsyncGenerator[Lis
 
 
 async def _entries(
+    wire: Wire, query: Mapping[str, object], backoff: Backoff
+) -> AsyncGenerator[ListedRun, None]:
+    request = Request(path="runs", query={**query, "watch": "1"}, headers={"Accept": LINES})
+    try:
+        async with aclosing(_streamed(wire, request, backoff)) as entries:
+            async for entry in entries:
+                yield entry
+    except _HeldBack:
+        request = Request(path="runs", query=query, headers={"Accept": "application/json"})
+    while True:
+        told = await wire.in_time(lambda: wire.ask(request))
+        backoff.received(events=True)
+        for entry in told["runs"]:
+            yield entry
+        await wire.patience.sleep(POLL_EVERY)
+
+
+class _HeldBack(Exception):
+    """The first line of the stream did not come."""
+
+
+async def _streamed(
     wire: Wire, request: Request, backoff: Backoff
 ) -> AsyncGenerator[ListedRun, None]:
-    answer = await wire.send(request)
+    answer: Answer | None = None
     try:
-        if not answer.headers.get("content-type", "").startswith(LINES):
-            raise Lost(foreign(answer))
+        try:
+            async with asyncio.timeout(wire.patience.quiet):
+                answer = await wire.send(request)
+                if not answer.headers.get("content-type", "").startswith(LINES):
+                    raise Lost(foreign(answer))
+                pieces = wire.pieces(answer)
+                piece = await anext(pieces, None)
+        except TimeoutError as exc:
+            raise _HeldBack from exc
         backoff.connected()
-        async with aclosing(wire.pieces(answer)) as pieces:
+        async with aclosing(pieces):
             rest = b""
-            async for piece in pieces:
+            while piece is not None:
                 *lines, rest = (rest + piece).split(b"\n")
                 backoff.received(events=bool(lines))
                 for line in lines:
                     for entry in from_json(line)["runs"]:
                         yield entry
+                piece = await anext(pieces, None)
         raise Lost("The list ended.")
     finally:
-        await wire.close(answer)
+        if answer is not None:
+            await wire.close(answer)

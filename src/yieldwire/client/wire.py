@@ -187,9 +187,12 @@ class Wire:
         backoff = Backoff(self.patience)
         while True:
             try:
-                return await attempt()
+                result = await attempt()
             except Lost as lost:
                 await backoff.pause(lost)
+            else:
+                backoff.succeeded()
+                return result
 
     async def pieces(self, answer: Answer) -> AsyncGenerator[bytes, None]:
         """Yield an answer's body as it comes.
