@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from benchmarks.environment import Environment, prepare
-from benchmarks.load import loading
+from benchmarks.load import loaded, loading
 from benchmarks.machine import BenchmarkError
 from benchmarks.peer import Peer, choose, read_peers
 from benchmarks.request import ACCEPT, Request, prepared
+from benchmarks.scene import asked
 from benchmarks.server import Server, running
 
 KEPT: Final = 100_000
@@ -107,20 +108,26 @@ def _expect(stream: Stream, count: int, *, ends: bool = True) -> None:
 
 def _hot(server: Server) -> None:
     for count in (SOME, 1, 10):
+        if server.peer.socket is not None:
+            _count(server, "hot", count)
+            continue
         _expect(Stream(server, "hot", count), count)
 
 
 def _paced(server: Server) -> None:
     begun = time.monotonic()
-    _expect(Stream(server, "paced", PACED), PACED)
+    if server.peer.socket is None:
+        _expect(Stream(server, "paced", PACED), PACED)
+    else:
+        _count(server, "paced", PACED)
     least = 0.9 * PACED * INTERVAL_MS / 1000  # timers are allowed to round
     if time.monotonic() - begun < least:
         raise BenchmarkError(f"It took less than {least:g} s.")
 
 
 def _feed(server: Server) -> None:
-    if server.environment.readers:
-        _feed_to_its_own(server)
+    if server.peer.socket is not None:
+        _feed_over_sockets(server)
         return
     for _ in range(2):
         readers = [Stream(server, "feed") for _ in range(READERS)]
@@ -137,17 +144,21 @@ def _start_feed(server: Server) -> None:
         raise BenchmarkError(f"Its start was answered with {status}.")
 
 
-def _feed_to_its_own(server: Server) -> None:
-    """Count what a load client of the server's own got; it compares the events itself."""
-    request = Request(method="GET", path="/feed")
-    program = server.environment.readers
-    with loading(server.port, request, connections=READERS, program=program) as load:
+def _count(server: Server, route: str, count: int) -> None:
+    """Count what the load client gets over two sockets; it compares the events' numbers itself."""
+    request = asked(server, route, count=count, intervalMs=INTERVAL_MS)
+    streams = 2 * server.peer.socket.runs if server.peer.socket else 2
+    figures = loaded(server.port, request, connections=streams, timeout=STREAM_SECONDS)
+    if (figures.responses, figures.events) != (streams, streams * count):
+        raise BenchmarkError(f"There are {figures.events} events instead of {streams * count}.")
+
+
+def _feed_over_sockets(server: Server) -> None:
+    request = asked(server, "feed")
+    with loading(server.port, request, connections=READERS, timeout=SILENCE_SECONDS) as load:
         load.wait_open(SILENCE_SECONDS)
         _start_feed(server)
-        until = time.monotonic() + SILENCE_SECONDS
-        while load.mark().check().events < READERS * PACED and time.monotonic() < until:
-            time.sleep(INTERVAL_MS / 1000)
-        events = load.stop().check().events
+        events = load.finish().check().events
     if events != READERS * PACED:
         raise BenchmarkError(f"There are {events} events instead of {READERS * PACED}.")
 
@@ -166,8 +177,8 @@ def _spin(server: Server) -> None:
 
 
 def _worked(server: Server) -> None:
-    if server.environment.readers:
-        return  # its own client checks what comes
+    if server.peer.socket is not None:
+        return  # the load client compares the events' numbers
     stream = Stream(server, "worked", PACED)
     numbers = [int(found[1]) for data in stream.events() if (found := NUMBER.search(data))]
     if not numbers or numbers != sorted(set(numbers)):

@@ -18,21 +18,29 @@ KEPT_UP: Final = 0.97
 """The share of its events from which a server counts as keeping the pace."""
 SEARCHING: Final = 1.0
 """The window while looking for the most streams that keep the pace."""
+RESTING: Final = 0.02
+"""The share of a core below which a server has stopped with streams whose readers have left."""
 OPENING: Final = 20.0
 """Seconds in which all streams must be open."""
+LEFT: Final = 30.0
+"""Seconds after which it must have stopped; by then they have ended by themselves."""
+_SHOWN: Final = frozenset({"cpu_us", "age_p50_ms", "age_p99_ms"})
+"""The figures that are shown for each number of streams."""
 
 
 def paced(server: Server, plan: Plan) -> Values:
-    """Many streams, each with a timer of its own: a few, many, and as many as keep the pace."""
+    """Many streams, each with a timer of its own: many, a few, and as many as keep the pace."""
     loaded(server.port, asked(server, "hot", count=10), connections=8, repeat=True, responses=200)
     empty = server.memory()
     values = _paced(server, plan.paced, plan.streams)
     values |= {"streams": plan.streams, "kb_per_stream": _kb(values, empty, plan.streams)}
+    _wait_until_it_rests(server)
     few = _paced(server, plan.paced, plan.few_streams)
-    values |= {f"{name}_few": few[name] for name in few if name in {"cpu_us", "age_p99_ms"}}
+    values |= {f"{name}_few": few[name] for name in few if name in _SHOWN}
     if plan.most_streams:
-        kept = plan.streams if values["kept_up"] >= KEPT_UP else plan.few_streams
-        values["streams_kept"] = _most(server, kept, plan.most_streams)
+        kept = values if values["kept_up"] >= KEPT_UP else {"streams": plan.few_streams, **few}
+        most = _most(server, kept, plan.most_streams)
+        values |= {f"{name}_most": most[name] for name in most if name in _SHOWN | {"streams"}}
     return values
 
 
@@ -43,21 +51,37 @@ def _paced(server: Server, seconds: float, streams: int) -> Values:
         return _window(server, load, seconds, streams)
 
 
-def _most(server: Server, kept: int, most: int) -> int:
-    """Return about how many streams keep their pace, found in steps of a quarter."""
+def _most(server: Server, kept: Values, most: int) -> Values:
+    """Return the figures of about the most streams that keep their pace, found in quarters."""
     most = min(most, allow_files() - SPARE_FILES)
-    while (streams := kept * 5 // 4) <= most:
-        if _paced(server, SEARCHING, streams)["kept_up"] < KEPT_UP:
+    while (streams := int(kept["streams"]) * 5 // 4) <= most:
+        _wait_until_it_rests(server)
+        values = _paced(server, SEARCHING, streams)
+        if values["kept_up"] < KEPT_UP:
             break
-        kept = streams
+        kept = {"streams": streams, **values}
     return kept
+
+
+def _wait_until_it_rests(server: Server) -> None:
+    """Return when a server has ended the streams whose readers have left.
+
+    Raises:
+        BenchmarkError: If it does not end them.
+    """
+    until = time.monotonic() + LEFT
+    while time.monotonic() < until:
+        before = server.cpu()
+        time.sleep(SETTLING / 2)
+        if server.cpu() - before < RESTING * SETTLING / 2:
+            return
+    raise BenchmarkError(f"{LEFT:g} s after the readers have left, it still works for them.")
 
 
 def feed(server: Server, plan: Plan) -> Values:
     """One producer, many readers."""
     empty = server.memory()
-    request, readers = asked(server, "feed"), server.environment.readers
-    with loading(server.port, request, connections=plan.readers, program=readers) as load:
+    with loading(server.port, asked(server, "feed"), connections=plan.readers) as load:
         load.wait_open(OPENING)
         start = asked(server, "feed-start", count=_enough(plan.feed), intervalMs=INTERVAL_MS)
         start.send(server.port)
@@ -79,10 +103,7 @@ def ticker(server: Server, plan: Plan) -> Values:
 
 def _shared(server: Server, route: str, seconds: float, streams: int) -> Values:
     request = asked(server, route, count=_enough(seconds), intervalMs=INTERVAL_MS)
-    readers = server.environment.readers
-    with loading(
-        server.port, request, connections=streams, program=readers, ramp=500, stamp=True
-    ) as load:
+    with loading(server.port, request, connections=streams, ramp=500, stamp=True) as load:
         load.wait_open(OPENING)
         return _window(server, load, seconds, streams)
 

@@ -1,6 +1,7 @@
 """What a server needs: installed on the spot, below `build/bench`, once for each lock file."""
 
 import hashlib
+import math
 import os
 import shutil
 import subprocess
@@ -21,14 +22,12 @@ PATIENCE: Final = 600
 class Environment:
     """Where a server's command is started, what it is, and the versions that it runs on.
 
-    ``readers`` is the command of a load client of its own, if it needs one, ``also`` those of
-    further processes, and ``database`` starts what they share.
+    ``also`` are the commands of further processes, and ``database`` starts what they share.
     """
 
     command: tuple[str, ...]
     directory: Path
     versions: tuple[str, ...]
-    readers: tuple[str, ...] = ()
     also: tuple[tuple[str, ...], ...] = ()
     database: tuple[str, ...] = ()
 
@@ -49,7 +48,6 @@ def _python(peer: Peer) -> Environment:
         command=_placed(programs, peer.command),
         directory=directory,
         versions=tuple(_python_version(programs, name) for name in peer.versions),
-        readers=(str(programs / "python"), str(directory / peer.readers)) if peer.readers else (),
         also=tuple(_placed(programs, command) for command in peer.also),
         database=_database(peer.database) if peer.database else (),
     )
@@ -129,16 +127,19 @@ _KINDS: Final[dict[str, Callable[[Peer], Environment]]] = {
 
 
 def compiled(source: Path) -> Path:
-    """Build a C file where it is newer than its program, and return the program.
+    """Build a C file, or those of a folder, where they are newer, and return the program.
 
     Raises:
         BenchmarkError: If it cannot be built.
     """
     binary = BUILD / "bin" / source.stem
-    if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+    files = sorted(source.glob("*.[ch]")) if source.is_dir() else [source]
+    newest = max((file.stat().st_mtime for file in files if file.exists()), default=math.inf)
+    if not binary.exists() or binary.stat().st_mtime < newest:
         binary.parent.mkdir(parents=True, exist_ok=True)
+        units = [str(file) for file in files if file.suffix == ".c"]
         made = binary.with_suffix(f".{os.getpid()}")
-        _run("gcc", "-O2", "-Wall", "-Wextra", "-o", str(made), str(source))
+        _run("gcc", "-O2", "-Wall", "-Wextra", "-o", str(made), *units)
         made.replace(binary)  # in one step, so that others can run at the same time
     return binary
 

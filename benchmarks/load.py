@@ -1,4 +1,4 @@
-"""The load client, driven from here: `load.c`, on a core of its own."""
+"""The load client, driven from here: `loadclient/`, on a core of its own."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from benchmarks.environment import compiled
 from benchmarks.machine import ROOT, BenchmarkError, pinned
 from benchmarks.request import Request
 
-SOURCE: Final = ROOT / "benchmarks" / "load.c"
+SOURCE: Final = ROOT / "benchmarks" / "loadclient"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +149,17 @@ def loading(
     connections: int = 1,
     repeat: bool = False,
     timeout: float = 60.0,
-    program: Sequence[str] = (),
     **options: float | str | bool,
 ) -> Generator[Load]:
     """Start a load client with one request; `options` are the client's own.
 
-    ``program`` replaces `load.c` if a server does not use HTTP for its readers.
+    ``connections`` are streams, of which several can share a socket.
     """
-    words = [*(program or [str(compiled(SOURCE))]), "--port", str(port)]
-    words += ["--connections", str(connections)]
+    words = [str(compiled(SOURCE)), "--port", str(port)]
     words += ["--timeout", str(timeout), *(["--repeat"] if repeat else [])]
-    for name, value in options.items():
-        words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    for name, value in {**request.options(connections), **options}.items():
+        if value is not False:
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(request.raw(port))
         process = subprocess.Popen(  # noqa: S603 - the client built above

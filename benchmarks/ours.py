@@ -51,9 +51,9 @@ async def hot_text(count: int) -> AsyncIterator[Text]:
         yield Text(f"token {i} ")
 
 
-@actions.action
+@actions.action(linger=0.5)
 async def paced(count: int, intervalMs: float) -> AsyncIterator[dict[str, int | str]]:  # noqa: N803 - as it is on the wire
-    """Sleep before each event (scene C)."""
+    """Sleep before each event (scene C); readers can be gone for half a second."""
     for i in range(count):
         await asyncio.sleep(intervalMs / 1000)
         yield {"text": f"token {i} ", "ns": time.monotonic_ns()}

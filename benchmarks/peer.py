@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from benchmarks.machine import ROOT, BenchmarkError
+from benchmarks.websocket import Socket
 
 BASE: Final = "http://127.0.0.1"
 REQUESTS: Final = {
@@ -47,7 +48,7 @@ class Peer:
     """One server, and all that is needed to start it.
 
     ``framework`` is false where there is none: it is not held against Yieldwire as one.
-    ``readers`` is a Python file next to the server's: its own load client, if it needs one.
+    ``socket`` is how its streams are asked for, if that is over a WebSocket.
     ``database`` is started before it, and ``also`` are further processes that belong to it.
     """
 
@@ -60,13 +61,13 @@ class Peer:
     directory: str = "."
     default: bool = False
     framework: bool = True
-    readers: str = ""
     requirements: str = ""
     source: str = ""
     versions: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
     database: Literal["", "valkey", "postgres"] = ""
+    socket: Socket | None = None
     also: tuple[tuple[str, ...], ...] = ()
 
     def call(self, route: str) -> Call:
@@ -93,6 +94,8 @@ def _peer(name: str, tables: Mapping[str, dict[str, Any]]) -> Peer:
     calls = {route: _call(said) for route, said in table.pop("requests", {}).items()}
     for listed in ("command", "versions"):
         table[listed] = tuple(table.get(listed, ()))
+    if "socket" in table:
+        table["socket"] = Socket(**table["socket"])
     table["also"] = tuple(tuple(command) for command in table.get("also", ()))
     return Peer(name=name, calls=calls, **table)
 
@@ -102,8 +105,12 @@ def _whole(name: str, tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     if "like" not in table:
         return table
     other = _whole(table.pop("like"), tables)
-    requests: dict[str, Any] = {**other.get("requests", {}), **table.get("requests", {})}
-    return {**other, **table, "requests": requests}
+    parts: dict[str, Any] = {
+        name: {**other.get(name, {}), **table.get(name, {})}
+        for name in ("requests", "socket")
+        if name in other or name in table
+    }
+    return {**other, **table, **parts}
 
 
 def _call(said: str | dict[str, Any]) -> Call:

@@ -62,11 +62,13 @@ def _goal_lines(results: Results, peers: Mapping[str, Peer]) -> Sequence[str]:
 
 
 def _ceiling(letter: str, results: Results) -> Sequence[str]:
-    rate = results.value("limit-c", letter, "events_per_s")
-    if letter != "A" or rate is None:
-        return []
-    million = f"{rate / 1e6:.1f} million events a second"
-    return ["", f"The load client took {million} from the C server; more it cannot count."]
+    lines: list[str] = []
+    for peer, way in (("limit-c", "from the C server"), ("limit-c-socket", "over a WebSocket")):
+        rate = results.value(peer, letter, "events_per_s")
+        if letter == "A" and rate is not None:
+            million = f"{rate / 1e6:.1f} million events a second"
+            lines.append(f"The load client took {million} {way}; more it cannot count.")
+    return ["", *lines] if lines else []
 
 
 def _version_lines(

@@ -9,24 +9,19 @@ from typing import Any
 
 from benchmarks.machine import BenchmarkError
 from benchmarks.peer import Call
+from benchmarks.websocket import Socket, filled
 
 ACCEPT = "text/event-stream"
 
 
-def filled(text: str, values: Mapping[str, object]) -> str:
-    """Return the text with each ``{name}`` replaced."""
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A method, a path and a body."""
+    """A method, a path and a body; with ``socket``, for the load client, over a WebSocket."""
 
     method: str
     path: str
     body: str = ""
+    socket: Socket | None = None
 
     @classmethod
     def parse(cls, text: str, values: Mapping[str, object]) -> "Request":
@@ -35,7 +30,9 @@ class Request:
         return cls(method=method, path=path, body="".join(body))
 
     def raw(self, port: int) -> bytes:
-        """Return the bytes that go over the wire."""
+        """Return the bytes that go over the wire first."""
+        if self.socket is not None:
+            return self.socket.handshake(port, self._parts())
         head = [
             f"{self.method} {self.path} HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
@@ -44,6 +41,15 @@ class Request:
         if self.method == "POST":
             head += ["Content-Type: application/json", f"Content-Length: {len(self.body)}"]
         return ("\r\n".join(head) + "\r\n\r\n" + self.body).encode()
+
+    def options(self, streams: int) -> dict[str, float | str | bool]:
+        """Return what the load client must know to ask for that many streams."""
+        if self.socket is None:
+            return {"connections": streams}
+        return self.socket.options(self._parts(), streams)
+
+    def _parts(self) -> dict[str, str]:
+        return {"method": self.method, "path": self.path, "body": self.body}
 
     def send(
         self, port: int, headers: Mapping[str, str] | None = None, *, timeout: float = 10.0

@@ -1,6 +1,7 @@
 """Scenes A, B, E and H: one stream or one kind of request at a time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from benchmarks.load import loaded
@@ -20,7 +21,8 @@ REPLAYED: Final = 100_000
 
 def asked(server: Server, route: str, **values: object) -> Request:
     """Return the request of a route, after whatever has to come before it."""
-    return prepared(server.peer.call(route), server.port, values)
+    request = prepared(server.peer.call(route), server.port, values)
+    return replace(request, socket=server.peer.socket)
 
 
 def hot(server: Server, plan: Plan) -> Values:

@@ -15,7 +15,8 @@ from benchmarks.environment import Environment
 from benchmarks.machine import BUILD, ROOT, BenchmarkError, pinned
 from benchmarks.peer import Peer
 from benchmarks.process import cpu_of, memory_of, tree
-from benchmarks.request import Request, filled
+from benchmarks.request import Request
+from benchmarks.websocket import filled
 
 START_SECONDS: Final = 30.0
 

@@ -2,6 +2,7 @@
  *
  * Hot streams send 64 frames a write, which is what a server can do that gathers what a handler
  * yields; paced streams and the feed send one frame a write, because there is one at a time.
+ * The same over WebSocket, where the target has what a body has over HTTP.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +26,12 @@ enum { GATHERED = 64, REPLAYED = 100000, MAX_REQUEST = 4096, ROOM = 4096 };
 #define FRAME_SIZE (sizeof FRAME - 1)
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define LAST "0\r\n\r\n"
+#define MESSAGE "\x81\x15{\"text\":\"token 123 \"}"
+#define MESSAGE_SIZE (sizeof MESSAGE - 1)
+/* Accepts the one key that the load client sends. */
+#define UPGRADED "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+                 "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+#define CLOSE "\x88\x02\x03\xe8"
 #define PLAIN "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 enum kind { NONE, HOT, PACED, READER };
@@ -32,6 +39,7 @@ enum kind { NONE, HOT, PACED, READER };
 struct conn {
     int fd;
     enum kind kind;
+    bool is_socket;
     bool is_blocked, is_last; /* the socket is full; the end has been put */
     long left;                /* events still to be sent */
     int64_t interval, due_at;
@@ -44,8 +52,10 @@ struct list {
     struct conn *first, *last;
 };
 
-static char chunks[GATHERED + 1][ROOM]; /* by number of frames: size line, frames, line end */
-static uint32_t chunk_sizes[GATHERED + 1];
+static struct {
+    char bytes[ROOM];
+    uint32_t size;
+} writes[2][GATHERED + 1]; /* over HTTP and WebSocket, by number of frames */
 static int poller;
 static int64_t now;
 static struct list paced; /* the earliest due first: all pauses are of one length */
@@ -92,6 +102,21 @@ static void put(struct conn *c, const char *bytes, uint32_t size) {
     c->out_size += size;
 }
 
+static void put_frames(struct conn *c, int count) {
+    put(c, writes[c->is_socket][count].bytes, writes[c->is_socket][count].size);
+}
+
+static void put_head(struct conn *c) {
+    if (c->is_socket) put(c, UPGRADED, sizeof UPGRADED - 1);
+    else put(c, HEAD, sizeof HEAD - 1);
+}
+
+static void put_last(struct conn *c) {
+    c->kind = NONE;
+    if (c->is_socket) put(c, CLOSE, sizeof CLOSE - 1);
+    else put(c, LAST, sizeof LAST - 1);
+}
+
 static void want(struct conn *c, uint32_t events) {
     struct epoll_event event = {.events = events, .data.ptr = c};
     epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &event);
@@ -124,12 +149,9 @@ static void pump(struct conn *c) {
     /* Other connections get their turn after a while, as in every server. */
     for (int turn = 0; turn < 16 && c->kind == HOT; turn++) {
         int frames = c->left < GATHERED ? (int)c->left : GATHERED;
-        if (frames > 0) put(c, chunks[frames], chunk_sizes[frames]);
+        if (frames > 0) put_frames(c, frames);
         c->left -= frames;
-        if (c->left == 0) {
-            put(c, LAST, sizeof LAST - 1);
-            c->kind = NONE;
-        }
+        if (c->left == 0) put_last(c);
         if (!flush(c)) return;
     }
     if (c->kind == HOT && !c->is_blocked) {
@@ -147,26 +169,34 @@ static bool is_for(const struct conn *c, const char *start) {
     return strncmp(c->in, start, strlen(start)) == 0;
 }
 
+static long asked(const char *target, const char *body, const char *name) {
+    char in_body[32], in_target[32];
+    sprintf(in_body, "\"%s\":", name);
+    sprintf(in_target, "%s=", name);
+    return number(body, in_body) + number(target, in_target);
+}
+
 static void answer(struct conn *c, const char *body) {
-    long count = number(body, "\"count\":");
-    int64_t interval = number(body, "\"intervalMs\":") * INT64_C(1000000);
-    if (is_for(c, "POST /hot") || is_for(c, "POST /endless") || is_for(c, "GET /replay")) {
+    long count = asked(c->in, body, "count");
+    int64_t interval = asked(c->in, body, "intervalMs") * INT64_C(1000000);
+    c->is_socket = strstr(c->in, "Upgrade: websocket") != NULL;
+    if (is_for(c, "POST /hot") || is_for(c, "GET /hot") || is_for(c, "POST /endless") || is_for(c, "GET /replay")) {
         c->kind = HOT;
-        c->left = is_for(c, "GET") ? REPLAYED : count;
-        put(c, HEAD, sizeof HEAD - 1);
+        c->left = is_for(c, "GET /replay") ? REPLAYED : count;
+        put_head(c);
         pump(c);
-    } else if (is_for(c, "POST /paced")) {
+    } else if (is_for(c, "POST /paced") || is_for(c, "GET /paced")) {
         c->kind = PACED;
         c->left = count;
         c->interval = interval;
         c->due_at = now + interval;
         append(&paced, c);
-        put(c, HEAD, sizeof HEAD - 1);
+        put_head(c);
         flush(c);
-    } else if (is_for(c, "GET /feed")) {
+    } else if (is_for(c, "GET /feed ")) {
         c->kind = READER;
         append(&readers, c);
-        put(c, HEAD, sizeof HEAD - 1);
+        put_head(c);
         flush(c);
     } else {
         if (is_for(c, "POST /feed-start")) {
@@ -200,13 +230,12 @@ static void send_due(void) {
     while (paced.first != NULL && paced.first->due_at <= now) {
         struct conn *c = paced.first;
         take_out(&paced, c);
-        put(c, chunks[1], chunk_sizes[1]);
+        put_frames(c, 1);
         if (--c->left > 0) {
             c->due_at += c->interval;
             append(&paced, c);
         } else {
-            c->kind = NONE;
-            put(c, LAST, sizeof LAST - 1);
+            put_last(c);
         }
         flush(c);
         if (c->fd < 0) free(c);
@@ -216,11 +245,10 @@ static void send_due(void) {
         feed.due_at += feed.interval;
         for (struct conn *c = readers.first, *next; c != NULL; c = next) {
             next = c->next;
-            put(c, chunks[1], chunk_sizes[1]);
+            put_frames(c, 1);
             if (is_end) {
                 take_out(&readers, c);
-                c->kind = NONE;
-                put(c, LAST, sizeof LAST - 1);
+                put_last(c);
             }
             flush(c);
             if (c->fd < 0) free(c);
@@ -246,7 +274,7 @@ static void on_connection(int listener) {
     }
     c->fd = fd;
     c->kind = NONE;
-    c->is_blocked = false;
+    c->is_socket = c->is_blocked = false;
     c->in_size = c->out_at = c->out_size = 0;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -287,11 +315,13 @@ int main(int count, char **words) {
         return 1;
     }
     for (int frames = 1; frames <= GATHERED; frames++) {
-        char *chunk = chunks[frames];
+        char *chunk = writes[0][frames].bytes, *messages = writes[1][frames].bytes;
         uint32_t size = (uint32_t)sprintf(chunk, "%zx\r\n", frames * FRAME_SIZE);
         for (int i = 0; i < frames; i++, size += FRAME_SIZE) memcpy(chunk + size, FRAME, FRAME_SIZE);
         memcpy(chunk + size, "\r\n", 2);
-        chunk_sizes[frames] = size + 2;
+        writes[0][frames].size = size + 2;
+        for (int i = 0; i < frames; i++) memcpy(messages + i * MESSAGE_SIZE, MESSAGE, MESSAGE_SIZE);
+        writes[1][frames].size = (uint32_t)(frames * MESSAGE_SIZE);
     }
     poller = epoll_create1(EPOLL_CLOEXEC);
     serve(listener);

@@ -156,7 +156,7 @@ async def test_an_answer_that_breaks_off_is_an_error() -> None:
             await asyncio.to_thread(loaded, port, Request(method="GET", path="/"), timeout=10)
 
 
-def failing(name: str, source: str = "benchmarks/load.c") -> Peer:
+def failing(name: str, source: str = "benchmarks/loadclient") -> Peer:
     return Peer(
         name=name,
         title=name,
