@@ -44,6 +44,7 @@ class Answering:
 
     port: int = 0
     heard: list[tuple[int, str]] = field(default_factory=list)
+    has_left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hear(self, reader: asyncio.StreamReader) -> None:
         try:
@@ -74,6 +75,7 @@ async def answering(
             await writer.drain()
             await asyncio.sleep(0)
         await answer.hear(reader)
+        answer.has_left.set()
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -83,7 +85,9 @@ async def answering(
 
 async def count(answer: Answering, socket: Socket | None, streams: int = 1) -> Figures:
     request = Request(method="POST", path="/hot", body='{"count":3}', socket=socket)
-    return await asyncio.to_thread(loaded, answer.port, request, connections=streams, timeout=5)
+    figures = await asyncio.to_thread(loaded, answer.port, request, connections=streams, timeout=5)
+    await answer.has_left.wait()  # until all that it said has been heard
+    return figures
 
 
 def by(size: int) -> Callable[[bytes], list[bytes]]:
