@@ -17,10 +17,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 from pydantic import BaseModel
 
-from tests.eventpath.scene import site, start
+from tests.eventpath.scene import site, socket, start
 from tests.eventpath.section import REFERENCE, SECTIONS, Section
 from yieldwire import Actions
 from yieldwire.stores import RunStore
@@ -29,6 +30,8 @@ from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 
 MOMENT = 1000.0
+Way: TypeAlias = Callable[[str, int], Awaitable[None]]
+"""Runs an action over that number of events, and returns at the end of its answer."""
 
 
 def main() -> None:
@@ -52,10 +55,12 @@ async def measure(marks: ctypes.CDLL) -> None:
         sites = {
             name: site(store, clock, hot, hot_models, yielding) for name, store in stores.items()
         }
-        marks.watch()
-        await measure_section(marks, REFERENCE, refer)
-        for section in SECTIONS:
-            await measure_section(marks, section, path(sites[section.store], section))
+        async with socket(sites["memory"]) as listen:
+            marks.watch()
+            await measure_section(marks, REFERENCE, refer)
+            for section in SECTIONS:
+                way = listen if section.is_socket else over_http(sites[section.store])
+                await measure_section(marks, section, path(way, section))
         for actions in sites.values():
             await actions.app.close()
 
@@ -72,13 +77,20 @@ async def measure_section(
         marks.end(section.mark(size).encode())
 
 
-def path(actions: Actions, section: Section) -> Callable[[int], Awaitable[None]]:
+def over_http(actions: Actions) -> Way:
+    async def listen(action: str, n: int) -> None:
+        await start(action, n).listen(actions)
+
+    return listen
+
+
+def path(way: Way, section: Section) -> Callable[[int], Awaitable[None]]:
     async def run_events(size: int) -> None:
-        await start(section.action, size).listen(actions)
+        await way(section.action, size)
 
     async def run_requests(size: int) -> None:
         for _ in range(size):
-            await start(section.action, 10).listen(actions)
+            await way(section.action, 10)
 
     return run_requests if section.is_short else run_events
 

@@ -5,11 +5,14 @@ A request costs next to nothing here, so that what is counted is the path from a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 from tests.support.calls import Call, Message, uvicorns_own
+from tests.support.sockets import scope_of
 from yieldwire import Actions, Timing
 from yieldwire.clock import Clock
 from yieldwire.stores import RunStore
@@ -88,3 +91,35 @@ def follow(run_id: str, accept: tuple[str, str]) -> Listener:
     """Return the request that follows a run in a format, and keeps what comes."""
     call = Call(method="GET", target=f"/runs/{run_id}/events", headers=[accept])
     return Listener(call, bodies=[])
+
+
+@asynccontextmanager
+async def socket(app: Actions) -> AsyncGenerator[Callable[[str, int], Awaitable[None]]]:
+    """Open a WebSocket, and give what runs an action over ``n`` events to its end."""
+    said: asyncio.Queue[Message] = asyncio.Queue()
+    said.put_nowait({"type": "websocket.connect"})
+    numbers = count(1)
+    over: list[asyncio.Future[None]] = []
+
+    async def send(message: Message) -> None:
+        if '"end":true' in message.get("text", "").partition("\n")[0]:
+            over.pop().set_result(None)
+
+    async def listen(action: str, n: int) -> None:
+        head = f'{{"id":{next(numbers)},"method":"POST","path":"/{action}","credit":1000000000}}'
+        over.append(asyncio.get_running_loop().create_future())
+        said.put_nowait({"type": "websocket.receive", "text": f'{head}\n{{"n":{n}}}'})
+        await over[-1]
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_call(app, said.get, send))
+        yield listen
+        said.put_nowait({"type": "websocket.disconnect", "code": 1001})
+
+
+async def _call(
+    app: Actions,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    await app(scope_of(), receive, send)

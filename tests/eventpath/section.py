@@ -11,8 +11,9 @@ RECORD: Final = "python -m tests.eventpath --record"
 class Section:
     """One way through the event path, run over a small and a large number of events.
 
-    ``is_short`` means requests of ten events each, counted by the request. ``tolerance`` is
-    how far a cost can be from the recorded one.
+    ``is_short`` means requests of ten events each, counted by the request, and ``is_socket``
+    that they are made over a WebSocket. ``tolerance`` is how far a cost can be from the
+    recorded one.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Section:
     sizes: tuple[int, int]
     tolerance: float
     is_short: bool = False
+    is_socket: bool = False
 
     def mark(self, size: int) -> str:
         """Return the name under which a run of this size is measured."""
@@ -66,6 +68,23 @@ SECTIONS: Final = (
         sizes=(10, 60),
         tolerance=0.05,
         is_short=True,
+    ),
+    Section(
+        name="an event sent by itself, WebSocket",
+        store="memory",
+        action="yielding",
+        sizes=(128, 640),
+        tolerance=0.05,
+        is_socket=True,
+    ),
+    Section(
+        name="a request of ten events, WebSocket",
+        store="memory",
+        action="hot",
+        sizes=(10, 60),
+        tolerance=0.05,
+        is_short=True,
+        is_socket=True,
     ),
     # Threads take turns here, not always at the same places.
     Section(
