@@ -8,6 +8,7 @@ import importlib
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -18,6 +19,8 @@ ROOT: Final = HERE.parent.parent
 PAGE: Final = ROOT / "docs" / "reference" / "clients.md"
 BROWSERS: Final = ("tests.browser.test_ai_sdk",)
 """The tests that need a browser."""
+PYTHON: Final = ("mcp",)
+"""The packages that are clients in Python, of the tests' own environment."""
 _START, _END = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
 
 _proved: Final[dict[str, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(list))
@@ -28,7 +31,8 @@ def proves(package: str, *features: str) -> Callable[[T], T]:
     """Say which features of a published package a test proves.
 
     Args:
-        package: The package's name in ``package.json``; a version of several is an alias there.
+        package: The package's name in ``package.json``; a version of several is an alias there. Or
+            that of a package in Python.
         features: What a user of the package would call each of them.
     """
 
@@ -49,6 +53,8 @@ def versions() -> dict[str, str]:
     for name, version in wanted.items():
         alias = version.removeprefix("npm:")
         told[name] = " ".join(alias.rsplit("@", 1)) if alias != version else f"{name} {version}"
+    for name in PYTHON:
+        told[name] = f"{name} {metadata.version(name)} for Python"
     return told
 
 

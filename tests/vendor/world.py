@@ -10,9 +10,10 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yieldwire import ActionError, Actions, Context, Progress, Result, StreamableValue, Text, Timing
-from yieldwire.dialects import RSC, NuxtActions, TanStackStart
+from yieldwire.dialects import MCP, RSC, NuxtActions, TanStackStart
 
 PAGES: Final = 3
+CUT_AT: Final = 2
 
 
 _begun: Final[defaultdict[str, asyncio.Event]] = defaultdict(asyncio.Event)
@@ -75,6 +76,17 @@ async def ask(ctx: Context) -> AsyncIterator[Text]:
     await ctx.ask(bool, "Continue?")
 
 
+async def decide(ctx: Context) -> AsyncIterator[Text | Result[bool]]:
+    yield Text("so far")
+    yield Result(await ctx.ask(bool, "Continue?"))
+
+
+async def work_slowly(total: int = 4) -> AsyncIterator[Progress]:
+    for number in range(1, total + 1):
+        yield Progress(number, total=total)
+        await asyncio.sleep(0.05)
+
+
 async def add(a: int, b: int) -> int:
     return a + b
 
@@ -124,9 +136,11 @@ def new_actions() -> Actions:
         echo,
         pause,
         work,
+        work_slowly,
     ):
         actions.action(function)
     actions.action(asks=bool)(ask)
+    actions.action(asks=bool)(decide)
     actions.feed(count_feed)
     return actions
 
@@ -148,6 +162,32 @@ class Cutting:
         await self._app(scope, receive, cut)
 
 
+class CuttingCalls:
+    """Breaks the connection of each streamed answer to a POST in the middle of its third part."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parts = 0
+        streams = False
+
+        async def cut(message: Message) -> None:
+            nonlocal parts, streams
+            if message["type"] == "http.response.start":
+                headers = dict(message["headers"])
+                streams = headers.get(b"content-type", b"").startswith(b"text/event-stream")
+            elif streams and scope["method"] == "POST":
+                parts += 1
+                if parts > CUT_AT:
+                    body: bytes = message["body"]
+                    await send({**message, "body": body[: len(body) // 2], "more_body": True})
+                    raise ConnectionError("cut on purpose")
+            await send(message)
+
+        await self._app(scope, receive, cut)
+
+
 def new_site(actions: Actions) -> Starlette:
     """Return every dialect over the same actions, each also with cut connections."""
     actions.mount(NuxtActions())
@@ -156,5 +196,7 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/guarded", NuxtActions(actions, csrf=True)),
         Mount("/rsc", RSC(actions)),
         Mount("/_serverFn", TanStackStart(actions)),
+        Mount("/mcp", MCP(actions)),
+        Mount("/cutcalls/mcp", CuttingCalls(MCP(actions))),
     ]
     return Starlette(routes=[Mount("/cut", Cutting(Starlette(routes=routes))), *routes])

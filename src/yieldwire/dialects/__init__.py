@@ -3,8 +3,10 @@
 from yieldwire.dialects.ailegacy import AILegacy
 from yieldwire.dialects.aisdk import AISDK
 from yieldwire.dialects.aitext import AIText
-from yieldwire.dialects.call import ForeignCall, Head, Reply, RunOutcome
+from yieldwire.dialects.call import ForeignCall, RunOutcome
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.mcp import MCP
 from yieldwire.dialects.nuxt import NuxtActions
 from yieldwire.dialects.rsc import RSC
 from yieldwire.dialects.tanstack import TanStackStart
@@ -12,6 +14,7 @@ from yieldwire.dialects.translation import DialectEncoder
 
 __all__ = [
     "AISDK",
+    "MCP",
     "RSC",
     "AILegacy",
     "AIText",

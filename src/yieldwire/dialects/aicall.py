@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from yieldwire.dialects.call import AnyAction, ForeignCall, Reply
+from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.head import Reply
 from yieldwire.errors import ErrorObject, Json, ParseError
 
 _CHAT: Final = "chat:"

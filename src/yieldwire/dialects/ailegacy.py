@@ -7,8 +7,9 @@ from pydantic_core import to_json
 
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.aicall import as_text, body_of, label_of, reading
-from yieldwire.dialects.call import ForeignCall, Head, Reply
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import ErrorObject, Json, NotFound
 from yieldwire.log.events import Event, one_line

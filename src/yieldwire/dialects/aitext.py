@@ -10,8 +10,9 @@ from typing import ClassVar
 from pydantic_core import to_json
 
 from yieldwire.dialects.aicall import as_text, body_of, reading
-from yieldwire.dialects.call import ForeignCall, Head, Reply
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import ErrorObject
 from yieldwire.log.chunks import text_of

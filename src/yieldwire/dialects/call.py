@@ -4,20 +4,21 @@ The verbs are those of every transport: callers, guards, limits, ownership, vali
 disconnects are handled by the same code as for native clients.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from yieldwire.actions.action import Action
 from yieldwire.asgi.bodies import read_input, read_whole
-from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.exchange import Exchange, Headers
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import stream_in
 from yieldwire.asgi.startrequest import facts_of
+from yieldwire.dialects.head import Head, Reply, add_headers, send_reply
 from yieldwire.dialects.translation import (
     UNANSWERABLE,
     Counting,
@@ -27,7 +28,7 @@ from yieldwire.dialects.translation import (
 )
 from yieldwire.errors import CallError, ErrorObject, Json, ParseError, UsageError
 from yieldwire.log.cursor import Cursor, check_within
-from yieldwire.log.events import EventType
+from yieldwire.log.events import Block, EventType
 from yieldwire.log.message import Message
 from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Verb, distinct_labels
@@ -40,38 +41,6 @@ from yieldwire.stores import Query
 AnyAction: TypeAlias = Action[..., Any, Any]
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
-
-
-class Head:
-    """The head of a request: what is known of it before its caller and its body."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self.method: Final = exchange.method
-        self.path: Final = exchange.path.strip("/")
-        """The path below the mount, without slashes at its ends."""
-        self.headers: Final[Mapping[str, str]] = exchange.headers
-        """The headers by their lower-case names."""
-
-    @cached_property
-    def query(self) -> Sequence[tuple[str, str]]:
-        """The parameters of the query, in their order."""
-        return self._exchange.request.query_params.multi_items()
-
-    @cached_property
-    def cookies(self) -> Mapping[str, str]:
-        """The cookies by their names."""
-        return self._exchange.request.cookies
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A whole answer: its status, its body, and its headers in addition to the usual ones."""
-
-    status: int = 200
-    body: bytes = b""
-    media_type: str = ""
-    headers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +82,12 @@ class ForeignCall:
         """How often the stream came past a question that the client cannot answer."""
 
     # What came.
+
+    @property
+    def actions(self) -> Sequence[AnyAction]:
+        """The actions that can be called, in their order."""
+        own = self._own
+        return list(self._site.app.registry.actions) if own is None else [own]
 
     def action(self, name: str) -> AnyAction:
         """Return the action with this name; the dialect's own one, if it is for one action only.
@@ -177,6 +152,7 @@ class ForeignCall:
         key: str | None = None,
         labels: Sequence[str] = (),
         linger: float | None = None,
+        detached: bool = False,
     ) -> RunRecord:
         """Start a run.
 
@@ -187,6 +163,7 @@ class ForeignCall:
             labels: Labels by which `newest` finds the run.
             linger: The most seconds to wait for this client to come back; 0 if it never does. A
                 run that its action lets continue without readers is not affected.
+            detached: Whether the run continues without readers in any case.
 
         Raises:
             CallError: As for a native start. A GET can only come from a page of this origin,
@@ -206,6 +183,7 @@ class ForeignCall:
             key=key,
             labels=labels,
             linger=linger,
+            detached=detached,
         )
         return await self._site.app.begin(request)
 
@@ -219,11 +197,31 @@ class ForeignCall:
         """
         return await self._site.app.get(run_id, self.caller, verb)
 
-    async def newest(self, action: AnyAction, label: str) -> RunRecord | None:
-        """Return the caller's newest run of ``action`` with this label, if there is one."""
-        query = Query(owner=self.caller.owner, action=action.name, label=label, limit=1)
-        runs = await self._site.app.find(query)
+    async def newest(self, action: AnyAction | None, label: str) -> RunRecord | None:
+        """Return the caller's newest run with this label, if there is one.
+
+        ``action`` is whose run it must be; ``None``: any action's.
+        """
+        runs = await self.runs(label, action=action, limit=1)
         return runs[0] if runs else None
+
+    async def runs(
+        self,
+        label: str,
+        *,
+        action: AnyAction | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[RunRecord]:
+        """Return the caller's runs with a label, the newest first; ``before`` is the id of one."""
+        name = None if action is None else action.name
+        owner = self.caller.owner
+        query = Query(owner=owner, action=name, label=label, before=before, limit=limit)
+        return await self._site.app.find(query)
+
+    async def snapshot(self, run: RunRecord) -> dict[str, Json]:
+        """Return a run's state in one object, without its text."""
+        return await self._site.app.snapshot(run.id, with_text=False)
 
     async def questions(self, run: RunRecord) -> Questions:
         """Return the questions of a run: those that are open, and the names of all."""
@@ -251,6 +249,18 @@ class ForeignCall:
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""
         await send_reply(self._exchange, reply)
+
+    def refuse_by(self, refusal: Callable[[ErrorObject], Reply]) -> None:
+        """Let ``refusal`` tell an error before the first frame, which knows more of this request.
+
+        It takes the place of `Dialect.refusal` for the rest of this request.
+        """
+
+        async def refuse(error: ErrorObject, headers: Headers) -> None:
+            self._exchange.extra += headers
+            await self.reply(refusal(error))
+
+        self._exchange.refuse = refuse
 
     async def stream(
         self,
@@ -299,13 +309,18 @@ class ForeignCall:
 
     async def count(self, run: RunRecord, encoder: DialectEncoder) -> int:
         """Return how many frames ``encoder`` makes of what a run's log has at this moment."""
-        blocks = partial(self._site.app.store.read, run.id)
-        counting, after = Counting(encoder, run.id), run.first_seq - 1
+        counting = Counting(encoder, run.id)
+        async for block in self.log(run):
+            counting.encode(block)
+        return counting.count
+
+    async def log(self, run: RunRecord) -> AsyncIterator[Block]:
+        """Yield the blocks of a run's log, as far as it was when ``run`` was read."""
+        blocks, after = partial(self._site.app.store.read, run.id), run.first_seq - 1
         while after < run.seq and (page := await blocks(after)):
             for block in page:
-                counting.encode(block)
+                yield block
             after = page[-1].last
-        return counting.count
 
     async def outcome(self, run: RunRecord) -> RunOutcome:
         """Return how a run ends, as soon as it does.
@@ -346,14 +361,3 @@ class ForeignCall:
             questions = (await self._site.app.fold(run_id)).questions.listed()
             if any("expiresAt" not in question for question in questions):
                 await self._site.app.cancel(run_id, UNANSWERABLE)
-
-
-async def send_reply(exchange: Exchange, reply: Reply) -> None:
-    """Send a whole answer."""
-    add_headers(exchange, reply.headers)
-    await exchange.answer(reply.status, reply.body, media_type=reply.media_type)
-
-
-def add_headers(exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
-    """Add headers to an answer."""
-    exchange.extra += [(each.lower().encode(), value.encode("latin-1")) for each, value in headers]

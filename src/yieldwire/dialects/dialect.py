@@ -15,7 +15,8 @@ from yieldwire.asgi import Actions, BoundAction
 from yieldwire.asgi.exchange import Exchange, Headers
 from yieldwire.asgi.route import Route
 from yieldwire.asgi.site import Site
-from yieldwire.dialects.call import AnyAction, ForeignCall, Head, Reply, send_reply
+from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.head import Head, Reply, send_reply
 from yieldwire.errors import ErrorObject, UsageError
 from yieldwire.runs.access import Caller
 

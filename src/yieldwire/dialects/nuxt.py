@@ -16,8 +16,9 @@ from pydantic_core import to_json
 
 from yieldwire.actions.action import RESERVED
 from yieldwire.asgi import Actions, BoundAction
-from yieldwire.dialects.call import ForeignCall, Head, Reply
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import ActionError, ErrorObject, Json
 from yieldwire.log.cursor import Cursor

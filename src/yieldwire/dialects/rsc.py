@@ -12,8 +12,9 @@ from typing import ClassVar, Final
 from pydantic_core import to_json
 
 from yieldwire.asgi import Actions
-from yieldwire.dialects.call import ForeignCall, Head, Reply
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.chunks import text_of
