@@ -229,9 +229,7 @@ async def pool() -> AsyncIterator[str]:
 
 
 MARKED: dict[str, tuple[Any, Any]] = {
-    "Depends": (Annotated[str, Depends(current_user)], EMPTY),
-    "Depends as the default": (str, Depends(current_user)),
-    "Security": (Annotated[str, Security(current_user)], EMPTY),
+    "Security in a union": (Annotated[str, Security(current_user)] | None, EMPTY),  # pyright: ignore[reportOperatorIssue]
     "Header": (Annotated[str, Header()], EMPTY),
     "Header as the default": (str, Header()),
     "Cookie": (Annotated[str | None, Cookie()], None),
@@ -377,7 +375,7 @@ def test_what_the_author_meant_to_be_injected_is_refused_when_the_action_is_decl
 @pytest.mark.parametrize(
     ("annotation", "advice"),
     [
-        (Annotated[str, Depends(current_user)], "a guard"),
+        (list[Annotated[str, Depends(current_user)]], "at the parameter itself"),
         (Request, "Context"),
         (UploadFile, "yieldwire.Upload"),
         (Identity, "ctx.owner"),

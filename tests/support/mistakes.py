@@ -197,7 +197,10 @@ async def has_too_small_a_default(amount: Annotated[int, Field(ge=1)] = 0) -> No
 async def has_a_sentinel(user: Any = Connection()) -> None: ...  # noqa: ANN401, B008
 
 
-async def has_a_dependency(user: Annotated[str, Depends(current_user)]) -> None: ...
+async def hides_a_dependency(users: list[Annotated[str, Depends(current_user)]]) -> None: ...
+
+
+async def has_a_connection(connection: Annotated[Connection, Depends(Connection)]) -> None: ...
 
 
 async def has_an_identity(user: Identity) -> None: ...
@@ -308,7 +311,8 @@ PARAMETERS: Final[dict[str, Callable[[], object]]] = {
     '`amount: int = "3"`': declared(has_a_text),
     "`amount: Annotated[int, Field(ge=1)] = 0`": declared(has_too_small_a_default),
     "`user: Any = Connection()`": declared(has_a_sentinel),
-    "`user: Annotated[str, Depends(current_user)]`": declared(has_a_dependency),
+    "`list[Annotated[str, Depends(current_user)]]`": declared(hides_a_dependency),
+    "`connection: Annotated[Connection, Depends(Connection)]`": declared(has_a_connection),
     "`user: Identity`": declared(has_an_identity),
     "`order: Order = {}`": declared(has_a_dict),
     "`user: str = current_user`, a function": declared(has_a_function),

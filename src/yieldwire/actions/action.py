@@ -213,6 +213,11 @@ class Action(Runnable[P, R, T]):
                 f"{self.name}: schedule= is for runs of an action that wait for a worker; declare "
                 "it with @actions.action(queue=...)."
             )
+        if dependencies := self.signature.dependencies:
+            raise InvalidAction(
+                f"{self.name}: schedule= starts runs without a request, in which no host resolves "
+                f"{', '.join(dependencies)}; leave out the dependency or the schedule."
+            )
         if missing := self.input_schema.get("required"):
             raise InvalidAction(
                 f"{self.name}: schedule= starts runs without an input; give a default to: "

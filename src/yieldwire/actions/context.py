@@ -65,6 +65,7 @@ class Context(Injected):
     labels: list[str] = field(default_factory=list)
     running: RunningAttempt | None = field(default=None, repr=False)
     opened: Mapping[Resource[Any], Any] = field(default_factory=dict, repr=False)
+    dependencies: Mapping[str, Json] = field(default_factory=dict, repr=False)
     answer_link: Callable[..., str] = field(default=_no_link, repr=False)
 
     def _needed(self) -> RunningAttempt:

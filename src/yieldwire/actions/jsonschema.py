@@ -1,5 +1,7 @@
 """Types as JSON Schema, matching the wire."""
 
+import re
+
 from pydantic import MISSING
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
@@ -34,3 +36,9 @@ class WireSchema(GenerateJsonSchema):
         """Return the schema of bytes, which are a string."""
         described = super().bytes_schema(schema)
         return {key: value for key, value in described.items() if value != "binary"}
+
+
+def reason_of(exc: Exception) -> str:
+    """Return the first sentence of a Pydantic error."""
+    first = str(exc).partition("\n")[0]
+    return re.split(r"\. (?=[A-Z])", first)[0].rstrip(".") or type(exc).__name__

@@ -1,9 +1,10 @@
 """Detects parameters that callers must not fill in.
 
 Other frameworks inject values into parameters. They find them by a marker (``Depends``,
-``Security``, ``Header``) or by a type (``Request``, ``UploadFile``). Yieldwire does not resolve
-these, so such a parameter would be an ordinary input, and a caller could send the signed-in
-user. It is refused when the action is declared.
+``Security``, ``Header``) or by a type (``Request``, ``UploadFile``). Except for a
+parameter's own ``Depends``, which `yieldwire.actions.dependency` recognizes, Yieldwire does not
+resolve these, so such a parameter would be an ordinary input, and a caller could send the
+signed-in user. It is refused when the action is declared.
 
 A parameter is refused if one of these is in its annotation, in its default, or in a field of a
 model, dataclass, ``TypedDict`` or named tuple in its annotation:
@@ -112,6 +113,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "BodyKwarg": "write a plain parameter, or Annotated[Model, yieldwire.Body()]",
     "Caller": _WHO,
     "Cookie": _PLAIN,
+    "Depends": "write it at the parameter itself, as `user: Annotated[User, Depends(...)]`",
     "File": "take a yieldwire.Upload",
     "Form": "write a plain parameter: forms are read as they are",
     "Header": _PLAIN,

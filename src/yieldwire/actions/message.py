@@ -12,8 +12,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from yieldwire.actions.jsonschema import WireSchema
-from yieldwire.actions.parameter import reason_of
+from yieldwire.actions.jsonschema import WireSchema, reason_of
 from yieldwire.actions.schema import BINARY, ENCODING, field_errors
 from yieldwire.actions.upload import Uploads
 from yieldwire.errors import InvalidAction, Json, ValidationFailed

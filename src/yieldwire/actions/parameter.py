@@ -1,7 +1,6 @@
 """A function's parameters: which are inputs, which are injected, and the model of the input."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, is_dataclass
 from functools import partial
@@ -11,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, PydanticUndefined, from_json
 
-from yieldwire.actions.jsonschema import WireSchema
+from yieldwire.actions.dependency import Dependency, asks_for_dependency
+from yieldwire.actions.jsonschema import WireSchema, reason_of
 from yieldwire.actions.marker import Body, every_part, refusal
 from yieldwire.actions.resource import Resource, mentions_use, resource_of
 from yieldwire.errors import InvalidAction
@@ -41,6 +41,7 @@ class Parameters:
     fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     injected: dict[str, type[Injected]] = field(default_factory=dict)
     resources: dict[str, Resource[Any]] = field(default_factory=dict)
+    dependencies: dict[str, Dependency] = field(default_factory=dict)
     bodies: list[str] = field(default_factory=list)
     emits: object = None
     carries: str | None = None
@@ -64,6 +65,11 @@ class Parameters:
             return
         if (resource := resource_of(hint)) is not None:
             self.resources[name] = resource
+            return
+        if asks_for_dependency(hint, parameter.default):
+            typed = parameter.annotation is not parameter.empty
+            one = parameter.replace(annotation=hint) if typed else parameter
+            self.dependencies[name] = Dependency(self.function, one)
             return
         if any(mentions_use(part) for part in every_part(hint)):
             raise self._refused(
@@ -158,12 +164,6 @@ class Parameters:
         hint = self.fields[name][0]
         if (mistake := _mistake_of_default(model, PREFIX + name, hint, default)) is not None:
             raise self._refused(name, f"has the default {shown(default)}, which {mistake}")
-
-
-def reason_of(exc: Exception) -> str:
-    """Return the first sentence of a Pydantic error."""
-    first = str(exc).partition("\n")[0]
-    return re.split(r"\. (?=[A-Z])", first)[0].rstrip(".") or type(exc).__name__
 
 
 def _describe(model: type[BaseModel]) -> None:

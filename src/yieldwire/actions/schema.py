@@ -14,9 +14,10 @@ from typing import Any, Final, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from yieldwire.actions.dependency import Dependency
 from yieldwire.actions.function import check_function, hints_of, name_of
-from yieldwire.actions.jsonschema import WireSchema
-from yieldwire.actions.parameter import PREFIX, Injected, Parameters, reason_of
+from yieldwire.actions.jsonschema import WireSchema, reason_of
+from yieldwire.actions.parameter import PREFIX, Injected, Parameters
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.shape import Shape, check_result, outputs_of, shape_of
 from yieldwire.errors import ActionError, InvalidAction, Json, ValidationFailed
@@ -101,6 +102,7 @@ class Signature:
     body: str | None
     injected: Mapping[str, type[Injected]]
     resources: Mapping[str, Resource[Any]]
+    dependencies: Mapping[str, Dependency]
     chunk: Output | None
     result: Output
 
@@ -158,6 +160,7 @@ def inspect_action(function: Callable[..., object]) -> Signature:
         body=next(iter(parameters.bodies), None),
         injected=parameters.injected,
         resources=parameters.resources,
+        dependencies=parameters.dependencies,
         chunk=_output(name, "the type of its chunks", chunk) if shape.streams else None,
         result=_output(name, "the type of its result", result),
     )

@@ -30,6 +30,16 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
+class Given(NamedTuple):
+    """What Python code gives a start of an action that has dependencies.
+
+    Only code can give it: what a request brings is JSON.
+    """
+
+    input: object
+    dependencies: Mapping[str, object]
+
+
 Leave = Callable[[str], object]
 """Called with the id of a run that is left before its end."""
 
@@ -339,11 +349,22 @@ def _options_in(
 def input_of(
     action: Runnable[..., Any, Any], args: tuple[Any, ...], named: Mapping[str, Any]
 ) -> object:
-    """Return the input of a call, not validated yet.
+    """Return the input of a call, not validated yet; of an action with dependencies a `Given`.
 
     Raises:
         UsageError: If there are more arguments than inputs.
     """
+    dependencies = action.signature.dependencies
+    if dependencies:
+        values = {name: value for name, value in named.items() if name in dependencies}
+        rest = {name: value for name, value in named.items() if name not in values}
+        return Given(_input_of(action, args, rest), values)
+    return _input_of(action, args, named)
+
+
+def _input_of(
+    action: Runnable[..., Any, Any], args: tuple[Any, ...], named: Mapping[str, Any]
+) -> object:
     if _is_object(args) and not named:
         return args[0]
     names = _inputs_of(action)
@@ -360,5 +381,6 @@ def _is_object(args: tuple[Any, ...]) -> bool:
 
 def _inputs_of(action: Runnable[..., Any, Any]) -> list[str]:
     """Return the names of the parameters that are input, in their order."""
-    injected = {**action.signature.injected, **action.signature.resources}
+    signature = action.signature
+    injected = {**signature.injected, **signature.resources, **signature.dependencies}
     return [name for name in inspect.signature(action.function).parameters if name not in injected]

@@ -89,7 +89,7 @@ class Starts:
             Forbidden: If the caller is not allowed to name it.
             YieldwireError: Any error with which a guard refuses, or that reading the input raises.
         """
-        app, data = self._app, request.data
+        app, data = self._app, request.input
         try:
             ctx = await self._admit(request)
             urls = await self._urls_of(request, ctx)
@@ -155,6 +155,8 @@ class Starts:
             ctx.parent, ctx.depth = request.parent, request.depth
         if guards := self._app.registry.guards_of(action):
             await run_guards(guards, ctx)
+        if action.signature.dependencies:
+            ctx.dependencies = await request.dependencies()
         return ctx
 
     async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:

@@ -18,11 +18,12 @@ from yieldwire.actions.start import Starter
 from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
 from yieldwire.app.working import Depth
+from yieldwire.asgi.host import Identify
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.asgi.routes import ROUTES
 from yieldwire.asgi.safety import Hosts, Networks, Origins, Safety
-from yieldwire.asgi.site import Identify, Site
+from yieldwire.asgi.site import Site
 from yieldwire.asgi.websocket import Sockets
 from yieldwire.clock import CLOCK, Clock, Timing
 from yieldwire.errors import UsageError

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic_core import to_json
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from yieldwire.asgi.pages import PageContent, Pages
 from yieldwire.asgi.pages.error import error_content
@@ -186,6 +186,16 @@ class Exchange:
         for start in range(0, len(body), PIECE_BYTES):
             end = start + PIECE_BYTES
             await self.within_time(self.send_body(body[start:end], more=end < len(body)))
+
+    async def forward(self, messages: Sequence[Message]) -> None:
+        """Send an answer that a host framework has made."""
+        for message in messages:
+            if message["type"] == "http.response.start":
+                self.has_head = True
+                headers = [*message["headers"], *self.extra]
+                await self.send({**message, "headers": headers})
+            else:
+                await self.send(message)
 
     async def answer_json(self, status: int, value: Json, headers: Headers = ()) -> None:
         """Send a JSON value."""

@@ -172,7 +172,7 @@ async def delete_run(site: Site, exchange: Exchange, caller: Caller, run_id: str
 
 async def list_runs(site: Site, exchange: Exchange, caller: Caller) -> None:
     """Answer ``GET {base}/runs``: the caller's own, newest first."""
-    if caller.owner is None and not site.identifies:
+    if caller.owner is None and not site.identifies(exchange):
         raise Unauthorized(
             "This application has no `identify`, so no run has an owner: runs are read by their "
             "ids, and `yieldwire dev` lists them all."

@@ -5,9 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from inspect import isawaitable
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from yieldwire.actions.ratelimit import Window
@@ -16,6 +15,7 @@ from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
 from yieldwire.asgi.disconnect import Disconnected, Disconnects
 from yieldwire.asgi.exchange import LINKED, BrokenOff, Exchange
+from yieldwire.asgi.host import HostAnswer, HostFailure, Identify, host_of
 from yieldwire.asgi.negotiation import Formats
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.presence import Polls
@@ -28,7 +28,6 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Caller, Identity, caller_with
 from yieldwire.runs.reader import Reader
-from yieldwire.setting import function_of
 from yieldwire.stores import Query
 
 T = TypeVar("T")
@@ -36,13 +35,8 @@ T = TypeVar("T")
 TEST_STREAMS: Final = 10
 """Test streams of a process at a time: they are for people who look for a fault."""
 
-Known: TypeAlias = str | Identity | None
 Router: TypeAlias = Callable[[Exchange], Route | None]
 """Returns the route of a request that it takes, from its head alone."""
-Identify: TypeAlias = Annotated[
-    Callable[[HTTPConnection], Known | Awaitable[Known]], function_of("the connection")
-]
-"""Identifies the sender of a request: a name, an `Identity`, ``None`` if anonymous; or raises."""
 
 
 class Site:
@@ -82,7 +76,8 @@ class Site:
         self.formats: Final = Formats()
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
-        self._identify, self._open_streams = identify, dict[str, int]()
+        self.identify: Final = identify
+        self._open_streams = dict[str, int]()
         app.check = self.sign_outs.check
         app.at_opening.append(self._enter)
         app.at_sweep.append(self._maintain)
@@ -97,10 +92,9 @@ class Site:
         if self.app.store.reach == "process":
             workers.tell()
 
-    @property
-    def identifies(self) -> bool:
-        """Whether a caller can be more than anonymous."""
-        return self._identify is not None
+    def identifies(self, exchange: Exchange) -> bool:
+        """Whether the caller can be more than anonymous."""
+        return (host_of(exchange).identify or self.identify) is not None
 
     def hear(self, number: int) -> None:
         """Start to stop, as the signal asks; after a second SIGINT, do not wait for actions."""
@@ -136,6 +130,10 @@ class Site:
             pass
         except BrokenOff:
             raise
+        except HostAnswer as exc:
+            await exchange.forward(exc.messages)
+        except HostFailure as exc:
+            raise exc.__cause__ or exc from None
         except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it
             error = await exchange.answer_error(exc, debug=self.app.debug)
             self.app.watch.request_refused(exchange.method, exchange.path, error)
@@ -155,10 +153,11 @@ class Site:
         address = self.safety.client_address(exchange.incoming)
         if exchange.path.startswith(LINKED) and (share := exchange.share) is not None:
             return caller_with(self.app.signer.read(share), address)
-        if self._identify is None:
+        identify = host_of(exchange).identify or self.identify
+        if identify is None:
             return Caller(address=address)
         asked_at = time.monotonic()
-        known: Any = self._identify(exchange.request)
+        known: Any = identify(exchange.request)
         if isawaitable(known):
             known = await known
         if isinstance(known, Identity):

@@ -11,6 +11,7 @@ from yieldwire.actions.upload import Upload
 from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.forms import coerce
+from yieldwire.asgi.host import resolving
 from yieldwire.asgi.newfile import new_file
 from yieldwire.asgi.site import Site
 from yieldwire.errors import Json, ParseError
@@ -41,6 +42,7 @@ def request_of(
         facts=facts_of(exchange, caller),
         key=key_of(exchange),
         webhook=exchange.headers.get("webhook-url"),
+        resolve=resolving(exchange, action),
     )
     signed = exchange.headers.get("upload-place")
     if signed is not None:

@@ -14,6 +14,7 @@ from yieldwire.actions.action import Action
 from yieldwire.asgi.bodies import read_input, read_whole
 from yieldwire.asgi.exchange import Exchange, Headers
 from yieldwire.asgi.forms import coerce
+from yieldwire.asgi.host import resolving
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import stream_in
@@ -184,6 +185,7 @@ class ForeignCall:
             labels=labels,
             linger=linger,
             detached=detached,
+            resolve=resolving(self._exchange, action),
         )
         return await self._site.app.begin(request)
 

@@ -29,7 +29,7 @@ def drive(work: Work, context: Callable[[], Context], writer: LogWriter) -> Awai
     """
     signature = work.action.signature
     call: Invoke = partial(work.action.function, **work.arguments)
-    if signature.injected or signature.resources:
+    if signature.injected or signature.resources or signature.dependencies:
         call = partial(_inject, work, context())
     running = _DRIVERS[signature.shape](call, writer)
     return running if signature.shape.is_blocking else writer.run(running)
@@ -44,6 +44,8 @@ def _inject(work: Work, ctx: Context, /, **injected: object) -> Any:  # noqa: AN
     extra = {name: kinds[kind] for name, kind in signature.injected.items()}
     for name, resource in signature.resources.items():
         extra[name] = value_of(resource, ctx.opened)
+    for name, dependency in signature.dependencies.items():
+        extra[name] = dependency.read(ctx.dependencies)
     return work.action.function(**work.arguments, **extra)
 
 

@@ -124,7 +124,9 @@ class Inputs:
             if uploads is not None:
                 uploads.close()
             raise
-        context = {"state": state, "request": ctx.request}
+        context: dict[str, Any] = {"state": state, "request": ctx.request}
+        if ctx.dependencies:
+            context["dependencies"] = ctx.dependencies
         if record.parent is not None:
             context |= {"parent": record.parent, "depth": ctx.depth}
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)

@@ -14,8 +14,9 @@ from pydantic_core import from_json, to_json
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.schema import Arguments
+from yieldwire.actions.start import Given
 from yieldwire.actions.upload import Upload
-from yieldwire.errors import ParseError, UsageError
+from yieldwire.errors import Json, ParseError, UsageError
 from yieldwire.log.run import SHARED, RunRecord, distinct_labels
 from yieldwire.runs.access import Caller
 from yieldwire.runs.blocking import carry_out
@@ -47,6 +48,8 @@ class StartRequest:
         labels: Put on the run, in addition to those of its action.
         parent: The id of the run whose action starts this one.
         depth: How many such runs are above this one.
+        resolve: Returns the values of the action's dependencies for the request, if it comes from
+            one; Python code gives them with the input.
     """
 
     action: Action[..., Any, Any]
@@ -64,6 +67,34 @@ class StartRequest:
     labels: Sequence[str] = ()
     parent: str | None = None
     depth: int = 0
+    resolve: Callable[[], Awaitable[Mapping[str, object]]] | None = None
+
+    @property
+    def input(self) -> object:
+        """The input, without the values of dependencies."""
+        return self.data.input if isinstance(self.data, Given) else self.data
+
+    async def dependencies(self) -> dict[str, Json]:
+        """Return the values of the action's dependencies, as they are kept with the run.
+
+        Raises:
+            UsageError: If one is missing, or cannot be kept.
+            Exception: Any error with which a dependency refuses.
+        """
+        values: Mapping[str, object] = {}
+        if self.resolve is not None:
+            values = await self.resolve()
+        elif isinstance(self.data, Given):
+            values = self.data.dependencies
+        kept = dict[str, Json]()
+        for name, dependency in self.action.signature.dependencies.items():
+            if name not in values:
+                raise UsageError(
+                    f"{self.action.name}: {name!r} is a dependency, which is resolved from a "
+                    f"request; give its value, as start({self.action.name}, {name}=...)."
+                )
+            kept[name] = dependency.kept(values[name])
+        return kept
 
 
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -85,7 +116,7 @@ def record_of(
         quota_key=SHARED + action.name if options.shared else ctx.quota_key,
         owner=None if options.shared else ctx.owner,
         input=dumped,
-        context=to_json({"state": ctx.state, "request": ctx.request.to_dict()}),
+        context=to_json(_facts_of(ctx)),
         labels=_labels_of(action, ctx),
         linger=options.linger,
         detached=detached,
@@ -97,6 +128,11 @@ def record_of(
         priority=options.priority,
     )
     return run if ctx.parent is None else _child_of(run, ctx)
+
+
+def _facts_of(ctx: Context) -> dict[str, Json]:
+    facts: dict[str, Json] = {"state": ctx.state, "request": ctx.request.to_dict()}
+    return {**facts, "dependencies": dict(ctx.dependencies)} if ctx.dependencies else facts
 
 
 def _child_of(run: RunRecord, ctx: Context) -> RunRecord:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from yieldwire.app.opening import Opening
 from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.host import HostAnswer
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.websocket.handshake import Handshake, check, refusing, stranger
 from yieldwire.asgi.websocket.socket import Socket
@@ -49,7 +50,9 @@ class Sockets:
             caller = await check(self._site, exchange)
             slot = self._site.slot(caller or stranger(self._site, exchange))
         except Exception as exc:  # noqa: BLE001 - answered, as a request's is
-            if handshake.can_answer:
+            if handshake.can_answer and isinstance(exc, HostAnswer):
+                await exchange.forward(exc.messages)
+            elif handshake.can_answer:
                 error = await exchange.answer_error(exc, debug=self._site.app.debug)
                 self._site.app.watch.request_refused("GET", exchange.path, error)
             else:

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from starlette.types import Message, Scope, Send
 
 from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.host import HostAnswer
 from yieldwire.asgi.safety import Incoming, Raw, by_name
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.websocket.message import VALUE, Asked
@@ -114,6 +115,10 @@ async def check(site: Site, exchange: Exchange) -> Caller | None:
         return await site.caller(exchange)
     except Unauthorized:
         return None
+    except HostAnswer as exc:
+        if exc.is_unauthorized:
+            return None
+        raise
 
 
 def _changing(incoming: Incoming) -> Incoming:
