@@ -95,7 +95,7 @@ bench-full:  ## The same with every framework and longer windows
 generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes, the table of clients
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra links --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
-	$(LOCK) --extra cli --extra server --extra redis --extra postgres --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(LOCK) --extra cli --extra server --extra redis --extra postgres --extra openai --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(subst pyproject.toml,$(PEERS)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS)/python/requirements.txt
 	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS)/node
 	$(BIN)/python typescript/scripts/status.py

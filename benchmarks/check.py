@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from benchmarks.answer import signed
 from benchmarks.environment import Environment, prepare
 from benchmarks.load import loaded, loading
 from benchmarks.machine import BenchmarkError
@@ -109,7 +110,7 @@ def _expect(stream: Stream, count: int, *, ends: bool = True) -> None:
 def _hot(server: Server) -> None:
     for count in (SOME, 1, 10):
         if server.peer.socket is not None:
-            _count(server, "hot", count)
+            _count(server, asked(server, "hot", count=count), count)
             continue
         _expect(Stream(server, "hot", count), count)
 
@@ -119,7 +120,8 @@ def _paced(server: Server) -> None:
     if server.peer.socket is None:
         _expect(Stream(server, "paced", PACED), PACED)
     else:
-        _count(server, "paced", PACED)
+        request = asked(server, "paced", count=PACED, intervalMs=INTERVAL_MS)
+        _count(server, request, PACED)
     least = 0.9 * PACED * INTERVAL_MS / 1000  # timers are allowed to round
     if time.monotonic() - begun < least:
         raise BenchmarkError(f"It took less than {least:g} s.")
@@ -144,9 +146,8 @@ def _start_feed(server: Server) -> None:
         raise BenchmarkError(f"Its start was answered with {status}.")
 
 
-def _count(server: Server, route: str, count: int) -> None:
-    """Count what the load client gets over two sockets; it compares the events' numbers itself."""
-    request = asked(server, route, count=count, intervalMs=INTERVAL_MS)
+def _count(server: Server, request: Request, count: int) -> None:
+    """Count what the load client gets; over a socket it compares the events' numbers itself."""
     streams = 2 * server.peer.socket.runs if server.peer.socket else 2
     figures = loaded(server.port, request, connections=streams, timeout=STREAM_SECONDS)
     if (figures.responses, figures.events) != (streams, streams * count):
@@ -185,6 +186,18 @@ def _worked(server: Server) -> None:
         raise BenchmarkError(f"The events come as {numbers}.")
 
 
+def _answer(server: Server, route: str = "answer") -> None:
+    values = {"count": PACED, "intervalMs": INTERVAL_MS}
+    status, _ = asked(server, route, **values).send(server.port)
+    if status != http.client.UNAUTHORIZED:
+        raise BenchmarkError(f"Somebody who has not signed in is answered with {status}.")
+    _count(server, signed(server, route, **values), PACED)
+
+
+def _chat(server: Server) -> None:
+    _answer(server, "chat")
+
+
 CHECKS: Final[dict[str, Callable[[Server], None]]] = {
     "A": _hot,
     "C": _paced,
@@ -193,6 +206,8 @@ CHECKS: Final[dict[str, Callable[[Server], None]]] = {
     "F": _endless,
     "G": _spin,
     "J": _worked,
+    "L": _answer,
+    "M": _chat,
 }
 
 

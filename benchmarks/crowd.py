@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 from benchmarks.database import Counts
-from benchmarks.load import Load, loaded, loading
+from benchmarks.load import STAMP, Load, loaded, loading
 from benchmarks.machine import BenchmarkError, allow_files
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
@@ -46,7 +46,7 @@ def paced(server: Server, plan: Plan) -> Values:
 
 def _paced(server: Server, seconds: float, streams: int) -> Values:
     request = asked(server, "paced", count=_enough(seconds), intervalMs=INTERVAL_MS)
-    with loading(server.port, request, connections=streams, ramp=500, stamp=True) as load:
+    with loading(server.port, request, connections=streams, ramp=500, stamp=STAMP) as load:
         load.wait_open(OPENING)
         return _window(server, load, seconds, streams)
 
@@ -103,7 +103,7 @@ def ticker(server: Server, plan: Plan) -> Values:
 
 def _shared(server: Server, route: str, seconds: float, streams: int) -> Values:
     request = asked(server, route, count=_enough(seconds), intervalMs=INTERVAL_MS)
-    with loading(server.port, request, connections=streams, ramp=500, stamp=True) as load:
+    with loading(server.port, request, connections=streams, ramp=500, stamp=STAMP) as load:
         load.wait_open(OPENING)
         return _window(server, load, seconds, streams)
 

@@ -22,7 +22,8 @@ PATIENCE: Final = 600
 class Environment:
     """Where a server's command is started, what it is, and the versions that it runs on.
 
-    ``also`` are the commands of further processes, and ``database`` starts what they share.
+    ``also`` are the commands of further processes, ``database`` starts what they share, and
+    ``model`` the model server that they call.
     """
 
     command: tuple[str, ...]
@@ -30,6 +31,7 @@ class Environment:
     versions: tuple[str, ...]
     also: tuple[tuple[str, ...], ...] = ()
     database: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
 
 
 def prepare(peer: Peer) -> Environment:
@@ -49,7 +51,8 @@ def _python(peer: Peer) -> Environment:
         directory=directory,
         versions=tuple(_python_version(programs, name) for name in peer.versions),
         also=tuple(_placed(programs, command) for command in peer.also),
-        database=_database(peer.database) if peer.database else (),
+        database=_beside("database_server", peer.database) if peer.database else (),
+        model=_beside("model_server") if peer.model else (),
     )
 
 
@@ -57,9 +60,10 @@ def _placed(programs: Path, command: Sequence[str]) -> tuple[str, ...]:
     return str(programs / command[0]), *command[1:]
 
 
-def _database(name: str) -> tuple[str, ...]:
+def _beside(module: str, *words: str) -> tuple[str, ...]:
+    """Return the command of a process next to a server."""
     python = str(_installed(ROOT / "requirements" / "bench.txt") / "python")
-    return python, "-m", "benchmarks.database_server", name
+    return python, "-m", f"benchmarks.{module}", *words
 
 
 def _installed(lock: Path) -> Path:
@@ -106,7 +110,8 @@ def _node(peer: Peer) -> Environment:
     versions = tuple(
         f"{name} {_node_version(home / 'node_modules' / name)}" for name in peer.versions
     )
-    return Environment(command=peer.command, directory=home, versions=versions)
+    model = _beside("model_server") if peer.model else ()
+    return Environment(command=peer.command, directory=home, versions=versions, model=model)
 
 
 def _node_version(home: Path) -> str:

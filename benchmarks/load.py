@@ -16,6 +16,8 @@ from benchmarks.environment import compiled
 from benchmarks.machine import ROOT, BenchmarkError, pinned
 from benchmarks.request import Request
 
+STAMP: Final = '"ns":'
+"""What the time of its making stands behind in an event."""
 SOURCE: Final = ROOT / "benchmarks" / "loadclient"
 
 

@@ -20,6 +20,8 @@ REQUESTS: Final = {
     "spin": "POST /spin {}",
     "worked": 'POST /worked {"count":{count},"intervalMs":{intervalMs}}',
     "ticker": "GET /ticker",
+    "answer": 'POST /answer {"count":{count},"intervalMs":{intervalMs}}',
+    "chat": 'POST /chat {"count":{count}}',
 }
 """What every server answers, unless its entry says otherwise."""
 
@@ -49,7 +51,8 @@ class Peer:
 
     ``framework`` is false where there is none: it is not held against Yieldwire as one.
     ``socket`` is how its streams are asked for, if that is over a WebSocket.
-    ``database`` is started before it, and ``also`` are further processes that belong to it.
+    ``database`` and a ``model`` server are started before it, and ``also`` are further processes
+    that belong to it.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Peer:
     env: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
     database: Literal["", "valkey", "postgres"] = ""
+    model: bool = False
     socket: Socket | None = None
     also: tuple[tuple[str, ...], ...] = ()
 

@@ -26,6 +26,9 @@ class Plan:
     stamps: int = 300
     idle: float = 16.0
     idle_streams: int = 10_000
+    answers: int = 200
+    chats: int = 100
+    answered: float = 6.0
 
 
 DEFAULT: Final = Plan()
@@ -47,6 +50,9 @@ QUICK: Final = replace(
     stamps=100,
     idle=2.0,
     idle_streams=1000,
+    answers=50,
+    chats=20,
+    answered=3.0,
 )
 FULL: Final = replace(
     DEFAULT,
@@ -60,4 +66,5 @@ FULL: Final = replace(
     replay=2.0,
     stalled=20.0,
     spin=3.0,
+    answered=12.0,
 )

@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.machine import BenchmarkError
@@ -21,6 +21,7 @@ class Request:
     method: str
     path: str
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     socket: Socket | None = None
 
     @classmethod
@@ -32,11 +33,12 @@ class Request:
     def raw(self, port: int) -> bytes:
         """Return the bytes that go over the wire first."""
         if self.socket is not None:
-            return self.socket.handshake(port, self._parts())
+            return self.socket.handshake(port, self._parts(), self.headers)
         head = [
             f"{self.method} {self.path} HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
             f"Accept: {ACCEPT}",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
         ]
         if self.method == "POST":
             head += ["Content-Type: application/json", f"Content-Length: {len(self.body)}"]
@@ -60,7 +62,7 @@ class Request:
             OSError: If there is no answer.
         """
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-        known = {"Accept": "application/json, */*", **(headers or {})}
+        known = {"Accept": "application/json, */*", **self.headers, **(headers or {})}
         if self.method == "POST":
             known["Content-Type"] = "application/json"
         try:

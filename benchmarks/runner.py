@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import burden, crowd, scene
+from benchmarks import answer, burden, crowd, scene
 from benchmarks.environment import Environment, prepare
 from benchmarks.machine import BUILD, BenchmarkError, describe
 from benchmarks.measurement import Measurement, Results
@@ -29,6 +29,8 @@ SCENES: Final[Mapping[str, Scene]] = {
     "I": crowd.idle,
     "J": crowd.worked,
     "K": crowd.ticker,
+    "L": answer.answered,
+    "M": answer.proxied,
 }
 ONCE: Final = "FGHI"
 """Scenes whose figures say what happens rather than how fast: one round is enough."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from benchmarks.load import loaded
+from benchmarks.load import STAMP, loaded
 from benchmarks.machine import BenchmarkError
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
@@ -96,7 +96,7 @@ def stamped(server: Server, plan: Plan) -> Values:
     for name, path in (("first", "/stamped"), ("later", "/stamped_later")):
         request = Request(method="POST", path=path, body="{}")
         figures = loaded(
-            server.port, request, repeat=True, responses=plan.stamps, pause=5, stamp=True
+            server.port, request, repeat=True, responses=plan.stamps, pause=5, stamp=STAMP
         )
         if figures.stamp["count"] != plan.stamps:
             raise BenchmarkError(f"{figures.stamp['count']:.0f} of {plan.stamps} events came.")

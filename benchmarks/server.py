@@ -13,12 +13,15 @@ from typing import Final
 from benchmarks.database import Database, sharing
 from benchmarks.environment import Environment
 from benchmarks.machine import BUILD, ROOT, BenchmarkError, pinned
+from benchmarks.model import modelling
 from benchmarks.peer import Peer
 from benchmarks.process import cpu_of, memory_of, tree
 from benchmarks.request import Request
 from benchmarks.websocket import filled
 
 START_SECONDS: Final = 30.0
+SECRET: Final = "benchmark"  # noqa: S105 - of servers on this machine only
+"""What sessions are signed with, where a server asks for one."""
 
 
 class Server:
@@ -74,7 +77,9 @@ def running(peer: Peer, environment: Environment) -> Generator[Server]:
         old.unlink()
     with ExitStack() as stack:
         database = stack.enter_context(sharing(environment)) if environment.database else None
+        model = stack.enter_context(modelling(environment.model)) if environment.model else ""
         values = {"port": port, "work": work, "database": database.url if database else ""}
+        values |= {"model": model, "secret": SECRET}
         processes = [
             stack.enter_context(_started(command, peer, environment, values))
             for command in (environment.command, *environment.also)

@@ -7,9 +7,6 @@ from typing import Final
 from benchmarks.measurement import Results, ratio
 from benchmarks.peer import Peer
 
-REFERENCE: Final = "ours"
-"""The server that ratios are held against."""
-
 
 def number(value: float) -> str:
     """Return a figure with three digits that count."""
@@ -45,6 +42,7 @@ class Sheet:
         by: The figure that its rows are sorted by, and its ratio is made of.
         is_cost: Whether less of it is better.
         has_ratio: Whether a ratio is shown.
+        reference: The server that ratios are held against.
     """
 
     title: str
@@ -52,6 +50,7 @@ class Sheet:
     by: str
     is_cost: bool = True
     has_ratio: bool = True
+    reference: str = "ours"
 
 
 _CPU: Final = Column("CPU µs an event", "cpu_us")
@@ -63,6 +62,18 @@ _AT_THE_DATABASE: Final = [
     Column("the database's CPU µs", "database_cpu_us"),
     Column("its operations", "database_operations"),
     Column("its bytes", "database_bytes"),
+]
+
+_ANSWERS: Final = [
+    Column("at a time", "streams"),
+    Column("a second", "answers_per_s"),
+    Column("CPU ms an answer", "cpu_ms"),
+    Column("of the core", "cpu_share", percent),
+    Column("of the pace", "kept_up", percent),
+    Column("age of a token ms, p50", "age_p50_ms"),
+    Column("p99", "age_p99_ms"),
+    Column("first token ms, p50 / p99", "ttfe_p50_ms"),
+    Column("KB an answer", "kb_per_stream"),
 ]
 
 SHEETS: Final[Mapping[str, Sheet]] = {
@@ -186,6 +197,18 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="cpu_us",
         has_ratio=False,
     ),
+    "L": Sheet(
+        title="Answers of 40 tokens in 2 seconds, after sign-in, kept in SQLite",
+        columns=_ANSWERS,
+        by="cpu_ms",
+        reference="ours-chat",
+    ),
+    "M": Sheet(
+        title="The same, passed on from a model server by OpenAI's client",
+        columns=_ANSWERS,
+        by="cpu_ms",
+        reference="ours-chat",
+    ),
 }
 
 
@@ -242,7 +265,7 @@ def against(letter: str, results: Results, name: str) -> float | None:
     """Return how many times better Yieldwire is than another server in a scene."""
     sheet = SHEETS[letter]
     theirs = results.value(name, letter, sheet.by)
-    own = results.value(REFERENCE, letter, sheet.by)
+    own = results.value(sheet.reference, letter, sheet.by)
     return ratio(theirs, own) if sheet.is_cost else ratio(own, theirs)
 
 

@@ -55,7 +55,7 @@ class Socket:
     grants: str = ""
     numbered: bool = True
 
-    def handshake(self, port: int, request: Mapping[str, str]) -> bytes:
+    def handshake(self, port: int, request: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
         """Return the request that opens a socket."""
         head = [
             f"GET {filled(self.path, request)} HTTP/1.1",
@@ -64,6 +64,7 @@ class Socket:
             "Connection: Upgrade",
             f"Sec-WebSocket-Key: {KEY}",
             "Sec-WebSocket-Version: 13",
+            *(f"{name}: {value}" for name, value in headers.items()),
             *([f"Sec-WebSocket-Protocol: {self.protocol}"] if self.protocol else []),
         ]
         return ("\r\n".join(head) + "\r\n\r\n").encode()

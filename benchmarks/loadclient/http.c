@@ -27,8 +27,9 @@ size_t on_head_bytes(struct conn *c, const char *bytes, size_t size, void (*on_h
 }
 
 void on_stamp(const char *event, size_t size) {
-    const char *at = memmem(event, size, "\"ns\":", 5);
-    if (at != NULL) sample(&stamped, now - strtoll(at + 5, NULL, 10));
+    size_t length = strlen(opt.stamp);
+    const char *at = memmem(event, size, opt.stamp, length);
+    if (at != NULL) sample(&stamped, now - strtoll(at + length, NULL, 10));
 }
 
 static void on_line(struct conn *c, const char *line, size_t size) {
@@ -44,7 +45,7 @@ static void on_line(struct conn *c, const char *line, size_t size) {
         h->has_data = true;
         if (!h->has_match && memmem(line + 5, size - 5, opt.match, opt.match_size)) {
             h->has_match = true;
-            if (opt.stamp) on_stamp(line, size);
+            if (*opt.stamp) on_stamp(line, size);
         }
     }
 }

@@ -75,8 +75,8 @@ struct options {
     int port, connections, runs, pause_ms, ramp_ms;
     double seconds, timeout;
     uint64_t responses, stall;
-    bool repeat, stamp, websocket, numbered;
-    const char *match, *header;
+    bool repeat, websocket, numbered;
+    const char *match, *stamp, *header;
     char *request;
     size_t request_size, match_size;
     /* What is said over a WebSocket. */

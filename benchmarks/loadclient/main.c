@@ -18,7 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-struct options opt = {.connections = 1, .runs = 1, .timeout = 60, .match = "token ", .header = "",
+struct options opt = {.connections = 1, .runs = 1, .timeout = 60, .match = "token ", .stamp = "", .header = "",
                       .joins = "", .joined = "", .asks = "", .lead = "", .opened = "", .ended = "",
                       .failed = "", .ping = "", .pong = "", .grants = "", .credit = 262144};
 
@@ -273,7 +273,7 @@ static void read_request(const char *path) {
 static const struct option OPTIONS[] = {
     {"port", 1, 0, 'p'},    {"connections", 1, 0, 'c'}, {"request", 1, 0, 'r'}, {"repeat", 0, 0, 'R'},
     {"seconds", 1, 0, 's'}, {"responses", 1, 0, 'n'},   {"pause", 1, 0, 'P'},   {"ramp", 1, 0, 'a'},
-    {"stall", 1, 0, 'l'},   {"stamp", 0, 0, 'm'},       {"match", 1, 0, 'M'},   {"header", 1, 0, 'h'},
+    {"stall", 1, 0, 'l'},   {"stamp", 1, 0, 'm'},       {"match", 1, 0, 'M'},   {"header", 1, 0, 'h'},
     {"timeout", 1, 0, 't'}, {"websocket", 0, 0, 'w'},   {"runs", 1, 0, 'u'},    {"joins", 1, 0, 'j'},
     {"joined", 1, 0, 'J'},  {"asks", 1, 0, 'A'},        {"lead", 1, 0, 'L'},    {"opened", 1, 0, 'o'},
     {"ended", 1, 0, 'e'},   {"failed", 1, 0, 'f'},      {"ping", 1, 0, 'i'},    {"pong", 1, 0, 'I'},
@@ -289,7 +289,7 @@ static const char USAGE[] =
     "  --ramp MS        spread the first requests over so long\n"
     "  --stall N        stop reading a response after N events; over HTTP\n"
     "  --match TEXT     what makes a frame an event (\"token \")\n"
-    "  --stamp          measure the age of the CLOCK_MONOTONIC \"ns\" in each event\n"
+    "  --stamp TEXT     measure the age of each event, whose CLOCK_MONOTONIC ns follow this\n"
     "  --header NAME    report this header of the first response that has it; over HTTP\n"
     "  --timeout S      end in any case after S seconds (60)\n"
     "Over a WebSocket, whose handshake is the request:\n"
@@ -319,7 +319,7 @@ int main(int count, char **words) {
         case 'P': opt.pause_ms = atoi(optarg); break;
         case 'a': opt.ramp_ms = atoi(optarg); break;
         case 'l': opt.stall = strtoull(optarg, NULL, 10); break;
-        case 'm': opt.stamp = true; break;
+        case 'm': opt.stamp = optarg; break;
         case 'M': opt.match = optarg; break;
         case 'h': opt.header = optarg; break;
         case 't': opt.timeout = atof(optarg); break;

@@ -125,7 +125,7 @@ static void on_numbered(struct conn *c, struct stream *s, const char *at, const 
         return;
     }
     s->number = number + 1;
-    if (opt.stamp) on_stamp(line, size);
+    if (*opt.stamp) on_stamp(line, size);
     on_event(s);
 }
 
