@@ -21,12 +21,15 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://127.0.0.1:{target};
-            {more}
-        }}
+    {site}
+}}
+"""
+SITE: Final = """
+server {{
+    listen 127.0.0.1:{port};
+    location / {{
+        proxy_pass http://127.0.0.1:{target};
+        {more}
     }}
 }}
 """
@@ -34,19 +37,21 @@ _POLL_SECONDS: Final = 0.02
 
 
 class Nginx:
-    """Passes requests on to a port of this machine; ``more`` is added to where it does."""
+    """Passes requests on to a port of this machine; ``more`` is added to where it does.
 
-    def __init__(self, target: int, folder: Path, more: str = "") -> None:
+    ``site`` is the text of the whole server instead, with the port to listen on as ``PORT``.
+    """
+
+    def __init__(self, target: int, folder: Path, more: str = "", *, site: str = "") -> None:
         self._file = folder / "nginx.conf"
         with socket.create_server(("127.0.0.1", 0)) as place:
             self.port: Final[int] = place.getsockname()[1]
         self.url: Final = f"http://127.0.0.1:{self.port}/"
+        own = site.replace("PORT", str(self.port))
         self._file.write_text(
             CONFIGURATION.format(
                 folder=folder,
-                port=self.port,
-                target=target,
-                more=more,
+                site=own or SITE.format(port=self.port, target=target, more=more),
                 user="user root;" if os.geteuid() == 0 else "",  # the folder is its starter's own
             ),
             "utf-8",

@@ -25,7 +25,7 @@ from yieldwire.asgi.websocket.socket import MAX_MESSAGE_BYTES
 
 T = TypeVar("T")
 Http = Literal["auto", "h11", "httptools"]
-WebSockets = Literal["auto", "websockets-sansio", "wsproto"]
+WebSockets = Literal["auto", "none", "websockets-sansio", "wsproto"]
 Loop = Literal["auto", "asyncio", "uvloop"]
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -65,7 +65,7 @@ def listen() -> socket.socket:
 class ThreadServer:
     """An application served by a thread with an event loop of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         app: ASGIApp,
         *,
@@ -74,9 +74,11 @@ class ThreadServer:
         loop: Loop = "auto",
         ws: WebSockets = "auto",
         compresses: bool = False,
+        sends_date: bool = True,
     ) -> None:
         self._actions = app if isinstance(app, Actions) else actions
         self._config = config_of(app, http, loop, ws, compresses=compresses)
+        self._config.date_header = sends_date
         self._server = uvicorn.Server(self._config)
         self._socket = listen()
         self._runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())

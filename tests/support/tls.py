@@ -30,12 +30,12 @@ class Authority:
         self._own: Final = self._certificate("authority", "basicConstraints=critical,CA:TRUE")
         self.file: Final = self._own.file
 
-    def signed(self, address: str) -> Certificate:
+    def signed(self, address: str, *, days: int = 2) -> Certificate:
         """Return a new certificate for an IP address, as a server and as a client."""
         signing = ("-CA", str(self._own.file), "-CAkey", str(self._own.key))
-        return self._certificate(address, f"subjectAltName=IP:{address}", *signing)
+        return self._certificate(address, f"subjectAltName=IP:{address}", *signing, days=days)
 
-    def _certificate(self, name: str, extension: str, *signing: str) -> Certificate:
+    def _certificate(self, name: str, extension: str, *signing: str, days: int = 2) -> Certificate:
         made = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         new = [
             "req",
@@ -46,7 +46,7 @@ class Authority:
             "ec_paramgen_curve:P-256",
             "-nodes",
             "-days",
-            "2",
+            str(days),
         ]
         files = ("-out", str(made.file), "-keyout", str(made.key))
         said = ("-subj", f"/CN={name}", "-addext", extension)

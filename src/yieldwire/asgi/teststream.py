@@ -1,7 +1,8 @@
 """A stream without a run, by which a client measures the way to this server.
 
 It has the headers of every event stream and frames of a few bytes, so what a proxy does to it, the
-proxy does to the streams of runs. A run would need an action that the application may not have.
+proxy does to the streams of runs. A run would need an action, and not every application has one for
+this.
 """
 
 import asyncio

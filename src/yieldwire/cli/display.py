@@ -307,6 +307,12 @@ class _PlainBar:
         pass
 
 
+def show_marked(mark: str, style: str, text: str) -> None:
+    """Write a line to stdout that begins with a mark, which has a colour in a terminal."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(Text.assemble((mark, style), text))
+
+
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to stdout; without a terminal, tab-separated lines."""
     if not sys.stdout.isatty():

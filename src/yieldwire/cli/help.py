@@ -134,6 +134,16 @@ CODES_OF_MESSAGES: Final = _rows(
     },
 )
 
+CODES_OF_DOCTOR: Final = _rows(
+    "Exit codes",
+    {
+        "0": "there is no problem; there can be warnings",
+        "1": "there is a problem",
+        "2": "the command line is wrong",
+        "4": "the server cannot be reached, or is not a Yieldwire application",
+    },
+)
+
 USE_OF_TYPES: Final = """
 
 \b

@@ -1,5 +1,6 @@
 """The required interface of an HTTP client: httpx2's, or httpx's, which has the same methods."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
@@ -97,6 +98,33 @@ def single_http(purpose: str) -> Callable[[], Http]:
     trusted = httpx2.create_ssl_context(trust_env=False)
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
     return partial(httpx2.AsyncClient, limits=limits, trust_env=False, verify=trusted)
+
+
+def trusted_certificates() -> ssl.SSLContext:
+    """Return what checks the certificates of servers, as every HTTP client here does.
+
+    Raises:
+        MissingDependency: If httpx2 is not installed.
+    """
+    try:
+        import httpx2  # noqa: PLC0415 - not needed with your own HTTP client
+    except ImportError as exc:
+        raise MissingDependency("httpx2", "client", "The client") from exc
+    return httpx2.create_ssl_context()
+
+
+def direct_http() -> Http:
+    """Return an HTTP client that keeps connections, and uses no proxy of this machine.
+
+    Raises:
+        MissingDependency: If httpx2 is not installed.
+    """
+    trusted = trusted_certificates()
+    import httpx2  # noqa: PLC0415 - as above
+
+    return httpx2.AsyncClient(
+        limits=httpx2.Limits(max_connections=None), trust_env=False, verify=trusted
+    )
 
 
 def was_sent(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from yieldwire.cli.command import reading
 from yieldwire.cli.command import answering
 from yieldwire.cli.command import delivering
 from yieldwire.cli.command import migrating
+from yieldwire.cli.command import examining
 from yieldwire.cli.command.program import cli
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "calling",
     "cli",
     "delivering",
+    "examining",
     "migrating",
     "reading",
     "runs",
