@@ -37,6 +37,13 @@ async def hot(count: int) -> AsyncIterator[dict[str, str]]:
         yield {"text": f"token {i} "}
 
 
+@actions.action(retention=2.0)
+async def brief(count: int) -> AsyncIterator[dict[str, str]]:
+    """Do the same in runs that are soon forgotten (scene N)."""
+    for i in range(count):
+        yield {"text": f"token {i} "}
+
+
 @actions.action
 async def hot_model(count: int) -> AsyncIterator[Token]:
     """Yield Pydantic models."""

@@ -29,6 +29,7 @@ class Plan:
     answers: int = 200
     chats: int = 100
     answered: float = 6.0
+    soak: float = 20.0
 
 
 DEFAULT: Final = Plan()
@@ -53,6 +54,7 @@ QUICK: Final = replace(
     answers=50,
     chats=20,
     answered=3.0,
+    soak=6.0,
 )
 FULL: Final = replace(
     DEFAULT,
@@ -67,4 +69,5 @@ FULL: Final = replace(
     stalled=20.0,
     spin=3.0,
     answered=12.0,
+    soak=120.0,
 )

@@ -35,6 +35,13 @@ def cpu_of(pid: int) -> float:
         return 0.0
 
 
+def descriptors_of(pid: int) -> int:
+    """Return how many files and sockets are open."""
+    with suppress(OSError):
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    return 0
+
+
 def memory_of(pid: int) -> int:
     """Return the bytes that are resident."""
     with suppress(OSError):

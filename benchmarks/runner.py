@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import answer, burden, crowd, scene
+from benchmarks import answer, burden, crowd, scene, soak
 from benchmarks.environment import Environment, prepare
 from benchmarks.machine import BUILD, BenchmarkError, describe
 from benchmarks.measurement import Measurement, Results
@@ -31,8 +31,9 @@ SCENES: Final[Mapping[str, Scene]] = {
     "K": crowd.ticker,
     "L": answer.answered,
     "M": answer.proxied,
+    "N": soak.soaked,
 }
-ONCE: Final = "FGHI"
+ONCE: Final = "FGHIN"
 """Scenes whose figures say what happens rather than how fast: one round is enough."""
 
 
@@ -86,7 +87,8 @@ class Runner:
             return Measurement(peer=peer.name, scene=letter, round=number, error=error)
         started = False
         try:
-            with running(peer, self.environments[peer.name]) as server:
+            environment = self.environments[peer.name]
+            with running(peer, environment, notes_pauses=letter == "N") as server:
                 started = True
                 values = SCENES[letter](server, self._plan)
         except (BenchmarkError, OSError, LookupError, ValueError, ArithmeticError) as exc:

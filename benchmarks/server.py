@@ -15,7 +15,7 @@ from benchmarks.environment import Environment
 from benchmarks.machine import BUILD, ROOT, BenchmarkError, pinned
 from benchmarks.model import modelling
 from benchmarks.peer import Peer
-from benchmarks.process import cpu_of, memory_of, tree
+from benchmarks.process import cpu_of, descriptors_of, memory_of, tree
 from benchmarks.request import Request
 from benchmarks.websocket import filled
 
@@ -37,6 +37,7 @@ class Server:
     ) -> None:
         self.peer, self.environment, self.port = peer, environment, port
         self.database = database
+        self._pauses = _pauses_of(peer)
         self._processes = processes
 
     @property
@@ -59,13 +60,27 @@ class Server:
         """Return the bytes of memory that are resident, with its children's."""
         return float(sum(map(memory_of, self._tree())))
 
+    def descriptors(self) -> int:
+        """Return how many files and sockets are open, with its children's."""
+        return sum(map(descriptors_of, self._tree()))
+
+    def pauses(self) -> list[float]:
+        """Return the milliseconds of each garbage collection, if it was started to note them."""
+        if not self._pauses.exists():
+            return []
+        return [int(line) / 1e6 for line in self._pauses.read_text("ascii").split()]
+
     def _tree(self) -> list[int]:
         return [pid for process in self._processes for pid in tree(process.pid)]
 
 
 @contextmanager
-def running(peer: Peer, environment: Environment) -> Generator[Server]:
+def running(
+    peer: Peer, environment: Environment, *, notes_pauses: bool = False
+) -> Generator[Server]:
     """Start a server on a free port, wait until it is healthy, and end it afterwards.
+
+    With ``notes_pauses`` it notes how long its garbage collections take.
 
     Raises:
         BenchmarkError: If it does not start.
@@ -80,8 +95,9 @@ def running(peer: Peer, environment: Environment) -> Generator[Server]:
         model = stack.enter_context(modelling(environment.model)) if environment.model else ""
         values = {"port": port, "work": work, "database": database.url if database else ""}
         values |= {"model": model, "secret": SECRET}
+        noting = _noting(peer) if notes_pauses else {}
         processes = [
-            stack.enter_context(_started(command, peer, environment, values))
+            stack.enter_context(_started(command, environment, peer, values, noting))
             for command in (environment.command, *environment.also)
         ]
         _wait_until_healthy(peer, port, processes)
@@ -90,9 +106,13 @@ def running(peer: Peer, environment: Environment) -> Generator[Server]:
 
 @contextmanager
 def _started(
-    command: Sequence[str], peer: Peer, environment: Environment, values: Mapping[str, object]
+    command: Sequence[str],
+    environment: Environment,
+    peer: Peer,
+    values: Mapping[str, object],
+    noting: Mapping[str, str],
 ) -> "Generator[subprocess.Popen[bytes]]":
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NODE_ENV": "production"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NODE_ENV": "production", **noting}
     env |= {name: filled(value, values) for name, value in peer.env.items()}
     with _log_of(peer).open("ab") as log:
         try:
@@ -111,6 +131,20 @@ def _started(
         yield process
     finally:
         _end(process)
+
+
+def _pauses_of(peer: Peer) -> Path:
+    return BUILD / "work" / peer.name / "pauses"
+
+
+def _noting(peer: Peer) -> dict[str, str]:
+    """Return the environment in which a server notes its garbage collections."""
+    folder = ROOT / "benchmarks" / "pauses"
+    return {
+        "BENCH_PAUSES": str(_pauses_of(peer)),
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT / 'src'}",
+        "NODE_OPTIONS": f"--import={folder / 'pauses.mjs'}",
+    }
 
 
 def _log_of(peer: Peer) -> Path:

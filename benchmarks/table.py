@@ -209,6 +209,24 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="cpu_ms",
         reference="ours-chat",
     ),
+    "N": Sheet(
+        title="50 open streams and 150 short ones a second, for longer",
+        columns=[
+            Column("short streams", "requests"),
+            Column("a second", "requests_per_s"),
+            Column("of the core", "cpu_share", percent),
+            Column("MB at the end", "memory_mb"),
+            Column("growth MB a minute", "growth_mb_per_min"),
+            Column("descriptors left open", "descriptors"),
+            Column("age of an event ms, p99", "age_p99_ms"),
+            Column("longest", "age_max_ms"),
+            Column("garbage collections a second", "gc_per_s"),
+            Column("ms a second", "gc_ms_per_s"),
+            Column("longest ms", "gc_max_ms"),
+        ],
+        by="age_max_ms",
+        has_ratio=False,
+    ),
 }
 
 
