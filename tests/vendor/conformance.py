@@ -17,8 +17,8 @@ T = TypeVar("T", bound=Callable[..., object])
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
 PAGE: Final = ROOT / "docs" / "reference" / "clients.md"
-BROWSERS: Final = ("tests.browser.test_ai_sdk",)
-"""The tests that need a browser."""
+ELSEWHERE: Final = ("tests.browser.test_ai_sdk", "tests.cli.test_agents")
+"""The tests of published clients in other folders."""
 PYTHON: Final = ("mcp",)
 """The packages that are clients in Python, of the tests' own environment."""
 _START, _END = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
@@ -59,10 +59,10 @@ def versions() -> dict[str, str]:
 
 
 def matrix() -> str:
-    """Return the matrix as Markdown, of every test in this folder, and of those with a browser."""
+    """Return the matrix as Markdown, of every test in this folder, and of those elsewhere."""
     for file in sorted(HERE.glob("test_*.py")):
         importlib.import_module(f"tests.vendor.{file.stem}")
-    for name in BROWSERS:
+    for name in ELSEWHERE:
         importlib.import_module(name)
     known = versions()
     lines = ["| Client | Feature | Proved by |", "| --- | --- | --- |"]

@@ -1,6 +1,7 @@
 """The commands, their options, and their help: one module for each group of commands."""
 
 from yieldwire.cli.command import serving  # noqa: I001 - in the order of the help
+from yieldwire.cli.command import agents
 from yieldwire.cli.command import working
 from yieldwire.cli.command import calling
 from yieldwire.cli.command import runs
@@ -12,6 +13,7 @@ from yieldwire.cli.command import examining
 from yieldwire.cli.command.program import cli
 
 __all__ = [
+    "agents",
     "answering",
     "calling",
     "cli",
