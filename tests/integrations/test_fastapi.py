@@ -526,7 +526,7 @@ def test_actions_with_dependencies_need_the_mount_of_the_integration(
     ("app", "actions", "path", "message"),
     [
         (Starlette(), Actions(), "/a", "yieldwire.integrations.starlette.mount"),
-        (FastAPI(), FastAPI(), "/a", "an Actions\\(\\) second, not FastAPI"),
+        (FastAPI(), FastAPI(), "/a", "takes an Actions\\(\\) to mount, not FastAPI"),
         (FastAPI(), Actions(), "a", "one such as '/api/_actions', not 'a'"),
         (FastAPI(), Actions(), "/", "one such as '/api/_actions', not '/'"),
     ],

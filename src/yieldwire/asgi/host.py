@@ -75,13 +75,22 @@ class _NoHost:
     async def resolve(
         self, request: Request, action: Action[..., Any, Any], /
     ) -> Mapping[str, object]:
-        if not action.signature.dependencies:
-            return {}
-        raise UsageError(
-            f"{action.name} has dependencies of FastAPI, which resolves them only for what is "
-            "mounted with yieldwire.integrations.fastapi.mount(app, actions); this request did "
-            "not come through such a mount."
-        )
+        return without_dependencies(action)
+
+
+def without_dependencies(action: Action[..., Any, Any]) -> Mapping[str, object]:
+    """Return the dependencies of an action that has none.
+
+    Raises:
+        UsageError: If it has some, because its host does not resolve them.
+    """
+    if not action.signature.dependencies:
+        return {}
+    raise UsageError(
+        f"{action.name} has dependencies of FastAPI, which resolves them only for what is "
+        "mounted with yieldwire.integrations.fastapi.mount(app, actions); this request did "
+        "not come through such a mount."
+    )
 
 
 _NO_HOST: Final[HostFramework] = _NoHost()

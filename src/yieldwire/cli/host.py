@@ -16,8 +16,8 @@ _DEEPEST: Final = 50
 def mounts_in(host: object) -> dict[str, Actions]:
     """Return the actions that are mounted in ``host``, by their paths.
 
-    It reads the routes of Starlette and its like, such as FastAPI, and of Litestar, also below
-    other mounts and behind middleware.
+    It reads the routes of Starlette and its like, such as FastAPI, of Litestar and of Quart, also
+    below other mounts and behind middleware.
     """
     is_application = callable(host) and not isinstance(host, (type, Actions))
     return dict(_mounts(host, "", _DEEPEST)) if is_application else {}
@@ -31,8 +31,10 @@ def _mounts(value: object, path: str, depth: int) -> Iterator[tuple[str, Actions
     if not depth:
         return
     if not isinstance(routes, list) or not routes:
-        # A mount and middleware have what is inside as `app`, and a route of Litestar as a handler.
+        # A mount and middleware have what is inside as `app`, a route of Litestar as a handler, and
+        # an application of Quart as `asgi_app`.
         inside = _member(_member(value, "route_handler"), "fn") or _member(value, "app")
+        inside = inside or _member(value, "asgi_app")
         if inside is not None:
             yield from _mounts(inside, path, depth - 1)
         return

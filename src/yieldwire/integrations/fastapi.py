@@ -22,7 +22,8 @@ from yieldwire.asgi.host import HostAnswer, HostFailure, Identify, Known
 from yieldwire.describe.merging import merged
 from yieldwire.describe.openapi import document
 from yieldwire.errors import Json, MissingDependency, UsageError, YieldwireError
-from yieldwire.integrations.starlette import PATH, Hosted, mount_in
+from yieldwire.integrations.mounting import PATH, Hosted, checked
+from yieldwire.integrations.starlette import mount_in
 
 try:
     from fastapi import Depends, FastAPI, params
@@ -76,7 +77,7 @@ def mount(  # noqa: PLR0913 - settings, each by its name
             f"mount takes a FastAPI() first, not {type(app).__name__}; for a Starlette() there is "
             "yieldwire.integrations.starlette.mount."
         )
-    host = FastAPIHost(app, actions, path.rstrip("/"), identify, dependencies)
+    host = FastAPIHost(app, actions, checked(actions, path), identify, dependencies)
     mount_in(app, actions, path, Hosted(actions, host))
     host.check()
     if include_in_schema:

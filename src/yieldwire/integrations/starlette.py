@@ -2,17 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from yieldwire.asgi import Actions
-from yieldwire.asgi.host import HOST, HostFramework
 from yieldwire.errors import UsageError
-
-PATH: Final = "/api/_actions"
-"""Where actions are mounted by convention."""
+from yieldwire.integrations.mounting import PATH, checked
 
 
 def mount(app: Starlette, actions: Actions, path: str = PATH) -> None:
@@ -37,11 +34,7 @@ def mount_in(app: Starlette, actions: Actions, path: str, inner: ASGIApp) -> Non
         raise UsageError(
             f"mount takes the application first, and {type(app).__name__} is not one of Starlette."
         )
-    if not isinstance(actions, Actions):  # pyright: ignore[reportUnnecessaryIsInstance] - a mistake
-        raise UsageError(f"mount takes an Actions() second, not {type(actions).__name__}.")
-    if not path.strip("/") or not path.startswith("/"):
-        raise UsageError(f"The path of a mount is one such as {PATH!r}, not {path!r}.")
-    app.mount(path.rstrip("/"), inner)
+    app.mount(checked(actions, path), inner)
     of_app = app.router.lifespan_context
 
     @asynccontextmanager
@@ -50,20 +43,3 @@ def mount_in(app: Starlette, actions: Actions, path: str, inner: ASGIApp) -> Non
             yield state
 
     app.router.lifespan_context = lifespan
-
-
-class Hosted:
-    """An application whose requests know their host.
-
-    Args:
-        app: The application.
-        host: The host.
-    """
-
-    def __init__(self, app: ASGIApp, host: HostFramework) -> None:
-        self.app: Final = app
-        self._host = host
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as the application does."""
-        await self.app({**scope, HOST: self._host}, receive, send)

@@ -46,8 +46,8 @@ def dev(  # noqa: PLR0913 - options, passed by name
     The page lists the actions, each with a form, and every run. It is for this machine only:
     everyone who can open it sees all runs. Requests and runs are logged.
 
-    In a FastAPI, Starlette or Litestar application, mounted actions are found and the whole
-    application is served. APP can also be a function that returns one: app.py:create_app.
+    In an application of FastAPI, Starlette, Litestar or Quart, mounted actions are found and the
+    whole application is served. APP can also be a function that returns one: app.py:create_app.
     """
     from yieldwire.cli.server import Serving  # noqa: PLC0415 - needs the extra `server`
     from yieldwire.cli.serving import Listening, develop  # noqa: PLC0415 - the same
