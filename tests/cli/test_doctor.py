@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.cli.terminal import run
+from tests.cli.screen import showing
 from tests.support.nginx import Nginx
 from tests.support.server import ThreadServer
 from tests.support.tls import Authority, Certificate
 from tests.support.world import identify
 from yieldwire import Actions, Upload
+from yieldwire.cli import main
 from yieldwire.cli.doctor import examine, is_application
 from yieldwire.cli.doctor.finding import Finding, Level
 from yieldwire.cli.doctor.place import USUAL
@@ -345,6 +347,39 @@ async def test_the_application_is_found_where_it_is_mounted(server: ThreadServer
         assert findings[0].figures["base"] == f"{server.url}{USUAL}"
 
 
+async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
+
+
+async def speak_ssh(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize("serve", [hang_up, speak_ssh])
+async def test_a_port_that_does_not_speak_http_is_found(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> None:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        (finding,) = await findings_at(f"http://127.0.0.1:{port}")
+
+    assert (finding.check, "no HTTP answer" in finding.found) == ("reach", True)
+
+
+async def test_a_redirect_to_the_application_is_followed_once_to_name_it(
+    server: ThreadServer, tmp_path: Path
+) -> None:
+    moves = f"return 308 {server.url}$request_uri;"
+    async with Nginx(server.port, tmp_path, moves) as nginx:
+        (finding,) = await findings_at(f"{nginx.url.rstrip('/')}{USUAL}")
+
+    assert f"a redirect to {server.url}{USUAL}/manifest.json" in finding.found
+    assert finding.figures["base"] == f"{server.url}{USUAL}"
+
+
 async def test_a_page_is_not_taken_for_an_application() -> None:
     async def page(_: object) -> PlainTextResponse:
         return PlainTextResponse("<title>Shop</title>", media_type="text/html")
@@ -379,25 +414,43 @@ async def test_no_run_is_created_by_measuring() -> None:
     assert runs == []
 
 
+@pytest.fixture
+def command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run the command, and return its exit code and what it has written."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["yieldwire", "doctor", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        written = capsys.readouterr()
+        return int(ended.value.code or 0), written.out, written.err
+
+    return run
+
+
 def test_the_command_prints_lines_of_80_columns_and_exits_with_1(
-    server: ThreadServer, folder: Path
+    server: ThreadServer, command: Callable[..., tuple[int, str, str]]
 ) -> None:
-    arguments = ["doctor", f"{server.url}{USUAL}", "--silence", "0"]
-    fine = run(*arguments, cwd=folder)
-    amiss = run(*arguments, "--origin", "https://other.example.com", cwd=folder)
+    arguments = [f"{server.url}{USUAL}", "--silence", "0"]
+    fine, fine_out, fine_err = command(*arguments)
+    amiss, amiss_out, _ = command(*arguments, "--origin", "https://other.example.com")
 
-    assert (fine.code, fine.err, fine.out.splitlines()[-1]) == (0, "", "Nothing to change.")
-    assert (amiss.code, amiss.out.splitlines()[-1]) == (1, "1 problem.")
-    assert max(map(len, amiss.out.splitlines())) <= 80
-    assert re.search(r"^problem  origin +the preflight does not allow", amiss.out, re.MULTILINE)
-    assert "\x1b" not in amiss.out
+    assert (fine, fine_err, fine_out.splitlines()[-1]) == (0, "", "Nothing to change.")
+    assert (amiss, amiss_out.splitlines()[-1]) == (1, "1 problem.")
+    assert max(map(len, amiss_out.splitlines())) <= 80
+    assert re.search(r"^problem  origin +the preflight does not allow", amiss_out, re.MULTILINE)
+    assert "\x1b" not in amiss_out
 
 
-def test_the_command_prints_json_for_scripts(server: ThreadServer, folder: Path) -> None:
-    ended = run("doctor", f"{server.url}{USUAL}", "--silence", "0", "--json", cwd=folder)
+def test_the_command_prints_json_for_scripts(
+    server: ThreadServer, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, out, _ = command(f"{server.url}{USUAL}", "--silence", "0", "--json")
 
-    told = json.loads(ended.out)
-    assert (ended.code, told["url"]) == (0, f"{server.url}{USUAL}")
+    told = json.loads(out)
+    assert (code, told["url"]) == (0, f"{server.url}{USUAL}")
     assert {each["level"] for each in told["findings"]} == {"ok"}
     assert told["findings"][0] == {
         "check": "mount",
@@ -408,8 +461,29 @@ def test_the_command_prints_json_for_scripts(server: ThreadServer, folder: Path)
     }
 
 
+def test_the_command_shows_its_progress_in_a_terminal(server: ThreadServer, folder: Path) -> None:
+    arguments = ("doctor", f"{server.url}{USUAL}", "--silence", "2")
+    with showing(*arguments, cwd=folder, columns=80) as shown:
+        shown.wait_for("Measuring a silence: 1 of 2 s")
+        code, lines = shown.finish()
+
+    assert (code, lines[0].split()[:2], lines[-1]) == (0, ["ok", "mount"], "Nothing to change.")
+
+
 @pytest.mark.parametrize(
-    ("target", "code"), [("http://127.0.0.1:9", 4), ("app.py", 2), ("http://x:99999", 2)]
+    ("arguments", "code", "words"),
+    [
+        (["http://127.0.0.1:9"], 4, "nothing listens at port 9"),
+        (["app.py"], 2, "'app.py' is not a URL"),
+        (["http://x:99999"], 2, "has an invalid port"),
+        (["http://"], 2, "has no host"),
+        (["http://x", "--origin", "app.example.com"], 2, "https://app.example.com"),
+    ],
 )
-def test_the_command_exits_as_the_others_do(folder: Path, target: str, code: int) -> None:
-    assert run("doctor", target, cwd=folder).code == code
+def test_the_command_exits_as_the_others_do(
+    command: Callable[..., tuple[int, str, str]], arguments: list[str], code: int, words: str
+) -> None:
+    ended, *written = command(*arguments)
+
+    assert ended == code
+    assert words in " ".join("".join(written).split())

@@ -246,6 +246,20 @@ def test_a_test_stream_that_is_refused_is_one_finding(status: int, code: str, ad
     assert (code in finding.found, advice in finding.advice) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (Seen(status=429), "not measured: the test stream was refused with 429"),
+        (Seen(status=0, failure="nothing came in time"), "not measured: nothing came in time"),
+    ],
+)
+def test_a_silence_that_was_refused_is_not_taken_for_a_timeout(head: Seen, found: str) -> None:
+    *rest, last = check_streams(prompt(), SeenStream(head=head))
+
+    assert (last.check, last.level, last.found) == ("silence", Level.WARNING, found)
+    assert {finding.level for finding in rest} == {Level.OK}
+
+
 def test_a_test_stream_without_an_answer_is_a_problem() -> None:
     none = SeenStream(head=Seen(status=0, failure="nothing came in time"), ended=16.2)
 

@@ -1,5 +1,6 @@
 """The command that measures the way to a server: `doctor`."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -51,6 +52,8 @@ def doctor(
     """
     if not is_url(url):
         raise UsageError(f"{url!r} is not a URL; name the URL where the application is mounted.")
+    if origin is not None and re.fullmatch(r"https?://[^/?#@]+", origin) is None:
+        raise UsageError(f"{origin!r} is not an origin; write it as https://app.example.com.")
     probe = Probe(address_of(url, token, header))
 
     async def work(_interrupt: Interrupt) -> Outcome:

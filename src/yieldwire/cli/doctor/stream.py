@@ -58,22 +58,25 @@ def check_streams(quick: SeenStream, silent: SeenStream) -> Sequence[Finding]:
         found = f"no answer to the test stream in {duration(quick.ended)}: {quick.head.failure}"
         return [problem("stream", found, _for(_BUFFERING, {}))]
     if quick.head.status != OK:
-        return [_not_measured(quick)]
+        return [_not_measured("stream", quick)]
     checks: list[Callable[[SeenStream], Finding]] = [buffering, compression, headers, keepalive]
-    return [*(check(quick) for check in checks), silence(silent)]
+    was_silent = silent.head.status == OK
+    last = silence(silent) if was_silent else _not_measured("silence", silent)
+    return [*(check(quick) for check in checks), last]
 
 
-def _not_measured(quick: SeenStream) -> Finding:
-    status, error = quick.head.status, quick.head.error or {}
+def _not_measured(check: str, refused: SeenStream) -> Finding:
+    status, error = refused.head.status, refused.head.error or {}
     code = str(error.get("code", ""))
     advice = {
         "UNAUTHORIZED": "Sign in: --token TOKEN, or -H 'Name: value'.",
         "NOT_FOUND": "Update the server: this version of it has no test stream.",
         "RATE_LIMITED": "Repeat the command when other streams have ended.",
     }
+    told = f"the test stream was refused with {status} {code}".rstrip()
     return warning(
-        "stream",
-        f"not measured: the test stream was refused with {status} {code}".rstrip(),
+        check,
+        f"not measured: {told if status else refused.head.failure}",
         advice.get(code, "Let the proxy pass GET {base}/test-stream on to the server."),
         status=status,
     )
