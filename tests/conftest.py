@@ -34,6 +34,7 @@ READ_ONCE = [
     ("openai/_client.py", "__init__"),
     ("redis/driver_info.py", "__post_init__"),  # of each connection of docket
     ("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args"),
+    ("yieldwire/cli/top/keys.py", "_read"),  # when the terminal has something to read
     ("yieldwire/client/transport.py", "http_over"),
     ("yieldwire/client/http.py", "new_http"),
     ("yieldwire/devtools/__init__.py", "attach"),

@@ -44,6 +44,17 @@ class Screen:
             time.sleep(_LOOK_EVERY)
         return shown.splitlines()
 
+    def lines(self) -> list[str]:
+        """Return what is visible, line by line."""
+        return self._tmux("capture-pane", "-p").splitlines()
+
+    def cpu_seconds(self) -> float:
+        """Return how much time of a core the command has taken so far."""
+        shell = self._tmux("list-panes", "-F", "#{pane_pid}").strip()
+        command = Path(f"/proc/{shell}/task/{shell}/children").read_text().strip()
+        stat = Path(f"/proc/{command}/stat").read_text().rpartition(") ")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
+
     def press(self, key: str) -> None:
         """Press a key, by tmux's name for it: ``C-c``."""
         self._tmux("send-keys", key)
@@ -65,9 +76,11 @@ class Screen:
 
 
 @contextmanager
-def showing(*arguments: str, cwd: Path, columns: int) -> Generator[Screen, None, None]:
-    """Run a command of the program in a terminal."""
-    command = [sys.executable, "-m", "yieldwire.cli", *arguments]
+def showing(
+    *arguments: str, cwd: Path, columns: int, before: Sequence[str] = ()
+) -> Generator[Screen, None, None]:
+    """Run a command of the program in a terminal, with a command ``before`` it, such as env."""
+    command = [*before, sys.executable, "-m", "yieldwire.cli", *arguments]
     screen = Screen(command, cwd=cwd, columns=columns)
     try:
         yield screen

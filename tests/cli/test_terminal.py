@@ -121,7 +121,7 @@ def test_an_error_is_the_last_line(columns: int, folder: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *["", "dev", "serve", "call", "actions", "types", "runs", "tail", "show", "logs"],
+        *["", "dev", "serve", "call", "actions", "types", "runs", "tail", "top", "show", "logs"],
         *["answer", "send", "cancel"],
     ],
 )

@@ -8,14 +8,20 @@ prompt. A prompt ends when its answer is sent, or when its question is closed by
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from pydantic_core import to_json
+
 from yieldwire.cli.dialog import Away, Dialog, Person
-from yieldwire.cli.display import Display
+from yieldwire.cli.display import Display, Terminal
 from yieldwire.cli.question import AskedQuestion, command_for
 from yieldwire.cli.target import ShownRun
+from yieldwire.client import AsyncClient
+from yieldwire.client.run import RemoteRun
 from yieldwire.errors import AlreadyAnswered, RunEnded, ValidationFailed, YieldwireError
+from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.question import Questions
 
@@ -65,9 +71,14 @@ class Asking:
         self._advance()
 
     async def finish(self) -> None:
-        """Wait until an answer that is being sent has arrived."""
-        if self._task is not None:
+        """Wait until every question was put, and an answer that is being sent has arrived."""
+        while self._task is not None:
             await asyncio.wait([self._task])
+
+    @property
+    def open(self) -> int:
+        """How many questions have no answer yet."""
+        return sum(question["id"] not in self._answered for question in self._questions.listed())
 
     def _closes(self, event: Event, question: str) -> bool:
         if event.type is EventType.QUESTION:
@@ -129,3 +140,28 @@ class Asking:
             else:
                 self._answered.add(id_)
                 return
+
+
+async def answer(client: AsyncClient, run_id: str, person: Person) -> bool:
+    """Put the open questions of a run to a person, and return whether all have an answer.
+
+    Raises:
+        YieldwireError: If the run cannot be read.
+    """
+    snapshot = await client.snapshot(run_id)
+    run = client.attach(run_id, str(Cursor(run_id, snapshot["seq"])))
+    async with asyncio.TaskGroup() as tasks:
+        asking = Asking(run, Terminal(), Answering(person=person), tasks.create_task)
+        for question in snapshot["questions"]:
+            asking.show(Event(0, EventType.QUESTION, to_json(question)))
+        following = tasks.create_task(_follow_questions(run, asking))
+        await asking.finish()
+        following.cancel()
+    return asking.open == 0
+
+
+async def _follow_questions(run: RemoteRun, asking: Asking) -> None:
+    with suppress(YieldwireError):  # an answer is refused for the same reason
+        async for event in run.events():
+            if event.type is not EventType.CHUNK:
+                asking.show(event)

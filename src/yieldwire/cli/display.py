@@ -35,6 +35,12 @@ ROOM_FOR_ECHO: Final = 3
 """The columns right of a message: a terminal shows ^C there, and must not wrap the line for it."""
 
 
+def has_screen() -> bool:
+    """Return whether input and output are one terminal that can place text and send single keys."""
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.platform != "win32"
+    return is_terminal and not Console().is_dumb_terminal
+
+
 class Display(Protocol):
     """Shows a run's events, one after the other."""
 

@@ -5,6 +5,7 @@ from yieldwire.cli.command import agents
 from yieldwire.cli.command import working
 from yieldwire.cli.command import calling
 from yieldwire.cli.command import runs
+from yieldwire.cli.command import watching
 from yieldwire.cli.command import reading
 from yieldwire.cli.command import answering
 from yieldwire.cli.command import delivering
@@ -23,5 +24,6 @@ __all__ = [
     "reading",
     "runs",
     "serving",
+    "watching",
     "working",
 ]
