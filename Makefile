@@ -84,9 +84,9 @@ client: $(NPM)/.dev  ## Build the npm package, and the file that the server hand
 soak: .venv/.dev  ## Run the long tests that kill servers, cut streams and simulate faults
 	$(BIN)/python -m tests.soak
 
-bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; creates its own environments
+bench:  ## Measure against other frameworks, into benchmarks/RESULTS.md; SCENES=A PEERS=ours,starlette measures a part
 	@$(PYTHON) -c '$(OLD)'
-	$(PYTHON) -m benchmarks --results benchmarks/RESULTS.md
+	$(PYTHON) -m benchmarks $(if $(SCENES)$(PEERS),$(SCENES:%=--scenes %) $(PEERS:%=--peers %),--results benchmarks/RESULTS.md)
 
 bench-full:  ## The same with every framework and longer windows
 	@$(PYTHON) -c '$(OLD)'
@@ -96,15 +96,15 @@ generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript o
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra links --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra cli --extra server --extra redis --extra postgres --extra openai --group bench -c requirements/dev.txt -o requirements/bench.txt
-	$(subst pyproject.toml,$(PEERS)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS)/python/requirements.txt
-	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS)/node
+	$(subst pyproject.toml,$(PEERS_IN)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS_IN)/python/requirements.txt
+	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS_IN)/node
 	$(BIN)/python typescript/scripts/status.py
 	$(BIN)/python typescript/scripts/errorcode.py
 	$(BIN)/python -m tests.vendor.conformance
 
 # ---- the environment
 
-PEERS := benchmarks/peers
+PEERS_IN := benchmarks/peers
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml
 

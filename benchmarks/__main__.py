@@ -1,7 +1,8 @@
 """Measures what Yieldwire costs, compared with its peers and the limits of the machine.
 
 Everything that a server needs is installed below build/bench. Each measurement goes to a JSON
-file there, and the tables to --results.
+file there, and the tables to --results. A figure is the median of its rounds; compare figures
+of one run only, on a machine that does nothing else.
 """
 
 import argparse
@@ -23,9 +24,23 @@ from benchmarks.table import SHEETS
 EXAMPLES = """\
 examples:
   python3 -m benchmarks --list
-  python3 -m benchmarks --quick --rounds 1 --scenes A,B --peers ours,starlette
+      what the scenes are, and which servers there are
+  python3 -m benchmarks --quick --rounds 1 --scene A --peers ours,starlette
+      a first look, in a few seconds
+  python3 -m benchmarks --scene C --peers ours,ours-socket,raw-asgi,starlette-socket,ws
+      many streams, over HTTP and WebSocket next to each other, in three minutes
+  python3 -m benchmarks --scene C --full --rounds 1 --peers ours,starlette
+      also how many streams keep their pace, and how late their events are
+  python3 -m benchmarks --scene LM --peers ours-chat,fastapi-chat,ai-chat
+      answers of a model, as an application gives them
   python3 -m benchmarks --full --peers all --results benchmarks/RESULTS.md
+      everything, in some hours
+
+`python3 -m benchmarks.check PEER,...` checks that servers send what the scenes expect.
 """
+
+
+SHOWN = f"{min(SCENES)} to {max(SCENES)}"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -67,7 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", default="default", help="names with commas between, `default` or `all`"
     )
     parser.add_argument(
-        "--scenes", default="".join(SCENES), help="letters, A to K; all of them if left out"
+        "--scene",
+        "--scenes",
+        dest="scenes",
+        default="".join(SCENES),
+        help=f"letters, {SHOWN}; all of them if left out",
     )
     parser.add_argument("--rounds", type=int, default=3, help="a figure is their median (3)")
     length = parser.add_mutually_exclusive_group()

@@ -81,7 +81,8 @@ def _wait_until_it_rests(server: Server) -> None:
 def feed(server: Server, plan: Plan) -> Values:
     """One producer, many readers."""
     empty = server.memory()
-    with loading(server.port, asked(server, "feed"), connections=plan.readers) as load:
+    request = asked(server, "feed")
+    with loading(server.port, request, connections=plan.readers, stamp=STAMP) as load:
         load.wait_open(OPENING)
         start = asked(server, "feed-start", count=_enough(plan.feed), intervalMs=INTERVAL_MS)
         start.send(server.port)

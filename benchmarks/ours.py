@@ -95,13 +95,13 @@ _started: Final = asyncio.Event()
 
 
 @actions.feed(shared=True)
-async def feed() -> AsyncIterator[dict[str, str]]:
+async def feed() -> AsyncIterator[dict[str, int | str]]:
     """Produce for all readers at once, from when `feed_start` says so (scene D)."""
     await _started.wait()
     _started.clear()
     for i in range(_production.count):
         await asyncio.sleep(_production.interval)
-        yield {"text": f"token {i} "}
+        yield {"text": f"token {i} ", "ns": time.monotonic_ns()}
 
 
 @actions.action

@@ -29,7 +29,7 @@ class Plan:
     answers: int = 200
     chats: int = 100
     answered: float = 6.0
-    soak: float = 20.0
+    soak: float = 12.0
 
 
 DEFAULT: Final = Plan()

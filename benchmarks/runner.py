@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -60,16 +60,20 @@ class Runner:
 
     def run(self, say: Callable[[str], None]) -> Results:
         """Measure everything, a round at a time."""
+        todo = list(self._todo())
+        for number, (round_, letter, peer) in enumerate(todo, 1):
+            measured = self._timed(peer, letter, round_ + 1)
+            self.results.add(measured)
+            self._keep()
+            say(f"{number}/{len(todo)}  {_line(measured)}")
+        return self.results
+
+    def _todo(self) -> Iterator[tuple[int, str, Peer]]:
         for number in range(self._rounds):
             for letter in self._scenes:
-                if letter in ONCE and number > 0:
-                    continue
-                for peer in self._turned(letter, number):
-                    measured = self._timed(peer, letter, number + 1)
-                    self.results.add(measured)
-                    self._keep()
-                    say(_line(measured))
-        return self.results
+                if letter not in ONCE or number == 0:
+                    for peer in self._turned(letter, number):
+                        yield number, letter, peer
 
     def _turned(self, letter: str, number: int) -> list[Peer]:
         able = [peer for peer in self._peers if letter in peer.scenes]

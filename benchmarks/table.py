@@ -121,6 +121,8 @@ SHEETS: Final[Mapping[str, Sheet]] = {
             Column("CPU µs a delivery", "cpu_us"),
             Column("of the core", "cpu_share", percent),
             Column("of the pace", "kept_up", percent),
+            Column("age of an event ms, p50", "age_p50_ms"),
+            Column("p99", "age_p99_ms"),
             Column("KB a reader", "kb_per_stream"),
         ],
         by="cpu_us",

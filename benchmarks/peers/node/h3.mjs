@@ -53,7 +53,7 @@ app.get("/feed", (event) => {
 async function produce(count, intervalMs) {
   for (let i = 0; i < count; i++) {
     await sleep(intervalMs);
-    const data = token(i);
+    const data = token(i, Number(process.hrtime.bigint()));
     for (const events of readers) void events.push(data);
   }
   for (const events of readers) void events.close();

@@ -48,7 +48,7 @@ app.get("/feed", (c) =>
 async function produce(count, intervalMs) {
   for (let i = 0; i < count; i++) {
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
-    const event = message({ text: `token ${i} ` });
+    const event = message({ text: `token ${i} `, ns: Number(process.hrtime.bigint()) });
     for (const reader of readers) reader.written = reader.stream.writeSSE(event);
   }
   // The end of its callback closes a stream, so it has to come after the last write.

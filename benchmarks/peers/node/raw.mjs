@@ -54,7 +54,7 @@ async function feedStart(request, response) {
   response.end("{}");
   for (let i = 0; i < count; i++) {
     await sleep(intervalMs);
-    const event = frame({ text: `token ${i} ` });
+    const event = frame({ text: `token ${i} `, ns: Number(process.hrtime.bigint()) });
     for (const reader of readers) reader.write(event);
   }
   for (const reader of readers) reader.end();

@@ -15,7 +15,7 @@ const pace = z.object({ count: z.number(), intervalMs: z.number() });
 async function produce({ count, intervalMs }) {
   for (let i = 0; i < count; i++) {
     await sleep(intervalMs);
-    feed.emit("token", { text: `token ${i} ` });
+    feed.emit("token", { text: `token ${i} `, ns: Number(process.hrtime.bigint()) });
   }
   feed.emit("end");
 }

@@ -44,7 +44,7 @@ async function feedStart(request, response) {
   response.end("{}");
   for (let i = 0; i < count; i++) {
     await sleep(intervalMs);
-    const text = JSON.stringify({ text: `token ${i} ` });
+    const text = JSON.stringify({ text: `token ${i} `, ns: Number(process.hrtime.bigint()) });
     for (const reader of readers) if (isOpen(reader)) reader.send(text);
   }
   for (const reader of readers) reader.close();

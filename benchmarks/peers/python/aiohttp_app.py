@@ -63,7 +63,7 @@ async def feed(request: web.Request) -> web.StreamResponse:
 async def produce(count: int, interval: float) -> None:
     for i in range(count):
         await asyncio.sleep(interval)
-        event = frame({"text": f"token {i} "})
+        event = frame({"text": f"token {i} ", "ns": time.monotonic_ns()})
         for queue in readers:
             queue.put_nowait(event)
     for queue in readers:

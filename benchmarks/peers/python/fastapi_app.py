@@ -30,7 +30,7 @@ class Pace(Count):
 KEPT = [Token(text=f"token {i} ") for i in range(100_000)]
 
 app = FastAPI()
-readers: set[asyncio.Queue[Token | None]] = set()
+readers: set[asyncio.Queue[Stamped | None]] = set()
 
 
 @app.get("/health")
@@ -53,8 +53,8 @@ async def paced(body: Pace) -> AsyncIterator[Stamped]:
 
 
 @app.get("/feed", response_class=EventSourceResponse)
-async def feed() -> AsyncIterator[Token]:
-    queue: asyncio.Queue[Token | None] = asyncio.Queue()
+async def feed() -> AsyncIterator[Stamped]:
+    queue: asyncio.Queue[Stamped | None] = asyncio.Queue()
     readers.add(queue)
     try:
         while (event := await queue.get()) is not None:

@@ -49,7 +49,7 @@ async def feed(sid: str, asked: dict[str, int]) -> None:
 async def produce(count: int, interval: float) -> None:
     for i in range(count):
         await asyncio.sleep(interval)
-        await sio.emit("token", {"text": f"token {i} "}, room="feed")
+        await sio.emit("token", {"text": f"token {i} ", "ns": time.monotonic_ns()}, room="feed")
     await sio.emit("end", room="feed")
 
 

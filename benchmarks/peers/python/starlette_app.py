@@ -81,7 +81,7 @@ async def feed_start(request: Request) -> Response:
     async def produce() -> None:
         for i in range(body["count"]):
             await asyncio.sleep(body["intervalMs"] / 1000)
-            item = frame({"text": f"token {i} "})
+            item = frame({"text": f"token {i} ", "ns": time.monotonic_ns()})
             for queue in readers:
                 queue.put_nowait(item)
         for queue in readers:

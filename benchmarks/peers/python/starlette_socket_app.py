@@ -54,7 +54,7 @@ async def feed(socket: WebSocket) -> None:
 async def produce(count: int, interval: float) -> None:
     for i in range(count):
         await asyncio.sleep(interval)
-        item = text({"text": f"token {i} "})
+        item = text({"text": f"token {i} ", "ns": time.monotonic_ns()})
         for queue in readers:
             queue.put_nowait(item)
     for queue in readers:

@@ -39,7 +39,7 @@ async def feed(socket: ServerConnection) -> None:
 async def produce(count: int, interval: float) -> None:
     for i in range(count):
         await asyncio.sleep(interval)
-        broadcast(readers, json.dumps({"text": f"token {i} "}))
+        broadcast(readers, json.dumps({"text": f"token {i} ", "ns": time.monotonic_ns()}))
     for reader in list(readers):
         await reader.close()
 
