@@ -40,17 +40,19 @@ class Tasks:
             task.cancel()
         self._tasks.add(task)
         # One callback for both: each callback is a step of the loop, for every run.
-        task.add_done_callback(self._end if then is None else partial(self._end, then=then))
+        task.add_done_callback(self._end if then is None else partial(self._end_and, then))
         return task
 
-    def _end(
-        self, task: asyncio.Task[Any], then: Callable[[asyncio.Task[Any]], object] | None = None
-    ) -> None:
+    def _end(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a task failed", exc_info=cut(error))
-        if then is not None:
-            then(task)
+
+    def _end_and(
+        self, then: Callable[[asyncio.Task[Any]], object], task: asyncio.Task[Any]
+    ) -> None:
+        self._end(task)
+        then(task)
 
     async def wait(self, timeout: float | None) -> None:
         """Return when every task has ended, or after ``timeout`` seconds if there is one."""

@@ -335,7 +335,8 @@ def test_parameters_are_the_inputs_fields_and_injected_ones_are_not() -> None:
 
 
 def test_arguments_are_validated_and_defaults_filled_in() -> None:
-    arguments = signature_of(every_kind).validate({"page": "x", "count": "4"})
+    signature = signature_of(every_kind)
+    arguments = signature.arguments(signature.validate({"page": "x", "count": "4"}))
 
     assert arguments == {"page": "x", "kind": "a", "count": 4, "rows": None, "file": None}
 
@@ -393,11 +394,11 @@ def test_a_parameter_may_have_any_name() -> None:
         "_private": 8,
     }
 
-    arguments = signature.validate(data)
+    model = signature.validate(data)
 
-    assert arguments == data
+    assert signature.arguments(model) == data
     assert list(signature.input_schema()["properties"]) == list(data)
-    assert from_json(signature.dump(arguments)) == data
+    assert from_json(signature.dump(model)) == data
 
 
 def prefixed(arg_json: int, json: int) -> Iterator[int]:
@@ -405,9 +406,9 @@ def prefixed(arg_json: int, json: int) -> Iterator[int]:
 
 
 def test_parameters_are_dumped_under_their_own_names() -> None:
-    arguments = signature_of(prefixed).validate({"arg_json": 1, "json": 2})
+    model = signature_of(prefixed).validate({"arg_json": 1, "json": 2})
 
-    assert from_json(signature_of(prefixed).dump(arguments)) == {"arg_json": 1, "json": 2}
+    assert from_json(signature_of(prefixed).dump(model)) == {"arg_json": 1, "json": 2}
 
 
 class Nested(BaseModel):
@@ -438,11 +439,11 @@ def test_a_dumped_input_means_the_same_when_it_is_read_again(
     written: Callable[..., object], data: dict[str, object]
 ) -> None:
     signature = signature_of(written)
-    arguments = signature.validate(data)
+    model = signature.validate(data)
 
-    again = signature.validate(from_json(signature.dump(arguments)))
+    again = signature.validate(from_json(signature.dump(model)))
 
-    assert again == arguments
+    assert again == model
 
 
 def test_equal_inputs_are_dumped_alike() -> None:
@@ -485,10 +486,10 @@ async def chat_by_class(body: Annotated[Chat, Body]) -> None: ...
 def test_a_model_can_take_the_whole_input(written: Callable[..., object]) -> None:
     signature = signature_of(written)
 
-    arguments = signature.validate({"messages": ["hi"]})
+    model = signature.validate({"messages": ["hi"]})
 
-    assert arguments == {"body": Chat(messages=["hi"])}
-    assert from_json(signature.dump(arguments)) == {"messages": ["hi"], "model": "small"}
+    assert signature.arguments(model) == {"body": Chat(messages=["hi"])}
+    assert from_json(signature.dump(model)) == {"messages": ["hi"], "model": "small"}
     assert list(signature.input_schema()["properties"]) == ["messages", "model"]
 
 

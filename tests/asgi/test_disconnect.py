@@ -1,10 +1,21 @@
 import asyncio
+from collections.abc import Awaitable
+from types import MethodType
+from typing import TypeVar
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
-from yieldwire.asgi.disconnect import WATCH_AFTER, Disconnected, Disconnects
+from tests.support.calls import uvicorns_own
+from yieldwire.asgi.disconnect import WATCH_AFTER, Disconnected, DisconnectWatch
 from yieldwire.tasks import Tasks
+
+T = TypeVar("T")
+
+
+async def until_disconnect(receive: Receive, work: Awaitable[T]) -> T:
+    with DisconnectWatch(receive, Tasks()):
+        return await work
 
 
 async def gone() -> Message:
@@ -28,7 +39,7 @@ async def test_what_is_waited_for_is_cancelled_when_the_client_leaves() -> None:
             raise
 
     with pytest.raises(Disconnected):
-        await Disconnects(Tasks()).until_disconnect(gone, work())
+        await until_disconnect(gone, work())
 
     assert was_cancelled
     task = asyncio.current_task()
@@ -41,7 +52,7 @@ async def test_what_the_work_raises_is_what_is_raised() -> None:
         raise LookupError("as it was")
 
     with pytest.raises(LookupError, match="as it was"):
-        await Disconnects(Tasks()).until_disconnect(here, work())
+        await until_disconnect(here, work())
 
 
 async def test_the_rest_of_a_body_is_not_a_disconnect() -> None:
@@ -58,15 +69,13 @@ async def test_the_rest_of_a_body_is_not_a_disconnect() -> None:
         await is_read.wait()
         return "done"
 
-    assert await Disconnects(Tasks()).until_disconnect(receive, work()) == "done"
+    assert await until_disconnect(receive, work()) == "done"
     assert messages == []
 
 
 async def test_who_is_cancelled_by_somebody_else_is_cancelled() -> None:
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(
-            Disconnects(Tasks()).until_disconnect(here, asyncio.sleep(3600.0)), name="answer"
-        )
+        task = group.create_task(until_disconnect(here, asyncio.sleep(3600.0)), name="answer")
         await asyncio.sleep(0)
         task.cancel()
 
@@ -82,7 +91,7 @@ async def test_an_answer_that_is_over_soon_is_not_watched() -> None:
         tasks.append(len(asyncio.all_tasks()))
         return "done"
 
-    assert await Disconnects(Tasks()).until_disconnect(here, work()) == "done"
+    assert await until_disconnect(here, work()) == "done"
 
     assert tasks == [len(asyncio.all_tasks())] * 2
 
@@ -94,7 +103,7 @@ async def test_a_server_that_cannot_tell_any_more_counts_as_a_client_that_left(
         raise OSError("no connection")
 
     with pytest.raises(Disconnected):
-        await Disconnects(Tasks()).until_disconnect(broken, asyncio.sleep(3600.0))
+        await until_disconnect(broken, asyncio.sleep(3600.0))
     await asyncio.sleep(0)
 
     assert "a task failed" in caplog.text
@@ -106,10 +115,9 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_learn_of_
     async def broken() -> Message:
         raise OSError("no connection")
 
-    disconnects, may_end = Disconnects(Tasks()), asyncio.Event()
+    may_end = asyncio.Event()
     answers = [
-        disconnects.until_disconnect(receive, may_end.wait())
-        for receive in (broken, here, gone, here, broken)
+        until_disconnect(receive, may_end.wait()) for receive in (broken, here, gone, here, broken)
     ]
 
     async with asyncio.TaskGroup() as group:
@@ -120,7 +128,7 @@ async def test_answers_that_are_watched_from_the_same_moment_on_do_not_learn_of_
             await asyncio.sleep(0)
         await asyncio.sleep(0)  # each of them is watched now, and this one from a later moment on
         with pytest.raises(Disconnected):
-            await disconnects.until_disconnect(gone, asyncio.sleep(3600.0))
+            await until_disconnect(gone, asyncio.sleep(3600.0))
         may_end.set()
 
     kinds = [type(outcome) for outcome in outcomes.result()]
@@ -140,5 +148,53 @@ async def test_a_body_that_is_returned_at_every_receive_does_not_block_the_loop(
         await asyncio.sleep(3 * WATCH_AFTER)
         return "done"
 
-    assert await Disconnects(Tasks()).until_disconnect(receive, work()) == "done"
+    assert await until_disconnect(receive, work()) == "done"
     assert asked
+
+
+async def test_an_answer_of_uvicorn_is_watched_without_a_task() -> None:
+    event = asyncio.Event()
+
+    async def receive(_: object) -> Message:
+        await event.wait()
+        return {"type": "http.disconnect"}
+
+    own = MethodType(uvicorns_own(receive, "receive"), object())
+    tasks = len(asyncio.all_tasks())
+
+    async def work() -> None:
+        await asyncio.sleep(2 * WATCH_AFTER)
+        assert len(asyncio.all_tasks()) == tasks
+        event.set()
+        await asyncio.sleep(3600.0)
+
+    with pytest.raises(Disconnected):
+        await until_disconnect(own, work())
+
+
+async def test_nobody_waits_for_a_client_of_uvicorn_whose_answer_is_over() -> None:
+    event, has_ended = asyncio.Event(), False
+
+    async def receive(_: object) -> Message:
+        nonlocal has_ended
+        try:
+            await event.wait()
+        finally:
+            has_ended = True
+        raise AssertionError
+
+    own = MethodType(uvicorns_own(receive, "receive"), object())
+
+    async def work() -> None:
+        await asyncio.sleep(2 * WATCH_AFTER)
+        event.set()  # in the moment in which the work is over
+
+    failures: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+
+    await until_disconnect(own, work())
+    await asyncio.sleep(0)
+
+    assert has_ended
+    assert failures == []

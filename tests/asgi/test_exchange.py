@@ -1,13 +1,6 @@
 import asyncio
-import functools
-from collections.abc import Callable
-from types import MethodType
-from typing import Any
 
 import pytest
-import wrapt
-from starlette.types import Send
-from uvicorn.protocols.http import h11_impl, httptools_impl
 
 from tests.support.calls import Call, Message, get, joined, post
 from tests.support.wire import Answer
@@ -15,7 +8,6 @@ from yieldwire.asgi.exchange import (
     PIECE_BYTES,
     BrokenOff,
     Exchange,
-    is_servers_own,
     run_headers,
 )
 from yieldwire.errors import (
@@ -32,70 +24,6 @@ from yieldwire.errors import (
     UsageError,
     ValidationFailed,
 )
-
-
-class Wrapper:
-    """Has a method of the name, next to the server's own."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def send(self, message: Message) -> None:
-        await self._send(message)
-
-
-def in_a_closure(send: Send) -> Send:
-    @functools.wraps(send)
-    async def wrapped(message: Message) -> None:
-        await send(message)
-
-    return wrapped
-
-
-def in_a_bound_closure(send: Send) -> Send:
-    @functools.wraps(send)
-    async def wrapped(cycle: object, message: Message) -> None:
-        await send(message)
-
-    return MethodType(wrapped, send.__self__)  # type: ignore[attr-defined]
-
-
-async def pass_on(send: Send, _: object, args: tuple[Message], named: dict[str, Any]) -> None:
-    await send(*args, **named)
-
-
-WRAPPERS: list[Callable[[Any], Any]] = [
-    in_a_closure,
-    in_a_bound_closure,
-    functools.partial,
-    lambda send: Wrapper(send).send,
-    lambda send: wrapt.FunctionWrapper(send, pass_on),
-    lambda send: wrapt.FunctionWrapper(send.__func__, pass_on).__get__(send.__self__),
-    wrapt.ObjectProxy,
-    wrapt.CallableObjectProxy,
-    lambda send: MethodType(wrapt.CallableObjectProxy(send.__func__), send.__self__),
-]
-
-
-def uvicorns_sends() -> list[Any]:
-    h11, httptools = h11_impl.RequestResponseCycle, httptools_impl.RequestResponseCycle
-    return [h11.__new__(h11).send, httptools.__new__(httptools).send]
-
-
-def test_the_send_of_uvicorn_itself_is_known() -> None:
-    assert [is_servers_own(send) for send in uvicorns_sends()] == [True, True]
-
-
-@pytest.mark.parametrize("wrap", WRAPPERS)
-def test_what_is_around_the_send_of_uvicorn_is_not_taken_for_it(
-    wrap: Callable[[Send], Send],
-) -> None:
-    assert [is_servers_own(wrap(send)) for send in uvicorns_sends()] == [False, False]
-
-
-@pytest.mark.parametrize("other", [None, print, [].append, len, Wrapper])
-def test_what_is_not_a_servers_method_is_not_treated_as_one(other: object) -> None:
-    assert not is_servers_own(other)
 
 
 class Recorded:

@@ -193,10 +193,10 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return fields
 
 
-def uvicorns_own(method: Callable[..., Any]) -> FunctionType:
-    """Return a method like ``method`` that is taken for the ``send`` of uvicorn's own class."""
+def uvicorns_own(method: Callable[..., Any], name: str = "send") -> FunctionType:
+    """Return a method like ``method`` that is taken for the one of this name in uvicorn's class."""
     assert isinstance(method, FunctionType)
     named = {**method.__globals__, "__name__": "uvicorn.protocols.http.h11_impl"}
     own = FunctionType(method.__code__, named, closure=method.__closure__)
-    own.__qualname__ = "RequestResponseCycle.send"
+    own.__qualname__ = f"RequestResponseCycle.{name}"
     return own

@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yieldwire import Actions, Context, Text, Timing
-from yieldwire.asgi.exchange import is_servers_own
+from yieldwire.asgi.servers import is_servers_own
 
 EVENTS: Final = 40
 PIECE: Final = "".join(Random(0).choices("0123456789abcdefghijklmnopqrstuv", k=150_000))  # noqa: S311

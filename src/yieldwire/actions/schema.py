@@ -8,7 +8,7 @@ its chunks and of its result.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -85,14 +85,6 @@ class Output:
         )
 
 
-class Arguments(dict[str, Any]):
-    """A function's validated arguments, with the model from which they were read."""
-
-    def __init__(self, values: Mapping[str, Any], model: BaseModel) -> None:
-        super().__init__(values)
-        self.model: Final = model
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """The facts about an action that its signature gives."""
@@ -106,8 +98,8 @@ class Signature:
     chunk: Output | None
     result: Output
 
-    def validate(self, data: object) -> Arguments:
-        """Return the function's arguments for an input object.
+    def validate(self, data: object) -> BaseModel:
+        """Return an input object as the model of the input.
 
         Raises:
             ValidationFailed: If it is invalid, with the messages by field.
@@ -116,14 +108,17 @@ class Signature:
             model: BaseModel = self.input.__pydantic_validator__.validate_python(data)
         except ValidationError as exc:
             raise ValidationFailed(field_errors(exc)) from exc
-        if self.body is not None:
-            return Arguments({self.body: model}, model)
-        values = {name.removeprefix(PREFIX): value for name, value in model.__dict__.items()}
-        return Arguments(values, model)
+        return model
 
-    def dump(self, arguments: Arguments) -> bytes:
-        """Return validated arguments as one JSON object."""
-        return self.input.__pydantic_serializer__.to_json(arguments.model, **ENCODING)
+    def arguments(self, model: BaseModel) -> dict[str, Any]:
+        """Return the function's arguments for a validated input."""
+        if self.body is not None:
+            return {self.body: model}
+        return {_own_name(name): value for name, value in model.__dict__.items()}
+
+    def dump(self, model: BaseModel) -> bytes:
+        """Return a validated input as one JSON object."""
+        return self.input.__pydantic_serializer__.to_json(model, **ENCODING)
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""
@@ -138,6 +133,11 @@ class Signature:
             for name, field in self.input.model_fields.items()
             if BINARY in to_json(_described(field.annotation))
         ]
+
+
+@lru_cache(maxsize=4096)  # so that the arguments of all runs share their names
+def _own_name(field: str) -> str:
+    return field.removeprefix(PREFIX)
 
 
 def inspect_action(function: Callable[..., object]) -> Signature:

@@ -1,18 +1,18 @@
 """Detects that a client has left during the work for its request.
 
 ASGI reports it through `receive`, for which a task must wait. Most answers are over before such a
-task would be useful, so it starts only when an answer has lasted for a moment.
+task would be useful, so it starts only when an answer has lasted for a moment. uvicorn's own
+`receive` waits for a future of the loop and needs no task: it is continued by the future.
 """
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from starlette.types import Receive
 
+from yieldwire.asgi.servers import receives_on_futures
 from yieldwire.tasks import Tasks
-
-T = TypeVar("T")
 
 WATCH_AFTER: Final = 0.1
 """Seconds after which the connection of an unfinished answer is watched."""
@@ -22,48 +22,38 @@ class Disconnected(Exception):
     """The client has gone."""
 
 
-class Disconnects:
-    """Watches for the clients of one application, in ``tasks`` that end with it."""
+class DisconnectWatch:
+    """Cancels the task that enters it if its client leaves, in ``tasks`` that end with it.
 
-    def __init__(self, tasks: Tasks) -> None:
-        self._tasks = tasks
+    The request's body must have been read, so that ``receive`` only returns the disconnect.
 
-    async def until_disconnect(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-        """Return the result of ``work``; cancel it if the client leaves first.
+    Raises:
+        Disconnected: At the exit, if the client left.
+    """
 
-        The request's body must have been read, so that ``receive`` only returns the disconnect.
-
-        Raises:
-            Disconnected: If the client left.
-        """
-        watch = _DisconnectWatch(receive, self._tasks)
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, watch.begin)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if watch.is_cause:
-                raise Disconnected from None
-            raise
-        finally:
-            timer.cancel()
-            watch.end()
-
-
-class _DisconnectWatch:
-    """The watch for one request. It cancels the task that created it."""
-
-    __slots__ = ("_asked", "_has_left", "_receive", "_task", "_tasks", "_watching")
+    __slots__ = ("_asked", "_has_left", "_receive", "_task", "_tasks", "_timer", "_watching")
 
     def __init__(self, receive: Receive, tasks: Tasks) -> None:
         self._receive, self._tasks = receive, tasks
-        self._task = asyncio.current_task()
-        self._asked = 0 if self._task is None else self._task.cancelling()
-        self._watching: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._asked = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | _Stepped | None = None
         self._has_left = False
 
-    def begin(self) -> None:
-        """Wait for the disconnect, in a task."""
-        self._watching = self._tasks.own(self._watch())
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._asked = 0 if self._task is None else self._task.cancelling()
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+
+    def _begin(self) -> None:
+        """Wait for the disconnect, in a task if it needs one."""
+        self._timer = None
+        if receives_on_futures(self._receive):
+            self._watching = watching = _Stepped(self._watch())
+            watching.step()
+        else:
+            self._watching = self._tasks.own(self._watch())
 
     async def _watch(self) -> None:
         try:
@@ -80,13 +70,46 @@ class _DisconnectWatch:
             self._has_left = True
             self._task.cancel()
 
-    @property
-    def is_cause(self) -> bool:
-        """Whether the task was cancelled because the client left, and for no other reason."""
-        return self._has_left and self._task is not None and self._task.uncancel() <= self._asked
-
-    def end(self) -> None:
-        """Stop watching."""
-        watching, self._watching = self._watching, None
+    def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
+        timer, watching, task = self._timer, self._watching, self._task
+        self._timer = self._watching = self._task = None
+        if timer is not None:
+            timer.cancel()
         if watching is not None:
             watching.cancel()
+        if not self._has_left or task is None or not isinstance(exc, asyncio.CancelledError):
+            return
+        if task.uncancel() <= self._asked:  # it was not cancelled for another reason as well
+            raise Disconnected from None
+
+
+class _Stepped:
+    """A coroutine that waits for nothing but futures of the loop, which continue it.
+
+    An open response would need a task for it, which takes four times the memory.
+    """
+
+    __slots__ = ("_coroutine", "_waited")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self._waited: asyncio.Future[Any] | None = None
+
+    def step(self, done: object = None, /) -> None:
+        """Continue until it waits again. What it raises, the loop's exception handler gets."""
+        if done is not self._waited:
+            return  # it was cancelled after the loop had noted this call
+        try:
+            self._waited = waited = self._coroutine.send(None)
+        except (StopIteration, asyncio.CancelledError):
+            self._waited = None
+        else:
+            waited._asyncio_future_blocking = False  # noqa: SLF001 - as `asyncio.Task` does
+            waited.add_done_callback(self.step)
+
+    def cancel(self) -> None:
+        """Continue it no more, and end it."""
+        waited, self._waited = self._waited, None
+        if waited is not None:
+            waited.remove_done_callback(self.step)
+        self._coroutine.close()

@@ -4,7 +4,6 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Final
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from yieldwire.asgi.pages.error import error_content
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
+from yieldwire.asgi.servers import is_servers_own
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     CallError,
@@ -37,13 +37,6 @@ from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 
 logger = logging.getLogger("yieldwire.asgi")
-
-_UVICORN: Final = frozenset(
-    {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
-)
-"""Where uvicorn defines its ``send``, which keeps nothing of the task that calls it."""
-_GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
-"""The class of Granian's method; what it returns belongs to the loop, and to no task."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 Refuse = Callable[[ErrorObject, Headers], Awaitable[None]]
@@ -316,26 +309,6 @@ class Exchange:
             extra={"error_id": error.error_id},
         )
         return error
-
-
-def is_servers_own(send: object) -> bool:
-    """Whether ``send`` is uvicorn's or Granian's method itself, with nothing around it.
-
-    A proxy has the attributes of the object that it wraps, including its class, and a patched
-    method is still bound to the server's object. So this checks the exact types, and then the
-    module in which the function was defined, which a wrapper cannot imitate.
-    """
-    if type(send) is MethodType:
-        function = send.__func__
-        return (
-            type(function) is FunctionType
-            and function.__globals__.get("__name__") in _UVICORN
-            and function.__qualname__ == "RequestResponseCycle.send"
-        )
-    if type(send) is BuiltinMethodType:
-        owner = type(send.__self__)
-        return send.__name__ == "send" and (owner.__module__, owner.__name__) == _GRANIAN
-    return False
 
 
 def run_headers(run_id: str, base: str, query: str = "") -> Headers:

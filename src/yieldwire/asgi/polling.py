@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import answer_page
 from yieldwire.asgi.negotiation import SSE, choose_timed, flag, seconds
+from yieldwire.asgi.route import Rest
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import stream_run
 from yieldwire.asgi.startrequest import key_of
@@ -65,8 +66,8 @@ async def _wait_for_news(
     standing = await site.app.standings.of(run)
     followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
     async with site.polls.waiting(run, wait), reader:
-        with followed:
-            await site.attend(exchange, reader, reader.news(seen, wait))
+        with followed, site.attend(exchange, reader):
+            await reader.news(seen, wait)
         reader.check()
 
 
@@ -123,7 +124,7 @@ def _fits(exchange: Exchange, etag: str) -> bool:
     return etag in {each.strip().removeprefix("W/") for each in sent.split(",")}
 
 
-async def get_events(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:
+async def get_events(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> Rest | None:
     """Answer ``GET {base}/runs/{id}/events``: the stream, from a cursor or from the start."""
     run = await _run(site, caller, run_id)
     query = exchange.request.query_params
@@ -134,8 +135,8 @@ async def get_events(site: Site, exchange: Exchange, caller: Caller, run_id: str
         wanted = choose_timed(accept)
     else:
         wanted = site.formats.choose(accept, SSE, streams=True)
-    with site.slot(caller):
-        await stream_run(site, exchange, caller, run, place, wanted=wanted)
+    with site.slot(caller) as slot:
+        return await stream_run(site, exchange, slot, run, place, wanted=wanted)
 
 
 async def cancel_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -> None:

@@ -1,11 +1,14 @@
 """Finds the handlers for a path."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from yieldwire.errors import NotFound
 
-Handler: TypeAlias = Callable[..., Awaitable[None]]
+Rest: TypeAlias = Coroutine[Any, Any, None]
+"""The part of an answer that can take long. It is awaited when the handler has returned, so that
+nothing is kept that only the handler needs."""
+Handler: TypeAlias = Callable[..., Awaitable[Rest | None]]
 """Called with the application, the exchange, the caller, and the value for the path's ``{}``."""
 
 Table: TypeAlias = Mapping[tuple[str, ...], Mapping[str, Handler]]

@@ -160,8 +160,13 @@ class Incoming:
 
 def by_name(raw: Raw) -> Fields:
     """Return headers by name, those of one name as one list."""
-    fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    fields = {_name(name): value.decode("latin-1") for name, value in raw}
     return fields if len(fields) == len(raw) else _joined(raw)
+
+
+@lru_cache(maxsize=512)  # nearly every request has the same names, and an open one keeps them
+def _name(name: bytes) -> str:
+    return name.decode("latin-1")
 
 
 def _joined(raw: Raw) -> Fields:

@@ -2,10 +2,10 @@
 
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from inspect import isawaitable
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
@@ -13,7 +13,7 @@ from yieldwire.actions.ratelimit import Window
 from yieldwire.app import App
 from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
-from yieldwire.asgi.disconnect import Disconnected, Disconnects
+from yieldwire.asgi.disconnect import Disconnected, DisconnectWatch
 from yieldwire.asgi.exchange import LINKED, BrokenOff, Exchange
 from yieldwire.asgi.host import HostAnswer, HostFailure, Identify, host_of
 from yieldwire.asgi.negotiation import Formats
@@ -29,8 +29,6 @@ from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Caller, Identity, caller_with
 from yieldwire.runs.reader import Reader
 from yieldwire.stores import Query
-
-T = TypeVar("T")
 
 TEST_STREAMS: Final = 10
 """Test streams of a process at a time: they are for people who look for a fault."""
@@ -84,7 +82,7 @@ class Site:
 
     def _enter(self, opening: Opening) -> None:
         """Handle the process's stop signals while ``opening`` is open."""
-        self.disconnects = Disconnects(opening.tasks)
+        self._tasks = opening.tasks
         self.sign_outs.readers = opening.readers
         self._open_streams = {}
         signals.listen(self.hear)
@@ -125,7 +123,9 @@ class Site:
             if handler is None:
                 raise MethodNotAllowed(exchange.method, route.methods)
             caller = Caller() if route.pattern in PUBLIC else await self.caller(exchange)
-            await handler(self, exchange, caller, *route.arguments)
+            rest = await handler(self, exchange, caller, *route.arguments)
+            if rest is not None:
+                await rest
         except Disconnected:
             pass
         except BrokenOff:
@@ -224,30 +224,33 @@ class Site:
             reader.revoke()
         return reader
 
-    def attend(
-        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T]
-    ) -> Awaitable[T]:
-        """Return the result of ``work`` for an open response.
+    def watch(self, exchange: Exchange) -> DisconnectWatch:
+        """Return what ends the work for a request, as `Disconnected`, if its client leaves."""
+        return DisconnectWatch(exchange.receive, self._tasks)
 
-        Raises:
-            Disconnected: If the client left.
+    def attend(self, exchange: Exchange, reader: Reader) -> AbstractContextManager[None]:
+        """Return what ends an open response, as `Disconnected`, if its client leaves.
+
+        Meanwhile the caller is identified again as often as that is asked for.
         """
         every = self.app.timing.reauthorize
         if every is None or reader.caller.owner is None:
-            return self.disconnects.until_disconnect(exchange.receive, work)
-        return self._attend_and_ask(exchange, reader, work, every)
+            return self.watch(exchange)
+        return self._attend_and_ask(exchange, reader, every)
 
-    async def _attend_and_ask(
-        self, exchange: Exchange, reader: Reader, work: Coroutine[Any, Any, T], every: float
-    ) -> T:
+    @contextmanager
+    def _attend_and_ask(
+        self, exchange: Exchange, reader: Reader, every: float
+    ) -> Generator[None, None, None]:
         async def ask() -> Caller:
             caller = await self.caller(exchange)
             await self.app.get(reader.run_id, caller)
             return caller
 
-        asking = (await self.app.ready()).tasks.own(ask_again(reader, ask, every))
+        asking = self._tasks.own(ask_again(reader, ask, every))
         try:
-            return await self.disconnects.until_disconnect(exchange.receive, work)
+            with self.watch(exchange):
+                yield
         finally:
             asking.cancel()
 
@@ -262,21 +265,30 @@ class Site:
             raise RateLimited(
                 f"At most {self.request_limits.streams} streams at a time; close one, or poll."
             )
-        return OpenStream(streams, quota)
+        return OpenStream(streams, caller)
 
 
 class OpenStream:
-    """One open stream, counted in ``streams`` for the caller with this ``quota``."""
+    """One open stream, counted in ``streams`` for its caller while it is entered, once."""
 
-    __slots__ = ("_quota", "_streams")
+    __slots__ = ("_depth", "_streams", "caller")
 
-    def __init__(self, streams: dict[str, int], quota: str) -> None:
-        self._streams, self._quota = streams, quota
+    def __init__(self, streams: dict[str, int], caller: Caller) -> None:
+        self._streams, self.caller = streams, caller
+        self._depth = 0
 
-    def __enter__(self) -> None:
-        self._streams[self._quota] = self._streams.get(self._quota, 0) + 1
+    def __enter__(self) -> Self:
+        self._depth += 1
+        if self._depth == 1:
+            quota = self.caller.quota_key
+            self._streams[quota] = self._streams.get(quota, 0) + 1
+        return self
 
     def __exit__(self, *_: object) -> None:
-        left = self._streams.pop(self._quota) - 1
+        self._depth -= 1
+        if self._depth:
+            return
+        quota = self.caller.quota_key
+        left = self._streams.pop(quota) - 1
         if left:
-            self._streams[self._quota] = left
+            self._streams[quota] = left

@@ -13,7 +13,8 @@ from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
 from yieldwire.asgi.followpage import posted_form
 from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, flag, preferences
 from yieldwire.asgi.requestlimits import Allowance
-from yieldwire.asgi.site import Site
+from yieldwire.asgi.route import Rest
+from yieldwire.asgi.site import OpenStream, Site
 from yieldwire.asgi.startrequest import reading, request_of
 from yieldwire.asgi.streaming import Streaming
 from yieldwire.codecs import Encoder
@@ -36,13 +37,15 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.standing import FollowedRun, Standing
 
+_NOTHING: Final = nullcontext()
 
-async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> None:
+
+async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> Rest | None:
     """Answer ``POST {base}/{action}``, or GET of a feed."""
     action = site.app.registry.action_named(name)
     if exchange.method == "HEAD" and action.method == "GET":
         await exchange.answer(200, media_type=SSEEncoder.media_type)
-        return
+        return None
     if exchange.method != action.method:
         raise MethodNotAllowed(exchange.method, [action.method, "OPTIONS"])
     default = SSE if action.signature.shape.streams else JSON
@@ -55,19 +58,19 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         if run.action != action.name:
             raise ForeignCursor("The cursor belongs to a run of another action.")
         check_within(cursor.seq, run.seq)
-        with site.slot(caller):
+        with site.slot(caller) as slot:
             if wanted is JSON:
                 reader = site.reader_for(caller, run, is_needed=False)
                 await reader.check_place(cursor.seq, cursor.mark)
                 await _answer_when_ended(site, exchange, caller, run, prefer)
-            else:
-                await stream_run(site, exchange, caller, run, cursor, wanted=wanted)
-        return
+                return None
+            return await stream_run(site, exchange, slot, run, cursor, wanted=wanted)
     if wanted is HTML and not prefer.respond_async:
         await _start_by_form(site, exchange, caller, action)
-        return
+        return None
     # A caller with too many streams is refused before a run starts that it could not read.
-    with site.slot(caller) if not prefer.respond_async else nullcontext():
+    slot = site.slot(caller)
+    with slot if not prefer.respond_async else _NOTHING:
         request = request_of(site, exchange, caller, action)
         request.read, request.detached = reading(site, exchange, request), prefer.respond_async
         run = await site.app.begin(request)
@@ -76,7 +79,8 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         elif wanted is JSON:
             await _answer_when_ended(site, exchange, caller, run, prefer)
         else:
-            await stream_run(site, exchange, caller, run, None, wanted=wanted)
+            return await stream_run(site, exchange, slot, run, None, wanted=wanted)
+    return None
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -115,8 +119,8 @@ async def _answer_when_ended(
     fold = Fold(keeps_text=False, shows_debug=site.app.debug)
     with closing(_Heard(most, site.answers, fold)) as heard:
         async with site.reader_for(caller, run) as reader:
-            work = _read_to_pause(reader, heard, wait, site.app.timing.keepalive)
-            await site.attend(exchange, reader, work)
+            with site.attend(exchange, reader):
+                await _read_to_pause(reader, heard, wait, site.app.timing.keepalive)
             reader.check()
         await _answer_heard(site, exchange, run, heard)
 
@@ -220,70 +224,96 @@ async def _read_to_pause(reader: Reader, heard: _Heard, wait: float, tick: float
 async def stream_run(
     site: Site,
     exchange: Exchange,
-    caller: Caller,
+    slot: OpenStream,
     run: RunRecord,
     cursor: Cursor | None,
     *,
     wanted: Format,
-) -> None:
-    """Stream a run: from the start (without a cursor) or from a cursor.
+) -> Rest | None:
+    """Begin to stream a run: from the start (without a cursor) or from a cursor.
 
-    The caller of this function holds a slot for it.
+    The caller of this function has entered the slot. It must await what this returns, which sends
+    what is still to come, at once after it has left the slot: nobody is counted in between.
 
     Raises:
         ForeignCursor: If the log does not have the cursor's event.
     """
     reach = site.app.store.reach
-    await stream_in(site, exchange, caller, run, cursor, lambda _: wanted.encoder_for(reach))
+    return await stream_in(site, exchange, slot, run, cursor, lambda _: wanted.encoder_for(reach))
 
 
 async def stream_in(
     site: Site,
     exchange: Exchange,
-    caller: Caller,
+    slot: OpenStream,
     run: RunRecord,
     cursor: Cursor | None,
     encoder_for: Callable[[Reader], Encoder],
-) -> None:
+) -> Rest | None:
     """Stream a run with the encoder that is made for its reader, as `stream_run` does."""
+    reader, rest = site.reader_for(slot.caller, run).open(), None
+    try:
+        streaming = await _begin(site, exchange, reader, run, cursor, encoder_for(reader))
+        if streaming is not None:
+            rest = _stream_on(site, exchange, reader, streaming, slot)
+    finally:
+        if rest is None:
+            await reader.close()
+    return rest
+
+
+async def _stream_on(
+    site: Site, exchange: Exchange, reader: Reader, streaming: Streaming, slot: OpenStream
+) -> None:
+    try:
+        with slot, streaming.followed or _NOTHING, site.attend(exchange, reader):
+            await streaming.follow()
+    finally:
+        await reader.close()
+
+
+async def _begin(
+    site: Site,
+    exchange: Exchange,
+    reader: Reader,
+    run: RunRecord,
+    cursor: Cursor | None,
+    encoder: Encoder,
+) -> Streaming | None:
+    """Send what there is, and return what sends the rest; ``None`` if that is all."""
     headers = exchange.naming(run.id)
-    async with site.reader_for(caller, run) as reader:
-        encoder = encoder_for(reader)
-        page: Sequence[Block] = ()
-        if cursor is not None:
-            check_within(cursor.seq, run.seq)
-            await reader.check_place(cursor.seq, cursor.mark)
-            if cursor.seq == run.seq and run.status.is_terminal:
-                await exchange.answer(204, headers=headers)
-                return
-        else:
-            timing = site.app.timing
-            page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
-            if reader.is_revoked:
-                raise Unauthorized
-            error = _early_error(page)
-            if error is not None:
-                await exchange.answer_error_object(error, headers)
-                return
-        if page:
-            status, first_seq, last = _status_after(page), page[0].first, page[-1].last
-        else:
-            run = run if cursor is not None else await site.app.store.get(run.id)
-            status, first_seq, last = run.status, run.first_seq, run.seq
-        place = cursor or Cursor(run.id, first_seq - 1)
-        standing = None if page else await site.app.standings.of(run)
-        state = _state(run.id, status, first_seq, standing)
-        opening = encoder.opening(place, state)
-        if standing is not None and not opening:
-            opening = encoder.state(place, state)
-        streaming = Streaming(exchange, reader, encoder, site.app.timing, caller)
-        if run.queue is not None or standing is not None:
-            streaming.followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
-        with streaming.followed or nullcontext():
-            work = streaming.run(place, opening, headers, page=page, has_news=last > place.seq)
-            # If everything is there already, only sends are left, and need no watch.
-            is_over = page and page[-1].end is not None
-            await (work if is_over else site.attend(exchange, reader, work))
+    page: Sequence[Block] = ()
+    if cursor is not None:
+        check_within(cursor.seq, run.seq)
+        await reader.check_place(cursor.seq, cursor.mark)
+        if cursor.seq == run.seq and run.status.is_terminal:
+            await exchange.answer(204, headers=headers)
+            return None
+    else:
+        timing = site.app.timing
+        page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
+        if reader.is_revoked:
+            raise Unauthorized
+        error = _early_error(page)
+        if error is not None:
+            await exchange.answer_error_object(error, headers)
+            return None
+    if page:
+        status, first_seq, last = _status_after(page), page[0].first, page[-1].last
+    else:
+        run = run if cursor is not None else await site.app.store.get(run.id)
+        status, first_seq, last = run.status, run.first_seq, run.seq
+    place = cursor or Cursor(run.id, first_seq - 1)
+    standing = None if page else await site.app.standings.of(run)
+    state = _state(run.id, status, first_seq, standing)
+    opening = encoder.opening(place, state)
+    if standing is not None and not opening:
+        opening = encoder.state(place, state)
+    streaming = Streaming(exchange, reader, encoder, site.app.timing)
+    if run.queue is not None or standing is not None:
+        streaming.followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
+    is_over = await streaming.begin(place, opening, headers, page=page, has_news=last > place.seq)
+    return None if is_over else streaming
 
 
 def _status_after(page: Sequence[Block]) -> Status:

@@ -15,7 +15,6 @@ from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
 from yieldwire.log.cursor import Cursor, mark_of
 from yieldwire.log.events import Block, EventType, one_line
-from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.standing import FollowedRun
 
@@ -34,16 +33,17 @@ class Streaming:
         reader: Reader,
         encoder: Encoder,
         timing: Timing,
-        caller: Caller,
     ) -> None:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
         self._encode_block, self._carries_end = encoder.encode, encoder.carries_end
         self._keepalive = timing.keepalive
-        self._caller = caller
-        self._may_expire = caller.expires_at is not None
+        self._caller = reader.caller
+        self._may_expire = reader.caller.expires_at is not None
         self._after = 0
         self._mark: int | None = None
         """The mark of the event before the next one, if the run can wait."""
+        self._ahead = b""
+        """What is sent before the next event."""
         self._text_seq = 0
         """The place behind which nothing was sent, in a format that cannot take anything back."""
         self._context = copy_context()
@@ -54,7 +54,7 @@ class Streaming:
         self.followed: FollowedRun | None = None
         """The run, if it can wait in a queue or for its time."""
 
-    async def run(
+    async def begin(
         self,
         place: Cursor,
         opening: bytes,
@@ -62,11 +62,12 @@ class Streaming:
         *,
         page: Sequence[Block] = (),
         has_news: bool,
-    ) -> None:
-        """Send the head, then everything after ``place`` until the run ends.
+    ) -> bool:
+        """Send the head, and return whether that is all; if not, `follow` sends the rest.
 
-        ``page`` is what was already read of that; ``has_news`` says that there is something, so
-        that it and ``opening`` are sent as one message.
+        ``page`` is what was already read after ``place``, and is sent here if it ends the log;
+        ``has_news`` says that there is something, so that it and ``opening`` are sent as one
+        message.
 
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
@@ -80,7 +81,7 @@ class Streaming:
         await self._exchange.send_head(200, head)
         if self._exchange.method == "HEAD":
             await self._exchange.send_body(b"")
-            return
+            return True
         if not has_news and opening:
             await self._send(opening)
             opening = b""
@@ -88,15 +89,21 @@ class Streaming:
         self._mark = place.mark
         end = page[-1].end if page else None
         if end is None or self._caller.has_expired or self._reader.is_revoked:
-            await self._follow(opening, page, place.mark)
-            return
+            self._ahead = opening
+            take = self._take if self._exchange.sends_from_any_task else None
+            self._reader.begin(place.seq, page, take, mark=place.mark)
+            return False
         self._reader.take_all(page)
         await self._end(opening + self._encode(page), end)
+        return True
 
-    async def _follow(self, ahead: bytes, first: Sequence[Block], mark: int | None) -> None:
+    async def follow(self) -> None:
+        """Send everything until the run ends.
+
+        Raises:
+            BrokenOff: If the format cannot say how the run ended, and it did not complete.
+        """
         encoder, reader = self._encoder, self._reader
-        take = self._take if self._exchange.sends_from_any_task else None
-        reader.begin(self._after, first, take, mark=mark)
         try:
             while (page := await reader.next(self._keepalive)) is not None:
                 if self._rest is not None:
@@ -105,9 +112,8 @@ class Streaming:
                 if self._caller.has_expired or reader.is_revoked:
                     break
                 if self.followed is not None:
-                    ahead += self._news(self.followed, page)
-                body = ahead + self._encode(page)
-                ahead = b""
+                    self._ahead += self._news(self.followed, page)
+                body, self._ahead = self._ahead + self._encode(page), b""
                 if page and page[-1].end is not None:
                     await self._end(body, page[-1].end)
                     return
@@ -115,14 +121,14 @@ class Streaming:
                     await self._send(body)
         except NotFound:
             # Purged during the read: never a plain end, which would look like success.
-            ahead += encoder.reset(reader.run_id, self._after + 1)
+            self._ahead += encoder.reset(reader.run_id, self._after + 1)
         except (StoreError, ForeignCursor) as exc:
             # The reader reconnects for the rest, or to be told that its place is lost.
             logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
         farewell = encoder.farewell(random.randint(*RETRY_MS))  # noqa: S311
         if farewell is None:
             raise BrokenOff("The stream ends before the run does.")
-        await self._send(ahead + farewell, more=False)
+        await self._send(self._ahead + farewell, more=False)
 
     def _news(self, followed: FollowedRun, page: Sequence[Block]) -> bytes:
         """Return the frame before ``page`` that tells where the run waits, if that has changed."""

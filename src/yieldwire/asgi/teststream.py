@@ -44,9 +44,8 @@ async def answer_test_stream(site: Site, exchange: Exchange, caller: Caller) -> 
     if not site.test_streams.take(1):
         raise RateLimited("There are too many test streams; try again when one has ended.")
     try:
-        with site.slot(caller):
-            work = _stream(site, exchange, silence)
-            await site.disconnects.until_disconnect(exchange.receive, work)
+        with site.slot(caller), site.watch(exchange):
+            await _stream(site, exchange, silence)
     finally:
         site.test_streams.give_back(1)
 

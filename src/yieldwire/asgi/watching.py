@@ -61,9 +61,8 @@ async def watch_runs(site: Site, exchange: Exchange, caller: Caller, query: Quer
         RateLimited: If the caller has too many streams.
     """
     wanted = _FORMATS.choose(exchange.headers.get("accept"), SSE)
-    with site.slot(caller):
-        work = _stream(site, exchange, caller, query, wanted)
-        await site.disconnects.until_disconnect(exchange.receive, work)
+    with site.slot(caller), site.watch(exchange):
+        await _stream(site, exchange, caller, query, wanted)
 
 
 async def _stream(

@@ -16,7 +16,7 @@ from yieldwire.asgi.exchange import Exchange, Headers
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.host import resolving
 from yieldwire.asgi.jsontext import parse_json
-from yieldwire.asgi.site import Site
+from yieldwire.asgi.site import OpenStream, Site
 from yieldwire.asgi.starting import stream_in
 from yieldwire.asgi.startrequest import facts_of
 from yieldwire.dialects.head import Head, Reply, add_headers, send_reply
@@ -34,7 +34,6 @@ from yieldwire.log.message import Message
 from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Verb, distinct_labels
 from yieldwire.log.snapshot import Fold
-from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Query
@@ -70,13 +69,13 @@ class ForeignCall:
         self,
         site: Site,
         exchange: Exchange,
-        caller: Caller,
+        slot: OpenStream,
         *,
         own: AnyAction | None,
         waits: bool,
     ) -> None:
-        self._site, self._exchange = site, exchange
-        self.caller: Final = caller
+        self._site, self._exchange, self._slot = site, exchange, slot
+        self.caller: Final = slot.caller
         self.head: Final = Head(exchange)
         self._own, self._waits = own, waits
         self._asked = 0
@@ -307,7 +306,9 @@ class ForeignCall:
 
         is_new = after is None and skip is None
         place = None if is_new else Cursor(run.id, run.first_seq - 1)
-        await stream_in(self._site, self._exchange, self.caller, run, place, translate)
+        rest = await stream_in(self._site, self._exchange, self._slot, run, place, translate)
+        if rest is not None:
+            await rest
 
     async def count(self, run: RunRecord, encoder: DialectEncoder) -> int:
         """Return how many frames ``encoder`` makes of what a run's log has at this moment."""
@@ -332,7 +333,8 @@ class ForeignCall:
         """
         site, fold = self._site, Fold(keeps_text=False, shows_debug=self._site.app.debug)
         async with site.reader_for(self.caller, run) as reader:
-            await site.attend(self._exchange, reader, self._follow(reader, fold))
+            with site.attend(self._exchange, reader):
+                await self._follow(reader, fold)
             reader.check()
         told = fold.outcome()
         error = None if told["error"] is None else explained(ErrorObject.from_dict(told["error"]))

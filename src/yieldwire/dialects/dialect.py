@@ -125,6 +125,5 @@ class Dialect(ABC):
         if exchange.method == "HEAD":
             await exchange.answer(200)
             return
-        call = ForeignCall(site, exchange, caller, own=self._own, waits=self._waits)
-        with site.slot(caller):
-            await self.answer(call)
+        with site.slot(caller) as slot:
+            await self.answer(ForeignCall(site, exchange, slot, own=self._own, waits=self._waits))

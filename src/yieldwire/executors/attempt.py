@@ -62,7 +62,7 @@ class Attempt(Tools):
         log = watched(services.store, run, services.watch)
         writer = LogWriter(log, run, _encoder(services, work), services.limits, audience)
         super().__init__(services, run, work, writer, own)
-        writer.spawn_flush = lambda: own(self._flush())
+        writer.spawn_flush = self._spawn_flush
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._has_ended = False
@@ -147,6 +147,9 @@ class Attempt(Tools):
             raise one_of(errors) from None
         finally:
             self._group = None
+
+    def _spawn_flush(self) -> None:
+        self.own(self._flush())
 
     async def _flush(self) -> None:
         """Write what a sender emitted that does not wait for the write."""

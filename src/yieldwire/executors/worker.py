@@ -57,8 +57,11 @@ class Worker:
         # If runs are not leased, nobody else would ever end them.
         self._patience = math.inf if lease is None else services.limits.store_patience
         self._runs, self._chores = Tasks(), Tasks()
+        self._own: Final = self._chores.own
         self._attempts: dict[str, Attempt] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
+        self._prepared: dict[str, Work] = {}
+        """The work of runs whose task has not begun yet."""
         self._again: set[str] = set()
         """Runs that were enqueued while an older attempt at them was still running here."""
         self._delayed: dict[str, asyncio.TimerHandle] = {}
@@ -74,7 +77,7 @@ class Worker:
             lambda: asyncio.Semaphore(services.limits.threads)
         )
         if lease is not None:
-            LeaseKeeper(services, self._attempts, self._chores.own, lease=lease).begin()
+            LeaseKeeper(services, self._attempts, self._own, lease=lease).begin()
 
     def begin(self, run_id: str, prepared: Prepared | None = None, /) -> None:
         """Execute a pending run, after the attempt that is still running here, if any."""
@@ -84,9 +87,11 @@ class Worker:
             self._again.add(run_id)
         else:
             run, work = (None, None) if prepared is None else prepared.take()
+            if work is not None:
+                self._prepared[run_id] = work
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            leave = partial(self._leave, run_id, work)
-            self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
+            leave = partial(self._leave, run_id)
+            self._queued[run_id] = self._runs.own(self._execute(run_id, run), leave)
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
@@ -117,7 +122,7 @@ class Worker:
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            await asyncio.shield(self._chores.own(self._give_back(run_id, task)))
+            await asyncio.shield(self._own(self._give_back(run_id, task)))
             raise
 
     async def _give_back(self, run_id: str, task: asyncio.Task[None]) -> None:
@@ -144,7 +149,8 @@ class Worker:
         await attempt.hand_over()
         await self._release(attempt.run)
 
-    async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
+    async def _execute(self, run_id: str, run: RunRecord | None) -> None:
+        work = self._prepared.pop(run_id, None)
         try:
             if run is None:
                 run = await self._ask(run_id, partial(self._store.get, run_id))
@@ -177,9 +183,9 @@ class Worker:
         except StoreError:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
 
-    def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
-        if work is not None and task.cancelled():
-            work.close()  # possibly before its first step
+    def _leave(self, run_id: str, task: asyncio.Task[None]) -> None:
+        if (work := self._prepared.pop(run_id, None)) is not None:
+            work.close()  # it was cancelled before its first step
         self._queued.pop(run_id, None)
         attempt = self._attempts.pop(run_id, None)
         if attempt is not None:
@@ -198,7 +204,7 @@ class Worker:
         elif task.cancelled() and attempt is None and self._lease is None:
             # By other code, before there was an attempt that could write the run's end; if runs
             # are leased, a sweep does.
-            self._chores.own(self._interrupt(run_id))
+            self._own(self._interrupt(run_id))
 
     def _begin_later(self, run_id: str, delay: float) -> None:
         def begin() -> None:
@@ -219,7 +225,7 @@ class Worker:
         asked_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
         run = await self._claim(run_id)
         audience = self.audience(run_id)
-        attempt = Attempt(self._services, run, work, audience, self._chores.own)
+        attempt = Attempt(self._services, run, work, audience, self._own)
         attempt.is_leased = self._lease is not None
         if run.seq:
             recorded = await self._ask(run.id, partial(self._store.saved, run.id))
@@ -314,7 +320,7 @@ class Worker:
         for attempt in stopped:
             self._stop(attempt)
         await self._runs.wait(cleanup)
-        last = [self._chores.own(self._settle(attempt)) for attempt in stopped]
+        last = [self._own(self._settle(attempt)) for attempt in stopped]
         if last:
             await asyncio.wait(last, timeout=max(until - loop.time(), WRITING))
         self._chores.stop()  # a cancelled run waits for the chore that writes its end
@@ -358,8 +364,8 @@ class Worker:
 
     async def _wait_unless_forced(self, seconds: float) -> None:
         waits = [
-            self._chores.own(self._runs.wait(seconds)),
-            self._chores.own(self._is_forced.wait()),
+            self._own(self._runs.wait(seconds)),
+            self._own(self._is_forced.wait()),
         ]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 

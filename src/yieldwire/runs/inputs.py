@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
-from yieldwire.actions.schema import Arguments
 from yieldwire.actions.upload import Upload, Uploads
 from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Work
@@ -73,9 +73,9 @@ class NewRun:
             await carry_out(self._files.forget)
 
 
-async def _dump_with_files(action: Action[..., Any, Any], arguments: Arguments) -> bytes:
+async def _dump_with_files(action: Action[..., Any, Any], model: BaseModel) -> bytes:
     try:
-        return await dump(action, arguments)
+        return await dump(action, model)
     except PydanticSerializationError as exc:
         # A field of any type accepts a file, but no later attempt could read it back.
         reason = "The action does not take a file here; declare an Upload for it."
@@ -105,16 +105,17 @@ class Inputs:
         Raises:
             ValidationFailed: If the input is invalid.
         """
+        signature = action.signature
         given = uploads_in(data)  # also those that no field of the input takes
         uploads = Uploads(given) if given or action.takes_files else None
         try:
             if uploads is None:
-                arguments = action.signature.validate(data)
-                dumped = action.signature.dump(arguments)
+                model = signature.validate(data)
+                dumped = signature.dump(model)
             else:
                 with uploads.collecting():
-                    arguments = action.signature.validate(data)
-                    dumped = await _dump_with_files(action, arguments)
+                    model = signature.validate(data)
+                    dumped = await _dump_with_files(action, model)
             if len(dumped) > UNCHECKED_BYTES:
                 _check_readable(dumped)
             record = record_of(action, ctx, dumped, detached=detached)
@@ -129,6 +130,7 @@ class Inputs:
             context["dependencies"] = ctx.dependencies
         if record.parent is not None:
             context |= {"parent": record.parent, "depth": ctx.depth}
+        arguments = signature.arguments(model)
         work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
         are_kept = uploads is not None and self.files.keeps_input(action)
         return NewRun(record, work, self.files.of_input(record.id) if are_kept else None)
@@ -160,10 +162,11 @@ class Inputs:
         uploads = Uploads(reopen=partial(reopened, files))
         try:
             with uploads.collecting():
-                arguments = action.signature.validate(from_json(run.input))
+                model = action.signature.validate(from_json(run.input))
             facts = from_json(run.context)
             context = {**facts, "request": RequestFacts(**facts["request"])}
         except BaseException:
             uploads.close()
             raise
+        arguments = action.signature.arguments(model)
         return Work(action=action, arguments=arguments, context=context, uploads=uploads)

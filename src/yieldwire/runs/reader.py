@@ -105,11 +105,19 @@ class Reader:
         """The store's id for this reader."""
         return secrets.token_hex(8)
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> Self:
+        """Begin to be present; `close` ends that."""
         self._open_readers.add(self)
         return self
 
+    async def __aenter__(self) -> Self:
+        return self.open()
+
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave."""
         self._open_readers.discard(self)
         self._take = None  # its owner refers to this reader: a cycle would be freed late
         await self._end()

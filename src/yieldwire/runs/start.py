@@ -13,7 +13,6 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
-from yieldwire.actions.schema import Arguments
 from yieldwire.actions.start import Given
 from yieldwire.actions.upload import Upload
 from yieldwire.errors import Json, ParseError, UsageError
@@ -209,11 +208,11 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-async def dump(action: Action[..., Any, Any], arguments: Arguments) -> bytes:
-    """Return validated arguments as JSON; in a thread where files are hashed for it."""
+async def dump(action: Action[..., Any, Any], model: BaseModel) -> bytes:
+    """Return a validated input as JSON; in a thread where files are hashed for it."""
     if action.takes_files:
-        return await carry_out(partial(action.signature.dump, arguments))
-    return action.signature.dump(arguments)
+        return await carry_out(partial(action.signature.dump, model))
+    return action.signature.dump(model)
 
 
 def uploads_in(value: object) -> Sequence[Upload]:

@@ -172,7 +172,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
             await waiter
         finally:
             timer.cancel()
-            entry.waiters.pop(waiter, None)
+            entry.stop_waiting(waiter)
         return self._entry(run_id).page(after, max_bytes)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:

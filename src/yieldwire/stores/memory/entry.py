@@ -20,9 +20,8 @@ from yieldwire.stores.waiters import resolve
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
-_LOOSE: Final = 32
 _PACK_BYTES: Final = 8 * 1024
-"""How many small blocks make a pack, and the size up to which packs are joined."""
+"""The size up to which small blocks are packed together."""
 _FIRST: Final = itemgetter(1)
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
@@ -44,11 +43,11 @@ class Entry:
     seq: int = 0
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
-    """The log before the loose blocks."""
-    loose: list[bytes] = field(default_factory=list)
-    """The bodies of the newest blocks, if they are small."""
+    """The log before the tail."""
+    tail: bytearray = field(default_factory=bytearray)
+    """The lines of the newest blocks, if they are small."""
     times: "array[float]" = field(default_factory=_no_times)
-    """The time of each event in ``loose``."""
+    """The time of each event in the tail."""
     waiters: dict[asyncio.Future[bool], None] = field(default_factory=dict)
     """Ordered, so that those who came first are served first."""
     readers: dict[str, float] = field(default_factory=dict)
@@ -75,14 +74,14 @@ class Entry:
         # Of a feed whole blocks are trimmed: packs would keep more than requested.
         is_small = count <= _FEW and len(body) <= _SMALL_BYTES and end is None and keep is None
         if is_small and (count == 1 or b"\n@" not in body):
+            if len(self.tail) + len(body) > _PACK_BYTES:
+                self._pack()
             self.seq = last
-            self.loose.append(body)
+            self.tail += body
             if count == 1:
                 self.times.append(at)
             else:
                 self.times.extend((at,) * count)
-            if len(self.loose) >= _LOOSE:
-                self._pack()
         else:
             self._pack()
             self.seq = last
@@ -92,21 +91,17 @@ class Entry:
         if self.waiters:
             self.wake()
 
-    def _loose(self) -> Sequence[Pack]:
-        """Return the loose blocks as one pack, if there are some."""
-        if not self.loose:
+    def _newest(self) -> Sequence[Pack]:
+        """Return the tail as a pack, if there is one."""
+        if not self.tail:
             return ()
         first = self.seq - len(self.times) + 1
-        return [Pack(self.record.id, first, self.seq, b"".join(self.loose), self.times)]
+        return [Pack(self.record.id, first, self.seq, bytes(self.tail), self.times)]
 
     def _pack(self) -> None:
-        for pack in self._loose():
-            older = self.pieces[-1] if self.pieces else None
-            if isinstance(older, Pack) and len(older.body) + len(pack.body) <= _PACK_BYTES:
-                self.pieces[-1] = older.joined(pack)
-            else:
-                self.pieces.append(pack)
-            self.loose, self.times = [], _no_times()
+        if self.tail:
+            self.pieces += self._newest()
+            self.tail, self.times = bytearray(), _no_times()
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
@@ -114,7 +109,7 @@ class Entry:
         if after >= self.seq:
             return page
         place = max(0, bisect_right(self.pieces, after + 1, key=_FIRST) - 1)
-        for piece in chain(islice(self.pieces, place, None), self._loose()):
+        for piece in chain(islice(self.pieces, place, None), self._newest()):
             while after < piece.last and size < max_bytes:
                 if isinstance(piece, Pack):
                     block = piece.block(after, max_bytes - size)
@@ -152,7 +147,7 @@ class Entry:
         """Return about how many bytes the run takes."""
         record = self.record
         log = sum([len(piece.body) + _BLOCK_BYTES for piece in self.pieces])
-        log += sum(map(len, self.loose))
+        log += len(self.tail)
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         inbox = 0 if self.inbox is None else self.inbox.size()
         saved = sum(map(len, self.checkpoints.values()))
@@ -163,6 +158,12 @@ class Entry:
         if self.inbox is None:
             self.inbox = MemoryInbox()
         return self.inbox
+
+    def stop_waiting(self, waiter: asyncio.Future[bool]) -> None:
+        """Forget a reader that waited."""
+        self.waiters.pop(waiter, None)
+        if not self.waiters:
+            self.waiters = {}  # an empty dictionary keeps the memory that it once needed
 
     def wake(self) -> None:
         """Wake all waiting readers."""

@@ -37,8 +37,3 @@ class Pack(NamedTuple):
                 break
         body = b"\n".join([*lines, b""])
         return Block(self.run_id, self.first + skip, last, body, None, at)
-
-    def joined(self, newer: "Pack") -> "Pack":
-        """Return this and the one that follows it as one."""
-        body, times = self.body + newer.body, self.times + newer.times
-        return Pack(self.run_id, self.first, newer.last, body, times)

@@ -1,0 +1,44 @@
+"""Which of the callables that an application gets are a known server's own.
+
+Middleware around ``send`` or ``receive`` can set a time limit or a context variable, or open a
+cancel scope: those belong to the task of the response. A server's own keeps nothing of the task.
+"""
+
+from types import BuiltinMethodType, FunctionType, MethodType
+from typing import Final
+
+_UVICORN: Final = frozenset(
+    {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
+)
+"""Where uvicorn defines its ``send`` and ``receive``."""
+_GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
+"""The class of Granian's method; what it returns belongs to the loop, and to no task."""
+
+
+def is_servers_own(send: object) -> bool:
+    """Whether ``send`` is uvicorn's or Granian's method itself, with nothing around it.
+
+    A proxy has the attributes of the object that it wraps, including its class, and a patched
+    method is still bound to the server's object. So this checks the exact types, and then the
+    module in which the function was defined, which a wrapper cannot imitate.
+    """
+    if type(send) is MethodType:
+        return _is_uvicorns(send, "RequestResponseCycle.send")
+    if type(send) is BuiltinMethodType:
+        owner = type(send.__self__)
+        return send.__name__ == "send" and (owner.__module__, owner.__name__) == _GRANIAN
+    return False
+
+
+def receives_on_futures(receive: object) -> bool:
+    """Whether ``receive`` is uvicorn's method itself, which waits for the loop's futures alone."""
+    return type(receive) is MethodType and _is_uvicorns(receive, "RequestResponseCycle.receive")
+
+
+def _is_uvicorns(method: MethodType, name: str) -> bool:
+    function = method.__func__
+    return (
+        type(function) is FunctionType
+        and function.__globals__.get("__name__") in _UVICORN
+        and function.__qualname__ == name
+    )
