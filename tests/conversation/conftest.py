@@ -1,10 +1,40 @@
-"""The server that the conversations are with."""
+"""The servers that the conversations are with."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import pytest
 
 from tests.conftest import Serve
+from tests.conversation.door import Door
+from tests.conversation.ways import StoryPlace, Way
+from tests.conversation.ways.node import NodeClients
+from tests.stores.test_postgres import postgres_store
+from tests.stores.test_redis import redis_store
 from tests.support.server import ThreadServer
 from tests.support.story import Story
+from yieldwire.log import snapshot
+from yieldwire.stores import RunStore
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing.clock import MovingClock
+
+T = TypeVar("T")
+POLL_MS: Final = 20
+"""How soon clients are told to poll again: a real half second would be most of the time."""
+Opened = Callable[[Path, MovingClock], RunStore]
+
+STORES: Final[dict[str, Opened]] = {
+    "memory": lambda _, clock: MemoryStore(clock=clock),
+    "sqlite": lambda folder, clock: SQLiteStore(folder / "runs.db", clock=clock),
+    "valkey": lambda _, clock: redis_store(clock),
+    "postgresql": lambda _, clock: postgres_store(clock),
+}
+"""Every kind of store."""
 
 
 @pytest.fixture
@@ -17,3 +47,52 @@ def server(serve: Serve, story: Story) -> ThreadServer:
     server = serve(story, actions=story.actions)
     story.loop = server.loop
     return server
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[NodeClients]:
+    """The process of the TypeScript clients."""
+    with NodeClients() as clients:
+        yield clients
+
+
+@pytest.fixture(scope="module", params=STORES)
+def shared_story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """A story that every test of a module is told, from a store of each kind."""
+    return Story(partial(STORES[request.param], tmp_path_factory.mktemp("story")))
+
+
+@pytest.fixture(scope="module")
+def place(shared_story: Story, node: NodeClients) -> Iterator[StoryPlace]:
+    """The server that tells it."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ThreadServer(shared_story, actions=shared_story.actions) as server,
+    ):
+        patch.setattr(snapshot, "FIRST_POLL_MS", POLL_MS)
+        shared_story.loop = server.loop
+
+        async def call(work: Coroutine[Any, Any, T]) -> T:
+            future = asyncio.run_coroutine_threadsafe(work, server.loop)
+            return await asyncio.wrap_future(future)
+
+        yield StoryPlace(
+            url=server.url,
+            port=server.port,
+            call=call,
+            node=node,
+            story=shared_story,
+        )
+
+
+@pytest.fixture
+async def door(place: StoryPlace, way_in: str) -> AsyncIterator[Door]:
+    """Where callers come in by the way of this test."""
+    async with AsyncExitStack() as stack:
+        yield Door(stack, place, way_in)
+
+
+@pytest.fixture
+async def ada(door: Door) -> Way:
+    """A caller."""
+    return await door.enter("ada")

@@ -3,7 +3,7 @@
 import { queryOf } from "./body.js";
 import type { AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, Runs, StreamedValue } from "./contract.js";
 import type { ActionError } from "./core/error.js";
-import type { RunEvent, RunInfo, Snapshot } from "./core/event.js";
+import type { RunInfo, Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
 import { type Environment, PAGE } from "./environment.js";
@@ -54,23 +54,22 @@ export async function* readStreamableValue<T = never, Chunk = unknown>(
   let value: unknown;
   for await (const event of run.events()) {
     if (event.type === "restarted") {
-      value = undefined;
-      for (const { data } of await pastOf(run, event.seq)) for (value of valuesOf(value, data));
+      value = await valueAt(run, event.data.keep);
       if (value !== undefined) yield value as never;
     } else for (value of valuesOf(value, event.data)) yield value as never;
   }
   if (run.error) throw run.error;
 }
 
-/** The events that count after the restart at `seq`, of those before it that the run keeps. */
-async function pastOf(run: Pick<Run, "events">, seq: number): Promise<RunEvent[]> {
-  let past: RunEvent[] = [];
+/** The value after the event at `seq`, as far as the run keeps the events before it. There is a later event. */
+async function valueAt(run: Pick<Run, "events">, seq: number = 0): Promise<unknown> {
+  let value: unknown;
   for await (const event of run.events()) {
-    if (event.type === "restarted") past = past.filter((each) => each.seq <= (event.data.keep ?? 0));
-    else if (event.seq < seq) past.push(event);
-    if (event.seq >= seq) break;
+    if (event.seq > seq) break;
+    if (event.type === "restarted") value = await valueAt(run, event.data.keep);
+    else for (value of valuesOf(value, event.data));
   }
-  return past;
+  return value;
 }
 
 type AnyRun = LiveRun<unknown, unknown, ActionError>;

@@ -220,7 +220,8 @@ test("a poll can bring unknown events, members and a status", async () => {
 test("a cursor that is none is refused without asking", async () => {
   const { client, asked } = serve([]);
 
-  await expect(client.runs.attach("r1", "r2.7").result()).rejects.toMatchObject({ code: "PARSE_ERROR" });
+  await expect(client.runs.attach("r1", "r2.7").result()).rejects.toMatchObject({ code: "GONE", statusCode: 410 });
+  await expect(client.runs.attach("r1", "seven").result()).rejects.toMatchObject({ code: "PARSE_ERROR", statusCode: 400 });
 
   expect(asked).toEqual([]);
 });

@@ -151,6 +151,6 @@ export function isFinal(status: number, error: ActionError, starts: boolean): bo
 
 /** The value of `Retry-After`, in seconds or as a date; 0 if there is none. */
 export function retryAfterMs(value: string | null, nowMs: number): number {
-  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value ?? "") - nowMs;
-  return Math.max(0, ms || 0);
+  const seconds = Number(value); // 0 without a value
+  return Math.max(0, (seconds >= 0 ? seconds * 1000 : Date.parse(value as string) - nowMs) || 0);
 }

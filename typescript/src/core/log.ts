@@ -68,10 +68,10 @@ export class RunLog<Chunk = unknown, Result = unknown> {
     return this.#cursor ?? (this.id && cursorOf(this.id, this.seq));
   }
 
-  /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid. */
+  /** Set a run's id, and the place after a cursor of it. Throws `PARSE_ERROR` if the cursor is invalid, and `GONE` if it is another run's, as the server would. */
   identify(id: string, cursor: string = cursorOf(id, 0)): void {
     const place = readCursor(cursor);
-    if (place?.runId !== id) throw failure("PARSE_ERROR", FOREIGN, { statusCode: 400 });
+    if (place?.runId !== id) throw failure(place ? "GONE" : "PARSE_ERROR", FOREIGN, { statusCode: place ? 410 : 400 });
     this.id = id;
     this.#move(place.seq, cursor);
   }
