@@ -1,4 +1,4 @@
-"""TypeScript types from the command line: written, kept current, checked."""
+"""Types from the command line: written, kept current, checked."""
 
 import signal
 import sys
@@ -10,19 +10,27 @@ import pytest
 from tests.cli.terminal import APP, run, running
 from yieldwire.cli.source import load
 from yieldwire.describe.manifest import description_of
+from yieldwire.describe.python import python
 from yieldwire.describe.typescript import typescript
+from yieldwire.errors import Json
 
 FILE = "actions.gen.ts"
 
 
 @pytest.fixture
-def text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The types of the application in the folder."""
+def described(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Json]]]:
+    """The actions of the application in the folder."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
-    yield typescript(map(description_of, load(f"{folder}/app.py").app.registry.actions))
+    yield list(map(description_of, load(f"{folder}/app.py").app.registry.actions))
     for name in set(sys.modules) - before:
         del sys.modules[name]
+
+
+@pytest.fixture
+def text(described: list[dict[str, Json]]) -> str:
+    """The types of the application in the folder."""
+    return typescript(described)
 
 
 def test_types_go_to_stdout_where_no_file_is_named(folder: Path, text: str) -> None:
@@ -46,6 +54,28 @@ def test_a_file_that_is_up_to_date_is_not_touched(folder: Path, text: str) -> No
 
     assert (ended.code, ended.err) == (0, f"{FILE} is up to date.\n")
     assert file.read_bytes().count(b"\r\n") == text.count("\n")
+
+
+def test_a_python_module_is_written_and_checked(
+    folder: Path, described: list[dict[str, Json]]
+) -> None:
+    written = run("types", "--python", "app.py", "-o", "shop.py", cwd=folder)
+    checked = run("types", "app.py", "--python", "-o", "shop.py", "--check", cwd=folder)
+
+    assert (written.code, written.err) == (0, "Wrote shop.py.\n")
+    assert folder.joinpath("shop.py").read_text("utf-8") == python(described)
+    assert (checked.code, checked.err) == (0, "shop.py is up to date.\n")
+
+
+def test_a_python_module_is_written_again_at_each_change(folder: Path) -> None:
+    app = folder / "app.py"
+    with running("types", "--python", "app.py", "-o", "shop.py", "--watch", cwd=folder) as command:
+        command.wait_for_note("Wrote")
+
+        app.write_text(APP + "\n@actions.action\nasync def added() -> None: ...\n")
+        command.wait_for_note("Wrote")
+
+    assert "def added(self)" in folder.joinpath("shop.py").read_text("utf-8")
 
 
 def test_a_server_is_asked_for_its_actions(folder: Path, text: str) -> None:

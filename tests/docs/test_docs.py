@@ -75,6 +75,19 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
             namespace |= vars(importlib.import_module(block.module))
 
 
+def test_the_module_in_the_guide_is_the_one_that_is_generated_for_its_action(
+    tmp_path: Path,
+) -> None:
+    app, module, *_ = blocks(DOCS / "guides/generate-python-types.md", "python")
+    tmp_path.joinpath("app.py").write_text(app.code, "utf-8")
+
+    ended = run("types", "--python", "app.py", cwd=tmp_path)
+
+    assert ended.code == 0, ended.err
+    future = "from __future__"
+    assert ended.out.partition(future)[2] == module.code.partition(future)[2]
+
+
 @pytest.mark.timeout(300)  # a process of its own, which imports FastAPI and pytest
 def test_the_tests_of_the_guide_to_testing_pass_as_they_are(tmp_path: Path) -> None:
     page = DOCS / "guides/test-your-actions.md"

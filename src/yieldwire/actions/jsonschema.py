@@ -32,6 +32,14 @@ class WireSchema(GenerateJsonSchema):
             described["minItems"] = described["maxItems"]
         return described
 
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        """Return the schema of a decimal number, whose text has a format."""
+        described = super().decimal_schema(schema)
+        for one in (described, *described.get("anyOf", ())):
+            if one.get("type") == "string":
+                one["format"] = "decimal"  # as in OpenAPI's registry of formats
+        return described
+
     def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchemaValue:
         """Return the schema of bytes, which are a string."""
         described = super().bytes_schema(schema)

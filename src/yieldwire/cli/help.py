@@ -154,4 +154,10 @@ In TypeScript:
   const actions = createClient<Actions>(
     { url: "/api/_actions" },
   )
+
+\b
+In Python:
+  from yieldwire.client import Client
+  from shop import Actions
+  actions = Actions(Client("https://..."))
 """

@@ -8,12 +8,13 @@ of the asynchronous client.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from yieldwire.client.asynchronous import AsyncClient
 from yieldwire.client.body import Input
 from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
+from yieldwire.client.runtypes import A, C, M, R, RunTypes
 from yieldwire.client.transport import TransportName
 from yieldwire.client.wire import ApplicationURL, HeaderFields, Token
 from yieldwire.errors import Json
@@ -21,7 +22,8 @@ from yieldwire.log.events import Event
 from yieldwire.loopthread import LoopThread
 from yieldwire.setting import CountOrZero, settings
 
-T = TypeVar("T")
+C2 = TypeVar("C2")
+R2 = TypeVar("R2")
 
 
 class _Closing(ABC):
@@ -42,10 +44,10 @@ class _Closing(ABC):
         self.close()
 
 
-class BlockingRun(_Closing):
+class BlockingRun(_Closing, Generic[C, R, A, M]):
     """A run on a server, for blocking code. See `RemoteRun`."""
 
-    def __init__(self, loop: LoopThread, run: RemoteRun) -> None:
+    def __init__(self, loop: LoopThread, run: RemoteRun[C, R, A, M]) -> None:
         self._loop, self._run = loop, run
 
     @property
@@ -72,15 +74,19 @@ class BlockingRun(_Closing):
         """Yield the events after the cursor, as they come, up to the terminal one."""
         return self._loop.iterate(self._run.events())
 
-    def __iter__(self) -> Iterator[Json]:
-        """Yield the chunks of the action, as plain JSON values.
+    def read_as(self, types: RunTypes[C2, R2]) -> "BlockingRun[C2, R2]":
+        """Return this run, with its values read as other types from now on."""
+        return BlockingRun(self._loop, self._run.read_as(types))
+
+    def __iter__(self) -> Iterator[C]:
+        """Yield the chunks of the action.
 
         Raises:
             YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
         """
         return self._loop.iterate(aiter(self._run))
 
-    def result(self) -> Json:
+    def result(self) -> R:
         """Wait for the run's end, and return its result.
 
         Raises:
@@ -108,11 +114,11 @@ class BlockingRun(_Closing):
         """Return the questions that are open, in the order in which they were asked."""
         return self._loop.run(self._run.questions())
 
-    def answer(self, question: str, value: object) -> dict[str, Json]:
+    def answer(self, question: str, value: A) -> dict[str, Json]:
         """Answer a question, and return when the server has the answer."""
         return self._loop.run(self._run.answer(question, value))
 
-    def send(self, message: object) -> dict[str, Json]:
+    def send(self, message: M) -> dict[str, Json]:
         """Send a message to the action, and return when the server has it."""
         return self._loop.run(self._run.send(message))
 

@@ -15,13 +15,14 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from pydantic_core import from_json, to_json
 
 from yieldwire.client.body import EMPTY, content_of
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
+from yieldwire.client.runtypes import UNTYPED, A, C, M, R, RunTypes
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
 from yieldwire.codecs.sse import SSEDecoder
 from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
@@ -33,12 +34,18 @@ from yieldwire.log.run import TERMINAL
 EVENT_STREAM: Final = "text/event-stream"
 _KNOWN: Final = frozenset(EventType)
 
+C2 = TypeVar("C2")
+R2 = TypeVar("R2")
 
-class RemoteRun:
+
+class RemoteRun(Generic[C, R, A, M]):
     """A run on a server: iterate it for its chunks, await its result.
 
     It is one reader, which continues from its cursor: each event is handed out only once. To
     read a run from its start, or twice at the same time, attach to it again.
+
+    Its types are those of its chunks, its result, the answers to its questions and the messages
+    that it takes. They are plain JSON, unless a generated module has started or found the run.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class RemoteRun:
         self._ready: deque[tuple[Cursor, Event | None]] = deque()
         """Places that the answer has moved to, each with its event if its type is known."""
         self._outcome: Mapping[str, Json] | None = None
+        self._types: RunTypes[C, R] = cast("Any", UNTYPED)
         self._is_reading = False
         self._quiet = wire.patience.quiet
         """How long the stream can be silent until it is checked."""
@@ -105,26 +113,33 @@ class RemoteRun:
         while (event := await self._next()) is not None:
             yield event
 
-    async def __aiter__(self) -> AsyncGenerator[Json, None]:
-        """Yield the chunks of the action, as plain JSON values.
+    def read_as(self, types: RunTypes[C2, R2]) -> "RemoteRun[C2, R2]":
+        """Return this run, with its values read as other types from now on."""
+        self._types = cast("Any", types)
+        return cast("RemoteRun[C2, R2]", self)
+
+    async def __aiter__(self) -> AsyncGenerator[C, None]:
+        """Yield the chunks of the action.
 
         If the run is restarted, the chunks after its saved place come again: what was yielded
         cannot be taken back. `events` tells of it, with ``restarted`` and what it keeps.
 
         Raises:
             YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
+            ProtocolError: If a chunk does not match its type.
         """
         async with aclosing(self.events()) as events:
             async for event in events:
                 if event.type is EventType.CHUNK:
-                    yield event.value
+                    yield self._types.chunk(event)
         self._result()
 
-    async def result(self) -> Json:
+    async def result(self) -> R:
         """Read on to the run's end, and return its result.
 
         Raises:
             YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
+            ProtocolError: If the result does not match its type.
         """
         while await self._next() is not None:
             pass
@@ -192,7 +207,7 @@ class RemoteRun:
         questions: Sequence[dict[str, Json]] = (await self.snapshot())["questions"]
         return questions
 
-    async def answer(self, question: str, value: object) -> dict[str, Json]:
+    async def answer(self, question: str, value: A) -> dict[str, Json]:
         """Answer a question, and return when the server has the answer.
 
         The first answer counts. If a connection is lost, the same answer is sent again and is
@@ -213,7 +228,7 @@ class RemoteRun:
         """
         return await self._send(path_of("runs", self.id, "questions", question), value)
 
-    async def send(self, message: object) -> dict[str, Json]:
+    async def send(self, message: M) -> dict[str, Json]:
         """Send a message to the action, and return when the server has it.
 
         The answer has the message's ``number``: messages are received in this order. If a
@@ -239,11 +254,11 @@ class RemoteRun:
         )
         return accepted
 
-    def _result(self) -> Json:
+    def _result(self) -> R:
         outcome = self._outcome or {}
         if outcome.get("error") is not None:
-            raise error_from(ErrorObject.from_dict(outcome["error"]))
-        return outcome.get("result")
+            raise self._types.error(error_from(ErrorObject.from_dict(outcome["error"])))
+        return self._types.result(outcome.get("result"))
 
     async def _next(self) -> Event | None:
         if self._is_reading:

@@ -1,1 +1,1 @@
-"""The actions, described for machines: OpenAPI documents and TypeScript types."""
+"""The actions, described for machines: OpenAPI documents, TypeScript and Python types."""

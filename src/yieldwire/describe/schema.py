@@ -1,7 +1,7 @@
 """Reads JSON Schema: the targets of its references, its alternatives, its JSON types.
 
-Every reader of an action's schemas uses this one module: forms, the command line, OpenAPI and
-TypeScript. It expects schemas as Pydantic writes them, with definitions in ``$defs``.
+Every reader of an action's schemas uses this one module: forms, the command line, OpenAPI, and the
+types for clients. It expects schemas as Pydantic writes them, with definitions in ``$defs``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

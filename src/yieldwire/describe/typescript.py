@@ -1,29 +1,19 @@
 """Converts a manifest to TypeScript: the types of an application's actions, for its clients.
 
-The same manifest gives the same text, byte for byte. A named schema becomes a declaration:
-definitions, and whole inputs, chunks and results that have a title. Two with the same content
-are one declaration; if two with one name differ, the later one gets another name. Outputs come
-first, so that they keep the plain names.
+The same manifest gives the same text, byte for byte. Outputs come first, so that they keep the
+plain names.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
 from typing import Final
 
 from pydantic_core import to_json
 
-from yieldwire.describe.schema import (
-    COMBINED,
-    Schema,
-    definition_name,
-    definitions_of,
-    is_file,
-    kinds,
-    references,
-)
+from yieldwire.describe.declaration import Declarations, Part, Scope, is_alone, prose, tags_of
+from yieldwire.describe.schema import Schema, definition_name, is_file, kinds
 from yieldwire.errors import Json
 
 _HEADER: Final = """\
@@ -42,7 +32,6 @@ _PLAIN: Final = {
 }
 _WIDTH: Final = 100
 _LONGEST_DEFAULT: Final = 60
-_EXAMPLE: Final = re.compile(r"^\s*Examples?:\s*$", re.MULTILINE)
 _LITERAL: Final = re.compile(r"(?<!`)``([^`\n]+)``(?!`)")
 """Code in reStructuredText; TSDoc uses one backtick."""
 _WORDS: Final = {"None": "null", "True": "true", "False": "false"}
@@ -52,11 +41,11 @@ def typescript(actions: Iterable[Schema]) -> str:
     """Return a TypeScript module with the interface ``Actions``, given a manifest's actions."""
     listed, page = list(actions), _Page()
     outputs = [
-        [page.root(one.get(kind), _Part(one["alias"], kind)) for kind in ("chunk", "result")]
+        [page.root(one.get(kind), Part(one["alias"], kind)) for kind in ("chunk", "result")]
         for one in listed
     ]
     errors = [_union(page.errors(one)) for one in listed]
-    inputs = [page.root(one["input"], _Part(one["alias"], "input")) for one in listed]
+    inputs = [page.root(one["input"], Part(one["alias"], "input")) for one in listed]
     told = [list(page.told(one)) for one in listed]
     members: list[str] = []
     for one, taken, sent, thrown, more in zip(listed, inputs, outputs, errors, told, strict=True):
@@ -64,64 +53,37 @@ def typescript(actions: Iterable[Schema]) -> str:
         arguments = ", ".join([taken, *sent, *shown, *more])
         members += _comment(one["doc"], *_thrown(one), indent="  ")
         members.append(f"  {_key(one['alias'])}: Action<{arguments}>")
-    return "\n".join(
+    text = "\n".join(
         [
-            _HEADER,
-            *(
-                [f'import type {{ {", ".join(sorted(page.imported))} }} from "yieldwire"\n']
-                if listed
-                else []
-            ),
             "\n".join(["export interface Actions {", *members, "}\n"]),
-            *(text for _, text in sorted(page.texts.items())),
+            *(declared for _, declared in sorted(page.declarations.texts.items())),
         ]
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Which of an action's types is being written."""
-
-    alias: str
-    kind: str
-
-    @property
-    def is_input(self) -> bool:
-        return self.kind in {"input", "answer", "message"}
-
-    def names(self, base: str) -> Iterator[str]:
-        """Yield possible names for a definition, the best first."""
-        suffix = "Input" if self.is_input else "Output"
-        numbered = (f"{base}{number}" for number in count(2))
-        return chain((base, base + suffix, _pascal(self.alias) + base), numbered)
+    # A type can be absorbed by `unknown` after it was written.
+    imported = [name for name in sorted(page.imported) if re.search(rf"\b{name}\b", text)]
+    imports = [f'import type {{ {", ".join(imported)} }} from "yieldwire"\n'] if listed else []
+    return "\n".join([_HEADER, *imports, text])
 
 
 @dataclass(slots=True)
 class _Page:
-    """The declarations: their names by their content, and their texts by name."""
+    """The declarations, and what is imported."""
 
-    names: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
+    declarations: Declarations = field(default_factory=lambda: Declarations(_TAKEN))
     imported: set[str] = field(default_factory=lambda: {"Action"})
 
-    def root(self, schema: Schema | None, part: _Part) -> str:
+    def root(self, schema: Schema | None, part: Part) -> str:
         """Return the type of a whole input, chunk, result, answer or message."""
         if schema is None:
             return "never"  # an action that does not stream has no chunks
-        scope = _Scope(self, definitions_of(schema), part)
-        whole = {key: value for key, value in schema.items() if key != "$defs"}
-        title = whole.get("title")
-        is_of_use = part.kind == "input" or (part.kind == "chunk" and COMBINED & whole.keys())
-        if not title and is_of_use and "$ref" not in whole:
-            title = f"{_pascal(part.alias)}{part.kind.title()}"
-        return scope.named(title, whole, scope.meaning(whole)) if title else scope.type_of(whole)
+        return _Scope(self, schema, part).root(schema)
 
     def errors(self, action: Schema) -> Iterator[str]:
         """Yield the types of an action's own errors: codes, and the types of data by code."""
         errors = action.get("errors", ())
         yield from (_literal(error["code"]) for error in errors if "data" not in error)
         members = [
-            f"{_key(error['code'])}: {self.root(error['data'], _Part(action['alias'], 'error'))}"
+            f"{_key(error['code'])}: {self.root(error['data'], Part(action['alias'], 'error'))}"
             for error in errors
             if "data" in error
         ]
@@ -131,7 +93,7 @@ class _Page:
     def told(self, action: Schema) -> Iterator[str]:
         """Yield the types of what a run is told: of the answers by their names, of a message."""
         asks, inbox = action.get("asks") or {}, action.get("inbox")
-        answer, message = (_Part(action["alias"], kind) for kind in ("answer", "message"))
+        answer, message = (Part(action["alias"], kind) for kind in ("answer", "message"))
         members = [f"{_key(name)}: {self.root(schema, answer)}" for name, schema in asks.items()]
         if members:
             yield f"{{ {'; '.join(members)} }}"
@@ -142,47 +104,17 @@ class _Page:
             yield self.root(inbox, message)
 
 
-@dataclass(slots=True)
-class _Scope:
-    """One schema, whose references lead to its definitions."""
+class _Scope(Scope):
+    unknown = "unknown"
 
-    page: _Page
-    definitions: Mapping[str, Schema]
-    part: _Part
-    meanings: dict[str, str] = field(default_factory=dict)
+    def __init__(self, page: _Page, schema: Schema, part: Part) -> None:
+        super().__init__(page.declarations, schema, part)
+        self._page = page
 
-    def meaning(self, schema: Schema) -> str:
-        """Return the content of a schema, including all that it refers to."""
-        return json.dumps([schema, self._behind(schema)], sort_keys=True)
-
-    def named(self, title: str, schema: Schema, meaning: str) -> str:
-        """Return the name of the declaration of ``schema``; write it if there is none."""
-        names, texts = self.page.names, self.page.texts
-        if meaning not in names:
-            free = (
-                name
-                for name in self.part.names(_pascal(title))
-                if name not in _TAKEN and name not in texts
-            )
-            names[meaning] = name = next(free)
-            texts[name] = ""  # reserved before it is written, as it can refer to itself
-            texts[name] = self._declared(name, schema)
-        return names[meaning]
-
-    def _behind(self, schema: Schema, *, is_shallow: bool = False) -> dict[str, Schema]:
-        """Return the definitions to which references lead from ``schema``, by name."""
-        found: dict[str, Schema] = {}
-        ahead = [schema]
-        while ahead:
-            for name in references(ahead.pop(), is_shallow=is_shallow):
-                if name in self.definitions and name not in found:
-                    found[name] = self.definitions[name]
-                    ahead.append(found[name])
-        return found
-
-    def _declared(self, name: str, schema: Schema) -> str:
+    def declared(self, name: str, schema: Schema) -> str:
+        """Return an interface, or a type."""
         head = "\n".join([*_comment(schema.get("description", ""), *_tags(schema)), "export "])
-        if kinds(schema) == ["object"] and schema.get("properties") and _is_alone(schema):
+        if kinds(schema) == ["object"] and schema.get("properties") and is_alone(schema):
             members = self._members(schema, documented=True)
             return "\n".join([f"{head}interface {name} {{", *members, "}\n"])
         text = self.type_of(schema)
@@ -199,7 +131,7 @@ class _Scope:
     def _parts(self, schema: Schema) -> Iterator[str]:
         """Yield the types that a value has all at once."""
         if "$ref" in schema:
-            yield self._reference(schema["$ref"])
+            yield self.reference(schema["$ref"])
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 tag: Schema = schema.get("discriminator", {})
@@ -210,25 +142,11 @@ class _Scope:
         elif found := kinds(schema):
             yield _union(self._of_kind(kind, schema) for kind in found)
 
-    def _reference(self, reference: str) -> str:
-        name = definition_name(reference)
-        target = self.definitions.get(name)
-        # A union that contains itself, directly or not, cannot be written.
-        if not target or name in self._behind(target, is_shallow=True):
-            return "unknown"
-        if name not in self.meanings:
-            self.meanings[name] = self.meaning(target)
-        return self.named(name, target, self.meanings[name])
-
     def _option(self, option: Json, discriminator: Schema) -> str:
         """Return a member of a union; its tag is required, even if it has a default."""
         text, tag = self.type_of(option), discriminator.get("propertyName", "")
-        reference = option.get("$ref", "") if isinstance(option, Mapping) else ""
-        target = self.definitions.get(definition_name(reference), {})
-        tags = [
-            value for value, one in discriminator.get("mapping", {}).items() if one == reference
-        ]
-        if not tags or tag in target.get("required", ()):
+        tags = tags_of(option, discriminator, self.definitions)
+        if not tags:
             return text
         return _intersection([text, f"{{ {_key(tag)}: {_union(map(_literal, tags))} }}"])
 
@@ -244,7 +162,7 @@ class _Scope:
     def _array(self, schema: Schema) -> str:
         rest = schema.get("items", True)
         if "prefixItems" not in schema and is_file(rest):
-            self.page.imported.add("Files")
+            self._page.imported.add("Files")
             return "Files"
         if "prefixItems" not in schema:
             return _Loose(f"readonly {_grouped(self.type_of(rest))}[]")
@@ -330,10 +248,6 @@ def _grouped(text: str) -> str:
     return f"({text})" if isinstance(text, _Loose) else text
 
 
-def _is_alone(schema: Schema) -> bool:
-    return not schema.keys() & (COMBINED | {"$ref", "const", "enum"})
-
-
 def _literal(value: Json) -> str:
     """Return the type that only ``value`` has."""
     if isinstance(value, str):
@@ -349,13 +263,6 @@ def _literal(value: Json) -> str:
 
 def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_$][A-Za-z0-9_$]*", name) else _literal(name)
-
-
-def _pascal(name: str) -> str:
-    """Return ``name`` as the name of a type, without the separators of its words."""
-    readable = "".join(char if f"a{char}".isidentifier() else " " for char in name)
-    joined = "".join(part[:1].upper() + part[1:] for part in re.split(r"[ _]+", readable))
-    return joined if joined.isidentifier() else f"Type{joined}"
 
 
 def _tags(schema: Schema, *, is_optional: bool = False) -> Iterator[str]:
@@ -375,8 +282,7 @@ def _thrown(action: Schema) -> Iterator[str]:
 
 def _comment(text: str, *tags: str, indent: str = "") -> list[str]:
     """Return a TSDoc comment's lines; empty if there is no text."""
-    told = _EXAMPLE.split(text)[0].strip()  # an example in Python is of no use here
-    lines = [_harmless(line) for line in [*_LITERAL.sub(_code, told).splitlines(), *tags]]
+    lines = [_harmless(line) for line in [*_LITERAL.sub(_code, prose(text)).splitlines(), *tags]]
     if len(lines) == 1:
         return [f"{indent}/** {lines[0]} */"]
     if not lines:

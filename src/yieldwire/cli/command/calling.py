@@ -25,6 +25,7 @@ from yieldwire.cli.showing import Interrupt, run_until_done, show_run
 from yieldwire.cli.source import is_url, path_of
 from yieldwire.cli.target import address_of, find_action, target_of
 from yieldwire.cli.typefile import check_types, write_types
+from yieldwire.describe.python import python
 from yieldwire.describe.typescript import typescript
 from yieldwire.errors import UsageError
 
@@ -122,18 +123,22 @@ def actions(
 
 @cli.command(
     cls=Command,
-    short_help="Write TypeScript types.",
+    short_help="Write TypeScript or Python types.",
     epilog=examples(
         "yieldwire types app.py -o web/src/actions.gen.ts",
         "yieldwire types app.py -o web/src/actions.gen.ts --watch",
         "yieldwire types app.py -o web/src/actions.gen.ts --check",
         "yieldwire types https://example.com/api/_actions > actions.gen.ts",
+        "yieldwire types --python app.py -o shop.py",
     )
     + USE_OF_TYPES,
 )
-def types(
+def types(  # noqa: PLR0913 - options, passed by name
     target: Anywhere,
     *,
+    as_python: Annotated[
+        bool, typer.Option("--python", help="Write a Python module instead of TypeScript.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
     ] = None,
@@ -146,7 +151,10 @@ def types(
     token: TokenOption = None,
     header: Header = None,
 ) -> None:
-    """Write the actions as TypeScript types, for the client in a browser."""
+    """Write the actions as TypeScript types, for the client in a browser.
+
+    With --python, write them as a module for the client in Python.
+    """
     if output is None and (watch or check):
         raise UsageError("--watch and --check need a file; name it with -o.")
     if watch and output is not None:
@@ -154,12 +162,13 @@ def types(
             raise UsageError("--watch needs a Python file, and cannot be combined with --check.")
         from yieldwire.cli.reload import repeat_on_change  # noqa: PLC0415 - needs watchfiles
 
-        return repeat_on_change(["types", target, "-o", str(output)], path_of(target))
+        language = ["--python"] if as_python else []
+        return repeat_on_change(["types", target, *language, "-o", str(output)], path_of(target))
     opening = target_of(address_of(target, token, header))
 
     async def work(_interrupt: Interrupt) -> Outcome:
         async with opening as opened:
-            text = typescript(await opened.manifest())
+            text = (python if as_python else typescript)(await opened.manifest())
         return check_types(text, output) if check and output else write_types(text, output)
 
     raise typer.Exit(run_until_done(work))
