@@ -183,6 +183,18 @@ async def test_a_call_without_a_token_is_told_no_progress(site: Actions) -> None
     assert response["result"]["content"] == []
 
 
+@pytest.mark.parametrize(("version", "count"), [("2025-11-25", 1), ("2025-06-18", 0)])
+async def test_an_event_without_data_is_not_for_older_clients(
+    site: Actions, version: str, count: int
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "say"}}
+    headers = [*ALICE, ("mcp-protocol-version", version)]
+
+    heard = await send(site, post("/mcp", message, headers))
+
+    assert heard.body.count(b"data: \n") == count
+
+
 async def test_a_cancel_stops_the_run_of_the_same_session_only(site: Actions) -> None:
     agent, other = await first_of_2025(site), await first_of_2025(site)
 

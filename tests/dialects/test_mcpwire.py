@@ -17,6 +17,7 @@ from yieldwire.dialects.mcpwire import (
     asks_people,
     fault_of,
     fault_reply,
+    header_of,
     new_session,
 )
 from yieldwire.errors import ErrorObject, ParseError
@@ -87,6 +88,7 @@ def test_what_is_not_a_message_is_refused(said: object) -> None:
         (STATELESS, {}, -32020),
         (STATELESS, {**MODERN, "mcp-method": "tools/list"}, -32020),
         ({}, {"mcp-protocol-version": "2024-01-01"}, -32022),
+        ({}, MODERN, -32602),
         (
             {"_meta": {**STATELESS["_meta"], f"{META}protocolVersion": "2030-01-01"}},
             {**MODERN, "mcp-protocol-version": "2030-01-01"},
@@ -101,6 +103,34 @@ def test_a_request_that_contradicts_itself_or_is_of_another_version_is_refused(
         read(request(**params), headers)
 
     assert refused.value.number == number
+
+
+@pytest.mark.parametrize("sent", ["hello", "=?base64?aGVsbG8=?=", "=?base64?w6TDtg==?="])
+def test_the_name_in_the_header_is_that_in_the_message(sent: str) -> None:
+    named = "äö" if "w6" in sent else "hello"
+    headers = {**MODERN, "mcp-method": "tools/call", "mcp-name": sent}
+
+    asked = read(request("tools/call", name=named, **STATELESS), headers)
+
+    assert asked.text("name") == named
+
+
+@pytest.mark.parametrize(
+    "sent", ["other", "", "=?base64?b3RoZXI=?=", "=?base64?#?=", "=?base64?/w==?="]
+)
+def test_a_name_that_differs_from_the_header_is_refused(sent: str) -> None:
+    headers = {**MODERN, "mcp-method": "tools/call", "mcp-name": sent}
+
+    with pytest.raises(RPCFault, match="mcp-name differs"):
+        read(request("tools/call", name="hello", **STATELESS), headers)
+
+
+def test_a_header_says_what_a_message_names() -> None:
+    message = request("resources/read", uri="yieldwire://runs/ä", **STATELESS)
+    headers = {**MODERN, "mcp-method": "resources/read", "mcp-name": header_of(message)}
+
+    assert read(message, headers).text("uri") == "yieldwire://runs/ä"
+    assert header_of(request()) == header_of({"method": "x", "params": []}) == ""
 
 
 def test_a_session_that_is_not_ours_says_nothing() -> None:

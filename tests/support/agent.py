@@ -82,6 +82,10 @@ class Agent:
             ("mcp-protocol-version", self._version),
             ("mcp-method", message.get("method", "")),
         ]
+        params = message.get("params", {})
+        named = next((params[key] for key in ("name", "uri", "taskId") if key in params), None)
+        if named is not None:
+            headers.append(("mcp-name", named))
         if self.session:
             headers.append(("mcp-session-id", self.session))
         return post("/mcp", {"jsonrpc": "2.0", **message}, headers)

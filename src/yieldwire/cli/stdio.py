@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 from starlette.types import ASGIApp, Message, Scope
 
 from yieldwire.asgi.exchange import BrokenOff
+from yieldwire.dialects.mcpwire import header_of
 
 _META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _SESSION: Final = b"mcp-session-id"
@@ -102,6 +103,7 @@ class Messages:
             (b"accept", b"application/json, text/event-stream"),
             (b"content-type", b"application/json"),
             (b"mcp-method", str(message.get("method", "")).encode()),
+            (b"mcp-name", header_of(message).encode()),
             *([(b"mcp-protocol-version", known)] if known else []),
             *([(_SESSION, self._session)] if self._session and not version else []),
         ]

@@ -157,6 +157,7 @@ class MCP(Dialect):
     async def _initialize(self, call: ForeignCall, asked: AgentMessage) -> None:
         capabilities, wanted = asked.params.get("capabilities"), asked.params.get("protocolVersion")
         call.add_header(SESSION_HEADER, new_session(capabilities))
+        call.add_header("access-control-expose-headers", SESSION_HEADER)
         told = {
             "protocolVersion": wanted if wanted in HANDSHAKES else HANDSHAKES[0],
             "capabilities": {
@@ -228,16 +229,12 @@ class MCP(Dialect):
             await call.stream(run, self._encoder(action, asked, run))
 
     def _encoder(self, action: AnyAction, asked: AgentMessage, run: RunRecord) -> MCPEncoder:
-        return MCPEncoder(
-            action,
-            EventPlace(
-                run_id=run.id,
-                id=asked.id,
-                token=asked.token,
-                asks_people=asked.asks_people,
-            ),
-            is_stateless=asked.is_stateless,
+        place = EventPlace(
+            run_id=run.id, id=asked.id, token=asked.token, asks_people=asked.asks_people
         )
+        encoder = MCPEncoder(action, place, is_stateless=asked.is_stateless)
+        encoder.is_primed = asked.version == HANDSHAKES[0]
+        return encoder
 
     async def _continue(self, call: ForeignCall, asked: AgentMessage, action: AnyAction) -> None:
         """Take the answers to a run's questions, and answer with the rest of the run."""

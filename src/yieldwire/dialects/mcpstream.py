@@ -54,6 +54,8 @@ class MCPEncoder(DialectEncoder):
         self._action, self._place, self._is_stateless = action, place, is_stateless
         self.answered: Callable[[str, int], bool] | None = None
         """Says of a question's id and its event's seq whether the run has its answer."""
+        self.is_primed = not is_stateless
+        """Whether the client can resume before anything was told: older ones read each event."""
         self._context: Final = place.context()
         self._counts: Final = tells_progress(action)
         self._progress = -inf
@@ -66,7 +68,7 @@ class MCPEncoder(DialectEncoder):
     def begin(self, run_id: str) -> Iterable[bytes]:
         """Return an event without data, from which a client can resume before any other."""
         self._run_id = run_id
-        return () if self._is_stateless else [self._event(0, b"", b"retry: %d\n" % RETRY_MS)]
+        return [self._event(0, b"", b"retry: %d\n" % RETRY_MS)] if self.is_primed else ()
 
     def chunk(self, event: Event) -> Iterable[bytes]:
         """Return the progress, or the text as a message of it; keep what is output."""

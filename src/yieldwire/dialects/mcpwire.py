@@ -8,7 +8,7 @@ the id of its session, and what a stream is resumed with is in the ids of its ev
 import hashlib
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,6 +35,15 @@ TASKS: Final = META + "tasks"
 VERSION_HEADER: Final = "mcp-protocol-version"
 SESSION_HEADER: Final = "mcp-session-id"
 _METHOD_HEADER: Final = "mcp-method"
+_NAME_HEADER: Final = "mcp-name"
+_NAMES: Final[Mapping[str, str]] = {
+    "tools/call": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+"""The parameter that is also in a header, so that what is on the way can route by it."""
 
 INVALID_REQUEST: Final = -32600
 NO_METHOD: Final = -32601
@@ -52,6 +61,7 @@ _NUMBERS: Final[Mapping[str, int]] = {
     "PAYLOAD_TOO_LARGE": INVALID_REQUEST,
 }
 _STATUSES: Final[Mapping[int, int]] = {NO_METHOD: 404, _INTERNAL: 200}
+_CODED: Final = ("=?base64?", "?=")
 _CONTEXT: Final = (str | int | None, str | int | None, bool, bool)
 _SESSION: Final = re.compile(r"[\w-]{22}(e?)", re.ASCII)
 
@@ -114,7 +124,7 @@ class AgentMessage:
         version = head.headers.get(VERSION_HEADER, _DEFAULT)
         is_stateless = version == STATELESS or META + "protocolVersion" in meta
         if is_stateless and method and "id" in said:
-            _check(head, method, meta, version)
+            _check(head, method, params, version)
         elif version not in {*HANDSHAKES, STATELESS} and method != "initialize":
             raise _unsupported(version)
         session = head.headers.get(SESSION_HEADER, "")
@@ -180,8 +190,10 @@ class AgentMessage:
         return fault_reply(fault, self.id, status)
 
 
-def _check(head: Head, method: str, meta: Mapping[str, Json], version: str) -> None:
+def _check(head: Head, method: str, params: Mapping[str, Json], version: str) -> None:
     """Raise if a request of 2026 contradicts itself, or is of a version that is not answered."""
+    meta = params.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
     for name in ("protocolVersion", "clientCapabilities"):
         if META + name not in meta:
             raise RPCFault(INVALID_PARAMS, f"_meta needs {META}{name}.")
@@ -191,6 +203,29 @@ def _check(head: Head, method: str, meta: Mapping[str, Json], version: str) -> N
         raise _unsupported(version)
     if head.headers.get(_METHOD_HEADER) != method:
         raise RPCFault(_MISMATCH, f"The header {_METHOD_HEADER} differs from the message.")
+    named = params.get(_NAMES.get(method, ""))
+    if isinstance(named, str) and _decoded(head.headers.get(_NAME_HEADER, "")) != named:
+        raise RPCFault(_MISMATCH, f"The header {_NAME_HEADER} differs from the message.")
+
+
+def header_of(message: Mapping[str, Json]) -> str:
+    """Return the header ``Mcp-Name`` of a message; empty if it names nothing."""
+    params = message.get("params")
+    name = (
+        params.get(_NAMES.get(str(message.get("method")), "")) if isinstance(params, dict) else ""
+    )
+    if not isinstance(name, str) or not name:
+        return ""
+    return b64encode(name.encode()).decode().join(_CODED)
+
+
+def _decoded(value: str) -> str | None:
+    before, after = _CODED
+    if not (value.startswith(before) and value.endswith(after)):
+        return value
+    with suppress(NotBase64, ValueError):
+        return b64decode(value.removeprefix(before).removesuffix(after), validate=True).decode()
+    return None
 
 
 def _unsupported(version: str) -> RPCFault:
