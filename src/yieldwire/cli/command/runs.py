@@ -20,12 +20,13 @@ from yieldwire.cli.command.program import (
 from yieldwire.cli.display import list_questions, show_table
 from yieldwire.cli.help import EXIT_CODES, Command, examples
 from yieldwire.cli.outcome import Outcome
-from yieldwire.cli.output import show_json
+from yieldwire.cli.output import note, show_json
 from yieldwire.cli.question import AskedQuestion
+from yieldwire.cli.several import tail_several
 from yieldwire.cli.showing import Interrupt, run_until_done, show_run
 from yieldwire.cli.target import address_of, connect
 from yieldwire.client import AsyncClient
-from yieldwire.errors import Json, NotFound
+from yieldwire.errors import Json, NotFound, UsageError
 
 
 @cli.command(
@@ -101,16 +102,23 @@ async def _asked_in(
 
 @cli.command(
     cls=Command,
-    short_help="Follow a run to its end.",
+    short_help="Follow runs to their ends.",
     epilog=examples(
         "yieldwire tail http://127.0.0.1:8000/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
+        "yieldwire tail http://127.0.0.1:8000/api/_actions --status running --action report",
     )
     + EXIT_CODES,
 )
 def tail(  # noqa: PLR0913 - options, passed by name
     url: Url,
-    run: RunId,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN...", help="The ids of one or more runs.")
+    ] = None,
     *,
+    status: Annotated[
+        str | None, typer.Option(help="Instead of ids: runs with this status.")
+    ] = None,
+    action: Annotated[str | None, typer.Option(help="Instead of ids: runs of this action.")] = None,
     after: Annotated[
         str | None, typer.Option(help="A cursor to start after; default: the run's start.")
     ] = None,
@@ -123,18 +131,38 @@ def tail(  # noqa: PLR0913 - options, passed by name
 
     The id is what `yieldwire call --detach` prints and `yieldwire runs` lists. An open question is
     shown with the command that answers it; with --ask, you answer it here, on the terminal.
+
+    Several runs are one line each, with a bar until they end. --status and --action choose the
+    newest 20 of those that there are now.
     """
+    if bool(ids) == bool(status or action):
+        raise UsageError("Name the runs, or choose them with --status and --action.")
+    if (after or ask) and (ids is None or len(ids) != 1):
+        raise UsageError("--after and --ask are for one run, named by its id.")
     address = address_of(url, token, header)
     answering = answering_of(url, asks=ask, as_json=as_json)
 
     async def work(interrupt: Interrupt) -> Outcome:
         async with connect(address) as client:
-            attached = client.attach(run, after)
-            return await show_run(
-                attached, display_of(as_json=as_json), interrupt, answering, cancels=False
-            )
+            if ids is not None and len(ids) == 1:
+                return await show_run(
+                    client.attach(ids[0], after),
+                    display_of(as_json=as_json),
+                    interrupt,
+                    answering,
+                    cancels=False,
+                )
+            chosen = ids or await _chosen(client, status, action)
+            return await tail_several(client, url, list(dict.fromkeys(chosen)), as_json=as_json)
 
     raise typer.Exit(run_until_done(work))
+
+
+async def _chosen(client: AsyncClient, status: str | None, action: str | None) -> Sequence[str]:
+    page = await client.list(status=status, action=action, limit=20)
+    if not page["runs"]:
+        note("No run matches.")
+    return [each["id"] for each in page["runs"]]
 
 
 @cli.command(
