@@ -219,6 +219,7 @@ def test_leaving_a_tail_lets_the_run_continue(url: str, folder: Path) -> None:
         (["call", "app.py", "add", "a=1", "--detach"], "--detach needs a URL"),
         (["call", "nowhere.py", "add"], "There is no file nowhere.py"),
         (["runs", "http://127.0.0.1:9", "-H", "word"], "'word' is not a header"),
+        (["runs", "http://127.0.0.1:9", "-H", "X-A: b\nX-C: d"], "is not a header"),
         (["call", "app.py"], "Missing argument"),
         (["tail", "http://127.0.0.1:9", "r1", "--limit"], "No such option"),
     ],

@@ -18,7 +18,7 @@ from tests.support.nginx import Nginx
 from tests.support.server import ThreadServer
 from tests.support.tls import Authority, Certificate
 from tests.support.world import identify
-from yieldwire import Actions, Upload
+from yieldwire import Actions, Timing, Upload
 from yieldwire.cli import main
 from yieldwire.cli.doctor import examine, is_application
 from yieldwire.cli.doctor.finding import Finding, Level
@@ -31,6 +31,7 @@ from yieldwire.stores import Query
 FRIEND = "https://app.example.com"
 HOUR = 3600.0
 FORWARDING = "proxy_http_version 1.1; proxy_set_header Host $http_host;"
+UPGRADING = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
 HELD_BACK = "proxy_ignore_headers X-Accel-Buffering;"
 COMPRESSED = "gzip on; gzip_types text/event-stream;"
 
@@ -201,7 +202,8 @@ async def test_a_proxy_that_closes_a_stream_after_five_seconds_of_silence_is_fou
     server: ThreadServer, tmp_path: Path
 ) -> None:
     told = list[str]()
-    async with Nginx(server.port, tmp_path, FORWARDING + "proxy_read_timeout 5s;") as nginx:
+    lines = FORWARDING + UPGRADING + "proxy_read_timeout 5s;"
+    async with Nginx(server.port, tmp_path, lines) as nginx:
         probe = await asyncio.to_thread(Probe, Address(target=f"{nginx.url.rstrip('/')}{USUAL}"))
         findings = await examine(probe, tell=told.append)
 
@@ -210,6 +212,9 @@ async def test_a_proxy_that_closes_a_stream_after_five_seconds_of_silence_is_fou
     assert finding.figures["cutAfterSeconds"] == pytest.approx(5.0, abs=0.5)
     assert "before the keepalive at 15 s" in finding.found
     assert "proxy_read_timeout 60s;" in finding.advice
+    socket = found(findings, "websocket")
+    assert socket.level is Level.WARNING
+    assert socket.figures["cutAfterSeconds"] == pytest.approx(5.0, abs=0.5)
     assert {"Connecting", "Measuring a silence: 3 of 8 s"} <= set(told)
 
 
@@ -329,6 +334,14 @@ async def test_a_server_without_a_library_for_websocket_is_found() -> None:
     assert "yieldwire[websocket]" in found(findings, "websocket").advice
 
 
+async def test_a_socket_that_the_server_closes_itself_is_not_taken_for_a_cut() -> None:
+    actions = declared(timing=Timing(socket_idle=0.2))
+    with ThreadServer(actions) as server:
+        findings = await findings_at(server.url, silence=1)
+
+    assert found(findings, "websocket").level is Level.OK
+
+
 async def test_a_caller_who_must_sign_in_is_told_so_and_measures_the_rest() -> None:
     actions = declared(identify=identify)
     with ThreadServer(actions) as server:
@@ -352,13 +365,19 @@ async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
     await writer.wait_closed()
 
 
+async def claim_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+    await writer.drain()
+    writer.close()
+
+
 async def speak_ssh(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"SSH-2.0-OpenSSH_9.2p1\r\n")
     await writer.drain()
     writer.close()
 
 
-@pytest.mark.parametrize("serve", [hang_up, speak_ssh])
+@pytest.mark.parametrize("serve", [hang_up, speak_ssh, claim_gzip])
 async def test_a_port_that_does_not_speak_http_is_found(
     serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> None:
@@ -475,7 +494,8 @@ def test_the_command_shows_its_progress_in_a_terminal(server: ThreadServer, fold
     [
         (["http://127.0.0.1:9"], 4, "nothing listens at port 9"),
         (["app.py"], 2, "'app.py' is not a URL"),
-        (["http://x:99999"], 2, "has an invalid port"),
+        (["http://x:99999"], 2, "is not a valid URL: Port out of range"),
+        (["http://[::1"], 2, "is not a valid URL: Invalid IPv6 URL."),
         (["http://"], 2, "has no host"),
         (["http://x", "--origin", "app.example.com"], 2, "https://app.example.com"),
     ],

@@ -1,5 +1,6 @@
 """The target of a command: an application in a file, or one at a URL."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,9 @@ PATIENCE: Final = Patience(tries=5, longest_wait=10.0, notice=_tell)
 """A person at a terminal is told after a few seconds that a server is away, and is not made to
 wait for long."""
 
+
+_HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([\t -~]*)")
+"""RFC 9110, 5: a name that is a token, and a value in one line."""
 
 GRACE: Final = 1.0
 """Seconds for leftovers of a run in this process, such as a thread that does not check."""
@@ -74,10 +78,10 @@ def address_of(target: str, token: str | None, headers: Sequence[str] | None) ->
     """
     named: dict[str, str] = {}
     for header in headers or []:
-        name, colon, value = header.partition(":")
-        if not colon or not name.strip():
+        parts = _HEADER.fullmatch(header.strip())
+        if parts is None:
             raise UsageError(f"{header!r} is not a header; write 'Name: value'.")
-        named[name.strip()] = value.strip()
+        named[parts[1]] = parts[2]
     return Address(target=target, token=token, headers=named)
 
 

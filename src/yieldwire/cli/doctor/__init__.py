@@ -13,7 +13,7 @@ from contextlib import aclosing
 from itertools import count
 from typing import Final
 
-from yieldwire.cli.doctor.finding import Finding, problem
+from yieldwire.cli.doctor.finding import Finding, Level, problem
 from yieldwire.cli.doctor.network import (
     SIZES,
     check_bodies,
@@ -23,6 +23,7 @@ from yieldwire.cli.doctor.network import (
     check_round_trip,
     check_socket,
     check_tls,
+    cut_socket,
 )
 from yieldwire.cli.doctor.place import (
     MANIFEST,
@@ -111,7 +112,7 @@ async def _measured(
         silent = group.create_task(probe.read_stream(silence))
         progress = group.create_task(_tell_progress(tell, silence))
         silent.add_done_callback(lambda _: progress.cancel())
-        socket = group.create_task(probe.open_socket())
+        socket = group.create_task(_socket(probe, silence))
         bodies = group.create_task(_sizes(probe))
         called = group.create_task(_called_from(probe, origin)) if origin else None
     url = probe.url
@@ -122,7 +123,7 @@ async def _measured(
         check_round_trip(answers),
         check_clock(answers, quick.result()),
         *check_streams(quick.result(), silent.result()),
-        check_socket(socket.result()),
+        socket.result(),
         *([check_origin(url, origin, *called.result())] if origin and called else []),
         check_bodies(bodies.result(), takes_files=takes_files(actions_in(manifest) or [])),
     ]
@@ -132,6 +133,14 @@ async def _tell_progress(tell: Callable[[str], object], silence: float) -> None:
     for second in count():
         tell(f"Measuring a silence: {min(second, silence):.0f} of {silence:g} s")
         await asyncio.sleep(1.0)
+
+
+async def _socket(probe: Probe, silence: float) -> Finding:
+    finding = check_socket(await probe.open_socket())
+    if finding.level is not Level.OK or not silence:
+        return finding
+    cut = await probe.hold_socket(silence)
+    return finding if cut is None else cut_socket(cut)
 
 
 async def _sizes(probe: Probe) -> Mapping[int, bool | None]:

@@ -258,6 +258,17 @@ def check_socket(seen: Seen) -> Finding:
     return warning("websocket", found, told, status=seen.status)
 
 
+def cut_socket(seconds: float) -> Finding:
+    """Return what is found if a silent socket was cut."""
+    return warning(
+        "websocket",
+        f"a socket opens, and is cut after {duration(seconds)} of silence",
+        "Raise the proxy's timeout for {base}/ws above 20 s, after which servers send a ping: "
+        "`proxy_read_timeout 60s;` in its location in nginx.",
+        cutAfterSeconds=round(seconds, 2),
+    )
+
+
 def accept_of(key: str) -> str:
     """Return the `Sec-WebSocket-Accept` for a key (RFC 6455, 4.2.2)."""
     digest = hashlib.sha1((key + _MAGIC).encode(), usedforsecurity=False).digest()

@@ -24,6 +24,14 @@ SIZE_SECONDS: Final = 3.0
 """How long to wait for what a proxy says to the size of a body."""
 STREAM_SECONDS: Final = 1.2
 """How long a test stream without a silence takes."""
+_HANDSHAKE: Final = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": KEY,
+}
+_CLOSE_FRAME: Final = 0x88  # RFC 6455, 5.5.1
+_READ: Final = 4096
 _PORTS: Final = {"http": 80, "https": 443}
 _SWITCHED: Final = 101
 _TOO_LARGE: Final = 413
@@ -38,16 +46,16 @@ class Probe:
     Create it outside of an event loop, because it reads files.
 
     Raises:
-        UsageError: If the URL has no host, or an invalid port.
+        UsageError: If the URL is not valid.
     """
 
     def __init__(self, address: Address) -> None:
         self.url: Final = address.target.rstrip("/")
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
             port = parts.port
         except ValueError as exc:
-            raise UsageError(f"{self.url} has an invalid port.") from exc
+            raise UsageError(f"{self.url} is not a valid URL: {exc}.") from exc
         if not parts.hostname:
             raise UsageError(f"{self.url} has no host; write https://example.com/api/_actions.")
         self.host: Final = parts.hostname
@@ -143,13 +151,24 @@ class Probe:
 
     async def open_socket(self) -> Seen:
         """Ask for a WebSocket, and return the answer."""
-        headers = {
-            "Connection": "Upgrade",
-            "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": KEY,
-        }
-        return await self.ask("ws", headers=headers)
+        return await self.ask("ws", headers=_HANDSHAKE)
+
+    async def hold_socket(self, seconds: float) -> float | None:
+        """Hold a WebSocket, and return after how many seconds of silence it was cut.
+
+        ``None``: it was not, or the server has closed it by a frame of its own.
+        """
+        try:
+            reader, writer = await self._opened(self._plain)
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    writer.write(self._head("GET", "ws", _HANDSHAKE))
+                    await reader.readuntil(b"\r\n\r\n")
+                return await _cut_after(reader, seconds)
+            finally:
+                await _close(writer)
+        except (OSError, EOFError, asyncio.LimitOverrunError):
+            return None
 
     async def read_stream(self, silence: float) -> SeenStream:
         """Read a test stream that is silent for some seconds."""
@@ -186,20 +205,16 @@ class Probe:
         Nothing of the body is sent: a proxy that refuses it does so because of its head.
         """
         fields = {
-            "Host": self._authority,
             "Content-Length": str(size),
             "Content-Type": "application/octet-stream",
             "Expect": "100-continue",
             "Connection": "close",
-            **self._headers,
         }
-        lines = [f"{name}: {value}" for name, value in fields.items()]
-        head = "\r\n".join([f"POST {self._path}/test-stream HTTP/1.1", *lines, "", ""])
         try:
             reader, writer = await self._opened(self._plain)
             try:
                 async with asyncio.timeout(SIZE_SECONDS):
-                    writer.write(head.encode("latin-1"))
+                    writer.write(self._head("POST", "test-stream", fields))
                     status = int((await reader.readline()).split()[1])
             finally:
                 await _close(writer)
@@ -209,6 +224,13 @@ class Probe:
             return False
         return None if status in _UNDECIDED or status >= 500 else True  # noqa: PLR2004 - errors
 
+    def _head(self, method: str, path: str, fields: Mapping[str, str]) -> bytes:
+        """Return the head of a request that no HTTP client sends."""
+        every = {"Host": self._authority, **fields, **self._headers}
+        lines = [f"{name}: {value}" for name, value in every.items()]
+        head = [f"{method} {self._path}/{path} HTTP/1.1", *lines, "", ""]
+        return "\r\n".join(head).encode("latin-1")
+
 
 def _tls_of(tls: ssl.SSLObject) -> SeenTLS:
     certificate = tls.getpeercert() or {}
@@ -217,6 +239,30 @@ def _tls_of(tls: ssl.SSLObject) -> SeenTLS:
         protocol=tls.selected_alpn_protocol() or "",
         ends_at=float(ssl.cert_time_to_seconds(str(certificate["notAfter"]))),
     )
+
+
+async def _cut_after(reader: asyncio.StreamReader, seconds: float) -> float:
+    """Return how long the other end was silent before it was cut off.
+
+    Raises:
+        TimeoutError: If it was not, within ``seconds``.
+        EOFError: If the server has closed the socket by a frame.
+    """
+    loop = asyncio.get_running_loop()
+    heard_at = loop.time()
+    async with asyncio.timeout(seconds):
+        while data := await _read(reader):
+            if data[0] == _CLOSE_FRAME:
+                raise EOFError
+            heard_at = loop.time()  # a ping
+    return loop.time() - heard_at
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(_READ)
+    except ConnectionError:
+        return b""
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
@@ -252,6 +298,7 @@ def _failure(exc: Exception) -> str:
     """
     if isinstance(exc, TimeoutError):
         return "nothing came in time"
-    if not is_lost(exc):
+    # Also what cannot be decoded, which no repeated request would cure.
+    if not (is_lost(exc) or type(exc).__name__ == "DecodingError"):
         raise exc
     return str(exc) or type(exc).__name__
