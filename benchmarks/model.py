@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from benchmarks.machine import ROOT, BenchmarkError, pinned
+from benchmarks.machine import BUILD, ROOT, BenchmarkError, pinned
 
 
 @contextmanager
@@ -16,14 +16,18 @@ def modelling(command: Sequence[str]) -> Generator[str]:
     Raises:
         BenchmarkError: If it does not start.
     """
-    process = subprocess.Popen(  # noqa: S603 - a command of `environment`
-        pinned(1, list(command)),
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    log = BUILD / "log" / "model.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as errors:
+        process = subprocess.Popen(  # noqa: S603 - a command of `environment`
+            pinned(1, list(command)),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line:

@@ -27,7 +27,7 @@ class Plan:
     idle: float = 16.0
     idle_streams: int = 10_000
     answers: int = 200
-    chats: int = 100
+    chats: int = 50
     answered: float = 6.0
     soak: float = 12.0
 

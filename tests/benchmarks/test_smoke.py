@@ -179,3 +179,4 @@ def test_a_server_that_does_not_start_has_a_row_that_says_so_and_is_not_tried_ag
     assert "did not start" in results.error("broken", "A")
     assert "not installed" in results.error("missing", "A")
     assert len(results.measurements) == 4
+    assert [line.split()[0] for line in said[-4:]] == ["1/4", "2/4", "3/4", "4/4"]
