@@ -4,6 +4,7 @@ import os
 import sys
 
 from yieldwire.cli.command import cli
+from yieldwire.cli.completing import rejoin_words
 from yieldwire.cli.help import Pipe
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.output import fail, note
@@ -13,6 +14,7 @@ from yieldwire.errors import Unreachable, UsageError, YieldwireError
 
 def run() -> None:
     """Run the command in the arguments, and exit with its code."""
+    rejoin_words(os.environ)
     code = _code()
     try:
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 """The target of a command: an application in a file, or one at a URL."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -145,6 +145,11 @@ async def connect(address: Address) -> AsyncGenerator[AsyncClient, None]:
         yield client
 
 
+def names_of(action: dict[str, Json]) -> Collection[str]:
+    """Return the names of an action in the `manifest`: Python's, and in camelCase."""
+    return {action["name"], action["alias"]}
+
+
 def find_action(actions: Sequence[dict[str, Json]], name: str) -> dict[str, Json]:
     """Return the action of that name, Python's or camelCase.
 
@@ -152,7 +157,7 @@ def find_action(actions: Sequence[dict[str, Json]], name: str) -> dict[str, Json
         NotFound: If it does not exist; the message lists the existing ones.
     """
     for action in actions:
-        if name in {action["name"], action["alias"]}:
+        if name in names_of(action):
             return action
     known = ", ".join(action["name"] for action in actions) or "none"
     raise NotFound(f"There is no action {name!r}; the actions are: {known}.")

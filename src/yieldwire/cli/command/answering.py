@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from yieldwire.cli.argument import is_field, read_value
-from yieldwire.cli.command.program import AsJson, Header, RunId, TokenOption, Url, cli
+from yieldwire.cli.command.program import ActiveRunId, AsJson, Header, TokenOption, Url, cli
 from yieldwire.cli.display import list_questions
 from yieldwire.cli.help import CODES_OF_MESSAGES, VALUES, Command, examples
 from yieldwire.cli.outcome import Outcome
@@ -32,7 +32,7 @@ from yieldwire.errors import NotFound, UsageError
 )
 def answer(
     url: Url,
-    run: RunId,
+    run: ActiveRunId,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -84,7 +84,7 @@ def answer(
 )
 def send(
     url: Url,
-    run: RunId,
+    run: ActiveRunId,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="The message; see below.")
     ] = None,

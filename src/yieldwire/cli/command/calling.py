@@ -1,6 +1,7 @@
 """The commands for an application's actions: `call`, `actions` and `types`."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from yieldwire.cli.command.program import (
     cli,
     display_of,
 )
+from yieldwire.cli.completing import Offer, actions_offered, fields_offered
 from yieldwire.cli.display import show_table
 from yieldwire.cli.help import EXIT_CODES, USE_OF_TYPES, VALUES, Command, examples
 from yieldwire.cli.outcome import Outcome
@@ -28,6 +30,14 @@ from yieldwire.cli.typefile import check_types, write_types
 from yieldwire.describe.python import python
 from yieldwire.describe.typescript import typescript
 from yieldwire.errors import UsageError
+
+
+def _complete_actions(ctx: typer.Context, incomplete: str) -> Sequence[Offer]:
+    return actions_offered(ctx.params, incomplete)
+
+
+def _complete_fields(ctx: typer.Context, incomplete: str) -> Sequence[Offer]:
+    return fields_offered(ctx.params, ctx.params.get("arguments") or [], incomplete)
 
 
 @cli.command(
@@ -44,9 +54,17 @@ from yieldwire.errors import UsageError
 )
 def call(  # noqa: PLR0913 - options, passed by name
     target: Anywhere,
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="The action's name.")],
+    action: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACTION", help="The action's name.", autocompletion=_complete_actions
+        ),
+    ],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its input; see below.")
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="Its input; see below.", autocompletion=_complete_fields
+        ),
     ] = None,
     *,
     token: TokenOption = None,

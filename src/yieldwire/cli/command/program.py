@@ -1,11 +1,13 @@
 """The program, and the arguments and options that several commands have."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from yieldwire.cli.asking import Answering
+from yieldwire.cli.completing import Offer, runs_offered
 from yieldwire.cli.display import Display, JsonLines, Terminal
 from yieldwire.cli.help import WIDTH, Group, examples
 from yieldwire.cli.keyboard import keyboard
@@ -26,7 +28,24 @@ Anywhere: TypeAlias = Annotated[
 Url: TypeAlias = Annotated[
     str, typer.Argument(metavar="URL", help="Where the application is mounted.")
 ]
-RunId: TypeAlias = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+
+
+def complete_runs(ctx: typer.Context, incomplete: str) -> Sequence[Offer]:
+    """Offer the ids of runs."""
+    return runs_offered(ctx.params, incomplete)
+
+
+def complete_active_runs(ctx: typer.Context, incomplete: str) -> Sequence[Offer]:
+    """Offer the ids of runs that are running."""
+    return runs_offered(ctx.params, incomplete, is_active=True)
+
+
+RunId: TypeAlias = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=complete_runs)
+]
+ActiveRunId: TypeAlias = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=complete_active_runs)
+]
 TokenOption: TypeAlias = Annotated[
     str | None, typer.Option(envvar="YIELDWIRE_TOKEN", help="A bearer token, for a URL.")
 ]

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from yieldwire.cli.command.program import (
+    ActiveRunId,
     AsJson,
     Ask,
     Header,
-    RunId,
     TokenOption,
     Url,
     answering_of,
     cli,
+    complete_runs,
     display_of,
 )
 from yieldwire.cli.display import list_questions, show_table
@@ -112,7 +113,10 @@ async def _asked_in(
 def tail(  # noqa: PLR0913 - options, passed by name
     url: Url,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN...", help="The ids of one or more runs.")
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN...", help="The ids of one or more runs.", autocompletion=complete_runs
+        ),
     ] = None,
     *,
     status: Annotated[
@@ -172,7 +176,7 @@ async def _chosen(client: AsyncClient, status: str | None, action: str | None) -
         "yieldwire cancel http://127.0.0.1:8000/api/_actions r3kTq0xZb1mVnQ8sLw7Yc",
     ),
 )
-def cancel(url: Url, run: RunId, *, token: TokenOption = None, header: Header = None) -> None:
+def cancel(url: Url, run: ActiveRunId, *, token: TokenOption = None, header: Header = None) -> None:
     """Ask a run to stop, and print its status."""
     address = address_of(url, token, header)
 
