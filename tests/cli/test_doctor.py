@@ -184,6 +184,25 @@ async def test_a_proxy_that_holds_events_back_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "level"),
+    [("", Level.PROBLEM), ("proxy_pass_header X-Accel-Buffering;", Level.OK)],
+)
+async def test_of_two_in_a_row_the_inner_one_must_pass_on_that_nothing_is_held_back(
+    server: ThreadServer, tmp_path: Path, line: str, level: Level
+) -> None:
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    inner.mkdir()
+    outer.mkdir()
+    async with (
+        Nginx(server.port, inner, FORWARDING + line) as first,
+        Nginx(first.port, outer, "proxy_set_header Host $http_host;") as second,
+    ):
+        findings = await findings_at(f"{second.url.rstrip('/')}{USUAL}")
+
+    assert found(findings, "buffering").level is level
+
+
+@pytest.mark.parametrize(
     ("lines", "level"),
     [(COMPRESSED, Level.WARNING), (COMPRESSED + HELD_BACK, Level.PROBLEM)],
 )

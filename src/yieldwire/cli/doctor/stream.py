@@ -21,7 +21,8 @@ LONG_KEEPALIVE: Final = 50.0
 _BUFFERING: Final = {
     "nginx": (
         "nginx: take proxy_ignore_headers X-Accel-Buffering out, or set `proxy_buffering off;`, "
-        "and set `proxy_http_version 1.1;`, in the location of the actions."
+        "and set `proxy_http_version 1.1;`, in the location of the actions. If there is another "
+        "nginx behind it, set `proxy_pass_header X-Accel-Buffering;` there."
     ),
     "caddy": "Caddy: set `flush_interval -1` in the reverse_proxy of the actions.",
     "": (
