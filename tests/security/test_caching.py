@@ -50,6 +50,11 @@ ANSWERS: Final[dict[str, tuple[Callable[[str], Call], str]]] = {
     "options": (lambda run: Call(method="OPTIONS", target="/runs"), NEVER),
     "manifest": (lambda run: get("/manifest.json", ALICE), NEVER),
     "openapi": (lambda run: get("/openapi.json", ALICE), NEVER),
+    "test stream": (
+        lambda run: Call(method="HEAD", target="/test-stream", headers=ALICE),
+        NEVER,
+    ),
+    "a socket without an upgrade": (lambda run: get("/ws"), NEVER),
     "client": (lambda run: get("/client.js"), AGAIN),
     "follow script": (lambda run: get("/follow.js"), AGAIN),
     "follow style": (lambda run: get("/follow.css"), AGAIN),
