@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from tests.dialects.test_fictive import Parrot, ParrotEncoder
 from yieldwire import Actions, Text
 from yieldwire.dialects import (
+    AGUI,
     AISDK,
     MCP,
     RSC,
@@ -20,6 +21,7 @@ from yieldwire.dialects import (
     NuxtActions,
     TanStackStart,
 )
+from yieldwire.dialects.aguistream import AGUIEncoder
 from yieldwire.dialects.ailegacy import AILegacyEncoder
 from yieldwire.dialects.aitext import AITextEncoder
 from yieldwire.dialects.mcpstream import MCPEncoder
@@ -389,3 +391,54 @@ class TestStatelessMCP(DialectContract):
     @pytest.fixture
     def harness(self) -> DialectHarness:
         return StatelessMCPHarness()
+
+
+class AGUIHarness(Harness):
+    dialect: ClassVar[type[Dialect]] = AGUI
+
+    def __init__(self) -> None:
+        self._action = ""
+
+    def encoder(self) -> DialectEncoder:
+        return AGUIEncoder("t", "r")
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        self._action = action
+        none: list[Json] = []
+        body = {"threadId": "t", "runId": "r", "messages": none, "tools": none, "context": none}
+        sent = to_json({**body, "forwardedProps": value})
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=sent)
+
+    def read(self, answer: ForeignAnswer) -> Heard:
+        text = ""
+        for frame in _parts_of(answer.body):
+            if frame["type"] == "TEXT_MESSAGE_CONTENT":
+                text += frame["delta"]
+            elif frame["type"] == "RUN_ERROR":
+                return Heard(text=text, end="error", code=frame["code"])
+            elif frame["type"] == "RUN_FINISHED":
+                is_done = frame["outcome"]["type"] == "success"
+                return Heard(text=text, end="done" if is_done else "error")
+        return Heard(text=text, end=None if answer.status in {200, 204} else "error")
+
+
+class ResumableAGUIHarness(AGUIHarness):
+    stops_by_leaving = False
+
+    def serve(self, actions: Actions) -> ASGIApp:
+        return AGUI(actions, resumable=True)
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        return ForeignRequest(method="GET", path=f"/{self._action}/t/stream")
+
+
+class TestAGUI(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return AGUIHarness()
+
+
+class TestResumableAGUI(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return ResumableAGUIHarness()

@@ -11,7 +11,6 @@ from yieldwire.dialects.mcptool import (
     elicitation,
     is_callable,
     is_tool,
-    refusal_of,
     structured,
     tool_of,
     value_of,
@@ -125,7 +124,6 @@ def test_a_plain_value_is_a_form_of_one_field() -> None:
     form = {"type": "object", "properties": field, "required": ["value"]}
     assert told == {"mode": "form", "message": "Well?", "requestedSchema": form}
     assert value_of(asked(bool), {"value": True}) is True
-    assert refusal_of(asked(bool)) is False
 
 
 def test_an_object_of_plain_fields_is_a_form() -> None:
@@ -137,7 +135,6 @@ def test_an_object_of_plain_fields_is_a_form() -> None:
     }
     assert form["required"] == ["approved"]
     assert value_of(asked(Decision), {"approved": True}) == {"approved": True}
-    assert refusal_of(asked(Decision)) == {"approved": False}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +158,6 @@ def test_what_no_form_can_ask_is_asked_as_json(kind: object) -> None:
     assert value_of(asked(kind), {"value": '["a"]'}) == ["a"]
     assert value_of(asked(kind), {"value": "not JSON"}) == "not JSON"
     assert value_of(asked(kind), None) is None
-    assert refusal_of(asked(kind)) is None
 
 
 def test_a_format_that_clients_know_is_kept() -> None:

@@ -9,8 +9,31 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from yieldwire import ActionError, Actions, Context, Progress, Result, StreamableValue, Text, Timing
-from yieldwire.dialects import MCP, RSC, NuxtActions, TanStackStart
+from yieldwire import (
+    ActionError,
+    Actions,
+    Context,
+    Progress,
+    Result,
+    StreamableValue,
+    Text,
+    Timing,
+)
+from yieldwire.ai import (
+    Approval,
+    Data,
+    Finish,
+    Reasoning,
+    StepEnd,
+    StepStart,
+    ToolCall,
+    ToolInput,
+    ToolOutput,
+    Usage,
+    approve,
+)
+from yieldwire.dialects import AGUI, MCP, RSC, NuxtActions, TanStackStart
+from yieldwire.log.chunks import Value
 
 PAGES: Final = 3
 CUT_AT: Final = 2
@@ -76,6 +99,36 @@ async def ask(ctx: Context) -> AsyncIterator[Text]:
     await ctx.ask(bool, "Continue?")
 
 
+async def assist(messages: list[dict[str, Any]], tone: str = "") -> AsyncIterator[Any]:
+    """Answer with a part of each kind that an agent's front end shows."""
+    yield StepStart()
+    yield Reasoning("Hm, ")
+    yield Reasoning("well.")
+    yield ToolInput("c1", "search", '{"q":')
+    yield ToolInput("c1", "search", '"rain"}')
+    yield ToolCall("c1", "search", {"q": "rain"})
+    yield ToolOutput("c1", {"hits": 0}, preliminary=True)
+    yield ToolOutput("c1", {"hits": 2})
+    yield StepEnd()
+    yield Progress(1, total=2, message="half")
+    yield Text(f"{tone}{messages[-1]['content']} ")
+    yield Text("<✓\u2028>")
+    yield Value({"cart": 1})
+    yield Data("weather", {"rain": True})
+    yield Usage(input_tokens=3, output_tokens=4)
+    yield Finish("stop")
+
+
+async def delete(ctx: Context) -> AsyncIterator[Any]:
+    """Delete something, once a person has approved it."""
+    call = ToolCall("d1", "delete", {"name": "notes"})
+    yield Text("I would delete it.")
+    yield call
+    decision = await approve(ctx, call)
+    yield ToolOutput("d1", "deleted" if decision.approved else "kept")
+    yield Text("Done.")
+
+
 async def decide(ctx: Context) -> AsyncIterator[Text | Result[bool]]:
     yield Text("so far")
     yield Result(await ctx.ask(bool, "Continue?"))
@@ -137,10 +190,12 @@ def new_actions() -> Actions:
         pause,
         work,
         work_slowly,
+        assist,
     ):
         actions.action(function)
     actions.action(asks=bool)(ask)
     actions.action(asks=bool)(decide)
+    actions.action(asks=Approval)(delete)
     actions.feed(count_feed)
     return actions
 
@@ -197,6 +252,8 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/rsc", RSC(actions)),
         Mount("/_serverFn", TanStackStart(actions)),
         Mount("/mcp", MCP(actions)),
+        Mount("/agui", AGUI(actions)),
+        Mount("/kept/agui", AGUI(actions, resumable=True)),
         Mount("/cutcalls/mcp", CuttingCalls(MCP(actions))),
     ]
     return Starlette(routes=[Mount("/cut", Cutting(Starlette(routes=routes))), *routes])

@@ -1,5 +1,6 @@
 """Dialects: clients of other systems call the same actions, unmodified."""
 
+from yieldwire.dialects.agui import AGUI
 from yieldwire.dialects.ailegacy import AILegacy
 from yieldwire.dialects.aisdk import AISDK
 from yieldwire.dialects.aitext import AIText
@@ -13,6 +14,7 @@ from yieldwire.dialects.tanstack import TanStackStart
 from yieldwire.dialects.translation import DialectEncoder
 
 __all__ = [
+    "AGUI",
     "AISDK",
     "MCP",
     "RSC",

@@ -5,8 +5,9 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 from yieldwire.dialects.call import ForeignCall
+from yieldwire.dialects.declining import refusal_of
 from yieldwire.dialects.mcpstream import MCPEncoder, is_answered
-from yieldwire.dialects.mcptool import elicitation, refusal_of, value_of
+from yieldwire.dialects.mcptool import elicitation, value_of
 from yieldwire.dialects.mcpwire import INVALID_PARAMS, AgentMessage, EventPlace, RPCFault
 from yieldwire.dialects.translation import Translation
 from yieldwire.errors import AlreadyAnswered, Json, NotFound, ValidationFailed

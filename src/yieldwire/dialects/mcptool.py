@@ -32,7 +32,6 @@ _KEPT: Final = (
     "maxLength",
 )
 _FORMATS: Final = frozenset({"email", "uri", "date", "date-time"})
-_APPROVED: Final = "approved"
 
 
 def is_callable(action: Action[..., Any, Any]) -> bool:
@@ -166,11 +165,3 @@ def value_of(question: Mapping[str, Json], content: Json) -> Json:
             return from_json(fields.get(VALUE, ""))
         return fields.get(VALUE)
     return fields if form_of(schema) is schema else fields.get(VALUE)
-
-
-def refusal_of(question: Mapping[str, Json]) -> Json:
-    """Return the answer of a person who declines; ``None`` if the question has no such answer."""
-    schema: Schema = question.get("schema") or {}
-    if kinds(schema) == ["boolean"]:
-        return False
-    return {_APPROVED: False} if _APPROVED in properties_of(form_of(schema)) else None
