@@ -1,13 +1,10 @@
 """The guide to Django's ORM, as a project that `django-admin` starts, in processes of its own."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import DOCS, blocks
+from tests.support.djangoproject import manage, project_of_guide
 
 pytestmark = pytest.mark.timeout(300)  # half a dozen processes, each of which imports Django
 
@@ -16,8 +13,9 @@ import httpx
 from django.contrib.auth.models import User
 from django.test import TransactionTestCase
 
+from contacts.actions import actions
 from contacts.models import Contact
-from shop.asgi import actions, application
+from shop.asgi import application
 
 
 class ServedTests(TransactionTestCase):
@@ -63,29 +61,7 @@ class ServedTests(TransactionTestCase):
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The project of the guide, with its files."""
-    run(tmp_path, "-m", "django", "startproject", "shop", ".")
-    run(tmp_path, "manage.py", "startapp", "contacts")
-    for block in blocks(DOCS / "guides/use-the-django-orm.md", "python"):
-        block.write_in(tmp_path)
-    settings = tmp_path / "shop/settings.py"
-    installed = "INSTALLED_APPS = [\n"
-    settings.write_text(settings.read_text().replace(installed, f'{installed}    "contacts",\n'))
-    run(tmp_path, "manage.py", "makemigrations", "contacts")
-    return tmp_path
-
-
-def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    return project_of_guide(tmp_path)
 
 
 def test_the_tests_of_the_guide_pass_and_its_project_serves_views_and_actions(
@@ -93,6 +69,6 @@ def test_the_tests_of_the_guide_pass_and_its_project_serves_views_and_actions(
 ) -> None:
     (project / "contacts/tests_served.py").write_text(SERVED)
 
-    told = run(project, "manage.py", "test", "--pattern", "tests*.py")
+    told = manage(project, "test", "--pattern", "tests*.py")
 
     assert "Ran 3 tests" in told

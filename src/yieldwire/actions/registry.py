@@ -45,6 +45,8 @@ class Registry:
         self._names: dict[str, Action[..., Any, Any]] = {}
         self._guards = tuple(map(injected, guards))
         self._middleware = tuple(map(injected, middleware))
+        self.outermost: Final[list[Middleware]] = []
+        """Wraps every attempt outside all other middleware; an integration adds its own."""
         self.at_add: Final[list[Callable[[Action[..., Any, Any]], object]]] = []
         """Called with each action before it is added."""
         self.resources: Final[list[Resource[Any]]] = []
@@ -124,7 +126,7 @@ class Registry:
 
     def middleware_of(self, action: Action[..., Any, Any]) -> tuple[Middleware, ...]:
         """Return the middleware of an action's runs, the outermost first."""
-        return self._entries[action.name].middleware
+        return (*self.outermost, *self._entries[action.name].middleware)
 
     def own(self, action: Action[P, R, T], /) -> Action[P, R, T]:
         """Return ``action``, which must belong to this application.

@@ -13,7 +13,7 @@ import contextvars
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
@@ -23,6 +23,11 @@ from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
 from yieldwire.log.chunks import Result
 
 T = TypeVar("T")
+
+AT_THREAD_END: Final = contextvars.ContextVar[tuple[Callable[[], object], ...]](
+    "AT_THREAD_END", default=()
+)
+"""Called in the thread of a blocking action at its end; middleware adds to it."""
 
 _END: Final = object()
 MAX_IN_FLIGHT: Final = 1024
@@ -197,7 +202,10 @@ class _Thread:
 
     def _main(self) -> None:
         try:
-            self.result = self._run()
+            with ExitStack() as stack:
+                for close in AT_THREAD_END.get():
+                    stack.callback(close)
+                self.result = self._run()
         except BaseException as exc:  # noqa: BLE001 - raised again where the thread is awaited
             self.error = exc
         finally:
