@@ -69,17 +69,17 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         await _start_by_form(site, exchange, caller, action)
         return None
     # A caller with too many streams is refused before a run starts that it could not read.
-    slot = None if prefer.respond_async else site.slot(caller)
-    with slot or _NOTHING:
+    own_slot = None if prefer.respond_async else site.slot(caller)
+    with own_slot or _NOTHING:
         request = request_of(site, exchange, caller, action)
         request.read, request.detached = reading(site, exchange, request), prefer.respond_async
         run = await site.app.begin(request)
-        if slot is None:
+        if own_slot is None:
             await _answer_accepted(site, exchange, run)
         elif wanted is JSON:
             await _answer_when_ended(site, exchange, caller, run, prefer)
         else:
-            return await stream_run(site, exchange, slot, run, None, wanted=wanted)
+            return await stream_run(site, exchange, own_slot, run, None, wanted=wanted)
     return None
 
 
