@@ -4,10 +4,11 @@ import itertools
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,11 +49,22 @@ class Screen:
         """Return what is visible, line by line."""
         return self._tmux("capture-pane", "-p").splitlines()
 
+    def wait_until(self, condition: Callable[[list[str]], bool]) -> None:
+        """Wait until the visible lines are as they should be."""
+        while not condition(self.lines()):
+            time.sleep(_LOOK_EVERY)
+
+    def _process(self) -> int:
+        shell = self._tmux("list-panes", "-F", "#{pane_pid}").strip()
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the command a signal."""
+        os.kill(self._process(), number)
+
     def cpu_seconds(self) -> float:
         """Return how much time of a core the command has taken so far."""
-        shell = self._tmux("list-panes", "-F", "#{pane_pid}").strip()
-        command = Path(f"/proc/{shell}/task/{shell}/children").read_text().strip()
-        stat = Path(f"/proc/{command}/stat").read_text().rpartition(") ")[2].split()
+        stat = Path(f"/proc/{self._process()}/stat").read_text().rpartition(") ")[2].split()
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
 
     def press(self, key: str) -> None:

@@ -65,20 +65,14 @@ def test_if_the_selected_run_is_gone_the_one_in_its_place_is_selected() -> None:
     assert selected(made) == "b"
 
 
-def test_a_run_is_dropped_only_if_the_list_would_have_it() -> None:
-    made = board(("old", "running"), ("gone", "running"), ("there", "running"))
+def test_runs_that_the_list_does_not_have_are_dropped_unless_they_are_newer_than_it() -> None:
+    made = board(("gone", "running"), ("there", "running"))
     known = made.ids()
     made.take(entry("new", created=9), 1.0)
 
-    made.drop_missing(known, {"runs": [entry("there", created=2)], "next": "there"})
-    assert ids(made) == ["new", "there", "gone", "old"]
+    made.drop_missing([*known, "never"], {"runs": [entry("there", created=1)], "next": None})
 
-    page = {"runs": [entry("there", created=2), entry("x", created=1)], "next": "x"}
-    made.drop_missing([*known, "never"], page)
-    assert ids(made) == ["new", "there", "old"]
-
-    made.drop_missing(known, {"runs": [], "next": None})
-    assert ids(made) == ["new"]
+    assert ids(made) == ["new", "there"]
 
 
 def test_every_filter_shows_its_statuses_and_the_last_is_followed_by_the_first() -> None:

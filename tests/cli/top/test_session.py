@@ -1,6 +1,7 @@
 """The live view in a real terminal of 80 columns and 24 lines, with a real server."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
@@ -18,6 +19,25 @@ from yieldwire.client import Client
 
 RUNS, ACTIVE = 200, 50
 MOST_OF_A_CORE = 0.05
+
+
+APP = """
+import asyncio
+
+from yieldwire import Actions
+
+actions = Actions(store='STORE')
+
+
+@actions.action
+async def add(a: int) -> int:
+    return a
+
+
+@actions.action
+async def wait() -> None:
+    await asyncio.Event().wait()
+"""
 
 
 def application() -> Actions:
@@ -151,13 +171,7 @@ def test_words_and_a_status_filter_the_list(url: str, tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_away_is_told_until_it_is_back(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(
-        "from yieldwire import Actions\n"
-        "actions = Actions(store='sqlite:///runs.db')\n\n\n"
-        "@actions.action\n"
-        "async def add(a: int) -> int:\n"
-        "    return a\n"
-    )
+    (tmp_path / "app.py").write_text(APP.replace("STORE", "sqlite:///runs.db"))
     with listen() as free:
         port = str(free.getsockname()[1])
     serve = ["dev", "app.py", "--port", port, "--no-reload"]
@@ -179,13 +193,7 @@ def test_a_server_that_is_away_is_told_until_it_is_back(tmp_path: Path) -> None:
 
 
 def test_runs_that_the_server_no_longer_has_disappear(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(
-        "from yieldwire import Actions\n"
-        "actions = Actions()\n\n\n"
-        "@actions.action\n"
-        "async def add(a: int) -> int:\n"
-        "    return a\n"
-    )
+    (tmp_path / "app.py").write_text(APP.replace("STORE", "memory"))
     with listen() as free:
         port = str(free.getsockname()[1])
     serve = ["dev", "app.py", "--port", port, "--no-reload"]
@@ -210,6 +218,37 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(url: str, tmp_path: Path) -> None:
         code, lines = screen.finish()
 
     assert (code, [line for line in lines if line and line != "^C"]) == (0, [])
+
+
+def test_a_view_can_be_stopped_and_continued(url: str, tmp_path: Path) -> None:
+    with Client(url) as client, top(url, tmp_path) as screen:
+        screen.wait_for("no runs")
+        screen.signal(signal.SIGTSTP)
+        screen.wait_until(lambda lines: not any(lines))
+
+        client.start("talk")
+        screen.signal(signal.SIGCONT)
+        screen.wait_for("1 active of 1 runs")
+        screen.press("?")
+        screen.wait_for("Press any key to return.")
+
+
+def test_keys_work_while_the_server_is_away(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP.replace("STORE", "memory"))
+    with running("dev", "app.py", "--port", "0", "--no-reload", cwd=tmp_path) as server:
+        url = server.wait_for("serves").rpartition(" ")[2]
+        with Client(url) as client:
+            client.start("wait")
+        with top(url, tmp_path) as screen:
+            screen.wait_for("1 active of 1 runs")
+            server.kill()
+            screen.wait_for("Reconnecting in ")
+            screen.press("c")
+            screen.press("y")
+            screen.press("q")
+            code, _ = screen.finish()
+
+    assert code == 0
 
 
 def test_a_refused_list_is_an_error_and_not_a_screen(url: str, tmp_path: Path) -> None:

@@ -94,19 +94,16 @@ class Board:
         return list(self._rows)
 
     def drop_missing(self, known: Collection[str], page: Mapping[str, Json]) -> None:
-        """Drop the runs that a list of the newest ones does not have: they were deleted, or lost.
+        """Drop the runs that a list of the newest ones does not have.
+
+        They were deleted or lost, or so many are newer that nobody tells about them any more.
 
         Args:
             known: What the board had when the list was asked for.
-            page: The list; if it has a ``next``, older runs are not on it.
+            page: The list.
         """
-        listed: Sequence[Mapping[str, Json]] = page["runs"]
-        ids = {entry["id"] for entry in listed}
-        oldest = str(listed[-1]["createdAt"]) if page["next"] is not None else ""
-        for run_id in known:
-            row = self._rows.get(run_id)
-            if row is not None and run_id not in ids and str(row.entry["createdAt"]) >= oldest:
-                del self._rows[run_id]
+        for run_id in set(known) - {entry["id"] for entry in page["runs"]}:
+            self._rows.pop(run_id, None)
 
     def listed(self) -> Sequence[BoardRow]:
         """Return the runs that the filter shows: first those that have not ended, newest first."""

@@ -7,6 +7,7 @@ runs say. The screen is drawn after a key, and otherwise at most twice a second.
 """
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Coroutine
@@ -17,8 +18,9 @@ from typing import Any, Final
 from rich.console import Console, Group
 from rich.live import Live
 
-from yieldwire.cli.asking import answer
+from yieldwire.cli.asking import Spawn, answer
 from yieldwire.cli.dialog import Away
+from yieldwire.cli.output import note
 from yieldwire.cli.showing import Interrupt
 from yieldwire.cli.target import Address
 from yieldwire.cli.top.board import Board, BoardRow
@@ -49,20 +51,22 @@ async def watch_screen(address: Address, filters: Filters, interrupt: Interrupt)
     Raises:
         YieldwireError: If the server cannot be reached at first, or refuses the list.
     """
-    top = Top(address.target, filters)
-    async with patient(address, top.lost, top.restored) as client:
-        with TerminalKeys() as keys:
-            interrupt.first, interrupt.restore = top.quit, keys.restore
+    with TerminalKeys() as keys:
+        top = Top(address.target, filters, keys)
+        async with patient(address, top.lost, top.restored) as client:
+            interrupt.first, interrupt.restore = top.quit, top.leave
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGTERM, top.quit)
             loop.add_signal_handler(signal.SIGWINCH, top.redraw)
-            await top.run(client, keys)
+            loop.add_signal_handler(signal.SIGTSTP, top.suspend)
+            await top.run(client)
 
 
 class Top:
     """The view, and what its keys do."""
 
-    def __init__(self, place: str, filters: Filters) -> None:
+    def __init__(self, place: str, filters: Filters, keys: TerminalKeys) -> None:
+        self._keys = keys
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._filters = filters
         self._board, self._lines = Board(), LogLines()
@@ -86,6 +90,8 @@ class Top:
     def lost(self, trouble: str, seconds: float) -> None:
         """Say that the server is away, and when it is tried again."""
         self._view.trouble = f"Reconnecting in {seconds:.1f} s: {trouble}"
+        if self._is_away:
+            note(self._view.trouble)
         self._changed.set()
 
     def restored(self) -> None:
@@ -94,7 +100,7 @@ class Top:
         self._compare.set()
         self._changed.set()
 
-    async def run(self, client: AsyncClient, keys: TerminalKeys) -> None:
+    async def run(self, client: AsyncClient) -> None:
         """Show the view until the person quits.
 
         Raises:
@@ -112,15 +118,15 @@ class Top:
         works = [self._watch(client), self._reconcile(client), self._follow(client)]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(end_if_refused(work)) for work in works]
-            tasks.append(group.create_task(self._listen(client, keys)))
+            tasks.append(group.create_task(self._listen(client, group.create_task)))
             tasks.append(group.create_task(self._tick()))
-            self._live.start()
+            self._enter()
             try:
                 while not self._is_over:
                     self._draw()
                     await self._news()
             finally:
-                self._live.stop()
+                self.leave()
                 for task in tasks:
                     task.cancel()
         if failures:
@@ -156,8 +162,10 @@ class Top:
             self._read.clear()
             row = self._selected
             if row is not None:
-                with suppress(NotFound, ForeignCursor):  # it is gone, or its log was lost
+                try:
                     await self._read_log(client, row)
+                except (NotFound, ForeignCursor):  # it is gone, or its log was lost
+                    self._shown = row.id, row.entry["seq"]
 
     async def _read_log(self, client: AsyncClient, row: BoardRow) -> None:
         newest = row.entry["seq"]
@@ -169,6 +177,26 @@ class Top:
         self._changed.set()
 
     # The screen.
+
+    def _enter(self) -> None:
+        self._keys.grab()
+        self._live.start()
+        self._is_away = False
+        self.redraw()
+
+    def leave(self) -> None:
+        """Give the terminal back as it was."""
+        self._is_away = True
+        self._live.stop()
+        self._keys.restore()
+
+    def suspend(self) -> None:
+        """Stop the process, as Ctrl-Z does, with the terminal as it was, until it is continued."""
+        is_shown = not self._is_away
+        self.leave()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        if is_shown:
+            self._enter()
 
     def _draw(self) -> None:
         if self._is_away:
@@ -206,37 +234,35 @@ class Top:
 
     # The keys.
 
-    async def _listen(self, client: AsyncClient, keys: TerminalKeys) -> None:
+    async def _listen(self, client: AsyncClient, spawn: Spawn) -> None:
         with suppress(Away):  # the terminal is gone
             while True:
-                for key in await keys.pressed():
+                for key in await self._keys.pressed():
                     wish, row = self._hand.press(key), self._hand.chosen
                     if wish == "quit":
                         self.quit()
                     elif wish == "cancel" and row is not None:
-                        self._view.footer = await _cancelled(client, row)
+                        spawn(self._cancel(client, row))  # the keys work while the server is away
                     elif wish == "answer" and row is not None:
-                        await self._answer(client, keys, row)
+                        await self._answer(client, row)
                 self.redraw()
         self.quit()
 
-    async def _answer(self, client: AsyncClient, keys: TerminalKeys, row: BoardRow) -> None:
-        """Put a run's questions to the person, on the screen below the view."""
-        self._is_away = True
-        self._live.stop()
-        keys.restore()
+    async def _cancel(self, client: AsyncClient, row: BoardRow) -> None:
         try:
-            if not await answer(client, row.id, keys):
-                await keys.ask("Press Enter to return to the list. ")
+            await client.cancel(row.id)
+            self._view.footer = f"{row.id} was asked to stop."
+        except YieldwireError as exc:
+            self._view.footer = f"It could not be cancelled: {exc}"
+        self.redraw()
+
+    async def _answer(self, client: AsyncClient, row: BoardRow) -> None:
+        """Put a run's questions to the person, on the screen below the view."""
+        self.leave()
+        try:
+            if not await answer(client, row.id, self._keys):
+                await self._keys.ask("Press Enter to return to the list. ")
+        except YieldwireError as exc:
+            self._view.footer = f"It could not be answered: {exc}"
         finally:
-            keys.grab()
-            self._live.start()
-            self._is_away = False
-
-
-async def _cancelled(client: AsyncClient, row: BoardRow) -> str:
-    try:
-        await client.cancel(row.id)
-    except YieldwireError as exc:
-        return f"It could not be cancelled: {exc}"
-    return f"{row.id} was asked to stop."
+            self._enter()
