@@ -96,7 +96,7 @@ class Board:
     def drop_missing(self, known: Collection[str], page: Mapping[str, Json]) -> None:
         """Drop the runs that a list of the newest ones does not have.
 
-        They were deleted or lost, or so many are newer that nobody tells about them any more.
+        They were deleted or lost, or they are too old to be on it: nobody tells about them any more.
 
         Args:
             known: What the board had when the list was asked for.

@@ -117,9 +117,14 @@ class Top:
 
         works = [self._watch(client), self._reconcile(client), self._follow(client)]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(end_if_refused(work)) for work in works]
-            tasks.append(group.create_task(self._listen(client, group.create_task)))
-            tasks.append(group.create_task(self._tick()))
+            tasks = list[asyncio.Task[None]]()
+
+            def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+                tasks.append(task := group.create_task(work))
+                return task
+
+            for work in (*map(end_if_refused, works), self._listen(client, spawn), self._tick()):
+                spawn(work)
             self._enter()
             try:
                 while not self._is_over:
