@@ -13,6 +13,7 @@ from yieldwire.dialects import (
     AGUI,
     AISDK,
     MCP,
+    ORPC,
     RSC,
     AILegacy,
     AIText,
@@ -27,6 +28,7 @@ from yieldwire.dialects.aitext import AITextEncoder
 from yieldwire.dialects.mcpstream import MCPEncoder
 from yieldwire.dialects.mcpwire import EventPlace
 from yieldwire.dialects.nuxt import NuxtEncoder
+from yieldwire.dialects.orpc import ORPCEncoder
 from yieldwire.dialects.rsc import RSCEncoder
 from yieldwire.dialects.seroval import Writer, unescape
 from yieldwire.dialects.tanstack import TanStackEncoder
@@ -82,6 +84,52 @@ class NuxtHarness(Harness):
                 return Heard(text=text, end="done")
             text += text_of(to_json(value)) or ""
         return Heard(text=text, end=None if answer.status == 200 else "error")
+
+
+class ORPCHarness(Harness):
+    encoder = ORPCEncoder
+    stops_by_leaving = False
+
+    def serve(self, actions: Actions) -> ASGIApp:
+        return ORPC(actions, resumable=True)
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        return ForeignRequest(path=f"/{action}", headers=JSON, body=to_json({"json": value}))
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        whole = received[: received.rfind(b"\n\n") + 2]
+        ids = [line for line in whole.split(b"\n") if line.startswith(b"id: ")]
+        if not ids:
+            return None
+        headers = {**JSON, "last-event-id": ids[-1].removeprefix(b"id: ").decode()}
+        return ForeignRequest(path="/say", headers=headers, body=b"{}")
+
+    def read(self, answer: ForeignAnswer) -> Heard:
+        if answer.status >= 400:
+            return Heard(end="error", code=_orpc_code(answer.body))
+        text = ""
+        for frame in answer.body.decode("utf-8", "ignore").split("\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in frame.split("\n") if line[0] != ":")
+            match fields.get("event"):
+                case "message":
+                    text += text_of(to_json(from_json(fields["data"])["json"])) or ""
+                case "error":
+                    return Heard(text=text, end="error", code=_orpc_code(fields["data"].encode()))
+                case "done":
+                    return Heard(text=text, end="done")
+                case _:
+                    pass
+        return Heard(text=text)
+
+
+def _orpc_code(body: bytes) -> str:
+    try:
+        code: str = from_json(body)["json"]["code"]
+    except ValueError:
+        return ""
+    return {"INTERNAL_SERVER_ERROR": "INTERNAL_ERROR", "BAD_REQUEST": "VALIDATION_ERROR"}.get(
+        code, code
+    )
 
 
 class RSCHarness(Harness):
@@ -181,6 +229,12 @@ class TestNuxt(DialectContract):
     @pytest.fixture
     def harness(self) -> DialectHarness:
         return NuxtHarness()
+
+
+class TestORPC(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return ORPCHarness()
 
 
 class TestRSC(DialectContract):

@@ -32,7 +32,7 @@ from yieldwire.ai import (
     Usage,
     approve,
 )
-from yieldwire.dialects import AGUI, MCP, RSC, NuxtActions, TanStackStart
+from yieldwire.dialects import AGUI, MCP, ORPC, RSC, NuxtActions, TanStackStart
 from yieldwire.log.chunks import Value
 
 PAGES: Final = 3
@@ -251,6 +251,9 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/guarded", NuxtActions(actions, csrf=True)),
         Mount("/rsc", RSC(actions)),
         Mount("/_serverFn", TanStackStart(actions)),
+        Mount("/orpc", ORPC(actions)),
+        Mount("/resumable/orpc", ORPC(actions, resumable=True)),
+        Mount("/cutcalls/orpc", CuttingCalls(ORPC(actions, resumable=True))),
         Mount("/mcp", MCP(actions)),
         Mount("/agui", AGUI(actions)),
         Mount("/kept/agui", AGUI(actions, resumable=True)),

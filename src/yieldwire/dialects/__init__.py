@@ -9,6 +9,7 @@ from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.mcp import MCP
 from yieldwire.dialects.nuxt import NuxtActions
+from yieldwire.dialects.orpc import ORPC
 from yieldwire.dialects.rsc import RSC
 from yieldwire.dialects.tanstack import TanStackStart
 from yieldwire.dialects.translation import DialectEncoder
@@ -17,6 +18,7 @@ __all__ = [
     "AGUI",
     "AISDK",
     "MCP",
+    "ORPC",
     "RSC",
     "AILegacy",
     "AIText",
