@@ -243,8 +243,8 @@ def check_socket(seen: Seen) -> Finding:
             "websocket",
             "a proxy does not pass WebSocket on; clients use HTTP instead",
             "nginx: `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` and "
-            "`proxy_set_header Connection upgrade;` in a location for {base}/ws. Other proxies: "
-            "allow WebSocket.",
+            "`proxy_set_header Connection upgrade;` in a location for {base}/ws. Apache: "
+            "`upgrade=websocket` at ProxyPass. Other proxies: allow WebSocket.",
             status=seen.status,
         )
     advice = {
@@ -264,7 +264,7 @@ def cut_socket(seconds: float) -> Finding:
         "websocket",
         f"a socket opens, and is cut after {duration(seconds)} of silence",
         "Raise the proxy's timeout for {base}/ws above 20 s, after which servers send a ping: "
-        "`proxy_read_timeout 60s;` in its location in nginx.",
+        "`proxy_read_timeout 60s;` in its location in nginx, `timeout tunnel 60s` in HAProxy.",
         cutAfterSeconds=round(seconds, 2),
     )
 

@@ -40,7 +40,8 @@ _COMPRESSION: Final = {
     ),
     "": (
         "Exclude text/event-stream from compression: gzip_types in nginx, `encode` in Caddy, "
-        "or a middleware such as GZipMiddleware around the application."
+        "AddOutputFilterByType in Apache, or a middleware such as GZipMiddleware around the "
+        "application."
     ),
 }
 _TIMEOUT: Final = {
@@ -48,7 +49,8 @@ _TIMEOUT: Final = {
     "caddy": "Caddy: raise read_timeout of the reverse_proxy's transport, and idle timeouts",
     "": (
         "Raise the proxy's timeout for silent answers: proxy_read_timeout in nginx, read_timeout "
-        "in Caddy, `timeout server` in HAProxy, the idle timeout of a load balancer"
+        "in Caddy, `timeout server` and `timeout client` in HAProxy, ProxyTimeout in Apache, the "
+        "idle timeout of a load balancer"
     ),
 }
 
