@@ -105,6 +105,23 @@ async def test_a_caller_who_is_not_identified_is_answered_with_401(site: Actions
     assert (heard.status, heard.json()["id"]) == (401, None)
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (None, "Bearer"),
+        ("https://a.example/meta", 'Bearer resource_metadata="https://a.example/meta"'),
+    ],
+)
+async def test_a_refused_caller_is_told_where_to_get_a_token(url: str | None, told: str) -> None:
+    async with opened(agents_world(resource_metadata=url)) as site:
+        refused = await send(site, post("/mcp", {}, UNKNOWN))
+        forbidden = await send(site, post("/mcp", {}, [("origin", "https://evil.example")]))
+
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, told)
+    assert forbidden.status == 403
+    assert "www-authenticate" not in forbidden.headers
+
+
 async def test_who_must_sign_in_for_a_tool_is_told_by_the_status() -> None:
     actions = Actions()
 
@@ -153,6 +170,17 @@ async def test_one_action_is_the_only_tool() -> None:
         )
 
     assert [tool["name"] for tool in heard.json()["result"]["tools"]] == ["add"]
+
+
+@pytest.mark.parametrize("name", ["ad", "take"])
+async def test_a_name_that_is_not_of_a_tool_is_a_mistake(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(agents_world(tools=["add", name])) as site:
+        told = await Agent(site).ask("tools/list")
+
+    assert told["error"]["code"] == -32603
+    assert f"MCP: {name!r} in tools is not an action, or it needs a file" in caplog.text
 
 
 def test_a_single_name_is_not_a_list_of_tools() -> None:

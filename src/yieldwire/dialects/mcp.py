@@ -7,6 +7,8 @@ request, and a client continues after a restart of all of them.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import ClassVar, Final, TypeAlias
 
@@ -34,6 +36,7 @@ from yieldwire.dialects.mcpwire import (
     TASKS,
     AgentMessage,
     EventPlace,
+    MessageId,
     RPCFault,
     fault_of,
     fault_reply,
@@ -59,7 +62,6 @@ HANDOVER: Final = 5.0
 _VERSION: Final = version("yieldwire")
 _SSE: Final = "text/event-stream"
 _LOG: Final = "application/x-ndjson"
-_UNAUTHORIZED: Final = Unauthorized().error_object().code
 
 _Answer: TypeAlias = Callable[[ForeignCall, AgentMessage], Awaitable[None]]
 
@@ -80,6 +82,8 @@ class MCP(Dialect):
             forever, and those that need a file, which clients cannot send.
         name: How clients call the server.
         instructions: What a client's model is told about the tools together.
+        resource_metadata: The URL of the application's OAuth metadata (RFC 9728), by which a client
+            that is refused with 401 finds out where to get a token.
         waits_for_answers: As in `Dialect`, for clients that cannot ask a person.
     """
 
@@ -92,6 +96,7 @@ class MCP(Dialect):
         tools: Sequence[str] | None = None,
         name: str = "yieldwire",
         instructions: str = "",
+        resource_metadata: str | None = None,
         waits_for_answers: bool = False,
     ) -> None:
         super().__init__(target, waits_for_answers=waits_for_answers)
@@ -99,6 +104,8 @@ class MCP(Dialect):
             raise UsageError(f"MCP: tools is a list of names such as ['search'], not {tools!r}.")
         self._tools: Final = None if tools is None else frozenset(tools)
         self._server: Final[Json] = {"name": name, "version": _VERSION}
+        found = "" if resource_metadata is None else f' resource_metadata="{resource_metadata}"'
+        self._challenge: Final = [("www-authenticate", f"Bearer{found}")]
         self._told: Final[Json] = {"instructions": instructions} if instructions else {}
         both: dict[str, _Answer] = {
             "tools/list": self._list,
@@ -116,7 +123,19 @@ class MCP(Dialect):
 
     def refusal(self, head: Head, error: ErrorObject) -> Reply:
         """Return an error of JSON-RPC, with the status of the error."""
-        return fault_reply(fault_of(error), None, error.status)
+        return self._refused(error, None)
+
+    def _refused(self, error: ErrorObject, id: MessageId) -> Reply:
+        headers = self._challenge if error.status == Unauthorized.status else ()
+        return replace(fault_reply(fault_of(error), id, error.status), headers=headers)
+
+    def _refusal_of(self, asked: AgentMessage, error: ErrorObject) -> Reply:
+        """Return a refusal: of a call as its result, of anything else as an error of JSON-RPC."""
+        if error.code == Unauthorized.code:
+            return self._refused(error, asked.id)
+        if asked.method == "tools/call":
+            return asked.answered(failed(error))
+        return asked.refused(fault_of(error))
 
     async def answer(self, call: ForeignCall) -> None:
         """Answer one message, or resume the stream of one."""
@@ -143,7 +162,7 @@ class MCP(Dialect):
                 await handle_answer(call, asked)
             await call.reply(Reply(status=202))
             return
-        call.refuse_by(lambda error: _refusal(asked, error))
+        call.refuse_by(partial(self._refusal_of, asked))
         handler = (self._stateless if asked.is_stateless else self._handshake).get(asked.method)
         if handler is not None:
             await handler(call, asked)
@@ -185,12 +204,26 @@ class MCP(Dialect):
     # Tools.
 
     async def _list(self, call: ForeignCall, asked: AgentMessage) -> None:
+        self._check_names(call)
         tools = [
             tool_of(action, has_tasks=asked.version == HANDSHAKES[0])
             for action in call.actions
             if self._has(action)
         ]
         await call.reply(asked.answered({"tools": tools}, is_cacheable=True))
+
+    def _check_names(self, call: ForeignCall) -> None:
+        """Raise if a name in ``tools`` is not that of a tool: actions can be declared later.
+
+        Raises:
+            UsageError: If it is not.
+        """
+        known = {action.name for action in call.actions if is_callable(action)}
+        if unknown := sorted((self._tools or frozenset()) - known):
+            raise UsageError(
+                f"MCP: {unknown[0]!r} in tools is not an action, or it needs a file; "
+                f"there are: {', '.join(sorted(known))}."
+            )
 
     def _has(self, action: AnyAction) -> bool:
         if self._tools is None:
@@ -302,12 +335,3 @@ class MCP(Dialect):
                 raise PayloadTooLarge(f"The log is longer than {MOST_BYTES} bytes.")
         contents = [{"uri": uri, "mimeType": _LOG, "text": text.decode()}]
         await call.reply(asked.answered({"contents": contents}, is_cacheable=True))
-
-
-def _refusal(asked: AgentMessage, error: ErrorObject) -> Reply:
-    """Return a refusal: of a call as its result, of anything else as an error of JSON-RPC."""
-    if error.code == _UNAUTHORIZED:
-        return fault_reply(fault_of(error), asked.id, error.status)
-    if asked.method == "tools/call":
-        return asked.answered(failed(error))
-    return asked.refused(fault_of(error))
