@@ -129,14 +129,18 @@ class Server:
 async def serve(
     *answers: Answer,
     tries: int = 10,
+    start: float = 45.0,
     idle: float = 45.0,
+    request: float = 15.0,
     quiet: float = 4.0,
     longest_wait: float = 300.0,
 ) -> AsyncGenerator[tuple[AsyncClient, Server], None]:
     server = Server(answers)
     patience = Patience(
         tries=tries,
+        start=start,
         idle=idle,
+        request=request,
         quiet=quiet,
         longest_wait=longest_wait,
         sleep=server.sleep,

@@ -148,7 +148,7 @@ async def test_a_short_request_has_an_end(
 
 async def test_a_token_that_never_comes_ends_a_call() -> None:
     server = Server([])
-    patience = Patience(idle=0.02, request=0.02, tries=2, backoff=0.0)
+    patience = Patience(start=0.02, idle=0.02, request=0.02, tries=2, backoff=0.0)
     async with (
         httpx2.AsyncClient(transport=StreamingTransport(server)) as http,
         asyncio.timeout(30),
@@ -163,7 +163,7 @@ async def test_a_token_that_never_comes_ends_a_call() -> None:
 
 async def test_an_upload_that_is_never_answered_has_an_end(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"a")
-    patience = Patience(idle=0.05, tries=2, backoff=0.0)
+    patience = Patience(start=0.05, tries=2, backoff=0.0)
     async with (
         httpx2.AsyncClient(transport=StreamingTransport(_silent)) as http,
         asyncio.timeout(30),

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from yieldwire.client.body import EMPTY, Input, body_of
 from yieldwire.client.direct import Direct
 from yieldwire.client.http import Answer, Http
-from yieldwire.client.patience import Lost, Patience
+from yieldwire.client.patience import Limit, Lost, Patience
 from yieldwire.client.run import EVENT_STREAM, RemoteRun
 from yieldwire.client.transport import TransportName, http_over
 from yieldwire.client.watching import watched
@@ -28,6 +28,9 @@ from yieldwire.errors import Json, NotFound, YieldwireError
 from yieldwire.setting import CountOrZero, settings
 
 JSON = {"Accept": "application/json"}
+
+END: Final = object()
+"""What follows the last chunk."""
 
 LEAVING_SECONDS: Final = 2.0
 """How long a cancelled start can take to tell the server."""
@@ -197,40 +200,66 @@ class AsyncClient:
         return answer
 
     async def stream(
-        self, action: str, input: Input = None, *, webhook: str | None = None
+        self,
+        action: str,
+        input: Input = None,
+        *,
+        webhook: str | None = None,
+        timeout: float | None = None,
     ) -> AsyncGenerator[Json, None]:
         """Start a run and yield its chunks.
 
         Leaving the loop early does not cancel the run: it waits for a reader for its action's
         ``linger``.
 
+        Args:
+            action: The action's name.
+            input: Its fields; see `start`.
+            webhook: A URL that is told about the run; see `start`.
+            timeout: How many seconds all of this can take, until the last chunk is there.
+
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
+            TimedOut: If the time is over; then the loop is left early.
         """
-        async with (
-            await self.start(action, input, detached=False, webhook=webhook) as run,
-            aclosing(aiter(run)) as chunks,
-        ):
-            async for chunk in chunks:
+        limit = Limit(timeout, f"The call of {action}")
+        starting = self.start(action, input, detached=False, webhook=webhook)
+        async with await limit.of(starting) as run, aclosing(aiter(run)) as chunks:
+            while (chunk := await limit.of(anext(chunks, END), run.id)) is not END:
                 yield chunk
 
-    async def call(self, action: str, input: Input = None, *, webhook: str | None = None) -> Json:
-        """Start a run and return its result.
+    async def call(
+        self,
+        action: str,
+        input: Input = None,
+        *,
+        webhook: str | None = None,
+        timeout: float | None = None,
+    ) -> Json:
+        """Start a run and return its result. See `stream` for the arguments.
 
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
+            TimedOut: If the time is over; the run then waits for a reader for its action's
+                ``linger``.
         """
-        async with await self.start(action, input, detached=False, webhook=webhook) as run:
-            return await run.result()
+        limit = Limit(timeout, f"The call of {action}")
+        starting = self.start(action, input, detached=False, webhook=webhook)
+        async with await limit.of(starting) as run:
+            return await limit.of(run.result(), run.id)
 
-    def attach(self, run_id: str, cursor: str | None = None) -> RemoteRun:
-        """Return an existing run, to be read from its start, or from after ``cursor``.
+    def attach(self, run_id: str, after: str | None = None) -> RemoteRun:
+        """Return an existing run, to be read from its start, or from after a cursor.
+
+        Args:
+            run_id: The run's id.
+            after: The ``cursor`` of a run that was read before; its next event is the first.
 
         Raises:
-            ParseError: If ``cursor`` is invalid.
+            ParseError: If ``after`` is not a cursor.
             ForeignCursor: If it belongs to another run.
         """
-        return RemoteRun(self._wire, run_id, cursor=cursor)
+        return RemoteRun(self._wire, run_id, cursor=after)
 
     async def snapshot(self, run_id: str) -> dict[str, Json]:
         """Return a run's state in one object."""

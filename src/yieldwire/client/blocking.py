@@ -86,13 +86,17 @@ class BlockingRun(_Closing, Generic[C, R, A, M]):
         """
         return self._loop.iterate(aiter(self._run))
 
-    def result(self) -> R:
-        """Wait for the run's end, and return its result.
+    def result(self, *, timeout: float | None = None) -> R:
+        """Wait for the run's end, and return its result. See `RemoteRun.result`.
 
         Raises:
             YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
         """
-        return self._loop.run(self._run.result())
+        return self._loop.run(self._run.result(timeout=timeout))
+
+    def wait(self, *, timeout: float | None = None) -> dict[str, Json]:
+        """Wait until the run has ended, and return its snapshot. See `RemoteRun.wait`."""
+        return self._loop.run(self._run.wait(timeout=timeout))
 
     def cancel(self) -> dict[str, Json]:
         """Ask the run to stop, and return its snapshot."""
@@ -186,18 +190,31 @@ class Client(_Closing):
         return BlockingRun(self._loop, run)
 
     def stream(
-        self, action: str, input: Input = None, *, webhook: str | None = None
+        self,
+        action: str,
+        input: Input = None,
+        *,
+        webhook: str | None = None,
+        timeout: float | None = None,
     ) -> Iterator[Json]:
         """Start a run and yield its chunks."""
-        return self._loop.iterate(self._client.stream(action, input, webhook=webhook))
+        stream = self._client.stream(action, input, webhook=webhook, timeout=timeout)
+        return self._loop.iterate(stream)
 
-    def call(self, action: str, input: Input = None, *, webhook: str | None = None) -> Json:
+    def call(
+        self,
+        action: str,
+        input: Input = None,
+        *,
+        webhook: str | None = None,
+        timeout: float | None = None,
+    ) -> Json:
         """Start a run and return its result."""
-        return self._loop.run(self._client.call(action, input, webhook=webhook))
+        return self._loop.run(self._client.call(action, input, webhook=webhook, timeout=timeout))
 
-    def attach(self, run_id: str, cursor: str | None = None) -> BlockingRun:
+    def attach(self, run_id: str, after: str | None = None) -> BlockingRun:
         """Return an existing run."""
-        return BlockingRun(self._loop, self._client.attach(run_id, cursor))
+        return BlockingRun(self._loop, self._client.attach(run_id, after))
 
     def snapshot(self, run_id: str) -> dict[str, Json]:
         """Return a run's state in one object."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from yieldwire.client.body import Content, FilePart
-from yieldwire.client.http import TIMEOUTS, Http, is_lost, new_http
+from yieldwire.client.http import Http, is_lost, new_http, timeouts
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import UPLOAD_BYTES_PER_SECOND, Request, Wire, path_of
 from yieldwire.errors import Json, NotFound, UsageError, YieldwireError
@@ -100,7 +100,7 @@ class Direct:
             upload["url"],
             content=file.pieces() if file.size else b"",
             headers={**upload["headers"], "Content-Length": str(file.size)},
-            timeout=TIMEOUTS,
+            timeout=timeouts(self._wire.patience.connect),
         )
         for name in _OWN:
             request.headers.pop(name, None)

@@ -9,9 +9,14 @@ from yieldwire.errors import MissingDependency
 
 Timeouts: TypeAlias = tuple[float | None, float | None, float | None, float | None]
 
-TIMEOUTS: Final[Timeouts] = (10.0, None, 60.0, None)
-"""Seconds to connect, to read, to write and to get a connection. The time without data is
-limited at a higher level, where it is known what is being read."""
+
+def timeouts(connect: float = 10.0) -> Timeouts:
+    """Return seconds to connect, to read, to write and to get a connection.
+
+    The time without data is limited at a higher level, where it is known what is being read.
+    """
+    return (connect, None, 60.0, None)
+
 
 _NOT_CONNECTED: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
 _NEVER_SENT: Final = frozenset({"LocalProtocolError", "UnsupportedProtocol"})
@@ -130,6 +135,11 @@ def direct_http() -> Http:
 def was_sent(error: Exception) -> bool:
     """Whether a request that failed on the network can have reached its server."""
     return not {kind.__name__ for kind in type(error).__mro__} & _NOT_CONNECTED
+
+
+def is_not_connected_in_time(error: Exception) -> bool:
+    """Whether no connection was made in time."""
+    return "ConnectTimeout" in {kind.__name__ for kind in type(error).__mro__}
 
 
 def is_lost(error: Exception) -> bool:

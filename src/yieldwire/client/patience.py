@@ -4,11 +4,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
-from yieldwire.errors import Unreachable, YieldwireError
+from yieldwire.errors import TimedOut, Unreachable, YieldwireError
+from yieldwire.errors.call import TimedOutWhile
 from yieldwire.setting import Count, Seconds, SomeSeconds, function_of, settings
+
+T = TypeVar("T")
 
 Notice: TypeAlias = Annotated[
     Callable[[str, float], object], function_of("what went wrong", "seconds")
@@ -27,6 +30,8 @@ class Patience:
             previous one, minus a random part of up to half of it.
         backoff_max: The longest wait by back-off.
         longest_wait: The longest wait that a server can ask for; above it, the call fails.
+        connect: How long making a connection can take.
+        start: How long the server can take to answer a start, in addition to the time for files.
         idle: How long a connection can be silent, without even a keepalive.
         quiet: How long a stream can be silent until the client asks the server for news, and how
             long the answer can take. Without one, or if it has events that the stream did not
@@ -45,6 +50,8 @@ class Patience:
     backoff: Seconds = 0.5
     backoff_max: Seconds = 15.0
     longest_wait: Seconds = 300.0
+    connect: SomeSeconds = 10.0
+    start: SomeSeconds = 45.0
     idle: SomeSeconds = 45.0
     quiet: SomeSeconds = 4.0
     request: SomeSeconds = 15.0
@@ -54,6 +61,13 @@ class Patience:
     clock: Annotated[Clock, CLOCK] = field(default_factory=SystemClock)
     notice: Notice | None = None
     restored: Annotated[Callable[[], object], function_of()] | None = None
+
+
+class Waited(NamedTuple):
+    """What a client has waited for in vain, and for how many seconds."""
+
+    phase: TimedOutWhile
+    seconds: float
 
 
 class Lost(Exception):
@@ -66,15 +80,48 @@ class Lost(Exception):
         after: float = 0.0,
         error: YieldwireError | None = None,
         may_be_done: bool = True,
+        waited: "Waited | None" = None,
     ) -> None:
         super().__init__(message)
-        self.after, self._error = after, error
+        self.after, self._error, self._waited = after, error, waited
         self.may_be_done = may_be_done
         """Whether the server has possibly executed the request."""
 
     def as_error(self, run_id: str | None) -> YieldwireError:
         """Return the error to raise when there are no more retries."""
+        if self._error is None and self._waited is not None:
+            phase, seconds = self._waited
+            return TimedOut(str(self), phase=phase, seconds=seconds, run_id=run_id)
         return self._error or Unreachable(str(self), run_id=run_id)
+
+
+class Limit:
+    """The time that a call can take as a whole, from now on.
+
+    Args:
+        seconds: ``None``: it is not limited.
+        what: What takes this time, for the message.
+    """
+
+    def __init__(self, seconds: float | None, what: str) -> None:
+        self._seconds, self._what = seconds or 0.0, what
+        self._at = None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    async def of(self, awaitable: Awaitable[T], run_id: str | None = None) -> T:
+        """Return the result of ``awaitable``.
+
+        Raises:
+            TimedOut: If the time is over before; ``awaitable`` was cancelled then.
+        """
+        limit = asyncio.timeout_at(self._at)
+        try:
+            async with limit:
+                return await awaitable
+        except TimeoutError as exc:
+            if not limit.expired():
+                raise
+            message = f"{self._what} took more than {self._seconds:g} s."
+            raise TimedOut(message, phase="total", seconds=self._seconds, run_id=run_id) from exc
 
 
 class Backoff:

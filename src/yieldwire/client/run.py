@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.client.body import EMPTY, content_of
 from yieldwire.client.http import Answer
-from yieldwire.client.patience import Backoff, Lost
+from yieldwire.client.patience import Backoff, Limit, Lost
 from yieldwire.client.runtypes import UNTYPED, A, C, M, R, RunTypes
 from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
 from yieldwire.codecs.sse import SSEDecoder
@@ -134,16 +134,47 @@ class RemoteRun(Generic[C, R, A, M]):
                     yield self._types.chunk(event)
         self._result()
 
-    async def result(self) -> R:
+    async def result(self, *, timeout: float | None = None) -> R:
         """Read on to the run's end, and return its result.
+
+        Args:
+            timeout: How many seconds this can take; ``None``: until the run's end.
 
         Raises:
             YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
             ProtocolError: If the result does not match its type.
+            TimedOut: If the time is over. The run continues, and this can be called again.
         """
-        while await self._next() is not None:
+        limit = Limit(timeout, "The run")
+        while await limit.of(self._next(), self.id) is not None:
             pass
         return self._result()
+
+    async def wait(self, *, timeout: float | None = None) -> dict[str, Json]:
+        """Wait until the run has ended, in whichever way, and return its snapshot.
+
+        The snapshot has the ``status``, and the ``result`` or the ``error``. This reads on its own,
+        so what iterates the run meanwhile misses nothing.
+
+        Args:
+            timeout: How many seconds this can take; ``None``: until the run's end.
+
+        Raises:
+            YieldwireError: If the run cannot be read.
+            TimedOut: If the time is over. The run continues.
+        """
+        return await Limit(timeout, "The run").of(self._ended(), self.id)
+
+    async def _ended(self) -> dict[str, Json]:
+        snapshot = await self.snapshot()
+        while snapshot["status"] not in TERMINAL:
+            after = str(Cursor(self.id, snapshot["seq"]))
+            reader: RemoteRun = RemoteRun(self._wire, self.id, cursor=after)
+            async with reader, aclosing(reader.events()) as events:
+                async for _ in events:
+                    pass
+            snapshot = await self.snapshot()
+        return snapshot
 
     async def snapshot(self, *, with_input: bool = False) -> dict[str, Json]:
         """Return the run's state in one object.

@@ -22,6 +22,10 @@ class ConnectError(TransportError):
     """No socket could be opened, so nothing was sent."""
 
 
+class ConnectTimeout(ConnectError):
+    """No socket could be opened in time."""
+
+
 class SocketAnswer:
     """One answer, whose body is read as it comes."""
 

@@ -175,9 +175,9 @@ class AsyncAction(Generic[P, C, R, A, M]):
         declared = self._declared
         return AsyncCall(declared, self._client, declared.call(*args, **kwargs).input)
 
-    def attach(self, run_id: str, cursor: str | None = None) -> RemoteRun[C, R, A, M]:
+    def attach(self, run_id: str, after: str | None = None) -> RemoteRun[C, R, A, M]:
         """Return an existing run of the action. See `AsyncClient.attach`."""
-        return self._client.attach(run_id, cursor).read_as(self._declared.types)
+        return self._client.attach(run_id, after).read_as(self._declared.types)
 
     async def cancel_start(self, key: str) -> dict[str, Json]:
         """Cancel the run that was started with ``key``. See `AsyncClient.cancel_start`."""
@@ -261,9 +261,9 @@ class BlockingAction(Generic[P, C, R, A, M]):
         declared = self._declared
         return BlockingCall(declared, self._client, declared.call(*args, **kwargs).input)
 
-    def attach(self, run_id: str, cursor: str | None = None) -> BlockingRun[C, R, A, M]:
+    def attach(self, run_id: str, after: str | None = None) -> BlockingRun[C, R, A, M]:
         """Return an existing run of the action."""
-        return self._client.attach(run_id, cursor).read_as(self._declared.types)
+        return self._client.attach(run_id, after).read_as(self._declared.types)
 
     def cancel_start(self, key: str) -> dict[str, Json]:
         """Cancel the run that was started with ``key``."""
@@ -291,10 +291,10 @@ class BlockingCall(Generic[C, R, A, M]):
                 run = client.start(name, given, key=key, detached=detached, webhook=webhook)
         return run.read_as(self._declared.types)
 
-    def result(self) -> R:
-        """Start an attached run, and return its result."""
+    def result(self, *, timeout: float | None = None) -> R:
+        """Start an attached run, and return its result; ``timeout`` is that of `BlockingRun`."""
         with self as run:
-            return run.result()
+            return run.result(timeout=timeout)
 
     def __iter__(self) -> Iterator[C]:
         """Start an attached run, and yield its chunks."""

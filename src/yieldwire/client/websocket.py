@@ -16,6 +16,7 @@ from yieldwire.client.http import Answer, Timeouts
 from yieldwire.client.socketanswer import (
     CREDIT_BYTES,
     ConnectError,
+    ConnectTimeout,
     SocketAnswer,
     TransportError,
 )
@@ -51,6 +52,8 @@ class Sending:
     path: str
     headers: Mapping[str, str]
     content: bytes | AsyncIterator[bytes] | None
+    connect: float | None
+    """How many seconds a handshake for it can take."""
 
 
 class SocketHttp:
@@ -75,7 +78,7 @@ class SocketHttp:
         path, lower = url.removeprefix(self._base), {}
         for name, value in headers.items():
             lower[name.lower()] = value
-        return Sending(method=method, path=path, headers=lower, content=content)
+        return Sending(method=method, path=path, headers=lower, content=content, connect=timeout[0])
 
     async def send(self, request: Any, *, stream: bool) -> Answer:  # noqa: ANN401 - as HTTP's
         """Send a request, and return its answer when the head has come.
@@ -112,11 +115,13 @@ class SocketHttp:
                 additional_headers=headers,
                 compression=None,
                 max_size=None,  # an answer at the end is one message, as large as it is
-                open_timeout=10,
+                open_timeout=first.connect,
             )
         except InvalidStatus:
             raise
-        except (OSError, TimeoutError, EOFError, InvalidHandshake) as exc:
+        except TimeoutError as exc:
+            raise ConnectTimeout(str(exc)) from exc
+        except (OSError, EOFError, InvalidHandshake) as exc:
             raise ConnectError(str(exc) or type(exc).__name__) from exc
         socket = _Socket(connection, headers.get("authorization", ""))
         self._tasks.own(socket.read())

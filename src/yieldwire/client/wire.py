@@ -13,8 +13,15 @@ from urllib.parse import quote, urlsplit
 from pydantic_core import from_json
 
 from yieldwire.client.body import Content, query_of
-from yieldwire.client.http import TIMEOUTS, Answer, Http, is_lost, was_sent
-from yieldwire.client.patience import Backoff, Lost, Patience
+from yieldwire.client.http import (
+    Answer,
+    Http,
+    is_lost,
+    is_not_connected_in_time,
+    timeouts,
+    was_sent,
+)
+from yieldwire.client.patience import Backoff, Lost, Patience, Waited
 from yieldwire.errors import ErrorObject, InboxFull, Json, ProtocolError, UsageError
 from yieldwire.errors.lookup import error_from
 from yieldwire.setting import Rule, accepts
@@ -127,11 +134,14 @@ class Wire:
             Lost: If a retry can help.
             YieldwireError: If it does not.
         """
+        limit = self.patience.start if request.starts else self.patience.idle
+        waited = Waited("starting" if request.starts else "answering", limit)
         try:
-            async with asyncio.timeout(self.patience.idle + request.upload_seconds):
+            async with asyncio.timeout(limit + request.upload_seconds):
                 answer = await self._http.send(await self._made(request), stream=True)
         except Exception as exc:
-            raise self._read_as(exc, f"The server at {self._server} cannot be reached") from exc
+            what = f"The server at {self._server} cannot be reached"
+            raise self._read_as(exc, what, waited) from exc
         self._open.add(answer)
         if answer.status_code // 100 == 2:  # noqa: PLR2004 - the class of success
             return answer
@@ -176,7 +186,10 @@ class Wire:
             async with asyncio.timeout(seconds):
                 return await attempt()
         except TimeoutError as exc:
-            raise Lost(f"The server at {self._server} did not answer in {seconds:g} s.") from exc
+            raise Lost(
+                f"The server at {self._server} did not answer in {seconds:g} s.",
+                waited=Waited("answering", seconds),
+            ) from exc
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Await ``attempt`` until it is no longer lost.
@@ -209,7 +222,8 @@ class Wire:
                     return
                 yield piece
         except Exception as exc:
-            raise self._read_as(exc, "The connection was lost") from exc
+            waited = Waited("reading", self.patience.idle)
+            raise self._read_as(exc, "The connection was lost", waited) from exc
 
     async def body(self, answer: Answer, most: int = ANSWER_BYTES) -> bytes:
         """Return an answer's whole body, and close it.
@@ -247,7 +261,7 @@ class Wire:
             self._base + request.path + (f"?{query_of(request.query)}" if request.query else ""),
             content=None if request.body is None else request.body.content(),
             headers=await self._headers_of(request),
-            timeout=TIMEOUTS,
+            timeout=timeouts(self.patience.connect),
         )
 
     async def _headers_of(self, request: Request) -> dict[str, str]:
@@ -260,9 +274,13 @@ class Wire:
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
-    def _read_as(self, exc: Exception, what: str) -> Exception:
+    def _read_as(self, exc: Exception, what: str, waited: Waited) -> Exception:
         if isinstance(exc, TimeoutError):
-            return Lost(f"{what}: nothing came for {self.patience.idle:g} s.")
+            return Lost(f"{what}: nothing came for {waited.seconds:g} s.", waited=waited)
+        if is_not_connected_in_time(exc):
+            waited = Waited("connecting", self.patience.connect)
+            message = f"{what}: no connection was made in {waited.seconds:g} s."
+            return Lost(message, may_be_done=False, waited=waited)
         if not is_lost(exc):
             return exc
         message = f"{what}: {str(exc) or type(exc).__name__}"

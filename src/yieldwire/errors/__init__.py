@@ -8,6 +8,7 @@
     ├── CallError               the caller must act
     │   ├── ActionError             the action's own, declared errors
     │   ├── Unreachable             only in clients: no server answered
+    │   │   └── TimedOut                in time (also a TimeoutError)
     │   ├── ParseError, ValidationFailed, UnsupportedMediaType, PayloadTooLarge
     │   ├── RequestTimedOut
     │   ├── Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable
@@ -43,6 +44,7 @@ from yieldwire.errors.call import (
     RateLimited,
     RequestTimedOut,
     RunEnded,
+    TimedOut,
     Unauthorized,
     Unavailable,
     Unreachable,
@@ -105,6 +107,7 @@ __all__ = [
     "RunInterrupted",
     "RunTimedOut",
     "StoreError",
+    "TimedOut",
     "Unauthorized",
     "Unavailable",
     "Unreachable",

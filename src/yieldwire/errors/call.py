@@ -1,7 +1,7 @@
 """Errors of a call: the caller must change it, or wait."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from yieldwire.errors.error import YieldwireError
 from yieldwire.errors.errorobject import FieldErrors, Json
@@ -58,6 +58,28 @@ class Unreachable(CallError):
     def __init__(self, message: str, *, run_id: str | None = None) -> None:
         super().__init__(message)
         self.run_id = run_id
+
+
+TimedOutWhile: TypeAlias = Literal["connecting", "starting", "answering", "reading", "total"]
+"""What a client waited for: a connection, the answer to a start or to another request, the next
+bytes of an open stream, or everything that a call takes."""
+
+
+class TimedOut(Unreachable, TimeoutError):
+    """A client has waited for as long as it was told to; ``phase`` says for what.
+
+    Args:
+        message: For people.
+        phase: What it waited for.
+        seconds: How long.
+        run_id: The run, if there is one.
+    """
+
+    def __init__(
+        self, message: str, *, phase: TimedOutWhile, seconds: float, run_id: str | None = None
+    ) -> None:
+        super().__init__(message, run_id=run_id)
+        self.phase, self.seconds = phase, seconds
 
 
 class ParseError(CallError):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from yieldwire.cli.doctor.network import KEY
 from yieldwire.cli.doctor.seen import BODY_BYTES, OK, Seen, SeenStream, SeenTLS, arrivals_in
 from yieldwire.cli.target import Address
-from yieldwire.client.http import TIMEOUTS, Answer, direct_http, is_lost, trusted_certificates
+from yieldwire.client.http import Answer, direct_http, is_lost, timeouts, trusted_certificates
 from yieldwire.clock import SystemClock
 from yieldwire.errors import Unreachable, UsageError
 
@@ -145,7 +145,7 @@ class Probe:
         self, method: str, url: str, own: Mapping[str, str], more: Mapping[str, str] | None
     ) -> Answer:
         request = self._http.build_request(
-            method, url, content=None, headers={**own, **(more or {})}, timeout=TIMEOUTS
+            method, url, content=None, headers={**own, **(more or {})}, timeout=timeouts()
         )
         return await self._http.send(request, stream=True)
 
