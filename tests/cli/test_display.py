@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import from_json, to_json
 
+from tests.cli.terminal import run, running
 from yieldwire.cli.display import JsonLines, Terminal, show_table
 from yieldwire.cli.output import show_json
 from yieldwire.log.chunks import Progress
@@ -55,6 +56,45 @@ def test_a_terminal_shows_a_bar_and_gets_its_cursor_back(folder: Path) -> None:
     assert "[red] 3" in sent  # a message is not markup
     assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
     assert '"counted": 3' in sent
+
+
+MEASURE = """
+from yieldwire import Actions, Upload
+
+actions = Actions()
+
+
+@actions.action
+async def measure(file: Upload) -> int:
+    return file.size
+"""
+
+
+def test_what_is_sent_of_a_large_file_is_a_bar_that_is_gone_when_it_is_sent(folder: Path) -> None:
+    folder.joinpath("measure.py").write_text(MEASURE)
+    folder.joinpath("large.bin").write_bytes(b"x" * 3_000_000)
+    with running("serve", "measure.py", "--port", "0", cwd=folder) as server:
+        url = server.wait_for_note("serves").rpartition(" ")[2]
+
+        sent = on_a_terminal("call", url, "measure", "file=@large.bin", cwd=folder)
+        lines = run("call", url, "measure", "file=@large.bin", cwd=folder)
+        as_json = run("call", url, "measure", "file=@large.bin", "--json", cwd=folder)
+
+    assert "Sending 3.0 MB of 3.0 MB" in sent
+    assert sent.rindex("\x1b[?25h") > sent.rindex("Sending")
+    assert sent.rstrip().endswith("3000000")
+    assert lines.err.splitlines()[-1] == "100.0 % Sending 3.0 MB of 3.0 MB"
+    assert lines.out == "3000000\n"
+    assert as_json.err == ""
+
+
+def test_what_is_sent_of_a_small_file_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    terminal.upload(Progress(0, total=1000))
+    terminal.upload(Progress(1000, total=1000))
+    terminal.close()
+
+    assert capsys.readouterr().err == ""
 
 
 def test_each_change_of_where_a_run_waits_is_a_line_without_a_terminal(

@@ -17,7 +17,7 @@ from tests.client.script import (
     serve,
     stream,
 )
-from yieldwire.client import AsyncClient, asynchronous
+from yieldwire.client import AsyncClient, starting
 from yieldwire.errors import NotFound, Unauthorized, YieldwireError
 
 
@@ -110,7 +110,7 @@ async def test_a_start_whose_time_is_over_is_cancelled_on_the_server() -> None:
 async def test_a_cancelled_start_ends_whatever_the_server_says(
     answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asynchronous, "LEAVING_SECONDS", 0.05)
+    monkeypatch.setattr(starting, "LEAVING_SECONDS", 0.05)
     async with serve(SILENT, answer) as (client, server):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):

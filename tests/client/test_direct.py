@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.direct import DirectStore, counting
-from yieldwire import Actions, Upload
+from yieldwire import Actions, Progress, Upload
 from yieldwire.client import AsyncClient, Patience
 from yieldwire.client.direct import Direct
 from yieldwire.client.wire import Wire
@@ -100,6 +100,23 @@ async def test_files_are_written_to_the_object_store_and_named_in_the_start(
     assert max(server.sizes) < 2000
     assert [each.headers["content-type"] for each in bucket.requests] == ["text/csv", "text/plain"]
     assert not any({"authorization", "cookie"} & {*each.headers} for each in bucket.requests)
+
+
+async def test_what_is_written_to_the_object_store_is_told_and_again_if_it_is_repeated(
+    http: httpx2.AsyncClient, bucket: Bucket
+) -> None:
+    told: list[Progress] = []
+    bucket.faults = [200, 503]
+    files = {"file": BytesIO(LARGE), "more": BytesIO(LARGE)}
+
+    async with client_of(http) as client:
+        await client.call("length", files, on_upload=told.append)
+
+    sent = [one.current for one in told]
+    assert {one.total for one in told} == {2 * len(LARGE)}
+    assert (sent[0], sent[-1]) == (0, 2 * len(LARGE))
+    assert sent.count(2 * len(LARGE)) == 2  # the second file was written twice
+    assert sent.count(len(LARGE)) == 1
 
 
 async def test_an_empty_file_is_written_too(http: httpx2.AsyncClient) -> None:

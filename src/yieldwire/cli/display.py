@@ -6,10 +6,10 @@ from typing import Final, NamedTuple, Protocol, TextIO
 
 from pydantic_core import to_json
 from rich.console import Console, RenderableType
+from rich.filesize import decimal
 from rich.padding import Padding
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     TaskID,
@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as RichProgress
 from rich.status import Status as RichStatus
 from rich.table import Table
 from rich.text import Text
@@ -25,10 +26,12 @@ from yieldwire.ai.line import line_of
 from yieldwire.cli.output import clean, fail, note, show_json
 from yieldwire.cli.question import AskedQuestion, described, described_answer, parts_of
 from yieldwire.errors import ErrorObject, Json
-from yieldwire.log.chunks import text_of
+from yieldwire.log.chunks import Progress, text_of
 from yieldwire.log.events import Event, EventType, one_line
 from yieldwire.setting import is_number
 
+SHOWN_BYTES: Final = 1_000_000
+"""The size of files that are large enough to show how much of them was sent."""
 ROOM_FOR_TIMES: Final = 40
 """The columns of a terminal that is wide enough for a bar and its times."""
 ROOM_FOR_ECHO: Final = 3
@@ -46,6 +49,10 @@ class Display(Protocol):
 
     def show(self, event: Event) -> None:
         """Show an event."""
+        ...
+
+    def upload(self, progress: Progress) -> None:
+        """Show how many bytes of the input's files were sent."""
         ...
 
     def wait(self, text: str) -> None:
@@ -76,6 +83,9 @@ class JsonLines:
         at = f',"atMs":{round(event.at * 1000)}' if self._times else ""
         self._out.write(f"{line.decode()}{at}}}\n")
         self._out.flush()
+
+    def upload(self, progress: Progress) -> None:
+        """Write nothing: it is not an event."""
 
     def wait(self, text: str) -> None:
         """Write nothing: it is not an event."""
@@ -122,6 +132,16 @@ class Terminal:
         elif event.is_terminal:
             self.close()  # the error is the last line, below the bar
             fail(ErrorObject.from_dict(value))
+
+    def upload(self, progress: Progress) -> None:
+        """Show it as a bar, until all is sent; without a terminal, as lines."""
+        total = progress.total or 0
+        if total < SHOWN_BYTES:
+            return
+        sizes = f"Sending {decimal(int(progress.current))} of {decimal(int(total))}"
+        self._bar.show(ShownProgress(progress.current, total, progress.percent, sizes))
+        if progress.current == total:
+            self._bar.hide()
 
     def wait(self, text: str) -> None:
         """Show it as a line that moves; without a terminal, as a line for each change."""
@@ -266,7 +286,7 @@ class _LiveBar:
             self._progress = None
 
 
-class _BarAndMessage(Progress):
+class _BarAndMessage(RichProgress):
     """A bar, and its message on the line below: neither takes the other's columns."""
 
     def get_renderables(self) -> Iterator[RenderableType]:

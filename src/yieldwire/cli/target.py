@@ -10,6 +10,7 @@ from yieldwire.app import App
 from yieldwire.cli.output import note
 from yieldwire.cli.source import is_url, load
 from yieldwire.client import AsyncClient, Patience
+from yieldwire.client.body import OnUpload
 from yieldwire.describe.manifest import description_of
 from yieldwire.errors import Json, NotFound, UsageError
 from yieldwire.log.events import Event
@@ -99,8 +100,9 @@ class Target(Protocol):
         *,
         detached: bool,
         webhook: str | None,
+        on_upload: OnUpload | None = None,
     ) -> ShownRun:
-        """Start a run of an action in the `manifest`."""
+        """Start a run of an action in the `manifest`; ``on_upload`` is told what is sent."""
         ...
 
 
@@ -183,6 +185,7 @@ class _Local:
         *,
         detached: bool,
         webhook: str | None,
+        on_upload: OnUpload | None = None,
     ) -> ShownRun:
         if detached:
             raise UsageError("A run in this process ends with it; --detach needs a URL.")
@@ -206,7 +209,10 @@ class _Remote:
         *,
         detached: bool,
         webhook: str | None,
+        on_upload: OnUpload | None = None,
     ) -> ShownRun:
         if action["method"] == "GET" and not detached:
             return await self._client.open(action["name"], input, webhook=webhook)
-        return await self._client.start(action["name"], input, detached=detached, webhook=webhook)
+        return await self._client.start(
+            action["name"], input, detached=detached, webhook=webhook, on_upload=on_upload
+        )

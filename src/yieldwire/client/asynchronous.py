@@ -1,17 +1,16 @@
 """The client: starts runs on a server, and finds existing ones."""
 
-import asyncio
-import secrets
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from yieldwire.client.body import EMPTY, Input, body_of
+from yieldwire.client.body import Input, OnUpload, body_of
 from yieldwire.client.direct import Direct
-from yieldwire.client.http import Answer, Http
+from yieldwire.client.http import Http
 from yieldwire.client.patience import Limit, Lost, Patience
-from yieldwire.client.run import EVENT_STREAM, RemoteRun
+from yieldwire.client.run import RemoteRun
+from yieldwire.client.starting import Beginning, ClientStarts, cancellation
 from yieldwire.client.transport import TransportName, http_over
 from yieldwire.client.watching import watched
 from yieldwire.client.wire import (
@@ -24,16 +23,13 @@ from yieldwire.client.wire import (
     foreign,
     path_of,
 )
-from yieldwire.errors import Json, NotFound, YieldwireError
+from yieldwire.errors import Json, NotFound
 from yieldwire.setting import CountOrZero, settings
 
 JSON = {"Accept": "application/json"}
 
 END: Final = object()
 """What follows the last chunk."""
-
-LEAVING_SECONDS: Final = 2.0
-"""How long a cancelled start can take to tell the server."""
 
 
 @settings
@@ -79,10 +75,10 @@ class AsyncClient:
     ) -> None:
         self._http = http_over(transport, url, http)
         self._owns_http = http is None
-        self._starting: set[asyncio.Task[Any] | None] = set()
         self._wire = Wire(url, self._http, token=token, headers=headers, patience=patience)
         own = self._http if transport == "http" else None
         self._direct = None if direct_from is None else Direct(self._wire, own, direct_from)
+        self._starts = ClientStarts(self._wire, self._direct)
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,9 +93,7 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Stop reading every run, and close the HTTP client unless you passed it."""
-        leaving = [task for task in self._starting if task is not None and task.cancelling()]
-        if leaving:  # they tell the server first
-            await asyncio.wait(leaving, timeout=2 * LEAVING_SECONDS)
+        await self._starts.leave()
         await self._wire.aclose()
         if self._direct is not None:
             await self._direct.aclose()
@@ -114,11 +108,12 @@ class AsyncClient:
         key: str | None = None,
         detached: bool = True,
         webhook: str | None = None,
+        on_upload: OnUpload | None = None,
     ) -> RemoteRun:
         """Start a run, and return it when the server has it.
 
         If the caller is cancelled before that, for example by a timeout, the server is told to
-        cancel the run; this can take up to `LEAVING_SECONDS`. With a ``key`` it is not told,
+        cancel the run; this can take up to two seconds. With a ``key`` it is not told,
         because the same call finds the run again; `cancel_start` cancels it.
 
         Args:
@@ -129,38 +124,16 @@ class AsyncClient:
             detached: Whether the run keeps running without readers; ``False``: it is attached, and
                 stops when nobody has read it for as long as its action's ``linger`` says.
             webhook: A URL that is told about the run, if the server allows you to name it.
+            on_upload: Called with a `Progress` of the bytes of the input's files as they are sent;
+                it begins again at 0 if they are sent again.
 
         Raises:
             Forbidden: If you are not allowed to name the webhook.
             YieldwireError: If the call was refused, or the run failed before its first event;
                 then ``run_id`` names it.
         """
-        sent_key = key or secrets.token_urlsafe(24)
-        headers = {"Accept": EVENT_STREAM, "Idempotency-Key": sent_key, **_naming(webhook)}
-        if detached:
-            headers["Prefer"] = "respond-async"
-        body = await body_of(input)
-        if self._direct is not None:
-            body, more = await self._direct.send(action, sent_key, body)
-            headers |= more
-        request = Request(
-            path=path_of(action), method="POST", headers=headers, body=body, starts=True
-        )
-        task = asyncio.current_task()
-        self._starting.add(task)
-        try:
-            return await self._begin(request)
-        except asyncio.CancelledError:
-            if key is None:
-                await self._leave(action, sent_key)
-            raise
-        finally:
-            self._starting.discard(task)
-
-    async def _leave(self, action: str, key: str) -> None:
-        with suppress(YieldwireError, Lost, TimeoutError):  # nobody is left to get the error
-            async with asyncio.timeout(LEAVING_SECONDS):
-                await self._wire.close(await self._wire.send(_cancellation(action, key)))
+        beginning = Beginning(action, key, detached=detached, webhook=webhook)
+        return await self._starts.start(beginning, await body_of(input, on_upload))
 
     async def open(
         self,
@@ -174,30 +147,7 @@ class AsyncClient:
         Raises:
             YieldwireError: If the call was refused.
         """
-        headers = {"Accept": EVENT_STREAM, **_naming(webhook)}
-        return await self._begin(
-            Request(path=path_of(action), headers=headers, query=input or {}, starts=True)
-        )
-
-    async def _begin(self, request: Request) -> RemoteRun:
-        answer = await self._wire.repeat(lambda: self._opened(request))
-        run_id = answer.headers["run-id"]
-        try:
-            if answer.headers.get("content-type", "").startswith(EVENT_STREAM):
-                return RemoteRun(self._wire, run_id, answer=answer)
-        except BaseException:
-            await self._wire.close(answer)
-            raise
-        # A snapshot, of a detached run: everything in it is also in the log.
-        await self._wire.close(answer)
-        return RemoteRun(self._wire, run_id)
-
-    async def _opened(self, request: Request) -> Answer:
-        answer = await self._wire.send(request)
-        if "run-id" not in answer.headers:
-            await self._wire.close(answer)
-            raise Lost(foreign(answer))
-        return answer
+        return await self._starts.open(action, input or {}, webhook=webhook)
 
     async def stream(
         self,
@@ -206,6 +156,7 @@ class AsyncClient:
         *,
         webhook: str | None = None,
         timeout: float | None = None,
+        on_upload: OnUpload | None = None,
     ) -> AsyncGenerator[Json, None]:
         """Start a run and yield its chunks.
 
@@ -217,13 +168,14 @@ class AsyncClient:
             input: Its fields; see `start`.
             webhook: A URL that is told about the run; see `start`.
             timeout: How many seconds all of this can take, until the last chunk is there.
+            on_upload: Called as files are sent; see `start`.
 
         Raises:
             YieldwireError: If the call was refused, or the run failed or was cancelled.
             TimedOut: If the time is over; then the loop is left early.
         """
         limit = Limit(timeout, f"The call of {action}")
-        starting = self.start(action, input, detached=False, webhook=webhook)
+        starting = self.start(action, input, detached=False, webhook=webhook, on_upload=on_upload)
         async with await limit.of(starting) as run, aclosing(aiter(run)) as chunks:
             while (chunk := await limit.of(anext(chunks, END), run.id)) is not END:
                 yield chunk
@@ -235,6 +187,7 @@ class AsyncClient:
         *,
         webhook: str | None = None,
         timeout: float | None = None,
+        on_upload: OnUpload | None = None,
     ) -> Json:
         """Start a run and return its result. See `stream` for the arguments.
 
@@ -244,7 +197,7 @@ class AsyncClient:
                 ``linger``.
         """
         limit = Limit(timeout, f"The call of {action}")
-        starting = self.start(action, input, detached=False, webhook=webhook)
+        starting = self.start(action, input, detached=False, webhook=webhook, on_upload=on_upload)
         async with await limit.of(starting) as run:
             return await limit.of(run.result(), run.id)
 
@@ -290,7 +243,7 @@ class AsyncClient:
         Raises:
             YieldwireError: If the call was refused.
         """
-        answer: dict[str, Json] = await self._wire.json(_cancellation(action, key))
+        answer: dict[str, Json] = await self._wire.json(cancellation(action, key))
         return answer
 
     async def delete(self, run_id: str) -> None:
@@ -403,12 +356,3 @@ class AsyncClient:
             Request(path="manifest.json", headers=JSON)
         )
         return manifest
-
-
-def _naming(webhook: str | None) -> dict[str, str]:
-    return {} if webhook is None else {"Webhook-URL": webhook}
-
-
-def _cancellation(action: str, key: str) -> Request:
-    headers = {**JSON, "Idempotency-Key": key}
-    return Request(path=path_of(action, "cancel"), method="POST", headers=headers, body=EMPTY)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from yieldwire.client.asynchronous import AsyncClient
-from yieldwire.client.body import Input
+from yieldwire.client.body import Input, OnUpload
 from yieldwire.client.patience import Patience
 from yieldwire.client.run import RemoteRun
 from yieldwire.client.runtypes import A, C, M, R, RunTypes
@@ -118,13 +118,15 @@ class BlockingRun(_Closing, Generic[C, R, A, M]):
         """Return the questions that are open, in the order in which they were asked."""
         return self._loop.run(self._run.questions())
 
-    def answer(self, question: str, value: A) -> dict[str, Json]:
+    def answer(
+        self, question: str, value: A, *, on_upload: OnUpload | None = None
+    ) -> dict[str, Json]:
         """Answer a question, and return when the server has the answer."""
-        return self._loop.run(self._run.answer(question, value))
+        return self._loop.run(self._run.answer(question, value, on_upload=on_upload))
 
-    def send(self, message: M) -> dict[str, Json]:
+    def send(self, message: M, *, on_upload: OnUpload | None = None) -> dict[str, Json]:
         """Send a message to the action, and return when the server has it."""
-        return self._loop.run(self._run.send(message))
+        return self._loop.run(self._run.send(message, on_upload=on_upload))
 
     def close(self) -> None:
         """Stop reading, without cancelling."""
@@ -173,9 +175,15 @@ class Client(_Closing):
         key: str | None = None,
         detached: bool = True,
         webhook: str | None = None,
+        on_upload: OnUpload | None = None,
     ) -> BlockingRun:
-        """Start a run, and return it when the server has it."""
-        start = self._client.start(action, input, key=key, detached=detached, webhook=webhook)
+        """Start a run, and return it when the server has it.
+
+        ``on_upload`` is called in the thread of the client's loop, and must not block.
+        """
+        start = self._client.start(
+            action, input, key=key, detached=detached, webhook=webhook, on_upload=on_upload
+        )
         return BlockingRun(self._loop, self._loop.run(start))
 
     def open(
@@ -196,9 +204,12 @@ class Client(_Closing):
         *,
         webhook: str | None = None,
         timeout: float | None = None,
+        on_upload: OnUpload | None = None,
     ) -> Iterator[Json]:
         """Start a run and yield its chunks."""
-        stream = self._client.stream(action, input, webhook=webhook, timeout=timeout)
+        stream = self._client.stream(
+            action, input, webhook=webhook, timeout=timeout, on_upload=on_upload
+        )
         return self._loop.iterate(stream)
 
     def call(
@@ -208,9 +219,13 @@ class Client(_Closing):
         *,
         webhook: str | None = None,
         timeout: float | None = None,
+        on_upload: OnUpload | None = None,
     ) -> Json:
         """Start a run and return its result."""
-        return self._loop.run(self._client.call(action, input, webhook=webhook, timeout=timeout))
+        call = self._client.call(
+            action, input, webhook=webhook, timeout=timeout, on_upload=on_upload
+        )
+        return self._loop.run(call)
 
     def attach(self, run_id: str, after: str | None = None) -> BlockingRun:
         """Return an existing run."""

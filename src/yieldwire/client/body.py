@@ -9,8 +9,8 @@ import io
 import mimetypes
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 from urllib.parse import urlencode
@@ -19,12 +19,37 @@ from pydantic_core import to_json
 
 from yieldwire.client.places import UploadLike, has_files, without_files
 from yieldwire.errors import UsageError
+from yieldwire.log.chunks import Progress
 
 _PIECE_BYTES: Final = 256 * 1024
 _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # WHATWG HTML 4.10.22.8
 
 Input: TypeAlias = Mapping[str, object] | object
 """The input object: a mapping, or an object that Pydantic serializes as a JSON object."""
+
+
+OnUpload: TypeAlias = Callable[[Progress], object]
+"""Called with how many bytes of the files of a request were sent, of how many."""
+
+
+class Sent:
+    """How much of some files was sent: told when it begins, and after each piece."""
+
+    def __init__(self, files: Sequence["FilePart"], on_upload: OnUpload | None) -> None:
+        self._total, self._on_upload = sum(file.size for file in files), on_upload
+        self._tell(0)
+
+    async def pieces(self, file: "FilePart", before: int) -> AsyncIterator[bytes]:
+        """Yield a file's content; ``before`` is the size of the files before it."""
+        sent = before
+        async for piece in file.pieces():
+            yield piece
+            sent += len(piece)
+            self._tell(sent)
+
+    def _tell(self, sent: int) -> None:
+        if self._on_upload is not None:
+            self._on_upload(Progress(sent, total=self._total))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +60,7 @@ class Content:
     length: int
     parts: Sequence["bytes | FilePart"] = field(repr=False)
     is_upload: bool = False
+    on_upload: OnUpload | None = None
 
     @property
     def files(self) -> Sequence["FilePart"]:
@@ -54,19 +80,21 @@ class Content:
         return self._pieces()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
+        sent, before = Sent(self.files, self.on_upload), 0
         for part in self.parts:
             if isinstance(part, bytes):
                 yield part
             else:
-                async for piece in part.pieces():
+                async for piece in sent.pieces(part, before):
                     yield piece
+                before += part.size
 
 
 EMPTY: Final = Content(content_type="application/json", length=2, parts=[b"{}"])
 """The body of a request that says everything in its address and headers."""
 
 
-async def body_of(input: Input) -> Content:
+async def body_of(input: Input, on_upload: OnUpload | None = None) -> Content:
     """Return the body that carries ``input``.
 
     A `pathlib.Path`, an `Upload` or a file opened in binary mode, anywhere in it, is sent as a
@@ -75,17 +103,21 @@ async def body_of(input: Input) -> Content:
     Raises:
         UsageError: If a file is not open in binary mode, or cannot be read twice.
     """
-    return await content_of({} if input is None else input)
+    return await content_of({} if input is None else input, on_upload)
 
 
-async def content_of(value: object) -> Content:
+async def content_of(value: object, on_upload: OnUpload | None = None) -> Content:
     """Return the body that carries any value: an answer, or a message.
+
+    Args:
+        value: The value.
+        on_upload: Called while its files are sent.
 
     Raises:
         UsageError: As `body_of`.
     """
     if has_files(value):
-        return await asyncio.to_thread(_form, value)
+        return replace(await asyncio.to_thread(_form, value), on_upload=on_upload)
     content = to_json(value, by_alias=True)
     return Content(content_type="application/json", length=len(content), parts=[content])
 

@@ -7,13 +7,14 @@ whether this client can reach the object store, or the server has one.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from pydantic_core import to_json
 
-from yieldwire.client.body import Content, FilePart
+from yieldwire.client.body import Content, FilePart, Sent
 from yieldwire.client.http import Http, is_lost, new_http, timeouts
 from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import UPLOAD_BYTES_PER_SECOND, Request, Wire, path_of
@@ -24,6 +25,8 @@ logger = logging.getLogger("yieldwire.client")
 _TRIES: Final = 3
 """How often a file is written until it is sent with the start."""
 _REPEATABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
+Pieces: TypeAlias = Callable[[], AsyncIterator[bytes]]
+"""Returns a file's content, from the start each time."""
 _OWN: Final = ("authorization", "cookie")
 """Headers that an HTTP client can add to every request, and which are for the server only."""
 
@@ -72,8 +75,10 @@ class Direct:
             for file in body.files
         ]
         place = await self._reserve(action, key, described)
+        sent, before = Sent(body.files, body.on_upload), 0
         for file, upload in zip(body.files, place["uploads"], strict=True):
-            await self._write(file, upload)
+            await self._write(file, upload, partial(sent.pieces, file, before))
+            before += file.size
         return body.referring([*map(to_json, described)]), {"Upload-Place": place["place"]}
 
     async def _reserve(self, action: str, key: str, files: Sequence[Json]) -> Mapping[str, Any]:
@@ -86,19 +91,21 @@ class Direct:
         )
         return place
 
-    async def _write(self, file: FilePart, upload: Mapping[str, Any]) -> None:
+    async def _write(self, file: FilePart, upload: Mapping[str, Any], pieces: Pieces) -> None:
         backoff = Backoff(replace(self._wire.patience, tries=_TRIES))
         while True:
             try:
-                return await self._try_to_write(file, upload)
+                return await self._try_to_write(file, upload, pieces)
             except Lost as lost:
                 await backoff.pause(lost)
 
-    async def _try_to_write(self, file: FilePart, upload: Mapping[str, Any]) -> None:
+    async def _try_to_write(
+        self, file: FilePart, upload: Mapping[str, Any], pieces: Pieces
+    ) -> None:
         request = self._http.build_request(
             upload["method"],
             upload["url"],
-            content=file.pieces() if file.size else b"",
+            content=pieces() if file.size else b"",
             headers={**upload["headers"], "Content-Length": str(file.size)},
             timeout=timeouts(self._wire.patience.connect),
         )

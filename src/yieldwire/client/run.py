@@ -1,37 +1,25 @@
-"""One run on a server, followed until its end, however often the connection is lost.
+"""One run on a server: its chunks, its result, its questions, and what it is told."""
 
-Theory of operation. A `RemoteRun` is one reader: a cursor, and optionally an open answer. For
-the next event, it reads on in the answer; if that ends before the run does, or breaks, it
-requests the log after its cursor. Only a terminal event, or a refusal that a retry cannot
-change, ends it: the end of a body is never the end of a run. The cursor moves when an event is
-handed out, and the decoder returns only complete frames. A task reads each piece, so that a
-silent stream can be checked meanwhile; it ends with the call, so nothing continues when nobody
-reads.
-"""
-
-import asyncio
 import secrets
-from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from pydantic_core import from_json, to_json
 
-from yieldwire.client.body import EMPTY, content_of
+from yieldwire.client.body import EMPTY, Content, OnUpload, content_of
+from yieldwire.client.follower import Follower
 from yieldwire.client.http import Answer
-from yieldwire.client.patience import Backoff, Limit, Lost
+from yieldwire.client.patience import Limit
 from yieldwire.client.runtypes import UNTYPED, A, C, M, R, RunTypes
-from yieldwire.client.wire import NO_CONTENT, Request, Wire, foreign, path_of
-from yieldwire.codecs.sse import SSEDecoder
-from yieldwire.errors import ErrorObject, Json, ProtocolError, UsageError
+from yieldwire.client.wire import Request, Wire, path_of
+from yieldwire.errors import ErrorObject, Json
 from yieldwire.errors.lookup import error_from
-from yieldwire.log.cursor import Cursor, cursor_in, parse_cursor
+from yieldwire.log.cursor import Cursor, cursor_in
 from yieldwire.log.events import Event, EventType
 from yieldwire.log.run import TERMINAL
 
-EVENT_STREAM: Final = "text/event-stream"
 _KNOWN: Final = frozenset(EventType)
 
 C2 = TypeVar("C2")
@@ -52,22 +40,10 @@ class RemoteRun(Generic[C, R, A, M]):
         self, wire: Wire, run_id: str, *, cursor: str | None = None, answer: Answer | None = None
     ) -> None:
         self.id: Final = run_id
-        self._place = Cursor(run_id, 0) if cursor is None else cursor_in(cursor, run_id)
-        self.first_seq = 1
-        """The first event that the log still has; above 1 if older ones were trimmed."""
-        self._wire, self._backoff = wire, Backoff(wire.patience)
-        self._answer: Answer | None = None
-        self._pieces: AsyncGenerator[bytes, None] | None = None
-        self._decoder = SSEDecoder()
-        self._ready: deque[tuple[Cursor, Event | None]] = deque()
-        """Places that the answer has moved to, each with its event if its type is known."""
-        self._outcome: Mapping[str, Json] | None = None
+        self._wire = wire
+        place = Cursor(run_id, 0) if cursor is None else cursor_in(cursor, run_id)
+        self._follower = Follower(wire, place, answer)
         self._types: RunTypes[C, R] = cast("Any", UNTYPED)
-        self._is_reading = False
-        self._quiet = wire.patience.quiet
-        """How long the stream can be silent until it is checked."""
-        if answer is not None:
-            self._follow(answer)
 
     def __repr__(self) -> str:
         return f"<RemoteRun {self.id}>"
@@ -75,12 +51,17 @@ class RemoteRun(Generic[C, R, A, M]):
     @property
     def cursor(self) -> str:
         """Keep this to resume elsewhere: ``client.attach(run.id, run.cursor)``."""
-        return str(self._place)
+        return str(self._follower.place)
+
+    @property
+    def first_seq(self) -> int:
+        """The first event that the log still has; above 1 if older ones were trimmed."""
+        return self._follower.first_seq
 
     @property
     def seq(self) -> int:
         """The seq of the last event that was handed out."""
-        return self._place.seq
+        return self._follower.place.seq
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,13 +76,7 @@ class RemoteRun(Generic[C, R, A, M]):
 
     async def aclose(self) -> None:
         """Stop reading, without cancelling; reading again continues from the cursor."""
-        pieces, self._pieces = self._pieces, None
-        answer, self._answer = self._answer, None
-        self._ready.clear()
-        if pieces is not None:
-            await pieces.aclose()
-        if answer is not None:
-            await self._wire.close(answer)
+        await self._follower.aclose()
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield the events after the cursor, as they come, up to the terminal one.
@@ -110,7 +85,7 @@ class RemoteRun(Generic[C, R, A, M]):
             YieldwireError: If the log cannot be read further.
             UsageError: If another task is reading this run.
         """
-        while (event := await self._next()) is not None:
+        while (event := await self._follower.next()) is not None:
             yield event
 
     def read_as(self, types: RunTypes[C2, R2]) -> "RemoteRun[C2, R2]":
@@ -146,7 +121,7 @@ class RemoteRun(Generic[C, R, A, M]):
             TimedOut: If the time is over. The run continues, and this can be called again.
         """
         limit = Limit(timeout, "The run")
-        while await limit.of(self._next(), self.id) is not None:
+        while await limit.of(self._follower.next(), self.id) is not None:
             pass
         return self._result()
 
@@ -168,11 +143,12 @@ class RemoteRun(Generic[C, R, A, M]):
     async def _ended(self) -> dict[str, Json]:
         snapshot = await self.snapshot()
         while snapshot["status"] not in TERMINAL:
-            after = str(Cursor(self.id, snapshot["seq"]))
-            reader: RemoteRun = RemoteRun(self._wire, self.id, cursor=after)
-            async with reader, aclosing(reader.events()) as events:
-                async for _ in events:
+            follower = Follower(self._wire, Cursor(self.id, snapshot["seq"]))
+            try:
+                while await follower.next() is not None:
                     pass
+            finally:
+                await follower.aclose()
             snapshot = await self.snapshot()
         return snapshot
 
@@ -217,7 +193,7 @@ class RemoteRun(Generic[C, R, A, M]):
         long it waits, and ``notBefore``, when it starts at the earliest; each can be ``None``.
         Before the run is followed, `snapshot` has the same.
         """
-        told = self._decoder.opening
+        told = self._follower.opening
         waiting: dict[str, Json] | None = None if told is None else from_json(told).get("waiting")
         return waiting
 
@@ -238,7 +214,9 @@ class RemoteRun(Generic[C, R, A, M]):
         questions: Sequence[dict[str, Json]] = (await self.snapshot())["questions"]
         return questions
 
-    async def answer(self, question: str, value: A) -> dict[str, Json]:
+    async def answer(
+        self, question: str, value: A, *, on_upload: OnUpload | None = None
+    ) -> dict[str, Json]:
         """Answer a question, and return when the server has the answer.
 
         The first answer counts. If a connection is lost, the same answer is sent again and is
@@ -248,6 +226,7 @@ class RemoteRun(Generic[C, R, A, M]):
             question: The question's id.
             value: A value that Pydantic can serialize; it must match the question's schema. Files
                 in it are sent as for a start.
+            on_upload: Called as they are sent; see `AsyncClient.start`.
 
         Raises:
             ValidationFailed: If the value does not match; the question is still open.
@@ -257,9 +236,10 @@ class RemoteRun(Generic[C, R, A, M]):
             InboxFull: If the run takes no more messages.
             YieldwireError: If the call was refused for another reason.
         """
-        return await self._send(path_of("runs", self.id, "questions", question), value)
+        path = path_of("runs", self.id, "questions", question)
+        return await self._send(path, await content_of(value, on_upload))
 
-    async def send(self, message: M) -> dict[str, Json]:
+    async def send(self, message: M, *, on_upload: OnUpload | None = None) -> dict[str, Json]:
         """Send a message to the action, and return when the server has it.
 
         The answer has the message's ``number``: messages are received in this order. If a
@@ -268,6 +248,7 @@ class RemoteRun(Generic[C, R, A, M]):
         Args:
             message: A value that Pydantic can serialize; it must match what the action takes. Files
                 in it are sent as for a start.
+            on_upload: Called as they are sent; see `AsyncClient.start`.
 
         Raises:
             ValidationFailed: If it does not match.
@@ -276,132 +257,18 @@ class RemoteRun(Generic[C, R, A, M]):
             InboxFull: If the run takes no more messages.
             YieldwireError: If the call was refused for another reason.
         """
-        return await self._send(path_of("runs", self.id, "inbox"), message)
+        path = path_of("runs", self.id, "inbox")
+        return await self._send(path, await content_of(message, on_upload))
 
-    async def _send(self, path: str, value: object) -> dict[str, Json]:
+    async def _send(self, path: str, body: Content) -> dict[str, Json]:
         headers = {"Accept": "application/json", "Idempotency-Key": secrets.token_urlsafe(24)}
         accepted: dict[str, Json] = await self._wire.json(
-            Request(path=path, method="POST", headers=headers, body=await content_of(value))
+            Request(path=path, method="POST", headers=headers, body=body)
         )
         return accepted
 
     def _result(self) -> R:
-        outcome = self._outcome or {}
+        outcome = self._follower.outcome or {}
         if outcome.get("error") is not None:
             raise self._types.error(error_from(ErrorObject.from_dict(outcome["error"])))
         return self._types.result(outcome.get("result"))
-
-    async def _next(self) -> Event | None:
-        if self._is_reading:
-            raise UsageError("Another task is reading this run; attach to it for a second reader.")
-        self._is_reading = True
-        try:
-            while True:
-                while not self._ready:
-                    if self._outcome is not None:
-                        return None
-                    await self._fill()
-                self._place, event = self._ready.popleft()
-                if event is not None:
-                    return await self._hand_out(event)
-        finally:
-            self._is_reading = False
-
-    async def _hand_out(self, event: Event) -> Event:
-        if event.is_terminal:
-            value = event.value
-            self._outcome = value if event.type is EventType.DONE else {"error": value}
-            await self.aclose()
-        return event
-
-    async def _fill(self) -> None:
-        try:
-            if self._pieces is None:
-                await self._resume()
-            else:
-                piece = await self._read_on(self._pieces)
-                if piece is None:
-                    raise Lost("The answer ended before the run did.")
-                self._take(piece)
-        except Lost as lost:
-            await self.aclose()
-            await self._backoff.pause(lost, self.id)
-        except BaseException:
-            # Also when cancelled: a body of which a piece was lost cannot be continued.
-            await self.aclose()
-            raise
-
-    async def _read_on(self, pieces: AsyncGenerator[bytes, None]) -> bytes | None:
-        """Return the next piece; check the stream meanwhile, less often the longer it is silent.
-
-        A proxy can keep a stream open whose server is gone.
-        """
-        reading = asyncio.create_task(_next_of(pieces))  # noqa: TID251 - it ends with this call
-        try:
-            wait = self._quiet
-            while not (await asyncio.wait([reading], timeout=wait))[0]:
-                await self._check(reading)
-                wait, self._quiet = self._quiet, self._quiet * 2
-            return reading.result()
-        finally:
-            if not reading.done():
-                reading.cancel()
-                await asyncio.wait([reading])
-
-    async def _check(self, reading: asyncio.Task[bytes | None]) -> None:
-        request = Request(path=path_of("runs", self.id), query={"after": self.cursor})
-        try:
-            told = await self._wire.in_time(
-                lambda: self._wire.ask(request), self._wire.patience.quiet
-            )
-        except Lost:
-            if not reading.done():
-                raise
-        else:
-            if not reading.done() and told.get("seq", 0) > self.seq:
-                raise Lost("The stream does not bring the events that the log has.")
-
-    async def _resume(self) -> None:
-        headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self.cursor}
-        request = Request(path=path_of("runs", self.id, "events"), headers=headers)
-        answer = await self._wire.send(request)
-        if answer.status_code == NO_CONTENT:
-            await self._wire.close(answer)
-            await self._conclude()
-        else:
-            self._follow(answer)
-
-    async def _conclude(self) -> None:
-        # The log has no more events; the snapshot says how the run ended.
-        snapshot = await self.snapshot()
-        if snapshot["status"] not in TERMINAL:
-            raise Lost("The server had nothing to send.")
-        self._outcome = snapshot
-
-    def _follow(self, answer: Answer) -> None:
-        self._answer, self._decoder = answer, SSEDecoder()
-        if not answer.headers.get("content-type", "").startswith(EVENT_STREAM):
-            raise Lost(foreign(answer))
-        self._pieces = self._wire.pieces(answer)
-        self._quiet = self._wire.patience.quiet
-        self._backoff.connected()
-
-    def _take(self, piece: bytes) -> None:
-        decoder, seq = self._decoder, self.seq
-        for place, event in decoder.steps(piece):
-            if place.seq <= seq:
-                continue  # repeated on the way
-            # An event of an unknown type is for a version that knows it.
-            if event is not None and place.seq not in {seq + 1, decoder.first_seq}:
-                raise ProtocolError(f"Event {place.seq} follows {seq}: something is missing.")
-            self._ready.append((place, event))
-            seq = place.seq
-        if decoder.cursor is not None and parse_cursor(decoder.cursor).run_id != self.id:
-            raise ProtocolError("The answer belongs to another run.")
-        self._backoff.received(events=bool(self._ready))
-        self._backoff.asked(decoder.retry_ms)
-        self.first_seq = decoder.first_seq or self.first_seq
-
-
-async def _next_of(pieces: AsyncGenerator[bytes, None]) -> bytes | None:
-    return await anext(pieces, None)

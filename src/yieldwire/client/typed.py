@@ -30,7 +30,7 @@ from typing_extensions import TypeVar
 
 from yieldwire.client.asynchronous import AsyncClient
 from yieldwire.client.blocking import BlockingRun, Client
-from yieldwire.client.body import Input
+from yieldwire.client.body import Input, OnUpload
 from yieldwire.client.places import UploadLike
 from yieldwire.client.run import RemoteRun
 from yieldwire.client.runtypes import RunTypes
@@ -203,7 +203,12 @@ class AsyncCall(Generic[C, R, A, M]):
         self._entered: RemoteRun[C, R, A, M] | None = None
 
     async def start(
-        self, *, key: str | None = None, detached: bool = True, webhook: str | None = None
+        self,
+        *,
+        key: str | None = None,
+        detached: bool = True,
+        webhook: str | None = None,
+        on_upload: OnUpload | None = None,
     ) -> RemoteRun[C, R, A, M]:
         """Start a run, and return it when the server has it. See `AsyncClient.start`.
 
@@ -218,7 +223,9 @@ class AsyncCall(Generic[C, R, A, M]):
             if self._declared.is_feed:
                 run = await client.open(name, cast("Mapping[str, object]", given), webhook=webhook)
             else:
-                run = await client.start(name, given, key=key, detached=detached, webhook=webhook)
+                run = await client.start(
+                    name, given, key=key, detached=detached, webhook=webhook, on_upload=on_upload
+                )
         return run.read_as(self._declared.types)
 
     def __await__(self) -> Generator[Any, None, R]:
@@ -280,7 +287,12 @@ class BlockingCall(Generic[C, R, A, M]):
         self._entered: BlockingRun[C, R, A, M] | None = None
 
     def start(
-        self, *, key: str | None = None, detached: bool = True, webhook: str | None = None
+        self,
+        *,
+        key: str | None = None,
+        detached: bool = True,
+        webhook: str | None = None,
+        on_upload: OnUpload | None = None,
     ) -> BlockingRun[C, R, A, M]:
         """Start a run, and return it when the server has it. See `AsyncCall.start`."""
         name, client, given = self._declared.name, self._client, self._input
@@ -288,7 +300,9 @@ class BlockingCall(Generic[C, R, A, M]):
             if self._declared.is_feed:
                 run = client.open(name, cast("Mapping[str, object]", given), webhook=webhook)
             else:
-                run = client.start(name, given, key=key, detached=detached, webhook=webhook)
+                run = client.start(
+                    name, given, key=key, detached=detached, webhook=webhook, on_upload=on_upload
+                )
         return run.read_as(self._declared.types)
 
     def result(self, *, timeout: float | None = None) -> R:

@@ -96,13 +96,19 @@ def call(  # noqa: PLR0913 - options, passed by name
         async with opening as opened:
             found = find_action(await opened.manifest(), action)
             fields = await asyncio.to_thread(read_arguments, arguments or [], found["input"])
-            run = await opened.start(found, fields, detached=detach, webhook=webhook)
+            display = display_of(as_json=as_json)
+            interrupt.restore = display.close
+            try:
+                run = await opened.start(
+                    found, fields, detached=detach, webhook=webhook, on_upload=display.upload
+                )
+            except BaseException:
+                display.close()  # of what was sent
+                raise
             if detach:
                 typer.echo(run.id)
                 return Outcome.COMPLETED
-            return await show_run(
-                run, display_of(as_json=as_json), interrupt, answering, cancels=True
-            )
+            return await show_run(run, display, interrupt, answering, cancels=True)
 
     raise typer.Exit(run_until_done(work))
 
