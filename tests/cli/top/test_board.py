@@ -2,7 +2,8 @@ import pytest
 
 from tests.cli.top.entries import entry
 from yieldwire.cli.top import board as module
-from yieldwire.cli.top.board import FILTERS, Board
+from yieldwire.cli.top.board import FILTERS, Board, status_of
+from yieldwire.errors import Json
 
 
 def board(*runs: tuple[str, str]) -> Board:
@@ -97,11 +98,18 @@ def test_every_filter_shows_its_statuses_and_the_last_is_followed_by_the_first()
 
 @pytest.mark.parametrize(
     ("words", "found"),
-    [("COUNT night", ["r1"]), ("r1", ["r1"]), ("running", ["r1"]), ("mail", []), (" ", ["r1"])],
+    [
+        ("COUNT night", ["r1"]),
+        ("r1", ["r1"]),
+        ("running", ["r1"]),
+        ("mail", []),
+        (" ", ["r1"]),
+        ("asking", ["r1"]),
+    ],
 )
 def test_words_are_found_in_action_labels_status_and_id(words: str, found: list[str]) -> None:
     made = Board()
-    made.take(entry("r1", labels=["nightly"]), 0.0)
+    made.take(entry("r1", labels=["nightly"], questions=[{"id": "1"}]), 0.0)
 
     made.words = words
 
@@ -140,3 +148,16 @@ def test_of_very_many_runs_the_oldest_ended_ones_are_dropped(
     made.take(entry("e", created=9), 0.0)
 
     assert ids(made) == ["e", "d"]
+
+
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [
+        ({}, "running"),
+        ({"questions": [{"id": "1"}]}, "asking"),
+        ({"questions": [{"id": "1"}], "cancelRequested": True}, "stopping"),
+        ({"status": "failed"}, "failed"),
+    ],
+)
+def test_a_status_is_one_word(members: dict[str, Json], status: str) -> None:
+    assert status_of(entry("r1", **members)) == status

@@ -6,7 +6,7 @@ from rich.text import Text
 from tests.cli.top.entries import entry, progress
 from yieldwire.cli.top.board import Board
 from yieldwire.cli.top.lines import LogLines
-from yieldwire.cli.top.view import View, bar, status_of
+from yieldwire.cli.top.view import View, bar
 from yieldwire.errors import Json
 from yieldwire.log.events import Event, EventType
 
@@ -118,19 +118,6 @@ def test_what_a_run_says_cannot_control_the_terminal() -> None:
 
     assert "\x1b" not in shown
     assert "a\N{REPLACEMENT CHARACTER}[2Jb c" in shown
-
-
-@pytest.mark.parametrize(
-    ("members", "status"),
-    [
-        ({}, "running"),
-        ({"questions": [{"id": "1"}]}, "asking"),
-        ({"questions": [{"id": "1"}], "cancelRequested": True}, "stopping"),
-        ({"status": "failed"}, "failed"),
-    ],
-)
-def test_a_status_is_one_word(members: dict[str, Json], status: str) -> None:
-    assert status_of(entry("r1", **members)) == status
 
 
 def test_the_state_of_the_selected_run_is_above_its_log() -> None:

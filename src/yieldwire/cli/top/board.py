@@ -96,7 +96,7 @@ class Board:
     def drop_missing(self, known: Collection[str], page: Mapping[str, Json]) -> None:
         """Drop the runs that a list of the newest ones does not have.
 
-        They were deleted or lost, or they are too old to be on it: nobody tells about them any more.
+        They were deleted or lost, or are too old to be on it: nobody tells about those any more.
 
         Args:
             known: What the board had when the list was asked for.
@@ -148,5 +148,14 @@ class Board:
 def _has(entry: Mapping[str, Json], words: Sequence[str]) -> bool:
     if not words:
         return True
-    text = " ".join([entry["action"], *entry["labels"], entry["status"], entry["id"]]).casefold()
+    status = {entry["status"], status_of(entry)}
+    text = " ".join([entry["action"], *entry["labels"], *status, entry["id"]]).casefold()
     return all(word in text for word in words)
+
+
+def status_of(entry: Mapping[str, Json]) -> str:
+    """Return a run's status in one word; of a running one also that it asks or stops."""
+    status: str = entry["status"]
+    if entry.get("cancelRequested"):
+        return "stopping"
+    return "asking" if entry.get("questions") else status

@@ -10,7 +10,7 @@ from typing import Final
 from yieldwire.cli.display import progress_in
 from yieldwire.cli.output import clean
 from yieldwire.cli.target import PATIENCE, Address, connect
-from yieldwire.cli.top.view import status_of
+from yieldwire.cli.top.board import status_of
 from yieldwire.client import AsyncClient
 from yieldwire.client.patience import Notice
 from yieldwire.errors import Json

@@ -13,7 +13,7 @@ from rich.text import Text
 from yieldwire.cli.display import progress_in
 from yieldwire.cli.output import clean
 from yieldwire.cli.record import duration
-from yieldwire.cli.top.board import Board, BoardRow
+from yieldwire.cli.top.board import Board, BoardRow, status_of
 from yieldwire.cli.top.lines import LogLines
 from yieldwire.errors import Json
 from yieldwire.log.waiting import described
@@ -227,14 +227,6 @@ def bar(percent: float, columns: int, *, is_ascii: bool) -> str:
     done, rest = ("#", ".") if is_ascii else ("━", "·")
     filled = int(percent / 100 * columns)
     return done * filled + rest * (columns - filled)
-
-
-def status_of(entry: Mapping[str, Json]) -> str:
-    """Return a run's status in one word; of a running one also that it asks or stops."""
-    status: str = entry["status"]
-    if entry.get("cancelRequested"):
-        return "stopping"
-    return "asking" if entry.get("questions") else status
 
 
 def _short(rate: float) -> str:
