@@ -1,8 +1,8 @@
 """Threats 7 and 12, on a real socket: hostile handshakes and frames of RFC 6455.
 
 Each is refused, and neither the server nor another socket to it is harmed. Autobahn's test suite
-would do the same for the server's library, but runs only on Python 2; this does what concerns the
-application: what is refused, and who else notices.
+does the same for the server's library; this does what concerns the application: what is refused,
+and who else notices.
 """
 
 import asyncio
@@ -61,6 +61,11 @@ HOSTILE: Final = {
     "an opcode that nobody defined": frame(REQUEST, 0x3),
     "a continuation of nothing": frame(REQUEST, CONTINUED),
     "a new message within a fragmented one": frame(b"{", first=0) + frame(REQUEST),
+    # Autobahn, 7.1.5. RFC 6455, 5.4, allows a close there, and 5.5.1 only says that its code is
+    # typically sent back: wsproto does that, and websockets answers 1002.
+    "a close within a fragmented message": frame(REQUEST[:9], first=0)
+    + frame(struct.pack("!H", 1000), CLOSE)
+    + frame(REQUEST[9:], CONTINUED),
     "a ping in fragments": frame(b"", PING, first=0),
     "a ping that is too long": frame(b"x" * 126, PING),
     "a close of one byte": frame(b"x", CLOSE),
