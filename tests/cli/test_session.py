@@ -1,11 +1,15 @@
 """One session of a person at a terminal, with everything that can happen to a run."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cli.screen import showing
 from tests.cli.terminal import running
+from tests.support.line import Line
 from tests.support.server import listen
 from yieldwire.client import Client
+from yieldwire.loopthread import LoopThread
 
 APP = """
 import asyncio
@@ -29,19 +33,36 @@ async def load(ctx: Context, file: Upload) -> AsyncIterator[Progress]:
 """
 
 
-def test_a_run_is_followed_over_a_restart_answered_and_cancelled(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(APP)
-    (tmp_path / "rows.csv").write_bytes(b"row\n" * 1000)
-    with listen() as free:
-        port = str(free.getsockname()[1])
-    serve = ["dev", "app.py", "--port", port, "--no-reload"]
+@contextmanager
+def slow_line(target: int) -> Generator[Line, None, None]:
+    """Pass connections on to a port, slowly until its ``delay`` is changed."""
+    loop, line = LoopThread("line"), Line(target)
+    line.delay = 0.25
+    loop.run(line.__aenter__())
+    try:
+        yield line
+    finally:
+        loop.close(line.__aexit__())
 
-    with running(*serve, cwd=tmp_path) as server:
+
+def test_a_file_is_sent_and_its_run_followed_over_a_restart_answered_and_cancelled(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "rows.csv").write_bytes(b"row\n" * 4_000_000)
+    with listen() as free:
+        port = free.getsockname()[1]
+    serve = ["dev", "app.py", "--port", str(port), "--no-reload"]
+
+    with running(*serve, cwd=tmp_path) as server, slow_line(port) as line:
         url = server.wait_for("serves").rpartition(" ")[2]
-        call = ["call", url, "load", "file=@rows.csv"]
+        call = ["call", url.replace(str(port), str(line.port)), "load", "file=@rows.csv"]
         with showing(*call, cwd=tmp_path, columns=80) as screen, Client(url) as client:
-            screen.wait_for("4000 bytes read")
-            assert " 25% " in "\n".join(screen.lines())
+            screen.wait_for("Sending ")
+            sending = screen.lines()
+            line.delay = 0.0
+            screen.wait_for("16000000 bytes read")
+            reading = "\n".join(screen.lines())
             (run,) = client.list()["runs"]
 
             server.terminate()
@@ -60,6 +81,10 @@ def test_a_run_is_followed_over_a_restart_answered_and_cancelled(tmp_path: Path)
                 code, lines = screen.finish()
                 after = client.snapshot(run["id"])
 
-    assert any(" 75% " in line for line in bar)
+    assert any("of 16.0 MB" in told for told in sending)
+    assert any("%" in told and " 100% " not in told for told in sending)
+    assert " 25% " in reading
+    assert "Sending" not in reading
+    assert any(" 75% " in told for told in bar)
     assert (code, lines[-1]) == (130, "CANCELLED: The run was cancelled.")
     assert (after["status"], after["attempt"], after["questions"]) == ("cancelled", 2, [])
