@@ -160,3 +160,57 @@ async def test_a_head_request_does_nothing(actions: Actions) -> None:
     answer = await send(Doing(actions, fail), Call(method="HEAD", target="/", headers=ALICE))
 
     assert (answer.status, answer.body) == (200, b"")
+
+
+async def test_runs_with_a_label_are_listed_page_by_page(actions: Actions) -> None:
+    async def start(call: ForeignCall) -> object:
+        action = call.action("say")
+        return (await call.start(action, lambda: said("hi"), labels=["chat:1"])).id
+
+    async def pages(call: ForeignCall) -> object:
+        first = await call.runs("chat:1", limit=2)
+        rest = await call.runs("chat:1", before=first[-1].id)
+        other = await call.runs("chat:1", action=call.action("add"))
+        return [run.id for run in (*first, *rest, *other)]
+
+    ids = [await done(actions, start) for _ in range(3)]
+
+    assert await done(actions, pages) == f"[{', '.join(ids[::-1])}]"
+
+
+async def test_the_state_and_the_log_of_a_run_are_read(actions: Actions) -> None:
+    run_id = await ended(actions, "say", {"text": "ahoy"})
+
+    async def read(call: ForeignCall) -> object:
+        run = await call.run(run_id)
+        blocks = [block async for block in call.log(run)]
+        return (await call.snapshot(run))["status"], sum(block.size for block in blocks)
+
+    assert await done(actions, read) == repr(("completed", 2))
+
+
+async def test_a_run_can_continue_without_readers(actions: Actions) -> None:
+    async def start(call: ForeignCall) -> object:
+        run = await call.start(call.action("say"), lambda: said("hi"), linger=0.0, detached=True)
+        return run.detached
+
+    assert await done(actions, start) == "True"
+
+
+async def test_the_actions_are_those_that_can_be_called(actions: Actions) -> None:
+    async def look(call: ForeignCall) -> object:
+        return [action.name for action in call.actions]
+
+    every = await done(actions, look)
+
+    assert "'say'" in every
+    assert "'add'" in every
+
+
+async def test_an_error_of_one_request_can_be_told_in_its_own_way(actions: Actions) -> None:
+    async def fail(call: ForeignCall) -> object:
+        call.refuse_by(lambda error: Reply(status=200, body=f"mine: {error.code}".encode()))
+        return call.action("nothing")
+
+    assert await done(actions, fail) == "mine: NOT_FOUND"
+    assert (await done(actions, lambda call: call.run("r1"))).startswith("NOT_FOUND")

@@ -95,8 +95,11 @@ async def test_what_is_not_a_message_is_refused(site: Actions) -> None:
     broken = await send(site, post("/mcp", [], ALICE))
     elsewhere = await send(site, post("/mcp/more", {}, ALICE))
 
+    below = await send(MCP(site), post("/more", {}, ALICE))
+
     assert (broken.status, broken.json()["error"]["code"]) == (400, -32600)
-    assert elsewhere.status == 404
+    assert (elsewhere.status, below.status) == (404, 404)
+    assert below.json()["error"]["message"].startswith("Messages are sent by POST")
 
 
 async def test_a_caller_who_is_not_identified_is_answered_with_401(site: Actions) -> None:
@@ -358,7 +361,10 @@ async def test_a_log_is_read_by_its_owner_only(site: Actions) -> None:
     templates = await agent.result("resources/templates/list")
 
     assert read["contents"][0]["text"].count("\n") == 2
+    unknown = await agent.ask("resources/read", uri="file:///etc/passwd")
+
     assert stolen["error"]["data"]["code"] == "FORBIDDEN"
+    assert unknown["error"]["message"] == "There is no resource 'file:///etc/passwd'."
     assert listed == {"resources": []}
     assert templates["resourceTemplates"][0]["uriTemplate"] == "yieldwire://runs/{run}"
 
