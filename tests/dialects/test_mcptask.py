@@ -160,6 +160,18 @@ async def test_tasks_are_listed_to_who_started_them(site: Actions, headers: Any)
     assert len(elsewhere["tasks"]) == (1 if headers else 0)
 
 
+async def test_tasks_of_nobody_in_particular_are_listed_to_nobody(site: Actions) -> None:
+    modern = Agent(site, NOBODY, version=STATELESS, capabilities=ABLE)
+    await modern.result("tools/call", name="wait")
+    nameless = Agent(site, NOBODY)
+    created = await nameless.result("tools/call", name="wait", task={})
+
+    listed = await Agent(site, NOBODY).result("tasks/list")
+
+    assert created["task"]["status"] == "working"
+    assert listed == {"tasks": []}
+
+
 async def test_a_long_list_has_pages(site: Actions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yieldwire.dialects.mcptask._PAGE", 2)
     agent = await of_2025(site)

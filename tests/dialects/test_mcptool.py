@@ -126,6 +126,14 @@ def test_a_plain_value_is_a_form_of_one_field() -> None:
     assert value_of(asked(bool), {"value": True}) is True
 
 
+@pytest.mark.parametrize(
+    ("detail", "message"),
+    [(None, "Well?"), ("A draft.", "Well?\n\nA draft."), ({"n": 1}, 'Well?\n\n{\n  "n": 1\n}')],
+)
+def test_what_a_question_is_about_is_in_its_message(detail: object, message: str) -> None:
+    assert elicitation({**asked(bool), "detail": detail})["message"] == message
+
+
 def test_an_object_of_plain_fields_is_a_form() -> None:
     form = elicitation(asked(Decision))["requestedSchema"]
 
@@ -157,6 +165,7 @@ def test_what_no_form_can_ask_is_asked_as_json(kind: object) -> None:
     assert "JSON that matches the schema" in form["properties"]["value"]["description"]
     assert value_of(asked(kind), {"value": '["a"]'}) == ["a"]
     assert value_of(asked(kind), {"value": "not JSON"}) == "not JSON"
+    assert value_of(asked(kind), {"value": 5}) == 5
     assert value_of(asked(kind), None) is None
 
 

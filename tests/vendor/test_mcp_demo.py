@@ -105,5 +105,5 @@ async def test_an_agent_answers_a_question_after_a_restart(server: CommandServer
 
     result = await agent.call("publish", {"draft": "Hello."})
 
-    assert agent.asked == ["Publish this?"]
+    assert agent.asked == ["Publish this?\n\nHello."]
     assert result.structured_content == {"value": "Published."}

@@ -251,7 +251,7 @@ class MCP(Dialect):
             return arguments
 
         labels = [asked.label(asked.id), *([LABEL] if is_task else [])]
-        if is_task and not call.caller.owner:
+        if is_task and asked.session:
             labels.append(asked.label(None))
         # A client of 2026 cannot come back, and stops a call by leaving.
         linger = 0.0 if asked.is_stateless else None

@@ -1,6 +1,6 @@
 """Tasks of the Model Context Protocol: runs that continue without the client that started them."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias
 
@@ -60,8 +60,12 @@ class MCPTasks:
         """Answer with the caller's tasks, or those of the session of an anonymous caller."""
         cursor = self._asked.params.get("cursor")
         before = cursor if isinstance(cursor, str) else None
-        label = LABEL if self._call.caller.owner else self._asked.label(None)
-        runs = await self._call.runs(label, before=before, limit=_PAGE)
+        is_known, session = self._call.caller.owner is not None, self._asked.session
+        label = LABEL if is_known else self._asked.label(None)
+        # Without a name or a session, nothing tells one caller from another.
+        runs: Sequence[RunRecord] = ()
+        if is_known or session:
+            runs = await self._call.runs(label, before=before, limit=_PAGE)
         more = {"nextCursor": runs[-1].id} if len(runs) == _PAGE else {}
         await self._reply({"tasks": [await self._task(run) for run in runs], **more})
 

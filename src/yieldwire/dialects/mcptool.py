@@ -120,19 +120,22 @@ def elicitation(question: Mapping[str, Json]) -> dict[str, Json]:
         told = {"type": "string", "description": f"JSON that matches the schema {wanted}"}
         form: dict[str, Json] = {"properties": {VALUE: told}, "required": [VALUE]}
     else:
-        form = {"properties": fields, "required": list(form_of(schema).get("required", ()))}
-        form["required"] = [name for name in _required(schema) if name in fields]
+        whole = form_of(schema)
+        required = resolved(whole, definitions_of(whole)).get("required", ())
+        form = {"properties": fields, "required": list(required)}
     return {
         "mode": "form",
-        "message": question.get("prompt", ""),
+        "message": "\n\n".join(filter(None, [question.get("prompt"), _detail_of(question)])),
         "requestedSchema": {"type": "object", **form},
     }
 
 
-def _required(schema: Schema) -> list[str]:
-    form = form_of(schema)
-    names: list[str] = resolved(form, definitions_of(form)).get("required", [])
-    return names
+def _detail_of(question: Mapping[str, Json]) -> str:
+    """Return what a question is about, in words or as JSON."""
+    detail = question.get("detail")
+    if detail is None or isinstance(detail, str):
+        return detail or ""
+    return to_json(detail, indent=2).decode()
 
 
 def _fields(schema: Schema) -> dict[str, Json] | None:
@@ -161,7 +164,8 @@ def value_of(question: Mapping[str, Json], content: Json) -> Json:
     schema: Schema = question.get("schema") or {}
     fields = content if isinstance(content, dict) else {}
     if _fields(schema) is None:
+        value = fields.get(VALUE)
         with suppress(ValueError):
-            return from_json(fields.get(VALUE, ""))
-        return fields.get(VALUE)
+            return from_json(value) if isinstance(value, str) else value
+        return value  # text that is not JSON, which the question's type may refuse
     return fields if form_of(schema) is schema else fields.get(VALUE)
