@@ -44,6 +44,14 @@ async def brief(count: int) -> AsyncIterator[dict[str, str]]:
         yield {"text": f"token {i} "}
 
 
+@actions.action(retention=2.0)
+async def steady(count: int, intervalMs: float) -> AsyncIterator[dict[str, int | str]]:  # noqa: N803 - as it is on the wire
+    """Do it slowly (scene N)."""
+    for i in range(count):
+        await asyncio.sleep(intervalMs / 1000)
+        yield {"text": f"token {i} ", "ns": time.monotonic_ns()}
+
+
 @actions.action
 async def hot_model(count: int) -> AsyncIterator[Token]:
     """Yield Pydantic models."""

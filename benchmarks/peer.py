@@ -15,6 +15,7 @@ REQUESTS: Final = {
     "paced": 'POST /paced {"count":{count},"intervalMs":{intervalMs}}',
     "feed": "GET /feed",
     "feed-start": 'POST /feed-start {"count":{count},"intervalMs":{intervalMs}}',
+    "steady": 'POST /paced {"count":{count},"intervalMs":{intervalMs}}',
     "brief": 'POST /hot {"count":{count}}',
     "replay": "GET /replay",
     "endless": 'POST /endless {"count":{count}}',

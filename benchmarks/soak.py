@@ -13,8 +13,10 @@ from benchmarks.scene import SHORT_EVENTS, asked
 from benchmarks.server import Server
 
 INTERVAL_MS: Final = 50
+COUNT: Final = 40
+"""Events of a stream that takes two seconds."""
 STREAMS: Final = 50
-"""Streams that stay open."""
+"""How many of those there are at a time."""
 BESIDE: Final = 16
 """Connections of the short streams meanwhile."""
 PAUSE_MS: Final = 100
@@ -26,16 +28,21 @@ MEGABYTE: Final = 1024 * 1024
 
 
 def soaked(server: Server, plan: Plan) -> Values:
-    """Short streams, and others that stay open, with samples of memory."""
-    count = round((plan.soak + 30.0) * 1000 / INTERVAL_MS)
+    """Streams of two seconds, and short ones, with samples of memory."""
     time.sleep(SETTLING / 4)  # until the question whether it is healthy is over
     open_before = server.descriptors()
-    paced = asked(server, "paced", count=count, intervalMs=INTERVAL_MS)
+    steady = asked(server, "steady", count=COUNT, intervalMs=INTERVAL_MS)
     brief = asked(server, "brief", count=SHORT_EVENTS)
     timeout = plan.soak + 60
     with (
         loading(
-            server.port, paced, connections=STREAMS, ramp=500, stamp=STAMP, timeout=timeout
+            server.port,
+            steady,
+            connections=STREAMS,
+            repeat=True,
+            ramp=COUNT * INTERVAL_MS,
+            stamp=STAMP,
+            timeout=timeout,
         ) as long,
         loading(
             server.port, brief, connections=BESIDE, repeat=True, pause=PAUSE_MS, timeout=timeout
@@ -44,13 +51,13 @@ def soaked(server: Server, plan: Plan) -> Values:
         long.wait_open(10.0)
         time.sleep(plan.soak * WARM)
         first, noted, cpu = short.mark(), len(server.pauses()), server.cpu()
-        long.mark()
+        begun = long.mark()
         samples = list(_sampled(server, plan.soak * (1 - WARM)))
         last, ages, cpu = short.mark().check(), long.mark().check(), server.cpu() - cpu
         pauses = sorted(server.pauses()[noted:])
     time.sleep(SETTLING)
-    if last.responses == first.responses or ages.open < STREAMS:
-        raise BenchmarkError("Not all streams were served to the end.")
+    if last.responses == first.responses or ages.responses == begun.responses:
+        raise BenchmarkError("No stream was served to the end.")
     seconds = last.at - first.at
     return {
         "requests": last.responses - first.responses,

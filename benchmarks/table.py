@@ -212,7 +212,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         reference="ours-chat",
     ),
     "N": Sheet(
-        title="50 open streams and 150 short ones a second, for longer",
+        title="50 streams of two seconds at a time and 150 short ones a second, for longer",
         columns=[
             Column("short streams", "requests"),
             Column("a second", "requests_per_s"),
