@@ -15,6 +15,7 @@ from tests.conftest import Serve
 from tests.support.server import listen
 from tests.support.world import BRISK
 from yieldwire import Actions, Context, Progress, Text
+from yieldwire.asgi import watching
 from yieldwire.client import Client
 
 RUNS, ACTIVE = 200, 50
@@ -67,8 +68,16 @@ def application() -> Actions:
 
 
 @pytest.fixture
-def url(serve: Serve) -> str:
+def calm_url(serve: Serve) -> str:
+    """A server that tells about changes as often as everywhere."""
     return serve(application()).url
+
+
+@pytest.fixture
+def url(calm_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A server that tells about changes at once."""
+    monkeypatch.setattr(watching, "EVERY", 0.05)
+    return calm_url
 
 
 @contextmanager
@@ -77,7 +86,8 @@ def top(url: str, folder: Path, *options: str) -> Generator[Screen, None, None]:
         yield screen
 
 
-def test_200_runs_are_readable_and_cost_little(url: str, tmp_path: Path) -> None:
+def test_200_runs_are_readable_and_cost_little(calm_url: str, tmp_path: Path) -> None:
+    url = calm_url
     with Client(url) as client:
         for n in range(RUNS - ACTIVE):
             client.start("add", {"a": n})
