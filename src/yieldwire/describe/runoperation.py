@@ -45,30 +45,35 @@ _QUESTION: Final[Json] = _object(
     "detail",
     "expiresAt",
 )
+_DETAILS: Final[Mapping[str, Json]] = {
+    "progress": _OBJECT_OR_NULL,
+    "questions": {"type": "array", "items": _QUESTION},
+    "cancelRequested": {"type": "boolean"},
+    "waiting": _OBJECT_OR_NULL,
+}
 _EVENT: Final[Json] = _object({"seq": _COUNT, "type": _TEXT, "data": {}, "atMs": _COUNT}, "atMs")
 
 SCHEMAS: Final[Mapping[str, Json]] = {
-    "runs.Info": _object(_INFO),
+    "runs.Info": _object({**_INFO, **_DETAILS}, *_DETAILS),
     "runs.Snapshot": _object(
         {
             **_INFO,
+            **_DETAILS,
             "firstSeq": _COUNT,
-            "progress": _OBJECT_OR_NULL,
             "text": _TEXT_OR_NULL,
             "chunk": {},
             "result": {},
             "error": _OBJECT_OR_NULL,
-            "questions": {"type": "array", "items": _QUESTION},
-            "cancelRequested": {"type": "boolean"},
             "detached": {"type": "boolean"},
-            "waiting": _OBJECT_OR_NULL,
             "retryAfterMs": {"type": ["integer", "null"]},
             "events": {"type": "array", "items": _EVENT},
             "cursor": _TEXT,
+            "input": {"type": "object"},
         },
         "text",
         "events",
         "cursor",
+        "input",
     ),
 }
 """Their names have a dot, so that no model of the application has the same."""
@@ -109,6 +114,7 @@ def _parameter(
 
 _ID: Final = _parameter("id", "The run's id.", _TEXT, place="path")
 _AFTER: Final = _parameter("after", "A cursor of the run, or a seq.", _TEXT)
+_INPUT: Final = _parameter("input", "Whether the run's owner gets its input.", {"type": "boolean"})
 _TIMES: Final = _parameter("times", "Whether each event has its time.", {"type": "boolean"})
 
 
@@ -157,6 +163,9 @@ _FILTERS: Final = [
     _parameter("parent", "Only runs that were started by the action of this run.", _TEXT),
     _parameter("limit", "The maximum number of runs.", {"type": "integer", "maximum": 200}),
     _parameter("watch", "Keep the list current: as a stream of such pages.", {"type": "boolean"}),
+    _parameter(
+        "details", "Whether those that have not ended say how far they are.", {"type": "boolean"}
+    ),
     _parameter("before", "The `next` of the previous page.", _TEXT),
 ]
 _STREAM: Final[Json] = {
@@ -200,6 +209,7 @@ OPERATIONS: Final[Mapping[str, dict[str, Json]]] = {
                 _AFTER,
                 _parameter("wait", "How many seconds to wait for news.", {"type": "number"}),
                 _TIMES,
+                _INPUT,
             ],
         ),
         "delete": _operation(
