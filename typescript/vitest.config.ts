@@ -15,7 +15,7 @@ const svelte: Plugin = {
 const conditions = ["browser", "module", "import", "default"];
 
 const inBrowser = ["test/svelte.test.ts", "test/solid.test.ts"];
-const onSockets = ["test/websocket.test.ts"];
+const onSockets = ["test/watching.test.ts", "test/websocket.test.ts"];
 const inPage = ["test/fetch.test.ts", "test/react.test.tsx", "test/vue.test.ts"];
 const page = "./test/support/dom.ts";
 

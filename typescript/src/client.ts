@@ -3,10 +3,11 @@
 import { queryOf } from "./body.js";
 import type { AnyActions, AttachOptions, CallOptions, Client, ClientOptions, Run, Runs, StreamedValue } from "./contract.js";
 import type { ActionError } from "./core/error.js";
-import type { RunInfo, Snapshot } from "./core/event.js";
+import type { RunEvent, RunInfo, Snapshot } from "./core/event.js";
 import { valuesOf } from "./core/value.js";
 import { Route } from "./core/route.js";
 import { type Environment, PAGE } from "./environment.js";
+import { onDemand } from "./ondemand.js";
 import { LiveRun, type Origin } from "./run.js";
 import { startOf } from "./start.js";
 import { pathOf, Wire } from "./wire.js";
@@ -32,7 +33,9 @@ export function createClient<Actions extends object = AnyActions>(options: Clien
 /** Create a client with a given environment; for tests, which control its time. */
 export function createClientIn<Actions extends object>(environment: Environment, options: ClientOptions): Client<Actions> {
   const wire = new Wire(options, environment);
-  const open = openerOf(wire, environment, options);
+  const { maxStreams, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS, transport = "auto" } = options;
+  const shared = { wire, environment, maxStreams, idleMs, giveUpMs, openingMs, transport, route: new Route(), unmetMs: options.giveUpMs ?? UNMET_MS };
+  const open = ({ keep = options.keep, transport = shared.transport, signal }: AttachOptions, origin: Origin): AnyRun => new LiveRun({ ...shared, transport }, { keep, signal, ...origin });
   const attach = (id: string, cursor?: string, given: AttachOptions = {}): AnyRun => open(given, { id, cursor }).follow();
   const feeds = new Set<string>();
   const actionOf = (action: string): unknown => {
@@ -40,8 +43,21 @@ export function createClientIn<Actions extends object>(environment: Environment,
     const start = async (input: unknown, given?: CallOptions): Promise<AnyRun> => call(input, { ...given, detached: true }).begin();
     return Object.assign((input: unknown, given: CallOptions = {}) => call(input, given).follow(), { start, attach, action });
   };
+  const runs: Runs = {
+    attach,
+    list: async (query) => {
+      const page = (await wire.ask(`runs?${queryOf(query)}`)) as { readonly runs: RunInfo[]; readonly next: string | null };
+      return Object.assign(page.runs, { next: page.next });
+    },
+    async *watch(...which) {
+      yield* (await onDemand()).watch(shared, ...which);
+    },
+    get: (id) => wire.ask(pathOf(id)) as Promise<Snapshot>,
+    cancel: (id) => wire.ask(`${pathOf(id)}/cancel`, "POST") as Promise<Snapshot>,
+    delete: (id) => wire.ask(pathOf(id), "DELETE").then(() => undefined),
+  };
   // Each action is kept, as hooks compare it. What every object has, such as `toString`, is not an action.
-  const members: Record<string, unknown> = { runs: { attach, ...verbsOf(wire) } };
+  const members: Record<string, unknown> = { runs };
   return new Proxy(members as Client<Actions>, {
     get: (_, name) => (typeof name === "symbol" || PROBED.test(name) ? undefined : (members[name] ??= actionOf(name))),
   });
@@ -54,42 +70,23 @@ export async function* readStreamableValue<T = never, Chunk = unknown>(
   let value: unknown;
   for await (const event of run.events()) {
     if (event.type === "restarted") {
-      value = await valueAt(run, event.data.keep);
+      value = undefined;
+      for (const { data } of await pastOf(run, event.seq)) for (value of valuesOf(value, data));
       if (value !== undefined) yield value as never;
     } else for (value of valuesOf(value, event.data)) yield value as never;
   }
   if (run.error) throw run.error;
 }
 
-/** The value after the event at `seq`, as far as the run keeps the events before it. There is a later event. */
-async function valueAt(run: Pick<Run, "events">, seq: number = 0): Promise<unknown> {
-  let value: unknown;
+/** The events that count after the restart at `seq`, of those before it that the run keeps. */
+async function pastOf(run: Pick<Run, "events">, seq: number): Promise<RunEvent[]> {
+  let past: RunEvent[] = [];
   for await (const event of run.events()) {
-    if (event.seq > seq) break;
-    if (event.type === "restarted") value = await valueAt(run, event.data.keep);
-    else for (value of valuesOf(value, event.data));
+    if (event.seq < seq) past.push(event);
+    if (event.type === "restarted") past = past.filter((each) => each.seq <= (event.data.keep ?? 0));
+    if (event.seq >= seq) break;
   }
-  return value;
+  return past;
 }
 
 type AnyRun = LiveRun<unknown, unknown, ActionError>;
-
-/** What creates a client's runs, each with its own options. */
-function openerOf(wire: Wire, environment: Environment, options: ClientOptions): (given: AttachOptions, origin: Origin) => AnyRun {
-  const { maxStreams, idleMs = IDLE_MS, giveUpMs = Infinity, openingMs = OPENING_MS } = options;
-  const shared = { wire, environment, route: new Route(), maxStreams, idleMs, giveUpMs, unmetMs: options.giveUpMs ?? UNMET_MS, openingMs };
-  return ({ keep = options.keep, transport = options.transport ?? "auto", signal }, origin) => new LiveRun({ ...shared, transport }, { keep, signal, ...origin });
-}
-
-/** The short requests for a caller's runs. */
-function verbsOf(wire: Wire): Omit<Runs, "attach"> {
-  return {
-    list: async (query) => {
-      const { runs, next } = (await wire.ask(`runs?${queryOf(query)}`)) as { readonly runs: RunInfo[]; readonly next: string | null };
-      return Object.assign(runs, { next });
-    },
-    get: (id) => wire.ask(pathOf(id)) as Promise<Snapshot>,
-    cancel: (id) => wire.ask(`${pathOf(id)}/cancel`, "POST") as Promise<Snapshot>,
-    delete: (id) => wire.ask(pathOf(id), "DELETE").then(() => undefined),
-  };
-}

@@ -184,11 +184,16 @@ export interface RunQuery {
   readonly status?: RunStatus | undefined;
   readonly action?: string | undefined;
   readonly label?: string | undefined;
+  /** The id of a run whose action has started them. */
+  readonly parent?: string | undefined;
   /** 1 to 200; default: 50. */
   readonly limit?: number | undefined;
   /** The `next` of the previous page. */
   readonly before?: string | undefined;
 }
+
+/** Which runs to watch. */
+export type WatchQuery = Omit<RunQuery, "limit" | "before">;
 
 /** Runs, newest first; `next` is the following page's `before`, or null on the last page. */
 export type RunPage = readonly RunInfo[] & { readonly next: string | null };
@@ -196,6 +201,12 @@ export type RunPage = readonly RunInfo[] & { readonly next: string | null };
 /** The caller's runs of all actions. */
 export interface Runs extends RunSource {
   list(query?: RunQuery): Promise<RunPage>;
+  /**
+   * The caller's runs that match, newest first and at most 50, and then each that is new or has changed, about once a second; one that no longer matches comes once more.
+   * It goes over a WebSocket, over a stream of HTTP, or by polls, whatever comes through, and connects again when a connection is lost.
+   * It ends when the loop is left or the signal is aborted. Throws an ActionError if it is refused, or if the server cannot be reached: at first, or for `giveUpMs`.
+   */
+  watch(query?: WatchQuery, options?: Pick<CallOptions, "signal">): AsyncGenerator<RunInfo, void>;
   get(id: string): Promise<Snapshot>;
   /** Ask a run to stop; returns its snapshot at that moment. */
   cancel(id: string): Promise<Snapshot>;

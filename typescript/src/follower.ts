@@ -14,6 +14,7 @@ import type { Frame } from "./core/frame.js";
 import type { Mode, Route } from "./core/route.js";
 import type { RunStatus } from "./core/status.js";
 import { type Environment, pause } from "./environment.js";
+import { onDemand } from "./ondemand.js";
 import type { Start } from "./start.js";
 import { takeStream } from "./streams.js";
 import type { Answer } from "./transports/carrier.js";
@@ -62,10 +63,10 @@ const QUIET_MS = 4_000;
 /** How often to check whether a long upload has been answered. */
 const UPLOAD_CHECK_MS = 1_000;
 
-type Polling = typeof import("./transports/polling.js");
+type Polling = Pick<typeof import("./lazy.js"), "help" | "poll">;
 
 /** What polls; without it, as after a deploy that removed the file, runs are followed by streams only. */
-const loadPolling = (): Promise<Polling | undefined> => import("./transports/polling.js").catch(() => undefined);
+const loadPolling = (): Promise<Polling | undefined> => onDemand().catch(() => undefined);
 
 /** Follows one run while it has readers. */
 export class Follower {

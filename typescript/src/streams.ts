@@ -1,4 +1,5 @@
 import type { TransportName } from "./contract.js";
+import { onDemand } from "./ondemand.js";
 
 /** How many connections are held open. Over HTTP/1.1 a browser opens six to an origin, for all tabs together, and the seventh request of any kind waits. */
 
@@ -11,7 +12,7 @@ export async function takeStream({ href }: URL, maxStreams: number | undefined, 
   const limit = maxStreams ?? (isLimited(origin) ? LIMIT : Infinity);
   if (limit === Infinity) return "auto";
   try {
-    return await (await import("./place.js")).takePlace(href, origin, limit, signal); // over HTTP/2 nobody needs it
+    return await (await onDemand()).takePlace(href, origin, limit, signal); // over HTTP/2 nobody needs it
   } catch {
     return "auto"; // it cannot be loaded: the stream itself will show whether the server can be reached
   }

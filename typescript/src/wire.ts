@@ -6,6 +6,7 @@ import { backoffMs, isFinal, Lost, retryAfterMs } from "./core/connection.js";
 import { ActionError, errorOf, failure, foreign } from "./core/error.js";
 import { fieldsOf } from "./core/event.js";
 import { type Environment, pause } from "./environment.js";
+import { onDemand } from "./ondemand.js";
 import type { Answer, Carrier } from "./transports/carrier.js";
 import { byFetch } from "./transports/fetch.js";
 
@@ -74,7 +75,7 @@ export class Wire {
     const answer = await this.send(request);
     const json = await jsonOf(answer);
     const { status, runId = status, runs } = fieldsOf(json);
-    const isOurs = request.method === "DELETE" ? answer.status === 204 : typeof runId === "string" || Array.isArray(runs);
+    const isOurs = request.method === "DELETE" ? answer.status === 204 : /^runs\?/.test(request.path) ? Array.isArray(runs) : typeof runId === "string";
     if (!isOurs) throw new Lost(foreign(answer));
     return json;
   }
@@ -114,10 +115,11 @@ export class Wire {
     const headers = await this.#headers(request, isRefused);
     const order = { ...request, method, headers, url: this.base.href + request.path, credentials: this.#options.credentials };
     try {
-      const isWanted = /^[wx]/.test(transport as string) || onUpload || (transport !== "sse" && !this.#options.fetch && !fetchStreams());
+      // React Native's own fetch returns an answer only when it is complete.
+      const isWanted = /^[wx]/.test(transport as string) || onUpload || (transport !== "sse" && !this.#options.fetch && !("body" in Response.prototype));
       let carrier = this.#fetch;
       // Rarely needed, so it is loaded on demand. If a deploy has removed the file, an upload is sent without progress.
-      if (isWanted) carrier = await import("./transports/carriers.js").then((it) => it.carrierFor(transport, this.base.href, carrier)).catch(() => carrier);
+      if (isWanted) carrier = await onDemand().then((it) => it.carrierFor(transport, this.base.href, carrier)).catch(() => carrier);
       if (signal?.aborted) throw signal.reason; // not every fetch supports signals
       request.starts?.();
       return await carrier(order);
@@ -181,9 +183,4 @@ async function given<T>(source: T | ((asked: { isRefused: boolean }) => T | Prom
   } catch (reason) {
     throw reason instanceof TypeError ? Lost.by(reason, UNREACHED) : reason;
   }
-}
-
-/** React Native's own fetch returns an answer only when it is complete. */
-function fetchStreams(): boolean {
-  return typeof Response !== "undefined" && "body" in Response.prototype;
 }

@@ -320,7 +320,7 @@ test("showing, comparing or copying a client starts nothing", async () => {
 });
 
 test("React Native's URL, of which only the whole is implemented, is enough", async () => {
-  await import("../src/place.js"); // loading takes time, and none passes here
+  await import("../src/lazy.js"); // loading takes time, and none passes here
   vi.stubGlobal("URL", NativeURL);
   vi.stubGlobal("URLSearchParams", NativeURLSearchParams);
   onTestFinished(() => void vi.unstubAllGlobals());
@@ -381,7 +381,7 @@ test("eleven runs and more can have one signal", async () => {
 });
 
 test("more streams than a browser has connections for become polls, and streams again when there is room", async () => {
-  await import("../src/place.js"); // loading takes time, and none passes here
+  await import("../src/lazy.js"); // loading takes time, and none passes here
   const poll = (seq: number): object => ({ status: "running", firstSeq: 1, retryAfterMs: 700, events: [{ seq, type: "chunk", data: seq }] });
   let ends = (): void => undefined;
   const first = new Promise<void>((resolve) => (ends = resolve));

@@ -1,7 +1,7 @@
 /** Who leaves an iteration leaves the run's connection, unless somebody else reads. */
 
 import { expect, test, vi } from "vitest";
-import "../src/place.js"; // loaded before: the time of the page does not wait for it
+import "../src/lazy.js"; // loaded before: the time of the page does not wait for it
 import { chunk, done, never, OPENING, serve, silent, stream } from "./support/script.js";
 
 const first = silent(OPENING, chunk(1, "a"));

@@ -6,7 +6,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { createClientIn } from "../src/client.js";
 import { PAGE } from "../src/environment.js";
 import { type AnyActions, createClient } from "../src/index.js";
-import "../src/transports/carriers.js"; // both loaded before: the time of the page does not wait for them
+import "../src/lazy.js"; // both loaded before: the time of the page does not wait for them
 import "../src/transports/xhr.js";
 import { all } from "./support/events.js";
 import { chunk, done, event, json, never, OPENING, serve, silent, stream, unreachable } from "./support/script.js";

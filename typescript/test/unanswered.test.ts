@@ -13,7 +13,7 @@ import { chunk, done, json, never, OPENING, refusal, type Scripted, serve, silen
 afterEach(() => {
   vi.unstubAllGlobals();
   vi.doUnmock("../src/transports/xhr.js");
-  vi.doUnmock("../src/place.js");
+  vi.doUnmock("../src/lazy.js");
 });
 
 const page = (status: number, body: string | null, type?: string): Scripted => () => {
@@ -280,7 +280,7 @@ test.each(["auto", "xhr"] as const)("if a deploy has removed the part that repor
 
 // A row of "What happens when" in the docs.
 test("where a deploy has taken away what counts streams over tabs, they are not counted", async () => {
-  vi.doMock("../src/place.js", () => {
+  vi.doMock("../src/lazy.js", () => {
     throw new TypeError("Failed to fetch dynamically imported module");
   });
   const { call } = inRealTime([stream(OPENING, done(1, 7))], { maxStreams: 1 });

@@ -5,7 +5,7 @@ import { createClientIn } from "../src/client.js";
 import { PAGE } from "../src/environment.js";
 import type { AnyActions, ClientOptions, Run } from "../src/index.js";
 import { RunObserver, type StreamOptions } from "../src/observer.js";
-import "../src/place.js"; // loaded before: the time of the page does not wait for it
+import "../src/lazy.js"; // loaded before: the time of the page does not wait for it
 import { VirtualPage } from "./support/page.js";
 
 /** A server that keeps runs by their keys, behind a network that comes and goes. */

@@ -35,7 +35,8 @@ export function bySocket(base: string, otherwise: Carrier): Carrier {
 
 /** Whether there is a socket to the application, or one can be opened. */
 export async function hasSocket(base: string): Promise<boolean> {
-  return Boolean(await open(base));
+  const socket = sockets.get(base);
+  return socket?.isOpen ? socket.opened : Boolean(await open(base));
 }
 
 /** A request that must outlive its page, or has headers or credentials that a socket does not carry, is not for it. */
@@ -52,7 +53,8 @@ function tokenOf({ headers }: Order): string | undefined {
 async function open(base: string, token?: string): Promise<Socket | undefined> {
   if (!globalThis.WebSocket || Date.now() < (failedMs.get(base) ?? 0)) return undefined;
   let socket = sockets.get(base);
-  if (!socket?.isOpen) sockets.set(base, (socket = new Socket(base, token)));
+  // A request without a token is not sent with that of an earlier one, whose caller has signed out or is another client.
+  if (!socket?.isOpen || (token === undefined && socket.hasToken)) sockets.set(base, (socket = new Socket(base, token)));
   if (await socket.opened) {
     socket.authorize(token);
     return socket;
@@ -95,6 +97,11 @@ class Socket {
       socket.addEventListener("open", () => settle(true));
       for (const end of ["close", "error"]) socket.addEventListener(end, () => settle(false));
     });
+  }
+
+  /** Whether its requests have a token. */
+  get hasToken(): boolean {
+    return this.#token !== undefined;
   }
 
   /** Send a token that has changed. */

@@ -2,7 +2,7 @@
 
 import type { AnyAction, AnyActions, Client, ClientOptions } from "../../src/index.js";
 import { createClientIn } from "../../src/client.js";
-import "../../src/transports/polling.js"; // loaded before: the time of the page does not wait for it
+import "../../src/lazy.js"; // loaded before: the time of the page does not wait for it
 import { VirtualPage } from "./page.js";
 
 /** One request, as it arrived. */
