@@ -17,7 +17,11 @@ T = TypeVar("T", bound=Callable[..., object])
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
 PAGE: Final = ROOT / "docs" / "reference" / "clients.md"
-ELSEWHERE: Final = ("tests.browser.test_ai_sdk", "tests.cli.test_agents")
+ELSEWHERE: Final = (
+    "tests.browser.test_ai_sdk",
+    "tests.cli.test_agents",
+    "tests.durability.test_agent_restarts",
+)
 """The tests of published clients in other folders."""
 PYTHON: Final = ("mcp",)
 """The packages that are clients in Python, of the tests' own environment."""
