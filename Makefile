@@ -92,7 +92,7 @@ bench-full:  ## The same with every framework and longer windows
 	@$(PYTHON) -c '$(OLD)'
 	$(PYTHON) -m benchmarks --full --peers all --results benchmarks/RESULTS.md
 
-generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes, the table of clients
+generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript of run statuses and error codes, the table of clients, the blocking client
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra links --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra cli --extra server --extra redis --extra postgres --extra openai --group bench -c requirements/dev.txt -o requirements/bench.txt
@@ -101,6 +101,7 @@ generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript o
 	$(BIN)/python typescript/scripts/status.py
 	$(BIN)/python typescript/scripts/errorcode.py
 	$(BIN)/python -m tests.vendor.conformance
+	$(BIN)/python -m tests.client.generate
 
 # ---- the environment
 

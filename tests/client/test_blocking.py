@@ -1,4 +1,3 @@
-import inspect
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -8,10 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic_core import to_json
 
+from tests.client.generate import CLIENT, FILES, written
 from tests.client.script import OPENING, chunk, end
-from yieldwire.client import AsyncClient, Client, Patience
-from yieldwire.client.blocking import BlockingRun
-from yieldwire.client.run import RemoteRun
+from yieldwire.client import Client, Patience
 from yieldwire.errors import ActionError, Json, UsageError
 from yieldwire.log.events import EventType
 
@@ -152,28 +150,11 @@ def test_a_loop_that_outlives_its_client_ends_quietly() -> None:
             next(chunks)
 
 
-ASYNC_NAMES = {"aclose": "close", "__aenter__": "__enter__", "__aiter__": "__iter__"}
+@pytest.mark.parametrize("name", FILES)
+def test_the_blocking_client_is_the_one_that_is_made_of_the_asynchronous_one(name: str) -> None:
+    text = (CLIENT / name).read_text("utf-8")
 
-
-def public_names(kind: type, *more: str) -> set[str]:
-    special = {"__aenter__", "__enter__", "__aiter__", "__iter__"}
-    names = {name for name in dir(kind) if not name.startswith("_") or name in special} | set(more)
-    return {ASYNC_NAMES.get(name, name) for name in names}
-
-
-def test_the_blocking_client_has_what_the_asynchronous_one_has() -> None:
-    assert public_names(Client) == public_names(AsyncClient)
-    assert public_names(BlockingRun) == public_names(RemoteRun, "id", "seq", "first_seq")
-
-
-@pytest.mark.parametrize(
-    "name", ["start", "open", "stream", "call", "attach", "answer", "send", "delete", "list"]
-)
-def test_a_blocking_call_takes_what_the_asynchronous_one_takes(name: str) -> None:
-    blocking = inspect.signature(getattr(Client, name)).parameters
-    asynchronous = inspect.signature(getattr(AsyncClient, name)).parameters
-
-    assert blocking == asynchronous
+    assert text == written(name), "Run `make generate`, or `python -m tests.client.generate`."
 
 
 def test_a_start_that_is_interrupted_is_cancelled_on_the_server() -> None:

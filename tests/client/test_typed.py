@@ -21,7 +21,7 @@ from yieldwire.client.typed import (
     default,
     feed,
 )
-from yieldwire.errors import ProtocolError, RunCancelled, ValidationFailed
+from yieldwire.errors import ProtocolError, RunCancelled, TimedOut, ValidationFailed
 
 
 class Served:
@@ -248,6 +248,14 @@ async def test_a_value_that_has_another_type_is_told_with_its_place(actions: Asy
         await wrong
 
 
+async def test_a_call_can_be_limited_as_a_whole(actions: AsyncTyped) -> None:
+    with pytest.raises(TimedOut, match=r"^The call of decide took more than 0\.1 s\.$") as raised:
+        await actions.decide().result(timeout=0.1)
+
+    assert raised.value.run_id is not None
+    assert await actions.days(count=0).result(timeout=30) == [Day(day=FIRST.day, number=0)]
+
+
 def test_a_blocking_call_does_the_same(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes(b"abc")
@@ -265,6 +273,8 @@ def test_a_blocking_call_does_the_same(serve: Serve, tmp_path: Path) -> None:
         with pytest.raises(OutOfMoney, match=r"^No money\.$"):
             list(actions.days(count=-1, late=True))
         cancelled = actions.decide.cancel_start(KEY[::-1])
+        with pytest.raises(TimedOut, match="The call of decide took"):
+            actions.decide().result(timeout=0.1)
 
     assert (chunks, result, numbers, ticks) == ([FIRST], "3 of the server", [0, 1], [0, 1])
     assert [day.number for day in rest] == [1]

@@ -112,8 +112,8 @@ class AsyncClient:
     ) -> RemoteRun:
         """Start a run, and return it when the server has it.
 
-        If the caller is cancelled before that, for example by a timeout, the server is told to
-        cancel the run; this can take up to two seconds. With a ``key`` it is not told,
+        If this is given up before that, by a timeout or Ctrl-C, the server is told to cancel the
+        run; this can take up to two seconds. With a ``key`` it is not told,
         because the same call finds the run again; `cancel_start` cancels it.
 
         Args:
@@ -125,7 +125,8 @@ class AsyncClient:
                 stops when nobody has read it for as long as its action's ``linger`` says.
             webhook: A URL that is told about the run, if the server allows you to name it.
             on_upload: Called with a `Progress` of the bytes of the input's files as they are sent;
-                it begins again at 0 if they are sent again.
+                it begins again at 0 if they are sent again. It runs in the client's event loop, and
+                must not block.
 
         Raises:
             Forbidden: If you are not allowed to name the webhook.

@@ -1,141 +1,24 @@
 """The client's blocking twin, for scripts: the same client, on a loop in its own thread.
 
-It is written by hand: each method is one line and a signature that type checkers and editors show,
-and a generator would save little. Tests compare its names and signatures with those
-of the asynchronous client.
+Written by `make generate` from the asynchronous client; change it there.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from collections.abc import Iterator, Mapping
 
 from yieldwire.client.asynchronous import AsyncClient
+from yieldwire.client.blockingrun import BlockingRun, Closing
 from yieldwire.client.body import Input, OnUpload
 from yieldwire.client.patience import Patience
-from yieldwire.client.run import RemoteRun
-from yieldwire.client.runtypes import A, C, M, R, RunTypes
 from yieldwire.client.transport import TransportName
 from yieldwire.client.wire import ApplicationURL, HeaderFields, Token
 from yieldwire.errors import Json
-from yieldwire.log.events import Event
 from yieldwire.loopthread import LoopThread
 from yieldwire.setting import CountOrZero, settings
 
-C2 = TypeVar("C2")
-R2 = TypeVar("R2")
-
-
-class _Closing(ABC):
-    """What a ``with`` block closes at its end."""
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class BlockingRun(_Closing, Generic[C, R, A, M]):
-    """A run on a server, for blocking code. See `RemoteRun`."""
-
-    def __init__(self, loop: LoopThread, run: RemoteRun[C, R, A, M]) -> None:
-        self._loop, self._run = loop, run
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self._run.id
-
-    @property
-    def cursor(self) -> str:
-        """Keep this to resume elsewhere: ``client.attach(run.id, run.cursor)``."""
-        return self._run.cursor
-
-    @property
-    def seq(self) -> int:
-        """The seq of the last event that was read."""
-        return self._run.seq
-
-    @property
-    def first_seq(self) -> int:
-        """The first event that the log still has; above 1 if older ones were trimmed."""
-        return self._run.first_seq
-
-    def events(self) -> Iterator[Event]:
-        """Yield the events after the cursor, as they come, up to the terminal one."""
-        return self._loop.iterate(self._run.events())
-
-    def read_as(self, types: RunTypes[C2, R2]) -> "BlockingRun[C2, R2]":
-        """Return this run, with its values read as other types from now on."""
-        return BlockingRun(self._loop, self._run.read_as(types))
-
-    def __iter__(self) -> Iterator[C]:
-        """Yield the chunks of the action.
-
-        Raises:
-            YieldwireError: If the run fails or is cancelled, or its log cannot be read further.
-        """
-        return self._loop.iterate(aiter(self._run))
-
-    def result(self, *, timeout: float | None = None) -> R:
-        """Wait for the run's end, and return its result. See `RemoteRun.result`.
-
-        Raises:
-            YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
-        """
-        return self._loop.run(self._run.result(timeout=timeout))
-
-    def wait(self, *, timeout: float | None = None) -> dict[str, Json]:
-        """Wait until the run has ended, and return its snapshot. See `RemoteRun.wait`."""
-        return self._loop.run(self._run.wait(timeout=timeout))
-
-    def cancel(self) -> dict[str, Json]:
-        """Ask the run to stop, and return its snapshot."""
-        return self._loop.run(self._run.cancel())
-
-    def snapshot(self, *, with_input: bool = False) -> dict[str, Json]:
-        """Return the run's state in one object."""
-        return self._loop.run(self._run.snapshot(with_input=with_input))
-
-    def log(self) -> Iterator[Event]:
-        """Yield the events after the cursor that the log has, each with its time in ``at``."""
-        return self._loop.iterate(self._run.log())
-
-    def waiting(self) -> dict[str, Json] | None:
-        """Return where a pending run waits, as the stream has told last."""
-        return self._loop.run(self._run.waiting())
-
-    def questions(self) -> Sequence[dict[str, Json]]:
-        """Return the questions that are open, in the order in which they were asked."""
-        return self._loop.run(self._run.questions())
-
-    def answer(
-        self, question: str, value: A, *, on_upload: OnUpload | None = None
-    ) -> dict[str, Json]:
-        """Answer a question, and return when the server has the answer."""
-        return self._loop.run(self._run.answer(question, value, on_upload=on_upload))
-
-    def send(self, message: M, *, on_upload: OnUpload | None = None) -> dict[str, Json]:
-        """Send a message to the action, and return when the server has it."""
-        return self._loop.run(self._run.send(message, on_upload=on_upload))
-
-    def close(self) -> None:
-        """Stop reading, without cancelling."""
-        self._loop.run(self._run.aclose())
-
 
 @settings
-class Client(_Closing):
-    """The blocking twin of `AsyncClient`, which describes the arguments and the calls.
+class Client(Closing):
+    """The blocking twin of `AsyncClient`, which describes the arguments.
 
     Example:
         >>> with Client("https://example.com/api/_actions") as client:
@@ -179,23 +62,47 @@ class Client(_Closing):
     ) -> BlockingRun:
         """Start a run, and return it when the server has it.
 
-        ``on_upload`` is called in the thread of the client's loop, and must not block.
+        If this is given up before that, by a timeout or Ctrl-C, the server is told to cancel the
+        run; this can take up to two seconds. With a ``key`` it is not told,
+        because the same call finds the run again; `cancel_start` cancels it.
+
+        Args:
+            action: The action's name.
+            input: Its fields; a `pathlib.Path`, an `Upload` or a file opened in binary mode,
+                or a list of those, is sent as a file.
+            key: Calls with the same key and input give one run; default: a new key per call.
+            detached: Whether the run keeps running without readers; ``False``: it is attached, and
+                stops when nobody has read it for as long as its action's ``linger`` says.
+            webhook: A URL that is told about the run, if the server allows you to name it.
+            on_upload: Called with a `Progress` of the bytes of the input's files as they are sent;
+                it begins again at 0 if they are sent again. It runs in the client's event loop, and
+                must not block.
+
+        Raises:
+            Forbidden: If you are not allowed to name the webhook.
+            YieldwireError: If the call was refused, or the run failed before its first event;
+                then ``run_id`` names it.
         """
-        start = self._client.start(
-            action, input, key=key, detached=detached, webhook=webhook, on_upload=on_upload
+        return BlockingRun(
+            self._loop,
+            self._loop.run(
+                self._client.start(
+                    action, input, key=key, detached=detached, webhook=webhook, on_upload=on_upload
+                )
+            ),
         )
-        return BlockingRun(self._loop, self._loop.run(start))
 
     def open(
-        self,
-        action: str,
-        input: Mapping[str, object] | None = None,
-        *,
-        webhook: str | None = None,
+        self, action: str, input: Mapping[str, object] | None = None, *, webhook: str | None = None
     ) -> BlockingRun:
-        """Read a feed, an action that is declared with ``@actions.feed``."""
-        run = self._loop.run(self._client.open(action, input, webhook=webhook))
-        return BlockingRun(self._loop, run)
+        """Read a feed, an action that is declared with ``@actions.feed``.
+
+        Raises:
+            YieldwireError: If the call was refused.
+        """
+        return BlockingRun(
+            self._loop, self._loop.run(self._client.open(action, input, webhook=webhook))
+        )
 
     def stream(
         self,
@@ -206,11 +113,27 @@ class Client(_Closing):
         timeout: float | None = None,
         on_upload: OnUpload | None = None,
     ) -> Iterator[Json]:
-        """Start a run and yield its chunks."""
-        stream = self._client.stream(
-            action, input, webhook=webhook, timeout=timeout, on_upload=on_upload
+        """Start a run and yield its chunks.
+
+        Leaving the loop early does not cancel the run: it waits for a reader for its action's
+        ``linger``.
+
+        Args:
+            action: The action's name.
+            input: Its fields; see `start`.
+            webhook: A URL that is told about the run; see `start`.
+            timeout: How many seconds all of this can take, until the last chunk is there.
+            on_upload: Called as files are sent; see `start`.
+
+        Raises:
+            YieldwireError: If the call was refused, or the run failed or was cancelled.
+            TimedOut: If the time is over; then the loop is left early.
+        """
+        return self._loop.iterate(
+            self._client.stream(
+                action, input, webhook=webhook, timeout=timeout, on_upload=on_upload
+            )
         )
-        return self._loop.iterate(stream)
 
     def call(
         self,
@@ -221,14 +144,28 @@ class Client(_Closing):
         timeout: float | None = None,
         on_upload: OnUpload | None = None,
     ) -> Json:
-        """Start a run and return its result."""
-        call = self._client.call(
-            action, input, webhook=webhook, timeout=timeout, on_upload=on_upload
+        """Start a run and return its result. See `stream` for the arguments.
+
+        Raises:
+            YieldwireError: If the call was refused, or the run failed or was cancelled.
+            TimedOut: If the time is over; the run then waits for a reader for its action's
+                ``linger``.
+        """
+        return self._loop.run(
+            self._client.call(action, input, webhook=webhook, timeout=timeout, on_upload=on_upload)
         )
-        return self._loop.run(call)
 
     def attach(self, run_id: str, after: str | None = None) -> BlockingRun:
-        """Return an existing run."""
+        """Return an existing run, to be read from its start, or from after a cursor.
+
+        Args:
+            run_id: The run's id.
+            after: The ``cursor`` of a run that was read before; its next event is the first.
+
+        Raises:
+            ParseError: If ``after`` is not a cursor.
+            ForeignCursor: If it belongs to another run.
+        """
         return BlockingRun(self._loop, self._client.attach(run_id, after))
 
     def snapshot(self, run_id: str) -> dict[str, Json]:
@@ -236,7 +173,7 @@ class Client(_Closing):
         return self._loop.run(self._client.snapshot(run_id))
 
     def cancel(self, run_id: str) -> dict[str, Json]:
-        """Ask a run to stop, and return its snapshot."""
+        """Ask a run to stop, and return its snapshot. It is idempotent."""
         return self._loop.run(self._client.cancel(run_id))
 
     def answer(self, run_id: str, question: str, value: object) -> dict[str, Json]:
@@ -248,14 +185,30 @@ class Client(_Closing):
         return self._loop.run(self._client.send(run_id, message))
 
     def cancel_start(self, action: str, key: str) -> dict[str, Json]:
-        """Cancel the run that was started with ``key``, without its id."""
+        """Cancel the run that was started with ``key``, without its id.
+
+        If there is none, a start with the key that arrives later is refused with `RunCancelled`.
+        The answer has the ``runId``, which can be ``None``, and the ``status``.
+
+        Args:
+            action: The action's name.
+            key: The key that was passed to `start`.
+
+        Raises:
+            YieldwireError: If the call was refused.
+        """
         return self._loop.run(self._client.cancel_start(action, key))
 
     def delete(self, run_id: str) -> None:
-        """Delete a run that has ended, and its log."""
+        """Delete a run that has ended, and its log.
+
+        Raises:
+            NotFound: If the run does not exist.
+            YieldwireError: If the call was refused; with ``CONFLICT``, if the run has not ended.
+        """
         self._loop.run(self._client.delete(run_id))
 
-    def list(  # noqa: PLR0913 - filters, passed by name
+    def list(
         self,
         *,
         status: str | None = None,
@@ -266,7 +219,18 @@ class Client(_Closing):
         before: str | None = None,
         details: bool = False,
     ) -> dict[str, Json]:
-        """Return a page of the caller's own runs, newest first."""
+        """Return a page of the caller's own runs, newest first: ``runs``, and ``next`` if any.
+
+        Args:
+            status: Only runs with this status.
+            action: Only runs of this action.
+            label: Only runs with this label.
+            parent: Only runs that the action of this run has started.
+            limit: The maximum number of runs.
+            before: The ``next`` of the previous page.
+            details: Whether those that have not ended have their ``progress``, ``questions``,
+                ``waiting`` and ``cancelRequested``.
+        """
         return self._loop.run(
             self._client.list(
                 status=status,
@@ -289,7 +253,25 @@ class Client(_Closing):
         limit: int | None = None,
         details: bool = False,
     ) -> Iterator[dict[str, Json]]:
-        """Yield the caller's own runs that match, and then each that is new or has changed."""
+        """Yield the caller's own runs that match, and then each that is new or has changed.
+
+        First come the newest ones, newest first. A run that changes often is told about once a
+        second; one that no longer matches is told once more. Lost connections are made again, and
+        if something on the way holds the stream back, the list is polled. It ends only if it is
+        refused, or closed.
+
+        Args:
+            status: Only runs with this status.
+            action: Only runs of this action.
+            label: Only runs with this label.
+            parent: Only runs that the action of this run has started.
+            limit: How many of the newest runs are watched: 1 to 200, by default 50.
+            details: Whether those that have not ended have their ``progress``, ``questions``,
+                ``waiting`` and ``cancelRequested``.
+
+        Raises:
+            YieldwireError: If the call was refused, or the server is away for too long.
+        """
         return self._loop.iterate(
             self._client.watch(
                 status=status,
@@ -302,5 +284,5 @@ class Client(_Closing):
         )
 
     def manifest(self) -> dict[str, Json]:
-        """Return the actions, with JSON Schemas."""
+        """Return the actions, under ``actions``, with JSON Schemas."""
         return self._loop.run(self._client.manifest())

@@ -39,14 +39,18 @@ class RemoteRun(Generic[C, R, A, M]):
     def __init__(
         self, wire: Wire, run_id: str, *, cursor: str | None = None, answer: Answer | None = None
     ) -> None:
-        self.id: Final = run_id
-        self._wire = wire
+        self._wire, self._id = wire, run_id
         place = Cursor(run_id, 0) if cursor is None else cursor_in(cursor, run_id)
         self._follower = Follower(wire, place, answer)
         self._types: RunTypes[C, R] = cast("Any", UNTYPED)
 
     def __repr__(self) -> str:
         return f"<RemoteRun {self.id}>"
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._id
 
     @property
     def cursor(self) -> str:
