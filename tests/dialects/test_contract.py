@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 import pytest
 from pydantic_core import from_json, to_json
@@ -15,6 +16,7 @@ from yieldwire.dialects import (
     MCP,
     ORPC,
     RSC,
+    TRPC,
     AILegacy,
     AIText,
     Dialect,
@@ -32,6 +34,7 @@ from yieldwire.dialects.orpc import ORPCEncoder
 from yieldwire.dialects.rsc import RSCEncoder
 from yieldwire.dialects.seroval import Writer, unescape
 from yieldwire.dialects.tanstack import TanStackEncoder
+from yieldwire.dialects.trpc import TRPCEncoder
 from yieldwire.dialects.uistream import UIStreamEncoder
 from yieldwire.errors import Json
 from yieldwire.log.chunks import text_of
@@ -130,6 +133,45 @@ def _orpc_code(body: bytes) -> str:
     return {"INTERNAL_SERVER_ERROR": "INTERNAL_ERROR", "BAD_REQUEST": "VALIDATION_ERROR"}.get(
         code, code
     )
+
+
+class TRPCHarness(Harness):
+    dialect = TRPC
+    stops_by_leaving = False
+
+    def encoder(self) -> TRPCEncoder:
+        return TRPCEncoder("say")
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        target = f"/{action}?input={quote(to_json(value))}"
+        return ForeignRequest(method="GET", path=target, headers={"accept": "text/event-stream"})
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        whole = received[: received.rfind(b"\n\n\n") + 3]
+        ids = [line for line in whole.split(b"\n") if line.startswith(b"id: ")]
+        if not ids:
+            return None
+        headers = {
+            "accept": "text/event-stream",
+            "last-event-id": ids[-1].removeprefix(b"id: ").decode(),
+        }
+        return ForeignRequest(method="GET", path="/say", headers=headers)
+
+    def read(self, answer: ForeignAnswer) -> Heard:
+        text = ""
+        for frame in answer.body.decode("utf-8", "ignore").split("\n\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in frame.split("\n"))
+            match fields.get("event", "message"):
+                case "message":
+                    text += text_of(fields["data"].encode()) or ""
+                case "serialized-error":
+                    code = from_json(fields["data"])["data"]["reason"]
+                    return Heard(text=text, end="error", code=code)
+                case "return":
+                    return Heard(text=text, end="done")
+                case _:
+                    pass
+        return Heard(text=text)
 
 
 class RSCHarness(Harness):
@@ -235,6 +277,12 @@ class TestORPC(DialectContract):
     @pytest.fixture
     def harness(self) -> DialectHarness:
         return ORPCHarness()
+
+
+class TestTRPC(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return TRPCHarness()
 
 
 class TestRSC(DialectContract):

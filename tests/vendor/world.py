@@ -32,7 +32,7 @@ from yieldwire.ai import (
     Usage,
     approve,
 )
-from yieldwire.dialects import AGUI, MCP, ORPC, RSC, NuxtActions, TanStackStart
+from yieldwire.dialects import AGUI, MCP, ORPC, RSC, TRPC, NuxtActions, TanStackStart
 from yieldwire.log.chunks import Value
 
 PAGES: Final = 3
@@ -67,6 +67,12 @@ async def hang(key: str, *, ends: bool = False) -> AsyncIterator[Text]:
     finally:
         if not ends:
             _stopped[key].set()
+
+
+async def hang_until_left(key: str) -> AsyncIterator[Text]:
+    """Do as `hang` does, for a client that comes back at once or never."""
+    async for text in hang(key):
+        yield text
 
 
 async def await_start(key: str) -> bool:
@@ -193,6 +199,7 @@ def new_actions() -> Actions:
         assist,
     ):
         actions.action(function)
+    actions.action(linger=1.0)(hang_until_left)
     actions.action(asks=bool)(ask)
     actions.action(asks=bool)(decide)
     actions.action(asks=Approval)(delete)
@@ -218,10 +225,10 @@ class Cutting:
 
 
 class CuttingCalls:
-    """Breaks the connection of each streamed answer to a POST in the middle of its third part."""
+    """Breaks the connection of each streamed answer to a method in the middle of its third part."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, method: str = "POST") -> None:
+        self._app, self._method = app, method
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parts = 0
@@ -232,7 +239,7 @@ class CuttingCalls:
             if message["type"] == "http.response.start":
                 headers = dict(message["headers"])
                 streams = headers.get(b"content-type", b"").startswith(b"text/event-stream")
-            elif streams and scope["method"] == "POST":
+            elif streams and scope["method"] == self._method:
                 parts += 1
                 if parts > CUT_AT:
                     body: bytes = message["body"]
@@ -252,6 +259,8 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/rsc", RSC(actions)),
         Mount("/_serverFn", TanStackStart(actions)),
         Mount("/orpc", ORPC(actions)),
+        Mount("/trpc", TRPC(actions)),
+        Mount("/cutcalls/trpc", CuttingCalls(TRPC(actions), "GET")),
         Mount("/resumable/orpc", ORPC(actions, resumable=True)),
         Mount("/cutcalls/orpc", CuttingCalls(ORPC(actions, resumable=True))),
         Mount("/mcp", MCP(actions)),

@@ -13,6 +13,7 @@ from yieldwire.dialects.orpc import ORPC
 from yieldwire.dialects.rsc import RSC
 from yieldwire.dialects.tanstack import TanStackStart
 from yieldwire.dialects.translation import DialectEncoder
+from yieldwire.dialects.trpc import TRPC
 
 __all__ = [
     "AGUI",
@@ -20,6 +21,7 @@ __all__ = [
     "MCP",
     "ORPC",
     "RSC",
+    "TRPC",
     "AILegacy",
     "AIText",
     "Dialect",

@@ -27,7 +27,14 @@ from yieldwire.dialects.translation import (
     Translation,
     explained,
 )
-from yieldwire.errors import CallError, ErrorObject, Json, ParseError, UsageError
+from yieldwire.errors import (
+    CallError,
+    ErrorObject,
+    Json,
+    ParseError,
+    PayloadTooLarge,
+    UsageError,
+)
 from yieldwire.log.cursor import Cursor, check_within
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.message import Message
@@ -123,9 +130,13 @@ class ForeignCall:
         """Return JSON from a request, read strictly; it can nest ``around`` levels deeper.
 
         Raises:
+            PayloadTooLarge: If it exceeds the limit for JSON, as a query can.
             ParseError: If it is not JSON.
         """
-        return parse_json(text, self._site.request_limits.depth, around=around)
+        limits = self._site.request_limits
+        if len(text) > limits.json_bytes:
+            raise PayloadTooLarge(f"The input is over the limit of {limits.json_bytes} bytes.")
+        return parse_json(text, limits.depth, around=around)
 
     async def fields(self, action: AnyAction) -> Json:
         """Return the input of ``action``: from the body, or from the query if there is none.

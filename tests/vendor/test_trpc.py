@@ -1,0 +1,86 @@
+"""tRPC as published: `createTRPCClient` calls our actions, and subscribes to them."""
+
+import pytest
+
+from tests.vendor.conformance import proves
+from tests.vendor.driving import Observed, drive
+
+CLIENT = "@trpc/client"
+
+
+@pytest.fixture(scope="module")
+def seen(vendor_url: str) -> Observed:
+    return drive("trpc", vendor_url)
+
+
+@proves(CLIENT, "httpSubscriptionLink: tracked values, and complete")
+def test_a_stream_is_a_subscription(seen: Observed) -> None:
+    stream = seen["stream"]
+
+    assert (stream["values"], stream["isDone"]) == ([1, 2, 3], True)
+    assert [place.rpartition(".")[2] for place in stream["ids"]] == ["1", "2", "3"]
+
+
+@proves(CLIENT, "httpLink: queries and mutations, also nested ones")
+def test_calls_are_answered_with_the_result(seen: Observed) -> None:
+    assert (seen["query"], seen["mutation"]) == (3, 3)
+    assert seen["nested"] == {"users": ["x2"], "next": 3}
+
+
+@proves(CLIENT, "httpBatchLink, with an error among the answers")
+def test_each_call_of_a_batch_has_its_own_answer(seen: Observed) -> None:
+    added, failed, listed = seen["batch"]
+
+    assert added == {"value": 3}
+    assert failed["error"]["reason"] == "OUT_OF_CREDIT"
+    assert listed["value"]["users"] == ["1"]
+
+
+@proves(CLIENT, "an error before the first value, with fieldErrors")
+def test_an_error_before_the_first_value_ends_the_subscription(seen: Observed) -> None:
+    refused = seen["refused"]["error"]
+
+    assert refused["code"] == "UNPROCESSABLE_CONTENT"
+    assert list(refused["shape"]["data"]["fieldErrors"]) == ["upto"]
+    assert seen["earlyError"]["error"]["reason"] == "OUT_OF_CREDIT"
+    assert seen["wholeError"]["error"]["reason"] == "OUT_OF_CREDIT"
+
+
+@proves(CLIENT, "an unexpected error ends the subscription, and starts no other run")
+def test_an_internal_error_is_not_one_to_connect_again_for(seen: Observed) -> None:
+    hidden = seen["hidden"]
+
+    assert hidden["error"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert hidden["connections"] == 1
+
+
+@proves(CLIENT, "an error after the first value")
+def test_an_error_after_the_first_value_ends_the_subscription(seen: Observed) -> None:
+    late = seen["lateError"]
+
+    assert (late["values"], late["isDone"]) == (["so far"], False)
+    assert late["error"]["reason"] == "OUT_OF_CREDIT"
+
+
+@proves(CLIENT, "httpSubscriptionLink: resumes after cuts without a gap or a repeat")
+def test_a_subscription_that_is_cut_again_and_again_is_whole(seen: Observed) -> None:
+    resumed = seen["resumed"]
+
+    assert resumed["values"] == [16.7, 33.3, 50, 66.7, 83.3, 100]
+    assert resumed["isDone"]
+    assert resumed["connections"] > 1
+
+
+@proves(CLIENT, "unsubscribe() stops the action, after its linger")
+def test_a_client_that_unsubscribes_stops_the_action(seen: Observed) -> None:
+    assert seen["stop"] is True
+
+
+@proves(CLIENT, "keepalives change nothing")
+def test_keepalives_are_no_values(seen: Observed) -> None:
+    assert seen["idle"]["values"] == ["before ", "after"]
+
+
+@proves(CLIENT, "a question that it cannot show")
+def test_a_question_does_not_hang_the_subscription(seen: Observed) -> None:
+    assert seen["question"]["error"]["reason"] == "CANCELLED"
