@@ -1,7 +1,7 @@
 """The changes of a server's runs, however long it is away; without a screen, as lines."""
 
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -33,12 +33,16 @@ class Filters:
 
 @asynccontextmanager
 async def patient(
-    address: Address, lost: Notice | None = None, restored: Callable[[], object] = lambda: None
-) -> AsyncGenerator[AsyncClient, None]:
-    """Open a client that never gives up, once the server has answered.
+    address: Address,
+    filters: Filters,
+    lost: Notice | None = None,
+    restored: Callable[[], object] = lambda: None,
+) -> AsyncGenerator[tuple[AsyncClient, Sequence[Mapping[str, Json]]], None]:
+    """Open a client that never gives up, once the server has answered with the list.
 
     Args:
         address: Where to call.
+        filters: Which runs are listed.
         lost: Called if the server is away, before each wait; by default there is a line.
         restored: Called when it works again.
 
@@ -46,11 +50,12 @@ async def patient(
         YieldwireError: If the server cannot be reached now, or refuses the list.
     """
     async with connect(address) as client:
-        await client.list(limit=1)  # a wrong address is told at once, and by the exit code
+        # A wrong address is told at once, and by the exit code.
+        page = await client.list(**asdict(filters), limit=WATCHED, details=True)
     notice = lost or address.patience.notice
     patience = replace(PATIENCE, tries=_FOREVER, backoff_max=5.0, notice=notice, restored=restored)
     async with connect(replace(address, patience=patience)) as client:
-        yield client
+        yield client, page["runs"]
 
 
 async def print_changes(address: Address, filters: Filters) -> None:
@@ -60,7 +65,7 @@ async def print_changes(address: Address, filters: Filters) -> None:
         YieldwireError: If the server cannot be reached at first, or refuses the list.
     """
     told = dict[str, tuple[object, ...]]()
-    async with patient(address) as client:
+    async with patient(address, filters) as (client, _):
         watch = client.watch(**asdict(filters), limit=WATCHED, details=True)
         async with aclosing(watch) as entries:
             async for entry in entries:

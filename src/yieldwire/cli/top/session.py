@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import Any, Final
@@ -30,7 +30,7 @@ from yieldwire.cli.top.keys import TerminalKeys
 from yieldwire.cli.top.lines import LogLines
 from yieldwire.cli.top.view import View
 from yieldwire.client import AsyncClient
-from yieldwire.errors import ForeignCursor, NotFound, YieldwireError
+from yieldwire.errors import ForeignCursor, Json, NotFound, YieldwireError
 from yieldwire.log.cursor import Cursor
 
 DRAW_EVERY: Final = 0.5
@@ -53,7 +53,8 @@ async def watch_screen(address: Address, filters: Filters, interrupt: Interrupt)
     """
     with TerminalKeys() as keys:
         top = Top(address.target, filters, keys)
-        async with patient(address, top.lost, top.restored) as client:
+        async with patient(address, filters, top.lost, top.restored) as (client, listed):
+            top.take(listed)
             interrupt.first, interrupt.restore = top.quit, top.leave
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGTERM, top.quit)
@@ -81,6 +82,12 @@ class Top:
         self._shown: tuple[str, int] = ("", 0)
         """The run whose log is shown, and its seq at that time."""
         self._hand = Hand(self._board, self._view)
+
+    def take(self, entries: Iterable[Mapping[str, Json]]) -> None:
+        """Take the newest entries of runs."""
+        for entry in entries:
+            self._board.take(entry, time.monotonic())
+        self._changed.set()
 
     def quit(self) -> None:
         """End the view."""
@@ -143,8 +150,7 @@ class Top:
         watch = client.watch(**asdict(self._filters), limit=WATCHED, details=True)
         async with aclosing(watch) as entries:
             async for entry in entries:
-                self._board.take(entry, time.monotonic())
-                self._changed.set()
+                self.take([entry])
 
     async def _reconcile(self, client: AsyncClient) -> None:
         """Drop runs that were deleted: nobody tells of them."""
