@@ -124,7 +124,7 @@ async def test_a_batch_whose_input_is_a_list_is_refused(site: TRPC) -> None:
         ("say", {}, [("authorization", "Bearer unknown")], ("UNAUTHORIZED", -32001), 401),
     ],
 )
-async def test_an_error_before_the_first_event_is_told_and_ends_the_subscription(  # noqa: PLR0917 - a case
+async def test_an_error_before_the_first_event_is_told_and_ends_the_subscription(
     site: TRPC, path: str, value: object, headers: Fields, codes: tuple[str, int], status: int
 ) -> None:
     streamed = await subscribed(site, path, value, (*headers, SSE))
