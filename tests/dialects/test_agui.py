@@ -1,6 +1,7 @@
 """AG-UI by its requests, where the published client hides them."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,8 +41,8 @@ def asking(name: str, **body: Any) -> Call:  # noqa: ANN401 - JSON
 
 
 def events_of(body: bytes) -> list[Any]:
-    frames = [frame for frame in body.split(b"\n\n") if frame.startswith(b"data: ")]
-    return [from_json(frame.removeprefix(b"data: ")) for frame in frames]
+    lines = [line for line in body.split(b"\n") if line.startswith(b"data: ")]
+    return [from_json(line.removeprefix(b"data: ")) for line in lines]
 
 
 async def test_an_action_gets_what_it_takes_of_the_input(site: Actions) -> None:
@@ -151,3 +152,58 @@ async def test_an_open_question_interrupts_who_reads_the_run_again() -> None:
         heard = await send(site, get(place, ALICE))
 
     assert events_of(heard.body)[-1]["outcome"]["type"] == "interrupt"
+
+
+async def test_a_cut_answer_is_continued_after_any_event_also_behind_a_question() -> None:
+    async with opened(agui_world(resumable=True)) as site:
+        first = await send(site, asking("number"))
+        (interrupt,) = events_of(first.body)[-1]["outcome"]["interrupts"]
+        entry = {"interruptId": interrupt["id"], "status": "resolved", "payload": 7}
+        second = await send(site, asking("number", resume=[entry]))
+
+        for body, whole in (({}, first.body), ({"resume": [entry]}, second.body)):
+            frames = whole.split(b"\n\n")[:-1]
+            for index, frame in enumerate(frames, 1):
+                place = frame.split(b"\n")[0].removeprefix(b"id: ").decode()
+                call = asking("number", **body)
+                call = replace(call, headers=[*call.headers, ("last-event-id", place)])
+                rest = await send(site, call)
+                if body:
+                    assert rest.body.split(b"\n\n")[:-1] == frames[index:]
+                else:  # the question has its answer by now
+                    assert rest.status == 200
+
+
+async def test_a_run_is_joined_by_the_id_that_the_client_gave_it() -> None:
+    async with opened(agui_world(resumable=True)) as site:
+        said = await send(site, asking("say", forwardedProps={"text": "ahoy"}))
+        joined = await send(site, get("/agui/say?offset=-1&runId=r", ALICE))
+        place = ("last-event-id", joined.body.split(b"\n")[0].removeprefix(b"id: ").decode())
+        rest = await send(site, get("/agui/say?offset=-1&runId=r", [*ALICE, place]))
+        stolen = await send(site, get("/agui/say?offset=-1&runId=r", BOB))
+
+    assert joined.body == said.body
+    assert len(events_of(rest.body)) == len(events_of(said.body)) - 1
+    assert stolen.status == 204
+
+
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [("x", 400), ("x:y", 400), (":1", 400), ("r:1", 404), ("r:" + "9" * 99, 400)],
+)
+async def test_an_id_that_is_not_of_an_event_is_refused(place: str, status: int) -> None:
+    async with opened(agui_world(resumable=True)) as site:
+        call = asking("say")
+        heard = await send(site, replace(call, headers=[*call.headers, ("last-event-id", place)]))
+
+    assert heard.status == status
+
+
+async def test_an_id_of_another_actions_run_is_refused() -> None:
+    async with opened(agui_world(resumable=True)) as site:
+        said = await send(site, asking("say"))
+        place = said.body.split(b"\n")[0].removeprefix(b"id: ").decode()
+        call = asking("add")
+        heard = await send(site, replace(call, headers=[*call.headers, ("last-event-id", place)]))
+
+    assert heard.status == 410

@@ -1,6 +1,8 @@
 """What every dialect guarantees, of each of them and of one that nobody speaks."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -513,7 +515,7 @@ class AGUIHarness(Harness):
 
     def read(self, answer: ForeignAnswer) -> Heard:
         text = ""
-        for frame in _parts_of(answer.body):
+        for frame in _parts_of(re.sub(rb"(?m)^id: .*\n", b"", answer.body)):
             if frame["type"] == "TEXT_MESSAGE_CONTENT":
                 text += frame["delta"]
             elif frame["type"] == "RUN_ERROR":
@@ -531,7 +533,11 @@ class ResumableAGUIHarness(AGUIHarness):
         return AGUI(actions, resumable=True)
 
     def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
-        return ForeignRequest(method="GET", path=f"/{self._action}/t/stream")
+        request = self.start(self._action, {})
+        places = [frame for frame in received.split(b"\n\n")[:-1] if frame.startswith(b"id: ")]
+        place = places[-1].split(b"\n")[0].removeprefix(b"id: ").decode() if places else ""
+        headers = {**JSON, "last-event-id": place or f"{run_id}:0"}
+        return replace(request, headers=headers)
 
 
 class TestAGUI(DialectContract):

@@ -267,5 +267,6 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/agui", AGUI(actions)),
         Mount("/kept/agui", AGUI(actions, resumable=True)),
         Mount("/cutcalls/mcp", CuttingCalls(MCP(actions))),
+        Mount("/cutcalls/agui", CuttingCalls(AGUI(actions, resumable=True))),
     ]
     return Starlette(routes=[Mount("/cut", Cutting(Starlette(routes=routes))), *routes])

@@ -38,6 +38,7 @@ class AGUIEncoder(DialectEncoder):
         run: The client's own run; by default the id of ours.
         answered: Says of a question's id and its event's seq whether the run has its answer.
         after: The questions after which the client continues; what is before is not sent.
+        is_resumable: Whether each event has an id, after which a client can resume.
     """
 
     media_type: ClassVar[str] = "text/event-stream"
@@ -49,7 +50,9 @@ class AGUIEncoder(DialectEncoder):
         *,
         answered: Callable[[str, int], bool] | None = None,
         after: Collection[str] = (),
+        is_resumable: bool = False,
     ) -> None:
+        self._is_resumable, self._count = is_resumable, 0
         self._thread, self._run, self._run_id = thread, run, ""
         self._answered, self._muted = answered, set(after)
         self._part = ""
@@ -66,7 +69,7 @@ class AGUIEncoder(DialectEncoder):
         """Return the start of the client's run."""
         self._run_id = run_id
         self._thread, self._run = self._thread or run_id, self._run or run_id
-        return [self._of_run("RUN_STARTED", protocolVersion=VERSION)]
+        return self._numbered([self._of_run("RUN_STARTED", protocolVersion=VERSION)])
 
     def chunk(self, event: Event) -> Iterable[bytes]:
         """Return the events of a chunk; one that AG-UI has no event for is custom."""
@@ -77,7 +80,17 @@ class AGUIEncoder(DialectEncoder):
             frames = list(self._own(event, kind) if make is None else make(self, value))
         except KeyError:  # an action's own chunk can have the same type
             frames = list(self._own(event, kind))
-        return [] if self._muted else frames
+        return [] if self._muted else self._numbered(frames)
+
+    def _numbered(self, frames: Iterable[bytes]) -> list[bytes]:
+        """Return frames with their ids."""
+        if not self._is_resumable:
+            return list(frames)
+        numbered: list[bytes] = []
+        for frame in frames:
+            self._count += 1
+            numbered.append(f"id: {self._run_id}:{self._count}\n".encode() + frame)
+        return numbered
 
     def _own(self, event: Event, kind: Json) -> _Told:
         if (text := text_of(event.data)) is not None:
@@ -94,15 +107,16 @@ class AGUIEncoder(DialectEncoder):
             outcome={"type": "success"},
             usage=told,
         )
-        return [*self.ended(), end]
+        return self._numbered([*self.ended(), end])
 
     def error(self, error: ErrorObject) -> Iterable[bytes]:
         """Return the error: the client drops the rest."""
-        return [agui_event("RUN_ERROR", message=error.message, code=error.code)]
+        return self._numbered([agui_event("RUN_ERROR", message=error.message, code=error.code)])
 
     def cancelled(self, error: ErrorObject) -> Iterable[bytes]:
         """Return that the run was stopped."""
-        return [*self.ended(), self._of_run("RUN_FINISHED", outcome={"type": "cancelled"})]
+        end = self._of_run("RUN_FINISHED", outcome={"type": "cancelled"})
+        return self._numbered([*self.ended(), end])
 
     def question(self, event: Event) -> Iterable[bytes]:
         """Return the end of the client's run, which the question interrupts."""
@@ -113,10 +127,10 @@ class AGUIEncoder(DialectEncoder):
             self._muted.discard(id_)
             return ()
         if self._muted or (self._answered is not None and self._answered(id_, event.seq)):
-            return () if self._muted else frames
+            return [] if self._muted else self._numbered(frames)
         self.is_paused = True
         outcome = {"type": "interrupt", "interrupts": [_interrupt(question)]}
-        return [*frames, self._of_run("RUN_FINISHED", outcome=outcome)]
+        return self._numbered([*frames, self._of_run("RUN_FINISHED", outcome=outcome)])
 
     def _asked(self, question: Mapping[str, Json]) -> _Told:
         """Yield the tool call that is asked about, if the client does not know it."""
