@@ -32,4 +32,4 @@ def test_routes_and_actions_refuse_an_unknown_caller_in_the_same_way(load: Load,
 
     answer = TestClient(app, headers={"authorization": "Bearer other"}).get(path)
 
-    assert (answer.status_code, answer.json()) == (401, {"detail": "Sign in again."})
+    assert (answer.status_code, answer.json()["detail"]) == (401, "Sign in again.")

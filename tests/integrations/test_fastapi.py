@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import Body, Cookie, Depends, FastAPI, Header, HTTPException, Query, Request, Security
 from fastapi.openapi.models import OpenAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, Field
@@ -17,8 +17,9 @@ from starlette.applications import Starlette
 from starlette.testclient import WebSocketDenialResponse
 
 from yieldwire import ActionError, Actions, Context, Text, Unauthorized
-from yieldwire.errors import InvalidAction, UsageError
+from yieldwire.errors import Forbidden, InvalidAction, UsageError
 from yieldwire.integrations.fastapi import mount
+from yieldwire.testing import connect
 
 ADA = {"authorization": "Bearer ada"}
 oauth2 = OAuth2PasswordBearer(tokenUrl="token", scopes={"write": "Change things."})
@@ -164,7 +165,9 @@ def test_a_refusal_is_the_hosts_own_answer(shop: Shop) -> None:
         answer = client.post("/api/_actions/greet", json={"word": "Hi"}, headers=expired)
         of_route = client.get("/me", headers=expired)
 
-    assert answer.json() == of_route.json() == {"detail": "Sign in again."}
+    error = answer.json().pop("error")
+    assert {**of_route.json(), "error": error} == answer.json()
+    assert (error["code"], error["message"]) == ("UNAUTHORIZED", "Sign in again.")
     assert answer.status_code == of_route.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -196,7 +199,9 @@ def test_the_hosts_exception_handlers_answer_what_a_dependency_raises(shop: Shop
         known = client.post("/api/_actions/lookup", json={})
         unknown = client.post("/api/_actions/broken", json={})
 
-    assert known.json() == {"missing": "no such shop", "path": "/api/_actions/lookup"}
+    told = {"missing": "no such shop", "path": "/api/_actions/lookup"}
+    assert known.json().items() >= told.items()
+    assert known.json()["error"]["code"] == "NOT_FOUND"
     assert (known.status_code, unknown.status_code) == (404, 500)
     assert unknown.json() == {"failed": "OSError"}
 
@@ -402,7 +407,7 @@ def test_a_dependency_identifies_the_sender_of_every_request(shop: Shop) -> None
 
     assert "(free, ada)" in answer.text
     assert (own.status_code, of_another.status_code) == (200, 403)
-    assert (without.status_code, without.json()) == (401, {"detail": "Not authenticated"})
+    assert (without.status_code, without.json()["detail"]) == (401, "Not authenticated")
 
 
 def test_dependencies_of_the_mount_refuse_every_request(shop: Shop) -> None:
@@ -423,7 +428,7 @@ def test_dependencies_of_the_mount_refuse_every_request(shop: Shop) -> None:
         ]
 
     assert "(free, bob)" in answer.text
-    assert [each.json() for each in refused] == [{"detail": "Wrong key."}] * 2
+    assert [each.json()["detail"] for each in refused] == ["Wrong key."] * 2
 
 
 def test_an_owner_is_named_in_one_place(shop: Shop) -> None:
@@ -452,7 +457,7 @@ def test_a_socket_is_refused_and_its_starts_resolved_by_the_same_dependencies(sh
             while '"end":true' not in answer:
                 answer += socket.receive_text()
 
-    assert (denied.value.status_code, denied.value.json()) == (403, {"detail": "No key."})
+    assert (denied.value.status_code, denied.value.json()["detail"]) == (403, "No key.")
     assert "Hi, ada! (free, ada)" in answer
 
 
@@ -625,3 +630,47 @@ def test_unauthorized_of_this_package_is_answered_with_its_code(shop: Shop) -> N
     answer = shop.client().post("/api/_actions/greet", json={"word": "Hi"})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+
+
+async def test_the_client_raises_what_the_host_refuses_and_does_not_repeat_it(shop: Shop) -> None:
+    asked: list[str] = []
+
+    async def refuse() -> str:
+        asked.append("once")
+        raise HTTPException(403, "Not in this plan.")
+
+    greeting(shop)
+    mount(shop.app, shop.actions, identify=refuse)
+
+    async with connect(shop.app, "/api/_actions") as client:
+        with pytest.raises(Forbidden, match="Not in this plan"):
+            await client.call("greet", {"word": "Hi"})
+
+    assert asked == ["once"]
+
+
+def test_what_is_not_an_object_of_json_is_passed_on_as_it_is(shop: Shop) -> None:
+    async def refuse() -> None:
+        raise HTTPException(303, "Sign in.", {"location": "/sign-in"})
+
+    async def told() -> None:
+        raise LookupError
+
+    @shop.app.exception_handler(LookupError)
+    async def page(request: Request, exc: LookupError) -> Response:
+        return Response("<h1>Gone</h1>", 410, media_type="text/html")
+
+    @shop.actions.action
+    async def moved(_: Annotated[None, Depends(refuse)]) -> None: ...
+
+    @shop.actions.action
+    async def gone(_: Annotated[None, Depends(told)]) -> None: ...
+
+    mount(shop.app, shop.actions)
+
+    with shop.client() as client:
+        one = client.post("/api/_actions/moved", json={}, follow_redirects=False)
+        other = client.post("/api/_actions/gone", json={})
+
+    assert (one.headers["location"], one.json()) == ("/sign-in", {"detail": "Sign in."})
+    assert (other.status_code, other.text) == (410, "<h1>Gone</h1>")

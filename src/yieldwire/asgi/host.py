@@ -2,17 +2,36 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
+from pydantic_core import from_json, to_json
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Message
 
 from yieldwire.actions.action import Action
 from yieldwire.asgi.exchange import Exchange
-from yieldwire.errors import Unauthorized, UsageError, YieldwireError
+from yieldwire.errors import (
+    CallError,
+    Conflict,
+    ErrorObject,
+    Forbidden,
+    Json,
+    NotFound,
+    ParseError,
+    Unauthorized,
+    UsageError,
+    ValidationFailed,
+    YieldwireError,
+)
 from yieldwire.runs.access import Identity
 from yieldwire.setting import function_of
 
+_KINDS: Final[Mapping[int, type[CallError]]] = {
+    kind.status: kind
+    for kind in (ParseError, Unauthorized, Forbidden, NotFound, Conflict, ValidationFailed)
+}
+"""The errors with which answers of a host agree, by status."""
 HOST: Final = "yieldwire.host"
 """Where the scope of a request has its host."""
 
@@ -32,12 +51,52 @@ class HostAnswer(YieldwireError):
 
     def __init__(self, messages: Sequence[Message]) -> None:
         super().__init__()
-        self.messages: Final = messages
+        (head, *bodies) = messages
+        self.answer_status: Final[int] = head["status"]
+        self._headers: Final[list[tuple[bytes, bytes]]] = [*head["headers"]]
+        self._body = b"".join(message.get("body", b"") for message in bodies)
 
     @property
     def is_unauthorized(self) -> bool:
         """Whether it asks the sender to sign in."""
-        return any(message.get("status") == Unauthorized.status for message in self.messages)
+        return self.answer_status == Unauthorized.status
+
+    @property
+    def error(self) -> ErrorObject:
+        """The error object that says the same."""
+        told = self._told()
+        detail = None if told is None else told.get("detail")
+        message = detail if isinstance(detail, str) else HTTPStatus(self.answer_status).phrase
+        kind = _KINDS.get(self.answer_status, CallError)
+        code = "HTTP_ERROR" if kind is CallError else kind.code
+        return ErrorObject(code=code, message=message, status=self.answer_status)
+
+    def messages(self) -> Sequence[Message]:
+        """Return the answer, as ASGI messages.
+
+        Clients take an unsuccessful answer without an error object for a proxy's, and repeat the
+        request. So an object of JSON gets it as another member.
+        """
+        headers, body, told = self._headers, self._body, self._told()
+        if told is not None and self.answer_status >= HTTPStatus.BAD_REQUEST:
+            body = to_json({**told, "error": told.get("error", self.error.to_dict())})
+            headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
+            headers.append((b"content-length", b"%d" % len(body)))
+        return [
+            {"type": "http.response.start", "status": self.answer_status, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        ]
+
+    def _told(self) -> dict[str, Json] | None:
+        """Return the body if it is an object of JSON."""
+        kinds = [value for name, value in self._headers if name.lower() == b"content-type"]
+        if not any(kind.partition(b";")[0].endswith(b"json") for kind in kinds):
+            return None
+        try:
+            told: Json = from_json(self._body)
+        except ValueError:
+            return None
+        return told if isinstance(told, dict) else None
 
 
 class HostFailure(Exception):
@@ -100,6 +159,14 @@ def host_of(exchange: Exchange) -> HostFramework:
     """Return the host through which a request came."""
     host: HostFramework = exchange.scope.get(HOST, _NO_HOST)
     return host
+
+
+async def answer_as_host(exchange: Exchange, answer: HostAnswer) -> None:
+    """Answer a request as its host does; a dialect's client in the form that it reads."""
+    if exchange.refuse is None:
+        await exchange.forward(answer.messages())
+    else:
+        await exchange.answer_error_object(answer.error)
 
 
 def resolving(

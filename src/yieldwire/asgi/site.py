@@ -15,7 +15,7 @@ from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
 from yieldwire.asgi.disconnect import Disconnected, DisconnectWatch
 from yieldwire.asgi.exchange import LINKED, BrokenOff, Exchange
-from yieldwire.asgi.host import HostAnswer, HostFailure, Identify, host_of
+from yieldwire.asgi.host import HostAnswer, HostFailure, Identify, answer_as_host, host_of
 from yieldwire.asgi.negotiation import Formats
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.presence import Polls
@@ -131,7 +131,7 @@ class Site:
         except BrokenOff:
             raise
         except HostAnswer as exc:
-            await exchange.forward(exc.messages)
+            await answer_as_host(exchange, exc)
         except HostFailure as exc:
             raise exc.__cause__ or exc from None
         except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it

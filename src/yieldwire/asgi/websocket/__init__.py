@@ -51,7 +51,7 @@ class Sockets:
             slot = self._site.slot(caller or stranger(self._site, exchange))
         except Exception as exc:  # noqa: BLE001 - answered, as a request's is
             if handshake.can_answer and isinstance(exc, HostAnswer):
-                await exchange.forward(exc.messages)
+                await exchange.forward(exc.messages())
             elif handshake.can_answer:
                 error = await exchange.answer_error(exc, debug=self._site.app.debug)
                 self._site.app.watch.request_refused("GET", exchange.path, error)
