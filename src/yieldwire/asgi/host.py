@@ -171,6 +171,8 @@ async def answer_as_host(exchange: Exchange, answer: HostAnswer) -> None:
 
 def resolving(
     exchange: Exchange, action: Action[..., Any, Any]
-) -> Callable[[], Awaitable[Mapping[str, object]]]:
-    """Return what resolves the dependencies of an action from its request."""
+) -> Callable[[], Awaitable[Mapping[str, object]]] | None:
+    """Return what resolves the dependencies of an action from its request, if it has some."""
+    if not action.signature.dependencies:
+        return None
     return partial(host_of(exchange).resolve, exchange.request, action)

@@ -265,30 +265,28 @@ class Site:
             raise RateLimited(
                 f"At most {self.request_limits.streams} streams at a time; close one, or poll."
             )
-        return OpenStream(streams, caller)
+        return OpenStream(streams, caller, quota)
 
 
 class OpenStream:
     """One open stream, counted in ``streams`` for its caller while it is entered, once."""
 
-    __slots__ = ("_depth", "_streams", "caller")
+    __slots__ = ("_depth", "_quota", "_streams", "caller")
 
-    def __init__(self, streams: dict[str, int], caller: Caller) -> None:
-        self._streams, self.caller = streams, caller
+    def __init__(self, streams: dict[str, int], caller: Caller, quota: str) -> None:
+        self._streams, self.caller, self._quota = streams, caller, quota
         self._depth = 0
 
     def __enter__(self) -> Self:
         self._depth += 1
         if self._depth == 1:
-            quota = self.caller.quota_key
-            self._streams[quota] = self._streams.get(quota, 0) + 1
+            self._streams[self._quota] = self._streams.get(self._quota, 0) + 1
         return self
 
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         if self._depth:
             return
-        quota = self.caller.quota_key
-        left = self._streams.pop(quota) - 1
+        left = self._streams.pop(self._quota) - 1
         if left:
-            self._streams[quota] = left
+            self._streams[self._quota] = left
