@@ -256,6 +256,19 @@ async def test_a_call_can_be_limited_as_a_whole(actions: AsyncTyped) -> None:
     assert await actions.days(count=0).result(timeout=30) == [Day(day=FIRST.day, number=0)]
 
 
+async def test_a_call_that_is_forgotten_is_warned_about(actions: AsyncTyped) -> None:
+    with pytest.warns(RuntimeWarning, match=r"^The call of days was never made: await it, "):
+        actions.days(count=1)
+
+
+def test_a_blocking_call_that_is_forgotten_is_warned_about(serve: Serve) -> None:
+    with (
+        Client(serve(Served.actions).url) as client,
+        pytest.warns(RuntimeWarning, match=r"or use its result\(\) or start\(\)\.$"),
+    ):
+        Typed(client).days(count=1)
+
+
 def test_a_blocking_call_does_the_same(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes(b"abc")

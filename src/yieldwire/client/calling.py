@@ -1,5 +1,7 @@
 """Calls of actions whose types are known: what is called, and what of its runs is read."""
 
+import sys
+import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
@@ -128,6 +130,18 @@ class AsyncCall(Generic[C, R, A, M]):
     ) -> None:
         self._declared, self._client, self._input = declared, client, input
         self._entered: RemoteRun[C, R, A, M] | None = None
+        self._is_made = False
+
+    def __del__(self) -> None:
+        """Warn if nothing was called, as Python does of a coroutine."""
+        if not self._is_made and not sys.is_finalizing():
+            warnings.warn(
+                f"The call of {self._declared.name} was never made: await it, iterate it, or use "
+                "its result() or start().",
+                RuntimeWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     async def start(
         self,
@@ -145,6 +159,7 @@ class AsyncCall(Generic[C, R, A, M]):
             ActionError: If the action refused the input.
             YieldwireError: If the call was refused, or the run failed before its first event.
         """
+        self._is_made = True
         name, client, given = self._declared.name, self._client, self._input
         with self._declared.types.own_errors():
             if self._declared.is_feed:
