@@ -38,6 +38,11 @@ export async function cases(url) {
     lateError: () => chat("/agui/fail_late"),
     resumed: () => chat("/cutcalls/agui/work_slowly", { total: 9 }),
     cut: () => chat("/cut/agui/say"),
+    async question() {
+      const { client } = clientAt("/agui/decide");
+      await client.sendMessage("Hello");
+      return client.getInterrupts().map(({ kind, message, canResolve }) => ({ kind, message, canResolve }));
+    },
     async stop() {
       const { client } = clientAt("/agui/hang", { key: "tanstack-ai" });
       const running = client.sendMessage("Wait.");

@@ -52,6 +52,11 @@ def test_a_cut_answer_is_an_error_without_ids(seen: Observed) -> None:
     assert seen["cut"]["error"] == "Stream response body read failed"
 
 
+@proves(CHAT, "ChatClient: a question is shown as an interrupt, which it cannot answer")
+def test_a_question_is_shown(seen: Observed) -> None:
+    assert seen["question"] == [{"kind": "unbound", "message": "Continue?", "canResolve": False}]
+
+
 @proves(CHAT, "ChatClient: stop")
 def test_stop_stops_the_action(seen: Observed) -> None:
     assert seen["stop"] == ["RUN_STARTED", "RUN_FINISHED"]
