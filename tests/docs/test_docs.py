@@ -24,6 +24,7 @@ from yieldwire.actions.action import Options
 from yieldwire.actions.declare import ActionOptions, FeedOptions
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
 from yieldwire.asgi.requestlimits import RequestLimits
+from yieldwire.client import Patience
 from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
 from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
@@ -73,6 +74,18 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
             block.write_in(modules)
             importlib.invalidate_caches()
             namespace |= vars(importlib.import_module(block.module))
+
+
+def test_the_waits_in_the_guide_to_the_client_have_their_defaults() -> None:
+    text = DOCS.joinpath("guides/call-from-python.md").read_text("utf-8")
+
+    told = dict(re.findall(r"^\| `Patience\((\w+)=\)` \| `(\d+)` \|", text, re.MULTILINE))
+
+    defaults = {one.name: one.default for one in fields(Patience)}
+    assert {name: float(default) for name, default in told.items()} == {
+        name: float(defaults[name])
+        for name in ("connect", "start", "request", "idle", "quiet", "tries")
+    }
 
 
 def test_the_module_in_the_guide_is_the_one_that_is_generated_for_its_action(
