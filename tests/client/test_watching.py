@@ -12,8 +12,19 @@ from yieldwire.errors import Json, Unauthorized, Unreachable
 Entry = dict[str, Json]
 
 
-def entry(run_id: str, seq: int = 1) -> Entry:
-    return {"id": run_id, "status": "running", "seq": seq}
+def entry(run_id: str, seq: int = 1, status: str = "running") -> Entry:
+    return {
+        "id": run_id,
+        "action": "count",
+        "parent": None,
+        "status": status,
+        "labels": [],
+        "attempt": 1,
+        "seq": seq,
+        "createdAt": "2025-06-15T12:00:00.000+00:00",
+        "startedAt": None,
+        "endedAt": None,
+    }
 
 
 def lines(*told: list[Entry], hangs: bool = False) -> Answer:
@@ -68,6 +79,34 @@ async def test_a_list_that_is_held_back_is_polled_until_that_fails() -> None:
     assert runs == [entry("r1"), entry("r2"), entry("r1", 5), entry("r2", 2)]
     asked = ["watch" in request.path for request in server.requests]
     assert asked == [True, False, False, False, True]
+
+
+async def test_a_run_that_left_the_list_between_two_connections_is_told_once_more() -> None:
+    answers = [
+        lines([entry("r3"), entry("r2"), entry("r1")]),
+        lines([entry("r3")], [entry("r3", 5)], hangs=True),
+        refusal(404, "NOT_FOUND"),
+        json({**entry("r1", 9, "completed"), "text": None, "result": 9}),
+    ]
+    async with serve(*answers) as (client, server):
+        runs = await first(client, 5)
+
+    told = [entry("r3"), entry("r2"), entry("r1"), entry("r1", 9, "completed"), entry("r3", 5)]
+    assert runs == told
+    assert [request.path for request in server.requests[2:]] == ["runs/r2", "runs/r1"]
+
+
+async def test_a_run_that_leaves_a_list_that_is_polled_is_told_once_more() -> None:
+    answers = [
+        SILENT,
+        json({"runs": [entry("r1")], "next": None}),
+        json({"runs": [], "next": None}),
+        json({**entry("r1", 9, "completed"), "text": None, "result": 9}),
+    ]
+    async with serve(*answers, quiet=0.05) as (client, _):
+        runs = await first(client, 2)
+
+    assert runs == [entry("r1"), entry("r1", 9, "completed")]
 
 
 async def test_a_list_can_have_another_length_and_details() -> None:

@@ -186,6 +186,8 @@ export interface RunQuery {
   readonly label?: string | undefined;
   /** The id of a run whose action has started them. */
   readonly parent?: string | undefined;
+  /** Whether those that have not ended have their `progress`, `questions`, `waiting` and `cancelRequested`. */
+  readonly details?: boolean | undefined;
   /** 1 to 200; default: 50. */
   readonly limit?: number | undefined;
   /** The `next` of the previous page. */
@@ -193,7 +195,7 @@ export interface RunQuery {
 }
 
 /** Which runs to watch. */
-export type WatchQuery = Omit<RunQuery, "limit" | "before">;
+export type WatchQuery = Omit<RunQuery, "before">;
 
 /** Runs, newest first; `next` is the following page's `before`, or null on the last page. */
 export type RunPage = readonly RunInfo[] & { readonly next: string | null };
@@ -202,7 +204,7 @@ export type RunPage = readonly RunInfo[] & { readonly next: string | null };
 export interface Runs extends RunSource {
   list(query?: RunQuery): Promise<RunPage>;
   /**
-   * The caller's runs that match, newest first and at most 50, and then each that is new or has changed, about once a second; one that no longer matches comes once more.
+   * The caller's newest runs that match, newest first, and then each that is new or has changed, about once a second; one that no longer matches comes once more.
    * It goes over a WebSocket, over a stream of HTTP, or by polls, whatever comes through, and connects again when a connection is lost.
    * It ends when the loop is left or the signal is aborted. Throws an ActionError if it is refused, or if the server cannot be reached: at first, or for `giveUpMs`.
    */

@@ -15,7 +15,7 @@ const AGAIN_MAX_MS = 60_000;
 /** How many runs are remembered, so that none is told again that is the same. */
 const MOST_KNOWN = 1_000;
 /** How many runs can be on the list: a page of the server, and those that came since. */
-const MOST_LISTED = 100;
+const MOST_LISTED = 400;
 
 /** What this needs of its client. */
 export interface Around {
@@ -54,7 +54,7 @@ export async function* watch(around: Around, query: WatchQuery = {}, { signal }:
         for await (const runs of streams ? source.stream() : source.poll()) {
           metMs = environment.now();
           if (streams) failures = 0;
-          yield* isFirst ? await list.renew(runs) : list.change(runs);
+          yield* isFirst ? list.renew(runs) : list.change(runs);
           isFirst = false;
         }
       } catch (reason) {
@@ -81,7 +81,7 @@ class Source {
 
   constructor(around: Around, query: WatchQuery, signal: AbortSignal) {
     this.#around = around;
-    this.#fields = Object.entries(query).filter((field): field is [string, string] => field[1] !== undefined);
+    this.#fields = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
     this.#signal = signal;
     this.#transport = around.transport === "auto" ? "websocket" : around.transport;
   }
@@ -155,26 +155,24 @@ class List {
   readonly #query: WatchQuery;
   readonly #get: (id: string) => Promise<RunInfo>;
   readonly #known: Map<string, string> = new Map();
-  #listed: Set<string> = new Set();
+  readonly #listed: Set<string> = new Set();
 
   constructor(query: WatchQuery, get: (id: string) => Promise<RunInfo>) {
     this.#query = query;
     this.#get = get;
   }
 
-  /** The news in a whole page: also of the runs that have left the list meanwhile. */
-  async renew(page: readonly RunInfo[]): Promise<RunInfo[]> {
-    const before = this.#listed;
-    this.#listed = new Set(page.map(({ id }) => id));
-    const news = this.#news(page);
-    for (const id of before) {
-      if (this.#listed.has(id)) continue;
+  /** The news in a whole page, and then of the runs that have left the list meanwhile. */
+  async *renew(page: readonly RunInfo[]): AsyncGenerator<RunInfo> {
+    yield* this.change(page);
+    const ids = new Set(page.map(({ id }) => id));
+    for (const id of [...this.#listed].filter((each) => !ids.has(each))) {
       const left = await this.#get(id).catch((reason: ActionError) => {
         if (reason.code !== "NOT_FOUND") throw reason;
       });
-      if (left) news.push(...this.#news([infoOf(left)]));
+      this.#listed.delete(id);
+      if (left) yield* this.change([infoOf(left)]);
     }
-    return news;
   }
 
   /** The news in some runs. */
@@ -188,9 +186,9 @@ class List {
   }
 
   #matches({ status, action, parent, labels }: RunInfo): boolean {
-    const { label, ...same } = this.#query;
-    const found: Readonly<Record<string, unknown>> = { status, action, parent };
-    return Object.entries(same).every(([name, wanted]) => wanted === undefined || found[name] === wanted) && (label === undefined || labels.includes(label));
+    const { label, ...wanted } = this.#query;
+    const fits = <T>(found: T, one: T | undefined): boolean => one === undefined || found === one;
+    return fits(status, wanted.status) && fits(action, wanted.action) && fits(parent, wanted.parent) && (label === undefined || labels.includes(label));
   }
 
   #news(runs: readonly RunInfo[]): RunInfo[] {

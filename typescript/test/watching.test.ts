@@ -146,6 +146,18 @@ test("a list that is refused over a socket is asked for by the page's own fetch"
   expect((await mine.runs.watch().next()).value).toMatchObject({ action: "count", status: "completed" });
 });
 
+test("a list and a watched list have the details of runs that have not ended, if they are asked for", async () => {
+  const mine = client();
+  const run = await mine.hang.start({});
+
+  const listed = await mine.runs.list({ details: true, limit: 1 });
+  const watched = (await mine.runs.watch({ details: true, limit: 1 }).next()).value;
+
+  for (const each of [listed[0], watched]) expect(each).toMatchObject({ id: run.id, cancelRequested: false, questions: [] });
+  expect((await mine.runs.list())[0]).not.toHaveProperty("cancelRequested");
+  await mine.runs.cancel(run.id as string);
+});
+
 test("a request without a token is not sent with that of another client of the page", async () => {
   const mine = client({ transport: "websocket" });
   await mine.count({ to: 1 }).result();

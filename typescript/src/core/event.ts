@@ -110,11 +110,10 @@ export interface Snapshot<Chunk = unknown, Result = unknown> {
   readonly cursor?: string;
 }
 
-/** One run in a list. */
-export type RunInfo = Pick<
-  Snapshot,
-  "id" | "action" | "parent" | "status" | "labels" | "attempt" | "seq" | "createdAt" | "startedAt" | "endedAt"
->;
+/** One run in a list. With `details`, one that has not ended has more. */
+export type RunInfo =
+  & Pick<Snapshot, "id" | "action" | "parent" | "status" | "labels" | "attempt" | "seq" | "createdAt" | "startedAt" | "endedAt">
+  & Partial<Pick<Snapshot, "progress" | "questions" | "waiting" | "cancelRequested">>;
 
 /** The text that a chunk adds to its run: a string, or what a `text` or an `append` chunk carries. */
 export function textOf(chunk: unknown): string {
