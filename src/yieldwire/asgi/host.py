@@ -116,7 +116,8 @@ class HostFramework(Protocol):
     ) -> Mapping[str, object]:
         """Return the values of an action's dependencies for the request that starts a run of it.
 
-        Nothing that a dependency holds open is open any more.
+        It is called only for an action that has some. Nothing that a dependency holds open is open
+        any more.
 
         Raises:
             HostAnswer: If a dependency refuses, with the host's answer.
@@ -134,18 +135,12 @@ class _NoHost:
     async def resolve(
         self, request: Request, action: Action[..., Any, Any], /
     ) -> Mapping[str, object]:
-        return without_dependencies(action)
+        raise unresolved(action)
 
 
-def without_dependencies(action: Action[..., Any, Any]) -> Mapping[str, object]:
-    """Return the dependencies of an action that has none.
-
-    Raises:
-        UsageError: If it has some, because its host does not resolve them.
-    """
-    if not action.signature.dependencies:
-        return {}
-    raise UsageError(
+def unresolved(action: Action[..., Any, Any]) -> UsageError:
+    """Return the error of an action with dependencies, if the host resolves none."""
+    return UsageError(
         f"{action.name} has dependencies of FastAPI, which resolves them only for what is "
         "mounted with yieldwire.integrations.fastapi.mount(app, actions); this request did "
         "not come through such a mount."

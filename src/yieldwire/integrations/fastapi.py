@@ -134,8 +134,6 @@ class FastAPIHost:
         self, request: Request, action: Action[..., Any, Any], /
     ) -> Mapping[str, object]:
         """Return the values of an action's dependencies for the request that starts a run."""
-        if not action.signature.dependencies:
-            return {}
         return await _resolved(self._start(action), request.scope)
 
     def _start(self, action: Action[..., Any, Any]) -> APIRoute:

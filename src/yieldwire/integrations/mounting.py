@@ -16,7 +16,7 @@ from yieldwire.asgi.host import (
     HostFramework,
     Identify,
     Known,
-    without_dependencies,
+    unresolved,
 )
 from yieldwire.errors import Forbidden, Unauthorized, UsageError, YieldwireError
 
@@ -91,8 +91,8 @@ class IdentifyingHost:
     async def resolve(
         self, request: Request, action: Action[..., Any, Any], /
     ) -> Mapping[str, object]:
-        """Return no dependencies."""
-        return without_dependencies(action)
+        """Raise, because this host resolves no dependencies."""
+        raise unresolved(action)
 
 
 def _status_of(exc: Exception) -> object:
