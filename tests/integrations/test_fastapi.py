@@ -1,9 +1,13 @@
 """Actions in FastAPI, as its developers write and test them."""
 
 import json
+import runpy
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -17,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.testclient import WebSocketDenialResponse
 
 from yieldwire import ActionError, Actions, Context, Text, Unauthorized
+from yieldwire.dialects import NuxtActions
 from yieldwire.errors import Forbidden, InvalidAction, UsageError
 from yieldwire.integrations.fastapi import mount
 from yieldwire.testing import connect
@@ -674,3 +679,73 @@ def test_what_is_not_an_object_of_json_is_passed_on_as_it_is(shop: Shop) -> None
 
     assert (one.headers["location"], one.json()) == ("/sign-in", {"detail": "Sign in."})
     assert (other.status_code, other.text) == (410, "<h1>Gone</h1>")
+
+
+PROGRAM = """
+import os
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Header
+from pydantic import BaseModel
+from yieldwire import Actions
+from yieldwire.integrations.fastapi import mount
+
+
+class User(BaseModel):
+    name: str
+
+
+async def user(x_user: Annotated[str, Header()]) -> User:
+    return User(name=x_user)
+
+
+actions = Actions(store="sqlite:///runs.db")
+
+
+@actions.action(queue="slow")
+async def greet(user: Annotated[User, Depends(user)]) -> tuple[str, int]:
+    return user.name, os.getpid()
+
+
+app = FastAPI()
+mount(app, actions)
+"""
+
+
+def test_a_worker_in_another_process_gets_the_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "yieldwire.cli", "worker", "main.py"]
+
+    with TestClient(runpy.run_path("main.py")["app"]) as client:
+        start = {"prefer": "respond-async", "x-user": "ada"}
+        run = client.post("/api/_actions/greet", json={}, headers=start).headers["location"]
+        with subprocess.Popen(command) as worker:
+            while (told := client.get(run, params={"wait": 20}).json())["status"] != "completed":
+                assert told["status"] != "failed", told
+            worker.terminate()
+
+    assert told["result"] == ["ada", worker.pid]
+
+
+def test_a_dialects_client_gets_the_same_values_and_refusals_in_its_own_form(shop: Shop) -> None:
+    @shop.actions.action
+    async def say_hello(user: CurrentUser) -> str:
+        return f"Hello, {user.name}!"
+
+    shop.actions.mount(NuxtActions())
+    mount(shop.app, shop.actions)
+
+    with shop.client() as client:
+        client.headers["accept"] = "application/json"
+        url, expired = "/api/_actions/say-hello", {"authorization": "Bearer expired"}
+        answer = client.post(url, json={})
+        refused = client.post(url, json={}, headers=expired)
+
+    assert answer.json() == {"success": True, "data": "Hello, ada!"}
+    assert (refused.json()["success"], refused.json()["error"]["message"]) == (
+        False,
+        "Sign in again.",
+    )
