@@ -167,5 +167,5 @@ def value_of(question: Mapping[str, Json], content: Json) -> Json:
         value = fields.get(VALUE)
         with suppress(ValueError):
             return from_json(value) if isinstance(value, str) else value
-        return value  # text that is not JSON, which the question's type may refuse
+        return value  # text that is not JSON, which the question's type can refuse
     return fields if form_of(schema) is schema else fields.get(VALUE)
