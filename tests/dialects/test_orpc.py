@@ -85,6 +85,8 @@ async def test_a_map_is_an_object(site: ORPC) -> None:
         {"json": {"ages": 1}, "meta": [[7, "ages"]]},
         {"json": {}, "meta": [[7, "ages"]]},
         {"json": {"ages": [1]}, "meta": [[7, "ages", "x", 3]]},
+        {"json": {"ages": [["ada", 36]]}, "meta": [[7, "ages"], [7, "ages"]]},
+        {"json": {"ages": {"ada": 36}}, "meta": [[7, "ages"]]},
     ],
 )
 async def test_what_is_no_call_is_refused(site: ORPC, body: object) -> None:

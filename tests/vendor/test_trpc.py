@@ -36,6 +36,13 @@ def test_each_call_of_a_batch_has_its_own_answer(seen: Observed) -> None:
     assert listed["value"]["users"] == ["1"]
 
 
+@proves(CLIENT, "httpBatchLink, with more calls than a batch can have")
+def test_each_call_of_a_refused_batch_fails(seen: Observed) -> None:
+    refused = seen["tooManyInABatch"]
+
+    assert [each["error"]["code"] for each in refused] == ["PAYLOAD_TOO_LARGE"] * 51
+
+
 @proves(CLIENT, "an error before the first value, with fieldErrors")
 def test_an_error_before_the_first_value_ends_the_subscription(seen: Observed) -> None:
     refused = seen["refused"]["error"]

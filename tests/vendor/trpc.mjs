@@ -46,6 +46,11 @@ export async function cases(url) {
         caught(batched.list.users.query()),
       ]);
     },
+    async tooManyInABatch() {
+      const batched = client("/trpc", httpBatchLink);
+      const calls = Array.from({ length: 51 }, () => caught(batched.add.query({ a: 1, b: 2 })));
+      return Promise.all(calls);
+    },
     refused: () => hear("/trpc", "count", { upto: "many" }),
     earlyError: () => hear("/trpc", "fail", { code: "OUT_OF_CREDIT" }),
     hidden: () => hear("/trpc", "fail", {}),

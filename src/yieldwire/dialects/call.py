@@ -21,6 +21,7 @@ from yieldwire.asgi.starting import stream_in
 from yieldwire.asgi.startrequest import facts_of
 from yieldwire.dialects.head import Head, Reply, add_headers, send_reply
 from yieldwire.dialects.translation import (
+    DELETED,
     UNANSWERABLE,
     Counting,
     DialectEncoder,
@@ -31,6 +32,7 @@ from yieldwire.errors import (
     CallError,
     ErrorObject,
     Json,
+    NotFound,
     ParseError,
     PayloadTooLarge,
     UsageError,
@@ -296,8 +298,11 @@ class ForeignCall:
 
         Raises:
             ForeignCursor: If ``after`` is beyond the log's end.
+            NotFound: If events behind ``after`` were deleted, so that there would be a gap.
         """
         check_within(after or 0, run.seq)
+        if after and after + 1 < run.first_seq:
+            raise NotFound(DELETED)
         opening = await self._site.app.ready()
 
         def ask() -> None:

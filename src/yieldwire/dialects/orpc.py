@@ -164,7 +164,10 @@ def _plain(sent: dict[str, Json]) -> Json:
             *above, last = ["", *each[1:]]
             for step in above:
                 holder = holder[step]
-            holder[last] = dict(holder[last])
+            pairs = holder[last]
+            if not isinstance(pairs, list):  # nor a `Map` again: each time would copy all of it
+                raise TypeError
+            holder[last] = dict(pairs)
             value = root[""]
         except (LookupError, TypeError, ValueError) as exc:
             raise ParseError("The meta of an oRPC call does not fit its JSON.") from exc

@@ -21,6 +21,8 @@ logger = logging.getLogger("yieldwire.dialects")
 
 UNANSWERABLE: Final = "unanswerable"
 """The reason for which a run is cancelled that asks a client who cannot answer."""
+DELETED: Final = "The events that follow were deleted."
+"""What a client is told whose place is before the first event that a log still has."""
 
 
 def _nothing() -> None:
@@ -235,7 +237,7 @@ class Translation:
 
     def reset(self, run_id: str, first_seq: int, /) -> bytes:
         """Return the frames that tell a client that events before ``first_seq`` are gone."""
-        error = NotFound("The events that follow were deleted.")
+        error = NotFound(DELETED)
         return b"".join(self._fail(error.error_object(run_id)))
 
     def farewell(self, retry_ms: int, /) -> bytes | None:

@@ -151,13 +151,14 @@ class TRPC(Dialect):
         return {"result": {"data": outcome.result}}
 
     def refusal(self, head: Head, error: ErrorObject) -> Reply:
-        """Return the error; of a subscription with the status 200, as its client needs it."""
+        """Return the error; of a subscription with the status 200, as its client needs it.
+
+        A batch has one for all of its calls: a line of commas must not become a large answer.
+        """
         if _subscribes(head):
             body = TRPCEncoder.greeting + _error_frame(error, head.path)
             return Reply(body=body, media_type=_SSE)
-        told: Json = {"error": _told(error, head.path)}
-        is_batch = ("batch", "1") in head.query
-        return _whole(error.status, [told] * (head.path.count(",") + 1) if is_batch else told)
+        return _whole(error.status, {"error": _told(error, head.path)})
 
 
 def _subscribes(head: Head) -> bool:
