@@ -45,7 +45,17 @@ READ_ONCE = [
 ]
 
 TESTS = Path(__file__).parent
-LONGEST_FIRST = ("browser", "durability", "eventpath", "cli", "docs", "conversation", "types")
+LONGEST_FIRST = (
+    "browser",
+    "durability",
+    "eventpath",
+    "cli",
+    "docs",
+    "examples",
+    "integrations",
+    "conversation",
+    "types",
+)
 
 Serve = Callable[..., ThreadServer]
 ServeProcess = Callable[..., ProcessServer]

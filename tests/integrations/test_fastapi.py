@@ -749,3 +749,32 @@ def test_a_dialects_client_gets_the_same_values_and_refusals_in_its_own_form(sho
         False,
         "Sign in again.",
     )
+
+
+class Filters(BaseModel):
+    """What a dependency reads of the query."""
+
+    limit: int = 10
+
+
+def test_a_feed_and_its_dependencies_share_the_query(shop: Shop) -> None:
+    def by_token(token: str) -> str:
+        return token
+
+    def limit(filters: Annotated[Filters, Query()]) -> int:
+        return filters.limit
+
+    @shop.actions.feed
+    async def news(
+        topic: str, limit: Annotated[int, Depends(limit)], ctx: Context
+    ) -> AsyncIterator[Text]:
+        yield Text(f"{topic}, {limit}, {ctx.owner}")
+
+    mount(shop.app, shop.actions, identify=by_token)
+
+    with shop.client() as client:
+        answer = client.get("/api/_actions/news?topic=tea&limit=3&token=ada")
+        unknown = client.get("/api/_actions/news?topic=tea&token=ada&other=1")
+
+    assert "tea, 3, ada" in answer.text
+    assert unknown.json()["error"]["fieldErrors"].keys() == {"other"}

@@ -1,6 +1,7 @@
 """What a host framework does for requests to the actions that are mounted in it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol, TypeAlias
@@ -126,11 +127,18 @@ class HostFramework(Protocol):
         """
         ...
 
+    def reads_of_query(self, action: Action[..., Any, Any], /) -> AbstractSet[str]:
+        """Return what the host reads of the query, so that the input of a feed does not have it."""
+        ...
+
 
 class _NoHost:
     """No host: the application is served alone, or was mounted without an integration."""
 
     identify = None
+
+    def reads_of_query(self, _: Action[..., Any, Any], /) -> AbstractSet[str]:
+        return frozenset()
 
     async def resolve(
         self, request: Request, action: Action[..., Any, Any], /

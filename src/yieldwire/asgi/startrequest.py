@@ -11,7 +11,7 @@ from yieldwire.actions.upload import Upload
 from yieldwire.asgi.bodies import read_input
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.forms import coerce
-from yieldwire.asgi.host import resolving
+from yieldwire.asgi.host import host_of, resolving
 from yieldwire.asgi.newfile import new_file
 from yieldwire.asgi.site import Site
 from yieldwire.errors import Json, ParseError
@@ -93,5 +93,7 @@ async def _find(site: Site, place: str, text: str) -> Upload:
 
 async def _read_query(exchange: Exchange, action: Action[..., Any, Any], depth: int) -> Json:
     query = exchange.request.query_params.multi_items()
-    pairs = [(name, value) for name, value in query if name != "lastEventId"]
+    fields = action.input_schema.get("properties", {})
+    others = {"lastEventId", *host_of(exchange).reads_of_query(action) - fields.keys()}
+    pairs = [(name, value) for name, value in query if name not in others]
     return coerce(pairs, action.input_schema, max_depth=depth)

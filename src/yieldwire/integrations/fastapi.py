@@ -7,7 +7,8 @@ handlers and the exit code of its dependencies work as everywhere. The one modul
 FastAPI.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from enum import Enum
 from inspect import Parameter, Signature, isawaitable
@@ -27,6 +28,7 @@ from yieldwire.integrations.starlette import mount_in
 
 try:
     from fastapi import Depends, FastAPI, params
+    from fastapi.dependencies.models import Dependant
     from fastapi.openapi.utils import get_openapi
     from fastapi.routing import APIRoute
 except ImportError as exc:
@@ -136,6 +138,11 @@ class FastAPIHost:
         """Return the values of an action's dependencies for the request that starts a run."""
         return await _resolved(self._start(action), request.scope)
 
+    def reads_of_query(self, action: Action[..., Any, Any], /) -> AbstractSet[str]:
+        """Return what dependencies read of the query."""
+        routes = (self._every, self._start(action))
+        return {name for route in routes for name in _query_names(route.dependant)}
+
     def _start(self, action: Action[..., Any, Any]) -> APIRoute:
         if action not in self._starts:
             parameters = _parameters(action)
@@ -183,6 +190,15 @@ class FastAPIHost:
 def _parameters(action: Action[..., Any, Any]) -> Sequence[Parameter]:
     own = (each.parameter for each in action.signature.dependencies.values())
     return [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        yield field.alias
+        for name, each in getattr(field.field_info.annotation, "model_fields", {}).items():
+            yield each.alias or name
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
 
 
 def _taking(parameters: Sequence[Parameter]) -> Callable[..., Any]:

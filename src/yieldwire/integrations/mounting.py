@@ -1,6 +1,7 @@
 """What the mounts of all host frameworks have in common."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from inspect import isawaitable
 from typing import Any, Final
 
@@ -87,6 +88,10 @@ class IdentifyingHost:
                     raise Forbidden from exc
                 case _:
                     raise HostFailure from exc
+
+    def reads_of_query(self, _: Action[..., Any, Any], /) -> AbstractSet[str]:
+        """Return no names."""
+        return frozenset()
 
     async def resolve(
         self, request: Request, action: Action[..., Any, Any], /
