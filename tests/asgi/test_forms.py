@@ -1,5 +1,6 @@
 import io
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, HttpUrl, TypeAdapter
 
+from yieldwire.actions.jsonschema import WireSchema
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi.forms import coerce
 
@@ -29,13 +31,14 @@ class Form(BaseModel):
     files: list[bytes] = []
     file: Upload | None = None
     day: date | None = None
+    price: Decimal | None = None
     home: HttpUrl | None = None
     size: Literal["", "xl"] = ""
 
     model_config = {"arbitrary_types_allowed": True}
 
 
-SCHEMA = Form.model_json_schema()
+SCHEMA = Form.model_json_schema(schema_generator=WireSchema)
 
 
 def read(*pairs: tuple[str, str | Upload]) -> Any:  # noqa: ANN401 - JSON
@@ -75,7 +78,7 @@ def test_a_field_is_text_unless_its_type_cannot_take_text(
     assert read(pair)[pair[0]] == value
 
 
-@pytest.mark.parametrize("name", ["number", "share", "place", "kind", "day", "home"])
+@pytest.mark.parametrize("name", ["number", "share", "place", "kind", "day", "home", "price"])
 def test_a_control_that_was_left_empty_counts_as_not_sent(name: str) -> None:
     assert name not in read((name, ""))
 

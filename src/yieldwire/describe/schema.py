@@ -18,7 +18,7 @@ COMBINED: Final = frozenset({"allOf", "anyOf", "oneOf"})
 """The keywords that hold schemas for the same value."""
 
 NEVER_EMPTY: Final = frozenset(
-    {"date", "date-time", "duration", "email", "ipv4", "ipv6", "time", "uri", "uuid"}
+    {"date", "date-time", "decimal", "duration", "email", "ipv4", "ipv6", "time", "uri", "uuid"}
 )
 """The formats of JSON Schema that an empty text never has."""
 
