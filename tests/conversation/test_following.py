@@ -25,6 +25,18 @@ async def test_events_come_while_the_run_goes_on_and_then_its_end(
 
 
 @over_each_way
+async def test_each_way_comes_in_as_it_says(ada: Way, place: StoryPlace, way_in: str) -> None:
+    place.story.asked.clear()
+    run = await ada.start("tell")
+    await run.read(BEGINNING)
+
+    comes_over_http = "/tell" in place.story.asked
+
+    assert comes_over_http == ("websocket" not in way_in and way_in != "in process")
+    await ada.cancel(run.id)
+
+
+@over_each_way
 async def test_a_slow_reader_gets_everything(ada: Way, place: StoryPlace) -> None:
     run = await ada.start("pour")
     first = await run.read(POURING[:1])

@@ -1,20 +1,22 @@
 """One run with a reader by every way, from every kind of store, also when its server is killed."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 from uuid import uuid4
 
 import pytest
 
-from tests.conversation.ways import Place, Reading, Shown, StoryPlace, Way
+from tests.conversation.ways import Place, Reading, Shown, StoryPlace, Way, typescript
 from tests.conversation.ways.node import NodeClients
 from tests.conversation.ways.table import WAYS, ways
 from tests.support.climbing import AFTER, BEFORE
 from tests.support.command import CommandServer
 from tests.support.postgres import dsn, new_schema
+from tests.support.server import ROOT
 from tests.support.story import BEGINNING, END, Log
 from tests.support.valkey import shared_url
 
@@ -24,6 +26,15 @@ LASTING: Final[Mapping[str, Callable[[Path], tuple[str, str]]]] = {
     "postgresql": lambda _: (dsn(), new_schema()),
 }
 """Where each kind of store is that outlives its server, and which part of it is ours."""
+
+
+def test_every_transport_of_every_client_is_a_way_in() -> None:
+    contract = (ROOT / "typescript/src/contract.ts").read_text("utf-8")
+    declared = re.search(r"export type TransportName = (.*);", contract)
+    assert declared is not None
+    in_node = {*re.findall(r'"(\w+)"', declared[1])} - {"xhr"}  # only browsers have it
+
+    assert in_node == {*get_args(typescript.Transport)}
 
 
 @asynccontextmanager

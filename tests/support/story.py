@@ -84,6 +84,8 @@ class Story:
         self.cleaned = threading.Event()
         self.left = threading.Event()
         self.started = 0
+        self.asked: list[str] = []
+        """The path of each request over HTTP."""
         self.poured = 0
         for action in (self.tell, self.tell_blocking, self.refuse, self.pour):
             self.actions.action(linger=LINGER)(action)
@@ -106,6 +108,8 @@ class Story:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and note when that is over: the server knows then who has left."""
+        if scope["type"] == "http":
+            self.asked.append(scope["path"])
         try:
             await self.actions(scope, receive, send)
         finally:

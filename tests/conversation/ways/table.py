@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from tests.conversation.ways import (
     Enter,
     asynchronous,
     blocking,
-    generated,
     inprocess,
     json,
     ndjson,
@@ -18,6 +17,7 @@ from tests.conversation.ways import (
     typescript,
     websocket,
 )
+from yieldwire.client.transport import TransportName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +39,15 @@ WAYS: Final[Mapping[str, Row]] = {
     "json": Row(enter=json.Whole.enter, resumes=False),
     "polling": Row(enter=polling.Polls.enter),
     "websocket": Row(enter=websocket.enter),
-    "asynchronous": Row(enter=asynchronous.over("http")),
-    "asynchronous websocket": Row(enter=asynchronous.over("websocket")),
-    "generated": Row(enter=generated.over("http")),
-    "blocking": Row(enter=blocking.over("http")),
-    "blocking websocket": Row(enter=blocking.over("websocket")),
-    "typescript": Row(enter=typescript.over("auto")),
-    "typescript sse": Row(enter=typescript.over("sse")),
-    "typescript polling": Row(enter=typescript.over("polling")),
-    "typescript websocket": Row(enter=typescript.over("websocket")),
+    **{
+        f"{name} {transport}": Row(enter=client.over(transport))
+        for name, client in {"asynchronous": asynchronous, "blocking": blocking}.items()
+        for transport in get_args(TransportName)
+    },
+    **{
+        f"typescript {transport}": Row(enter=typescript.over(transport))
+        for transport in get_args(typescript.Transport)
+    },
 }
 
 
