@@ -21,6 +21,7 @@ SNAPSHOT: dict[str, Json] = {
     "seq": 0,
     "events": [],
     "cursor": "r1.0",
+    "runs": [],  # as in a list, for any other verb
 }
 
 

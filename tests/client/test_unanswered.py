@@ -37,6 +37,12 @@ FOREIGN = [
 foreign_answers = pytest.mark.parametrize("foreign", FOREIGN)
 
 
+@pytest.mark.parametrize("told", [{"status": "ok"}, {"runs": None, "status": "ok"}, {"runs": {}}])
+async def test_what_is_not_a_list_is_not_taken_for_one(told: Json) -> None:
+    async with serve(json(told), json({"runs": [], "next": None})) as (client, _):
+        assert await client.list() == {"runs": [], "next": None}
+
+
 @foreign_answers
 async def test_a_start_that_something_else_answers_is_sent_again(foreign: Answer) -> None:
     async with serve(foreign, stream(OPENING, end(1, value={"result": 7}))) as (client, server):

@@ -14,6 +14,7 @@ from yieldwire.client.starting import Beginning, ClientStarts, cancellation
 from yieldwire.client.transport import TransportName, http_over
 from yieldwire.client.watching import watched
 from yieldwire.client.wire import (
+    LIST,
     NO_CONTENT,
     ApplicationURL,
     HeaderFields,
@@ -305,9 +306,7 @@ class AsyncClient:
             "before": before,
             "details": "1" if details else None,
         }
-        page: dict[str, Json] = await self._wire.json(
-            Request(path="runs", query=query, headers=JSON)
-        )
+        page: dict[str, Json] = await self._wire.json(Request(path=LIST, query=query, headers=JSON))
         return page
 
     async def watch(

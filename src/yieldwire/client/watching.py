@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from yieldwire.client.http import Answer
 from yieldwire.client.patience import Backoff, Lost
-from yieldwire.client.wire import Request, Wire, foreign, path_of
+from yieldwire.client.wire import LIST, Request, Wire, foreign, path_of
 from yieldwire.errors import Json, NotFound
 
 LINES: Final = "application/x-ndjson"
@@ -104,7 +104,7 @@ async def _entries(
     wire: Wire, query: Mapping[str, object], backoff: Backoff
 ) -> AsyncGenerator[tuple[Sequence[ListedRun], bool], None]:
     """Yield entries, and whether they are the whole list."""
-    request = Request(path="runs", query={**query, "watch": "1"}, headers={"Accept": LINES})
+    request = Request(path=LIST, query={**query, "watch": "1"}, headers={"Accept": LINES})
     is_whole = True
     try:
         async with aclosing(_streamed(wire, request, backoff)) as lines:
@@ -112,7 +112,7 @@ async def _entries(
                 yield entries, is_whole
                 is_whole = False
     except _HeldBack:
-        request = Request(path="runs", query=query, headers={"Accept": "application/json"})
+        request = Request(path=LIST, query=query, headers={"Accept": "application/json"})
     while True:
         told = await wire.in_time(lambda: wire.ask(request))
         backoff.received(events=True)

@@ -44,6 +44,8 @@ INTERNAL: Final = 500
 
 NO_CONTENT: Final = 204
 
+LIST: Final = "runs"
+"""The path of lists, which have the member of the same name."""
 MEMBERS: Final = frozenset({"status", "runs", "actions", "number", "place"})
 """A snapshot, a list, a manifest, an accepted message and a place for uploads have one of these;
 another server's answer does not."""
@@ -171,7 +173,10 @@ class Wire:
             told = from_json(body)
         except ValueError:
             told = None
-        if not isinstance(told, dict) or not told.keys() & MEMBERS:
+        is_list = request.path == LIST
+        if not isinstance(told, dict) or not told.keys() & ({"runs"} if is_list else MEMBERS):
+            raise Lost(foreign(answer))
+        if is_list and not isinstance(told["runs"], list):
             raise Lost(foreign(answer))
         return told
 
