@@ -25,6 +25,12 @@ class Unfinished:
         async with asyncio.timeout(seconds):
             return await self
 
+    def close(self) -> None:
+        """End it where it waits."""
+        close = getattr(self._steps, "close", None)  # as below, it can lack that
+        if close is not None:
+            close()
+
 
 def at_once(awaitable: Awaitable[T]) -> T | Unfinished:
     """Return the result of ``awaitable``, or the rest of it if it has to wait."""

@@ -9,9 +9,10 @@ import pytest
 import wrapt
 from starlette.types import Send
 from uvicorn.protocols.http import h11_impl, httptools_impl
+from uvicorn.protocols.websockets import websockets_sansio_impl, wsproto_impl
 
 from tests.support.calls import Message
-from yieldwire.asgi.servers import is_servers_own, receives_on_futures
+from yieldwire.asgi.servers import is_servers_own, is_servers_own_socket, receives_on_futures
 
 
 class Wrapper:
@@ -90,3 +91,23 @@ def test_what_is_around_a_method_of_uvicorn_is_not_taken_for_it(
 def test_what_is_not_a_servers_method_is_not_treated_as_one(other: object) -> None:
     assert not is_servers_own(other)
     assert not receives_on_futures(other)
+
+
+SOCKETS = [
+    websockets_sansio_impl.WebSocketsSansIOProtocol,
+    wsproto_impl.WSProtocol,
+]
+
+
+@pytest.mark.parametrize("protocol", SOCKETS)
+def test_the_send_of_uvicorns_sockets_is_known(protocol: Any) -> None:  # noqa: ANN401 - of uvicorn
+    send = protocol.__new__(protocol).send
+
+    assert is_servers_own_socket(send)
+    assert not is_servers_own(send)
+
+
+@pytest.mark.parametrize("protocol", SOCKETS)
+@pytest.mark.parametrize("wrap", WRAPPERS)
+def test_what_is_around_it_is_not_taken_for_it(wrap: Callable[[Any], Any], protocol: Any) -> None:  # noqa: ANN401 - as above
+    assert not is_servers_own_socket(wrap(protocol.__new__(protocol).send))

@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from types import MethodType
 from typing import Any, Final
 
-from tests.support.calls import Call, Message, uvicorns_own
+from tests.support.calls import Call, Message, uvicorns_own, uvicorns_own_socket
 from tests.support.sockets import scope_of
 from yieldwire import Actions, Timing
 from yieldwire.clock import Clock
@@ -101,7 +102,7 @@ async def socket(app: Actions) -> AsyncGenerator[Callable[[str, int], Awaitable[
     numbers = count(1)
     over: list[asyncio.Future[None]] = []
 
-    async def send(message: Message) -> None:
+    async def send(_: object, message: Message) -> None:
         if '"end":true' in message.get("text", "").partition("\n")[0]:
             over.pop().set_result(None)
 
@@ -112,7 +113,8 @@ async def socket(app: Actions) -> AsyncGenerator[Callable[[str, int], Awaitable[
         await over[-1]
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(_call(app, said.get, send))
+        own = MethodType(uvicorns_own_socket(send), app)
+        group.create_task(_call(app, said.get, own))
         yield listen
         said.put_nowait({"type": "websocket.disconnect", "code": 1001})
 

@@ -195,8 +195,18 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def uvicorns_own(method: Callable[..., Any], name: str = "send") -> FunctionType:
     """Return a method like ``method`` that is taken for the one of this name in uvicorn's class."""
+    return _as(method, "uvicorn.protocols.http.h11_impl", f"RequestResponseCycle.{name}")
+
+
+def uvicorns_own_socket(method: Callable[..., Any]) -> FunctionType:
+    """Return a method like ``method`` that is taken for the ``send`` of uvicorn's WebSockets."""
+    module = "uvicorn.protocols.websockets.websockets_sansio_impl"
+    return _as(method, module, "WebSocketsSansIOProtocol.send")
+
+
+def _as(method: Callable[..., Any], module: str, name: str) -> FunctionType:
     assert isinstance(method, FunctionType)
-    named = {**method.__globals__, "__name__": "uvicorn.protocols.http.h11_impl"}
+    named = {**method.__globals__, "__name__": module}
     own = FunctionType(method.__code__, named, closure=method.__closure__)
-    own.__qualname__ = f"RequestResponseCycle.{name}"
+    own.__qualname__ = name
     return own

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from starlette.types import ASGIApp
 
-from tests.support.calls import CLIENT, SERVER, Fields
+from tests.support.calls import CLIENT, SERVER, Fields, uvicorns_own_socket
 
 Message = MutableMapping[str, Any]
 SOON = 5.0
@@ -41,9 +41,11 @@ class HandSocket:
     room: asyncio.Event = field(default_factory=asyncio.Event)
     subprotocol: str | None = None
 
-    async def send(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
         await self.room.wait()
         self.from_server.put_nowait(message)
+
+    send = uvicorns_own_socket(_take)  # what most sockets are behind
 
     def say(self, head: object, body: bytes | None = None) -> None:
         text = to_json(head) + (b"" if body is None else b"\n" + body)
@@ -132,9 +134,6 @@ async def socket_to(app: ASGIApp, headers: Fields = (), **scope: Any) -> AsyncGe
     """Open a socket to an application; leaving disconnects."""
     hand = HandSocket()
     hand.room.set()
-
-    async def send(message: Message) -> None:
-        await hand.send(message)
 
     async with asyncio.TaskGroup() as group:
         hand.to_server.put_nowait({"type": "websocket.connect"})

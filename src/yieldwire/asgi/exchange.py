@@ -93,6 +93,7 @@ class Exchange:
         *,
         stall_timeout: float,
         pages: Pages = _PLAIN,
+        sends_from_any_task: bool | None = None,
     ) -> None:
         self.scope: Final = scope
         self.incoming: Final = Incoming.of_http(scope)
@@ -100,6 +101,7 @@ class Exchange:
         self.headers: Final = self.incoming.headers
         self.method: Final[str] = scope["method"]
         self.receive, self.send = receive, send
+        self._sends_from_any_task = sends_from_any_task
         self._stall_timeout, self._pages = stall_timeout, pages
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
@@ -121,7 +123,8 @@ class Exchange:
         Middleware around it can set a time limit or a context variable, or open a cancel scope:
         those belong to the task of the response, and would affect any other task that sends.
         """
-        return is_servers_own(self.send)
+        known = self._sends_from_any_task
+        return is_servers_own(self.send) if known is None else known
 
     @cached_property
     def request(self) -> Request:

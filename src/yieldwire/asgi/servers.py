@@ -4,6 +4,7 @@ Middleware around ``send`` or ``receive`` can set a time limit or a context vari
 cancel scope: those belong to the task of the response. A server's own keeps nothing of the task.
 """
 
+from collections.abc import Container
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Final
 
@@ -11,6 +12,11 @@ _UVICORN: Final = frozenset(
     {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
 )
 """Where uvicorn defines its ``send`` and ``receive``."""
+_UVICORNS_SOCKETS: Final = {
+    "uvicorn.protocols.websockets.websockets_sansio_impl": "WebSocketsSansIOProtocol.send",
+    "uvicorn.protocols.websockets.wsproto_impl": "WSProtocol.send",
+}
+"""Where it defines those of WebSockets that wait for nothing but the loop's futures."""
 _GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
 """The class of Granian's method; what it returns belongs to the loop, and to no task."""
 
@@ -23,7 +29,7 @@ def is_servers_own(send: object) -> bool:
     module in which the function was defined, which a wrapper cannot imitate.
     """
     if type(send) is MethodType:
-        return _is_uvicorns(send, "RequestResponseCycle.send")
+        return _is_uvicorns(send, _UVICORN, "RequestResponseCycle.send")
     if type(send) is BuiltinMethodType:
         owner = type(send.__self__)
         return send.__name__ == "send" and (owner.__module__, owner.__name__) == _GRANIAN
@@ -32,13 +38,21 @@ def is_servers_own(send: object) -> bool:
 
 def receives_on_futures(receive: object) -> bool:
     """Whether ``receive`` is uvicorn's method itself, which waits for the loop's futures alone."""
-    return type(receive) is MethodType and _is_uvicorns(receive, "RequestResponseCycle.receive")
+    name = "RequestResponseCycle.receive"
+    return type(receive) is MethodType and _is_uvicorns(receive, _UVICORN, name)
 
 
-def _is_uvicorns(method: MethodType, name: str) -> bool:
+def is_servers_own_socket(send: object) -> bool:
+    """Whether ``send`` is uvicorn's method of a WebSocket itself, with nothing around it."""
+    return type(send) is MethodType and any(
+        _is_uvicorns(send, {module}, name) for module, name in _UVICORNS_SOCKETS.items()
+    )
+
+
+def _is_uvicorns(method: MethodType, modules: Container[str], name: str) -> bool:
     function = method.__func__
     return (
         type(function) is FunctionType
-        and function.__globals__.get("__name__") in _UVICORN
+        and function.__globals__.get("__name__") in modules
         and function.__qualname__ == name
     )

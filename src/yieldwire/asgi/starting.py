@@ -269,6 +269,7 @@ async def _stream_on(
         with slot, streaming.followed or _NOTHING, site.attend(exchange, reader):
             await streaming.follow()
     finally:
+        streaming.close()
         await reader.close()
 
 

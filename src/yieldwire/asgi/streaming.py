@@ -130,6 +130,11 @@ class Streaming:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(self._ahead + farewell, more=False)
 
+    def close(self) -> None:
+        """End a send that still waits: it can hold up others, who share its connection."""
+        if self._rest is not None:
+            self._rest.close()
+
     def _news(self, followed: FollowedRun, page: Sequence[Block]) -> bytes:
         """Return the frame before ``page`` that tells where the run waits, if that has changed."""
         if page:

@@ -2,6 +2,7 @@
 
 import asyncio
 import tracemalloc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.calls import get, post, send
 from tests.support.sockets import HandSocket, socket_to
 from tests.support.virtual import run_virtually
 from tests.support.world import ALICE, BOB, NDJSON, begun, ended, opened, world
-from yieldwire import Actions, Context, Identity, Timing
+from yieldwire import Actions, Context, Identity, Text, Timing
 from yieldwire.asgi.requestlimits import Allowance, RequestLimits
 from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel
 from yieldwire.asgi.websocket.message import MAX_BODY_BYTES, Asked
@@ -205,6 +206,32 @@ def test_a_socket_that_reads_nothing_is_closed() -> None:
             return held
 
     assert run_virtually(program()) == 0
+
+
+def test_a_stalled_socket_stops_no_run_that_sends_to_it() -> None:
+    """The task of the run began to send; the time limit is the response's."""
+
+    async def program() -> tuple[int, str]:
+        actions = world(timing=Timing(stall_timeout=60, grace=0))
+
+        @actions.action(linger=None)
+        async def slowly() -> AsyncIterator[Text]:
+            for _ in range(200):
+                yield Text("x")
+                await asyncio.sleep(1)
+
+        async with opened(actions), socket_to(actions, ALICE) as hand:
+            hand.ask(1, "POST", "/slowly", {})
+            run_id = (await hand.told()).head["headers"]["run-id"]
+            await hand.told()
+            hand.room.clear()
+            await asyncio.sleep(150)
+            held = hand.from_server.qsize()
+            hand.room.set()
+            await asyncio.sleep(100)
+            return held, (await actions.app.store.get(run_id)).status.value
+
+    assert run_virtually(program()) == (0, "completed")
 
 
 def test_runs_that_nobody_reads_cost_a_page_each() -> None:

@@ -44,6 +44,7 @@ class Channel:
 
     def __init__(self, asked: Asked, write: Write, room: Allowance) -> None:
         self.id: Final = asked.id
+        self._line: Final = text_of({"id": asked.id}) + "\n"
         self._write = write
         self._credit = asked.credit
         self._has_credit = asyncio.Event()
@@ -67,6 +68,11 @@ class Channel:
             return
         body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
+        if self._is_stream and body and more and self._credit > 0 and not self._head:
+            self._credit -= len(body)
+            if not self.has_left:
+                await self._write(self._line + body.decode())
+            return
         if not self._is_stream:
             # Not in pieces: each of them would end anywhere, also within a character.
             self._whole.append(body)

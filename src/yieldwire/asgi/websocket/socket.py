@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Send
 
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.requestlimits import Allowance
+from yieldwire.asgi.servers import is_servers_own_socket
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.streaming import RETRY_MS
 from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel
@@ -47,6 +48,7 @@ class Socket:
     ) -> None:
         self._site, self._handshake, self._tasks = site, handshake, tasks
         self._receive, self._send = receive, send
+        self._sends_from_any_task: Final = is_servers_own_socket(send)
         self._channels: dict[int, Channel] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._room = Allowance(ROOM_BYTES)
@@ -176,6 +178,7 @@ class Socket:
             channel.send,
             stall_timeout=stall_timeout,
             pages=pages,
+            sends_from_any_task=self._sends_from_any_task,
         )
         try:
             try:
@@ -210,6 +213,9 @@ class Socket:
             try:
                 rest = at_once(self._send({"type": "websocket.send", "text": text}))
                 if isinstance(rest, Unfinished):
+                    # Events are also sent by the task of their run: the time limit belongs to the
+                    # one that awaits what is left, which continues here.
+                    await asyncio.sleep(0)
                     await rest.within(self._site.app.timing.stall_timeout)
             except TimeoutError:
                 self.end(CloseCode.STALLED)
