@@ -55,6 +55,8 @@ class Generated(Asynchronous):
 
     async def attach(self, action: str, run_id: str, cursor: str | None = None) -> Remote:
         """Return another reader."""
+        if not hasattr(self._actions, action):  # of another application than the story's
+            return await super().attach(action, run_id, cursor)
 
         async def attached() -> RemoteRun:
             run: RemoteRun = getattr(self._actions, action).attach(run_id, cursor)
