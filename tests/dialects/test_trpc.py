@@ -118,6 +118,21 @@ async def test_a_refused_batch_has_one_error_for_all_of_its_calls(site: TRPC, ca
     assert len(heard.body) < len(path) + 500
 
 
+@pytest.mark.parametrize(("path", "code"), [("add,fail", 200), ("add" + ",add" * 99, 413)])
+async def test_a_batch_of_lines_is_one_line_with_every_answer(
+    site: TRPC, path: str, code: int
+) -> None:
+    lines: Fields = (*ALICE, ("trpc-accept", "application/jsonl"))
+    values = {"0": {"a": 1, "b": 2}, "1": {"code": "OUT_OF_CREDIT"}}
+
+    heard = await send(site, post(f"/{path}?batch=1", values, lines))
+
+    assert (heard.status, heard.body.count(b"\n")) == (code, 1)
+    answers = {number: answer for number, ((answer,),) in heard.json().items()}
+    assert "error" in answers["1"]
+    assert len(answers) == (2 if code == 200 else MOST_CALLS)
+
+
 async def test_a_batch_whose_input_is_a_list_is_refused(site: TRPC) -> None:
     assert (await send(site, post("/add,add?batch=1", [], ALICE))).status == 400
 

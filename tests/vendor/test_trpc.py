@@ -27,9 +27,10 @@ def test_calls_are_answered_with_the_result(seen: Observed) -> None:
     assert seen["nested"] == {"users": ["x2"], "next": 3}
 
 
-@proves(CLIENT, "httpBatchLink, with an error among the answers")
-def test_each_call_of_a_batch_has_its_own_answer(seen: Observed) -> None:
-    added, failed, listed = seen["batch"]
+@proves(CLIENT, "httpBatchLink and httpBatchStreamLink, with an error among the answers")
+@pytest.mark.parametrize("link", ["batch", "batchOfLines"])
+def test_each_call_of_a_batch_has_its_own_answer(seen: Observed, link: str) -> None:
+    added, failed, listed = seen[link]
 
     assert added == {"value": 3}
     assert failed["error"]["reason"] == "OUT_OF_CREDIT"

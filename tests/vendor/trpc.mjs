@@ -1,6 +1,8 @@
 // `createTRPCClient` of @trpc/client: subscriptions over an EventSource, and calls in both links.
 
-import { createTRPCClient, httpBatchLink, httpLink, httpSubscriptionLink } from "@trpc/client";
+import {
+  createTRPCClient, httpBatchLink, httpBatchStreamLink, httpLink, httpSubscriptionLink,
+} from "@trpc/client";
 import { EventSource } from "eventsource";
 
 export async function cases(url) {
@@ -31,6 +33,15 @@ export async function cases(url) {
     });
   }
 
+  async function batch(link) {
+    const batched = client("/trpc", link);
+    return Promise.all([
+      caught(batched.add.query({ a: 1, b: 2 })),
+      caught(batched.fail.query({ code: "OUT_OF_CREDIT" })),
+      caught(batched.list.users.query()),
+    ]);
+  }
+
   const caught = (promise) => promise.then((value) => ({ value }), (error) => ({ error: told(error) }));
 
   return {
@@ -38,14 +49,8 @@ export async function cases(url) {
     query: () => trpc.add.query({ a: 1, b: 2 }),
     mutation: () => trpc.add.mutate({ a: 1, b: 2 }),
     nested: () => trpc.list.users.query({ page: 2, tag: "x" }),
-    async batch() {
-      const batched = client("/trpc", httpBatchLink);
-      return Promise.all([
-        caught(batched.add.query({ a: 1, b: 2 })),
-        caught(batched.fail.query({ code: "OUT_OF_CREDIT" })),
-        caught(batched.list.users.query()),
-      ]);
-    },
+    batch: () => batch(httpBatchLink),
+    batchOfLines: () => batch(httpBatchStreamLink),
     async tooManyInABatch() {
       const batched = client("/trpc", httpBatchLink);
       const calls = Array.from({ length: 51 }, () => caught(batched.add.query({ a: 1, b: 2 })));

@@ -91,12 +91,13 @@ class TRPCEncoder(DialectEncoder):
 
 
 class TRPC(Dialect):
-    """Answers `httpSubscriptionLink`, `httpLink` and `httpBatchLink` of ``@trpc/client`` 11.
+    """Answers the links over HTTP of ``@trpc/client`` 11: for subscriptions, calls and batches.
 
     An action answers at its name, and a nested procedure at the path of its parts: ``post_list`` is
     ``client.post.list``. Any action can be a subscription; as a query or a mutation it answers with
-    its result. A run waits for its subscription to come back for as long as its action says.
-    Batches that stream, WebSocket, files and transformers of data are not supported.
+    its result. A run waits for its subscription to come back for as long as its action says. A
+    batch is answered when all of its calls are. WebSocket, files and transformers of data are not
+    supported.
     """
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
@@ -136,6 +137,9 @@ class TRPC(Dialect):
             await self._outcome(call, path, values.get(str(number), {}))
             for number, path in enumerate(paths)
         ]
+        if _reads_lines(call.head):
+            await call.reply(_line(200, told))
+            return
         statuses = {_status(each) for each in told}
         await call.reply(_whole(statuses.pop() if len(statuses) == 1 else 207, told))
 
@@ -153,16 +157,31 @@ class TRPC(Dialect):
     def refusal(self, head: Head, error: ErrorObject) -> Reply:
         """Return the error; of a subscription with the status 200, as its client needs it.
 
-        A batch has one for all of its calls: a line of commas must not become a large answer.
+        A batch has one for all of its calls, or a bounded number: a line of commas must not become
+        a large answer.
         """
         if _subscribes(head):
             body = TRPCEncoder.greeting + _error_frame(error, head.path)
             return Reply(body=body, media_type=_SSE)
-        return _whole(error.status, {"error": _told(error, head.path)})
+        told: dict[str, Json] = {"error": _told(error, head.path)}
+        if _reads_lines(head):
+            return _line(error.status, [told] * min(head.path.count(",") + 1, MOST_CALLS))
+        return _whole(error.status, told)
 
 
 def _subscribes(head: Head) -> bool:
     return head.method == "GET" and head.headers.get("accept", "").startswith(_SSE)
+
+
+def _reads_lines(head: Head) -> bool:
+    """Whether the request is one of `httpBatchStreamLink`."""
+    return head.headers.get("trpc-accept") == "application/jsonl"
+
+
+def _line(status: int, told: Sequence[dict[str, Json]]) -> Reply:
+    """Return the answers of a batch as the first line of its stream, which has all of them."""
+    head = {str(number): [[each]] for number, each in enumerate(told)}
+    return Reply(status=status, body=to_json(head) + b"\n", media_type="application/json")
 
 
 def _action(call: ForeignCall, path: str) -> AnyAction:
