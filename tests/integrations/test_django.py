@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.djangoproject import manage, project_of_guide
+from tests.support.djangoproject import manage, project_of_guide, run
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which imports Django
 
@@ -128,6 +128,48 @@ class MountTests(SimpleTestCase):
 """
 
 
+THREADS = """
+import asyncio
+import threading
+
+import django
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+
+django.setup()
+
+from django.db import connection
+
+from contacts.actions import actions
+from contacts.models import Contact
+
+gate = asyncio.Event()
+thread_of = sync_to_async(lambda: threading.current_thread().name)
+is_connected = sync_to_async(lambda: connection.connection is not None)
+
+
+@actions.action
+async def look(name: str) -> list[object]:
+    await Contact.objects.acount()
+    first = await thread_of()
+    await gate.wait()
+    return [first, await thread_of(), await is_connected(), await Contact.objects.acount()]
+
+
+async def main():
+    async with actions.lifespan():
+        async with ThreadSensitiveContext():  # as Django has around each request
+            await Contact.objects.acount()
+            of_request = await thread_of()
+            runs = [await actions.start(look, name=name) for name in "ab"]
+        gate.set()
+        one, other = [await run.result() for run in runs]
+    print(len({of_request, one[0], other[0]}), one[0] == one[1], one[2], one[3])
+
+
+asyncio.run(main())
+"""
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project of the guide, with a database."""
@@ -142,6 +184,14 @@ def test_sign_in_hosts_tokens_and_the_orm_are_those_of_django(project: Path) -> 
     told = manage(project, "test", "--pattern", "tests_host.py")
 
     assert "Ran 7 tests" in told
+
+
+def test_each_run_has_a_thread_and_a_connection_that_outlive_the_request(project: Path) -> None:
+    environment = {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+
+    told = run(project, "-c", THREADS, environment=environment)
+
+    assert told.split() == ["3", "True", "True", "0"]
 
 
 def test_a_project_without_the_setting_is_told_what_to_write(project: Path) -> None:

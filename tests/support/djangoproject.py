@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.docs.blocks import DOCS, blocks
@@ -30,12 +31,12 @@ def manage(folder: Path, *arguments: str) -> str:
     return run(folder, "manage.py", *arguments)
 
 
-def run(folder: Path, *arguments: str) -> str:
+def run(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
     """Run Python in ``folder``, where warnings are errors, and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": str(folder), **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

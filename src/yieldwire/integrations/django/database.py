@@ -12,7 +12,7 @@ thread anyway.
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.db import close_old_connections, connections
 
 from yieldwire.actions.context import Context
@@ -29,16 +29,21 @@ def release() -> None:
 @asynccontextmanager
 async def own_thread() -> AsyncGenerator[None, None]:
     """Give the calls of the ORM a thread of their own, and close its connections."""
-    async with ThreadSensitiveContext():
+    context = ThreadSensitiveContext()
+    # Not by entering it, which has no effect within the context of the request that starts a run.
+    context.token = SyncToAsync.thread_sensitive_context.set(context)
+    try:
         await sync_to_async(close_old_connections)()
+        yield
+    finally:
         try:
-            yield
-        finally:
             await sync_to_async(release)()
+        finally:
+            await context.__aexit__(None, None, None)  # type: ignore[no-untyped-call]
 
 
 async def own_connections(_: Context) -> AsyncIterator[None]:
     """Give each attempt connections of its own: middleware of every action."""
-    AT_THREAD_END.set((*AT_THREAD_END.get(), release))
+    AT_THREAD_END.set((release,))
     async with own_thread():
         yield
