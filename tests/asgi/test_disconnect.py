@@ -1,5 +1,8 @@
 import asyncio
-from collections.abc import Awaitable
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable
 from types import MethodType
 from typing import TypeVar
 
@@ -7,6 +10,9 @@ import pytest
 from starlette.types import Message, Receive
 
 from tests.support.calls import uvicorns_own
+from tests.support.server import Loop, ThreadServer
+from tests.support.wire import post
+from yieldwire import Actions, Timing
 from yieldwire.asgi.disconnect import WATCH_AFTER, Disconnected, DisconnectWatch
 from yieldwire.tasks import Tasks
 
@@ -198,3 +204,27 @@ async def test_nobody_waits_for_a_client_of_uvicorn_whose_answer_is_over() -> No
 
     assert has_ended
     assert failures == []
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_client_that_left_behind_a_second_request_stops_the_first_ones_run(loop: Loop) -> None:
+    has_begun, has_stopped = threading.Event(), threading.Event()
+    actions = Actions(timing=Timing(keepalive=0.1, sweep_every=0.05, grace=0.0))
+
+    @actions.action(linger=0.0)
+    async def wait() -> AsyncIterator[int]:
+        yield 1
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            has_stopped.set()
+
+    with ThreadServer(actions, http="httptools", loop=loop) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(post("/wait"))
+            assert has_begun.wait(10)
+            time.sleep(2 * WATCH_AFTER)  # it is watched now
+            client.sendall(post("/wait"))
+            time.sleep(WATCH_AFTER)
+        assert has_stopped.wait(10)

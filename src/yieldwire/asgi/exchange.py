@@ -11,12 +11,13 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.pages import PageContent, Pages
 from yieldwire.asgi.pages.error import error_content
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
-from yieldwire.asgi.servers import is_servers_own
+from yieldwire.asgi.servers import has_closed, is_servers_own
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     CallError,
@@ -125,6 +126,15 @@ class Exchange:
         """
         known = self._sends_from_any_task
         return is_servers_own(self.send) if known is None else known
+
+    def check_connected(self) -> None:
+        """Return unless the connection is known to be closed, although ``receive`` does not say so.
+
+        Raises:
+            Disconnected: If it is.
+        """
+        if has_closed(self.receive):
+            raise Disconnected
 
     @cached_property
     def request(self) -> Request:

@@ -49,6 +49,18 @@ def is_servers_own_socket(send: object) -> bool:
     )
 
 
+def has_closed(receive: object) -> bool:
+    """Whether ``receive`` is uvicorn's method itself, and the connection below it is closed.
+
+    uvicorn tells that only to the last request of a connection: if a client has sent another one
+    behind it, the ``receive`` of the one that is being answered never returns.
+    """
+    if type(receive) is not MethodType or not receives_on_futures(receive):
+        return False
+    is_closed: bool = receive.__self__.transport.is_closing()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+    return is_closed
+
+
 def _is_uvicorns(method: MethodType, modules: Container[str], name: str) -> bool:
     function = method.__func__
     return (

@@ -102,6 +102,7 @@ class Streaming:
 
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
+            Disconnected: If the connection is closed.
         """
         encoder, reader = self._encoder, self._reader
         try:
@@ -149,6 +150,7 @@ class Streaming:
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         if not page:
+            self._exchange.check_connected()
             is_quiet, self._is_quiet = self._is_quiet, True
             return self._encoder.keepalive() if is_quiet else b""
         body = self._frames(page[0]) if len(page) == 1 else b"".join(map(self._frames, page))

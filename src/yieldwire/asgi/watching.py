@@ -81,6 +81,7 @@ async def _stream(
                 told = one_line(to_json({"runs": await entries_of(site, exchange, runs)}))
                 body = told + b"\n" if wanted is NDJSON else b"event: runs\ndata: %b\n\n" % told
             elif quiet >= keepalive:
+                exchange.check_connected()
                 quiet, body = 0.0, encoder.keepalive()
             else:
                 continue
