@@ -1,6 +1,8 @@
 """The small blocks of a slow stream are packed, and nobody who reads sees it."""
 
-from yieldwire.log.events import Block, Event
+import tracemalloc
+
+from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.memory.entry import Entry
 
@@ -67,3 +69,17 @@ def test_a_slow_stream_keeps_few_objects() -> None:
         entry.add(Block.of_chunks("r1", seq, [b'{"text":"token"}'], BEGAN + seq))
 
     assert len(entry.pieces) < 6
+
+
+def test_a_log_of_tiny_events_counts_about_as_much_as_it_takes() -> None:
+    entry = Entry(RunRecord(id="r1", action="count", quota_key="c"), None, "")
+    empty = entry.size()
+    tracemalloc.start()
+    try:
+        for seq in range(1, 20_001):
+            entry.add(Block.of_event("r1", seq, EventType.CHUNK, b"1", BEGAN + seq))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert taken / 1.5 < entry.size() - empty < taken * 1.5

@@ -360,8 +360,6 @@ class ForeignCall:
         tick = self._site.app.timing.keepalive
         async with aclosing(reader.pages(0, tick=tick)) as pages:
             async for page in pages:
-                if not page:
-                    self._exchange.check_connected()
                 for block in page:
                     if block.has(EventType.QUESTION) and not self._waits:
                         await self._end_if_asking(reader.run_id)

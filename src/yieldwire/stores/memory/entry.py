@@ -25,7 +25,8 @@ _PACK_BYTES: Final = 8 * 1024
 _FIRST: Final = itemgetter(1)
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
-"""The size of a run without its input and log, and of a block without its body."""
+_TIME_BYTES: Final = 8
+"""The size of a run without its input and log, of a block without its body, of an event's time."""
 
 
 def _no_times() -> "array[float]":
@@ -147,7 +148,7 @@ class Entry:
         """Return about how many bytes the run takes."""
         record = self.record
         log = sum([len(piece.body) + _BLOCK_BYTES for piece in self.pieces])
-        log += len(self.tail)
+        log += len(self.tail) + _TIME_BYTES * (self.seq - self.first_seq + 1)
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         inbox = 0 if self.inbox is None else self.inbox.size()
         saved = sum(map(len, self.checkpoints.values()))
