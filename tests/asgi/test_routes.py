@@ -233,7 +233,8 @@ async def test_what_is_answered_for_runs_is_what_openapi_describes() -> None:
         started = await send(site, post("/add", {"a": 1, "b": 2}, ALICE))
         run = f"/runs/{started.json()['runId']}"
         snapshot, polled = [
-            (await send(site, get(f"{run}{query}", ALICE))).json() for query in ("", "?after=0")
+            (await send(site, get(f"{run}{query}", ALICE))).json()
+            for query in ("?input=1", "?after=0")
         ]
         listed = (await send(site, get("/runs", ALICE))).json()
 

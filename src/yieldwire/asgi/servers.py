@@ -65,6 +65,6 @@ def _is_uvicorns(method: MethodType, modules: Container[str], name: str) -> bool
     function = method.__func__
     return (
         type(function) is FunctionType
-        and function.__globals__.get("__name__") in modules
+        and str(function.__globals__.get("__name__")) in modules
         and function.__qualname__ == name
     )
