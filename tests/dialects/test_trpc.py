@@ -129,7 +129,7 @@ async def test_a_batch_of_lines_is_one_line_with_every_answer(
 
     assert (heard.status, heard.body.count(b"\n")) == (code, 1)
     answers = {number: answer for number, ((answer,),) in heard.json().items()}
-    assert "error" in answers["1"]
+    assert answers["1"]["error"]["data"]["path"] == path.split(",")[1]
     assert len(answers) == (2 if code == 200 else MOST_CALLS)
 
 

@@ -163,10 +163,10 @@ class TRPC(Dialect):
         if _subscribes(head):
             body = TRPCEncoder.greeting + _error_frame(error, head.path)
             return Reply(body=body, media_type=_SSE)
-        told: dict[str, Json] = {"error": _told(error, head.path)}
         if _reads_lines(head):
-            return _line(error.status, [told] * min(head.path.count(",") + 1, MOST_CALLS))
-        return _whole(error.status, told)
+            calls = head.path.split(",", MOST_CALLS)[:MOST_CALLS]
+            return _line(error.status, [{"error": _told(error, path)} for path in calls])
+        return _whole(error.status, {"error": _told(error, head.path)})
 
 
 def _subscribes(head: Head) -> bool:
