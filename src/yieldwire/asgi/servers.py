@@ -61,7 +61,7 @@ def has_closed(receive: object) -> bool:
     return is_closed
 
 
-def _is_uvicorns(method: MethodType, modules: Container[str], name: str) -> bool:
+def _is_uvicorns(method: MethodType, modules: Container[object], name: str) -> bool:
     function = method.__func__
     return (
         type(function) is FunctionType

@@ -20,8 +20,8 @@ from yieldwire.stores.waiters import resolve
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
-_PACK_BYTES: Final = 8 * 1024
-"""The size up to which small blocks are packed together."""
+_PACK_BYTES: Final = 2 * 1024
+"""The size up to which small blocks are packed together; growing further would waste more."""
 _FIRST: Final = itemgetter(1)
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
