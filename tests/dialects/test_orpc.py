@@ -78,6 +78,14 @@ async def test_a_map_is_an_object(site: ORPC) -> None:
     assert (await send(site, post("/take_map", body, ALICE))).json() == {"json": {"ada": 36}}
 
 
+async def test_a_key_of_a_map_that_is_no_text_is_what_a_later_attempt_reads(site: ORPC) -> None:
+    body = {"json": {"value": [[1, "a"], [True, "b"]]}, "meta": [[7, "value"]]}
+
+    heard = await send(site, post("/echo", body, ALICE))
+
+    assert from_json(frames(heard.body)[0]["data"]) == {"json": {"1": "a", "true": "b"}}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -87,6 +95,11 @@ async def test_a_map_is_an_object(site: ORPC) -> None:
         {"json": {"ages": [1]}, "meta": [[7, "ages", "x", 3]]},
         {"json": {"ages": [["ada", 36]]}, "meta": [[7, "ages"], [7, "ages"]]},
         {"json": {"ages": {"ada": 36}}, "meta": [[7, "ages"]]},
+        {"json": {"ages": [["ada", 36], ["ada", 37]]}, "meta": [[7, "ages"]]},
+        {"json": {"ages": [[1, 36], ["1", 37]]}, "meta": [[7, "ages"]]},
+        {"json": {"ages": [["ada"]]}, "meta": [[7, "ages"]]},
+        {"json": {"ages": ["a1"]}, "meta": [[7, "ages"]]},
+        {"json": {"ages": [[["ada"], 36]]}, "meta": [[7, "ages"]]},
     ],
 )
 async def test_what_is_no_call_is_refused(site: ORPC, body: object) -> None:

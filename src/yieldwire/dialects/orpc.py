@@ -164,14 +164,34 @@ def _plain(sent: dict[str, Json]) -> Json:
             *above, last = ["", *each[1:]]
             for step in above:
                 holder = holder[step]
-            pairs = holder[last]
-            if not isinstance(pairs, list):  # nor a `Map` again: each time would copy all of it
-                raise TypeError
-            holder[last] = dict(pairs)
+            holder[last] = _object(holder[last])
             value = root[""]
         except (LookupError, TypeError, ValueError) as exc:
             raise ParseError("The meta of an oRPC call does not fit its JSON.") from exc
     return {} if value is None else value
+
+
+def _object(pairs: Json) -> dict[str, Json]:
+    """Return the pairs of a `Map` as an object, with the JSON of each key that is not text.
+
+    Raises:
+        TypeError: If it is not a list, as if it was made an object before: each time would copy
+            all of it.
+        ValueError: If an element is not a pair, or a key is there twice.
+    """
+    if not isinstance(pairs, list):
+        raise TypeError
+    value = dict[str, Json]()
+    for pair in pairs:
+        if not isinstance(pair, list):
+            raise TypeError
+        key, each = pair
+        if isinstance(key, (list, dict)):
+            raise TypeError
+        value[key if isinstance(key, str) else to_json(key).decode()] = each
+    if len(value) != len(pairs):
+        raise ValueError
+    return value
 
 
 def _value(result: Json) -> dict[str, Json]:
