@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from tests.support.calls import Call, Fields, get, post, send
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, SSE, opened, world
-from yieldwire import Actions
+from yieldwire import Actions, Context
 from yieldwire.dialects import TRPC
 from yieldwire.dialects.trpc import MOST_CALLS
 
@@ -30,6 +30,13 @@ def trpc_world() -> Actions:
         for number in range(20):
             yield number
             await asyncio.sleep(0)
+
+    async def stumble(ctx: Context) -> None:
+        raise RuntimeError("SELECT secret")
+
+    @actions.action(guards=[stumble])
+    async def guarded() -> int:
+        return 1
 
     return actions
 
@@ -97,6 +104,20 @@ async def test_the_calls_of_a_batch_are_answered_in_their_order(site: TRPC) -> N
     assert heard.status == 207
     assert first == {"result": {"data": 3}}
     assert second["error"]["data"]["path"] == "fail"
+
+
+async def test_an_unexpected_error_of_one_call_takes_no_answer_from_the_others(
+    site: TRPC, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = {"0": {"a": 1, "b": 2}, "1": {}, "2": {"a": 2, "b": 2}}
+
+    heard = await send(site, post("/add,guarded,add?batch=1", values, ALICE))
+
+    first, second, third = heard.json()
+    assert (first, third) == ({"result": {"data": 3}}, {"result": {"data": 4}})
+    assert second["error"]["data"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert second["error"]["data"]["errorId"] in caplog.text
+    assert "secret" not in heard.body.decode()
 
 
 async def test_a_batch_of_mutations_is_in_the_body(site: TRPC) -> None:

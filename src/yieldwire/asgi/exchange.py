@@ -219,6 +219,19 @@ class Exchange:
         """
         if self.has_head:
             raise exc
+        exc, error = self.explain(exc, debug=debug)
+        headers = list[tuple[bytes, bytes]]()
+        if isinstance(exc, (RateLimited, Unavailable)):
+            headers.append((b"retry-after", b"%d" % max(1, round(exc.retry_after))))
+        if isinstance(exc, MethodNotAllowed):
+            headers.append((b"allow", ", ".join(exc.allowed).encode()))
+        if error.status in _CLOSING:
+            headers.append((b"connection", b"close"))
+        await self.answer_error_object(error, headers)
+        return error
+
+    def explain(self, exc: Exception, *, debug: bool = False) -> tuple[Exception, ErrorObject]:
+        """Return what a caller is told of an error, after an unexpected one was logged."""
         if not isinstance(exc, (CallError, RunError)):
             exc = self._masked(exc, debug=debug)
         told: object = exc
@@ -229,16 +242,8 @@ class Exchange:
         except Exception as fault:  # noqa: BLE001 - the application's error object can be faulty
             unsaid = invalid_output(self.path, "error", told, fault)
             unsaid.__cause__ = exc
-            return await self.answer_error(unsaid, debug=debug)
-        headers = list[tuple[bytes, bytes]]()
-        if isinstance(exc, (RateLimited, Unavailable)):
-            headers.append((b"retry-after", b"%d" % max(1, round(exc.retry_after))))
-        if isinstance(exc, MethodNotAllowed):
-            headers.append((b"allow", ", ".join(exc.allowed).encode()))
-        if error.status in _CLOSING:
-            headers.append((b"connection", b"close"))
-        await self.answer_error_object(error, headers)
-        return error
+            return self.explain(unsaid, debug=debug)
+        return exc, error
 
     async def answer_error_object(self, error: ErrorObject, headers: Headers = ()) -> None:
         """Send an error object with its status; for a browser's navigation, as a small page.

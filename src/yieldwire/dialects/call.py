@@ -12,9 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from yieldwire.actions.action import Action
 from yieldwire.asgi.bodies import read_input, read_whole
-from yieldwire.asgi.exchange import Exchange, Headers
+from yieldwire.asgi.disconnect import Disconnected
+from yieldwire.asgi.exchange import BrokenOff, Exchange, Headers
 from yieldwire.asgi.forms import coerce
-from yieldwire.asgi.host import resolving
+from yieldwire.asgi.host import HostAnswer, HostFailure, resolving
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.site import OpenStream, Site
 from yieldwire.asgi.starting import stream_in
@@ -259,6 +260,18 @@ class ForeignCall:
     def add_header(self, name: str, value: str) -> None:
         """Add a header to the answer, whatever it will be."""
         add_headers(self._exchange, [(name, value)])
+
+    def explain(self, exc: Exception) -> ErrorObject:
+        """Return what a caller is told of the error of one of several calls.
+
+        An unexpected one is logged, and has an id.
+
+        Raises:
+            Exception: ``exc`` itself, if it ends the whole request: its client has left, say.
+        """
+        if isinstance(exc, (Disconnected, BrokenOff, HostAnswer, HostFailure)):
+            raise exc
+        return self._exchange.explain(exc, debug=self._site.app.debug)[1]
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""

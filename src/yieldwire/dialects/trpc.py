@@ -18,7 +18,6 @@ from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import (
-    CallError,
     ErrorObject,
     ForeignCursor,
     Json,
@@ -147,9 +146,9 @@ class TRPC(Dialect):
         """Return the answer of one call: its result, or the error with which it ended."""
         try:
             run = await call.start(_action(call, path), partial(_given, value), linger=0.0)
-        except CallError as exc:
-            return {"error": _told(exc.error_object(), path)}
-        outcome = await call.outcome(run)
+            outcome = await call.outcome(run)
+        except Exception as exc:  # noqa: BLE001 - the other calls of a batch have their answers
+            return {"error": _told(call.explain(exc), path)}
         if outcome.error is not None:
             return {"error": _told(outcome.error, path)}
         return {"result": {"data": outcome.result}}
