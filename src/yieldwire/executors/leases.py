@@ -70,16 +70,21 @@ class LeaseKeeper:
                 attempt.lose()
         else:
             attempt.renewed_at = now
-            if reason is None and await self._is_orphan(run):
+            if reason is None and await self._is_stopped_as_orphan(run):
                 reason = ORPHANED
             if reason is not None:
                 attempt.cancel(reason)
 
-    async def _is_orphan(self, run: RunRecord) -> bool:
+    async def _is_stopped_as_orphan(self, run: RunRecord) -> bool:
+        """Whether the run's parent has failed or was cancelled; then the record says it too."""
+        families = self._services.families
         try:
-            return run.parent is not None and await self._services.families.is_orphan(run)
+            if run.parent is None or not await families.is_orphan(run):
+                return False
+            await families.stop(run.parent, run.id)
         except StoreError:
             return False  # the next heartbeat asks again
+        return True
 
     async def _see_stops(self) -> None:
         while True:
