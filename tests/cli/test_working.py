@@ -46,8 +46,8 @@ def test_a_worker_executes_what_a_server_starts_until_it_is_told_to_stop(app: Pa
             with running("worker", "app.py", "--health-port", "0", cwd=app) as worker:
                 said, _, health = worker.wait_for_note("takes runs").rstrip().partition("; ")
                 urls = [word.rstrip(",") for word in health.split() if word.startswith("http")]
-                answers = [answer_of(url) for url in urls]
                 called = caller.finish(PROMPT)
+                answers = [answer_of(url) for url in urls]
                 worker.terminate()
                 ended = worker.finish(PROMPT)
         stopped(server)

@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-import signal
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO, Final
 
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from yieldwire.cli.output import note
 from yieldwire.cli.server import Serving, listen, serve, url_of
 from yieldwire.cli.source import Source, load
 from yieldwire.cli.stdio import Messages
+from yieldwire.cli.stopping import on_signals
 from yieldwire.dialects import MCP
 
 PATH: Final = "/mcp"
@@ -76,9 +77,7 @@ async def _serve(
             put(line)
         put(b"")
 
-    with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task itself
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, lines.put_nowait, b"")
+    on_signals(partial(lines.put_nowait, b""))
     async with actions.lifespan():
         threading.Thread(target=read, daemon=True).start()
         note(f"Yieldwire serves {target} to the client at stdin")

@@ -4,12 +4,12 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 from yieldwire.cli.asking import Answering, Asking
 from yieldwire.cli.display import Display
 from yieldwire.cli.outcome import Outcome
+from yieldwire.cli.stopping import on_signals
 from yieldwire.cli.target import ShownRun
 from yieldwire.errors import YieldwireError
 from yieldwire.log.run import Status, advance
@@ -42,10 +42,9 @@ def run_until_done(work: Callable[[Interrupt], Coroutine[Any, Any, Outcome]]) ->
     """Run ``work`` in its own event loop, which handles Ctrl-C."""
 
     async def run() -> Outcome:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        task = asyncio.current_task()
         interrupt = Interrupt(leave=lambda: task and task.cancel())
-        with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task itself
-            loop.add_signal_handler(signal.SIGINT, interrupt.press)
+        on_signals(interrupt.press, [signal.SIGINT])
         return await work(interrupt)
 
     try:

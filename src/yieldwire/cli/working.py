@@ -1,16 +1,16 @@
 """The work of ``worker``: a process that takes runs from queues and executes them."""
 
 import asyncio
-import signal
 import socket
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 from yieldwire.asgi import Actions
 from yieldwire.cli.health import health_app
 from yieldwire.cli.output import note
 from yieldwire.cli.server import SideServer, listen, url_of
 from yieldwire.cli.source import load_source
+from yieldwire.cli.stopping import on_signals
 from yieldwire.errors import UsageError
 
 
@@ -76,7 +76,7 @@ async def _work(
     listener: socket.socket | None,
     told: str,
 ) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop = asyncio.Event()
 
     def end() -> None:
         if stop.is_set():  # the second signal
@@ -84,9 +84,7 @@ async def _work(
                 actions.app.lifetime.force_shutdown()
         stop.set()
 
-    with suppress(NotImplementedError):  # on Windows, Ctrl-C cancels the task itself
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, end)
+    on_signals(end)
     async with AsyncExitStack() as stack:
         for actions in applications:
             await stack.enter_async_context(actions.app.lifetime.held())

@@ -32,6 +32,7 @@ from yieldwire.dialects.translation import (
 from yieldwire.errors import (
     CallError,
     ErrorObject,
+    ForeignCursor,
     Json,
     NotFound,
     ParseError,
@@ -212,6 +213,13 @@ class ForeignCall:
         """
         return await self._site.app.get(run_id, self.caller, verb)
 
+    async def run_at(self, place: Cursor, action: AnyAction) -> RunRecord:
+        """Return a place's run. Raises what `run` does, and `ForeignCursor` for another action."""
+        run = await self.run(place.run_id)
+        if run.action != action.name:
+            raise ForeignCursor("The event's id belongs to a run of another action.")
+        return run
+
     async def newest(self, action: AnyAction | None, label: str) -> RunRecord | None:
         """Return the caller's newest run with this label, if there is one.
 
@@ -262,13 +270,7 @@ class ForeignCall:
         add_headers(self._exchange, [(name, value)])
 
     def explain(self, exc: Exception) -> ErrorObject:
-        """Return what a caller is told of the error of one of several calls.
-
-        An unexpected one is logged, and has an id.
-
-        Raises:
-            Exception: ``exc`` itself, if it ends the whole request: its client has left, say.
-        """
+        """Return what a caller is told of one call's error; one that ends the request is raised."""
         if isinstance(exc, (Disconnected, BrokenOff, HostAnswer, HostFailure)):
             raise exc
         return self._exchange.explain(exc, debug=self._site.app.debug)[1]

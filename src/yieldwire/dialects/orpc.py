@@ -14,13 +14,12 @@ from pydantic_core import to_json
 
 from yieldwire import errors
 from yieldwire.asgi import Actions, BoundAction
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import (
     ErrorObject,
-    ForeignCursor,
     Json,
     ParseError,
     UnsupportedMediaType,
@@ -114,7 +113,9 @@ class ORPC(Dialect):
         action = call.action(call.head.path.replace("/", "_"))
         place = call.head.headers.get("last-event-id")
         if place:
-            await self._resume(call, action, parse_cursor(place))
+            cursor = parse_cursor(place)
+            run = await call.run_at(cursor, action)
+            await call.stream(run, ORPCEncoder(), after=cursor.seq)
             return
         linger = None if self._resumable else 0.0
         run = await call.start(action, partial(_input, call), linger=linger)
@@ -126,12 +127,6 @@ class ORPC(Dialect):
             await call.reply(self.refusal(call.head, outcome.error))
         else:
             await call.reply(_whole(200, _value(outcome.result)))
-
-    async def _resume(self, call: ForeignCall, action: AnyAction, place: Cursor) -> None:
-        run = await call.run(place.run_id)
-        if run.action != action.name:
-            raise ForeignCursor("The event's id belongs to a run of another action.")
-        await call.stream(run, ORPCEncoder(), after=place.seq)
 
     def refusal(self, head: Head, error: ErrorObject) -> Reply:
         """Return the error that the call throws."""

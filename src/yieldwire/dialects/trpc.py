@@ -19,7 +19,6 @@ from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import (
     ErrorObject,
-    ForeignCursor,
     Json,
     ParseError,
     PayloadTooLarge,
@@ -120,10 +119,7 @@ class TRPC(Dialect):
         if place is None:
             await call.stream(await call.start(action, partial(_given, value)), encoder)
             return
-        run = await call.run(place.run_id)
-        if run.action != action.name:
-            raise ForeignCursor("The event's id belongs to a run of another action.")
-        await call.stream(run, encoder, after=place.seq)
+        await call.stream(await call.run_at(place, action), encoder, after=place.seq)
 
     async def _answer_batch(self, call: ForeignCall, query: Mapping[str, str]) -> None:
         paths = call.head.path.split(",")
