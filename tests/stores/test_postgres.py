@@ -3,17 +3,19 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from tests.support.postgres import dsn, empty_schema
 from yieldwire.stores.postgres import PostgresStore
 from yieldwire.testing.clock import MovingClock
 from yieldwire.testing.contract import StoreContract, StoreHarness
 from yieldwire.testing.contract.appending import append_one
-from yieldwire.testing.contract.harness import claimed
+from yieldwire.testing.contract.harness import SOON, claimed, created
 
 
 def postgres_store(clock: MovingClock) -> PostgresStore:
@@ -99,3 +101,32 @@ async def test_what_many_runs_append_and_read_at_once_takes_few_statements(
     assert [page[-1].last for page in pages] == 50 * [3]
     assert statements["WITH moved AS"] <= 2 * 3
     assert statements.total() < 20
+
+
+async def test_a_store_closes_although_its_pool_loses_a_cancellation(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psycopg's pool loses one that comes at the moment at which it lends a connection."""
+    run, asked = await created(store), asyncio.Event()
+    execute: Any = psycopg.AsyncConnection.execute
+    getconn: Any = AsyncConnectionPool.getconn
+
+    async def losing(pool: Any, *args: Any) -> Any:  # noqa: ANN401
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.1)
+        return await getconn(pool, *args)
+
+    async def note(connection: Any, text: bytes | str, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+        if text[:6] == b"LISTEN":
+            monkeypatch.setattr(AsyncConnectionPool, "getconn", losing)
+        return await execute(connection, text, *args, **named)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", note)
+    reading = asyncio.ensure_future(store.read(run.id, 0, wait=SOON))
+    await asked.wait()
+
+    async with asyncio.timeout(SOON):
+        await store.close()
+
+    await asyncio.wait({reading})

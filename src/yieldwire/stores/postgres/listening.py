@@ -21,6 +21,7 @@ from yieldwire.errors import StoreError
 from yieldwire.stores.postgres.connections import Connections, cut
 from yieldwire.stores.postgres.layout import DatabaseConnection
 from yieldwire.stores.postgres.news import News, Telling, told
+from yieldwire.stores.work import settled
 from yieldwire.tasks import Tasks
 
 logger = logging.getLogger("yieldwire.worker")
@@ -91,7 +92,8 @@ class NewsListener:
             try:
                 async with await self._connections.settings.connect(self._dsn) as connection:
                     await connection.execute(f'LISTEN "{self._channel}"'.encode())
-                    await self._send([self._name])
+                    # In another task: psycopg's pool can lose the cancellation of one that waits.
+                    await settled(self._connections.own(self._send([self._name])))
                     if not await self._hears_itself(connection):
                         logger.warning(_CANNOT_LISTEN)
                         return
