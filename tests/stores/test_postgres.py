@@ -123,10 +123,9 @@ async def test_a_store_closes_although_its_pool_loses_a_cancellation(
         return await execute(connection, text, *args, **named)
 
     monkeypatch.setattr(psycopg.AsyncConnection, "execute", note)
-    reading = asyncio.ensure_future(store.read(run.id, 0, wait=SOON))
-    await asked.wait()
-
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        reading = group.create_task(store.read(run.id, 0, wait=2 * SOON))
+        await asked.wait()
         await store.close()
 
-    await asyncio.wait({reading})
+    assert [*reading.result()] == []
