@@ -22,8 +22,8 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client soak bench bench-full \
-    generate
+.PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client site soak bench \
+    bench-full generate
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
@@ -44,7 +44,7 @@ ready: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev $(VENDOR)/no
 # The README's own test command is `make test`, so `check` runs the tests through it.
 # Before them, both cores install, and then one checks the types of Python while the other checks everything else.
 check:  ## Run everything that CI runs
-	$(MAKE) --no-print-directory -j2 ready
+	$(MAKE) --no-print-directory -j2 ready .venv/.docs
 	$(MAKE) --no-print-directory -j2 --output-sync=target types-python others
 	$(MAKE) --no-print-directory test
 
@@ -52,6 +52,7 @@ others:
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory types-node
 	$(MAKE) --no-print-directory imports
+	$(MAKE) --no-print-directory site
 
 fmt: .venv/.dev  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
@@ -81,6 +82,9 @@ imports: .venv/.dev  ## Check which module imports which
 client: $(NPM)/.dev  ## Build the npm package, and the file that the server hands to browsers
 	cd typescript && npm run --silent build
 
+site: .venv/.docs  ## Build the documentation site into build/site, and check its links; VERSION=0.2 SITE=folder adds a version
+	$(BIN)/python -m website $(or $(VERSION),dev) $(or $(SITE),build/site)
+
 soak: .venv/.dev  ## Run the long tests that kill servers, cut streams and simulate faults
 	$(BIN)/python -m tests.soak
 
@@ -96,6 +100,7 @@ generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript o
 	$(LOCK) --all-extras --group build --group dev -o requirements/dev.txt
 	$(LOCK) --extra cli --extra limits --extra links --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra cli --extra server --extra redis --extra postgres --extra openai --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(LOCK) --group docs -c requirements/dev.txt -o requirements/docs.txt
 	$(subst pyproject.toml,$(PEERS_IN)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS_IN)/python/requirements.txt
 	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS_IN)/node
 	$(BIN)/python typescript/scripts/status.py
@@ -127,6 +132,10 @@ $(BIN)/uv:
 	$(call install,requirements/dev.txt)
 	$(package)
 	@touch $@ .venv/.demo
+
+.venv/.docs: requirements/docs.txt .venv/.dev
+	$(call install,requirements/docs.txt)
+	@touch $@
 
 $(NPM)/.dev: typescript/package.json typescript/package-lock.json
 	cd typescript && npm ci --silent --no-audit --no-fund
