@@ -202,6 +202,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         if lease is not None:
             entry.lease_until = self._clock.monotonic() + lease
             self._lookout.note(entry)
+        if entry.record.queue is not None:
+            self._file(entry)
         return entry.record
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
