@@ -22,7 +22,6 @@ from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, by_caller, next_in_line
 from yieldwire.stores.waiters import resolve
 
-
 _Numbered = tuple[int, Entry]
 _NUMBER: Final = itemgetter(0)
 
@@ -48,7 +47,7 @@ class MemoryQueue:
         self._numbers: dict[str, int] = {}
         """The unfinished runs that have a queue, numbered in the order of their creation."""
         self._next_number = count()
-        self._waiting: dict[_Kind, list[_Numbered]] = {}
+        self._lines: dict[_Kind, list[_Numbered]] = {}
         """Those that wait, in the order of their numbers."""
         self._taken: dict[str, RunRecord] = {}
         """The others."""
@@ -98,12 +97,12 @@ class MemoryQueue:
         return Counter((run.action, run.quota_key) for run in self._taken.values())
 
     def _kinds(self, queues: Collection[str]) -> Iterator[_Kind]:
-        return (kind for kind in self._waiting if kind.queue in queues)
+        return (kind for kind in self._lines if kind.queue in queues)
 
     def _in_line(self, kind: _Kind) -> Iterator[_Numbered]:
         """Iterate over the runs that wait, without those whose time has not come."""
         now = self._clock.now()
-        for numbered in self._waiting[kind]:
+        for numbered in self._lines[kind]:
             not_before = numbered[1].record.not_before
             if not_before is None or not_before <= now:
                 yield numbered
@@ -144,7 +143,7 @@ class MemoryQueue:
         number = next(self._next_number) if is_new else self._numbers[run.id]
         waited, waits = not is_new and run.id not in self._taken, _waits(entry)
         if waits and not waited:
-            insort(self._waiting.setdefault(_Kind.of(run), []), (number, entry), key=_NUMBER)
+            insort(self._lines.setdefault(_Kind.of(run), []), (number, entry), key=_NUMBER)
         elif waited and not waits:
             self._unlist(_Kind.of(run), number)
         self._taken.pop(run.id, None)
@@ -155,10 +154,10 @@ class MemoryQueue:
                 self._taken[run.id] = run
 
     def _unlist(self, kind: _Kind, number: int) -> None:
-        line = self._waiting[kind]
+        line = self._lines[kind]
         del line[bisect_left(line, number, key=_NUMBER)]
         if not line:
-            del self._waiting[kind]
+            del self._lines[kind]
 
 
 def _waits(entry: Entry) -> bool:
