@@ -15,7 +15,7 @@ WEB := examples/web
 APPS := typescript/apps
 VENDOR := tests/vendor
 DEBIAN := /usr/bin/chromium-headless-shell /usr/bin/tmux /usr/bin/valgrind /usr/sbin/nginx /usr/sbin/pgbouncer /usr/bin/openssl
-UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
+UV := VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv
 # pip is the fallback for uv: on some machines only pip is configured with the package index.
 install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1)
 # hatchling is locked as well, so the package is built with it and without another download.
@@ -23,7 +23,7 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
 .PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client site soak bench \
-    bench-full generate
+    bench-full generate wheel dist
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
@@ -84,6 +84,15 @@ client: $(NPM)/.dev  ## Build the npm package, and the file that the server hand
 
 site: .venv/.docs  ## Build the documentation site into build/site, and check its links; VERSION=0.2 SITE=folder adds a version
 	$(BIN)/python -m website $(or $(VERSION),dev) $(or $(SITE),build/site)
+
+wheel: .venv/.dev  ## Build the wheel and the sdist into dist/
+	rm -f dist/*.whl dist/*.tar.gz
+	$(UV) build --quiet --no-build-isolation --no-create-gitignore --python $(BIN)/python --out-dir dist
+
+dist: wheel $(NPM)/.dev  ## Build what is published: the wheel, the sdist and the npm package
+	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
+	rm -f dist/*.tgz
+	cd typescript && npm pack --silent --pack-destination ../dist
 
 soak: .venv/.dev  ## Run the long tests that kill servers, cut streams and simulate faults
 	$(BIN)/python -m tests.soak
