@@ -108,15 +108,23 @@ def _showing(title: str, files: list[tuple[str, Path]]) -> str:
     return "\n".join(["---\nsearch:\n  exclude: true\n---\n", f"# `{title}`\n", *shown])
 
 
-def navigation(index: str) -> list[object]:
-    """Return the navigation that the index of the documents, ``docs/README.md``, describes."""
+def navigation(index: str, generated: list[str]) -> list[object]:
+    """Return the navigation that the index of the documents, ``docs/README.md``, describes.
+
+    Args:
+        index: The text of the index.
+        generated: The paths of the pages that are generated from docstrings.
+    """
     intro, *sections = re.split(r"^## ", index, flags=re.MULTILINE)
     tabs: list[object] = ["README.md", {"Tutorial": _links(intro)}]
     for section in sections:
         title, _, body = section.partition("\n")
         first, *groups = re.split(r"^\*\*(.*)\*\*:$", body, flags=re.MULTILINE)
         named = zip(groups[::2], groups[1::2], strict=True)
-        tabs.append({title: [*_links(first), *({name: _links(links)} for name, links in named)]})
+        parts: list[object] = [*_links(first), *({name: _links(links)} for name, links in named)]
+        if title == "Reference":
+            parts.append({"From docstrings": generated})
+        tabs.append({title: parts})
     return tabs
 
 

@@ -54,7 +54,7 @@ def test_a_line_in_the_code_of_a_table_needs_no_backslash(checkout: Path) -> Non
 
 
 def test_every_document_is_in_the_navigation() -> None:
-    nav = json.dumps(navigation(DOCS.joinpath("README.md").read_text("utf-8")))
+    nav = json.dumps(navigation(DOCS.joinpath("README.md").read_text("utf-8"), []))
 
     every = {str(page.relative_to(ROOT)) for page in DOCS.rglob("*.md")} - {"docs/README.md"}
     assert {page for page in every if f'"{page}"' not in nav} == set()

@@ -353,14 +353,14 @@ class Context(Injected):
         A call whose result is in the store is never made again in this run; one that was cut off
         before can be. The result is recorded as JSON by the function's return type, and what is
         returned was read back from that, in the first attempt as in later ones. A normal function
-        runs in a thread.
+        runs in a thread. ``retries=`` says how often it is called again after an error, at once in
+        this attempt.
 
         Args:
             name: What identifies the step in later attempts. A name that is used again gets a
                 number, in the order of the calls: ``row``, ``row#2``.
             function: What to call. An error that it raises is not recorded.
             *args: Its positional arguments.
-            retries: How often it is called again after an error, at once in this attempt.
             **kwargs: Its keyword arguments.
 
         Raises:

@@ -71,7 +71,7 @@ class ForeignCall:
     Args:
         site: The application.
         exchange: The request.
-        caller: Who sent it.
+        slot: The request's place among its caller's open streams.
         own: The only action that can be called; ``None``: all of the application's.
         waits: Whether a run can wait for an answer that this client cannot give.
     """
