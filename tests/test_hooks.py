@@ -11,11 +11,11 @@ import pytest
 
 from tests.support.calls import get, post, send
 from tests.support.runs import SOON, call, first_chunk, opened, outcome
-from yieldwire import Actions
+from yieldwire import ActionError, Actions, Context, Retry
 from yieldwire.app import App
 from yieldwire.clock import Timing
-from yieldwire.errors import ErrorObject, UsageError
-from yieldwire.hooks import Hooks, RunLogging, Watch
+from yieldwire.errors import ErrorObject, UsageError, ValidationFailed
+from yieldwire.hooks import Hooks, RunLogging, Watch, carried_by
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
@@ -33,6 +33,7 @@ class Notes(Hooks):
 
     def __init__(self) -> None:
         self.notes: list[tuple[Any, ...]] = []
+        self.readers: list[tuple[int, str | None]] = []
 
     def run_created(self, run: RunRecord, /) -> None:
         self.notes.append(("created", run.id))
@@ -43,11 +44,22 @@ class Notes(Hooks):
     def block_appended(self, run: RunRecord, block: Block, /) -> None:
         self.notes.append(("appended", run.id, block.first, block.last))
 
+    def start_refused(self, action: str, error: Exception, /) -> None:
+        self.notes.append(("start refused", action, getattr(error, "code", None)))
+
+    def step_recorded(self, run: RunRecord, name: str, /) -> None:
+        self.notes.append(("step", run.id, name))
+
+    def attempt_ended(self, run: RunRecord, error: BaseException | None, /) -> None:
+        name = None if error is None else type(error).__name__
+        self.notes.append(("attempt", run.id, run.attempt, run.status.value, name))
+
     def run_ended(self, run: RunRecord, /) -> None:
         self.notes.append(("ended", run.id, run.status.value))
 
-    def reader_came(self, run_id: str, reader: str, /) -> None:
+    def reader_came(self, run_id: str, reader: str, after: int, run: RunRecord | None, /) -> None:
         self.notes.append(("came", run_id, reader))
+        self.readers.append((after, None if run is None else run.id))
 
     def reader_left(self, run_id: str, reader: str, /) -> None:
         self.notes.append(("left", run_id, reader))
@@ -86,6 +98,10 @@ async def two() -> AsyncIterator[int]:
 async def hang() -> AsyncIterator[int]:
     yield 1
     await asyncio.Event().wait()
+
+
+async def broken() -> int:
+    raise ActionError("BROKEN", "It is broken.")
 
 
 async def test_a_hook_follows_a_run_from_its_start_to_its_end() -> None:
@@ -175,6 +191,83 @@ async def test_a_run_that_cannot_be_executed_ends_for_its_hooks_too() -> None:
     assert notes.of("started", "ended") == [("ended", run.id, "failed")]
 
 
+async def test_what_a_hook_knows_of_a_start_is_kept_with_the_run_and_reaches_no_action() -> None:
+    class Carrying(Hooks):
+        def carried(self, run: RunRecord, /) -> dict[str, str]:
+            return {"trace": f"of {run.action}"}
+
+    class Failing(Hooks):
+        def carried(self, run: RunRecord, /) -> dict[str, str]:
+            raise OSError
+
+    async def facts(ctx: Context) -> str:
+        return ctx.request.method
+
+    app = App(hooks=[Failing(), Carrying()], timing=QUIET)
+    async with opened(app):
+        run = await app.start(app.action(facts))
+        method = (await outcome(run)).end
+        kept = await app.store.get(run.id)
+        again = app.load(kept)
+
+    assert carried_by(kept) == {"trace": "of facts"}
+    assert method == ("done", {"result": "PYTHON"})
+    assert again.context.keys() == {"state", "request"}
+
+
+async def test_a_run_for_which_no_hook_carries_anything_carries_nothing() -> None:
+    async with opened(App(hooks=[Notes()], timing=QUIET)) as app:
+        run = await app.start(app.action(two))
+        kept = await app.store.get(run.id)
+
+    assert carried_by(kept) == {}
+
+
+async def test_a_hook_hears_of_each_start_that_is_refused() -> None:
+    notes = Notes()
+    async with opened(App(hooks=[notes], timing=QUIET)) as app:
+        action = app.action(two)
+        with pytest.raises(ValidationFailed, match="input"):
+            await app.start(action, {"unknown": 1})
+        await outcome(await app.start(action))
+
+    assert notes.of("start refused", "created")[0] == ("start refused", "two", "VALIDATION_ERROR")
+    assert len(notes.of("start refused", "created")) == 2
+
+
+async def test_a_hook_hears_how_each_attempt_ends_and_why() -> None:
+    async def flaky(ctx: Context) -> int:
+        if ctx.attempt < 3:
+            raise OSError("not now")
+        return await ctx.step("count", int, "3")
+
+    notes = Notes()
+    async with opened(App(hooks=[notes], timing=QUIET)) as app:
+        retry = Retry(5, backoff=0.001, on=[OSError])
+        run = await app.start(app.action(retries=retry)(flaky))
+        await outcome(run)
+        failed = await app.start(app.action(broken))
+        await outcome(failed)
+
+    assert notes.of("attempt", "step") == [
+        ("attempt", run.id, 1, "pending", "OSError"),
+        ("attempt", run.id, 2, "pending", "OSError"),
+        ("step", run.id, "count"),
+        ("attempt", run.id, 3, "completed", None),
+        ("attempt", failed.id, 1, "failed", "ActionError"),
+    ]
+
+
+async def test_an_attempt_whose_process_stops_leaves_its_run_to_another_one(tmp_path: Path) -> None:
+    notes = Notes()
+    store = SQLiteStore(tmp_path / "runs.db")
+    async with opened(App(hooks=[notes], store=store, timing=QUIET)) as app:
+        run = await app.start(app.action(linger=None)(hang))
+        await first_chunk(run)
+
+    assert notes.of("attempt") == [("attempt", run.id, 1, "running", "RunCancelled")]
+
+
 async def test_a_run_that_was_found_by_its_key_is_not_created_again() -> None:
     notes = Notes()
     async with opened(App(hooks=[notes], timing=QUIET)) as app:
@@ -220,6 +313,20 @@ async def test_a_stream_and_a_waiting_answer_are_readers() -> None:
             await send(actions, post("/two", {}, [("accept", accept)]))
 
     assert [note[0] for note in notes.of("came", "left")] == ["came", "left"] * 2
+    assert [after for after, _ in notes.readers] == [0, 0]
+    assert [run_id for _, run_id in notes.readers] == [note[1] for note in notes.of("came")]
+
+
+async def test_a_reader_that_resumes_tells_where() -> None:
+    notes = Notes()
+    actions = Actions(hooks=[notes], timing=QUIET)
+    action = actions.action(two)
+    async with actions.lifespan():
+        run = await actions.start(action)
+        await outcome(run)
+        await send(actions, get(f"/runs/{run.id}/events", [("last-event-id", f"{run.id}.2")]))
+
+    assert notes.readers[-1] == (2, run.id)
 
 
 async def test_what_a_hook_raises_is_logged_and_harms_nobody(

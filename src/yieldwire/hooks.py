@@ -9,12 +9,17 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from pydantic_core import from_json, to_json
+
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, each
 
 logger = logging.getLogger("yieldwire.worker")
+
+CARRIED: Final = "carried"
+"""Where a run's context has what `Hooks.carried` returned."""
 
 
 class Hooks:
@@ -24,11 +29,26 @@ class Hooks:
     nothing else.
     """
 
+    def carried(self, run: RunRecord, /) -> Mapping[str, str]:
+        """Return what hooks need to know later of the start of ``run``, which is not created yet.
+
+        For example a trace context. It is kept with the run, in the store, and `carried_by`
+        returns it, in every process.
+        """
+        return {}
+
+    def start_refused(self, action: str, error: Exception, /) -> None:
+        """A start of ``action`` was refused, or has failed: no run was created."""
+
     def run_created(self, run: RunRecord, /) -> None:
         """A run was created by this process."""
 
     def attempt_started(self, run: RunRecord, /) -> None:
-        """An attempt has started in this process; ``run.attempt`` says which one."""
+        """An attempt has started in this process; ``run.attempt`` says which one.
+
+        Called in the attempt's own task: a context variable that is set here has that value in
+        the action, and in all tasks and threads that it starts.
+        """
 
     def block_appended(self, run: RunRecord, block: Block, /) -> None:
         """An attempt in this process has appended events to the log of its run."""
@@ -39,6 +59,16 @@ class Hooks:
         Not called for a question that an earlier attempt has asked in the same way.
         """
 
+    def step_recorded(self, run: RunRecord, name: str, /) -> None:
+        """An attempt in this process has recorded the result of a step."""
+
+    def attempt_ended(self, run: RunRecord, error: BaseException | None, /) -> None:
+        """An attempt that had started in this process is over, also the action's cleanup.
+
+        ``run.status`` is the run's last status; ``pending`` if another attempt follows, and
+        ``running`` if another process continues the run. ``error`` is what has ended the attempt.
+        """
+
     def run_ended(self, run: RunRecord, /) -> None:
         """This process has written the end of a run; ``run.status`` says which one.
 
@@ -46,14 +76,24 @@ class Hooks:
         pending, or ended it in a sweep.
         """
 
-    def reader_came(self, run_id: str, reader: str, /) -> None:
-        """A reader has started to follow a run in this process: a stream or a waiting answer."""
+    def reader_came(self, run_id: str, reader: str, after: int, run: RunRecord | None, /) -> None:
+        """A reader has started to follow a run in this process: a stream or a waiting answer.
+
+        ``after`` is the seq of the last event that it has; above 0, it resumes. ``run`` is the
+        run's record when the request arrived; ``None`` if Python code reads.
+        """
 
     def reader_left(self, run_id: str, reader: str, /) -> None:
         """A reader that came has left: its client, its caller's access, or the run has ended."""
 
     def request_refused(self, method: str, path: str, error: ErrorObject, /) -> None:
         """An HTTP request was answered with an error; ``path`` is below the application's."""
+
+    def store_called(self, method: str, seconds: float, error: BaseException | None, /) -> None:
+        """The store has answered a call of this process, or has failed with ``error``.
+
+        Not called for a call that waits for something to happen, or was cancelled.
+        """
 
     def swept(self, runs: Sequence[RunRecord], /) -> None:
         """A sweep of this process is over; ``runs`` are those that it changed."""
@@ -91,21 +131,45 @@ class Watch:
     """
 
     def __init__(self, hooks: Sequence[Hooks] = ()) -> None:
+        self.start_refused: Final = _each(hooks, "start_refused")
         self.run_created: Final = _each(hooks, "run_created")
         self.attempt_started: Final = _each(hooks, "attempt_started")
         self.block_appended: Final = _each(hooks, "block_appended")
         self.question_asked: Final = _each(hooks, "question_asked")
+        self.step_recorded: Final = _each(hooks, "step_recorded")
+        self.attempt_ended: Final = _each(hooks, "attempt_ended")
         self.run_ended: Final = _each(hooks, "run_ended")
         self.reader_came: Final = _each(hooks, "reader_came")
         self.reader_left: Final = _each(hooks, "reader_left")
         self.request_refused: Final = _each(hooks, "request_refused")
+        self.store_called: Final = _each(hooks, "store_called")
         self.swept: Final = _each(hooks, "swept")
+        self._carrying: Final = _defining(hooks, "carried")
         self.has_blocks: Final = self.block_appended is not _nothing
         """Whether a hook is told about blocks."""
+        self.has_attempt_ends: Final = self.attempt_ended is not _nothing
+        """Whether a hook is told about the ends of attempts."""
         self.has_ends: Final = self.run_ended is not _nothing
         """Whether a hook is told about ends."""
         self.has_readers: Final = (self.reader_came, self.reader_left) != (_nothing, _nothing)
         """Whether a hook is told about readers."""
+        self.has_store_calls: Final = self.store_called is not _nothing
+        """Whether a hook is told about calls of the store."""
+
+    def carrying(self, run: RunRecord) -> dict[str, bytes]:
+        """Return the fields of a run that is not created yet which change for what hooks carry."""
+        carried = dict[str, str]()
+        for hook in self._carrying:
+            _guarded("carried", lambda hook=hook: carried.update(hook.carried(run)))
+        if not carried:
+            return {}
+        return {"context": to_json({**from_json(run.context), CARRIED: carried})}
+
+
+def carried_by(run: RunRecord) -> Mapping[str, str]:
+    """Return what hooks knew of the start of ``run``, as `Hooks.carried` returned it."""
+    carried: Mapping[str, str] = from_json(run.context).get(CARRIED, {})
+    return carried
 
 
 def _nothing(*_facts: object) -> None:
@@ -119,14 +183,18 @@ def _each(hooks: Sequence[Hooks], name: str) -> Callable[..., None]:
 
     def call(*facts: object) -> None:
         for each_call in calls:
-            try:
-                each_call(*facts)
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException:
-                logger.exception("a hook failed: %s", name)
+            _guarded(name, each_call, *facts)
 
     return call
+
+
+def _guarded(name: str, call: Callable[..., object], *facts: object) -> None:
+    try:
+        call(*facts)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
+        logger.exception("a hook failed: %s", name)
 
 
 def _defining(hooks: Sequence[Hooks], name: str) -> list[Hooks]:

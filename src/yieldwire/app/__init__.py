@@ -50,6 +50,7 @@ from yieldwire.runs.start import scoped_key
 from yieldwire.runs.state import States
 from yieldwire.setting import Count, settings
 from yieldwire.stores import Query, RunStore
+from yieldwire.stores.timed import timed
 from yieldwire.webhooks import WEBHOOKS, Webhook, WebhookFor
 from yieldwire.webhooks.service import Webhooks
 
@@ -107,10 +108,10 @@ class App:
         self.registry: Final = Registry(guards, middleware)
         self.action, self.feed = self.registry.action, self.registry.feed
         self.clock: Final = clock or SystemClock()
-        self.store: Final = open_store(store, clock)
+        self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
+        self.store: Final = timed(open_store(store, clock), self.watch)
         self.executor, self.engine = open_executor(executor), engine_of(executor)
         self.run_limits: Final = run_limits or RunLimits()
-        self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.checks_chunks, self.debug, self.max_runs = checks_chunks, debug, max_runs
         self.signer, self._access = signer or Signer(None, None), access
         # A store that is lost with its process needs no leases.

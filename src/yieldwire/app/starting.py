@@ -89,6 +89,13 @@ class Starts:
             Forbidden: If the caller is not allowed to name it.
             YieldwireError: Any error with which a guard refuses, or that reading the input raises.
         """
+        try:
+            return await self._begin(request)
+        except Exception as exc:
+            self._app.watch.start_refused(request.action.name, exc)
+            raise
+
+    async def _begin(self, request: StartRequest) -> RunRecord:
         app, data = self._app, request.input
         try:
             ctx = await self._admit(request)
@@ -104,7 +111,8 @@ class Starts:
         try:
             opening = app.lifetime.current
             admission = admission_of(request, start.record, app.max_runs, app.claim_within)
-            if changes := {**urls, **_times(request, start.record)}:
+            carried = app.watch.carrying(start.record)
+            if changes := {**urls, **_times(request, start.record), **carried}:
                 start.record = start.record.changed(**changes)
             await start.keep()
             if request.place is not None:

@@ -218,6 +218,8 @@ class Site:
         """
         reader = self.app.reader(run.id, is_needed=is_needed and needs_readers(run))
         reader.caller = caller
+        if self.app.watch.has_readers:
+            reader.run = run
         if self.app.is_closing:
             reader.leave()
         if caller.owner is not None and self.sign_outs.has(caller):

@@ -66,6 +66,8 @@ class Attempt(Tools):
         self._task: asyncio.Task[Any] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._has_ended = False
+        self._status = Status.RUNNING
+        """The run's status after this attempt."""
         self.is_lost = False
         """Whether this attempt has lost the run and must not write its end."""
         self.is_leased = True
@@ -88,6 +90,7 @@ class Attempt(Tools):
         if self.run.cancel_reason is not None:
             self.cancel(self.run.cancel_reason)
         self._services.watch.attempt_started(self.run)
+        error: BaseException | None = None
         try:
             if self._work.uploads is not None:
                 await self._fetch(self._work.uploads)
@@ -96,8 +99,10 @@ class Attempt(Tools):
             self._writer.check_limits()
             await self._end(EventType.DONE, data)
         except asyncio.CancelledError as exc:
-            await self._end_by(self._cause(exc))
+            error = self._cause(exc)
+            await self._end_by(error)
         except BaseException as exc:
+            error = exc
             if self.cancel_reason == GONE:
                 raise  # the event loop is gone, and nothing could be awaited
             await self._end_by(exc)
@@ -109,6 +114,9 @@ class Attempt(Tools):
             # These refer to this attempt, and a cycle would wait for the garbage collector.
             self._timers.clear()
             self._writer.spawn_flush = None
+            if (watch := self._services.watch).has_attempt_ends:
+                watch.attempt_ended(self.run.changed(status=self._status), error)
+            error = None  # a cycle as well
 
     async def _fetch(self, uploads: Uploads) -> None:
         """Open the files of the input, which can be far away: only now is the lease renewed."""
@@ -309,6 +317,7 @@ class Attempt(Tools):
             return False
         self._write_no_more()
         self.audience.end()
+        self._status = run.status
         if run.status.is_terminal:  # it was cancelled meanwhile
             self._services.watch.run_ended(run)
             self.own(self._services.families.end(run.id))
@@ -343,8 +352,9 @@ class Attempt(Tools):
         except YieldwireError as exc:
             self._note_unwritten_end(exc, kind, data)
         else:
+            self._status = advance(Status.RUNNING, kind)
             if (watch := self._services.watch).has_ends:
-                watch.run_ended(self.run.changed(status=advance(Status.RUNNING, kind)))
+                watch.run_ended(self.run.changed(status=self._status))
             if kind is not EventType.DONE and (self._children or self.run.attempt > 1):
                 self.own(self._services.families.end(self.run.id))
 

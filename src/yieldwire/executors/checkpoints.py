@@ -66,7 +66,7 @@ class Recorder:
         recorded: Mapping[str, bytes],
     ) -> None:
         self._holder, self._run, self._writer = holder, holder.run, writer
-        self._store, self._limits = services.store, services.limits
+        self._store, self._limits, self._watch = services.store, services.limits, services.watch
         self._recorded = dict(recorded)
         self._size = sum(len(name) + len(data) for name, data in recorded.items())
         place = from_json(recorded.get(PLACE, _NO_PLACE))
@@ -222,6 +222,7 @@ class Recorder:
         except YieldwireError as exc:
             self._holder.stop_by(exc)
             raise
+        self._watch.step_recorded(self._run, step.name)
         return value
 
     # Both.

@@ -1,1 +1,1 @@
-"""Host frameworks: one line mounts an application of actions in another one's."""
+"""Host frameworks, and what watches an application: one line for each."""

@@ -18,6 +18,7 @@ from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.upload import Upload, Uploads
 from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Work
+from yieldwire.hooks import CARRIED
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES, Unreadable, check_readable
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.blocking import carry_out
@@ -164,6 +165,7 @@ class Inputs:
             with uploads.collecting():
                 model = action.signature.validate(from_json(run.input))
             facts = from_json(run.context)
+            facts.pop(CARRIED, None)
             context = {**facts, "request": RequestFacts(**facts["request"])}
         except BaseException:
             uploads.close()

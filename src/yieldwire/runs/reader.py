@@ -20,6 +20,7 @@ from yieldwire.errors import ForeignCursor, StoreError, Unauthorized
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.cursor import mark_of
 from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
 from yieldwire.stores import RunStore
 
@@ -60,6 +61,8 @@ class Reader:
 
     caller: Caller = Caller()
     """The caller that reads."""
+    run: RunRecord | None = None
+    """The run when the caller's request arrived; ``None`` if Python code reads."""
     is_revoked: bool = False
     """Whether the reader was asked to leave because its caller lost access."""
     _mark: int | None = None
@@ -122,10 +125,10 @@ class Reader:
         self._take = None  # its owner refers to this reader: a cycle would be freed late
         await self._end()
 
-    def _come(self) -> None:
+    def _come(self, after: int) -> None:
         if self._watch.has_readers and not self._has_come:
             self._has_come = True
-            self._watch.reader_came(self.run_id, self.id)
+            self._watch.reader_came(self.run_id, self.id, after, self.run)
 
     async def _end(self) -> None:
         if self._has_come:
@@ -266,7 +269,7 @@ class Reader:
         While the reader waits, each block that is appended in this process is passed to ``take``,
         in the task that appended it, and `next` returns only those that it does not take.
         """
-        self._come()
+        self._come(after)
         self._seq, self._page, self._take = after, page, take
         self._mark, self._at = mark, 0.0
         self._has_read = self._is_over = False
@@ -274,16 +277,15 @@ class Reader:
 
     def take_all(self, page: Sequence[Block]) -> None:
         """Start with ``page``, which ends the log, and be over: there is nothing to wait for."""
-        self._come()
+        self._come(0)
         self._note_page(page)
 
     async def next(self, tick: float) -> Sequence[Block] | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
         An empty page means that nothing came for ``tick`` seconds, or that `wake` or `interrupt`
-        was called. A
-        returned page counts as sent when the next page is requested. What ``take`` raises is
-        raised here; its block counts as sent.
+        was called. A returned page counts as sent when the next page is requested. What ``take``
+        raises is raised here; its block counts as sent.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
