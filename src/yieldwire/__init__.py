@@ -30,6 +30,7 @@ from yieldwire.actions.resource import Resource, Use
 from yieldwire.actions.retry import Retry
 from yieldwire.actions.run import Run
 from yieldwire.actions.stream import Stream, StreamableValue
+from yieldwire.actions.track import track
 from yieldwire.actions.upload import Upload
 from yieldwire.asgi import Actions
 from yieldwire.asgi.pages import Pages
@@ -77,4 +78,5 @@ __all__ = [
     "Upload",
     "Use",
     "YieldwireError",
+    "track",
 ]

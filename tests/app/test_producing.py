@@ -1,15 +1,17 @@
 """A run whose events come from a block of code ends exactly as its block does."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from yieldwire import ActionError, Context, Progress, Stream, Timing, Upload
+from yieldwire import ActionError, Context, Progress, Stream, Timing, Upload, track
 from yieldwire.app import App
 from yieldwire.errors import Conflict, NotFound, RunCancelled, UsageError
 from yieldwire.executors.external import ExternalExecutor
@@ -229,6 +231,34 @@ async def test_blocking_code_learns_of_a_cancel(app: App, tmp_path: Path) -> Non
     with pytest.raises(RunCancelled, match="was cancelled"):
         await job
     assert (await app.store.get(run.id)).status is Status.CANCELLED
+
+
+async def test_a_loop_of_a_block_reports_until_the_block_ends(app: App) -> None:
+    run = await app.start(app.registry.action_named("import_rows"), {"rows": 1})
+
+    async with app.produce(run.id) as producer:
+        assert [*track("ab")] == ["a", "b"]
+        producer.finish(2)
+    assert [*track("abc")] == ["a", "b", "c"]
+
+    assert [(chunk["current"], chunk["total"]) async for chunk in run] == [(0, 2), (2, 2)]
+
+
+async def test_a_loop_of_blocking_code_stops_at_a_cancel(app: App, tmp_path: Path) -> None:
+    run = await app.start(app.registry.action_named("import_rows"), {"rows": 1})
+    worker = application(tmp_path, [])
+
+    def work() -> None:
+        with worker.produce_blocking(run.id):
+            for _ in track(count()):
+                time.sleep(0.001)
+
+    job = asyncio.create_task(asyncio.to_thread(work))  # noqa: TID251 - awaited here
+    assert (await anext(aiter(run)))["current"] == 0
+    await app.cancel(run.id)
+
+    with pytest.raises(RunCancelled, match="was cancelled"):
+        await job
 
 
 async def test_a_function_that_starts_jobs_is_called_once_for_a_run(

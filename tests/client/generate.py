@@ -62,6 +62,14 @@ class BlockingRun(Closing, Generic[C, R, A, M]):
 
     def __init__(self, loop: LoopThread, run: RemoteRun[C, R, A, M]) -> None:
         self._loop, self._run = loop, run
+
+    def _ipython_display_(self) -> None:
+        """Show the run in a notebook's cell, and update that until the run has ended."""
+
+        async def show() -> None:
+            self._run._ipython_display_()  # pyright: ignore[reportPrivateUsage]  # its twin's
+
+        self._loop.run(show())
 '''
 CLIENT_HEAD: Final = f'''\
 """The client's blocking twin, for scripts: the same client, on a loop in its own thread.

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from yieldwire.actions.runnable import Runnable
 from yieldwire.clock import Clock
+from yieldwire.display.following import show_in_cell, show_until_end
 from yieldwire.errors import ErrorObject, Json, StoreError, Unavailable
 from yieldwire.errors.lookup import error_from
 from yieldwire.log.events import Block, Event, EventType
@@ -98,6 +99,23 @@ class Run(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Run {self.id} of {self._name}>"
+
+    def _ipython_display_(self) -> None:
+        """Show the run in a notebook's cell, and update that until the run has ended."""
+        show_in_cell(self)
+
+    async def show(self) -> T:
+        """Show how far the run is until it has ended, and return its result.
+
+        A notebook shows it in the output of the cell, and a terminal as a bar if Rich is installed.
+        In a notebook, a cell whose last value is a run shows the same without waiting.
+
+        Raises:
+            ActionError: If the run failed with an error of the action's own.
+            RunError: If it was cancelled, or failed for another reason.
+        """
+        await show_until_end(self)
+        return await self.result()
 
     async def events(self, after: int = 0) -> AsyncGenerator[Event, None]:
         """Yield the events after ``after``, as they come, up to the terminal one.

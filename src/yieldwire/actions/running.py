@@ -17,6 +17,10 @@ T = TypeVar("T")
 class Thread(Protocol):
     """The thread that drives blocking code."""
 
+    def put(self, chunk: object, /) -> None:
+        """Hand over a chunk; wait for space first."""
+        ...
+
     def call(self, call: Callable[[], None], /) -> None:
         """Make the loop call ``call`` after the chunks that were put before."""
         ...

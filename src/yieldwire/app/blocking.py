@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from yieldwire.actions.track import REPORTER
 from yieldwire.app.producing import Producer, Producing
 from yieldwire.errors import RunCancelled
 from yieldwire.loopthread import LoopThread
@@ -89,7 +90,8 @@ class BlockingProducing:
     def produce(self, run_id: str, /) -> Generator[BlockingProducer, None, None]:
         """Execute a pending run as the block of code that follows; see `Producing.produce`.
 
-        If the run is asked to stop, the next `BlockingProducer.send` raises `RunCancelled`.
+        If the run is asked to stop, the next `BlockingProducer.send` raises `RunCancelled`, and a
+        loop in `track` is left.
 
         Raises:
             NotFound: If there is no such run.
@@ -98,13 +100,18 @@ class BlockingProducing:
         """
         loop = self._thread()
         session = _Session(self._producing, run_id)
-        producer = BlockingProducer(loop, loop.run(session.begin()))
+        begun = loop.run(session.begin())
+        before = REPORTER.set(begun.reporter)
         try:
-            yield producer
+            yield BlockingProducer(loop, begun)
         except BaseException as exc:
             with suppress(RunCancelled):
                 loop.run(session.end(exc))
+            if isinstance(exc, asyncio.CancelledError) and begun.is_cancelled:
+                raise RunCancelled from None  # a loop in `track` has stopped
             raise
+        finally:
+            REPORTER.reset(before)
         loop.run(session.end(None))
 
 

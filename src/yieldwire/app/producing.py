@@ -15,6 +15,7 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
 from yieldwire.actions.shape import Shape
 from yieldwire.actions.stream import Stream
+from yieldwire.actions.track import REPORTER, Reporter
 from yieldwire.app.opening import Opening
 from yieldwire.errors import Conflict, RunCancelled
 from yieldwire.executors import Prepared, Work
@@ -33,6 +34,7 @@ class Producer:
         run_id: The run.
         arguments: The validated input, by the names of the action's parameters.
         ctx: The context of the attempt: questions, steps, the saved place, sub-runs.
+        reporter: Where `track` reports in the block.
     """
 
     def __init__(self, run: RunRecord, arguments: Mapping[str, Any]) -> None:
@@ -40,6 +42,7 @@ class Producer:
         self.arguments: Final = arguments
         self.ctx: Context
         self._stream: Stream[Any]
+        self.reporter: Reporter
         self._result: object = None
         self._began, self._left = asyncio.Event(), asyncio.Event()
         self._error: BaseException | None = None
@@ -69,6 +72,7 @@ class Producer:
 
     async def _produce(self, /, **injected: Any) -> object:  # noqa: ANN401 - and the arguments
         self.ctx, self._stream = injected[_CONTEXT], injected[_STREAM]
+        self.reporter = REPORTER.get()
         self._began.set()
         try:
             await self._left.wait()
@@ -157,6 +161,7 @@ class Producing:
             raise
         if not has_begun:
             raise Conflict(f"Run {run_id} is not pending any more.")
+        before = REPORTER.set(producer.reporter)
         try:
             yield producer
         except asyncio.CancelledError as exc:
@@ -172,6 +177,8 @@ class Producing:
             producer.leave(exc)
             await _end(execution)
             raise
+        finally:
+            REPORTER.reset(before)
         producer.leave()
         await _end(execution)
         if producer.is_cancelled:

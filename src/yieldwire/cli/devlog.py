@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from yieldwire.cli.output import clean
+from yieldwire.display.progress import clean
 
 _LOGGER: Final = logging.getLogger("yieldwire.requests")
 

@@ -1,41 +1,26 @@
 """The terminal's view of a run: bars, texts, lines of JSON. Without a terminal, plain lines."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol, TextIO
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, TextIO
 
 from pydantic_core import to_json
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.filesize import decimal
-from rich.padding import Padding
-from rich.progress import (
-    BarColumn,
-    ProgressColumn,
-    SpinnerColumn,
-    TaskID,
-    TaskProgressColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as RichProgress
-from rich.status import Status as RichStatus
 from rich.table import Table
 from rich.text import Text
 
 from yieldwire.ai.line import line_of
-from yieldwire.cli.output import clean, fail, note, show_json
+from yieldwire.cli.output import fail, note, show_json
 from yieldwire.cli.question import AskedQuestion, described, described_answer, parts_of
+from yieldwire.display.progress import ShownProgress, clean, progress_in
+from yieldwire.display.terminal import LiveBar, is_live
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.chunks import Progress, text_of
 from yieldwire.log.events import Event, EventType, one_line
-from yieldwire.setting import is_number
 
 SHOWN_BYTES: Final = 1_000_000
 """The size of files that are large enough to show how much of them was sent."""
-ROOM_FOR_TIMES: Final = 40
-"""The columns of a terminal that is wide enough for a bar and its times."""
-ROOM_FOR_ECHO: Final = 3
-"""The columns right of a message: a terminal shows ^C there, and must not wrap the line for it."""
 
 
 def has_screen() -> bool:
@@ -106,9 +91,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self._out, notes = sys.stdout, Console(stderr=True, highlight=False)
-        # Not `notes.is_terminal`, which FORCE_COLOR makes true in a log file.
-        is_live = sys.stderr.isatty() and not notes.is_dumb_terminal
-        self._bar: _Bar = _LiveBar(notes) if is_live else _PlainBar()
+        self._bar: _Bar = LiveBar(notes) if is_live(notes) else _PlainBar()
         self._is_line_open = False
 
     def show(self, event: Event) -> None:
@@ -197,41 +180,6 @@ class Terminal:
         self._end_line()
 
 
-class ShownProgress(NamedTuple):
-    """The values of a bar, from a progress."""
-
-    current: float
-    total: float | None
-    percent: float | None
-    message: str
-
-    def __str__(self) -> str:
-        """Return it in words: ``25 %, 1 of 4, reading``."""
-        share = "" if self.percent is None else f"{self.percent:g} %"
-        count = f"{self.current:g}" + ("" if self.total is None else f" of {self.total:g}")
-        return ", ".join(part for part in (share, count, self.message) if part)
-
-
-def progress_in(value: Json) -> ShownProgress | None:
-    """Return the progress in a chunk; it can be an action's own, with other members."""
-    fields = _fields(value)
-    current = _number_in(fields, "current")
-    if fields.get("type") != "progress" or current is None:
-        return None
-    message = fields.get("message")
-    return ShownProgress(
-        current,
-        _number_in(fields, "total"),
-        _number_in(fields, "percent"),
-        " ".join(message.split()) if isinstance(message, str) else "",
-    )
-
-
-def _number_in(fields: Mapping[str, Json], name: str) -> float | None:
-    value = fields.get(name)
-    return value if is_number(value) else None
-
-
 def _fields(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
 
@@ -241,68 +189,6 @@ class _Bar(Protocol):
     def show(self, progress: ShownProgress) -> None: ...
     def hide(self) -> None: ...
     def close(self) -> None: ...
-
-
-class _LiveBar:
-    """A moving bar."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._progress: _BarAndMessage | None = None
-        self._task = TaskID(0)
-        self._status: RichStatus | None = None
-
-    def wait(self, text: str) -> None:
-        if self._status is not None and not text:
-            self._status.stop()
-            self._status = None
-        elif self._status is not None:
-            self._status.update(clean(text))
-        elif text:
-            self._status = self._console.status(clean(text))
-            self._status.start()
-
-    def show(self, progress: ShownProgress) -> None:
-        if self._progress is None:
-            self._progress = _BarAndMessage(*_columns(self._console), console=self._console)
-            self._task = self._progress.add_task("", total=None)
-            self._progress.start()
-        self._progress.update(
-            self._task,
-            completed=progress.current,
-            total=progress.total,
-            description=clean(progress.message),
-        )
-
-    def hide(self) -> None:
-        if self._progress is not None:
-            self._progress.live.transient = True
-            self.close()
-
-    def close(self) -> None:
-        self.wait("")
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-
-class _BarAndMessage(RichProgress):
-    """A bar, and its message on the line below: neither takes the other's columns."""
-
-    def get_renderables(self) -> Iterator[RenderableType]:
-        yield self.make_tasks_table(self.tasks)
-        for task in self.tasks:
-            message = Text(task.description, no_wrap=True, overflow="ellipsis")
-            yield Padding(message, (0, ROOM_FOR_ECHO, 0, 2), expand=False)
-
-
-def _columns(console: Console) -> Iterator[ProgressColumn]:
-    yield SpinnerColumn()
-    yield BarColumn()
-    yield TaskProgressColumn(show_speed=True)
-    if console.width >= ROOM_FOR_TIMES:
-        yield TimeElapsedColumn()
-        yield TimeRemainingColumn()
 
 
 class _PlainBar:

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Final
 
 from yieldwire.cli.dialog import Away
-from yieldwire.cli.output import clean, note, say
+from yieldwire.cli.output import note, say
+from yieldwire.display.progress import clean
 
 _LINE_BYTES: Final = 64 * 1024
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from yieldwire.cli.display import progress_in
 from yieldwire.cli.outcome import lines_of
 from yieldwire.cli.question import command_for, described, described_answer
+from yieldwire.display.progress import progress_in
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.events import Event, EventType, one_line
 from yieldwire.log.snapshot import iso_time

@@ -12,13 +12,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from yieldwire.cli.display import ShownProgress, progress_in
 from yieldwire.cli.outcome import Outcome, lines_of
-from yieldwire.cli.output import clean, note
+from yieldwire.cli.output import note
 from yieldwire.cli.question import command_for, described
 from yieldwire.cli.top.lines import LONGEST, LogLines
 from yieldwire.cli.top.view import bar
 from yieldwire.client import AsyncClient
+from yieldwire.display.progress import ShownProgress, clean, progress_in
 from yieldwire.errors import ErrorObject, Json, YieldwireError
 from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Event, EventType

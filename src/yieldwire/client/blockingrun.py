@@ -44,6 +44,14 @@ class BlockingRun(Closing, Generic[C, R, A, M]):
     def __init__(self, loop: LoopThread, run: RemoteRun[C, R, A, M]) -> None:
         self._loop, self._run = loop, run
 
+    def _ipython_display_(self) -> None:
+        """Show the run in a notebook's cell, and update that until the run has ended."""
+
+        async def show() -> None:
+            self._run._ipython_display_()  # pyright: ignore[reportPrivateUsage]  # its twin's
+
+        self._loop.run(show())
+
     @property
     def id(self) -> str:
         """The run's id."""
@@ -105,6 +113,19 @@ class BlockingRun(Closing, Generic[C, R, A, M]):
             TimedOut: If the time is over. The run continues, and this can be called again.
         """
         return self._loop.run(self._run.result(timeout=timeout))
+
+    def show(self) -> R:
+        """Show how far the run is until it has ended, and return its result.
+
+        A notebook shows it in the output of the cell, and a terminal as a bar if Rich is installed.
+        In a notebook, a cell whose last value is a run shows the same without waiting. What
+        iterates the run meanwhile misses nothing.
+
+        Raises:
+            YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
+            ProtocolError: If the result does not match its type.
+        """
+        return self._loop.run(self._run.show())
 
     def wait(self, *, timeout: float | None = None) -> dict[str, Json]:
         """Wait until the run has ended, in whichever way, and return its snapshot.

@@ -14,6 +14,7 @@ from yieldwire.client.http import Answer
 from yieldwire.client.patience import Limit
 from yieldwire.client.runtypes import UNTYPED, A, C, M, R, RunTypes
 from yieldwire.client.wire import Request, Wire, path_of
+from yieldwire.display.following import show_in_cell, show_until_end
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.errors.lookup import error_from
 from yieldwire.log.cursor import Cursor, cursor_in
@@ -46,6 +47,14 @@ class RemoteRun(Generic[C, R, A, M]):
 
     def __repr__(self) -> str:
         return f"<RemoteRun {self.id}>"
+
+    def _ipython_display_(self) -> None:
+        """Show the run in a notebook's cell, and update that until the run has ended."""
+        show_in_cell(self._again())
+
+    def _again(self) -> "RemoteRun":
+        """Return another reader of the run."""
+        return RemoteRun(self._wire, self.id)
 
     @property
     def id(self) -> str:
@@ -128,6 +137,20 @@ class RemoteRun(Generic[C, R, A, M]):
         while await limit.of(self._follower.next(), self.id) is not None:
             pass
         return self._result()
+
+    async def show(self) -> R:
+        """Show how far the run is until it has ended, and return its result.
+
+        A notebook shows it in the output of the cell, and a terminal as a bar if Rich is installed.
+        In a notebook, a cell whose last value is a run shows the same without waiting. What
+        iterates the run meanwhile misses nothing.
+
+        Raises:
+            YieldwireError: If the run failed or was cancelled, or its log cannot be read further.
+            ProtocolError: If the result does not match its type.
+        """
+        await show_until_end(self._again())
+        return await self.result()
 
     async def wait(self, *, timeout: float | None = None) -> dict[str, Json]:
         """Wait until the run has ended, in whichever way, and return its snapshot.

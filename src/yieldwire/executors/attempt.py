@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from yieldwire.actions.context import Context
 from yieldwire.actions.middleware import Middleware, enter_middleware
 from yieldwire.actions.schema import Output
+from yieldwire.actions.track import REPORTER
 from yieldwire.actions.upload import Uploads
 from yieldwire.errors import (
     AppendConflict,
@@ -85,6 +86,7 @@ class Attempt(Tools):
     async def execute(self) -> None:
         """Run the action and write its end. Never raises what the action raised."""
         self._task = asyncio.current_task()
+        REPORTER.set(self._writer)
         if self.run.timeout is not None:
             self._call_later(self.run.timeout, partial(self.cancel, TIMED_OUT))
         if self.run.cancel_reason is not None:

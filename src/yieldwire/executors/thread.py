@@ -60,7 +60,7 @@ class Bridge:
 
     # The thread's side.
 
-    def put(self, chunk: object) -> None:
+    def put(self, chunk: object, /) -> None:
         """Hand over a chunk; wait for space first."""
         data = self._writer.encode(chunk)
         self._room.wait()

@@ -15,14 +15,13 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from yieldwire.actions.running import Thread
-from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError, UsageError
+from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.generator import cancelled_at_yield, last_word
-from yieldwire.executors.pending import Pending
+from yieldwire.executors.reporting import LoopReporter
 from yieldwire.executors.watched import Log
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
@@ -42,11 +41,8 @@ BLOCK_SECONDS: Final = 0.005
 """How long an action that never waits can keep an event, and the loop, to itself."""
 
 
-class LogWriter(Pending):
+class LogWriter(LoopReporter):
     """Writes one attempt's events. The attempt's end closes it."""
-
-    bridge: Thread | None = None
-    """The thread of blocking code, if that is what emits the chunks."""
 
     def __init__(
         self,
@@ -74,25 +70,6 @@ class LogWriter(Pending):
         writer now, has ended, or has lost the end of its log."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
-
-    @property
-    def is_in_loop(self) -> bool:
-        """Whether this is called in the attempt's loop: blocking code can have one of its own."""
-        return asyncio._get_running_loop() is self.loop  # noqa: SLF001
-
-    def thread(self, name: str) -> Thread:
-        """Return the thread of a blocking action, in which ``ctx.blocking.name`` is called.
-
-        Raises:
-            UsageError: If it is called elsewhere.
-        """
-        if self.is_in_loop:
-            raise UsageError(f"This would block the event loop: write ctx.{name}(…).")
-        if self.bridge is None:
-            raise UsageError(
-                f"ctx.blocking.{name}() belongs in the action itself, not in another thread."
-            )
-        return self.bridge
 
     async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.

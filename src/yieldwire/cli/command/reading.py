@@ -6,10 +6,11 @@ from yieldwire.cli.command.program import AsJson, Header, RunId, TokenOption, Ur
 from yieldwire.cli.display import JsonLines
 from yieldwire.cli.help import Command, examples
 from yieldwire.cli.outcome import Outcome
-from yieldwire.cli.output import clean, show_json
+from yieldwire.cli.output import show_json
 from yieldwire.cli.record import log_line, record_lines
 from yieldwire.cli.showing import Interrupt, run_until_done
 from yieldwire.cli.target import address_of, connect
+from yieldwire.display.progress import clean
 
 
 @cli.command(

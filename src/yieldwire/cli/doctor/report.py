@@ -10,7 +10,8 @@ from typing import Final
 
 from yieldwire.cli.display import Terminal, show_marked
 from yieldwire.cli.doctor.finding import Finding, Level
-from yieldwire.cli.output import clean, show_json
+from yieldwire.cli.output import show_json
+from yieldwire.display.progress import clean
 
 _COLUMNS: Final = 80
 _STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}

@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from yieldwire.cli.display import progress_in
-from yieldwire.cli.output import clean
 from yieldwire.cli.target import PATIENCE, Address, connect
 from yieldwire.cli.top.board import status_of
 from yieldwire.client import AsyncClient
 from yieldwire.client.patience import Notice
+from yieldwire.display.progress import clean, progress_in
 from yieldwire.errors import Json
 
 WATCHED: Final = 200

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Final, Self
 
 from yieldwire.cli.dialog import Away
-from yieldwire.cli.output import clean, note, say
+from yieldwire.cli.output import note, say
+from yieldwire.display.progress import clean
 
 _BYTES: Final = 64 * 1024
 _SEQUENCES: Final[Mapping[str, str]] = {

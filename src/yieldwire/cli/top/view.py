@@ -10,11 +10,10 @@ from typing import Final
 
 from rich.text import Text
 
-from yieldwire.cli.display import progress_in
-from yieldwire.cli.output import clean
 from yieldwire.cli.record import duration
 from yieldwire.cli.top.board import Board, BoardRow, status_of
 from yieldwire.cli.top.lines import LogLines
+from yieldwire.display.progress import clean, progress_in
 from yieldwire.errors import Json
 from yieldwire.log.waiting import described
 

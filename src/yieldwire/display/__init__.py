@@ -1,0 +1,1 @@
+"""Progress for people who run Python themselves: in a terminal, or in a notebook."""
