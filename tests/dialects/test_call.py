@@ -1,12 +1,11 @@
 """What a dialect can do about one request."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from tests.dialects.test_fictive import ParrotEncoder
-from tests.support.calls import JSON, Call, Fields, get, post, send
+from tests.support.calls import Call, Fields, get, post, send
 from tests.support.world import ALICE, BOB, NOBODY, ended, opened, world
 from yieldwire import Actions
 from yieldwire.dialects import Dialect, ForeignCall, Head, Reply
@@ -112,35 +111,6 @@ async def test_frames_of_a_run_are_counted(actions: Actions) -> None:
     assert await done(actions, count) == "4"
 
 
-@pytest.mark.parametrize(
-    ("call", "read"),
-    [
-        (get("/?text=hi&times=2"), {"text": "hi", "times": "2"}),
-        (post("/", {"text": "hi"}), {"text": "hi"}),
-        (post("/"), {}),
-        (Call(method="POST", target="/?text=hi"), {"text": "hi"}),
-    ],
-)
-async def test_fields_are_read_from_the_body_or_the_query(
-    actions: Actions, call: Call, read: dict[str, Any]
-) -> None:
-    async def fields(call: ForeignCall) -> object:
-        return await call.fields(call.action("say"))
-
-    assert await done(actions, fields, call) == repr(read)
-
-
-async def test_json_is_read_strictly(actions: Actions) -> None:
-    async def json(call: ForeignCall) -> object:
-        return await call.json()
-
-    twice = Call(method="POST", target="/", headers=[JSON], body=[b'{"a":1,"a":2}'])
-    empty = Call(method="POST", target="/", headers=[JSON], body=[b""])
-
-    assert (await done(actions, json, twice)).startswith("PARSE_ERROR")
-    assert await done(actions, json, empty) == "{}"
-
-
 async def test_the_headers_of_a_reply_are_added_to_the_usual_ones(actions: Actions) -> None:
     async def nothing(call: ForeignCall) -> object:
         call.add_header("X-More", "too")
@@ -214,3 +184,26 @@ async def test_an_error_of_one_request_can_be_told_in_its_own_way(actions: Actio
 
     assert await done(actions, fail) == "mine: NOT_FOUND"
     assert (await done(actions, lambda call: call.run("r1"))).startswith("NOT_FOUND")
+
+
+async def test_a_page_of_a_log_has_what_is_behind_a_place(actions: Actions) -> None:
+    run_id = await ended(actions, "say", {"times": 3})
+
+    async def page(call: ForeignCall) -> object:
+        run, blocks = await call.page(await call.run(run_id), 2)
+        return run.seq, [(block.first, block.last) for block in blocks]
+
+    assert await done(actions, page) == "(4, [(3, 4)])"
+
+
+async def test_a_run_is_stopped_before_it_is_deleted(actions: Actions) -> None:
+    async def delete(call: ForeignCall) -> object:
+        run = await call.start(call.action("wait"), dict_of_nothing)
+        await call.delete(run)
+        return await call.run(run.id)
+
+    assert (await done(actions, delete)).startswith("NOT_FOUND")
+
+
+async def dict_of_nothing() -> Json:
+    return {}

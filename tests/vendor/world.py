@@ -32,7 +32,16 @@ from yieldwire.ai import (
     Usage,
     approve,
 )
-from yieldwire.dialects import AGUI, MCP, ORPC, RSC, TRPC, NuxtActions, TanStackStart
+from yieldwire.dialects import (
+    AGUI,
+    MCP,
+    ORPC,
+    RSC,
+    TRPC,
+    DurableStreams,
+    NuxtActions,
+    TanStackStart,
+)
 from yieldwire.log.chunks import Value
 
 PAGES: Final = 3
@@ -79,6 +88,13 @@ async def await_start(key: str) -> bool:
     """Say that `hang` has started, as soon as it has."""
     await _begun[key].wait()
     return True
+
+
+async def wait_for_start(key: str) -> AsyncIterator[Text]:
+    """Say something, and the rest when `hang` has started."""
+    yield Text("before ")
+    await _begun[key].wait()
+    yield Text("after")
 
 
 async def await_stop(key: str) -> bool:
@@ -186,6 +202,7 @@ def new_actions() -> Actions:
         say,
         hang,
         await_start,
+        wait_for_start,
         await_stop,
         fail,
         fail_late,
@@ -263,6 +280,8 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/cutcalls/trpc", CuttingCalls(TRPC(actions), "GET")),
         Mount("/resumable/orpc", ORPC(actions, resumable=True)),
         Mount("/cutcalls/orpc", CuttingCalls(ORPC(actions, resumable=True))),
+        Mount("/durable", DurableStreams(actions)),
+        Mount("/cutcalls/durable", CuttingCalls(DurableStreams(actions), "GET")),
         Mount("/mcp", MCP(actions)),
         Mount("/agui", AGUI(actions)),
         Mount("/kept/agui", AGUI(actions, resumable=True)),

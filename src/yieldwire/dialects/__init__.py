@@ -6,6 +6,7 @@ from yieldwire.dialects.aisdk import AISDK
 from yieldwire.dialects.aitext import AIText
 from yieldwire.dialects.call import ForeignCall, RunOutcome
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.durable import DurableStreams
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.mcp import MCP
 from yieldwire.dialects.nuxt import NuxtActions
@@ -26,6 +27,7 @@ __all__ = [
     "AIText",
     "Dialect",
     "DialectEncoder",
+    "DurableStreams",
     "ForeignCall",
     "Head",
     "NuxtActions",

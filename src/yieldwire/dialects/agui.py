@@ -13,10 +13,11 @@ from pydantic_core import to_json
 
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.aguistream import AGUIEncoder
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.declining import refusal_of
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.errors import (
     AlreadyAnswered,
     ErrorObject,

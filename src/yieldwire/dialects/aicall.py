@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.head import Reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.errors import ErrorObject, Json, ParseError
 
 _CHAT: Final = "chat:"

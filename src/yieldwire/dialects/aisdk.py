@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.aicall import as_text, body_of, label_of, reading
 from yieldwire.dialects.aisocket import ChatSocket
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.dialects.uistream import UIStreamEncoder, Version
 from yieldwire.errors import AlreadyAnswered, ErrorObject, Json, NotFound, ParseError, UsageError
 from yieldwire.log.run import RunRecord

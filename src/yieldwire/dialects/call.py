@@ -8,19 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from yieldwire.actions.action import Action
-from yieldwire.asgi.bodies import read_input, read_whole
 from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.exchange import BrokenOff, Exchange, Headers
-from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.host import HostAnswer, HostFailure, resolving
-from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.site import OpenStream, Site
 from yieldwire.asgi.starting import stream_in
 from yieldwire.asgi.startrequest import facts_of
-from yieldwire.dialects.head import Head, Reply, add_headers, send_reply
+from yieldwire.dialects.head import Reply, add_headers, send_reply
+from yieldwire.dialects.input import SAFE, AnyAction, ForeignInput
 from yieldwire.dialects.translation import (
     DELETED,
     UNANSWERABLE,
@@ -36,7 +33,6 @@ from yieldwire.errors import (
     Json,
     NotFound,
     ParseError,
-    PayloadTooLarge,
     UsageError,
 )
 from yieldwire.log.cursor import Cursor, check_within
@@ -49,10 +45,6 @@ from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Query
 
-AnyAction: TypeAlias = Action[..., Any, Any]
-
-_SAFE: Final = frozenset({"GET", "HEAD"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
@@ -62,7 +54,7 @@ class RunOutcome:
     error: ErrorObject | None = None
 
 
-class ForeignCall:
+class ForeignCall(ForeignInput):
     """One request of a foreign client, whose caller is known.
 
     Every verb raises what its native twin raises; what a dialect does not catch is told to the
@@ -85,14 +77,12 @@ class ForeignCall:
         own: AnyAction | None,
         waits: bool,
     ) -> None:
-        self._site, self._exchange, self._slot = site, exchange, slot
+        super().__init__(site, exchange)
+        self._slot = slot
         self.caller: Final = slot.caller
-        self.head: Final = Head(exchange)
         self._own, self._waits = own, waits
         self._asked = 0
         """How often the stream came past a question that the client cannot answer."""
-
-    # What came.
 
     @property
     def actions(self) -> Sequence[AnyAction]:
@@ -107,55 +97,6 @@ class ForeignCall:
             NotFound: If there is none.
         """
         return self._own or self._site.app.registry.action_named(name)
-
-    async def body(self) -> bytes:
-        """Return the request's body.
-
-        Raises:
-            PayloadTooLarge: If it exceeds the limit for JSON.
-            ParseError: If it ends early.
-            RequestTimedOut: If it arrives too slowly.
-        """
-        exchange, site = self._exchange, self._site
-        return await read_whole(
-            exchange.headers, exchange.receive, site.request_limits, site.app.timing.body
-        )
-
-    async def json(self) -> Json:
-        """Return the request's body, read strictly as JSON; an empty body is an empty object.
-
-        Raises:
-            CallError: As `body` says, and if it is not JSON.
-        """
-        body = await self.body()
-        return self.parse(body) if body else {}
-
-    def parse(self, text: bytes, *, around: int = 0) -> Json:
-        """Return JSON from a request, read strictly; it can nest ``around`` levels deeper.
-
-        Raises:
-            PayloadTooLarge: If it exceeds the limit for JSON, as a query can.
-            ParseError: If it is not JSON.
-        """
-        limits = self._site.request_limits
-        if len(text) > limits.json_bytes:
-            raise PayloadTooLarge(f"The input is over the limit of {limits.json_bytes} bytes.")
-        return parse_json(text, limits.depth, around=around)
-
-    async def fields(self, action: AnyAction) -> Json:
-        """Return the input of ``action``: from the body, or from the query if there is none.
-
-        Raises:
-            CallError: As for a native start.
-        """
-        limits = self._site.request_limits
-        if self.head.method in _SAFE or (
-            self.head.query and "content-type" not in self.head.headers
-        ):
-            return coerce(self.head.query, action.input_schema, max_depth=limits.depth)
-        exchange, idle = self._exchange, self._site.app.timing.body
-        schema = action.input_schema
-        return await read_input(exchange.headers, exchange.receive, schema, limits, idle)
 
     # What to do.
 
@@ -184,7 +125,7 @@ class ForeignCall:
             CallError: As for a native start. A GET can only come from a page of this origin,
                 unless the action is a feed.
         """
-        if self.head.method in _SAFE and not action.options.is_feed:
+        if self.head.method in SAFE and not action.options.is_feed:
             self._site.safety.check_origin(self.head.headers)
         try:
             distinct_labels(labels)
@@ -340,6 +281,45 @@ class ForeignCall:
         rest = await stream_in(self._site, self._exchange, self._slot, run, place, translate)
         if rest is not None:
             await rest
+
+    async def page(
+        self, run: RunRecord, after: int, *, wait: float = 0.0
+    ) -> tuple[RunRecord, Sequence[Block]]:
+        """Return what a run's log has after ``after``, as far as it fits a page, and the run.
+
+        If there is nothing, wait for at most ``wait`` seconds. The run is as it was after that, so
+        that it has ended before the page is empty. Each call counts as a poll: the run is kept as
+        if it was read until then.
+
+        Raises:
+            ForeignCursor: If ``after`` is beyond the log's end.
+            NotFound: If the run is gone, or the events that follow were deleted.
+            Unauthorized: If the caller loses access meanwhile.
+        """
+        site, store = self._site, self._site.app.store
+        check_within(after, run.seq)
+        if after and after + 1 < run.first_seq:
+            raise NotFound(DELETED)
+        await site.polls.note(run)
+        if wait and run.seq == after and not run.status.is_terminal:
+            reader = site.reader_for(self.caller, run, is_needed=False)
+            async with site.polls.waiting(run, wait), reader:
+                with site.attend(self._exchange, reader):
+                    await reader.news(after, wait)
+                reader.check()
+        page = await store.read(run.id, after)
+        if not self._waits and any(block.has(EventType.QUESTION) for block in page):
+            await self._end_if_asking(run.id)
+        shown = page if site.app.debug else [block.without_debug() for block in page]
+        return await store.get(run.id), shown
+
+    async def delete(self, run: RunRecord) -> None:
+        """Stop a run if it has not ended, and delete it. Raises what `run` does."""
+        await self.run(run.id, "delete")
+        if not run.status.is_terminal:
+            await self.cancel(run.id)
+            await self.outcome(run)
+        await self._site.app.delete(run.id)
 
     async def count(self, run: RunRecord, encoder: DialectEncoder) -> int:
         """Return how many frames ``encoder`` makes of what a run's log has at this moment."""

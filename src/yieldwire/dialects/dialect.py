@@ -15,8 +15,9 @@ from yieldwire.asgi import Actions, BoundAction
 from yieldwire.asgi.exchange import Exchange, Headers
 from yieldwire.asgi.route import Route
 from yieldwire.asgi.site import Site
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.head import Head, Reply, send_reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.errors import ErrorObject, UsageError
 from yieldwire.runs.access import Caller
 
@@ -40,7 +41,7 @@ class Dialect(ABC):
     """
 
     methods: ClassVar[tuple[str, ...]] = ("POST",)
-    """The HTTP methods that the client uses."""
+    """The HTTP methods that the client uses; ``HEAD`` gets an empty 200 if it is not one."""
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class Dialect(ABC):
         return Route(("",), dict.fromkeys(self.methods, self._handle))
 
     async def _handle(self, site: Site, exchange: Exchange, caller: Caller) -> None:
-        if exchange.method == "HEAD":
+        if exchange.method == "HEAD" and "HEAD" not in self.methods:
             await exchange.answer(200)
             return
         with site.slot(caller) as slot:

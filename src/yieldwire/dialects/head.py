@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+from urllib.parse import quote
 
-from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.exchange import Exchange, Headers
 
 
 class Head:
@@ -16,6 +17,8 @@ class Head:
         self.method: Final = exchange.method
         self.path: Final = exchange.path.strip("/")
         """The path below the mount, without slashes at its ends."""
+        self.url: Final = exchange.root + quote(exchange.path)
+        """The URL without its origin and its query."""
         self.headers: Final[Mapping[str, str]] = exchange.headers
         """The headers by their lower-case names."""
 
@@ -42,10 +45,14 @@ class Reply:
 
 async def send_reply(exchange: Exchange, reply: Reply) -> None:
     """Send a whole answer."""
-    add_headers(exchange, reply.headers)
-    await exchange.answer(reply.status, reply.body, media_type=reply.media_type)
+    headers = _encoded(reply.headers)
+    await exchange.answer(reply.status, reply.body, media_type=reply.media_type, headers=headers)
 
 
 def add_headers(exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
     """Add headers to an answer."""
-    exchange.extra += [(each.lower().encode(), value.encode("latin-1")) for each, value in headers]
+    exchange.extra += _encoded(headers)
+
+
+def _encoded(headers: Sequence[tuple[str, str]]) -> Headers:
+    return [(each.lower().encode(), value.encode("latin-1")) for each, value in headers]

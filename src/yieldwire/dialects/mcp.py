@@ -14,9 +14,10 @@ from typing import ClassVar, Final, TypeAlias
 
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.dialects.mcpstream import MOST_BYTES, MCPEncoder, failed, is_answered, run_of, uri_of
 from yieldwire.dialects.mcptask import (
     LABEL,

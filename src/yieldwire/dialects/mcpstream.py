@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from pydantic_core import to_json
 
-from yieldwire.dialects.call import AnyAction
+from yieldwire.dialects.input import AnyAction
 from yieldwire.dialects.mcptool import elicitation, structured
 from yieldwire.dialects.mcpwire import META, EventPlace
 from yieldwire.dialects.translation import DialectEncoder

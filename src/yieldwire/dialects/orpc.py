@@ -59,7 +59,7 @@ class ORPCEncoder(DialectEncoder):
     """An event iterator: each chunk is a message, and the result is what it returns."""
 
     media_type: ClassVar[str] = "text/event-stream"
-    greeting: ClassVar[bytes] = b": \n\n"
+    greeting: bytes = b": \n\n"
     _run_id = ""
 
     def begin(self, run_id: str) -> Iterable[bytes]:

@@ -13,9 +13,10 @@ from typing import ClassVar, Final
 from pydantic_core import to_json
 
 from yieldwire.asgi import Actions
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.dialects.seroval import UNDEFINED, Node, Writer, read
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import ErrorObject, Json, ParseError

@@ -40,7 +40,7 @@ class DialectEncoder(ABC):
     """The value of ``Content-Type``."""
     headers: ClassVar[Sequence[tuple[str, str]]] = ()
     """Headers of each stream in addition to the usual ones."""
-    greeting: ClassVar[bytes] = b""
+    greeting: bytes = b""
     """Bytes at the start of each response, before any frame."""
     closing: ClassVar[bytes] = b""
     """Bytes after the last frame of a run that has ended."""

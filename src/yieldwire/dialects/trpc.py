@@ -13,9 +13,10 @@ from typing import ClassVar, Final
 
 from pydantic_core import to_json
 
-from yieldwire.dialects.call import AnyAction, ForeignCall
+from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.input import AnyAction
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import (
     ErrorObject,
@@ -57,7 +58,7 @@ class TRPCEncoder(DialectEncoder):
     """A subscription: each chunk is tracked, with its place as its id."""
 
     media_type: ClassVar[str] = _SSE
-    greeting: ClassVar[bytes] = b"retry: 1000\nevent: connected\ndata: {}\n\n\n"
+    greeting: bytes = b"retry: 1000\nevent: connected\ndata: {}\n\n\n"
 
     def __init__(self, path: str) -> None:
         self._path = path

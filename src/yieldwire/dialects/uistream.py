@@ -42,7 +42,7 @@ class UIStreamEncoder(DialectEncoder):
 
     media_type: ClassVar[str] = "text/event-stream"
     headers: ClassVar[Sequence[tuple[str, str]]] = (("x-vercel-ai-ui-message-stream", "v1"),)
-    greeting: ClassVar[bytes] = b": stream-open\n\n"
+    greeting: bytes = b": stream-open\n\n"
     closing: ClassVar[bytes] = b"data: [DONE]\n\n"
 
     def __init__(
