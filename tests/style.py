@@ -129,7 +129,8 @@ def check(files: Iterable[Path]) -> list[Finding]:
 
 def files_of_prose() -> list[Path]:
     """Return every file that is checked."""
-    files = {path for place in PLACES for path in ROOT.glob(place) if path.is_file()}
+    found = {path for place in PLACES for path in ROOT.glob(place) if path.is_file()}
+    files = {path for path in found if "node_modules" not in path.parts}
     return sorted(files - {ROOT / built for built in UNCHECKED})
 
 

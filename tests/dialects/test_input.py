@@ -25,7 +25,7 @@ async def test_fields_are_read_from_the_body_or_the_query(
     actions: Actions, call: Call, read: dict[str, Any]
 ) -> None:
     async def fields(call: ForeignCall) -> object:
-        return await call.fields(call.action("say"))
+        return await call.fields(call.action("say").input_schema)
 
     assert await done(actions, fields, call) == repr(read)
 
@@ -43,6 +43,6 @@ async def test_json_is_read_strictly(actions: Actions) -> None:
 
 async def test_parameters_that_are_the_clients_own_are_not_fields(actions: Actions) -> None:
     async def fields(call: ForeignCall) -> object:
-        return await call.fields(call.action("say"), without=("offset",))
+        return await call.fields(call.action("say").input_schema, without=("offset",))
 
     assert await done(actions, fields, get("/?text=hi&offset=-1")) == "{'text': 'hi'}"

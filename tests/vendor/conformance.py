@@ -19,6 +19,7 @@ ROOT: Final = HERE.parent.parent
 PAGE: Final = ROOT / "docs" / "reference" / "clients.md"
 ELSEWHERE: Final = (
     "tests.browser.test_ai_sdk",
+    "tests.browser.test_htmx",
     "tests.cli.test_agents",
     "tests.durability.test_agent_restarts",
 )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar, cast
 from pydantic_core import to_json
 
 from yieldwire.actions.guard import Guards
+from yieldwire.actions.look import Look
 from yieldwire.actions.message import MessageType, answer_types, message_type
 from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.retry import Retries, Retry, retry_of
@@ -104,6 +105,9 @@ class Options:
             They are shown to callers; they have no other effect.
         asks: The type of the answers to its questions, or several; see `Context.ask`.
         inbox: The type of the messages that its runs take; see `Context.inbox`. ``None``: none.
+        html: How a chunk that is neither text nor progress looks in a page, for the dialects that
+            send HTML: a function of the chunk, or a template with the variable ``chunk``. Text that
+            it returns is escaped, unless it has ``__html__``. ``None``: by the chunk's type.
         result: The type of the result, if type checkers cannot know it from the function because
             it is yielded. ``None``: according to the function's annotations.
     """
@@ -127,6 +131,7 @@ class Options:
     errors: Errors = ()
     asks: object = ()
     inbox: object = None
+    html: Look = None
     result: object = None
 
 

@@ -25,6 +25,7 @@ from yieldwire.actions.action import Action, Errors, Options, QueueName, Times
 from yieldwire.actions.context import Context
 from yieldwire.actions.function import name_of
 from yieldwire.actions.guard import Guards
+from yieldwire.actions.look import Look
 from yieldwire.actions.middleware import Middlewares
 from yieldwire.actions.retry import Retries
 from yieldwire.actions.stream import StreamableValue
@@ -72,6 +73,7 @@ class ActionOptions(TypedDict, total=False):
     errors: Errors
     asks: object
     inbox: object
+    html: Look
 
 
 class FeedOptions(ActionOptions, total=False):

@@ -8,6 +8,7 @@ from yieldwire.dialects.call import ForeignCall, RunOutcome
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.durable import DurableStreams
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.htmx import HTMX
 from yieldwire.dialects.mcp import MCP
 from yieldwire.dialects.nuxt import NuxtActions
 from yieldwire.dialects.orpc import ORPC
@@ -19,6 +20,7 @@ from yieldwire.dialects.trpc import TRPC
 __all__ = [
     "AGUI",
     "AISDK",
+    "HTMX",
     "MCP",
     "ORPC",
     "RSC",

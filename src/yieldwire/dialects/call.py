@@ -183,9 +183,9 @@ class ForeignCall(ForeignInput):
         query = Query(owner=owner, action=name, label=label, before=before, limit=limit)
         return await self._site.app.find(query)
 
-    async def snapshot(self, run: RunRecord) -> dict[str, Json]:
-        """Return a run's state in one object, without its text."""
-        return await self._site.app.snapshot(run.id, with_text=False)
+    async def snapshot(self, run: RunRecord, *, with_text: bool = False) -> dict[str, Json]:
+        """Return a run's state in one object."""
+        return await self._site.app.snapshot(run.id, with_text=with_text)
 
     async def questions(self, run: RunRecord) -> Questions:
         """Return the questions of a run: those that are open, and the names of all."""
@@ -277,7 +277,8 @@ class ForeignCall(ForeignInput):
             )
 
         is_new = after is None and skip is None
-        place = None if is_new else Cursor(run.id, run.first_seq - 1)
+        begin = after if after and encoder.is_stateless else run.first_seq - 1
+        place = None if is_new else Cursor(run.id, begin)
         rest = await stream_in(self._site, self._exchange, self._slot, run, place, translate)
         if rest is not None:
             await rest
@@ -328,9 +329,9 @@ class ForeignCall(ForeignInput):
             counting.encode(block)
         return counting.count
 
-    async def log(self, run: RunRecord) -> AsyncIterator[Block]:
+    async def log(self, run: RunRecord, after: int = 0) -> AsyncIterator[Block]:
         """Yield the blocks of a run's log, as far as it was when ``run`` was read."""
-        blocks, after = partial(self._site.app.store.read, run.id), run.first_seq - 1
+        blocks, after = partial(self._site.app.store.read, run.id), max(after, run.first_seq - 1)
         while after < run.seq and (page := await blocks(after)):
             for block in page:
                 yield block

@@ -230,7 +230,7 @@ class DurableStreams(Dialect):
         else:
 
             async def read() -> Json:
-                return await call.fields(feed, without=_OWN)
+                return await call.fields(feed.input_schema, without=_OWN)
 
             run = await call.start(feed, read)
         await self._read(call, run)

@@ -19,6 +19,8 @@ class Head:
         """The path below the mount, without slashes at its ends."""
         self.url: Final = exchange.root + quote(exchange.path)
         """The URL without its origin and its query."""
+        self.root: Final = exchange.root
+        """The path of the mount, as a part of a URL."""
         self.headers: Final[Mapping[str, str]] = exchange.headers
         """The headers by their lower-case names."""
 

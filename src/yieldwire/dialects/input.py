@@ -9,6 +9,7 @@ from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.forms import coerce
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.asgi.site import Site
+from yieldwire.describe.schema import Schema
 from yieldwire.dialects.head import Head
 from yieldwire.errors import Json, PayloadTooLarge
 
@@ -64,11 +65,11 @@ class ForeignInput:
             raise PayloadTooLarge(f"The input is over the limit of {limits.json_bytes} bytes.")
         return parse_json(text, limits.depth, around=around)
 
-    async def fields(self, action: AnyAction, *, without: Collection[str] = ()) -> Json:
-        """Return the input of ``action``: from the body, or from the query if there is none.
+    async def fields(self, schema: Schema, *, without: Collection[str] = ()) -> Json:
+        """Return what ``schema`` describes: from the body, or from the query if there is none.
 
         Args:
-            action: The action.
+            schema: That of an action's input, or of an answer.
             without: Names of the query that are the client's own.
 
         Raises:
@@ -77,7 +78,6 @@ class ForeignInput:
         limits, query = self._site.request_limits, self.head.query
         if self.head.method in SAFE or (query and "content-type" not in self.head.headers):
             sent = [pair for pair in query if pair[0] not in without]
-            return coerce(sent, action.input_schema, max_depth=limits.depth)
+            return coerce(sent, schema, max_depth=limits.depth)
         exchange, idle = self._exchange, self._site.app.timing.body
-        schema = action.input_schema
         return await read_input(exchange.headers, exchange.receive, schema, limits, idle)

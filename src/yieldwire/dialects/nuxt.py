@@ -116,7 +116,7 @@ class NuxtActions(Dialect):
         if self._csrf:
             _check_csrf(call)
         action = call.action(_name_of(call.head.path))
-        run = await call.start(action, partial(call.fields, action), linger=0.0)
+        run = await call.start(action, partial(call.fields, action.input_schema), linger=0.0)
         if _streams(call.head):
             await call.stream(run, NuxtEncoder())
             return

@@ -97,7 +97,7 @@ class RSC(Dialect):
     async def answer(self, call: ForeignCall) -> None:
         """Start the run of the path's action, and answer with its value."""
         action = call.action(call.head.path)
-        run = await call.start(action, partial(call.fields, action), linger=0.0)
+        run = await call.start(action, partial(call.fields, action.input_schema), linger=0.0)
         await call.stream(run, RSCEncoder())
 
     def refusal(self, head: Head, error: ErrorObject) -> Reply:

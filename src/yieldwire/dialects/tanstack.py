@@ -122,7 +122,7 @@ async def _input(call: ForeignCall, action: AnyAction) -> Json:
         payload = dict(head.query).get("payload")
         return _data(call.parse(payload.encode(), around=_AROUND)) if payload else {}
     if head.headers.get("content-type", "").startswith("multipart/"):
-        fields = await call.fields(action)
+        fields = await call.fields(action.input_schema)
         if isinstance(fields, dict):
             fields.pop(_CONTEXT, None)
         return fields

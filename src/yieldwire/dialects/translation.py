@@ -48,6 +48,10 @@ class DialectEncoder(ABC):
     """Whether the format can tell an error after its start. If it cannot, the connection of a run
     that did not complete is broken off, so that nobody mistakes the end for success."""
 
+    is_stateless: ClassVar[bool] = False
+    """Whether no frame depends on an event before it. Then a resume is encoded from its place, and
+    what `begin` returns is sent in any case."""
+
     is_paused: bool = False
     """Set by `question`: the response ends after its frames, because the client answers in another
     request, which is answered with the rest."""
@@ -92,6 +96,13 @@ class DialectEncoder(ABC):
         """
         return None
 
+    def flush(self) -> Iterable[bytes]:
+        """Return the frames of what other methods kept back, to send a block as fewer frames.
+
+        Called at the end of each block.
+        """
+        return ()
+
     def cut(self, error: ErrorObject) -> Iterable[bytes] | None:
         """Return the frames that tell why the stream ends before its run does.
 
@@ -132,15 +143,18 @@ class Translation:
         self._open, self._leave, self._ask = open_, leave, ask
         self._after, self._skip = after, skip
         self._questions = Questions()
-        self._chunk_seq = 0
-        """The last chunk that the client has."""
+        self._chunk_seq = after if encoder.is_stateless else 0
+        """The last chunk that the client has; at most this, if it was not encoded here."""
         self._is_over = False
         """Whether the client was told that nothing follows, although the run continues."""
 
     def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return the greeting, and the frames before the first event."""
         self._open()
-        return self._encoder.greeting + self._new(self._encoder.begin(cursor.run_id), 0)
+        frames = self._encoder.begin(cursor.run_id)
+        if self._encoder.is_stateless:
+            return self._encoder.greeting + b"".join(frames)
+        return self._encoder.greeting + self._new(frames, 0)
 
     def encode(self, block: Block, /) -> bytes:
         """Return the frames of the block's events that the client does not have yet."""
@@ -157,6 +171,7 @@ class Translation:
                 self._is_over = True
                 sent.append(self._encoder.closing)
                 self._leave()
+        sent.append(self._new(self._encoder.flush(), block.last))
         if len(self._questions) and block.last > self._after:
             self._ask()
         if block.end is not None and not self._is_over:
@@ -216,7 +231,7 @@ class Translation:
             raise BrokenOff(error.message)
         self._is_over, self._skip, self._after = True, 0, 0
         self._leave()
-        return [*self._encoder.error(error), self._encoder.closing]
+        return [*self._encoder.error(error), *self._encoder.flush(), self._encoder.closing]
 
     def _new(self, frames: Iterable[bytes], seq: int) -> bytes:
         """Return those frames of event ``seq`` that the client does not have yet."""
@@ -237,6 +252,8 @@ class Translation:
 
     def reset(self, run_id: str, first_seq: int, /) -> bytes:
         """Return the frames that tell a client that events before ``first_seq`` are gone."""
+        if self._encoder.is_stateless and (frames := self._encoder.restarted(0)) is not None:
+            return b"".join([*frames, *self._encoder.flush()])
         error = NotFound(DELETED)
         return b"".join(self._fail(error.error_object(run_id)))
 

@@ -54,6 +54,7 @@ class Form:
         values: What was sent, as far as it was read; ``None``: nothing yet.
         button: What the button says.
         ids: The start of its controls' ids, if a page has several forms.
+        attributes: More attributes of its element.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Form:
     values: Json = None
     button: str = "Send again"
     ids: str = "field"
+    attributes: Mapping[str, object] = field(default_factory=dict[str, object])
 
     async def fill(self, read: Callable[[], Awaitable[Json]]) -> Json:
         """Read the input, keep it as the form's values, and return it."""
@@ -81,6 +83,7 @@ class Form:
             action=self.target,
             enctype="multipart/form-data" if self.takes_files else None,
             data_role="form",
+            **self.attributes,
         )
 
     def _controls(self, errors: FieldErrors) -> list[Markup]:

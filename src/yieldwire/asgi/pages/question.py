@@ -27,19 +27,19 @@ def question_form(question: Question, target: str) -> Form:
     )
 
 
-def question_part(question: Question, target: str) -> Markup:
-    """Return an open question with its form, which sends the answer to ``target``."""
-    id_, detail = f"question-{question['id']}", question.get("detail")
+def question_part(question: Question, form: Markup, *, id: str) -> Markup:
+    """Return an open question with the form that answers it; ``id`` is that of its heading."""
+    detail = question.get("detail")
     until = question.get("expiresAt")
     return tag(
         "section",
-        tag("h2", question["prompt"], id=id_),
+        tag("h2", question["prompt"], id=id),
         None if detail is None else shown(detail, None),
         None if until is None else _deadline(until),
-        question_form(question, target).markup({}),
+        form,
         data_role="question",
         data_question=question["id"],
-        aria_labelledby=id_,
+        aria_labelledby=id,
     )
 
 
@@ -49,10 +49,15 @@ def _deadline(until: str) -> Markup:
     return tag("p", "Can be answered until ", words, class_="muted")
 
 
+def _with_form(question: Question, target: str) -> Markup:
+    form = question_form(question, target)
+    return question_part(question, form.markup({}), id=form.ids)
+
+
 def questions_part(questions: Iterable[Question], run: str, query: str) -> Markup:
     """Return all open questions of the run whose URL is ``run``."""
     parts = [
-        question_part(each, f"{run}/questions/{quote(each['id'], safe='')}{query}")
+        _with_form(each, f"{run}/questions/{quote(each['id'], safe='')}{query}")
         for each in questions
     ]
     return tag("div", parts, data_role="questions", hidden=not parts)
@@ -60,7 +65,7 @@ def questions_part(questions: Iterable[Question], run: str, query: str) -> Marku
 
 def link_page(question: Question, base: str, target: str) -> PageContent:
     """Return the page of a link to one question."""
-    body = tag("main", question_part(question, target), class_="yieldwire-run")
+    body = tag("main", _with_form(question, target), class_="yieldwire-run")
     return PageContent(title=question["prompt"], body=body, base=base)
 
 

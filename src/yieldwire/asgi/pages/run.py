@@ -54,11 +54,8 @@ class RunView:
 
     @property
     def status(self) -> Status:
-        """The run's status; a log can have ended before its record says so."""
-        status, error = Status(self.snapshot["status"]), self.snapshot["error"]
-        if error is None or status.is_terminal:
-            return status
-        return Status.CANCELLED if error["code"] == "CANCELLED" else Status.FAILED
+        """The run's status."""
+        return status_of(self.snapshot)
 
     @property
     def _url(self) -> str:
@@ -100,9 +97,9 @@ class RunView:
         return [
             tag("p", data_role="trouble", role="status", hidden=True),
             _waiting_part(described(self.snapshot["waiting"])),
-            _progress_part(self.snapshot["progress"], self.status),
+            progress_part(self.snapshot["progress"], self.status),
             questions_part(self.snapshot["questions"], self._url, self.links.query),
-            _error_part(ErrorObject.from_dict(error) if error is not None else None),
+            error_part(ErrorObject.from_dict(error) if error is not None else None),
             _text_part(text),
             _section("output", "Output", self._output()),
             _section("result", "Result", None if result is None else shown(result, self.result)),
@@ -132,6 +129,14 @@ class RunView:
         return tag("footer", stop, links, data_role="foot")
 
 
+def status_of(snapshot: Mapping[str, Json]) -> Status:
+    """Return a run's status; a log can have ended before its record says so."""
+    status, error = Status(snapshot["status"]), snapshot["error"]
+    if error is None or status.is_terminal:
+        return status
+    return Status.CANCELLED if error["code"] == "CANCELLED" else Status.FAILED
+
+
 def _status_part(status: Status) -> Markup:
     return tag("p", STATUSES[status], data_role="status", role="status")
 
@@ -145,7 +150,8 @@ def _section(role: str, title: str, content: Markup | None) -> Markup:
     return tag("section", heading, content, data_role=role, hidden=content is None)
 
 
-def _progress_part(progress: Mapping[str, Json] | None, status: Status) -> Markup:
+def progress_part(progress: Mapping[str, Json] | None, status: Status) -> Markup:
+    """Return how far a run is; hidden if it has not said so."""
     told = progress or {}
     current, total, message = (told.get(name) for name in ("current", "total", "message"))
     # An action can yield any JSON and call it progress.
@@ -182,7 +188,8 @@ def _text_part(text: str) -> Markup:
     return joined(note, written)
 
 
-def _error_part(error: ErrorObject | None) -> Markup:
+def error_part(error: ErrorObject | None) -> Markup:
+    """Return how a run failed; hidden if it has not."""
     if error is None:
         return tag("div", class_="problem", role="alert", data_role="error", hidden=True)
     advice = "You can send it again." if error.retryable else None
