@@ -36,6 +36,7 @@ from yieldwire.asgi import Actions
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.clock import Timing
+from yieldwire.describe.openapi import OpenAPI
 from yieldwire.errors import (
     ActionError,
     Forbidden,
@@ -60,6 +61,7 @@ __all__ = [
     "Forbidden",
     "Identity",
     "NotFound",
+    "OpenAPI",
     "Pages",
     "Progress",
     "RateLimit",

@@ -13,7 +13,8 @@ from yieldwire import Actions, devtools
 from yieldwire.actions.action import RESERVED
 from yieldwire.asgi.route import match
 from yieldwire.asgi.routes import ROUTES
-from yieldwire.describe.runoperation import OPERATIONS, SCHEMAS
+from yieldwire.describe.runoperation import OPERATIONS
+from yieldwire.describe.runschema import SCHEMAS
 from yieldwire.errors import Json, NotFound
 
 

@@ -106,7 +106,7 @@ def test_check_shows_what_differs_and_writes_nothing(folder: Path, text: str) ->
     assert ended.code == 1
     assert [line[:20] for line in ended.out.splitlines() if line[0] in "+-"] == [
         f"--- {FILE}",
-        "+++ generated types",
+        "+++ generated",
         "-  counted: Action<C",
         "+  count: Action<Cou",
     ]

@@ -19,7 +19,7 @@ import yieldwire
 from tests.cli.terminal import run
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, code_spans, every_block
 from tests.support.receiver import SECRET
-from yieldwire import Actions, Pages, RateLimit, RunLimits, Timing, errors
+from yieldwire import Actions, OpenAPI, Pages, RateLimit, RunLimits, Timing, errors
 from yieldwire.actions.action import Options
 from yieldwire.actions.declare import ActionOptions, FeedOptions
 from yieldwire.asgi.bodies import HEAD_BYTES, SPOOL_BYTES
@@ -231,6 +231,7 @@ def defaults_of(owner: Any) -> Mapping[str, object]:  # noqa: ANN401 - a class o
         ("RunLimits", RunLimits),
         ("RequestLimits", RequestLimits),
         ("Pages", Pages),
+        ("OpenAPI", OpenAPI),
         ("Webhook", partial(Webhook, "https://a.example", SECRET)),
         ("SQLiteStore", partial(SQLiteStore, "runs.db")),
         ("Docket", partial(Docket, "redis://localhost")),

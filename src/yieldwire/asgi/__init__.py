@@ -26,6 +26,7 @@ from yieldwire.asgi.safety import Hosts, Networks, Origins, Safety
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.websocket import Sockets
 from yieldwire.clock import CLOCK, Clock, Timing
+from yieldwire.describe.openapi import OpenAPI
 from yieldwire.errors import UsageError
 from yieldwire.executors import Executor, RunLimits
 from yieldwire.executors.engine import Engine
@@ -65,6 +66,7 @@ class Actions:
         trusted_proxies: Addresses and networks whose ``X-Forwarded-For`` is trusted.
         request_limits: How large a request can be.
         pages: How the pages look that people see after a plain HTML form.
+        openapi: What the OpenAPI document says that the actions cannot; see `OpenAPI`.
         run_limits: The limits for one run.
         timing: How long things can take.
         max_runs: Runs that one caller can have at a time, over all actions.
@@ -98,6 +100,7 @@ class Actions:
         trusted_proxies: Networks = (),
         request_limits: RequestLimits | None = None,
         pages: Pages | None = None,
+        openapi: OpenAPI | None = None,
         run_limits: RunLimits | None = None,
         timing: Timing | None = None,
         max_runs: Count | None = 1000,
@@ -127,7 +130,13 @@ class Actions:
         )
         safety = Safety(origins, hosts, trusted_proxies)
         self.site: Final = Site(
-            self.app, ROUTES, identify=identify, safety=safety, limits=request_limits, pages=pages
+            self.app,
+            ROUTES,
+            identify=identify,
+            safety=safety,
+            limits=request_limits,
+            pages=pages,
+            openapi=openapi,
         )
         self._sockets = Sockets(self.site)
 

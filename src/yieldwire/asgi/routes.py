@@ -38,7 +38,10 @@ async def document(site: Site, exchange: Exchange, _caller: Caller) -> None:
     """Answer ``GET {base}/openapi.json``."""
     app = site.app
     described = openapi.document(
-        app.registry.actions, base=exchange.base, names_webhooks=app.webhooks.can_be_named
+        app.registry.actions,
+        base=exchange.base,
+        about=site.openapi,
+        names_webhooks=app.webhooks.can_be_named,
     )
     await exchange.answer_json(200, described)
 

@@ -23,6 +23,7 @@ from yieldwire.asgi.requestlimits import Allowance, RequestLimits
 from yieldwire.asgi.route import PUBLIC, Route, Table, match
 from yieldwire.asgi.safety import Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
+from yieldwire.describe.openapi import OpenAPI
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
@@ -47,9 +48,10 @@ class Site:
         safety: Which requests are answered at all.
         limits: How large a request and its answer can be; ``None``: the defaults.
         pages: How the pages look that people see; ``None``: as the package has them.
+        openapi: What the OpenAPI document says in addition; ``None``: nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its name
         self,
         app: App,
         routes: Table,
@@ -58,11 +60,13 @@ class Site:
         safety: Safety,
         limits: RequestLimits | None,
         pages: Pages | None,
+        openapi: OpenAPI | None = None,
     ) -> None:
         self.app: Final = app
         self.safety: Final = safety
         self.request_limits: Final = limits or RequestLimits()
         self.pages: Final = pages or Pages()
+        self.openapi: Final = openapi or OpenAPI()
         self.link_requests: Final = Window(self.request_limits.links, 60.0)
         self.place_requests: Final = Window(self.request_limits.places, 60.0)
         self.answers: Final = Allowance(self.request_limits.answers_bytes)  # of JSON's events

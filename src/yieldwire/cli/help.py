@@ -161,3 +161,19 @@ In Python:
   from shop import Actions
   actions = Actions(Client("https://..."))
 """
+
+
+USE_OF_OPENAPI: Final = """
+
+\b
+Generate a client from it:
+  npx @hey-api/openapi-ts \\
+    -i openapi.json -o src/client
+  npx openapi-typescript \\
+    openapi.json -o src/api.d.ts
+
+\b
+Check it:
+  pip install openapi-spec-validator
+  openapi-spec-validator openapi.json
+"""

@@ -72,11 +72,19 @@ def load(target: str) -> Actions:
         LoadFailed: If importing it fails.
         UsageError: If there is no such file, or not exactly one application with actions in it.
     """
-    places = load_source(target).places
-    if len(places) > 1:
-        paths = " and ".join(places)
+    return only_actions(load_source(target), target)
+
+
+def only_actions(source: Source, target: str) -> Actions:
+    """Return the actions of a source that has one `Actions`.
+
+    Raises:
+        UsageError: If it has several.
+    """
+    if len(source.places) > 1:
+        paths = " and ".join(source.places)
         raise UsageError(f"{target} has actions at {paths}; name one Actions() of a file.")
-    return next(iter(places.values()))
+    return next(iter(source.places.values()))
 
 
 def load_source(target: str) -> Source:

@@ -5,26 +5,28 @@ from typing import Final
 
 from yieldwire.errors import Json
 
-_SCHEMAS: Final = "#/components/schemas/"
+_COMPONENTS: Final = "#/components/"
 
 
 def merged(document: Json, other: Json) -> dict[str, Json]:
     """Return an OpenAPI document with everything of another one.
 
     Operations that both have are merged too: lists are joined, and other values are those of
-    ``other``. A schema of ``other`` whose name ``document`` has for another schema is renamed.
+    ``other``. A component of ``other`` whose name ``document`` has for another one is renamed.
     """
-    taken = document.get("components", {}).get("schemas", {})
     names: dict[str, str] = {}
-    for name, schema in other.get("components", {}).get("schemas", {}).items():
-        free = name
-        while free in taken and taken[free] != schema:
-            free += "_"
-        names[name] = free
-    schemas = other.get("components", {}).get("schemas", {})
-    renamed = {names[name]: _renamed(schema, names) for name, schema in schemas.items()}
-    components = {**_renamed(other.get("components", {}), names), "schemas": renamed}
-    both: dict[str, Json] = _both(document, {**_renamed(other, names), "components": components})
+    for kind, components in other.get("components", {}).items():
+        taken = document.get("components", {}).get(kind, {})
+        for name, component in components.items():
+            free = name
+            while free in taken and taken[free] != component:
+                free += "_"
+            names[f"{_COMPONENTS}{kind}/{name}"] = free
+    renamed = {
+        kind: {names[f"{_COMPONENTS}{kind}/{name}"]: each for name, each in components.items()}
+        for kind, components in other.get("components", {}).items()
+    }
+    both: dict[str, Json] = _both(document, _renamed({**other, "components": renamed}, names))
     return both
 
 
@@ -38,9 +40,8 @@ def _both(one: Json, other: Json) -> Json:
 
 
 def _renamed(value: Json, names: Mapping[str, str]) -> Json:
-    if isinstance(value, str) and value.startswith(_SCHEMAS):
-        name = value.removeprefix(_SCHEMAS)
-        return _SCHEMAS + names.get(name, name)
+    if isinstance(value, str) and value in names:
+        return f"{value.rpartition('/')[0]}/{names[value]}"
     if isinstance(value, Mapping):
         return {key: _renamed(each, names) for key, each in value.items()}
     if isinstance(value, list):

@@ -39,6 +39,8 @@ _OWNER: Final = "yieldwire_owner"
 """Names of parameters that no action has."""
 _VALUES: Final = "yieldwire.values"
 """Where a route leaves what was resolved, in the scope of its request."""
+_FASTAPIS: Final = frozenset({"operationId", "tags"})
+"""What FastAPI itself says of an operation."""
 _FILES: Final = "fastapi_middleware_astack"
 """Where a route of FastAPI expects an exit stack; its application adds one."""
 
@@ -256,8 +258,12 @@ class _Documentation:
         return self._document
 
     def _described(self, source: Json) -> dict[str, Json]:
-        app, base = self._host.actions.app, self._host.path
-        own = document(app.registry.actions, names_webhooks=app.webhooks.can_be_named)
+        site, base = self._host.actions.site, self._host.path
+        own = document(
+            site.app.registry.actions,
+            about=site.openapi,
+            names_webhooks=site.app.webhooks.can_be_named,
+        )
         paths: dict[str, Json] = {}
         routes: list[APIRoute] = []
         for path, methods in own["paths"].items():
@@ -265,9 +271,8 @@ class _Documentation:
             for method, operation in methods.items():
                 name = operation["operationId"]
                 routes.append(self._host.describing(path, method, name, self._tags))
-                # The names of operations and their tags are FastAPI's.
-                kept = operation.keys() - {"operationId", "tags"}
-                paths[base + path][method] = {key: operation[key] for key in kept}
+                kept = {key: operation[key] for key in operation if key not in _FASTAPIS}
+                paths[base + path][method] = kept
         resolved = get_openapi(
             title=self._app.title,
             version=self._app.version,
@@ -275,5 +280,5 @@ class _Documentation:
             routes=routes,
             separate_input_output_schemas=self._app.separate_input_output_schemas,
         )
-        schemas = {"schemas": own["components"]["schemas"]}
-        return merged(merged(source, resolved), {"paths": paths, "components": schemas})
+        described = {"paths": paths, "components": own["components"], "openapi": own["openapi"]}
+        return merged(merged(source, resolved), described)

@@ -4,6 +4,7 @@ from yieldwire.cli.command import serving  # noqa: I001 - in the order of the he
 from yieldwire.cli.command import agents
 from yieldwire.cli.command import working
 from yieldwire.cli.command import calling
+from yieldwire.cli.command import describing
 from yieldwire.cli.command import runs
 from yieldwire.cli.command import watching
 from yieldwire.cli.command import reading
@@ -19,6 +20,7 @@ __all__ = [
     "calling",
     "cli",
     "delivering",
+    "describing",
     "examining",
     "migrating",
     "reading",

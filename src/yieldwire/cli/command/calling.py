@@ -20,13 +20,13 @@ from yieldwire.cli.command.program import (
 )
 from yieldwire.cli.completing import Offer, actions_offered, fields_offered
 from yieldwire.cli.display import show_table
+from yieldwire.cli.generated import check_generated, write_generated
 from yieldwire.cli.help import EXIT_CODES, USE_OF_TYPES, VALUES, Command, examples
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.output import show_json
 from yieldwire.cli.showing import Interrupt, run_until_done, show_run
 from yieldwire.cli.source import is_url, path_of
 from yieldwire.cli.target import address_of, find_action, target_of
-from yieldwire.cli.typefile import check_types, write_types
 from yieldwire.describe.python import python
 from yieldwire.describe.typescript import typescript
 from yieldwire.errors import UsageError
@@ -193,7 +193,7 @@ def types(  # noqa: PLR0913 - options, passed by name
     async def work(_interrupt: Interrupt) -> Outcome:
         async with opening as opened:
             text = (python if as_python else typescript)(await opened.manifest())
-        return check_types(text, output) if check and output else write_types(text, output)
+        return check_generated(text, output) if check and output else write_generated(text, output)
 
     raise typer.Exit(run_until_done(work))
 

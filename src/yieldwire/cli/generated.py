@@ -1,4 +1,4 @@
-"""Writes the file with an application's TypeScript types."""
+"""Writes the file that a command generates from an application: its types, its description."""
 
 import sys
 from difflib import unified_diff
@@ -9,8 +9,8 @@ from yieldwire.cli.output import note
 from yieldwire.errors import UsageError
 
 
-def write_types(text: str, file: Path | None) -> Outcome:
-    """Write the types into ``file`` unless it already has them, or to stdout without one.
+def write_generated(text: str, file: Path | None) -> Outcome:
+    """Write ``text`` into ``file`` unless it already has it, or to stdout without one.
 
     A file that does not change is not touched, so nothing that watches it has to run.
 
@@ -19,7 +19,7 @@ def write_types(text: str, file: Path | None) -> Outcome:
     """
     if file is None:
         sys.stdout.buffer.write(text.encode())
-    elif read_types(file) == text:
+    elif read_generated(file) == text:
         note(f"{file} is up to date.")
     else:
         try:
@@ -30,24 +30,24 @@ def write_types(text: str, file: Path | None) -> Outcome:
     return Outcome.COMPLETED
 
 
-def check_types(text: str, file: Path) -> Outcome:
-    """Return whether ``file`` holds the types, and print the difference if it does not.
+def check_generated(text: str, file: Path) -> Outcome:
+    """Return whether ``file`` holds ``text``, and print the difference if it does not.
 
     Raises:
         UsageError: If it cannot be read.
     """
-    found = read_types(file)
+    found = read_generated(file)
     if found == text:
         note(f"{file} is up to date.")
         return Outcome.COMPLETED
     old, new = (found or "").splitlines(keepends=True), text.splitlines(keepends=True)
-    sys.stdout.writelines(unified_diff(old, new, str(file), "generated types"))
+    sys.stdout.writelines(unified_diff(old, new, str(file), "generated"))
     state = "does not exist" if found is None else "is out of date"
     note(f"{file} {state}; run it again without --check.")
     return Outcome.FAILED
 
 
-def read_types(file: Path) -> str | None:
+def read_generated(file: Path) -> str | None:
     """Return the content of ``file`` with LF as line ends; ``None`` if it does not exist.
 
     Raises:
