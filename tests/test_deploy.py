@@ -1,5 +1,6 @@
 """The files in ``deploy`` are valid, and what they start exists."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -13,11 +14,15 @@ import pytest
 import typer.main
 import yaml
 from httpx2 import AsyncClient
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.measured import count, measure
 from tests.support.nginx import PROGRAM
 from yieldwire import Actions
 from yieldwire.cli.command import cli
 from yieldwire.cli.health import health_app
+from yieldwire.integrations.prometheus import metrics
 from yieldwire.testing import StreamingTransport
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
@@ -130,3 +135,35 @@ def test_nginx_accepts_its_file(tmp_path: Path) -> None:
     )
 
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+async def test_the_dashboard_shows_every_metric_by_its_name_and_labels(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    await measure(metrics(registry), tmp_path)
+    reports = Actions()
+    reports.action(queue="reports")(count)
+    transport = StreamingTransport(health_app([reports]))
+    async with AsyncClient(transport=transport, base_url="http://localhost") as client:
+        gauges = text_string_to_metric_families((await client.get("/metrics")).text)
+    families = [*registry.collect(), *(each for each in gauges if "yieldwire_queue" in each.name)]
+    labels = {sample.name: {*sample.labels} for each in families for sample in each.samples}
+
+    dashboard = json.loads((DEPLOY / "grafana.json").read_text("utf-8"))
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    queries += [
+        each["definition"] for each in dashboard["templating"]["list"] if "definition" in each
+    ]
+    shown = set[str]()
+    for query in queries:
+        names = re.findall(r"yieldwire_\w+", query)
+        assert names, query
+        assert labels.keys() >= {*names}
+        used = re.findall(r'(\w+)=~?"', query)
+        used += [name for by in re.findall(r"by \(([^)]*)\)", query) for name in by.split(", ")]
+        used += re.findall(r"label_values\(\w+, (\w+)\)", query)
+        assert all(labels[name] >= {*used} for name in names), query
+        shown |= {*names}
+
+    assert [each.name for each in families if not any(each.name in name for name in shown)] == []
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])

@@ -1,11 +1,13 @@
 """How many runs wait, as `queues` and the health of a worker tell it."""
 
 import json
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
+from prometheus_client import REGISTRY, Counter
 
 from yieldwire import Actions
 from yieldwire.cli.health import health_app
@@ -98,11 +100,18 @@ def test_queues_in_the_memory_of_a_process_cannot_be_shown(
         show_queues("app.py", as_json=False)
 
 
+@pytest.fixture
+def without_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if nothing in this process used prometheus-client."""
+    monkeypatch.delitem(sys.modules, "prometheus_client", raising=False)
+
+
 def supervisor(*applications: Actions) -> AsyncClient:
     transport = StreamingTransport(health_app(applications))
     return AsyncClient(transport=transport, base_url="http://localhost")
 
 
+@pytest.mark.usefixtures("without_prometheus")
 async def test_a_supervisor_can_scale_workers_by_their_queues(
     tmp_path: Path, actions: Actions, clock: MovingClock
 ) -> None:
@@ -131,11 +140,13 @@ async def test_a_supervisor_can_scale_workers_by_their_queues(
     )
 
 
-async def test_a_supervisor_is_told_that_the_store_cannot_be_asked() -> None:
-    class AwayStore(MemoryStore):
-        async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
-            raise StoreError("no answer")
+class AwayStore(MemoryStore):
+    async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
+        raise StoreError("no answer")
 
+
+@pytest.mark.usefixtures("without_prometheus")
+async def test_a_supervisor_is_told_that_the_store_cannot_be_asked() -> None:
     actions = Actions(store=AwayStore())
     actions.action(queue="reports")(idle)
     async with supervisor(actions) as client:
@@ -143,3 +154,21 @@ async def test_a_supervisor_is_told_that_the_store_cannot_be_asked() -> None:
 
     assert [answer.status_code for answer in answers] == [503, 503, 200]
     assert answers[0].text == "no answer\n"
+
+
+@pytest.mark.parametrize("store", [MemoryStore, AwayStore])
+async def test_a_worker_is_scraped_for_all_metrics_of_its_process(store: type[MemoryStore]) -> None:
+    counter = Counter("letters", "Letters that were sent.", registry=None)
+    counter.inc(3)
+    actions = Actions(store=store())
+    actions.action(queue="reports")(idle)
+    REGISTRY.register(counter)
+    try:
+        async with supervisor(actions) as client:
+            answer = await client.get("/metrics")
+    finally:
+        REGISTRY.unregister(counter)
+
+    assert answer.status_code == 200
+    assert "letters_total 3.0" in answer.text.splitlines()
+    assert ("yieldwire_queue_waiting" in answer.text) is (store is MemoryStore)

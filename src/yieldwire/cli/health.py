@@ -1,5 +1,7 @@
 """What a worker tells a supervisor: that it lives, that it is ready, and how long queues are."""
 
+import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 
 from starlette.applications import Starlette
@@ -16,7 +18,8 @@ from yieldwire.errors import StoreError
 def health_app(applications: Sequence[Actions]) -> Starlette:
     """Return the application that answers on the port for health.
 
-    ``/queues`` is JSON, ``/metrics`` the text format of Prometheus. Both ask the store.
+    ``/queues`` is JSON, ``/metrics`` the text format of Prometheus. Both ask the store. The
+    latter also has what the application registers with prometheus-client.
     """
 
     async def live(_: Request) -> Response:
@@ -28,12 +31,16 @@ def health_app(applications: Sequence[Actions]) -> Starlette:
         return PlainTextResponse("ready\n")
 
     async def queues(request: Request) -> Response:
+        is_scrape = request.url.path == "/metrics"
+        registered = await asyncio.to_thread(_registered) if is_scrape else ""
         try:
             depths = await depths_of(applications)
         except StoreError as exc:
+            if registered:  # they say how the store fails
+                return PlainTextResponse(registered)
             return PlainTextResponse(f"{exc}\n", 503)
-        if request.url.path == "/metrics":
-            return PlainTextResponse(_metrics(depths))
+        if is_scrape:
+            return PlainTextResponse(_metrics(depths) + registered)
         return JSONResponse(described(depths))
 
     routes = {"/live": live, "/ready": ready, "/queues": queues, "/metrics": queues}
@@ -50,3 +57,11 @@ def _metrics(depths: Mapping[str, Depth]) -> str:
         lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge"]
         lines += [f'{name}{{queue="{queue}"}} {depth[place]}' for queue, depth in depths.items()]
     return "\n".join([*lines, ""])
+
+
+def _registered() -> str:
+    if "prometheus_client" not in sys.modules:
+        return ""
+    from yieldwire.integrations.prometheus import exposition  # noqa: PLC0415 - an extra
+
+    return exposition()

@@ -28,13 +28,14 @@ from pydantic_core import from_json
 
 from yieldwire.errors import Json, YieldwireError
 from yieldwire.hooks import Hooks, carried_by
+from yieldwire.integrations.metric import error_type
 from yieldwire.log.run import RunRecord, Status
 
 NAME: Final = "yieldwire"
 """The name of the instrumentation scope, and the namespace of attributes."""
 
 _NONE: Final[tuple[str, Span | None]] = ("", None)
-_starting: Final = ContextVar("yieldwire starting", default=_NONE)
+_starting: Final[ContextVar[tuple[str, Span | None]]] = ContextVar("starting", default=_NONE)
 """The run that is about to be created, and the span of its start."""
 
 
@@ -129,10 +130,3 @@ def _facts(run: RunRecord) -> dict[str, str | int]:
     if run.attempt:
         facts[f"{NAME}.run.attempt"] = run.attempt
     return facts
-
-
-def error_type(error: BaseException) -> str:
-    """Return the value of the attribute ``error.type``: a code of ours, or the class's name."""
-    if isinstance(error, YieldwireError):
-        return error.code
-    return f"{type(error).__module__}.{type(error).__qualname__}"
