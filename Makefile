@@ -22,7 +22,7 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client site soak bench \
+.PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client site recordings soak bench \
     bench-full generate wheel dist
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
@@ -93,6 +93,9 @@ dist: wheel $(NPM)/.dev  ## Build what is published: the wheel, the sdist and th
 	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
 	rm -f dist/*.tgz
 	cd typescript && npm pack --silent --pack-destination ../dist
+
+recordings: .venv/.docs | $(DEBIAN)  ## Record the moving pictures in docs/media from the product itself
+	$(BIN)/python -m website.recordings
 
 soak: .venv/.dev  ## Run the long tests that kill servers, cut streams and simulate faults
 	$(BIN)/python -m tests.soak

@@ -28,6 +28,7 @@ def stage() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     shutil.copy(ROOT / "website/style.css", WORK / "pages")
+    shutil.copytree(ROOT / "docs/media", WORK / "pages/docs/media")
     config = ROOT.joinpath("website/zensical.toml").read_text("utf-8")
     nav = toml(navigation(ROOT.joinpath("docs/README.md").read_text("utf-8"), [*generated]))
     WORK.joinpath("zensical.toml").write_text(

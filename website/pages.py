@@ -116,7 +116,7 @@ def navigation(index: str, generated: list[str]) -> list[object]:
         generated: The paths of the pages that are generated from docstrings.
     """
     intro, *sections = re.split(r"^## ", index, flags=re.MULTILINE)
-    tabs: list[object] = ["README.md", {"Tutorial": _links(intro)}]
+    tabs: list[object] = [{"Start": "README.md"}, {"Tutorial": _links(intro)}]
     for section in sections:
         title, _, body = section.partition("\n")
         first, *groups = re.split(r"^\*\*(.*)\*\*:$", body, flags=re.MULTILINE)

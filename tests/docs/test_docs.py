@@ -45,8 +45,9 @@ from yieldwire.stores.tails import TAIL_BYTES, TAILS_BYTES
 from yieldwire.webhooks import Webhook
 
 REFERENCE = DOCS / "reference"
-ELSEWHERE = {"django"}
-"""What needs a process of its own: such a block is compiled here, and runs in a test of its own."""
+ELSEWHERE = {"django", "socketio", "temporalio"}
+"""A block that imports one of these is only compiled here: Django's has a process and a test of its
+own, and the others are what a guide moves away from."""
 
 with_python = [page for page in PAGES if any(blocks(page, "python"))]
 
