@@ -37,7 +37,7 @@ Measured = Mapping[str, float]
 
 
 async def measured(events: int = EVENTS, rounds: int = ROUNDS) -> Measured:
-    """Measure every step with streams of so many ``events``."""
+    """Measure every step with streams of ``events`` events."""
     loops = (handle, iterate, serialize, execute, answer, partial(frame, await execute(events)))
     handled, iterated, serialized, executed, answered, framed = [
         each / events for each in await _shortest(loops, events, rounds)
