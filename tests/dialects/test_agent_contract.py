@@ -11,11 +11,13 @@ from starlette.types import ASGIApp
 
 from tests.dialects.test_contract import JSON, Harness, parts_of
 from yieldwire import Actions, Text
-from yieldwire.dialects import AGUI, MCP, Dialect, DialectEncoder
+from yieldwire.dialects import A2A, AGUI, MCP, Dialect, DialectEncoder
+from yieldwire.dialects.a2astream import A2AEncoder
 from yieldwire.dialects.aguistream import AGUIEncoder
 from yieldwire.dialects.mcpstream import MCPEncoder
 from yieldwire.dialects.mcpwire import EventPlace
 from yieldwire.errors import Json
+from yieldwire.log.run import RunRecord
 from yieldwire.testing import DialectContract, DialectHarness, ForeignAnswer, ForeignRequest, Heard
 
 RUN: Final = "rAAAAAAAAAAAAAAAAAAAA"
@@ -173,3 +175,54 @@ class TestResumableAGUI(DialectContract):
     @pytest.fixture
     def harness(self) -> DialectHarness:
         return ResumableAGUIHarness()
+
+
+class A2AHarness(Harness):
+    """A client that reads a stream, and the task again after a cut."""
+
+    dialect: ClassVar[type[Dialect]] = A2A
+    stops_by_leaving = False
+
+    def __init__(self) -> None:
+        self._action = ""
+
+    def encoder(self) -> DialectEncoder:
+        return A2AEncoder(RunRecord(RUN, "talk", ""), to_json)
+
+    def start(self, action: str, value: Json) -> ForeignRequest:
+        self._action = action
+        message = {"messageId": "1", "role": "ROLE_USER", "parts": [{"data": value}]}
+        return self._request("SendStreamingMessage", {"message": message})
+
+    def resume(self, run_id: str, received: bytes) -> ForeignRequest | None:
+        return self._request("GetTask", {"id": run_id})
+
+    def _request(self, method: str, params: Json) -> ForeignRequest:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return ForeignRequest(path=f"/{self._action}", headers=JSON, body=to_json(body))
+
+    def read(self, answer: ForeignAnswer) -> Heard:
+        text = ""
+        for told in _messages_of(answer.body):
+            if "error" in told:
+                return Heard(text=text, end="error")
+            task = told["result"].get("task", told["result"])
+            artifacts = [task["artifactUpdate"]["artifact"]] if "artifactUpdate" in task else []
+            for artifact in [*task.get("artifacts", []), *artifacts]:
+                text += "".join(part.get("text", "") for part in artifact["parts"])
+            status = task.get("statusUpdate", task).get("status", {})
+            match status.get("state"):
+                case "TASK_STATE_COMPLETED":
+                    return Heard(text=text, end="done")
+                case "TASK_STATE_FAILED" | "TASK_STATE_CANCELED":
+                    code = status["message"]["metadata"]["yieldwire/error"]["code"]
+                    return Heard(text=text, end="error", code=code)
+                case _:
+                    pass
+        return Heard(text=text)
+
+
+class TestA2A(DialectContract):
+    @pytest.fixture
+    def harness(self) -> DialectHarness:
+        return A2AHarness()

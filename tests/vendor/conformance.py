@@ -24,7 +24,7 @@ ELSEWHERE: Final = (
     "tests.durability.test_agent_restarts",
 )
 """The tests of published clients in other folders."""
-PYTHON: Final = ("mcp",)
+PYTHON: Final = ("a2a-sdk", "mcp")
 """The packages that are clients in Python, of the tests' own environment."""
 _START, _END = "<!-- matrix -->\n", "<!-- end of matrix -->\n"
 

@@ -33,6 +33,7 @@ from yieldwire.ai import (
     approve,
 )
 from yieldwire.dialects import (
+    A2A,
     AGUI,
     MCP,
     ORPC,
@@ -162,6 +163,12 @@ async def work_slowly(total: int = 4) -> AsyncIterator[Progress]:
         await asyncio.sleep(0.05)
 
 
+async def count_slowly(total: int = 4) -> AsyncIterator[int]:
+    for number in range(1, total + 1):
+        yield number
+        await asyncio.sleep(0.05)
+
+
 async def add(a: int, b: int) -> int:
     return a + b
 
@@ -213,6 +220,7 @@ def new_actions() -> Actions:
         pause,
         work,
         work_slowly,
+        count_slowly,
         assist,
     ):
         actions.action(function)
@@ -283,9 +291,11 @@ def new_site(actions: Actions) -> Starlette:
         Mount("/durable", DurableStreams(actions)),
         Mount("/cutcalls/durable", CuttingCalls(DurableStreams(actions), "GET")),
         Mount("/mcp", MCP(actions)),
+        Mount("/a2a", A2A(actions)),
         Mount("/agui", AGUI(actions)),
         Mount("/kept/agui", AGUI(actions, resumable=True)),
         Mount("/cutcalls/mcp", CuttingCalls(MCP(actions))),
+        Mount("/cutcalls/a2a", CuttingCalls(A2A(actions))),
         Mount("/cutcalls/agui", CuttingCalls(AGUI(actions, resumable=True))),
     ]
     return Starlette(routes=[Mount("/cut", Cutting(Starlette(routes=routes))), *routes])

@@ -1,5 +1,6 @@
 """Dialects: clients of other systems call the same actions, unmodified."""
 
+from yieldwire.dialects.a2a import A2A
 from yieldwire.dialects.agui import AGUI
 from yieldwire.dialects.ailegacy import AILegacy
 from yieldwire.dialects.aisdk import AISDK
@@ -18,6 +19,7 @@ from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.dialects.trpc import TRPC
 
 __all__ = [
+    "A2A",
     "AGUI",
     "AISDK",
     "HTMX",

@@ -24,6 +24,12 @@ class Head:
         self.headers: Final[Mapping[str, str]] = exchange.headers
         """The headers by their lower-case names."""
 
+    @property
+    def origin(self) -> str:
+        """The scheme and the host, as the client called them."""
+        url = self._exchange.request.url
+        return f"{url.scheme}://{url.netloc}"
+
     @cached_property
     def query(self) -> Sequence[tuple[str, str]]:
         """The parameters of the query, in their order."""
