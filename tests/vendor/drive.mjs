@@ -1,5 +1,5 @@
 // Runs every case of one client, and prints what each observed: `node drive.mjs <client> <url>`.
-// A client of several versions is followed by a colon and one of them.
+// A client of several versions is followed by a colon and one of them; one with an extension is a file.
 //
 // A client is a module that exports `cases(url)`: functions by name, each of which returns what a
 // person who uses the client would see. They run at the same time, in one process.
@@ -22,6 +22,7 @@ async function observe([name, run]) {
   }
 }
 
-const { cases } = await import(new URL(`${client}.mjs`, import.meta.url));
+const file = /\.\w+$/.test(client) ? client : `${client}.mjs`;
+const { cases } = await import(new URL(file, import.meta.url));
 const observed = await Promise.all(Object.entries(await cases(url, version)).map(observe));
 process.stdout.write(JSON.stringify(Object.fromEntries(observed)), () => process.exit(0));

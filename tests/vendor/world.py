@@ -280,6 +280,7 @@ def new_site(actions: Actions) -> Starlette:
     actions.mount(NuxtActions())
     routes = [
         Mount("/api/_actions", actions),
+        Mount("/cutcalls/actions", CuttingCalls(actions)),
         Mount("/guarded", NuxtActions(actions, csrf=True)),
         Mount("/rsc", RSC(actions)),
         Mount("/_serverFn", TanStackStart(actions)),

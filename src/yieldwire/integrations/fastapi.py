@@ -280,5 +280,7 @@ class _Documentation:
             routes=routes,
             separate_input_output_schemas=self._app.separate_input_output_schemas,
         )
+        for operation in (each for path in resolved["paths"].values() for each in path.values()):
+            operation["responses"].pop("200", None)  # of a function that nothing calls
         described = {"paths": paths, "components": own["components"], "openapi": own["openapi"]}
         return merged(merged(source, resolved), described)
