@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from yieldwire import Actions, Progress, Text
 from yieldwire.asgi.pages.markup import Markup, tag
-from yieldwire.dialects.fragment import Fragment, FragmentEncoder, Patch, merged
+from yieldwire.dialects.fragment import Fragment, FragmentEncoder, Patch, TextHeaders, merged
 from yieldwire.dialects.translation import Translation
 from yieldwire.errors import ErrorObject, Json
 from yieldwire.log.cursor import Cursor
@@ -52,8 +52,8 @@ class Plain:
             for each in patches
         ).encode()
 
-    def addressing(self, url: str) -> Sequence[tuple[str, str]]:
-        return []
+    def replacing(self, sheet: str, address: str = "") -> tuple[TextHeaders, Markup]:
+        return [], Markup(sheet + address)
 
 
 async def invite() -> AsyncIterator[Guest | Progress | Text]:
@@ -97,7 +97,7 @@ def test_a_block_is_one_frame_that_resumes_behind_it() -> None:
 
     sent = Translation(encoder).encode(block).decode()
 
-    assert sent.startswith(f"id: {RUN}.4\n")
+    assert sent.endswith(f"\nid: {RUN}.4\n\n")
     assert sent.count("\n\n") == 1
     assert "text+a&lt;b\n" in sent
     assert sent.count("<progress") == 1
@@ -162,7 +162,7 @@ def test_a_question_is_a_form_until_it_is_answered() -> None:
 
 def test_a_restart_that_takes_back_chunks_connects_again_for_the_whole_state() -> None:
     restarted = Block.of_event(RUN, 3, EventType.RESTARTED, to_json({"attempt": 2, "keep": 1}))
-    feed = f'feed=<a href="/runs/{RUN}/plain"></a>'
+    feed = f'feed=<a href="/runs/{RUN}/plain?again=2"></a>'
 
     assert told(fragment(), chunks(1, Text("a"), Text("b")), restarted)[-1] == feed
     assert told(fragment(), restarted, seq=2) == [feed]

@@ -149,7 +149,7 @@ async def test_patches_begin_with_the_whole_state_and_continue_behind_an_id(site
     rest = await patches(site, run_id, (*ALICE, SSE, ("last-event-id", f"{run_id}.1")))
 
     first, *_ = whole.split("\n\n")
-    assert first.startswith("retry: 1000\nid: ")
+    assert first.startswith("retry: 1000\ndata: ")
     assert all(line.split(": ")[0] in {"retry", "id", "data"} for line in first.split("\n"))
     assert f'<div id="run-{run_id}-text" hx-swap-oob="' in whole
     text = rest.body.decode().partition('-text" hx-swap-oob="beforeend">')[2]

@@ -6,6 +6,7 @@ from yieldwire.dialects.ailegacy import AILegacy
 from yieldwire.dialects.aisdk import AISDK
 from yieldwire.dialects.aitext import AIText
 from yieldwire.dialects.call import ForeignCall, RunOutcome
+from yieldwire.dialects.datastar import Datastar
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.durable import DurableStreams
 from yieldwire.dialects.head import Head, Reply
@@ -29,6 +30,7 @@ __all__ = [
     "TRPC",
     "AILegacy",
     "AIText",
+    "Datastar",
     "Dialect",
     "DialectEncoder",
     "DurableStreams",

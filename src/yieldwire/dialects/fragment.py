@@ -8,7 +8,7 @@ ends the connection, and one that replaces it begins another.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol, TypeAlias
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -44,6 +44,9 @@ class Patch:
     appends: bool = False
 
 
+TextHeaders: TypeAlias = Sequence[tuple[str, str]]
+
+
 class Library(Protocol):
     """What puts HTML into its place in a page, and how it is told to."""
 
@@ -61,12 +64,21 @@ class Library(Protocol):
         ...
 
     def lines(self, patches: Sequence[Patch]) -> bytes:
-        """Return the lines of a server-sent event, without its id and the empty line at its end."""
+        """Return server-sent events, without the empty line at the end of the last."""
         ...
 
-    def addressing(self, url: str) -> Sequence[tuple[str, str]]:
-        """Return the headers of an answer after which the page's address is ``url``."""
+    def replacing(self, sheet: str, address: str = "") -> tuple[TextHeaders, Markup]:
+        """Return the headers of an answer that replaces the sheet with this id, and HTML for it.
+
+        Then the page's address is ``address``, unless that is empty.
+        """
         ...
+
+
+def lines_of(html: str) -> list[str]:
+    """Return the lines of HTML, as server-sent events can have them."""
+    # A line ends with any of these (WHATWG HTML 9.2.6); `splitlines` knows more.
+    return html.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def sheet(form: Form, error: ErrorObject | None = None, *before: Child, **more: object) -> Markup:
@@ -76,8 +88,13 @@ def sheet(form: Form, error: ErrorObject | None = None, *before: Child, **more: 
     if error is not None:
         told = tag("p", tag("strong", error.message)), form.summary(fields)
         problem = tag("div", *told, class_="problem", role="alert")
-    id_ = f"{form.ids}-sheet"
+    id_ = sheet_id(form.ids)
     return tag("div", *before, problem, form.markup(fields), id=id_, data_role="sheet", **more)
+
+
+def sheet_id(ids: str) -> str:
+    """Return the id of the sheet of a form whose controls' ids begin with ``ids``."""
+    return f"{ids}-sheet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +121,9 @@ class Fragment:
         """Return the id of the element for a part."""
         return f"run-{self.run_id}-{part}"
 
-    def whole(self, snapshot: Mapping[str, Json], events: Iterable[Event]) -> Markup:
+    def whole(
+        self, snapshot: Mapping[str, Json], events: Iterable[Event], more: Markup = NOTHING
+    ) -> Markup:
         """Return the fragment in the state of ``snapshot``, whose newest events are ``events``."""
         parts = {"feed": self.library.feed(self.stream)} | self._parts(snapshot, events)
         told = _status_part(status_of(snapshot))
@@ -121,6 +140,7 @@ class Fragment:
             self._slot("result", parts),
             self._slot("stop", parts),
             self._slot("feed", parts),
+            more,
             id=f"run-{self.run_id}",
             class_="yieldwire-run",
         )
@@ -297,7 +317,8 @@ class FragmentEncoder(DialectEncoder):
     def frame(self, patches: Sequence[Patch]) -> bytes:
         """Return a server-sent event with patches, from whose id the client can resume."""
         cursor = str(Cursor(self._fragment.run_id, self._seq)).encode()
-        return b"id: %b\n%b\n" % (cursor, self._fragment.library.lines(patches))
+        # Of several events only the last has the id, so that a cut between them loses none.
+        return b"%bid: %b\n\n" % (self._fragment.library.lines(patches), cursor)
 
     def flush(self) -> Iterable[bytes]:
         """Return the patches of a block as one frame."""
@@ -363,6 +384,7 @@ class FragmentEncoder(DialectEncoder):
 
     def restarted(self, keep: int) -> Iterable[bytes]:
         """Keep the patch that makes the client connect again, for the whole state."""
-        feed = self._fragment.library.feed(self._fragment.stream)
+        # Another URL makes it another element, also for a library that compares.
+        feed = self._fragment.library.feed(f"{self._fragment.stream}?again={self._seq}")
         self._patches.append(self._fragment.patch("feed", feed))
         return ()

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from yieldwire.asgi.pages.markup import Markup, joined, tag
-from yieldwire.dialects.fragment import Patch
+from yieldwire.asgi.pages.markup import NOTHING, Markup, joined, tag
+from yieldwire.dialects.fragment import Patch, TextHeaders, lines_of
 from yieldwire.dialects.head import Head
 from yieldwire.dialects.hypermedia import Hypermedia
 
@@ -33,13 +33,11 @@ class _HTMX:
     def lines(self, patches: Sequence[Patch]) -> bytes:
         """Return one message with an element for each patch."""
         html = joined(tag("div", each.html, id=each.id, hx_swap_oob=_how(each)) for each in patches)
-        # A line ends with any of these (WHATWG HTML 9.2.6); `splitlines` knows more.
-        text = html.replace("\r\n", "\n").replace("\r", "\n")
-        return "".join(f"data: {line}\n" for line in text.split("\n")).encode()
+        return "".join(f"data: {line}\n" for line in lines_of(html)).encode()
 
-    def addressing(self, url: str) -> Sequence[tuple[str, str]]:
-        """Return the header that replaces the page's address in the browser."""
-        return [("hx-replace-url", url)]
+    def replacing(self, sheet: str, address: str = "") -> tuple[TextHeaders, Markup]:
+        """Return the header for the page's address; the element that asks has said the rest."""
+        return ([("hx-replace-url", address)] if address else []), NOTHING
 
 
 def _how(patch: Patch) -> str:

@@ -15,12 +15,20 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from yieldwire.asgi import Actions
 from yieldwire.asgi.pages.form import Form
-from yieldwire.asgi.pages.markup import Markup, tag
+from yieldwire.asgi.pages.markup import NOTHING, Markup, tag
 from yieldwire.asgi.pages.run import status_of
 from yieldwire.asgi.pages.value import label_of
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
-from yieldwire.dialects.fragment import NEWEST, Fragment, FragmentEncoder, Library, sheet
+from yieldwire.dialects.fragment import (
+    NEWEST,
+    Fragment,
+    FragmentEncoder,
+    Library,
+    TextHeaders,
+    sheet,
+    sheet_id,
+)
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.input import AnyAction
 from yieldwire.errors import CallError, ErrorObject, NotFound
@@ -45,6 +53,8 @@ class Hypermedia(Dialect):
     methods: ClassVar[tuple[str, ...]] = ("POST", "GET")
     stream_name: ClassVar[str]
     """The last part of the URL of a run's patches."""
+    own_query: ClassVar[Sequence[str]] = ()
+    """The names in a query that are the library's own."""
 
     @abstractmethod
     def sent(self, head: Head) -> bool:
@@ -65,7 +75,7 @@ class Hypermedia(Dialect):
         """Answer with a form or a run's fragment, with its patches, or do what a form asks."""
         match [call.head.method, *call.head.path.split("/")]:
             case ["GET", "runs", run_id]:
-                await self._show(call, await call.run(run_id))
+                await self._show(call, await call.run(run_id), [])
             case ["GET", "runs", run_id, self.stream_name]:
                 await self._follow(call, run_id)
             case ["POST", "runs", run_id, "cancel"]:
@@ -101,14 +111,16 @@ class Hypermedia(Dialect):
         with suppress(CallError):  # it can be deleted, or somebody else's
             run = await call.run(run_id)
             if run.action == action.name:
-                await self._show(call, run)
+                headers, _ = self.library(call.head).replacing(sheet_id(action.name))
+                await self._show(call, run, headers)
                 return
         form = self._form(call, action)
         form.button = "Start"
         await call.reply(_page(_titled(form, action)))
 
     async def _start(self, call: ForeignCall, action: AnyAction) -> None:
-        form, read = self._form(call, action), partial(call.fields, action.input_schema)
+        form = self._form(call, action)
+        read = partial(call.fields, action.input_schema, without=self.own_query)
 
         def refused(error: ErrorObject) -> Reply:
             return self._refused(call.head, error, _titled(form, action, error))
@@ -122,7 +134,8 @@ class Hypermedia(Dialect):
                     await form.fill(read)
             raise
         address = _page_address(call.head, action, run)
-        await self._show(call, run, self.library(call.head).addressing(address))
+        headers, more = self.library(call.head).replacing(sheet_id(form.ids), address)
+        await self._show(call, run, headers, more)
 
     def _form(self, call: ForeignCall, action: AnyAction) -> Form:
         target = call.head.url
@@ -147,14 +160,14 @@ class Hypermedia(Dialect):
         return replace(self._fragment(call.head, run.id), name=run.action, action=action)
 
     async def _show(
-        self, call: ForeignCall, run: RunRecord, headers: Sequence[tuple[str, str]] = ()
+        self, call: ForeignCall, run: RunRecord, headers: TextHeaders, more: Markup = NOTHING
     ) -> None:
         """Answer with a run's fragment, and keep the run until the page follows it."""
         async with call.attached(run, HANDOVER):
             fragment = self._fragment_of(call, run)
             snapshot = await call.snapshot(run, with_text=True)
             events = await _newest(call, run, snapshot["seq"])
-            await call.reply(_page(fragment.whole(snapshot, events), headers=headers))
+            await call.reply(_page(fragment.whole(snapshot, events, more), headers=headers))
 
     async def _follow(self, call: ForeignCall, run_id: str) -> None:
         """Answer with the patches after the client's place, or else with the whole state first."""
@@ -207,7 +220,7 @@ class Hypermedia(Dialect):
         await call.reply(Reply(status=204))
 
 
-def _page(html: Markup, *, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Reply:
+def _page(html: Markup, *, status: int = 200, headers: TextHeaders = ()) -> Reply:
     return Reply(
         status=status, body=html.encode(), media_type="text/html; charset=utf-8", headers=headers
     )
