@@ -49,6 +49,9 @@ ELSEWHERE = {"django", "socketio", "temporalio"}
 """A block that imports one of these is only compiled here: Django's has a process and a test of its
 own, and the others are what a guide moves away from."""
 
+BEFORE = {DOCS / "tutorial/deploy.md": DOCS / "tutorial/front-end.md"}
+"""The page whose files a page continues with."""
+
 with_python = [page for page in PAGES if any(blocks(page, "python"))]
 
 
@@ -64,8 +67,10 @@ def text_of(name: str) -> str:
 @pytest.mark.parametrize("page", with_python, ids=names(with_python))
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "page"}
+    (modules / "web" / "dist").mkdir(parents=True)  # a front end that is built
 
-    for block in blocks(page, "python"):
+    pages = [BEFORE[page], page] if page in BEFORE else [page]
+    for block in (block for each in pages for block in blocks(each, "python")):
         code = compiled(block)
         if ELSEWHERE & {name.partition(".")[0] for name in code.co_names}:
             continue
@@ -74,6 +79,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, modules: Path) -
         else:
             block.write_in(modules)
             importlib.invalidate_caches()
+            sys.modules.pop(block.module, None)  # a page can show the same file again, changed
             namespace |= vars(importlib.import_module(block.module))
 
 
