@@ -16,7 +16,10 @@ import yaml
 from httpx2 import AsyncClient
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from tests.support.calls import get, send
 from tests.support.measured import count, measure
 from tests.support.nginx import PROGRAM
 from yieldwire import Actions
@@ -120,6 +123,31 @@ async def test_the_autoscaler_reads_what_a_worker_answers(monkeypatch: pytest.Mo
     assert options[options.index("--health-port") + 1] == str(url.port)
     assert options[options.index("--concurrency") + 1] == trigger["metadata"]["targetValue"]
     assert "replicas" not in worker["spec"]
+
+
+async def test_every_probe_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORE", "memory")
+    names: dict[str, Any] = {}
+    exec((DEPLOY / "app.py").read_text("utf-8"), names)  # noqa: S102 - our own
+    actions = names["actions"]
+    kinds = [*yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))]
+    pods = [each["spec"]["template"]["spec"] for each in kinds if each["kind"] == "Deployment"]
+    probes = [
+        container[name]["httpGet"]["path"]
+        for pod in pods
+        for container in pod["containers"]
+        for name in ("livenessProbe", "readinessProbe")
+    ]
+    probes += re.findall(r"health_uri (\S+)", (DEPLOY / "Caddyfile").read_text("utf-8"))
+
+    server = Starlette(routes=[Mount("/api/_actions", actions)])
+    answers: list[int] = []
+    async with actions.lifespan():
+        for path in probes:
+            app = server if path.startswith("/api/") else health_app([actions])
+            answers.append((await send(app, get(path, host="10.0.0.7"))).status)
+
+    assert answers == [200] * 5
 
 
 def test_nginx_accepts_its_file(tmp_path: Path) -> None:

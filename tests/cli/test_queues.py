@@ -172,3 +172,14 @@ async def test_a_worker_is_scraped_for_all_metrics_of_its_process(store: type[Me
     assert answer.status_code == 200
     assert "letters_total 3.0" in answer.text.splitlines()
     assert ("yieldwire_queue_waiting" in answer.text) is (store is MemoryStore)
+
+
+async def test_a_worker_is_ready_until_it_stops(actions: Actions) -> None:
+    async with actions.lifespan(), supervisor(actions) as client:
+        ready = await client.get("/ready")
+        actions.drain()
+        stopping, live = await client.get("/ready"), await client.get("/live")
+
+    assert (ready.status_code, ready.text) == (200, "ready\n")
+    assert (stopping.status_code, stopping.text) == (503, "stopping\n")
+    assert live.status_code == 200

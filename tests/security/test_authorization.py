@@ -43,6 +43,8 @@ RULES: Final = {
     ("GET", "client.js"): Rule.EVERYBODY,
     ("GET", "follow.js"): Rule.EVERYBODY,
     ("GET", "follow.css"): Rule.EVERYBODY,
+    ("GET", "health"): Rule.EVERYBODY,
+    ("GET", "health/live"): Rule.EVERYBODY,
     ("GET", "ws"): Rule.EVERYBODY,  # as a request; a handshake is in `tests/asgi/websocket`
     ("GET", "manifest.json"): Rule.KNOWN,
     ("GET", "openapi.json"): Rule.KNOWN,

@@ -55,6 +55,8 @@ ANSWERS: Final[dict[str, tuple[Callable[[str], Call], str]]] = {
         NEVER,
     ),
     "a socket without an upgrade": (lambda run: get("/ws"), NEVER),
+    "health": (lambda run: get("/health"), NEVER),
+    "alive": (lambda run: get("/health/live"), NEVER),
     "client": (lambda run: get("/client.js"), AGAIN),
     "follow script": (lambda run: get("/follow.js"), AGAIN),
     "follow style": (lambda run: get("/follow.css"), AGAIN),

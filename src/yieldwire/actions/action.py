@@ -34,7 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_ROUTES: Final = frozenset({"answers", "dev", "runs", "ws"})
+_ROUTES: Final = frozenset({"answers", "dev", "health", "runs", "ws"})
 _MEMBERS: Final = frozenset(
     {
         "asymmetricMatch",

@@ -13,8 +13,14 @@ Handler: TypeAlias = Callable[..., Awaitable[Rest | None]]
 
 Table: TypeAlias = Mapping[tuple[str, ...], Mapping[str, Handler]]
 
-PUBLIC: Final = frozenset({("client.js",), ("follow.js",), ("follow.css",), ("ws",)})
-"""Files of the package itself, which are public, and what says that a WebSocket was expected."""
+PUBLIC: Final = frozenset(
+    {
+        *(("client.js",), ("follow.js",), ("follow.css",)),  # files of the package itself
+        ("ws",),  # says that a WebSocket was expected
+        *(("health",), ("health", "live")),  # for balancers, which have no account
+    }
+)
+"""Routes that are answered for everybody: who sends the request is not asked."""
 
 
 class Route:

@@ -10,6 +10,7 @@ from typing import Final
 
 from yieldwire.asgi import answering, polling
 from yieldwire.asgi.exchange import Exchange
+from yieldwire.asgi.health import answer_alive, answer_health
 from yieldwire.asgi.route import Handler, Table
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.starting import call_action
@@ -91,6 +92,8 @@ ROUTES: Final[Table] = {
     ("follow.js",): _asset("follow.js"),
     ("follow.css",): {"GET": style},
     ("ws",): {"GET": refuse_without_upgrade},
+    ("health",): {"GET": answer_health},
+    ("health", "live"): {"GET": answer_alive},
     ("test-stream",): {"GET": answer_test_stream},
     ("runs",): {"GET": polling.list_runs},
     ("runs", "{}"): {"GET": polling.get_run, "DELETE": polling.delete_run},

@@ -195,8 +195,8 @@ class Safety:
     hosts: Hosts | None = None
     trusted_proxies: Networks = ()
 
-    def check(self, request: Incoming) -> None:
-        """Refuse a request that must not be answered.
+    def check(self, request: Incoming, *, any_host: bool = False) -> None:
+        """Refuse a request that must not be answered; ``any_host``: whatever the host's name is.
 
         Raises:
             ParseError: If the body's framing is ambiguous, a header that must be single was sent
@@ -214,11 +214,11 @@ class Safety:
         if "content-length" in headers and "transfer-encoding" in headers:
             # RFC 9112, 6.3: such a message can be an attempt at request smuggling.
             raise ParseError("A request must not have both Content-Length and Transfer-Encoding.")
-        self._check_host(request)
+        self._check_host(request, any_host=any_host)
         if request.changes:
             self.check_origin(headers)
 
-    def _check_host(self, request: Incoming) -> None:
+    def _check_host(self, request: Incoming, *, any_host: bool) -> None:
         sent = request.headers.get("host", "")
         # RFC 9112, 3.2: a server must answer 400 to both. Granian passes an empty one if none
         # came; an empty one is not a valid host of an http URL either (RFC 9110, 4.2.1).
@@ -227,6 +227,8 @@ class Safety:
         host = _host_name(sent)
         if host is None:
             raise ParseError("The Host header is malformed.")
+        if any_host:
+            return
         if self.hosts is not None:
             if not any(_host_fits(host, pattern) for pattern in self.hosts):
                 raise Forbidden("This host name is not served here; see hosts=.")

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from yieldwire.actions.ratelimit import Window
 from yieldwire.app import App
+from yieldwire.app.health import Health
 from yieldwire.app.opening import Opening
 from yieldwire.asgi import signals, workers
 from yieldwire.asgi.disconnect import Disconnected, DisconnectWatch
@@ -33,6 +34,9 @@ from yieldwire.stores import Query
 
 TEST_STREAMS: Final = 10
 """Test streams of a process at a time: they are for people who look for a fault."""
+
+_FOR_BALANCERS: Final = frozenset({"/health", "/health/", "/health/live", "/health/live/"})
+"""Paths that are answered for every host name: balancers ask by the address of a process."""
 
 Router: TypeAlias = Callable[[Exchange], Route | None]
 """Returns the route of a request that it takes, from its head alone."""
@@ -76,6 +80,7 @@ class Site:
         self.routers: Final[list[Router]] = []
         """Asked before the routes: those of dialects, which take their clients' requests."""
         self.formats: Final = Formats()
+        self.health = Health(app)
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
         self.identify: Final = identify
@@ -86,7 +91,7 @@ class Site:
 
     def _enter(self, opening: Opening) -> None:
         """Handle the process's stop signals while ``opening`` is open."""
-        self._tasks = opening.tasks
+        self._tasks, self.health = opening.tasks, Health(self.app)
         self.sign_outs.readers = opening.readers
         self._open_streams = {}
         signals.listen(self.hear)
@@ -115,7 +120,7 @@ class Site:
             route = next(filter(None, (router(exchange) for router in self.routers)), None)
         try:
             try:
-                self.safety.check(exchange.incoming)
+                self.safety.check(exchange.incoming, any_host=exchange.path in _FOR_BALANCERS)
             finally:
                 exchange.extra += self.safety.cors(exchange.headers)
             route = route or match(exchange.path, self.routes)

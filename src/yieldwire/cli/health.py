@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from yieldwire.app.health import State
 from yieldwire.app.working import Depth
 from yieldwire.asgi import Actions
 from yieldwire.cli.queues import depths_of, described
@@ -26,8 +27,10 @@ def health_app(applications: Sequence[Actions]) -> Starlette:
         return PlainTextResponse("live\n")
 
     async def ready(_: Request) -> Response:
-        if any(actions.app.is_closing for actions in applications):
-            return PlainTextResponse("stopping\n", 503)
+        for actions in applications:
+            state = await actions.site.health.state()
+            if state is not State.OK:
+                return PlainTextResponse(f"{state.value}\n", 503)
         return PlainTextResponse("ready\n")
 
     async def queues(request: Request) -> Response:
