@@ -22,8 +22,8 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo demo-scale test ready check fmt lint types types-python types-node others imports client site recordings soak bench \
-    bench-full generate wheel dist
+.PHONY: demo demo-scale test ready check fmt lint types types-python types-node types-public others imports client site \
+    recordings soak bench bench-full generate wheel dist
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
@@ -66,7 +66,7 @@ lint: .venv/.dev $(NPM)/.dev  ## Check format, lint rules and prose, and the npm
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
 	cd typescript && npm run --silent check
 
-types: types-python types-node  ## Check types: mypy, basedpyright and tsc
+types: types-python types-node types-public  ## Check types: mypy, basedpyright and tsc
 
 types-python: .venv/.dev
 	$(BIN)/mypy
@@ -75,6 +75,11 @@ types-python: .venv/.dev
 types-node: $(NPM)/.dev $(WEB)/dist
 	cd typescript && npm run --silent types
 	cd $(WEB) && npm run --silent types
+
+# The Python whose packages it looks into is the first one on the path.
+types-public: .venv/.dev  ## Check that type checkers need to infer nothing of what users import
+	@report=$$(PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/basedpyright --ignoreexternal --verifytypes yieldwire) \
+	|| { echo "$$report"; exit 1; }; echo "$$report" | grep 'Type completeness score'
 
 imports: .venv/.dev  ## Check which module imports which
 	$(BIN)/lint-imports

@@ -16,7 +16,7 @@ from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, each
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 CARRIED: Final = "carried"
 """Where a run's context has what `Hooks.carried` returned."""

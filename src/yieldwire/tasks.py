@@ -16,7 +16,7 @@ from yieldwire.errors.debug import cut
 _RAISED_BY_CLEANUP: Final = (Exception, BaseExceptionGroup, asyncio.CancelledError, GeneratorExit)
 """What a closed coroutine can raise: `RuntimeError`, if its cleanup waits, and more."""
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 
 class Tasks:

@@ -22,8 +22,8 @@ from typing import (
     TypeVar,
 )
 
-import django.core.files.uploadedfile  # pyright: ignore[reportMissingTypeStubs]
-import django.http  # pyright: ignore[reportMissingTypeStubs]
+import django.core.files.uploadedfile
+import django.http
 import fastapi
 import litestar
 import litestar.datastructures
@@ -33,7 +33,7 @@ import pydantic.dataclasses
 import pytest
 import typing_extensions
 from annotated_types import Ge, Interval, Len, Predicate
-from django.db.models import TextChoices  # pyright: ignore[reportMissingTypeStubs]
+from django.db.models import TextChoices
 from fastapi import Cookie, Depends, Header, Path, Query, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import (
@@ -341,7 +341,7 @@ MARKED: dict[str, tuple[Any, Any]] = {
     "Litestar's FromHeader": (litestar.params.FromHeader[str], EMPTY),
     "Django's request": (django.http.HttpRequest, EMPTY),
     "Django's response": (django.http.JsonResponse, EMPTY),
-    "Django's file": (list[django.core.files.uploadedfile.UploadedFile], EMPTY),
+    "Django's file": (list[django.core.files.uploadedfile.UploadedFile], EMPTY),  # type: ignore[type-arg] # a generic only in its stubs
 }
 
 
@@ -398,7 +398,7 @@ class Kind(Enum):
     A = "a"
 
 
-class Status(TextChoices):  # type: ignore[misc] # Django has no types
+class Status(TextChoices):
     """A framework's kind of enum is an enum."""
 
     OPEN = "open", "Open"

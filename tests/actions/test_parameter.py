@@ -201,7 +201,7 @@ def test_a_default_that_does_not_fit_is_told(
         (list[Opaque] | None, "Unable to generate pydantic-core schema for"),
         (Callable[[int], str], "Cannot generate a JsonSchema for"),
         (Late, "is not fully defined; you should define `Missing`"),
-        (3, "'int' object has no attribute"),
+        (3, "(?:'int' object has no attribute|Unable to generate pydantic-core schema for 3)"),
     ],
 )
 def test_the_parameter_that_cannot_be_described_is_named(annotation: object, reason: str) -> None:

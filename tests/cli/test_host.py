@@ -1,12 +1,8 @@
 from collections.abc import Callable
 
 import pytest
-from django.core.handlers.asgi import (  # pyright: ignore[reportMissingTypeStubs] - it has none
-    ASGIHandler,
-)
-from django.core.handlers.wsgi import (  # pyright: ignore[reportMissingTypeStubs] - it has none
-    WSGIHandler,
-)
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from fastapi import FastAPI
 from litestar import Litestar, asgi
 from starlette.applications import Starlette

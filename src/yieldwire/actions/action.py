@@ -148,7 +148,7 @@ class Action(Runnable[P, R, T]):
         super().__init__(function)
         self.options: Final = options
         self.retry: Final[Retry] = retry_of(options.retries)
-        self.signature = self._with_result(inspect_action(function))
+        self.signature: Signature = self._with_result(inspect_action(function))
         self.asks: Final[Mapping[str, MessageType[Any]]] = answer_types(self.name, options.asks)
         """The types of the answers to its questions, by name."""
         self.inbox: Final[MessageType[Any] | None] = (

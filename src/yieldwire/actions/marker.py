@@ -80,13 +80,14 @@ FRAMEWORKS: Final = frozenset(
 
 _DESCRIBING: Final = frozenset(
     {
+        "_py_warnings",  # `deprecated`, from Python 3.14
         "annotated_doc",
         "annotated_types",
         "pydantic",
         "pydantic_core",
         "pydantic_extra_types",
         "typing_extensions",
-        "warnings",  # `deprecated`, from Python 3.13
+        "warnings",  # `deprecated`, in Python 3.13
     }
 )
 """Packages whose objects in ``Annotated`` describe or constrain a value."""

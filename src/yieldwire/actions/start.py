@@ -154,7 +154,9 @@ class Call(Coroutine[Any, Any, Run[T]]):
         /,
     ) -> Any:  # noqa: ANN401 - as the base class
         """Raise in the start, as a coroutine's."""
-        return self._start.throw(kind, value, traceback)
+        start = self._start
+        # From Python 3.12, a second argument is deprecated.
+        return start.throw(kind) if value is None else start.throw(kind, value, traceback)
 
     def close(self) -> None:
         """Drop the start, as a coroutine's."""

@@ -47,14 +47,15 @@ class Upload:
         filename: str = "upload",
         content_type: str | None = None,
     ) -> None:
-        self.filename = _base_name(filename)
-        self.content_type = content_type or "application/octet-stream"
+        self.filename: str = _base_name(filename)
+        self.content_type: str = content_type or "application/octet-stream"
         self._file: BinaryIO | None = None
         self._kept: KeptFile | None = None
         self._sha256: str | None = None
         self._is_closed = False
         self.is_kept: Final = isinstance(file, KeptFile)
         """Whether it was kept elsewhere before it was opened."""
+        self.size: int
         if isinstance(file, KeptFile):
             self._kept, self._sha256, self.size = file, file.sha256, file.size
         else:

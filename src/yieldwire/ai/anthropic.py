@@ -89,7 +89,7 @@ class MessageEvents:
         self._usage: dict[str, Any] = {}
         self._reason: str | None = None
         self._sources = 0
-        self.has_ended = False
+        self.has_ended: bool = False
 
     def finish(self) -> Finish:
         """Return why the newest message ended."""

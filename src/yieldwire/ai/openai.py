@@ -220,8 +220,8 @@ class ResponseEvents:
 
     def __init__(self, calls: dict[str, list[str]] | None = None) -> None:
         self._calls: Final = {} if calls is None else calls
-        self.id = ""
-        self.has_ended = False
+        self.id: str = ""
+        self.has_ended: bool = False
 
     def chunks(self, event: "ResponseStreamEvent") -> Iterator[Chunk]:
         """Yield the chunks of an event.

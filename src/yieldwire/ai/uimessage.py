@@ -1,6 +1,6 @@
 """The messages of a page that uses the AI SDK, as an action's input: validated and typed."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
@@ -11,7 +11,7 @@ from yieldwire.errors import Json
 class UIPart(BaseModel):
     """A part of a message. Members that are not listed here are kept."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True
     )
 
@@ -106,7 +106,7 @@ class UIMessage(BaseModel):
     made up. Limit what tools can do by who the caller is.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", frozen=True)
 
     id: str = ""
     role: Literal["system", "user", "assistant"]

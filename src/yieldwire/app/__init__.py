@@ -56,7 +56,7 @@ from yieldwire.webhooks.service import Webhooks
 
 T = TypeVar("T")
 
-logger = logging.getLogger("yieldwire.app")
+logger: Final = logging.getLogger("yieldwire.app")
 
 
 @settings
@@ -86,6 +86,20 @@ class App:
         clock: The source of time; tests pass one that they control.
     """
 
+    executor: Executor
+    engine: Engine | None
+    timing: Timing
+    watch: Watch
+    checks_chunks: bool
+    debug: bool
+    max_runs: Count | None
+    signer: Signer
+    files: RunFiles
+    inputs: Inputs
+    places: Places
+    runs: Runs
+    family: Family
+
     def __init__(  # noqa: PLR0913 - settings, passed by name
         self,
         *,
@@ -106,7 +120,8 @@ class App:
         clock: Annotated[Clock, CLOCK] | None = None,
     ) -> None:
         self.registry: Final = Registry(guards, middleware)
-        self.action, self.feed = self.registry.action, self.registry.feed
+        self.action: Final = self.registry.action
+        self.feed: Final = self.registry.feed
         self.clock: Final = clock or SystemClock()
         self.timing, self._hooks, self.watch = timing or Timing(), hooks, Watch(hooks)
         self.store: Final = timed(open_store(store, clock), self.watch)
@@ -115,8 +130,8 @@ class App:
         self.checks_chunks, self.debug, self.max_runs = checks_chunks, debug, max_runs
         self.signer, self._access = signer or Signer(None, None), access
         # A store that is lost with its process needs no leases.
-        self.lease = None if self.store.reach == "process" else self.timing.lease
-        self.claim_within = claim_within(self.executor, self.lease)
+        self.lease: float | None = None if self.store.reach == "process" else self.timing.lease
+        self.claim_within: float | None = claim_within(self.executor, self.lease)
         self.files, self._cancelling = RunFiles(self.store, self.clock), set[str]()
         self.inputs, self.places = Inputs(self.files), Places(self.files, self.signer, self.clock)
         self.standings: Final = Standings(self.store, self.clock)
@@ -131,21 +146,18 @@ class App:
             self.at_sweep.append(self.webhooks.look)
         self.working: Final = Working(self)
         self.at_opening.append(self.working.begin)
-        self.lifetime = Lifetime(self)
+        self.lifetime: Lifetime = Lifetime(self)
         # Every transport, dialect and Python start calls this.
-        starts = Starts(self)
-        self.begin, self.reserve = starts.begin, starts.reserve
+        starts, producing = Starts(self), Producing(self)
+        self.begin: Final = starts.begin
+        self.reserve: Final = starts.reserve
         self.inboxes: Final = Inboxes(self)
         self.tell: Final = self.inboxes.tell
-        self.runs, self.family = Runs(self), Family(self)
-        self._sweeping, producing = Sweeping(self), Producing(self)
+        self.runs, self.family, self._sweeping = Runs(self), Family(self), Sweeping(self)
         self.produce: Final = producing.produce
-        self.produce_blocking: Final = BlockingProducing(
-            producing, open=self.open, close=self.close
-        ).produce
+        blocking = BlockingProducing(producing, open=self.open, close=self.close)
+        self.produce_blocking: Final = blocking.produce
         self.start: Final = Starter[Context](DetachedStarting(self))
-
-    # Opening and closing.
 
     async def open(self) -> None:
         """Open resources and start time-based maintenance; if it is open, this does nothing.

@@ -32,9 +32,9 @@ class Lifetime:
         self._beginning: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._left: Left = {}
-        self.is_closed = False
+        self.is_closed: bool = False
         """Whether it was closed, and not opened since."""
-        self.is_closing = False
+        self.is_closing: bool = False
         """Whether it accepts no new runs: it is stopping, or is closed."""
 
     async def open(self) -> Opening:

@@ -20,7 +20,7 @@ from yieldwire.runs.reader import Reader
 from yieldwire.stores import RunStore
 from yieldwire.tasks import Tasks
 
-logger = logging.getLogger("yieldwire.app")
+logger: Final = logging.getLogger("yieldwire.app")
 
 SHARE: Final = 0.1
 """The part of the grace time that is reserved for closing resources and the store."""

@@ -47,7 +47,7 @@ class Producer:
         self._began, self._left = asyncio.Event(), asyncio.Event()
         self._error: BaseException | None = None
         self._block = asyncio.current_task()
-        self.is_cancelled = False
+        self.is_cancelled: bool = False
         """Whether the run was asked to stop, or this attempt has lost it."""
 
     async def send(self, chunk: object) -> None:

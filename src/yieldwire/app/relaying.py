@@ -31,7 +31,7 @@ SENT_WITHIN: Final = 1.0
 LATEST: Final = 600.0
 """Seconds after which the time of a schedule is missed."""
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 
 class Relayable(Protocol):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from yieldwire.app.opening import Opening
 from yieldwire.executors.children import ORPHANED
@@ -12,7 +12,7 @@ from yieldwire.runs.family import Family
 from yieldwire.runs.files import RunFiles
 from yieldwire.stores import RunStore
 
-logger = logging.getLogger("yieldwire.app")
+logger: Final = logging.getLogger("yieldwire.app")
 
 
 class Sweepable(Protocol):

@@ -37,7 +37,7 @@ from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 
-logger = logging.getLogger("yieldwire.asgi")
+logger: Final = logging.getLogger("yieldwire.asgi")
 
 Headers = Sequence[tuple[bytes, bytes]]
 Refuse = Callable[[ErrorObject, Headers], Awaitable[None]]
@@ -101,7 +101,8 @@ class Exchange:
         """The facts about the request that safety checks."""
         self.headers: Final = self.incoming.headers
         self.method: Final[str] = scope["method"]
-        self.receive, self.send = receive, send
+        self.receive = receive
+        self.send = send
         self._sends_from_any_task = sends_from_any_task
         self._stall_timeout, self._pages = stall_timeout, pages
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
@@ -109,7 +110,7 @@ class Exchange:
         self.path: Final = _below(self.base, path, scope) if self.base else path
         self.extra: list[tuple[bytes, bytes]] = []
         """Headers of every answer to this request."""
-        self.has_head = False
+        self.has_head: bool = False
         self.form: Form | None = None
         """The plain form that starts a run, for a page that shows it again."""
         self.refuse: Refuse | None = None

@@ -55,7 +55,7 @@ class Allowance:
     """A shared amount, such as of bytes, of which callers take what they need for a time."""
 
     def __init__(self, size: int) -> None:
-        self.left = size
+        self.left: int = size
 
     def take(self, size: int) -> bool:
         """Take ``size`` of it, and return whether that much was free."""

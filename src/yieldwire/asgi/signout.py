@@ -20,7 +20,7 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.stores import REVOCATIONS_KEPT, RunStore
 
-logger = logging.getLogger("yieldwire.asgi")
+logger: Final = logging.getLogger("yieldwire.asgi")
 
 AskCaller: TypeAlias = Callable[[], Awaitable[Caller]]
 """Identifies the sender of a request again."""

@@ -285,7 +285,8 @@ class OpenStream:
     __slots__ = ("_depth", "_quota", "_streams", "caller")
 
     def __init__(self, streams: dict[str, int], caller: Caller, quota: str) -> None:
-        self._streams, self.caller, self._quota = streams, caller, quota
+        self._streams, self._quota = streams, quota
+        self.caller: Caller = caller
         self._depth = 0
 
     def __enter__(self) -> Self:

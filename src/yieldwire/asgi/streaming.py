@@ -18,7 +18,7 @@ from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.standing import FollowedRun
 
-logger = logging.getLogger("yieldwire.asgi")
+logger: Final = logging.getLogger("yieldwire.asgi")
 
 RETRY_MS: Final = (500, 1500)
 """A reader that is asked to reconnect does so after a random time between these."""

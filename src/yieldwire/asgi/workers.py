@@ -8,9 +8,9 @@ import inspect
 import logging
 import multiprocessing
 from types import FrameType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-logger = logging.getLogger("yieldwire.asgi")
+logger: Final = logging.getLogger("yieldwire.asgi")
 
 
 class ServerProcess(NamedTuple):

@@ -38,10 +38,10 @@ class TailedRun:
 
     def __init__(self, run_id: str) -> None:
         self.id: Final = run_id
-        self.action = ""
+        self.action: str = ""
         self.progress: ShownProgress | None = None
         self.outcome: Outcome | None = None
-        self.end = ""
+        self.end: str = ""
         """How it ended, in words."""
         self._lines, self._place = LogLines(), ""
         self._asked = dict[str, str]()

@@ -23,7 +23,8 @@ class Interrupt:
     """Ctrl-C: the first one does what `first` says, the second exits at once."""
 
     def __init__(self, leave: Callable[[], object]) -> None:
-        self.first = self._leave = leave
+        self.first: Callable[[], object] = leave
+        self._leave = leave
         self.restore: Callable[[], object] = lambda: None
         """Restores the terminal."""
 

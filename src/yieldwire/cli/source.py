@@ -21,7 +21,7 @@ class LoadFailed(UsageError):
     """The user's own code has failed; ``details`` is its traceback."""
 
     def __init__(self, error: BaseException, message: str) -> None:
-        self.details = traceback_of(error)
+        self.details: str = traceback_of(error)
         super().__init__(message)
 
 

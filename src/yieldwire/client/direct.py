@@ -20,7 +20,7 @@ from yieldwire.client.patience import Backoff, Lost
 from yieldwire.client.wire import UPLOAD_BYTES_PER_SECOND, Request, Wire, path_of
 from yieldwire.errors import Json, NotFound, UsageError, YieldwireError
 
-logger = logging.getLogger("yieldwire.client")
+logger: Final = logging.getLogger("yieldwire.client")
 
 _TRIES: Final = 3
 """How often a file is written until it is sent with the start."""

@@ -29,9 +29,9 @@ class Follower:
     """A reader of the events after ``place``; ``answer`` is one that is open already."""
 
     def __init__(self, wire: Wire, place: Cursor, answer: Answer | None = None) -> None:
-        self.place = place
+        self.place: Cursor = place
         """The last event that was handed out."""
-        self.first_seq = 1
+        self.first_seq: int = 1
         """The first event that the log still has; above 1 if older ones were trimmed."""
         self.outcome: Mapping[str, Json] | None = None
         """The ``result`` or the ``error`` of the run, when it has ended."""

@@ -83,7 +83,8 @@ class Lost(Exception):
         waited: "Waited | None" = None,
     ) -> None:
         super().__init__(message)
-        self.after, self._error, self._waited = after, error, waited
+        self.after = after
+        self._error, self._waited = error, waited
         self.may_be_done = may_be_done
         """Whether the server has possibly executed the request."""
 

@@ -32,7 +32,7 @@ class SocketAnswer:
     def __init__(self, number: int, say: Say, forget: Callable[[int], None]) -> None:
         self.id: Final = number
         self._say, self._forget = say, forget
-        self.status_code = 0
+        self.status_code: int = 0
         self.reason_phrase = ""
         self.headers: Mapping[str, str] = {}
         self._pieces: list[bytes] = []

@@ -34,8 +34,8 @@ try:
     from websockets.asyncio.client import ClientConnection, connect
     from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
     from websockets.frames import CloseCode
-except ImportError as exc:
-    raise MissingDependency("websockets", "websocket", "A client over WebSocket") from exc
+except ImportError as _exc:
+    raise MissingDependency("websockets", "websocket", "A client over WebSocket") from _exc
 
 PIECE_BYTES: Final = 32_768
 """The size of a piece of a body."""

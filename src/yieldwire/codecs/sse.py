@@ -72,7 +72,7 @@ class SSEEncoder:
 
     media_type: str = "text/event-stream; charset=utf-8"
     carries_end: bool = True
-    encode = staticmethod(_ENCODED.of)
+    encode: "staticmethod[[Block], bytes]" = staticmethod(_ENCODED.of)
     """Return a frame for each event of a block."""
 
     def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
@@ -100,9 +100,13 @@ class SSEEncoder:
 class MarkedSSEEncoder(SSEEncoder):
     """Encodes each event as one frame, whose id has the event's mark."""
 
-    encode = staticmethod(Frames(_marked_frames, shows_times=True).of)
-    state = SSEEncoder.opening
-    """Return the ``run`` frame again; its id is the reader's place."""
+    encode: "staticmethod[[Block], bytes]" = staticmethod(
+        Frames(_marked_frames, shows_times=True).of
+    )
+
+    def state(self, cursor: Cursor, state: bytes, /) -> bytes:
+        """Return the ``run`` frame again; its id is the reader's place."""
+        return self.opening(cursor, state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from yieldwire.app.opening import Opening
 from yieldwire.executors.attempt import Attempt
 from yieldwire.log.run import RunRecord
 
-logger = logging.getLogger("yieldwire.dev")
+logger: Final = logging.getLogger("yieldwire.dev")
 
 LIMIT: Final = 0.1
 """The seconds after which a loop that has not turned is blocked."""

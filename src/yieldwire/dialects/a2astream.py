@@ -97,7 +97,7 @@ class A2AEncoder(DialectEncoder):
         if event.seq <= self._seen and event.value["id"] in self._answered:
             return ()
         self._questions.take(event)
-        self.is_paused = event.seq > self._seen
+        self.is_paused: bool = event.seq > self._seen
         return self._asked(event)
 
     def answer(self, event: Event) -> Iterable[bytes]:

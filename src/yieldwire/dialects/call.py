@@ -41,6 +41,7 @@ from yieldwire.log.message import Message
 from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Verb, distinct_labels
 from yieldwire.log.snapshot import Fold
+from yieldwire.runs.access import Caller
 from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Query
@@ -79,7 +80,7 @@ class ForeignCall(ForeignInput):
     ) -> None:
         super().__init__(site, exchange)
         self._slot = slot
-        self.caller: Final = slot.caller
+        self.caller: Final[Caller] = slot.caller
         self._own, self._waits = own, waits
         self._asked = 0
         """How often the stream came past a question that the client cannot answer."""

@@ -72,7 +72,7 @@ class DurableEncoder(DialectEncoder):
         self._run_id, self._tail, self._cursor = run.id, run.seq, cursor
         if after >= run.seq:
             is_closed = run.status is Status.COMPLETED
-            self.greeting = self._control(after, is_closed=is_closed)
+            self.greeting: bytes = self._control(after, is_closed=is_closed)
 
     def chunk(self, event: Event) -> Iterable[bytes]:
         """Return the chunk, and the offset behind it."""

@@ -54,7 +54,7 @@ class MCPEncoder(DialectEncoder):
         self._action, self._place, self._is_stateless = action, place, is_stateless
         self.answered: Callable[[str, int], bool] | None = None
         """Says of a question's id and its event's seq whether the run has its answer."""
-        self.is_primed = not is_stateless
+        self.is_primed: bool = not is_stateless
         """Whether the client can resume before anything was told: older ones read each event."""
         self._context: Final = place.context()
         self._counts: Final = tells_progress(action)
@@ -155,7 +155,7 @@ class ToolContent:
     def __init__(self) -> None:
         self._kept: list[tuple[int, str | None, bytes]] = []
         self._size, self._is_cut = 0, False
-        self.seq = 0
+        self.seq: int = 0
         """The newest chunk."""
 
     def add(self, seq: int, text: str | None, data: bytes) -> None:

@@ -71,7 +71,9 @@ class RPCFault(Exception):
 
     def __init__(self, number: int, message: str, data: Json = None) -> None:
         super().__init__(message)
-        self.number, self.message, self.data = number, message, data
+        self.number = number
+        self.message = message
+        self.data = data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

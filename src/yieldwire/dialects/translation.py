@@ -17,7 +17,7 @@ from yieldwire.log.cursor import Cursor
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.question import Questions
 
-logger = logging.getLogger("yieldwire.dialects")
+logger: Final = logging.getLogger("yieldwire.dialects")
 
 UNANSWERABLE: Final = "unanswerable"
 """The reason for which a run is cancelled that asks a client who cannot answer."""
@@ -271,7 +271,7 @@ class Counting(Translation):
 
     def __init__(self, encoder: DialectEncoder, run_id: str) -> None:
         super().__init__(encoder)
-        self.count = 0
+        self.count: int = 0
         self.opening(Cursor(run_id, 0), b"")
 
     def _new(self, frames: Iterable[bytes], seq: int) -> bytes:

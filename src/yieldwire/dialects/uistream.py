@@ -119,7 +119,8 @@ class UIStreamEncoder(DialectEncoder):
             frames += self.called(call["id"], call["name"], call["input"])
         frames.append(frame("tool-approval-request", approvalId=id_, toolCallId=call["id"]))
         if self._answered is None or not self._answered(id_, event.seq):
-            self.is_paused, self._reason = True, "tool-calls"
+            self.is_paused: bool = True
+            self._reason = "tool-calls"
             frames += self._ending()
         return frames
 

@@ -40,9 +40,10 @@ class ActionError(CallError):
         data: Json = None,
     ) -> None:
         super().__init__(message)
-        self.code, self.data = code, data
-        self.status = type(self).status if status is None else status
-        self.retryable = type(self).retryable if retryable is None else retryable
+        self.code: str = code
+        self.data: Json = data
+        self.status: int = type(self).status if status is None else status
+        self.retryable: bool = type(self).retryable if retryable is None else retryable
 
 
 class Unreachable(CallError):
@@ -79,7 +80,8 @@ class TimedOut(Unreachable, TimeoutError):
         self, message: str, *, phase: TimedOutWhile, seconds: float, run_id: str | None = None
     ) -> None:
         super().__init__(message, run_id=run_id)
-        self.phase, self.seconds = phase, seconds
+        self.phase = phase
+        self.seconds = seconds
 
 
 class ParseError(CallError):
@@ -96,7 +98,7 @@ class ValidationFailed(CallError):
 
     def __init__(self, field_errors: FieldErrors, message: str = "The input is not valid.") -> None:
         super().__init__(message)
-        self.field_errors = field_errors
+        self.field_errors: FieldErrors | None = field_errors
 
     def __str__(self) -> str:
         """Return the message with the fields and what is wrong with each."""
@@ -187,7 +189,7 @@ class UpgradeRequired(CallError):
             else "This URL is a WebSocket, and the request has no `Upgrade: websocket`. A proxy "
             "may have dropped it: let it pass the headers Upgrade and Connection on."
         )
-        self.data = {"upgradeArrived": has_arrived}
+        self.data: Json = {"upgradeArrived": has_arrived}
 
 
 class Conflict(CallError):

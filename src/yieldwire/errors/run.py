@@ -1,7 +1,7 @@
 """Reasons for which a run ends badly that are not the action's own."""
 
 from yieldwire.errors.error import YieldwireError
-from yieldwire.errors.errorobject import Debug
+from yieldwire.errors.errorobject import Debug, Json
 
 
 class RunError(YieldwireError):
@@ -15,7 +15,7 @@ class RunCancelled(RunError):
     status = 409
 
     def __init__(self, reason: str = "requested", message: str = "The run was cancelled.") -> None:
-        self.data = {"reason": reason}
+        self.data: Json = {"reason": reason}
         super().__init__(message)
 
 
@@ -46,7 +46,7 @@ class AnswerTimedOut(RunError):
     status = 504
 
     def __init__(self, question: str, prompt: str) -> None:
-        self.data = {"question": question}
+        self.data: Json = {"question": question}
         super().__init__(f"Nobody answered in time: {prompt}")
 
 
@@ -65,5 +65,6 @@ class InternalError(RunError):
     code = "INTERNAL_ERROR"
 
     def __init__(self, error_id: str, debug: Debug | None = None) -> None:
-        self.error_id, self.debug = error_id, debug
+        self.error_id: str | None = error_id
+        self.debug: Debug | None = debug
         super().__init__("Something went wrong on the server.")

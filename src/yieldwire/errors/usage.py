@@ -11,7 +11,8 @@ class MissingDependency(UsageError, ImportError):
     """An optional dependency is not installed; the message has the ``pip install`` line."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        self.package, self.extra = package, extra
+        self.package = package
+        self.extra = extra
         super().__init__(
             f"{purpose} needs the package {package!r}: pip install 'yieldwire[{extra}]'"
         )

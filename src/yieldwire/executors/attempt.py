@@ -41,7 +41,7 @@ from yieldwire.log.run import RunRecord, Status, advance
 
 T = TypeVar("T")
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 TIMED_OUT: Final = "timeout"
 INTERRUPTED: Final = "interrupted"
@@ -69,11 +69,11 @@ class Attempt(Tools):
         self._has_ended = False
         self._status = Status.RUNNING
         """The run's status after this attempt."""
-        self.is_lost = False
+        self.is_lost: bool = False
         """Whether this attempt has lost the run and must not write its end."""
         self.is_leased = True
         """Whether a sweep ends the run if this process cannot."""
-        self.renewed_at = asyncio.get_running_loop().time()
+        self.renewed_at: float = asyncio.get_running_loop().time()
         """When the lease was last known to be held, by the loop's clock."""
         self.restart_delay: float | None = None
         """Seconds until the next attempt, if this one has ended for another."""
@@ -183,7 +183,7 @@ class Attempt(Tools):
         """Stop the action; after ``cancel_within`` seconds the end is written without waiting."""
         if self.cancel_reason is not None or self._has_ended:
             return
-        self.cancel_reason = reason
+        self.cancel_reason: str | None = reason
         self._writer.stop()
         if self._task is not None:
             self._task.cancel()

@@ -35,11 +35,13 @@ class Audience(Backpressure):
 
     __slots__ = ("__weakref__", "_waiting", "is_live", "seq")
 
+    furthest: int
+
     def __init__(self) -> None:
         super().__init__(sys.maxsize)
-        self.seq = 0
+        self.seq: int = 0
         """The last seq that was published."""
-        self.is_live = False
+        self.is_live: bool = False
         """Whether an attempt in this process publishes what it writes."""
         self._waiting: dict[Listener, None] = {}
 

@@ -9,7 +9,7 @@ from yieldwire.errors import StoreError
 
 T = TypeVar("T")
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0

@@ -27,7 +27,7 @@ class Backpressure:
         self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block, or of several
         self._ahead = 0
         self._readers: set[object] = set()
-        self.furthest = 0
+        self.furthest: int = 0
         """The last seq that any reader has sent on."""
         self._room: asyncio.Event | None = None
 

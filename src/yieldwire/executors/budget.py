@@ -43,7 +43,7 @@ class Budget:
 
     def __init__(self, run: RunRecord, limits: RunLimits) -> None:
         self._run_id, self._keep, self._limits = run.id, run.keep, limits
-        self.log_bytes = 0
+        self.log_bytes: int = 0
         """The size of the log in bytes."""
         # A store that restarts the run writes that itself, and does not know the limits.
         restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS)

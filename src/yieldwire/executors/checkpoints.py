@@ -26,7 +26,7 @@ from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 from yieldwire.log.run import RunRecord
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 PLACE: Final = "saved"
 """The checkpoint with the saved place: its value, and how far the attempt had talked by then."""

@@ -44,7 +44,7 @@ from yieldwire.log.question import Questions
 from yieldwire.log.snapshot import iso_time
 from yieldwire.log.transitions import needs_readers
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 TICK: Final = 15.0
 """Seconds between two signals that a run with an open question needs no other reader."""

@@ -18,8 +18,8 @@ from yieldwire.setting import Rule, SomeSeconds, settings
 try:
     import docket
     from docket.execution import TaskFunction
-except ImportError as exc:
-    raise MissingDependency("pydocket", "docket", "Docket") from exc
+except ImportError as _exc:
+    raise MissingDependency("pydocket", "docket", "Docket") from _exc
 
 EXECUTE: Final = "execute_run"
 START: Final = "start_scheduled_run"
@@ -62,7 +62,8 @@ class Docket:
         lost_after: SomeSeconds = 10.0,
     ) -> None:
         self._url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
-        self._name, self.claim_within = name, claim_within
+        self._name = name
+        self.claim_within = claim_within
         self._lost_after = timedelta(seconds=lost_after)
         self._schedules: list[Schedule] = []
         self._dockets: dict[str, docket.Docket] = {}

@@ -30,7 +30,8 @@ class ExternalExecutor:
         *,
         claim_within: SomeSeconds = 3600.0,
     ) -> None:
-        self._send, self.claim_within = send, claim_within
+        self._send = send
+        self.claim_within = claim_within
 
     async def open(self, worker: Worker, /) -> None:
         """Do nothing: jobs use the worker of their own process."""

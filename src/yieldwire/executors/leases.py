@@ -16,7 +16,7 @@ STOP_EVERY: Final = 0.5
 _LOOKS: Final = 4
 """How often it looks, from one heartbeat to the next, whether leases are over."""
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 
 class LeaseKeeper:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -15,7 +15,7 @@ from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 from yieldwire.log.run import RunRecord
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 
 def result_data(action: Action[..., Any, Any], result: object) -> bytes:

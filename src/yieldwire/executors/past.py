@@ -1,6 +1,7 @@
 """What there is of a run when a later attempt starts."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.question import Questions
@@ -14,8 +15,8 @@ class Past:
 
     def __init__(self, recorded: Mapping[str, bytes] | None = None) -> None:
         self.recorded: Mapping[str, bytes] = recorded or {}
-        self.log_bytes = 0
-        self.questions = Questions()
+        self.log_bytes: int = 0
+        self.questions: Final = Questions()
 
     def add(self, block: Block) -> None:
         """Add a block."""

@@ -19,8 +19,8 @@ try:
     from procrastinate.exceptions import AlreadyEnqueued, AppNotOpen
     from procrastinate.jobs import Status
     from procrastinate.tasks import ConfigureTaskOptions
-except ImportError as exc:
-    raise MissingDependency("procrastinate", "procrastinate", "Procrastinate") from exc
+except ImportError as _exc:
+    raise MissingDependency("procrastinate", "procrastinate", "Procrastinate") from _exc
 
 EXECUTE: Final = "yieldwire.execute_run"
 START: Final = "yieldwire.start_scheduled_run"
@@ -52,7 +52,8 @@ class Procrastinate:
         *,
         claim_within: SomeSeconds = CLAIM_WITHIN,
     ) -> None:
-        self._app, self.claim_within = app, claim_within
+        self._app = app
+        self.claim_within = claim_within
 
     def bind(self, jobs: Jobs, /) -> None:
         """Give what is delivered to ``jobs``.

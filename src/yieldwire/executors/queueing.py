@@ -20,7 +20,7 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 """Seconds until a store that failed is asked again."""
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 
 class QueueWorker:

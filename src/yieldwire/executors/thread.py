@@ -55,8 +55,8 @@ class Bridge:
         self._news = asyncio.Event()
         self._room = threading.Event()
         self._room.set()
-        self.is_stopped = False
-        self.is_done = False
+        self.is_stopped: bool = False
+        self.is_done: bool = False
 
     # The thread's side.
 

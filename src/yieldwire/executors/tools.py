@@ -31,7 +31,8 @@ class Tools(ABC):
     def __init__(
         self, services: Services, run: RunRecord, work: Work, writer: LogWriter, own: Own
     ) -> None:
-        self._services, self.run, self._work, self._writer = services, run, work, writer
+        self._services, self._work, self._writer = services, work, writer
+        self.run = run
         self.own = own
         self._group: asyncio.TaskGroup | None = None
         self._past: Past | None = None

@@ -37,7 +37,7 @@ Left: TypeAlias = dict[str, int | None]
 WRITING: Final = 0.1
 """Minimum seconds for writing the ends of stopped runs during a close."""
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 
 class Worker:

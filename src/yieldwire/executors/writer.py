@@ -62,10 +62,12 @@ class LogWriter(LoopReporter):
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
         self._due_at = self._put_at + FIRST_SECONDS
-        self.is_stopping = self.is_closed = False
+        self.is_stopping: bool = False
+        self.is_closed: bool = False
         self.spawn_flush: Callable[[], object] | None = None
         """Set by the attempt: runs `flush` in a task that the attempt owns."""
-        self.has_failed = self.is_fenced = False
+        self.has_failed: bool = False
+        self.is_fenced: bool = False
         """Whether the store refused a write, and whether that was because the run has another
         writer now, has ended, or has lost the end of its log."""
         self._is_stepping = False

@@ -16,8 +16,8 @@ from yieldwire.integrations.mounting import PATH, Find, checked, hosted
 try:
     from aiohttp import WSMsgType, web
     from multidict import CIMultiDict
-except ImportError as exc:
-    raise MissingDependency("aiohttp", "aiohttp", "yieldwire.integrations.aiohttp") from exc
+except ImportError as _exc:
+    raise MissingDependency("aiohttp", "aiohttp", "yieldwire.integrations.aiohttp") from _exc
 
 _REQUEST: Final = "yieldwire.aiohttp"
 """Where a scope has its request of aiohttp."""

@@ -31,8 +31,8 @@ try:
     from fastapi.dependencies.models import Dependant
     from fastapi.openapi.utils import get_openapi
     from fastapi.routing import APIRoute
-except ImportError as exc:
-    raise MissingDependency("fastapi", "fastapi", "yieldwire.integrations.fastapi") from exc
+except ImportError as _exc:
+    raise MissingDependency("fastapi", "fastapi", "yieldwire.integrations.fastapi") from _exc
 
 _REQUEST: Final = "yieldwire_request"
 _OWNER: Final = "yieldwire_owner"

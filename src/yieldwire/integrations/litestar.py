@@ -16,12 +16,14 @@ try:
     from litestar import asgi
     from litestar.config.app import AppConfig
     from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
     from litestar.plugins import InitPlugin
-    from litestar.types import Guard
-except ImportError as exc:
-    raise MissingDependency("litestar", "litestar", "yieldwire.integrations.litestar") from exc
+except ImportError as _exc:
+    raise MissingDependency("litestar", "litestar", "yieldwire.integrations.litestar") from _exc
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
+_Guard = Callable[[_Connection, BaseRouteHandler], Awaitable[None] | None]
+"""Litestar's own has arguments of unknown types."""
 
 
 class ActionsPlugin(InitPlugin):
@@ -50,7 +52,7 @@ class ActionsPlugin(InitPlugin):
         path: str = PATH,
         *,
         identify: Callable[[_Connection], Known | Awaitable[Known]] | None = None,
-        guards: Sequence[Guard] = (),  # pyright: ignore[reportUnknownParameterType] - Litestar's
+        guards: Sequence[_Guard] = (),
     ) -> None:
         self._path, self._guards, self._actions = checked(actions, path), list(guards), actions
         find: Find | None = None

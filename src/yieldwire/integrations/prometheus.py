@@ -16,8 +16,8 @@ try:
         Histogram,
         generate_latest,
     )
-except ImportError as exc:
-    raise MissingDependency("prometheus-client", "prometheus", __name__) from exc
+except ImportError as _exc:
+    raise MissingDependency("prometheus-client", "prometheus", __name__) from _exc
 
 
 @cache  # a registry takes each name once, and several applications of a process share it

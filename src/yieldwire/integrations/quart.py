@@ -14,8 +14,8 @@ from yieldwire.integrations.mounting import PATH, Find, PathPrefix, checked, hos
 try:
     from quart import Quart
     from werkzeug.datastructures import Headers
-except ImportError as exc:
-    raise MissingDependency("quart", "quart", "yieldwire.integrations.quart") from exc
+except ImportError as _exc:
+    raise MissingDependency("quart", "quart", "yieldwire.integrations.quart") from _exc
 
 
 def mount(

@@ -50,7 +50,7 @@ class Fold:
     def __init__(
         self, *, keeps_text: bool = True, text_bytes: int = TEXT_BYTES, shows_debug: bool = False
     ) -> None:
-        self.seq = 0
+        self.seq: int = 0
         self._keeps_text, self._most_text = keeps_text, text_bytes
         self._shows_debug = shows_debug
         self.questions: Final = Questions()
@@ -193,7 +193,8 @@ class Folds:
     """
 
     def __init__(self, max_bytes: int = FOLDS_BYTES) -> None:
-        self._most, self.size = max_bytes, 0
+        self._most = max_bytes
+        self.size: int = 0
         self._folds: OrderedDict[str, tuple[Fold, int]] = OrderedDict()
 
     def __len__(self) -> int:

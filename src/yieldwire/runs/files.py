@@ -30,7 +30,7 @@ from yieldwire.stores import RunStore
 from yieldwire.stores.blobs import MESSAGE_MARK, Blobs, RunBlobs
 from yieldwire.stores.heldblobs import HeldBlobs
 
-logger = logging.getLogger("yieldwire.app")
+logger: Final = logging.getLogger("yieldwire.app")
 
 _AT_ONCE: Final = 256
 """How many runs are requested from the store at a time."""
@@ -48,7 +48,7 @@ class RunFiles:
         if (blobs := store.blobs) is None:
             blobs = self._held = HeldBlobs()
         self.blobs: Final[Blobs] = blobs
-        self.has_doubts = False
+        self.has_doubts: bool = False
         """Whether a start or a message that failed can have left files behind."""
         self._searched_at = -math.inf
 

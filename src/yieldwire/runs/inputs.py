@@ -94,7 +94,8 @@ class Inputs:
     """Reads and stores the input of runs."""
 
     def __init__(self, files: RunFiles) -> None:
-        self.files, self._store = files, files.store
+        self.files = files
+        self._store = files.store
 
     async def read(
         self, action: Action[..., Any, Any], ctx: Context, data: object, *, detached: bool

@@ -100,7 +100,7 @@ class Reader:
         # A run that does not need readers is not told about them.
         self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
         self._has_held = self._has_left = self._is_interrupted = False
-        self.is_leaving = False
+        self.is_leaving: bool = False
         """Whether the loop ended because it was asked to, before the run's end."""
 
     @cached_property

@@ -100,7 +100,8 @@ class QueueView:
         """The runs to look up, each with the time until when."""
         self._lock, self._pace = asyncio.Lock(), Pace()
         self._before: Mapping[str, int] = {}
-        self.looked_at = self._next_at = -1.0
+        self.looked_at: float = -1.0
+        self._next_at = -1.0
         """When the last look began."""
 
     def ask(self, run_id: str) -> None:
@@ -146,7 +147,8 @@ class Standings:
     """The standings of one application's runs."""
 
     def __init__(self, store: RunStore, clock: Clock) -> None:
-        self._store, self.clock = store, clock
+        self._store = store
+        self.clock = clock
         self._views: dict[str, QueueView] = {}
         self._followed: dict[FollowedRun, None] = {}
         self._tasks: Tasks | None = None
@@ -237,8 +239,9 @@ class FollowedRun:
         notify: Callable[[], object],
     ) -> None:
         self._standings, self._notify = standings, notify
-        self.run, self._standing = run, standing
-        self.since = asyncio.get_running_loop().time()
+        self.run: RunRecord = run
+        self._standing = standing
+        self.since: float = asyncio.get_running_loop().time()
         """Since when it can be found in its queue, by the event loop's time."""
         self._has_news = False
 

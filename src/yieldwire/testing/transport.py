@@ -18,8 +18,8 @@ from yieldwire.errors import MissingDependency
 
 try:
     import httpx2
-except ImportError as exc:
-    raise MissingDependency("httpx2", "client", "The streaming test transport") from exc
+except ImportError as _exc:
+    raise MissingDependency("httpx2", "client", "The streaming test transport") from _exc
 
 GRACE: Final = 5.0
 """Seconds that requests can take to end when the transport closes, before they are cancelled."""

@@ -34,7 +34,8 @@ class NotDelivered(Exception):
 
     def __init__(self, why: str, *, is_final: bool = False, pause: float = 0.0) -> None:
         super().__init__(why)
-        self.is_final, self.pause = is_final, pause
+        self.is_final = is_final
+        self.pause = pause
 
 
 async def post(

@@ -17,7 +17,7 @@ from yieldwire.webhooks.destination import Resolve, resolved, shown_url
 from yieldwire.webhooks.known import KnownWebhooks
 from yieldwire.webhooks.posting import TIMEOUT, NotDelivered, post
 
-logger = logging.getLogger("yieldwire.webhooks")
+logger: Final = logging.getLogger("yieldwire.webhooks")
 
 LEASE: Final = TIMEOUT + 10.0
 """Seconds for which a delivery is claimed; the next try after a kill comes that much later."""

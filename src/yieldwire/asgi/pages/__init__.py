@@ -6,7 +6,7 @@ The modules of this package make HTML of data, and know neither requests nor run
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from yieldwire.asgi.pages.color import Color, readable
 from yieldwire.asgi.pages.link import NO_LINKS, Links
@@ -14,7 +14,7 @@ from yieldwire.asgi.pages.markup import Markup, joined, tag
 from yieldwire.errors import Json, UsageError
 from yieldwire.setting import function_of, settings
 
-logger = logging.getLogger("yieldwire.asgi")
+logger: Final = logging.getLogger("yieldwire.asgi")
 
 Template: TypeAlias = Annotated[
     Callable[[Mapping[str, object]], str], function_of("the page's parts")

@@ -51,9 +51,9 @@ class Channel:
         self._head: dict[str, Json] = {}
         self._is_stream = False
         self._whole: list[bytes] = []
-        self.has_ended = False
+        self.has_ended: bool = False
         """Whether the answer is complete."""
-        self.has_left = False
+        self.has_left: bool = False
         """Whether the client does not need the answer any more."""
         self._body = _Body(asked, self._grant, room)
 

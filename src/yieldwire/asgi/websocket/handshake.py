@@ -51,7 +51,7 @@ class Handshake:
             if name not in _OWN and not name.startswith(b"sec-websocket-")
         ]
         token = token_in(scope.get("subprotocols", ()))
-        self.token = token if token is not None and VALUE.fullmatch(token) else None
+        self.token: str | None = token if token is not None and VALUE.fullmatch(token) else None
         """The bearer token that replaces the one of the handshake, if there is one."""
 
     @property

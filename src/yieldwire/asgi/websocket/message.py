@@ -72,7 +72,8 @@ class BadMessage(Exception):
 
     def __init__(self, error: ParseError | PayloadTooLarge, number: int | None) -> None:
         super().__init__(str(error))
-        self.error, self.id = error, number
+        self.error = error
+        self.id = number
 
 
 def read(text: str) -> Said:

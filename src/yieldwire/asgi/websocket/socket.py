@@ -22,7 +22,7 @@ from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import CallError, ProtocolError, RateLimited
 from yieldwire.tasks import Tasks
 
-logger = logging.getLogger("yieldwire.asgi")
+logger: Final = logging.getLogger("yieldwire.asgi")
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """Bytes of a message; servers have limits of their own, of which the smaller one counts."""

@@ -60,7 +60,7 @@ class Board:
         self._selected: str | None = None
         self._place = 0
         """Where the selection is, if its run disappears."""
-        self.filter = "all"
+        self.filter: str = "all"
         self.words = ""
         """All of them must occur in a run that is listed: in its action, labels, status or id."""
 

@@ -24,7 +24,7 @@ class LogLines:
     """The newest lines of one run. Texts are joined; a progress is in the list already."""
 
     def __init__(self) -> None:
-        self.seq = 0
+        self.seq: int = 0
         self._lines = deque[str](maxlen=MOST)
         self._text = ""
         """A line of text that has not ended."""

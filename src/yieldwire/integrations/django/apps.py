@@ -1,8 +1,5 @@
 """The app: it imports the actions when Django is ready, and gives their runs a database."""
 
-# Django has no types.
-# pyright: reportMissingTypeStubs=false
-
 import sys
 from typing import Any
 
@@ -15,18 +12,17 @@ from django.utils.module_loading import import_string
 from yieldwire.asgi import Actions
 
 
-class YieldwireConfig(AppConfig):  # type: ignore[misc] # Django has no types
+class YieldwireConfig(AppConfig):
     """Actions in a project of Django."""
 
     name = "yieldwire.integrations.django"
     label = "yieldwire"
-    verbose_name = "Yieldwire"
 
     def ready(self) -> None:
         """Import the actions, which import models."""
         from yieldwire.integrations.django.database import own_connections  # noqa: PLC0415
 
-        self.actions = imported()
+        self.actions: Actions = imported()
         if own_connections not in self.actions.app.registry.outermost:
             self.actions.app.registry.outermost.append(own_connections)
         checks.register(check_server)

@@ -6,9 +6,6 @@ gets one of its own, because it outlives the request that starts it. A blocking 
 thread anyway.
 """
 
-# Django has no types.
-# pyright: reportMissingTypeStubs=false
-
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 

@@ -1,8 +1,5 @@
 """Requests to actions in a project of Django: their path, their host, and who sends them."""
 
-# Django has no types.
-# pyright: reportMissingTypeStubs=false
-
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 from io import BytesIO
@@ -68,13 +65,15 @@ def mount(
     Raises:
         UsageError: If ``app`` is not an ASGI application of Django, or there are two ``identify``.
     """
-    if isinstance(app, WSGIHandler):
+    given: object = app
+    if isinstance(given, WSGIHandler):
         raise UsageError(
             "mount takes get_asgi_application(), and this is a WSGI application: a WSGI server "
             "answers a request as a whole, so an action cannot stream, or see that its reader has "
             "left. Serve asgi.py, with uvicorn for example."
         )
-    actions: Actions = apps.get_app_config("yieldwire").actions
+    config: Any = apps.get_app_config("yieldwire")
+    actions: Actions = config.actions
     if actions.site.identify is not None and identify is not session_user:
         raise UsageError("Give identify= to Actions() or to mount(), not to both.")
     own = actions.site.identify
@@ -141,5 +140,5 @@ class _Finding:
                 raise Forbidden("The CSRF token is missing or wrong; send the header X-CSRFToken.")
 
 
-def _nothing(request: Any) -> None:  # noqa: ANN401 - a request of Django
+def _nothing(request: Any) -> Any:  # noqa: ANN401 - as Django calls it
     """Return nothing, in place of the view that middleware wraps."""

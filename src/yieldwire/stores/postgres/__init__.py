@@ -22,8 +22,8 @@ from yieldwire.errors import MissingDependency
 
 try:
     from yieldwire.stores.postgres.connections import DSN, Connections, DatabaseSettings
-except ImportError as exc:
-    raise MissingDependency("psycopg", "postgres", "PostgresStore") from exc
+except ImportError as _exc:
+    raise MissingDependency("psycopg", "postgres", "PostgresStore") from _exc
 
 from yieldwire.log import transitions
 from yieldwire.log.events import Block
@@ -97,8 +97,9 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
             dsn=dsn, connections=connections, timeout=timeout, layouts=layouts(__package__)
         )
         texts = Texts(statements(__package__), schema, clock)
-        self.schema, self._texts, self._tails = schema, texts, Tails()
-        self.generation = 0
+        self.schema: str = schema
+        self._texts, self._tails = texts, Tails()
+        self.generation: int = 0
         self._connections = Connections(database, texts, self._note_connected)
         self._reads = Reads(self._ask_page)
         self._waits = Waits(

@@ -14,7 +14,7 @@ from yieldwire.stores.postgres.rows import to_record
 from yieldwire.stores.postgres.session import Row, Session
 from yieldwire.stores.queue import claim_until
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 RunStep = Callable[[RunRecord, Row], tuple[RunRecord, Block | None]]
 """Decides what changes; the row has the time, as ``now`` and ``wall``."""

@@ -24,7 +24,7 @@ from yieldwire.stores.postgres.news import News, Telling, told
 from yieldwire.stores.work import settled
 from yieldwire.tasks import Tasks
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 _LOOK_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.1

@@ -118,7 +118,7 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
         boot_id()  # reads it once, before anybody waits for it
         self.blobs: Blobs | None = blobs_at(files, clock)
         self._scripts = Scripts(prefix, clock)
-        self.generation = 0
+        self.generation: int = 0
         self._links = RedisLinks(Server(url, timeout), self._note_connected)
         self._logs = LogKeys(self._links, self._scripts)
         self._runs = RunKeys(self._links, self._scripts)

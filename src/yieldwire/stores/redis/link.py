@@ -42,12 +42,13 @@ class QueuedCommands:
     def __init__(
         self, commands: Sequence[RedisCommand], size: int, done: "asyncio.Future[list[Any]]"
     ) -> None:
-        self.commands, self.done = commands, done
+        self.commands: Sequence[RedisCommand] = commands
+        self.done: asyncio.Future[list[Any]] = done
         self.sent: list[bytes] = [*map(packed, commands)]
-        self.size = size + sum(map(len, self.sent))
+        self.size: int = size + sum(map(len, self.sent))
         """About how many bytes they send and get."""
         self.replies: list[Any] = []
-        self.is_over = False
+        self.is_over: bool = False
         """Whether the outcome is known."""
 
 
@@ -65,7 +66,7 @@ class Link:
         self._queue: deque[QueuedCommands] = deque()
         self._connection: Connection | None = None
         self._is_working = self._is_closing = False
-        self.trips = 0
+        self.trips: int = 0
         """How many round trips there were."""
 
     def ask(self, *commands: RedisCommand, size: int = 0) -> "asyncio.Future[list[Any]]":

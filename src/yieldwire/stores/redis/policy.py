@@ -8,7 +8,7 @@ from typing import Final
 from yieldwire.errors import StoreError
 from yieldwire.stores.redis.links import RedisLinks
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 _FACTS: Final = re.compile(rb"^(maxmemory|maxmemory_policy):(\S+)", re.MULTILINE)
 

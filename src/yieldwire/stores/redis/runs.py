@@ -27,7 +27,7 @@ from yieldwire.stores.redis.records import (
 )
 from yieldwire.stores.redis.scripts import Argument, RedisCommand, Scripts
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 Decision: TypeAlias = tuple[RunRecord, Block | None]
 Decide: TypeAlias = Callable[[Kept], Decision]

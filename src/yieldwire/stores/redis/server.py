@@ -35,8 +35,8 @@ try:
     from redis.exceptions import (
         TimeoutError as RedisTimeoutError,
     )
-except ImportError as exc:
-    raise MissingDependency("redis", "redis", "RedisStore") from exc
+except ImportError as _exc:
+    raise MissingDependency("redis", "redis", "RedisStore") from _exc
 
 _pack: Final[Any] = pack_command
 _Sentinel: Final[Any] = Sentinel

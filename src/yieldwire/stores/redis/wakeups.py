@@ -30,7 +30,7 @@ from yieldwire.stores.redis.server import (
 )
 from yieldwire.stores.tails import Tails
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 _TURN_SECONDS: Final = 1.0
 """How often to look after subscriptions, and to poll where listening is not allowed."""
@@ -52,7 +52,8 @@ class Followed:
         self.seq: float = 0
         self.number: float = 0
         """Both are infinite if the run has ended or is gone: nobody waits for it."""
-        self.is_subscribed = self.is_sure = False
+        self.is_subscribed: bool = False
+        self.is_sure: bool = False
         """Whether the channel is subscribed to, and whether the run was looked at since."""
         self.idle_since: float | None = None
 

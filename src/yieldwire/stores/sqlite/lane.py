@@ -49,13 +49,13 @@ class Item(ABC):
     __slots__ = ("done", "error", "is_joint", "is_over", "result", "size")
 
     def __init__(self, size: int = 0) -> None:
-        self.size = size
+        self.size: int = size
         """About how many bytes it writes or reads."""
         self.done: asyncio.Future[Any]
         """Resolved with the outcome. Set by the lane."""
-        self.is_joint = False
+        self.is_joint: bool = False
         """Whether it can be done together with others of its kind."""
-        self.is_over = False
+        self.is_over: bool = False
         """Whether the loop knows the outcome."""
         self.result: Any = None
         self.error: YieldwireError | None = None

@@ -27,7 +27,7 @@ from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
 from yieldwire.stores.sqlite.lane import Item
 
-logger = logging.getLogger("yieldwire.worker")
+logger: Final = logging.getLogger("yieldwire.worker")
 
 SMALL: Final = 4096
 """Bytes of a block that is worth joining with others: SQLite keeps a copy of each until
@@ -48,8 +48,11 @@ class BlockItem(Item):
         fence: int,
     ) -> None:
         super().__init__(len(block.body))
-        self.log, self.run_id, self.block = log, run_id, block
-        self.after, self.fence = after, fence
+        self.log: LogTable = log
+        self.run_id: str = run_id
+        self.block: Block = block
+        self.after: int = after
+        self.fence: int = fence
 
     @property
     def is_simple(self) -> bool:

@@ -167,7 +167,9 @@ class ForeignSite:
     """The dialect of a harness, served in this process."""
 
     def __init__(self, harness: DialectHarness, world: ForeignWorld, http: Any) -> None:  # noqa: ANN401 - httpx2's
-        self.harness, self.world, self._http = harness, world, http
+        self.harness = harness
+        self.world = world
+        self._http = http
 
     @asynccontextmanager
     async def opened(

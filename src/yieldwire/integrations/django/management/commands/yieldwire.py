@@ -1,8 +1,5 @@
 """``manage.py yieldwire``: the command line, for the application of ``ASGI_APPLICATION``."""
 
-# Django has no types.
-# pyright: reportMissingTypeStubs=false
-
 import importlib.util
 import os
 import sys
@@ -12,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 
-class Command(BaseCommand):  # type: ignore[misc] # Django has no types
+class Command(BaseCommand):
     """Runs ``yieldwire <command> <asgi.py> ...``."""
 
     help = "Run the command line of Yieldwire for this project: dev, serve, worker, call, runs ..."
