@@ -27,6 +27,26 @@ RETRY_MS: Final = (500, 1500)
 class Streaming:
     """One response that follows one run."""
 
+    __slots__ = (
+        "_after",
+        "_ahead",
+        "_caller",
+        "_carries_end",
+        "_context",
+        "_encode_block",
+        "_encoder",
+        "_exchange",
+        "_is_quiet",
+        "_keepalive",
+        "_mark",
+        "_may_expire",
+        "_reader",
+        "_rest",
+        "_send_message",
+        "_text_seq",
+        "followed",
+    )
+
     def __init__(
         self,
         exchange: Exchange,
@@ -35,6 +55,7 @@ class Streaming:
         timing: Timing,
     ) -> None:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
+        self._send_message = exchange.send
         self._encode_block, self._carries_end = encoder.encode, encoder.carries_end
         self._keepalive = timing.keepalive
         self._caller = reader.caller
@@ -186,7 +207,7 @@ class Streaming:
         self._after, self._is_quiet = block.last, False
         if body:
             message = {"type": "http.response.body", "body": body, "more_body": True}
-            self._rest = self._context.run(at_once, self._exchange.send(message))
+            self._rest = self._context.run(at_once, self._send_message(message))
             if self._rest is not None:
                 self._reader.wake()
         return True

@@ -21,6 +21,25 @@ from yieldwire.log.run import RunRecord
 class Pending:
     """Chunks as JSON, from where they are put to their blocks."""
 
+    __slots__ = (
+        "_checked_bytes",
+        "_encode",
+        "_epoch",
+        "_failure",
+        "_fence",
+        "_full",
+        "_limits",
+        "_pending",
+        "_pending_bytes",
+        "_put_at",
+        "_run",
+        "_run_id",
+        "_seq",
+        "_time",
+        "budget",
+        "loop",
+    )
+
     def __init__(
         self,
         run: RunRecord,
@@ -29,6 +48,7 @@ class Pending:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._run, self._encode, self._limits, self._seq = run, encode, limits, run.seq
+        self._run_id, self._fence = run.id, run.fence
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
         self.budget: Final = Budget(run, limits)
         """The space left in the log."""
@@ -95,7 +115,7 @@ class Pending:
         else:
             data, self._pending = self._pending, []
             size, self._pending_bytes = self._pending_bytes, 0
-        block = Block.of_chunks(self._run.id, self._seq + 1, data, self._epoch + self._put_at)
+        block = Block.of_chunks(self._run_id, self._seq + 1, data, self._epoch + self._put_at)
         if self.budget.take(block, size):
             return block
         self._failure = self.budget.exceeded()

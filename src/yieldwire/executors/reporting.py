@@ -17,9 +17,11 @@ class LoopReporter(Pending, ABC):
     costs.
     """
 
-    bridge: Thread | None = None
+    __slots__ = ("bridge", "tracked")
+
+    bridge: Thread | None
     """The thread of blocking code, if that is what emits the chunks."""
-    tracked: object | None = None
+    tracked: object | None
     """The loop whose progress is reported; see `yieldwire.actions.track`."""
 
     @abstractmethod

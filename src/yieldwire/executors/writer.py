@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from yieldwire.actions.running import Thread
 from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
@@ -44,6 +45,22 @@ BLOCK_SECONDS: Final = 0.005
 class LogWriter(LoopReporter):
     """Writes one attempt's events. The attempt's end closes it."""
 
+    __slots__ = (
+        "_audience",
+        "_busy",
+        "_due_at",
+        "_ending",
+        "_idle",
+        "_is_stepping",
+        "_store",
+        "_unsettled",
+        "has_failed",
+        "is_closed",
+        "is_fenced",
+        "is_stopping",
+        "spawn_flush",
+    )
+
     def __init__(
         self,
         store: Log,
@@ -53,6 +70,8 @@ class LogWriter(LoopReporter):
         audience: Audience,
     ) -> None:
         super().__init__(run, encode, limits, asyncio.get_running_loop())
+        self.bridge: Thread | None = None
+        self.tracked: object | None = None
         self._store, self._audience = store, audience
         self._unsettled: Block | None = None
         """The block that the store has not confirmed. After a failed write the store can have it or
@@ -254,7 +273,7 @@ class LogWriter(LoopReporter):
                         break
                 try:  # the same as `_settle`, without the call
                     self._seq = await self._store.append(
-                        block.run_id, block, after=self._seq, fence=self._run.fence
+                        block.run_id, block, after=self._seq, fence=self._fence
                     )
                 except StoreError as exc:
                     await self._write_patiently(block, exc)
@@ -307,7 +326,7 @@ class LogWriter(LoopReporter):
             await self._settle(self._unsettled)
 
     async def _settle(self, block: Block) -> None:
-        run_id, fence = self._run.id, self._run.fence
+        run_id, fence = self._run_id, self._fence
         try:
             self._seq = await self._store.append(run_id, block, after=self._seq, fence=fence)
         except StoreError as exc:

@@ -86,7 +86,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
             return known.current()
         self._check_limits(run, admission)
         run = run.changed(created_at=self._clock.now())
-        entry = Entry(run, admission.key, admission.fingerprint, admission.feed)
+        entry = Entry(run, admission.key, admission.fingerprint, admission.feed, run.keep)
         entry.read_until = now = self._clock.monotonic()
         if run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)

@@ -41,6 +41,8 @@ class Entry:
     key: str | None
     fingerprint: str
     feed: str | None = None
+    keep: int | None = None
+    """How many events a feed keeps, as in the record."""
     seq: int = 0
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Entry:
     def add(self, block: Block) -> None:
         """Append ``block`` to the log and wake the waiting readers."""
         _, first, last, body, end, at = block
-        count, keep = last - first + 1, self.record.keep
+        count, keep = last - first + 1, self.keep
         # Of a feed whole blocks are trimmed: packs would keep more than requested.
         is_small = count <= _FEW and len(body) <= _SMALL_BYTES and end is None and keep is None
         if is_small and (count == 1 or b"\n@" not in body):
