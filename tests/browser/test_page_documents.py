@@ -1,13 +1,14 @@
 """The manifest and the OpenAPI document open as pages for people."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.test_page import AXE, CHECK
-from tests.support.server import ProcessServer
+from tests.support.server import ProcessServer, ThreadServer
+from yieldwire import Actions, OpenAPI, Text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -61,8 +62,9 @@ async def test_openapi_shows_each_operation_with_its_body_and_responses(
 
     await expect(page.get_by_role("heading", level=1)).to_have_text("OpenAPI")
     operation = page.locator("details.folded[open]")
-    await expect(operation.locator("h3")).to_have_text(["Body", "Responses"])
-    await expect(operation.locator(".schema > li").first).to_have_text("tointegerdefault 5")
+    await expect(operation.locator("h3")).to_have_text(["Parameters", "Body", "Responses"])
+    field = operation.locator(".schema > li", has_text="integer")
+    await expect(field.first).to_have_text("tointegerdefault 5")
     await operation.get_by_text("200", exact=True).click()
     await expect(operation.locator("h4", has_text="text/event-stream")).to_be_visible()
 
@@ -107,3 +109,26 @@ async def test_documents_fit_every_width_and_pass_the_accessibility_check(
 
         assert await page.evaluate("document.documentElement.scrollWidth") == size["width"]
         assert await page.evaluate(CHECK) == []
+
+
+async def test_swagger_ui_shows_the_document_and_calls_an_action(page: Page) -> None:
+    actions = Actions(openapi=OpenAPI(title="Shop", page=True))
+
+    @actions.action
+    async def greet(name: str = "Ada") -> AsyncIterator[Text]:
+        """Greet somebody."""
+        yield Text(f"Hello, {name}.")
+
+    foreign: list[str] = []
+    with ThreadServer(actions, actions=actions) as server:
+        page.on("request", lambda request: foreign.append(request.url))
+        await page.goto(f"{server.url}/openapi.html")
+        await page.get_by_text("Greet somebody.").click()
+        await page.get_by_role("button", name="Try it out").click()
+        await page.get_by_role("button", name="Execute").click()
+
+        await expect(page.locator(".live-responses-table")).to_contain_text("Hello, Ada.")
+        await expect(page.locator(".version-stamp").last).to_have_text("OAS 3.2")
+
+    assert await page.title() == "Shop"
+    assert [url for url in foreign if not url.startswith((server.url, "data:"))] == []

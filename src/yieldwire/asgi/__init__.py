@@ -18,6 +18,7 @@ from yieldwire.actions.start import Starter
 from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
 from yieldwire.app.working import Depth
+from yieldwire.asgi import openapipage
 from yieldwire.asgi.host import Identify
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
@@ -131,7 +132,7 @@ class Actions:
         safety = Safety(origins, hosts, trusted_proxies)
         self.site: Final = Site(
             self.app,
-            ROUTES,
+            {**ROUTES, **openapipage.routes()} if openapi and openapi.page else ROUTES,
             identify=identify,
             safety=safety,
             limits=request_limits,

@@ -62,12 +62,15 @@ class OpenAPI:
         security: How callers identify themselves, for ``identify`` to see: security schemes of
             OpenAPI by names that you choose. A request needs one of them. ``None``: it does not
             say.
+        page: Whether people can read the document as a page, at ``openapi.html``, which needs the
+            extra ``openapi``.
     """
 
     title: str = "Actions"
     version: str = "1"
     description: str = ""
     security: SecuritySchemes | None = None
+    page: bool = False
 
 
 def document(
