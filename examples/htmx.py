@@ -42,9 +42,11 @@ PAGE = """\
   crossorigin="anonymous"></script>
 </head>
 <body>
+<main>
 <h1>Invitations</h1>
 <div hx-get="/api/_actions/invite" hx-trigger="load" hx-swap="outerHTML"></div>
 <p><a href="/">Start again</a></p>
+</main>
 </body>
 </html>
 """

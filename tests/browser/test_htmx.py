@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from starlette.types import Receive, Scope, Send
 
 from examples import htmx
+from tests.browser.test_followpage import AXE, CHECK
 from tests.support.chaos import HEALTHY, ChaosProxy
 from tests.support.server import ROOT, ThreadServer
 from tests.vendor.conformance import proves
@@ -90,6 +91,8 @@ async def test_a_page_without_scripts_shows_a_run_and_answers_its_question(
 
     await page.reload()
     await expect(page.get_by_role("heading", name="Send the invitations?")).to_be_visible()
+    await page.add_script_tag(path=AXE)
+    assert await page.evaluate(CHECK) == []
     await page.get_by_label("Send them").check()
     await page.get_by_label("Note").fill("See you!")
     await page.get_by_role("button", name="Answer").click()

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from tests.dialects.test_fragment import Guest
+from tests.dialects.test_hypermedia import run_in
 from tests.support.calls import Call, Fields, get, post, send
-from tests.support.wire import Answer
 from tests.support.world import ALICE, SSE, opened, world
 from yieldwire import Actions, Text
 from yieldwire.asgi.pages.markup import Markup
@@ -46,10 +46,6 @@ def form(target: str, **fields: str) -> Call:
     return Call(method="POST", target=target, headers=[FORM, *ASKS], body=body)
 
 
-def run_in(answer: Answer) -> str:
-    return answer.body.decode().partition('id="run-')[2].partition('"')[0]
-
-
 def test_each_patch_is_an_event_with_its_place() -> None:
     library = Datastar().library(None)  # type: ignore[arg-type] # there is one version
     patches = [
@@ -75,8 +71,8 @@ async def test_an_element_gets_the_form_of_an_action(site: Actions) -> None:
 
     html = heard.body.decode()
     assert html.startswith('<div id="invite-sheet"')
-    expression = "@post(&quot;/invite&quot;, {contentType: &#x27;form&#x27;})"
-    assert f'data-on:submit="{expression}"' in html
+    expression = "@post(&quot;/invite&quot;, {contentType: &#x27;form&#x27;, headers: {&quot;"
+    assert f'data-on:submit="{expression}idempotency-key&quot;:' in html
     assert "hx-" not in html
 
 
@@ -131,4 +127,5 @@ async def test_signals_are_the_input_of_an_action(site: Actions) -> None:
 async def test_the_signals_of_a_get_are_not_the_input_of_a_feed(site: Actions) -> None:
     started = await send(site, get(f"/tick?times=1&{SIGNALS}", ASKS))
 
-    assert f"/runs/{run_in(started)}/datastar" in started.body.decode()
+    assert run_in(started)
+    assert b'role="alert"' not in started.body

@@ -42,8 +42,8 @@ class Plain:
     def feed(self, url: str) -> Markup:
         return tag("a", href=url)
 
-    def sending(self, url: str) -> Mapping[str, object]:
-        return {"data_to": url}
+    def sending(self, url: str, key: str = "") -> Mapping[str, object]:
+        return {"data_to": url, "data_key": key or None}
 
     def lines(self, patches: Sequence[Patch]) -> bytes:
         ends = {True: "+", False: "="}

@@ -1,6 +1,7 @@
 """How htmx is answered, by the requests that its two versions send."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -62,8 +63,8 @@ def form(target: str, headers: Fields = TWO, **fields: Any) -> Call:  # noqa: AN
 
 
 def run_in(answer: Answer) -> str:
-    """Return the id of the run that a fragment follows."""
-    return answer.body.decode().partition('sse-connect="')[2].partition('"')[0].split("/")[-2]
+    """Return the id of the run that a fragment shows."""
+    return answer.body.decode().partition('id="run-')[2].partition('"')[0]
 
 
 async def patches(site: Actions, run_id: str, headers: Fields = (*ALICE, SSE)) -> Answer:
@@ -75,7 +76,7 @@ async def test_an_element_gets_the_form_of_an_action(site: Actions) -> None:
 
     html = heard.body.decode()
     assert (heard.status, heard.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert 'hx-post="/greet" hx-target="closest [data-role=sheet]" hx-swap="outerHTML"' in html
+    assert 'hx-post="/greet" hx-target="closest [data-role=sheet]" hx-swap="outerHTML" ' in html
     assert 'name="name" required id="greet-name"' in html
     assert "Greet somebody." in html
     assert "Not shown" not in html
@@ -91,6 +92,17 @@ async def test_a_form_becomes_the_run_which_the_page_s_address_names(site: Actio
     again = await send(site, get("/say", (*ALICE, ("hx-request", "true"), there)))
     assert f'id="run-{run_id}"' in again.body.decode()
     assert b"ahoy" in again.body + (await patches(site, run_id)).body
+
+
+async def test_a_form_that_is_sent_twice_starts_one_run(site: Actions) -> None:
+    offered = (await send(site, get("/say", TWO))).body.decode()
+    (key,) = re.findall("{&quot;idempotency-key&quot;:&quot;(.{22})&quot;}", offered)
+    twice = (*TWO, ("idempotency-key", key))
+
+    first, second = [run_in(await send(site, form("/say", twice))) for _ in range(2)]
+
+    assert first == second
+    assert key not in (await send(site, get("/say", TWO))).body.decode()
 
 
 async def test_the_run_of_another_page_or_person_is_not_shown(site: Actions) -> None:
@@ -193,7 +205,7 @@ async def test_a_page_that_can_try_again_later_gets_the_status_that_makes_it_do_
 async def test_version_4_is_connected_by_its_own_extension(site: Actions) -> None:
     heard = await send(site, form("/wait", FOUR))
 
-    run_id = heard.body.decode().partition('id="run-')[2].partition('"')[0]
+    run_id = run_in(heard)
     feed = f'<div hx-sse:connect="/runs/{run_id}/htmx" hx-swap="none"></div>'
     assert feed.encode() in heard.body
     assert b"sse-swap" not in heard.body

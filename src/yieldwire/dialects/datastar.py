@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from yieldwire.asgi.pages.markup import NOTHING, Markup, tag
 from yieldwire.dialects.fragment import Patch, TextHeaders, lines_of
 from yieldwire.dialects.head import Head
-from yieldwire.dialects.hypermedia import Hypermedia
+from yieldwire.dialects.hypermedia import KEY, Hypermedia
 
 _ESCAPES: Final = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\a ", ord("\r"): "\\d "}
 _PATCH: Final = "event: datastar-patch-elements\n"
@@ -30,9 +30,10 @@ class _Datastar:
             "div", data_init=f"@get({_text(url)}, {{retry: 'error', retryMaxCount: Infinity}})"
         )
 
-    def sending(self, url: str) -> Mapping[str, object]:
+    def sending(self, url: str, key: str = "") -> Mapping[str, object]:
         """Return what a form does when it is submitted; the answer has the id of its sheet."""
-        return {"data-on:submit": f"@post({_text(url)}, {{contentType: 'form'}})"}
+        headers = f", headers: {to_json({KEY: key}).decode()}" if key else ""
+        return {"data-on:submit": f"@post({_text(url)}, {{contentType: 'form'{headers}}})"}
 
     def lines(self, patches: Sequence[Patch]) -> bytes:
         """Return an event for each patch: an event has one place."""

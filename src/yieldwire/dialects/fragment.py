@@ -59,8 +59,11 @@ class Library(Protocol):
         """Return an element that applies the patches from ``url`` as long as it exists."""
         ...
 
-    def sending(self, url: str) -> Mapping[str, object]:
-        """Return the attributes of a form that goes to ``url``; the answer replaces its `sheet`."""
+    def sending(self, url: str, key: str = "") -> Mapping[str, object]:
+        """Return the attributes of a form that goes to ``url``; the answer replaces its `sheet`.
+
+        If there is a ``key``, it is sent as the idempotency key.
+        """
         ...
 
     def lines(self, patches: Sequence[Patch]) -> bytes:

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic_core import to_json
+
 from yieldwire.asgi.pages.markup import NOTHING, Markup, joined, tag
 from yieldwire.dialects.fragment import Patch, TextHeaders, lines_of
 from yieldwire.dialects.head import Head
-from yieldwire.dialects.hypermedia import Hypermedia
+from yieldwire.dialects.hypermedia import KEY, Hypermedia
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,15 @@ class _HTMX:
             return tag("div", **{"hx-sse:connect": url}, hx_swap="none")
         return tag("div", hx_ext="sse", sse_connect=url, sse_swap="message", hx_swap="none")
 
-    def sending(self, url: str) -> Mapping[str, object]:
+    def sending(self, url: str, key: str = "") -> Mapping[str, object]:
         """Return the attributes of a form whose answer takes the place of its sheet."""
-        return {"hx-post": url, "hx-target": "closest [data-role=sheet]", "hx-swap": "outerHTML"}
+        return {
+            "hx-post": url,
+            "hx-target": "closest [data-role=sheet]",
+            "hx-swap": "outerHTML",
+            "hx-sync": "this:drop",
+            "hx-headers": to_json({KEY: key}).decode() if key else None,
+        }
 
     def lines(self, patches: Sequence[Patch]) -> bytes:
         """Return one message with an element for each patch."""

@@ -5,6 +5,7 @@ run's fragment, which follows the run by itself, or the form again with what is 
 address names the run, so that after a reload the element gets the run instead of the form.
 """
 
+import secrets
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,6 +37,8 @@ from yieldwire.log.cursor import cursor_in
 from yieldwire.log.events import Event
 from yieldwire.log.run import RunRecord, Status
 
+KEY: Final = "idempotency-key"
+KEY_BYTES: Final = 16
 HANDOVER: Final = 5.0
 """Seconds that a page has to follow a run that it was sent."""
 _FAILURES: Final = 500
@@ -127,7 +130,8 @@ class Hypermedia(Dialect):
 
         call.refuse_by(refused)
         try:
-            run = await call.start(action, partial(form.fill, read))
+            key = call.head.headers.get(KEY)
+            run = await call.start(action, partial(form.fill, read), key=key)
         except CallError:
             if form.values is None and call.head.headers.get("content-type") == _PLAIN:
                 with suppress(CallError):  # a guard refused it: what was entered is not lost
@@ -145,7 +149,8 @@ class Hypermedia(Dialect):
             takes_files=action.takes_files,
             target=target,
             ids=action.name,
-            attributes=self.library(call.head).sending(target),
+            # A form that is sent twice, by a second click or a repeated request, starts one run.
+            attributes=self.library(call.head).sending(target, secrets.token_urlsafe(KEY_BYTES)),
         )
 
     # A run: its fragment, its patches, and what a page asks of it.
