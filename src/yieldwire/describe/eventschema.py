@@ -54,6 +54,7 @@ def json_text(schema: Json) -> dict[str, Json]:
 
 def _frame(name: str, data: Json) -> dict[str, Json]:
     described = fields({"id": TEXT, "event": {"const": name}, "data": json_text(data)})
+    described["title"] = name
     if name == "message":  # what an event without this field is
         described["required"] = ["id", "data"]
     return described
@@ -63,7 +64,7 @@ def _line(name: str, data: Json) -> dict[str, Json]:
     members = {"seq": COUNT, "type": {"const": name}, "data": data, "mark": TEXT, "atMs": COUNT}
     # These two are not events of the log, so they have no place in it.
     optional = ["mark", "atMs", *(["seq"] if name in {"run", "reset"} else [])]
-    return fields(members, *optional)
+    return {"title": name, **fields(members, *optional)}
 
 
 SCHEMAS: Final[Mapping[str, Json]] = {

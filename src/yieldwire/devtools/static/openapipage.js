@@ -1,6 +1,6 @@
 /** The OpenAPI document for people: every operation with its parameters, its body and its responses. */
 
-import { paragraphsOf, prose } from "./docstring.js";
+import { paragraphsOf, prose, withCode } from "./docstring.js";
 import { el } from "./dom.js";
 import { factList } from "./facts.js";
 import { schemaTree } from "./schematree.js";
@@ -60,7 +60,7 @@ function parametersOf(parameters, root) {
 /** @param {string} status @param {Part} response @param {Part} root */
 function responseOf(status, response, root) {
   const { description, content } = at(response, root);
-  const title = [el("code", { class: "path", text: status }), el("span", { class: "muted", text: description ?? "" })];
+  const title = [el("code", { class: "path", text: status }), el("span", { class: "muted" }, ...withCode(description ?? ""))];
   return content ? folded(title, () => contentOf(content, root)) : el("p", { class: "folded-alone" }, ...title);
 }
 

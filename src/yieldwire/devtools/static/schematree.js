@@ -21,9 +21,9 @@ export function schemaTree(schema, root = schema) {
 
 /** @typedef {{ name: string, schema: Schema, isRequired: boolean }} Part A field, or one type of a union. */
 
-/** The fields below a schema: of an object, of a list's items, of a union's types. @param {Schema} schema @param {Schema} root @returns {Part[]} */
+/** The fields below a schema: of an object, of a list's items, of JSON in a text, of a union's types. @param {Schema} schema @param {Schema} root @returns {Part[]} */
 function partsOf(schema, root) {
-  const { properties, required = [], items, additionalProperties, anyOf, oneOf } = resolve(schema, root);
+  const { properties, required = [], items, additionalProperties, contentSchema, anyOf, oneOf } = resolve(schema, root);
   if (properties)
     return Object.entries(properties).map(([name, property]) => ({
       name,
@@ -34,7 +34,7 @@ function partsOf(schema, root) {
   const members = (anyOf ?? oneOf ?? []).filter((/** @type {Schema} */ member) => partsOf(member, root).length > 0);
   if (members.length === 1) return partsOf(members[0] ?? {}, root);
   if (members.length > 1) return members.map((member) => ({ name: "", schema: member, isRequired: false }));
-  const inner = items ?? additionalProperties;
+  const inner = items ?? additionalProperties ?? contentSchema;
   return inner && typeof inner === "object" ? partsOf(inner, root) : [];
 }
 
