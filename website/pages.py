@@ -86,15 +86,20 @@ def _without_escapes(row: re.Match[str]) -> str:
 
 
 def _kept(folder: Path) -> list[Path]:
-    """Return the files of a folder that have content and are under version control."""
+    """Return the files of a folder that have content, without those that Git does not know.
+
+    An unpacked sdist has no Git; there, it is everything but caches.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-z"],  # noqa: S607 - the git of the checkout
         cwd=folder,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     ).stdout
-    files = (folder / name for name in listed.split("\0") if name)
+    files = [folder / name for name in listed.split("\0") if name] or [
+        file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    ]
     return sorted(file for file in files if file.stat().st_size)
 
 

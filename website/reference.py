@@ -28,6 +28,8 @@ MODULES: Final[dict[str, dict[str, list[str]]]] = {
         "yieldwire.integrations.django": ["mount"],
         "yieldwire.integrations.fastapi": ["mount"],
         "yieldwire.integrations.litestar": ["ActionsPlugin"],
+        "yieldwire.integrations.opentelemetry": ["metrics", "tracing"],
+        "yieldwire.integrations.prometheus": ["metrics"],
         "yieldwire.integrations.quart": ["mount"],
         "yieldwire.integrations.starlette": ["mount"],
     },

@@ -4,6 +4,8 @@
 """
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from tests.docs.blocks import DOCS, ROOT
 from website.links import problems
 from website.pages import navigation, pages
+from website.reference import reference
 from website.versions import publish
 
 
@@ -49,6 +52,17 @@ def test_what_a_document_links_to_is_a_page_that_shows_it(checkout: Path) -> Non
     assert "secret" not in found["deploy/README.md"]
 
 
+def test_an_unpacked_sdist_has_the_same_pages(checkout: Path) -> None:
+    expected = pages(checkout).keys()
+    shutil.rmtree(checkout / ".git")
+    checkout.joinpath("deploy/untracked.yaml").unlink()
+
+    found = pages(checkout)
+
+    assert found.keys() == expected
+    assert "kind: web" in found["deploy/README.md"]
+
+
 def test_a_line_in_the_code_of_a_table_needs_no_backslash(checkout: Path) -> None:
     assert "|`x | y`|" in pages(checkout)["docs/README.md"]
 
@@ -58,6 +72,22 @@ def test_every_document_is_in_the_navigation() -> None:
 
     every = {str(page.relative_to(ROOT)) for page in DOCS.rglob("*.md")} - {"docs/README.md"}
     assert {page for page in every if f'"{page}"' not in nav} == set()
+
+
+def test_the_generated_reference_has_every_name_that_is_listed_by_its_path() -> None:
+    generated = {
+        name for page in reference().values() for name in re.findall(r"::: ([\w.]+)", page)
+    }
+    modules = {name.rpartition(".")[0] for name in generated}
+
+    listed: set[str] = set()
+    for line in DOCS.joinpath("reference/names.md").read_text("utf-8").splitlines():
+        if line.startswith("| `yieldwire."):
+            first, *others = re.findall(r"`([\w.]+)", line.split("|")[1])
+            listed |= {first, *(f"{first.rpartition('.')[0]}.{name}" for name in others)}
+
+    assert len(listed) > 20
+    assert listed - generated - modules == set()
 
 
 @pytest.mark.parametrize(
