@@ -32,8 +32,11 @@ OPTIONAL = {
     "watchfiles",
 }
 
-DJANGO_COMMANDS = set(SOURCE.glob("integrations/django/management/commands/*.py"))
-"""Where Django finds a class by its name, `Command`."""
+NAMED_FOR_DJANGO = {
+    *SOURCE.glob("integrations/django/management/commands/*.py"),
+    SOURCE / "integrations/django/models.py",
+}
+"""Where Django finds a class by its name, `Command`, or makes URLs and permissions of it."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef
@@ -80,7 +83,7 @@ def test_a_public_name_means_one_class_or_type() -> None:
     for module in MODULES:
         for name in types_in(parse(module)):
             place = f"{name} in {module.relative_to(SOURCE)}"
-            if not name.startswith("_") and module not in DJANGO_COMMANDS:
+            if not name.startswith("_") and module not in NAMED_FOR_DJANGO:
                 places.setdefault(name.casefold(), []).append(place)
 
     assert [names for names in places.values() if len(names) > 1] == []

@@ -128,6 +128,101 @@ class MountTests(SimpleTestCase):
 """
 
 
+ADMIN = """
+import asyncio
+from unittest.mock import patch
+
+from django.contrib.auth.models import Permission, User
+from django.test import AsyncClient, TransactionTestCase
+from yieldwire.log.run import Status
+
+from contacts.actions import actions
+
+
+@actions.action(linger=None)
+async def print_labels(name: str) -> None:
+    await asyncio.Event().wait()
+
+
+LIST = "/admin/yieldwire/run/"
+
+
+class AdminTests(TransactionTestCase):
+    async def staff(self, *permissions, checks_csrf=False):
+        user = await User.objects.acreate_user("ada", is_staff=True)
+        found = Permission.objects.filter(codename__in=permissions)
+        await user.user_permissions.aset([each async for each in found])
+        client = AsyncClient(enforce_csrf_checks=checks_csrf)
+        await client.aforce_login(user)
+        return client
+
+    async def test_staff_without_the_permission_is_refused(self):
+        client = await self.staff()
+        async with actions.lifespan():
+            run = await actions.start(print_labels, name="x")
+            answers = [await client.get(path) for path in (LIST, f"{LIST}{run.id}/change/")]
+
+        self.assertEqual([answer.status_code for answer in answers], [403, 403])
+
+    async def test_who_can_view_runs_can_filter_but_not_cancel_them(self):
+        client = await self.staff("view_run")
+        async with actions.lifespan():
+            run = await actions.start.with_options(owner="o&o")(print_labels, name="<x>")
+            found = [
+                [row["id"] for row in (await client.get(LIST, query)).context["rows"]]
+                for query in (
+                    {"owner": "o&o", "status": "completed"},
+                    {"action": "find_contacts"},
+                    {"owner": "other"},
+                    {"action": "print_labels", "owner": "o&o", "status": "nonsense"},
+                )
+            ]
+            page = await client.get(f"{LIST}{run.id}/change/")
+            refused = [
+                await client.post(LIST, {"run": run.id}),
+                await client.post(f"{LIST}{run.id}/change/"),
+            ]
+            missing = await client.get(f"{LIST}nothing/change/")
+            snapshot = await run.snapshot()
+
+        self.assertEqual(found, [[], [], [], [run.id]])
+        self.assertContains(page, "&lt;x&gt;")
+        self.assertNotContains(page, "Cancel run")
+        self.assertEqual([each.status_code for each in refused], [403, 403])
+        self.assertEqual(missing.status_code, 404)
+        self.assertFalse(snapshot["cancelRequested"])
+
+    async def test_a_cancel_needs_the_token_of_django(self):
+        client = await self.staff("view_run", "change_run", checks_csrf=True)
+        async with actions.lifespan():
+            run = await actions.start(print_labels, name="x")
+            refused = await client.post(LIST, {"run": run.id})
+            token = (await client.get(LIST)).context["csrf_token"]
+            data = {"run": [run.id, "nothing"], "csrfmiddlewaretoken": str(token)}
+            answer = await client.post(LIST, data)
+            record = await actions.app.store.get(run.id)
+
+        self.assertEqual((refused.status_code, answer.status_code), (403, 302))
+        self.assertEqual(record.status, Status.CANCELLED)
+
+    async def test_a_list_is_continued_on_another_page(self):
+        client = await self.staff("view_run")
+        async with actions.lifespan():
+            for _ in range(3):
+                await actions.start.with_options(owner="many")(print_labels, name="x")
+            with patch("yieldwire.integrations.django.admin.PAGE", 2):
+                first = await client.get(LIST, {"owner": "many"})
+                second = await client.get(LIST + first.context["next"])
+
+        self.assertEqual([len(page.context["rows"]) for page in (first, second)], [2, 1])
+
+    def test_a_wsgi_server_does_not_have_the_runs(self):
+        self.client.force_login(User.objects.create_superuser("eve"))
+
+        self.assertEqual(self.client.get(LIST).status_code, 404)
+"""
+
+
 THREADS = """
 import asyncio
 import threading
@@ -178,12 +273,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_sign_in_hosts_tokens_and_the_orm_are_those_of_django(project: Path) -> None:
+def test_sign_in_hosts_tokens_permissions_and_the_orm_are_those_of_django(project: Path) -> None:
     (project / "contacts/tests_host.py").write_text(TESTS)
+    (project / "contacts/tests_admin.py").write_text(ADMIN)
 
-    told = manage(project, "test", "--pattern", "tests_host.py")
+    told = manage(project, "test", "--pattern", "tests_*.py")
 
-    assert "Ran 7 tests" in told
+    assert "Ran 12 tests" in told
 
 
 def test_each_run_has_a_thread_and_a_connection_that_outlive_the_request(project: Path) -> None:

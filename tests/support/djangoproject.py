@@ -17,6 +17,11 @@ def project_of_guide(folder: Path) -> Path:
     manage(folder, "startapp", "contacts")
     for block in blocks(GUIDE, "python"):
         block.write_in(folder)
+    for block in blocks(GUIDE, "html"):
+        name, _, code = block.code.partition("\n")
+        template = folder / name.strip("<!- >")
+        template.parent.mkdir(parents=True, exist_ok=True)
+        template.write_text(code)
     settings = folder / "shop/settings.py"
     told = next(block.code for block in blocks(GUIDE, "text") if "INSTALLED_APPS" in block.code)
     installed, _, rest = told.partition("    ...\n]\n")

@@ -5,6 +5,8 @@
  *
  * The page has one element with `data-run`, `data-status` and `data-cursor` (the last event that its text has), and in it one
  * element for each `data-role` below. A template of an application's own can leave out any of them.
+ *
+ * Loaded as `follow.js?run=<id>`, it shows that run in any page of the application's origin, in the element with `data-embed="<id>"`.
  */
 
 import { createClient, textOf } from "./client.js";
@@ -15,7 +17,9 @@ const AT_THE_END = ["waiting", "how-far", "questions", "error", "output", "resul
 const STATUSES = { pending: "Waiting", running: "Running", completed: "Completed", failed: "Failed", cancelled: "Stopped" };
 const ENDS = { done: "completed", error: "failed", cancelled: "cancelled" };
 
-const main = document.querySelector("[data-run]");
+const embedded = new URL(import.meta.url).searchParams.get("run");
+const page = embedded ? new URL(`runs/${embedded}`, import.meta.url) : location.href;
+const main = embedded ? await embed(embedded) : document.querySelector("[data-run]");
 const { run: id, status: first, cursor } = main.dataset;
 const title = document.title;
 const part = (role, within = main) => within.querySelector(`[data-role="${role}"]`);
@@ -35,7 +39,7 @@ function showStatus(status) {
   if (status === main.dataset.status) return;
   main.dataset.status = status;
   put("status", STATUSES[status] ?? status);
-  document.title = title.replace(`: ${STATUSES[first]}`, `: ${STATUSES[status] ?? status}`);
+  if (!embedded) document.title = title.replace(`: ${STATUSES[first]}`, `: ${STATUSES[status] ?? status}`);
 }
 
 /** Where the run waits, in the words of `log/waiting.py`. */
@@ -103,12 +107,29 @@ async function take({ type, data }) {
   pending.isDue = true;
 }
 
+/** Fill the element for a run in another page, and return it. */
+async function embed(id) {
+  const place = document.querySelector(`[data-embed="${id}"]`);
+  try {
+    const fresh = await freshPage();
+    Object.assign(place.dataset, fresh.dataset);
+    place.tabIndex = -1;
+    place.replaceChildren(...fresh.childNodes);
+  } catch (reason) {
+    place.textContent = `The run cannot be shown: ${reason.message}`;
+    throw reason;
+  }
+  return place;
+}
+
 /** Return the page as the server writes it now. */
 async function freshPage() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.querySelector("[data-run]");
-  if (!fresh) throw new Error(page.querySelector("h1")?.textContent || `The server answered ${answer.status}.`);
+  // The page has a link back to where it was opened from, which is here.
+  const referrerPolicy = embedded ? "no-referrer" : undefined;
+  const answer = await fetch(page, { headers: { accept: "text/html" }, referrerPolicy });
+  const whole = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = whole.querySelector("[data-run]");
+  if (!fresh) throw new Error(whole.querySelector("h1")?.textContent || `The server answered ${answer.status}.`);
   return fresh;
 }
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from yieldwire.asgi import Actions
+from yieldwire.integrations.mounting import PATH
 
 
 class YieldwireConfig(AppConfig):
@@ -17,6 +18,8 @@ class YieldwireConfig(AppConfig):
 
     name = "yieldwire.integrations.django"
     label = "yieldwire"
+    mounted_at: str = PATH
+    """The path prefix for the actions. `mount` sets it."""
 
     def ready(self) -> None:
         """Import the actions, which import models."""

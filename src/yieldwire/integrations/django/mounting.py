@@ -74,6 +74,7 @@ def mount(
         )
     config: Any = apps.get_app_config("yieldwire")
     actions: Actions = config.actions
+    config.mounted_at = checked(actions, path)
     if actions.site.identify is not None and identify is not session_user:
         raise UsageError("Give identify= to Actions() or to mount(), not to both.")
     own = actions.site.identify
@@ -81,7 +82,7 @@ def mount(
     outer: Any = app
     if settings.DEBUG and apps.is_installed("django.contrib.staticfiles"):
         outer = ASGIStaticFilesHandler(app)
-    return DjangoProject(PathPrefix(outer, checked(actions, path), Hosted(actions, host)), actions)
+    return DjangoProject(PathPrefix(outer, config.mounted_at, Hosted(actions, host)), actions)
 
 
 class DjangoProject:
