@@ -1,7 +1,7 @@
 """Metrics for Prometheus, by its own client library. The one module that imports it."""
 
 from functools import cache, partial
-from typing import Final
+from typing import Final, TypeVar
 
 from yieldwire.errors import MissingDependency
 from yieldwire.hooks import Hooks
@@ -18,6 +18,9 @@ try:
     )
 except ImportError as _exc:
     raise MissingDependency("prometheus-client", "prometheus", __name__) from _exc
+
+
+T = TypeVar("T", Counter, Gauge)
 
 
 @cache  # a registry takes each name once, and several applications of a process share it
@@ -42,11 +45,13 @@ def _opened(registry: CollectorRegistry, metric: Metric) -> Record:
             return _counting(gauge)
         case Kind.SECONDS:
             histogram = Histogram(name, metric.text, labels, registry=registry, buckets=BOUNDS)
-            return lambda seconds, *values: histogram.labels(*values).observe(seconds)
+            of_labels = cache(histogram.labels)
+            return lambda seconds, *values: of_labels(*values).observe(seconds)
 
 
-def _counting(metric: Counter | Gauge) -> Record:
-    return lambda amount, *values: (metric.labels(*values) if values else metric).inc(amount)
+def _counting(metric: T) -> Record:
+    of_labels = cache(metric.labels)  # a look-up of its own takes longer than to count
+    return lambda amount, *values: (of_labels(*values) if values else metric).inc(amount)
 
 
 _SUFFIXES: Final = {Kind.COUNTER: "", Kind.GAUGE: "", Kind.SECONDS: "_seconds"}

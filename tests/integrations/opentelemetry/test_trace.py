@@ -10,17 +10,16 @@ import pytest
 from opentelemetry.instrumentation.asgi import (  # pyright: ignore[reportMissingTypeStubs]
     OpenTelemetryMiddleware,
 )
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode, get_current_span
 
 from tests.stores.test_postgres import postgres_store
 from tests.stores.test_redis import redis_store
 from tests.support.calls import get, post, send
 from tests.support.runs import SOON, outcome
+from tests.support.spans import BROWSER, TRACE, TRACEPARENT, Spans, linked, parent
 from yieldwire import ActionError, Actions, Context, Retry, Timing
-from yieldwire.hooks import Hooks, Watch
+from yieldwire.hooks import Watch
 from yieldwire.integrations.opentelemetry import tracing
 from yieldwire.stores import RunStore
 from yieldwire.stores.sqlite import SQLiteStore
@@ -28,32 +27,13 @@ from yieldwire.testing import MovingClock
 from yieldwire.testing.contract.harness import record
 
 QUIET = Timing(sweep_every=10 * SOON, grace=0.1)
-TRACE, BROWSER = 0xD4CDA95B652F4A1592B449D5929FDA1B, 0x6E0C63257DE34C92
-FROM_BROWSER = ("traceparent", f"00-{TRACE:032x}-{BROWSER:016x}-01")
+FROM_BROWSER = ("traceparent", TRACEPARENT)
 
 STORES: dict[str, Callable[[Path], RunStore]] = {
     "sqlite": lambda folder: SQLiteStore(folder / "runs.db"),
     "valkey": lambda _: redis_store(MovingClock()),
     "postgresql": lambda _: postgres_store(MovingClock()),
 }
-
-
-class Spans:
-    """A tracer provider of its own, and what it has exported."""
-
-    def __init__(self) -> None:
-        self.provider, self._exporter = TracerProvider(), InMemorySpanExporter()
-        self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-
-    def tracing(self) -> Hooks:
-        return tracing(tracer_provider=self.provider)
-
-    def named(self, name: str) -> list[ReadableSpan]:
-        return [span for span in self._exporter.get_finished_spans() if span.name == name]
-
-    def one(self, name: str) -> ReadableSpan:
-        (span,) = self.named(name)
-        return span
 
 
 @pytest.fixture
@@ -66,11 +46,6 @@ def own(span: ReadableSpan) -> tuple[int, int]:
     context = span.get_span_context()
     assert context is not None
     return context.trace_id, context.span_id
-
-
-def parent(span: ReadableSpan) -> tuple[int, int] | None:
-    """Return the same of its parent."""
-    return None if span.parent is None else (span.parent.trace_id, span.parent.span_id)
 
 
 def facts(span: ReadableSpan, *names: str) -> list[object]:
@@ -114,9 +89,7 @@ async def test_a_trace_goes_from_a_browsers_request_to_the_attempt_in_a_worker(
         "yieldwire.run.status": "completed",
     }
     for reader in spans.named("read build"):
-        assert [(link.context.trace_id, link.context.span_id) for link in reader.links] == [
-            (TRACE, BROWSER)
-        ]
+        assert linked(reader) == [(TRACE, BROWSER)]
     assert len(spans.named("read build")) == 2
     assert spans.named("start build") == []
 
@@ -143,8 +116,7 @@ async def test_the_spans_of_a_host_are_the_parents_of_attempts_and_readers(spans
     assert parent(attempt) == parent(reader) == own(request)
     assert attempt.kind is SpanKind.INTERNAL
     assert inner == [own(attempt)[1]] * 2
-    (link,) = reader.links
-    assert (link.context.trace_id, link.context.span_id) == own(request)
+    assert linked(reader) == [own(request)]
 
 
 async def test_all_attempts_of_a_run_are_in_one_trace_with_what_failed(spans: Spans) -> None:
