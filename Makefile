@@ -23,7 +23,7 @@ package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
 .PHONY: demo demo-scale test ready check fmt lint types types-python types-node types-public others imports client site \
-    recordings soak bench bench-full generate wheel dist
+    recordings soak bench bench-full generate wheel dist release api
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
@@ -94,10 +94,24 @@ wheel: .venv/.dev  ## Build the wheel and the sdist into dist/
 	rm -f dist/*.whl dist/*.tar.gz
 	$(UV) build --quiet --no-build-isolation --no-create-gitignore --python $(BIN)/python --out-dir dist
 
-dist: wheel $(NPM)/.dev  ## Build what is published: the wheel, the sdist and the npm package
+dist: wheel .venv/.release $(NPM)/.dev  ## Build what is published: the wheel, the sdist, the npm package, and what they can need as CycloneDX
 	cd typescript && node -e 'import("./scripts/build.mjs").then(({ buildPackage }) => buildPackage())'
 	rm -f dist/*.tgz
 	cd typescript && npm pack --silent --pack-destination ../dist
+	sed 's/ --hash=.*//; s/ ;.*//; s/ \\$$//; /^ *$$/d' requirements/all.txt | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml \
+	    --mc-type library --short-PURLs --output-reproducible --validate -o dist/yieldwire-python.cdx.json -
+	cd typescript && npm sbom --sbom-format cyclonedx --sbom-type library --omit dev --omit optional --omit peer --package-lock-only \
+	    > ../dist/yieldwire-npm.cdx.json
+
+release: .venv/.release  ## Write a version everywhere, and collect the changelog's fragments: VERSION=0.1.0
+	sed -i 's/^version = .*/version = "$(or $(VERSION),$(error Name it: make release VERSION=0.1.0))"/' pyproject.toml
+	npm version --prefix typescript --no-git-tag-version --allow-same-version $(VERSION)
+	$(BIN)/towncrier build --yes --version $(VERSION)
+
+api: .venv/.release  ## Compare what users import with the last release, for changes that break them
+	@tag=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || { \
+	    echo "There is no tag of a release yet, such as v0.1.0: nothing to compare with."; exit 0; }; \
+	echo "Compared with $$tag:"; $(BIN)/griffecli check yieldwire --search src --against $$tag
 
 recordings: .venv/.docs | $(DEBIAN)  ## Record the moving pictures in docs/media from the product itself
 	$(BIN)/python -m website.recordings
@@ -118,6 +132,8 @@ generate: .venv/.dev  ## Write generated files: the lock files, the TypeScript o
 	$(LOCK) --extra cli --extra limits --extra links --extra demo --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra cli --extra server --extra redis --extra postgres --extra openai --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) --group docs -c requirements/dev.txt -o requirements/docs.txt
+	$(LOCK) --group release -c requirements/dev.txt -o requirements/release.txt
+	$(LOCK) --extra all -c requirements/dev.txt -o requirements/all.txt
 	$(subst pyproject.toml,$(PEERS_IN)/python/requirements.in,$(LOCK)) -c requirements/bench.txt -o $(PEERS_IN)/python/requirements.txt
 	npm install --package-lock-only --no-audit --no-fund --prefix $(PEERS_IN)/node
 	$(BIN)/python typescript/scripts/status.py
@@ -152,6 +168,10 @@ $(BIN)/uv:
 
 .venv/.docs: requirements/docs.txt .venv/.dev
 	$(call install,requirements/docs.txt)
+	@touch $@
+
+.venv/.release: requirements/release.txt .venv/.dev
+	$(call install,requirements/release.txt)
 	@touch $@
 
 $(NPM)/.dev: typescript/package.json typescript/package-lock.json

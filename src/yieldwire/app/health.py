@@ -15,7 +15,7 @@ FRESH: Final = 1.0
 PATIENCE: Final = 2.0
 """Seconds within which the store must answer: balancers wait for a few."""
 
-logger = logging.getLogger("yieldwire.app")
+logger: Final = logging.getLogger("yieldwire.app")
 
 
 class State(StrEnum):

@@ -91,7 +91,8 @@ class Site:
 
     def _enter(self, opening: Opening) -> None:
         """Handle the process's stop signals while ``opening`` is open."""
-        self._tasks, self.health = opening.tasks, Health(self.app)
+        self._tasks = opening.tasks
+        self.health: Health = Health(self.app)
         self.sign_outs.readers = opening.readers
         self._open_streams = {}
         signals.listen(self.hear)
