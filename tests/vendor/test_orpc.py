@@ -99,3 +99,45 @@ def test_keepalives_are_no_events(seen: Observed) -> None:
 @proves(CLIENT, "a question that it cannot show")
 def test_a_question_does_not_hang_the_iterator(seen: Observed) -> None:
     assert seen["question"]["error"]["code"] == "CANCELLED"
+
+
+@pytest.fixture(scope="module")
+def over(vendor_url: str) -> Observed:
+    return drive("orpcsocket", vendor_url)
+
+
+@proves(CLIENT, "WebSocket: event iterators and values, many at a time")
+def test_a_socket_carries_iterators_and_values(over: Observed) -> None:
+    assert over["stream"] == {"values": [1, 2, 3], "result": 3, "error": None, "isDone": True}
+    assert (over["value"], over["nested"]) == (3, {"users": ["x2"], "next": 3})
+    assert over["types"]["values"] == [{"at": "1970-01-01T00:00:00.000Z", "big": "7"}]
+    assert over["nothing"]["values"] == ["hello"]
+    first, said, second = over["many"]
+    assert (first, said["values"], second) == (3, ["one"], 7)
+
+
+@proves(CLIENT, "WebSocket: errors before and after the first value, a file, a question")
+def test_errors_over_a_socket_are_thrown(over: Observed) -> None:
+    late = over["lateError"]
+
+    assert over["refused"]["error"]["code"] == "BAD_REQUEST"
+    assert over["file"]["error"]["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    assert over["earlyError"]["error"]["code"] == "OUT_OF_CREDIT"
+    assert over["hidden"]["error"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert (late["values"], late["error"]["code"]) == (["so far"], "OUT_OF_CREDIT")
+    assert over["question"]["error"]["code"] == "CANCELLED"
+
+
+@proves(CLIENT, "WebSocket: a cut socket; ClientRetryPlugin continues its iterators")
+def test_a_cut_socket_is_no_end_of_an_iterator(over: Observed) -> None:
+    cut, resumed = over["cut"], over["resumed"]
+
+    assert (cut["values"], cut["isDone"], cut["error"] is None) == (["so far"], False, False)
+    assert resumed["values"] == [12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100]
+    assert (resumed["isDone"], resumed["opened"]) == (True, 3)
+
+
+@proves(CLIENT, "WebSocket: return() and an aborted signal stop the action")
+def test_a_client_over_a_socket_stops_the_action(over: Observed) -> None:
+    assert over["stop"] is True
+    assert over["abort"] is True

@@ -92,3 +92,47 @@ def test_keepalives_are_no_values(seen: Observed) -> None:
 @proves(CLIENT, "a question that it cannot show")
 def test_a_question_does_not_hang_the_subscription(seen: Observed) -> None:
     assert seen["question"]["error"]["reason"] == "CANCELLED"
+
+
+@pytest.fixture(scope="module")
+def over(vendor_url: str) -> Observed:
+    return drive("trpcsocket", vendor_url)
+
+
+@proves(CLIENT, "wsLink: subscriptions with tracked values, queries, mutations, many at a time")
+def test_a_socket_carries_subscriptions_and_calls(over: Observed) -> None:
+    stream, (added, failed, said) = over["stream"], over["many"]
+
+    assert (stream["values"], stream["isDone"], stream["started"]) == ([1, 2, 3], True, 1)
+    assert [place.rpartition(".")[2] for place in stream["ids"]] == ["1", "2", "3"]
+    assert (over["query"], over["mutation"]) == (3, {"users": ["x2"], "next": 3})
+    assert added == {"value": 3}
+    assert failed["error"]["reason"] == "OUT_OF_CREDIT"
+    assert (said["values"], said["isDone"]) == (["one"], True)
+
+
+@proves(CLIENT, "wsLink: errors before and after the first value, a question")
+def test_errors_over_a_socket_end_what_they_belong_to(over: Observed) -> None:
+    refused, late = over["refused"], over["lateError"]
+
+    assert refused["error"]["code"] == "UNPROCESSABLE_CONTENT"
+    assert list(refused["error"]["shape"]["data"]["fieldErrors"]) == ["upto"]
+    assert over["unknown"]["error"]["code"] == "NOT_FOUND"
+    assert over["earlyError"]["error"]["reason"] == "OUT_OF_CREDIT"
+    assert over["hidden"]["error"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert (late["values"], late["error"]["reason"]) == (["so far"], "OUT_OF_CREDIT")
+    assert over["question"]["error"]["reason"] == "CANCELLED"
+
+
+@proves(CLIENT, "wsLink: a cut socket is opened again, and its subscriptions continue")
+def test_a_socket_that_is_cut_again_and_again_misses_nothing(over: Observed) -> None:
+    resumed = over["resumed"]
+
+    assert resumed["values"] == [12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100]
+    assert (resumed["isDone"], resumed["opened"]) == (True, 3)
+
+
+@proves(CLIENT, "wsLink: unsubscribe() stops the action, after its linger; keep-alive by PING")
+def test_a_socket_stops_a_subscription_and_is_kept_alive(over: Observed) -> None:
+    assert over["stop"] is True
+    assert (over["idle"]["values"], over["idle"]["opened"]) == (["before ", "after"], 1)

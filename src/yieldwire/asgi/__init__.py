@@ -139,7 +139,7 @@ class Actions:
             pages=pages,
             openapi=openapi,
         )
-        self._sockets = Sockets(self.site)
+        self.sockets: Final = Sockets(self.site)
 
     @property
     def action(self) -> Declare:
@@ -279,7 +279,7 @@ class Actions:
             case "lifespan":
                 await self._live(receive, send)
             case _:
-                await self._sockets.answer(scope, receive, send)
+                await self.sockets.answer(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

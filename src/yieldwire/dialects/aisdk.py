@@ -69,8 +69,7 @@ class AISDK(Dialect):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as an ASGI application; over a WebSocket `WebSocketChatTransport`."""
         if scope["type"] == "websocket" and self._actions is not None:
-            limits = self._actions.site.request_limits
-            await ChatSocket(self, limits, scope, receive, send).run()
+            await ChatSocket(self, self._actions.site, scope, receive, send).run()
         else:
             await super().__call__(scope, receive, send)
 

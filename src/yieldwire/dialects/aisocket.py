@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from yieldwire.asgi.exchange import BrokenOff
 from yieldwire.asgi.jsontext import parse_json
-from yieldwire.asgi.requestlimits import RequestLimits
-from yieldwire.asgi.websocket.handshake import Handshake
+from yieldwire.asgi.site import Site
+from yieldwire.asgi.websocket.handshake import Handshake, check_origin
 from yieldwire.asgi.websocket.message import VALUE, Asked
 from yieldwire.codecs.websocket import CloseCode
-from yieldwire.errors import Json, ParseError
+from yieldwire.errors import CallError, Json, ParseError
 
 _END: Final = b"data: [DONE]"
 _RUN: Final = b"x-workflow-run-id"
@@ -31,9 +31,9 @@ class ChatSocket:
     """One socket, whose requests ``app`` answers as HTTP."""
 
     def __init__(
-        self, app: ASGIApp, limits: RequestLimits, scope: Scope, receive: Receive, send: Send
+        self, app: ASGIApp, site: Site, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self._app, self._limits, self._handshake = app, limits, Handshake(scope)
+        self._app, self._site, self._handshake = app, site, Handshake(scope)
         self._path: str = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         self._receive, self._send = receive, send
         self._answers: dict[str, _Answer] = {}
@@ -42,7 +42,11 @@ class ChatSocket:
         """Accept the socket if its caller can be answered, and answer until the client leaves."""
         await self._receive()  # `websocket.connect`
         known = _Answer("", self._tell)
-        await self._call(known, "HEAD", self._path)
+        request = self._handshake.request()
+        exchange = self._site.exchange(request, known.receive, known.send)
+        with suppress(CallError):
+            check_origin(self._site, exchange)
+            await self._call(known, "HEAD", self._path)
         if known.status != 200:  # noqa: PLR2004 - OK
             await self._send({"type": "websocket.close", "code": 1008})
             return
@@ -59,10 +63,10 @@ class ChatSocket:
     def _take(self, message: Message, tasks: asyncio.TaskGroup) -> CloseCode | None:
         """Take a message, and return why the socket must be closed, if it must."""
         text = (message.get("text") or "").encode()
-        if len(text) > self._limits.json_bytes:
+        if len(text) > self._site.request_limits.json_bytes:
             return CloseCode.TOO_LARGE
         try:
-            said: Any = parse_json(text, self._limits.depth, around=1)
+            said: Any = parse_json(text, self._site.request_limits.depth, around=1)
         except ParseError:
             return CloseCode.BAD_MESSAGE
         match said:

@@ -7,6 +7,7 @@ clients.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,10 @@ from yieldwire.asgi import Actions, BoundAction
 from yieldwire.asgi.exchange import Exchange, Headers
 from yieldwire.asgi.route import Route
 from yieldwire.asgi.site import Site
+from yieldwire.asgi.websocket.message import Said
+from yieldwire.asgi.websocket.socket import Speech
 from yieldwire.dialects.call import ForeignCall
+from yieldwire.dialects.channel import ForeignChannel
 from yieldwire.dialects.head import Head, Reply, send_reply
 from yieldwire.dialects.input import AnyAction
 from yieldwire.errors import ErrorObject, UsageError
@@ -81,6 +85,28 @@ class Dialect(ABC):
         """
         return False
 
+    def spoken(self) -> Speech | None:
+        """Return what this client speaks over a WebSocket; ``None``: it does not."""
+        return None
+
+    def speech(
+        self,
+        read: Callable[[str | bytes], Sequence[Said]],
+        channel: type[ForeignChannel],
+    ) -> Speech:
+        """Return a protocol whose requests are answered as those over HTTP.
+
+        Args:
+            read: Returns what a message says.
+            channel: Makes messages of an answer.
+        """
+
+        def route(exchange: Exchange) -> Route:
+            exchange.has_runs = False
+            return self._route(exchange)
+
+        return Speech(read=read, channel=channel, route=route, is_native=False)
+
     # Mounting.
 
     def join(self, actions: Actions, /) -> None:
@@ -106,6 +132,9 @@ class Dialect(ABC):
         if self._actions is None:
             name = type(self).__name__
             raise UsageError(f"Say what is called: {name}(actions.chat), or {name}(actions).")
+        if scope["type"] == "websocket" and (speech := self.spoken()) is not None:
+            await self._actions.sockets.answer(scope, receive, send, speech)
+            return
         if scope["type"] != "http":
             await self._actions(scope, receive, send)
             return

@@ -14,9 +14,11 @@ from pydantic_core import to_json
 
 from yieldwire import errors
 from yieldwire.asgi import Actions, BoundAction
+from yieldwire.asgi.websocket.socket import Speech
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
+from yieldwire.dialects.orpcsocket import ORPCChannel, read_orpc
 from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import (
     ErrorObject,
@@ -82,7 +84,7 @@ class ORPCEncoder(DialectEncoder):
 
 
 class ORPC(Dialect):
-    """Answers clients that `createORPCClient` makes, over `RPCLink` of ``@orpc/client/fetch``.
+    """Answers clients that `createORPCClient` makes, over `RPCLink`, by HTTP or WebSocket.
 
     An action answers at its name, and a nested one at the path of its parts: ``planet_list`` is
     ``client.planet.list``. One that streams returns an event iterator, one that does not a value.
@@ -107,6 +109,10 @@ class ORPC(Dialect):
     ) -> None:
         super().__init__(target, waits_for_answers=waits_for_answers)
         self._resumable: Final = resumable
+
+    def spoken(self) -> Speech:
+        """Return what `RPCLink` over a WebSocket speaks."""
+        return self.speech(read_orpc, ORPCChannel)
 
     async def answer(self, call: ForeignCall) -> None:
         """Start the run of the path's action, or resume one, and answer with what it returns."""

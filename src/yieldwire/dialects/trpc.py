@@ -13,11 +13,13 @@ from typing import ClassVar, Final
 
 from pydantic_core import to_json
 
+from yieldwire.asgi.websocket.socket import Speech
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.input import AnyAction
 from yieldwire.dialects.translation import DialectEncoder
+from yieldwire.dialects.trpcsocket import TRPCChannel, read_trpc
 from yieldwire.errors import (
     ErrorObject,
     Json,
@@ -90,16 +92,19 @@ class TRPCEncoder(DialectEncoder):
 
 
 class TRPC(Dialect):
-    """Answers the links over HTTP of ``@trpc/client`` 11: for subscriptions, calls and batches.
+    """Answers the links of ``@trpc/client`` 11: for subscriptions, calls, batches and WebSocket.
 
     An action answers at its name, and a nested procedure at the path of its parts: ``post_list`` is
     ``client.post.list``. Any action can be a subscription; as a query or a mutation it answers with
     its result. A run waits for its subscription to come back for as long as its action says. A
-    batch is answered when all of its calls are. WebSocket, files and transformers of data are not
-    supported.
+    batch is answered when all of its calls are. Files and transformers of data are not supported.
     """
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
+
+    def spoken(self) -> Speech:
+        """Return what `wsLink` speaks."""
+        return self.speech(read_trpc, TRPCChannel)
 
     async def answer(self, call: ForeignCall) -> None:
         """Start the runs of the path's actions, or resume one, and answer."""

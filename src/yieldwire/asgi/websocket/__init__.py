@@ -4,7 +4,8 @@ Theory of operation. A socket carries the requests of `yieldwire.asgi.routes`, a
 handed to the same site with a scope of its own, made of the handshake's headers and the request's.
 So starting, access, reading and errors are the same, and a request is identified each time. Only
 how bytes travel is here: `message` reads what the client says, `channel` is one request with its
-credit, `socket` has them all, and `handshake` decides who can open one.
+credit, `socket` has them all, and `handshake` decides who can open one. A dialect replaces what is
+said, by a `Speech` of its own, and nothing else.
 """
 
 from typing import Final
@@ -15,9 +16,11 @@ from yieldwire.app.opening import Opening
 from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.host import HostAnswer
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.websocket.handshake import Handshake, check, refusing, stranger
-from yieldwire.asgi.websocket.socket import Socket
+from yieldwire.asgi.websocket.handshake import Handshake, check, check_path, refusing, stranger
+from yieldwire.asgi.websocket.socket import Socket, Speech
 from yieldwire.errors import Unavailable
+
+NATIVE: Final = Speech()
 
 
 class Sockets:
@@ -38,7 +41,9 @@ class Sockets:
         for socket in list(self._open):
             socket.drain()
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, speech: Speech = NATIVE
+    ) -> None:
         """Answer one handshake, and then the requests over the socket."""
         handshake = Handshake(scope)
         exchange = Exchange(handshake.request(), receive, refusing(send), stall_timeout=60.0)
@@ -47,6 +52,8 @@ class Sockets:
             opening = await self._site.app.ready()
             if self._site.app.is_closing:
                 raise Unavailable("The server is stopping.")
+            if speech is NATIVE:
+                check_path(exchange)
             caller = await check(self._site, exchange)
             slot = self._site.slot(caller or stranger(self._site, exchange))
         except Exception as exc:  # noqa: BLE001 - answered, as a request's is
@@ -60,7 +67,7 @@ class Sockets:
             return
         with slot:
             await send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
-            socket = Socket(self._site, handshake, receive, send, opening.tasks)
+            socket = Socket(self._site, handshake, receive, send, opening.tasks, speech)
             self._open.add(socket)
             try:
                 await socket.run(is_known=caller is not None)

@@ -81,7 +81,8 @@ class Handshake:
         return self._scope_of(asked.method, base + unquote(path), query.encode(), own)
 
     def _scope_of(self, method: str, path: str, query: bytes, own: Raw) -> Scope:
-        headers = [*self._headers, *own]
+        names = {name for name, _ in own}
+        headers = [*(each for each in self._headers if each[0] not in names), *own]
         if self.token is not None:
             headers = [(name, value) for name, value in headers if name != b"authorization"]
             headers.append((b"authorization", b"Bearer " + self.token.encode("latin-1")))
@@ -99,6 +100,25 @@ class Handshake:
         }
 
 
+def check_path(exchange: Exchange) -> None:
+    """Refuse a socket at another URL than the application's own.
+
+    Raises:
+        NotFound: If it is one.
+    """
+    if exchange.path.removesuffix("/") != PATH:
+        raise NotFound("There is no socket at this URL.")
+
+
+def check_origin(site: Site, exchange: Exchange) -> None:
+    """Refuse a socket that a page of another origin opens: it could read what a GET could not.
+
+    Raises:
+        CallError: If it must not be opened.
+    """
+    site.safety.check(_changing(exchange.incoming))
+
+
 async def check(site: Site, exchange: Exchange) -> Caller | None:
     """Return who opens a socket, or ``None`` if that must still be told.
 
@@ -108,9 +128,7 @@ async def check(site: Site, exchange: Exchange) -> Caller | None:
         CallError: If the socket must not be opened.
         Exception: Any error of ``identify``.
     """
-    if exchange.path.removesuffix("/") != PATH:
-        raise NotFound("There is no socket at this URL.")
-    site.safety.check(_changing(exchange.incoming))
+    check_origin(site, exchange)
     try:
         return await site.caller(exchange)
     except Unauthorized:

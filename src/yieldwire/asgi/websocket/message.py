@@ -1,13 +1,19 @@
 """What a client's text message says. Pure: it knows no socket and no application."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from yieldwire.asgi.jsontext import parse_json
 from yieldwire.codecs.ndjson import NDJSONEncoder
-from yieldwire.codecs.websocket import CREDIT, MAX_ID, REQUEST_HEADERS, head_and_body
+from yieldwire.codecs.websocket import (
+    CREDIT,
+    MAX_ID,
+    REQUEST_HEADERS,
+    head_and_body,
+    number_and_piece,
+)
 from yieldwire.errors import Json, ParseError, PayloadTooLarge
 
 MAX_BODY_BYTES: Final = 65_536
@@ -17,6 +23,8 @@ MAX_CREDIT: Final = 2**40
 _HEAD_DEPTH: Final = 8
 _METHODS: Final = ("GET", "POST", "DELETE")
 _PATH: Final = re.compile(r"/[!-~]{0,8191}", re.ASCII)
+RequestId: TypeAlias = int | str
+"""What a client calls a request; in the native protocol a number."""
 VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 """A header's value, RFC 9110 5.5."""
 
@@ -26,7 +34,7 @@ class Asked:
     """A request.
 
     Attributes:
-        id: The client's number for it.
+        id: What the client calls it.
         method: Its method.
         target: Its path below the application's base, with the query.
         headers: Its own headers, with lower-case names.
@@ -34,7 +42,7 @@ class Asked:
         credit: How many bytes of the answer can be sent.
     """
 
-    id: int
+    id: RequestId
     method: str
     target: str
     headers: Mapping[str, str]
@@ -46,7 +54,7 @@ class Asked:
 class Granted:
     """More credit for an answer."""
 
-    id: int
+    id: RequestId
     credit: int
 
 
@@ -54,7 +62,22 @@ class Granted:
 class Leaving:
     """The client does not need an answer any more."""
 
-    id: int
+    id: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of the body of request ``id``."""
+
+    id: RequestId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A sign of life, which is answered with ``text``."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +87,28 @@ class NewToken:
     token: str
 
 
-Said: TypeAlias = Asked | Granted | Leaving | NewToken
+Said: TypeAlias = Asked | Echo | Granted | Leaving | NewToken | Piece
 
 
 class BadMessage(Exception):
     """A message that cannot be read; ``id`` is the request to which it belongs, if it has one."""
 
-    def __init__(self, error: ParseError | PayloadTooLarge, number: int | None) -> None:
+    def __init__(self, error: ParseError | PayloadTooLarge, id: RequestId | None) -> None:
         super().__init__(str(error))
         self.error = error
-        self.id = number
+        self.id = id
+
+
+def read_native(message: str | bytes) -> Sequence[Said]:
+    """Return what a message of the native protocol says.
+
+    Raises:
+        BadMessage: If a text message cannot be read.
+        ProtocolError: If a binary message has no number.
+    """
+    if isinstance(message, str):
+        return [read(message)]
+    return [Piece(*number_and_piece(message))]
 
 
 def read(text: str) -> Said:

@@ -4,20 +4,34 @@ import asyncio
 import logging
 import math
 import random
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Message, Receive, Send
 
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.requestlimits import Allowance
+from yieldwire.asgi.route import Route
 from yieldwire.asgi.servers import is_servers_own_socket
 from yieldwire.asgi.site import Site
 from yieldwire.asgi.streaming import RETRY_MS
-from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel
+from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel, Write
 from yieldwire.asgi.websocket.handshake import Handshake
-from yieldwire.asgi.websocket.message import Asked, BadMessage, Granted, Leaving, NewToken, read
-from yieldwire.codecs.websocket import CloseCode, number_and_piece, text_of
+from yieldwire.asgi.websocket.message import (
+    Asked,
+    BadMessage,
+    Echo,
+    Granted,
+    Leaving,
+    NewToken,
+    Piece,
+    RequestId,
+    Said,
+    read_native,
+)
+from yieldwire.codecs.websocket import CloseCode, text_of
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import CallError, ProtocolError, RateLimited
 from yieldwire.tasks import Tasks
@@ -32,10 +46,33 @@ TOKEN_SECONDS: Final = 10.0
 """How long a client that must authenticate can take to send a token."""
 
 
+def _by_path(_: Exchange) -> Route | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """A protocol that is spoken over a socket; by default the native one.
+
+    Attributes:
+        read: Returns what a message says. Raises `BadMessage` or `ProtocolError`.
+        channel: Returns a request's channel, which makes messages of its answer.
+        route: Returns the route of a request; ``None``: by its path.
+        is_native: Whether a client can be told that an answer is broken off, and that the server
+            stops. To other clients, the end of the socket says so.
+    """
+
+    read: Callable[[str | bytes], Sequence[Said]] = read_native
+    channel: Callable[[Asked, Write, Allowance], Channel] = Channel
+    route: Callable[[Exchange], Route | None] = _by_path
+    is_native: bool = True
+
+
 class Socket:
     """An open socket and the requests over it.
 
     Args:
+        speech: What is spoken.
         site: The application that answers.
         handshake: What opened the socket.
         receive: Receives from the client.
@@ -44,12 +81,19 @@ class Socket:
     """
 
     def __init__(
-        self, site: Site, handshake: Handshake, receive: Receive, send: Send, tasks: Tasks
+        self,
+        site: Site,
+        handshake: Handshake,
+        receive: Receive,
+        send: Send,
+        tasks: Tasks,
+        speech: Speech,
     ) -> None:
+        self._speech: Final = speech
         self._site, self._handshake, self._tasks = site, handshake, tasks
         self._receive, self._send = receive, send
         self._sends_from_any_task: Final = is_servers_own_socket(send)
-        self._channels: dict[int, Channel] = {}
+        self._channels: dict[RequestId, Channel] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._room = Allowance(ROOM_BYTES)
         self._turn = asyncio.Lock()
@@ -107,7 +151,8 @@ class Socket:
     async def _leave(self) -> None:
         if self._answering:
             await asyncio.wait(self._answering)
-        await self._write(text_of({"retryMs": random.randint(*RETRY_MS)}))  # noqa: S311
+        if self._speech.is_native:
+            await self._write(text_of({"retryMs": random.randint(*RETRY_MS)}))  # noqa: S311
         self.end(CloseCode.RESTART)
 
     # From the client.
@@ -125,9 +170,7 @@ class Socket:
         if len(text or data or "") > MAX_MESSAGE_BYTES:
             return CloseCode.TOO_LARGE
         try:
-            if text is None:
-                return self._take_piece(data or b"")
-            said = read(text)
+            every = self._speech.read((data or b"") if text is None else text)
         except ProtocolError:
             return CloseCode.BAD_MESSAGE
         except BadMessage as bad:
@@ -135,9 +178,18 @@ class Socket:
                 return CloseCode.BAD_MESSAGE
             self._refuse(bad.id, bad.error)
             return None
+        return next(filter(None, map(self._do, every)), None)
+
+    def _do(self, said: Said) -> CloseCode | None:
         match said:
             case Asked():
                 self._ask(said)
+            case Echo():
+                self._active_at = self._loop.time()
+                self._tasks.own(self._write(said.text))
+            case Piece() if said.id in self._channels:
+                is_granted = self._channels[said.id].take(said.data)
+                return None if is_granted else CloseCode.BAD_MESSAGE
             case NewToken():
                 self._handshake.token = said.token
             case Granted() if said.id in self._channels:
@@ -148,13 +200,6 @@ class Socket:
                 pass  # of an answer that has ended meanwhile
         return None
 
-    def _take_piece(self, data: bytes) -> CloseCode | None:
-        number, piece = number_and_piece(data)
-        channel = self._channels.get(number)
-        if channel is None or channel.take(piece):
-            return None
-        return CloseCode.BAD_MESSAGE
-
     # Answers.
 
     def _ask(self, asked: Asked) -> None:
@@ -164,7 +209,8 @@ class Socket:
         elif len(self._channels) >= most:
             self._refuse(asked.id, RateLimited(f"At most {most} requests at a time over a socket."))
         else:
-            channel = self._channels[asked.id] = Channel(asked, self._write, self._room)
+            channel = self._speech.channel(asked, self._write, self._room)
+            self._channels[asked.id] = channel
             self._answering.add(self._tasks.own(self._answer(asked, channel), self._end_answer))
 
     def _end_answer(self, task: "asyncio.Task[None]") -> None:
@@ -182,27 +228,30 @@ class Socket:
         )
         try:
             try:
-                await self._site.answer(exchange)
+                await self._site.answer(exchange, self._speech.route(exchange))
             except BrokenOff:
                 pass
             except Exception:
                 logger.exception("an answer over a socket failed")
-            if not channel.has_ended:
+            if not channel.has_ended and self._speech.is_native:
                 await channel.abort()
+            elif not (channel.has_ended or channel.has_left):
+                self.end(CloseCode.RESTART)
         finally:
             channel.leave()
             del self._channels[channel.id]
             self._active_at = self._loop.time()
 
-    def _refuse(self, number: int, error: CallError) -> None:
+    def _refuse(self, id: RequestId, error: CallError) -> None:
         if len(self._answering) > 2 * self._site.request_limits.socket_requests:
             self.end(CloseCode.STALLED)  # it does not read the refusals
             return
-        asked = Asked(id=number, method="GET", target="/", headers={}, body=b"", credit=1)
-        channel = Channel(asked, self._write, self._room)
+        asked = Asked(id=id, method="GET", target="/", headers={}, body=b"", credit=1)
+        channel = self._speech.channel(asked, self._write, self._room)
         exchange = Exchange(
             self._handshake.request(), channel.receive, channel.send, stall_timeout=math.inf
         )
+        self._speech.route(exchange)
         self._answering.add(self._tasks.own(exchange.answer_error(error), self._end_answer))
 
     async def _write(self, text: str) -> None:
