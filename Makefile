@@ -108,10 +108,14 @@ release: .venv/.release  ## Write a version everywhere, and collect the changelo
 	npm version --prefix typescript --no-git-tag-version --allow-same-version $(VERSION)
 	$(BIN)/towncrier build --yes --version $(VERSION)
 
-api: .venv/.release  ## Compare what users import with the last release, for changes that break them
+api: .venv/.release $(NPM)/.dev  ## Compare what users import with the last release: Python fails if it breaks them, TypeScript shows what differs
 	@tag=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || { \
 	    echo "There is no tag of a release yet, such as v0.1.0: nothing to compare with."; exit 0; }; \
-	echo "Compared with $$tag:"; $(BIN)/griffecli check yieldwire --search src --against $$tag
+	echo "Compared with $$tag:"; rm -rf build/api; mkdir -p build/api; git archive $$tag typescript | tar -x -C build/api; \
+	ln -s ../../../$(NPM) build/api/typescript/node_modules; declare="npx tsc -p tsconfig.json --noEmit false --emitDeclarationOnly --outDir"; \
+	(cd build/api/typescript && $$declare ../$$tag) && (cd typescript && $$declare ../build/api/now) || exit 1; \
+	(cd build/api && diff -ru $$tag now || echo "Types of the npm package differ: check that each change is allowed by docs/explanation/versions.md."); \
+	$(BIN)/griffecli check yieldwire --search src --against $$tag
 
 recordings: .venv/.docs | $(DEBIAN)  ## Record the moving pictures in docs/media from the product itself
 	$(BIN)/python -m website.recordings
