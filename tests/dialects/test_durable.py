@@ -13,7 +13,7 @@ from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, opened, wait_for_end, world
 from yieldwire import ActionError, Actions, Context, Progress, Result, Retry, Text
 from yieldwire.dialects import DialectEncoder, DurableStreams
-from yieldwire.dialects.durable import DurableEncoder
+from yieldwire.dialects.durablestream import DurableEncoder
 from yieldwire.errors import Json, UsageError
 from yieldwire.log.chunks import text_of
 from yieldwire.log.run import RunRecord
@@ -178,7 +178,7 @@ async def test_put_starts_a_run_once_and_get_reads_it(
     read = await ask(site, "GET", "/count/a%20b")
 
     assert (first.status, again.status, other.status) == (201, 200, 409)
-    assert first.headers["location"] == "/count/a%20b"
+    assert first.headers["location"] == "http://127.0.0.1:8000/count/a%20b"
     assert again.headers["run-id"] == first.headers["run-id"]
     assert read.json() == [1, 2, {"type": "result", "result": "counted"}]
     assert (read.headers["stream-closed"], read.headers["stream-up-to-date"]) == ("true", "true")

@@ -26,7 +26,7 @@ class AILegacyEncoder(DialectEncoder):
     """Encodes a run as data stream parts."""
 
     media_type: ClassVar[str] = "text/plain; charset=utf-8"
-    headers: ClassVar[Sequence[tuple[str, str]]] = (("x-vercel-ai-data-stream", "v1"),)
+    headers: Sequence[tuple[str, str]] = (("x-vercel-ai-data-stream", "v1"),)
 
     def __init__(self) -> None:
         self._usage = {"promptTokens": 0, "completionTokens": 0}

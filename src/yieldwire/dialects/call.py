@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from yieldwire.app.appending import Appending
 from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.exchange import BrokenOff, Exchange, Headers
 from yieldwire.asgi.host import HostAnswer, HostFailure, resolving
@@ -199,6 +200,23 @@ class ForeignCall(ForeignInput):
     async def answer(self, run_id: str, question: str, value: Json) -> Message:
         """Answer a question of a run. Raises what `App.answer` does."""
         return await self._site.app.answer(run_id, question, value, self.caller)
+
+    @property
+    def can_append(self) -> bool:
+        """Whether the application's runs are appended to, in place of being executed."""
+        return Appending(self._site.app).is_possible
+
+    async def append(
+        self,
+        run: RunRecord,
+        chunks: Sequence[bytes],
+        *,
+        log_bytes: int,
+        end: tuple[EventType, bytes] | None = None,
+    ) -> RunRecord:
+        """Append to a run, as `Appending.append` does. Raises what that and `run` do."""
+        await self.run(run.id, "send")
+        return await Appending(self._site.app).append(run, chunks, log_bytes=log_bytes, end=end)
 
     async def cancel(self, run_id: str) -> RunRecord:
         """Ask a run to stop; it is idempotent. Raises what `run` does."""

@@ -1,17 +1,16 @@
 """Durable Streams: runs and feeds as streams, for `@durable-streams/client`.
 
-As the published package 0.2 sends and reads them. A message is a chunk, as JSON; the last one is
-the result, if there is one. A stream is closed when its run is completed. A run that failed is a
-stream that never closes: where it ends, its error is the answer, with a status that the client does
-not retry. An offset is the run's id and a seq, so that one of a run that was replaced is refused.
+As the published package 0.2 sends and reads them. A stream is closed when its run is completed. A
+run that failed is a stream that never closes: where it ends, its error is the answer, with a status
+that the client does not retry. If the application's executor leaves runs to others, a stream is a
+run that its writers append to.
 """
 
-import random
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from time import time  # noqa: TID251 - cursors are of the wall clock, as the protocol has them
 from typing import ClassVar, Final
 
 from pydantic_core import to_json
@@ -19,10 +18,23 @@ from pydantic_core import to_json
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
+from yieldwire.dialects.durablelog import AppendHead, Producer, StreamLog, Verdict
+from yieldwire.dialects.durablestream import (
+    JSON,
+    Content,
+    DurableEncoder,
+    Part,
+    cursor_of,
+    offset_of,
+    run_of,
+    seq_of,
+    tail_of,
+)
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.input import AnyAction
-from yieldwire.dialects.translation import DialectEncoder
 from yieldwire.errors import (
+    AppendConflict,
+    Conflict,
     ErrorObject,
     ForeignCursor,
     Json,
@@ -30,119 +42,37 @@ from yieldwire.errors import (
     MethodNotAllowed,
     NotFound,
     ParseError,
-    RunInterrupted,
+    RunCancelled,
     UsageError,
 )
-from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status
 
-JSON: Final = "application/json"
 RUNS: Final = "runs"
 """The first part of the path of a run, by its id."""
 _OWN: Final = ("offset", "live", "cursor")
 """Parameters of the query that are the protocol's."""
-_OFFSET: Final = re.compile(r"([A-Za-z0-9_~-]{1,64})\.([0-9]{15})", re.ASCII)
-_EPOCH: Final = 1_728_432_000
-"""2024-10-09, from which cursors are counted, in seconds since the epoch."""
-_INTERVAL: Final = 20
-"""Seconds of a cursor."""
-_MOST_AHEAD: Final = 180
-"""How many intervals at most a cursor advances that is not behind the time."""
 _FAILED: Final = 422
 """The status of a run's error, if the client would retry its own forever."""
 _RETRIED: Final = 429
 _SERVERS: Final = 500
-_EXPOSED: Final = (
-    "Stream-Next-Offset, Stream-Up-To-Date, Stream-Closed, Stream-Cursor, Stream-TTL, "
-    "Stream-Expires-At, Stream-SSE-Data-Encoding"
+_UNKNOWN: Final = (
+    "stream-ttl",
+    "stream-expires-at",
+    "stream-forked-from",
+    "stream-fork-offset",
+    "stream-fork-sub-offset",
 )
-
-
-class DurableEncoder(DialectEncoder):
-    """A run as server-sent events: each message with a control event that tells the next offset.
-
-    Errors have no event: the stream ends, and the client gets the error where it continues.
-    ``after`` is where the client continues, and ``tail`` the last event there was at that moment.
-    """
-
-    media_type: ClassVar[str] = "text/event-stream"
-    headers: ClassVar[Sequence[tuple[str, str]]] = (("cache-control", "no-cache"),)
-
-    def __init__(self, run: RunRecord, after: int = 0, cursor: str = "0") -> None:
-        self._run_id, self._tail, self._cursor = run.id, run.seq, cursor
-        if after >= run.seq:
-            is_closed = run.status is Status.COMPLETED
-            self.greeting: bytes = self._control(after, is_closed=is_closed)
-
-    def chunk(self, event: Event) -> Iterable[bytes]:
-        """Return the chunk, and the offset behind it."""
-        return [_data(event.data) + self._control(event.seq)]
-
-    def done(self, event: Event) -> Iterable[bytes]:
-        """Return the result, if there is one, and that nothing follows."""
-        result = _result(event)
-        data = b"" if result is None else _data(result)
-        return [data + self._control(event.seq, is_closed=True)]
-
-    def error(self, error: ErrorObject) -> Iterable[bytes]:
-        """Return nothing: the client asks again, and is told then."""
-        return ()
-
-    def cut(self, error: ErrorObject) -> Iterable[bytes]:
-        """Return nothing: the client continues."""
-        return ()
-
-    def _control(self, seq: int, *, is_closed: bool = False) -> bytes:
-        told: dict[str, Json] = {"streamNextOffset": _offset(self._run_id, seq)}
-        if is_closed:
-            told["streamClosed"] = True
-        else:
-            told["streamCursor"] = self._cursor
-        if is_closed or seq >= self._tail:
-            told["upToDate"] = True
-        return b"event: control\ndata:%b\n\n" % to_json(told)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Part:
-    """What one request reads of a stream.
-
-    ``seq`` is the last event in it, ``chunk`` the last one that the client has as a message, and
-    ``error`` what the client is told in place of the next one.
-    """
-
-    seq: int
-    chunk: int
-    messages: list[bytes] = field(default_factory=list)
-    error: ErrorObject | None = None
-    is_closed: bool = False
-
-    def read(self, page: Iterable[Block]) -> None:
-        """Add the events of a page, up to an error."""
-        for block in page:
-            for event in block.events():
-                self.error = self._error(event)
-                if self.error is not None:
-                    return
-                self._add(event)
-                self.seq = event.seq
-
-    def _error(self, event: Event) -> ErrorObject | None:
-        if event.type in {EventType.ERROR, EventType.CANCELLED}:
-            return ErrorObject.from_dict(event.value)
-        if event.type is EventType.RESTARTED and event.value.get("keep", 0) < self.chunk:
-            error = RunInterrupted("The run was restarted, which this client cannot show.")
-            return error.error_object()
-        return None
-
-    def _add(self, event: Event) -> None:
-        if event.type is EventType.CHUNK:
-            self.chunk = event.seq
-            self.messages.append(event.data)
-        elif event.type is EventType.DONE:
-            self.is_closed = True
-            if (result := _result(event)) is not None:
-                self.messages.append(result)
+"""Headers that ask for what a run cannot do."""
+_BYTES: Final = "application/octet-stream"
+_DONE: Final = (EventType.DONE, b"{}")
+_LOGS: Final = 1000
+"""Of how many streams a process remembers the producers, which it reads from the log otherwise."""
+_EXPOSED: Final = (
+    "Stream-Next-Offset, Stream-Up-To-Date, Stream-Closed, Stream-Cursor, "
+    "Stream-SSE-Data-Encoding, Producer-Epoch, Producer-Seq, Producer-Expected-Seq, "
+    "Producer-Received-Seq"
+)
 
 
 class DurableStreams(Dialect):
@@ -152,13 +82,16 @@ class DurableStreams(Dialect):
     run, once, with its body as the input, and it is read at the same path. Mounted for one action,
     the path is the name.
 
+    If the application has an external executor, PUT creates a stream of any type, and POST appends
+    to it, or to a run by its id, and closes it.
+
     Args:
         target: One action, or an application. It has URLs of its own.
         long_poll: For how many seconds a long-poll waits.
         waits_for_answers: As in `Dialect`.
     """
 
-    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "PUT", "DELETE")
+    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "PUT", "POST", "DELETE")
 
     def __init__(
         self,
@@ -171,6 +104,7 @@ class DurableStreams(Dialect):
         if not long_poll > 0:
             raise UsageError(f"DurableStreams: long_poll is seconds, not {long_poll!r:.100}.")
         self._long_poll: Final = long_poll
+        self._logs: Final = OrderedDict[str, StreamLog]()
 
     def refusal(self, head: Head, error: ErrorObject) -> Reply:
         """Return the error as JSON, with its status."""
@@ -190,8 +124,9 @@ class DurableStreams(Dialect):
             return
         run = await self._run(call, action, name)
         if call.head.method == "DELETE":
-            await call.delete(run)
-            await call.reply(Reply(status=204))
+            await self._delete(call, run)
+        elif call.head.method == "POST":
+            await self._append(call, run)
         else:
             await self._read(call, run)
 
@@ -217,14 +152,14 @@ class DurableStreams(Dialect):
         """Read the feed's run at the offset, or start one."""
         if not feed.options.is_feed:
             raise NotFound(f"{feed.name} is not a feed: a stream is <action>/<name>, by PUT.")
-        if call.head.method == "DELETE":
-            raise MethodNotAllowed("DELETE", ["GET", "HEAD"])
+        if call.head.method in {"POST", "DELETE"}:
+            raise MethodNotAllowed(call.head.method, ["GET", "HEAD"])
         if call.head.method == "HEAD":
             await call.reply(Reply(media_type=JSON))
             return
         sent = _sent_offset(call.head)
-        if (match := _OFFSET.fullmatch(sent)) is not None:
-            run = await call.run(match[1])
+        if (run_id := run_of(sent)) is not None:
+            run = await call.run(run_id)
             if run.action != feed.name:
                 raise ForeignCursor
         else:
@@ -235,27 +170,120 @@ class DurableStreams(Dialect):
             run = await call.start(feed, read)
         await self._read(call, run)
 
+    # Writing.
+
     async def _create(self, call: ForeignCall, action: AnyAction | None, name: str) -> None:
         """Start the run of a name, or find the one that it has."""
         if action is None or not name:
             raise MethodNotAllowed("PUT", ["GET", "HEAD"])
-        label = _label(name)
-        before = await call.newest(action, label)
-        key = sha256(label.encode()).hexdigest()
-        run = await call.start(action, call.json, key=key, labels=[label])
-        headers = [*_headers(run, _tail(run)), ("location", call.head.url)]
+        if unknown := [each for each in _UNKNOWN if each in call.head.headers]:
+            raise ParseError(f"{unknown[0]} is not supported: leave it out.")
+        before = await call.newest(action, _label(name))
+        key = sha256(_label(name).encode()).hexdigest()
+        if call.can_append:
+            run = await self._created(call, action, name, key, before)
+        else:
+            run = await call.start(action, call.json, key=key, labels=[_label(name)])
+        headers = [*_headers(run, tail_of(run)), ("location", call.head.origin + call.head.url)]
         status = 201 if before is None or before.id != run.id else 200
-        await call.reply(Reply(status=status, media_type=JSON, headers=headers))
+        media_type = Content.of(run).media_type
+        await call.reply(Reply(status=status, media_type=media_type, headers=headers))
+
+    async def _created(
+        self, call: ForeignCall, action: AnyAction, name: str, key: str, before: RunRecord | None
+    ) -> RunRecord:
+        """Return the run of a name, with its first messages if it is new.
+
+        Raises:
+            Conflict: If it has another type, or only one of both is closed.
+        """
+        head, body = AppendHead.of(call.head.headers), await call.body()
+        content = Content(call.head.headers.get("content-type") or _BYTES)
+        if before is not None:
+            is_closed = before.status is Status.COMPLETED
+            if Content.of(before).name != content.name or is_closed != head.closes:
+                raise Conflict("There is another stream with this name.")
+            return before
+        chunks = content.chunks(body, partial(call.parse, around=1))
+
+        async def nothing() -> Json:
+            return {}
+
+        labels = [_label(name), content.label]
+        run = await call.start(action, nothing, key=key, labels=labels, detached=True)
+        if run.seq:
+            return run
+        end = _DONE if head.closes else None
+        return await call.append(run, [*head.mark(), *chunks], log_bytes=0, end=end)
+
+    async def _append(self, call: ForeignCall, run: RunRecord) -> None:
+        """Append messages to a run that is written from outside, close it, or both."""
+        head, content, body = AppendHead.of(call.head.headers), Content.of(run), await call.body()
+        if not body and not head.closes:
+            raise ParseError("An append has a body; only one that closes the stream can be empty.")
+        if body:
+            sent = Content(call.head.headers.get("content-type", ""))
+            if not sent.name:
+                raise ParseError("An append has a Content-Type.")
+            if sent.name != content.name:
+                raise Conflict(f"The stream is of the type {content.name}.")
+        chunks = content.chunks(body, partial(call.parse, around=1))
+        if not (chunks or head.closes):
+            raise ParseError("An append has at least one message.")
+        while True:
+            run, log = await self._log(call, run)
+            verdict = log.judge(head, is_empty=not body)
+            if verdict is not None:
+                await call.reply(_judged(run, head, log, verdict))
+                return
+            if run.cancel_reason is not None:
+                run = await self._cancel(call, run, log)
+                continue
+            lines, end = [*head.mark(), *chunks], _DONE if head.closes else None
+            with suppress(AppendConflict):  # others have appended meanwhile, perhaps this too
+                run = await call.append(run, lines, log_bytes=log.size, end=end)
+                break
+        await call.reply(_appended(run, head, status=200 if head.producer and body else 204))
+
+    async def _log(self, call: ForeignCall, run: RunRecord) -> tuple[RunRecord, StreamLog]:
+        """Return what the log says about its appends, and the run as it was at that place."""
+        log = self._logs.pop(run.id, None) or StreamLog()
+        self._logs[run.id] = log
+        if len(self._logs) > _LOGS:
+            self._logs.popitem(last=False)
+        while True:
+            known = run.changed(seq=max(run.seq, log.seq))
+            run, page = await call.page(known, log.seq)
+            log.read(page)
+            if log.seq >= run.seq:
+                return run.changed(seq=log.seq), log
+
+    async def _cancel(self, call: ForeignCall, run: RunRecord, log: StreamLog) -> RunRecord:
+        """Write the end of a run that was asked to stop; nobody else does."""
+        data = to_json(RunCancelled().error_object(run.id).to_dict())
+        end = (EventType.CANCELLED, data)
+        with suppress(AppendConflict):
+            return await call.append(run, [], log_bytes=log.size, end=end)
+        return run
+
+    async def _delete(self, call: ForeignCall, run: RunRecord) -> None:
+        while call.can_append and run.status is Status.RUNNING:
+            run, log = await self._log(call, run)
+            if not run.status.is_terminal:
+                run = await self._cancel(call, run, log)
+        await call.delete(run)
+        await call.reply(Reply(status=204))
 
     # Reading.
 
     async def _read(self, call: ForeignCall, run: RunRecord) -> None:
         if call.head.method == "HEAD":
-            await call.reply(Reply(media_type=JSON, headers=_headers(run, _tail(run))))
+            media_type = Content.of(run).media_type
+            await call.reply(Reply(media_type=media_type, headers=_headers(run, tail_of(run))))
             return
         query = dict(call.head.query)
         sent, live = _sent_offset(call.head), query.get("live")
-        after, cursor = _seq(sent, run), _cursor(query)
+        after, cursor = seq_of(sent, run), cursor_of(query)
         wait = self._long_poll if live == "long-poll" else 0.0
         run, part = await _part(call, run, after, wait)
         if part.error is not None and not part.messages:
@@ -266,44 +294,48 @@ class DurableStreams(Dialect):
         elif live == "long-poll":
             await call.reply(_polled(run, part, cursor))
         else:
-            await call.reply(_caught_up(call.head, run, after, part))
+            await call.reply(_caught_up(call.head, run, after, part, is_kept=sent != "now"))
 
 
 async def _part(
     call: ForeignCall, run: RunRecord, after: int, wait: float
-) -> tuple[RunRecord, _Part]:
+) -> tuple[RunRecord, Part]:
     """Return what a request reads, and the run as it is after that."""
     while True:
         run, page = await call.page(run, after, wait=wait)
-        part = _Part(seq=after, chunk=after)
+        part = Part(content=Content.of(run), seq=after, chunk=after)
         part.read(page)
         if page or run.seq == after:
             part.is_closed = part.is_closed or (not page and run.status is Status.COMPLETED)
             return run, part
 
 
-def _polled(run: RunRecord, part: _Part, cursor: str) -> Reply:
+def _polled(run: RunRecord, part: Part, cursor: str) -> Reply:
     headers = _headers(run, part.seq, part)
     if not part.is_closed:
         headers.append(("stream-cursor", cursor))
     if not part.messages:
         return Reply(status=204, headers=headers)
-    return Reply(body=_array(part.messages), media_type=JSON, headers=headers)
+    body = part.content.body(part.messages)
+    return Reply(body=body, media_type=part.content.media_type, headers=headers)
 
 
-def _caught_up(head: Head, run: RunRecord, after: int, part: _Part) -> Reply:
+def _caught_up(head: Head, run: RunRecord, after: int, part: Part, *, is_kept: bool) -> Reply:
+    """Return what was read; a client can keep it, if its offset always means the same."""
     headers = _headers(run, part.seq, part)
     state = f"{run.id} {after} {part.seq} {part.is_closed} {part.error is None} {run.seq}"
     etag = f'"{sha256(state.encode()).hexdigest()[:22]}"'
-    headers += [("etag", etag), ("cache-control", "private, no-cache")]
+    if is_kept:
+        headers += [("etag", etag), ("cache-control", "private, no-cache")]
     if etag in {each.strip() for each in head.headers.get("if-none-match", "").split(",")}:
         return Reply(status=304, headers=headers)
-    return Reply(body=_array(part.messages), media_type=JSON, headers=headers)
+    body = part.content.body(part.messages)
+    return Reply(body=body, media_type=part.content.media_type, headers=headers)
 
 
-def _headers(run: RunRecord, seq: int, part: _Part | None = None) -> list[tuple[str, str]]:
+def _headers(run: RunRecord, seq: int, part: Part | None = None) -> list[tuple[str, str]]:
     """Return the headers about a stream at ``seq``; ``part`` is what the answer has of it."""
-    headers = [("stream-next-offset", _offset(run.id, seq)), ("run-id", run.id)]
+    headers = [("stream-next-offset", offset_of(run.id, seq)), ("run-id", run.id)]
     is_closed = run.status is Status.COMPLETED if part is None else part.is_closed
     if is_closed:
         headers.append(("stream-closed", "true"))
@@ -312,17 +344,28 @@ def _headers(run: RunRecord, seq: int, part: _Part | None = None) -> list[tuple[
     return headers
 
 
+def _appended(run: RunRecord, head: AppendHead, *, status: int) -> Reply:
+    numbers = [] if head.producer is None else _numbers(head.producer)
+    return Reply(status=status, headers=[*_headers(run, tail_of(run)), *numbers])
+
+
+def _judged(run: RunRecord, head: AppendHead, log: StreamLog, verdict: Verdict) -> Reply:
+    """Return the answer to an append that is a repeat, or is refused."""
+    headers = [*dict([*_headers(run, tail_of(run)), *verdict.headers]).items()]
+    if verdict.status != 204:  # noqa: PLR2004
+        told = _told(Conflict(verdict.message).error_object(), verdict.status)
+        return replace(told, headers=headers)
+    if head.producer is not None:
+        headers += _numbers(log.newest(head.producer))
+    return Reply(status=204, headers=headers)
+
+
+def _numbers(producer: Producer) -> list[tuple[str, str]]:
+    return [("producer-epoch", str(producer.epoch)), ("producer-seq", str(producer.seq))]
+
+
 def _label(name: str) -> str:
     return f"stream:{name}"
-
-
-def _offset(run_id: str, seq: int) -> str:
-    return f"{run_id}.{seq:015d}"
-
-
-def _tail(run: RunRecord) -> int:
-    """Return the last event that has an offset: the error of a run has none."""
-    return run.seq - (run.status in {Status.FAILED, Status.CANCELLED})
 
 
 def _sent_offset(head: Head) -> str:
@@ -337,46 +380,6 @@ def _sent_offset(head: Head) -> str:
     if not sent and any(name == "live" for name, _ in head.query):
         raise ParseError("A live request needs an offset.")
     return sent[0] if sent else "-1"
-
-
-def _seq(offset: str, run: RunRecord) -> int:
-    """Return the seq after which a request reads.
-
-    Raises:
-        ParseError: If it is not an offset.
-        ForeignCursor: If it is of another run.
-    """
-    if offset == "-1":
-        return 0
-    if offset == "now":
-        return _tail(run)
-    match = _OFFSET.fullmatch(offset)
-    if match is None:
-        raise ParseError("The offset cannot be read; send it as it was received.")
-    if match[1] != run.id:
-        raise ForeignCursor("The offset belongs to another stream.")
-    return int(match[2])
-
-
-def _cursor(query: Mapping[str, str]) -> str:
-    """Return the interval of this moment; later than the one that the client has."""
-    current, sent = int(time() - _EPOCH) // _INTERVAL, query.get("cursor", "")
-    if sent.isascii() and sent.isdigit() and len(sent) < 16 and int(sent) >= current:  # noqa: PLR2004
-        return str(int(sent) + random.randint(1, _MOST_AHEAD))  # noqa: S311
-    return str(current)
-
-
-def _array(messages: Sequence[bytes]) -> bytes:
-    return b"[%b]" % b",".join(messages)
-
-
-def _data(message: bytes) -> bytes:
-    return b"event: data\ndata:[%b]\n\n" % message
-
-
-def _result(event: Event) -> bytes | None:
-    result = event.value.get("result")
-    return None if result is None else to_json({"type": "result", "result": result})
 
 
 def _failed(error: ErrorObject) -> Reply:

@@ -43,7 +43,7 @@ class TanStackEncoder(DialectEncoder):
     """An async generator, frame by frame."""
 
     media_type: ClassVar[str] = "application/x-tss-framed; v=1"
-    headers: ClassVar[Sequence[tuple[str, str]]] = (_SERIALIZED,)
+    headers: Sequence[tuple[str, str]] = (_SERIALIZED,)
 
     def __init__(self) -> None:
         self._writer = Writer(_FIRST_FREE)

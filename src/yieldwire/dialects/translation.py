@@ -38,7 +38,7 @@ class DialectEncoder(ABC):
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     """The value of ``Content-Type``."""
-    headers: ClassVar[Sequence[tuple[str, str]]] = ()
+    headers: Sequence[tuple[str, str]] = ()
     """Headers of each stream in addition to the usual ones."""
     greeting: bytes = b""
     """Bytes at the start of each response, before any frame."""

@@ -41,7 +41,7 @@ class UIStreamEncoder(DialectEncoder):
     """
 
     media_type: ClassVar[str] = "text/event-stream"
-    headers: ClassVar[Sequence[tuple[str, str]]] = (("x-vercel-ai-ui-message-stream", "v1"),)
+    headers: Sequence[tuple[str, str]] = (("x-vercel-ai-ui-message-stream", "v1"),)
     greeting: bytes = b": stream-open\n\n"
     closing: ClassVar[bytes] = b"data: [DONE]\n\n"
 
