@@ -129,3 +129,12 @@ async def test_the_signals_of_a_get_are_not_the_input_of_a_feed(site: Actions) -
 
     assert run_in(started)
     assert b'role="alert"' not in started.body
+
+
+async def test_the_address_of_a_page_calls_no_action(site: Actions) -> None:
+    there = ("referer", "http://127.0.0.1:8000/wiki/@post(x")
+
+    heard = await send(site, Call(method="POST", target="/invite", headers=[*ASKS[:-1], there]))
+
+    assert b"@post(x" not in heard.body
+    assert b"&quot;/wiki/\\u0040post(x?run-invite=" in heard.body

@@ -117,6 +117,13 @@ def test_chunks_look_by_their_type_without_html() -> None:
     assert "<dt>Name</dt>" in patch
 
 
+@pytest.mark.parametrize("kind", [["text"], {"a": 1}, None, 1])
+def test_a_chunk_can_have_a_type_of_any_form(kind: Json) -> None:
+    (patch,) = told(fragment(), chunks(1, {"type": kind}))[-1:]
+
+    assert "<dt>Type</dt>" in patch
+
+
 def test_a_chunk_of_another_type_than_declared_is_passed_on_as_it_is() -> None:
     look = fragment(html=repr)
 

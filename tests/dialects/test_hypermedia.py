@@ -12,7 +12,7 @@ from tests.support.calls import Call, Fields, get, post, send, stream
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, PAGE, SSE, WHOLE, begun, opened, world
 from yieldwire import Actions, Context, RequestLimits, Unauthorized
-from yieldwire.dialects import HTMX
+from yieldwire.dialects import HTMX, hypermedia
 
 PLACE: Final = ("hx-current-url", "http://127.0.0.1:8000/party%20time?tab=2&run-say=rOld")
 TWO: Final[Fields] = (*ALICE, ("hx-request", "true"), PLACE)
@@ -39,6 +39,11 @@ def new_world() -> Actions:
     @actions.action(asks=bool)
     async def decide(ctx: Context) -> bool:
         return await ctx.ask(bool, "Continue?", id="go", timeout=60)
+
+    @actions.action
+    async def draw(sizes: int) -> AsyncIterator[dict[str, str]]:
+        for number in range(sizes):
+            yield {"drawing": f"{number}-{1000 * 'x'}"}
 
     @actions.feed(linger=0)
     async def beat(upto: int) -> AsyncIterator[int]:
@@ -122,6 +127,43 @@ async def test_a_form_of_any_page_can_only_put_a_path_into_the_address(site: Act
     heard = await send(site, form("/say", (*ALICE, ("hx-request", "true"), place)))
 
     assert heard.headers["hx-replace-url"].startswith("/%0aalert(1)?run-say=")
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [("http://127.0.0.1:8000//evil.example/", "/.//evil.example/"), ("http://[", "/")],
+)
+async def test_no_page_leads_to_another_host_or_to_a_failure(
+    site: Actions, page: str, address: str
+) -> None:
+    there: Fields = (*ALICE, ("hx-request", "true"), ("hx-current-url", page))
+
+    offered, started = await send(site, get("/say", there)), await send(site, form("/say", there))
+
+    assert b"<form" in offered.body
+    assert started.headers["hx-replace-url"] == f"{address}?run-say={run_in(started)}"
+
+
+async def test_a_form_that_cannot_be_read_is_refused_at_once(site: Actions) -> None:
+    broken = Call(method="POST", target="/say", headers=[FORM, *FOUR], body=[b"text=%ff"])
+
+    async with asyncio.timeout(5):  # nothing more comes of a body that was read
+        heard = await send(site, broken)
+
+    assert heard.status == 400
+    assert b"The form is not UTF-8." in heard.body
+
+
+async def test_a_fragment_has_as_many_bytes_of_output_as_it_can_show(
+    site: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = run_in(await send(site, form("/draw", sizes="3")))
+    await patches(site, run_id)
+    monkeypatch.setattr(hypermedia, "NEWEST_BYTES", 1500)
+
+    shown = (await send(site, get(f"/runs/{run_id}", TWO))).body.decode()
+
+    assert [f"{number}-{1000 * 'x'}" in shown for number in range(3)] == [False, False, True]
 
 
 @pytest.mark.parametrize(("headers", "status"), [(TWO, 200), (FOUR, 422)])

@@ -49,7 +49,8 @@ class _Datastar:
 
 
 def _text(text: str) -> str:
-    return to_json(text).decode()
+    # Datastar replaces what looks like a call of an action, also in a string.
+    return to_json(text).decode().replace("@", "\\u0040")
 
 
 def _selector(id: str) -> str:

@@ -31,8 +31,10 @@ from yieldwire.log.run import Status
 
 NEWEST: Final = 2000
 """Of how many of a run's newest events a whole fragment shows the chunks that are not text."""
+NEWEST_BYTES: Final = 1024 * 1024
+"""How many bytes of these events it shows, so that building it does not hold up the event loop."""
 RETRY_MS: Final = 1000
-_APART: Final = frozenset({"text", "append", "progress"})
+_APART: Final = ("text", "append", "progress")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

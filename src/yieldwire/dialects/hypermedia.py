@@ -7,12 +7,13 @@ address names the run, so that after a reload the element gets the run instead o
 
 import secrets
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from yieldwire.asgi import Actions
 from yieldwire.asgi.pages.form import Form
@@ -23,6 +24,7 @@ from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.fragment import (
     NEWEST,
+    NEWEST_BYTES,
     Fragment,
     FragmentEncoder,
     Library,
@@ -32,7 +34,7 @@ from yieldwire.dialects.fragment import (
 )
 from yieldwire.dialects.head import Head, Reply
 from yieldwire.dialects.input import AnyAction
-from yieldwire.errors import CallError, ErrorObject, NotFound
+from yieldwire.errors import CallError, ErrorObject, Json, NotFound
 from yieldwire.log.cursor import cursor_in
 from yieldwire.log.events import Event
 from yieldwire.log.run import RunRecord, Status
@@ -122,8 +124,12 @@ class Hypermedia(Dialect):
         await call.reply(_page(_titled(form, action)))
 
     async def _start(self, call: ForeignCall, action: AnyAction) -> None:
-        form = self._form(call, action)
-        read = partial(call.fields, action.input_schema, without=self.own_query)
+        form, is_read = self._form(call, action), False
+
+        async def read() -> Json:
+            nonlocal is_read
+            is_read = True
+            return await call.fields(action.input_schema, without=self.own_query)
 
         def refused(error: ErrorObject) -> Reply:
             return self._refused(call.head, error, _titled(form, action, error))
@@ -133,7 +139,7 @@ class Hypermedia(Dialect):
             key = call.head.headers.get(KEY)
             run = await call.start(action, partial(form.fill, read), key=key)
         except CallError:
-            if form.values is None and call.head.headers.get("content-type") == _PLAIN:
+            if not is_read and call.head.headers.get("content-type") == _PLAIN:
                 with suppress(CallError):  # a guard refused it: what was entered is not lost
                     await form.fill(read)
             raise
@@ -237,15 +243,17 @@ def _titled(form: Form, action: AnyAction, error: ErrorObject | None = None) -> 
     return sheet(form, error, header, doc, class_=_CLASS)
 
 
-async def _newest(call: ForeignCall, run: RunRecord, seq: int) -> list[Event]:
-    """Return the newest events of a run up to ``seq``."""
-    now = await call.run(run.id)
-    return [
-        event
-        async for block in call.log(now, seq - NEWEST)
-        for event in block.events()
-        if seq - NEWEST < event.seq <= seq
-    ]
+async def _newest(call: ForeignCall, run: RunRecord, seq: int) -> Sequence[Event]:
+    """Return the newest events of a run up to ``seq``, as many as a fragment shows."""
+    now, found, size = await call.run(run.id), deque[Event](), 0
+    async for block in call.log(now, seq - NEWEST):
+        for event in block.events():
+            if seq - NEWEST < event.seq <= seq:
+                found.append(event)
+                size += len(event.data)
+            while size > NEWEST_BYTES and len(found) > 1:
+                size -= len(found.popleft().data)
+    return found
 
 
 def _place(head: Head, run: RunRecord) -> int | None:
@@ -267,17 +275,22 @@ def _parameter(action: AnyAction) -> str:
     return f"run-{action.name}"
 
 
-def _page_url(head: Head) -> str:
-    return head.headers.get("hx-current-url") or head.headers.get("referer", "")
+def _page_url(head: Head) -> SplitResult:
+    try:
+        return urlsplit(head.headers.get("hx-current-url") or head.headers.get("referer", ""))
+    except ValueError:  # such as a bracket that is not closed; no browser sends it
+        return urlsplit("")
 
 
 def _page_query(head: Head) -> list[tuple[str, str]]:
-    return parse_qsl(urlsplit(_page_url(head)).query, keep_blank_values=True)
+    return parse_qsl(_page_url(head).query, keep_blank_values=True)
 
 
 def _page_address(head: Head, action: AnyAction, run: RunRecord) -> str:
     """Return the path of the page that has sent a request, with the run."""
     name = _parameter(action)
     kept = [(key, value) for key, value in _page_query(head) if key != name]
-    path = quote(urlsplit(_page_url(head)).path, safe="/%:@!$&'()*+,;=~-._") or "/"
+    path = quote(_page_url(head).path, safe="/%:@!$&'()*+,;=~-._") or "/"
+    if path.startswith("//"):
+        path = f"/.{path}"  # else it is the name of a host
     return f"{path}?{urlencode([*kept, (name, run.id)])}"

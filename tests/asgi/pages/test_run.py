@@ -130,6 +130,7 @@ def test_an_error_that_can_pass_says_that_it_is_worth_another_try() -> None:
         ({"current": 1, "total": 0}, "", False),
         ({"current": 1, "total": None}, "", False),
         ({"current": 1e308, "total": 1e-308}, "100%", True),
+        ({"current": 10**400, "total": 1}, "", False),
     ],
 )
 def test_progress_has_a_share_if_its_total_is_known(

@@ -178,7 +178,10 @@ def progress_part(progress: Mapping[str, Json] | None, status: Status) -> Markup
 def _share(current: Json, total: Json) -> float | None:
     if not isinstance(current, (int, float)) or not isinstance(total, (int, float)) or total <= 0:
         return None
-    return min(1.0, max(0.0, current / total))
+    try:
+        return min(1.0, max(0.0, current / total))
+    except OverflowError:  # of integers that are too large for a float
+        return None
 
 
 def _text_part(text: str) -> Markup:
