@@ -13,6 +13,7 @@ from tests.support.calls import Call, get, post, send, stream
 from tests.support.world import ALICE, BOB, opened, world
 from yieldwire import Actions, Context, Progress, Result
 from yieldwire.dialects import A2A
+from yieldwire.errors import Json
 from yieldwire.stores import Query
 
 UNKNOWN, NOT_CANCELABLE, UNSUPPORTED, INVALID = -32001, -32002, -32004, -32602
@@ -38,6 +39,11 @@ def a2a_world() -> Actions:
             size = asking.create_task(ctx.ask(int, "Which size?"))
             name = asking.create_task(ctx.ask(str, "Which name?"))
         yield Result([size.result(), name.result()])
+
+    @actions.action(asks=bool)
+    async def confirm(ctx: Context) -> list[bool]:
+        first = await ctx.ask(bool, "Look?")
+        return [first, await ctx.ask(bool, "Delete everything?")]
 
     actions.mount(A2A(card={"version": "7", "provider": {"organization": "Us", "url": "x:"}}))
     return actions
@@ -199,3 +205,38 @@ async def test_several_questions_are_answered_one_by_one(site: Actions) -> None:
     assert second["status"]["state"] == "TASK_STATE_INPUT_REQUIRED"
     assert (unknown, wrong, late, elsewhere) == (UNSUPPORTED, INVALID, UNSUPPORTED, UNSUPPORTED)
     assert parts_of(first) == [{"data": [3, "7"]}]
+
+
+async def test_an_answer_that_is_sent_again_does_not_answer_the_next_question(
+    site: Actions,
+) -> None:
+    asked = await task_of(site, message("confirm"))
+    answer = message("confirm", {"data": True}, taskId=asked["id"], messageId=LONG)
+
+    next_ = await task_of(site, answer)
+    again = await error_of(site, answer)
+
+    task = await task_of(site, rpc("confirm", "GetTask", id=asked["id"]))
+    assert again == UNSUPPORTED
+    assert task == next_
+    assert task["status"]["message"]["parts"] == [{"text": "Delete everything?"}]
+
+
+@pytest.mark.parametrize("named", [[], {}, {"id": "1"}, 1])
+async def test_a_question_that_is_not_named_by_text_is_not_answered(
+    site: Actions, named: Json
+) -> None:
+    asked = await task_of(site, message("order"))
+    answer = message("order", taskId=asked["id"], metadata={"yieldwire/question": named})
+
+    assert await error_of(site, answer) == UNSUPPORTED
+
+
+async def test_a_task_is_of_one_context(site: Actions) -> None:
+    asked = await task_of(site, message("order", contextId="mine"))
+
+    other = message("order", {"data": 3}, taskId=asked["id"], contextId="other")
+    mine = message("order", {"data": 3}, taskId=asked["id"], contextId="mine")
+
+    assert await error_of(site, other) == INVALID
+    assert (await task_of(site, mine))["contextId"] == "mine"

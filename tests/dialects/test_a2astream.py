@@ -82,7 +82,23 @@ def test_a_task_is_bounded_and_a_stream_is_not(monkeypatch: pytest.MonkeyPatch) 
     updates = told(one, log(TEXT % b"a", TEXT % b"b"))
 
     assert len(updates) == 2
-    assert one.task()["artifacts"][0]["parts"] == [{"text": "a"}]
+    output = one.task()["artifacts"][0]
+    assert output["parts"] == [{"text": "a"}]
+    assert output["metadata"] == {"yieldwire/truncated": True}
+
+
+@pytest.mark.parametrize(("keep", "text"), [(0, "c"), (1, "ac"), (2, "a")])
+def test_a_task_is_whole_again_after_a_restart_of_what_was_too_much(
+    monkeypatch: pytest.MonkeyPatch, keep: int, text: str
+) -> None:
+    monkeypatch.setattr(a2astream, "MOST_BYTES", 60)
+    one, restarted = encoder(), ("restarted", b'{"keep":%d}' % keep)
+
+    told(one, log(TEXT % b"a", TEXT % (30 * b"b"), restarted, TEXT % b"c"))
+
+    output = one.task()["artifacts"][0]
+    assert output["parts"] == [{"text": text}]
+    assert ("metadata" in output) == (keep == 2)
 
 
 def test_a_question_ends_a_stream_that_has_not_seen_it() -> None:
@@ -135,3 +151,10 @@ def test_a_failed_task_says_why() -> None:
     message = failed["statusUpdate"]["status"]["message"]
     assert message["parts"] == [{"text": "It is full."}]
     assert message["metadata"] == {"yieldwire/error": {"code": "FULL", "errorId": "e"}}
+
+
+@pytest.mark.parametrize("odd", [b'"x"', b"true", b"[1]", b"-1", b"1" + 400 * b"0"])
+def test_progress_of_any_form_is_a_status(odd: bytes) -> None:
+    (update,) = told(encoder(), log(b'{"type":"progress","percent":%b,"message":%b}' % (odd, odd)))
+
+    assert update["statusUpdate"]["status"]["state"] == "TASK_STATE_WORKING"

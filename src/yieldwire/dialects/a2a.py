@@ -8,6 +8,7 @@ keeps tasks in the memory of one process, so it is not used here.
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from hashlib import sha256
 from importlib.metadata import version
 from typing import ClassVar, Final
 
@@ -15,7 +16,7 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.describe.schema import Schema, alternatives, definitions_of, kinds, properties_of
-from yieldwire.dialects.a2astream import CONTEXT, SETTLED, A2AEncoder, A2AWhole
+from yieldwire.dialects.a2astream import CONTEXT, SETTLED, A2AEncoder, A2AWhole, context_of
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
 from yieldwire.dialects.head import Head, Reply
@@ -27,6 +28,7 @@ from yieldwire.errors import (
     ErrorObject,
     Forbidden,
     Json,
+    KeyReused,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
@@ -217,8 +219,7 @@ class _Asked:
     async def _start(
         self, message: Mapping[str, Json], parts: Sequence[Mapping[str, Json]]
     ) -> RunRecord:
-        context, key = message.get("contextId"), message.get("messageId")
-        schema = self._action.input_schema
+        context, schema = message.get("contextId"), self._action.input_schema
         fields, sent = properties_of(schema), {"contextId": context} if context else {}
         for part in parts:
             sent |= part["data"] if isinstance(part.get("data"), dict) else {}
@@ -235,7 +236,7 @@ class _Asked:
             self._action,
             read,
             # A message that is sent again belongs to the same task.
-            key=key if isinstance(key, str) and len(key) >= ANONYMOUS_KEY_LENGTH else None,
+            key=_key_of(message),
             labels=[f"{CONTEXT}{context}"] if context else [],
             detached=not self._action.options.is_feed,
         )
@@ -247,10 +248,12 @@ class _Asked:
         run = await self._run(message["taskId"])
         if run.status.is_terminal:
             raise RunEnded("The task has ended; send a message without its id.")
+        if message.get("contextId") and message["contextId"] != context_of(run):
+            raise ValidationFailed({}, "The task belongs to another context.")
         metadata = message.get("metadata")
         wanted = metadata.get(QUESTION) if isinstance(metadata, dict) else None
         questions = (await self._call.questions(run)).listed()
-        asked = next((each for each in questions if wanted in {None, each["id"]}), None)
+        asked = next((each for each in questions if wanted is None or wanted == each["id"]), None)
         if asked is None:
             raise AlreadyAnswered
         schema, value = asked.get("schema") or {}, _text_of(parts)
@@ -258,7 +261,10 @@ class _Asked:
             with suppress(ValueError):
                 value = from_json(value)
         value = next((part["data"] for part in parts if "data" in part), value)
-        await self._call.answer(run.id, asked["id"], value)
+        try:
+            await self._call.answer(run.id, asked["id"], value, key=_key_of(message))
+        except KeyReused as exc:  # a message that is sent again does not answer what was asked next
+            raise AlreadyAnswered from exc
         return await self._run(run.id), [asked["id"]]
 
     async def _task(self, run: RunRecord, answered: Collection[str] = ()) -> dict[str, Json]:
@@ -282,6 +288,13 @@ class _Asked:
 
     def _wrap(self, result: Json) -> bytes:
         return to_json({"jsonrpc": "2.0", "id": self._id, "result": result})
+
+
+def _key_of(message: Mapping[str, Json]) -> str | None:
+    """Return what identifies a message that is sent again, if nobody else's can be the same."""
+    key = message.get("messageId")
+    is_key = isinstance(key, str) and len(key) >= ANONYMOUS_KEY_LENGTH
+    return sha256(to_json(key)).hexdigest() if is_key else None
 
 
 def _text_of(parts: Sequence[Mapping[str, Json]]) -> Json:

@@ -4,7 +4,7 @@ A reader gets the task as it is, and then what changes: there is no place in a s
 after. So an encoder knows the last event that is in the task already, and tells what follows it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import groupby
 from typing import ClassVar, Final
 
@@ -41,20 +41,22 @@ class A2AEncoder(DialectEncoder):
         self, run: RunRecord, wrap: Callable[[Json], bytes], answered: Collection[str] = ()
     ) -> None:
         self._seen, self._wrap, self._answered = run.seq, wrap, answered
-        context = next((each for each in run.labels if each.startswith(CONTEXT)), CONTEXT + run.id)
-        self._ids: Final = {"taskId": run.id, "contextId": context.removeprefix(CONTEXT)}
-        self._parts: list[tuple[int, dict[str, Json]]] = []
+        self._ids: Final = {"taskId": run.id, "contextId": context_of(run)}
+        self._parts: list[tuple[int, int, dict[str, Json]]] = []
+        """Each part with its event's seq, and with the size of the output up to there."""
         self._size, self._result = 0, list[dict[str, Json]]()
+        self._has_output = False
+        self._cut = 0
+        """The first event whose output was too much for the task."""
         self._questions = Questions()
         state = "SUBMITTED" if run.status is Status.PENDING else "WORKING"
         self._status: dict[str, Json] = {"state": f"TASK_STATE_{state}"}
 
     def task(self) -> dict[str, Json]:
         """Return the task as of the last event."""
-        outputs = {"output": [part for _, part in self._parts], "result": self._result}
-        artifacts = [
-            {"artifactId": each, "parts": joined(parts)} for each, parts in outputs.items() if parts
-        ]
+        artifacts = [self._output()] if self._parts or self._cut else []
+        if self._result:
+            artifacts.append({"artifactId": "result", "parts": self._result})
         task_id, context = self._ids.values()
         return {"id": task_id, "contextId": context, "status": self._status, "artifacts": artifacts}
 
@@ -66,15 +68,15 @@ class A2AEncoder(DialectEncoder):
         """Return a part of the output, or a status with the progress."""
         value, text = event.value, text_of(event.data)
         if isinstance(value, dict) and value.get("type") == "progress":
-            percent = value.get("percent")
-            parts = ["" if percent is None else f"{percent:g} %", value.get("message") or ""]
-            return self._to("WORKING", event, " ".join(filter(None, parts)), progress=value)
+            return self._to("WORKING", event, _words_of(value), progress=value)
         part: dict[str, Json] = {"data": value} if text is None else {"text": text}
-        is_first = not self._size
+        is_more, self._has_output = self._has_output, True
         self._size += len(event.data)
         if self._size <= MOST_BYTES:
-            self._parts.append((event.seq, part))
-        return self._grown("output", [part], is_more=not is_first)
+            self._parts.append((event.seq, self._size, part))
+        else:
+            self._cut = self._cut or event.seq
+        return self._grown("output", [part], is_more=is_more)
 
     def done(self, event: Event) -> Iterable[bytes]:
         """Return the result as an artifact, and the end."""
@@ -108,7 +110,16 @@ class A2AEncoder(DialectEncoder):
     def restarted(self, keep: int) -> Iterable[bytes]:
         """Replace the output with what still counts of it."""
         self._parts = [each for each in self._parts if each[0] <= keep]
-        return self._grown("output", [part for _, part in self._parts] or [{"text": ""}])
+        if keep < self._cut:
+            self._cut = 0
+        if not self._cut:
+            self._size = self._parts[-1][1] if self._parts else 0
+        return self._told("artifactUpdate", {"artifact": self._output(), "append": False})
+
+    def _output(self) -> dict[str, Json]:
+        parts = joined(part for *_, part in self._parts) or [{"text": ""}]
+        truncated = {"metadata": {"yieldwire/truncated": True}} if self._cut else {}
+        return {"artifactId": "output", "parts": parts, **truncated}
 
     def _failed(self, state: str, error: ErrorObject) -> Iterable[bytes]:
         known = {"code": error.code, "data": error.data, "errorId": error.error_id}
@@ -160,6 +171,20 @@ class A2AWhole(A2AEncoder):
     def keepalive(self) -> bytes:
         """Return white space, which JSON can begin with."""
         return b" "
+
+
+def context_of(run: RunRecord) -> str:
+    """Return the context of a task: the client's own, or the task's id."""
+    labels = (each for each in run.labels if each.startswith(CONTEXT))
+    return next(labels, CONTEXT + run.id).removeprefix(CONTEXT)
+
+
+def _words_of(progress: Mapping[str, Json]) -> str:
+    percent, message = progress.get("percent"), progress.get("message")
+    # An action can yield any JSON and call it progress.
+    is_share = isinstance(percent, (int, float)) and 0 <= percent <= 100  # noqa: PLR2004
+    parts = [f"{percent:g} %" if is_share else "", message if isinstance(message, str) else ""]
+    return " ".join(filter(None, parts))
 
 
 def joined(parts: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:

@@ -197,9 +197,11 @@ class ForeignCall(ForeignInput):
         """Keep a run attached until its next reader comes, for at most ``seconds``."""
         return self._site.polls.waiting(run, seconds)
 
-    async def answer(self, run_id: str, question: str, value: Json) -> Message:
+    async def answer(
+        self, run_id: str, question: str, value: Json, *, key: str | None = None
+    ) -> Message:
         """Answer a question of a run. Raises what `App.answer` does."""
-        return await self._site.app.answer(run_id, question, value, self.caller)
+        return await self._site.app.answer(run_id, question, value, self.caller, key=key)
 
     @property
     def can_append(self) -> bool:
