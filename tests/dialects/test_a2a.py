@@ -218,8 +218,8 @@ async def test_an_answer_that_is_sent_again_does_not_answer_the_next_question(
 
     task = await task_of(site, rpc("confirm", "GetTask", id=asked["id"]))
     assert again == UNSUPPORTED
-    assert task == next_
-    assert task["status"]["message"]["parts"] == [{"text": "Delete everything?"}]
+    for told in (next_, task):
+        assert told["status"]["message"]["parts"] == [{"text": "Delete everything?"}]
 
 
 @pytest.mark.parametrize("named", [[], {}, {"id": "1"}, 1])

@@ -341,6 +341,22 @@ async def test_delete_stops_the_run_and_forgets_it(site: DurableStreams) -> None
     assert (again.status, again.headers["run-id"] == run_id) == (201, False)
 
 
+async def test_the_name_of_an_anonymous_stream_cannot_be_guessed(site: DurableStreams) -> None:
+    name = "anonymous-" + 12 * "r"
+
+    guessed = await put(site, f"/relay/{name[:-1]}", {}, ())
+    random = await put(site, f"/relay/{name}", {}, ())
+
+    assert (guessed.status, guessed.json()["error"]["code"]) == (400, "PARSE_ERROR")
+    assert (random.status, (await ask(site, "GET", f"/relay/{name}", ())).status) == (201, 200)
+
+
+async def test_each_method_is_allowed_once(site: DurableStreams) -> None:
+    heard = await ask(site, "OPTIONS", "/relay/a")
+
+    assert heard.headers["allow"] == "GET, HEAD, PUT, POST, DELETE, OPTIONS"
+
+
 @pytest.mark.parametrize(
     ("method", "target", "headers", "status"),
     [
@@ -359,6 +375,7 @@ async def test_delete_stops_the_run_and_forgets_it(site: DurableStreams) -> None
         ("GET", "/ticks?offset={run}.000000000000000", ALICE, 410),
         ("DELETE", "/ticks", ALICE, 405),
         ("PUT", "/relay", ALICE, 405),
+        ("PUT", "/ticks/mine", ALICE, 405),
         ("PUT", "/runs/{run}", ALICE, 405),
         ("PUT", "/relay/" + 100 * "a", ALICE, 400),
     ],

@@ -22,6 +22,8 @@ function fetchAndCut(cut) {
 
 export async function cases(url) {
   const at = (path) => `${url}${path}`;
+  // Nobody else's streams have such a name: this client is anonymous.
+  const mine = crypto.randomUUID();
   let names = 0;
 
   async function create(path, input = {}) {
@@ -68,7 +70,7 @@ export async function cases(url) {
     return Object.fromEntries(seen);
   };
   const started = (action, input) =>
-    each(async (live) => read(await create(`/durable/${action}/${names++}`, input), { live }));
+    each(async (live) => read(await create(`/durable/${action}/${mine}/${names++}`, input), { live }));
   return {
     whole: started("count", { upto: 3 }),
     earlyError: started("fail", { code: "OUT_OF_CREDIT" }),
@@ -84,27 +86,27 @@ export async function cases(url) {
       return read(at(`/durable/runs/${answer.headers.get("run-id")}`), { live: false });
     },
     async again() {
-      const first = await create("/durable/count/again", { upto: 2 });
+      const first = await create(`/durable/count/${mine}/again`, { upto: 2 });
       const again = await DurableStream.create({
         url: first, contentType: "application/json", body: JSON.stringify({ upto: 2 }),
       });
-      const other = await create("/durable/count/again", { upto: 9 }).catch((error) => error.status);
+      const other = await create(`/durable/count/${mine}/again`, { upto: 9 }).catch((error) => error.status);
       return { ...(await read(again.url)), other, head: (await again.head()).streamClosed };
     },
     cut: each(async (live, way) => {
-      await read(await create(`/durable/count/cut-${way}`, { upto: 3 }));
-      return read(at(`/cut/durable/count/cut-${way}`), { live });
+      await read(await create(`/durable/count/${mine}/${way}`, { upto: 3 }));
+      return read(at(`/cut/durable/count/${mine}/${way}`), { live });
     }),
     async cutEverywhere() {
-      await create("/durable/work_slowly/cut", { total: 6 });
-      return insist(at("/cutcalls/durable/work_slowly/cut"), { live: "sse" });
+      await create(`/durable/work_slowly/${mine}`, { total: 6 });
+      return insist(at(`/cutcalls/durable/work_slowly/${mine}`), { live: "sse" });
     },
     resumed: each(async (live, way) => {
       const [wire, key] = [await cable(url), `durable-${way}`];
-      const { pathname } = new URL(await create(`/durable/wait_for_start/${way}`, { key }));
+      const { pathname } = new URL(await create(`/durable/wait_for_start/${mine}/${way}`, { key }));
       const cut = async () => {
         wire.cut();
-        await create(`/durable/hang/gate-${way}`, { key, ends: true });
+        await create(`/durable/hang/${mine}/${way}`, { key, ends: true });
       };
       const options = { live, backoffOptions: BACKOFF, fetch: fetchAndCut(cut) };
       const seen = await insist(`${wire.url}${pathname}`, options);
@@ -112,10 +114,10 @@ export async function cases(url) {
       return seen;
     }),
     async deleted() {
-      const hanging = await create("/durable/hang/deleted", { key: "durable" });
+      const hanging = await create(`/durable/hang/${mine}`, { key: "durable" });
       await read(hanging, {}, () => true);
       await DurableStream.delete({ url: hanging });
-      const stopped = await read(await create("/durable/await_stop/deleted", { key: "durable" }));
+      const stopped = await read(await create(`/durable/await_stop/${mine}`, { key: "durable" }));
       return { isStopped: stopped.values[0], ...(await read(hanging)) };
     },
   };

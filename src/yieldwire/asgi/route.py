@@ -40,7 +40,7 @@ class Route:
     def methods(self) -> list[str]:
         """The methods that are answered here."""
         extra = ["HEAD"] if "GET" in self.handlers else []
-        return [*self.handlers, *extra, "OPTIONS"]
+        return list(dict.fromkeys([*self.handlers, *extra, "OPTIONS"]))
 
 
 _NO_PAGE: Final = (

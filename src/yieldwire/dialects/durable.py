@@ -47,6 +47,7 @@ from yieldwire.errors import (
 )
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.runs.start import ANONYMOUS_KEY_LENGTH
 
 RUNS: Final = "runs"
 """The first part of the path of a run, by its id."""
@@ -174,8 +175,13 @@ class DurableStreams(Dialect):
 
     async def _create(self, call: ForeignCall, action: AnyAction | None, name: str) -> None:
         """Start the run of a name, or find the one that it has."""
-        if action is None or not name:
+        if action is None or not name or action.options.shared:
             raise MethodNotAllowed("PUT", ["GET", "HEAD"])
+        if call.caller.owner is None and len(name) < ANONYMOUS_KEY_LENGTH:
+            raise ParseError(
+                "The name of an anonymous caller's stream must be random, of "
+                f"{ANONYMOUS_KEY_LENGTH} characters or more, so that nobody else's can be the same."
+            )
         if unknown := [each for each in _UNKNOWN if each in call.head.headers]:
             raise ParseError(f"{unknown[0]} is not supported: leave it out.")
         before = await call.newest(action, _label(name))
