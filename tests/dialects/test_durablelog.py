@@ -78,6 +78,16 @@ async def test_a_stream_is_created_appended_to_and_closed(site: DurableStreams) 
     assert whole.headers["stream-next-offset"] == closed.headers["stream-next-offset"]
 
 
+async def test_a_stream_of_html_is_a_document_without_an_origin(site: DurableStreams) -> None:
+    html = (("content-type", "text/html"),)
+    run_id = (await ask(site, "PUT", body=b"<script>x()</script>", headers=html)).headers["run-id"]
+
+    whole = await ask(site, "GET", f"/runs/{run_id}")
+
+    assert whole.headers["content-type"] == "text/html"
+    assert whole.headers["content-security-policy"] == "default-src 'none'; sandbox"
+
+
 async def test_a_closed_stream_takes_nothing_more(site: DurableStreams) -> None:
     await ask(site, "PUT", headers=(*TEXT, *CLOSES))
 

@@ -114,6 +114,8 @@ class DurableStreams(Dialect):
     async def answer(self, call: ForeignCall) -> None:
         """Create, read or delete a stream."""
         call.add_header("cross-origin-resource-policy", "same-origin")
+        # A stream can have any type that its writer chose: as a document it gets no origin.
+        call.add_header("content-security-policy", "default-src 'none'; sandbox")
         if "origin" in call.head.headers:
             call.add_header("access-control-expose-headers", _EXPOSED)
         action, name = self._place(call)
