@@ -6,8 +6,8 @@ import pytest
 from pydantic_core import from_json
 
 from yieldwire.dialects.durablestream import (
-    Content,
-    Part,
+    StreamContent,
+    StreamPart,
     cursor_of,
     offset_of,
     run_of,
@@ -24,8 +24,8 @@ def record(**fields: Any) -> RunRecord:  # noqa: ANN401 - a record's own
     return RunRecord(id=RUN, action="say", quota_key="owner:ada").changed(**fields)
 
 
-def read(*blocks: Block, content: str = "application/json", after: int = 0) -> Part:
-    part = Part(content=Content(content), seq=after, chunk=after)
+def read(*blocks: Block, content: str = "application/json", after: int = 0) -> StreamPart:
+    part = StreamPart(content=StreamContent(content), seq=after, chunk=after)
     part.read(blocks)
     return part
 
@@ -87,14 +87,14 @@ def test_reading_stops_before_a_restart_that_takes_back_messages() -> None:
     ],
 )
 def test_what_is_appended_is_what_is_read(media_type: str, body: bytes, data: bytes) -> None:
-    content = Content(media_type)
+    content = StreamContent(media_type)
     chunks = content.chunks(body, from_json)
 
     part = read(Block.of_chunks(RUN, 1, chunks), content=media_type)
 
     assert part.messages == [body]
     assert content.data(body) == data
-    assert Content.of(record(labels=(content.label,))).name == content.name
+    assert StreamContent.of(record(labels=(content.label,))).name == content.name
 
 
 def test_a_cursor_always_advances() -> None:

@@ -80,7 +80,7 @@ class Site:
         self.routers: Final[list[Router]] = []
         """Asked before the routes: those of dialects, which take their clients' requests."""
         self.formats: Final = Formats()
-        self.health = Health(app)
+        self.health: Health = Health(app)
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
         self.identify: Final = identify
@@ -92,7 +92,7 @@ class Site:
     def _enter(self, opening: Opening) -> None:
         """Handle the process's stop signals while ``opening`` is open."""
         self._tasks = opening.tasks
-        self.health: Health = Health(self.app)
+        self.health = Health(self.app)
         self.sign_outs.readers = opening.readers
         self._open_streams = {}
         signals.listen(self.hear)

@@ -18,12 +18,12 @@ from pydantic_core import to_json
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
-from yieldwire.dialects.durablelog import AppendHead, Producer, StreamLog, Verdict
+from yieldwire.dialects.durablelog import AppendHead, StreamLog, StreamProducer, Verdict
 from yieldwire.dialects.durablestream import (
     JSON,
-    Content,
     DurableEncoder,
-    Part,
+    StreamContent,
+    StreamPart,
     cursor_of,
     offset_of,
     run_of,
@@ -179,11 +179,9 @@ class DurableStreams(Dialect):
         """Start the run of a name, or find the one that it has."""
         if action is None or not name or action.options.shared:
             raise MethodNotAllowed("PUT", ["GET", "HEAD"])
-        if call.caller.owner is None and len(name) < ANONYMOUS_KEY_LENGTH:
-            raise ParseError(
-                "The name of an anonymous caller's stream must be random, of "
-                f"{ANONYMOUS_KEY_LENGTH} characters or more, so that nobody else's can be the same."
-            )
+        least = ANONYMOUS_KEY_LENGTH if call.caller.owner is None else 1
+        if len(name) < least:  # so that nobody else's can be the same
+            raise ParseError(f"An anonymous stream has a random name, {least} characters or more.")
         if unknown := [each for each in _UNKNOWN if each in call.head.headers]:
             raise ParseError(f"{unknown[0]} is not supported: leave it out.")
         before = await call.newest(action, _label(name))
@@ -194,7 +192,7 @@ class DurableStreams(Dialect):
             run = await call.start(action, call.json, key=key, labels=[_label(name)])
         headers = [*_headers(run, tail_of(run)), ("location", call.head.origin + call.head.url)]
         status = 201 if before is None or before.id != run.id else 200
-        media_type = Content.of(run).media_type
+        media_type = StreamContent.of(run).media_type
         await call.reply(Reply(status=status, media_type=media_type, headers=headers))
 
     async def _created(
@@ -206,10 +204,10 @@ class DurableStreams(Dialect):
             Conflict: If it has another type, or only one of both is closed.
         """
         head, body = AppendHead.of(call.head.headers), await call.body()
-        content = Content(call.head.headers.get("content-type") or _BYTES)
+        content = StreamContent(call.head.headers.get("content-type") or _BYTES)
         if before is not None:
             is_closed = before.status is Status.COMPLETED
-            if Content.of(before).name != content.name or is_closed != head.closes:
+            if StreamContent.of(before).name != content.name or is_closed != head.closes:
                 raise Conflict("There is another stream with this name.")
             return before
         chunks = content.chunks(body, partial(call.parse, around=1))
@@ -226,11 +224,12 @@ class DurableStreams(Dialect):
 
     async def _append(self, call: ForeignCall, run: RunRecord) -> None:
         """Append messages to a run that is written from outside, close it, or both."""
-        head, content, body = AppendHead.of(call.head.headers), Content.of(run), await call.body()
+        head, body = AppendHead.of(call.head.headers), await call.body()
+        content = StreamContent.of(run)
         if not body and not head.closes:
             raise ParseError("An append has a body; only one that closes the stream can be empty.")
         if body:
-            sent = Content(call.head.headers.get("content-type", ""))
+            sent = StreamContent(call.head.headers.get("content-type", ""))
             if not sent.name:
                 raise ParseError("An append has a Content-Type.")
             if sent.name != content.name:
@@ -286,7 +285,7 @@ class DurableStreams(Dialect):
 
     async def _read(self, call: ForeignCall, run: RunRecord) -> None:
         if call.head.method == "HEAD":
-            media_type = Content.of(run).media_type
+            media_type = StreamContent.of(run).media_type
             await call.reply(Reply(media_type=media_type, headers=_headers(run, tail_of(run))))
             return
         query = dict(call.head.query)
@@ -307,18 +306,18 @@ class DurableStreams(Dialect):
 
 async def _part(
     call: ForeignCall, run: RunRecord, after: int, wait: float
-) -> tuple[RunRecord, Part]:
+) -> tuple[RunRecord, StreamPart]:
     """Return what a request reads, and the run as it is after that."""
     while True:
         run, page = await call.page(run, after, wait=wait)
-        part = Part(content=Content.of(run), seq=after, chunk=after)
+        part = StreamPart(content=StreamContent.of(run), seq=after, chunk=after)
         part.read(page)
         if page or run.seq == after:
             part.is_closed = part.is_closed or (not page and run.status is Status.COMPLETED)
             return run, part
 
 
-def _polled(run: RunRecord, part: Part, cursor: str) -> Reply:
+def _polled(run: RunRecord, part: StreamPart, cursor: str) -> Reply:
     headers = _headers(run, part.seq, part)
     if not part.is_closed:
         headers.append(("stream-cursor", cursor))
@@ -328,7 +327,7 @@ def _polled(run: RunRecord, part: Part, cursor: str) -> Reply:
     return Reply(body=body, media_type=part.content.media_type, headers=headers)
 
 
-def _caught_up(head: Head, run: RunRecord, after: int, part: Part, *, is_kept: bool) -> Reply:
+def _caught_up(head: Head, run: RunRecord, after: int, part: StreamPart, *, is_kept: bool) -> Reply:
     """Return what was read; a client can keep it, if its offset always means the same."""
     headers = _headers(run, part.seq, part)
     state = f"{run.id} {after} {part.seq} {part.is_closed} {part.error is None} {run.seq}"
@@ -341,7 +340,7 @@ def _caught_up(head: Head, run: RunRecord, after: int, part: Part, *, is_kept: b
     return Reply(body=body, media_type=part.content.media_type, headers=headers)
 
 
-def _headers(run: RunRecord, seq: int, part: Part | None = None) -> list[tuple[str, str]]:
+def _headers(run: RunRecord, seq: int, part: StreamPart | None = None) -> list[tuple[str, str]]:
     """Return the headers about a stream at ``seq``; ``part`` is what the answer has of it."""
     headers = [("stream-next-offset", offset_of(run.id, seq)), ("run-id", run.id)]
     is_closed = run.status is Status.COMPLETED if part is None else part.is_closed
@@ -368,7 +367,7 @@ def _judged(run: RunRecord, head: AppendHead, log: StreamLog, verdict: Verdict) 
     return Reply(status=204, headers=headers)
 
 
-def _numbers(producer: Producer) -> list[tuple[str, str]]:
+def _numbers(producer: StreamProducer) -> list[tuple[str, str]]:
     return [("producer-epoch", str(producer.epoch)), ("producer-seq", str(producer.seq))]
 
 

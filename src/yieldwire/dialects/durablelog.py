@@ -18,7 +18,7 @@ _NUMBER_DIGITS: Final = 15
 _PRODUCER: Final = ("producer-id", "producer-epoch", "producer-seq")
 
 
-class Producer(NamedTuple):
+class StreamProducer(NamedTuple):
     """An append as an idempotent producer numbers it."""
 
     id: str
@@ -30,7 +30,7 @@ class Producer(NamedTuple):
 class AppendHead:
     """What the headers of an append say about it."""
 
-    producer: Producer | None
+    producer: StreamProducer | None
     sequence: str | None
     closes: bool
 
@@ -47,7 +47,7 @@ class AppendHead:
             id_, epoch, seq = sent
             if not id_ or epoch is None or seq is None:
                 raise ParseError(f"A producer sends {', '.join(_PRODUCER)}.")
-            producer = Producer(id_, _number(epoch), _number(seq))
+            producer = StreamProducer(id_, _number(epoch), _number(seq))
         closes = headers.get("stream-closed", "").lower() == "true"
         return cls(producer=producer, sequence=headers.get("stream-seq"), closes=closes)
 
@@ -77,7 +77,7 @@ class StreamLog:
         self.seq: int = 0
         self.size: int = 0
         self.is_closed: bool = False
-        self._producers: dict[str, Producer] = {}
+        self._producers: dict[str, StreamProducer] = {}
         self._sequence: str | None = None
 
     def read(self, page: Iterable[Block]) -> None:
@@ -96,11 +96,11 @@ class StreamLog:
 
     def _note(self, said: Any) -> None:  # noqa: ANN401 - JSON
         if "producer" in said:
-            producer = Producer(*said["producer"])
+            producer = StreamProducer(*said["producer"])
             self._producers[producer.id] = producer
         self._sequence = said.get("sequence", self._sequence)
 
-    def newest(self, producer: Producer) -> Producer:
+    def newest(self, producer: StreamProducer) -> StreamProducer:
         """Return the last append of a producer that was accepted, in its epoch."""
         return self._producers[producer.id]
 
@@ -108,7 +108,7 @@ class StreamLog:
         """Return why an append is not one; the status 204 is that of a repeat."""
         return self._judge_producer(append.producer) or self._judge_order(append, is_empty=is_empty)
 
-    def _judge_producer(self, sent: Producer | None) -> Verdict | None:
+    def _judge_producer(self, sent: StreamProducer | None) -> Verdict | None:
         if sent is None:
             return None
         known = self._producers.get(sent.id)

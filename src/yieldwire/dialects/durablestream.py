@@ -36,7 +36,7 @@ _MOST_AHEAD: Final = 180
 """How many intervals at most a cursor advances that is not behind the time."""
 
 
-class Content:
+class StreamContent:
     """The type of a stream's messages, as it was created; that of a run is JSON."""
 
     def __init__(self, media_type: str) -> None:
@@ -46,7 +46,7 @@ class Content:
         self.is_text: Final[bool] = self.name.startswith("text/")
 
     @classmethod
-    def of(cls, run: RunRecord) -> "Content":
+    def of(cls, run: RunRecord) -> "StreamContent":
         """Return the type of a run's stream, which its label has."""
         kept = (each for each in run.labels if each.startswith(_CONTENT))
         return cls(next(kept, _CONTENT + JSON).removeprefix(_CONTENT))
@@ -119,7 +119,7 @@ class DurableEncoder(DialectEncoder):
 
     def __init__(self, run: RunRecord, after: int = 0, cursor: str = "0") -> None:
         self._run_id, self._tail, self._cursor = run.id, run.seq, cursor
-        self._content = content = Content.of(run)
+        self._content = content = StreamContent.of(run)
         is_coded = not (content.is_json or content.is_text)
         encoding = [("stream-sse-data-encoding", "base64")] if is_coded else []
         self.headers: Sequence[tuple[str, str]] = [("cache-control", "no-cache"), *encoding]
@@ -157,14 +157,14 @@ class DurableEncoder(DialectEncoder):
 
 
 @dataclass(slots=True, kw_only=True)
-class Part:
+class StreamPart:
     """What one request reads of a stream.
 
     ``seq`` is the last event in it, ``chunk`` the last one that the client has as a message, and
     ``error`` what the client is told in place of the next one.
     """
 
-    content: Content
+    content: StreamContent
     seq: int
     chunk: int
     messages: list[bytes] = field(default_factory=list)
