@@ -11,6 +11,7 @@ from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, BRISK, identify, opened
 from yieldwire import Actions
 from yieldwire.dialects import DurableStreams
+from yieldwire.errors import UsageError
 
 TEXT: Fields = (("content-type", "text/plain"),)
 JSON: Fields = (("content-type", "application/json"),)
@@ -41,7 +42,7 @@ async def actions() -> AsyncIterator[Actions]:
 
 @pytest.fixture
 def site(actions: Actions) -> DurableStreams:
-    return DurableStreams(actions, long_poll=0.02)
+    return DurableStreams(actions, long_poll=0.02, appends=True)
 
 
 async def ask(
@@ -76,6 +77,32 @@ async def test_a_stream_is_created_appended_to_and_closed(site: DurableStreams) 
     assert (whole.body, whole.headers["content-type"]) == (b"one two three", "text/plain")
     assert whole.headers["stream-closed"] == closed.headers["stream-closed"] == "true"
     assert whole.headers["stream-next-offset"] == closed.headers["stream-next-offset"]
+
+
+async def test_runs_that_jobs_produce_are_not_written_by_callers_unless_that_is_said(
+    actions: Actions,
+) -> None:
+    site = DurableStreams(actions)
+
+    started = await ask(site, "PUT", body=b"{}", headers=JSON)
+    invalid = await ask(site, "PUT", "/journal/b", b'{"n":1}', JSON)
+    run_id = started.headers["run-id"]
+    written = [
+        await ask(site, "POST", target, b"[1]", (*JSON, *CLOSES))
+        for target in ("/journal/a", f"/runs/{run_id}")
+    ]
+
+    assert (started.status, invalid.status, [each.status for each in written]) == (
+        201,
+        422,
+        [405, 405],
+    )
+    assert (await actions.app.store.get(run_id)).seq == 0
+
+
+async def test_only_what_an_executor_leaves_to_callers_is_appended_to() -> None:
+    with pytest.raises(UsageError, match="appends=True is for an application with executor=leave"):
+        DurableStreams(Actions(), appends=True)
 
 
 async def test_a_stream_of_html_is_a_document_without_an_origin(site: DurableStreams) -> None:
@@ -181,7 +208,7 @@ async def test_sequences_only_rise(site: DurableStreams) -> None:
 
 async def test_two_processes_append_to_one_stream(tmp_path: Path) -> None:
     async with opened(application(tmp_path)) as one, opened(application(tmp_path)) as two:
-        sites = [DurableStreams(one), DurableStreams(two)]
+        sites = [DurableStreams(each, appends=True) for each in (one, two)]
         await ask(sites[0], "PUT")
         for number in range(4):
             await ask(sites[number % 2], "POST", body=b"%d" % number, headers=by("p", 0, number))

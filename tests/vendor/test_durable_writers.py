@@ -49,9 +49,9 @@ def url() -> Iterator[str]:
     )
     actions.action(linger=None)(journal)
     routes = [
-        Mount("/v1/stream", DurableStreams(actions.journal, long_poll=0.5)),
+        Mount("/v1/stream", DurableStreams(actions.journal, long_poll=0.5, appends=True)),
         Mount("/native", actions),
-        Mount("/", DurableStreams(actions)),
+        Mount("/", DurableStreams(actions, appends=True)),
     ]
     with ThreadServer(Starlette(routes=routes), actions=actions) as server:
         yield server.url

@@ -203,11 +203,6 @@ class ForeignCall(ForeignInput):
         """Answer a question of a run. Raises what `App.answer` does."""
         return await self._site.app.answer(run_id, question, value, self.caller, key=key)
 
-    @property
-    def can_append(self) -> bool:
-        """Whether the application's runs are appended to, in place of being executed."""
-        return Appending(self._site.app).is_possible
-
     async def append(
         self,
         run: RunRecord,

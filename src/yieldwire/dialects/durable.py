@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 
 from pydantic_core import to_json
 
+from yieldwire.app.appending import Appending
 from yieldwire.asgi import Actions, BoundAction
 from yieldwire.dialects.call import ForeignCall
 from yieldwire.dialects.dialect import Dialect
@@ -57,13 +58,8 @@ _FAILED: Final = 422
 """The status of a run's error, if the client would retry its own forever."""
 _RETRIED: Final = 429
 _SERVERS: Final = 500
-_UNKNOWN: Final = (
-    "stream-ttl",
-    "stream-expires-at",
-    "stream-forked-from",
-    "stream-fork-offset",
-    "stream-fork-sub-offset",
-)
+_ASKED: Final = ("ttl", "expires-at", "forked-from", "fork-offset", "fork-sub-offset")
+_UNKNOWN: Final = tuple(f"stream-{each}" for each in _ASKED)
 """Headers that ask for what a run cannot do."""
 _BYTES: Final = "application/octet-stream"
 _DONE: Final = (EventType.DONE, b"{}")
@@ -83,12 +79,10 @@ class DurableStreams(Dialect):
     run, once, with its body as the input, and it is read at the same path. Mounted for one action,
     the path is the name.
 
-    If the application has an external executor, PUT creates a stream of any type, and POST appends
-    to it, or to a run by its id, and closes it.
-
     Args:
         target: One action, or an application. It has URLs of its own.
         long_poll: For how many seconds a long-poll waits.
+        appends: Whether callers write their runs by PUT and POST; only for ``executor=leave``.
         waits_for_answers: As in `Dialect`.
     """
 
@@ -99,12 +93,17 @@ class DurableStreams(Dialect):
         target: Actions | BoundAction | None = None,
         *,
         long_poll: float = 20.0,
+        appends: bool = False,
         waits_for_answers: bool = False,
     ) -> None:
         super().__init__(target, waits_for_answers=waits_for_answers)
         if not long_poll > 0:
             raise UsageError(f"DurableStreams: long_poll is seconds, not {long_poll!r:.100}.")
-        self._long_poll: Final = long_poll
+        if appends and not (self._actions and Appending(self._actions.app).is_possible):
+            raise UsageError(
+                "DurableStreams: appends=True is for an application with executor=leave."
+            )
+        self._appends, self._long_poll = appends, long_poll
         self._logs: Final = OrderedDict[str, StreamLog]()
 
     def refusal(self, head: Head, error: ErrorObject) -> Reply:
@@ -186,7 +185,7 @@ class DurableStreams(Dialect):
             raise ParseError(f"{unknown[0]} is not supported: leave it out.")
         before = await call.newest(action, _label(name))
         key = sha256(_label(name).encode()).hexdigest()
-        if call.can_append:
+        if self._appends:
             run = await self._created(call, action, name, key, before)
         else:
             run = await call.start(action, call.json, key=key, labels=[_label(name)])
@@ -224,6 +223,8 @@ class DurableStreams(Dialect):
 
     async def _append(self, call: ForeignCall, run: RunRecord) -> None:
         """Append messages to a run that is written from outside, close it, or both."""
+        if not self._appends:
+            raise MethodNotAllowed("POST", ["GET", "HEAD", "PUT", "DELETE"])
         head, body = AppendHead.of(call.head.headers), await call.body()
         content = StreamContent.of(run)
         if not body and not head.closes:
@@ -274,7 +275,7 @@ class DurableStreams(Dialect):
         return run
 
     async def _delete(self, call: ForeignCall, run: RunRecord) -> None:
-        while call.can_append and run.status is Status.RUNNING:
+        while self._appends and run.status is Status.RUNNING:
             run, log = await self._log(call, run)
             if not run.status.is_terminal:
                 run = await self._cancel(call, run, log)
