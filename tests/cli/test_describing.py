@@ -61,6 +61,17 @@ def test_what_every_example_says_of_its_actions_is_valid() -> None:
     assert {"/typewriter", "/write_invoices"} <= described["paths"].keys()
 
 
+def test_what_the_example_of_django_says_of_its_actions_is_valid() -> None:
+    project = EXAMPLES / "hosts" / "django"
+
+    ended = run_python("manage.py", "yieldwire", "openapi", cwd=project)
+
+    assert ended.code == 0, ended.err
+    described = json.loads(ended.out)
+    validate(described)
+    assert {"/import_notes", "/chat"} <= described["paths"].keys()
+
+
 def test_a_document_is_written_into_a_file_and_checked(folder: Path) -> None:
     written = run("openapi", "app.py", "-o", "openapi.json", cwd=folder)
     checked = run("openapi", "app.py", "-o", "openapi.json", "--check", cwd=folder)
