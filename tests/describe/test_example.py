@@ -8,6 +8,7 @@ from yieldwire.errors import Json
 
 TEXT = {"type": "string"}
 NAMED = {"type": "string", "examples": ["Ada", "Grace"]}
+BOTH = {"left": {"$ref": "#/$defs/Any"}, "right": {"$ref": "#/$defs/Any"}}
 
 
 def of(required: list[str], **properties: Json) -> Json:
@@ -27,6 +28,7 @@ def of(required: list[str], **properties: Json) -> Json:
         (of(["name"], name=NAMED, note=TEXT), [{"name": "Ada"}]),
         (of(["name"], name=TEXT, size={"default": 1}), []),
         (of([], name={"anyOf": [TEXT, {"type": "null"}], "default": None}), [{}]),
+        (of(["name"], name={"anyOf": [TEXT, {"type": "null"}]}), [{"name": None}]),
         ({"anyOf": [TEXT, NAMED]}, ["Ada"]),
     ],
 )
@@ -39,7 +41,15 @@ def test_an_example_of_a_type_that_contains_itself_ends() -> None:
 
     (example,) = example_of({"$ref": "#/$defs/Folder", "$defs": {"Folder": folder}})
 
-    assert example["inner"]["inner"]["name"] == "Ada"
+    assert example == {"name": "Ada"}
+
+
+def test_types_that_contain_each_other_are_read_once_and_not_at_each_place() -> None:
+    every = [f"Kind{number}" for number in range(30)]
+    one_of_them = {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in every]}
+    kinds = {name: of(["left", "right", "text"], **BOTH, text=TEXT) for name in every}
+
+    assert example_of({**one_of_them, "$defs": {**kinds, "Any": one_of_them}}) == []
 
 
 @pytest.mark.parametrize(("result", "done"), [([3], '{"result":3}'), ([None], "{}"), ([], "{}")])
