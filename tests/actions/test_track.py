@@ -141,6 +141,35 @@ async def test_a_loop_without_items_reports_its_end(app: App) -> None:
     assert [(chunk["current"], chunk["total"]) for chunk in heard.chunks] == 2 * [(0, 0)]
 
 
+async def test_a_loop_can_have_more_items_than_a_length_can_count(app: App) -> None:
+    async def act() -> None:
+        for _ in track(range(10**20)):
+            break
+
+    heard = await call(app, act)
+
+    assert [(chunk["current"], chunk["total"]) for chunk in heard.chunks] == [(0, None)]
+
+
+async def test_a_loop_that_outlives_its_run_continues(app: App) -> None:
+    left: list[asyncio.Task[int]] = []
+    has_ended = asyncio.Event()
+
+    async def outlive() -> int:
+        async for _ in track([1, 2, 3]):
+            await has_ended.wait()
+        return 3
+
+    async def act() -> None:
+        left.append(asyncio.create_task(outlive()))  # noqa: TID251 - awaited below
+        await asyncio.sleep(0)
+
+    await call(app, act)
+    has_ended.set()
+
+    assert await left[0] == 3
+
+
 async def test_one_loop_at_a_time_reports_until_it_is_left(app: App) -> None:
     async def act() -> None:
         for _ in track("ab"):

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -242,6 +243,28 @@ async def test_a_loop_of_a_block_reports_until_the_block_ends(app: App) -> None:
     assert [*track("abc")] == ["a", "b", "c"]
 
     assert [(chunk["current"], chunk["total"]) async for chunk in run] == [(0, 2), (2, 2)]
+
+
+async def test_a_block_can_be_left_in_another_context_than_it_was_entered_in(
+    app: App, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        await app.start(app.registry.action_named("import_rows"), {"rows": 1})
+    first, second = await app.find(Query(everyone=True))
+    block = app.produce(first.id)
+    worker = application(tmp_path, [])
+
+    def work() -> None:
+        blocking = worker.produce_blocking(second.id)
+        copy_context().run(blocking.__enter__).finish(2)
+        copy_context().run(blocking.__exit__, None, None, None)
+
+    producer = await asyncio.create_task(block.__aenter__())  # noqa: TID251 - awaited here
+    producer.finish(1)
+    await block.__aexit__(None, None, None)
+    await asyncio.to_thread(work)
+
+    assert await _statuses(tmp_path) == 2 * [Status.COMPLETED]
 
 
 async def test_a_loop_of_blocking_code_stops_at_a_cancel(app: App, tmp_path: Path) -> None:

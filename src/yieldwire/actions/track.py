@@ -6,7 +6,8 @@ Without an attempt it shows a bar in the terminal or the notebook.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from operator import length_hint
 from time import monotonic
@@ -80,6 +81,21 @@ class _Here:
 
 REPORTER: Final[ContextVar[Reporter]] = ContextVar("yieldwire_reporter")
 """Where the loops of this context report. Set by attempts."""
+
+
+@contextmanager
+def reporting_to(reporter: Reporter) -> Generator[None, None, None]:
+    """Let the loops of a block report to ``reporter``."""
+    before = REPORTER.set(reporter)
+    try:
+        yield
+    finally:
+        # Fixtures and dependencies of frameworks leave a block in another context, where nothing
+        # was set.
+        with suppress(ValueError):
+            REPORTER.reset(before)
+
+
 _HERE: Final = _Here()
 
 
@@ -232,5 +248,8 @@ class _AsyncLoop(AsyncIterator[T]):
 def _total_of(items: Iterable[Any], total: float | None) -> float | None:
     if total is not None:
         return total
-    hint = length_hint(items, -1)
+    try:
+        hint = length_hint(items, -1)
+    except OverflowError:  # a range can be longer than a length
+        return None
     return None if hint < 0 else hint

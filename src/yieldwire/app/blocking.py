@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from yieldwire.actions.track import REPORTER
+from yieldwire.actions.track import reporting_to
 from yieldwire.app.producing import Producer, Producing
 from yieldwire.errors import RunCancelled
 from yieldwire.loopthread import LoopThread
@@ -101,17 +101,15 @@ class BlockingProducing:
         loop = self._thread()
         session = _Session(self._producing, run_id)
         begun = loop.run(session.begin())
-        before = REPORTER.set(begun.reporter)
         try:
-            yield BlockingProducer(loop, begun)
+            with reporting_to(begun.reporter):
+                yield BlockingProducer(loop, begun)
         except BaseException as exc:
             with suppress(RunCancelled):
                 loop.run(session.end(exc))
             if isinstance(exc, asyncio.CancelledError) and begun.is_cancelled:
                 raise RunCancelled from None  # a loop in `track` has stopped
             raise
-        finally:
-            REPORTER.reset(before)
         loop.run(session.end(None))
 
 

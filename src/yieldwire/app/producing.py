@@ -15,7 +15,7 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
 from yieldwire.actions.shape import Shape
 from yieldwire.actions.stream import Stream
-from yieldwire.actions.track import REPORTER, Reporter
+from yieldwire.actions.track import REPORTER, Reporter, reporting_to
 from yieldwire.app.opening import Opening
 from yieldwire.errors import Conflict, RunCancelled
 from yieldwire.executors import Prepared, Work
@@ -161,9 +161,9 @@ class Producing:
             raise
         if not has_begun:
             raise Conflict(f"Run {run_id} is not pending any more.")
-        before = REPORTER.set(producer.reporter)
         try:
-            yield producer
+            with reporting_to(producer.reporter):
+                yield producer
         except asyncio.CancelledError as exc:
             producer.leave(exc)
             await _end(execution)
@@ -177,8 +177,6 @@ class Producing:
             producer.leave(exc)
             await _end(execution)
             raise
-        finally:
-            REPORTER.reset(before)
         producer.leave()
         await _end(execution)
         if producer.is_cancelled:

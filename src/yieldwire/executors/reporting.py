@@ -64,7 +64,8 @@ class LoopReporter(Pending, ABC):
         """
         try:
             if self.is_in_loop:
-                self.put(progress)
+                with suppress(Fenced):  # the run has ended before this loop
+                    self.put(progress)
             elif self.bridge is not None:
                 self.bridge.put(progress)
             else:
