@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -93,3 +93,24 @@ async def test_an_application_whose_store_is_away_is_asked_before_it_can_open(st
     await app.close()
 
     assert [before, after] == [State.NO_STORE, State.OK]
+
+
+async def test_an_application_that_cannot_be_opened_is_opened_once_for_all_who_ask(
+    store: Moody, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, opened_at = App(store=store), list[str]()
+
+    @app.registry.resource
+    async def model() -> AsyncIterator[str]:
+        opened_at.append("here")
+        if opened_at:
+            raise ConnectionError("10.0.0.3 refused the connection")
+        yield "never"
+
+    asked = Health(app)
+    states = await asyncio.gather(*(asked.state() for _ in range(10)))
+    await app.close()
+
+    assert {*states} == {State.NOT_OPEN}
+    assert opened_at == ["here"]
+    assert "10.0.0.3" in caplog.text

@@ -26,6 +26,8 @@ class State(StrEnum):
     """It accepts no new runs."""
     NO_STORE = "store unreachable"
     """Its store has failed, or has not answered in time."""
+    NOT_OPEN = "not open"
+    """It could not be opened, for example because of a resource."""
 
 
 class Checkable(Protocol):
@@ -77,4 +79,8 @@ class Health:
                 cause = str(exc) or f"no answer within {PATIENCE:g} s"
                 logger.warning("the store cannot be reached: %s", cause)
             return State.NO_STORE
+        except Exception:
+            if self._state is not State.NOT_OPEN:
+                logger.exception("the application cannot be opened")
+            return State.NOT_OPEN
         return State.OK
