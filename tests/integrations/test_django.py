@@ -134,6 +134,7 @@ from unittest.mock import patch
 
 from django.contrib.auth.models import Permission, User
 from django.test import AsyncClient, TransactionTestCase
+from yieldwire.errors import NotFound, StoreError
 from yieldwire.log.run import Status
 
 from contacts.actions import actions
@@ -216,6 +217,15 @@ class AdminTests(TransactionTestCase):
 
         self.assertEqual([len(page.context["rows"]) for page in (first, second)], [2, 1])
 
+    async def test_a_run_that_is_gone_or_cannot_be_read_does_not_take_the_list_with_it(self):
+        client = await self.staff("view_run")
+        async with actions.lifespan():
+            run = await actions.start.with_options(owner="lost")(print_labels, name="x")
+            for error in (NotFound("gone"), StoreError("a damaged log")):
+                with patch("yieldwire.app.App.snapshot", side_effect=error):
+                    page = await client.get(LIST, {"owner": "lost"})
+                self.assertContains(page, run.id)
+
     def test_a_wsgi_server_does_not_have_the_runs(self):
         self.client.force_login(User.objects.create_superuser("eve"))
 
@@ -279,7 +289,7 @@ def test_sign_in_hosts_tokens_permissions_and_the_orm_are_those_of_django(projec
 
     told = manage(project, "test", "--pattern", "tests_*.py")
 
-    assert "Ran 12 tests" in told
+    assert "Ran 13 tests" in told
 
 
 def test_each_run_has_a_thread_and_a_connection_that_outlive_the_request(project: Path) -> None:

@@ -6,6 +6,7 @@ the server, and a thread waits for it, as for every view of the admin.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from pydantic_core import from_json, to_json
 
 from yieldwire.app import App
 from yieldwire.display.progress import progress_in
-from yieldwire.errors import Json, NotFound
+from yieldwire.errors import Json, NotFound, StoreError
 from yieldwire.integrations.django.models import Run
 from yieldwire.log.chunks import text_of
 from yieldwire.log.run import RunRecord, Status
@@ -165,8 +166,11 @@ async def _rows(app: App, query: Query) -> list[dict[str, Any]]:
     """Return the entries of a list; those that have not ended have their progress."""
     rows: list[dict[str, Any]] = []
     for run in await app.find(query):
-        is_over = run.status.is_terminal
-        snapshot = None if is_over else await app.snapshot(run.id, with_text=False)
+        snapshot: Mapping[str, Json] | None = None
+        if not run.status.is_terminal:
+            # A run that was deleted or cannot be read does not take the whole list with it.
+            with suppress(NotFound, StoreError):
+                snapshot = await app.snapshot(run.id, with_text=False)
         rows.append(_row(run, snapshot))
     return rows
 
