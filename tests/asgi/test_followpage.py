@@ -72,6 +72,13 @@ async def test_the_page_of_an_ended_run_shows_how_it_ended_and_asks_no_more(
     assert "<form" not in page
 
 
+@pytest.mark.parametrize("chunk", [{"type": "value"}, {"type": ["value"]}, {"type": "text"}])
+async def test_a_chunk_of_any_form_has_a_page(site: Actions, chunk: object) -> None:
+    page = await page_of(site, await ended(site, "echo", {"value": chunk}))
+
+    assert part(page, "status") == "Completed"
+
+
 async def test_the_page_shows_how_far_a_run_is(site: Actions) -> None:
     progress = {"type": "progress", "current": 3, "total": 10, "message": "a & b"}
     page = await page_of(site, await ended(site, "echo", {"value": progress}))

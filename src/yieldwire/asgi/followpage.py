@@ -46,7 +46,7 @@ async def answer_page(site: Site, exchange: Exchange, run: RunRecord) -> None:
 async def _newest_output(site: Site, run: RunRecord, snapshot: dict[str, Json]) -> Sequence[Json]:
     """Return the newest chunks that are neither text nor progress."""
     newest = snapshot["chunk"]
-    if isinstance(newest, dict) and newest.get("type") == "value":
+    if isinstance(newest, dict) and newest.get("type") == "value" and "value" in newest:
         return [newest["value"]]
     if newest is None or _is_shown_apart(newest):
         return ()
