@@ -90,3 +90,22 @@ async def test_runs_are_shown_in_a_template_and_cancelled_there_and_in_the_admin
     await expect(shown).to_contain_text("Stopped")
     await page.goto(f"{address}/admin/")
     await expect(page.locator("#recent-actions-module")).to_contain_text(second)
+
+
+async def test_an_id_in_a_template_names_a_run_and_no_other_page_of_the_origin(
+    page: Page, address: str
+) -> None:
+    other = "<main data-run='x' data-status='completed'>any other page</main>"
+    await page.route("**/other", lambda route: route.fulfill(body=other, content_type="text/plain"))
+
+    await page.goto(f"{address}/admin/")
+    await page.evaluate(
+        """async (id) => {
+            document.body.append(document.createElement("div"));
+            document.body.lastChild.dataset.embed = id;
+            await import(`/api/_actions/follow.js?run=${encodeURIComponent(id)}`).catch(() => {});
+        }""",
+        "../../../other",
+    )
+
+    await expect(page.locator("[data-embed]")).to_contain_text("The run cannot be shown")

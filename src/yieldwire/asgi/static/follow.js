@@ -18,7 +18,7 @@ const STATUSES = { pending: "Waiting", running: "Running", completed: "Completed
 const ENDS = { done: "completed", error: "failed", cancelled: "cancelled" };
 
 const embedded = new URL(import.meta.url).searchParams.get("run");
-const page = embedded ? new URL(`runs/${embedded}`, import.meta.url) : location.href;
+const page = embedded ? new URL(`runs/${encodeURIComponent(embedded)}`, import.meta.url) : location.href;
 const main = embedded ? await embed(embedded) : document.querySelector("[data-run]");
 const { run: id, status: first, cursor } = main.dataset;
 const title = document.title;
@@ -109,7 +109,7 @@ async function take({ type, data }) {
 
 /** Fill the element for a run in another page, and return it. */
 async function embed(id) {
-  const place = document.querySelector(`[data-embed="${id}"]`);
+  const place = document.querySelector(`[data-embed="${CSS.escape(id)}"]`);
   try {
     const fresh = await freshPage();
     Object.assign(place.dataset, fresh.dataset);

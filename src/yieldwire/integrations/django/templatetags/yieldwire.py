@@ -1,6 +1,7 @@
 """``{% load yieldwire %}``: tags that show runs."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django import template
 from django.apps import apps
@@ -28,7 +29,8 @@ def yieldwire_run(run: Run[object] | str) -> Any:  # noqa: ANN401 - Django's HTM
     return format_html(
         '<link rel="stylesheet" href="{base}/follow.css">'
         '<div class="yieldwire-run" data-embed="{run}"></div>'
-        '<script type="module" src="{base}/follow.js?run={run}"></script>',
+        '<script type="module" src="{base}/follow.js?run={quoted}"></script>',
         base=base,
         run=run_id,
+        quoted=quote(run_id, safe=""),
     )
