@@ -4,6 +4,8 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import count
 from typing import Any
 
@@ -168,6 +170,26 @@ async def test_a_loop_that_outlives_its_run_continues(app: App) -> None:
     has_ended.set()
 
     assert await left[0] == 3
+
+
+def test_a_loop_of_a_thread_that_outlives_the_event_loop_continues() -> None:
+    left: list[Future[list[str]]] = []
+    is_closed = threading.Event()
+
+    def outlive() -> list[str]:
+        return [row for row in track(ROWS) if is_closed.wait(SOON)]
+
+    async def act() -> None:
+        left.append(pool.submit(copy_context().run, outlive))
+
+    async def main() -> None:
+        async with opened(App()) as app:
+            await call(app, act)
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(main())
+        is_closed.set()
+        assert left[0].result(SOON) == ROWS
 
 
 async def test_one_loop_at_a_time_reports_until_it_is_left(app: App) -> None:

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import REGISTRY, CollectorRegistry, make_asgi_app
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.calls import get, send
@@ -60,6 +60,7 @@ def test_applications_of_one_process_share_a_registry() -> None:
     registry = CollectorRegistry()
 
     assert metrics(registry) is metrics(registry)
+    assert metrics() is metrics(REGISTRY) is metrics(registry=REGISTRY)
     assert len({Actions(hooks=[metrics(registry)]) for _ in range(2)}) == 2
 
 

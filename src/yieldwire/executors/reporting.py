@@ -69,7 +69,9 @@ class LoopReporter(Pending, ABC):
             elif self.bridge is not None:
                 self.bridge.put(progress)
             else:
-                self.loop.call_soon_threadsafe(self._put_late, self.encode(progress))
+                data = self.encode(progress)
+                with suppress(RuntimeError):  # the event loop has been closed
+                    self.loop.call_soon_threadsafe(self._put_late, data)
         except InvalidOutput as exc:
             raise InvalidOutput(
                 f"{self._run.action}: track() reports Progress, which its type of chunks does not "

@@ -23,9 +23,13 @@ except ImportError as _exc:
 T = TypeVar("T", Counter, Gauge)
 
 
-@cache  # a registry takes each name once, and several applications of a process share it
 def metrics(registry: CollectorRegistry = REGISTRY) -> Hooks:
     """Return a hook that records metrics in a registry, for ``Actions(hooks=[metrics()])``."""
+    return _metrics_in(registry)
+
+
+@cache  # a registry takes each name once, and several applications of a process share it
+def _metrics_in(registry: CollectorRegistry) -> Hooks:
     return Metrics(partial(_opened, registry))
 
 
