@@ -3,11 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -273,6 +273,14 @@ async def test_an_action_whose_chunks_are_of_another_type_is_told_to_declare_pro
 
     assert heard.code == "INTERNAL_ERROR"
     assert "Declare it, as in AsyncIterator[Text | Progress]." in caplog.text
+
+
+def test_items_can_be_those_of_a_sequence_that_has_no_iterator() -> None:
+    class Rows:
+        def __getitem__(self, place: int) -> str:
+            return ROWS[place]
+
+    assert list(track(cast("Iterable[str]", Rows()))) == ROWS
 
 
 def test_asynchronous_items_need_an_asynchronous_loop() -> None:

@@ -111,9 +111,10 @@ class Track(Generic[T]):
         self._items, self._message, self._total = items, message, total
 
     def __iter__(self) -> Iterator[T]:
-        if not isinstance(self._items, Iterable):
+        items = self._items
+        if isinstance(items, AsyncIterable) and not isinstance(items, Iterable):
             raise UsageError("These items are asynchronous: write `async for … in track(…)`.")
-        return self._iterate(self._items)
+        return self._iterate(items)
 
     def _iterate(self, items: Iterable[T]) -> Iterator[T]:
         count = _Count(self._message, _total_of(items, self._total))
