@@ -22,8 +22,8 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo demo-scale test ready check fmt lint types types-python types-node types-public others imports client site \
-    recordings soak bench bench-full generate wheel dist release api
+.PHONY: demo demo-scale test ready check fmt lint types types-mypy types-pyright types-node types-public others imports \
+    client site recordings soak bench bench-full generate wheel dist release api
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
 	@DEMO_URL=$${DEMO_URL:-http://127.0.0.1:$(PORT)/api/_actions} \
@@ -42,17 +42,16 @@ test: ready  ## Run the tests
 ready: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev $(VENDOR)/node_modules/.dev | $(DEBIAN)  ## Install everything that the tests need
 
 # The README's own test command is `make test`, so `check` runs the tests through it.
-# Before them, both cores install, and then one checks the types of Python while the other checks everything else.
+# Before them, both cores install, and then check everything else; what takes longest begins first.
 check:  ## Run everything that CI runs
 	$(MAKE) --no-print-directory -j2 ready .venv/.docs
-	$(MAKE) --no-print-directory -j2 --output-sync=target types-python others
+	$(MAKE) --no-print-directory -j2 --output-sync=target types-mypy others types-pyright site types-public
 	$(MAKE) --no-print-directory test
 
 others:
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory types-node
 	$(MAKE) --no-print-directory imports
-	$(MAKE) --no-print-directory site
 
 fmt: .venv/.dev  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
@@ -66,10 +65,12 @@ lint: .venv/.dev $(NPM)/.dev  ## Check format, lint rules and prose, and the npm
 	    echo "node --check $$file"; node --input-type=module --check < "$$file"; done
 	cd typescript && npm run --silent check
 
-types: types-python types-node types-public  ## Check types: mypy, basedpyright and tsc
+types: types-mypy types-pyright types-node types-public  ## Check types: mypy, basedpyright and tsc
 
-types-python: .venv/.dev
+types-mypy: .venv/.dev
 	$(BIN)/mypy
+
+types-pyright: .venv/.dev
 	$(BIN)/basedpyright --warnings
 
 types-node: $(NPM)/.dev $(WEB)/dist
