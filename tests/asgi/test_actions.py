@@ -128,6 +128,7 @@ def test_an_application_has_few_public_names() -> None:
         "app",  # without HTTP
         "site",  # HTTP
         "mount",  # dialects
+        "sockets",
         "queues",  # workers
     }
 

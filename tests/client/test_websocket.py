@@ -65,7 +65,7 @@ async def test_calls_and_runs_share_one_socket(server: ThreadServer, actions: Ac
             calls = [group.create_task(client.call("add", {"a": n, "b": 1})) for n in range(50)]
         chunks = [chunk async for chunk in client.stream("count", {"to": 3})]
         listed = await client.list(action="count")
-        sockets = len(cast("Any", actions)._sockets)  # noqa: SLF001 - no other sign of it
+        sockets = len(actions.sockets)
 
     assert [call.result() for call in calls] == [n + 1 for n in range(50)]
     assert chunks == [0, 1, 2]

@@ -600,7 +600,9 @@ class GivesARunTwice(MemoryStore):
     async def take(self, *args: Any, **named: Any) -> RunRecord | None:  # noqa: ANN401 - all of it
         run = await super().take(*args, **named)
         if run is not None:
-            self._entry(run.id).lease_until = None
+            entry = self._entry(run.id)
+            entry.lease_until = None
+            self._file(entry)
         return run
 
 
@@ -664,7 +666,9 @@ class LosesWhatWasNotClaimed(MemoryStore):
         changed = await super().sweep(lease=lease)
         for run in changed:
             if run.is_queued:
-                self._entry(run.id).lease_until = math.inf
+                entry = self._entry(run.id)
+                entry.lease_until = math.inf
+                self._file(entry)
         return changed
 
 
