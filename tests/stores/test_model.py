@@ -519,7 +519,7 @@ class RedisMachine(StoreMachine):
 MemoryMachine.TestCase.settings = settings(
     max_examples=100, stateful_step_count=50, deadline=None, database=None
 )
-SQLiteMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=40)
+SQLiteMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=25)
 
 RedisMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=8)
 PostgresMachine.TestCase.settings = RedisMachine.TestCase.settings
