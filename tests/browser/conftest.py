@@ -1,6 +1,8 @@
 """A real Chromium without windows: one for all tests, and for each a profile of its own."""
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -23,6 +25,8 @@ ARGUMENTS = [
 PATIENCE_MS = 20_000
 PAGES_APP: Final = "examples.web.app:app"
 PATHS: Final = {"plain": "", "react": "react/", "vue": "vue/"}
+EVERY_VARIANT: Final = os.environ.get("BROWSER") == "all"
+"""Whether to run each test with every front end and in light colours too, which takes long."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -83,3 +87,20 @@ async def pages_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 @pytest.fixture
 async def pages_url(pages_server: CommandServer, path: str) -> str:
     return f"http://127.0.0.1:{pages_server.port}/{path}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the variants that differ least to ``BROWSER=all``."""
+    if EVERY_VARIANT:
+        return
+    left = [item for item in items if isinstance(item, pytest.Function) and _is_variant(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_variant(item: pytest.Function) -> bool:
+    if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
+        return False
+    params = item.callspec.params
+    is_network = item.path.name == "test_network.py"
+    return params.get("scheme") == "light" or (is_network and params.get("path") in {"", "vue/"})

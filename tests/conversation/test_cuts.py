@@ -144,7 +144,7 @@ async def within(work: Awaitable[Answer]) -> Answer:
 
 @pytest.mark.parametrize(
     ("store", "seeds"),
-    [("memory", range(200)), ("sqlite:///{}/runs.db", range(200, 250))],
+    [("memory", range(100)), ("sqlite:///{}/runs.db", range(200, 230))],
     ids=["memory", "sqlite"],
 )
 @pytest.mark.timeout(300)  # six hundred readers, who are patient for less than a second each
