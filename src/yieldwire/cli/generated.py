@@ -9,17 +9,31 @@ from yieldwire.cli.output import note
 from yieldwire.errors import UsageError
 
 
-def write_generated(text: str, file: Path | None) -> Outcome:
-    """Write ``text`` into ``file`` unless it already has it, or to stdout without one.
+def check_options(file: Path | None, *, watch: bool, check: bool) -> None:
+    """Return if these options can be combined.
+
+    Raises:
+        UsageError: If they cannot.
+    """
+    if file is None and (watch or check):
+        raise UsageError("--watch and --check need a file; name it with -o.")
+    if watch and check:
+        raise UsageError("--watch cannot be combined with --check.")
+
+
+def put_generated(text: str, file: Path | None, *, check: bool) -> Outcome:
+    """Write ``text`` into ``file``, or to stdout without one; to ``check`` only compares them.
 
     A file that does not change is not touched, so nothing that watches it has to run.
 
     Raises:
-        UsageError: If it cannot be written.
+        UsageError: If it cannot be read or written.
     """
     if file is None:
         sys.stdout.buffer.write(text.encode())
-    elif read_generated(file) == text:
+    elif check:
+        return _check(text, file)
+    elif _content(file) == text:
         note(f"{file} is up to date.")
     else:
         try:
@@ -30,13 +44,9 @@ def write_generated(text: str, file: Path | None) -> Outcome:
     return Outcome.COMPLETED
 
 
-def check_generated(text: str, file: Path) -> Outcome:
-    """Return whether ``file`` holds ``text``, and print the difference if it does not.
-
-    Raises:
-        UsageError: If it cannot be read.
-    """
-    found = read_generated(file)
+def _check(text: str, file: Path) -> Outcome:
+    """Return whether ``file`` holds ``text``, and print the difference if it does not."""
+    found = _content(file)
     if found == text:
         note(f"{file} is up to date.")
         return Outcome.COMPLETED
@@ -47,12 +57,8 @@ def check_generated(text: str, file: Path) -> Outcome:
     return Outcome.FAILED
 
 
-def read_generated(file: Path) -> str | None:
-    """Return the content of ``file`` with LF as line ends; ``None`` if it does not exist.
-
-    Raises:
-        UsageError: If it cannot be read.
-    """
+def _content(file: Path) -> str | None:
+    """Return the content of ``file`` with LF as line ends; ``None`` if it does not exist."""
     try:
         return file.read_text("utf-8")
     except FileNotFoundError:

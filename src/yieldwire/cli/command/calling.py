@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,15 +11,18 @@ from yieldwire.cli.command.program import (
     Anywhere,
     AsJson,
     Ask,
+    Checks,
     Header,
+    OutputFile,
     TokenOption,
+    Watches,
     answering_of,
     cli,
     display_of,
 )
 from yieldwire.cli.completing import Offer, actions_offered, fields_offered
 from yieldwire.cli.display import show_table
-from yieldwire.cli.generated import check_generated, write_generated
+from yieldwire.cli.generated import check_options, put_generated
 from yieldwire.cli.help import EXIT_CODES, USE_OF_TYPES, VALUES, Command, examples
 from yieldwire.cli.outcome import Outcome
 from yieldwire.cli.output import show_json
@@ -163,15 +165,9 @@ def types(  # noqa: PLR0913 - options, passed by name
     as_python: Annotated[
         bool, typer.Option("--python", help="Write a Python module instead of TypeScript.")
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
-    ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Write it again when a Python file changes.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; show differences, exit with 1 if any.")
-    ] = False,
+    output: OutputFile = None,
+    watch: Watches = False,
+    check: Checks = False,
     token: TokenOption = None,
     header: Header = None,
 ) -> None:
@@ -179,11 +175,10 @@ def types(  # noqa: PLR0913 - options, passed by name
 
     With --python, write them as a module for the client in Python.
     """
-    if output is None and (watch or check):
-        raise UsageError("--watch and --check need a file; name it with -o.")
-    if watch and output is not None:
-        if is_url(target) or check:
-            raise UsageError("--watch needs a Python file, and cannot be combined with --check.")
+    check_options(output, watch=watch, check=check)
+    if watch:
+        if is_url(target):
+            raise UsageError("--watch needs a Python file.")
         from yieldwire.cli.reload import repeat_on_change  # noqa: PLC0415 - needs watchfiles
 
         language = ["--python"] if as_python else []
@@ -193,7 +188,7 @@ def types(  # noqa: PLR0913 - options, passed by name
     async def work(_interrupt: Interrupt) -> Outcome:
         async with opening as opened:
             text = (python if as_python else typescript)(await opened.manifest())
-        return check_generated(text, output) if check and output else write_generated(text, output)
+        return put_generated(text, output, check=check)
 
     raise typer.Exit(run_until_done(work))
 

@@ -1,19 +1,18 @@
 """The command that describes an application for other tools: `openapi`."""
 
 import json
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
-from yieldwire.cli.command.program import cli
+from yieldwire.cli.command.program import Checks, OutputFile, Watches, cli
 from yieldwire.cli.command.serving import File
-from yieldwire.cli.generated import check_generated, write_generated
+from yieldwire.cli.generated import check_options, put_generated
 from yieldwire.cli.help import USE_OF_OPENAPI, Command, examples
 from yieldwire.cli.mounting import BASE
 from yieldwire.cli.source import load_source, only_actions, path_of
 from yieldwire.describe.openapi import document
-from yieldwire.errors import Json, UsageError
+from yieldwire.errors import Json
 
 
 @cli.command(
@@ -33,34 +32,23 @@ def openapi(
         str | None,
         typer.Option(metavar="URL", help=f"Where it is served; default: {BASE}, or where mounted."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
-    ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Write it again when a Python file changes.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; show differences, exit with 1 if any.")
-    ] = False,
+    output: OutputFile = None,
+    watch: Watches = False,
+    check: Checks = False,
 ) -> None:
     """Write the OpenAPI 3.2 document of the actions, for generators of clients and other tools.
 
     If the actions are mounted in a FastAPI application, it is the document of the whole
     application, with the actions in it. A server has the same document at openapi.json.
     """
-    if output is None and (watch or check):
-        raise UsageError("--watch and --check need a file; name it with -o.")
-    if watch and check:
-        raise UsageError("--watch cannot be combined with --check.")
+    check_options(output, watch=watch, check=check)
     if watch:
         from yieldwire.cli.reload import repeat_on_change  # noqa: PLC0415 - needs watchfiles
 
         at = [] if server is None else ["--server", server]
         return repeat_on_change(["openapi", app, *at, "-o", str(output)], path_of(app))
     text = json.dumps(_described(app, server), indent=2, ensure_ascii=False) + "\n"
-    if check and output:
-        raise typer.Exit(check_generated(text, output))
-    raise typer.Exit(write_generated(text, output))
+    raise typer.Exit(put_generated(text, output, check=check))
 
 
 def _described(target: str, server: str | None) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
@@ -56,6 +57,15 @@ Ask: TypeAlias = Annotated[
     bool, typer.Option(help="Ask the run's questions here, if this is a terminal.")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+OutputFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The file to write; default: stdout.")
+]
+Watches: TypeAlias = Annotated[
+    bool, typer.Option("--watch", help="Write it again when a Python file changes.")
+]
+Checks: TypeAlias = Annotated[
+    bool, typer.Option("--check", help="Write nothing; show differences, exit with 1 if any.")
+]
 
 
 @cli.callback(
