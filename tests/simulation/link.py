@@ -38,7 +38,7 @@ class Witness(MemoryStore):
         self._pending_since: dict[str, float] = {}
 
     def _forget(self, run_id: str) -> None:
-        entry = self._entries[run_id]
+        entry = self._entry(run_id)
         self.purged[run_id] = entry.current(), [*entry.page(0, sys.maxsize)]
         super()._forget(run_id)
 

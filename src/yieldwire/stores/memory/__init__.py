@@ -4,13 +4,15 @@ Theory of operation. Everything happens between two awaits of one event loop, so
 method is one atomic step. An entry holds the run's record; the few fields that change
 with every block are kept separately and written into the record only on request. Each
 reader waits on its own future, which the next append resolves. A sweep looks only at runs
-that can be due.
+that can be due. A run that has ended a while ago is kept as bytes, and its entry is created again
+when it is asked for.
 """
 
 import asyncio
 import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Annotated, ClassVar
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
@@ -31,6 +33,7 @@ from yieldwire.stores import (
     start_cancelled,
     too_many,
 )
+from yieldwire.stores.memory.archive import Archive
 from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.lookout import Lookout
@@ -61,7 +64,11 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         MemoryDeliveries.__init__(self, clock or SystemClock())
         MemoryQueue.__init__(self)
         MemoryRevocations.__init__(self)
+        self._ids: dict[str, None] = {}
+        """Every run, in the order of their creation."""
         self._entries: dict[str, Entry] = {}
+        self._archive = Archive()
+        """The runs that have no entry."""
         self._keys: dict[str, str] = {}
         self._refused: dict[str, float] = {}
         """Refused keys with the time until when, the oldest first."""
@@ -77,6 +84,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         try:
             return self._entries[run_id]
         except KeyError:
+            if run_id in self._archive:
+                return self._archive[run_id]
             raise no_such_run(run_id) from None
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
@@ -90,7 +99,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         entry.read_until = now = self._clock.monotonic()
         if run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)
-        self._entries[run.id] = entry
+        self._ids[run.id], self._entries[run.id] = None, entry
         for place in _places(run):
             self._live[place] = self._live.get(place, 0) + 1
         self._lookout.note(entry)
@@ -105,7 +114,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
     def _known(self, admission: Admission) -> Entry | None:
         """Return the existing run for a start, if there is one."""
         if admission.key is not None and admission.key in self._keys:
-            entry = self._entries[self._keys[admission.key]]
+            entry = self._entry(self._keys[admission.key])
             if entry.fingerprint != admission.fingerprint:
                 raise KeyReused
             return entry
@@ -120,7 +129,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
     async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
         """Return the run of ``key``; if there is none, refuse the key."""
         if key in self._keys:
-            return self._entries[self._keys[key]].current()
+            return self._entry(self._keys[key]).current()
         until = max(self._refused.pop(key, 0.0), self._clock.monotonic() + seconds)
         self._refused[key] = until
         if len(self._refused) > REFUSALS_KEPT:
@@ -177,21 +186,17 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""
-        found: list[RunRecord] = []
-        for entry in self._newest(query.before):
-            if len(found) == query.limit:
-                break
-            if query.matches(entry.record):
-                found.append(entry.current())
-        return found
+        return [*islice(filter(query.matches, self._newest(query.before)), query.limit)]
 
-    def _newest(self, before: str | None) -> Iterator[Entry]:
-        entries = reversed(self._entries.values())
+    def _newest(self, before: str | None) -> Iterator[RunRecord]:
+        run_ids = reversed(self._ids)
         if before is not None:
-            for entry in entries:
-                if entry.record.id == before:
+            for run_id in run_ids:
+                if run_id == before:
                     break
-        yield from entries
+        for run_id in run_ids:
+            entry = self._entries.get(run_id)
+            yield self._archive.record(run_id) if entry is None else entry.current()
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         """Start the next attempt of a pending run."""
@@ -264,8 +269,12 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         self._lookout.drop(entry)
         if entry.inbox is not None:
             entry.inbox.wake()
-        self._ended_bytes += entry.size()
+        size = entry.size()
+        self._ended_bytes += size
         heapq.heappush(self._expiries, (self._clock.monotonic() + record.retention, record.id))
+        old = self._archive.next(entry, size)
+        if old is not None and old.record.id in self._entries and self._archive.keep(old):
+            del self._entries[old.record.id]
 
     async def sweep(self, *, lease: float | None = None) -> Sequence[RunRecord]:
         """Run time-based maintenance, and return the runs that changed."""
@@ -300,13 +309,14 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
             self._expiries[0][0] <= now or self._ended_bytes > self._max_ended_bytes
         ):
             _, expired = heapq.heappop(self._expiries)
-            if expired in self._entries:
+            if expired in self._ids:
                 self._forget(expired)
                 purged.append(expired)
         return purged
 
     def _forget(self, run_id: str) -> None:
-        entry = self._entries.pop(run_id)
+        del self._ids[run_id]
+        entry = self._entries.pop(run_id, None) or self._archive.pop(run_id)
         self._ended_bytes -= entry.size()
         if entry.key is not None:
             self._keys.pop(entry.key, None)
