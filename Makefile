@@ -22,7 +22,7 @@ install = $(UV) pip install --quiet -r $(1) || $(BIN)/pip install --quiet -r $(1
 package = $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := check
-.PHONY: demo demo-scale test ready check fmt lint types types-mypy types-pyright types-node types-public others imports \
+.PHONY: demo demo-scale test test-long ready check fmt lint types types-mypy types-pyright types-node types-public others imports \
     client site recordings soak bench bench-full generate wheel dist release api
 
 demo: .venv/.demo  ## Serve the demo on $(PORT)
@@ -38,6 +38,9 @@ test: ready  ## Run the tests
 	node --test tests/js/*.test.mjs
 	cd typescript && npm test --silent
 	node --test $(APPS)/apps.test.mjs
+
+test-long: ready  ## Run the tests in Python with every variant and with more generated examples
+	LONG=1 $(BIN)/pytest $(PYTEST_ARGS)
 
 ready: .venv/.dev $(NPM)/.dev $(WEB)/dist $(APPS)/node_modules/.dev $(VENDOR)/node_modules/.dev | $(DEBIAN)  ## Install everything that the tests need
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.support.command import CommandServer
+from tests.support.long import IS_LONG
 from tests.support.server import ROOT
 
 CHROMIUM = "/usr/bin/chromium-headless-shell"
@@ -25,7 +26,9 @@ ARGUMENTS = [
 PATIENCE_MS = 20_000
 PAGES_APP: Final = "examples.web.app:app"
 PATHS: Final = {"plain": "", "react": "react/", "vue": "vue/"}
-EVERY_VARIANT: Final = os.environ.get("BROWSER") == "all"
+FIRST: Final = "react"
+"""The front end of those tests that run with one."""
+EVERY_VARIANT: Final = IS_LONG or os.environ.get("BROWSER") == "all"
 """Whether to run each test with every front end and in light colours too, which takes long."""
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -90,7 +93,7 @@ async def pages_url(pages_server: CommandServer, path: str) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the variants that differ least to ``BROWSER=all``."""
+    """Leave the variants that differ least to ``make test-long`` and ``BROWSER=all``."""
     if EVERY_VARIANT:
         return
     left = [item for item in items if isinstance(item, pytest.Function) and _is_variant(item)]
@@ -102,5 +105,5 @@ def _is_variant(item: pytest.Function) -> bool:
     if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
         return False
     params = item.callspec.params
-    is_network = item.path.name == "test_network.py"
-    return params.get("scheme") == "light" or (is_network and params.get("path") in {"", "vue/"})
+    is_other = item.path.name == "test_network.py" and params.get("path", FIRST) != FIRST
+    return params.get("scheme") == "light" or is_other

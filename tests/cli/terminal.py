@@ -223,6 +223,22 @@ def run(*arguments: str, cwd: Path, **env: str) -> Ended:
         return command.finish()
 
 
+def run_unread(*arguments: str, cwd: Path, is_told: bool = True) -> tuple[int, str]:
+    """Run a command whose output nobody reads, and its messages only where ``is_told``.
+
+    Return its exit code and its messages.
+    """
+    program = Program(module="yieldwire.cli", arguments=arguments, cwd=str(cwd), env={**os.environ})
+    (unread, to_nobody), (err, to_err) = os.pipe(), os.pipe()
+    os.close(unread)
+    process = warm().start(program, to_nobody, to_err if is_told else to_nobody)
+    for each in (to_nobody, to_err):
+        os.close(each)
+    with os.fdopen(err, encoding="utf-8") as messages:
+        said = messages.read()
+    return process.wait(30), said
+
+
 def run_python(*arguments: str, cwd: Path) -> Ended:
     """Run Python itself to its end."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import from_json
 
-from tests.cli.terminal import APP, Ended, run, run_python, running
+from tests.cli.terminal import APP, Ended, run, run_python, run_unread, running
 from yieldwire.cli import main
 from yieldwire.cli import target as calling
 
@@ -136,14 +136,21 @@ def test_actions_are_listed_as_json(target: str, folder: Path) -> None:
     assert listed["actions"][0]["name"] == "count"
 
 
-def test_a_server_that_is_not_there_is_unreachable(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client in this process tries again at once."""
+
     async def no_time(seconds: float) -> None:
         pass
 
-    hasty = dataclasses.replace(calling.PATIENCE, sleep=no_time)
-    monkeypatch.setattr(calling, "PATIENCE", hasty)
+    patience = dataclasses.replace(calling.PATIENCE, sleep=no_time)
+    monkeypatch.setattr(calling, "PATIENCE", patience)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_that_is_not_there_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.argv", ["yieldwire", "cancel", "http://127.0.0.1:9/actions", "r1"])
 
     with pytest.raises(SystemExit, match="4"):
@@ -157,10 +164,14 @@ def test_a_server_that_is_not_there_is_unreachable(
     assert told[-1] == "  Check that it is running, and that the URL is right."
 
 
-def test_an_address_of_something_else_says_so(url: str, folder: Path) -> None:
-    ended = run("actions", url + "dev/dev.css?", cwd=folder)
+@pytest.mark.usefixtures("hasty")
+def test_an_address_of_something_else_says_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["yieldwire", "actions", url + "dev/dev.css?"])
 
-    assert ended.code in {3, 4}
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code in {3, 4}
 
 
 def test_a_run_is_left_running_found_followed_and_cancelled(url: str, folder: Path) -> None:
@@ -259,11 +270,7 @@ def test_a_file_that_fails_shows_the_users_traceback(folder: Path) -> None:
     ],
 )
 def test_the_reader_of_the_output_can_leave(url: str, folder: Path, arguments: str) -> None:
-    program = f"{sys.executable} -m yieldwire.cli {arguments.replace('URL', url)}"
-
-    ended = run_python("-c", IN_SHELL, f"{program} | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
-
-    assert ended == Ended(code=0, out="0\n", err="")
+    assert run_unread(*arguments.replace("URL", url).split(), cwd=folder) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -271,13 +278,15 @@ def test_the_reader_of_the_output_can_leave(url: str, folder: Path, arguments: s
     [("call app.py count to=9", 0), ("call app.py fail", 1), ("call", 2), ("call app.py add", 3)],
 )
 def test_the_reader_of_the_messages_can_leave(folder: Path, arguments: str, code: int) -> None:
-    program = f"{sys.executable} -m yieldwire.cli {arguments}"
+    assert run_unread(*arguments.split(), cwd=folder, is_told=False) == (code, "")
 
-    shell = f"{program} 2>&1 | true; echo ${{PIPESTATUS[0]}}"
 
-    ended = run_python("-c", IN_SHELL, shell, cwd=folder)
+def test_a_reader_can_leave_in_a_shell(folder: Path) -> None:
+    program = f"{sys.executable} -m yieldwire.cli call app.py feed n=100000"
 
-    assert ended.out == f"{code}\n"
+    ended = run_python("-c", IN_SHELL, f"{program} | true; echo ${{PIPESTATUS[0]}}", cwd=folder)
+
+    assert ended == Ended(code=0, out="0\n", err="")
 
 
 @pytest.mark.parametrize("arguments", [["actions"], ["dev", "--no-reload"]])

@@ -10,13 +10,13 @@ import pytest
 from tests.client.script import OPENING, SILENT, chunk, end, json, stream
 from tests.client.script import serve as scripted
 from tests.conftest import Serve
-from yieldwire import ActionError, Actions, Context
+from yieldwire import ActionError, Actions, Context, Timing
 from yieldwire.client import AsyncClient, Client, Patience
 from yieldwire.errors import TimedOut, Unreachable
 
 ONCE = Patience(tries=1, connect=0.1, start=0.2, idle=0.3, request=0.4)
 
-actions = Actions()
+actions = Actions(timing=Timing(grace=0.1))  # nobody ends its runs
 
 
 @actions.action(inbox=str)

@@ -113,9 +113,11 @@ async def _silent(scope: Message, receive: Receive, send: Send) -> None:
 async def _trickling(scope: Message, receive: Receive, send: Send) -> None:
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    while True:
-        await send({"type": "http.response.body", "body": b" ", "more_body": True})
-        await asyncio.sleep(0.005)
+    async with asyncio.TaskGroup() as tasks:
+        leaving = tasks.create_task(_silent(scope, receive, send))
+        while not leaving.done():
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.005)
 
 
 async def _never() -> str:

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 
 from tests.conftest import Serve
 from tests.support.chaos import ChaosProxy, random_script
+from tests.support.long import amount
 from tests.support.wire import Answer, Broken, exchange, fetch, post, request
 from yieldwire import Actions, Result, Timing
 
@@ -144,7 +145,10 @@ async def within(work: Awaitable[Answer]) -> Answer:
 
 @pytest.mark.parametrize(
     ("store", "seeds"),
-    [("memory", range(100)), ("sqlite:///{}/runs.db", range(200, 230))],
+    [
+        ("memory", range(amount(40, long=100))),
+        ("sqlite:///{}/runs.db", range(200, amount(215, long=230))),
+    ],
     ids=["memory", "sqlite"],
 )
 @pytest.mark.timeout(300)  # six hundred readers, who are patient for less than a second each

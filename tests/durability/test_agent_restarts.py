@@ -89,7 +89,7 @@ async def test_an_agent_imports_airports_over_a_restart(server: CommandServer) -
     agent = Agent(server)
 
     async with asyncio.TaskGroup() as tasks:
-        call = tasks.create_task(agent.call("import_airports", {"pace": 0.005}))
+        call = tasks.create_task(agent.call("import_airports", {"pace": 0.001}))
         await agent.is_under_way.wait()
         await restart(server)
     summary = call.result().structured_content

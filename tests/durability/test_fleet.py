@@ -41,9 +41,9 @@ async def test_a_growing_fleet_executes_every_run_although_workers_are_killed(
 ) -> None:
     fleet = Fleet(folder=tmp_path, store=store)
 
-    figures = await drain(fleet, runs=60, workers=2, kills=2, seed=1)
+    figures = await drain(fleet, runs=30, workers=2, kills=2, seed=1)
 
-    assert figures.runs == 60
+    assert figures.runs == 30
     assert figures.interrupted + figures.restarted >= 1
 
 

@@ -6,6 +6,9 @@ import pytest
 
 from tests.durability.kills import Killing
 
+KILLS = 3
+"""`make soak` kills it 200 times."""
+
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("breaks", [False, True], ids=["lines that hold", "lines that break"])
@@ -15,8 +18,8 @@ async def test_readers_and_runs_live_through_kills_of_the_server(
 ) -> None:
     killing = Killing(tmp_path, seed=1, breaks=breaks)
 
-    await killing.run(5)
+    await killing.run(KILLS)
 
-    assert killing.figures.kills == 5
-    assert killing.figures.interrupted >= 5
+    assert killing.figures.kills == KILLS
+    assert killing.figures.interrupted >= KILLS
     assert killing.figures.restarted >= 1

@@ -24,6 +24,7 @@ from typing_extensions import TypedDict
 
 from tests.support.crashing import POINTS, take
 from tests.support.descriptors import open_files
+from tests.support.long import amount
 from tests.support.runs import SOON, first_chunk
 from tests.support.server import ROOT
 from yieldwire.actions.context import Context
@@ -49,7 +50,7 @@ from yieldwire.testing import MovingClock
 
 TIMING: Final = Timing(grace=0.1, sweep_every=100 * SOON, lease=SOON)
 EXAMPLES: Final = settings(
-    max_examples=int(os.environ.get("UPLOADS", "10")),
+    max_examples=int(os.environ.get("UPLOADS", str(amount(4, long=10)))),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

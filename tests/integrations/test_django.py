@@ -130,12 +130,14 @@ class MountTests(SimpleTestCase):
 
 ADMIN = """
 import asyncio
+from contextlib import asynccontextmanager
 from unittest.mock import patch
 
 from django.contrib.auth.models import Permission, User
 from django.test import AsyncClient, TransactionTestCase
 from yieldwire.errors import NotFound, StoreError
 from yieldwire.log.run import Status
+from yieldwire.stores import Query
 
 from contacts.actions import actions
 
@@ -143,6 +145,15 @@ from contacts.actions import actions
 @actions.action(linger=None)
 async def print_labels(name: str) -> None:
     await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def opened():
+    # Open the actions, and cancel what still runs, so that the close need not wait for it.
+    async with actions.lifespan():
+        yield
+        for run in await actions.app.find(Query(everyone=True)):
+            await actions.app.cancel(run.id)
 
 
 LIST = "/admin/yieldwire/run/"
@@ -159,7 +170,7 @@ class AdminTests(TransactionTestCase):
 
     async def test_staff_without_the_permission_is_refused(self):
         client = await self.staff()
-        async with actions.lifespan():
+        async with opened():
             run = await actions.start(print_labels, name="x")
             answers = [await client.get(path) for path in (LIST, f"{LIST}{run.id}/change/")]
 
@@ -167,7 +178,7 @@ class AdminTests(TransactionTestCase):
 
     async def test_who_can_view_runs_can_filter_but_not_cancel_them(self):
         client = await self.staff("view_run")
-        async with actions.lifespan():
+        async with opened():
             run = await actions.start.with_options(owner="o&o")(print_labels, name="<x>")
             found = [
                 [row["id"] for row in (await client.get(LIST, query)).context["rows"]]
@@ -195,7 +206,7 @@ class AdminTests(TransactionTestCase):
 
     async def test_a_cancel_needs_the_token_of_django(self):
         client = await self.staff("view_run", "change_run", checks_csrf=True)
-        async with actions.lifespan():
+        async with opened():
             run = await actions.start(print_labels, name="x")
             refused = await client.post(LIST, {"run": run.id})
             token = (await client.get(LIST)).context["csrf_token"]
@@ -208,7 +219,7 @@ class AdminTests(TransactionTestCase):
 
     async def test_a_list_is_continued_on_another_page(self):
         client = await self.staff("view_run")
-        async with actions.lifespan():
+        async with opened():
             for _ in range(3):
                 await actions.start.with_options(owner="many")(print_labels, name="x")
             with patch("yieldwire.integrations.django.admin.PAGE", 2):
@@ -219,7 +230,7 @@ class AdminTests(TransactionTestCase):
 
     async def test_a_run_that_is_gone_or_cannot_be_read_does_not_take_the_list_with_it(self):
         client = await self.staff("view_run")
-        async with actions.lifespan():
+        async with opened():
             run = await actions.start.with_options(owner="lost")(print_labels, name="x")
             for error in (NotFound("gone"), StoreError("a damaged log")):
                 with patch("yieldwire.app.App.snapshot", side_effect=error):

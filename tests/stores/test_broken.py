@@ -294,9 +294,15 @@ SEEN_BY_THE_MACHINE: Final = [
 """What shows when calls come one after the other, in few enough steps."""
 
 
-@pytest.mark.parametrize("make", [MemoryStore, SQLiteStore, ToyStore])
+@pytest.mark.parametrize("make", [MemoryStore, ToyStore])
 def test_a_store_without_a_fault_fails_nothing(make: Make, tmp_path: Path) -> None:
     assert failures_of(make, tmp_path) == {}
+
+
+def test_a_store_whose_statements_have_no_fault_keeps_the_promises_that_they_are_for(
+    tmp_path: Path,
+) -> None:
+    assert failures_of(SQLiteStore, tmp_path, {*MISSPELT.values()}) == {}
 
 
 @pytest.mark.parametrize(("make", "promise"), BROKEN.items(), ids=name_of)

@@ -16,6 +16,7 @@ from tests.stores.test_memory import MemoryHarness
 from tests.stores.test_postgres import PostgresHarness
 from tests.stores.test_redis import RedisHarness
 from tests.stores.test_sqlite import SQLiteHarness
+from tests.support.long import amount
 from yieldwire.errors import (
     AppendConflict,
     Conflict,
@@ -517,11 +518,15 @@ class RedisMachine(StoreMachine):
 
 
 MemoryMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, database=None
+    max_examples=amount(40, long=100), stateful_step_count=50, deadline=None, database=None
 )
-SQLiteMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=25)
+SQLiteMachine.TestCase.settings = settings(
+    MemoryMachine.TestCase.settings, max_examples=amount(10, long=25)
+)
 
-RedisMachine.TestCase.settings = settings(MemoryMachine.TestCase.settings, max_examples=8)
+RedisMachine.TestCase.settings = settings(
+    MemoryMachine.TestCase.settings, max_examples=amount(4, long=8)
+)
 PostgresMachine.TestCase.settings = RedisMachine.TestCase.settings
 
 
