@@ -39,6 +39,8 @@ READ_ONCE = [
     ("yieldwire/client/transport.py", "http_over"),
     ("yieldwire/client/http.py", "new_http"),
     ("yieldwire/devtools/__init__.py", "attach"),
+    ("yieldwire/dialects/a2a.py", "<module>"),
+    ("yieldwire/dialects/mcp.py", "<module>"),
     ("yieldwire/stores/objects.py", "at"),
     ("yieldwire/stores/postgres/__init__.py", "__init__"),
     ("yieldwire/stores/redis/__init__.py", "__init__"),

@@ -1,18 +1,26 @@
 """Which methods are a server's own, with nothing around them."""
 
+import asyncio
 import functools
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import wrapt
 from starlette.types import Send
 from uvicorn.protocols.http import h11_impl, httptools_impl
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.websockets import websockets_sansio_impl, wsproto_impl
 
-from tests.support.calls import Message
-from yieldwire.asgi.servers import is_servers_own, is_servers_own_socket, receives_on_futures
+from tests.support.calls import Message, get
+from yieldwire.asgi.servers import (
+    chunked_writer_of,
+    is_servers_own,
+    is_servers_own_socket,
+    receives_on_futures,
+)
 
 
 class Wrapper:
@@ -91,6 +99,77 @@ def test_what_is_around_a_method_of_uvicorn_is_not_taken_for_it(
 def test_what_is_not_a_servers_method_is_not_treated_as_one(other: object) -> None:
     assert not is_servers_own(other)
     assert not receives_on_futures(other)
+
+
+class Pipe(asyncio.Transport):
+    """Keeps what is written, as a connection whose client does not read yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.size, self.is_closed = b"", 0, False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+
+async def begun(headers: Sequence[tuple[bytes, bytes]] = ()) -> tuple[Any, Pipe]:
+    """Return the `send` of a response of uvicorn whose head was sent, and its connection."""
+    pipe, logger = Pipe(), logging.getLogger("uvicorn")
+    cycle = httptools_impl.RequestResponseCycle(
+        scope=cast("Any", get("/").scope()),
+        transport=pipe,
+        flow=FlowControl(pipe),
+        logger=logger,
+        access_logger=logger,
+        access_log=False,
+        default_headers=[],
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=True,
+        on_response=lambda: None,
+    )
+    await cycle.send({"type": "http.response.start", "status": 200, "headers": headers})
+    pipe.written = b""
+    return cycle.send, pipe
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 100, 70_000])
+async def test_a_piece_is_written_to_the_connection_as_uvicorn_sends_it(size: int) -> None:
+    (send, sent), (other, written) = await begun(), await begun()
+    writer = chunked_writer_of(other)
+    assert writer is not None
+
+    await send({"type": "http.response.body", "body": b"x" * size, "more_body": True})
+
+    assert writer.write(b"x" * size)
+    assert written.written == sent.written
+
+
+async def test_a_connection_that_is_closed_or_full_is_not_written_to() -> None:
+    send, pipe = await begun()
+    writer = chunked_writer_of(send)
+    assert writer is not None
+
+    pipe.size = 100_000
+    assert not writer.write(b"x")
+    pipe.size, pipe.is_closed = 0, True
+    assert not writer.write(b"x")
+    assert pipe.written == b""
+
+
+async def test_only_uvicorns_chunks_are_written_to_a_connection() -> None:
+    whole, _ = await begun([(b"content-length", b"5")])
+    chunked, _ = await begun()
+
+    assert chunked_writer_of(whole) is None
+    assert not any(map(chunked_writer_of, uvicorns_sends()))
+    assert not any(chunked_writer_of(wrap(chunked)) for wrap in WRAPPERS)
 
 
 SOCKETS = [

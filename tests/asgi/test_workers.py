@@ -1,6 +1,8 @@
 """Several processes that cannot share runs are told so, once, by real servers."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ TOLD = "processes serve this application, and its store lives in one process"
 READY = {"granian": "Started worker-", "granian twice": "Started worker-"}
 """What else a server logs of each worker before it can be told to stop.
 
-Granian waits forever for a worker that was told to stop while it was starting.
+Granian waits forever for a worker that was told to stop while it was starting, which lasts a
+little longer than until this: so its workers are told again.
 """
 
 
@@ -25,7 +28,10 @@ async def logs_of(command: str, log: Path, processes: int) -> str:
                 assert server.process.poll() is None, server.logs()
                 await asyncio.sleep(0.02)
         server.stop()
-        await server.wait_until_gone()
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(server.wait_until_gone())
+            while not (await asyncio.wait({gone}, timeout=2.0))[0]:
+                os.killpg(server.process.pid, signal.SIGTERM)
     return server.logs()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cli.screen import showing
 from tests.cli.terminal import running
 from tests.support.line import Line
-from tests.support.server import listen
+from tests.support.ports import free_port
 from yieldwire.client import Client
 from yieldwire.loopthread import LoopThread
 
@@ -50,8 +50,7 @@ def test_a_file_is_sent_and_its_run_followed_over_a_restart_answered_and_cancell
 ) -> None:
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "rows.csv").write_bytes(b"row\n" * 4_000_000)
-    with listen() as free:
-        port = free.getsockname()[1]
+    port = free_port()
     serve = ["dev", "app.py", "--port", str(port), "--no-reload"]
 
     with running(*serve, cwd=tmp_path) as server, slow_line(port) as line:

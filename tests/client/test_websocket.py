@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from tests.conftest import Serve
 from tests.support.chaos import ChaosProxy, Cut, Fault, script_of
 from tests.support.nginx import Nginx
-from tests.support.server import ThreadServer, listen
+from tests.support.ports import free_port
+from tests.support.server import ThreadServer
 from tests.support.world import world
 from yieldwire import Actions, Result, Timing
 from yieldwire.client import AsyncClient, Client, Patience
@@ -163,8 +164,7 @@ async def test_a_server_without_web_socket_is_reported_with_its_status(serve: Se
 
 
 async def test_a_server_that_is_away_is_unreachable() -> None:
-    with listen() as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     async with client_of(f"http://127.0.0.1:{port}") as client:
         with pytest.raises(Unreachable, match="cannot be reached"):
             await client.call("add", {"a": 1, "b": 1})

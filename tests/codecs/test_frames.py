@@ -1,6 +1,7 @@
 """Frames are made once for all readers, and never handed to the wrong one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_what_was_made_of_a_block_is_handed_to_all_who_read_it() -> None:
     maker = Maker()
 
     made = {
-        id(maker.of(block)) for block in [block_of(1), block_of(1), block_of(1)._replace(at=3.0)]
+        id(maker.of(block)) for block in [block_of(1), block_of(1), replace(block_of(1), at=3.0)]
     }
 
     assert len(made) == maker.made == 1

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -92,7 +93,7 @@ async def frame(blocks: Sequence[Block], _: int) -> None:
     """Encode the frames of a log, as those of a new run: they are kept for each block."""
     run_id = new_run_id()
     for block in blocks:
-        SSEEncoder.encode(block._replace(run_id=run_id))
+        SSEEncoder.encode(replace(block, run_id=run_id))
 
 
 class _Ends(Hooks):

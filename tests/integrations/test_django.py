@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.djangoproject import manage, project_of_guide, run
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)  # many processes, each of which imports Django
 
@@ -363,9 +363,7 @@ def served(
     folder: Path, *arguments: str
 ) -> Generator[tuple[int, Callable[[str], str]], None, None]:
     """Run a server of the project, and return its port and a function that reads to a text."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     places = [each.format(port=port) for each in arguments]
     if "runserver" in arguments:
         places.append(f"127.0.0.1:{port}")

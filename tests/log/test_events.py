@@ -110,7 +110,7 @@ def test_a_body_is_a_line_for_each_event_and_says_when_later_ones_were_appended(
     end = Block.of_event("r1", 9, EventType.DONE, b"{}", 10.0)
 
     assert Block.join([chunks, end]).body == b'"a"\n"b"\n!done {}\n'
-    assert Block.join([chunks, end._replace(at=10.5)]).body == b'"a"\n"b"\n@10.500\n!done {}\n'
+    assert Block.join([chunks, replace(end, at=10.5)]).body == b'"a"\n"b"\n@10.500\n!done {}\n'
 
 
 @given(log=logs(), others=logs())

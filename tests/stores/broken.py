@@ -170,7 +170,7 @@ class ChangesBytes(MemoryStore):
 
     async def read(self, run_id: str, after: int, **options: Any) -> Sequence[Block]:  # noqa: ANN401
         page = await super().read(run_id, after, **options)
-        return [block._replace(body=block.body.replace("✓".encode(), b"???")) for block in page]
+        return [replace(block, body=block.body.replace("✓".encode(), b"???")) for block in page]
 
 
 class ForgetsWhatItSaid(MemoryStore):
@@ -180,7 +180,7 @@ class ForgetsWhatItSaid(MemoryStore):
         page = await super().read(run_id, after, **options)
         if not self._entry(run_id).record.status.is_terminal:
             return page
-        return [block._replace(body=block.body.replace(b"text", b"TEXT")) for block in page]
+        return [replace(block, body=block.body.replace(b"text", b"TEXT")) for block in page]
 
 
 class IgnoresTheCursor(MemoryStore):

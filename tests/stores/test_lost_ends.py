@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 
 
 def written(run: RunRecord, first: int, count: int, at: float) -> Block:
-    return chunks(run.id, first, count, text=f"at {at}")._replace(at=at)
+    return replace(chunks(run.id, first, count, text=f"at {at}"), at=at)
 
 
 async def fall_back(store: RunStore, run: RunRecord, lose: Lose) -> RunRecord:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.stores.test_redis import RedisHarness
-from tests.support.valkey import REDIS_6, RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.valkey import REDIS_6, RedisServer
 from yieldwire.errors import StoreError, UsageError
 from yieldwire.stores import RunStore
 from yieldwire.stores.redis import RedisStore

@@ -33,6 +33,18 @@ async def test_a_cancelled_caller_leaves_when_its_work_is_done() -> None:
     await works.wait()
 
 
+async def test_waiting_for_all_work_includes_what_it_begins() -> None:
+    works, begun = Works(), list[asyncio.Future[None]]()
+
+    async def pause() -> None:
+        await asyncio.sleep(0.01)
+
+    works.start(pause()).add_done_callback(lambda _: begun.append(works.start(pause())))
+    await works.wait()
+
+    assert [each.done() for each in begun] == [True]
+
+
 async def test_an_error_of_the_work_is_raised_to_its_caller() -> None:
     works, gate = Works(), asyncio.Event()
     gate.set()

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
+from tests.support.ports import hold_port, port_of
 from tests.support.server import BACKLOG, ROOT, STOP_SECONDS
 from tests.support.warm import Forked, Program, warm
 
@@ -46,11 +46,8 @@ class CommandServer:
     ) -> None:
         self._command, self._target, self._log = COMMANDS[command], target, log
         self._env = {**os.environ, **env}
-        # Bound and not listening, it keeps the port from others, but not from the server.
-        self._place = socket.socket()
-        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._place.bind(("127.0.0.1", 0))
-        self.port: Final[int] = self._place.getsockname()[1]
+        self._place = hold_port()
+        self.port: Final = port_of(self._place)
 
     def __enter__(self) -> Self:
         self.start()

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
+
+from tests.support.ports import free_port
 
 PROGRAM: Final = "/usr/sbin/nginx"
 CONFIGURATION: Final = """
@@ -44,8 +45,7 @@ class Nginx:
 
     def __init__(self, target: int, folder: Path, more: str = "", *, site: str = "") -> None:
         self._file = folder / "nginx.conf"
-        with socket.create_server(("127.0.0.1", 0)) as place:
-            self.port: Final[int] = place.getsockname()[1]
+        self.port: Final = free_port()
         self.url: Final = f"http://127.0.0.1:{self.port}/"
         own = site.replace("PORT", str(self.port))
         self._file.write_text(

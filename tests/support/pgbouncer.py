@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+from tests.support.ports import free_port
 from tests.support.postgres import NOBODY, PostgresServer
 from tests.support.tls import Certificate
 
@@ -37,8 +38,7 @@ class PgBouncer:
     """
 
     def __init__(self, server: PostgresServer, folder: Path, *more: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as place:
-            self._port: Final[int] = place.getsockname()[1]
+        self._port: Final = free_port()
         self.dsn: Final = f"postgresql://ada@127.0.0.1:{self._port}/postgres"
         self._file = server.folder / f"bouncer{self._port}.ini"
         self._file.write_text(

@@ -4,7 +4,6 @@ import atexit
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Final, Self
 
 import psycopg
+
+from tests.support.ports import free_port
 
 GIVEN: Final = os.environ.get("YIELDWIRE_TEST_POSTGRES")
 """The DSN of another server to use."""
@@ -37,8 +38,7 @@ class PostgresServer:
         self._binaries = self._reachable(_wheel())
         self._settings = {"fsync": "off", "max_connections": "100", **settings}
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as place:
-            self.port: Final[int] = place.getsockname()[1]
+        self.port: Final = free_port()
         self._own()
         self._run("initdb", "--no-sync", "--auth=trust", "--locale=C", "-E", "UTF8", "-U", "ada")
 

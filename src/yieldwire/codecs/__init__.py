@@ -120,8 +120,8 @@ class Frames:
         newest, frames = self._newest
         if block is newest:
             return frames
-        is_small = len(block.body) < SMALL_BYTES
-        frames = self._make(block) if is_small else self._cached(block)
+        make = self._make if len(block.body) < SMALL_BYTES else self._cached
+        frames = make(block)
         self._newest = block, frames
         return frames
 

@@ -29,26 +29,29 @@ _FRAME: Final = b"id: " + CURSOR_FORMAT + b"%b\n%bdata: %b\n\n"
 
 
 def _frames(block: Block) -> bytes:
-    run_id, first, last, body, end, _ = block
-    if first == last and end is None and body[0] != _SIGN:
-        return _CHUNK % (run_id.encode(), first, body)  # most blocks of a slow stream
+    run_id, end = block.run_id, block.end
+    if block.first == block.last and end is None and block.body[0] != _SIGN:
+        # Most blocks of a slow stream.
+        return _CHUNK % (run_id.encode(), block.first, block.body)
     frames = frames_of_chunks(block, _CHUNKS % run_id.encode(), b"\n\n")
     if frames is None:
         events = block.events()
         return b"".join(
             [_frame(run_id, event.seq, _name(event.type), event.data) for event in events]
         )
-    return frames if end is None else frames + _frame(run_id, last, _name(end), block.ending())
+    if end is None:
+        return frames
+    return frames + _frame(run_id, block.last, _name(end), block.ending())
 
 
 def _marked_frames(block: Block) -> bytes:
-    run_id, first, last, body, end, at = block
-    if first == last and end is None and body[0] != _SIGN:
-        return _MARKED_CHUNK % (run_id.encode(), first, mark_of(at), body)
-    frames = frames_of_chunks(block, _MARKED_CHUNKS % (run_id.encode(), mark_of(at)), b"\n\n")
+    run_id, mark = block.run_id, mark_of(block.at)
+    if block.first == block.last and block.end is None and block.body[0] != _SIGN:
+        return _MARKED_CHUNK % (run_id.encode(), block.first, mark, block.body)
+    frames = frames_of_chunks(block, _MARKED_CHUNKS % (run_id.encode(), mark), b"\n\n")
     if frames is None:
         return b"".join([_marked_frame(run_id, event) for event in block.events()])
-    return frames if end is None else frames + _marked_frame(run_id, *block.newest().events())
+    return frames if block.end is None else frames + _marked_frame(run_id, *block.newest().events())
 
 
 def _marked_frame(run_id: str, event: Event) -> bytes:

@@ -81,7 +81,7 @@ class Attempt(Tools):
     def resume(self, past: Past) -> None:
         """Continue what earlier attempts wrote."""
         self._past = past
-        self._writer.budget.resume(past.log_bytes)
+        self._writer.resume(past.log_bytes)
 
     async def execute(self) -> None:
         """Run the action and write its end. Never raises what the action raised."""
@@ -259,7 +259,7 @@ class Attempt(Tools):
         if self.cancel_reason == INTERRUPTED:
             return RunInterrupted()
         if self.cancel_reason == OVER_LIMIT:
-            return self._writer.budget.exceeded()
+            return self._writer.exceeded()
         return RunCancelled(self.cancel_reason or "requested")
 
     def _cause(self, exc: asyncio.CancelledError) -> BaseException:

@@ -33,7 +33,7 @@ class Listener(Protocol):
 class Audience(Backpressure):
     """The readers of one run in this process. The run is paused while it is far ahead of all."""
 
-    __slots__ = ("__weakref__", "_waiting", "is_live", "seq")
+    __slots__ = ("__weakref__", "_only", "_waiting", "is_live", "seq")
 
     furthest: int
 
@@ -44,6 +44,8 @@ class Audience(Backpressure):
         self.is_live: bool = False
         """Whether an attempt in this process publishes what it writes."""
         self._waiting: dict[Listener, None] = {}
+        self._only: Listener | None = None
+        """The one that waits, if only one does: nearly every run has one reader."""
 
     def begin(self, seq: int, ahead_bytes: int) -> None:
         """Begin an attempt, which continues the log after ``seq``."""
@@ -60,15 +62,24 @@ class Audience(Backpressure):
     def wait(self, reader: Listener) -> None:
         """Serve ``reader``, which has everything up to ``seq``, until it stops waiting."""
         self._waiting[reader] = None
+        self._only = reader if len(self._waiting) == 1 else None
 
     def stop_waiting(self, reader: Listener) -> None:
         """Serve ``reader`` no longer."""
         self._waiting.pop(reader, None)
+        self._only = next(iter(self._waiting)) if len(self._waiting) == 1 else None
 
     def publish(self, block: Block) -> bool:
         """Serve a block that was appended, and return whether the run must wait for a reader."""
         self.seq = last = block.last
-        if self._waiting:
+        only = self._only
+        if only is not None:
+            if only.deliver(block) and last > self.furthest:
+                if self._unread:
+                    self.reached(last)
+                else:
+                    self.furthest = last  # the same, without the call
+        elif self._waiting:
             self._serve(block, list(self._waiting))
         if last <= self.furthest and not self._unread:
             return False  # a reader has sent it: the same as `wrote`, without the call
@@ -84,7 +95,4 @@ class Audience(Backpressure):
             if reader.deliver(block):
                 is_sent = True
         if is_sent and block.last > self.furthest:
-            if self._unread:
-                self.reached(block.last)
-            else:
-                self.furthest = block.last  # the same, without the call
+            self.reached(block.last)

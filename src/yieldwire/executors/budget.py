@@ -25,6 +25,9 @@ _RESTARTS: Final = 1000
 class Budget:
     """Counts what a log has, and what is about to be appended.
 
+    It is a base class of what is about to be appended, and not an object of its own, as each event
+    of a slow stream would have to find it in memory.
+
     For a feed that keeps its newest events the byte limit applies to those; it has no event limit.
     """
 

@@ -12,13 +12,13 @@ from yieldwire.actions.schema import ENCODING
 from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded
 from yieldwire.executors import RunLimits
 from yieldwire.executors.budget import Budget
-from yieldwire.log.events import Block
+from yieldwire.log.events import Block, one_line
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES
 from yieldwire.log.misfit import invalid_output, unreadable_output
 from yieldwire.log.run import RunRecord
 
 
-class Pending:
+class Pending(Budget):
     """Chunks as JSON, from where they are put to their blocks."""
 
     __slots__ = (
@@ -28,15 +28,12 @@ class Pending:
         "_failure",
         "_fence",
         "_full",
-        "_limits",
         "_pending",
         "_pending_bytes",
         "_put_at",
         "_run",
-        "_run_id",
         "_seq",
         "_time",
-        "budget",
         "loop",
     )
 
@@ -47,11 +44,9 @@ class Pending:
         limits: RunLimits,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._run, self._encode, self._limits, self._seq = run, encode, limits, run.seq
-        self._run_id, self._fence = run.id, run.fence
+        super().__init__(run, limits)
+        self._run, self._encode, self._seq, self._fence = run, encode, run.seq, run.fence
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
-        self.budget: Final = Budget(run, limits)
-        """The space left in the log."""
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._full: list[tuple[list[bytes], int]] = []
@@ -115,10 +110,16 @@ class Pending:
         else:
             data, self._pending = self._pending, []
             size, self._pending_bytes = self._pending_bytes, 0
-        block = Block.of_chunks(self._run_id, self._seq + 1, data, self._epoch + self._put_at)
-        if self.budget.take(block, size):
+        seq, at = self._seq + 1, self._epoch + self._put_at
+        if len(data) == 1:  # the same as below, without the call
+            body = data[0] + b"\n"
+            body = body if body.isascii() else one_line(body)
+            block = Block(self._run_id, seq, seq, body, None, at)
+        else:
+            block = Block.of_chunks(self._run_id, seq, data, at)
+        if self.take(block, size):
             return block
-        self._failure = self.budget.exceeded()
+        self._failure = self.exceeded()
         self._full.clear()
         self._pending, self._pending_bytes = [], 0
-        return self.budget.take_part(block)
+        return self.take_part(block)

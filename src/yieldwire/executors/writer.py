@@ -167,8 +167,8 @@ class LogWriter(LoopReporter):
             raise self._refusal()
         if not data.isascii():
             data = one_line(data)  # so that it has the same size as in the log
-        if not self.budget.reserve(len(data)):
-            self._failure = self.budget.exceeded()
+        if not self.reserve(len(data)):
+            self._failure = self.exceeded()
             raise self._refusal()
         if not self._pending:
             if not self._is_stepping:
@@ -200,6 +200,7 @@ class LogWriter(LoopReporter):
         """
         value: object = None
         error: BaseException | None = None
+        time = self._time
         while True:
             self._is_stepping = True
             try:
@@ -211,7 +212,7 @@ class LogWriter(LoopReporter):
                 value = error = None  # an error that is kept here would keep this frame
             if self._pending and not self._busy:
                 try:
-                    yield from self.flush().__await__()
+                    yield from self.flush()  # pyright: ignore[reportGeneralTypeIssues] - it is a generator
                 except asyncio.CancelledError as exc:
                     # The cancellation was meant for what the action waits for: pass it on there,
                     # or, if that is already over, to the action itself.
@@ -226,7 +227,7 @@ class LogWriter(LoopReporter):
             except BaseException as exc:  # noqa: BLE001 - as above
                 error = exc
             if not self.is_stopping:  # it has waited, so others have had a turn
-                self._due_at = self._time() + FIRST_SECONDS
+                self._due_at = time() + FIRST_SECONDS
 
     async def drain(self) -> None:
         """Write if it is time to, and give others a turn; wait while the log is too far behind."""
@@ -254,7 +255,8 @@ class LogWriter(LoopReporter):
             raise asyncio.CancelledError
         self._due_at = self._time() + BLOCK_SECONDS  # it did not wait for anything itself
 
-    async def flush(self) -> None:
+    @types.coroutine
+    def flush(self) -> Generator[Any, Any, None]:
         """Append everything pending. If another task is already writing, it includes this.
 
         Raises:
@@ -272,14 +274,14 @@ class LogWriter(LoopReporter):
                     if block is None:
                         break
                 try:  # the same as `_settle`, without the call
-                    self._seq = await self._store.append(
-                        block.run_id, block, after=self._seq, fence=self._fence
+                    self._seq = yield from self._store.append(
+                        self._run_id, block, after=self._seq, fence=self._fence
                     )
                 except StoreError as exc:
-                    await self._write_patiently(block, exc)
+                    yield from self._write_patiently(block, exc).__await__()
                 self._unsettled = None
                 if self._audience.publish(block):
-                    await self._audience.wait_for_room()
+                    yield from self._audience.wait_for_room().__await__()
         finally:
             self._busy = False
             if self._idle is not None and not self._idle.done():
@@ -377,9 +379,9 @@ class LogWriter(LoopReporter):
         """Return the block that ends the log, as far as there is space, and its last type."""
         rest = self._next_block() if self._pending else None
         if self._failure is not None and kind is EventType.DONE:
-            kind, data = self.budget.end_as(self._failure)
+            kind, data = self.end_as(self._failure)
         else:
-            kind, data = self.budget.end_within(kind, data)
+            kind, data = self.end_within(kind, data)
         if rest is not None:
             return rest.ended(kind, data), kind
         at = self._epoch + self._time()

@@ -14,9 +14,9 @@ line breaks, so lines can be told apart without parsing JSON.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from pydantic_core import from_json, to_json
 
@@ -45,7 +45,6 @@ _ESCAPES: Final = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
-_tuple: Final = tuple.__new__
 _SIGN: Final = ord("!")
 _TIME: Final = ord("@")
 
@@ -89,21 +88,23 @@ class Event:
         return self.type in TERMINAL_EVENTS
 
 
-class Block(NamedTuple):
-    """Contiguous events of one run as one piece of bytes.
+@dataclass(slots=True)
+class Block:
+    """Contiguous events of one run as one piece of bytes. It never changes.
 
     ``first`` and ``last`` are the seqs of its first and last event, ``body`` the events' lines,
     ``end`` the type of the terminal event at the block's end, if there is one, and ``at`` the time
     when the first event was written, in seconds since the epoch.
     """
 
-    # A named tuple, because a slow stream creates one for each of its events.
-    run_id: str
-    first: int
-    last: int
-    body: bytes
-    end: EventType | None = None
-    at: float = 0.0
+    # Neither frozen, which makes it slow to create, nor a named tuple, whose fields are slow to
+    # read: a slow stream has a block for each of its events.
+    run_id: Final[str]
+    first: Final[int]
+    last: Final[int]
+    body: Final[bytes]
+    end: Final[EventType | None] = None
+    at: Final[float] = 0.0
 
     @property
     def size(self) -> int:
@@ -116,7 +117,7 @@ class Block(NamedTuple):
         body = data[0] + b"\n" if len(data) == 1 else b"\n".join([*data, b""])
         if not body.isascii():
             body = one_line(body)
-        return _tuple(cls, (run_id, first, first + len(data) - 1, body, None, at))
+        return cls(run_id, first, first + len(data) - 1, body, None, at)
 
     @classmethod
     def of_event(
@@ -151,20 +152,18 @@ class Block(NamedTuple):
         first, newest = blocks[0], blocks[-1]
         pieces, at = list[bytes](), first.at
         for block in blocks:
-            _, _, _, body, _, began = block
-            if began != at:
-                pieces.append(b"@%.3f\n" % began)
-                at = began
-            pieces.append(body)
-            if b"\n@" in body:
+            if block.at != at:
+                at = block.at
+                pieces.append(b"@%.3f\n" % at)
+            pieces.append(block.body)
+            if b"\n@" in block.body:
                 at = block.newest_at
         return cls(first.run_id, first.first, newest.last, b"".join(pieces), newest.end, first.at)
 
     def ended(self, kind: EventType, data: bytes) -> "Block":
         """Return the block with a terminal event added at its end."""
-        run_id, first, last, body, _, at = self
         line = one_line(b"!%b %b\n" % (kind.encode(), data))
-        return Block(run_id, first, last + 1, body + line, kind, at)
+        return Block(self.run_id, self.first, self.last + 1, self.body + line, kind, self.at)
 
     def after(self, seq: int) -> "Block":
         """Return the part after ``seq``, which must be before the block's last."""
@@ -205,7 +204,7 @@ class Block(NamedTuple):
         if self.first == self.last:
             return ending
         body = self.body.removesuffix(newest.body)
-        return self._replace(body=body + ending.body)
+        return replace(self, body=body + ending.body)
 
     def begins_with(self, other: "Block") -> bool:
         """Whether this block's first events are those of ``other``, byte for byte."""

@@ -357,9 +357,9 @@ class Reader:
                 self.wake()
             return False
         try:
-            if self._take is not None and block.end is None:
+            if (take := self._take) is not None and block.end is None:
                 self._seq, self._at = block.last, block.at
-                if self._take(block):
+                if take(block):
                     return True
             waiter.set_result((block,))
         except BaseException as exc:  # noqa: BLE001 - raised by `next`, and by no append

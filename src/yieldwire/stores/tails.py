@@ -78,10 +78,9 @@ class _Tail:
     def add(self, block: Block, first_seq: int) -> int:
         """Cache a block, drop blocks over the limit, and return the change in size."""
         before = self.size
-        run_id, first, last, body, end, at = block
-        self.blocks.append((run_id, first, last, body, end, at))
-        self.first_seq, self.last = first_seq, last
-        self.size += _size(body)
+        self.blocks.append(_plain(block))
+        self.first_seq, self.last = first_seq, block.last
+        self.size += _size(block.body)
         while len(self.blocks) > 1 and (self.size > TAIL_BYTES or self.blocks[0][1] < first_seq):
             self.size -= _size(self.blocks.popleft()[3])
         return self.size - before
@@ -90,7 +89,8 @@ class _Tail:
         """Whether this block is one of the newest."""
         if block.first > self.last:
             return False
-        return any(block == plain for plain in reversed(self.blocks))
+        wanted = _plain(block)
+        return any(wanted == plain for plain in reversed(self.blocks))
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         if not self.blocks[0][1] <= after + 1 <= self.last:
@@ -98,11 +98,15 @@ class _Tail:
         # Most readers are near the end, and the tail can be long.
         wanted: deque[Block] = deque()
         for plain in reversed(self.blocks):
-            block = Block._make(plain)
+            block = Block(*plain)
             if block.last <= after:
                 break
             wanted.appendleft(block)
         return page_of(wanted, after, max_bytes)
+
+
+def _plain(block: Block) -> _Plain:
+    return block.run_id, block.first, block.last, block.body, block.end, block.at
 
 
 def _size(body: bytes) -> int:

@@ -33,8 +33,9 @@ class Works:
         return done
 
     async def wait(self) -> None:
-        """Return when all of it is done."""
-        await self._tasks.wait(None)
+        """Return when all of it is done, and what was begun meanwhile."""
+        while self._tasks:
+            await self._tasks.wait(None)
 
     def abandon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Abandon the work, as its ``loop`` is gone."""

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.screen import Screen, showing
 from tests.cli.terminal import running
 from tests.conftest import Serve
-from tests.support.server import listen
+from tests.support.ports import free_port
 from tests.support.world import BRISK
 from yieldwire import Actions, Context, Progress, Text
 from yieldwire.asgi import watching
@@ -182,8 +182,7 @@ def test_words_and_a_status_filter_the_list(url: str, tmp_path: Path) -> None:
 
 def test_a_server_that_is_away_is_told_until_it_is_back(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP.replace("STORE", "sqlite:///runs.db"))
-    with listen() as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     serve = ["dev", "app.py", "--port", port, "--no-reload"]
     with running(*serve, cwd=tmp_path) as server:
         url = server.wait_for("serves").rpartition(" ")[2]
@@ -204,8 +203,7 @@ def test_a_server_that_is_away_is_told_until_it_is_back(tmp_path: Path) -> None:
 
 def test_runs_that_the_server_no_longer_has_disappear(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP.replace("STORE", "memory"))
-    with listen() as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     serve = ["dev", "app.py", "--port", port, "--no-reload"]
     with running(*serve, cwd=tmp_path) as server:
         url = server.wait_for("serves").rpartition(" ")[2]

@@ -72,8 +72,8 @@ class Archive:
 
 def _plain(piece: Block | Pack) -> tuple[int, int, bytes, str | None, float]:
     block = piece.block(0, sys.maxsize) if isinstance(piece, Pack) else piece
-    _, first, last, body, end, at = block
-    return first, last, body, None if end is None else str(end), at
+    end = None if block.end is None else str(block.end)
+    return block.first, block.last, block.body, end, block.at
 
 
 def _record(facts: list[Any]) -> RunRecord:

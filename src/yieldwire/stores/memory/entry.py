@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final
 
 from yieldwire.log.events import Block
@@ -20,17 +20,13 @@ from yieldwire.stores.waiters import resolve
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
-_PACK_BYTES: Final = 2 * 1024
-"""The size up to which small blocks are packed together; growing further would waste more."""
-_FIRST: Final = itemgetter(1)
+_PACK_BLOCKS: Final = 32
+"""How many small blocks are packed together. Until then each is an object of its own."""
+_FIRST: Final = attrgetter("first")
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
 _TIME_BYTES: Final = 8
 """The size of a run without its input and log, of a block without its body, of an event's time."""
-
-
-def _no_times() -> "array[float]":
-    return array("d")
 
 
 @dataclass(slots=True)
@@ -47,9 +43,9 @@ class Entry:
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
     """The log before the tail."""
-    tail: bytearray = field(default_factory=bytearray)
-    """The lines of the newest blocks, if they are small."""
-    times: "array[float]" = field(default_factory=_no_times)
+    tail: list[bytes] = field(default_factory=list)
+    """The bodies of the newest blocks, if they are small."""
+    times: list[float] = field(default_factory=list)
     """The time of each event in the tail."""
     waiters: dict[asyncio.Future[bool], None] = field(default_factory=dict)
     """Ordered, so that those who came first are served first."""
@@ -72,19 +68,20 @@ class Entry:
 
     def add(self, block: Block) -> None:
         """Append ``block`` to the log and wake the waiting readers."""
-        _, first, last, body, end, at = block
-        count, keep = last - first + 1, self.keep
+        last, body, keep = block.last, block.body, self.keep
+        count = last - block.first + 1
         # Of a feed whole blocks are trimmed: packs would keep more than requested.
-        is_small = count <= _FEW and len(body) <= _SMALL_BYTES and end is None and keep is None
-        if is_small and (count == 1 or b"\n@" not in body):
-            if len(self.tail) + len(body) > _PACK_BYTES:
+        is_small = count <= _FEW and len(body) <= _SMALL_BYTES and block.end is None
+        if is_small and keep is None and (count == 1 or b"\n@" not in body):
+            tail = self.tail
+            if len(tail) >= _PACK_BLOCKS:
                 self._pack()
-            self.seq = last
-            self.tail += body
+            tail.append(body)
             if count == 1:
-                self.times.append(at)
+                self.times.append(block.at)
             else:
-                self.times.extend((at,) * count)
+                self.times.extend((block.at,) * count)
+            self.seq = last
         else:
             self._pack()
             self.seq = last
@@ -99,12 +96,14 @@ class Entry:
         if not self.tail:
             return ()
         first = self.seq - len(self.times) + 1
-        return [Pack(self.record.id, first, self.seq, bytes(self.tail), self.times)]
+        body, times = b"".join(self.tail), array("d", self.times)
+        return [Pack(self.record.id, first, self.seq, body, times)]
 
     def _pack(self) -> None:
         if self.tail:
             self.pieces += self._newest()
-            self.tail, self.times = bytearray(), _no_times()
+            self.tail.clear()
+            self.times.clear()
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
@@ -150,7 +149,7 @@ class Entry:
         """Return about how many bytes the run takes."""
         record = self.record
         log = sum([len(piece.body) + _BLOCK_BYTES for piece in self.pieces])
-        log += len(self.tail) + _TIME_BYTES * (self.seq - self.first_seq + 1)
+        log += sum(map(len, self.tail)) + _TIME_BYTES * (self.seq - self.first_seq + 1)
         facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
         inbox = 0 if self.inbox is None else self.inbox.size()
         saved = sum(map(len, self.checkpoints.values()))

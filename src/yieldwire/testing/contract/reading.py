@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from yieldwire.errors import ForeignCursor, NotFound
 from yieldwire.log.cursor import mark_of
@@ -57,7 +58,7 @@ class ReadContract:
         run = await claimed(harness.store)
         times = [(run.started_at or 0.0) + seq / 8 for seq in range(1, 41)]
         for seq, at in enumerate(times, 1):
-            block = chunks(run.id, seq, 1)._replace(at=at)
+            block = replace(chunks(run.id, seq, 1), at=at)
             await harness.store.append(run.id, block, after=seq - 1, fence=run.fence)
 
         before = [event.at for event in await log_of(harness.store, run.id)]
