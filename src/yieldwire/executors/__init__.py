@@ -43,7 +43,7 @@ class RunLimits:
     max_bytes: Count = 256 * 1024 * 1024
     max_event_bytes: Count = 4 * 1024 * 1024
     max_saved_bytes: Count = 16 * 1024 * 1024
-    ahead_bytes: Count = 4 * 1024 * 1024
+    ahead_bytes: Count = 1024 * 1024
     cancel_within: Seconds = 5.0
     store_patience: Seconds = 10.0
     max_messages: Count = 1_000
