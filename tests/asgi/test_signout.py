@@ -145,6 +145,22 @@ async def test_a_start_that_waits_for_its_first_event_is_401() -> None:
     assert code_of(answer) == (401, "UNAUTHORIZED")
 
 
+async def test_a_run_that_ends_at_once_shows_nothing_to_somebody_it_has_signed_out() -> None:
+    site = Actions(identify=identify)
+
+    @site.action
+    async def leave() -> AsyncIterator[str]:
+        """Sign the caller out, and say something."""
+        await site.disconnect("alice")
+        yield "too late"
+
+    async with opened(site), asyncio.timeout(SOON):
+        answer = await send(site, post("/leave", {}, ALICE))
+
+    assert answer.status == Unauthorized.status
+    assert b"too late" not in answer.body
+
+
 async def test_a_start_whose_body_arrived_after_the_revocation_starts_nothing(
     site: Actions,
 ) -> None:

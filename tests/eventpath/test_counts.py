@@ -66,7 +66,6 @@ def test_a_hot_stream_costs_a_send_an_append_and_one_step_of_the_loop_a_block() 
         sends=1 + BLOCKS,  # the head; what opens the stream goes with the first block
         appends=BLOCKS,
         encodes=EVENTS,
-        wakes=1,  # for the first block; the others are sent where appended
         tasks=1,  # the run's own
         timers=2,  # the reader waits once, the other time it need not; and the watch's
         callbacks=3 + BLOCKS,  # the task's begin, the reader's two; the run's turn for each block
@@ -106,7 +105,7 @@ def test_a_paced_stream_sends_each_event_without_a_task_or_a_timer_of_its_own() 
         sends=2 + PACED,  # the head, each event as it comes, the end
         appends=1 + PACED,
         encodes=PACED,
-        wakes=4,  # the first event; three ticks of the keepalive, at the time of an event each
+        wakes=3,  # three ticks of the keepalive, at the time of an event each
         tasks=2,  # the run's own, and the one that watches for the disconnect
         timers=5 + PACED,  # the handler's own, one each time that the reader waits, the watch's
         callbacks=9 + PACED,  # the run continues after its pause
@@ -173,7 +172,6 @@ def test_a_request_of_ten_events_costs_two_sends_one_append_and_one_task() -> No
         sends=2,  # the head, and everything else
         appends=1,
         encodes=10,
-        wakes=1,
         tasks=1,  # the run's own
         callbacks=3,  # the run begins, the reader gets its end, the task is forgotten
     )

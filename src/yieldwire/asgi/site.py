@@ -236,6 +236,10 @@ class Site:
             reader.revoke()
         return reader
 
+    def is_shut_out(self, caller: Caller) -> bool:
+        """Whether a caller has lost its access since the request came."""
+        return caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller))
+
     def watch(self, exchange: Exchange) -> DisconnectWatch:
         """Return what ends the work for a request, as `Disconnected`, if its client leaves."""
         return DisconnectWatch(exchange.receive, self._tasks)

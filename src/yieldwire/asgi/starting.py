@@ -16,7 +16,7 @@ from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.route import Rest
 from yieldwire.asgi.site import OpenStream, Site
 from yieldwire.asgi.startrequest import reading, request_of
-from yieldwire.asgi.streaming import Streaming
+from yieldwire.asgi.streaming import Streaming, stream_head
 from yieldwire.codecs import Encoder
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
@@ -34,7 +34,7 @@ from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
-from yieldwire.runs.reader import Reader
+from yieldwire.runs.reader import PAGE_BYTES, Reader
 from yieldwire.runs.standing import FollowedRun, Standing
 
 _NOTHING: Final = nullcontext()
@@ -71,9 +71,7 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
     # A caller with too many streams is refused before a run starts that it could not read.
     own_slot = None if prefer.respond_async else site.slot(caller)
     with own_slot or _NOTHING:
-        request = request_of(site, exchange, caller, action)
-        request.read, request.detached = reading(site, exchange, request), prefer.respond_async
-        run = await site.app.begin(request)
+        run = await _start(site, exchange, caller, action, detached=prefer.respond_async)
         if own_slot is None:
             await _answer_accepted(site, exchange, run)
         elif wanted is JSON:
@@ -81,6 +79,14 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         else:
             return await stream_run(site, exchange, own_slot, run, None, wanted=wanted)
     return None
+
+
+async def _start(
+    site: Site, exchange: Exchange, caller: Caller, action: Action[..., Any, Any], *, detached: bool
+) -> RunRecord:
+    request = request_of(site, exchange, caller, action)
+    request.read, request.detached = reading(site, exchange, request), detached
+    return await site.app.begin(request)
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -238,22 +244,62 @@ async def stream_run(
     Raises:
         ForeignCursor: If the log does not have the cursor's event.
     """
-    reach = site.app.store.reach
-    return await stream_in(site, exchange, slot, run, cursor, lambda _: wanted.encoder_for(reach))
+    store, page = site.app.store, None
+    encoder = wanted.encoder_for(store.reach)
+    if cursor is None and encoder.carries_end and _is_cheap_to_look(site, run):
+        await asyncio.sleep(0)  # most runs have something by then, and some have ended
+        page = await store.read(run.id, 0, max_bytes=PAGE_BYTES)
+        if page and page[-1].end is not None and not site.is_shut_out(slot.caller):
+            # Most short runs: nothing is left to wait for, so no reader is needed.
+            await _answer_whole(site, exchange, run.id, page, encoder)
+            return None
+    return await stream_in(site, exchange, slot, run, cursor, lambda _: encoder, page=page)
 
 
-async def stream_in(
+def _is_cheap_to_look(site: Site, run: RunRecord) -> bool:
+    """Whether others can have a turn, and the log be read, before the run has a reader."""
+    app = site.app
+    waits = run.linger is None or run.linger >= 2 * app.timing.keepalive
+    return waits and app.store.reach == "process" and not app.watch.has_readers
+
+
+async def _answer_whole(
+    site: Site, exchange: Exchange, run_id: str, page: Sequence[Block], encoder: Encoder
+) -> None:
+    """Stream the whole log of a run that is over."""
+    if not site.app.debug:
+        page = [block.without_debug() for block in page]
+    headers, error = exchange.naming(run_id), _early_error(page)
+    if error is not None:
+        await exchange.answer_error_object(error, headers)
+        return
+    first_seq = page[0].first
+    opening = encoder.opening(
+        Cursor(run_id, first_seq - 1), _state(run_id, _status_after(page), first_seq, None)
+    )
+    body = b"".join([opening, *map(encoder.encode, page)])
+    await exchange.send_head(200, stream_head(encoder, headers))
+    await exchange.within_time(exchange.send_body(body))
+
+
+async def stream_in(  # noqa: PLR0913 - what a stream is made of
     site: Site,
     exchange: Exchange,
     slot: OpenStream,
     run: RunRecord,
     cursor: Cursor | None,
     encoder_for: Callable[[Reader], Encoder],
+    *,
+    page: Sequence[Block] | None = None,
 ) -> Rest | None:
-    """Stream a run with the encoder that is made for its reader, as `stream_run` does."""
+    """Stream a run with the encoder that is made for its reader, as `stream_run` does.
+
+    Without a cursor, ``page`` is what was already read, if something was.
+    """
     reader, rest = site.reader_for(slot.caller, run).open(), None
     try:
-        streaming = await _begin(site, exchange, reader, run, cursor, encoder_for(reader))
+        encoder = encoder_for(reader)
+        streaming = await _begin(site, exchange, reader, run, cursor, encoder, page=page)
         if streaming is not None:
             rest = _stream_on(site, exchange, reader, streaming, slot)
     finally:
@@ -273,18 +319,20 @@ async def _stream_on(
         await reader.close()
 
 
-async def _begin(
+async def _begin(  # noqa: PLR0913 - as above
     site: Site,
     exchange: Exchange,
     reader: Reader,
     run: RunRecord,
     cursor: Cursor | None,
     encoder: Encoder,
+    *,
+    page: Sequence[Block] | None,
 ) -> Streaming | None:
     """Send what there is, and return what sends the rest; ``None`` if that is all."""
     headers = exchange.naming(run.id)
-    page: Sequence[Block] = ()
     if cursor is not None:
+        page = ()
         check_within(cursor.seq, run.seq)
         await reader.check_place(cursor.seq, cursor.mark)
         if cursor.seq == run.seq and run.status.is_terminal:
@@ -292,7 +340,7 @@ async def _begin(
             return None
     else:
         timing = site.app.timing
-        page = await reader.first(timing.head_wait, tick=timing.keepalive, linger=run.linger)
+        page = await reader.first(timing.head_wait, page, tick=timing.keepalive, linger=run.linger)
         if reader.is_revoked:
             raise Unauthorized
         error = _early_error(page)

@@ -25,6 +25,12 @@ RETRY_MS: Final = (500, 1500)
 """A reader that is asked to reconnect does so after a random time between these."""
 
 
+def stream_head(encoder: Encoder, headers: Headers) -> Headers:
+    """Return the headers of a stream."""
+    kind = (b"content-type", encoder.media_type.encode())
+    return [kind, NO_STORE, (b"x-accel-buffering", b"no"), *headers]
+
+
 class Streaming:
     """One response that follows one run."""
 
@@ -96,13 +102,7 @@ class Streaming:
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
         """
-        head = [
-            (b"content-type", self._encoder.media_type.encode()),
-            NO_STORE,
-            (b"x-accel-buffering", b"no"),
-            *headers,
-        ]
-        await self._exchange.send_head(200, head)
+        await self._exchange.send_head(200, stream_head(self._encoder, headers))
         if self._exchange.method == "HEAD":
             await self._exchange.send_body(b"")
             return True
