@@ -158,6 +158,8 @@ class Watch:
 
     def carrying(self, run: RunRecord) -> dict[str, bytes]:
         """Return the fields of a run that is not created yet which change for what hooks carry."""
+        if not self._carrying:
+            return {}
         carried = dict[str, str]()
         for hook in self._carrying:
             _guarded("carried", lambda hook=hook: carried.update(hook.carried(run)))

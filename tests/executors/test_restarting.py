@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -74,6 +75,28 @@ async def test_a_named_error_leads_to_another_attempt(
         EventType.DONE,
     ]
     assert heard.chunks == [1, {"attempt": 2, "keep": 0}, 2]
+
+
+async def test_a_reader_of_one_attempt_is_served_by_the_next_as_well(app: App) -> None:
+    has_begun, may_fail, served = asyncio.Event(), asyncio.Event(), list[bool]()
+
+    async def act(ctx: Context) -> AsyncIterator[int]:
+        yield ctx.attempt
+        has_begun.set()
+        await may_fail.wait()
+        if ctx.attempt == 1:
+            raise OSError
+        served.append((await app.ready()).worker.audience(ctx.run_id).has_readers)
+
+    async with asyncio.timeout(SOON):
+        run = await app.start(app.action(retries=again(1, OSError))(act))
+        await has_begun.wait()
+        reader = app.reader(run.id)
+        async with reader, aclosing(reader.pages(0, tick=SOON)) as pages:
+            async for _ in pages:
+                may_fail.set()
+
+    assert served == [True]
 
 
 async def test_the_end_is_the_error_of_the_last_attempt(app: App) -> None:

@@ -99,7 +99,9 @@ class Starts:
         app, data = self._app, request.input
         try:
             ctx = await self._admit(request)
-            urls = await self._urls_of(request, ctx)
+            urls: Mapping[str, Sequence[str]] = {}
+            if request.webhook is not None or app.webhooks.is_used:
+                urls = await self._urls_of(request, ctx)
             if request.read is not None:
                 data = await request.read()
                 app.check(request.caller)  # the input can have taken a while to arrive
@@ -114,7 +116,8 @@ class Starts:
             carried = app.watch.carrying(start.record)
             if changes := {**urls, **_times(request, start.record), **carried}:
                 start.record = start.record.changed(**changes)
-            await start.keep()
+            if start.has_files:
+                await start.keep()
             if request.place is not None:
                 start.is_repeated = await app.places.has_run(request.place)
         except BaseException:
@@ -136,14 +139,12 @@ class Starts:
         return await self._app.places.reserve(ctx.run_id, request, files)
 
     async def _urls_of(self, request: StartRequest, ctx: Context) -> Mapping[str, Sequence[str]]:
-        webhooks, named = self._app.webhooks, request.webhook
+        named = request.webhook
         if named is not None and request.action.options.shared:
             raise ParseError(
                 "All readers share the run of this feed: none of them can name a webhook."
             )
-        if named is None and not webhooks.is_used:
-            return {}
-        return await webhooks.urls_of_start(ctx.action, ctx.owner, named)
+        return await self._app.webhooks.urls_of_start(ctx.action, ctx.owner, named)
 
     async def _admit(self, request: StartRequest) -> Context:
         if self._app.lifetime.is_closing:
@@ -183,15 +184,16 @@ class Starts:
             raise
         if kept.id == start.record.id and not start.is_repeated:
             self._app.watch.run_created(kept)
-            await self._execute(opening, kept, Prepared(kept, start.hand_over()))
+            prepared = Prepared(kept, start.hand_over())
+            if kept.queue is None and kept.not_before is None:
+                await opening.enqueue(kept.id, prepared)
+            else:
+                self._leave_waiting(opening, kept, prepared)
         else:
             await start.drop()
         return kept
 
-    async def _execute(self, opening: Opening, run: RunRecord, prepared: Prepared) -> None:
-        if run.queue is None and run.not_before is None:
-            await opening.enqueue(run.id, prepared)
-            return
+    def _leave_waiting(self, opening: Opening, run: RunRecord, prepared: Prepared) -> None:
         prepared.close()  # a worker takes it from its queue, or a sweep begins it at its time
         if run.queue is not None:
             self._app.working.begin(opening)  # the action can have been declared since

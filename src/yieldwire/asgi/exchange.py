@@ -336,8 +336,6 @@ class Exchange:
 
 def run_headers(run_id: str, base: str, query: str = "") -> Headers:
     """Return the headers that name a run."""
-    return [
-        (b"run-id", run_id.encode()),
-        # The base can contain data from a caller, if it is mounted below a path parameter.
-        (b"location", f"{quote(base)}/runs/{run_id}{query}".encode()),
-    ]
+    # The base can contain data from a caller, if it is mounted below a path parameter.
+    place = f"{quote(base) if base else base}/runs/{run_id}{query}"
+    return [(b"run-id", run_id.encode()), (b"location", place.encode())]

@@ -43,6 +43,7 @@ class Route:
         return list(dict.fromkeys([*self.handlers, *extra, "OPTIONS"]))
 
 
+_ANY: Final = ("{}",)
 _NO_PAGE: Final = (
     "Actions are mounted at this URL, without a page: manifest.json below it lists them, "
     "openapi.json describes them, and `yieldwire dev` serves a page to try them."
@@ -63,6 +64,8 @@ def match(path: str, table: Table) -> Route:
         return Route(parts, table[parts])
     if not below:
         raise NotFound(_NO_PAGE)
+    if len(parts) == 1 and _ANY in table:
+        return Route(_ANY, table[_ANY], parts)  # most requests
     for pattern in table:
         if len(pattern) == len(parts) and "{}" in pattern:
             arguments: list[str] = []

@@ -28,7 +28,7 @@ from yieldwire.describe.openapi import OpenAPI
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
-from yieldwire.runs.access import Caller, Identity, caller_with
+from yieldwire.runs.access import Caller, Identity, anonymous, caller_with
 from yieldwire.runs.reader import Reader
 from yieldwire.stores import Query
 
@@ -165,7 +165,7 @@ class Site:
             return caller_with(self.app.signer.read(share), address)
         identify = host_of(exchange).identify or self.identify
         if identify is None:
-            return Caller(address=address)
+            return anonymous(address)
         asked_at = time.monotonic()
         known: Any = identify(exchange.request)
         if isawaitable(known):

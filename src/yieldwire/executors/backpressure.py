@@ -40,6 +40,11 @@ class Backpressure:
         """The number of marks for blocks that no reader has read."""
         return len(self._unread)
 
+    @property
+    def has_readers(self) -> bool:
+        """Whether somebody in this process reads the run."""
+        return bool(self._readers)
+
     def wrote(self, seq: int, size: int) -> bool:
         """Record an appended block, and return whether the run must wait for a reader."""
         if not self._readers or seq <= self.furthest:

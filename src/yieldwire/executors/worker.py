@@ -70,7 +70,7 @@ class Worker:
         """Runs that stay pending at the close."""
         self._is_closing = False
         self._is_forced = asyncio.Event()
-        # Each belongs to its readers, and to the attempt while there is one.
+        # Each belongs to its readers. While there is an attempt, that has it, too.
         self._audiences = WeakValueDictionary[str, Audience]()
         # By depth: a parent keeps its thread while it waits for its children, which need others.
         self._threads = defaultdict[int, asyncio.Semaphore](
@@ -95,7 +95,8 @@ class Worker:
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
-        audience = self._audiences.get(run_id)
+        attempt = self._attempts.get(run_id)
+        audience = self._audiences.get(run_id) if attempt is None else attempt.audience
         if audience is None:
             audience = self._audiences[run_id] = Audience()
         return audience
@@ -190,6 +191,8 @@ class Worker:
         attempt = self._attempts.pop(run_id, None)
         if attempt is not None:
             attempt.audience.end()
+            if attempt.audience.has_readers:  # they follow the next attempt as well
+                self._audiences[run_id] = attempt.audience
         # A run of a queue waits there for its next attempt, which any process can take.
         is_queued = attempt is not None and attempt.run.queue is not None
         delay = None if attempt is None or is_queued else attempt.restart_delay
@@ -224,7 +227,9 @@ class Worker:
     async def _claimed(self, run_id: str, work: Work) -> Attempt:
         asked_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
         run = await self._claim(run_id)
-        audience = self.audience(run_id)
+        # With a lease, or to resume, others have a turn before the attempt can be found.
+        is_kept = run.seq or self._lease is not None
+        audience = self.audience(run_id) if is_kept else self._audiences.get(run_id) or Audience()
         attempt = Attempt(self._services, run, work, audience, self._own)
         attempt.is_leased = self._lease is not None
         if run.seq:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import isawaitable
 from typing import Annotated, TypeAlias
 
@@ -65,6 +66,12 @@ class Caller:
     def has_expired(self) -> bool:
         """Whether the caller must be identified again."""
         return self.expires_at is not None and self.expires_at <= time.time()  # noqa: TID251
+
+
+@lru_cache(maxsize=256)  # most callers send many requests
+def anonymous(address: str) -> Caller:
+    """Return the anonymous caller at an address."""
+    return Caller(address=address)
 
 
 def caller_with(grant: Grant, address: str) -> Caller:

@@ -42,6 +42,11 @@ class NewRun:
         self._work, self._files = work, files
 
     @property
+    def has_files(self) -> bool:
+        """Whether files of the input can outlive the process."""
+        return self._files is not None
+
+    @property
     def _described(self) -> Sequence[Upload]:
         """The files that are not where they belong yet."""
         uploads = self._work.uploads

@@ -24,7 +24,7 @@ from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
 from yieldwire.stores import RunStore
 
-Page: TypeAlias = Sequence[Block]
+Blocks: TypeAlias = Sequence[Block]
 Take: TypeAlias = Callable[[Block], bool]
 """Takes a block at once, and returns whether it could; if not, `Reader.next` returns the block."""
 
@@ -91,11 +91,11 @@ class Reader:
         self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._reading: asyncio.Task[object] | None = None
         """The task that waits for the store."""
-        self._waiter: asyncio.Future[Page] | None = None
+        self._waiter: asyncio.Future[Blocks] | None = None
         """The wait in the audience."""
         self._seq = 0
         self._generation = store.generation
-        self._page: Page = ()
+        self._page: Blocks = ()
         self._take: Take | None = None
         self._has_read = self._is_over = False
         # A run that does not need readers is not told about them.
@@ -189,11 +189,11 @@ class Reader:
             await self._store.hold(self.run_id, self.id, seconds=0)
 
     async def first(
-        self, within: float, page: Page | None = None, *, tick: float = 15, linger: float | None = 0
-    ) -> Page:
+        self, wait: float, page: Blocks | None = None, *, tick: float = 15, linger: float | None = 0
+    ) -> Blocks:
         """Return the first page of a log that has just started, or nothing.
 
-        Waits at most ``within`` seconds; ``page`` is what was already read, if something was. A run
+        Waits at most ``wait`` seconds; ``page`` is what was already read, if something was. A run
         that can ``linger`` for two ticks is held only after half a tick, which most never reach.
 
         Raises:
@@ -205,8 +205,8 @@ class Reader:
             self._held_until = max(self._held_until, self._clock.monotonic() + 1.5 * tick)
         if page is None:
             await asyncio.sleep(0)  # most runs have something by then, and some have ended
-        until = (loop := asyncio.get_running_loop()).time() + within
-        page = page or await self._read_within(0, within)
+        until = (loop := asyncio.get_running_loop()).time() + wait
+        page = page or await self._read_within(0, wait)
         while not page and not self.is_leaving and (left := until - loop.time()) > 0:
             page = await self._read_within(0, left)
         return self._shown(page) if page and page[-1].end is EventType.ERROR else page
@@ -227,7 +227,7 @@ class Reader:
             await self.hold(within)
             await self._read_within(after, left)
 
-    async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Page, None]:
+    async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Blocks, None]:
         """Yield everything after ``after``, as `next` returns it. Close the iterator to leave.
 
         Raises:
@@ -258,7 +258,7 @@ class Reader:
     def begin(
         self,
         after: int,
-        page: Page = (),
+        page: Blocks = (),
         take: Take | None = None,
         *,
         mark: int | None = None,
@@ -274,12 +274,12 @@ class Reader:
         self._has_read = self._is_over = False
         self._audience.read(self, after)
 
-    def take_all(self, page: Page) -> None:
+    def take_all(self, page: Blocks) -> None:
         """Start with ``page``, which ends the log, and be over: there is nothing to wait for."""
         self._come(0)
         self._note_page(page)
 
-    async def next(self, tick: float) -> Page | None:
+    async def next(self, tick: float) -> Blocks | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
         An empty page means that nothing came for ``tick`` seconds, or that `wake` or `interrupt`
@@ -320,7 +320,7 @@ class Reader:
         self._note_page(page)
         return self._shown(page) if page[-1].end is EventType.ERROR else page
 
-    def _note_page(self, page: Page) -> None:
+    def _note_page(self, page: Blocks) -> None:
         newest, self._has_read = page[-1], True
         self._seq = newest.last
         if newest.end is None:
@@ -329,10 +329,10 @@ class Reader:
             self._is_over = True
             self._has_left = not self._has_held  # a run that has ended needs no readers
 
-    async def _wait(self, seconds: float) -> Page:
+    async def _wait(self, seconds: float) -> Blocks:
         """Return the next block that is appended and not taken, or nothing after ``seconds``."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Page] = loop.create_future()
+        waiter: asyncio.Future[Blocks] = loop.create_future()
         self._waiter = waiter
         timer = loop.call_later(seconds, self.wake)
         self._audience.wait(self)
@@ -368,7 +368,7 @@ class Reader:
     def _must_end(self) -> bool:
         return self._is_over or self.is_leaving
 
-    def _shown(self, page: Page) -> Page:
+    def _shown(self, page: Blocks) -> Blocks:
         if self._shows_debug:
             return page
         return [*page[:-1], page[-1].without_debug()]
@@ -377,7 +377,7 @@ class Reader:
         run = await self._store.get(self.run_id)
         return run.status.is_terminal and run.seq <= after
 
-    async def _read_within(self, after: int, seconds: float) -> Page:
+    async def _read_within(self, after: int, seconds: float) -> Blocks:
         """Read from the store, and wait there if there is nothing."""
         self._audience.read(self, after)
         self._reading = task = asyncio.current_task()

@@ -257,7 +257,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
             self._see_queued(entry)
         if was_live and has_ended:
             self._end(entry)
-        self._post(deliveries_of(entry.record, block))
+        if entry.record.webhooks or entry.record.question_webhooks:
+            self._post(deliveries_of(entry.record, block))
         return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:

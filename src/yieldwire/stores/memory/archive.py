@@ -14,7 +14,7 @@ from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.pack import Pack
 
-RECENT: Final = 64
+RECENT: Final = 16
 """How many of the runs that ended last stay as they are: most are read once more, soon."""
 ARCHIVED_BYTES: Final = 16 * 1024
 """The maximum size of an archived run: a larger one has few objects for its size."""
