@@ -315,6 +315,24 @@ def test_a_text_stream_that_is_aborted_is_one_line_in_the_log(folder: Path) -> N
     assert "Traceback" not in ended.err
 
 
+def test_the_garbage_collector_looks_only_at_what_came_after_the_start(folder: Path) -> None:
+    (folder / "counting.py").write_text(
+        "import gc\n"
+        "from yieldwire import Actions\n"
+        "actions = Actions()\n"
+        "@actions.action\n"
+        "async def left() -> bool:\n"
+        "    return len(gc.get_objects()) < gc.get_freeze_count()\n"
+    )
+
+    with serving("serve", "counting.py", cwd=folder) as (command, url):
+        with request("POST", f"{url}left") as answer:
+            said = answer.read()
+        stopped(command)
+
+    assert b'"result":true' in said
+
+
 def test_serve_logs_as_the_application_configures_it(folder: Path) -> None:
     source = (folder / "app.py").read_text()
     configured = "import logging\nlogging.basicConfig(level='INFO', format='mine: %(message)s')\n"

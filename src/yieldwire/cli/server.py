@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import gc
 import logging
 import math
 import signal
@@ -129,6 +130,9 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self._loop = asyncio.get_running_loop()
         if self.started:
+            # What exists by now stays: the garbage collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
