@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import uvicorn.server
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
-from tests.support.server import ProcessServer, ThreadServer
+from tests.support.server import BriskAsyncio, ProcessServer, ThreadServer
 from yieldwire import Actions
 
 # Where bytecode is not kept, each of some hundred processes compiles everything that it imports.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Hundreds of servers stop in this process, each after two of its waits. Others keep theirs.
+pytest.MonkeyPatch().setattr(uvicorn.server, "asyncio", BriskAsyncio())
 
 # A property fails for what it finds, never for how slow a machine with other work is.
 settings.register_profile(
@@ -56,8 +60,10 @@ LONGEST_FIRST = (
     "docs",
     "examples",
     "integrations",
-    "conversation",
     "types",
+    "stores",
+    "conversation",
+    "simulation",
 )
 
 Serve = Callable[..., ThreadServer]

@@ -85,6 +85,8 @@ WORDS: Final = {
 """Regular expressions, and what to write instead. Only a small 'may' is found; MAY is RFC 2119."""
 
 _FORBIDDEN: Final = [(re.compile(words, re.IGNORECASE), WORDS[words]) for words in WORDS]
+_ANY: Final = re.compile(rf"(?<!\w)(?=\w)(?:{'|'.join(WORDS)})", re.IGNORECASE)
+"""Any of them: most files have none, and one search finds that out."""
 _CODE: Final = re.compile(r"(`+)[^`\n]+\1")
 _LEADERS: Final = frozenset({"#", "//", "*", "--", ">", "-"})
 
@@ -112,6 +114,8 @@ def findings(file: str, text: str) -> Iterator[Finding]:
         words += found
         lines += [number] * len(found)
     prose = " ".join(words)  # in one line, because a sentence can wrap anywhere
+    if _ANY.search(prose) is None:
+        return
     for pattern, instead in _FORBIDDEN:
         for match in pattern.finditer(prose):
             line_number = lines[prose.count(" ", 0, match.start())]

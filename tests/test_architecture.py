@@ -6,9 +6,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "yieldwire"
@@ -40,41 +39,39 @@ NAMED_FOR_DJANGO = {
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef
-each_module = pytest.mark.parametrize(
-    "module", MODULES, ids=[str(module.relative_to(SOURCE)) for module in MODULES]
-)
 
 
-@each_module
-def test_a_module_has_at_most_400_lines(module: Path) -> None:
-    lines = len(module.read_text("utf-8").splitlines())
-
-    assert lines <= MODULE_LINES
+def place(module: Path) -> str:
+    return str(module.relative_to(SOURCE))
 
 
-@each_module
-def test_a_function_has_at_most_40_lines(module: Path) -> None:
-    functions = [node for node in ast.walk(parse(module)) if isinstance(node, Function)]
+def test_a_module_has_at_most_400_lines() -> None:
+    lengths = {place(each): len(each.read_text("utf-8").splitlines()) for each in MODULES}
 
-    lengths = {f"{node.name}, line {node.lineno}": length(node) for node in functions}
+    assert {name: lines for name, lines in lengths.items() if lines > MODULE_LINES} == {}
+
+
+def test_a_function_has_at_most_40_lines() -> None:
+    lengths = {
+        f"{node.name}, line {node.lineno} of {place(module)}": length(node)
+        for module in MODULES
+        for node in ast.walk(parse(module))
+        if isinstance(node, Function)
+    }
 
     assert {name: lines for name, lines in lengths.items() if lines > FUNCTION_LINES} == {}
 
 
-@each_module
-def test_every_public_name_has_a_docstring(module: Path) -> None:
-    tree = parse(module)
+def test_every_public_name_has_a_docstring() -> None:
+    names = [found for each in MODULES for found in public(place(each), parse(each))]
 
-    bare = [name for name, node in public("module", tree) if not ast.get_docstring(node)]
-
-    assert bare == []
+    assert [name for name, node in names if not ast.get_docstring(node)] == []
 
 
-@each_module
-def test_a_module_is_named_after_what_it_does(module: Path) -> None:
-    names = {module.stem, *module.relative_to(SOURCE).parent.parts}
+def test_a_module_is_named_after_what_it_does() -> None:
+    names = {place(each): {each.stem, *each.relative_to(SOURCE).parent.parts} for each in MODULES}
 
-    assert names & NAMELESS == set()
+    assert {place for place, parts in names.items() if parts & NAMELESS} == set()
 
 
 def test_a_public_name_means_one_class_or_type() -> None:
@@ -153,6 +150,7 @@ def exists(name: str) -> bool:
     return (SOURCE / name).is_dir() or (SOURCE / f"{name}.py").exists()
 
 
+@cache
 def parse(module: Path) -> ast.Module:
     return ast.parse(module.read_text("utf-8"), module.name)
 

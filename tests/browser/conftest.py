@@ -28,6 +28,11 @@ PAGES_APP: Final = "examples.web.app:app"
 PATHS: Final = {"plain": "", "react": "react/", "vue": "vue/"}
 FIRST: Final = "react"
 """The front end of those tests that run with one."""
+OF_EACH_FRONT: Final = {
+    "test_an_import_moves_its_bar_to_the_result",
+    "test_a_reload_continues_where_the_import_and_the_answer_are",
+    "test_many_cuts_lose_and_repeat_nothing",
+}
 EVERY_VARIANT: Final = IS_LONG or os.environ.get("BROWSER") == "all"
 """Whether to run each test with every front end and in light colours too, which takes long."""
 
@@ -105,5 +110,5 @@ def _is_variant(item: pytest.Function) -> bool:
     if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
         return False
     params = item.callspec.params
-    is_other = item.path.name == "test_network.py" and params.get("path", FIRST) != FIRST
+    is_other = params.get("path", FIRST) != FIRST and item.originalname not in OF_EACH_FRONT
     return params.get("scheme") == "light" or is_other

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -32,10 +31,10 @@ from yieldwire import Text, track
 """
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The project of the guide, with an administrator and an action that ends when it is told."""
-    project = project_of_guide(tmp_path)
+    project = project_of_guide(tmp_path_factory.mktemp("django"))
     actions = project / "contacts/actions.py"
     actions.write_text(IMPORTS + actions.read_text() + ACTION)
     manage(project, "migrate")

@@ -19,8 +19,9 @@ from tests.support.server import ThreadServer
 from tests.support.tls import Authority, Certificate
 from tests.support.world import identify
 from yieldwire import Actions, Timing, Upload
+from yieldwire.asgi import teststream
 from yieldwire.cli import main
-from yieldwire.cli.doctor import examine, is_application
+from yieldwire.cli.doctor import examine, is_application, stream
 from yieldwire.cli.doctor.finding import Finding, Level
 from yieldwire.cli.doctor.place import USUAL
 from yieldwire.cli.doctor.probe import Probe
@@ -49,6 +50,21 @@ def declared(**settings: object) -> Actions:
 
 def mounted(actions: Actions) -> Starlette:
     return Starlette(routes=[Mount(USUAL, actions)], lifespan=actions.lifespan)
+
+
+@pytest.fixture(autouse=True)
+def a_brisk_test_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames of a server in this process follow each other sooner than elsewhere."""
+    for module in (teststream, stream):
+        monkeypatch.setattr(module, "PAUSE", 0.05)
+
+
+@pytest.fixture
+def a_usual_test_stream(monkeypatch: pytest.MonkeyPatch, a_brisk_test_stream: None) -> None:
+    """They take the time that they take elsewhere, which is what a test needs to see them late."""
+    del a_brisk_test_stream
+    for module in (teststream, stream):
+        monkeypatch.setattr(module, "PAUSE", 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +185,7 @@ async def test_https_at_a_port_without_tls_is_found(server: ThreadServer) -> Non
     assert (finding.check, "listen 443 ssl;" in finding.advice) == ("tls", True)
 
 
+@pytest.mark.usefixtures("a_usual_test_stream")
 async def test_a_proxy_that_holds_events_back_is_found(tmp_path: Path) -> None:
     # Over HTTP/1.0, nginx's default, an answer is not chunked, at least by h11: then nginx fills
     # its buffers. Otherwise it passes each chunk on, unless it compresses.
@@ -183,6 +200,7 @@ async def test_a_proxy_that_holds_events_back_is_found(tmp_path: Path) -> None:
     assert "proxy_ignore_headers X-Accel-Buffering" in found(findings, "buffering").advice
 
 
+@pytest.mark.usefixtures("a_usual_test_stream")
 @pytest.mark.parametrize(
     ("line", "level"),
     [("", Level.PROBLEM), ("proxy_pass_header X-Accel-Buffering;", Level.OK)],
@@ -202,6 +220,7 @@ async def test_of_two_in_a_row_the_inner_one_must_pass_on_that_nothing_is_held_b
     assert found(findings, "buffering").level is level
 
 
+@pytest.mark.usefixtures("a_usual_test_stream")
 @pytest.mark.parametrize(
     ("lines", "level"),
     [(COMPRESSED, Level.WARNING), (COMPRESSED + HELD_BACK, Level.PROBLEM)],

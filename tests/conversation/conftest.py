@@ -15,6 +15,7 @@ from tests.conversation.ways import StoryPlace, Way
 from tests.conversation.ways.node import NodeClients
 from tests.stores.test_postgres import postgres_store
 from tests.stores.test_redis import redis_store
+from tests.support.long import IS_LONG
 from tests.support.server import ThreadServer
 from tests.support.story import Story
 from yieldwire.log import snapshot
@@ -35,6 +36,17 @@ STORES: Final[dict[str, Opened]] = {
     "postgresql": lambda _, clock: postgres_store(clock),
 }
 """Every kind of store."""
+
+
+SOME_WAYS: Final = (
+    "in process",
+    "sse",
+    "polling",
+    "websocket",
+    "asynchronous http",
+    "typescript auto",
+)
+"""One for each thing that a way does with a store."""
 
 
 @pytest.fixture
@@ -96,3 +108,23 @@ async def door(place: StoryPlace, way_in: str) -> AsyncIterator[Door]:
 async def ada(door: Door) -> Way:
     """A caller."""
     return await door.enter("ada")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave most ways to most stores to ``make test-long``: what a store does depends on no way.
+
+    `test_together` reads by every way from every store.
+    """
+    if IS_LONG:
+        return
+    left = [item for item in items if isinstance(item, pytest.Function) and _is_variant(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_variant(item: pytest.Function) -> bool:
+    if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
+        return False
+    params = item.callspec.params
+    is_another = params.get("shared_story", "memory") != "memory"
+    return is_another and params.get("way_in", SOME_WAYS[0]) not in SOME_WAYS

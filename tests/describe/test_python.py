@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 
 from tests.support.checkers import complaints
+from tests.support.long import amount
 from tests.support.oddschema import action, manifests
 from tests.support.shop import actions as shop
 from yieldwire.client.typed import DeclaredAction
@@ -532,7 +533,7 @@ def test_answers_and_messages_have_types() -> None:
 
 @pytest.mark.timeout(300)
 def test_whatever_the_schema_the_module_is_imported_and_type_checks(tmp_path: Path) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=amount(20, long=60))
     @given(manifest=manifests)
     def write(manifest: list[dict[str, Json]]) -> None:
         text = python(manifest)

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +14,7 @@ from typing import Any, Final
 from tests.support.engines import engine_for
 from tests.support.notes import LEASE, SWEEP, notes_in
 from tests.support.server import ROOT
+from tests.support.warm import Forked, Program, warm
 from yieldwire import Timing
 from yieldwire.app import App
 from yieldwire.log.run import Status
@@ -48,7 +47,7 @@ class Fleet:
     folder: Path
     store: str
     engine: str = ""
-    workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    workers: list[Forked] = field(default_factory=list)
 
     @property
     def notes(self) -> Path:
@@ -62,19 +61,12 @@ class Fleet:
 
     def start(self) -> None:
         """Start one more worker."""
-        words = ["-m", "yieldwire.cli", "worker", "tests/support/queued.py"]
+        words = ["worker", "tests/support/queued.py", "--concurrency", str(CONCURRENCY)]
+        program = Program(module="yieldwire.cli", arguments=words, cwd=str(ROOT), env=self.env())
         with (self.folder / "workers.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, *words, "--concurrency", str(CONCURRENCY)],
-                cwd=ROOT,
-                env=self.env(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self.workers.append(process)
+            self.workers.append(warm().start(program, log.fileno(), log.fileno()))
 
-    def kill(self, worker: "subprocess.Popen[bytes]") -> None:
+    def kill(self, worker: Forked) -> None:
         """Kill a worker, so that it can do nothing more."""
         worker.send_signal(signal.SIGKILL)
         worker.wait()

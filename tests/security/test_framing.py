@@ -19,7 +19,7 @@ ANSWERED = b'{"actions":'
 CHUNKED = b"2\r\n{}\r\n0\r\n\r\n"
 
 
-@pytest.fixture(params=["h11", "httptools"])
+@pytest.fixture(scope="module", params=["h11", "httptools"])
 def server(request: pytest.FixtureRequest) -> Iterator[ThreadServer]:
     parser: Http = request.param
     timing = Timing(body=0.2, head_wait=0.1, grace=0.0)

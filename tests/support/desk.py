@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 
-from yieldwire import ActionError, Actions, Pages, Progress, Result, Text, Upload
+from yieldwire import ActionError, Actions, Pages, Progress, Result, Text, Timing, Upload
 
 
 def chart(*heights: int) -> str:
@@ -38,7 +38,10 @@ def chart(*heights: int) -> str:
 
 NO_PASSWORD: Final = SecretStr("")
 
-actions = Actions(pages=Pages(name="Harbour Office", color="#0d9488"))
+actions = Actions(
+    pages=Pages(name="Harbour Office", color="#0d9488"),
+    timing=Timing(grace=0.1),  # some tests leave a run that would last for minutes
+)
 
 
 class Contact(BaseModel):

@@ -34,6 +34,18 @@ STOP_SECONDS: Final = 10
 """How long a server can take to stop before it is made to."""
 
 
+class BriskAsyncio:
+    """What uvicorn takes for `asyncio`: it looks every 10 ms whether to stop, not every 100."""
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        """Wait for a tenth of the time."""
+        await asyncio.sleep(seconds / 10)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the module has
+        return getattr(asyncio, name)
+
+
 def config_of(
     app: ASGIApp | str,
     http: Http = "auto",
