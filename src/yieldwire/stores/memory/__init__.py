@@ -96,6 +96,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         self._check_limits(run, admission)
         run = run.changed(created_at=self._clock.now())
         entry = Entry(run, admission.key, admission.fingerprint, admission.feed, run.keep)
+        entry.tells_questions = bool(run.question_webhooks)
         entry.read_until = now = self._clock.monotonic()
         if run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)
@@ -148,13 +149,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entries.get(run_id) or self._entry(run_id)
-        is_next = entry.seq == after == block.first - 1
-        if (
-            is_next
-            and entry.writer == fence
-            and block.end is None
-            and not (entry.record.question_webhooks and is_told(block))
-        ):
+        is_next = entry.seq == after == block.first - 1 and entry.writer == fence
+        if is_next and block.end is None and not (entry.tells_questions and is_told(block)):
             entry.add(block)  # the hot path: the record is not rebuilt for every block
             return block.last
         record = entry.record

@@ -39,6 +39,8 @@ class Entry:
     feed: str | None = None
     keep: int | None = None
     """How many events a feed keeps, as in the record."""
+    tells_questions: bool = False
+    """Whether webhooks are told about the run's questions."""
     seq: int = 0
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
