@@ -1,5 +1,7 @@
 """Hooks are told how long the calls of a store take, and which have failed."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.runs import opened
@@ -8,6 +10,7 @@ from yieldwire.errors import NotFound, StoreError
 from yieldwire.hooks import Hooks, Watch
 from yieldwire.stores import Admission
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.timed import timed
 from yieldwire.testing.contract.harness import record
 
@@ -55,3 +58,10 @@ async def test_an_application_times_its_store() -> None:
         pass
 
     assert ("find", None) in calls.notes
+
+
+async def test_every_append_of_a_watched_store_is_awaited_and_timed(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "runs.db")
+
+    assert hasattr(store, "append_nowait")
+    assert not hasattr(timed(store, Watch([Calls()])), "append_nowait")

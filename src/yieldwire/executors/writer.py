@@ -22,7 +22,7 @@ from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.generator import cancelled_at_yield, last_word
-from yieldwire.executors.reporting import LoopReporter
+from yieldwire.executors.submission import Submitter
 from yieldwire.executors.watched import Log
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
@@ -42,23 +42,16 @@ BLOCK_SECONDS: Final = 0.005
 """How long an action that never waits can keep an event, and the loop, to itself."""
 
 
-class LogWriter(LoopReporter):
+class LogWriter(Submitter):
     """Writes one attempt's events. The attempt's end closes it."""
 
     __slots__ = (
-        "_audience",
-        "_busy",
         "_due_at",
         "_ending",
-        "_idle",
         "_is_stepping",
-        "_store",
-        "_unsettled",
         "has_failed",
-        "is_closed",
         "is_fenced",
         "is_stopping",
-        "spawn_flush",
     )
 
     def __init__(
@@ -69,22 +62,13 @@ class LogWriter(LoopReporter):
         limits: RunLimits,
         audience: Audience,
     ) -> None:
-        super().__init__(run, encode, limits, asyncio.get_running_loop())
+        super().__init__(store, run, encode, limits, audience)
         self.bridge: Thread | None = None
         self.tracked: object | None = None
-        self._store, self._audience = store, audience
-        self._unsettled: Block | None = None
-        """The block that the store has not confirmed. After a failed write the store can have it or
-        not: the same append is repeated first, which counts as success if it has."""
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
-        self._busy = False
-        self._idle: asyncio.Future[None] | None = None
         self._due_at = self._put_at + FIRST_SECONDS
         self.is_stopping: bool = False
-        self.is_closed: bool = False
-        self.spawn_flush: Callable[[], object] | None = None
-        """Set by the attempt: runs `flush` in a task that the attempt owns."""
         self.has_failed: bool = False
         self.is_fenced: bool = False
         """Whether the store refused a write, and whether that was because the run has another
@@ -192,7 +176,7 @@ class LogWriter(LoopReporter):
             self.spawn_flush()
 
     @types.coroutine
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:  # noqa: C901 - hot
         """Run ``coroutine``; whenever it suspends, first write what it has emitted.
 
         Its awaitable is then awaited as if directly, so cancellation, time limits and task
@@ -200,7 +184,7 @@ class LogWriter(LoopReporter):
         """
         value: object = None
         error: BaseException | None = None
-        time = self._time
+        time, can_submit = self._time, self._submit is not None
         while True:
             self._is_stepping = True
             try:
@@ -212,7 +196,8 @@ class LogWriter(LoopReporter):
                 value = error = None  # an error that is kept here would keep this frame
             if self._pending and not self._busy:
                 try:
-                    yield from self.flush()  # pyright: ignore[reportGeneralTypeIssues] - it is a generator
+                    if not can_submit or not self._submits():
+                        yield from self.flush()  # pyright: ignore[reportGeneralTypeIssues] - a generator
                 except asyncio.CancelledError as exc:
                     # The cancellation was meant for what the action waits for: pass it on there,
                     # or, if that is already over, to the action itself.
@@ -226,6 +211,9 @@ class LogWriter(LoopReporter):
                 value = yield waited
             except BaseException as exc:  # noqa: BLE001 - as above
                 error = exc
+            if can_submit and (self._is_submitted or self._is_ahead):
+                late = yield from self._arrive().__await__()
+                error = error or late
             if not self.is_stopping:  # it has waited, so others have had a turn
                 self._due_at = time() + FIRST_SECONDS
 
@@ -279,13 +267,11 @@ class LogWriter(LoopReporter):
                     )
                 except StoreError as exc:
                     yield from self._write_patiently(block, exc).__await__()
-                self._unsettled = None
+                self._unsettled, self._is_submitted = None, False
                 if self._audience.publish(block):
                     yield from self._audience.wait_for_room().__await__()
         finally:
-            self._busy = False
-            if self._idle is not None and not self._idle.done():
-                self._idle.set_result(None)
+            self._rest()
         if self._failure is not failure:
             raise self._refusal()
 
@@ -345,12 +331,6 @@ class LogWriter(LoopReporter):
             self.has_failed = True
             self.is_fenced = isinstance(failure, (Fenced, AppendConflict))
             raise
-
-    async def _wait_idle(self) -> None:
-        while self._busy:
-            if self._idle is None or self._idle.done():
-                self._idle = self.loop.create_future()
-            await self._idle
 
     async def end(self, kind: EventType, data: bytes) -> EventType:
         """Append everything pending and the terminal event in the last block, and close.

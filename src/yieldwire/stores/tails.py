@@ -1,8 +1,8 @@
 """The newest blocks that this process wrote or was told of, cached for its own readers."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from yieldwire.log.events import Block, EventType
 from yieldwire.stores import page_of
@@ -13,7 +13,8 @@ TAILS_BYTES: Final = 32 * 1024 * 1024
 _OVERHEAD: Final = 512
 """The approximate size of a block without its body."""
 
-_Plain: TypeAlias = tuple[str, int, int, bytes, EventType | None, float]
+_FIELDS: Final = 4
+"""How many fields of a block are cached."""
 
 
 class Tails:
@@ -33,7 +34,7 @@ class Tails:
             return
         if tail is None or block.first != tail.last + 1:
             self.forget(run_id)
-            tail = self._tails[run_id] = _Tail()
+            tail = self._tails[run_id] = _Tail(run_id)
         else:
             self._tails.move_to_end(run_id)
         self._size += tail.add(block, first_seq)
@@ -66,48 +67,46 @@ class Tails:
 class _Tail:
     """The newest blocks of one run, without a gap, and about how many bytes they take."""
 
-    __slots__ = ("blocks", "first_seq", "last", "size")
+    __slots__ = ("_run_id", "blocks", "end", "first_seq", "last", "size")
 
-    def __init__(self) -> None:
-        # Each block as a plain tuple. There can be very many, and the garbage collector
-        # stops tracking plain tuples after the first look.
-        self.blocks: Final[deque[_Plain]] = deque()
+    def __init__(self, run_id: str) -> None:
+        # The first and last seq, the body and the time of each block, one after the other. There
+        # can be very many, and an object for each would be work for the garbage collector.
+        self.blocks: Final[deque[Any]] = deque()
+        self._run_id = run_id
         self.size = self.last = 0
+        self.end: EventType | None = None
         self.first_seq = 1
 
     def add(self, block: Block, first_seq: int) -> int:
         """Cache a block, drop blocks over the limit, and return the change in size."""
-        before = self.size
-        self.blocks.append(_plain(block))
-        self.first_seq, self.last = first_seq, block.last
-        self.size += _size(block.body)
-        while len(self.blocks) > 1 and (self.size > TAIL_BYTES or self.blocks[0][1] < first_seq):
-            self.size -= _size(self.blocks.popleft()[3])
+        before, blocks = self.size, self.blocks
+        blocks.extend((block.first, block.last, block.body, block.at))
+        self.first_seq, self.last, self.end = first_seq, block.last, block.end
+        self.size += len(block.body) + _OVERHEAD
+        while len(blocks) > _FIELDS and (self.size > TAIL_BYTES or blocks[0] < first_seq):
+            _, _, old, _ = blocks.popleft(), blocks.popleft(), blocks.popleft(), blocks.popleft()
+            self.size -= len(old) + _OVERHEAD
         return self.size - before
 
     def has(self, block: Block) -> bool:
         """Whether this block is one of the newest."""
-        if block.first > self.last:
-            return False
-        wanted = _plain(block)
-        return any(wanted == plain for plain in reversed(self.blocks))
+        return block.first <= self.last and any(block == cached for cached in self._newest())
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
-        if not self.blocks[0][1] <= after + 1 <= self.last:
+        if not self.blocks[0] <= after + 1 <= self.last:
             return ()
         # Most readers are near the end, and the tail can be long.
         wanted: deque[Block] = deque()
-        for plain in reversed(self.blocks):
-            block = Block(*plain)
+        for block in self._newest():
             if block.last <= after:
                 break
             wanted.appendleft(block)
         return page_of(wanted, after, max_bytes)
 
-
-def _plain(block: Block) -> _Plain:
-    return block.run_id, block.first, block.last, block.body, block.end, block.at
-
-
-def _size(body: bytes) -> int:
-    return len(body) + _OVERHEAD
+    def _newest(self) -> Iterator[Block]:
+        """Yield the blocks, the newest first."""
+        end, fields = self.end, reversed(self.blocks)
+        for at, body, last, first in zip(*[fields] * _FIELDS, strict=True):
+            yield Block(self._run_id, first, last, body, end, at)
+            end = None  # only the last one ends the log

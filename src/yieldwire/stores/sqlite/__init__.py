@@ -42,13 +42,14 @@ from yieldwire.stores import (
 from yieldwire.stores.blobs import Blobs, FolderBlobs
 from yieldwire.stores.queue import claim_until
 from yieldwire.stores.reads import Reads
+from yieldwire.stores.sqlite.appends import SQLiteAppends
 from yieldwire.stores.sqlite.checkpoints import CheckpointTable
 from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
 from yieldwire.stores.sqlite.file import FileSettings, Synchronous, to_block, to_record
 from yieldwire.stores.sqlite.inbox import InboxTable
 from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
-from yieldwire.stores.sqlite.log import BlockItem, LogTable
+from yieldwire.stores.sqlite.log import LogTable
 from yieldwire.stores.sqlite.queue import QueueTable, SQLiteQueue
 from yieldwire.stores.sqlite.revocations import RevocationTable
 from yieldwire.stores.statements import statements
@@ -76,7 +77,7 @@ _PATH: Final = Rule(_is_path, "the path of a file", _path_hint)
 
 
 @settings
-class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
+class SQLiteStore(SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
     """Keeps runs in a file, which processes on the same machine can share.
 
     Args:
@@ -143,25 +144,6 @@ class SQLiteStore(SQLiteDeliveries, SQLiteQueue):
         return await self._lanes.read(
             lambda connection: to_record(self._log.row(connection, run_id))
         )
-
-    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        """Append ``block`` in one step, all or nothing, and return the last seq."""
-        append = BlockItem(self._log, run_id, block, after, fence)
-        append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
-        try:
-            first_seq = await self._lanes.writer.finish(append)
-        except BaseException:
-            # Also if this call is cancelled: the block is in the log anyway.
-            self._waits.logs.wake(run_id, block.last)
-            raise
-        finally:
-            self._reads.forget_all()
-            if block.end is not None:
-                self._waits.inboxes.wake(run_id)
-                self._waits.takers.look_for_all()  # a slot is free again
-        self._tails.add(run_id, block, first_seq)
-        self._waits.logs.wake(run_id, block.last)
-        return block.last
 
     async def read(
         self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0

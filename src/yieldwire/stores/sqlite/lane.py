@@ -64,6 +64,16 @@ class Item(ABC):
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - any result
         """Do it."""
 
+    def tell(self) -> None:
+        """Report the outcome. Called in the loop; must not raise."""
+        self.is_over = True
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
 
 class _Call(Item):
     __slots__ = ("work",)
@@ -142,11 +152,19 @@ class Lane:
         return self._ask(_Call(work, size))
 
     def _ask(self, item: Item) -> "asyncio.Future[Any]":
+        item.done = done = self._loop.create_future()
+        self.put(item)
+        return done
+
+    def put(self, item: Item) -> None:
+        """Queue an item for the thread; `Item.tell` reports its outcome.
+
+        Raises:
+            StoreError: If the lane is closed.
+        """
         if self._is_closing:
             raise StoreError("The store is closed.")
-        item.done = done = self._loop.create_future()
         self._queue.put(item)
-        return done
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do ``work`` in the thread. A cancellation waits until it is done.
@@ -204,7 +222,7 @@ class Lane:
             items = self._next()
             if items:
                 self._do_all(items)
-                self._call(partial(_resolve, items))
+                self._call(partial(_tell, items))
             # Also between two commits: a process that writes without a pause can have readers too.
             if not self.is_watching:
                 self._quiet_since = time.monotonic()
@@ -338,13 +356,6 @@ class Lane:
             return  # the loop is closed: nobody waits for the outcome
 
 
-def _resolve(items: list[Item]) -> None:
+def _tell(items: list[Item]) -> None:
     for item in items:
-        item.is_over = True
-        done = item.done
-        if done.done():
-            continue
-        if item.error is None:
-            done.set_result(item.result)
-        else:
-            done.set_exception(item.error)
+        item.tell()

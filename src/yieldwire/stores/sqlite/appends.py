@@ -1,0 +1,83 @@
+"""Appends of this process, each awaited or reported by a call."""
+
+from collections.abc import Callable
+
+from yieldwire.errors import YieldwireError
+from yieldwire.log.events import Block
+from yieldwire.stores.reads import Reads
+from yieldwire.stores.sqlite.lanes import Lanes
+from yieldwire.stores.sqlite.log import BlockItem, LogTable
+from yieldwire.stores.tails import Tails
+from yieldwire.stores.waits import Waits
+
+
+class _Submission(BlockItem):
+    """A block whose outcome is reported by a call, so that no task needs to wait for it."""
+
+    __slots__ = ("store", "then")
+
+    store: "SQLiteAppends"
+    then: Callable[[YieldwireError | None], object]
+
+    def tell(self) -> None:
+        self.store.note(self.block, self.result, self.error)
+        self.then(self.error)
+
+
+class SQLiteAppends:
+    """The part of a SQLite store that writes blocks."""
+
+    _lanes: Lanes
+    _log: LogTable
+    _reads: Reads
+    _tails: Tails
+    _waits: Waits
+
+    def __init_subclass__(cls) -> None:
+        """Let writers await `append` if a subclass has its own."""
+        super().__init_subclass__()
+        if "append" in vars(cls):
+            setattr(cls, "append_nowait", vars(cls).get("append_nowait"))  # noqa: B010 - or None
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        """Append ``block`` in one step, all or nothing, and return the last seq."""
+        append = BlockItem(self._log, run_id, block, after, fence)
+        append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
+        try:
+            first_seq = await self._lanes.writer.finish(append)
+        except BaseException as exc:
+            # Also if this call is cancelled: the block is in the log anyway.
+            self.note(block, None, exc)
+            raise
+        self.note(block, first_seq, None)
+        return block.last
+
+    def append_nowait(
+        self,
+        block: Block,
+        /,
+        *,
+        after: int,
+        fence: int,
+        then: Callable[[YieldwireError | None], object],
+    ) -> None:
+        """Do what `append` does, and call ``then`` with its error, if it fails.
+
+        Raises:
+            StoreError: If the store is closed.
+        """
+        append = _Submission(self._log, block.run_id, block, after, fence)
+        append.store, append.then = self, then
+        append.is_joint = append.is_simple and not self._tails.is_trimmed(block.run_id)
+        self._lanes.writer.put(append)
+
+    def note(self, block: Block, first_seq: int | None, error: BaseException | None) -> None:
+        """Show a block to the readers of this process; after an error it can be in the log too."""
+        run_id = block.run_id
+        self._reads.forget_all()
+        if error is None and first_seq is not None:
+            self._tails.add(run_id, block, first_seq)
+        self._waits.logs.wake(run_id, block.last)
+        if block.end is not None:
+            self._waits.inboxes.wake(run_id)
+            self._waits.takers.look_for_all()  # a slot is free again

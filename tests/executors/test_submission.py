@@ -1,0 +1,303 @@
+"""A store that can append without a task that waits does so while the action waits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+import pytest
+
+from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
+from yieldwire.actions.context import Context
+from yieldwire.actions.stream import StreamableValue
+from yieldwire.app import App
+from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.executors import RunLimits
+from yieldwire.log.events import Block
+from yieldwire.runs.access import Caller
+from yieldwire.runs.start import StartRequest
+
+IMPATIENT = RunLimits(store_patience=0.0)
+
+
+class Submitted(BlockStore):
+    """Appends what is submitted when the test lets it, and fails at some, counted from 1."""
+
+    def __init__(self, *fails_at: int) -> None:
+        super().__init__()
+        self.asked, self.may_go = asyncio.Event(), asyncio.Event()
+        self.calls, self.fails_at = 0, fails_at
+        self.tasks = set[asyncio.Task[None]]()
+
+    def append_nowait(
+        self,
+        block: Block,
+        /,
+        *,
+        after: int,
+        fence: int,
+        then: Callable[[YieldwireError | None], object],
+    ) -> None:
+        self.calls += 1
+        self.asked.set()
+        append: Callable[[], Awaitable[int]] = self.fail
+        if self.calls not in self.fails_at:
+            append = partial(self.append, block.run_id, block, after=after, fence=fence)
+        task = asyncio.get_running_loop().create_task(self.answer(append, then))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def answer(
+        self,
+        append: Callable[[], Awaitable[int]],
+        then: Callable[[YieldwireError | None], object],
+    ) -> None:
+        await self.may_go.wait()
+        try:
+            await append()
+        except StoreError as exc:
+            then(exc)
+        else:
+            then(None)
+
+    async def fail(self) -> int:
+        raise StoreError("The disk is full.")
+
+
+class Free(Submitted):
+    """Answers at once."""
+
+    def __init__(self, *fails_at: int) -> None:
+        super().__init__(*fails_at)
+        self.may_go.set()
+
+
+async def trickle() -> AsyncIterator[int]:
+    for n in range(5):
+        yield n
+        await asyncio.sleep(0)
+
+
+async def test_every_event_is_submitted_by_itself_and_read_in_order() -> None:
+    async with opened(App(store=(store := Free()))) as app:
+        run = await app.start(app.action(trickle))
+        heard = await outcome(run)
+        sizes = block_sizes(app, run)
+
+    assert heard.chunks == [0, 1, 2, 3, 4]
+    assert (sizes, store.calls) == ([1] * 6, 5)
+
+
+async def test_a_reader_has_an_event_while_the_action_still_waits() -> None:
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    async with opened(App(store=Free())) as app:
+        run = await app.start(app.action(act))
+        first = await first_chunk(run)
+        await run.cancel()
+
+    assert first == 1
+
+
+async def test_the_action_does_not_continue_before_its_event_is_in_the_log() -> None:
+    seqs: list[int] = []
+    store = Submitted()
+
+    async def act(ctx: Context) -> AsyncIterator[int]:
+        for n in range(3):
+            yield n
+            await asyncio.sleep(0)
+            seqs.append((await store.get(ctx.run_id)).seq)
+
+    async with opened(App(store=store)) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            await store.asked.wait()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        before = [*seqs]
+        store.may_go.set()
+        await outcome(run)
+
+    assert (before, seqs) == ([], [1, 2, 3])
+
+
+async def test_what_is_emitted_while_a_block_is_on_its_way_is_in_the_next() -> None:
+    store = Submitted()
+
+    async def act(value: StreamableValue[int]) -> None:
+        def more() -> None:
+            value.update(2)
+            value.update(3)
+            store.may_go.set()
+
+        value.update(1)
+        asyncio.get_running_loop().call_later(0.01, more)
+        await asyncio.Event().wait()
+
+    async with opened(App(store=store, run_limits=RunLimits(cancel_within=SOON))) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            while (await store.get(run.id)).seq < 3:  # noqa: ASYNC110 - asks a store
+                await asyncio.sleep(0.001)
+        await run.cancel()
+        sizes = block_sizes(app, run)
+
+    assert sizes[:2] == [1, 2]
+
+
+async def test_a_block_that_fails_is_written_again_without_the_action() -> None:
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    async with opened(App(store=Free(1))) as app:
+        run = await app.start(app.action(act))
+        first = await first_chunk(run)
+        await run.cancel()
+
+    assert first == 1
+
+
+class Full(Free):
+    """Fails at everything."""
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        if block.end is None:
+            raise StoreError("The disk is full.")
+        return await super().append(run_id, block, after=after, fence=fence)
+
+
+@pytest.mark.parametrize("pause", [0, 0.01])
+async def test_a_store_that_keeps_failing_ends_the_run(
+    pause: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act() -> AsyncIterator[int]:
+        for n in range(100):
+            yield n
+            await asyncio.sleep(pause)
+
+    async with opened(App(store=Full(), run_limits=IMPATIENT)) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            while "The disk is full" not in caplog.text:  # noqa: ASYNC110 - looks into a log
+                await asyncio.sleep(0.001)
+
+        assert (await run.snapshot())["seq"] == 0
+
+
+class Closed(BlockStore):
+    """Takes nothing without being awaited."""
+
+    def append_nowait(self, block: Block, /, **_options: object) -> None:
+        raise StoreError(f"The store is closed for {block.run_id}.")
+
+
+async def test_what_cannot_be_submitted_is_awaited() -> None:
+    async with opened(App(store=Closed())) as app:
+        heard = await call(app, trickle)
+
+    assert heard.chunks == [0, 1, 2, 3, 4]
+
+
+async def test_a_cancel_reaches_what_the_action_waits_for_and_the_event_is_kept() -> None:
+    store, steps = Submitted(), list[str]()
+
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            steps.append("cancelled")
+            raise
+
+    async with opened(App(store=store, run_limits=RunLimits(cancel_within=SOON))) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            await store.asked.wait()
+        await run.cancel()
+        await run.cancel()
+        store.may_go.set()
+        heard = await outcome(run)
+
+    assert (heard.chunks, heard.code, steps) == ([1], "CANCELLED", ["cancelled"])
+
+
+async def test_a_cancel_between_the_wait_and_the_answer_reaches_the_action() -> None:
+    store = Submitted()
+
+    async def act() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.sleep(0)
+        yield 2
+
+    async with opened(App(store=store, run_limits=RunLimits(cancel_within=SOON))) as app:
+        run = await app.start(app.action(act))
+        async with asyncio.timeout(SOON):
+            await store.asked.wait()
+            for _ in range(10):
+                await asyncio.sleep(0)
+        await run.cancel()
+        store.may_go.set()
+        heard = await outcome(run)
+
+    assert (heard.chunks, heard.code) == ([1], "CANCELLED")
+
+
+async def test_an_action_that_fills_its_log_is_told_so() -> None:
+    async with opened(App(store=Free(), run_limits=RunLimits(max_events=4))) as app:
+        heard = await call(app, trickle)
+
+    assert heard.chunks == [0, 1, 2]
+    assert heard.code == "LIMIT_EXCEEDED"
+
+
+async def test_a_log_that_is_filled_while_a_block_is_on_its_way_ends_the_run() -> None:
+    store = Submitted()
+
+    async def act(value: StreamableValue[int]) -> None:
+        def more() -> None:
+            for n in range(2, 10):
+                value.update(n)
+
+        value.update(1)
+        asyncio.get_running_loop().call_later(0.01, more)
+        asyncio.get_running_loop().call_later(0.02, store.may_go.set)
+        await asyncio.Event().wait()
+
+    async with opened(App(store=store, run_limits=RunLimits(max_events=4))) as app:
+        heard = await call(app, act)
+
+    assert heard.code == "LIMIT_EXCEEDED"
+
+
+async def test_an_action_waits_for_its_readers_before_it_continues() -> None:
+    sent, is_read = 0, asyncio.Event()
+
+    async def act() -> AsyncIterator[str]:
+        nonlocal sent
+        yield "x"
+        await is_read.wait()
+        for _ in range(50):
+            sent += 1
+            yield "x" * 1000
+            await asyncio.sleep(0)
+
+    limits = RunLimits(ahead_bytes=5000)
+    async with opened(App(store=Free(), run_limits=limits)) as app:
+        start = StartRequest(action=app.action(act), caller=Caller(), data={})
+        reader = app.reader((await app.begin(start)).id)
+        async with asyncio.timeout(SOON), aclosing(reader.pages(0, tick=SOON)) as pages:
+            await anext(pages)
+            is_read.set()
+            await anext(pages)
+            for _ in range(500):
+                await asyncio.sleep(0)
+            held = sent
+            async for _ in pages:
+                continue
+
+    assert held < 20
+    assert sent == 50
