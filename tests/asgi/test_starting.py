@@ -255,6 +255,13 @@ async def test_a_run_that_nobody_waits_for_is_answered_with_its_snapshot(site: A
     assert snapshot["detached"] is True
 
 
+async def test_a_caller_who_does_not_wait_gets_the_run_however_short_it_is(site: Actions) -> None:
+    answer = await send(site, post("/say", {}, [*ALICE, WHOLE, ("prefer", "wait=0")]))
+
+    assert (answer.status, answer.json()["error"]) == (202, None)
+    assert answer.json()["runId"] == answer.headers["run-id"]
+
+
 async def test_a_json_answer_that_takes_too_long_is_202_with_where_to_ask(site: Actions) -> None:
     answer = await send(site, post("/wait", {}, [*ALICE, WHOLE, ("prefer", "wait=0.01")]))
 

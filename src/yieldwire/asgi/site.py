@@ -1,8 +1,9 @@
 """Serves an application over HTTP: callers, open responses, and request limits."""
 
+import asyncio
 import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from inspect import isawaitable
 from typing import Any, Final, Self, TypeAlias
@@ -26,10 +27,11 @@ from yieldwire.asgi.safety import Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.describe.openapi import OpenAPI
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
+from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Caller, Identity, anonymous, caller_with
-from yieldwire.runs.reader import Reader
+from yieldwire.runs.reader import PAGE_BYTES, Reader
 from yieldwire.stores import Query
 
 TEST_STREAMS: Final = 10
@@ -236,9 +238,20 @@ class Site:
             reader.revoke()
         return reader
 
-    def is_shut_out(self, caller: Caller) -> bool:
-        """Whether a caller has lost its access since the request came."""
-        return caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller))
+    async def look(self, caller: Caller, run: RunRecord) -> Sequence[Block] | None:
+        """Return what the log of a run has after others had a turn.
+
+        Most short runs are over by then, and need no reader. ``None``: it needs one anyway.
+        """
+        app = self.app
+        waits = run.linger is None or run.linger >= 2 * app.timing.keepalive
+        if not waits or app.store.reach != "process" or app.watch.has_readers:
+            return None  # the store must be told of the reader first, or looking is not cheap
+        await asyncio.sleep(0)
+        page = await app.store.read(run.id, 0, max_bytes=PAGE_BYTES)
+        if caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller)):
+            return None
+        return page if app.debug else [block.without_debug() for block in page]
 
     def watch(self, exchange: Exchange) -> DisconnectWatch:
         """Return what ends the work for a request, as `Disconnected`, if its client leaves."""

@@ -1,40 +1,35 @@
 """Starts a run, or resumes one by a repeated request, and answers in any format."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, closing, nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
 from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
-from yieldwire.asgi.exchange import PIECE_BYTES, Exchange, run_headers
+from yieldwire.asgi.exchange import Exchange, run_headers
 from yieldwire.asgi.followpage import posted_form
-from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, Preferences, flag, preferences
-from yieldwire.asgi.requestlimits import Allowance
+from yieldwire.asgi.jsonanswer import answer_when_ended
+from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, preferences
 from yieldwire.asgi.route import Rest
 from yieldwire.asgi.site import OpenStream, Site
 from yieldwire.asgi.startrequest import reading, request_of
 from yieldwire.asgi.streaming import Streaming, stream_head
 from yieldwire.codecs import Encoder
-from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.errors import (
     ErrorObject,
     ForeignCursor,
     Json,
     MethodNotAllowed,
-    PayloadTooLarge,
     Unauthorized,
 )
 from yieldwire.log.cursor import Cursor, check_within, parse_cursor
 from yieldwire.log.events import Block, EventType
-from yieldwire.log.question import Questions
 from yieldwire.log.run import RunRecord, Status, advance
-from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Caller
-from yieldwire.runs.reader import PAGE_BYTES, Reader
+from yieldwire.runs.reader import Reader
 from yieldwire.runs.standing import FollowedRun, Standing
 
 _NOTHING: Final = nullcontext()
@@ -62,7 +57,7 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
             if wanted is JSON:
                 reader = site.reader_for(caller, run, is_needed=False)
                 await reader.check_place(cursor.seq, cursor.mark)
-                await _answer_when_ended(site, exchange, caller, run, prefer)
+                await answer_when_ended(site, exchange, caller, run, prefer)
                 return None
             return await stream_run(site, exchange, slot, run, cursor, wanted=wanted)
     if wanted is HTML and not prefer.respond_async:
@@ -75,7 +70,7 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         if own_slot is None:
             await _answer_accepted(site, exchange, run)
         elif wanted is JSON:
-            await _answer_when_ended(site, exchange, caller, run, prefer)
+            await answer_when_ended(site, exchange, caller, run, prefer)
         else:
             return await stream_run(site, exchange, own_slot, run, None, wanted=wanted)
     return None
@@ -114,119 +109,6 @@ async def _answer_accepted(site: Site, exchange: Exchange, run: RunRecord) -> No
     await exchange.answer_json(202, await site.app.snapshot(run.id), headers)
 
 
-async def _answer_when_ended(
-    site: Site, exchange: Exchange, caller: Caller, run: RunRecord, prefer: Preferences
-) -> None:
-    wait = min(
-        site.app.timing.wait if prefer.wait is None else prefer.wait, site.app.timing.max_wait
-    )
-    asked = flag(exchange.request.query_params.get("events"))
-    most = site.request_limits.answer_bytes if asked else None
-    fold = Fold(keeps_text=False, shows_debug=site.app.debug)
-    with closing(_Heard(most, site.answers, fold)) as heard:
-        async with site.reader_for(caller, run) as reader:
-            with site.attend(exchange, reader):
-                await _read_to_pause(reader, heard, wait, site.app.timing.keepalive)
-            reader.check()
-        await _answer_heard(site, exchange, run, heard)
-
-
-async def _answer_heard(site: Site, exchange: Exchange, run: RunRecord, heard: "_Heard") -> None:
-    headers = run_headers(run.id, exchange.base)
-    if heard.fault is not None:
-        error = _too_large(run.id, exchange.base, heard.fault)
-        await exchange.answer_error_object(error, headers)
-        return
-    end, outcome = heard.end, heard.outcome()
-    status = advance(Status.RUNNING, end) if end else (await site.app.store.get(run.id)).status
-    code = 202 if end is None else 200
-    if outcome["error"] is not None:
-        code = ErrorObject.from_dict(outcome["error"]).status
-    questions = {"questions": heard.questions.listed()} if len(heard.questions) else {}
-    body = to_json({"runId": run.id, "status": status.value, **outcome, **questions})
-    if heard.has_events:
-        body = b'%b,"events":[%b]}' % (body[:-1], heard.take_events())
-    await exchange.answer(code, body, media_type="application/json", headers=headers)
-
-
-def _too_large(run_id: str, base: str, fault: str) -> ErrorObject:
-    error = PayloadTooLarge(
-        f"The run's events are over the {fault}; stream them from {base}/runs/{run_id}/events."
-    )
-    return error.error_object(run_id)
-
-
-class _Heard:
-    """What an answer needs of a log: its end or its open questions, and its events if requested.
-
-    From the blocks that were read, not from the store: there the run can be past its retention.
-    It holds at most ``most_bytes`` of events, or ``None`` if they are not requested. Everything
-    above one piece of an answer is taken from the shared ``allowance``, until this is closed.
-    """
-
-    def __init__(self, most_bytes: int | None, allowance: Allowance, fold: Fold) -> None:
-        self.has_events: Final = most_bytes is not None
-        self._encoder = NDJSONEncoder()
-        self._lines: list[bytes] = []
-        self._most, self._size = most_bytes or 0, 0
-        self._allowance, self._taken = allowance, 0
-        self._fold = fold
-        self.questions: Final[Questions] = fold.questions
-        self.end: EventType | None = None
-        self.fault: str | None = None
-        """The limit that the events exceed, if they do."""
-
-    def take(self, block: Block) -> None:
-        """Take what is needed from a block."""
-        if block.has(EventType.QUESTION) or block.has(EventType.ANSWER):
-            for event in block.events():
-                self.questions.take(event)
-        if block.end is not None:
-            self.end = block.end
-            self._fold.add(block.newest())
-        if not self.has_events or self.fault is not None:
-            return
-        lines = self._encoder.encode(block)
-        self._size += len(lines)
-        shared = max(0, self._size - PIECE_BYTES)
-        if self._size > self._most:
-            self.fault = f"{self._most} bytes of one answer"
-        elif not self._allowance.take(shared - self._taken):
-            self.fault = "bytes that all answers can hold together"
-        else:
-            self._taken = shared
-            self._lines.append(lines)
-            return
-        self._lines.clear()
-        self.close()
-
-    def close(self) -> None:
-        """Release what is held of the allowance."""
-        self._allowance.give_back(self._taken)
-        self._taken = 0
-
-    def outcome(self) -> dict[str, Json]:
-        """Return how the run ended."""
-        return self._fold.outcome()
-
-    def take_events(self) -> bytes:
-        """Return the events as the inside of a JSON array, and release them."""
-        lines, self._lines = b"".join(self._lines), []
-        return lines.removesuffix(b"\n").replace(b"\n", b",")
-
-
-async def _read_to_pause(reader: Reader, heard: _Heard, wait: float, tick: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(wait), aclosing(reader.pages(0, tick=tick)) as pages:
-            async for page in pages:
-                if reader.caller.has_expired:
-                    break
-                for block in page:
-                    heard.take(block)
-                if len(heard.questions):
-                    break  # the caller can answer them
-
-
 async def stream_run(
     site: Site,
     exchange: Exchange,
@@ -244,31 +126,18 @@ async def stream_run(
     Raises:
         ForeignCursor: If the log does not have the cursor's event.
     """
-    store, page = site.app.store, None
-    encoder = wanted.encoder_for(store.reach)
-    if cursor is None and encoder.carries_end and _is_cheap_to_look(site, run):
-        await asyncio.sleep(0)  # most runs have something by then, and some have ended
-        page = await store.read(run.id, 0, max_bytes=PAGE_BYTES)
-        if page and page[-1].end is not None and not site.is_shut_out(slot.caller):
-            # Most short runs: nothing is left to wait for, so no reader is needed.
-            await _answer_whole(site, exchange, run.id, page, encoder)
-            return None
+    encoder = wanted.encoder_for(site.app.store.reach)
+    page = await site.look(slot.caller, run) if cursor is None else None
+    if page and page[-1].end is not None and encoder.carries_end:
+        await _answer_whole(exchange, run.id, page, encoder)
+        return None
     return await stream_in(site, exchange, slot, run, cursor, lambda _: encoder, page=page)
 
 
-def _is_cheap_to_look(site: Site, run: RunRecord) -> bool:
-    """Whether others can have a turn, and the log be read, before the run has a reader."""
-    app = site.app
-    waits = run.linger is None or run.linger >= 2 * app.timing.keepalive
-    return waits and app.store.reach == "process" and not app.watch.has_readers
-
-
 async def _answer_whole(
-    site: Site, exchange: Exchange, run_id: str, page: Sequence[Block], encoder: Encoder
+    exchange: Exchange, run_id: str, page: Sequence[Block], encoder: Encoder
 ) -> None:
     """Stream the whole log of a run that is over."""
-    if not site.app.debug:
-        page = [block.without_debug() for block in page]
     headers, error = exchange.naming(run_id), _early_error(page)
     if error is not None:
         await exchange.answer_error_object(error, headers)
