@@ -17,6 +17,7 @@ from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
+from tests.support.long import amount
 from tests.support.server import BriskAsyncio, ProcessServer, ThreadServer
 from yieldwire import Actions
 
@@ -29,7 +30,10 @@ pytest.MonkeyPatch().setattr(uvicorn.server, "asyncio", BriskAsyncio())
 
 # A property fails for what it finds, never for how slow a machine with other work is.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    max_examples=amount(50, long=100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
 
@@ -90,6 +94,14 @@ def pytest_collection_finish() -> None:
     """Keep what was imported out of every later collection of garbage, which takes its time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Do the same with what a file has left, such as libraries that only its tests import."""
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -75,13 +75,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory" if request.param == "memory" else f"sqlite:///{tmp_path}/runs.db"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def what_other_files_left() -> None:
-    """Keep what is there before out of the collections of garbage, which are two for each test."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Threads, descriptors, signal handlers and complaints are as they were before."""
