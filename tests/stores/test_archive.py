@@ -6,6 +6,7 @@ import pytest
 
 from tests.stores.test_memory import MemoryHarness
 from yieldwire.errors import NotFound
+from yieldwire.log.run import Status
 from yieldwire.stores import Query
 from yieldwire.stores.memory import MemoryStore, archive
 from yieldwire.stores.memory.entry import Entry
@@ -44,6 +45,20 @@ async def test_archived_and_other_runs_are_listed_in_the_order_of_their_creation
     assert [run.id for run in found] == [run.id for run in reversed(runs)]
     assert found == [await store.get(run.id) for run in reversed(runs)]
     assert [run.id for run in older] == [runs[1].id, runs[0].id]
+
+
+async def test_archived_runs_are_found_by_their_owner_and_their_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive, "RECENT", 0)
+    store = MemoryStore()
+    run, of_nobody = await finished(store, owner="ann"), await finished(store, owner=None)
+    ended, running = Status.COMPLETED, Status.RUNNING
+
+    assert await store.find(Query(owner="ann", status=ended)) == [run]
+    assert await store.find(Query(owner=None)) == [of_nobody]
+    assert await store.find(Query(owner="bob")) == []
+    assert await store.find(Query(everyone=True, status=running)) == []
 
 
 async def test_a_run_that_was_deleted_is_not_archived_later() -> None:

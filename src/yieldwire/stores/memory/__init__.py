@@ -182,17 +182,20 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""
-        return [*islice(filter(query.matches, self._newest(query.before)), query.limit)]
+        return [*islice(filter(query.matches, self._newest(query)), query.limit)]
 
-    def _newest(self, before: str | None) -> Iterator[RunRecord]:
+    def _newest(self, query: Query) -> Iterator[RunRecord]:
         run_ids = reversed(self._ids)
-        if before is not None:
+        if query.before is not None:
             for run_id in run_ids:
-                if run_id == before:
+                if run_id == query.before:
                     break
         for run_id in run_ids:
             entry = self._entries.get(run_id)
-            yield self._archive.record(run_id) if entry is None else entry.current()
+            if entry is not None:
+                yield entry.current()
+            elif self._archive.can_match(run_id, query):
+                yield self._archive.record(run_id)
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         """Start the next attempt of a pending run."""

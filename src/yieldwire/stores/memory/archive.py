@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.stores import Query
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.pack import Pack
 
@@ -27,6 +28,7 @@ class Archive:
 
     def __init__(self) -> None:
         self._runs: dict[str, bytes] = {}
+        self._owners: dict[str, str | None] = {}
         self._recent = deque[Entry]()
 
     def __contains__(self, run_id: str) -> bool:
@@ -44,10 +46,16 @@ class Archive:
         """Return the record of a run."""
         return _record(marshal.loads(self._runs[run_id])[0])  # noqa: S302 - its own
 
+    def can_match(self, run_id: str, query: Query) -> bool:
+        """Whether a run can be one of those that ``query`` asks for, as is found out quickly."""
+        if query.status is not None and not query.status.is_terminal:
+            return False
+        return query.everyone or self._owners[run_id] == query.owner
+
     def pop(self, run_id: str) -> Entry:
         """Remove a run."""
         entry = self[run_id]
-        del self._runs[run_id]
+        del self._runs[run_id], self._owners[run_id]
         return entry
 
     def next(self, ended: Entry, size: int) -> Entry | None:
@@ -67,6 +75,7 @@ class Archive:
             self._runs[run.id] = marshal.dumps(kept)
         except ValueError:
             return False  # a value has an application's own type
+        self._owners[run.id] = run.owner
         return True
 
 
