@@ -11,8 +11,9 @@ from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk,
 from yieldwire.actions.context import Context
 from yieldwire.actions.stream import StreamableValue
 from yieldwire.app import App
-from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
+from yieldwire.executors.submission import Submitter
 from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
@@ -36,29 +37,25 @@ class Submitted(BlockStore):
         *,
         after: int,
         fence: int,
-        then: Callable[[YieldwireError | None], object],
+        writer: Submitter,
     ) -> None:
         self.calls += 1
         self.asked.set()
         append: Callable[[], Awaitable[int]] = self.fail
         if self.calls not in self.fails_at:
             append = partial(self.append, block.run_id, block, after=after, fence=fence)
-        task = asyncio.get_running_loop().create_task(self.answer(append, then))
+        task = asyncio.get_running_loop().create_task(self.answer(append, writer))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def answer(
-        self,
-        append: Callable[[], Awaitable[int]],
-        then: Callable[[YieldwireError | None], object],
-    ) -> None:
+    async def answer(self, append: Callable[[], Awaitable[int]], writer: Submitter) -> None:
         await self.may_go.wait()
         try:
             await append()
         except StoreError as exc:
-            then(exc)
+            writer.submitted(exc)
         else:
-            then(None)
+            writer.submitted(None)
 
     async def fail(self) -> int:
         raise StoreError("The disk is full.")

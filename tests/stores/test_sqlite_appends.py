@@ -21,13 +21,23 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
     await store.close()
 
 
+class Told:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    def submitted(self, error: YieldwireError | None, /) -> None:
+        self.answer.set_result(error)
+
+
 async def submitted(store: SQLiteStore, run: RunRecord, block: Block, **right: int) -> object:
     """Submit a block, and return the error that is reported."""
-    answer: asyncio.Future[YieldwireError | None] = asyncio.get_running_loop().create_future()
+    writer = Told()
     right = {"after": block.first - 1, "fence": run.fence, **right}
-    store.append_nowait(block, then=answer.set_result, **right)
+    store.append_nowait(block, writer=writer, **right)
     async with asyncio.timeout(SOON):
-        return await answer
+        return await writer.answer
 
 
 async def test_what_is_reported_as_written_can_be_read(store: SQLiteStore) -> None:

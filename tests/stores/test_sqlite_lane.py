@@ -256,3 +256,25 @@ def test_a_patient_thread_checks_less_often_the_longer_nothing_comes() -> None:
     pauses = [pause_after(quiet) for quiet in (0.0, 0.4, 1.0, 5.0, 86_400.0)]
 
     assert pauses == [0.02, 0.02, 0.05, 0.25, 0.25]
+
+
+class Untold(Item):
+    """Fails when it is told the outcome."""
+
+    def do(self, connection: sqlite3.Connection) -> None:
+        """Do nothing."""
+
+    def tell(self) -> None:
+        raise RuntimeError("nobody can hear this")
+
+
+async def test_an_outcome_that_cannot_be_reported_keeps_no_other_from_being(lane: Lane) -> None:
+    failures = list[object]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: failures.append(str(context["exception"]))
+    )
+
+    lane.put(Untold())
+    result = await lane.do(lambda _: 1)
+
+    assert (result, failures) == (1, ["nobody can hear this"])

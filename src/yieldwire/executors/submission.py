@@ -33,9 +33,9 @@ class Submit(Protocol):
         *,
         after: int,
         fence: int,
-        then: Callable[[YieldwireError | None], object],
+        writer: "Submitter",
     ) -> None:
-        """Do what the log's ``append`` does, and call ``then`` with its error, if it fails."""
+        """Do what the log's ``append`` does, and call `Submitter.submitted` of ``writer``."""
         ...
 
 
@@ -93,7 +93,7 @@ class Submitter(LoopReporter):
         self._unsettled = block = self._next_block()
         if block is not None:
             try:
-                submit(block, after=self._seq, fence=self._fence, then=self._submitted)
+                submit(block, after=self._seq, fence=self._fence, writer=self)
             except StoreError:
                 return False
             self._busy = self._is_submitted = True
@@ -101,7 +101,8 @@ class Submitter(LoopReporter):
             raise self._refusal()
         return block is not None
 
-    def _submitted(self, error: YieldwireError | None) -> None:
+    def submitted(self, error: YieldwireError | None) -> None:
+        """Continue, as the block is in the log, or could not be written because of ``error``."""
         block = self._unsettled
         self._busy = False
         if error is None and block is not None:

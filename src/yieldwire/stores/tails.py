@@ -30,9 +30,9 @@ class Tails:
         One that is cached already, as it was also announced, changes nothing.
         """
         tail = self._tails.get(run_id)
-        if tail is not None and tail.has(block):
-            return
         if tail is None or block.first != tail.last + 1:
+            if tail is not None and tail.has(block):
+                return
             self.forget(run_id)
             tail = self._tails[run_id] = _Tail(run_id)
         else:

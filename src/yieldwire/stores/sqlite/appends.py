@@ -1,6 +1,6 @@
 """Appends of this process, each awaited or reported by a call."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from yieldwire.errors import YieldwireError
 from yieldwire.log.events import Block
@@ -11,17 +11,25 @@ from yieldwire.stores.tails import Tails
 from yieldwire.stores.waits import Waits
 
 
+class BlockWriter(Protocol):
+    """Learns what became of a block."""
+
+    def submitted(self, error: YieldwireError | None, /) -> object:
+        """Continue, as the block is in the log, or could not be written because of ``error``."""
+        ...
+
+
 class _Submission(BlockItem):
     """A block whose outcome is reported by a call, so that no task needs to wait for it."""
 
-    __slots__ = ("store", "then")
+    __slots__ = ("store", "writer")
 
     store: "SQLiteAppends"
-    then: Callable[[YieldwireError | None], object]
+    writer: BlockWriter
 
     def tell(self) -> None:
         self.store.note(self.block, self.result, self.error)
-        self.then(self.error)
+        self.writer.submitted(self.error)
 
 
 class SQLiteAppends:
@@ -53,21 +61,15 @@ class SQLiteAppends:
         return block.last
 
     def append_nowait(
-        self,
-        block: Block,
-        /,
-        *,
-        after: int,
-        fence: int,
-        then: Callable[[YieldwireError | None], object],
+        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
     ) -> None:
-        """Do what `append` does, and call ``then`` with its error, if it fails.
+        """Do what `append` does, and tell ``writer``.
 
         Raises:
             StoreError: If the store is closed.
         """
         append = _Submission(self._log, block.run_id, block, after, fence)
-        append.store, append.then = self, then
+        append.store, append.writer = self, writer
         append.is_joint = append.is_simple and not self._tails.is_trimmed(block.run_id)
         self._lanes.writer.put(append)
 

@@ -222,7 +222,7 @@ class Lane:
             items = self._next()
             if items:
                 self._do_all(items)
-                self._call(partial(_tell, items))
+                self._call(partial(_tell, self._loop, items))
             # Also between two commits: a process that writes without a pause can have readers too.
             if not self.is_watching:
                 self._quiet_since = time.monotonic()
@@ -356,6 +356,10 @@ class Lane:
             return  # the loop is closed: nobody waits for the outcome
 
 
-def _tell(items: list[Item]) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, items: list[Item]) -> None:
     for item in items:
-        item.tell()
+        try:
+            item.tell()
+        except Exception as exc:  # noqa: BLE001 - the others have an outcome too
+            message = "The outcome of a write could not be reported."
+            loop.call_exception_handler({"message": message, "exception": exc})
