@@ -6,8 +6,9 @@ everything that is young each time, and is called the more often the more of the
 
 import asyncio
 import gc
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -151,3 +152,35 @@ async def test_a_run_that_is_stopped_leaves_nothing_to_the_garbage_collector() -
         found = await garbage_of(ask)
 
     assert found == []
+
+
+async def test_a_block_on_its_way_to_a_file_keeps_two_objects(tmp_path: Path) -> None:
+    path, waiting = tmp_path / "runs.db", list[int]()
+    may_begin, may_end = asyncio.Event(), asyncio.Event()
+
+    async def trickling(n: int) -> AsyncIterator[int]:
+        yield n
+        await asyncio.sleep(0)
+        waiting.append(n)
+        await may_begin.wait()
+        yield n
+        await may_end.wait()
+
+    actions = site(SQLiteStore(path), SystemClock(), trickling)
+    async with actions.lifespan():
+        action = actions.app.registry.action_named("trickling")
+        runs = [await actions.app.start(action, {"n": n}) for n in range(REQUESTS)]
+        while len(waiting) < REQUESTS:  # noqa: ASYNC110 - the runs' own list
+            await asyncio.sleep(0.001)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # holds the writing thread back
+            gc.collect()
+            before = len(gc.get_objects())
+            may_begin.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            kept = len(gc.get_objects()) - before
+        for run in runs:
+            await run.cancel()
+
+    assert 1.5 * REQUESTS <= kept <= 2.5 * REQUESTS
