@@ -33,8 +33,12 @@ OF_EACH_FRONT: Final = {
     "test_a_reload_continues_where_the_import_and_the_answer_are",
     "test_many_cuts_lose_and_repeat_nothing",
 }
+OTHER_HOSTS: Final = {"litestar", "quart", "starlette"}
+"""Those whose project `tests/examples` tests as well, but no browser in the short form."""
+WIDE_SCENES: Final = {None, "rows", "fill_berth"}
+"""What has most to lay out on a wide screen."""
 EVERY_VARIANT: Final = IS_LONG or os.environ.get("BROWSER") == "all"
-"""Whether to run each test with every front end and in light colours too, which takes long."""
+"""Whether to run each test with every front end, host, width and in light colours too."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -110,5 +114,7 @@ def _is_variant(item: pytest.Function) -> bool:
     if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
         return False
     params = item.callspec.params
-    is_other = params.get("path", FIRST) != FIRST and item.originalname not in OF_EACH_FRONT
-    return params.get("scheme") == "light" or is_other
+    is_other_front = params.get("path", FIRST) != FIRST and item.originalname not in OF_EACH_FRONT
+    is_other_host = params.get("address") in OTHER_HOSTS
+    is_wide_followpage = params.get("width") == "1280" and params.get("scene") not in WIDE_SCENES
+    return params.get("scheme") == "light" or is_other_front or is_other_host or is_wide_followpage
